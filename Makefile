@@ -1,0 +1,45 @@
+# `make` alone tells what there is to run. Needed beforehand: python3 (3.11 or newer), make, git.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+UV := .venv/uv/bin/uv
+SETUP := .venv/.set-up
+
+.PHONY: help run test check format bench clean
+
+help: ## tell what there is to run
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: $(SETUP) ## start the connector on port 8102, with the sandbox as its PlanSo on port 8190
+	$(BIN)/planso-connector serve --demo
+
+test: $(SETUP) ## pass the tests, on SQLite and PostgreSQL
+	$(BIN)/pytest -n 2
+
+check: $(SETUP) ## check format, lint, types, import directions and docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m docs.tables --check
+
+format: $(SETUP) ## put the code in order and write the docs tables anew
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/python -m docs.tables
+
+bench: $(SETUP) ## measure, and print ratios of one run
+	$(BIN)/python -m bench
+
+clean: ## remove what make set up, and the demo's data
+	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(SETUP): pyproject.toml uv.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv/uv
+	.venv/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --no-python-downloads --python $(BIN)/python
+	@touch $(SETUP)

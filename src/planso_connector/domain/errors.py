@@ -1,0 +1,111 @@
+"""
+Everything that can go wrong, sorted by what to do next.
+
+ConnectorError
+├── CallerError              the caller can fix it
+│   ├── NotFound             there is no such thing
+│   └── Invalid              what was sent can't be taken; names each field
+├── PlansoError              PlanSo let us down
+│   ├── PlansoUnavailable    nothing happened over there: try again
+│   │   └── PlansoTimeout    the same, and it was slowness
+│   ├── PlansoUnsure         it may have happened: look before trying again
+│   ├── PlansoRefused        it will not happen: tell the caller
+│   │   └── ValueKept        PlanSo said yes and kept something else
+│   ├── LoginRejected        wrong password: stop, call a person
+│   └── PageChanged          their page moved: stop this reader, keep the mirror
+├── MassRemoval              too much vanished at once: keep the mirror, ask a person
+└── StoreUnavailable         our own database can't take it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one field. `loc` is the path that FastAPI users know: ("body", "vehicle_details", "vin")."""
+
+    loc: tuple[str | int, ...]
+    msg: str
+    type: str
+
+    @property
+    def field(self) -> str:
+        return ".".join(str(step) for step in self.loc[1:]) or str(self.loc[0])
+
+
+class ConnectorError(Exception):
+    """The root. Its text is written for a person and carries no secret and no customer's data but what the caller sent."""
+
+
+class CallerError(ConnectorError):
+    """The caller can fix it."""
+
+
+class NotFound(CallerError):
+    """There is no such thing."""
+
+
+class Invalid(CallerError):
+    """What was sent can't be taken: `problems` names each field and what would be accepted."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(f"{problem.field}: {problem.msg}" for problem in self.problems))
+
+
+class PlansoError(ConnectorError):
+    """PlanSo let us down."""
+
+
+class PlansoUnavailable(PlansoError):
+    """PlanSo can't be reached or answers with an error; nothing happened over there: try again."""
+
+
+class PlansoTimeout(PlansoUnavailable):
+    """PlanSo did not answer in time; nothing happened over there: try again."""
+
+
+class PlansoUnsure(PlansoError):
+    """The answer to a save never came or can't be understood; it may have happened: look before trying again."""
+
+
+class PlansoRefused(PlansoError):
+    """PlanSo said no; it will not happen: tell the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A field that PlanSo did not take over: what was sent, what the form holds now."""
+
+    field: str
+    label: str
+    sent: str
+    kept: str
+
+
+class ValueKept(PlansoRefused):
+    """PlanSo said yes, and the form read back holds something else."""
+
+    def __init__(self, kept: Sequence[Kept]) -> None:
+        self.kept = tuple(kept)
+        told = "; ".join(f"{k.field} ('{k.label}'): sent '{k.sent}', kept '{k.kept}'" for k in self.kept)
+        super().__init__(f"PlanSo kept another value. {told}")
+
+
+class LoginRejected(PlansoError):
+    """PlanSo rejected the user name or the password. It is not tried again by itself: an account can be locked."""
+
+
+class PageChanged(PlansoError):
+    """A page of PlanSo is not what this connector knows how to read."""
+
+
+class MassRemoval(ConnectorError):
+    """Too many orders vanished from PlanSo's list at once to be believed."""
+
+
+class StoreUnavailable(ConnectorError):
+    """The connector's own database can't take it: full, read-only, locked or away."""

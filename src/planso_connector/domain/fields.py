@@ -1,0 +1,198 @@
+"""
+The one table of an order's fields. The request and answer schemas, the mapping to PlanSo's form, the columns of the
+mirror and the tables in the docs are made from it.
+
+Labels: the PlanSo protocol's sections 3 and 7, in the order in which they are tried. A profile can replace them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, Flag, StrEnum, auto
+
+Value = str | int | float | bool | None
+"""A canonical value: text, canonical date or time (see `german`), id, number, flag; None where PlanSo holds nothing."""
+
+
+class Kind(StrEnum):
+    """What a field holds, which decides what is accepted, how it is written to PlanSo and how it is compared."""
+
+    TEXT = "text"
+    """One line."""
+    LONG_TEXT = "long text"
+    """Line breaks allowed."""
+    DATE = "date"
+    """A day, a time may follow."""
+    MONTH = "date or month"
+    """A day, or a month alone: vehicle papers name no day for HU/AU."""
+    TIME = "time"
+    """A time of day, a date may stand in front."""
+    DATETIME = "datetime"
+    """A day and a time; the time may be missing."""
+    NUMBER = "number"
+    """A decimal number, 0 or more."""
+    ID = "id"
+    """The id of an option of a select."""
+    FLAG = "flag"
+    """A check box."""
+
+
+class On(Flag):
+    """On which request bodies a field appears."""
+
+    NONE = 0
+    UPDATE = auto()
+    """PUT and PATCH."""
+    CREATE = auto()
+    """POST."""
+
+
+class Group(Enum):
+    """Where a field stands in an answer."""
+
+    ORDER = ""
+    """At the top."""
+    DETAILS = "vehicle_details"
+    """In `vehicle_details`, as the update and create requests name it."""
+    VEHICLE = "vehicle"
+    """In `vehicle`, read only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    meaning: str
+    example: Value
+    on: On = On.UPDATE | On.CREATE
+    group: Group = Group.ORDER
+    default: str | None = None
+    """Sent on create when the caller says nothing and the form has the label."""
+    min_length_on_create: int = 0
+
+    @property
+    def path(self) -> str:
+        """`vehicle_details.vin`, `person`: the name in profiles, operations and messages."""
+        return f"{self.group.value}.{self.name}" if self.group.value else self.name
+
+    @property
+    def column(self) -> str:
+        """The column of the mirror's table `orders`."""
+        return f"vehicle_{self.name}" if self.group is Group.VEHICLE else self.name
+
+    @property
+    def is_date(self) -> bool:
+        return self.kind in (Kind.DATE, Kind.MONTH, Kind.DATETIME)
+
+
+_T, _L, _D, _M, _C, _W, _N, _I, _F = (
+    Kind.TEXT,
+    Kind.LONG_TEXT,
+    Kind.DATE,
+    Kind.MONTH,
+    Kind.TIME,
+    Kind.DATETIME,
+    Kind.NUMBER,
+    Kind.ID,
+    Kind.FLAG,
+)
+
+
+def _details(name: str, kind: Kind, labels: tuple[str, ...], meaning: str, example: Value) -> Field:
+    return Field(name, kind, labels, meaning, example, group=Group.DETAILS)
+
+
+def _create_only(name: str, label: str, meaning: str, example: str, default: str | None = None) -> Field:
+    return Field(name, _T, (label,), meaning, example, on=On.CREATE, default=default)
+
+
+def _read_only(name: str, kind: Kind, label: str, meaning: str, example: Value, group: Group = Group.ORDER) -> Field:
+    return Field(name, kind, (label,), meaning, example, on=On.NONE, group=group)
+
+
+FIELDS: tuple[Field, ...] = (
+    _details("number_plate", _T, ("Kennzeichen", "Fahrzeug"), "Number plate", "WN-AE 2309"),
+    _details("vin", _T, ("VIN",), "Vehicle identification number, 17 characters", "WVWZZZ1KZAW123456"),
+    _details("makeID", _I, ("Hersteller",), "Make, the id that PlanSo's select offers", 42),
+    _details("modelID", _I, ("Modell",), "Model, the id that PlanSo's select offers", 4207),
+    _details("first_registration", _M, ("Erstzulassung",), "First registration", "14.03.2019"),
+    _details("kba", _T, ("KBA",), "KBA key numbers, HSN/TSN", "0603/BGU"),
+    _details("hu_au", _M, ("HU/AU",), "Next main and exhaust inspection", "03/2027"),
+    _details("engine", _T, ("Motor",), "Engine", "1.5 TSI Benzin"),
+    _details("engine_size", _T, ("Hubraum",), "Engine size in cm³", "1498"),
+    _details("curb_weight", _T, ("Leergewicht",), "Curb weight in kg", "1320"),
+    _details("gross_weight", _T, ("Gesamtgewicht",), "Gross weight in kg", "1850"),
+    _details("engine_power", _T, ("Leistung",), "Engine power in kW", "96"),
+    _details("last_registration", _M, ("Letzte Zulassung",), "Last registration", "02.05.2023"),
+    _details("km_stand", _T, ("Kilometerstand",), "Mileage in km", "84210"),
+    _details("engine_code", _T, ("Motorcode",), "Engine code", "DPCA"),
+    _details("all_details", _F, ("Alle Fahrzeugdaten",), "All vehicle details are known", True),
+    Field("person", _T, ("Fahrername", "Halter"), "Customer or driver", "Jana Petersen", min_length_on_create=1),
+    Field("phone", _T, ("Telefon", "Telefonnummer"), "Phone number", "030 23125 118", min_length_on_create=1),
+    Field(
+        "email", _T, ("Kunden E-Mail", "E-Mail"), "E-mail address", "jana.petersen@example.de", min_length_on_create=1
+    ),
+    Field("customer_category", _I, ("Kundenkategorie",), "Customer category, the id that PlanSo's select offers", 2),
+    Field("damage", _T, ("Kategorie",), "Damage class", "KL 2-3"),
+    Field("repair_date", _D, ("Fahrzeugeingang (Soll)", "Fahrzeugeingang (Ist)"), "Vehicle comes in", "07.12.2026"),
+    Field("shop_date", _D, ("Werkstattstart",), "Work in the shop starts", "08.12.2026"),
+    Field("est_hours_karo", _N, ("Sollstunden Karo",), "Estimated hours, body", 11.3),
+    Field("est_hours_lack", _N, ("Sollstunden Lack",), "Estimated hours, paint", 6.5),
+    Field("appointment_date", _W, ("Termin angelegt",), "When the appointment was made", "23.11.2026 09:41:00"),
+    Field("service_advisor", _T, ("Serviceberater",), "Service advisor, initials or name", "MK"),
+    Field("pickup_service", _T, ("Hol-/Bringservice",), "How the vehicle comes: `kommt`, `bringt`, ...", "kommt"),
+    Field("remarks", _L, ("Bemerkungen",), "Remarks", "Kundin wartet auf Rückruf.\nErsatzwagen ist bestellt."),
+    Field("parts_delivery_date", _D, ("Teile Liefertermin",), "Parts are delivered", "04.12.2026"),
+    Field("paint_date", _D, ("Lackiertermin",), "Painting", "10.12.2026"),
+    Field("shop_back_date", _D, ("Werkstatt zurück",), "Back from the shop", "14.12.2026"),
+    Field("repair_date_time_from", _C, ("Reparatur von",), "Time slot, from", "08:00"),
+    Field("repair_date_time_to", _C, ("Reparatur bis",), "Time slot, to", "16:30"),
+    Field("estimate_date", _D, ("Besichtigung",), "Inspection for the estimate", "25.11.2026"),
+    Field("return_date_time", _W, ("Rückgabe",), "Vehicle is handed back", "15.12.2026 16:00"),
+    Field(
+        "damage_description", _L, ("Schadenbeschreibung",), "Damage", "Stoßfänger hinten gerissen, Heckklappe links."
+    ),
+    Field("workshop_distribution", _L, ("Werkstattverteilung",), "Distribution over the shops", "Karo 2, Lack 1"),
+    Field("external_calculation", _L, ("Externe Kalkulation",), "External calculation", "DAT 2026-118"),
+    Field("express_link", _T, ("ExpressLink",), "ExpressLink", "https://express.example/k/118"),
+    _create_only("type_of_date", "Terminart", "Kind of appointment", "0", default="0"),
+    _create_only("parts_needed", "E-Teile benötigt", "Parts are needed", "ja"),
+    _create_only("rental_car_deductible", "Mietwagen Selbstbeteiligung", "Rental car, deductible", "500"),
+    _create_only("rental_car_type", "Mietwagen Typ", "Rental car, type", "Kompakt"),
+    _create_only("rental_car_motor", "Mietwagen Motor", "Rental car, engine", "Benzin"),
+    _create_only("rental_car_transmission", "Mietwagen Getriebe", "Rental car, transmission", "Automatik"),
+    _create_only("rental_car_navi", "Mietwagen Navi", "Rental car, navigation", "ja"),
+    _create_only("rental_car_bluetooth", "Mietwagen Bluetooth", "Rental car, Bluetooth", "ja"),
+    _create_only("rental_car_hitch", "Mietwagen Anhängerkupplung", "Rental car, tow hitch", "nein"),
+    _create_only("rental_car_isofix", "Mietwagen Isofix", "Rental car, Isofix", "ja"),
+    _create_only("external_calculation_done", "Externe Kalkulation erledigt", "External calculation is done", "nein"),
+    _create_only("insurance_adjuster", "Gutachter", "Insurance adjuster", "Sachverständigenbüro Lindner"),
+    _create_only("activate_invoice", "Rechnung aktivieren", "Activate the invoice", "ja"),
+    _create_only("deductible", "Selbstbeteiligung", "Deductible in EUR", "150"),
+    _create_only("pickup_location", "Abholort", "Where the vehicle is fetched", "Ahornweg 4, 71332 Waiblingen"),
+    _create_only("distance", "Entfernung", "Distance in km", "12"),
+    _create_only("pickup_company", "Abholfirma", "Who fetches it", "Abschleppdienst Beispiel GmbH"),
+    _create_only("address_notes", "Adresshinweise", "Notes on the address", "Hofeinfahrt, bitte klingeln"),
+    _create_only("vehicle_class", "Fahrzeugklasse", "Vehicle class", "Kompakt"),
+    _create_only("reclamation", "Reklamation", "Reclamation", "nein"),
+    _read_only("project_status", _T, "Projekt-Status", "Project status", "In Arbeit"),
+    _read_only("finish_date", _D, "Termin Fertigstellung", "Work is finished", "2026-12-14"),
+    _read_only("planned_delivery_date", _D, "Plan Auslieferung", "Planned hand-over", "2026-12-15"),
+    _read_only("parts_status", _T, "E-Teile Status", "Parts status in words", "teilweise geliefert"),
+    _read_only("est_hours_mech", _N, "Sollstunden Mech", "Estimated hours, mechanics", 1.5),
+    _read_only("vin", _T, "VIN", "Vehicle identification number", "WVWZZZ1KZAW123456", Group.VEHICLE),
+    _read_only("kba", _T, "KBA", "KBA key numbers", "0603/BGU", Group.VEHICLE),
+    _read_only("color_code", _T, "Farbe Nummer", "Paint code", "LC9X", Group.VEHICLE),
+    _read_only("color_name", _T, "Farbton", "Paint name", "Deep Black Perleffekt", Group.VEHICLE),
+    _read_only("mileage", _T, "Kilometerstand", "Mileage in km", "84210", Group.VEHICLE),
+    _read_only("vehicle", _T, "Fahrzeug", "Vehicle in words", "VW Golf VIII", Group.VEHICLE),
+    _read_only("class", _T, "Klasse", "Vehicle class", "Kompakt", Group.VEHICLE),
+    _read_only("leasing", _T, "Leasing/Flotte", "Leasing or fleet", "Flotte", Group.VEHICLE),
+)
+
+BY_PATH: dict[str, Field] = {field.path: field for field in FIELDS}
+
+
+def fields_on(body: On) -> tuple[Field, ...]:
+    return tuple(field for field in FIELDS if body in field.on)

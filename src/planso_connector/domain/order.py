@@ -1,0 +1,125 @@
+"""An order as the connector knows it: what the list, the form and the parts page of PlanSo say, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from planso_connector.domain.fields import BY_PATH, FIELDS, Group, Value
+from planso_connector.domain.part import NO_PARTS, Part, missing_count
+
+PLATE = "vehicle_details.number_plate"
+
+
+@dataclass(frozen=True, slots=True)
+class BoardEntry:
+    """One order in PlanSo's list of current orders. Source: the PlanSo protocol's section 2."""
+
+    order_id: int
+    short_name: str = ""
+    station_id: str = ""
+    station_state: str = ""
+    employee_id: str = ""
+    position: str = ""
+    finish_date: str = ""
+    """Free text; on some installations the damage class."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormReading:
+    """One order's form, read. `values` are canonical, by field path; `fields` holds every label and what it shows."""
+
+    values: Mapping[str, Value]
+    fields: Mapping[str, str]
+    is_blank: bool = False
+    """No label holds anything: what PlanSo shows for an order that does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartsReading:
+    """The parts page of one order, read. `status` is the order's parts status in words, None where the page has none."""
+
+    parts: tuple[Part, ...]
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """
+    One order of the mirror. `values` holds every field of `domain.fields` by path; the rest is derived from it or
+    from the list. Dates are canonical, hours are decimal.
+    """
+
+    id: int
+    short_name: str
+    plate: str | None
+    station_id: str | None
+    station_state: str | None
+    missing_parts: bool
+    values: Mapping[str, Value]
+    fields: Mapping[str, str]
+    parts: tuple[Part, ...] = ()
+    archived: bool = False
+    employee_id: str | None = None
+    position: str | None = None
+    list_finish_date: str | None = field(default=None)
+
+    def document(self) -> dict[str, object]:
+        """The order as answers show it, without what changes by itself: `last_synced_at`, `version`, `pending`."""
+        shown: dict[str, object] = {
+            "id": self.id,
+            "short_name": self.short_name,
+            "plate": self.plate,
+            "station_id": self.station_id,
+            "station_state": self.station_state,
+            "missing_parts": self.missing_parts,
+            "archived": self.archived,
+        }
+        groups: dict[str, dict[str, Value]] = {Group.DETAILS.value: {}, Group.VEHICLE.value: {}}
+        for entry in FIELDS:
+            value = self.values.get(entry.path)
+            if entry.group is Group.ORDER:
+                shown[entry.name] = value
+            else:
+                groups[entry.group.value][entry.name] = value
+        return {**shown, **groups, "fields": dict(self.fields)}
+
+
+def compose(entry: BoardEntry | None, order_id: int, form: FormReading, parts: PartsReading | None) -> Order:
+    """
+    The order that PlanSo's pages tell. Without a list entry it is archived. The fallbacks are the protocol's:
+    plate from the form, else the short name; damage class from the form, else the list's `finish_date`; parts status
+    from the parts page, else the form.
+    """
+    values = dict(form.values)
+    if values.get("damage") is None and entry is not None and entry.finish_date:
+        values["damage"] = entry.finish_date
+    if parts is not None and parts.status:
+        values["parts_status"] = parts.status
+    plate = values.get(PLATE)
+    short_name = entry.short_name if entry is not None else ""
+    return Order(
+        id=order_id,
+        short_name=short_name,
+        plate=str(plate) if plate else (short_name or None),
+        station_id=(entry.station_id or None) if entry is not None else None,
+        station_state=(entry.station_state or None) if entry is not None else None,
+        missing_parts=_missing_parts(values.get("parts_status"), parts.parts if parts is not None else ()),
+        values=values,
+        fields=form.fields,
+        parts=parts.parts if parts is not None else (),
+        archived=entry is None,
+        employee_id=(entry.employee_id or None) if entry is not None else None,
+        position=(entry.position or None) if entry is not None else None,
+        list_finish_date=(entry.finish_date or None) if entry is not None else None,
+    )
+
+
+def _missing_parts(status: Value, parts: Sequence[Part]) -> bool:
+    if isinstance(status, str) and status.strip().casefold() == NO_PARTS.casefold():
+        return False
+    return missing_count(parts) > 0
+
+
+def label_of(path: str) -> str:
+    return BY_PATH[path].labels[0]
