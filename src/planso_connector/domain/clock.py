@@ -1,4 +1,4 @@
-"""Instants. In the database and in answers: UTC, ISO 8601 with six decimals and a Z, so that text order is time order."""
+"""Instants. In the database and in answers: UTC, ISO 8601, six decimals and a Z, so that text order is time order."""
 
 from __future__ import annotations
 

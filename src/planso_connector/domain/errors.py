@@ -37,7 +37,7 @@ class Problem:
 
 
 class ConnectorError(Exception):
-    """The root. Its text is written for a person and carries no secret and no customer's data but what the caller sent."""
+    """The root. Its text is for a person, and carries no secret and no customer's data but what the caller sent."""
 
 
 class CallerError(ConnectorError):

@@ -82,8 +82,9 @@ class Field:
         return f"vehicle_{self.name}" if self.group is Group.VEHICLE else self.name
 
     @property
-    def is_date(self) -> bool:
-        return self.kind in (Kind.DATE, Kind.MONTH, Kind.DATETIME)
+    def mirrored(self) -> bool:
+        """Whether the mirror has a column for it and answers show it; create-only fields stand in `fields` alone."""
+        return On.UPDATE in self.on or self.on is On.NONE
 
 
 _T, _L, _D, _M, _C, _W, _N, _I, _F = (
@@ -151,7 +152,7 @@ FIELDS: tuple[Field, ...] = (
     Field("estimate_date", _D, ("Besichtigung",), "Inspection for the estimate", "25.11.2026"),
     Field("return_date_time", _W, ("Rückgabe",), "Vehicle is handed back", "15.12.2026 16:00"),
     Field(
-        "damage_description", _L, ("Schadenbeschreibung",), "Damage", "Stoßfänger hinten gerissen, Heckklappe links."
+        "damage_description", _L, ("Schadenbeschreibung",), "Damage", "Stoßfänger hinten gerissen, Heckklappe."
     ),
     Field("workshop_distribution", _L, ("Werkstattverteilung",), "Distribution over the shops", "Karo 2, Lack 1"),
     Field("external_calculation", _L, ("Externe Kalkulation",), "External calculation", "DAT 2026-118"),
@@ -192,6 +193,7 @@ FIELDS: tuple[Field, ...] = (
 )
 
 BY_PATH: dict[str, Field] = {field.path: field for field in FIELDS}
+MIRRORED: tuple[Field, ...] = tuple(field for field in FIELDS if field.mirrored)
 
 
 def fields_on(body: On) -> tuple[Field, ...]:

@@ -1,4 +1,4 @@
-"""Folding: what two writings of the same plate, name or phone number have in common. Look-up compares folded text only."""
+"""Folding: what two writings of one plate, name or phone number have in common. Look-up compares folded text only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def fold_plate(text: str) -> str:
 
 
 def fold_phone(text: str) -> str:
-    """The digits after German country and trunk prefixes: `0151 234`, `+49151234` and `0049 (0)151-234` are `151234`."""
+    """The digits after German prefixes: `0151 234`, `+49151234` and `0049 (0)151-234` are all `151234`."""
     plain = text.replace("(0)", "").strip()
     digits = re.sub(r"\D", "", plain)
     if plain.startswith("+49"):

@@ -94,7 +94,7 @@ def _day_and_rest(day: date, rest: str) -> str:
 
 
 def parse_time(text: str) -> str:
-    """The canonical time, or day and time when a date stands in front. Raises ValueError with what would be accepted."""
+    """The canonical time, or day and time where a date stands in front. Raises ValueError with what is accepted."""
     text = text.strip()
     try:
         match = _DAY.match(text) or _ISO_DAY.match(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from planso_connector.domain.fields import BY_PATH, FIELDS, Group, Value
+from planso_connector.domain.fields import BY_PATH, MIRRORED, Group, Value
 from planso_connector.domain.part import NO_PARTS, Part, missing_count
 
 PLATE = "vehicle_details.number_plate"
@@ -37,7 +37,7 @@ class FormReading:
 
 @dataclass(frozen=True, slots=True)
 class PartsReading:
-    """The parts page of one order, read. `status` is the order's parts status in words, None where the page has none."""
+    """The parts page of one order, read. `status` is the order's parts status in words, None where it has none."""
 
     parts: tuple[Part, ...]
     status: str | None = None
@@ -76,7 +76,7 @@ class Order:
             "archived": self.archived,
         }
         groups: dict[str, dict[str, Value]] = {Group.DETAILS.value: {}, Group.VEHICLE.value: {}}
-        for entry in FIELDS:
+        for entry in MIRRORED:
             value = self.values.get(entry.path)
             if entry.group is Group.ORDER:
                 shown[entry.name] = value

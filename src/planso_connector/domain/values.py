@@ -31,7 +31,7 @@ def checked_text(text: str, *, line_breaks: bool) -> str:
     return text
 
 
-def accept(field: Field, given: str | int | float | bool) -> Value:
+def accept(field: Field, given: str | float) -> Value:
     """The canonical value of what a caller sent; `""` (clear it) is None. Raises ValueError."""
     if isinstance(given, str):
         checked_text(given, line_breaks=field.kind is Kind.LONG_TEXT)
