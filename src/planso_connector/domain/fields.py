@@ -151,9 +151,7 @@ FIELDS: tuple[Field, ...] = (
     Field("repair_date_time_to", _C, ("Reparatur bis",), "Time slot, to", "16:30"),
     Field("estimate_date", _D, ("Besichtigung",), "Inspection for the estimate", "25.11.2026"),
     Field("return_date_time", _W, ("Rückgabe",), "Vehicle is handed back", "15.12.2026 16:00"),
-    Field(
-        "damage_description", _L, ("Schadenbeschreibung",), "Damage", "Stoßfänger hinten gerissen, Heckklappe."
-    ),
+    Field("damage_description", _L, ("Schadenbeschreibung",), "Damage", "Stoßfänger hinten gerissen, Heckklappe."),
     Field("workshop_distribution", _L, ("Werkstattverteilung",), "Distribution over the shops", "Karo 2, Lack 1"),
     Field("external_calculation", _L, ("Externe Kalkulation",), "External calculation", "DAT 2026-118"),
     Field("express_link", _T, ("ExpressLink",), "ExpressLink", "https://express.example/k/118"),

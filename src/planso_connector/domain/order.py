@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from planso_connector.domain.fields import BY_PATH, MIRRORED, Group, Value
+from planso_connector.domain.fields import MIRRORED, Group, Value
 from planso_connector.domain.part import NO_PARTS, Part, missing_count
 
 PLATE = "vehicle_details.number_plate"
@@ -62,7 +62,7 @@ class Order:
     archived: bool = False
     employee_id: str | None = None
     position: str | None = None
-    list_finish_date: str | None = field(default=None)
+    list_finish_date: str | None = None
 
     def document(self) -> dict[str, object]:
         """The order as answers show it, without what changes by itself: `last_synced_at`, `version`, `pending`."""
@@ -91,17 +91,12 @@ def compose(entry: BoardEntry | None, order_id: int, form: FormReading, parts: P
     plate from the form, else the short name; damage class from the form, else the list's `finish_date`; parts status
     from the parts page, else the form.
     """
-    values = dict(form.values)
-    if values.get("damage") is None and entry is not None and entry.finish_date:
-        values["damage"] = entry.finish_date
-    if parts is not None and parts.status:
-        values["parts_status"] = parts.status
-    plate = values.get(PLATE)
+    values = _with_fallbacks(entry, form, parts)
     short_name = entry.short_name if entry is not None else ""
     return Order(
         id=order_id,
         short_name=short_name,
-        plate=str(plate) if plate else (short_name or None),
+        plate=_plate(values, short_name),
         station_id=(entry.station_id or None) if entry is not None else None,
         station_state=(entry.station_state or None) if entry is not None else None,
         missing_parts=_missing_parts(values.get("parts_status"), parts.parts if parts is not None else ()),
@@ -115,11 +110,29 @@ def compose(entry: BoardEntry | None, order_id: int, form: FormReading, parts: P
     )
 
 
+def refreshed(order: Order, form: FormReading) -> Order:
+    """The same order with what its form says now; the list's and the parts page's share stays as it was."""
+    entry = BoardEntry(order_id=order.id, short_name=order.short_name, finish_date=order.list_finish_date or "")
+    status = order.values.get("parts_status")
+    values = _with_fallbacks(entry, form, PartsReading(order.parts, str(status) if status else None))
+    return replace(order, values=values, fields=form.fields, plate=_plate(values, order.short_name))
+
+
+def _with_fallbacks(entry: BoardEntry | None, form: FormReading, parts: PartsReading | None) -> dict[str, Value]:
+    values = dict(form.values)
+    if values.get("damage") is None and entry is not None and entry.finish_date:
+        values["damage"] = entry.finish_date
+    if parts is not None and parts.status:
+        values["parts_status"] = parts.status
+    return values
+
+
+def _plate(values: Mapping[str, Value], short_name: str) -> str | None:
+    plate = values.get(PLATE)
+    return str(plate) if plate else (short_name or None)
+
+
 def _missing_parts(status: Value, parts: Sequence[Part]) -> bool:
     if isinstance(status, str) and status.strip().casefold() == NO_PARTS.casefold():
         return False
     return missing_count(parts) > 0
-
-
-def label_of(path: str) -> str:
-    return BY_PATH[path].labels[0]

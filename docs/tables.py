@@ -1,0 +1,70 @@
+"""
+Write the tables of the docs from the code, or with `--check` say which are not as the code is.
+
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from planso_connector.domain.fields import FIELDS, Field, On
+from planso_connector.rest.problems import MEANING
+from planso_connector.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+MARKED = re.compile(r"(<!-- table: (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [" | ".join(head), " | ".join("---" for _ in head)]
+    lines += [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
+    return "".join(f"| {line} |\n" for line in lines)
+
+
+def _where(field: Field) -> str:
+    if field.on is On.NONE:
+        return "answers"
+    return "PUT, PATCH, POST" if On.UPDATE in field.on else "POST"
+
+
+def fields() -> str:
+    rows = ((f"`{f.path}`", f.kind.value, ", ".join(f.labels), _where(f), f.meaning) for f in FIELDS)
+    return _table(("field", "kind", "label in PlanSo", "on", "meaning"), rows)
+
+
+def settings() -> str:
+    rows = []
+    for name, info in Settings.model_fields.items():
+        default = "" if name == "planso_password" or info.default in (None, "") else f"`{info.default}`"
+        rows.append((f"`{name.upper()}`", default, info.description or ""))
+    return _table(("setting", "default", "meaning"), rows)
+
+
+def statuses() -> str:
+    return _table(("status", "meaning"), ((str(status), meaning) for status, meaning in MEANING.items()))
+
+
+TABLES: dict[str, Callable[[], str]] = {"fields": fields, "settings": settings, "statuses": statuses}
+
+
+def main() -> int:
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
+        text = page.read_text("utf-8")
+        fresh = MARKED.sub(lambda m: m[1] + TABLES[m["name"]]() + m[3], text)
+        if fresh != text:
+            stale.append(str(page.relative_to(ROOT)))
+            if not check:
+                page.write_text(fresh, "utf-8")
+    if stale:
+        print(("not as the code is, run `make format`: " if check else "written: ") + ", ".join(stale))  # noqa: T201
+    return 1 if stale and check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

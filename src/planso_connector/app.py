@@ -1,0 +1,123 @@
+"""The composition root: the only place where the rooms are wired together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from planso_connector.domain import clock
+from planso_connector.flows.lookup import Lookup
+from planso_connector.flows.push import Pusher
+from planso_connector.flows.rejection import Rejection
+from planso_connector.flows.status import Status
+from planso_connector.flows.sync import Sync
+from planso_connector.flows.write import Writer
+from planso_connector.planso.client import Planso
+from planso_connector.planso.profile import Profile
+from planso_connector.planso.throttle import Throttle
+from planso_connector.rest import door
+from planso_connector.settings import Settings, SettingsError
+from planso_connector.store import migrate
+from planso_connector.store.engine import Database
+from planso_connector.workers import start
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """Everything that one workshop's connector consists of, ready to be used until its context ends."""
+
+    settings: Settings
+    database: Database
+    planso: Planso
+    profile: Profile
+    sync: Sync
+    writer: Writer
+    rest: FastAPI
+
+
+@asynccontextmanager
+async def connector(settings: Settings) -> AsyncIterator[Connector]:
+    """
+    Migrate and open the database, and wire the rooms. At the end, writes under way are finished first.
+
+    Raises SettingsError where a setting is missing or wrong, StoreUnavailable where the database can't be had.
+    """
+    _require_login(settings)
+    profile = _profile(settings)
+    try:
+        await asyncio.to_thread(migrate.migrate, settings.connector_database_url)
+        database = Database.open(settings.connector_database_url)
+    except ValueError as error:
+        raise SettingsError(f"CONNECTOR_DATABASE_URL: {error}") from error
+    try:
+        async with _wired(settings, profile, database) as wired:
+            yield wired
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def _wired(settings: Settings, profile: Profile, database: Database) -> AsyncIterator[Connector]:
+    workshop = settings.connector_workshop
+    password = settings.planso_password.get_secret_value()
+    rejection = Rejection(database, workshop, clock.now, (settings.planso_url, settings.planso_user, password))
+    planso = Planso(
+        settings.planso_url,
+        settings.planso_user,
+        password,
+        profile,
+        throttle=Throttle(settings.connector_planso_concurrency, settings.connector_planso_rate),
+        timeout=settings.planso_timeout,
+        already_rejected=await rejection.is_remembered(),
+        on_login=rejection.note,
+    )
+    pusher = Pusher(database, planso, workshop, clock.now)
+    writer = Writer(database, pusher, workshop, settings.connector_write_wait, clock.now)
+    sync = Sync(
+        database,
+        planso,
+        workshop,
+        clock.now,
+        with_parts=settings.connector_sync_parts,
+        concurrency=settings.connector_planso_concurrency,
+    )
+    flows = door.Flows(Lookup(database, workshop), writer, sync, Status(sync, planso))
+    try:
+        yield Connector(settings, database, planso, profile, sync, writer, door.build(flows))
+    finally:
+        await sync.close()
+        await writer.close()
+        await planso.aclose()
+
+
+@asynccontextmanager
+async def at_work(built: Connector) -> AsyncIterator[None]:
+    """While this lasts, the connector does by itself what nobody asks for: clear up after a crash, fill the mirror."""
+    await built.sync.abandon_dead_runs()
+    begun = clock.stamp(clock.now())
+    chores = asyncio.create_task(start.chores(built.sync, built.writer, begun), name="chores")
+    try:
+        yield
+    finally:
+        chores.cancel()
+        await asyncio.wait({chores})
+
+
+def _require_login(settings: Settings) -> None:
+    missing = [name for name in ("planso_url", "planso_user") if not getattr(settings, name)]
+    if not settings.planso_password.get_secret_value():
+        missing.append("planso_password")
+    if missing:
+        names = ", ".join(name.upper() for name in missing)
+        raise SettingsError(f"{names}: not set. Set them in the environment or in `.env`, or try `serve --demo`.")
+
+
+def _profile(settings: Settings) -> Profile:
+    try:
+        return Profile.load(settings.planso_profile, settings.planso_table_id)
+    except (ValueError, OSError) as error:
+        raise SettingsError(f"PLANSO_PROFILE: {error}") from error

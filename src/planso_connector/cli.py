@@ -1,0 +1,241 @@
+"""The commands. Exit codes: 0 done, 1 it went wrong and says why, 2 the call or a setting is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+import uvicorn
+from pydantic import SecretStr
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from planso_connector import __version__, logs, sandbox
+from planso_connector import app as root
+from planso_connector.domain.errors import ConnectorError
+from planso_connector.flows import doctor as doctor_flow
+from planso_connector.settings import Settings, SettingsError
+from planso_connector.store import migrate as store_migrate
+
+T = TypeVar("T")
+
+cli = typer.Typer(
+    name="planso-connector",
+    help="A REST service in front of PlanSo. Settings come from the environment or `.env`; see the README.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console()
+err = Console(stderr=True)
+
+DEMO_FOLDER = Path(".demo")
+
+
+def main() -> None:
+    cli()
+
+
+@cli.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"planso-connector {__version__}")
+        raise typer.Exit
+
+
+@cli.command()
+def serve(
+    demo: Annotated[bool, typer.Option(help="Use the sandbox as PlanSo; data lies in .demo/.")] = False,
+    host: Annotated[str | None, typer.Option(help="Address to listen on, instead of CONNECTOR_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on, instead of CONNECTOR_PORT.")] = None,
+    sandbox_port: Annotated[int, typer.Option(help="Port of the sandbox's own page, with --demo.")] = 8190,
+) -> None:
+    """Serve the API. The first sync starts by itself when the database is empty."""
+    with _told():
+        settings = Settings.load()
+        changes = {"connector_host": host, "connector_port": port}
+        settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
+        if not demo:
+            _configure_logs(settings)
+            _run(_serve(settings))
+            return
+        with _demo_planso(settings, sandbox_port) as demo_settings:
+            _configure_logs(demo_settings)
+            _run(_serve(demo_settings))
+
+
+@contextmanager
+def _demo_planso(settings: Settings, port: int) -> Iterator[Settings]:
+    DEMO_FOLDER.mkdir(exist_ok=True)
+    planso = sandbox.Sandbox(state=DEMO_FOLDER / "planso.json")
+    # Taken before the thread starts, so that a port in use is told here and not in its log.
+    _listen("127.0.0.1", port, "--sandbox-port").close()
+    with planso.serve("127.0.0.1", port) as url:
+        err.print(f"The sandbox plays PlanSo: [bold]{url}/[/] shows its orders.", highlight=False)
+        changes: dict[str, Any] = {
+            "planso_url": url,
+            "planso_user": planso.installation.username,
+            "planso_password": SecretStr(planso.installation.password),
+            "planso_table_id": planso.installation.table_id,
+            "planso_profile": None,
+        }
+        if "connector_database_url" not in settings.model_fields_set:
+            changes["connector_database_url"] = f"sqlite:///{DEMO_FOLDER / 'connector.db'}"
+        yield settings.model_copy(update=changes)
+
+
+async def _serve(settings: Settings) -> None:
+    listening = _listen(settings.connector_host, settings.connector_port, "CONNECTOR_PORT")
+    async with root.connector(settings) as built, root.at_work(built):
+        config = uvicorn.Config(
+            built.rest,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=30,
+            lifespan="off",
+        )
+        gc.collect()
+        gc.freeze()
+        host, port = listening.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        err.print(f"The connector listens on [bold]http://{shown}:{port}[/]; /docs explains it.", highlight=False)
+        await uvicorn.Server(config).serve(sockets=[listening])
+
+
+def _listen(host: str, port: int, setting: str) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+        except OSError:
+            listening.close()
+            raise
+    except OSError as error:
+        raise SettingsError(f"{setting}: can't listen on {host}:{port}: {error.strerror or error}") from error
+    return listening
+
+
+@cli.command()
+def sync(
+    full: Annotated[bool, typer.Option("--full", help="Read every order anew. (Every sync does so far.)")] = False,
+) -> None:
+    """Bring the database in step with PlanSo, with a progress bar."""
+    with _told():
+        settings = Settings.load()
+        _configure_logs(settings, quiet=True)
+        _run(_sync(settings))
+
+
+async def _sync(settings: Settings) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    async with root.connector(settings) as built:
+        await built.sync.abandon_dead_runs()
+        run = asyncio.create_task(built.sync.run())
+        with Progress(*columns, console=err) as bar:
+            task = bar.add_task("list", total=None)
+            while not run.done():
+                await asyncio.wait({run}, timeout=0.1)
+                progress = built.sync.progress
+                if progress is not None:
+                    bar.update(task, description=progress.phase, completed=progress.done, total=progress.total or None)
+            ended = run.result()
+            bar.update(task, description=ended.state, completed=ended.done, total=ended.total)
+    out.print(f"{ended.done} of {ended.total} orders, {ended.changed} changed, {ended.requests} requests to PlanSo.")
+    for entry in ended.failed:
+        err.print(f"  order {entry['order_id']}: {entry['page']}: {entry['kind']}", highlight=False)
+    if ended.state != "done":
+        _fail(ended.message)
+
+
+@cli.command()
+def doctor(
+    order: Annotated[int | None, typer.Option(min=1, help="The order to read; without it the list's first.")] = None,
+) -> None:
+    """Look at this PlanSo: log in, list, read one form and its parts, say what maps. Never writes."""
+    with _told():
+        settings = Settings.load()
+        _configure_logs(settings, quiet=True)
+        if not _run(_doctor(settings, order)):
+            raise typer.Exit(1)
+
+
+async def _doctor(settings: Settings, order: int | None) -> bool:
+    well = True
+    async with root.connector(settings) as built:
+        async for finding in doctor_flow.examine(built.planso, order):
+            well = well and finding.well
+            mark = "[green]ok[/]" if finding.well else "[red]look[/]"
+            out.print(f"{mark}  [bold]{finding.step}[/]: ", end="")
+            out.print(finding.words, markup=False, highlight=False)
+            if finding.rows:
+                table = Table(show_header=False, box=None, padding=(0, 2))
+                for row in finding.rows:
+                    table.add_row("", *row)
+                out.print(table)
+    return well
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database's tables up to date. `serve` and `sync` do so by themselves."""
+    with _told():
+        settings = Settings.load()
+        store_migrate.migrate(settings.connector_database_url)
+        out.print("The database is up to date.")
+
+
+@cli.command(name="sandbox")
+def run_sandbox(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8190,
+    state: Annotated[Path | None, typer.Option(help="File to keep changes in beyond this run.")] = None,
+    orders: Annotated[int, typer.Option(min=1, max=100_000, help="How many orders to invent.")] = 260,
+    seed: Annotated[int, typer.Option(help="Other numbers invent other orders.")] = 1,
+    latency: Annotated[float, typer.Option(min=0, help="Seconds that each page takes.")] = 0.0,
+) -> None:
+    """A small PlanSo to try things on, user `werkstatt`, password `demo`."""
+    with _told():
+        _listen(host, port, "--port").close()
+        sandbox.run(host=host, port=port, state=state, orders=orders, seed=seed, latency=latency)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What can go wrong in the open becomes a sentence and an exit code."""
+    try:
+        yield
+    except SettingsError as error:
+        _fail(str(error), code=2)
+    except (ConnectorError, sandbox.SandboxError) as error:
+        _fail(str(error))
+
+
+def _fail(message: str, code: int = 1) -> NoReturn:
+    err.print(message, style="red", markup=False, highlight=False)
+    raise typer.Exit(code)
+
+
+def _configure_logs(settings: Settings, *, quiet: bool = False) -> None:
+    level = "warning" if quiet and settings.connector_log_level == "info" else settings.connector_log_level
+    logs.configure(level, [settings.planso_password.get_secret_value()])
+
+
+def _run(main_coroutine: Coroutine[Any, Any, T]) -> T:
+    if sys.platform == "win32":
+        return asyncio.run(main_coroutine)
+    import uvloop
+
+    return uvloop.run(main_coroutine)

@@ -1,0 +1,1 @@
+"""The verbs. One file, one verb; its first sentence says its transactions."""

@@ -1,0 +1,42 @@
+"""Look-up: one read transaction on the mirror for each question. PlanSo is not involved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from planso_connector.domain.errors import NotFound
+from planso_connector.domain.part import Part
+from planso_connector.store import orders, search
+from planso_connector.store.engine import Database, Transaction
+from planso_connector.store.orders import StoredOrder
+from planso_connector.store.search import Filters, Page
+
+
+class Lookup:
+    def __init__(self, database: Database, workshop: str) -> None:
+        self._database = database
+        self._workshop = workshop
+
+    async def find(self, filters: Filters) -> Page:
+        return await self._database.read(lambda tx: search.find(tx, self._workshop, filters))
+
+    async def order(self, order_id: int) -> StoredOrder:
+        """The order as answers show it. Raises NotFound, also for one that was deleted."""
+        return await self._database.read(lambda tx: self._existing(tx, order_id))
+
+    async def parts(self, order_id: int) -> Sequence[Part]:
+        """The parts of an order, in the order of PlanSo's page. Raises NotFound as `order` does."""
+
+        def work(tx: Transaction) -> Sequence[Part]:
+            self._existing(tx, order_id)
+            return orders.parts_of(tx, self._workshop, order_id)
+
+        return await self._database.read(work)
+
+    def _existing(self, tx: Transaction, order_id: int) -> StoredOrder:
+        stored = orders.get(tx, self._workshop, order_id)
+        if stored is None:
+            raise NotFound(f"There is no order {order_id} in the connector's database.")
+        if stored.deleted_at is not None:
+            raise NotFound(f"Order {order_id} was deleted in PlanSo.")
+        return stored

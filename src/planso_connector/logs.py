@@ -1,0 +1,83 @@
+"""
+The log: one JSON object a line on standard error, and the one place where secrets are taken out of it.
+
+What may stand in a line: names of events, order and operation ids, field names, counts, durations, classes of errors.
+Never a field's value, a query, a cookie, a password: the texts of exceptions are left out for the same reason.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+# They log addresses, headers or statements when asked for more than warnings, and so cookies and customers.
+_TALKATIVE = ("httpx2", "httpcore2", "uvicorn.access", "asyncio", "alembic", "sqlalchemy", "urllib3")
+
+
+def configure(level: str, secrets: Iterable[str]) -> None:
+    """Send every line of the process, the libraries' too, through the same processors. `secrets` never appear."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _exception_without_its_text,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Redacting(shared, _spellings(secrets)))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = []
+        logger.propagate = True
+
+
+def _spellings(secrets: Iterable[str]) -> list[str]:
+    found: set[str] = set()
+    for secret in secrets:
+        if len(secret) >= 4:
+            found |= {secret, quote(secret), quote_plus(secret), secret.encode("unicode_escape").decode()}
+    return sorted(found, key=len, reverse=True)
+
+
+class _Redacting(structlog.stdlib.ProcessorFormatter):
+    def __init__(self, shared: list[Processor], spellings: list[str]) -> None:
+        super().__init__(
+            foreign_pre_chain=shared,
+            processors=[self.remove_processors_meta, structlog.processors.JSONRenderer(ensure_ascii=False)],
+        )
+        self._spellings = spellings
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        for spelling in self._spellings:
+            line = line.replace(spelling, "***")
+        return line
+
+
+def _exception_without_its_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    elif isinstance(info, BaseException):
+        info = (type(info), info, info.__traceback__)
+    if isinstance(info, tuple) and info[1] is not None:
+        event["error"] = type(info[1]).__name__
+        event["trace"] = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(info[2])][-12:]
+    return event

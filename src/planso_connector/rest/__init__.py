@@ -1,0 +1,1 @@
+"""The door for programs: routes by resource, their schemas, and which failure is which status."""

@@ -1,0 +1,80 @@
+"""JSON bodies as they come in: their size, their type, their text. What they mean is for the schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic_core import from_json
+from starlette.exceptions import HTTPException
+
+MAX_BODY = 1024 * 1024
+"""Bytes."""
+
+
+class JsonRequest(Request):
+    """A request whose body is read up to MAX_BODY, and as strict JSON: UTF-8, no NaN, no lone surrogates."""
+
+    async def body(self) -> bytes:
+        if not hasattr(self, "_body"):
+            announced = self.headers.get("content-length", "0")
+            if announced.isdigit() and int(announced) > MAX_BODY:
+                raise _too_large()
+            chunks: list[bytes] = []
+            size = 0
+            async for chunk in self.stream():
+                size += len(chunk)
+                if size > MAX_BODY:
+                    raise _too_large()
+                chunks.append(chunk)
+            self._body = b"".join(chunks)
+        return self._body
+
+    async def json(self) -> Any:
+        try:
+            return from_json(await self.body(), allow_inf_nan=False)
+        except ValueError as error:
+            raise RequestValidationError(
+                [{"loc": ("body",), "msg": f"This is not JSON in UTF-8: {error}", "type": "json_invalid"}]
+            ) from None
+
+
+class JsonRoute(APIRoute):
+    """A route that takes a JSON body, and says 415 to a body that is announced as anything else."""
+
+    media_types: tuple[str, ...] = ("application/json",)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        takes_body = self.body_field is not None
+        required = takes_body and self.body_field is not None and self.body_field.field_info.is_required()
+
+        async def handler(request: Request) -> Response:
+            strict = JsonRequest(request.scope, request.receive)
+            if takes_body and (required or await strict.body()):
+                self._check_type(strict)
+            return await handle(strict)
+
+        return handler
+
+    def _check_type(self, request: Request) -> None:
+        given = request.headers.get("content-type", "")
+        media_type, _, parameters = given.partition(";")
+        charset = parameters.strip().lower()
+        if media_type.strip().lower() not in self.media_types or (
+            charset.startswith("charset=") and charset.strip('"') not in ("charset=utf-8", 'charset="utf-8')
+        ):
+            raise HTTPException(415, f"Content-Type: '{given[:80]}' is not accepted; accepted: {self.media_types[0]}")
+
+
+class MergePatchRoute(JsonRoute):
+    """RFC 7396; plain JSON is understood the same way."""
+
+    media_types = ("application/merge-patch+json", "application/json")
+
+
+def _too_large() -> HTTPException:
+    return HTTPException(413, f"The body is too large; accepted: up to {MAX_BODY} bytes.")

@@ -1,0 +1,55 @@
+"""The REST application, put together from its routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from planso_connector import __version__
+from planso_connector.flows.lookup import Lookup
+from planso_connector.flows.status import Status
+from planso_connector.flows.sync import Sync
+from planso_connector.flows.write import Writer
+from planso_connector.rest import docs_page, health, orders, planso_session, problems, requests_log, sync
+
+TITLE = "PlanSo Connector"
+
+_DESCRIPTION = """\
+A REST service for a workshop that runs on PlanSo. Reads are answered from the connector's own database in
+milliseconds; a write is answered with 200 only once PlanSo was seen to have it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    lookup: Lookup
+    writer: Writer
+    sync: Sync
+    status: Status
+
+
+def build(flows: Flows, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None) -> FastAPI:
+    app = FastAPI(
+        title=TITLE,
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        separate_input_output_schemas=False,
+        redirect_slashes=False,
+    )
+    problems.install(app)
+    for router in (
+        orders.routes(flows.lookup, flows.writer),
+        planso_session.routes(flows.status),
+        sync.routes(flows.sync),
+        health.routes(flows.status),
+        docs_page.routes(TITLE),
+    ):
+        app.include_router(router)
+    app.add_middleware(requests_log.RequestLog)
+    return app

@@ -1,0 +1,38 @@
+"""/health: whether the process lives, and whether it can do its work."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from planso_connector.flows.status import Status
+from planso_connector.rest.schemas import Envelope
+
+
+class ReadyAnswer(Envelope):
+    checks: dict[str, str] = Field(description="Each check and `ok`, or what is wrong.")
+
+
+def routes(status: Status) -> APIRouter:
+    router = APIRouter(prefix="/health", tags=["health"])
+
+    @router.get("/live", summary="Alive", response_model=Envelope)
+    async def live() -> JSONResponse:
+        """200 once the port is open."""
+        return JSONResponse({"success": True, "message": ""})
+
+    @router.get(
+        "/ready",
+        summary="Ready",
+        response_model=ReadyAnswer,
+        responses={503: {"model": ReadyAnswer, "description": "Not ready; `checks` says why."}},
+    )
+    async def ready() -> JSONResponse:
+        """200 when the database answers, a sync has filled it, and PlanSo has not rejected the login."""
+        readiness = await status.readiness()
+        wrong = "; ".join(f"{name}: {word}" for name, word in readiness.checks.items() if word != "ok")
+        body = {"success": readiness.ready, "message": wrong, "checks": readiness.checks}
+        return JSONResponse(body, status_code=200 if readiness.ready else 503)
+
+    return router

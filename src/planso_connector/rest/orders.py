@@ -1,0 +1,247 @@
+"""/api/orders: look-up from the mirror, writes through to PlanSo."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Response
+from fastapi.responses import JSONResponse
+from pydantic import AfterValidator
+from pydantic_core import to_json
+
+from planso_connector.domain import german, values
+from planso_connector.domain.errors import Invalid, Problem
+from planso_connector.domain.part import missing_count
+from planso_connector.flows.lookup import Lookup
+from planso_connector.flows.write import Writer, Written
+from planso_connector.rest import schemas
+from planso_connector.rest.bodies import JsonRoute, MergePatchRoute
+from planso_connector.rest.problems import answers
+from planso_connector.store.search import Filters
+
+_WRITE_FAILURES = (404, 413, 415, 422, 502, 503, 504)
+
+
+def _question(text: str) -> str:
+    return values.checked_text(text, line_breaks=False)
+
+
+def _day(text: str) -> str:
+    return german.parse_date(_question(text))[:10] if text.strip() else ""
+
+
+OrderId = Annotated[int, Path(ge=1, le=values.MAX_ID, description="PlanSo's order id.", examples=[4711])]
+Text = Annotated[str | None, Query(max_length=200), AfterValidator(lambda t: _question(t) if t else None)]
+Day = Annotated[str | None, Query(max_length=40), AfterValidator(lambda t: (_day(t) or None) if t else None)]
+
+
+class Preferences:
+    """What the caller prefers (RFC 7240), as far as this connector can oblige."""
+
+    def __init__(
+        self,
+        prefer: Annotated[
+            str | None, Header(description="`handling=strict`: fields that are not known are 422 instead of left out.")
+        ] = None,
+    ) -> None:
+        self.strict = any(
+            preference.partition(";")[0].replace(" ", "").replace('"', "").lower() == "handling=strict"
+            for preference in (prefer or "").split(",")
+        )
+
+    @property
+    def applied(self) -> dict[str, str]:
+        return {"Preference-Applied": "handling=strict"} if self.strict else {}
+
+
+def routes(lookup: Lookup, writer: Writer) -> APIRouter:
+    """Built with the flows that serve them; a router holds no state of its own."""
+    router = APIRouter(prefix="/api/orders", tags=["orders"])
+    router.include_router(_reading(lookup))
+    router.include_router(_json_writes(writer))
+    router.include_router(_merge_patch(writer))
+    return router
+
+
+def _reading(lookup: Lookup) -> APIRouter:
+    router = APIRouter()
+
+    @router.get(
+        "",
+        summary="Query orders",
+        response_model=schemas.OrdersAnswer,
+        responses=answers(422, 503),
+    )
+    async def find_orders(filters: Annotated[Filters, Depends(_filters)]) -> Response:
+        """Newest shop_date first, then id. Filters are combined with AND. Archived orders only with `archived=true`."""
+        page = await lookup.find(filters)
+        listed = ",".join(page.documents)
+        cursor = to_json(page.next_cursor).decode()
+        text = (
+            f'{{"success":true,"message":"","orders":[{listed}],"count":{len(page.documents)},"next_cursor":{cursor}}}'
+        )
+        return Response(text.encode(), media_type="application/json")
+
+    @router.get(
+        "/{order_id}", summary="Get order", response_model=schemas.OrderAnswer, responses=answers(404, 422, 503)
+    )
+    async def get_order(order_id: OrderId) -> Response:
+        """The order as the connector's database has it; `ETag` names its version."""
+        order = await lookup.order(order_id)
+        text = f'{{"success":true,"message":"","order":{order.document}}}'
+        return Response(text.encode(), media_type="application/json", headers={"ETag": f'"{order.version}"'})
+
+    @router.get(
+        "/{order_id}/parts",
+        summary="Get the order's parts",
+        response_model=schemas.PartsAnswer,
+        responses=answers(404, 422, 503),
+    )
+    async def get_parts(order_id: OrderId) -> Response:
+        """The parts as the connector's database has them, in the order of PlanSo's page."""
+        parts = await lookup.parts(order_id)
+        listed = [{**asdict(part), "is_missing": part.is_missing} for part in parts]
+        body = {"success": True, "message": "", "parts": listed, "count": len(parts), "missing": missing_count(parts)}
+        return Response(to_json(body), media_type="application/json")
+
+    return router
+
+
+def _filters(
+    plate: Annotated[Text, Query(description="Number plate, any writing, also a part: `wnae2309`, `WN-AE`.")] = None,
+    person: Annotated[Text, Query(description="Part of the customer's or driver's name.")] = None,
+    phone: Annotated[Text, Query(description="Phone number, any writing, also a part.")] = None,
+    email: Annotated[Text, Query(description="Part of the e-mail address.")] = None,
+    status: Annotated[Text, Query(description="Project status.")] = None,
+    damage: Annotated[Text, Query(description="Damage class, `KL 2-3`.")] = None,
+    station: Annotated[Text, Query(description="Station id, or `id@state`.")] = None,
+    missing_parts: Annotated[bool | None, Query(description="Whether parts are missing.")] = None,
+    after: Annotated[Day, Query(description="Earliest shop_date, inclusive.")] = None,
+    before: Annotated[Day, Query(description="Latest shop_date, inclusive.")] = None,
+    finish_after: Annotated[Day, Query(description="Earliest finish_date, inclusive.")] = None,
+    finish_before: Annotated[Day, Query(description="Latest finish_date, inclusive.")] = None,
+    text: Annotated[Text, Query(description="Words that all fields together must hold.")] = None,
+    archived: Annotated[bool, Query(description="Archived orders instead of the current ones.")] = False,
+    limit: Annotated[int, Query(ge=1, le=500, description="Orders in one answer.")] = 50,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
+) -> Filters:
+    return Filters(
+        plate=plate,
+        person=person,
+        phone=phone,
+        email=email,
+        status=status,
+        damage=damage,
+        station=station,
+        missing_parts=missing_parts,
+        after=after,
+        before=before,
+        finish_after=finish_after,
+        finish_before=finish_before,
+        text=text,
+        archived=archived,
+        limit=limit,
+        cursor=cursor or None,
+    )
+
+
+def _answer(written: Written, unknown: str, preferences: Preferences) -> JSONResponse:
+    message = " ".join(part for part in (written.message, unknown) if part)
+    body = {"success": True, "message": message, "order_id": written.order_id}
+    return JSONResponse(body, headers=preferences.applied)
+
+
+def _examples(name: str, value: dict[str, Any]) -> dict[str, Any]:
+    return {name: {"summary": name, "value": value}}
+
+
+def _json_writes(writer: Writer) -> APIRouter:
+    router = APIRouter(route_class=JsonRoute)
+
+    @router.put(
+        "/{order_id}",
+        summary="Update order",
+        response_model=schemas.UpdateOrderResponse,
+        response_description="Update confirmation",
+        responses=answers(*_WRITE_FAILURES),
+    )
+    async def update_order(
+        order_id: OrderId,
+        body: Annotated[
+            schemas.UpdateOrder,
+            Body(openapi_examples=_examples("Every field", schemas.UPDATE_EXAMPLE)),
+        ],
+        preferences: Annotated[Preferences, Depends()],
+    ) -> JSONResponse:
+        """
+        Absent or null: unchanged. `""`: cleared. 200 means that PlanSo has it: read back and compared, and the
+        connector's database shows it. Where nothing differs, nothing is sent, and `message` says so.
+        """
+        if body.order_id != order_id:
+            told = f"must equal the order id in the path, {order_id}"
+            raise Invalid([Problem(("body", "order_id"), told, "order_id_mismatch")])
+        unknown = schemas.unknown_fields(body, strict=preferences.strict)
+        written = await writer.update(order_id, body.asked(null_clears=False))
+        return _answer(written, unknown, preferences)
+
+    @router.post(
+        "",
+        summary="Create order",
+        response_model=schemas.UpdateOrderResponse,
+        response_description="Creation confirmation",
+        responses=answers(*(status for status in _WRITE_FAILURES if status != 404)),
+    )
+    async def create_order(
+        body: Annotated[
+            schemas.CreateOrder,
+            Body(openapi_examples=_examples("Every field", schemas.CREATE_EXAMPLE)),
+        ],
+        preferences: Annotated[Preferences, Depends()],
+    ) -> JSONResponse:
+        """Creates the order in PlanSo, reads it back, compares; the answer names its id."""
+        unknown = schemas.unknown_fields(body, strict=preferences.strict)
+        written = await writer.create(body.asked(null_clears=False))
+        return _answer(written, unknown, preferences)
+
+    @router.delete(
+        "/{order_id}",
+        summary="Delete order",
+        response_model=schemas.UpdateOrderResponse,
+        response_description="Deletion confirmation",
+        responses=answers(404, 422, 502, 503, 504),
+    )
+    async def delete_order(order_id: OrderId) -> JSONResponse:
+        """Deletes the order in PlanSo and looks whether it is gone; its row stays here, marked deleted."""
+        return _answer(await writer.delete(order_id), "", Preferences())
+
+    return router
+
+
+def _merge_patch(writer: Writer) -> APIRouter:
+    router = APIRouter(route_class=MergePatchRoute)
+
+    @router.patch(
+        "/{order_id}",
+        summary="Patch order",
+        response_model=schemas.UpdateOrderResponse,
+        response_description="Update confirmation",
+        responses=answers(*_WRITE_FAILURES),
+    )
+    async def patch_order(
+        order_id: OrderId,
+        body: Annotated[
+            schemas.PatchOrder,
+            Body(
+                media_type="application/merge-patch+json",
+                openapi_examples=_examples("Move, and clear the remarks", schemas.PATCH_EXAMPLE),
+            ),
+        ],
+        preferences: Annotated[Preferences, Depends()],
+    ) -> JSONResponse:
+        """As PUT, but null clears: numbers, ids and flags too."""
+        unknown = schemas.unknown_fields(body, strict=preferences.strict)
+        written = await writer.update(order_id, body.asked(null_clears=True))
+        return _answer(written, unknown, preferences)
+
+    return router

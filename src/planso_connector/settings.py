@@ -1,0 +1,79 @@
+"""Every setting: an environment variable, or a line in `.env`, named in capitals. Only `cli` and `app` read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The defaults serve one workshop on one machine; only the PlanSo address and its login have none."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    planso_url: str = Field("", description="Address of the workshop's PlanSo, `https://<customer>.planso.de`.")
+    planso_user: str = Field("", description="User name for PlanSo; best one of the connector's own.")
+    planso_password: SecretStr = Field(
+        SecretStr(""), description="Its password. In `.env`, put it in single quotes if it holds `#` or blanks."
+    )
+    planso_table_id: int | None = Field(
+        None,
+        ge=1,
+        description="`tableID` of the order form; without it the profile's, which is 12565 if it names none.",
+    )
+    planso_profile: Path | None = Field(
+        None, description="TOML file with what this installation names or calls otherwise, see docs/profile.md."
+    )
+    planso_timeout: float = Field(30.0, gt=0, le=600, description="Seconds to wait for one page of PlanSo.")
+    connector_host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    connector_port: int = Field(8102, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
+    connector_database_url: str = Field(
+        "sqlite:///connector.db", description="`sqlite:///file.db`, or `postgresql://user:password@host/name`."
+    )
+    connector_workshop: str = Field(
+        "default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Short name of the workshop, part of every key."
+    )
+    connector_write_wait: float = Field(
+        15.0, gt=0, le=600, description="Seconds that a write waits for PlanSo's confirmation."
+    )
+    connector_sync_parts: bool = Field(
+        True, description="Whether a sync reads each order's parts, one more request each."
+    )
+    connector_planso_concurrency: int = Field(4, ge=1, le=64, description="Requests to PlanSo under way at once.")
+    connector_planso_rate: float = Field(
+        0.0, ge=0, le=1000, description="Most requests to PlanSo in a second; 0 sets no such bound."
+    )
+    connector_log_level: str = Field(
+        "info", pattern=r"^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`."
+    )
+
+    @field_validator("planso_url")
+    @classmethod
+    def _an_address(cls, url: str) -> str:
+        if not url:
+            return url
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("accepted: an address such as https://workshop.planso.de")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError(
+                "accepted: scheme, host, port and path alone; user and password have settings of their own"
+            )
+        return url.rstrip("/")
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings of this environment. Raises SettingsError naming each wrong one and what would be accepted."""
+        try:
+            return cls()
+        except ValidationError as error:
+            lines = [f"{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
+            raise SettingsError("\n".join(lines)) from None
+
+
+class SettingsError(Exception):
+    """A setting is wrong or missing."""

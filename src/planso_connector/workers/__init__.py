@@ -1,0 +1,1 @@
+"""The clockwork: when the verbs run without being asked."""
