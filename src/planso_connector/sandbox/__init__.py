@@ -1,0 +1,10 @@
+"""A small working PlanSo over HTTP, to try things on. It shares no code with the rest of the connector."""
+
+from planso_connector.sandbox.installation import Installation
+from planso_connector.sandbox.knobs import KnobError, Knobs
+from planso_connector.sandbox.planso_app import RequestLog
+from planso_connector.sandbox.sandbox import Sandbox, run
+from planso_connector.sandbox.server import PortTakenError
+from planso_connector.sandbox.state_file import StateFileError
+
+__all__ = ["Installation", "KnobError", "Knobs", "PortTakenError", "RequestLog", "Sandbox", "StateFileError", "run"]

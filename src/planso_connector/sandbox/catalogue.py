@@ -1,0 +1,184 @@
+"""The form that the invented workshop built itself: its groups, fields and choices (protocol, sections 3 and 7)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["text", "date", "datetime", "long", "select", "multi", "checkbox", "radio", "file", "locked"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One choice: `value` goes over the wire, `text` is read by people; `group` is its optgroup."""
+
+    value: str
+    text: str
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field under its usual label. `locked` is shown and never sent, as is `file`."""
+
+    label: str
+    kind: Kind = "text"
+    options: tuple[Option, ...] = ()
+
+
+def _options(*texts: str, first: int = 1, blank: str = "") -> tuple[Option, ...]:
+    named = tuple(Option(str(first + at), text) for at, text in enumerate(texts))
+    return (Option(blank, "bitte wählen"), *named)
+
+
+MAKES: dict[int, tuple[str, tuple[tuple[int, str], ...]]] = {
+    2: ("Audi", ((201, "A1"), (202, "A3"), (203, "A4 Avant"), (204, "Q5"))),
+    5: ("BMW", ((501, "118i"), (502, "320d Touring"), (503, "X1"))),
+    9: ("Citroën", ((901, "C3"), (902, "Berlingo"))),
+    14: ("Fiat", ((1401, "500"), (1402, "Ducato"), (1403, "Panda"))),
+    17: ("Ford", ((1701, "Fiesta"), (1702, "Focus Turnier"), (1703, "Transit"))),
+    28: ("Mercedes-Benz", ((2801, "A 180"), (2802, "C 220 d"), (2803, "Vito"), (2804, "Sprinter"))),
+    33: ("Opel", ((3301, "Astra"), (3302, "Corsa"), (3303, "Mokka"))),
+    41: ("Renault", ((4101, "Clio"), (4102, "Mégane"), (4103, "Kangoo"))),
+    47: ("Škoda", ((4701, "Fabia"), (4702, "Octavia Combi"), (4703, "Superb"))),
+    52: ("Toyota", ((5201, "Yaris"), (5202, "Corolla"), (5203, "RAV4"))),
+    58: ("VW", ((5801, "Polo"), (5802, "Golf"), (5803, "Passat Variant"), (5804, "Tiguan"), (5805, "Caddy"))),
+    61: ("Volvo", ((6101, "V60"), (6102, "XC40"))),
+}
+"""Make id to its name and its models (id, name)."""
+
+_MAKE_OPTIONS = (Option("0", "bitte wählen"), *(Option(str(number), name) for number, (name, _) in MAKES.items()))
+_MODEL_OPTIONS = (
+    Option("0", "bitte wählen"),
+    *(Option(str(number), name, group=make) for make, models in MAKES.values() for number, name in models),
+)
+_CATEGORIES = _options("Privatkunde", "Firmenkunde", "Leasing / Flotte", "Autohaus", "Mitarbeiter", first=11, blank="0")
+_DAMAGES = _options("KL 1", "KL 1-2", "KL 2", "KL 2-3", "KL 3", "KL 3-4", "KL 4", "KL 5", first=31)
+STATUS_STATIONS = {
+    "Anfrage": 1,
+    "Kalkulation": 1,
+    "Termin bestätigt": 2,
+    "Teile bestellt": 2,
+    "in Arbeit": 3,
+    "Lackierung": 4,
+    "Endkontrolle": 5,
+    "abholbereit": 6,
+    "ausgeliefert": 6,
+}
+"""Projekt-Status to the station where the order then stands."""
+STATIONS = {1: "Kalkulation", 2: "KoVo", 3: "Karo", 4: "Lackierer", 5: "Finish", 6: "fertig"}
+PARTS_STATES = (
+    "ohne E-Teile",
+    "E-Teile offen",
+    "E-Teile bestellt",
+    "E-Teile teilweise da",
+    "E-Teile Rückstand",
+    "E-Teile vollständig",
+)
+PICKUP_SERVICES = ("kommt", "bringt", "wird gebracht", "wir holen", "wir holen & bringen", "Abschleppdienst")
+
+_CUSTOMER = (
+    Field("Fahrername"),
+    Field("Telefon"),
+    Field("Kunden E-Mail"),
+    Field("Firma"),
+    Field("Kundenkategorie", "select", _CATEGORIES),
+    Field("Adresshinweise", "long"),
+)
+_VEHICLE = (
+    Field("Kennzeichen"),
+    Field("Fahrzeug"),
+    Field("Hersteller", "select", _MAKE_OPTIONS),
+    Field("Modell", "select", _MODEL_OPTIONS),
+    Field("VIN"),
+    Field("KBA"),
+    Field("Kilometerstand"),
+    Field("Klasse"),
+    Field("Fahrzeugklasse"),
+    Field("Leasing/Flotte"),
+    Field("Farbe Nummer"),
+    Field("Farbton"),
+    Field("Erstzulassung", "date"),
+    Field("Letzte Zulassung", "date"),
+    Field("HU/AU"),
+    Field("Motor"),
+    Field("Hubraum"),
+    Field("Leistung"),
+    Field("Motorcode"),
+    Field("Leergewicht"),
+    Field("Gesamtgewicht"),
+    Field("Alle Fahrzeugdaten", "checkbox"),
+    Field("Fahrbereit", "checkbox"),
+)
+_JOB = (
+    Field("Auftragsnummer", "locked"),
+    Field("Kategorie", "select", _DAMAGES),
+    Field("Projekt-Status", "select", _options(*STATUS_STATIONS, first=71)),
+    Field("Serviceberater", "select", _options("KV", "TB", "MH", "SÖ", first=161)),
+    Field("Hol-/Bringservice", "select", _options(*PICKUP_SERVICES, first=81)),
+    Field("Abholort"),
+    Field("Abholfirma"),
+    Field("Entfernung"),
+    Field("Termin angelegt", "datetime"),
+    Field("Terminart"),
+    Field("Bemerkungen", "long"),
+    Field("Schadenbeschreibung", "long"),
+    Field("Werkstattverteilung"),
+    Field("Gewerke", "multi", _options("Karosserie", "Lack", "Mechanik", "Smart Repair", "Glas", first=91)[1:]),
+    Field("Notiz intern", "long"),
+    Field("Reklamation"),
+)
+_DATES = (
+    Field("Besichtigung", "date"),
+    Field("Werkstattstart", "date"),
+    Field("Fahrzeugeingang (Soll)", "date"),
+    Field("Fahrzeugeingang (Ist)", "date"),
+    Field("Reparatur von"),
+    Field("Reparatur bis"),
+    Field("Lackiertermin", "date"),
+    Field("Teile Liefertermin", "date"),
+    Field("Werkstatt zurück", "date"),
+    Field("Termin Fertigstellung", "date"),
+    Field("Plan Auslieferung", "date"),
+    Field("Rückgabe", "datetime"),
+    Field("Sollstunden Karo"),
+    Field("Sollstunden Lack"),
+    Field("Sollstunden Mech"),
+)
+_PARTS = (
+    Field("E-Teile benötigt"),
+    Field("E-Teile Status", "select", _options(*PARTS_STATES, first=41)),
+)
+_MONEY = (
+    Field("Kostenträger", "radio", (Option("1", "Haftpflicht"), Option("2", "Vollkasko"), Option("3", "Selbstzahler"))),
+    Field("Versicherung"),
+    Field("Schadennummer"),
+    Field("Selbstbeteiligung"),
+    Field("Gutachter"),
+    Field("Externe Kalkulation"),
+    Field("Externe Kalkulation erledigt"),
+    Field("ExpressLink"),
+    Field("Rechnung aktivieren"),
+    Field("Abtretung unterschrieben", "checkbox"),
+    Field("Datenschutz bestätigt", "checkbox"),
+)
+_RENTAL = (
+    Field("Mietwagen Selbstbeteiligung"),
+    Field("Mietwagen Typ"),
+    Field("Mietwagen Motor"),
+    Field("Mietwagen Getriebe"),
+    Field("Mietwagen Navi"),
+    Field("Mietwagen Bluetooth"),
+    Field("Mietwagen Anhängerkupplung"),
+    Field("Mietwagen Isofix"),
+)
+
+GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
+    ("Kunde", _CUSTOMER),
+    ("Fahrzeug", _VEHICLE),
+    ("Auftrag", _JOB),
+    ("Termine & Zeiten", _DATES),
+    ("Ersatzteile", _PARTS),
+    ("Abrechnung", _MONEY),
+    ("Mietwagen", _RENTAL),
+    ("Anlagen", (Field("Foto hochladen", "file"),)),
+)
+FIELDS: dict[str, Field] = {field.label: field for _, group in GROUPS for field in group}

@@ -1,0 +1,53 @@
+"""How one PlanSo differs from the next (the parts of the protocol marked "varies")."""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Literal
+
+CHOICES = frozenset({"Kategorie", "Projekt-Status", "E-Teile Status", "Hol-/Bringservice", "Serviceberater"})
+"""Labels that are a select on one installation and a text input on the next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installation:
+    """One customer's PlanSo. Two sandboxes with the same seed and other installations hold the same workshop."""
+
+    table_id: int = 12565
+    username: str = "werkstatt"
+    password: str = "demo"  # noqa: S105 - the sandbox's own, printed on its page
+    field_names: int = 1
+    """Seed of the `name` attributes: another number, other names (`f_8123`)."""
+    list_shape: Literal["object", "list"] = "object"
+    ids_as_text: bool = False
+    """`"ID": "123"` instead of `"ID": 123`."""
+    escaped_markup: bool = False
+    """The form's `content` arrives entity-escaped once more."""
+    markup: Literal["div", "table", "for", "wrapped", "busy"] = "div"
+    parts_markup: Literal["native", "plain"] = "native"
+    parts_script_key: Literal["js", "functions"] = "js"
+    column_order: int = 0
+    """Seed that shuffles the columns of the parts table; 0 keeps the protocol's order."""
+    charset: Literal["utf-8", "iso-8859-1-undeclared"] = "utf-8"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Renamed labels: `{"Fahrername": "Halter"}`."""
+    missing_labels: AbstractSet[str] = frozenset()
+    """Labels this form never had, under their usual or their renamed name."""
+    plain_selects: bool = False
+    """The labels of `CHOICES` are text inputs instead of selects."""
+    text_labels: AbstractSet[str] = frozenset({"Serviceberater"})
+    """Those of `CHOICES` that are text inputs although the others are selects."""
+    hidden_zero: AbstractSet[str] = frozenset({"Fahrbereit"})
+    """Checkboxes with a hidden "0" of the same name before them, as PHP people do."""
+    iso_dates: bool = False
+    """Date fields hold `2026-11-23` instead of `23.11.2026`."""
+    login_redirects: bool = False
+    """A successful login answers 302 to `/app?m=start` instead of 200."""
+
+    def label(self, usual: str) -> str:
+        """The label that this installation shows for the usual one."""
+        return self.labels.get(usual, usual)
+
+    def is_select(self, usual: str) -> bool:
+        """Whether one of `CHOICES` is a select here."""
+        return not self.plain_selects and usual not in self.text_labels

@@ -1,0 +1,136 @@
+"""`/app` and `/do` over HTTP: sessions, bad days, and what was asked (protocol, sections 1 and 8)."""
+
+import random
+from collections import deque
+from dataclasses import dataclass
+from time import monotonic
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp
+
+from planso_connector.sandbox import calls, login_page
+from planso_connector.sandbox.openings import Openings, Unanswered
+from planso_connector.sandbox.php import html_answer, json_answer, read_form
+from planso_connector.sandbox.sessions import Sessions
+from planso_connector.sandbox.workshop import Workshop
+
+COOKIE = "PHPSESSID"
+_KEPT_REQUESTS = 20_000
+
+
+@dataclass(frozen=True)
+class RequestLog:
+    """One `/do` or `/app` request (`m` is then `"app"`). `status` 0 means that it got no answer.
+
+    `saving` tells a save from a read, which share their `submode`; `started` is seconds of a steady clock.
+    """
+
+    method: str
+    m: str
+    submode: str
+    order_id: int | None
+    status: int
+    saving: bool
+    started: float
+
+
+class PlansoApp:
+    """The handlers of `/app` and `/do`."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.workshop = workshop
+        self.installation = workshop.installation
+        self.sessions = Sessions(workshop.installation)
+        self.openings = Openings()
+        self.requests: deque[RequestLog] = deque(maxlen=_KEPT_REQUESTS)
+        self.in_flight = 0
+        self.in_flight_peak = 0
+        self._dice = random.Random(0)
+
+    async def app(self, request: Request) -> ASGIApp:
+        """`GET /app` opens a session and shows the login page, `POST /app` logs in."""
+        started, knobs = monotonic(), self.workshop.knobs
+        body = await request.body()
+        await self._slowly()
+        with self.workshop.lock:
+            fails = knobs.take("fail_app_next")
+            response = self._proxy_failure() if fails else self._page(request, body)
+        self._log(RequestLog(request.method, "app", "", None, response.status_code, False, started))
+        return response
+
+    def _page(self, request: Request, body: bytes) -> Response:
+        session_id, is_new = self.sessions.start(request.cookies.get(COOKIE))
+        response = self._logged_in(session_id, body) if request.method == "POST" else self._start(session_id)
+        if is_new:
+            response.set_cookie(COOKIE, session_id, path="/", httponly=True, samesite="lax")
+        return response
+
+    def _start(self, session_id: str) -> Response:
+        if self.sessions.logged_in(session_id):
+            return html_answer(login_page.start_page(self.installation.username), self.installation)
+        return html_answer(login_page.login_page(), self.installation)
+
+    def _logged_in(self, session_id: str, body: bytes) -> Response:
+        form = read_form(body)
+        username = form.get("system_login_username", [""])[-1]
+        password = form.get("system_login_password", [""])[-1]
+        why_not = self.sessions.log_in(session_id, username, password, self.workshop.knobs)
+        if why_not:
+            return html_answer(login_page.login_page(why_not, username), self.installation)
+        if self.installation.login_redirects:
+            return RedirectResponse("/app?m=start", 302)
+        return self._start(session_id)
+
+    async def do(self, request: Request) -> ASGIApp:
+        """Every `/do?m=...`."""
+        started = monotonic()
+        self.in_flight += 1
+        self.in_flight_peak = max(self.in_flight_peak, self.in_flight)
+        try:
+            call = calls.Call(dict(request.query_params), read_form(await request.body()))
+            await self._slowly()
+            response = self._answer(request, call)
+        finally:
+            self.in_flight -= 1
+        status = response.status_code if isinstance(response, Response) else 0
+        self._log(RequestLog(request.method, call.m, call.submode, call.order_id, status, call.saves, started))
+        return response
+
+    def _answer(self, request: Request, call: calls.Call) -> ASGIApp:
+        knobs = self.workshop.knobs
+        with self.workshop.lock:
+            if knobs.take("fail_next"):
+                return self._proxy_failure()
+            if knobs.take("hang_next"):
+                return Unanswered(self.openings, hang=True)
+            cookie = request.cookies.get(COOKIE)
+            if call.m == "logout":
+                self.sessions.log_out(cookie)
+                return html_answer(login_page.login_page(), self.installation)
+            if not self.sessions.use(cookie, knobs):
+                return html_answer(login_page.login_page(), self.installation)
+            if knobs.take("html_for_json_next"):
+                return html_answer(login_page.maintenance_page(), self.installation)
+            answered = json_answer(calls.answer(self.workshop, call), self.installation)
+            return self._lost() if call.saves and knobs.take("lose_answers_next") else answered
+
+    def _lost(self) -> ASGIApp:
+        how = self.workshop.knobs.lose_answers_by
+        if how == "504":
+            return html_answer(login_page.proxy_page(504), self.installation, 504)
+        return Unanswered(self.openings, hang=how == "hang")
+
+    def _proxy_failure(self) -> Response:
+        status = self.workshop.knobs.fail_status
+        return html_answer(login_page.proxy_page(status), self.installation, status)
+
+    async def _slowly(self) -> None:
+        knobs = self.workshop.knobs
+        seconds = knobs.latency + (self._dice.uniform(0, knobs.jitter) if knobs.jitter else 0)
+        if seconds > 0:
+            await self.openings.pause(seconds)
+
+    def _log(self, entry: RequestLog) -> None:
+        with self.workshop.lock:
+            self.requests.append(entry)

@@ -1,0 +1,116 @@
+"""All addresses of the sandbox: PlanSo's own, the pages for people, and the tools under `/sandbox`."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
+
+from planso_connector.sandbox import board_page
+from planso_connector.sandbox.knobs import KnobError
+from planso_connector.sandbox.openings import WithTransport
+from planso_connector.sandbox.orders import Order
+from planso_connector.sandbox.planso_app import PlansoApp
+from planso_connector.sandbox.workshop import Workshop
+
+
+def application(workshop: Workshop, planso: PlansoApp) -> ASGIApp:
+    """The ASGI app."""
+    routes: list[BaseRoute] = [
+        Route("/app", planso.app, methods=["GET", "POST"]),
+        Route("/do", planso.do, methods=["GET", "POST"]),
+        *_pages(workshop),
+        *_tools(workshop, planso),
+    ]
+    return WithTransport(Starlette(routes=routes))
+
+
+def _pages(workshop: Workshop) -> list[BaseRoute]:
+    async def board(_: Request) -> Response:
+        return HTMLResponse(board_page.board_page(workshop))
+
+    async def order(request: Request) -> Response:
+        order_id = request.path_params["order_id"]
+        found = workshop.find(order_id)
+        if found is None:
+            return HTMLResponse(board_page.missing_page(order_id), 404)
+        return HTMLResponse(board_page.order_page(workshop, found))
+
+    async def icon(_: Request) -> Response:
+        return Response(status_code=204)
+
+    async def index(_: Request) -> Response:
+        return RedirectResponse("/")
+
+    return [
+        Route("/", board),
+        Route("/orders", index),
+        Route("/orders/{order_id:int}", order),
+        Route("/favicon.ico", icon),
+    ]
+
+
+def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
+    async def board(_: Request) -> Response:
+        with workshop.lock:
+            return JSONResponse({"version": workshop.version, "html": board_page.live_part(workshop)})
+
+    async def knobs(request: Request) -> Response:
+        if request.method == "POST":
+            try:
+                given = json.loads(await request.body())
+                with workshop.lock:
+                    workshop.knobs.set_json(given)
+            except (KnobError, ValueError) as error:
+                return JSONResponse({"error": str(error)}, 400)
+        with workshop.lock:
+            return JSONResponse(workshop.knobs.as_json())
+
+    async def order(request: Request) -> Response:
+        found = workshop.find(request.path_params["order_id"])
+        if found is None:
+            return JSONResponse({"error": "Diesen Auftrag gibt es nicht."}, 404)
+        if request.method == "POST":
+            try:
+                given = json.loads(await request.body())
+                workshop.edit(found.id, str(given["label"]), str(given["value"]))
+            except (KeyError, TypeError, ValueError) as error:
+                return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse(_order(workshop, found))
+
+    async def requests(_: Request) -> Response:
+        with workshop.lock:
+            entries = [asdict(entry) for entry in planso.requests]
+        sessions = planso.sessions
+        return JSONResponse(
+            {
+                "requests": entries,
+                "in_flight_peak": planso.in_flight_peak,
+                "logins": sessions.logins,
+                "rejected_logins": sessions.rejected_logins,
+            }
+        )
+
+    return [
+        Route("/sandbox/board", board),
+        Route("/sandbox/knobs", knobs, methods=["GET", "POST"]),
+        Route("/sandbox/orders/{order_id:int}", order, methods=["GET", "POST"]),
+        Route("/sandbox/requests", requests),
+    ]
+
+
+def _order(workshop: Workshop, order: Order) -> dict[str, Any]:
+    """Values as people read them, and the form as a browser would send it."""
+    with workshop.lock:
+        controls = workshop.form.controls(order, workshop.knobs.missing_labels)
+        return {
+            "id": order.id,
+            "archived": order.archived,
+            "station": order.station,
+            "values": {c.label: workshop.text(order, c.usual) for c in controls if c.label},
+            "snapshot": [list(pair) for control in controls for pair in control.sends()],
+        }

@@ -1,0 +1,152 @@
+"""The sandbox as tests and commands use it: one workshop, one PlanSo before it, and hands to reach in from behind."""
+
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from planso_connector.sandbox import server
+from planso_connector.sandbox.installation import Installation
+from planso_connector.sandbox.knobs import Knobs
+from planso_connector.sandbox.planso_app import PlansoApp, RequestLog
+from planso_connector.sandbox.routes import application
+from planso_connector.sandbox.workshop import Workshop
+
+TODAY = date(2026, 11, 23)
+"""The day around which the invented orders lie."""
+
+
+class Sandbox:
+    """A small working PlanSo. Safe to poke from another thread than its server's."""
+
+    def __init__(
+        self,
+        *,
+        orders: int = 260,
+        seed: int = 1,
+        installation: Installation | None = None,
+        state: Path | None = None,
+        today: date = TODAY,
+    ) -> None:
+        """Invent `orders` orders from `seed` and `today`; with `state`, go on where that file ends.
+
+        Raises `StateFileError` when the file is damaged or was made with other settings.
+        """
+        self.installation = installation or Installation()
+        self.knobs = Knobs()
+        self._workshop = Workshop(self.installation, self.knobs, orders=orders, seed=seed, today=today, state=state)
+        self._planso = PlansoApp(self._workshop)
+        self.app: ASGIApp = application(self._workshop, self._planso)
+
+    def serve(self, host: str = "127.0.0.1", port: int = 0) -> AbstractContextManager[str]:
+        """Run in a thread; `with sandbox.serve() as url`. Raises `PortTakenError`."""
+        return server.in_thread(self.app, self._planso.openings.release, host, port)
+
+    def run(self, host: str, port: int) -> None:
+        """Run in the main thread until interrupted. Raises `PortTakenError`."""
+        server.in_main_thread(self.app, self._planso.openings.release, host, port)
+
+    # -- what was asked of it
+
+    @property
+    def requests(self) -> list[RequestLog]:
+        """The last `/do` and `/app` requests, oldest first, at most 20 000."""
+        with self._workshop.lock:
+            return list(self._planso.requests)
+
+    @property
+    def in_flight_peak(self) -> int:
+        """How many `/do` requests were open at once, at most."""
+        return self._planso.in_flight_peak
+
+    @property
+    def logins(self) -> int:
+        """Successful logins."""
+        return self._planso.sessions.logins
+
+    @property
+    def rejected_logins(self) -> int:
+        """Logins with a wrong password or a locked account."""
+        return self._planso.sessions.rejected_logins
+
+    def forget_requests(self) -> None:
+        """Empty `requests` and begin a new `in_flight_peak`."""
+        with self._workshop.lock:
+            self._planso.requests.clear()
+            self._planso.in_flight_peak = self._planso.in_flight
+
+    def expire_sessions(self, after_requests: int = 0) -> None:
+        """End all sessions, now or once after so many more logged-in `/do` requests."""
+        with self._workshop.lock:
+            self._planso.sessions.expire(after_requests)
+
+    # -- what it holds
+
+    def order_ids(self) -> list[int]:
+        """The orders of the list, in its order."""
+        return [order.id for order in self._workshop.board()]
+
+    def value(self, order_id: int, label: str) -> str:
+        """A field as a person reads it: of a select the chosen text (`""` for "bitte wählen"), `"1"` for a checked box.
+
+        `label` is the shown or the usual one. Raises KeyError for an unknown order or label.
+        """
+        with self._workshop.lock:
+            return self._workshop.text(self._workshop.order(order_id), self._workshop.form.usual(label))
+
+    def values(self, order_id: int) -> dict[str, str]:
+        """The wire values of every control: by shown label, hidden ones by name, several values with commas."""
+        with self._workshop.lock:
+            order = self._workshop.order(order_id)
+            controls = self._workshop.form.controls(order, self.knobs.missing_labels)
+            return {control.label or control.name: ",".join(control.values) for control in controls}
+
+    def snapshot(self, order_id: int) -> list[tuple[str, str]]:
+        """The pairs that jQuery's `serialize()` would send of the form now, not yet URL-encoded."""
+        with self._workshop.lock:
+            controls = self._workshop.form.controls(self._workshop.order(order_id), self.knobs.missing_labels)
+            return [pair for control in controls for pair in control.sends()]
+
+    def plates(self) -> dict[int, str]:
+        """The plate of every order of the list, by id; `""` for none."""
+        with self._workshop.lock:
+            return {order.id: self._workshop.text(order, "Kennzeichen") for order in self._workshop.board()}
+
+    def parts(self, order_id: int) -> list[dict[str, Any]]:
+        """The order's parts (members of `Part`, and `missing` by the protocol's rule). Raises KeyError."""
+        with self._workshop.lock:
+            return [{**asdict(part), "missing": part.missing} for part in self._workshop.order(order_id).parts]
+
+    # -- other people in the workshop
+
+    def edit(self, order_id: int, label: str, value: str) -> None:
+        """Another person's edit; of a select by text or id. Raises KeyError, ValueError for what it doesn't offer."""
+        self._workshop.edit(order_id, label, value)
+
+    def archive(self, order_id: int) -> None:
+        """Take the order off the list; its form stays. Raises KeyError."""
+        self._workshop.archive(order_id)
+
+    def restore(self, order_id: int) -> None:
+        """Put an archived order back on the list. Raises KeyError."""
+        self._workshop.archive(order_id, archived=False)
+
+    def delete(self, order_id: int) -> None:
+        """Remove the order for good. Raises KeyError."""
+        self._workshop.delete(order_id)
+
+
+def run(
+    host: str = "127.0.0.1",
+    port: int = 8190,
+    *,
+    state: Path | None = None,
+    orders: int = 260,
+    seed: int = 1,
+    installation: Installation | None = None,
+) -> None:
+    """The command `sandbox`: serve until interrupted. Raises `PortTakenError`, `StateFileError`."""
+    Sandbox(orders=orders, seed=seed, installation=installation, state=state).run(host, port)

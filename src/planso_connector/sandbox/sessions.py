@@ -1,0 +1,87 @@
+"""Who is logged in: cookies, wrong passwords, locked accounts (protocol, section 1)."""
+
+import secrets
+from dataclasses import dataclass, field
+
+from planso_connector.sandbox.installation import Installation
+from planso_connector.sandbox.knobs import Knobs
+
+WRONG_PASSWORDS = 3
+"""So many in a row lock the account."""
+
+
+@dataclass
+class Session:
+    """One PHPSESSID; `user` is empty until a login, `requests` counts the `/do` requests since."""
+
+    user: str = ""
+    requests: int = 0
+
+
+@dataclass
+class Sessions:
+    """All sessions. The caller holds the workshop's lock."""
+
+    installation: Installation
+    logins: int = 0
+    rejected_logins: int = 0
+    _open: dict[str, Session] = field(default_factory=dict)
+    _wrong: dict[str, int] = field(default_factory=dict)
+    _expire_in: int | None = None
+
+    def start(self, cookie: str | None) -> tuple[str, bool]:
+        """The cookie's session id, or a new one and True."""
+        if cookie is not None and cookie in self._open:
+            return cookie, False
+        new = secrets.token_hex(16)
+        self._open[new] = Session()
+        return new, True
+
+    def logged_in(self, cookie: str | None) -> bool:
+        """Whether the cookie is that of somebody who logged in."""
+        return cookie is not None and self._open.get(cookie, Session()).user != ""
+
+    def log_in(self, session_id: str, username: str, password: str, knobs: Knobs) -> str:
+        """Log the session in; the German reason why not, or `""`."""
+        if username in knobs.locked_accounts:
+            self.rejected_logins += 1
+            return "Das Konto ist gesperrt. Bitte wenden Sie sich an Ihren Administrator."
+        if (username, password) == (self.installation.username, self.installation.password):
+            self.logins += 1
+            self._wrong.pop(username, None)
+            self._open[session_id] = Session(user=username)
+            return ""
+        self.rejected_logins += 1
+        self._wrong[username] = self._wrong.get(username, 0) + 1
+        if self._wrong[username] >= WRONG_PASSWORDS:
+            del self._wrong[username]
+            knobs.locked_accounts.add(username)
+        return "Benutzername oder Passwort ist falsch."
+
+    def use(self, cookie: str | None, knobs: Knobs) -> bool:
+        """Count one `/do` request; False when there is no logged-in session, or it has just expired."""
+        if not self.logged_in(cookie):
+            return False
+        session = self._open[str(cookie)]
+        session.requests += 1
+        if knobs.expire_sessions_after is not None and session.requests > knobs.expire_sessions_after:
+            del self._open[str(cookie)]
+            return False
+        if self._expire_in is not None:
+            if self._expire_in == 0:
+                self.expire()
+                return False
+            self._expire_in -= 1
+        return True
+
+    def expire(self, after_requests: int = 0) -> None:
+        """Once, after so many more requests of anybody who is logged in, end all sessions."""
+        if after_requests:
+            self._expire_in = after_requests
+        else:
+            self._expire_in = None
+            self._open.clear()
+
+    def log_out(self, cookie: str | None) -> None:
+        """Forget the cookie's session."""
+        self._open.pop(cookie or "", None)

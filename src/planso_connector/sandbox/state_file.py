@@ -1,0 +1,67 @@
+"""The state file: what changed since the workshop was invented (`--state FILE`)."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from planso_connector.sandbox.orders import Order
+
+_FORMAT = 1
+
+
+class StateFileError(Exception):
+    """The state file can't be used: it is damaged, or belongs to a sandbox with other settings."""
+
+
+@dataclass
+class State:
+    """`changed` holds orders that are new or differ from the invented ones, `gone` the ids of deleted ones."""
+
+    changed: dict[int, Order]
+    gone: set[int]
+    next_id: int
+
+
+def load(path: Path, made_with: dict[str, Any]) -> State | None:
+    """The state in the file; None without a file. Raises `StateFileError`."""
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StateFileError(f"The state file {path} can't be read: {error}") from error
+    try:
+        kept = json.loads(text)
+        if kept["format"] != _FORMAT:
+            raise ValueError(f"format {kept['format']!r}")
+        orders = [Order.from_json(entry) for entry in kept["changed"]]
+        state = State({order.id: order for order in orders}, {int(gone) for gone in kept["gone"]}, int(kept["next_id"]))
+        settings = dict(kept["made_with"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StateFileError(
+            f"The state file {path} is damaged ({type(error).__name__}: {error}). Repair or remove it."
+        ) from error
+    if settings != made_with:
+        differs = ", ".join(name for name in made_with if settings.get(name) != made_with[name])
+        raise StateFileError(f"The state file {path} was made with other settings ({differs}). Name another file.")
+    return state
+
+
+def save(path: Path, state: State, made_with: dict[str, Any]) -> None:
+    """Replace the file in one step, so that a crash leaves the old one or the new one."""
+    kept = {
+        "format": _FORMAT,
+        "made_with": made_with,
+        "next_id": state.next_id,
+        "gone": sorted(state.gone),
+        "changed": [order.as_json() for order in state.changed.values()],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".new")
+    with draft.open("w", encoding="utf-8") as file:
+        json.dump(kept, file, ensure_ascii=True)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

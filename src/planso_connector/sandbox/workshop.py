@@ -1,0 +1,236 @@
+"""The workshop that the sandbox's PlanSo runs: its orders now, and everything that can happen to them."""
+
+import threading
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from planso_connector.sandbox import shop, state_file
+from planso_connector.sandbox.catalogue import FIELDS, STATUS_STATIONS
+from planso_connector.sandbox.form_markup import form_html
+from planso_connector.sandbox.forms import Form, SaveRefusedError, Sent
+from planso_connector.sandbox.installation import CHOICES, Installation
+from planso_connector.sandbox.knobs import Alteration, Edit, Knobs
+from planso_connector.sandbox.orders import Order, Wire
+from planso_connector.sandbox.php import escape
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field that changed, for the board's top. `at` is UTC, `by` says who."""
+
+    order_id: int
+    label: str
+    before: str
+    after: str
+    by: str
+    at: datetime
+
+
+class Workshop:
+    """All orders. Safe to use from several threads: every public method takes the lock."""
+
+    def __init__(
+        self, installation: Installation, knobs: Knobs, *, orders: int, seed: int, today: date, state: Path | None
+    ) -> None:
+        self.installation = installation
+        self.knobs = knobs
+        self.form = Form(installation)
+        self.lock = threading.RLock()
+        self.changes: deque[Change] = deque(maxlen=500)
+        self.version = 0
+        self._orders = shop.invent(self.form, orders=orders, seed=seed, today=today)
+        self._next_id = max(self._orders, default=100) + 1
+        self._touched: set[int] = set()
+        self._gone: set[int] = set()
+        self._state = state
+        self._made_with: dict[str, Any] = {
+            "orders": orders,
+            "seed": seed,
+            "today": today.isoformat(),
+            "selects": sorted(label for label in CHOICES if installation.is_select(label)),
+            "iso_dates": installation.iso_dates,
+        }
+        if state is not None:
+            self._load(state)
+
+    def _load(self, path: Path) -> None:
+        kept = state_file.load(path, self._made_with)
+        if kept is not None:
+            self._orders |= kept.changed
+            for order_id in kept.gone:
+                self._orders.pop(order_id, None)
+            self._touched, self._gone, self._next_id = set(kept.changed), kept.gone, kept.next_id
+
+    def _keep(self) -> None:
+        self.version += 1
+        if self._state is not None:
+            changed = {order_id: self._orders[order_id] for order_id in sorted(self._touched)}
+            state_file.save(self._state, state_file.State(changed, self._gone, self._next_id), self._made_with)
+
+    # -- what people and programs see
+
+    def order(self, order_id: int) -> Order:
+        """One order, archived or not. Raises KeyError."""
+        with self.lock:
+            if order_id not in self._orders:
+                raise KeyError(f"There is no order {order_id}")
+            return self._orders[order_id]
+
+    def find(self, order_id: int | None) -> Order | None:
+        """One order, or None."""
+        with self.lock:
+            return self._orders.get(order_id) if order_id is not None else None
+
+    def board(self) -> list[Order]:
+        """The orders that are not archived, as they stand on the board."""
+        with self.lock:
+            current = [order for order in self._orders.values() if not order.archived]
+            return sorted(current, key=lambda order: order.position)
+
+    def text(self, order: Order, usual: str) -> str:
+        """What a person reads in a field."""
+        return self.form.text(usual, order.values.get(usual, []))
+
+    def short_name(self, order: Order) -> str:
+        """Plate and last name, as the board shows it."""
+        person = self.text(order, "Fahrername").split(" ")[-1] or self.text(order, "Firma")
+        return " ".join(part for part in (self.text(order, "Kennzeichen"), person) if part)
+
+    def damage_or_date(self, order: Order) -> str:
+        """The list's `finish_date`, which some people use for the damage class."""
+        klass = self.text(order, "Kategorie") or order.finish_class
+        finish = self.text(order, "Termin Fertigstellung")
+        return {"class": klass, "date": finish, "both": f"{finish} {klass}".strip(), "empty": ""}[order.finish_style]
+
+    # -- the form
+
+    def form_markup(self, order_id: int | None) -> str:
+        """The form's HTML for a reader. An unknown id gets the empty form."""
+        with self.lock:
+            order = self.find(order_id)
+            if order_id is not None and order_id in self.knobs.empty_form_orders:
+                order = None
+            missing = self.knobs.missing_labels
+            groups, hidden = self.form.groups(order, missing), self.form.hidden(order)
+            html = form_html(self.installation.markup, self.installation.table_id, groups, hidden)
+            if order_id is not None:
+                if order_id in self.knobs.no_content_orders:
+                    html = ""
+                self._others(self.knobs.take_edits("edit_after_next_read", order_id))
+            return escape(html) if self.installation.escaped_markup else html
+
+    def save(self, order_id: int, sent: Sent) -> None:
+        """Take a whole form for an order. Raises `SaveRefusedError`."""
+        with self.lock:
+            self._others(self.knobs.take_edits("edit_before_next_save", order_id))
+            order = self._for_change(order_id)
+            values = self.form.taken(order, self.knobs.missing_labels, sent)
+            if not self.knobs.take("drop_saves_next"):
+                self._set(order, self._altered(order.values, values), by="Verbindung")
+                self._keep()
+
+    def insert(self, sent: Sent) -> int:
+        """Take a whole form as a new order; its id. Raises `SaveRefusedError`."""
+        with self.lock:
+            self._not_refused()
+            values = self.form.taken(None, self.knobs.missing_labels, sent)
+            order_id = self._next_id
+            self._next_id += 1
+            if self.knobs.take("drop_saves_next"):
+                return order_id
+            order = Order(
+                id=order_id,
+                row_id=str(600_000 + order_id * 7),
+                token=f"{order_id * 0x9E3779B97F4A7C15 % 2**96:024x}",
+                values={label: self.form.wire(label, "") for label in FIELDS},
+                station="1@active",
+                employee="",
+                position=max((other.position for other in self._orders.values()), default=-1) + 1,
+                finish_style="class",
+            )
+            order.values["Auftragsnummer"] = [f"A-{2026_0000 + order_id}"]
+            self._orders[order_id] = order
+            self._set(order, self._altered(order.values, values), by="Verbindung")
+            self._touched.add(order_id)
+            self._keep()
+            return order_id
+
+    def remove(self, order_id: int) -> None:
+        """Delete as the form's `submode=delete` does. Raises `SaveRefusedError`."""
+        with self.lock:
+            self._for_change(order_id)
+            if not self.knobs.take("drop_saves_next"):
+                self.delete(order_id)
+
+    def _not_refused(self) -> None:
+        if self.knobs.refuse_saves is not None:
+            raise SaveRefusedError(self.knobs.refuse_saves)
+
+    def _for_change(self, order_id: int) -> Order:
+        self._not_refused()
+        if order_id in self.knobs.locked_orders:
+            raise SaveRefusedError(f"Der Auftrag {order_id} wird gerade von jemand anderem bearbeitet.")
+        if order_id not in self._orders:
+            raise SaveRefusedError(f"Der Auftrag {order_id} wurde nicht gefunden.")
+        return self._orders[order_id]
+
+    def _altered(self, before: Wire, after: Wire) -> Wire:
+        """The values as PlanSo keeps them, where a knob says that it keeps others."""
+        kept = dict(after)
+        for label, alteration in self.knobs.alter_saved.items():
+            usual = self.form.usual(label)
+            if before.get(usual) != after.get(usual):
+                kept[usual] = self.form.wire(usual, _alter(alteration, self.form.text(usual, after[usual])))
+        return kept
+
+    def _set(self, order: Order, values: Wire, *, by: str) -> None:
+        now = datetime.now(UTC)
+        for usual, wire in values.items():
+            if order.values.get(usual) == wire:
+                continue
+            before, after = self.text(order, usual), self.form.text(usual, wire)
+            order.values[usual] = list(wire)
+            self._touched.add(order.id)
+            self.changes.appendleft(Change(order.id, self.installation.label(usual), before, after, by, now))
+            if usual == "Projekt-Status" and after in STATUS_STATIONS:
+                state = "finished" if after in ("abholbereit", "ausgeliefert") else "active"
+                order.station = f"{STATUS_STATIONS[after]}@{state}"
+
+    # -- what other people in the workshop do
+
+    def _others(self, edits: Iterable[Edit]) -> None:
+        for order_id, label, value in edits:
+            self.edit(order_id, label, value)
+
+    def edit(self, order_id: int, label: str, value: str) -> None:
+        """Somebody changes a field in PlanSo itself. Raises KeyError (order, label), ValueError (not offered)."""
+        with self.lock:
+            order, usual = self.order(order_id), self.form.usual(label)
+            self._set(order, {usual: self.form.wire(usual, value)}, by="Werkstatt")
+            self._keep()
+
+    def archive(self, order_id: int, *, archived: bool = True) -> None:
+        """Take an order off the board, or put it back. Raises KeyError."""
+        with self.lock:
+            self.order(order_id).archived = archived
+            self._touched.add(order_id)
+            self._keep()
+
+    def delete(self, order_id: int) -> None:
+        """Remove an order for good. Raises KeyError."""
+        with self.lock:
+            self.order(order_id)
+            del self._orders[order_id]
+            self._touched.discard(order_id)
+            self._gone.add(order_id)
+            self._keep()
+
+
+def _alter(alteration: Alteration, text: str) -> str:
+    if isinstance(alteration, str):
+        return alteration
+    return text[:alteration] if isinstance(alteration, int) else alteration(text)

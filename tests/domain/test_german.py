@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from datetime import date, datetime, time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planso_connector.domain import german
+
+DAYS = st.dates(date(1900, 1, 1), date(2199, 12, 31))
+
+
+@given(DAYS)
+def test_every_writing_of_a_day_is_that_day(day: date) -> None:
+    """DD.MM.YYYY, D.M.YYYY and ISO name the same day, and PlanSo's writing of it reads back as it."""
+    canonical = day.isoformat()
+    assert german.parse_date(f"{day:%d.%m.}{day.year}") == canonical
+    assert german.parse_date(f"{day.day}.{day.month}.{day.year}") == canonical
+    assert german.parse_date(canonical) == canonical
+    assert german.parse_date(german.planso_date(canonical)) == canonical
+
+
+@given(DAYS, st.times().map(lambda t: t.replace(microsecond=0)))
+def test_a_day_with_a_time_keeps_it(day: date, clock: time) -> None:
+    """A date and time read back from PlanSo's writing say the same; midnight is the day alone."""
+    moment = datetime.combine(day, clock)
+    canonical = german.parse_date(moment.isoformat())
+    assert german.parse_date(german.planso_date(canonical)) == canonical
+    assert canonical == (day.isoformat() if clock == time() else moment.isoformat())
+
+
+@given(DAYS)
+def test_two_digit_years_are_of_this_age(day: date) -> None:
+    """D.M.YY is 1970 to 2069."""
+    read = date.fromisoformat(german.parse_date(f"{day:%d.%m.}{day.year % 100:02d}"))
+    assert read.year % 100 == day.year % 100
+    assert 1970 <= read.year <= 2069
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["31.02.2026", "29.02.2025", "32.01.2026", "2026-13-01", "0.1.2026", "morgen", "KW 12", "16.12.",
+     "16.12.2025 25:00", "16.12.2025 heute", "1.1.1", "12/2026", "2025-12-16T08:00:00+99:00", "", "  ", "16.12.20255",
+     "1e3", "16.12.2025 8"],
+)  # fmt: skip
+def test_what_is_on_no_calendar_is_told(words: str) -> None:
+    """A word, or a day that no calendar has, is an error that says what would be accepted."""
+    with pytest.raises(ValueError, match="accepted: a date such as"):
+        german.parse_date(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "canonical"),
+    [
+        ("8 Uhr", "08:00"),
+        ("08:30", "08:30"),
+        ("8:30 Uhr", "08:30"),
+        ("08:30:15", "08:30:15"),
+        ("08:30:00", "08:30"),
+        ("16.12.2025 08:30", "2025-12-16T08:30:00"),
+        ("16.12.25 8 Uhr", "2025-12-16T08:00:00"),
+        ("2025-12-16T08:30", "2025-12-16T08:30:00"),
+        ("16.12.2025 00:00", "2025-12-16T00:00:00"),
+    ],
+)
+def test_times_as_people_write_them(words: str, canonical: str) -> None:
+    """HH:MM, HH:MM:SS, HH Uhr, HH:MM Uhr, or with a date in front; PlanSo's writing reads back the same."""
+    assert german.parse_time(words) == canonical
+    assert german.parse_time(german.planso_date(canonical)) == canonical
+
+
+@pytest.mark.parametrize("words", ["8", "24:00", "12:60", "16.12.2025", "früh", "", "08:30+01:00", "-1:00"])
+def test_what_is_no_time_is_told(words: str) -> None:
+    """A bare number, an hour that no clock has, a date alone: an error that says what would be accepted."""
+    with pytest.raises(ValueError, match="accepted: a time such as"):
+        german.parse_time(words)
+
+
+@given(st.decimals(0, 1_000_000, places=4).map(float))
+def test_a_number_written_for_planso_reads_back_as_itself(number: float) -> None:
+    """Decimals go to PlanSo with a comma and come back as the same number."""
+    written = german.planso_decimal(number)
+    assert "." not in written
+    assert german.parse_decimal(written) == number
+
+
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [("1.234,56", 1234.56), ("11,30", 11.3), ("11.3", 11.3), ("1.234", 1234.0), ("12.345.678", 12345678.0), ("5", 5.0),
+     ("0,5 h", 0.5), ("1.234,50 €", 1234.5), ("-3,25", -3.25), (",5", 0.5), ("1 234,5", 1234.5)],
+)  # fmt: skip
+def test_german_decimals(words: str, number: float) -> None:
+    """A comma parts the decimals; points group thousands, and part decimals where they can't be grouping."""
+    assert german.parse_decimal(words) == number
+
+
+@pytest.mark.parametrize("words", ["", "elf", "1,2,3", "1.2.3", "NaN", "inf", "1e5", ",", "--1"])
+def test_what_is_no_number_is_told(words: str) -> None:
+    """Anything else is an error, never a guess."""
+    with pytest.raises(ValueError, match="is not a number"):
+        german.parse_decimal(words)
+
+
+def test_an_offset_is_told_in_the_workshops_time() -> None:
+    """An instant with an offset becomes the time on the workshop's wall, in summer and in winter."""
+    assert german.parse_date("2026-07-01T10:00:00Z") == "2026-07-01T12:00:00"
+    assert german.parse_date("2026-12-01T10:00:00+00:00") == "2026-12-01T11:00:00"
+    assert german.parse_date("2026-12-01T23:30:00Z") == "2026-12-02T00:30:00"
+
+
+def test_a_month_is_a_date_only_where_papers_name_no_day() -> None:
+    """`03/2027` is taken where months are allowed, and goes back as it came."""
+    assert german.parse_date("03/2027", month_allowed=True) == "2027-03"
+    assert german.planso_date("2027-03") == "03/2027"
+    with pytest.raises(ValueError, match="not a date"):
+        german.parse_date("03/2027")
+    with pytest.raises(ValueError, match="a month such as"):
+        german.parse_date("13/2027", month_allowed=True)

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import pytest
+
+from planso_connector.domain.fold import fold, fold_phone, fold_plate
+from planso_connector.domain.order import BoardEntry, FormReading, PartsReading, compose, refreshed
+from planso_connector.domain.part import Part
+from planso_connector.domain.plausible import looks_wrong
+
+
+@pytest.mark.parametrize(
+    ("part", "missing"),
+    [
+        (Part(1), False),
+        (Part(1, is_to_order=True), True),
+        (Part(1, is_ordered=True), True),
+        (Part(1, is_ordered=True, is_delivered=True), False),
+        (Part(1, is_delivered=True, is_backorder=True), True),
+        (Part(1, is_backorder=True), True),
+        (Part(1, status="offen"), True),
+        (Part(1, status="Teil fehlt"), True),
+        (Part(1, status="Rückstand"), True),
+        (Part(1, status="BACKORDER"), True),
+        (Part(1, status="geliefert"), False),
+        (Part(1, status="Rückstand", is_delivered=True), False),
+        (Part(1, status="betroffen"), False),
+    ],
+)
+def test_when_a_part_is_missing(part: Part, missing: bool) -> None:
+    """Backorder; or not delivered while to order or ordered, or when the status says so."""
+    assert part.is_missing is missing
+
+
+def form(**shown: str) -> FormReading:
+    return FormReading(values={"vehicle_details.number_plate": shown.get("plate")}, fields={})
+
+
+def test_fallbacks_of_the_list() -> None:
+    """Plate: the form, else the short name. Damage class: the form, else the list's finish_date."""
+    entry = BoardEntry(7, short_name="WN-AE 2309 Petersen", station_id="2", finish_date="KL 2-3")
+    bare = compose(entry, 7, form(), None)
+    assert (bare.plate, bare.values["damage"]) == ("WN-AE 2309 Petersen", "KL 2-3")
+    assert compose(entry, 7, form(plate="WN-AE 2309"), None).plate == "WN-AE 2309"
+    assert compose(None, 7, form(), None).archived
+
+
+def test_an_order_without_parts_needs_none() -> None:
+    """`ohne E-Teile` says that none are needed, whatever the table holds."""
+    parts = (Part(7, is_backorder=True),)
+    assert compose(None, 7, form(), PartsReading(parts, "in Arbeit")).missing_parts
+    assert not compose(None, 7, form(), PartsReading(parts, "ohne E-Teile")).missing_parts
+
+
+def test_refreshing_keeps_what_the_form_does_not_tell() -> None:
+    """A form read again changes the fields; station, parts and parts status stay."""
+    entry = BoardEntry(7, short_name="kurz", station_id="2", station_state="active")
+    before = compose(entry, 7, form(plate="A-B 1"), PartsReading((Part(7, is_backorder=True),), "bestellt"))
+    after = refreshed(before, form(plate="A-B 2"))
+    assert (after.plate, after.station_id, after.missing_parts) == ("A-B 2", "2", True)
+    assert (after.parts, after.values["parts_status"]) == (before.parts, "bestellt")
+
+
+@pytest.mark.parametrize("writing", ["WN-AE 2309", "wnae2309", "WN AE2309", "wn - ae  2309"])
+def test_a_plate_folds_alike_however_it_is_written(writing: str) -> None:
+    """Case, gaps and hyphens don't matter."""
+    assert fold_plate(writing) == "WNAE2309"
+
+
+@pytest.mark.parametrize("writing", ["0151 234", "+49151234", "0049 151 234", "+49 (0) 151-234", "0151/234"])
+def test_a_phone_number_folds_alike_however_it_is_written(writing: str) -> None:
+    """Country and trunk prefixes and the writing don't matter."""
+    assert fold_phone(writing) == "151234"
+
+
+def test_names_fold_without_case_accents_and_umlauts() -> None:
+    """`ß`=`ss`, `ü`=`ue`, composed or not."""
+    assert fold("Müßig") == fold("MUESSIG") == fold("Mu\u0308ßig") == "muessig"
+    assert fold("  André   Łuk ") == "andre luk"
+
+
+@pytest.mark.parametrize(
+    ("path", "right", "wrong"),
+    [
+        ("vehicle_details.number_plate", "WN-AE 2309", "???"),
+        ("vehicle_details.number_plate", "B-MW 1E", "kommt noch"),
+        ("vehicle_details.vin", "WVWZZZ1KZAW123456", "WVWZZZ1KZAW12345O"),
+        ("phone", "030 23125 118", "keins"),
+        ("email", "jana@example.de", "jana(at)example"),
+    ],
+)
+def test_what_looks_wrong_is_named(path: str, right: str, wrong: str) -> None:
+    """A plate, VIN, phone number or e-mail that looks wrong is named with its field; a right one is not."""
+    assert looks_wrong({path: right}) == []
+    (sentence,) = looks_wrong({path: wrong})
+    assert sentence.startswith(path)
+    assert "kept as given" in sentence

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from planso_connector.sandbox import Sandbox
+from tests.service import Service, connected
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One connector for the tests of a file; each uses orders of its own."""
+    with connected(tmp_path_factory.mktemp("service"), Sandbox()) as running:
+        yield running

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from planso_connector.sandbox import Sandbox
+from tests.service import Service
+
+ORDER = 160
+JSON = {"Content-Type": "application/json"}
+
+
+def body(**fields: Any) -> bytes:
+    return json.dumps({"order_id": ORDER, **fields}).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b"", ""),
+        (b"{", "JSON"),
+        (b"person=Kai", "JSON"),
+        (b"[]", ""),
+        (b"null", ""),
+        (b'"text"', ""),
+        (b'{"order_id": 160, "person": "\xff\xfe"}', "JSON"),
+        (b'{"order_id": 160, "person": "\\ud800"}', "JSON"),
+        (b'{"order_id": 160, "est_hours_karo": NaN}', "JSON"),
+        (b'{"order_id": 160, "est_hours_karo": Infinity}', "JSON"),
+        (b'{"order_id": 160, "est_hours_karo": 1e999}', "est_hours_karo"),
+        (b"[" * 100_000, "JSON"),
+        (b'{"order_id": 160, "a":' + b'{"a":' * 50_000 + b"1" + b"}" * 50_001, "JSON"),
+        (body(person="a\x00b"), "person"),
+        (body(person="zwei\nZeilen"), "person"),
+        (body(remarks="\x07"), "remarks"),
+        (body(person={"a": 1}), "person"),
+        (body(person=["a"]), "person"),
+        (body(person=1), "person"),
+        (body(vehicle_details="Golf"), "vehicle_details"),
+        (body(vehicle_details={"vin": {"a": 1}}), "vehicle_details.vin"),
+        (body(vehicle_details={"makeID": "42"}), "vehicle_details.makeID"),
+        (body(vehicle_details={"makeID": 2**63}), "vehicle_details.makeID"),
+        (body(vehicle_details={"makeID": -1}), "vehicle_details.makeID"),
+        (body(vehicle_details={"all_details": "ja"}), "vehicle_details.all_details"),
+        (body(unbekannt={"a": [1]}), "unbekannt"),
+        (body(shop_date="31.02.2026"), "shop_date"),
+        (body(shop_date="bald"), "shop_date"),
+        (body(paint_date="2026-02-30"), "paint_date"),
+        (body(appointment_date="heute"), "appointment_date"),
+        (body(repair_date_time_from="25:00"), "repair_date_time_from"),
+        (body(est_hours_karo=-1), "est_hours_karo"),
+        (body(est_hours_karo=2**63), "est_hours_karo"),
+        (body(est_hours_karo="11"), "est_hours_karo"),
+        (body(est_hours_karo=True), "est_hours_karo"),
+        (b'{"person": "Kai"}', "order_id"),
+        (b'{"order_id": null}', "order_id"),
+        (b'{"order_id": "160"}', "order_id"),
+        (b'{"order_id": 161}', "order_id"),
+        (b'{"order_id": 160.5}', "order_id"),
+        (b'{"order_id": 9223372036854775808}', "order_id"),
+        (b'{"order_id": 1' + b"0" * 5000 + b"}", ""),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_a_bad_body_is_422_and_nothing_is_written(service: Service, content: bytes, named: str) -> None:
+    """What can't be taken is 422 in the envelope, names the field, and PlanSo is not asked for anything."""
+    before, requests = service.sandbox.snapshot(ORDER), len(service.sandbox.requests)
+    answer = service.http.put(f"/api/orders/{ORDER}", content=content, headers=JSON)
+    assert answer.status_code == 422, answer.text
+    told = answer.json()
+    assert told["success"] is False
+    assert named in told["message"]
+    assert all(set(entry) == {"loc", "msg", "type"} for entry in told["detail"])
+    assert told["detail"]
+    assert service.sandbox.snapshot(ORDER) == before
+    assert len(service.sandbox.requests) == requests
+
+
+@pytest.mark.parametrize("order_id", ["0", "-1", "9223372036854775808", "1e3", "abc", "1.5", "%00"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+def test_an_impossible_id_is_a_clear_4xx(service: Service, method: str, order_id: str) -> None:
+    """Ids are 1 to 2^63 - 1; anything else is refused before PlanSo is asked."""
+    content = b'{"order_id": 0}' if method == "PUT" else b"{}"
+    headers = JSON if method in ("PUT", "PATCH") else {}
+    answer = service.http.request(method, f"/api/orders/{order_id}", content=content, headers=headers)
+    assert 400 <= answer.status_code < 500
+    assert answer.json()["success"] is False
+
+
+def test_too_much_is_413(service: Service) -> None:
+    """A body over 1 MiB is 413, announced or chunked; one just under it is read."""
+    huge = body(remarks="x" * 1024 * 1024)
+    assert service.http.put(f"/api/orders/{ORDER}", content=huge, headers=JSON).status_code == 413
+
+    def chunks() -> Any:
+        for start in range(0, len(huge), 65536):
+            yield huge[start : start + 65536]
+
+    assert service.http.put(f"/api/orders/{ORDER}", content=chunks(), headers=JSON).status_code == 413
+    assert service.http.put(f"/api/orders/{ORDER}", content=b" " * 1_000_000 + b"{}", headers=JSON).status_code == 422
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml", ""])
+def test_what_is_not_json_is_415(service: Service, media_type: str) -> None:
+    """A body that is announced as something else, or as nothing, is 415, and the message names JSON."""
+    headers = {"Content-Type": media_type} if media_type else {}
+    answer = service.http.put(f"/api/orders/{ORDER}", content=body(), headers=headers)
+    assert answer.status_code == 415
+    assert "application/json" in answer.json()["message"]
+    charset = {"Content-Type": "application/json; charset=utf-8"}
+    assert service.http.put(f"/api/orders/{ORDER}", content=body(), headers=charset).status_code == 200
+
+
+def test_unknown_addresses_and_methods_have_the_envelope(service: Service) -> None:
+    """404 and 405 answer as every failure does, 405 with what is allowed."""
+    assert service.http.get("/api/nothing").json()["success"] is False
+    answer = service.http.put("/api/orders", content=b"{}")
+    assert answer.status_code == 405
+    assert "POST" in answer.headers["Allow"]
+    assert answer.json()["success"] is False
+
+
+def test_a_broken_connection_harms_nobody(service: Service) -> None:
+    """A client that goes away in the middle of its body leaves the connector well and PlanSo as it was."""
+    before = service.sandbox.snapshot(ORDER)
+    host, port = service.address.removeprefix("http://").split(":")
+    half = b"PUT /api/orders/160 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"
+    for fragment in (half, b"\x00\xff" * 50, b"GET"):
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(fragment)
+    assert service.http.get("/health/live").status_code == 200
+    assert service.sandbox.snapshot(ORDER) == before
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The connector's own OpenAPI document, against a workshop that the fuzzer may ruin."""
+    from tests.service import connected
+
+    with connected(tmp_path_factory.mktemp("fuzz"), Sandbox(orders=40)) as running:
+        yield schemathesis.openapi.from_url(f"{running.address}/openapi.json")
+
+
+schema = schemathesis.pytest.from_fixture("api")
+
+
+@schema.parametrize()
+@hypothesis.settings(max_examples=40, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+def test_the_document_tells_the_truth(case: schemathesis.Case) -> None:
+    """Whatever a fuzzer sends: no 5xx but PlanSo's own, no answer outside the document, no invalid input accepted."""
+    answer = case.call(timeout=30)
+    case.validate_response(
+        answer,
+        checks=[
+            not_a_server_error,
+            status_code_conformance,
+            content_type_conformance,
+            response_schema_conformance,
+            negative_data_rejection,
+        ],
+    )

@@ -1,0 +1,115 @@
+"""The connector as its users meet it: a real server, a real database, and the sandbox as its PlanSo."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import uvicorn
+from pydantic import SecretStr
+
+from planso_connector import app
+from planso_connector.sandbox import Sandbox
+from planso_connector.settings import Settings
+
+PATIENCE = 30.0
+
+
+class Service:
+    """`http` asks the connector; `sandbox` is what PlanSo holds; `address` is the base URL."""
+
+    def __init__(self, sandbox: Sandbox, address: str) -> None:
+        self.sandbox = sandbox
+        self.address = address
+        self.http = httpx2.Client(base_url=address, timeout=PATIENCE)
+
+    def put(self, order_id: int, **fields: Any) -> httpx2.Response:
+        return self.http.put(f"/api/orders/{order_id}", json={"order_id": order_id, **fields})
+
+    def order(self, order_id: int) -> dict[str, Any]:
+        answer = self.http.get(f"/api/orders/{order_id}")
+        assert answer.status_code == 200, answer.text
+        order: dict[str, Any] = answer.json()["order"]
+        return order
+
+    def synced(self) -> dict[str, Any]:
+        """The status once no sync is running."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            status: dict[str, Any] = self.http.get("/api/sync/status").json()
+            if status["state"] != "running" and status["last_result"] is not None:
+                return status
+            assert time.monotonic() < until, status
+            threading.Event().wait(0.02)
+
+    def sync(self) -> dict[str, Any]:
+        assert self.http.post("/api/sync").status_code == 202
+        return self.synced()
+
+
+def settings_for(sandbox: Sandbox, url: str, database: str, **changes: Any) -> Settings:
+    return Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        planso_url=url,
+        planso_user=sandbox.installation.username,
+        planso_password=SecretStr(sandbox.installation.password),
+        planso_table_id=sandbox.installation.table_id,
+        connector_database_url=database,
+    ).model_copy(update=changes)
+
+
+@contextmanager
+def running(settings: Settings, sandbox: Sandbox) -> Iterator[Service]:
+    """The service in a thread of its own, from its start to its orderly end."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config("", log_config=None, access_log=False, lifespan="off"))
+    failed: list[BaseException] = []
+
+    async def serve() -> None:
+        async with app.connector(settings) as built, app.at_work(built):
+            server.config.app = built.rest
+            await server.serve(sockets=[listening])
+
+    def body() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:  # noqa: BLE001 - it is raised again, in the test's own thread
+            failed.append(error)
+
+    thread = threading.Thread(target=body, name="connector")
+    thread.start()
+    until = time.monotonic() + PATIENCE
+    while not server.started and thread.is_alive():
+        assert time.monotonic() < until, "the connector does not start"
+        threading.Event().wait(0.005)
+    if failed:
+        listening.close()
+        raise failed[0]
+    service = Service(sandbox, f"http://127.0.0.1:{listening.getsockname()[1]}")
+    try:
+        yield service
+    finally:
+        service.http.close()
+        server.should_exit = True
+        thread.join(PATIENCE)
+        assert not thread.is_alive(), "the connector does not stop"
+    if failed:
+        raise failed[0]
+
+
+@contextmanager
+def connected(tmp_path: Path, sandbox: Sandbox, **changes: Any) -> Iterator[Service]:
+    """A connector on a fresh SQLite file, synced."""
+    with sandbox.serve() as url:
+        settings = settings_for(sandbox, url, f"sqlite:///{tmp_path}/connector.db", **changes)
+        with running(settings, sandbox) as service:
+            service.synced()
+            yield service
