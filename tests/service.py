@@ -23,10 +23,11 @@ PATIENCE = 30.0
 
 
 class Service:
-    """`http` asks the connector; `sandbox` is what PlanSo holds; `address` is the base URL."""
+    """`http` asks the connector; `sandbox` is what PlanSo holds; `address` and `planso` are the base URLs."""
 
-    def __init__(self, sandbox: Sandbox, address: str) -> None:
+    def __init__(self, sandbox: Sandbox, planso: str, address: str) -> None:
         self.sandbox = sandbox
+        self.planso = planso
         self.address = address
         self.http = httpx2.Client(base_url=address, timeout=PATIENCE)
 
@@ -93,7 +94,7 @@ def running(settings: Settings, sandbox: Sandbox) -> Iterator[Service]:
     if failed:
         listening.close()
         raise failed[0]
-    service = Service(sandbox, f"http://127.0.0.1:{listening.getsockname()[1]}")
+    service = Service(sandbox, settings.planso_url, f"http://127.0.0.1:{listening.getsockname()[1]}")
     try:
         yield service
     finally:

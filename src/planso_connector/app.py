@@ -70,7 +70,7 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
         settings.planso_user,
         password,
         profile,
-        throttle=Throttle(settings.connector_planso_concurrency, settings.connector_planso_rate),
+        throttle=Throttle(settings.connector_planso_concurrency, settings.connector_planso_rate or None),
         timeout=settings.planso_timeout,
         already_rejected=await rejection.is_remembered(),
         on_login=rejection.note,

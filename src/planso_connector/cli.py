@@ -142,7 +142,6 @@ def sync(
 async def _sync(settings: Settings) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with root.connector(settings) as built:
-        await built.sync.abandon_dead_runs()
         run = asyncio.create_task(built.sync.run())
         with Progress(*columns, console=err) as bar:
             task = bar.add_task("list", total=None)
@@ -152,10 +151,11 @@ async def _sync(settings: Settings) -> None:
                 if progress is not None:
                     bar.update(task, description=progress.phase, completed=progress.done, total=progress.total or None)
             ended = run.result()
-            bar.update(task, description=ended.state, completed=ended.done, total=ended.total)
-    out.print(f"{ended.done} of {ended.total} orders, {ended.changed} changed, {ended.requests} requests to PlanSo.")
-    for entry in ended.failed:
-        err.print(f"  order {entry['order_id']}: {entry['page']}: {entry['kind']}", highlight=False)
+            read = ended.progress
+            bar.update(task, description=ended.state, completed=read.done, total=read.total)
+    out.print(f"{read.done} of {read.total} orders, {read.changed} changed, {ended.requests} requests to PlanSo.")
+    for failure in read.failures:
+        err.print(f"  order {failure.order_id}: {failure.page}: {failure.kind}", highlight=False)
     if ended.state != "done":
         _fail(ended.message)
 
@@ -208,8 +208,12 @@ def run_sandbox(
 ) -> None:
     """A small PlanSo to try things on, user `werkstatt`, password `demo`."""
     with _told():
+        planso = sandbox.Sandbox(orders=orders, seed=seed, state=state)
+        planso.knobs.latency = latency
         _listen(host, port, "--port").close()
-        sandbox.run(host=host, port=port, state=state, orders=orders, seed=seed, latency=latency)
+        login = f"user {planso.installation.username}, password {planso.installation.password}"
+        err.print(f"The sandbox plays PlanSo at http://{host}:{port} ({login}).", highlight=False)
+        planso.run(host, port)
 
 
 @contextmanager
@@ -219,7 +223,7 @@ def _told() -> Iterator[None]:
         yield
     except SettingsError as error:
         _fail(str(error), code=2)
-    except (ConnectorError, sandbox.SandboxError) as error:
+    except (ConnectorError, sandbox.PortTakenError, sandbox.StateFileError) as error:
         _fail(str(error))
 
 

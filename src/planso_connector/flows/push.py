@@ -35,6 +35,7 @@ from planso_connector.domain.order import Order, PartsReading, compose, refreshe
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form
 from planso_connector.planso.login import SessionEnded
+from planso_connector.planso.plan import Plan
 from planso_connector.store import operations, orders
 from planso_connector.store.engine import Database, Transaction
 
@@ -142,26 +143,26 @@ class Pusher:
                 continue
             except PlansoUnsure as unsure:
                 log.info("write_unsure", order_id=order_id, error=type(unsure).__name__)
-                return await self._after_save(form, asked, plan.notes, unsure)
-            return await self._after_save(form, asked, plan.notes, None)
+                return await self._after_save(form, asked, plan, unsure)
+            return await self._after_save(form, asked, plan, None)
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be saved; nothing was saved.")
 
     async def _after_save(
-        self, sent: Form, asked: Mapping[str, Value], notes: tuple[str, ...], unsure: PlansoUnsure | None
+        self, sent: Form, asked: Mapping[str, Value], plan: Plan, unsure: PlansoUnsure | None
     ) -> _ReadBack:
-        assert sent.order_id is not None
+        assert sent.order_id is not None, "what is saved was read"
         read_at = self._now()
         form = await self._planso.read_form(sent.order_id)
-        if form.reading().is_blank:
+        if form.is_blank and not sent.is_blank:
             raise unsure or PlansoUnsure("PlanSo answers with an empty form after the save.")
-        plan = sent.plan(asked)
         before = {change.path: change.before for change in plan.changes}
         changed_labels = {change.label for change in plan.changes}
-        meanwhile = sorted({d.label for d in sent.differences(form)} - changed_labels)
+        meanwhile = [label for label, _, _ in sent.differences(form) if label not in changed_labels]
+        notes = plan.notes
         if meanwhile:
             notes = (*notes, f"Changed in PlanSo at the same time: {', '.join(meanwhile)}.")
         read_back = await self._read_back(sent.order_id, form, read_at, before, notes)
-        kept = form.not_taken_over(asked)
+        kept = form.not_taken_over(asked, plan)
         if kept:
             raise _ReadBackDiffers(unsure or ValueKept(kept), read_back)
         return read_back
@@ -172,7 +173,7 @@ class Pusher:
         for one that does: saving that would wipe the order, so it is taken for no form.
         """
         form = await self._planso.read_form(order_id)
-        if not form.reading().is_blank:
+        if not form.is_blank:
             return form
         known = await self._database.read(lambda tx: orders.load(tx, self._workshop, order_id))
         on_board = any(entry.order_id == order_id for entry in await self._planso.board())
@@ -223,11 +224,11 @@ class Pusher:
             order_id = await self._planso.create(blank, blank.plan(asked))
         read_at = self._now()
         form = await self._planso.read_form(order_id)
-        if form.reading().is_blank and any(value is not None for value in asked.values()):
+        if form.is_blank and any(value is not None for value in asked.values()):
             raise PlansoRefused(f"PlanSo named the new order {order_id}, and shows an empty form for it.")
         order = await self._whole_order(order_id, form)
         read_back = _ReadBack(order, order_id, read_at, {}, plan.notes, with_parts=True)
-        kept = form.not_taken_over(operation.asked)
+        kept = form.not_taken_over(operation.asked, plan)
         if kept:
             error = ValueKept(kept)
             raise _ReadBackDiffers(PlansoRefused(f"Order {order_id} was created, but: {error}"), read_back)
@@ -251,7 +252,7 @@ class Pusher:
 
     async def _gone(self, order_id: int) -> bool:
         form = await self._planso.read_form(order_id)
-        return form.reading().is_blank and all(e.order_id != order_id for e in await self._planso.board())
+        return form.is_blank and all(e.order_id != order_id for e in await self._planso.board())
 
     # settling ---------------------------------------------------------------------------------------------------
 
@@ -263,7 +264,7 @@ class Pusher:
             gone = await self._gone(operation.order_id)
             return _ReadBack(None, operation.order_id, read_at, None) if gone else None
         form = await self._planso.read_form(operation.order_id)
-        if form.reading().is_blank or form.not_taken_over(operation.asked):
+        if form.is_blank or form.not_taken_over(operation.asked):
             return None
         return await self._read_back(operation.order_id, form, read_at, before=None, notes=())
 

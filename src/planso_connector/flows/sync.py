@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
@@ -22,7 +22,8 @@ from planso_connector.domain.order import BoardEntry, Order, PartsReading, compo
 from planso_connector.planso.client import Planso
 from planso_connector.store import orders, runs
 from planso_connector.store.engine import Database, Transaction
-from planso_connector.store.runs import Run
+from planso_connector.store.orders import Outcome
+from planso_connector.store.runs import Run, RunState
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,6 @@ class Phase(StrEnum):
     """Reading each order's form and parts."""
     ARCHIVE = "archive"
     """Marking the orders that left the list."""
-    ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,16 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended."""
+
+    state: RunState
+    message: str
+    progress: Progress
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
 class SyncStatus:
     """`state` is idle, running, or failed: the last run did not end well and none is running."""
 
@@ -98,22 +108,25 @@ class Sync:
         self._clock = clock
         self._with_parts = with_parts
         self._concurrency = concurrency
-        self._task: asyncio.Task[Run] | None = None
+        self._task: asyncio.Task[Ended] | None = None
+        self._starting = asyncio.Lock()
         self._progress: Progress | None = None
 
-    def start(self) -> tuple[str, bool]:
+    async def start(self) -> tuple[str, bool]:
         """Begin a run, or join the one under way: its id, and whether it was there already."""
-        if self._task is not None and not self._task.done() and self._progress is not None:
-            return self._progress.run_id, True
-        progress = Progress(run_id=runs.new_id(), started_at=self._now())
-        self._progress = progress
-        self._task = asyncio.create_task(self._run(progress), name=f"sync {progress.run_id}")
-        return progress.run_id, False
+        async with self._starting:
+            if (progress := self.progress) is not None:
+                return progress.run_id, True
+            now = self._now()
+            run = await self._database.write(lambda tx: runs.start(tx, self._workshop, now=now, phase=Phase.LIST))
+            self._progress = progress = Progress(run.id, started_at=now)
+            self._task = asyncio.create_task(self._run(progress), name=f"sync {run.id}")
+            return run.id, False
 
-    async def run(self) -> Run:
+    async def run(self) -> Ended:
         """Begin or join a run and wait for its end. A run never raises; its end says what went wrong."""
-        self.start()
-        assert self._task is not None
+        await self.start()
+        assert self._task is not None, "start sets it"
         return await asyncio.shield(self._task)
 
     @property
@@ -130,7 +143,7 @@ class Sync:
         if progress is not None:
             state = "running"
         else:
-            state = "failed" if last is not None and last.state == "failed" else "idle"
+            state = "failed" if last is not None and last.state is RunState.FAILED else "idle"
         return SyncStatus(state, progress, self._expected_end(progress), last, success)
 
     async def is_empty(self) -> bool:
@@ -146,53 +159,52 @@ class Sync:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    async def _run(self, progress: Progress) -> Run:
+    async def _run(self, progress: Progress) -> Ended:
         sent_before = self._planso.requests
-        state, message = "failed", ""
+        state, message = RunState.FAILED, ""
         log.info("sync_started", run=progress.run_id)
         try:
-            await self._database.write(
-                lambda tx: runs.start(tx, self._workshop, progress.run_id, now=progress.started_at)
-            )
             await self._read_all(progress)
-            state = "done" if not progress.failed else "failed"
+            state = RunState.FAILED if progress.failed else RunState.DONE
             message = "" if not progress.failed else f"{progress.failed} of {progress.total} orders could not be read."
         except ConnectorError as error:
             message = str(error)
             log.warning("sync_failed", run=progress.run_id, error=type(error).__name__)
         except asyncio.CancelledError:
-            state, message = "interrupted", "The connector was stopped."
+            state, message = RunState.INTERRUPTED, "The connector was stopped."
             raise
         except Exception as error:
             message = f"A fault in the connector: {type(error).__name__}. The log has its place."
             log.exception("sync_failed", run=progress.run_id)
         finally:
-            progress.phase = Phase.ENDED
-            run = await asyncio.shield(self._finish(progress, state, message, self._planso.requests - sent_before))
-        return run
+            requests = self._planso.requests - sent_before
+            await asyncio.shield(self._finish(progress, state, message, requests))
+        return Ended(state, message, progress, requests)
 
-    async def _finish(self, progress: Progress, state: str, message: str, requests: int) -> Run:
-        run = Run(
-            id=progress.run_id,
-            state=state,
-            phase=progress.phase.value,
-            done=progress.done,
-            total=progress.total,
-            requests=requests,
-            changed=progress.changed,
-            failed=[{"order_id": f.order_id, "page": f.page, "kind": f.kind} for f in progress.failures],
-            message=message,
-            started_at=progress.started_at,
-            ended_at=self._now(),
-        )
+    async def _finish(self, progress: Progress, state: RunState, message: str, requests: int) -> None:
+        def work(tx: Transaction) -> None:
+            runs.finish(
+                tx,
+                self._workshop,
+                progress.run_id,
+                state=state,
+                now=self._now(),
+                message=message,
+                failed=[asdict(failure) for failure in progress.failures],
+                done=progress.done,
+                total=progress.total,
+                requests=requests,
+                changed=progress.changed,
+            )
+
         try:
-            await self._database.write(lambda tx: runs.finish(tx, self._workshop, run))
+            await self._database.write(work)
         except ConnectorError as error:
-            log.exception("sync_end_not_stored", run=run.id, error=type(error).__name__)
-        log.info("sync_ended", run=run.id, state=state, done=run.done, changed=run.changed, requests=requests)
-        return run
+            log.exception("sync_end_not_stored", run=progress.run_id, error=type(error).__name__)
+        log.info("sync_ended", run=progress.run_id, state=state, done=progress.done, requests=requests)
 
     async def _read_all(self, progress: Progress) -> None:
+        list_read_at = self._now()
         board = await self._planso.board()
         known = await self._database.read(lambda tx: orders.ids(tx, self._workshop, archived=False))
         vanished = known - {entry.order_id for entry in board}
@@ -211,7 +223,9 @@ class Sync:
         progress.phase = Phase.ARCHIVE
         if vanished:
             now = self._now()
-            await self._database.write(lambda tx: orders.archive(tx, self._workshop, vanished, now=now))
+            await self._database.write(
+                lambda tx: orders.archive(tx, self._workshop, vanished, now=now, read_at=list_read_at)
+            )
             progress.changed += len(vanished)
 
     async def _read_orders(self, waiting: Iterator[BoardEntry], progress: Progress) -> ConnectorError | None:
@@ -240,7 +254,7 @@ class Sync:
         saved = await self._database.write(
             lambda tx: orders.save(tx, self._workshop, order, read_at=read_at, now=now, with_parts=parts is not None)
         )
-        progress.changed += saved.changed
+        progress.changed += saved.outcome in (Outcome.INSERTED, Outcome.CHANGED)
         progress.in_a_row = 0
         progress.done += 1
 

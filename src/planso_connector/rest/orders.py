@@ -20,6 +20,7 @@ from planso_connector.rest.bodies import JsonRoute, MergePatchRoute
 from planso_connector.rest.problems import answers
 from planso_connector.store.search import Filters
 
+_PREFIX = "/api/orders"
 _WRITE_FAILURES = (404, 413, 415, 422, 502, 503, 504)
 
 
@@ -57,7 +58,7 @@ class Preferences:
 
 def routes(lookup: Lookup, writer: Writer) -> APIRouter:
     """Built with the flows that serve them; a router holds no state of its own."""
-    router = APIRouter(prefix="/api/orders", tags=["orders"])
+    router = APIRouter()
     router.include_router(_reading(lookup))
     router.include_router(_json_writes(writer))
     router.include_router(_merge_patch(writer))
@@ -65,7 +66,7 @@ def routes(lookup: Lookup, writer: Writer) -> APIRouter:
 
 
 def _reading(lookup: Lookup) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(prefix=_PREFIX, tags=["orders"])
 
     @router.get(
         "",
@@ -157,7 +158,7 @@ def _examples(name: str, value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _json_writes(writer: Writer) -> APIRouter:
-    router = APIRouter(route_class=JsonRoute)
+    router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=JsonRoute)
 
     @router.put(
         "/{order_id}",
@@ -219,7 +220,7 @@ def _json_writes(writer: Writer) -> APIRouter:
 
 
 def _merge_patch(writer: Writer) -> APIRouter:
-    router = APIRouter(route_class=MergePatchRoute)
+    router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=MergePatchRoute)
 
     @router.patch(
         "/{order_id}",

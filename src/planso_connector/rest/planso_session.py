@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from planso_connector.domain import values
+from planso_connector.domain.clock import stamp
 from planso_connector.domain.errors import LoginRejected
 from planso_connector.flows.status import Status
 from planso_connector.rest.bodies import JsonRoute
@@ -71,8 +72,7 @@ def routes(status: Status) -> APIRouter:
     async def login_status() -> JSONResponse:
         """How the last login went; nothing is sent to PlanSo."""
         login = status.login
-        return JSONResponse(
-            {"success": True, "message": login.message, "state": login.state, "last_login_at": login.last_login_at}
-        )
+        at = stamp(login.last_login_at) if login.last_login_at is not None else None
+        return JSONResponse({"success": True, "message": login.message, "state": login.state, "last_login_at": at})
 
     return router

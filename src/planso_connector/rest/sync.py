@@ -58,7 +58,7 @@ def routes(sync: Sync) -> APIRouter:
     @router.post("", status_code=202, summary="Start a sync", response_model=SyncStarted, responses=answers(503))
     async def start_sync() -> JSONResponse:
         """Starts a run, or joins the one under way."""
-        run_id, joined = sync.start()
+        run_id, joined = await sync.start()
         message = "A run is under way already." if joined else ""
         body = {"success": True, "message": message, "run_id": run_id, "joined": joined}
         return JSONResponse(body, status_code=202, headers={"Location": "/api/sync/status"})

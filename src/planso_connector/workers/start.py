@@ -16,6 +16,6 @@ async def chores(sync: Sync, writer: Writer, begun: str) -> None:
     try:
         await writer.look_at_leftovers(recorded_before=begun)
         if await sync.is_empty():
-            sync.start()
+            await sync.start()
     except ConnectorError as error:
         log.warning("start_chores_failed", error=type(error).__name__)

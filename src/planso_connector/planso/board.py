@@ -1,0 +1,82 @@
+"""The list of all current orders, read. Source: the PlanSo protocol's section 2. Pure."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from planso_connector.domain.errors import PageChanged
+from planso_connector.domain.order import BoardEntry
+from planso_connector.planso.words import collapsed
+
+_DIGITS = re.compile(r"\s*([0-9]{1,18})\s*")
+_DEPTH = 3
+_MEMBERS = frozenset({"short_name", "station", "employeeID", "theorder", "finish_date"})
+"""What tells an order from other things with an ID, such as stations."""
+
+
+def parse_board(answer: Any) -> list[BoardEntry]:
+    """
+    The orders among the members of an object or list, each once; members that are no orders are passed over.
+
+    Raises PageChanged for an answer that is neither, and for an error in an object without orders.
+    """
+    if not isinstance(answer, (Mapping, list)):
+        raise PageChanged("the list of orders is neither an object nor a list")
+    objects = list(_objects(answer, _DEPTH))
+    orders = [order for order in objects if not _MEMBERS.isdisjoint(order)] or objects
+    entries: dict[int, BoardEntry] = {}
+    for order in orders:
+        entry = _entry(order)
+        if entry is not None:
+            entries.setdefault(entry.order_id, entry)
+    if not entries and isinstance(answer, Mapping) and answer.get("error"):
+        raise PageChanged("the list of orders did not arrive: PlanSo reports an error instead")
+    return list(entries.values())
+
+
+def order_number(given: Any) -> int | None:
+    """An id of PlanSo: an integer, or digits in a string; None for anything else and for 0."""
+    if isinstance(given, str):
+        match = _DIGITS.fullmatch(given)
+        given = int(match[1]) if match else None
+    if isinstance(given, bool) or not isinstance(given, int):
+        return None
+    return given if 0 < given < 2**63 else None
+
+
+def _objects(answer: Any, depth: int) -> Iterator[Mapping[str, Any]]:
+    """Objects with an `ID` in an object or list, or nested in it."""
+    if isinstance(answer, Mapping) and "ID" in answer:
+        yield answer
+        return
+    members = answer.values() if isinstance(answer, Mapping) else answer
+    for member in members:
+        if isinstance(member, (Mapping, list)) and depth:
+            yield from _objects(member, depth - 1)
+
+
+def _entry(order: Mapping[str, Any]) -> BoardEntry | None:
+    order_id = order_number(order["ID"])
+    if order_id is None:
+        return None
+    station_id, _, state = _text(order, "station").partition("@")
+    return BoardEntry(
+        order_id=order_id,
+        short_name=collapsed(html.unescape(_text(order, "short_name"))),
+        station_id=station_id.strip(),
+        station_state=state.strip(),
+        employee_id=_text(order, "employeeID"),
+        position=_text(order, "theorder"),
+        finish_date=collapsed(html.unescape(_text(order, "finish_date"))),
+    )
+
+
+def _text(order: Mapping[str, Any], name: str) -> str:
+    """A member as text; the empty text for null, for what isn't there and for what is no text."""
+    value = order.get(name)
+    if isinstance(value, str):
+        return value.strip()
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else ""

@@ -1,0 +1,336 @@
+"""
+PlanSo's calls: what is sent, what may come back, and which error that is. Source: the PlanSo protocol.
+
+Texts of errors name the page and the order, never a cookie, a password or a customer's data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+
+from planso_connector import __version__
+from planso_connector.domain.errors import (
+    LoginRejected,
+    PageChanged,
+    PlansoError,
+    PlansoRefused,
+    PlansoTimeout,
+    PlansoUnavailable,
+    PlansoUnsure,
+)
+from planso_connector.domain.order import BoardEntry, PartsReading
+from planso_connector.planso.board import order_number, parse_board
+from planso_connector.planso.decoding import NotJson, json_of
+from planso_connector.planso.form import Form
+from planso_connector.planso.login import (
+    ANSWERED,
+    LOGS_IN,
+    SAVES,
+    LoginStatus,
+    OnLogin,
+    PlansoLogin,
+    SessionEnded,
+    origin,
+)
+from planso_connector.planso.parts import parse_parts
+from planso_connector.planso.plan import Plan
+from planso_connector.planso.profile import Profile
+from planso_connector.planso.throttle import Throttle
+from planso_connector.planso.words import one_line
+
+_CONNECTING = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+_DYING = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
+_TRY_LATER = frozenset({425, 429})
+_MAYBE_DONE = frozenset({408})
+
+
+class Planso:
+    """
+    One PlanSo installation, with one session. `timeout` in seconds, for each step of a request.
+
+    `already_rejected`: the password was rejected before this process began, so nothing is sent until `log_in`.
+    `on_login` is awaited with the outcome of each login that PlanSo decided.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        username: str,
+        password: str,
+        profile: Profile,
+        *,
+        throttle: Throttle,
+        timeout: float = 30.0,
+        already_rejected: bool = False,
+        on_login: OnLogin | None = None,
+    ) -> None:
+        """Raises ValueError for an address that is none."""
+        base = _base_url(url, profile.paths.app)
+        self.requests = 0
+        self._profile = profile
+        self._throttle = throttle
+        self._app = httpx2.URL(base + profile.paths.app)
+        self._do = httpx2.URL(base + profile.paths.do)
+        self._login = PlansoLogin(self._app, username, password, rejected=already_rejected, on_login=on_login)
+        self._credentials = (username, password)
+        self._rejected: set[bytes] = set()
+        self._salt = secrets.token_bytes(16)
+        self._trying = asyncio.Lock()
+        self._client = httpx2.AsyncClient(
+            headers={"User-Agent": f"planso-connector/{__version__}"},
+            timeout=timeout,
+            follow_redirects=False,
+            limits=httpx2.Limits(max_connections=throttle.concurrency, max_keepalive_connections=throttle.concurrency),
+            event_hooks={"request": [self._count]},
+        )
+
+    async def _count(self, _request: httpx2.Request) -> None:
+        self.requests += 1
+
+    @property
+    def login_status(self) -> LoginStatus:
+        return self._login.status
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    # -- reading
+
+    async def board(self) -> list[BoardEntry]:
+        """All current orders. Raises PlansoUnavailable, LoginRejected, PageChanged, as every reading call does."""
+        call = {"m": self._profile.calls.board, "filterID": ""}
+        return parse_board(await self._read("POST", call, "the list of orders"))
+
+    async def read_form(self, order_id: int) -> Form:
+        """The form as it is now. That of an unknown order is blank (`is_blank`), or PageChanged."""
+        page = f"the form of order {order_id}"
+        answer = _object(await self._read("POST", self._form_call("update", order_id), page), page)
+        return Form.parse(answer, self._profile, order_id)
+
+    async def blank_form(self) -> Form:
+        """The form of an order to be."""
+        answer = _object(await self._read("POST", self._form_call("insert", None), "the empty form"), "the empty form")
+        return Form.parse(answer, self._profile, None)
+
+    async def parts(self, order_id: int) -> PartsReading:
+        page = f"the parts of order {order_id}"
+        answer = await self._read("GET", {"m": self._profile.calls.parts, "ID": str(order_id)}, page)
+        return parse_parts(_object(answer, page), self._profile.parts, order_id)
+
+    # -- saving: never sent twice, never resumed by itself
+
+    async def save(self, form: Form, plan: Plan) -> None:
+        """
+        Send the whole form with the plan's changes. That PlanSo says yes proves nothing: read the form again.
+
+        Raises SessionEnded and PlansoUnavailable (nothing was saved), PlansoUnsure (it may have been), PlansoRefused,
+        LoginRejected.
+        """
+        if form.order_id is None:
+            raise ValueError("a form without an order is saved by `create`")
+        page = f"the save of order {form.order_id}"
+        await self._save(self._form_call("update", form.order_id), form.serialised(plan), page)
+
+    async def create(self, blank: Form, plan: Plan) -> int:
+        """The new order's id. Raises as `save` does; PlansoUnsure too where the answer names no id."""
+        page = "the new order"
+        answer = await self._save(self._form_call("insert", None), blank.serialised(plan), page)
+        order_id = _data_id(answer)
+        if order_id is None:
+            raise PlansoUnsure(f"{page}: PlanSo's answer names no id (dataID)")
+        return order_id
+
+    async def delete(self, order_id: int) -> None:
+        """Raises as `save` does."""
+        await self._save(self._form_call("delete", order_id), None, f"the deletion of order {order_id}")
+
+    # -- the session
+
+    async def log_in(self) -> None:
+        """
+        Log in anew, once, whatever was remembered. Raises LoginRejected, PlansoUnavailable.
+        """
+        self._login.forget()
+        await self._only_login(self._login)
+
+    async def try_credentials(self, username: str, password: str) -> None:
+        """
+        Whether PlanSo takes them; the session stays as it is. Raises LoginRejected, PlansoUnavailable.
+
+        What PlanSo rejected once is not sent a second time by this process: an account can be locked.
+        """
+        async with self._trying:
+            mark = hashlib.blake2b(f"{username}\0{password}".encode("utf-8", "surrogatepass"), key=self._salt).digest()
+            known = (username, password) == self._credentials and self.login_status.state == "rejected"
+            if known or mark in self._rejected:
+                raise LoginRejected("PlanSo rejected this user name and password before; they were not sent again")
+            visit = PlansoLogin(self._app, username, password)
+            try:
+                await self._only_login(visit)
+            except LoginRejected:
+                self._rejected.add(mark)
+                raise LoginRejected("PlanSo rejected the user name or the password") from None
+            await self._leave(visit)
+
+    async def _only_login(self, login: PlansoLogin) -> None:
+        request = self._client.build_request("GET", self._app, extensions={LOGS_IN: True})
+        async with self._throttle.slot():
+            await self._exchange(request, login, "the login page")
+
+    async def _leave(self, visit: PlansoLogin) -> None:
+        """Log out of a session that nobody needs. It ends by itself where that fails."""
+        request = self._client.build_request("GET", self._do, params={"m": self._profile.calls.logout})
+        try:
+            async with self._throttle.slot():
+                await self._exchange(request, visit, "the logout")
+        except PlansoError:
+            return
+
+    # -- requests
+
+    def _form_call(self, submode: str, order_id: int | None) -> dict[str, str]:
+        return {
+            "m": self._profile.calls.form,
+            "tableID": str(self._profile.table_id),
+            "submode": submode,
+            "dataID": "" if order_id is None else str(order_id),
+            "call_back_class": self._profile.calls.form_call_back_class,
+            "callback": "",
+        }
+
+    def _request(self, method: str, call: Mapping[str, str], fields: str | None, *, saves: bool) -> httpx2.Request:
+        headers = {
+            "X-Requested-With": "XMLHttpRequest",
+            "Accept": "application/json, text/javascript, */*; q=0.01",
+            "Referer": str(self._app),
+        }
+        if method == "POST":
+            headers["Origin"] = origin(self._app)
+        return self._client.build_request(
+            method,
+            self._do,
+            params=call,
+            headers=headers,
+            data={"fields": fields} if fields is not None else None,
+            extensions={SAVES: saves},
+        )
+
+    async def _read(self, method: str, call: Mapping[str, str], page: str) -> Any:
+        """The answer's JSON. Sent once more where the connection died before the answer began."""
+        async with self._throttle.slot():
+            request = self._request(method, call, None, saves=False)
+            try:
+                response = await self._exchange(request, self._login, page)
+            except PlansoUnavailable as error:
+                if not isinstance(error.__cause__, _DYING) or request.extensions.get(ANSWERED):
+                    raise
+                if error.__cause__.request is not request:
+                    raise
+                response = await self._exchange(self._request(method, call, None, saves=False), self._login, page)
+        if not response.is_success:
+            raise PlansoUnavailable(f"{page}: PlanSo answered {response.status_code}")
+        try:
+            return json_of(response)
+        except NotJson as error:
+            raise PageChanged(f"{page}: PlanSo answered with something else than the JSON that it promises") from error
+
+    async def _save(self, call: Mapping[str, str], fields: str | None, page: str) -> Any:
+        """The answer's JSON, unless it is a refusal."""
+        request = self._request("POST", call, fields, saves=True)
+        async with self._throttle.slot():
+            response = await self._exchange(request, self._login, page)
+        status = response.status_code
+        if status in _TRY_LATER:
+            raise PlansoUnavailable(f"{page}: PlanSo answered {status}")
+        if 400 <= status < 500 and status not in _MAYBE_DONE:
+            raise PlansoRefused(f"{page}: PlanSo answered {status}")
+        if not response.is_success:
+            raise PlansoUnsure(f"{page}: PlanSo answered {status}")
+        try:
+            answer = json_of(response)
+        except NotJson as error:
+            raise PlansoUnsure(f"{page}: PlanSo answered with something else than JSON") from error
+        if isinstance(answer, Mapping) and _is_error(answer.get("error")):
+            raise PlansoRefused(f"{page}: PlanSo refused: {one_line(_words(answer['error']))}")
+        return answer
+
+    async def _exchange(self, request: httpx2.Request, login: PlansoLogin, page: str) -> httpx2.Response:
+        """Send a request within the session, and sort what goes wrong on the way."""
+        saves = bool(request.extensions.get(SAVES))
+        try:
+            return await self._client.send(request, auth=login)
+        except SessionEnded as error:
+            raise SessionEnded(f"{page}: {error}") from error
+        except PlansoUnavailable as error:
+            if saves and request.extensions.get(ANSWERED):
+                raise PlansoUnsure(f"{page}: {error}") from error
+            raise PlansoUnavailable(f"{page}: {error}") from error
+        except httpx2.RequestError as error:
+            if not error.request.extensions.get(LOGS_IN):
+                raise _sorted(error, page, saves=saves) from error
+            at_login = _sorted(error, "the login page", saves=False)
+            login.failed(at_login)
+            raise at_login from error
+
+
+def _sorted(error: httpx2.RequestError, page: str, *, saves: bool) -> PlansoError:
+    """A failed exchange by what to do next."""
+    what = type(error).__name__
+    if isinstance(error, _CONNECTING):
+        return PlansoUnavailable(f"{page}: PlanSo can't be reached ({what})")
+    if saves:
+        return PlansoUnsure(f"{page}: the answer never came ({what})")
+    if isinstance(error, httpx2.TimeoutException):
+        return PlansoTimeout(f"{page}: PlanSo did not answer in time ({what})")
+    if isinstance(error, httpx2.DecodingError):
+        return PageChanged(f"{page}: the answer can't be unpacked")
+    return PlansoUnavailable(f"{page}: the connection broke off ({what})")
+
+
+def _base_url(url: str, app: str) -> str:
+    told = "accepted: an address such as https://reit.planso.de"
+    try:
+        parsed = httpx2.URL(url.strip())
+    except httpx2.InvalidURL as error:
+        raise ValueError(f"PlanSo's address can't be read; {told}") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ValueError(f"PlanSo's address must begin with https:// and name a host; {told}")
+    if parsed.userinfo:
+        raise ValueError(f"PlanSo's address must not hold a user name or password; {told}")
+    return origin(parsed) + parsed.path.rstrip("/").removesuffix(app)
+
+
+def _object(answer: Any, page: str) -> Mapping[str, Any]:
+    if isinstance(answer, Mapping):
+        return answer
+    raise PageChanged(f"{page}: PlanSo answered with JSON that is not an object")
+
+
+def _is_error(error: Any) -> bool:
+    """Whether PHP would call it true."""
+    return bool(error) and str(error).strip().casefold() not in ("", "0", "false", "none", "null")
+
+
+def _words(error: Any) -> str:
+    """The texts in whatever PlanSo sent as its error."""
+    if isinstance(error, (Mapping, list)):
+        members = error.values() if isinstance(error, Mapping) else error
+        return "; ".join(filter(None, map(_words, members)))
+    return error if isinstance(error, str) else "" if error is None or isinstance(error, bool) else str(error)
+
+
+def _data_id(answer: Any, depth: int = 8) -> int | None:
+    """The first `dataID` that is an id, at the top or nested anywhere."""
+    if isinstance(answer, Mapping):
+        own = order_number(answer.get("dataID"))
+        if own is not None:
+            return own
+    members = answer.values() if isinstance(answer, Mapping) else answer if isinstance(answer, list) else ()
+    nested = (_data_id(member, depth - 1) for member in members) if depth else ()
+    return next((found for found in nested if found is not None), None)

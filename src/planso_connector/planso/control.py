@@ -1,0 +1,180 @@
+"""
+The controls of a form and what they show: inputs, selects, text areas, check boxes, groups of radio buttons.
+
+Source: the PlanSo protocol's section 3, and HTML's own rules for what a browser shows and sends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from planso_connector.domain import values
+from planso_connector.domain.fields import Kind, Value
+from planso_connector.planso.words import collapsed, label_key
+
+NEVER_SENT = frozenset({"submit", "button", "image", "reset", "file"})
+MACHINE_TYPES = frozenset({"date", "datetime-local", "month", "time", "number", "range"})
+"""Inputs whose value is in machine notation (`2025-12-16`, `11.5`), whatever the page's language."""
+
+_INVITATIONS = ("bitte", "kein", "nicht", "ohne", "auswahl", "auswähl", "wähle", "please", "select", "none", "choose")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of a select, or a radio button. `text` is white-space-collapsed."""
+
+    value: str
+    text: str
+    selected: bool = False
+    disabled: bool = False
+
+    def is_nothing(self, *, first: bool) -> bool:
+        """Whether choosing it says nothing: no text, or a placeholder (`Bitte wählen`) with the value "" or 0."""
+        key = label_key(self.text)
+        invites = key.startswith(_INVITATIONS)
+        return not key or (self.value == "" and (first or invites)) or (self.value == "0" and invites)
+
+
+@dataclass(frozen=True)
+class Control:
+    """
+    One control as it stands in the page. `type` is the input's type in lower case, `select` or `textarea`; `value` is
+    untouched; `disabled` counts a disabled fieldset in; `choice` is a radio button's own label.
+    """
+
+    index: int
+    type: str
+    name: str
+    value: str = ""
+    disabled: bool = False
+    checked: bool = False
+    multiple: bool = False
+    listed: bool = False
+    """A select with a `size`: nothing is chosen unless it says so."""
+    options: tuple[Option, ...] = ()
+    choice: str = ""
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether a browser may send it at all."""
+        return bool(self.name) and not self.disabled and self.type not in NEVER_SENT
+
+    @cached_property
+    def chosen(self) -> tuple[int, ...]:
+        """A select's chosen options, as a browser would show it: without `selected` the first enabled one."""
+        selected = tuple(at for at, option in enumerate(self.options) if option.selected)
+        if self.multiple:
+            return selected
+        if selected:
+            return selected[-1:]
+        if self.listed:
+            return ()
+        return next(((at,) for at, option in enumerate(self.options) if not option.disabled), ())
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A label of the form and its control; for a group of radio buttons all of them, else one."""
+
+    label: str
+    key: str
+    members: tuple[Control, ...]
+
+    @property
+    def control(self) -> Control:
+        return self.members[0]
+
+    @property
+    def is_choice(self) -> bool:
+        """A select or a group of radio buttons."""
+        return self.control.type in ("select", "radio")
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a browser would not send a change of it."""
+        return not any(member.is_sent for member in self.members)
+
+    @cached_property
+    def choices(self) -> tuple[Option, ...]:
+        if self.control.type == "radio":
+            return tuple(Option(m.value, collapsed(m.choice) or m.value, m.checked, m.disabled) for m in self.members)
+        return self.control.options
+
+    @cached_property
+    def chosen(self) -> tuple[int, ...]:
+        if self.control.type == "radio":
+            return tuple(at for at, member in enumerate(self.members) if member.checked)[-1:]
+        return self.control.chosen
+
+    @property
+    def shown(self) -> str:
+        """What a person sees: the chosen options' texts, `ja` or `nein` for a check box, else the value."""
+        if self.is_choice:
+            return ", ".join(self.choices[at].text for at in self.chosen)
+        if self.control.type == "checkbox":
+            return "ja" if self.control.checked else "nein"
+        return self.control.value
+
+    @property
+    def holds_nothing(self) -> bool:
+        """Nothing was ever put in: no text, the first or a placeholder option, an unchecked box, 0."""
+        if self.is_choice:
+            return all(at == 0 or self.choices[at].is_nothing(first=False) for at in self.chosen) and not (
+                self.control.type == "radio" and self.chosen
+            )
+        if self.control.type == "checkbox":
+            return not self.control.checked
+        return self.control.value.strip(" \t\r\n\xa0") in ("", "0")
+
+    def value(self, kind: Kind) -> Value:
+        """The canonical value; None for nothing and for what the kind can't hold."""
+        if self.is_choice:
+            return self._chosen_value(kind)
+        control = self.control
+        if control.type == "checkbox":
+            return control.checked if kind is Kind.FLAG else _boxed(kind, control)
+        if kind is Kind.NUMBER and control.type in MACHINE_TYPES:
+            return machine_number(control.value)
+        return _without_zero_id(kind, values.read(kind, control.value))
+
+    def _chosen_value(self, kind: Kind) -> Value:
+        chosen = [self.choices[at] for at in self.chosen if not self.choices[at].is_nothing(first=at == 0)]
+        if not chosen:
+            return None
+        if kind is Kind.ID:
+            return _without_zero_id(kind, values.read(kind, chosen[0].value))
+        if kind is Kind.FLAG:
+            return flag_of(chosen[0])
+        return values.read(kind, ", ".join(option.text for option in chosen))
+
+
+def flag_of(option: Option) -> bool | None:
+    """What an option says to a question of yes or no, by its text, else by its value; None for neither."""
+    for word in (option.text, option.value):
+        try:
+            if word.strip():
+                return values.is_yes(word)
+        except ValueError:
+            continue
+    return None
+
+
+def machine_number(text: str) -> float | None:
+    """`11.5` and `1.234` as an input of type number holds them, with a point and no grouping."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if number - number == 0 else None
+
+
+def _boxed(kind: Kind, control: Control) -> Value:
+    """A check box under a field that is no flag: `ja` or `nein` in words, 1 in numbers."""
+    if kind in (Kind.NUMBER, Kind.ID):
+        return 1 if control.checked else None
+    return "ja" if control.checked else "nein"
+
+
+def _without_zero_id(kind: Kind, value: Value) -> Value:
+    return None if kind is Kind.ID and value == 0 else value

@@ -1,0 +1,69 @@
+"""From an answer's bytes to text and JSON. Source: the PlanSo protocol's section 8 (umlauts without a charset)."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from typing import Any
+
+import httpx2
+
+LOGIN_FIELD = "system_login_username"
+"""The input by which the login page is known: it is a 200 like any other."""
+
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_META = re.compile(rb"<meta\b[^>]*?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_LATIN = frozenset({"iso8859-1", "cp1252", "ascii"})
+_C1 = {code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)}
+
+
+class NotJson(ValueError):
+    """The answer is not the JSON that was promised."""
+
+
+def text_of(response: httpx2.Response) -> str:
+    """By the declared charset, else as UTF-8, else as Windows-1252, which holds all of ISO-8859-1's letters."""
+    content = response.content.removeprefix(codecs.BOM_UTF8)
+    declared = _known(_header_charset(response))
+    for charset in (declared, "utf-8"):
+        if charset is None or charset in _LATIN:
+            continue
+        try:
+            return content.decode(charset)
+        except (UnicodeError, LookupError):
+            continue
+    return content.decode("latin-1").translate(_C1)
+
+
+def json_of(response: httpx2.Response) -> Any:
+    """Raises NotJson."""
+    try:
+        return json.loads(text_of(response))
+    except (ValueError, RecursionError) as error:
+        raise NotJson("the answer is not JSON") from error
+
+
+def is_login_page(response: httpx2.Response) -> bool:
+    """Whether the login form came instead of what was asked for. JSON may quote it and is none."""
+    content = response.content.removeprefix(codecs.BOM_UTF8).lstrip()
+    return LOGIN_FIELD.encode() in content and not content.startswith((b"{", b"["))
+
+
+def declared_charset(page: httpx2.Response) -> str:
+    """The charset that a browser would use for this page's forms: the header's, else the page's `meta`, else UTF-8."""
+    meta = _META.search(page.content[:4096])
+    declared = _known(_header_charset(page)) or _known(meta[1].decode("ascii", "ignore") if meta else None)
+    return "cp1252" if declared in _LATIN else "utf-8"
+
+
+def _header_charset(response: httpx2.Response) -> str | None:
+    match = _CHARSET.search(response.headers.get("content-type", ""))
+    return match[1] if match else None
+
+
+def _known(charset: str | None) -> str | None:
+    try:
+        return codecs.lookup(charset).name if charset else None
+    except (LookupError, ValueError):
+        return None

@@ -1,0 +1,165 @@
+"""
+One order's form: read by its labels, serialised as a browser would, compared with what was asked.
+
+Source: the PlanSo protocol's sections 3 and 6. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+from planso_connector.domain import values
+from planso_connector.domain.errors import Kept, PageChanged
+from planso_connector.domain.fields import BY_PATH, FIELDS, Value
+from planso_connector.domain.order import FormReading
+from planso_connector.planso import writing
+from planso_connector.planso.control import Control, Entry
+from planso_connector.planso.labels import FieldLabels
+from planso_connector.planso.markup import Page, read_page
+from planso_connector.planso.plan import Plan, Wire, make_plan
+from planso_connector.planso.profile import Profile
+from planso_connector.planso.words import one_line
+
+_UNRESERVED = "-_.!~*'()"
+"""What encodeURIComponent leaves alone beside letters and digits."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form as it stood when it was read. `order_id` is None for the empty form of an order to be."""
+
+    order_id: int | None
+    page: Page
+    profile: Profile
+
+    @classmethod
+    def parse(cls, answer: Mapping[str, Any], profile: Profile, order_id: int | None) -> Form:
+        """
+        The form in PlanSo's JSON answer `{"center": {"content": "<html>"}}`.
+
+        Raises PageChanged where the answer holds none, or one without any labelled control.
+        """
+        name = f"the form of order {order_id}" if order_id is not None else "the empty form"
+        center = answer.get("center")
+        content = center.get("content") if isinstance(center, Mapping) else None
+        if not isinstance(content, str):
+            told = f"; PlanSo says: {one_line(answer['error'])}" if answer.get("error") else ""
+            raise PageChanged(f"{name} did not arrive: the answer has no center.content{told}")
+        page = read_page(content)
+        if not page.entries:
+            raise PageChanged(f"{name} holds no labelled control")
+        return cls(order_id, page, profile)
+
+    @cached_property
+    def _found(self) -> FieldLabels:
+        return FieldLabels(self.page.entries, self.profile.labels)
+
+    def reading(self) -> FormReading:
+        """The canonical value of every field by path (None where nothing is), and what every label shows."""
+        found = self._found
+        read: dict[str, Value] = {field.path: found.value(field.path) for field in FIELDS}
+        shown: dict[str, str] = {}
+        for entry in self.page.entries:
+            if not shown.get(entry.label):
+                shown[entry.label] = entry.shown
+        return FormReading(values=read, fields=shown, is_blank=self.is_blank)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether no label holds anything: what PlanSo shows for an order that does not exist."""
+        return all(entry.holds_nothing for entry in self.page.entries)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label of the form as a person reads it, in the form's order."""
+        return tuple(dict.fromkeys(entry.label for entry in self.page.entries))
+
+    def missing_labels(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Fields that this form has no label for, with the labels looked for."""
+        return [(field.path, self._found.names(field.path)) for field in FIELDS if not self._found.entries(field.path)]
+
+    def plan(self, asked: Mapping[str, Value]) -> Plan:
+        """
+        What to change so that the form holds the asked values, by field path; None clears.
+
+        Raises Invalid with all fields that this form can't take: no such label, not offered, read only.
+        """
+        return make_plan(self._found, asked)
+
+    def serialised(self, plan: Plan | None = None) -> str:
+        """
+        The form as jQuery's serialize() gives it, with the plan's changes. What is not changed goes back as it came:
+        line breaks too, which jQuery would rewrite.
+        """
+        changed = plan.wire if plan is not None else {}
+        return "&".join(
+            f"{_encoded(control.name)}={_encoded(value)}"
+            for control in self.page.controls
+            for value in _sent(control, changed.get(control.index))
+        )
+
+    def not_taken_over(self, asked: Mapping[str, Value], plan: Plan | None = None) -> list[Kept]:
+        """
+        The asked fields that this form, read back after a save, does not hold. With the plan that was saved, each
+        field is read where it was written; without it, where a write would go now.
+        """
+        written = {change.path: change.label for change in plan.changes} if plan is not None else {}
+        kept = []
+        for path, value in asked.items():
+            entry = self._found.written(path, value, written.get(path), saved=plan is not None)
+            kind = BY_PATH[path].kind
+            if value is None if entry is None else writing.holds(entry, kind, value):
+                continue
+            label = entry.label if entry is not None else written.get(path, self._found.names(path)[0])
+            sent = values.planso_words(kind, value)
+            kept.append(Kept(field=path, label=label, sent=sent, kept=entry.shown if entry is not None else ""))
+        return kept
+
+    def differences(self, other: Form) -> list[tuple[str, str, str]]:
+        """Labels that show different things in two readings: (label, here, there). Hidden tokens don't count."""
+        mine, theirs = _by_occurrence(self.page.entries), _by_occurrence(other.page.entries)
+        differences = []
+        for key in mine | theirs:
+            one, two = mine.get(key), theirs.get(key)
+            if one is None or two is None or _state(one) != _state(two):
+                label = (one or two or next(iter(mine.values()))).label
+                differences.append((label, one.shown if one else "", two.shown if two else ""))
+        return differences
+
+
+def _by_occurrence(entries: Iterable[Entry]) -> dict[tuple[str, int], Entry]:
+    seen: Counter[str] = Counter()
+    found = {}
+    for entry in entries:
+        found[entry.key, seen[entry.key]] = entry
+        seen[entry.key] += 1
+    return found
+
+
+def _state(entry: Entry) -> object:
+    """What two readings are compared by; line breaks count as one, an option by its value and text."""
+    if entry.is_choice:
+        return [(entry.choices[at].value, entry.choices[at].text) for at in entry.chosen]
+    return entry.shown.replace("\r\n", "\n")
+
+
+def _encoded(text: str) -> str:
+    return quote(text, safe=_UNRESERVED, errors="replace").replace("%20", "+")
+
+
+def _sent(control: Control, changed: Wire | None) -> list[str]:
+    """The values that a browser sends for one control; none for an unchecked box."""
+    if not control.is_sent:
+        return []
+    if control.type == "select":
+        chosen = changed if isinstance(changed, tuple) else control.chosen
+        return [control.options[at].value for at in chosen if not control.options[at].disabled]
+    if control.type in ("checkbox", "radio"):
+        checked = changed if isinstance(changed, bool) else control.checked
+        return [control.value] if checked else []
+    return [changed if isinstance(changed, str) else control.value]

@@ -1,0 +1,85 @@
+"""Which of a form's labels carry which field: for reading the first that holds something, for writing the first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from planso_connector.domain.fields import BY_PATH, Value
+from planso_connector.domain.order import PLATE
+from planso_connector.domain.plausible import looks_like_plate
+from planso_connector.planso.control import Entry
+from planso_connector.planso.words import label_key
+
+
+class FieldLabels:
+    """The entries of one form by field. Of several equal labels the first counts."""
+
+    def __init__(self, entries: Sequence[Entry], names: Mapping[str, tuple[str, ...]]) -> None:
+        self._names = names
+        self._by_key: dict[str, Entry] = {}
+        for entry in entries:
+            self._by_key.setdefault(entry.key, entry)
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """The labels that are tried for a field."""
+        return self._names[path]
+
+    def entries(self, path: str) -> list[Entry]:
+        """The field's labels that this form has, in the order in which they are tried."""
+        found = (self._by_key.get(label_key(name)) for name in self._names[path])
+        return [entry for entry in found if entry is not None]
+
+    def supplier(self, path: str) -> Entry | None:
+        """The entry that the field's value is read from: the first that is not empty."""
+        kind = BY_PATH[path].kind
+        return next((entry for entry in self.entries(path) if not _is_empty(entry.value(kind))), None)
+
+    def value(self, path: str) -> Value:
+        """The field's canonical value, None where no label holds one."""
+        kind = BY_PATH[path].kind
+        empty: Value = None
+        for entry in self.entries(path):
+            value = entry.value(kind)
+            if not _is_empty(value):
+                return value
+            empty = value if empty is None else empty
+        return empty
+
+    def writable(self, path: str) -> list[Entry]:
+        """
+        The entries that the field may be written to. A plate goes to a later label (`Fahrzeug`) only where that is
+        empty or holds a plate: it is the vehicle's name elsewhere.
+        """
+        found = self.entries(path)
+        if path != PLATE:
+            return found
+        first = label_key(self._names[path][0])
+        return [entry for entry in found if entry.key == first or _may_hold_plate(entry)]
+
+    def target(self, path: str, value: Value) -> Entry | None:
+        """Where a write goes: the first label that is there; to clear, the one that the value is read from now."""
+        found = self.writable(path)
+        if value is None:
+            kind = BY_PATH[path].kind
+            filled = next((entry for entry in found if not _is_empty(entry.value(kind))), None)
+            return filled or next((entry for entry in found if entry.shown.strip()), next(iter(found), None))
+        return next(iter(found), None)
+
+    def written(self, path: str, value: Value, label: str | None, *, saved: bool) -> Entry | None:
+        """
+        Where to look after a save: at the label that was written. A field that a saved plan left alone, because it
+        held the value, is looked up where a write would go.
+        """
+        if label is not None:
+            return self._by_key.get(label_key(label)) or self.target(path, value)
+        if saved and value is None:
+            return next(iter(self.writable(path)), None)
+        return self.target(path, value)
+
+
+def _may_hold_plate(entry: Entry) -> bool:
+    return not entry.shown.strip() or looks_like_plate(entry.shown)
+
+
+def _is_empty(value: Value) -> bool:
+    return value is None or value is False or value == ""

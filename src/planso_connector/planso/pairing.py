@@ -1,0 +1,398 @@
+"""
+Which label belongs to which control. A label finds its control, in this order:
+
+1. by `for`;
+2. by holding it;
+3. by standing before it in its own block (the widest ancestor with no other label), or after it (check boxes);
+4. as the text of the table cell, `dt` or block before the control, where there is no `<label>` at all;
+5. by standing before it among other labels in one common block.
+
+Labels of single radio buttons are the buttons' words, not fields. Source: the PlanSo protocol's section 3, which
+promises blocks of a label and a control and no more.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from selectolax.lexbor import LexborNode
+
+from planso_connector.planso.control import NEVER_SENT
+from planso_connector.planso.words import label_key, shown_label
+
+_CONTROLS = frozenset({"input", "select", "textarea"})
+_SILENT = frozenset({"script", "style", "template", "select", "textarea", "input", "button", "svg"})
+_BREAKS = frozenset({"br", "div", "p", "li", "tr", "td", "th", "dt", "dd", "h1", "h2", "h3", "h4", "table", "ul"})
+_NO_LABELS = frozenset({"legend", "h1", "h2", "h3", "h4", "h5", "h6", "button", "a", "script", "style", "thead"})
+_FENCES = frozenset({"form", "body", "fieldset", "table", "tbody", "html"})
+_YES_WORDS = frozenset({"ja", "yes", "aktiv", "an"})
+_LEVELS = 4
+
+Trail = tuple[int, ...]
+"""The ids of an element's ancestors, from the root down, and its own at the end."""
+
+
+@dataclass(eq=False)
+class Element:
+    """A control in the tree."""
+
+    node: LexborNode
+    id: int
+    trail: Trail
+    position: int
+    attributes: Mapping[str, str | None]
+    type: str
+    name: str
+    form: int | None
+
+    @property
+    def is_hidden(self) -> bool:
+        return self.type == "hidden"
+
+    @property
+    def can_be_labelled(self) -> bool:
+        return self.type not in NEVER_SENT
+
+
+@dataclass(eq=False)
+class Label:
+    node: LexborNode
+    trail: Trail
+    position: int
+    text: str
+    target: Element | None = None
+    nested: list[Element] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Pair:
+    label: str
+    target: Element
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """`pairs` in document order of the labels; `choices`: a radio button's id to its words."""
+
+    controls: list[Element]
+    pairs: list[Pair]
+    choices: dict[int, str]
+
+
+def read_pairing(root: LexborNode) -> Pairing:
+    tree = _Tree(root)
+    labels = _field_labels(tree)
+    _by_block(tree, labels, within_row=True)
+    texts = _by_text(tree)
+    _by_block(tree, labels, within_row=False)
+    _by_neighbour(tree, labels)
+    found = [(label.position, Pair(label.text, label.target)) for label in labels if label.target is not None]
+    found += texts
+    found.sort(key=lambda entry: entry[0])
+    return Pairing(tree.controls, [pair for _, pair in found], tree.choices)
+
+
+class _Tree:
+    """The labels and controls of a page in document order, with their ancestors."""
+
+    def __init__(self, root: LexborNode) -> None:
+        self._trails: dict[int, Trail] = {}
+        self.tags: dict[int, str] = {}
+        self.controls: list[Element] = []
+        self.labels: list[Label] = []
+        self.claimed: set[int] = set()
+        self.choices: dict[int, str] = {}
+        forms = {node.mem_id: node.attributes.get("id") for node in root.css("form")}
+        named_forms = {name: form for form, name in reversed(forms.items()) if name}
+        for position, node in enumerate(root.css("label,input,select,textarea")):
+            trail = self.trail(node)
+            if node.tag == "label":
+                self.labels.append(Label(node, trail, position, ""))
+            else:
+                self.controls.append(self._element(node, trail, position, forms, named_forms))
+        self.positions = [element.position for element in self.controls]
+        self.forms = forms.keys()
+        self.by_id = {element.id: element for element in self.controls}
+
+    def trail(self, node: LexborNode) -> Trail:
+        own = node.mem_id
+        known = self._trails.get(own)
+        if known is None:
+            parent = node.parent
+            known = (*(self.trail(parent) if parent is not None else ()), own)
+            self._trails[own] = known
+            self.tags[own] = node.tag or ""
+        return known
+
+    @staticmethod
+    def _element(
+        node: LexborNode,
+        trail: Trail,
+        position: int,
+        forms: Mapping[int, str | None],
+        named_forms: Mapping[str, int],
+    ) -> Element:
+        attributes = node.attributes
+        form = next((step for step in reversed(trail) if step in forms), None) if forms else None
+        if "form" in attributes:
+            form = named_forms.get(attributes["form"] or "")
+        kind = node.tag or ""
+        if kind == "input":
+            kind = (attributes.get("type") or "text").strip().lower()
+        return Element(node, node.mem_id, trail, position, attributes, kind, attributes.get("name") or "", form)
+
+    def claim(self, element: Element) -> None:
+        """Taken by a label; a radio button stands for its whole group."""
+        self.claimed.add(element.id)
+        if element.type == "radio":
+            self.claimed |= {e.id for e in self.controls if _is_radio(e) and _radio_group(e) == _radio_group(element)}
+
+    def row(self, trail: Trail) -> int | None:
+        return next((step for step in reversed(trail) if self.tags[step] == "tr"), None)
+
+
+def _common(one: Trail, other: Trail) -> int:
+    """How many ancestors two trails share."""
+    shared = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        shared += 1
+    return shared
+
+
+def _field_labels(tree: _Tree) -> list[Label]:
+    """The labels that name fields, with those targets that `for` and nesting tell."""
+    ids: dict[tuple[int | None, str], Element] = {}
+    for element in tree.controls:
+        own_id = element.attributes.get("id")
+        if own_id:
+            ids.setdefault((element.form, own_id), element)
+            ids.setdefault((None, own_id), element)
+    for label in tree.labels:
+        _read_label(tree, label, ids)
+    targeting = Counter(_radio_group(label.target) for label in tree.labels if _is_radio(label.target))
+    labels = []
+    for label in tree.labels:
+        target = label.target
+        if target is not None and _is_radio(target) and (targeting[_radio_group(target)] > 1):
+            tree.choices[target.id] = label.text
+        elif target is not None and target.type == "checkbox" and label_key(label.text) in _YES_WORDS:
+            tree.choices[target.id] = label.text
+            label.target = None
+        elif label_key(label.text):
+            labels.append(label)
+            if target is not None:
+                tree.claim(target)
+    _bare_choices(tree)
+    return labels
+
+
+def _is_radio(element: Element | None) -> bool:
+    return element is not None and element.type == "radio"
+
+
+def _radio_group(element: Element | None) -> tuple[int | None, str]:
+    return (element.form, element.name) if element is not None else (None, "")
+
+
+def _read_label(tree: _Tree, label: Label, ids: Mapping[tuple[int | None, str], Element]) -> None:
+    node = label.node
+    first = node.first_child
+    if first is not None and first.next is None and first.is_text_node:
+        label.text = shown_label(first.text_content or "")
+    else:
+        before, after = _text_around_controls(node)
+        label.text = before if label_key(before) else after
+        inside = [tree.by_id[inner.mem_id] for inner in node.css("input,select,textarea")]
+        label.nested = [element for element in inside if element.can_be_labelled]
+    wanted = node.attributes.get("for")
+    if wanted:
+        form = next((step for step in reversed(label.trail) if step in tree.forms), None)
+        target = ids.get((form, wanted)) or ids.get((None, wanted))
+        label.target = target if target is not None and target.can_be_labelled else None
+    if label.target is None and label.nested:
+        label.target = _preferred(label.nested)
+
+
+def _text_around_controls(node: LexborNode) -> tuple[str, str]:
+    pieces: list[list[str]] = [[], []]
+    at = 0
+    for piece in _pieces(node):
+        if piece is None:
+            at = 1
+        else:
+            pieces[at].append(piece)
+    return shown_label("".join(pieces[0])), shown_label("".join(pieces[1]))
+
+
+def _pieces(node: LexborNode) -> Iterator[str | None]:
+    """The texts in `node`, breaks as blanks, None for each control."""
+    for child in node.iter(include_text=True):
+        tag = child.tag or ""
+        if child.is_text_node:
+            yield child.text_content or ""
+        elif tag in _CONTROLS:
+            yield None
+        elif child.is_element_node and tag not in _SILENT:
+            yield " " if tag in _BREAKS else ""
+            yield from _pieces(child)
+            yield " " if tag in _BREAKS else ""
+
+
+def _bare_choices(tree: _Tree) -> None:
+    """The words of radio buttons without a label of their own: the text that follows up to the next element."""
+    for element in tree.controls:
+        if element.type != "radio" or element.id in tree.choices:
+            continue
+        words, node = [], element.node.next
+        while node is not None and (node.tag or "") not in _CONTROLS | _BREAKS | {"label"}:
+            if node.is_text_node:
+                words.append(node.text_content or "")
+            elif node.is_element_node:
+                words.append(node.text())
+            node = node.next
+        tree.choices[element.id] = shown_label("".join(words))
+
+
+def _preferred(elements: list[Element]) -> Element | None:
+    """The first visible one that is sent, else a hidden one that is, else a visible one that is not."""
+    named = [element for element in elements if element.name]
+    visible = [element for element in elements if not element.is_hidden]
+    return next((element for element in named if not element.is_hidden), None) or next(iter(named + visible), None)
+
+
+def _free_between(tree: _Tree, start: int, end: int) -> list[Element]:
+    between = tree.controls[bisect_right(tree.positions, start) : bisect_left(tree.positions, end)]
+    return [element for element in between if element.can_be_labelled and element.id not in tree.claimed]
+
+
+def _neighbourhood(labels: list[Label], at: int) -> tuple[int, int, int]:
+    """For the label at `at`: where the label before and the one after stand, how deep it is alone in its block."""
+    before, after = -1, 1 << 60
+    depth = 0
+    if at > 0:
+        before = labels[at - 1].position
+        depth = _common(labels[at].trail, labels[at - 1].trail)
+    if at + 1 < len(labels):
+        after = labels[at + 1].position
+        depth = max(depth, _common(labels[at].trail, labels[at + 1].trail))
+    return before, after, depth
+
+
+def _by_block(tree: _Tree, labels: list[Label], *, within_row: bool) -> None:
+    """Labels whose own block holds a control, after them or else before them."""
+    for at, label in enumerate(labels):
+        if label.target is not None:
+            continue
+        before, after, depth = _neighbourhood(labels, at)
+        row = tree.row(label.trail) if within_row else None
+        deepest = len(label.trail) - 1 - _LEVELS
+        reach = max(depth + 1, deepest)
+        target = _preferred(_within(tree, label, (label.position, after), reach, row))
+        if target is None or target.is_hidden:
+            boxes = _within(tree, label, (before, label.position), reach, row)
+            target = next((box for box in boxes if box.name and not box.is_hidden), target)
+        if target is not None:
+            label.target = target
+            tree.claim(target)
+
+
+def _within(tree: _Tree, label: Label, span: tuple[int, int], reach: int, row: int | None) -> list[Element]:
+    """The free controls of a span that share `reach` ancestors with the label, and its table row."""
+    near = [element for element in _free_between(tree, *span) if _common(label.trail, element.trail) >= reach]
+    return [element for element in near if row is None or row in element.trail]
+
+
+def _by_neighbour(tree: _Tree, labels: list[Label]) -> None:
+    """Labels that share their block with others: `label input label input`, or check boxes before their labels."""
+    for at, label in enumerate(labels):
+        if label.target is not None:
+            continue
+        _, after, depth = _neighbourhood(labels, at)
+        near = [
+            e
+            for e in _free_between(tree, label.position, after)
+            if _common(label.trail, e.trail) == depth and e.name and not e.is_hidden
+        ]
+        previous = _previous_element(label.node)
+        box = tree.by_id.get(previous.mem_id) if previous is not None else None
+        if box is not None and box.type == "checkbox" and box.id not in tree.claimed:
+            near = [box]
+        if near:
+            label.target = near[0]
+            tree.claim(near[0])
+
+
+def _previous_element(node: LexborNode) -> LexborNode | None:
+    previous = node.prev
+    while previous is not None and not previous.is_element_node:
+        if previous.is_text_node and (previous.text_content or "").strip():
+            return None
+        previous = previous.prev
+    return previous
+
+
+def _by_text(tree: _Tree) -> list[tuple[int, Pair]]:
+    """Pairs of a control and the text before it, for controls that no label stands at."""
+    used: set[int] = set()
+    pairs: list[tuple[int, Pair]] = []
+    free = [e for e in tree.controls if e.name and e.can_be_labelled and e.id not in tree.claimed]
+    for element in sorted(free, key=lambda e: e.is_hidden):
+        found = _text_before(tree, element) if element.id not in tree.claimed else None
+        if found is None or found[0] in used or not label_key(found[1]):
+            continue
+        used.add(found[0])
+        tree.claim(element)
+        pairs.append((element.position, Pair(found[1], element)))
+    return pairs
+
+
+def _text_before(tree: _Tree, element: Element) -> tuple[int, str] | None:
+    """The nearest text before a control, not beyond another control or a label: its node's id, and it."""
+    node: LexborNode | None = _outermost_label(element.node)
+    for _ in range(3):
+        words: list[str] = []
+        mark = 0
+        previous = node.prev if node is not None else None
+        while previous is not None:
+            tag = previous.tag or ""
+            if previous.is_text_node:
+                text = previous.text_content or ""
+            elif not previous.is_element_node or (tag == "input" and _is_free_hidden(tree, previous)):
+                previous = previous.prev
+                continue
+            elif tag in _NO_LABELS | _CONTROLS | {"label"} or previous.css_first("label,input,select,textarea"):
+                return (mark, shown_label("".join(words))) if words and tag != "label" else None
+            else:
+                text = "".join(piece or "" for piece in _pieces(previous))
+            if label_key(text):
+                words.insert(0, text)
+                mark = previous.mem_id
+            if words and tag in _BREAKS:
+                break
+            previous = previous.prev
+        if words:
+            return mark, shown_label("".join(words))
+        node = node.parent if node is not None else None
+        if node is None or (node.tag or "") in _FENCES:
+            return None
+    return None
+
+
+def _outermost_label(node: LexborNode) -> LexborNode:
+    """The label without words of its own that holds a control (a switch, a radio button's), else the control."""
+    parent, found = node.parent, node
+    for _ in range(_LEVELS):
+        if parent is not None and parent.tag == "label":
+            found = parent
+        parent = parent.parent if parent is not None else None
+    return found
+
+
+def _is_free_hidden(tree: _Tree, node: LexborNode) -> bool:
+    element = tree.by_id.get(node.mem_id)
+    return element is not None and element.is_hidden and element.id not in tree.claimed

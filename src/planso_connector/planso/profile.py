@@ -1,0 +1,224 @@
+"""
+The profile of an installation: labels, table id, calls, parts headers. What the PlanSo protocol marks as "varies"
+stands here and nowhere else. `default_profile.toml` beside this file is the built-in profile and the manual.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from planso_connector.domain.fields import BY_PATH, FIELDS
+from planso_connector.planso.words import label_key
+
+BUILT_IN = "default_profile.toml"
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Paths:
+    app: str
+    do: str
+
+
+@dataclass(frozen=True)
+class Calls:
+    board: str
+    form: str
+    parts: str
+    logout: str
+    form_call_back_class: str
+
+
+@dataclass(frozen=True)
+class PartsWords:
+    """How the parts page is read. `headers`: column to header words; `status_words`: flag to words."""
+
+    table_classes: Names
+    headers: Mapping[str, Names]
+    status_words: Mapping[str, Names]
+
+
+@dataclass(frozen=True)
+class Profile:
+    table_id: int
+    paths: Paths
+    calls: Calls
+    labels: Mapping[str, Names]
+    """Field path to the labels that are tried, in order."""
+    parts: PartsWords
+
+    @classmethod
+    def load(cls, path: Path | None = None, table_id: int | None = None) -> Profile:
+        """
+        The built-in profile with what the file at `path` says differently; `table_id` wins over both.
+
+        Raises ValueError naming the file, the key and what would be accepted.
+        """
+        content = built_in()
+        if path is not None:
+            content = _merged(content, _Section(_toml(path), f"profile {path}"))
+        return cls(
+            table_id=content["table_id"] if table_id is None else table_id,
+            paths=Paths(**content["paths"]),
+            calls=Calls(**content["calls"]),
+            labels=content["labels"],
+            parts=PartsWords(**content["parts"]),
+        )
+
+
+@cache
+def built_in() -> dict[str, Any]:
+    """The content of the built-in profile, lists as tuples."""
+    text = resources.files(__package__).joinpath(BUILT_IN).read_text(encoding="utf-8")
+    return _merged(_blank(), _Section(tomllib.loads(text), BUILT_IN))
+
+
+def _blank() -> dict[str, Any]:
+    """What a profile must hold, with nothing in it; the built-in file fills all of it."""
+    return {
+        "table_id": 0,
+        "paths": dict.fromkeys(Paths.__dataclass_fields__, ""),
+        "calls": dict.fromkeys(Calls.__dataclass_fields__, ""),
+        "labels": {field.path: field.labels for field in FIELDS},
+        "parts": {
+            "table_classes": (),
+            "headers": dict.fromkeys(HEADERS, ()),
+            "status_words": dict.fromkeys(STATUS_WORDS, ()),
+        },
+    }
+
+
+HEADERS = (
+    "part_no",
+    "description",
+    "lead_no",
+    "price_each",
+    "price_total",
+    "qty",
+    "dates",
+    "order_no",
+    "status",
+    "order_date",
+    "delivery_date",
+    "eta_date",
+)
+STATUS_WORDS = ("delivered", "ordered", "backorder", "to_order")
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise ValueError(f"profile {path} can't be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"profile {path} is not UTF-8 text; save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"profile {path} is not TOML: {error}; see {BUILT_IN} for an example") from error
+
+
+class _Section:
+    """One table of a profile file: knows where it is, so that complaints can name it."""
+
+    def __init__(self, content: Any, where: str, prefix: str = "") -> None:
+        self.where, self.prefix = where, prefix
+        if not isinstance(content, dict):
+            raise self.error("", "accepted: a table")
+        self.content: dict[str, Any] = content
+
+    def error(self, key: str, told: str) -> ValueError:
+        name = f"{self.prefix}{key}".rstrip(".") or "the file"
+        return ValueError(f"{self.where}: {name}: {told}")
+
+    def keys(self, known: Mapping[str, Any]) -> list[str]:
+        for key in self.content:
+            if key not in known:
+                raise self.error(key, f"unknown key; accepted: {', '.join(known)}")
+        return list(self.content)
+
+    def section(self, key: str) -> _Section:
+        return _Section(self.content[key], self.where, f"{self.prefix}{key}.")
+
+    def names(self, key: str) -> Names:
+        """One text or a list of texts, each with at least one letter or digit."""
+        given = self.content[key]
+        names = [given] if isinstance(given, str) else given
+        if isinstance(names, list) and names and all(isinstance(name, str) and label_key(name) for name in names):
+            return tuple(names)
+        raise self.error(key, 'accepted: a text or a list of texts with letters or digits, such as ["Halter"]')
+
+    def text(self, key: str) -> str:
+        given = self.content[key]
+        if isinstance(given, str) and given.strip() == given and given and given.isprintable():
+            return given
+        raise self.error(key, "accepted: a text in quotes, not empty, without blanks around it")
+
+
+def _merged(base: dict[str, Any], file: _Section) -> dict[str, Any]:
+    """`base` with what `file` says differently."""
+    merged = dict(base)
+    for key in file.keys(base):
+        if key == "table_id":
+            merged[key] = _table_id(file)
+        elif key == "labels":
+            merged[key] = _labels(base[key], file.section(key))
+        elif key == "parts":
+            merged[key] = _parts(base[key], file.section(key))
+        else:
+            merged[key] = _texts(base[key], file.section(key))
+    return merged
+
+
+def _table_id(file: _Section) -> int:
+    given = file.content["table_id"]
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        raise file.error("table_id", "accepted: a whole number from 1, such as 12565")
+    return given
+
+
+def _texts(base: Mapping[str, str], section: _Section) -> dict[str, str]:
+    texts = {**base, **{key: section.text(key) for key in section.keys(base)}}
+    if section.prefix == "paths.":
+        for key, path in texts.items():
+            if not path.startswith("/") or set("?# ") & set(path):
+                raise section.error(key, "accepted: a path that begins with /, such as /do")
+    return texts
+
+
+def _parts(base: dict[str, Any], section: _Section) -> dict[str, Any]:
+    merged = dict(base)
+    for key in section.keys(base):
+        if key == "table_classes":
+            merged[key] = section.names(key)
+        else:
+            words = section.section(key)
+            merged[key] = {**base[key], **{name: words.names(name) for name in words.keys(base[key])}}
+    return merged
+
+
+def _labels(base: Mapping[str, Names], section: _Section) -> dict[str, Names]:
+    """`person = [...]`, and `"vehicle_details.vin" = [...]` or a table `[labels.vehicle_details]`."""
+    given: dict[str, Names] = {}
+    groups = {path.partition(".")[0] for path in base if "." in path}
+    for key, value in section.content.items():
+        if key in groups and isinstance(value, dict):
+            group = section.section(key)
+            known = {path.partition(".")[2]: path for path in base if path.startswith(f"{key}.")}
+            given |= {known[name]: group.names(name) for name in group.keys(known)}
+        elif key in base:
+            given[key] = section.names(key)
+        else:
+            raise section.error(key, f"unknown field; accepted: {', '.join(base)}")
+    followers = {
+        path: given[leader]
+        for path, field in BY_PATH.items()
+        for leader in given
+        if path not in given and field.labels == BY_PATH[leader].labels
+    }
+    return {**base, **followers, **given}

@@ -1,0 +1,42 @@
+"""How texts of PlanSo's pages are compared: labels, headers, option texts."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from functools import lru_cache
+
+_OUTER = " \t\r\n\f\xa0*:"
+_TAGS = re.compile(r"<[a-zA-Z/!?][^>]*>")
+
+
+@lru_cache(maxsize=4096)
+def label_key(text: str) -> str:
+    """Letters and digits alone, without case: `Sollstunden Karo *:` is `sollstundenkaro`, `HU/AU` is `huau`."""
+    return "".join(c for c in unicodedata.normalize("NFC", text).casefold() if c.isalnum())
+
+
+def collapsed(text: str) -> str:
+    """`text` with every run of white space (no-break spaces too) as one blank, and none around it."""
+    return " ".join(text.split())
+
+
+def shown_label(text: str) -> str:
+    """A label as a person would name it: white space collapsed, no soft hyphens, no `*` and `:` around it."""
+    return collapsed(text.replace("\xad", "")).strip(_OUTER)
+
+
+def has_tags(content: str) -> bool:
+    return _TAGS.search(content) is not None
+
+
+def one_line(told: object, limit: int = 300) -> str:
+    """Words of PlanSo for a message of ours: tags stripped, one line, cut at `limit` characters."""
+    text = collapsed(html.unescape(_TAGS.sub(" ", str(told))))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def unescaped_once(content: str) -> str:
+    """HTML that arrived entity-escaped once more, as HTML; content that has tags is left as it is."""
+    return html.unescape(content) if "&lt;" in content and not has_tags(content) else content

@@ -1,0 +1,223 @@
+"""
+From a canonical value to what a control is given, and back: whether a control holds a value. Source: the PlanSo
+protocol's section 3 (German dates and decimals, a select's option text) and HTML's input types.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from planso_connector.domain import german, values
+from planso_connector.domain.fields import Kind, Value
+from planso_connector.planso.control import MACHINE_TYPES, Entry, Option, flag_of, machine_number
+from planso_connector.planso.words import collapsed
+
+_DATED = (Kind.DATE, Kind.MONTH, Kind.TIME, Kind.DATETIME)
+_SHOWN_OPTIONS = 40
+_NOTHING = re.compile(r"[0\s\xa0.:/-]*")
+"""An empty date or time; some databases show it as `00.00.0000`."""
+
+
+class NotOffered(ValueError):
+    """The control can't be given this value; the text lists what it offers."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the input is given, the canonical value that it then holds, and what was lost on the way."""
+
+    text: str
+    value: Value
+    note: str = ""
+
+
+def holds(entry: Entry, kind: Kind, asked: Value) -> bool:
+    """Whether a control holds the asked value, as far as it can hold it."""
+    if entry.is_choice:
+        try:
+            return values.same(kind, entry.value(kind), asked) or chosen_for(entry, kind, asked) == entry.chosen
+        except NotOffered:
+            return False
+    if entry.control.type == "checkbox":
+        try:
+            return entry.control.checked == checked_for(kind, asked)
+        except NotOffered:
+            return False
+    if asked is None:
+        return (
+            _NOTHING.fullmatch(entry.control.value) is not None if kind in _DATED else not entry.control.value.strip()
+        )
+    return values.same(kind, _held(entry, kind), text_for(entry, kind, asked).value)
+
+
+def _held(entry: Entry, kind: Kind) -> Value:
+    """The value as compared after a write; an id of 0 is what it says here, not nothing."""
+    if kind is Kind.ID and entry.control.value.strip() == "0":
+        return 0
+    return entry.value(kind)
+
+
+def checked_for(kind: Kind, asked: Value) -> bool:
+    """Whether the box is to be checked. Raises NotOffered for words that mean neither yes nor no."""
+    if asked is None or isinstance(asked, bool):
+        return bool(asked)
+    if kind in (Kind.NUMBER, Kind.ID) and asked in (0, 1):
+        return bool(asked)
+    try:
+        return values.is_yes(str(asked))
+    except ValueError as error:
+        raise NotOffered("is a check box in PlanSo; accepted: ja, nein") from error
+
+
+def chosen_for(entry: Entry, kind: Kind, asked: Value) -> tuple[int, ...]:
+    """The options to choose. Raises NotOffered. An option that is chosen now is preferred among equal ones."""
+    offered = [at for at, option in enumerate(entry.choices) if not option.disabled or at in entry.chosen]
+    offered.sort(key=lambda at: at not in entry.chosen)
+    if asked is None or (kind is Kind.ID and asked == 0):
+        chosen = _nothing_chosen(entry, kind, offered)
+        if chosen is None and kind is Kind.FLAG:
+            return chosen_for(entry, kind, asked=False)
+        if chosen is None:
+            told = f"PlanSo's '{entry.label}' can't be cleared: it has no empty choice; {_offer(entry, kind)}"
+            raise NotOffered(told)
+        return chosen
+    for fits in _tests(kind, asked):
+        for at in offered:
+            if fits(entry.choices[at]):
+                return (at,)
+    if entry.control.multiple and isinstance(asked, str):
+        several = _several(entry, asked, offered)
+        if several:
+            return several
+    raise NotOffered(f"'{_asked_words(kind, asked)}' is not offered by PlanSo's '{entry.label}'; {_offer(entry, kind)}")
+
+
+def _tests(kind: Kind, asked: Value) -> list[Callable[[Option], bool]]:
+    """How an option is found, strictest first."""
+    if kind is Kind.ID:
+        return [lambda option: option.value.strip().isdecimal() and int(option.value) == asked]
+    if kind is Kind.FLAG:
+        return [lambda option: flag_of(option) is asked]
+    words = collapsed(_asked_words(kind, asked))
+    tests: list[Callable[[Option], bool]] = [
+        lambda option: option.text == words,
+        lambda option: option.text.casefold() == words.casefold(),
+        lambda option: option.value.strip() == words,
+    ]
+    if kind not in (Kind.TEXT, Kind.LONG_TEXT):
+        tests.append(lambda option: bool(option.text) and values.same(kind, values.read(kind, option.text), asked))
+    return tests
+
+
+def _several(entry: Entry, asked: str, offered: list[int]) -> tuple[int, ...] | None:
+    texts = {entry.choices[at].text: at for at in reversed(offered)}
+    wanted = [collapsed(word) for word in asked.split(",")]
+    return tuple(sorted({texts[word] for word in wanted})) if all(word in texts for word in wanted) else None
+
+
+def _nothing_chosen(entry: Entry, kind: Kind, offered: list[int]) -> tuple[int, ...] | None:
+    """The choice that says nothing, None where there is none: an empty value, else no text, else a placeholder."""
+    if not entry.chosen or entry.control.multiple:
+        return ()
+    tests: list[Callable[[Option, bool], bool]] = [
+        lambda option, first: option.value == "",
+        lambda option, first: not option.text,
+        lambda option, first: option.is_nothing(first=first) or (kind is Kind.ID and _is_zero(option)),
+    ]
+    return next(((at,) for fits in tests for at in offered if fits(entry.choices[at], at == 0)), None)
+
+
+def _is_zero(option: Option) -> bool:
+    return option.value.strip() in ("0", "00") and option.is_nothing(first=True)
+
+
+def _offer(entry: Entry, kind: Kind) -> str:
+    """`accepted: Karo, Lack`; for ids `42 (VW)`; at most 40, then how many more there are."""
+    choices = [option for at, option in enumerate(entry.choices) if not option.disabled]
+    choices = [option for option in choices if option.text and not option.is_nothing(first=option is choices[0])]
+    told = [f"{option.value} ({option.text})" if kind is Kind.ID else option.text for option in choices]
+    more = f", … and {len(told) - _SHOWN_OPTIONS} more" if len(told) > _SHOWN_OPTIONS else ""
+    return f"accepted: {', '.join(told[:_SHOWN_OPTIONS]) or 'nothing'}{more}"
+
+
+def _asked_words(kind: Kind, asked: Value) -> str:
+    return values.planso_words(kind, asked)
+
+
+def text_for(entry: Entry, kind: Kind, asked: Value) -> Written:
+    """What a text input, a text area or a machine input is given."""
+    control_type = entry.control.type
+    if asked is None:
+        return Written("", None)
+    if control_type in MACHINE_TYPES:
+        return _machine(control_type, kind, asked)
+    words = values.planso_words(kind, asked)
+    if kind is Kind.FLAG:
+        now = entry.control.value.strip().casefold()
+        words = ("ja" if asked else "nein") if now in ("ja", "nein") else words
+        return Written(words, asked)
+    if kind is not Kind.LONG_TEXT:
+        return Written(words, asked)
+    lines = words.replace("\r\n", "\n").replace("\r", "\n")
+    if control_type == "textarea" or "\n" not in lines:
+        return Written(lines.replace("\n", "\r\n"), asked)
+    flat = " ".join(lines.split("\n"))
+    return Written(flat, flat, "holds one line in PlanSo; line breaks were written as blanks")
+
+
+def _machine(control_type: str, kind: Kind, asked: Value) -> Written:
+    """Inputs of type date, time, number and so on, whose notation is HTML's."""
+    text = str(asked)
+    if control_type in ("number", "range"):
+        number = _machine_words(kind, asked)
+        return Written(number, asked if kind in (Kind.NUMBER, Kind.ID, Kind.FLAG) else number)
+    if kind not in _DATED:
+        return _machine_text(control_type, asked)
+    day, _, clock = text.partition("T") if "-" in text else ("", "", text)
+    if control_type == "time":
+        if not clock and day:
+            return Written("", None, "holds a time of day in PlanSo; the date alone could not be written")
+        note = "holds a time of day in PlanSo; the date was not written" if day else ""
+        return Written(clock, clock.removesuffix(":00") if clock.count(":") == 2 else clock, note)
+    if control_type == "month":
+        note = "holds a month in PlanSo; the day was not written" if len(day) > 7 else ""
+        return Written(day[:7], day[:7], note)
+    return _machine_day(control_type, day, clock)
+
+
+def _machine_day(control_type: str, day: str, clock: str) -> Written:
+    if not day:
+        return Written("", None, "holds a date in PlanSo; the time alone could not be written")
+    note = ""
+    if len(day) == 7:
+        day, note = f"{day}-01", "holds a whole date in PlanSo; the first of the month was written"
+    if control_type == "date":
+        note = "holds a date in PlanSo; the time of day was not written" if clock else note
+        return Written(day, day, note)
+    whole = f"{day}T{clock or '00:00'}"
+    return Written(whole, f"{day}T{clock}" if clock else day, note)
+
+
+def _machine_words(kind: Kind, asked: Value) -> str:
+    if kind is Kind.NUMBER and isinstance(asked, (int, float)):
+        text = repr(float(asked)) if abs(asked) < 1e15 else f"{asked:f}"
+        return text.removesuffix(".0")
+    words = values.planso_words(kind, asked)
+    if machine_number(words) is not None:
+        return words
+    try:
+        return repr(german.parse_decimal(words)).removesuffix(".0")
+    except ValueError:
+        return words
+
+
+def _machine_text(control_type: str, asked: Value) -> Written:
+    """A field of text that this installation shows as a date or time: in HTML's notation where it is one."""
+    try:
+        parse = german.parse_time if control_type == "time" else german.parse_date
+        words = parse(str(asked))
+        return Written(words, words)
+    except ValueError:
+        return Written(str(asked), asked)

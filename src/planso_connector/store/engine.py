@@ -1,0 +1,79 @@
+"""The database: units of work, each in one transaction, run off the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, TypeVar, cast
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.store.sqlite import Sqlite
+from planso_connector.store.threads import Inbox
+from planso_connector.store.transaction import Row, Transaction
+
+__all__ = ["Database", "Row", "Transaction", "address"]
+
+T = TypeVar("T")
+
+
+class _Backend(Protocol):
+    reads: Inbox
+    writes: Inbox
+
+    async def close(self) -> None: ...
+
+
+def address(url: str) -> Path | URL:
+    """The file of a SQLite URL, or a PostgreSQL URL taken apart. Raises StoreUnavailable, without showing the URL."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise StoreUnavailable("The database URL can't be read; accepted: sqlite:///FILE, postgresql://...") from error
+    kind = parsed.get_backend_name()
+    if kind == "sqlite":
+        if not parsed.database or parsed.database.startswith((":memory:", "file:")):
+            raise StoreUnavailable("A SQLite database needs a file: sqlite:///connector.db, or sqlite:////srv/x.db")
+        return Path(parsed.database)
+    if kind in ("postgresql", "postgres"):
+        return parsed
+    raise StoreUnavailable(f"'{kind}' databases are not supported; accepted: sqlite:///FILE, postgresql://...")
+
+
+class Database:
+    """
+    Lives as long as the process. A unit of work is a plain function of a transaction: it awaits nothing, so no
+    transaction is ever open across the network. It may be run more than once, so it touches nothing but the database.
+
+    Both verbs raise StoreUnavailable when the database can't do it, and whatever the unit itself raises.
+    """
+
+    def __init__(self, backend: _Backend) -> None:
+        self._backend = backend
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """
+        `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host/name`; `migrate` made
+        its tables. PostgreSQL is connected to when it is first needed. Raises StoreUnavailable.
+        """
+        where = address(url)
+        if isinstance(where, Path):
+            return cls(Sqlite(where))
+        from planso_connector.store.postgresql import Postgresql  # here: psycopg loads libpq
+
+        return cls(Postgresql(where))
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """What `work` returns, which sees one snapshot and can't write."""
+        return cast("T", await self._backend.reads.do(work))
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """What `work` returns, once its transaction is committed; when it raises, nothing of it stays."""
+        return cast("T", await self._backend.writes.do(work))
+
+    async def close(self) -> None:
+        """Finishes the work that waits, then lets go of the database."""
+        await self._backend.close()

@@ -1,0 +1,84 @@
+"""Expressions that SQLite and PostgreSQL spell differently."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, ColumnElement
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class contains(FunctionElement[bool]):  # noqa: N801 - reads as a function in statements
+    """`contains(text, part)`: whether `part` occurs in `text`, letter by letter: no wildcards, case or collation."""
+
+    inherit_cache = True
+    type = Boolean()
+
+
+class contains_all(FunctionElement[bool]):  # noqa: N801
+    """`contains_all(text, words)`: whether each of `words`, a JSON list of texts, occurs in `text`."""
+
+    inherit_cache = True
+    type = Boolean()
+
+
+class members(FunctionElement[int]):  # noqa: N801
+    """`column.in_(members(ids))`: the whole numbers of `ids`, a JSON list; any number of them in one parameter."""
+
+    inherit_cache = True
+    type = BigInteger()
+
+
+def is_member(column: ColumnElement[int], ids: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether `column` is one of the whole numbers of `ids`, a JSON list: any number of them in one parameter."""
+    return column.op("IN", is_comparison=True, return_type=Boolean())(members(ids))
+
+
+def _arguments(element: FunctionElement[Any], compiler: SQLCompiler) -> list[str]:
+    return [compiler.process(clause) for clause in element.clauses]
+
+
+@compiles(contains, "sqlite")
+def _(element: contains, compiler: SQLCompiler, **_kw: object) -> str:
+    text, part = _arguments(element, compiler)
+    return f"(instr({text}, {part}) > 0)"
+
+
+@compiles(contains, "postgresql")
+def _(element: contains, compiler: SQLCompiler, **_kw: object) -> str:
+    text, part = _arguments(element, compiler)
+    return f"(strpos({text}, {part}) > 0)"
+
+
+@compiles(contains_all, "sqlite")
+def _(element: contains_all, compiler: SQLCompiler, **_kw: object) -> str:
+    text, words = _arguments_reversed(element, compiler)
+    return f"NOT EXISTS (SELECT 1 FROM json_each({words}) AS word WHERE instr({text}, word.value) = 0)"  # noqa: S608 - made of compiled SQL
+
+
+@compiles(contains_all, "postgresql")
+def _(element: contains_all, compiler: SQLCompiler, **_kw: object) -> str:
+    text, words = _arguments_reversed(element, compiler)
+    named = f"json_array_elements_text({words}::json) AS word(value)"
+    return f"NOT EXISTS (SELECT 1 FROM {named} WHERE strpos({text}, word.value) = 0)"  # noqa: S608 - made of compiled SQL
+
+
+def _arguments_reversed(element: FunctionElement[Any], compiler: SQLCompiler) -> tuple[str, str]:
+    """Text and words, compiled in the order in which they stand in the SQL: SQLite's placeholders have no names."""
+    text, words = list(element.clauses)
+    words_sql = compiler.process(words)
+    return compiler.process(text), words_sql
+
+
+@compiles(members, "sqlite")
+def _(element: members, compiler: SQLCompiler, **_kw: object) -> str:
+    (ids,) = _arguments(element, compiler)
+    return f"(SELECT value FROM json_each({ids}))"  # noqa: S608 - made of compiled SQL
+
+
+@compiles(members, "postgresql")
+def _(element: members, compiler: SQLCompiler, **_kw: object) -> str:
+    (ids,) = _arguments(element, compiler)
+    return f"(SELECT value::bigint FROM json_array_elements_text({ids}::json))"  # noqa: S608 - made of compiled SQL

@@ -1,0 +1,132 @@
+"""
+The schema brought up to date. Alembic writes the script, we run it: on SQLite because the file must only ever be opened
+by apsw's SQLite, on PostgreSQL for the same one way. Two processes may do it at once: one waits and finds it done.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import apsw
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import URL
+
+from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.store import sqlite
+from planso_connector.store.engine import address
+
+if TYPE_CHECKING:
+    from planso_connector.store import postgresql
+
+_FOLDER = Path(__file__).parent / "migrations"
+_LOCK = 7_021_568_311
+"""PostgreSQL's advisory locks are numbers; this one is ours."""
+
+
+def migrate(url: str) -> None:
+    """
+    Makes the tables, or brings them up to date, in one transaction. Raises StoreUnavailable, also for a database
+    that a newer version of the connector has made.
+    """
+    where = address(url)
+    if isinstance(where, Path):
+        _migrate_sqlite(where)
+    else:
+        _migrate_postgresql(where)
+
+
+def current(url: str) -> str | None:
+    """The database's revision, None before the first migration. Raises StoreUnavailable."""
+    where = address(url)
+    if isinstance(where, Path):
+        if not where.exists():
+            return None
+        with closing(sqlite.connect(where)) as connection, sqlite.failures_named(where):
+            return _sqlite_revision(connection)
+    from planso_connector.store import postgresql  # here: psycopg loads libpq
+
+    with postgresql.failures_named(where), closing(postgresql.connect(where)) as session:
+        return _postgresql_revision(session)
+
+
+def pending(url: str) -> bool:
+    """Whether `migrate` has something to do. Raises StoreUnavailable, also for a database that is newer."""
+    return _known(current(url)) != head()
+
+
+def head() -> str:
+    """The newest revision that this version of the connector knows."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    assert revision is not None
+    return revision
+
+
+def _migrate_sqlite(path: Path) -> None:
+    with closing(sqlite.connect(path)) as connection, sqlite.failures_named(path):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.execute(_script("sqlite", _sqlite_revision(connection)))
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+
+def _migrate_postgresql(url: URL) -> None:
+    from planso_connector.store import postgresql  # here: psycopg loads libpq
+
+    with postgresql.failures_named(url), closing(postgresql.connect(url)) as connection, connection.transaction():
+        connection.execute("SET LOCAL lock_timeout = 0")
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        script = _script("postgresql", _postgresql_revision(connection))
+        if script:
+            connection.execute(script)
+
+
+def _sqlite_revision(connection: apsw.Connection) -> str | None:
+    if not connection.table_exists(None, "alembic_version"):
+        return None
+    return cast("str | None", connection.execute("SELECT version_num FROM alembic_version").get)
+
+
+def _postgresql_revision(connection: postgresql.Connection) -> str | None:
+    found = connection.execute("SELECT to_regclass('alembic_version') AS found").fetchone()
+    if found is None or found["found"] is None:
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(row["version_num"]) if row else None
+
+
+def _known(revision: str | None) -> str | None:
+    if revision is not None:
+        try:
+            ScriptDirectory.from_config(_config()).get_revision(revision)
+        except CommandError as error:
+            raise StoreUnavailable(
+                f"The database was made by a newer version of the connector (its revision is {revision}, "
+                f"this version knows up to {head()}): install that version again, or restore a backup."
+            ) from error
+    return revision
+
+
+def _script(dialect: str, revision: str | None) -> str:
+    """The SQL from `revision` to head; empty when there is nothing to do."""
+    if _known(revision) == head():
+        return ""
+    config = _config()
+    config.attributes["dialect"] = dialect
+    command.upgrade(config, f"{revision}:head" if revision else "head", sql=True)
+    return cast("io.StringIO", config.output_buffer).getvalue()
+
+
+def _config() -> Config:
+    config = Config(output_buffer=io.StringIO())
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    return config

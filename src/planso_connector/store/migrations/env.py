@@ -1,0 +1,16 @@
+"""Run by Alembic to write a migration's SQL as text; `store/migrate.py` runs that text in a transaction of its own."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from planso_connector.store.tables import metadata
+
+context.configure(
+    dialect_name=context.config.attributes["dialect"],
+    target_metadata=metadata,
+    transactional_ddl=False,
+    dialect_opts={"paramstyle": "named"},
+)
+with context.begin_transaction():
+    context.run_migrations()

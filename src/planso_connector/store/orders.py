@@ -1,0 +1,390 @@
+"""The mirror's orders: saved, read, archived, deleted. A later reading is never overwritten by an earlier one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, cast
+
+from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
+
+from planso_connector.domain.order import Order
+from planso_connector.domain.part import Part
+from planso_connector.store.expressions import is_member
+from planso_connector.store.rendering import (
+    answer,
+    misses_parts,
+    order_columns,
+    order_from,
+    part_columns,
+    part_from,
+    pending_entry,
+    storable_order,
+    to_json,
+)
+from planso_connector.store.tables import operations, orders, parts, sightings
+from planso_connector.store.transaction import Row, Transaction
+
+
+class Outcome(StrEnum):
+    """What a save did."""
+
+    INSERTED = "inserted"
+    """The order was not in the mirror."""
+    CHANGED = "changed"
+    """The order shows something else than before, and has a new version."""
+    UNCHANGED = "unchanged"
+    """The order is as it was, and was seen to be so."""
+    OUTDATED = "outdated"
+    """The mirror holds a later reading, which stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    outcome: Outcome
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """One order as the mirror holds it. `document` is its whole answer, JSON text. Instants are stamps."""
+
+    id: int
+    version: int
+    deleted_at: str | None
+    synced_at: str
+    read_at: str
+    document: str
+
+
+_IS = orders.c.workshop == bindparam("of_workshop"), orders.c.id == bindparam("of_id", type_=BigInteger)
+_SEEN = sightings.c.workshop == bindparam("of_workshop"), sightings.c.order_id == bindparam("of_id", type_=BigInteger)
+_THEIR = and_(sightings.c.workshop == orders.c.workshop, sightings.c.order_id == orders.c.id)
+_OF_WORKSHOP = orders.c.workshop == bindparam("of_workshop")
+_NOT_DELETED = orders.c.deleted_at.is_(None)
+_IDS = bindparam("ids", type_=Text)
+
+_LOCK = (
+    select(
+        orders.c.version,
+        orders.c.archived,
+        orders.c.deleted_at,
+        orders.c.employee_id,
+        orders.c.position,
+        orders.c.list_finish_date,
+        orders.c.parts_status,
+        orders.c.document,
+    )
+    .where(*_IS)
+    .with_for_update()
+)
+# Read by itself, after the lock is had: joined, PostgreSQL would show it as it was before the wait.
+_SIGHTING = select(sightings.c.read_at, sightings.c.parts_read_at).where(*_SEEN)
+
+_INSERT = insert(orders).values({c.name: bindparam(c.name, type_=c.type) for c in orders.c}).on_conflict_do_nothing()
+_UPDATE = (
+    update(orders).where(*_IS).values({c.name: bindparam(c.name, type_=c.type) for c in orders.c if not c.primary_key})
+)
+_INSERT_SIGHTING = insert(sightings).values({c.name: bindparam(c.name) for c in sightings.c})
+_UPDATE_SIGHTING = (
+    update(sightings)
+    .where(*_SEEN)
+    .values(
+        read_at=bindparam("read_at"),
+        synced_at=bindparam("synced_at"),
+        parts_read_at=func.coalesce(bindparam("parts_read_at", type_=Text), sightings.c.parts_read_at),
+        list_fingerprint=func.coalesce(bindparam("list_fingerprint", type_=Text), sightings.c.list_fingerprint),
+    )
+)
+
+_PARTS = (
+    select(parts)
+    .where(parts.c.workshop == bindparam("of_workshop"), parts.c.order_id == bindparam("of_id", type_=BigInteger))
+    .order_by(parts.c.position)
+)
+_INSERT_PART = insert(parts).values({c.name: bindparam(c.name, type_=c.type) for c in parts.c})
+_DELETE_PARTS = delete(parts).where(
+    parts.c.workshop == bindparam("of_workshop"), parts.c.order_id == bindparam("of_id", type_=BigInteger)
+)
+
+_GET = (
+    select(
+        orders.c.id,
+        orders.c.version,
+        orders.c.deleted_at,
+        orders.c.document,
+        sightings.c.synced_at,
+        sightings.c.read_at,
+    )
+    .join(sightings, _THEIR)
+    .where(*_IS)
+)
+_LOAD = select(
+    orders.c.id,
+    orders.c.short_name,
+    orders.c.plate,
+    orders.c.station_id,
+    orders.c.station_state,
+    orders.c.missing_parts,
+    orders.c.archived,
+    orders.c.employee_id,
+    orders.c.position,
+    orders.c.list_finish_date,
+    orders.c.document,
+).where(*_IS)
+_PENDING = (
+    select(operations.c.order_id, operations.c.id, operations.c.action, operations.c.asked, operations.c.created_at)
+    .where(
+        operations.c.workshop == bindparam("of_workshop"),
+        operations.c.state == "pending",
+        is_member(operations.c.order_id, _IDS),
+    )
+    .order_by(operations.c.created_at, operations.c.id)
+)
+
+_ALL_IDS = select(orders.c.id).where(_OF_WORKSHOP, _NOT_DELETED)
+_IDS_ARCHIVED = _ALL_IDS.where(orders.c.archived == bindparam("is_archived", type_=BigInteger))
+_COUNT = select(func.count().label("n")).select_from(orders).where(_OF_WORKSHOP, _NOT_DELETED)
+_FINGERPRINTS = (
+    select(sightings.c.order_id, sightings.c.list_fingerprint)
+    .join(orders, _THEIR)
+    .where(_OF_WORKSHOP, _NOT_DELETED, orders.c.archived == 0)
+)
+_OLDEST = (
+    select(func.min(sightings.c.synced_at).label("oldest"))
+    .join(orders, _THEIR)
+    .where(_OF_WORKSHOP, _NOT_DELETED, orders.c.archived == 0)
+)
+_SEEN_NOW = (
+    update(sightings)
+    .where(sightings.c.workshop == bindparam("of_workshop"), is_member(sightings.c.order_id, _IDS))
+    .values(synced_at=bindparam("synced_at"))
+)
+_ARCHIVE = (
+    update(orders)
+    .where(*_IS)
+    .values(
+        archived=1,
+        document=bindparam("document"),
+        version=orders.c.version + 1,
+        changed_at=bindparam("changed_at"),
+    )
+)
+_MARK_DELETED = (
+    update(orders)
+    .where(*_IS, _NOT_DELETED)
+    .values(deleted_at=bindparam("now"), changed_at=bindparam("now"), version=orders.c.version + 1)
+)
+
+
+def save(
+    tx: Transaction,
+    workshop: str,
+    order: Order,
+    *,
+    read_at: str,
+    now: str,
+    list_fingerprint: str | None = None,
+    with_parts: bool = True,
+) -> Saved:
+    """
+    The mirror takes the order, unless it holds a later reading: `read_at` is when the request for the page that
+    the order comes from was started. An order that was archived or deleted comes back.
+
+    Without `with_parts` the reading has no parts page: the stored parts stay, with the parts status that came with
+    them. Without a `list_fingerprint` the stored one stays.
+    """
+    order = storable_order(order)
+    stored = _lock(tx, workshop, order.id)
+    if stored is None:
+        order = order if with_parts else replace(order, parts=())
+        if _insert(tx, workshop, order, read_at, now, list_fingerprint, with_parts=with_parts):
+            return Saved(Outcome.INSERTED, 1)
+        stored = cast("Row", _lock(tx, workshop, order.id))  # another machine was faster
+    version: int = stored["version"]
+    if stored["read_at"] > read_at:
+        return Saved(Outcome.OUTDATED, version)
+    stored_parts = parts_of(tx, workshop, order.id)
+    if not with_parts:
+        order = _with_stored_parts(order, stored, stored_parts)
+    document = to_json(order.document())
+    changed = (
+        document != stored["document"]
+        or list(order.parts) != stored_parts
+        or bool(stored["archived"]) != order.archived
+        or stored["deleted_at"] is not None
+    )
+    version += changed
+    if changed or any(getattr(order, name) != stored[name] for name in ("employee_id", "position", "list_finish_date")):
+        columns = {"version": version, "document": document, "deleted_at": None, "changed_at": now}
+        tx.run(_UPDATE, of_workshop=workshop, of_id=order.id, **columns, **order_columns(order))
+    if list(order.parts) != stored_parts:
+        tx.run(_DELETE_PARTS, of_workshop=workshop, of_id=order.id)
+        _insert_parts(tx, workshop, order)
+    tx.run(
+        _UPDATE_SIGHTING,
+        of_workshop=workshop,
+        of_id=order.id,
+        read_at=read_at,
+        synced_at=now,
+        parts_read_at=read_at if with_parts else None,
+        list_fingerprint=list_fingerprint,
+    )
+    return Saved(Outcome.CHANGED if changed else Outcome.UNCHANGED, version)
+
+
+def _lock(tx: Transaction, workshop: str, order_id: int) -> Row | None:
+    found = tx.rows(_LOCK, of_workshop=workshop, of_id=order_id)
+    if not found:
+        return None
+    return {**found[0], **tx.rows(_SIGHTING, of_workshop=workshop, of_id=order_id)[0]}
+
+
+def _insert(
+    tx: Transaction,
+    workshop: str,
+    order: Order,
+    read_at: str,
+    now: str,
+    list_fingerprint: str | None,
+    *,
+    with_parts: bool,
+) -> bool:
+    """False, with nothing done, when the order is there by now."""
+    columns: dict[str, Any] = {"version": 1, "document": to_json(order.document()), "deleted_at": None}
+    if not tx.run(_INSERT, workshop=workshop, id=order.id, changed_at=now, **columns, **order_columns(order)):
+        return False
+    tx.run(
+        _INSERT_SIGHTING,
+        workshop=workshop,
+        order_id=order.id,
+        read_at=read_at,
+        synced_at=now,
+        parts_read_at=read_at if with_parts else None,
+        list_fingerprint=list_fingerprint,
+    )
+    _insert_parts(tx, workshop, order)
+    return True
+
+
+def _insert_parts(tx: Transaction, workshop: str, order: Order) -> None:
+    if order.parts:
+        key = {"workshop": workshop, "order_id": order.id}
+        tx.run_many(
+            _INSERT_PART,
+            [{**key, "position": position, **part_columns(part)} for position, part in enumerate(order.parts)],
+        )
+
+
+def _with_stored_parts(order: Order, stored: Row, stored_parts: list[Part]) -> Order:
+    values = dict(order.values)
+    if stored["parts_read_at"] is not None and stored["parts_status"] is not None:
+        values["parts_status"] = stored["parts_status"]
+    missing = misses_parts(values.get("parts_status"), stored_parts)
+    return replace(order, values=values, parts=tuple(stored_parts), missing_parts=missing)
+
+
+def get(tx: Transaction, workshop: str, order_id: int) -> StoredOrder | None:
+    """The order, deleted ones too."""
+    found = tx.rows(_GET, of_workshop=workshop, of_id=order_id)
+    if not found:
+        return None
+    (row,) = found
+    return StoredOrder(
+        id=row["id"],
+        version=row["version"],
+        deleted_at=row["deleted_at"],
+        synced_at=row["synced_at"],
+        read_at=row["read_at"],
+        document=answers(tx, workshop, found)[0],
+    )
+
+
+def answers(tx: Transaction, workshop: str, rows: list[Row]) -> list[str]:
+    """The answer of each of `rows` (id, version, document, synced_at), JSON text, with its pending writes."""
+    pending: dict[int, list[str]] = {}
+    for row in tx.rows(_PENDING, of_workshop=workshop, ids=to_json([row["id"] for row in rows])):
+        pending.setdefault(row["order_id"], []).append(pending_entry(row))
+    return [answer(row, pending.get(row["id"], ())) for row in rows]
+
+
+def load(tx: Transaction, workshop: str, order_id: int) -> Order | None:
+    """The order with its parts, as it was saved; `values` has the mirrored fields. Deleted ones too."""
+    found = tx.rows(_LOAD, of_workshop=workshop, of_id=order_id)
+    return order_from(found[0], parts_of(tx, workshop, order_id)) if found else None
+
+
+def parts_of(tx: Transaction, workshop: str, order_id: int) -> list[Part]:
+    """The order's parts in the order of PlanSo's table; none for an order that is not there."""
+    return [part_from(row) for row in tx.rows(_PARTS, of_workshop=workshop, of_id=order_id)]
+
+
+def ids(tx: Transaction, workshop: str, *, archived: bool | None = None) -> set[int]:
+    """The orders that are not deleted: all, or those archived, or those not."""
+    if archived is None:
+        found = tx.rows(_ALL_IDS, of_workshop=workshop)
+    else:
+        found = tx.rows(_IDS_ARCHIVED, of_workshop=workshop, is_archived=int(archived))
+    return {row["id"] for row in found}
+
+
+def fingerprints(tx: Transaction, workshop: str) -> dict[int, str | None]:
+    """The list fingerprint that each order was last saved with; orders neither archived nor deleted."""
+    return {row["order_id"]: row["list_fingerprint"] for row in tx.rows(_FINGERPRINTS, of_workshop=workshop)}
+
+
+def count(tx: Transaction, workshop: str) -> int:
+    """How many orders are not deleted, archived ones too."""
+    return int(tx.rows(_COUNT, of_workshop=workshop)[0]["n"])
+
+
+def archive(tx: Transaction, workshop: str, ids: Iterable[int], *, now: str, read_at: str | None = None) -> int:
+    """
+    Marks the orders archived: they left PlanSo's list. `read_at` is when the request for that list was started: an
+    order that was read later stays, and a page that was requested earlier does not bring one back. How many changed.
+    """
+    changed = 0
+    for order_id in sorted(ids):
+        stored = _lock(tx, workshop, order_id)
+        if stored is None or stored["archived"] or stored["deleted_at"] is not None:
+            continue
+        if read_at is not None and stored["read_at"] > read_at:
+            continue
+        document = to_json({**json.loads(stored["document"]), "archived": True})
+        tx.run(_ARCHIVE, of_workshop=workshop, of_id=order_id, document=document, changed_at=now)
+        _saw(tx, workshop, order_id, read_at=read_at or stored["read_at"], now=now)
+        changed += 1
+    return changed
+
+
+def mark_deleted(tx: Transaction, workshop: str, order_id: int, *, now: str, read_at: str) -> bool:
+    """
+    Marks the order deleted; its row stays. False when it is not there, is deleted already, or was read after
+    `read_at`, the start of the request that found it gone.
+    """
+    stored = _lock(tx, workshop, order_id)
+    if stored is None or stored["read_at"] > read_at:
+        return False
+    if not tx.run(_MARK_DELETED, of_workshop=workshop, of_id=order_id, now=now):
+        return False
+    _saw(tx, workshop, order_id, read_at=read_at, now=now)
+    return True
+
+
+def _saw(tx: Transaction, workshop: str, order_id: int, *, read_at: str, now: str) -> None:
+    moved = {"read_at": read_at, "synced_at": now, "parts_read_at": None, "list_fingerprint": None}
+    tx.run(_UPDATE_SIGHTING, of_workshop=workshop, of_id=order_id, **moved)
+
+
+def seen(tx: Transaction, workshop: str, ids: Iterable[int], *, now: str) -> int:
+    """Notes that the orders are as the mirror shows them. How many there are; thousands are one statement."""
+    return tx.run(_SEEN_NOW, of_workshop=workshop, ids=to_json(sorted(ids)), synced_at=now)
+
+
+def oldest_sync(tx: Transaction, workshop: str) -> str | None:
+    """When the order that was seen longest ago was seen; orders neither archived nor deleted. None without any."""
+    oldest: str | None = tx.rows(_OLDEST, of_workshop=workshop)[0]["oldest"]
+    return oldest

@@ -1,0 +1,185 @@
+"""PostgreSQL, through psycopg: a few threads that each own a connection, and get a new one when theirs is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg import errors
+from psycopg.rows import dict_row
+from sqlalchemy import URL, Executable
+from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
+
+from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.store.threads import Inbox, Work, tell
+from planso_connector.store.transaction import Row, Statements
+
+Connection = psycopg.Connection[Row]
+
+READERS = 4
+WRITERS = 8
+"""Connections that write at once: PostgreSQL lets those share a commit's flush."""
+ATTEMPTS = 5
+"""How often a unit is run that PostgreSQL gave up for another's sake (a deadlock) or whose connection was lost."""
+
+_UNAVAILABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], str], ...] = (
+    (errors.DiskFull, "its disk is full"),
+    (errors.OutOfMemory, "it has no memory left"),
+    (errors.TooManyConnections, "it has too many connections already"),
+    (errors.LockNotAvailable, "another program holds a lock and did not finish in time"),
+    (errors.QueryCanceled, "a statement took too long"),
+    (errors.ReadOnlySqlTransaction, "it is read-only"),
+    ((errors.InvalidPassword, errors.InvalidAuthorizationSpecification), "it rejects the user name or the password"),
+    (errors.InvalidCatalogName, "there is no such database on this server"),
+    ((errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow), "it is shutting down or starting up"),
+    ((errors.DeadlockDetected, errors.SerializationFailure), "other writes stand in the way again and again"),
+    ((errors.DataCorrupted, errors.IndexCorrupted), "it is damaged"),
+)
+_OURS = (psycopg.OperationalError, psycopg.InternalError, psycopg.InterfaceError, errors.InsufficientPrivilege)
+
+
+def place(url: URL) -> str:
+    """Where the database is, without user and password, for messages."""
+    host = url.host or url.query.get("host") or "local socket"
+    return f"PostgreSQL '{url.database or ''}' at {host}{f':{url.port}' if url.port else ''}"
+
+
+@contextmanager
+def failures_named(url: URL) -> Iterator[None]:
+    """Turns what the database can't do into StoreUnavailable; errors of the program pass."""
+    try:
+        yield
+    except _OURS as error:
+        reason = next((reason for kind, reason in _UNAVAILABLE if isinstance(error, kind)), None)
+        if reason is None and isinstance(error, errors.InsufficientPrivilege):
+            reason = "this user may not do that"
+        if reason is None:
+            reason = "it can't be reached" if error.sqlstate is None else f"it reports {type(error).__name__}"
+        raise StoreUnavailable(f"The connector's database ({place(url)}) can't be used: {reason}.") from error
+
+
+def connect(url: URL) -> Connection:
+    """A connection outside of any transaction. Raises psycopg's errors."""
+    given: dict[str, Any] = {
+        "host": url.host,
+        "port": url.port,
+        "user": url.username,
+        "password": url.password,
+        "dbname": url.database,
+        "connect_timeout": 5,
+        "application_name": "planso-connector",
+        **{name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()},
+    }
+    connection = psycopg.connect(
+        **{name: value for name, value in given.items() if value is not None}, row_factory=dict_row, autocommit=True
+    )
+    try:
+        connection.execute("SET lock_timeout = '5s'")
+    except psycopg.Error:
+        connection.close()
+        raise
+    return cast("Connection", connection)
+
+
+class PostgresqlTransaction:
+    """Statements on one connection, in the transaction that it is in."""
+
+    def __init__(self, connection: Connection, statements: Statements) -> None:
+        self._connection = connection
+        self._statements = statements
+
+    def rows(self, statement: Executable, /, **parameters: object) -> list[Row]:
+        compiled = self._statements[statement]
+        return self._connection.execute(compiled.text, {**compiled.defaults, **parameters}).fetchall()
+
+    def run(self, statement: Executable, /, **parameters: object) -> int:
+        compiled = self._statements[statement]
+        return self._connection.execute(compiled.text, {**compiled.defaults, **parameters}).rowcount
+
+    def run_many(self, statement: Executable, rows: Iterable[Mapping[str, object]], /) -> None:
+        compiled = self._statements[statement]
+        with self._connection.cursor() as cursor:
+            cursor.executemany(compiled.text, [{**compiled.defaults, **row} for row in rows])
+
+
+class Postgresql:
+    """One database: its threads and their inboxes."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self.reads, self.writes = Inbox(), Inbox()
+        jobs = [(self.reads, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")] * READERS
+        jobs += [(self.writes, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")] * WRITERS
+        self._threads = [
+            threading.Thread(target=self._serve, args=job, name=f"postgresql-{number}", daemon=True)
+            for number, job in enumerate(jobs)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    async def close(self) -> None:
+        self.writes.close(WRITERS)
+        self.reads.close(READERS)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+
+    def _serve(self, inbox: Inbox, begin: LiteralString) -> None:
+        statements = Statements(cast("Any", psycopg_dialect)())
+        connection: Connection | None = None
+        while (work := inbox.take()) is not None:
+            if not work.abandoned:
+                connection = self._attempt(connection, statements, work, begin)
+                tell([work])
+            del work  # waiting for the next one must not keep this one's answer alive
+        if connection is not None:
+            connection.close()
+
+    def _attempt(
+        self, connection: Connection | None, statements: Statements, work: Work, begin: LiteralString
+    ) -> Connection | None:
+        """One unit in a transaction of its own. The connection to go on with."""
+        for attempt in range(1, ATTEMPTS + 1):
+            fresh = connection is None
+            committing = False
+            try:
+                with failures_named(self._url):
+                    if connection is None:
+                        connection = connect(self._url)
+                    connection.execute(begin)
+                    result = work.unit(PostgresqlTransaction(connection, statements))
+                    committing = True
+                    connection.execute("COMMIT")
+                work.result, work.error = result, None
+                break
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is its caller's to handle
+                work.error = error
+                connection = _usable(connection)
+                if attempt == ATTEMPTS or committing or not _again(error, lost=connection is None and not fresh):
+                    break
+                if connection is not None:
+                    time.sleep(0.01 * attempt)  # who was given up for another lets it finish
+        return connection
+
+
+def _again(error: BaseException, *, lost: bool) -> bool:
+    """Whether a new attempt may go better: nothing was committed, and the fault lay in the moment."""
+    given_up = isinstance(error.__cause__, (errors.DeadlockDetected, errors.SerializationFailure))
+    return given_up or (lost and isinstance(error, StoreUnavailable))
+
+
+def _usable(connection: Connection | None) -> Connection | None:
+    """The connection, outside of any transaction again; None when it is lost."""
+    if connection is None:
+        return None
+    with suppress(psycopg.Error):
+        if not connection.closed:
+            connection.execute("ROLLBACK")
+            return connection
+    with suppress(psycopg.Error):
+        connection.close()
+    return None

@@ -1,0 +1,191 @@
+"""Orders found by what a caller knows of them: folded look-ups, days, states; page by page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, func, or_, select
+
+from planso_connector.domain.errors import Invalid, Problem
+from planso_connector.domain.fold import fold, fold_phone, fold_plate
+from planso_connector.store.expressions import contains, contains_all
+from planso_connector.store.orders import answers
+from planso_connector.store.rendering import storable, to_json
+from planso_connector.store.tables import orders, sightings
+from planso_connector.store.transaction import Transaction
+
+_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """
+    What is known, combined with AND; None is not asked. `plate`, `person`, `phone`, `email`: found anywhere in the
+    field. `text`: each word found anywhere in the order. `status`, `damage`: the same but for case, accents and
+    umlauts. `station`: its id, or `id@state`. Days are canonical and inclusive; an order without the day isn't found.
+    """
+
+    plate: str | None = None
+    person: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    status: str | None = None
+    damage: str | None = None
+    station: str | None = None
+    missing_parts: bool | None = None
+    after: str | None = None
+    before: str | None = None
+    finish_after: str | None = None
+    finish_before: str | None = None
+    text: str | None = None
+    archived: bool = False
+    """The archived orders, and only those."""
+    limit: int = 50
+    cursor: str | None = None
+    """A page's `next_cursor`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`documents` are the orders' answers, JSON texts; `next_cursor` is None on the last page."""
+
+    documents: list[str]
+    next_cursor: str | None
+
+
+def _asked(name: str) -> ColumnElement[Any]:
+    return bindparam(name, type_=Text)
+
+
+_CONDITIONS: dict[str, ColumnElement[bool]] = {
+    "plate": contains(orders.c.plate_key, _asked("plate")),
+    "person": contains(orders.c.person_key, _asked("person")),
+    "phone": contains(orders.c.phone_key, _asked("phone")),
+    "email": contains(orders.c.email_key, _asked("email")),
+    "status": orders.c.status_key == _asked("status"),
+    "damage": orders.c.damage_key == _asked("damage"),
+    "station": orders.c.station_id == _asked("station"),
+    "station_at": or_(
+        orders.c.station_id == _asked("station"),
+        and_(
+            orders.c.station_id == _asked("station_at"),
+            func.coalesce(orders.c.station_state, "") == _asked("state_at"),
+        ),
+    ),
+    "missing_parts": orders.c.missing_parts == bindparam("missing_parts", type_=BigInteger),
+    "after": orders.c.shop_day >= _asked("after"),
+    "before": and_(orders.c.shop_day <= _asked("before"), orders.c.shop_day != ""),
+    "finish_after": orders.c.finish_day >= _asked("finish_after"),
+    "finish_before": and_(orders.c.finish_day <= _asked("finish_before"), orders.c.finish_day != ""),
+    "text": contains_all(orders.c.text_key, _asked("text")),
+    # Not `day < x OR (day = x AND id > y)`: so the day bounds where the index is entered.
+    "cursor": and_(
+        orders.c.shop_day <= _asked("cursor_day"),
+        or_(orders.c.shop_day < _asked("cursor_day"), orders.c.id > bindparam("cursor_id", type_=BigInteger)),
+    ),
+}
+
+
+@lru_cache(maxsize=512)
+def _statement(asked: frozenset[str]) -> Select[*tuple[Any, ...]]:
+    """The statement for a set of conditions: built once, so that it is also compiled once."""
+    return (
+        select(orders.c.id, orders.c.version, orders.c.shop_day, orders.c.document, sightings.c.synced_at)
+        .join(sightings, and_(sightings.c.workshop == orders.c.workshop, sightings.c.order_id == orders.c.id))
+        .where(
+            orders.c.workshop == _asked("of_workshop"),
+            orders.c.archived == bindparam("archived", type_=BigInteger),
+            orders.c.deleted_at.is_(None),
+            *(condition for name, condition in _CONDITIONS.items() if name in asked),
+        )
+        .order_by(orders.c.shop_day.desc(), orders.c.id)
+        .limit(bindparam("at_most", type_=BigInteger))
+    )
+
+
+def find(tx: Transaction, workshop: str, filters: Filters) -> Page:
+    """
+    The orders that are not deleted and match, newest `shop_date` first, those without one last, then by id.
+
+    Raises Invalid for a cursor that is not one of ours.
+    """
+    questions = _questions(filters)
+    if questions is None:
+        return Page([], None)
+    asked, parameters = questions
+    found = tx.rows(
+        _statement(asked),
+        of_workshop=workshop,
+        archived=int(filters.archived),
+        at_most=filters.limit + 1,
+        **parameters,
+    )
+    shown = found[: filters.limit]
+    more = len(found) > len(shown) and bool(shown)
+    cursor = write_cursor(shown[-1]["shop_day"], shown[-1]["id"]) if more else None
+    return Page(answers(tx, workshop, shown) if shown else [], cursor)
+
+
+def _questions(filters: Filters) -> tuple[frozenset[str], dict[str, object]] | None:
+    """Which conditions are asked, and their parameters; None where nothing can match."""
+    parameters: dict[str, object] = {}
+    for name, folding in _FOLDINGS.items():
+        given = getattr(filters, name)
+        if given is not None:
+            parameters[name] = folding(storable(given))
+            if not parameters[name] and name in ("plate", "phone"):
+                return None
+    for name in ("after", "before", "finish_after", "finish_before"):
+        given = getattr(filters, name)
+        if given is not None:
+            parameters[name] = storable(given)[:10]
+    if filters.text is not None:
+        parameters["text"] = to_json(sorted(set(fold(storable(filters.text)).split())))
+    if filters.missing_parts is not None:
+        parameters["missing_parts"] = int(filters.missing_parts)
+    asked = set(parameters)
+    if filters.station is not None:
+        station = parameters["station"] = storable(filters.station)
+        if "@" in station:
+            parameters["station_at"], _, parameters["state_at"] = station.partition("@")
+            asked.add("station_at")
+        else:
+            asked.add("station")
+    if filters.cursor is not None:
+        parameters["cursor_day"], parameters["cursor_id"] = read_cursor(filters.cursor)
+        asked.add("cursor")
+    return frozenset(asked), parameters
+
+
+_FOLDINGS = {
+    "plate": fold_plate,
+    "phone": fold_phone,
+    "person": fold,
+    "email": fold,
+    "status": fold,
+    "damage": fold,
+}
+
+
+def write_cursor(shop_day: str, order_id: int) -> str:
+    """Where a page ended, as text for a URL."""
+    return base64.urlsafe_b64encode(to_json([shop_day, order_id]).encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> tuple[str, int]:
+    """Where a page ended: its last order's day and id. Raises Invalid."""
+    try:
+        shop_day, order_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        ours = _DAY.fullmatch(shop_day) and type(order_id) is int and abs(order_id) < 2**63
+        if ours and write_cursor(shop_day, order_id) == cursor:
+            return shop_day, order_id
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        pass
+    message = "is not a cursor of this list; accepted: the next_cursor of an answer, as it is"
+    raise Invalid([Problem(("query", "cursor"), message, "cursor")])

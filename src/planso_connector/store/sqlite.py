@@ -1,0 +1,199 @@
+"""
+SQLite, through apsw: one writer thread whose waiting units share a commit, reader threads that each see a snapshot.
+
+apsw brings its own SQLite. The standard library's must never open the same file in this process: two SQLite libraries
+in one process break each other's locks, and older ones can corrupt a WAL that is being reset.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import apsw
+from sqlalchemy import Executable
+from sqlalchemy.dialects import sqlite
+
+from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.store.threads import Inbox, Work, tell
+from planso_connector.store.transaction import Row, Statements
+
+BUSY_TIMEOUT = 5000
+"""Milliseconds to wait for another process that holds the write lock."""
+READERS = 2
+BATCH = 256
+"""At most so many units share a commit: the first of them waits for the last."""
+
+_UNAVAILABLE: tuple[tuple[type[apsw.Error], str], ...] = (
+    (apsw.FullError, "the disk is full"),
+    (apsw.BusyError, "another process is writing to it and did not finish in time"),
+    (apsw.LockedError, "another process is writing to it and did not finish in time"),
+    (apsw.ReadOnlyError, "the file or its folder is read-only"),
+    (apsw.CantOpenError, "the file can't be opened; does its folder exist, and may this user write there?"),
+    (apsw.NotADBError, "the file is not a SQLite database"),
+    (apsw.CorruptError, "the file is damaged; restore it from a backup, or delete it and sync anew"),
+    (apsw.IOError, "the disk reports an error"),
+    (apsw.PermissionsError, "this user may not open the file"),
+    (apsw.NoMemError, "there is no memory left"),
+    (apsw.ProtocolError, "its locks can't be taken"),
+    (apsw.InterruptError, "the work was interrupted"),
+)
+
+
+@contextmanager
+def failures_named(path: Path) -> Iterator[None]:
+    """Turns what the database can't do into StoreUnavailable; errors of the program pass."""
+    try:
+        yield
+    except apsw.Error as error:
+        for kind, reason in _UNAVAILABLE:
+            if isinstance(error, kind):
+                raise StoreUnavailable(f"The connector's database '{path}' can't be used: {reason}.") from error
+        raise
+
+
+def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
+    """A connection in WAL mode. Raises StoreUnavailable."""
+    with failures_named(path):
+        connection = apsw.Connection(str(path))
+        try:
+            # First of all: two processes that switch to WAL at the same time need to wait for each other.
+            connection.set_busy_timeout(BUSY_TIMEOUT)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            if read_only:
+                connection.execute("PRAGMA query_only = ON")
+        except apsw.Error:
+            connection.close()
+            raise
+        return connection
+
+
+class SqliteTransaction:
+    """Statements on one connection, in the transaction that it is in."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._statements = Statements(cast("Any", sqlite.dialect)(paramstyle="qmark"))
+
+    def rows(self, statement: Executable, /, **parameters: object) -> list[Row]:
+        compiled = self._statements[statement]
+        named = {**compiled.defaults, **parameters}
+        cursor = self._connection.execute(compiled.text, tuple(cast("Any", named[name]) for name in compiled.names))
+        if compiled.columns is None:
+            try:
+                compiled.columns = tuple(column[0] for column in cursor.get_description())
+            except apsw.ExecutionCompleteError:
+                return []
+        columns = compiled.columns
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+    def run(self, statement: Executable, /, **parameters: object) -> int:
+        compiled = self._statements[statement]
+        named = {**compiled.defaults, **parameters}
+        before = self._connection.total_changes()
+        self._connection.execute(compiled.text, tuple(cast("Any", named[name]) for name in compiled.names))
+        return self._connection.total_changes() - before
+
+    def run_many(self, statement: Executable, rows: Iterable[Mapping[str, object]], /) -> None:
+        compiled = self._statements[statement]
+        self._connection.executemany(
+            compiled.text,
+            [tuple(cast("Any", {**compiled.defaults, **row}[name]) for name in compiled.names) for row in rows],
+        )
+
+
+class Sqlite:
+    """One file: its writer, its readers, their inboxes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.reads, self.writes = Inbox(), Inbox()
+        connections = [connect(path)]
+        try:
+            connections += [connect(path, read_only=True) for _ in range(READERS)]
+        except StoreUnavailable:
+            for connection in connections:
+                connection.close()
+            raise
+        self._threads = [
+            threading.Thread(target=target, args=(connection,), name=f"sqlite-{target.__name__}", daemon=True)
+            for target, connection in zip([self.writer, *[self.reader] * READERS], connections, strict=True)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    async def close(self) -> None:
+        self.writes.close(1)
+        self.reads.close(READERS)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+
+    def reader(self, connection: apsw.Connection) -> None:
+        transaction = SqliteTransaction(connection)
+        while (work := self.reads.take()) is not None:
+            if not work.abandoned:
+                self._attempt(connection, transaction, work, begin="BEGIN")
+                tell([work])
+            del work  # waiting for the next one must not keep this one's answer alive
+        connection.close()
+
+    def writer(self, connection: apsw.Connection) -> None:
+        transaction = SqliteTransaction(connection)
+        closed = False
+        while not closed:
+            batch, closed = self.writes.take_waiting(BATCH)
+            batch = [work for work in batch if not work.abandoned]
+            if len(batch) < 2 or not self._together(connection, transaction, batch):
+                for work in batch:
+                    self._attempt(connection, transaction, work, begin="BEGIN IMMEDIATE")
+            tell(batch)
+            del batch
+        connection.close()
+
+    def _attempt(self, connection: apsw.Connection, transaction: SqliteTransaction, work: Work, *, begin: str) -> None:
+        """One unit in a transaction of its own."""
+        try:
+            with failures_named(self._path):
+                connection.execute(begin)
+                work.result = work.unit(transaction)
+                connection.execute("COMMIT")
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is its caller's to handle
+            work.result, work.error = None, error
+            _rollback(connection)
+
+    def _together(self, connection: apsw.Connection, transaction: SqliteTransaction, batch: list[Work]) -> bool:
+        """
+        All units in one transaction, each in a savepoint, with one commit. False, with nothing done: SQLite gave up
+        the whole transaction, as it may when the disk is full; each unit needs one of its own.
+        """
+        try:
+            with failures_named(self._path):
+                connection.execute("BEGIN IMMEDIATE")
+                for work in batch:
+                    connection.execute("SAVEPOINT unit")
+                    try:
+                        with failures_named(self._path):
+                            work.result, work.error = work.unit(transaction), None
+                    except BaseException as error:  # noqa: BLE001 - only its caller gets it
+                        work.result, work.error = None, error
+                        if not connection.in_transaction:
+                            return False
+                        connection.execute("ROLLBACK TO unit")
+                    connection.execute("RELEASE unit")
+                connection.execute("COMMIT")
+        except (apsw.Error, StoreUnavailable) as error:
+            _rollback(connection)
+            for work in batch:
+                work.result, work.error = None, StoreUnavailable(str(error))
+        return True
+
+
+def _rollback(connection: apsw.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")

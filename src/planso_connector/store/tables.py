@@ -1,0 +1,200 @@
+"""
+The tables. Every row belongs to a workshop, which stands first in every primary key.
+
+Types: texts, whole numbers, decimals. Flags are 0 and 1, instants the 27 characters of `domain.clock.stamp`, days
+canonical ISO texts, documents JSON texts.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
+
+from planso_connector.domain.fields import MIRRORED, Field, Kind
+
+metadata = MetaData()
+
+_KEY = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+"""A text that is sorted or compared: letter by letter, on both databases."""
+
+
+def _type(field: Field) -> TypeEngine[float] | TypeEngine[int] | TypeEngine[str]:
+    if field.kind is Kind.NUMBER:
+        return Double()
+    if field.kind is Kind.ID:
+        return BigInteger()
+    return Integer() if field.kind is Kind.FLAG else Text()
+
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    Column("archived", Integer, nullable=False),
+    Column("deleted_at", _KEY),
+    Column("changed_at", _KEY, nullable=False),
+    Column("short_name", Text, nullable=False),
+    Column("plate", Text),
+    Column("station_id", _KEY),
+    Column("station_state", _KEY),
+    Column("employee_id", Text),
+    Column("position", Text),
+    Column("list_finish_date", Text),
+    Column("missing_parts", Integer, nullable=False),
+    *(Column(field.column, _type(field)) for field in MIRRORED),
+    Column("shop_day", _KEY, nullable=False),
+    Column("finish_day", _KEY, nullable=False),
+    Column("plate_key", _KEY, nullable=False),
+    Column("person_key", _KEY, nullable=False),
+    Column("phone_key", _KEY, nullable=False),
+    Column("email_key", _KEY, nullable=False),
+    Column("damage_key", _KEY, nullable=False),
+    Column("status_key", _KEY, nullable=False),
+    Column("text_key", _KEY, nullable=False),
+    Column("document", Text, nullable=False),
+)
+"""The mirror, a row for each order. `shop_day` and `finish_day` are '' without a date; `..._key` are folded texts."""
+
+_shown = orders.c.deleted_at.is_(None)
+# plate_key stands in the index of the default order so that a plate is looked for without reading the wide rows.
+Index(
+    "orders_by_shop_day",
+    orders.c.workshop,
+    orders.c.archived,
+    orders.c.shop_day.desc(),
+    orders.c.id,
+    orders.c.plate_key,
+    sqlite_where=_shown,
+    postgresql_where=_shown,
+)
+for _column in ("status_key", "damage_key", "station_id"):
+    Index(
+        f"orders_by_{_column}",
+        orders.c.workshop,
+        orders.c.archived,
+        orders.c[_column],
+        orders.c.shop_day.desc(),
+        orders.c.id,
+        sqlite_where=_shown,
+        postgresql_where=_shown,
+    )
+Index(
+    "orders_by_finish_day",
+    orders.c.workshop,
+    orders.c.archived,
+    orders.c.finish_day,
+    sqlite_where=_shown,
+    postgresql_where=_shown,
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("order_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("read_at", _KEY, nullable=False),
+    Column("synced_at", _KEY, nullable=False),
+    Column("parts_read_at", _KEY),
+    Column("list_fingerprint", Text),
+    ForeignKeyConstraint(["workshop", "order_id"], ["orders.workshop", "orders.id"], name="sightings_order"),
+    sqlite_with_rowid=False,
+)
+"""
+When each order was last seen in PlanSo. Apart from `orders` because a sync moves thousands of these while nothing else
+changes, and would write each order's whole wide row anew.
+
+`read_at`: when the request for the page that the row comes from was started. `synced_at`: when it was last seen so.
+"""
+
+parts = Table(
+    "parts",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("order_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("part_no", Text),
+    Column("description", Text),
+    Column("lead_no", Text),
+    Column("order_no", Text),
+    Column("row_id", Text),
+    Column("part_id", Text),
+    Column("qty", Double),
+    Column("price_each", Double),
+    Column("price_total", Double),
+    Column("status", Text),
+    Column("status_code", Text),
+    Column("order_date", Text),
+    Column("delivery_date", Text),
+    Column("eta_date", Text),
+    Column("is_to_order", Integer, nullable=False),
+    Column("is_ordered", Integer, nullable=False),
+    Column("is_delivered", Integer, nullable=False),
+    Column("is_backorder", Integer, nullable=False),
+    Column("is_mandatory", Integer, nullable=False),
+    Column("is_price_checked", Integer, nullable=False),
+    Column("is_missing", Integer, nullable=False),
+    ForeignKeyConstraint(["workshop", "order_id"], ["orders.workshop", "orders.id"], name="parts_order"),
+)
+"""The spare parts of each order; `position` is the row's number in PlanSo's table, from 0."""
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("id", _KEY, primary_key=True),
+    Column("action", Text, nullable=False),
+    Column("order_id", BigInteger),
+    Column("state", _KEY, nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("before", Text),
+    Column("message", Text, nullable=False),
+    Column("created_at", _KEY, nullable=False),
+    Column("settled_at", _KEY),
+)
+"""Every write that was ever asked for. No foreign key: a create has no order yet, and an order may not be mirrored."""
+
+Index("operations_by_order", operations.c.workshop, operations.c.order_id, operations.c.created_at)
+Index("operations_by_state", operations.c.workshop, operations.c.state, operations.c.order_id)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("id", _KEY, primary_key=True),
+    Column("state", _KEY, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("requests", Integer, nullable=False),
+    Column("changed", Integer, nullable=False),
+    Column("failed", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("started_at", _KEY, nullable=False),
+    Column("ended_at", _KEY),
+    Column("updated_at", _KEY, nullable=False),
+)
+"""The syncs, a row for each."""
+
+Index("runs_by_start", runs.c.workshop, runs.c.started_at, runs.c.id)
+
+rejected_logins = Table(
+    "rejected_logins",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("rejected_at", _KEY, nullable=False),
+)
+"""The credentials that PlanSo last rejected, as a fingerprint, so that they are not tried again."""

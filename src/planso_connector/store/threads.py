@@ -1,0 +1,94 @@
+"""Threads that each own a database connection, and the work that is handed to them from an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.store.transaction import Transaction
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """One unit of work, who waits for it, and how it ended."""
+
+    unit: Callable[[Transaction], Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = field(default=None)
+
+    @property
+    def abandoned(self) -> bool:
+        return self.future.cancelled()
+
+
+def tell(done: Iterable[Work]) -> None:
+    """Wakes those who wait; one wake-up for each event loop. A caller that left, or its loop, is passed over."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Work]] = {}
+    for work in done:
+        by_loop.setdefault(work.loop, []).append(work)
+    for loop, works in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, works)
+        except RuntimeError:
+            continue  # the loop is closed: nobody waits any more
+
+
+def _resolve(works: list[Work]) -> None:
+    for work in works:
+        if work.future.done():
+            continue
+        if work.error is not None:
+            work.future.set_exception(work.error)
+        else:
+            work.future.set_result(work.result)
+        work.error = None  # an exception and the frame that holds it are a cycle
+
+
+class Inbox:
+    """Where work waits for a crew of threads. Once closed, it takes no more, and what it holds is still done."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Work | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    async def do(self, unit: Callable[[Transaction], Any]) -> Any:
+        loop = asyncio.get_running_loop()
+        work = Work(unit, loop, loop.create_future())
+        with self._lock:
+            if self._closed:
+                raise StoreUnavailable("The connector's database is closed.")
+            self._queue.put(work)
+        return await work.future
+
+    def close(self, threads: int) -> None:
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                for _ in range(threads):
+                    self._queue.put(None)
+
+    def take(self) -> Work | None:
+        """The next work, waiting for it; None: the inbox is closed, this thread can go."""
+        return self._queue.get()
+
+    def take_waiting(self, at_most: int) -> tuple[list[Work], bool]:
+        """Work as soon as there is any, and what else waits then; and whether the inbox closed."""
+        first = self._queue.get()
+        batch: list[Work] = []
+        while first is not None:
+            batch.append(first)
+            if len(batch) == at_most:
+                return batch, False
+            try:
+                first = self._queue.get_nowait()
+            except Empty:
+                return batch, False
+        return batch, True

@@ -1,0 +1,63 @@
+"""What a unit of work is given: a transaction that runs Core statements, each compiled once per connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import ClauseElement, Executable
+from sqlalchemy.engine import Dialect
+
+Row = dict[str, Any]
+"""One row of an answer, by column name."""
+
+
+class Transaction(Protocol):
+    """
+    One open transaction. Parameters go by the names of the statement's `bindparam`s.
+
+    Statements are kept compiled for as long as they live: build each once, at module level or in a cache.
+    """
+
+    def rows(self, statement: Executable, /, **parameters: object) -> list[Row]: ...
+
+    def run(self, statement: Executable, /, **parameters: object) -> int:
+        """How many rows it touched."""
+        ...
+
+    def run_many(self, statement: Executable, rows: Iterable[Mapping[str, object]], /) -> None:
+        """The statement once for each of `rows`."""
+        ...
+
+
+@dataclass(slots=True)
+class Compiled:
+    text: str
+    names: tuple[str, ...]
+    """The parameters' names in the order of the text's placeholders, where these have no names."""
+    defaults: dict[str, Any]
+    """Literals of the statement that became parameters."""
+    columns: tuple[str, ...] | None = None
+    """Names of the answer's columns, known once it has given a row."""
+
+
+class Statements:
+    """The statements of one connection, compiled. Not for use from two threads."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._compiled: WeakKeyDictionary[Executable, Compiled] = WeakKeyDictionary()
+
+    def __getitem__(self, statement: Executable) -> Compiled:
+        compiled = self._compiled.get(statement)
+        if compiled is None:
+            compiled = self._compiled[statement] = self._compile(statement)
+        return compiled
+
+    def _compile(self, statement: Executable) -> Compiled:
+        made = cast("ClauseElement", statement).compile(dialect=self._dialect)
+        binds = cast("Any", made).binds
+        defaults = {name: value for name, value in (made.params or {}).items() if not binds[name].required}
+        return Compiled(str(made), tuple(cast("Any", made).positiontup or ()), defaults)

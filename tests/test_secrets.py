@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+
+from planso_connector.sandbox import Installation, Sandbox
+from tests.process import connector_process
+
+PASSWORD = "geheim#Wort&=ü"
+PERSON = "Wilhelmine Unverwechselbar"
+PLATE = "WN-ZZ 4711"
+
+
+def test_no_secret_and_no_customer_in_any_log_line(tmp_path: Path) -> None:
+    """At debug level, through sync, writes and failures: no password, cookie, name, plate or phone number."""
+    sandbox = Sandbox(orders=20, installation=Installation(password=PASSWORD))
+    order_id = sandbox.order_ids()[0]
+    with sandbox.serve() as url:
+        environment = {
+            "PLANSO_URL": url,
+            "PLANSO_USER": sandbox.installation.username,
+            "PLANSO_PASSWORD": PASSWORD,
+            "CONNECTOR_DATABASE_URL": f"sqlite:///{tmp_path}/connector.db",
+            "CONNECTOR_LOG_LEVEL": "debug",
+            "CONNECTOR_WRITE_WAIT": "3",
+        }
+        with connector_process(environment, tmp_path) as connector:
+            http = connector.http
+            connector.synced()
+            body = {"order_id": order_id, "person": PERSON, "vehicle_details": {"number_plate": PLATE}}
+            assert http.put(f"/api/orders/{order_id}", json=body).status_code == 200
+            sandbox.knobs.drop_saves_next = 1
+            assert http.put(f"/api/orders/{order_id}", json={**body, "person": PERSON + "!"}).status_code == 502
+            sandbox.knobs.html_for_json_next = 1
+            http.put(f"/api/orders/{order_id}", json={**body, "email": "unverwechselbar"})
+            sandbox.expire_sessions()
+            http.get("/api/orders", params={"plate": PLATE, "person": PERSON, "phone": "030 23125 118"})
+            http.put(f"/api/orders/{order_id}", content=PERSON.encode(), headers={"Content-Type": "application/json"})
+            http.post("/api/auth/login", json={"username": PERSON, "password": "auch-geheim"})
+            with httpx2.Client() as closed:
+                closed.get(f"{connector.address}/{PERSON}")
+        log = connector.log()
+    cookies = re.findall(r"PHPSESSID=?\S*", log)
+    words = [PASSWORD, "geheim", "Unverwechselbar", "ZZ 4711", "ZZ4711", "ZZ+4711", "ZZ%204711", "23125", "auch-geheim"]
+    words += [sandbox.value(i, "Fahrername") for i in sandbox.order_ids()]
+    assert not cookies
+    assert [word for word in words if word and word in log] == []
+    lines = [line for line in log.splitlines() if line.startswith("{")]
+    assert len(lines) > 10
+    assert all(json.loads(line) for line in lines)
+
+
+def test_the_database_holds_no_password(tmp_path: Path) -> None:
+    """Neither an accepted nor a rejected password can be read from the database's files."""
+    sandbox = Sandbox(orders=12)
+    for password in (sandbox.installation.password + "-falsch-geheim", sandbox.installation.password):
+        with sandbox.serve() as url:
+            environment = {
+                "PLANSO_URL": url,
+                "PLANSO_USER": sandbox.installation.username,
+                "PLANSO_PASSWORD": password,
+                "CONNECTOR_DATABASE_URL": f"sqlite:///{tmp_path}/connector.db",
+            }
+            subprocess.run(
+                [sys.executable, "-m", "planso_connector", "sync"],
+                env={**os.environ, **environment},
+                cwd=tmp_path,
+                check=False,
+                capture_output=True,
+            )
+    for file in tmp_path.glob("connector.db*"):
+        assert b"falsch-geheim" not in file.read_bytes()
