@@ -1,3 +1,7 @@
-"""What all tests share."""
+from __future__ import annotations
+
+from planso_connector import logs
+
+logs.configure("error", [])
 
 pytest_plugins = ["tests.databases"]

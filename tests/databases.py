@@ -23,6 +23,7 @@ import pytest
 
 from planso_connector.store import migrate
 from planso_connector.store.engine import Database, Transaction
+from planso_connector.store.tables import metadata
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class PostgresqlServer:
         self._binaries = binaries
         self._account = account
         self._databases = 0
+        self._spare: list[str] = []
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self.folder}"
@@ -87,6 +89,19 @@ class PostgresqlServer:
         self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
 
+    def lend(self) -> str:
+        """The name of a migrated, empty database: making one takes ten times as long as emptying one."""
+        return self._spare.pop() if self._spare else self.fresh()
+
+    def take_back(self, name: str) -> None:
+        url = self.url(name)
+        if migrate.current(url) == migrate.head():
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(f"TRUNCATE {', '.join(metadata.tables)}".encode())
+            self._spare.append(name)
+        else:
+            self.drop(name)
+
     def drop(self, name: str) -> None:
         self.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -95,9 +110,7 @@ class PostgresqlServer:
         return str(self.folder / "data")
 
     def _run(self, program: str, *arguments: str) -> None:
-        who = {}
-        if self._account is not None:
-            who = {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
+        account = self._account
         with (self.folder / "output").open("ab") as output:  # not a pipe, which the server would keep open
             subprocess.run(
                 [self._binaries / program, *arguments],
@@ -108,7 +121,9 @@ class PostgresqlServer:
                 stderr=output,
                 cwd=self.folder,
                 env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
-                **who,
+                user=account.pw_uid if account is not None else None,
+                group=account.pw_gid if account is not None else None,
+                extra_groups=[] if account is not None else None,
             )
 
 
@@ -205,9 +220,9 @@ def sqlite_path(tmp_path: Path, migrated_file: Path) -> Path:
 @pytest.fixture
 def postgresql_url(postgresql_server: PostgresqlServer) -> Iterator[str]:
     """A fresh, migrated PostgreSQL database."""
-    name = postgresql_server.fresh()
+    name = postgresql_server.lend()
     yield postgresql_server.url(name)
-    postgresql_server.drop(name)
+    postgresql_server.take_back(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import socket
 import sys
 from collections.abc import Coroutine, Iterator
@@ -110,6 +111,9 @@ async def _serve(settings: Settings) -> None:
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         err.print(f"The connector listens on [bold]http://{shown}:{port}[/]; /docs explains it.", highlight=False)
+        # uvicorn drains at a signal and then raises it again, which would end the process before our own clearing up.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
         await uvicorn.Server(config).serve(sockets=[listening])
 
 

@@ -7,6 +7,8 @@ import pytest
 from planso_connector.sandbox import Sandbox
 from tests.service import Service
 
+IDS = sorted(Sandbox().order_ids())
+
 
 def ids(service: Service, **params: Any) -> list[int]:
     answer = service.http.get("/api/orders", params=params)
@@ -93,7 +95,7 @@ def test_a_question_that_makes_no_sense_is_422(service: Service, params: dict[st
 def test_wildcards_are_letters_like_others(service: Service, wild: str) -> None:
     """What databases take for wildcards or quotes finds nothing but itself."""
     assert ids(service, plate=wild) == []
-    assert ids(service, person=wild) == []
+    assert all(wild in (service.order(found)["person"] or "") for found in ids(service, person=wild))
 
 
 def test_parts_are_plansos(service: Service) -> None:
@@ -122,19 +124,19 @@ def test_an_order_shows_every_label(service: Service) -> None:
 
 def test_a_sync_sees_what_the_workshop_changed(service: Service) -> None:
     """After a sync the mirror has the workshop's edits; archived orders leave the list and can still be read."""
-    service.sandbox.edit(200, "Fahrername", "Frisch Geändert")
-    service.sandbox.archive(201)
-    version = service.order(200)["version"]
+    service.sandbox.edit(IDS[100], "Fahrername", "Frisch Geändert")
+    service.sandbox.archive(IDS[101])
+    version = service.order(IDS[100])["version"]
     status = service.sync()
     assert (status["state"], status["last_result"]["state"]) == ("idle", "done")
-    order = service.order(200)
+    order = service.order(IDS[100])
     assert (order["person"], order["version"]) == ("Frisch Geändert", version + 1)
-    assert service.order(201)["archived"] is True
-    assert 201 not in ids(service, limit=500)
-    assert ids(service, archived="true") == [201]
+    assert service.order(IDS[101])["archived"] is True
+    assert IDS[101] not in ids(service, limit=500)
+    assert ids(service, archived="true") == [IDS[101]]
     again = service.sync()
     assert again["last_result"]["changed"] == 0
-    assert service.order(200)["version"] == version + 1
+    assert service.order(IDS[100])["version"] == version + 1
 
 
 def test_health_login_and_status(service: Service) -> None:

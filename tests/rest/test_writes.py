@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+from planso_connector.sandbox import Sandbox
 from tests.service import Service
+
+IDS = sorted(Sandbox().order_ids())
 
 
 def held(service: Service, order_id: int) -> dict[str, str]:
@@ -47,36 +50,38 @@ def test_only_the_asked_control_changes(service: Service) -> None:
 def test_nothing_differing_costs_no_write(service: Service) -> None:
     """The same values again are a success that says so, and nothing is saved in PlanSo."""
     fields = {"person": "Karla Unverändert", "est_hours_lack": 2.5, "paint_date": "2026-12-24"}
-    assert service.put(140, **fields).status_code == 200
+    assert service.put(IDS[40], **fields).status_code == 200
     saves = [r for r in service.sandbox.requests if r.submode == "update"]
-    answer = service.put(140, **fields)
+    answer = service.put(IDS[40], **fields)
     assert answer.status_code == 200
     assert "nothing was sent" in answer.json()["message"]
-    assert "nothing was sent" in service.put(140).json()["message"]
+    assert "nothing was sent" in service.put(IDS[40]).json()["message"]
     assert [r for r in service.sandbox.requests if r.submode == "update"] != [] or saves == []
-    assert service.order(140)["person"] == "Karla Unverändert"
+    assert service.order(IDS[40])["person"] == "Karla Unverändert"
 
 
 def test_an_empty_text_clears(service: Service) -> None:
     """`""` clears text, dates and times; null and absence leave them alone."""
-    assert service.put(141, remarks="da", paint_date="24.12.2026", repair_date_time_from="8 Uhr").status_code == 200
-    assert service.order(141)["repair_date_time_from"] == "08:00"
-    answer = service.put(141, remarks="", paint_date="", repair_date_time_from="", person=None)
+    assert service.put(IDS[41], remarks="da", paint_date="24.12.2026", repair_date_time_from="8 Uhr").status_code == 200
+    assert service.order(IDS[41])["repair_date_time_from"] == "08:00"
+    answer = service.put(IDS[41], remarks="", paint_date="", repair_date_time_from="", person=None)
     assert answer.status_code == 200
-    order = service.order(141)
+    order = service.order(IDS[41])
     assert (order["remarks"], order["paint_date"], order["repair_date_time_from"]) == (None, None, None)
-    assert service.sandbox.value(141, "Lackiertermin") == ""
+    assert service.sandbox.value(IDS[41], "Lackiertermin") == ""
     assert order["person"] is not None
 
 
 def test_a_merge_patch_clears_with_null(service: Service) -> None:
     """PATCH: null clears text, numbers, ids and flags, which PUT can't; fields not named stay."""
-    assert service.put(142, est_hours_karo=3, remarks="da", vehicle_details={"all_details": True}).status_code == 200
+    assert (
+        service.put(IDS[42], est_hours_karo=3, remarks="da", vehicle_details={"all_details": True}).status_code == 200
+    )
     patch = {"est_hours_karo": None, "vehicle_details": {"all_details": None, "makeID": None}, "person": "Kai Neu"}
     headers = {"Content-Type": "application/merge-patch+json"}
-    answer = service.http.patch("/api/orders/142", json=patch, headers=headers)
+    answer = service.http.patch(f"/api/orders/{IDS[42]}", json=patch, headers=headers)
     assert answer.status_code == 200, answer.text
-    order = service.order(142)
+    order = service.order(IDS[42])
     assert order["est_hours_karo"] is None
     assert order["vehicle_details"]["makeID"] is None
     assert not order["vehicle_details"]["all_details"]
@@ -120,27 +125,27 @@ def test_no_such_order_is_404(service: Service) -> None:
 
 def test_a_value_that_the_select_does_not_offer_is_422_with_the_offer(service: Service) -> None:
     """An id or a word that PlanSo's select does not offer: 422, the offer in the message, nothing written."""
-    before = service.sandbox.snapshot(143)
-    answer = service.put(143, vehicle_details={"makeID": 987654}, person="Nicht Gesendet")
+    before = service.sandbox.snapshot(IDS[43])
+    answer = service.put(IDS[43], vehicle_details={"makeID": 987654}, person="Nicht Gesendet")
     assert answer.status_code == 422
     (detail,) = answer.json()["detail"]
     assert detail["loc"] == ["body", "vehicle_details", "makeID"]
     assert "VW" in detail["msg"] or "Volkswagen" in detail["msg"]
-    assert service.sandbox.snapshot(143) == before
+    assert service.sandbox.snapshot(IDS[43]) == before
 
 
 def test_a_label_that_planso_does_not_have_is_told(service: Service) -> None:
     """A field whose label the form lacks: 422 naming field and label, nothing written; clearing it is only told."""
     service.sandbox.knobs.missing_labels.add("ExpressLink")
     try:
-        before = service.sandbox.snapshot(144)
-        answer = service.put(144, express_link="https://express.example/1", person="Nicht Gesendet")
+        before = service.sandbox.snapshot(IDS[44])
+        answer = service.put(IDS[44], express_link="https://express.example/1", person="Nicht Gesendet")
         assert answer.status_code == 422
         (detail,) = answer.json()["detail"]
         assert detail["loc"] == ["body", "express_link"]
         assert "ExpressLink" in detail["msg"]
-        assert service.sandbox.snapshot(144) == before
-        cleared = service.put(144, express_link="", person="Doch Gesendet")
+        assert service.sandbox.snapshot(IDS[44]) == before
+        cleared = service.put(IDS[44], express_link="", person="Doch Gesendet")
         assert cleared.status_code == 200
         assert "express_link" in cleared.json()["message"]
     finally:
@@ -150,52 +155,52 @@ def test_a_label_that_planso_does_not_have_is_told(service: Service) -> None:
 def test_a_dropped_save_is_no_success(service: Service) -> None:
     """PlanSo says yes and keeps nothing: 502 that names field, what was sent and what was kept; the mirror is true."""
     service.sandbox.knobs.drop_saves_next = 1
-    answer = service.put(145, person="Verlorene Mühe")
+    answer = service.put(IDS[45], person="Verlorene Mühe")
     assert answer.status_code == 502
     message = answer.json()["message"]
     assert "person" in message
     assert "Verlorene Mühe" in message
-    assert service.order(145)["person"] == service.sandbox.value(145, "Fahrername") != "Verlorene Mühe"
+    assert service.order(IDS[45])["person"] == service.sandbox.value(IDS[45], "Fahrername") != "Verlorene Mühe"
 
 
 def test_a_refusal_is_told_in_plansos_words(service: Service) -> None:
     """A locked order: 502 with what PlanSo said."""
-    service.sandbox.knobs.locked_orders.add(146)
-    answer = service.put(146, person="Kai Gesperrt")
+    service.sandbox.knobs.locked_orders.add(IDS[46])
+    answer = service.put(IDS[46], person="Kai Gesperrt")
     assert answer.status_code == 502
     assert answer.json()["message"]
-    assert service.sandbox.value(146, "Fahrername") != "Kai Gesperrt"
+    assert service.sandbox.value(IDS[46], "Fahrername") != "Kai Gesperrt"
 
 
 def test_another_persons_edit_survives(service: Service) -> None:
     """An edit of another field a moment before our save, even between our reading and it, is not undone."""
-    assert service.put(147, remarks="alt", person="Alt").status_code == 200
-    service.sandbox.edit(147, "Bemerkungen", "von Hand")
-    assert service.put(147, person="Erste").status_code == 200
-    assert service.sandbox.value(147, "Bemerkungen") == "von Hand"
+    assert service.put(IDS[47], remarks="alt", person="Alt").status_code == 200
+    service.sandbox.edit(IDS[47], "Bemerkungen", "von Hand")
+    assert service.put(IDS[47], person="Erste").status_code == 200
+    assert service.sandbox.value(IDS[47], "Bemerkungen") == "von Hand"
 
-    service.sandbox.knobs.edit_after_next_read.append((147, "Bemerkungen", "gerade eben"))
-    assert service.put(147, person="Zweite").status_code == 200
-    assert service.sandbox.value(147, "Bemerkungen") == "gerade eben"
-    assert service.sandbox.value(147, "Fahrername") == "Zweite"
-    assert service.order(147)["remarks"] == "gerade eben"
+    service.sandbox.knobs.edit_after_next_read.append((IDS[47], "Bemerkungen", "gerade eben"))
+    assert service.put(IDS[47], person="Zweite").status_code == 200
+    assert service.sandbox.value(IDS[47], "Bemerkungen") == "gerade eben"
+    assert service.sandbox.value(IDS[47], "Fahrername") == "Zweite"
+    assert service.order(IDS[47])["remarks"] == "gerade eben"
 
 
 def test_a_lost_answer_is_looked_after(service: Service) -> None:
     """PlanSo saved and its answer got lost: the form is read, and says so: 200."""
     service.sandbox.knobs.lose_answers_next = 1
-    answer = service.put(148, person="Doch Angekommen")
+    answer = service.put(IDS[48], person="Doch Angekommen")
     assert answer.status_code == 200, answer.text
-    assert service.sandbox.value(148, "Fahrername") == "Doch Angekommen"
+    assert service.sandbox.value(IDS[48], "Fahrername") == "Doch Angekommen"
 
 
 def test_a_session_that_ends_in_mid_write_is_invisible(service: Service) -> None:
     """The session dies before each of a write's requests in turn: the write goes through, each time."""
     for requests in range(5):
         service.sandbox.expire_sessions(after_requests=requests)
-        answer = service.put(149, person=f"Sitzung {requests}")
+        answer = service.put(IDS[49], person=f"Sitzung {requests}")
         assert answer.status_code == 200, answer.text
-        assert service.sandbox.value(149, "Fahrername") == f"Sitzung {requests}"
+        assert service.sandbox.value(IDS[49], "Fahrername") == f"Sitzung {requests}"
 
 
 @pytest.mark.parametrize(
@@ -210,17 +215,17 @@ def test_a_session_that_ends_in_mid_write_is_invisible(service: Service) -> None
 )
 def test_what_is_odd_is_kept_and_told(service: Service, fields: dict[str, Any], named: str) -> None:
     """What looks wrong is kept, an unknown field is left out, and `message` names either."""
-    answer = service.put(150, **fields)
+    answer = service.put(IDS[50], **fields)
     assert answer.status_code == 200
     assert named in answer.json()["message"]
 
 
 def test_strict_handling_refuses_unknown_fields(service: Service) -> None:
     """With `Prefer: handling=strict` an unknown field is 422, and the answer says that the preference was applied."""
-    body = {"order_id": 150, "person": "Wer", "farbe": "rot"}
+    body = {"order_id": IDS[50], "person": "Wer", "farbe": "rot"}
     strict = {"Prefer": "handling=strict"}
-    answer = service.http.put("/api/orders/150", json=body, headers=strict)
+    answer = service.http.put(f"/api/orders/{IDS[50]}", json=body, headers=strict)
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["body", "farbe"]
-    fine = service.http.put("/api/orders/150", json={"order_id": 150}, headers=strict)
+    fine = service.http.put(f"/api/orders/{IDS[50]}", json={"order_id": IDS[50]}, headers=strict)
     assert fine.headers["Preference-Applied"] == "handling=strict"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from planso_connector.domain.fields import Value
@@ -18,7 +19,7 @@ def at(second: int) -> str:
 
 
 def order(
-    order_id: int = 123, parts: tuple[Part, ...] = (), values: dict[str, Value] | None = None, **more: Any
+    order_id: int = 123, parts: tuple[Part, ...] = (), values: Mapping[str, Value] | None = None, **more: Any
 ) -> Order:
     """An order with a few values; `values` adds to them by path, `more` are members of Order."""
     held: dict[str, Value] = {

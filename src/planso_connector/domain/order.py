@@ -9,6 +9,7 @@ from planso_connector.domain.fields import MIRRORED, Group, Value
 from planso_connector.domain.part import NO_PARTS, Part, missing_count
 
 PLATE = "vehicle_details.number_plate"
+VEHICLE = "vehicle.vehicle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ class Order:
 def compose(entry: BoardEntry | None, order_id: int, form: FormReading, parts: PartsReading | None) -> Order:
     """
     The order that PlanSo's pages tell. Without a list entry it is archived. The fallbacks are the protocol's:
-    plate from the form, else the short name; damage class from the form, else the list's `finish_date`; parts status
-    from the parts page, else the form.
+    plate from `Kennzeichen`, else `Fahrzeug`, else the short name; damage class from the form, else the list's
+    `finish_date`; parts status from the parts page, else the form.
     """
     values = _with_fallbacks(entry, form, parts)
     short_name = entry.short_name if entry is not None else ""
@@ -128,7 +129,7 @@ def _with_fallbacks(entry: BoardEntry | None, form: FormReading, parts: PartsRea
 
 
 def _plate(values: Mapping[str, Value], short_name: str) -> str | None:
-    plate = values.get(PLATE)
+    plate = values.get(PLATE) or values.get(VEHICLE)
     return str(plate) if plate else (short_name or None)
 
 

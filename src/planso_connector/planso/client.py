@@ -184,8 +184,9 @@ class Planso:
             await self._exchange(request, login, "the login page")
 
     async def _leave(self, visit: PlansoLogin) -> None:
-        """Log out of a session that nobody needs. It ends by itself where that fails."""
-        request = self._client.build_request("GET", self._do, params={"m": self._profile.calls.logout})
+        """Log out of a session that nobody needs. It ends by itself where that fails; the answer may be any page."""
+        call = {"m": self._profile.calls.logout}
+        request = self._client.build_request("GET", self._do, params=call, extensions={SAVES: True})
         try:
             async with self._throttle.slot():
                 await self._exchange(request, visit, "the logout")

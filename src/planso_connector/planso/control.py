@@ -6,6 +6,7 @@ Source: the PlanSo protocol's section 3, and HTML's own rules for what a browser
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +18,8 @@ NEVER_SENT = frozenset({"submit", "button", "image", "reset", "file"})
 MACHINE_TYPES = frozenset({"date", "datetime-local", "month", "time", "number", "range"})
 """Inputs whose value is in machine notation (`2025-12-16`, `11.5`), whatever the page's language."""
 
-_INVITATIONS = ("bitte", "kein", "nicht", "ohne", "auswahl", "auswähl", "wähle", "please", "select", "none", "choose")
+_INVITATION = re.compile(r"(bitte|please)?(wähle|auswähle|auswahl|select|choose).*|bitte")
+"""`- bitte wählen -` as a label key. `kein` and `ohne` are not among them: `ohne E-Teile` is an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,9 @@ class Option:
     disabled: bool = False
 
     def is_nothing(self, *, first: bool) -> bool:
-        """Whether choosing it says nothing: no text, or a placeholder (`Bitte wählen`) with the value "" or 0."""
+        """Whether choosing it says nothing: no text, `bitte wählen`, or the first one with an empty value."""
         key = label_key(self.text)
-        invites = key.startswith(_INVITATIONS)
-        return not key or (self.value == "" and (first or invites)) or (self.value == "0" and invites)
+        return not key or (first and self.value == "") or _INVITATION.fullmatch(key) is not None
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,7 @@ class Entry:
     def holds_nothing(self) -> bool:
         """Nothing was ever put in: no text, the first or a placeholder option, an unchecked box, 0."""
         if self.is_choice:
-            return all(at == 0 or self.choices[at].is_nothing(first=False) for at in self.chosen) and not (
-                self.control.type == "radio" and self.chosen
-            )
+            return all(at == 0 or self.choices[at].is_nothing(first=False) for at in self.chosen)
         if self.control.type == "checkbox":
             return not self.control.checked
         return self.control.value.strip(" \t\r\n\xa0") in ("", "0")

@@ -62,7 +62,7 @@ class Form:
     def reading(self) -> FormReading:
         """The canonical value of every field by path (None where nothing is), and what every label shows."""
         found = self._found
-        read: dict[str, Value] = {field.path: found.value(field.path) for field in FIELDS}
+        read: dict[str, Value] = {path: found.value(path) for path in BY_PATH}
         shown: dict[str, str] = {}
         for entry in self.page.entries:
             if not shown.get(entry.label):

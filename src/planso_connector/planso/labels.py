@@ -32,13 +32,13 @@ class FieldLabels:
     def supplier(self, path: str) -> Entry | None:
         """The entry that the field's value is read from: the first that is not empty."""
         kind = BY_PATH[path].kind
-        return next((entry for entry in self.entries(path) if not _is_empty(entry.value(kind))), None)
+        return next((entry for entry in self.writable(path) if not _is_empty(entry.value(kind))), None)
 
     def value(self, path: str) -> Value:
         """The field's canonical value, None where no label holds one."""
         kind = BY_PATH[path].kind
         empty: Value = None
-        for entry in self.entries(path):
+        for entry in self.writable(path):
             value = entry.value(kind)
             if not _is_empty(value):
                 return value

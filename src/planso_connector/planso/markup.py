@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -97,24 +97,26 @@ def _locked(root: LexborNode) -> set[int]:
 
 
 def _control(index: int, element: Element, locked: set[int], choices: dict[int, str]) -> Control:
-    attributes, node = element.attributes, element.node
-    control = Control(
+    attributes, node, kind = element.attributes, element.node, element.type
+    value = attributes.get("value") or ""
+    if kind == "textarea":
+        value = node.text()
+    elif kind == "select":
+        value = ""
+    elif kind in ("checkbox", "radio") and "value" not in attributes:
+        value = "on"
+    return Control(
         index=index,
-        type=element.type,
+        type=kind,
         name=element.name,
-        value=attributes.get("value") or "",
+        value=value,
         disabled="disabled" in attributes or element.id in locked,
+        checked="checked" in attributes and kind in ("checkbox", "radio"),
+        multiple="multiple" in attributes and kind == "select",
+        listed=kind == "select" and (attributes.get("size") or "1").strip() not in ("", "0", "1"),
+        options=tuple(_options(node)) if kind == "select" else (),
+        choice=choices.get(element.id, ""),
     )
-    if element.type == "select":
-        multiple = "multiple" in attributes
-        listed = (attributes.get("size") or "1").strip() not in ("", "0", "1")
-        return replace(control, value="", multiple=multiple, listed=listed, options=tuple(_options(node)))
-    if element.type == "textarea":
-        return replace(control, value=node.text())
-    if element.type in ("checkbox", "radio"):
-        value = control.value if "value" in attributes else "on"
-        return replace(control, value=value, checked="checked" in attributes, choice=choices.get(element.id, ""))
-    return control
 
 
 def _options(select: LexborNode) -> Iterable[Option]:

@@ -13,9 +13,9 @@ promises blocks of a label and a control and no more.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborNode
@@ -32,10 +32,10 @@ _YES_WORDS = frozenset({"ja", "yes", "aktiv", "an"})
 _LEVELS = 4
 
 Trail = tuple[int, ...]
-"""The ids of an element's ancestors, from the root down, and its own at the end."""
+"""The ids of an element's ancestors, from the root down."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Element:
     """A control in the tree."""
 
@@ -47,17 +47,11 @@ class Element:
     type: str
     name: str
     form: int | None
-
-    @property
-    def is_hidden(self) -> bool:
-        return self.type == "hidden"
-
-    @property
-    def can_be_labelled(self) -> bool:
-        return self.type not in NEVER_SENT
+    is_hidden: bool
+    can_be_labelled: bool
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Label:
     node: LexborNode
     trail: Trail
@@ -100,7 +94,7 @@ class _Tree:
 
     def __init__(self, root: LexborNode) -> None:
         self._trails: dict[int, Trail] = {}
-        self.tags: dict[int, str] = {}
+        self.rows: set[int] = set()
         self.controls: list[Element] = []
         self.labels: list[Label] = []
         self.claimed: set[int] = set()
@@ -118,13 +112,15 @@ class _Tree:
         self.by_id = {element.id: element for element in self.controls}
 
     def trail(self, node: LexborNode) -> Trail:
-        own = node.mem_id
+        parent = node.parent
+        if parent is None:
+            return ()
+        own = parent.mem_id
         known = self._trails.get(own)
         if known is None:
-            parent = node.parent
-            known = (*(self.trail(parent) if parent is not None else ()), own)
-            self._trails[own] = known
-            self.tags[own] = node.tag or ""
+            known = self._trails[own] = (*self.trail(parent), own)
+            if parent.tag == "tr":
+                self.rows.add(own)
         return known
 
     @staticmethod
@@ -142,7 +138,18 @@ class _Tree:
         kind = node.tag or ""
         if kind == "input":
             kind = (attributes.get("type") or "text").strip().lower()
-        return Element(node, node.mem_id, trail, position, attributes, kind, attributes.get("name") or "", form)
+        return Element(
+            node=node,
+            id=node.mem_id,
+            trail=trail,
+            position=position,
+            attributes=attributes,
+            type=kind,
+            name=attributes.get("name") or "",
+            form=form,
+            is_hidden=kind == "hidden",
+            can_be_labelled=kind not in NEVER_SENT,
+        )
 
     def claim(self, element: Element) -> None:
         """Taken by a label; a radio button stands for its whole group."""
@@ -151,16 +158,16 @@ class _Tree:
             self.claimed |= {e.id for e in self.controls if _is_radio(e) and _radio_group(e) == _radio_group(element)}
 
     def row(self, trail: Trail) -> int | None:
-        return next((step for step in reversed(trail) if self.tags[step] == "tr"), None)
+        return next((step for step in reversed(trail) if step in self.rows), None) if self.rows else None
 
 
 def _common(one: Trail, other: Trail) -> int:
-    """How many ancestors two trails share."""
-    shared = 0
-    for a, b in zip(one, other, strict=False):
-        if a != b:
-            break
-        shared += 1
+    """How many ancestors two trails share; those of siblings are one object."""
+    if one is other:
+        return len(one)
+    shared = min(len(one), len(other))
+    while shared and one[shared - 1] != other[shared - 1]:
+        shared -= 1
     return shared
 
 
@@ -258,16 +265,27 @@ def _bare_choices(tree: _Tree) -> None:
         tree.choices[element.id] = shown_label("".join(words))
 
 
-def _preferred(elements: list[Element]) -> Element | None:
+def _preferred(elements: Iterable[Element]) -> Element | None:
     """The first visible one that is sent, else a hidden one that is, else a visible one that is not."""
-    named = [element for element in elements if element.name]
-    visible = [element for element in elements if not element.is_hidden]
-    return next((element for element in named if not element.is_hidden), None) or next(iter(named + visible), None)
+    hidden = unnamed = None
+    for element in elements:
+        if element.name and not element.is_hidden:
+            return element
+        if element.name:
+            hidden = hidden or element
+        else:
+            unnamed = unnamed or element
+    return hidden or unnamed
 
 
-def _free_between(tree: _Tree, start: int, end: int) -> list[Element]:
-    between = tree.controls[bisect_right(tree.positions, start) : bisect_left(tree.positions, end)]
-    return [element for element in between if element.can_be_labelled and element.id not in tree.claimed]
+def _free_between(tree: _Tree, start: int, end: int) -> Iterator[Element]:
+    controls = tree.controls
+    for at in range(bisect_right(tree.positions, start), len(controls)):
+        element = controls[at]
+        if element.position >= end:
+            return
+        if element.can_be_labelled and element.id not in tree.claimed:
+            yield element
 
 
 def _neighbourhood(labels: list[Label], at: int) -> tuple[int, int, int]:
@@ -290,8 +308,7 @@ def _by_block(tree: _Tree, labels: list[Label], *, within_row: bool) -> None:
             continue
         before, after, depth = _neighbourhood(labels, at)
         row = tree.row(label.trail) if within_row else None
-        deepest = len(label.trail) - 1 - _LEVELS
-        reach = max(depth + 1, deepest)
+        reach = max(depth + 1, len(label.trail) - _LEVELS)
         target = _preferred(_within(tree, label, (label.position, after), reach, row))
         if target is None or target.is_hidden:
             boxes = _within(tree, label, (before, label.position), reach, row)
@@ -301,10 +318,11 @@ def _by_block(tree: _Tree, labels: list[Label], *, within_row: bool) -> None:
             tree.claim(target)
 
 
-def _within(tree: _Tree, label: Label, span: tuple[int, int], reach: int, row: int | None) -> list[Element]:
+def _within(tree: _Tree, label: Label, span: tuple[int, int], reach: int, row: int | None) -> Iterator[Element]:
     """The free controls of a span that share `reach` ancestors with the label, and its table row."""
-    near = [element for element in _free_between(tree, *span) if _common(label.trail, element.trail) >= reach]
-    return [element for element in near if row is None or row in element.trail]
+    for element in _free_between(tree, *span):
+        if _common(label.trail, element.trail) >= reach and (row is None or row in element.trail):
+            yield element
 
 
 def _by_neighbour(tree: _Tree, labels: list[Label]) -> None:

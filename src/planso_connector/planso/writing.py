@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from planso_connector.domain import german, values
 from planso_connector.domain.fields import Kind, Value
 from planso_connector.planso.control import MACHINE_TYPES, Entry, Option, flag_of, machine_number
-from planso_connector.planso.words import collapsed
+from planso_connector.planso.words import collapsed, label_key
 
 _DATED = (Kind.DATE, Kind.MONTH, Kind.TIME, Kind.DATETIME)
 _SHOWN_OPTIONS = 40
@@ -130,7 +130,9 @@ def _nothing_chosen(entry: Entry, kind: Kind, offered: list[int]) -> tuple[int, 
 
 
 def _is_zero(option: Option) -> bool:
-    return option.value.strip() in ("0", "00") and option.is_nothing(first=True)
+    """The id 0 under words that say so; under a name it would be somebody's choice."""
+    words = label_key(option.text)
+    return option.value.strip() == "0" and (not words or words.startswith(("kein", "ohne", "nicht", "unbekannt")))
 
 
 def _offer(entry: Entry, kind: Kind) -> str:

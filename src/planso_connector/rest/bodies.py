@@ -34,6 +34,11 @@ class JsonRequest(Request):
         return self._body
 
     async def json(self) -> Any:
+        if not hasattr(self, "_json"):
+            self._json = await self._parsed()
+        return self._json
+
+    async def _parsed(self) -> Any:
         try:
             return from_json(await self.body(), allow_inf_nan=False)
         except ValueError as error:
@@ -56,6 +61,8 @@ class JsonRoute(APIRoute):
             strict = JsonRequest(request.scope, request.receive)
             if takes_body and (required or await strict.body()):
                 self._check_type(strict)
+                # Here, because FastAPI turns whatever goes wrong while it parses into a 400 without a field.
+                await strict.json()
             return await handle(strict)
 
         return handler

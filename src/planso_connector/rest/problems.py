@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from planso_connector.domain import errors
 from planso_connector.domain.errors import Problem
@@ -103,8 +104,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def by_status(request: Request, error: HTTPException) -> JSONResponse:
-        answer = failure(error.status_code, _words(request, error))
-        answer.headers.update(error.headers or {})
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_allowed(request))
+        answer = failure(error.status_code, _words(request, error, headers))
+        answer.headers.update(headers)
         return answer
 
     @app.exception_handler(Exception)
@@ -119,10 +123,19 @@ def problem_of(entry: dict[str, Any]) -> Problem:
     return Problem(tuple(entry["loc"]), message, str(entry["type"]))
 
 
-def _words(request: Request, error: HTTPException) -> str:
+def _words(request: Request, error: HTTPException, headers: Mapping[str, str]) -> str:
     if error.status_code == 404 and error.detail == HTTPStatus.NOT_FOUND.phrase:
         return "There is nothing at this address; /docs lists what there is."
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        return f"{request.method} is not possible here; accepted: {allowed}."
+        return f"{request.method} is not possible here; accepted: {headers['Allow']}."
     return str(error.detail)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Every method that this address takes; a router by itself tells only its first route's."""
+    paths: dict[str, dict[str, object]] = request.app.openapi()["paths"]
+    found: set[str] = set()
+    for template, operations in paths.items():
+        if compile_path(template)[0].fullmatch(request.url.path):
+            found |= {method.upper() for method in operations}
+    return sorted(found) or ["GET"]

@@ -28,6 +28,9 @@ _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 7_021_568_311
 """PostgreSQL's advisory locks are numbers; this one is ours."""
 
+_PATIENCE = 60_000
+"""Milliseconds to wait for another process that migrates the same file."""
+
 
 def migrate(url: str) -> None:
     """
@@ -69,6 +72,7 @@ def head() -> str:
 
 def _migrate_sqlite(path: Path) -> None:
     with closing(sqlite.connect(path)) as connection, sqlite.failures_named(path):
+        connection.set_busy_timeout(_PATIENCE)
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.execute(_script("sqlite", _sqlite_revision(connection)))
@@ -91,7 +95,8 @@ def _migrate_postgresql(url: URL) -> None:
 
 
 def _sqlite_revision(connection: apsw.Connection) -> str | None:
-    if not connection.table_exists(None, "alembic_version"):
+    # Asked in SQL: apsw's `table_exists` looks at the schema as it was when this connection last read it.
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").get:
         return None
     return cast("str | None", connection.execute("SELECT version_num FROM alembic_version").get)
 

@@ -40,6 +40,8 @@ _UNAVAILABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...],
     ((errors.DeadlockDetected, errors.SerializationFailure), "other writes stand in the way again and again"),
     ((errors.DataCorrupted, errors.IndexCorrupted), "it is damaged"),
 )
+_UNREACHED = "it can't be reached, or does not let this user into this database"
+"""libpq keeps the server's reason for a refused connection to itself, but for a text in the server's language."""
 _OURS = (psycopg.OperationalError, psycopg.InternalError, psycopg.InterfaceError, errors.InsufficientPrivilege)
 
 
@@ -59,7 +61,7 @@ def failures_named(url: URL) -> Iterator[None]:
         if reason is None and isinstance(error, errors.InsufficientPrivilege):
             reason = "this user may not do that"
         if reason is None:
-            reason = "it can't be reached" if error.sqlstate is None else f"it reports {type(error).__name__}"
+            reason = _UNREACHED if error.sqlstate is None else f"it reports {type(error).__name__}"
         raise StoreUnavailable(f"The connector's database ({place(url)}) can't be used: {reason}.") from error
 
 

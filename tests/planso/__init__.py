@@ -1,0 +1,1 @@
+"""The client of PlanSo: forms, saves, session, list, parts."""

@@ -1,0 +1,100 @@
+# ruff: noqa: E501 - markup stands as PlanSo would send it
+"""What goes back to PlanSo: as a browser would send it, and as it came."""
+
+from __future__ import annotations
+
+import html
+from urllib.parse import parse_qsl
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.planso.conftest import form_of
+
+LABEL = "<div><label>VIN</label><input name=v value=1></div>"
+V = "v=1&"
+PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
+
+
+def sent(markup: str) -> str:
+    """The serialised form that holds `markup` after one labelled field."""
+    serialised = form_of(f"<form>{LABEL}{markup}</form>").serialised()
+    return serialised.removeprefix("v=1").removeprefix("&")
+
+
+def escaped(text: str) -> str:
+    return html.escape(text).replace("\r", "&#13;")
+
+
+@given(PLAIN, PLAIN, PLAIN)
+@example("a\r\nb", "\n\nc\rd", "\xa0€ß&lt;")
+def test_values_come_back_as_they_were(hidden: str, area: str, option: str) -> None:
+    """Any text in an input, a text area and an option's value goes back unchanged."""
+    markup = (
+        f'<input type="hidden" name="h" value="{escaped(hidden)}"><textarea name="t">\n{escaped(area)}</textarea>'
+        f'<select name="s"><option value="x">x</option><option value="{escaped(option)}" selected>y</option></select>'
+    )
+
+    assert parse_qsl(sent(markup), keep_blank_values=True) == [("h", hidden), ("t", area), ("s", option)]
+
+
+@given(st.text("ab \r\n<&\"'=>\t", max_size=30))
+def test_raw_line_breaks_survive_the_parser(text: str) -> None:
+    """`\\r\\n` stands in the page's text areas and values as bytes, not as references; it must not become `\\n`."""
+    raw = html.escape(text)
+    markup = f'<textarea\r\nname="t">\r\n{raw}</textarea>\r\n<input name="i"\r\n value="{raw}" data-x=\'a\r\nb\'>'
+
+    assert parse_qsl(sent(markup), keep_blank_values=True) == [("t", text), ("i", text)]
+
+
+OPTIONS = st.lists(st.tuples(st.text("abc", max_size=2), st.booleans(), st.booleans()), max_size=5)
+
+
+@given(OPTIONS, st.booleans())
+def test_selects_send_what_a_browser_sends(options: list[tuple[str, bool, bool]], multiple: bool) -> None:
+    """The last selected option, else the first enabled one; each selected one of a multiple; never a disabled one."""
+    markup = "".join(
+        f'<option value="{value}"{" selected" * selected}{" disabled" * disabled}>x</option>'
+        for value, selected, disabled in options
+    )
+    chosen = [option for option in options if option[1]]
+    if not multiple:
+        chosen = chosen[-1:] or [option for option in options if not option[2]][:1]
+    expected = "&".join(f"s={value}" for value, _, disabled in chosen if not disabled)
+
+    assert sent(f"<select name=s{' multiple' * multiple}>{markup}</select>") == expected
+
+
+def test_what_a_browser_leaves_out_is_left_out() -> None:
+    """No name, disabled, unchecked, submit, button, image, reset and file inputs are not sent."""
+    markup = (
+        "<input value=1><input name='' value=1><input name=a disabled><input type=checkbox name=b>"
+        "<input type=radio name=c value=1><input type=SUBMIT name=d><input type=button name=e><input type=image name=f>"
+        "<input type=reset name=g><input type=file name=h><button name=i value=1>x</button>"
+        "<fieldset disabled><legend><input name=j value=1></legend><input name=k></fieldset>"
+        "<select name=l disabled><option>1</select><select name=m></select>"
+        "<select name=n><optgroup disabled><option selected>1</optgroup></select><select name=o size=4><option>1</select>"
+    )
+
+    assert sent(markup) == "j=1"
+
+
+def test_what_a_browser_sends_is_sent_in_order() -> None:
+    """Document order, doubles kept, `on` for a box without value, an option's text where it has no value."""
+    markup = (
+        "<input type=hidden name=x value=0><input type=checkbox name=x value=1 checked><input type=checkbox name=y checked>"
+        "<select name=z><option>  Karo \n und  Lack </select><input name='f[1]' value=''><input type=weird name=w value=2>"
+        "<select multiple name='m[]'><option value=1 selected>a<option value=2>b<option value=3 selected>c</select>"
+    )
+
+    assert sent(markup) == "x=0&x=1&y=on&z=Karo+und+Lack&f%5B1%5D=&w=2&m%5B%5D=1&m%5B%5D=3"
+
+
+def test_the_encoding_is_that_of_encode_uri_component() -> None:
+    """Unreserved characters stay, a blank is `+`, everything else is UTF-8 in percent."""
+    assert sent('<input name=a value="-_.!~*\'() +/ä€%&amp;=">') == "a=-_.!~*'()+%2B%2F%C3%A4%E2%82%AC%25%26%3D"
+
+
+def test_content_that_has_tags_is_not_unescaped() -> None:
+    """A value that shows `<b>` as text keeps it."""
+    assert sent('<input name=a value="&amp;lt;b&amp;gt; &lt;i&gt;">') == "a=%26lt%3Bb%26gt%3B+%3Ci%3E"

@@ -1,0 +1,110 @@
+"""The history of writes, of syncs, of rejected logins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.store import logins, operations, runs
+from planso_connector.store.runs import RunState
+from tests.databases import Store
+from tests.store.samples import SHOP, at
+
+ASKED = Operation(
+    "op_1", Action.UPDATE, 123, {"person": "Müller", "est_hours_karo": 2.5, "email": None}, created_at=at(1)
+)
+
+
+def test_an_operation_comes_back_as_it_was_recorded(store: Store) -> None:
+    """Recorded and read back, an operation is equal, with the types of its values."""
+    store.write(lambda tx: operations.record(tx, SHOP, ASKED))
+
+    assert store.read(lambda tx: operations.get(tx, SHOP, "op_1")) == ASKED
+    assert store.read(lambda tx: operations.get(tx, SHOP, "op_2\0")) is None
+    assert store.read(lambda tx: operations.pending(tx, SHOP)) == [ASKED]
+
+
+def test_an_operation_is_settled_once(store: Store) -> None:
+    """The first end stays; it tells the state, the message, what was held before, and the number of a new order."""
+    created = replace(ASKED, action=Action.CREATE, order_id=None)
+    store.write(lambda tx: operations.record(tx, SHOP, created))
+
+    assert store.write(
+        lambda tx: operations.settle(
+            tx, SHOP, "op_1", state=State.CONFIRMED, now=at(2), message="ok", before={"person": "Alt"}, order_id=7
+        )
+    )
+    assert not store.write(lambda tx: operations.settle(tx, SHOP, "op_1", state=State.REFUSED, now=at(3)))
+    assert not store.write(lambda tx: operations.settle(tx, SHOP, "op_9", state=State.REFUSED, now=at(3)))
+
+    assert store.read(lambda tx: operations.get(tx, SHOP, "op_1")) == replace(
+        created, state=State.CONFIRMED, settled_at=at(2), message="ok", before={"person": "Alt"}, order_id=7
+    )
+    assert store.read(lambda tx: operations.pending(tx, SHOP)) == []
+
+
+def test_an_orders_operations_are_newest_first(store: Store) -> None:
+    """`of_order` gives the last ones of that order; `pending` those of all, oldest first."""
+    for number, order_id in enumerate((123, 124, 123, 123)):
+        one = replace(ASKED, id=f"op_{number}", order_id=order_id, created_at=at(number))
+        store.write(partial(operations.record, workshop=SHOP, operation=one))
+
+    assert [one.id for one in store.read(lambda tx: operations.of_order(tx, SHOP, 123, 2))] == ["op_3", "op_2"]
+    assert [one.id for one in store.read(lambda tx: operations.pending(tx, SHOP))] == ["op_0", "op_1", "op_2", "op_3"]
+
+
+def test_a_run_from_its_start_to_its_end(store: Store) -> None:
+    """Progress keeps what it is not told; after the end nothing moves."""
+    run = store.write(lambda tx: runs.start(tx, SHOP, now=at(1), phase="list"))
+    assert store.read(lambda tx: runs.last(tx, SHOP)) == run
+
+    assert store.write(lambda tx: runs.progress(tx, SHOP, run.id, now=at(2), phase="orders", done=3, total=9))
+    assert store.write(lambda tx: runs.progress(tx, SHOP, run.id, now=at(3), done=4, requests=12))
+    failed = [{"order_id": 5, "message": "Müller"}]
+    assert store.write(
+        lambda tx: runs.finish(tx, SHOP, run.id, state=RunState.DONE, now=at(4), failed=failed, changed=2)
+    )
+    assert not store.write(lambda tx: runs.progress(tx, SHOP, run.id, now=at(5), done=9))
+    assert not store.write(lambda tx: runs.finish(tx, SHOP, run.id, state=RunState.FAILED, now=at(5)))
+
+    ended = replace(
+        run,
+        state=RunState.DONE,
+        phase="orders",
+        done=4,
+        total=9,
+        requests=12,
+        changed=2,
+        failed=tuple(failed),
+        ended_at=at(4),
+        updated_at=at(4),
+    )
+    assert store.read(lambda tx: runs.last(tx, SHOP)) == ended
+
+
+def test_runs_that_a_crash_left_are_ended(store: Store) -> None:
+    """After a crash no run is running: it is told as interrupted, and earlier successes stay the last success."""
+    done = store.write(lambda tx: runs.start(tx, SHOP, now=at(1)))
+    store.write(lambda tx: runs.finish(tx, SHOP, done.id, state=RunState.DONE, now=at(2)))
+    store.write(lambda tx: runs.start(tx, SHOP, now=at(3)))
+
+    assert store.write(lambda tx: runs.abandon(tx, SHOP, now=at(9))) == 1
+    assert store.write(lambda tx: runs.abandon(tx, SHOP, now=at(10))) == 0
+
+    newest, oldest = store.read(lambda tx: runs.history(tx, SHOP))
+    assert (newest.state, newest.ended_at) == (RunState.INTERRUPTED, at(9))
+    success = store.read(lambda tx: runs.last_success(tx, SHOP))
+    assert success is not None
+    assert success == oldest
+    assert store.read(lambda tx: runs.history(tx, SHOP, 1)) == [newest]
+
+
+def test_the_last_rejected_login_is_remembered(store: Store) -> None:
+    """One fingerprint at a time, until it is forgotten."""
+    assert store.read(lambda tx: logins.remembered(tx, SHOP)) is None
+    store.write(lambda tx: logins.remember(tx, SHOP, "one", at(1)))
+    store.write(lambda tx: logins.remember(tx, SHOP, "two", at(2)))
+    assert store.read(lambda tx: logins.remembered(tx, SHOP)) == "two"
+    store.write(lambda tx: logins.forget(tx, SHOP))
+    assert store.read(lambda tx: logins.remembered(tx, SHOP)) is None

@@ -1,0 +1,164 @@
+"""The migrations and the tables say the same; migrating is safe to do at any time, by anyone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import apsw
+import psycopg
+import pytest
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
+from sqlalchemy.engine import Dialect
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.store import migrate
+from planso_connector.store.tables import metadata
+from tests.databases import PostgresqlServer
+
+SCHEMA = """
+SELECT 'column', c.table_name, c.column_name, c.data_type, c.is_nullable, c.collation_name, c.column_default
+FROM information_schema.columns c WHERE c.table_schema = 'public'
+UNION ALL
+SELECT 'index', tablename, indexname, indexdef, '', '', '' FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL
+SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', '', ''
+FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+"""
+
+
+def tables_as_sql(dialect: Dialect) -> str:
+    """What `tables.py` says, as a script."""
+    statements: list[str] = []
+    for table in metadata.sorted_tables:
+        statements.append(str(CreateTable(table).compile(dialect=dialect)))
+        statements += [str(CreateIndex(index).compile(dialect=dialect)) for index in table.indexes]
+    return ";\n".join(statements)
+
+
+def sqlite_schema(path: Path) -> set[tuple[Any, ...]]:
+    """Columns with types and keys, foreign keys, indexes with directions, collations and conditions."""
+    connection = apsw.Connection(str(path))
+    found: set[tuple[Any, ...]] = set()
+    for name, without_rowid, strict in connection.execute(
+        "SELECT name, wr, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%'"
+    ).fetchall():
+        if name == "alembic_version":
+            continue
+        found.add(("table", name, without_rowid, strict))
+        for column in connection.execute("SELECT * FROM pragma_table_xinfo(?)", (name,)):
+            found.add(("column", name, *column[1:]))
+        for key in connection.execute("SELECT * FROM pragma_foreign_key_list(?)", (name,)):
+            found.add(("foreign key", name, *key))
+        for _, index, unique, origin, partial in connection.execute("SELECT * FROM pragma_index_list(?)", (name,)):
+            columns = tuple(connection.execute("SELECT * FROM pragma_index_xinfo(?)", (index,)))
+            condition = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (index,)).get
+            where = str(condition or "").partition(" WHERE ")[2]
+            found.add(("index", name, index, unique, origin, partial, columns, where))
+    connection.close()
+    return found
+
+
+def test_migrations_build_the_tables_on_sqlite(sqlite_path: Path, tmp_path: Path) -> None:
+    """A migrated file has exactly the columns, types, keys and indexes that `tables.py` says."""
+    connection = apsw.Connection(str(tmp_path / "tables.db"))
+    connection.execute(tables_as_sql(cast("Any", sqlite.dialect)()))
+    connection.close()
+
+    migrated = sqlite_schema(sqlite_path)
+
+    assert migrated == sqlite_schema(tmp_path / "tables.db")
+    assert {entry[1] for entry in migrated} == set(metadata.tables)
+
+
+def test_migrations_build_the_tables_on_postgresql(postgresql_server: PostgresqlServer) -> None:
+    """A migrated database has exactly the columns, types, collations, keys and indexes that `tables.py` says."""
+    migrated, made = postgresql_server.fresh(), postgresql_server.fresh("template1")
+    dialect = cast("Any", psycopg_dialect.dialect)()
+    schemas = []
+    with psycopg.connect(postgresql_server.url(made)) as connection:
+        connection.execute(tables_as_sql(dialect).encode())
+    for name in (migrated, made):
+        with psycopg.connect(postgresql_server.url(name)) as connection:
+            rows = connection.execute(SCHEMA.encode()).fetchall()
+            schemas.append({row for row in rows if "alembic_version" not in row[1]})
+        postgresql_server.drop(name)
+
+    assert schemas[0] == schemas[1]
+    assert {row[1] for row in schemas[0]} >= set(metadata.tables)
+
+
+def test_migrating_again_does_nothing(database_url: str) -> None:
+    """A database that is up to date says so, and stays as it is."""
+    assert not migrate.pending(database_url)
+    assert migrate.current(database_url) == migrate.head()
+    migrate.migrate(database_url)
+    assert migrate.current(database_url) == migrate.head()
+
+
+def test_a_new_file_waits_for_its_migration(tmp_path: Path) -> None:
+    """Asking does not make the file; migrating does, also where the path holds a per cent sign."""
+    path = tmp_path / "100% neu.db"
+    url = f"sqlite:///{path}"
+    assert migrate.pending(url)
+    assert migrate.current(url) is None
+    assert not path.exists()
+    migrate.migrate(url)
+    assert not migrate.pending(url)
+
+
+MIGRATE = "import sys; from planso_connector.store import migrate; sys.stdin.readline(); migrate.migrate(sys.argv[1])"
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_processes_that_migrate_at_once_all_succeed(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Two processes that migrate one empty database at the same moment: all end well, and it is migrated."""
+    url = f"sqlite:///{tmp_path}/new.db"
+    if kind == "postgresql":
+        server: PostgresqlServer = request.getfixturevalue("postgresql_server")
+        url = server.url(server.fresh("template1"))
+    command = [sys.executable, "-c", MIGRATE, url]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    errors = [process.communicate(timeout=60)[1] for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0], errors
+    assert not migrate.pending(url)
+
+
+def test_a_newer_database_is_refused(database_url: str) -> None:
+    """A database of a newer connector is not touched: told in words."""
+    newer = "UPDATE alembic_version SET version_num = '9999'"
+    if database_url.startswith("sqlite"):
+        connection = apsw.Connection(database_url.removeprefix("sqlite:///"))
+        connection.execute(newer)
+        connection.close()
+    else:
+        with psycopg.connect(database_url) as session:
+            session.execute(newer)
+
+    with pytest.raises(StoreUnavailable, match="newer version"):
+        migrate.migrate(database_url)
+    with pytest.raises(StoreUnavailable, match="newer version"):
+        migrate.pending(database_url)
+
+
+def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    """A table that stands in the way stops it; nothing of it stays, and it is not called migrated."""
+    path = tmp_path / "old.db"
+    connection = apsw.Connection(str(path))
+    connection.execute("CREATE TABLE parts (x)")
+    connection.close()
+
+    with pytest.raises(apsw.SQLError, match="parts"):
+        migrate.migrate(f"sqlite:///{path}")
+
+    assert {entry[1] for entry in sqlite_schema(path)} == {"parts"}
+    assert migrate.pending(f"sqlite:///{path}")

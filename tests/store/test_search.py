@@ -1,0 +1,277 @@
+"""Look-ups: folded questions, days, states, pages; against a model in plain Python."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import astuple, replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from planso_connector.domain.errors import Invalid
+from planso_connector.domain.fold import fold, fold_phone, fold_plate
+from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.domain.order import PLATE, Order
+from planso_connector.store import operations, orders, search
+from planso_connector.store.engine import Transaction
+from planso_connector.store.search import Filters, Page
+from tests.databases import Store
+from tests.store.samples import SHOP, at, order, part
+
+_WORKSHOPS = itertools.count()
+
+
+def keep(store: Store, *kept: Order, workshop: str = SHOP) -> None:
+    def work(tx: Transaction) -> None:
+        for one in kept:
+            orders.save(tx, workshop, one, read_at=at(1), now=at(1))
+
+    store.write(work)
+
+
+def told(filters: Filters) -> str:
+    """What is asked, for a subtest's name."""
+    return ascii([value for value in astuple(filters)[:13] if value is not None])
+
+
+def ask(store: Store, filters: Filters, workshop: str = SHOP) -> Page:
+    return store.read(lambda tx: search.find(tx, workshop, filters))
+
+
+def found(store: Store, filters: Filters, workshop: str = SHOP) -> list[int]:
+    page = ask(store, filters, workshop)
+    return [json.loads(document)["id"] for document in page.documents]
+
+
+FINDING = (
+    *(Filters(plate=plate) for plate in ("wnae2309", "WN AE2309", "WN-AE", "WN-AE 2309", "2309")),
+    *(Filters(phone=phone) for phone in ("0151 234", "+49151234", "0049 151 234", "0151-23456")),
+    *(Filters(person=person) for person in ("Müller", "mueller", "MÜLLER", "Strauß", "strauss", "RENE")),
+    *(Filters(email=email) for email in ("MUELLER@", "mueller@example.de")),
+    *(Filters(status=status) for status in ("In Arbeit", "in arbeit")),
+    *(Filters(text=text) for text in ("stossfaenger", "Golf VIII", "viii  GOLF ", "5g6 wn-ae", "100% _x")),
+    *(Filters(station=station) for station in ("a@b", "a")),
+)
+
+
+def test_what_people_dictate_finds_the_order(store: Store, subtests: pytest.Subtests) -> None:
+    """However a plate, a phone number or a name is written, it finds its order, and not the other one."""
+    values = {
+        "person": "René Müller-Strauß",
+        "phone": "+49 (0)151 234-56",
+        "email": "Mueller@Example.de",
+        "project_status": "In Arbeit",
+    }
+    labels = {"Fahrzeug": "VW Golf\nVIII", "Rabatt": "100% _x"}
+    nothing = {PLATE: "S-XY 17", "person": "Mulder", "phone": "0711 99", "project_status": "Fertig"}
+    keep(
+        store,
+        order(1, parts=(part(1),), values=values, fields=labels, station_id="a@b"),
+        order(2, values=nothing, short_name="S-XY 17", fields={"Rabatt": "1000 ax"}, station_id="ab"),
+        order(3, values=nothing, short_name="S-XY 17", station_id="a", station_state="b"),
+    )
+
+    for filters in FINDING:
+        expected = {"a@b": [1, 3], "a": [3]}.get(filters.station or "", [1])
+        with subtests.test(told(filters)):
+            assert found(store, filters) == expected
+
+
+FINDING_NOTHING = (
+    *(Filters(plate=plate) for plate in (" - ", "", "%", "WNAE_309")),
+    *(Filters(phone=phone) for phone in ("+", "abc", "")),
+    *(Filters(person=person) for person in ("%", "J_na", "\\", "\0\ud800")),
+    *(Filters(text=text) for text in ("Golf Passat", "' OR 1=1 --")),
+    *(Filters(station=station) for station in ("4@", "@2", "", "44")),
+    Filters(status="In"),
+    Filters(damage="KL"),
+)
+
+
+def test_a_question_that_fits_nothing_finds_nothing(store: Store, subtests: pytest.Subtests) -> None:
+    """Questions that fold to nothing, wildcards, parts of a state, other words: no order."""
+    keep(store, order(1, values={"project_status": "In Arbeit", "damage": "KL 2-3"}, fields={"Fahrzeug": "Golf"}))
+
+    for filters in FINDING_NOTHING:
+        with subtests.test(told(filters)):
+            assert found(store, filters) == []
+
+
+def test_newest_shop_date_first_then_id_and_those_without_one_last(store: Store) -> None:
+    """The order of the answers is the contract's, whatever the server's sorting rules; times of day don't count."""
+    days = {4: "2026-12-08", 2: "2026-12-08T09:00:00", 3: None, 1: None, 5: "2026-12-09", 6: "2025-01-01"}
+    keep(store, *(order(order_id, values={"shop_date": day}) for order_id, day in days.items()))
+
+    assert found(store, Filters()) == [5, 2, 4, 6, 1, 3]
+    assert found(store, Filters(after="2026-12-08", before="2026-12-08")) == [2, 4]
+    assert found(store, Filters(before="2026-12-08T07:00:00")) == [2, 4, 6]
+    assert found(store, Filters(after="2026-12-09")) == [5]
+
+
+def test_deleted_orders_are_never_found_and_archived_ones_apart(store: Store) -> None:
+    """An archived order is found only where archived ones are asked for; a deleted one nowhere."""
+    keep(store, order(1), order(2), order(3))
+    store.write(lambda tx: orders.archive(tx, SHOP, [2, 3], now=at(2)))
+    store.write(lambda tx: orders.mark_deleted(tx, SHOP, 3, now=at(2), read_at=at(2)))
+
+    assert found(store, Filters()) == [1]
+    assert found(store, Filters(archived=True)) == [2]
+
+
+def test_each_answer_carries_its_own_pending_writes(store: Store) -> None:
+    """Pending writes stand at their order; settled ones nowhere; both kinds of answer are the same text."""
+    keep(store, order(1), order(2))
+
+    def work(tx: Transaction) -> None:
+        for number in (1, 2, 3):
+            asked = Operation(f"op_{number}", Action.UPDATE, 2, {"damage": "KL 4"}, created_at=at(number))
+            operations.record(tx, SHOP, asked)
+        operations.settle(tx, SHOP, "op_2", state=State.CONFIRMED, now=at(4))
+
+    store.write(work)
+
+    page = ask(store, Filters())
+    pending = [[entry["operation_id"] for entry in json.loads(text)["pending"]] for text in page.documents]
+    assert pending == [[], ["op_1", "op_3"]]
+    stored = store.read(lambda tx: orders.get(tx, SHOP, 2))
+    assert stored is not None
+    assert page.documents[1] == stored.document
+
+
+def test_pages_lose_and_repeat_nothing_while_orders_come(store: Store) -> None:
+    """Orders that are there from the first page to the last are on exactly one page, whatever comes in between."""
+    there = [order(n * 2, values={"shop_date": f"2026-12-{1 + n % 5:02}" if n % 6 else None}) for n in range(1, 40)]
+    keep(store, *there)
+    pages: list[list[int]] = []
+    cursor: str | None = None
+    new = itertools.count(1, 2)
+    while True:
+        page = ask(store, Filters(limit=4, cursor=cursor))
+        pages.append([json.loads(document)["id"] for document in page.documents])
+        for day in ("2026-12-01", "2026-12-05", None):
+            keep(store, order(next(new), values={"shop_date": day}))
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+
+    seen = [order_id for page in pages for order_id in page]
+    assert len(seen) == len(set(seen))
+    assert {one.id for one in there} <= set(seen)
+    assert all(len(page) == 4 for page in pages[:-1])
+
+
+def test_the_last_page_says_so(store: Store) -> None:
+    """A page that is just full has no next one when nothing is left."""
+    keep(store, order(1), order(2))
+    page = ask(store, Filters(limit=2))
+    assert (len(page.documents), page.next_cursor) == (2, None)
+
+
+@given(st.one_of(st.text(max_size=40), st.sampled_from(["W10", "WzEsMl0", "bnVsbA", "W251bGwsMV0", "W" * 5000])))
+def test_a_cursor_that_is_not_ours_is_told(cursor: str) -> None:
+    """Any text but a cursor of ours is Invalid, at the query's cursor."""
+    with pytest.raises(Invalid) as raised:
+        search.read_cursor(cursor)
+    assert raised.value.problems[0].loc == ("query", "cursor")
+
+
+@given(st.sampled_from(["", "2026-12-08"]), st.integers(-(2**63) + 1, 2**63 - 1))
+def test_a_cursor_is_url_safe_and_comes_back(shop_day: str, order_id: int) -> None:
+    """Reading a cursor gives what was written."""
+    cursor = search.write_cursor(shop_day, order_id)
+    assert cursor.replace("-", "").replace("_", "").isalnum()
+    assert search.read_cursor(cursor) == (shop_day, order_id)
+
+
+_DAYS = st.sampled_from([None, "2026-12-07", "2026-12-08", "2026-12-08T10:00:00", "2027-01-01"])
+_NAMES = st.sampled_from([None, "Müller", "mueller", "Strauß", "STRAUSS %", "Ærø_Łuk", "Petra 'x\\'"])
+_PLATES = st.sampled_from([None, "WN-AE 2309", "wnae 23", "S-ÖÄ 1", "---"])
+_PHONES = st.sampled_from([None, "0151 234", "+49151234", "0711/99", "keins"])
+_STATIONS = st.sampled_from([None, "4", "4@2", "5"])
+_ORDERS = st.builds(
+    lambda order_id, day, finish, person, plate, phone, station, missing: order(
+        order_id,
+        values={
+            "shop_date": day,
+            "finish_date": finish,
+            "person": person,
+            PLATE: plate,
+            "phone": phone,
+            "damage": person,
+        },
+        station_id=station,
+        station_state="2" if missing else None,
+        missing_parts=missing,
+        short_name="",
+    ),
+    st.integers(1, 60),
+    _DAYS,
+    _DAYS,
+    _NAMES,
+    _PLATES,
+    _PHONES,
+    _STATIONS,
+    st.booleans(),
+)
+_FILTERS = st.builds(
+    Filters,
+    plate=st.none() | _PLATES,
+    person=st.none() | _NAMES,
+    phone=st.none() | _PHONES,
+    damage=st.none() | _NAMES,
+    station=st.none() | _STATIONS,
+    missing_parts=st.none() | st.booleans(),
+    after=st.none() | _DAYS,
+    before=st.none() | _DAYS,
+    finish_after=st.none() | _DAYS,
+    finish_before=st.none() | _DAYS,
+    text=st.none() | st.sampled_from(["mueller", "wn 2309", "strauss", "ß", "% x"]),
+    limit=st.integers(1, 7),
+)
+
+
+def fits(one: Order, asked: Filters) -> bool:
+    """The contract's filters, in plain Python."""
+
+    def value(path: str) -> str:
+        return str(one.values.get(path) or "")
+
+    def day_fits(day: str, after: str | None, before: str | None) -> bool:
+        if after is None and before is None:
+            return True
+        return day != "" and (after or "")[:10] <= day <= (before or "9999")[:10]
+
+    station = {one.station_id, f"{one.station_id}@{one.station_state or ''}"} if one.station_id else set()
+    text = fold(" ".join([one.short_name, one.plate or "", *one.fields.values()]))
+    plate, phone = fold_plate(asked.plate or ""), fold_phone(asked.phone or "")
+    return (
+        (asked.plate is None or (plate != "" and plate in fold_plate(one.plate or "")))
+        and (asked.phone is None or (phone != "" and phone in fold_phone(value("phone"))))
+        and (asked.person is None or fold(asked.person) in fold(value("person")))
+        and (asked.damage is None or fold(asked.damage) == fold(value("damage")))
+        and (asked.station is None or asked.station in station)
+        and (asked.missing_parts is None or asked.missing_parts == one.missing_parts)
+        and day_fits(value("shop_date")[:10], asked.after, asked.before)
+        and day_fits(value("finish_date")[:10], asked.finish_after, asked.finish_before)
+        and (asked.text is None or all(word in text for word in fold(asked.text).split()))
+    )
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@given(st.lists(_ORDERS, max_size=15, unique_by=lambda one: one.id), st.lists(_FILTERS, min_size=4, max_size=8))
+def test_filters_mean_what_the_model_means(store: Store, kept: list[Order], questions: list[Filters]) -> None:
+    """For any orders and any filters, all pages together are the model's orders in the model's order."""
+    workshop = f"shop {next(_WORKSHOPS)}"
+    keep(store, *kept, workshop=workshop)
+    by_id = sorted(kept, key=lambda one: one.id)
+    ordered = sorted(by_id, key=lambda one: str(one.values["shop_date"] or "")[:10], reverse=True)
+    for question in questions:
+        answered: list[int] = []
+        asked: Filters | None = question
+        while asked is not None:
+            page = ask(store, asked, workshop)
+            answered += [json.loads(document)["id"] for document in page.documents]
+            asked = replace(question, cursor=page.next_cursor) if page.next_cursor else None
+        assert answered == [one.id for one in ordered if fits(one, question)]

@@ -1,0 +1,93 @@
+"""Workshops never see each other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.store import logins, operations, orders, runs, search
+from planso_connector.store.engine import Transaction
+from planso_connector.store.runs import RunState
+from planso_connector.store.search import Filters
+from tests.databases import Store
+from tests.store.samples import OTHER_SHOP, SHOP, at, order, part
+
+ID = 123
+
+READS: dict[str, Callable[[Transaction, str], Any]] = {
+    "get": lambda tx, shop: orders.get(tx, shop, ID),
+    "load": lambda tx, shop: orders.load(tx, shop, ID),
+    "parts_of": lambda tx, shop: orders.parts_of(tx, shop, ID),
+    "ids": lambda tx, shop: (orders.ids(tx, shop), orders.ids(tx, shop, archived=True)),
+    "count": orders.count,
+    "fingerprints": orders.fingerprints,
+    "oldest_sync": orders.oldest_sync,
+    "find": lambda tx, shop: search.find(tx, shop, Filters()).documents,
+    "find archived": lambda tx, shop: search.find(tx, shop, Filters(archived=True)).documents,
+    "operation": lambda tx, shop: operations.get(tx, shop, "op_1"),
+    "pending": operations.pending,
+    "of_order": lambda tx, shop: operations.of_order(tx, shop, ID),
+    "last": runs.last,
+    "last_success": runs.last_success,
+    "history": runs.history,
+    "remembered": logins.remembered,
+}
+
+
+def fill(tx: Transaction, shop: str) -> str:
+    """A workshop's rows, with the same ids as the other's; the id of its run."""
+    kept = order(ID, parts=(part(ID, description=shop),), values={"person": shop})
+    orders.save(tx, shop, kept, read_at=at(1), now=at(1), list_fingerprint=shop)
+    operations.record(tx, shop, Operation("op_1", Action.UPDATE, ID, {"person": shop}, created_at=at(1)))
+    logins.remember(tx, shop, shop, at(1))
+    return runs.start(tx, shop, now=at(1)).id
+
+
+def snapshot(store: Store, shop: str) -> dict[str, Any]:
+    return store.read(lambda tx: {name: read(tx, shop) for name, read in READS.items()})
+
+
+WRITES: dict[str, Callable[[Transaction, str, str], object]] = {
+    "save": lambda tx, shop, _run: orders.save(tx, shop, order(ID), read_at=at(2), now=at(2), list_fingerprint="x"),
+    "seen": lambda tx, shop, _run: orders.seen(tx, shop, [ID], now=at(2)),
+    "archive": lambda tx, shop, _run: orders.archive(tx, shop, [ID], now=at(2)),
+    "mark_deleted": lambda tx, shop, _run: orders.mark_deleted(tx, shop, ID, now=at(2), read_at=at(2)),
+    "settle": lambda tx, shop, _run: operations.settle(tx, shop, "op_1", state=State.CONFIRMED, now=at(2)),
+    "progress": lambda tx, shop, run: runs.progress(tx, shop, run, now=at(2), done=5),
+    "finish": lambda tx, shop, run: runs.finish(tx, shop, run, state=RunState.DONE, now=at(2)),
+    "abandon": lambda tx, shop, _run: runs.abandon(tx, shop, now=at(2)),
+    "remember": lambda tx, shop, _run: logins.remember(tx, shop, "x", at(2)),
+    "forget": lambda tx, shop, _run: logins.forget(tx, shop),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_what_one_workshop_does_the_other_does_not_see(store: Store, name: str) -> None:
+    """With the same order ids, each write changes its own workshop and nothing that the other can read."""
+    run = store.write(lambda tx: fill(tx, SHOP))
+    store.write(lambda tx: fill(tx, OTHER_SHOP))
+    mine, other = snapshot(store, SHOP), snapshot(store, OTHER_SHOP)
+
+    store.write(lambda tx: WRITES[name](tx, SHOP, run))
+
+    assert snapshot(store, OTHER_SHOP) == other
+    assert snapshot(store, SHOP) != mine
+
+
+def test_each_workshop_reads_its_own(store: Store) -> None:
+    """With the same order ids, every read shows the asking workshop's rows; a third one has none."""
+    for shop in (SHOP, OTHER_SHOP):
+        store.write(partial(fill, shop=shop))
+
+    for shop in (SHOP, OTHER_SHOP):
+        (document,) = store.read(partial(search.find, workshop=shop, filters=Filters())).documents
+        told = json.loads(document)
+        assert told["person"] == told["pending"][0]["asked"]["person"] == shop
+        assert [entry["operation_id"] for entry in told["pending"]] == ["op_1"]
+    nothing = snapshot(store, "nobody")
+    assert [name for name, value in nothing.items() if value not in (None, 0, [], {}, (set(), set()))] == []
