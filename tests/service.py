@@ -57,7 +57,7 @@ class Service:
 
 def settings_for(sandbox: Sandbox, url: str, database: str, **changes: Any) -> Settings:
     return Settings(
-        _env_file=None,  # type: ignore[call-arg]
+        _env_file=None,
         planso_url=url,
         planso_user=sandbox.installation.username,
         planso_password=SecretStr(sandbox.installation.password),

@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 import schemathesis
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     negative_data_rejection,
@@ -168,13 +169,14 @@ def test_the_document_tells_the_truth(fuzzed: Service, mode: schemathesis.Genera
     """Whatever a fuzzer sends, good or bad: no 5xx, no answer outside the document, nothing invalid accepted."""
     document = schemathesis.openapi.from_url(f"{fuzzed.address}/openapi.json")
     for result in document.get_all_operations():
+        assert isinstance(result, Ok)
         operation = result.ok()
         if mode is schemathesis.GenerationMode.NEGATIVE and not (operation.body or operation.query):
             continue
 
         @hypothesis.settings(max_examples=25, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
         @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
-        def tell(case: schemathesis.Case) -> None:
+        def tell(case: schemathesis.Case[Any]) -> None:
             case.validate_response(case.call(timeout=30), checks=CHECKS)
 
         tell()

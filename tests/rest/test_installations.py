@@ -48,7 +48,10 @@ def test_everything_is_read(installed: tuple[str, Service]) -> None:
         assert (order["vehicle"]["vin"] or "") == sandbox.value(order_id, "VIN")
         assert bool(order["vehicle_details"]["all_details"]) == (sandbox.value(order_id, "Alle Fahrzeugdaten") == "1")
         parts = service.http.get(f"/api/orders/{order_id}/parts").json()
-        assert parts["missing"] == sum(bool(part["missing"]) for part in sandbox.parts(order_id))
+        if sandbox.installation.parts_markup == "native":  # a plain table has words alone, no boxes
+            assert parts["missing"] == sum(bool(part["missing"]) for part in sandbox.parts(order_id))
+        else:
+            assert [part["status"] or "" for part in parts["parts"]] == [p["status"] for p in sandbox.parts(order_id)]
         assert len(parts["parts"]) == len(sandbox.parts(order_id))
 
 

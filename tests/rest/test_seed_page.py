@@ -132,7 +132,7 @@ def test_the_pages_request_with_every_field_null_changes_nothing(service: Servic
     """Null is no change: 200, the three members, and PlanSo holds what it held, byte for byte."""
     before = service.sandbox.snapshot(IDS[30])
     body = dict.fromkeys(example())
-    body["vehicle_details"] = dict.fromkeys(example()["vehicle_details"])  # type: ignore[assignment]
+    body["vehicle_details"] = dict.fromkeys(example()["vehicle_details"])
     answer = service.http.put(f"/api/orders/{IDS[30]}", json={**body, "order_id": IDS[30]})
     assert (answer.status_code, set(answer.json())) == (200, {"success", "message", "order_id"})
     assert answer.json()["order_id"] == IDS[30]

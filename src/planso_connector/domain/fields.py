@@ -115,8 +115,8 @@ def _read_only(name: str, kind: Kind, label: str, meaning: str, example: Value, 
 FIELDS: tuple[Field, ...] = (
     _details("number_plate", _T, ("Kennzeichen", "Fahrzeug"), "Number plate", "WN-AE 2309"),
     _details("vin", _T, ("VIN",), "Vehicle identification number, 17 characters", "WVWZZZ1KZAW123456"),
-    _details("makeID", _I, ("Hersteller",), "Make, the id that PlanSo's select offers", 42),
-    _details("modelID", _I, ("Modell",), "Model, the id that PlanSo's select offers", 4207),
+    _details("makeID", _I, ("Hersteller",), "Make, the id that PlanSo's select offers", 58),
+    _details("modelID", _I, ("Modell",), "Model, the id that PlanSo's select offers", 5802),
     _details("first_registration", _M, ("Erstzulassung",), "First registration", "14.03.2019"),
     _details("kba", _T, ("KBA",), "KBA key numbers, HSN/TSN", "0603/BGU"),
     _details("hu_au", _M, ("HU/AU",), "Next main and exhaust inspection", "03/2027"),
@@ -134,7 +134,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "email", _T, ("Kunden E-Mail", "E-Mail"), "E-mail address", "jana.petersen@example.de", min_length_on_create=1
     ),
-    Field("customer_category", _I, ("Kundenkategorie",), "Customer category, the id that PlanSo's select offers", 2),
+    Field("customer_category", _I, ("Kundenkategorie",), "Customer category, the id that PlanSo's select offers", 11),
     Field("damage", _T, ("Kategorie",), "Damage class", "KL 2-3"),
     Field("repair_date", _D, ("Fahrzeugeingang (Soll)", "Fahrzeugeingang (Ist)"), "Vehicle comes in", "07.12.2026"),
     Field("shop_date", _D, ("Werkstattstart",), "Work in the shop starts", "08.12.2026"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from planso_connector.domain import values
 from planso_connector.domain.fields import Kind, Value
@@ -22,8 +23,7 @@ _INVITATION = re.compile(r"(bitte|please)?(wähle|auswähle|auswahl|select|choos
 """`- bitte wählen -` as a label key. `kein` and `ohne` are not among them: `ohne E-Teile` is an answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """An option of a select, or a radio button. `text` is white-space-collapsed."""
 
     value: str

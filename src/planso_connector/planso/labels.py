@@ -29,11 +29,6 @@ class FieldLabels:
         found = (self._by_key.get(label_key(name)) for name in self._names[path])
         return [entry for entry in found if entry is not None]
 
-    def supplier(self, path: str) -> Entry | None:
-        """The entry that the field's value is read from: the first that is not empty."""
-        kind = BY_PATH[path].kind
-        return next((entry for entry in self.writable(path) if not _is_empty(entry.value(kind))), None)
-
     def value(self, path: str) -> Value:
         """The field's canonical value, None where no label holds one."""
         kind = BY_PATH[path].kind

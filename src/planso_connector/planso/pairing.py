@@ -21,11 +21,9 @@ from dataclasses import dataclass, field
 from selectolax.lexbor import LexborNode
 
 from planso_connector.planso.control import NEVER_SENT
+from planso_connector.planso.label_text import BREAKS, CONTROLS, pieces, text_around_controls
 from planso_connector.planso.words import label_key, shown_label
 
-_CONTROLS = frozenset({"input", "select", "textarea"})
-_SILENT = frozenset({"script", "style", "template", "select", "textarea", "input", "button", "svg"})
-_BREAKS = frozenset({"br", "div", "p", "li", "tr", "td", "th", "dt", "dd", "h1", "h2", "h3", "h4", "table", "ul"})
 _NO_LABELS = frozenset({"legend", "h1", "h2", "h3", "h4", "h5", "h6", "button", "a", "script", "style", "thead"})
 _FENCES = frozenset({"form", "body", "fieldset", "table", "tbody", "html"})
 _YES_WORDS = frozenset({"ja", "yes", "aktiv", "an"})
@@ -212,7 +210,7 @@ def _read_label(tree: _Tree, label: Label, ids: Mapping[tuple[int | None, str], 
     if first is not None and first.next is None and first.is_text_node:
         label.text = shown_label(first.text_content or "")
     else:
-        before, after = _text_around_controls(node)
+        before, after = text_around_controls(node)
         label.text = before if label_key(before) else after
         inside = [tree.by_id[inner.mem_id] for inner in node.css("input,select,textarea")]
         label.nested = [element for element in inside if element.can_be_labelled]
@@ -225,38 +223,13 @@ def _read_label(tree: _Tree, label: Label, ids: Mapping[tuple[int | None, str], 
         label.target = _preferred(label.nested)
 
 
-def _text_around_controls(node: LexborNode) -> tuple[str, str]:
-    pieces: list[list[str]] = [[], []]
-    at = 0
-    for piece in _pieces(node):
-        if piece is None:
-            at = 1
-        else:
-            pieces[at].append(piece)
-    return shown_label("".join(pieces[0])), shown_label("".join(pieces[1]))
-
-
-def _pieces(node: LexborNode) -> Iterator[str | None]:
-    """The texts in `node`, breaks as blanks, None for each control."""
-    for child in node.iter(include_text=True):
-        tag = child.tag or ""
-        if child.is_text_node:
-            yield child.text_content or ""
-        elif tag in _CONTROLS:
-            yield None
-        elif child.is_element_node and tag not in _SILENT:
-            yield " " if tag in _BREAKS else ""
-            yield from _pieces(child)
-            yield " " if tag in _BREAKS else ""
-
-
 def _bare_choices(tree: _Tree) -> None:
     """The words of radio buttons without a label of their own: the text that follows up to the next element."""
     for element in tree.controls:
         if element.type != "radio" or element.id in tree.choices:
             continue
         words, node = [], element.node.next
-        while node is not None and (node.tag or "") not in _CONTROLS | _BREAKS | {"label"}:
+        while node is not None and (node.tag or "") not in CONTROLS | BREAKS | {"label"}:
             if node.is_text_node:
                 words.append(node.text_content or "")
             elif node.is_element_node:
@@ -383,14 +356,14 @@ def _text_before(tree: _Tree, element: Element) -> tuple[int, str] | None:
             elif not previous.is_element_node or (tag == "input" and _is_free_hidden(tree, previous)):
                 previous = previous.prev
                 continue
-            elif tag in _NO_LABELS | _CONTROLS | {"label"} or previous.css_first("label,input,select,textarea"):
+            elif tag in _NO_LABELS | CONTROLS | {"label"} or previous.css_first("label,input,select,textarea"):
                 return (mark, shown_label("".join(words))) if words and tag != "label" else None
             else:
-                text = "".join(piece or "" for piece in _pieces(previous))
+                text = "".join(piece or "" for piece in pieces(previous))
             if label_key(text):
                 words.insert(0, text)
                 mark = previous.mem_id
-            if words and tag in _BREAKS:
+            if words and tag in BREAKS:
                 break
             previous = previous.prev
         if words:

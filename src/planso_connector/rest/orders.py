@@ -32,7 +32,7 @@ def _day(text: str) -> str:
     return german.parse_date(_question(text))[:10] if text.strip() else ""
 
 
-OrderId = Annotated[int, Path(ge=1, le=values.MAX_ID, description="PlanSo's order id.", examples=[4711])]
+OrderId = Annotated[int, Path(ge=1, le=values.MAX_ID, description="PlanSo's order id.", examples=[130])]
 Text = Annotated[str | None, Query(max_length=200), AfterValidator(lambda t: _question(t) if t else None)]
 Day = Annotated[str | None, Query(max_length=40), AfterValidator(lambda t: (_day(t) or None) if t else None)]
 

@@ -156,7 +156,7 @@ else:
         __doc__="Request to update an existing order.",
         order_id=(
             Annotated[int, BeforeValidator(_whole)],
-            Field(ge=1, le=values.MAX_ID, description="Order ID to update", examples=[4711]),
+            Field(ge=1, le=values.MAX_ID, description="Order ID to update", examples=[130]),
         ),
         **_VEHICLE_DETAILS,
         **_members(On.UPDATE),
@@ -177,7 +177,7 @@ else:
     )
     CreateOrder.body_kind = On.CREATE
 
-UPDATE_EXAMPLE = {"order_id": 4711, **_example(On.UPDATE)}
+UPDATE_EXAMPLE = {"order_id": 130, **_example(On.UPDATE)}
 PATCH_EXAMPLE = {"shop_date": "08.12.2026", "est_hours_karo": 11.3, "remarks": None}
 CREATE_EXAMPLE = _example(On.CREATE)
 
@@ -190,7 +190,7 @@ class Envelope(BaseModel):
 class UpdateOrderResponse(Envelope):
     """Response after updating an order."""
 
-    order_id: int | None = Field(None, description="The order.", examples=[4711])
+    order_id: int | None = Field(None, description="The order.", examples=[130])
 
 
 _ANSWER_TYPES: dict[Kind, type] = {Kind.NUMBER: float, Kind.ID: int, Kind.FLAG: bool}
@@ -227,7 +227,7 @@ if not TYPE_CHECKING:
     Order = create_model(
         "Order",
         __doc__="An order, as the connector's database has it. Dates are ISO 8601.",
-        id=(int, Field(description="PlanSo's order id.", examples=[4711])),
+        id=(int, Field(description="PlanSo's order id.", examples=[130])),
         short_name=(str, Field(description="Short name on PlanSo's board.")),
         plate=(str | None, Field(description="Number plate.", examples=["WN-AE 2309"])),
         station_id=(str | None, Field(description="Station of the board, its id.", examples=["3"])),
