@@ -151,7 +151,6 @@ def test_the_first_label_that_is_not_empty_wins() -> None:
         {},
         {"center": None},
         {"center": {"content": None}},
-        {"center": {"content": ""}},
         {"center": {"content": "<p>Wartung</p>"}},
         {"center": {"content": "<form><input type=submit name=x></form>"}},
         {"center": [], "error": "Kein <b>Zugriff</b>"},
@@ -210,3 +209,10 @@ def test_a_placeholder_is_nothing_and_an_answer_is_not(options: str, value: str 
     form = form_of(f"{VIN}<div><label>E-Teile Status</label><select name=s>{options}</select></div>")
 
     assert form.reading().values["parts_status"] == value
+
+
+def test_an_empty_content_is_a_blank_form() -> None:
+    """What PlanSo may show for an order that does not exist: blank, and without any label."""
+    form = Form.parse({"center": {"content": " "}}, PROFILE, 999)
+
+    assert (form.is_blank, form.labels) == (True, ())

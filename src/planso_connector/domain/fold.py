@@ -10,9 +10,11 @@ _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": 
 
 def fold(text: str) -> str:
     """Lower case, `ä`=`ae`, `ß`=`ss`, no accents, runs of white space as one blank."""
-    composed = unicodedata.normalize("NFC", text).casefold().translate(_UMLAUTS)
-    bare = "".join(c for c in unicodedata.normalize("NFKD", composed) if not unicodedata.combining(c))
-    return " ".join(bare.split())
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text).casefold().translate(_UMLAUTS)
+        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    # Here too for what is not ASCII: only NFKD makes a letter of ℌ, and a capital one.
+    return " ".join(text.casefold().split())
 
 
 def fold_plate(text: str) -> str:

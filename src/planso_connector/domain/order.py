@@ -11,6 +11,10 @@ from planso_connector.domain.part import NO_PARTS, Part, missing_count
 PLATE = "vehicle_details.number_plate"
 VEHICLE = "vehicle.vehicle"
 
+HELD_AT_LEAST = 3
+LEFT_AT_LEAST = 0.2
+"""A form that holds less than this share of the values that its order had, if that had so many, has emptied."""
+
 
 @dataclass(frozen=True, slots=True)
 class BoardEntry:
@@ -100,7 +104,7 @@ def compose(entry: BoardEntry | None, order_id: int, form: FormReading, parts: P
         plate=_plate(values, short_name),
         station_id=(entry.station_id or None) if entry is not None else None,
         station_state=(entry.station_state or None) if entry is not None else None,
-        missing_parts=_missing_parts(values.get("parts_status"), parts.parts if parts is not None else ()),
+        missing_parts=waits_for_parts(values.get("parts_status"), parts.parts if parts is not None else ()),
         values=values,
         fields=form.fields,
         parts=parts.parts if parts is not None else (),
@@ -119,6 +123,18 @@ def refreshed(order: Order, form: FormReading) -> Order:
     return replace(order, values=values, fields=form.fields, plate=_plate(values, order.short_name))
 
 
+def has_emptied(known: Order | None, form: FormReading) -> bool:
+    """
+    Whether a form lost nearly all that its order held. PlanSo shows such forms now and then for orders that are
+    well: they must not be saved, and not be mirrored. With no order known, a form without any label counts.
+    """
+    if not form.fields:
+        return True
+    held = [path for path, value in known.values.items() if value] if known is not None else []
+    left = sum(bool(form.values.get(path)) for path in held)
+    return len(held) >= HELD_AT_LEAST and left < len(held) * LEFT_AT_LEAST
+
+
 def _with_fallbacks(entry: BoardEntry | None, form: FormReading, parts: PartsReading | None) -> dict[str, Value]:
     values = dict(form.values)
     if values.get("damage") is None and entry is not None and entry.finish_date:
@@ -133,7 +149,8 @@ def _plate(values: Mapping[str, Value], short_name: str) -> str | None:
     return str(plate) if plate else (short_name or None)
 
 
-def _missing_parts(status: Value, parts: Sequence[Part]) -> bool:
+def waits_for_parts(status: Value, parts: Sequence[Part]) -> bool:
+    """Whether an order with this parts status and these parts waits for one."""
     if isinstance(status, str) and status.strip().casefold() == NO_PARTS.casefold():
         return False
     return missing_count(parts) > 0

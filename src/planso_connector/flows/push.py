@@ -31,7 +31,7 @@ from planso_connector.domain.errors import (
 )
 from planso_connector.domain.fields import FIELDS, Value
 from planso_connector.domain.operation import Action, Operation, State
-from planso_connector.domain.order import Order, PartsReading, compose, refreshed
+from planso_connector.domain.order import Order, PartsReading, compose, has_emptied, refreshed
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form
 from planso_connector.planso.login import SessionEnded
@@ -162,7 +162,7 @@ class Pusher:
         if meanwhile:
             notes = (*notes, f"Changed in PlanSo at the same time: {', '.join(meanwhile)}.")
         read_back = await self._read_back(sent.order_id, form, read_at, before, notes)
-        kept = form.not_taken_over(asked, plan)
+        kept = form.not_taken_over(asked)
         if kept:
             raise _ReadBackDiffers(unsure or ValueKept(kept), read_back)
         return read_back
@@ -170,17 +170,19 @@ class Pusher:
     async def _existing_form(self, order_id: int) -> Form:
         """
         The form as it is now. An empty form is what PlanSo shows for an order that does not exist, and now and then
-        for one that does: saving that would wipe the order, so it is taken for no form.
+        for one that does: saving that would wipe the order, so nothing is sent.
         """
         form = await self._planso.read_form(order_id)
-        if not form.is_blank:
-            return form
         known = await self._database.read(lambda tx: orders.load(tx, self._workshop, order_id))
-        on_board = any(entry.order_id == order_id for entry in await self._planso.board())
-        if not on_board:
+        emptied = has_emptied(known, form.reading())
+        if known is not None and not known.archived and not emptied and not form.is_blank:
+            return form
+        if any(entry.order_id == order_id for entry in await self._planso.board()):
+            if emptied:
+                raise PlansoUnavailable(f"PlanSo answers with an empty form for order {order_id}; nothing was sent.")
+            return form
+        if form.is_blank or emptied or not form.differences(await self._planso.blank_form()):
             raise NotFound(f"There is no order {order_id} in PlanSo.")
-        if known is not None and any(known.fields.values()):
-            raise PlansoUnavailable(f"PlanSo answers with an empty form for order {order_id}; nothing was sent.")
         return form
 
     async def _settled_form(self, order_id: int, previous: Form) -> Form:
@@ -228,7 +230,7 @@ class Pusher:
             raise PlansoRefused(f"PlanSo named the new order {order_id}, and shows an empty form for it.")
         order = await self._whole_order(order_id, form)
         read_back = _ReadBack(order, order_id, read_at, {}, plan.notes, with_parts=True)
-        kept = form.not_taken_over(operation.asked, plan)
+        kept = form.not_taken_over(operation.asked)
         if kept:
             error = ValueKept(kept)
             raise _ReadBackDiffers(PlansoRefused(f"Order {order_id} was created, but: {error}"), read_back)

@@ -18,7 +18,7 @@ import structlog
 
 from planso_connector.domain.clock import Clock, parse_stamp, stamp
 from planso_connector.domain.errors import ConnectorError, LoginRejected, MassRemoval, PlansoError
-from planso_connector.domain.order import BoardEntry, Order, PartsReading, compose
+from planso_connector.domain.order import BoardEntry, Order, PartsReading, compose, has_emptied
 from planso_connector.planso.client import Planso
 from planso_connector.store import orders, runs
 from planso_connector.store.engine import Database, Transaction
@@ -237,7 +237,7 @@ class Sync:
             try:
                 read_at = self._now()
                 form = (await self._planso.read_form(entry.order_id)).reading()
-                if form.is_blank and await self._has_values(entry.order_id):
+                if has_emptied(await self._known(entry.order_id), form):
                     self._failed(progress, Failure(entry.order_id, page, "empty_form"))
                     continue
                 page = "parts"
@@ -258,9 +258,8 @@ class Sync:
         progress.in_a_row = 0
         progress.done += 1
 
-    async def _has_values(self, order_id: int) -> bool:
-        known = await self._database.read(lambda tx: orders.load(tx, self._workshop, order_id))
-        return known is not None and any(known.fields.values())
+    async def _known(self, order_id: int) -> Order | None:
+        return await self._database.read(lambda tx: orders.load(tx, self._workshop, order_id))
 
     @staticmethod
     def _failed(progress: Progress, failure: Failure) -> None:

@@ -116,7 +116,10 @@ class Planso:
     async def blank_form(self) -> Form:
         """The form of an order to be."""
         answer = _object(await self._read("POST", self._form_call("insert", None), "the empty form"), "the empty form")
-        return Form.parse(answer, self._profile, None)
+        form = Form.parse(answer, self._profile, None)
+        if not form.labels:
+            raise PageChanged("the empty form holds nothing at all")
+        return form
 
     async def parts(self, order_id: int) -> PartsReading:
         page = f"the parts of order {order_id}"

@@ -42,7 +42,8 @@ class Form:
         """
         The form in PlanSo's JSON answer `{"center": {"content": "<html>"}}`.
 
-        Raises PageChanged where the answer holds none, or one without any labelled control.
+        An empty content is a blank form without labels, as for an order that does not exist. Raises PageChanged where
+        the answer holds no content, or one without any labelled control.
         """
         name = f"the form of order {order_id}" if order_id is not None else "the empty form"
         center = answer.get("center")
@@ -51,7 +52,7 @@ class Form:
             told = f"; PlanSo says: {one_line(answer['error'])}" if answer.get("error") else ""
             raise PageChanged(f"{name} did not arrive: the answer has no center.content{told}")
         page = read_page(content)
-        if not page.entries:
+        if not page.entries and content.strip():
             raise PageChanged(f"{name} holds no labelled control")
         return cls(order_id, page, profile)
 
@@ -103,19 +104,15 @@ class Form:
             for value in _sent(control, changed.get(control.index))
         )
 
-    def not_taken_over(self, asked: Mapping[str, Value], plan: Plan | None = None) -> list[Kept]:
-        """
-        The asked fields that this form, read back after a save, does not hold. With the plan that was saved, each
-        field is read where it was written; without it, where a write would go now.
-        """
-        written = {change.path: change.label for change in plan.changes} if plan is not None else {}
+    def not_taken_over(self, asked: Mapping[str, Value]) -> list[Kept]:
+        """The asked fields that this form, read back after a save, does not hold where they were written."""
         kept = []
         for path, value in asked.items():
-            entry = self._found.written(path, value, written.get(path), saved=plan is not None)
+            entry = self._found.target(path)
             kind = BY_PATH[path].kind
             if value is None if entry is None else writing.holds(entry, kind, value):
                 continue
-            label = entry.label if entry is not None else written.get(path, self._found.names(path)[0])
+            label = entry.label if entry is not None else self._found.names(path)[0]
             sent = values.planso_words(kind, value)
             kept.append(Kept(field=path, label=label, sent=sent, kept=entry.shown if entry is not None else ""))
         return kept

@@ -51,25 +51,12 @@ class FieldLabels:
         first = label_key(self._names[path][0])
         return [entry for entry in found if entry.key == first or _may_hold_plate(entry)]
 
-    def target(self, path: str, value: Value) -> Entry | None:
-        """Where a write goes: the first label that is there; to clear, the one that the value is read from now."""
-        found = self.writable(path)
-        if value is None:
-            kind = BY_PATH[path].kind
-            filled = next((entry for entry in found if not _is_empty(entry.value(kind))), None)
-            return filled or next((entry for entry in found if entry.shown.strip()), next(iter(found), None))
-        return next(iter(found), None)
-
-    def written(self, path: str, value: Value, label: str | None, *, saved: bool) -> Entry | None:
+    def target(self, path: str) -> Entry | None:
         """
-        Where to look after a save: at the label that was written. A field that a saved plan left alone, because it
-        held the value, is looked up where a write would go.
+        Where a write goes, to clear as well: the first label that is there. So a repeated request changes nothing, and
+        what another label holds (`Halter`, `Fahrzeugeingang (Ist)`) is nobody's by-catch.
         """
-        if label is not None:
-            return self._by_key.get(label_key(label)) or self.target(path, value)
-        if saved and value is None:
-            return next(iter(self.writable(path)), None)
-        return self.target(path, value)
+        return next(iter(self.writable(path)), None)
 
 
 def _may_hold_plate(entry: Entry) -> bool:

@@ -39,7 +39,7 @@ def make_plan(labels: FieldLabels, asked: Mapping[str, Value]) -> Plan:
     wire: dict[int, Wire] = {}
     problems: list[Problem] = []
     for path, value in asked.items():
-        entry = labels.target(path, value)
+        entry = labels.target(path)
         if entry is None:
             if value is None:
                 notes.append(f"{path}: {_no_label(labels, path)}; there is nothing to clear.")
@@ -58,7 +58,7 @@ def make_plan(labels: FieldLabels, asked: Mapping[str, Value]) -> Plan:
         elif new is not None:
             wire |= new
             changes.append(Change(path, value, entry.value(BY_PATH[path].kind), entry.label))
-            notes += _still_supplied(labels, path, value, entry)
+        notes += _still_supplied(labels, path, value, entry)
     if problems:
         raise Invalid(problems)
     return Plan(tuple(changes), tuple(notes), wire)
@@ -100,7 +100,7 @@ def _still_supplied(labels: FieldLabels, path: str, value: Value, cleared: Entry
     kind = BY_PATH[path].kind
     others = [entry for entry in labels.entries(path) if entry is not cleared]
     return [
-        f"{path}: '{cleared.label}' is cleared, and '{entry.label}' still supplies a value."
+        f"{path}: '{cleared.label}' is empty, and '{entry.label}' still supplies a value."
         for entry in others
         if entry.value(kind) is not None
     ][:1]

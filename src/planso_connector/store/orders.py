@@ -11,12 +11,11 @@ from typing import Any, cast
 from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.order import Order
+from planso_connector.domain.order import Order, waits_for_parts
 from planso_connector.domain.part import Part
 from planso_connector.store.expressions import is_member
 from planso_connector.store.rendering import (
     answer,
-    misses_parts,
     order_columns,
     order_from,
     part_columns,
@@ -283,7 +282,7 @@ def _with_stored_parts(order: Order, stored: Row, stored_parts: list[Part]) -> O
     values = dict(order.values)
     if stored["parts_read_at"] is not None and stored["parts_status"] is not None:
         values["parts_status"] = stored["parts_status"]
-    missing = misses_parts(values.get("parts_status"), stored_parts)
+    missing = waits_for_parts(values.get("parts_status"), stored_parts)
     return replace(order, values=values, parts=tuple(stored_parts), missing_parts=missing)
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 from planso_connector.domain.fields import MIRRORED, Group, Value
 from planso_connector.domain.fold import fold, fold_phone, fold_plate
 from planso_connector.domain.order import Order
-from planso_connector.domain.part import NO_PARTS, Part, missing_count
+from planso_connector.domain.part import Part
 from planso_connector.store.transaction import Row
 
 _PART_COLUMNS = tuple(field.name for field in dataclass_fields(Part) if field.name != "order_id")
@@ -55,13 +55,6 @@ def _clean(value: Any) -> Any:
 
 def _storable_part(part: Part) -> Part:
     return Part(part.order_id, **{name: _clean(getattr(part, name)) for name in _PART_COLUMNS})
-
-
-def misses_parts(status: Value, parts: Sequence[Part]) -> bool:
-    """Whether an order with this parts status and these parts waits for one."""
-    if isinstance(status, str) and status.strip().casefold() == NO_PARTS.casefold():
-        return False
-    return missing_count(parts) > 0
 
 
 def order_columns(order: Order) -> dict[str, object]:
