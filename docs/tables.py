@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
 
 from planso_connector.domain.fields import FIELDS, Field, On
@@ -36,10 +37,17 @@ def fields() -> str:
     return _table(("field", "kind", "label in PlanSo", "on", "meaning"), rows)
 
 
+def _shown(default: object) -> str:
+    if not isinstance(default, timedelta):
+        return str(default)
+    minutes = default // timedelta(minutes=1)
+    return f"{minutes} min" if minutes % 60 else f"{minutes // 60} h"
+
+
 def settings() -> str:
     rows = []
     for name, info in Settings.model_fields.items():
-        default = "" if name == "planso_password" or info.default in (None, "") else f"`{info.default}`"
+        default = "" if name == "planso_password" or info.default in (None, "") else f"`{_shown(info.default)}`"
         rows.append((f"`{name.upper()}`", default, info.description or ""))
     return _table(("setting", "default", "meaning"), rows)
 

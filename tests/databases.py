@@ -8,6 +8,7 @@ own start helpers create an OS user and make parent folders world-readable.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import pwd
 import shutil
@@ -19,8 +20,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
+import apsw
 import psycopg
 import pytest
+from alembic import command
+from alembic.config import Config
 
 from planso_connector.store import migrate
 from planso_connector.store.engine import Database, Transaction
@@ -126,6 +130,28 @@ class PostgresqlServer:
                 group=account.pw_gid if account is not None else None,
                 extra_groups=[] if account is not None else None,
             )
+
+
+def run_script(url: str, script: str) -> None:
+    """Runs SQL as it stands, all of it in one transaction."""
+    if url.startswith("sqlite:///"):
+        connection = apsw.Connection(url.removeprefix("sqlite:///"))
+        with connection:
+            connection.execute(script).fetchall()
+        connection.close()
+    else:
+        with psycopg.connect(url) as session:
+            session.execute(script.encode())
+
+
+def make_as_of(url: str, revision: str) -> None:
+    """Makes the tables of an empty database as an older version of the connector did."""
+    config = Config(output_buffer=io.StringIO())
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    config.attributes["dialect"] = url.partition(":")[0]
+    command.upgrade(config, revision, sql=True)
+    assert isinstance(config.output_buffer, io.StringIO)
+    run_script(url, config.output_buffer.getvalue())
 
 
 def _installed() -> Path | None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,8 @@ class Service:
             assert time.monotonic() < until, status
             threading.Event().wait(0.02)
 
-    def sync(self) -> dict[str, Any]:
-        assert self.http.post("/api/sync").status_code == 202
+    def sync(self, **params: str) -> dict[str, Any]:
+        assert self.http.post("/api/sync", params=params).status_code == 202
         return self.synced()
 
 
@@ -63,6 +64,7 @@ def settings_for(sandbox: Sandbox, url: str, database: str, **changes: Any) -> S
         planso_password=SecretStr(sandbox.installation.password),
         planso_table_id=sandbox.installation.table_id,
         connector_database_url=database,
+        connector_sync_interval=timedelta(0),
     ).model_copy(update=changes)
 
 

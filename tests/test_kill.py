@@ -49,7 +49,6 @@ def test_a_kill_during_a_sync_leaves_a_clean_start(tmp_path: Path) -> None:
         sandbox.knobs.latency = 0.0
         with connector_process(environment(sandbox, url, tmp_path), tmp_path) as connector:
             assert connector.http.get("/api/orders").json()["count"] > 0
-            connector.http.post("/api/sync")
             wait_for("a good run", lambda: connector.synced()["last_result"]["state"] == "done")
             page = connector.http.get("/api/orders", params={"limit": "500"}).json()
             assert sorted(order["id"] for order in page["orders"]) == sorted(sandbox.order_ids())

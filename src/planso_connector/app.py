@@ -6,15 +6,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from random import Random
 
 from fastapi import FastAPI
 
 from planso_connector.domain import clock
+from planso_connector.domain.reconcile import Policy
+from planso_connector.domain.workhours import WorkHours
+from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.push import Pusher
+from planso_connector.flows.reading import Reader
 from planso_connector.flows.rejection import Rejection
 from planso_connector.flows.status import Status
 from planso_connector.flows.sync import Sync
+from planso_connector.flows.sync_run import SyncPolicy
 from planso_connector.flows.write import Writer
 from planso_connector.planso.client import Planso
 from planso_connector.planso.profile import Profile
@@ -23,7 +29,9 @@ from planso_connector.rest import door
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import migrate
 from planso_connector.store.engine import Database
+from planso_connector.store.runs import Trigger
 from planso_connector.workers import start
+from planso_connector.workers.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,7 @@ class Connector:
     profile: Profile
     sync: Sync
     writer: Writer
+    schedule: Schedule
     rest: FastAPI
 
 
@@ -75,19 +84,18 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
         already_rejected=await rejection.is_remembered(),
         on_login=rejection.note,
     )
-    pusher = Pusher(database, planso, workshop, clock.now)
+    reader = Reader(database, planso, workshop, clock.now, parts=settings.connector_sync_parts)
+    pusher = Pusher(database, planso, reader, workshop, clock.now)
     writer = Writer(database, pusher, workshop, settings.connector_write_wait, clock.now)
-    sync = Sync(
-        database,
-        planso,
-        workshop,
-        clock.now,
-        with_parts=settings.connector_sync_parts,
-        concurrency=settings.connector_planso_concurrency,
-    )
-    flows = door.Flows(Lookup(database, workshop), writer, sync, Status(sync, planso))
+    sync = Sync(database, planso, reader, workshop, clock.now, _policy(settings))
+    hours, interval = _hours(settings), settings.connector_sync_interval
+    turns = Schedule(lambda: sync.run(Trigger.SCHEDULE), hours, interval, clock.now, dice=Random())  # noqa: S311
+    lookup = Lookup(database, workshop)
+    freshness = Freshness(sync, reader, lookup, hours, interval, clock.now)
+    status = Status(sync, freshness, planso)
+    flows = door.Flows(lookup, writer, sync, status, freshness, lambda: turns.next_run_at)
     try:
-        yield Connector(settings, database, planso, profile, sync, writer, door.build(flows))
+        yield Connector(settings, database, planso, profile, sync, writer, turns, door.build(flows))
     finally:
         await sync.close()
         await writer.close()
@@ -96,15 +104,38 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
 
 @asynccontextmanager
 async def at_work(built: Connector) -> AsyncIterator[None]:
-    """While this lasts, the connector does by itself what nobody asks for: clear up after a crash, fill the mirror."""
-    await built.sync.abandon_dead_runs()
-    begun = clock.stamp(clock.now())
-    chores = asyncio.create_task(start.chores(built.sync, built.writer, begun), name="chores")
+    """While this lasts, the connector does by itself what nobody asks for: clear up after a crash, sync in turns."""
+    tasks = {
+        asyncio.create_task(start.chores(built.sync, built.writer, clock.now), name="chores"),
+        asyncio.create_task(built.schedule.run(), name="schedule"),
+    }
     try:
         yield
     finally:
-        chores.cancel()
-        await asyncio.wait({chores})
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+def _policy(settings: Settings) -> SyncPolicy:
+    return SyncPolicy(
+        reading=Policy(
+            reread=settings.connector_sync_reread,
+            reread_soon=settings.connector_sync_reread_soon,
+            removals=settings.connector_sync_max_removals,
+        ),
+        sections=settings.connector_sync_extended_interval if settings.connector_sync_extended else None,
+        concurrency=settings.connector_planso_concurrency,
+    )
+
+
+def _hours(settings: Settings) -> WorkHours:
+    try:
+        return WorkHours.parse(
+            settings.connector_sync_hours, settings.connector_sync_zone, settings.connector_sync_holidays or None
+        )
+    except ValueError as error:
+        raise SettingsError(f"CONNECTOR_SYNC_HOURS, _ZONE, _HOLIDAYS: {error}") from error
 
 
 def _require_login(settings: Settings) -> None:

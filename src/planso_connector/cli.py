@@ -25,6 +25,7 @@ from planso_connector.domain.errors import ConnectorError
 from planso_connector.flows import doctor as doctor_flow
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import migrate as store_migrate
+from planso_connector.store.runs import RunState, Trigger
 
 T = TypeVar("T")
 
@@ -115,6 +116,8 @@ async def _serve(settings: Settings) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
         await uvicorn.Server(config).serve(sockets=[listening])
+        for number in (signal.SIGINT, signal.SIGTERM):  # who asks a second time does not want to wait
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _listen(host: str, port: int, setting: str) -> socket.socket:
@@ -134,34 +137,44 @@ def _listen(host: str, port: int, setting: str) -> socket.socket:
 
 @cli.command()
 def sync(
-    full: Annotated[bool, typer.Option("--full", help="Read every order anew. (Every sync does so far.)")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read every order, whether its list entry changed or not.")
+    ] = False,
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept-removals", help="PlanSo is right: take over removals and pages that seem to have moved."
+        ),
+    ] = False,
 ) -> None:
     """Bring the database in step with PlanSo, with a progress bar."""
     with _told():
         settings = Settings.load()
         _configure_logs(settings, quiet=True)
-        _run(_sync(settings))
+        _run(_sync(settings, full=full, accept=accept))
 
 
-async def _sync(settings: Settings) -> None:
+async def _sync(settings: Settings, *, full: bool, accept: bool) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with root.connector(settings) as built:
-        run = asyncio.create_task(built.sync.run())
+        run_id, joined = await built.sync.start(Trigger.COMMAND, full=full, accept=accept)
+        if joined:
+            err.print("A sync is under way already; this is it.")
         with Progress(*columns, console=err) as bar:
             task = bar.add_task("list", total=None)
-            while not run.done():
-                await asyncio.wait({run}, timeout=0.1)
-                progress = built.sync.progress
-                if progress is not None:
-                    bar.update(task, description=progress.phase, completed=progress.done, total=progress.total or None)
-            ended = run.result()
-            read = ended.progress
-            bar.update(task, description=ended.state, completed=read.done, total=read.total)
-    out.print(f"{read.done} of {read.total} orders, {read.changed} changed, {ended.requests} requests to PlanSo.")
-    for failure in read.failures:
-        err.print(f"  order {failure.order_id}: {failure.page}: {failure.kind}", highlight=False)
-    if ended.state != "done":
+            while (running := (await built.sync.status()).running) is not None:
+                bar.update(task, description=running.phase, completed=running.done, total=running.total or None)
+                await asyncio.sleep(0.1)
+            ended = await built.sync.find(run_id)
+            assert ended is not None, "a run is kept"
+            bar.update(task, description=ended.state, completed=ended.done, total=ended.total)
+    out.print(f"{ended.done} orders read, {ended.changed} changed, {ended.requests} requests to PlanSo.")
+    for failure in ended.failed:
+        err.print(f"  {failure}", highlight=False)
+    if ended.state is not RunState.DONE:
         _fail(ended.message)
+    if ended.message:
+        err.print(ended.message, style="yellow", markup=False, highlight=False)
 
 
 @cli.command()

@@ -7,6 +7,7 @@ Never a field's value, a query, a cookie, a password: the texts of exceptions ar
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
@@ -52,7 +53,9 @@ def _spellings(secrets: Iterable[str]) -> list[str]:
     found: set[str] = set()
     for secret in secrets:
         if len(secret) >= 4:
-            found |= {secret, quote(secret), quote_plus(secret), secret.encode("unicode_escape").decode()}
+            found |= {secret, quote(secret), quote_plus(secret)}
+            found |= {secret.encode("unicode_escape").decode(), json.dumps(secret)[1:-1]}
+            found.add(json.dumps(secret, ensure_ascii=False)[1:-1])
     return sorted(found, key=len, reverse=True)
 
 

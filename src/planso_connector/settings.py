@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
+
+
+def _duration(given: object) -> object:
+    """`30`, `30 s`, `5 min`, `24 h`, `7 d`; a bare number is seconds."""
+    if not isinstance(given, str):
+        return given
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)?", given.strip(), re.IGNORECASE)
+    if match is None:
+        raise ValueError("accepted: a time such as 30 s, 5 min, 24 h or 7 d; a bare number is seconds")
+    return timedelta(**{_UNITS[(match[2] or "s").lower()]: float(match[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
 class Settings(BaseSettings):
@@ -40,8 +57,34 @@ class Settings(BaseSettings):
     connector_write_wait: float = Field(
         15.0, gt=0, le=600, description="Seconds that a write waits for PlanSo's confirmation."
     )
+    connector_sync_hours: str = Field(
+        "07:00-19:00",
+        description="When syncs start by themselves, `Mo-Fr 07:00-19:00, Sa 08:00-12:00`; `00:00-24:00` is always.",
+    )
+    connector_sync_zone: str = Field("Europe/Berlin", description="Time zone of these hours.")
+    connector_sync_holidays: str = Field(
+        "", description="Federal state whose public holidays are free, `BW`; empty for the nationwide ones."
+    )
+    connector_sync_interval: Duration = Field(
+        timedelta(minutes=5), description="Time between two syncs, `5 min`; `0` for none by themselves."
+    )
+    connector_sync_reread: Duration = Field(
+        timedelta(hours=24), description="Within which each order is read again though its list entry did not change."
+    )
+    connector_sync_reread_soon: Duration = Field(
+        timedelta(hours=6), description="The same for orders that are being worked on or miss parts."
+    )
+    connector_sync_max_removals: float = Field(
+        0.25, ge=0, le=1, description="Share of the current orders that may leave PlanSo's list at once unasked."
+    )
     connector_sync_parts: bool = Field(
         True, description="Whether a sync reads each order's parts, one more request each."
+    )
+    connector_sync_extended: bool = Field(
+        False, description="Whether a sync reads the orders' other tabs too, some 15 requests for each order."
+    )
+    connector_sync_extended_interval: Duration = Field(
+        timedelta(hours=24), description="Time between two readings of an order's other tabs."
     )
     connector_planso_concurrency: int = Field(4, ge=1, le=64, description="Requests to PlanSo under way at once.")
     connector_planso_rate: float = Field(

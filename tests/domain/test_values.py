@@ -32,8 +32,12 @@ def test_whatever_planso_shows_is_read_without_a_fault(shown: str) -> None:
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cc", "Cs"])))
 def test_one_line_is_taken_as_it_is(text: str) -> None:
-    """Text without control characters is accepted whole, apart from outer white space."""
-    assert values.accept(BY_PATH["person"], text) == (text.strip() or None)
+    """Text without control characters is accepted whole, apart from outer white space; blanks alone clear nothing."""
+    if text and not text.strip():
+        with pytest.raises(ValueError, match="nothing but blanks"):
+            values.accept(BY_PATH["person"], text)
+    else:
+        assert values.accept(BY_PATH["person"], text) == (text.strip() or None)
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "a\x07", "\ud800", "zwei\nZeilen", "a\tb", "a\x85b"])

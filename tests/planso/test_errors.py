@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -21,6 +22,7 @@ from planso_connector.domain.errors import (
 )
 from planso_connector.planso.client import Planso
 from planso_connector.planso.login import SessionEnded
+from planso_connector.planso.throttle import Throttle, urgent
 from tests.planso.conftest import PROFILE, client, form_of
 from tests.planso.odd_server import BOARD, FORM, HANG, LOGIN_PAGE, Asked, answer, calling, odd
 
@@ -92,6 +94,86 @@ async def test_bad_answers_are_sorted_by_what_to_do_next(
     assert sum(asked.target.startswith("/do") for asked in saving.asked) == 1, "a save is never sent twice"
 
 
+OVERLOAD = {"502", "504", "429", "an answer cut off", "no answer", "no HTTP", "slowness"}
+
+
+@pytest.mark.parametrize("call", [read, save])
+@pytest.mark.parametrize("name", ANSWERS)
+async def test_the_throttle_learns_what_overload_is(name: str, call: Any) -> None:
+    """Answers that say that PlanSo can't keep up, and those that never come or break off, halve what is allowed."""
+    throttle = Throttle(4, dice=lambda: 0.0)
+    await calling(lambda _: ANSWERS[name][0], call, timeout=0.3, throttle=throttle)
+
+    assert (throttle.allowed < 4) == (name in OVERLOAD)
+    assert (throttle.in_flight, throttle.waiting) == (0, 0)
+
+
+async def test_nobody_there_is_overload() -> None:
+    """Nor is anything held after it."""
+    throttle = Throttle(4)
+    async with client("http://nowhere.invalid", throttle=throttle) as planso:
+        with pytest.raises(PlansoUnavailable):
+            await read(planso)
+
+    assert throttle.allowed == 2
+    assert throttle.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        (["Retry-After: 90"], 90),
+        (["Date: Mon, 23 Nov 2026 10:00:00 GMT", "Retry-After: Mon, 23 Nov 2026 10:01:30 GMT"], 90),
+        (["Retry-After: 9999999"], 600),
+    ],
+)
+async def test_retry_after_is_heard(headers: list[str], seconds: float) -> None:
+    """Seconds or a date, which counts from the answer's own."""
+    throttle = Throttle(4)
+    await calling(lambda _: answer("", "503 Busy", *headers), read, throttle=throttle)
+
+    assert throttle.paused_until is not None
+    assert throttle.paused_until - asyncio.get_running_loop().time() == pytest.approx(seconds, abs=1)
+
+
+async def test_saves_and_logins_go_before_reads() -> None:
+    """Whoever asks: a caller waits for a save, and everybody for a login."""
+    throttle = Throttle(1)
+    async with (
+        odd(do=lambda _: answer(FORM)) as server,
+        client(server.url, throttle=throttle) as planso,
+        client(server.url, throttle=throttle) as newcomer,
+    ):
+        await read(planso)
+        before = len(server.asked)
+        async with asyncio.TaskGroup() as group, throttle.slot():
+            for call in (read(planso), save(planso), newcomer.log_in()):
+                group.create_task(call)
+            while throttle.waiting < 3:  # noqa: ASYNC110 - nobody tells when somebody begins to wait
+                await asyncio.sleep(0)
+    asked = ["login" if asked.target == "/app" else "save" if asked.body else "read" for asked in server.asked[before:]]
+
+    assert asked[:2] == ["save", "login"]
+    assert sorted(asked[2:]) == ["login", "read"]
+
+
+async def test_a_write_that_planso_has_no_time_for_in_time_is_never_sent() -> None:
+    """While PlanSo is to be left alone for longer than the caller waits, a write ends at once, and sends nothing."""
+    throttle = Throttle(4)
+
+    async def both(planso: Planso) -> None:
+        with pytest.raises(PlansoUnavailable):
+            await read(planso)
+        with urgent(begin_by=asyncio.get_running_loop().time() + 30):
+            await save(planso)
+
+    server, error = await calling(lambda _: answer("", "503 Busy", "Retry-After: 60"), both, throttle=throttle)
+
+    assert type(error) is PlansoTimeout
+    assert "order 123" in str(error)
+    assert sum(asked.target.startswith("/do") for asked in server.asked) == 1
+
+
 async def test_a_host_that_is_named_in_a_redirect_is_told() -> None:
     """The text says where PlanSo wanted to send us; nothing is sent there."""
     _, error = await calling(lambda _: answer("", "302 Found", "Location: https://evil.example/x?y=1"), read)
@@ -119,9 +201,11 @@ async def test_a_read_is_sent_once_more_when_a_kept_connection_died() -> None:
         await planso.board()
         return await planso.read_form(123)
 
-    server, form = await calling(lambda _: replies.pop(0), both)
+    throttle = Throttle(4)
+    server, form = await calling(lambda _: replies.pop(0), both, throttle=throttle)
 
     assert form.order_id == 123
+    assert throttle.allowed == 4, "no sign of overload"
     assert sum(asked.target.startswith("/do") for asked in server.asked) == 3
 
 

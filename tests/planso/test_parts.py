@@ -168,7 +168,7 @@ def test_a_spanning_header_counts_for_all_its_columns() -> None:
 @pytest.mark.parametrize("content", ["", "<p>Keine Teile</p>", "<table><tr><td>x</td></tr></table>", None, False])
 def test_a_page_without_a_parts_table_has_no_parts(content: Any) -> None:
     """That is no error."""
-    assert parse_parts({"html": content, "functions": ""}, PROFILE.parts, 1) == PartsReading(())
+    assert parse_parts({"html": content, "functions": ""}, PROFILE.parts, 1) == PartsReading((), has_table=False)
 
 
 def test_an_answer_without_html_is_told() -> None:

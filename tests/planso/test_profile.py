@@ -6,7 +6,7 @@ import pytest
 
 from planso_connector.domain.fields import BY_PATH, FIELDS
 from planso_connector.planso import profile as profile_module
-from planso_connector.planso.profile import HEADERS, STATUS_WORDS, Profile
+from planso_connector.planso.profile import HEADERS, STATUS_WORDS, TABS, Profile
 
 
 def test_the_built_in_file_says_what_the_table_of_fields_says() -> None:
@@ -28,12 +28,22 @@ def test_the_built_in_file_leaves_nothing_open() -> None:
     assert all(parts.status_words.values())
 
 
+def test_each_tab_has_a_call_of_its_own() -> None:
+    """The tabs of the protocol's section 5 that need no more than the order; each call ends in the tab's name."""
+    tabs = Profile.load().calls.tabs
+
+    assert tuple(tabs) == TABS
+    assert len(set(tabs.values())) == len(tabs) == 15
+    assert all(call.startswith("resourceplanner_") and call.endswith(f"get_{tab}") for tab, call in tabs.items())
+
+
 def test_a_file_replaces_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     """A profile holds differences."""
     file = tmp_path / "reit.toml"
     file.write_text(
         'table_id = 7\n[labels]\nperson = "Kunde"\n"vehicle_details.vin" = ["FIN", "VIN"]\n'
-        '[labels.vehicle]\nclass = ["Segment"]\n[calls]\nparts = "teile"\n[parts.headers]\nqty = ["Anzahl"]\n',
+        '[labels.vehicle]\nclass = ["Segment"]\n[calls]\nparts = "teile"\n[parts.headers]\nqty = ["Anzahl"]\n'
+        '[calls.tabs]\nwork = "arbeit"\n',
         encoding="utf-8-sig",
     )
 
@@ -44,6 +54,7 @@ def test_a_file_replaces_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     assert profile.labels["vehicle.class"] == ("Segment",)
     assert profile.labels["phone"] == BY_PATH["phone"].labels
     assert (profile.calls.parts, profile.calls.board) == ("teile", Profile.load().calls.board)
+    assert profile.calls.tabs == {**Profile.load().calls.tabs, "work": "arbeit"}
     assert profile.parts.headers["qty"] == ("Anzahl",)
     assert profile.parts.headers["description"] == Profile.load().parts.headers["description"]
 
@@ -77,6 +88,9 @@ def test_the_setting_wins_over_the_file(tmp_path: Path) -> None:
         ("table_id = true", "table_id", "whole number"),
         ("calls = 3", "calls", "table"),
         ("[calls]\nboard = ''", "calls.board", "text"),
+        ("[calls]\ntabs = 'x'", "calls.tabs", "table"),
+        ("[calls.tabs]\ndist_html = 'x'", "calls.tabs.dist_html", "stamped_timings"),
+        ("[calls.tabs]\nwork = 5", "calls.tabs.work", "text"),
         ("[paths]\ndo = 'do?x'", "paths.do", "begins with /"),
         ("[parts.headers]\nmenge = ['x']", "parts.headers.menge", "qty"),
         ("[parts]\ntable_classes = 5", "parts.table_classes", "list of texts"),

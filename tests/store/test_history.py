@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+import pytest
+
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.store import logins, operations, runs
-from planso_connector.store.runs import RunState
+from planso_connector.store.runs import RunKind, RunState, Trigger
 from tests.databases import Store
 from tests.store.samples import SHOP, at
 
@@ -98,6 +100,38 @@ def test_runs_that_a_crash_left_are_ended(store: Store) -> None:
     assert success is not None
     assert success == oldest
     assert store.read(lambda tx: runs.history(tx, SHOP, 1)) == [newest]
+
+
+def test_a_run_tells_what_it_was_for_and_what_it_doubted(store: Store) -> None:
+    """Kind and trigger are known from the start, doubts at the end; all are read back as they were given."""
+    run = store.write(
+        lambda tx: runs.start(tx, SHOP, now=at(1), kind=RunKind.INCREMENTAL, trigger=Trigger.SCHEDULE, total=7)
+    )
+    assert (run.kind, run.trigger, run.doubts) == (RunKind.INCREMENTAL, Trigger.SCHEDULE, ())
+    assert store.read(lambda tx: runs.last(tx, SHOP)) == run
+    doubts = [{"page": "form", "label": "Telefon\0", "before": 0.98, "after": 0.0}]
+    store.write(lambda tx: runs.finish(tx, SHOP, run.id, state=RunState.DONE, now=at(2), doubts=doubts))
+
+    ended = store.read(lambda tx: runs.last(tx, SHOP))
+
+    assert ended is not None
+    assert (ended.kind, ended.trigger) == (RunKind.INCREMENTAL, Trigger.SCHEDULE)
+    assert ended.doubts == ({"page": "form", "label": "Telefon\0", "before": 0.98, "after": 0.0},)
+
+
+@pytest.mark.parametrize("end", [RunState.FAILED, RunState.INTERRUPTED, RunState.DONE, None])
+def test_a_full_run_that_did_not_get_to_its_end_is_resumable(store: Store, end: RunState | None) -> None:
+    """It is the last full run that counts, whatever incremental ones came after; one that still runs is not resumed."""
+    assert store.read(lambda tx: runs.resumable(tx, SHOP)) is None
+    full = store.write(lambda tx: runs.start(tx, SHOP, now=at(1), kind=RunKind.FULL))
+    if end is not None:
+        store.write(lambda tx: runs.finish(tx, SHOP, full.id, state=end, now=at(2)))
+    later = store.write(lambda tx: runs.start(tx, SHOP, now=at(3), kind=RunKind.INCREMENTAL))
+    store.write(lambda tx: runs.finish(tx, SHOP, later.id, state=RunState.FAILED, now=at(4)))
+
+    found = store.read(lambda tx: runs.resumable(tx, SHOP))
+
+    assert (found.id if found else None) == (full.id if end in (RunState.FAILED, RunState.INTERRUPTED) else None)
 
 
 def test_the_last_rejected_login_is_remembered(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -16,9 +17,12 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from planso_connector.domain.errors import StoreUnavailable
-from planso_connector.store import migrate
+from planso_connector.store import logins, migrate, operations, orders, runs, sections
+from planso_connector.store.engine import Transaction
+from planso_connector.store.runs import RunKind, Trigger
 from planso_connector.store.tables import metadata
-from tests.databases import PostgresqlServer
+from tests.databases import PostgresqlServer, Store, make_as_of, run_script
+from tests.store.samples import at
 
 SCHEMA = """
 SELECT 'column', c.table_name, c.column_name, c.data_type, c.is_nullable, c.collation_name, c.column_default
@@ -111,6 +115,64 @@ def test_a_new_file_waits_for_its_migration(tmp_path: Path) -> None:
     assert not migrate.pending(url)
 
 
+OLD_ROWS = """
+INSERT INTO orders (workshop, id, version, archived, changed_at, short_name, person, missing_parts, shop_day,
+  finish_day, plate_key, person_key, phone_key, email_key, damage_key, status_key, text_key, document)
+VALUES ('reit', 123, 7, 0, '2026-11-23T00:00:01.000000Z', 'WN-AE 2309', 'Jürgen', 0, '', '', '', '', '', '', '', '', '',
+  '{"id":123,"person":"Jürgen"}');
+INSERT INTO sightings (workshop, order_id, read_at, synced_at, list_fingerprint)
+VALUES ('reit', 123, '2026-11-23T00:00:01.000000Z', '2026-11-23T00:00:02.000000Z', 'one');
+INSERT INTO parts (workshop, order_id, position, part_no, is_to_order, is_ordered, is_delivered, is_backorder,
+  is_mandatory, is_price_checked, is_missing)
+VALUES ('reit', 123, 0, '5G6 807 421', 0, 1, 0, 0, 0, 0, 1);
+INSERT INTO operations (workshop, id, action, order_id, state, asked, message, created_at)
+VALUES ('reit', 'op_1', 'update', 123, 'pending', '{"person":"Olga"}', '', '2026-11-23T00:00:03.000000Z');
+INSERT INTO runs (workshop, id, state, phase, done, total, requests, changed, failed, message, started_at, updated_at)
+VALUES ('reit', 'run_1', 'running', 'orders', 3, 9, 7, 1, '[]', '', '2026-11-23T00:00:01.000000Z',
+  '2026-11-23T00:00:02.000000Z');
+INSERT INTO rejected_logins VALUES ('reit', 'fingerprint', '2026-11-23T00:00:01.000000Z');
+"""
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_an_upgrade_keeps_all_there_is(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A database of the first version, in use: after the upgrade all its rows are read as ever, and take part."""
+    url = f"sqlite:///{tmp_path}/old.db"
+    if kind == "postgresql":
+        server: PostgresqlServer = request.getfixturevalue("postgresql_server")
+        url = server.url(server.fresh("template1"))
+    make_as_of(url, "0001")
+    run_script(url, OLD_ROWS)
+    assert migrate.current(url) == "0001"
+    assert migrate.pending(url)
+
+    migrate.migrate(url)
+
+    assert not migrate.pending(url)
+    store = Store(url)
+    try:
+        store.read(_check_old_rows)
+        store.write(lambda tx: runs.abandon(tx, "reit", now=at(9)))
+        run = store.read(lambda tx: runs.resumable(tx, "reit"))
+        assert run is not None
+        assert (run.id, run.kind, run.trigger, run.doubts) == ("run_1", RunKind.FULL, Trigger.REQUEST, ())
+        assert store.write(lambda tx: sections.save(tx, "reit", 123, "work", "{}", read_at=at(9), now=at(9)))
+    finally:
+        store.close()
+
+
+def _check_old_rows(tx: Transaction) -> None:
+    stored = orders.get(tx, "reit", 123)
+    assert stored is not None
+    assert (stored.version, stored.read_at, stored.synced_at) == (7, at(1), at(2))
+    document = json.loads(stored.document)
+    assert (document["person"], document["pending"][0]["asked"]) == ("Jürgen", {"person": "Olga"})
+    assert orders.sightings(tx, "reit")[123].list_fingerprint == "one"
+    assert [part.part_no for part in orders.parts_of(tx, "reit", 123)] == ["5G6 807 421"]
+    assert [operation.id for operation in operations.pending(tx, "reit")] == ["op_1"]
+    assert logins.remembered(tx, "reit") == "fingerprint"
+
+
 MIGRATE = "import sys; from planso_connector.store import migrate; sys.stdin.readline(); migrate.migrate(sys.argv[1])"
 
 
@@ -135,14 +197,7 @@ def test_processes_that_migrate_at_once_all_succeed(kind: str, tmp_path: Path, r
 
 def test_a_newer_database_is_refused(database_url: str) -> None:
     """A database of a newer connector is not touched: told in words."""
-    newer = "UPDATE alembic_version SET version_num = '9999'"
-    if database_url.startswith("sqlite"):
-        connection = apsw.Connection(database_url.removeprefix("sqlite:///"))
-        connection.execute(newer)
-        connection.close()
-    else:
-        with psycopg.connect(database_url) as session:
-            session.execute(newer)
+    run_script(database_url, "UPDATE alembic_version SET version_num = '9999'")
 
     with pytest.raises(StoreUnavailable, match="newer version"):
         migrate.migrate(database_url)

@@ -15,7 +15,7 @@ from planso_connector.domain.order import Order
 from planso_connector.domain.part import NO_PARTS
 from planso_connector.store import operations, orders
 from planso_connector.store.engine import Transaction
-from planso_connector.store.orders import Outcome, Saved
+from planso_connector.store.orders import Outcome, Saved, Sighting
 from tests.databases import Store
 from tests.store.samples import SHOP, at, order, part
 
@@ -24,6 +24,11 @@ def save(store: Store, given: Order, second: int, *, with_parts: bool = True) ->
     return store.write(
         lambda tx: orders.save(tx, SHOP, given, read_at=at(second), now=at(second), with_parts=with_parts)
     )
+
+
+def fingerprints(store: Store) -> dict[int, str | None]:
+    seen = store.read(lambda tx: orders.sightings(tx, SHOP))
+    return {order_id: sighting.list_fingerprint for order_id, sighting in seen.items()}
 
 
 def test_an_order_comes_back_as_it_was_saved(store: Store) -> None:
@@ -183,16 +188,49 @@ def test_thousands_are_seen_in_one_statement(store: Store) -> None:
     assert store.write(lambda tx: orders.seen(tx, SHOP, [1, 4711], now=at(8))) == 1
     assert store.read(lambda tx: orders.oldest_sync(tx, SHOP)) == at(8)
     assert store.read(lambda tx: orders.oldest_sync(tx, "nobody")) is None
-    assert store.read(lambda tx: orders.fingerprints(tx, SHOP)) == {n: f"f{n}" for n in everyone}
+    assert fingerprints(store) == {n: f"f{n}" for n in everyone}
 
 
 def test_a_fingerprint_stays_until_another_comes(store: Store) -> None:
     """A save without a fingerprint, such as a write's read-back, keeps the list's."""
     store.write(lambda tx: orders.save(tx, SHOP, order(), read_at=at(1), now=at(1), list_fingerprint="one"))
     save(store, order(values={"person": "Olga"}), 2)
-    assert store.read(lambda tx: orders.fingerprints(tx, SHOP)) == {123: "one"}
+    assert fingerprints(store) == {123: "one"}
     store.write(lambda tx: orders.save(tx, SHOP, order(), read_at=at(3), now=at(3), list_fingerprint="two"))
-    assert store.read(lambda tx: orders.fingerprints(tx, SHOP)) == {123: "two"}
+    assert fingerprints(store) == {123: "two"}
+
+
+def test_a_sighting_tells_what_a_sync_asks(store: Store) -> None:
+    """Every order that is not deleted has its sighting, archived ones too; the deleted ones are the tombstones."""
+    waiting = order(1, parts=(part(1, is_backorder=True),), station_state="active")
+    store.write(lambda tx: orders.save(tx, SHOP, waiting, read_at=at(1), now=at(2), list_fingerprint="one"))
+    save(store, order(2, station_state=None), 3, with_parts=False)
+    save(store, order(3), 4)
+    store.write(lambda tx: orders.archive(tx, SHOP, [2], now=at(6), read_at=at(5)))
+    store.write(lambda tx: orders.mark_deleted(tx, SHOP, 3, now=at(6), read_at=at(5)))
+
+    assert store.read(lambda tx: orders.sightings(tx, SHOP)) == {
+        1: Sighting("one", at(1), at(2), at(1), archived=False, station_state="active", missing_parts=True),
+        2: Sighting(None, at(5), at(6), None, archived=True, station_state=None, missing_parts=False),
+    }
+    assert store.read(lambda tx: orders.tombstones(tx, SHOP)) == {3}
+    save(store, order(3), 7)
+    assert store.read(lambda tx: orders.tombstones(tx, SHOP)) == set()
+
+
+def test_a_fingerprint_is_set_without_a_reading(store: Store) -> None:
+    """`touch_fingerprint` moves the fingerprint and the freshness of those named: no version, no fence, no one else."""
+    for order_id in (1, 2):
+        save(store, order(order_id), 1)
+    store.write(lambda tx: orders.touch_fingerprint(tx, SHOP, {1: "new", 4711: "nobody"}, at(9)))
+    store.write(lambda tx: orders.touch_fingerprint(tx, SHOP, {}, at(9)))
+
+    one, two = store.read(lambda tx: orders.get(tx, SHOP, 1)), store.read(lambda tx: orders.get(tx, SHOP, 2))
+    assert one is not None
+    assert two is not None
+    assert (one.version, one.read_at, one.synced_at) == (1, at(1), at(9))
+    assert (two.version, two.read_at, two.synced_at) == (1, at(1), at(1))
+    assert fingerprints(store) == {1: "new", 2: None}
 
 
 def test_what_no_database_can_hold_is_replaced(store: Store) -> None:

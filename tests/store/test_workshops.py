@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from planso_connector.domain.operation import Action, Operation, State
-from planso_connector.store import logins, operations, orders, runs, search
+from planso_connector.store import kept_pages, leases, logins, operations, orders, runs, search, sections
 from planso_connector.store.engine import Transaction
-from planso_connector.store.runs import RunState
+from planso_connector.store.runs import RunKind, RunState
 from planso_connector.store.search import Filters
 from tests.databases import Store
 from tests.store.samples import OTHER_SHOP, SHOP, at, order, part
@@ -25,7 +25,8 @@ READS: dict[str, Callable[[Transaction, str], Any]] = {
     "parts_of": lambda tx, shop: orders.parts_of(tx, shop, ID),
     "ids": lambda tx, shop: (orders.ids(tx, shop), orders.ids(tx, shop, archived=True)),
     "count": orders.count,
-    "fingerprints": orders.fingerprints,
+    "sightings": orders.sightings,
+    "tombstones": orders.tombstones,
     "oldest_sync": orders.oldest_sync,
     "find": lambda tx, shop: search.find(tx, shop, Filters()).documents,
     "find archived": lambda tx, shop: search.find(tx, shop, Filters(archived=True)).documents,
@@ -35,7 +36,13 @@ READS: dict[str, Callable[[Transaction, str], Any]] = {
     "last": runs.last,
     "last_success": runs.last_success,
     "history": runs.history,
+    "resumable": runs.resumable,
     "remembered": logins.remembered,
+    "holder": lambda tx, shop: leases.holder(tx, shop, "sync", now=at(2)),
+    "section": lambda tx, shop: sections.get(tx, shop, ID, "work"),
+    "section names": lambda tx, shop: sections.names(tx, shop, ID),
+    "section readings": sections.read_at_by_order,
+    "kept pages": kept_pages.all,
 }
 
 
@@ -45,7 +52,21 @@ def fill(tx: Transaction, shop: str) -> str:
     orders.save(tx, shop, kept, read_at=at(1), now=at(1), list_fingerprint=shop)
     operations.record(tx, shop, Operation("op_1", Action.UPDATE, ID, {"person": shop}, created_at=at(1)))
     logins.remember(tx, shop, shop, at(1))
-    return runs.start(tx, shop, now=at(1)).id
+    leases.acquire(tx, shop, "sync", holder=shop, now=at(1), until=at(9))
+    sections.save(tx, shop, ID, "work", f'"{shop}"', read_at=at(1), now=at(1))
+    keep(tx, shop)
+    failed = runs.start(tx, shop, now=at(0))
+    runs.finish(tx, shop, failed.id, state=RunState.FAILED, now=at(0))
+    return runs.start(tx, shop, now=at(1), kind=RunKind.INCREMENTAL).id
+
+
+def keep(tx: Transaction, shop: str, order_id: int = ID, second: int = 1) -> None:
+    kept_pages.keep(tx, shop, kind="form", order_id=order_id, reason="?", content=shop, now=at(second), at_most=1)
+
+
+def forget(tx: Transaction, shop: str) -> int:
+    """Both workshops' kept pages are named."""
+    return kept_pages.forget(tx, shop, [page.id for one in (SHOP, OTHER_SHOP) for page in kept_pages.all(tx, one)])
 
 
 def snapshot(store: Store, shop: str) -> dict[str, Any]:
@@ -63,6 +84,14 @@ WRITES: dict[str, Callable[[Transaction, str, str], object]] = {
     "abandon": lambda tx, shop, _run: runs.abandon(tx, shop, now=at(2)),
     "remember": lambda tx, shop, _run: logins.remember(tx, shop, "x", at(2)),
     "forget": lambda tx, shop, _run: logins.forget(tx, shop),
+    "touch_fingerprint": lambda tx, shop, _run: orders.touch_fingerprint(tx, shop, {ID: "x"}, at(2)),
+    "acquire": lambda tx, shop, _run: leases.acquire(tx, shop, "sync", holder="x", now=at(9), until=at(20)),
+    "renew": lambda tx, shop, _run: leases.renew(tx, shop, "sync", holder=shop, now=at(1), until=at(2)),
+    "release": lambda tx, shop, _run: leases.release(tx, shop, "sync", holder=shop),
+    "save section": lambda tx, shop, _run: sections.save(tx, shop, ID, "work", "{}", read_at=at(2), now=at(2)),
+    "keep": lambda tx, shop, _run: keep(tx, shop, second=2),
+    "keep another": lambda tx, shop, _run: keep(tx, shop, ID + 1, 2),
+    "forget kept": lambda tx, shop, _run: forget(tx, shop),
 }
 
 
@@ -90,4 +119,4 @@ def test_each_workshop_reads_its_own(store: Store) -> None:
         assert told["person"] == told["pending"][0]["asked"]["person"] == shop
         assert [entry["operation_id"] for entry in told["pending"]] == ["op_1"]
     nothing = snapshot(store, "nobody")
-    assert [name for name, value in nothing.items() if value not in (None, 0, [], {}, (set(), set()))] == []
+    assert [name for name, value in nothing.items() if value not in (None, 0, [], {}, set(), (set(), set()))] == []

@@ -69,7 +69,14 @@ class PlansoTimeout(PlansoUnavailable):
 
 
 class PlansoUnsure(PlansoError):
-    """The answer to a save never came or can't be understood; it may have happened: look before trying again."""
+    """
+    The answer to a save never came or can't be understood; it may have happened: look before trying again. `answered`:
+    something came back, so what the form shows now is most likely how it stays.
+    """
+
+    def __init__(self, message: str, *, answered: bool = False) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 class PlansoRefused(PlansoError):
@@ -100,7 +107,15 @@ class LoginRejected(PlansoError):
 
 
 class PageChanged(PlansoError):
-    """A page of PlanSo is not what this connector knows how to read."""
+    """
+    A page of PlanSo is not what this connector knows how to read. `page` is `list`, `form`, `parts` or a tab's name,
+    `content` the page without what it says of customers, to mend the reader against; empty where there is none.
+    """
+
+    def __init__(self, message: str, *, page: str = "", content: str = "") -> None:
+        super().__init__(message)
+        self.page = page
+        self.content = content
 
 
 class MassRemoval(ConnectorError):

@@ -75,8 +75,12 @@ def parse_date(text: str, *, month_allowed: bool = False) -> str:
         if month is not None:
             return date(int(month["y"]), int(month["m"]), 1).strftime("%Y-%m")
     except ValueError as error:
-        raise ValueError(f"'{text}' is not on the calendar or the clock; accepted: {help_text}") from error
-    raise ValueError(f"'{text}' is not a date; accepted: {help_text}")
+        raise ValueError(f"{_quoted(text)} is not on the calendar or the clock; accepted: {help_text}") from error
+    raise ValueError(f"{_quoted(text)} is not a date; accepted: {help_text}")
+
+
+def _quoted(text: str) -> str:
+    return f"'{text[:40]}…'" if len(text) > 40 else f"'{text}'"
 
 
 def _day_and_rest(day: date, rest: str) -> str:
@@ -109,7 +113,7 @@ def parse_time(text: str) -> str:
             raise ValueError("an offset needs a date")
         return _canonical_time(clock)
     except ValueError as error:
-        raise ValueError(f"'{text}' is not a time; accepted: {TIME_HELP}") from error
+        raise ValueError(f"{_quoted(text)} is not a time; accepted: {TIME_HELP}") from error
 
 
 def planso_date(canonical: str) -> str:

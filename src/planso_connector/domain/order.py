@@ -11,6 +11,9 @@ from planso_connector.domain.part import NO_PARTS, Part, missing_count
 PLATE = "vehicle_details.number_plate"
 VEHICLE = "vehicle.vehicle"
 
+IDENTITY = (PLATE, "vehicle_details.vin", "person", "phone", "email")
+"""One of these stands in every order that is one."""
+
 HELD_AT_LEAST = 3
 LEFT_AT_LEAST = 0.2
 """A form that holds less than this share of the values that its order had, if that had so many, has emptied."""
@@ -38,6 +41,10 @@ class FormReading:
     fields: Mapping[str, str]
     is_blank: bool = False
     """No label holds anything: what PlanSo shows for an order that does not exist."""
+    found: frozenset[str] = frozenset()
+    """Paths of the fields for which the form has a label."""
+    unreadable: frozenset[str] = frozenset()
+    """Paths of the fields where something stands that their kind can't hold: a date that is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,8 @@ class PartsReading:
 
     parts: tuple[Part, ...]
     status: str | None = None
+    has_table: bool = True
+    """Whether the page held a table at all; without one, no parts is no news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +132,28 @@ def refreshed(order: Order, form: FormReading) -> Order:
     return replace(order, values=values, fields=form.fields, plate=_plate(values, order.short_name))
 
 
-def has_emptied(known: Order | None, form: FormReading) -> bool:
+def with_parts(order: Order, parts: PartsReading) -> Order:
+    """The same order with what its parts page says now."""
+    values = {**order.values, "parts_status": parts.status or order.values.get("parts_status")}
+    missing = waits_for_parts(values["parts_status"], parts.parts)
+    return replace(order, values=values, parts=parts.parts, missing_parts=missing)
+
+
+def has_emptied(held: Mapping[str, Value], form: FormReading) -> bool:
     """
-    Whether a form lost nearly all that its order held. PlanSo shows such forms now and then for orders that are
-    well: they must not be saved, and not be mirrored. With no order known, a form without any label counts.
+    Whether a form lost nearly all the values that its order held, by field path. PlanSo shows such forms now and then
+    for orders that are well: they must not be saved, and not be mirrored. A form without any label counts.
     """
     if not form.fields:
         return True
-    held = [path for path, value in known.values.items() if value] if known is not None else []
-    left = sum(bool(form.values.get(path)) for path in held)
-    return len(held) >= HELD_AT_LEAST and left < len(held) * LEFT_AT_LEAST
+    paths = [path for path, value in held.items() if value]
+    left = sum(bool(form.values.get(path)) for path in paths)
+    return len(paths) >= HELD_AT_LEAST and left < len(paths) * LEFT_AT_LEAST
+
+
+def is_somebodys(form: FormReading) -> bool:
+    """Whether a form names a person or a vehicle: the form of an order that does not exist may hold defaults."""
+    return any(form.values.get(path) for path in IDENTITY)
 
 
 def _with_fallbacks(entry: BoardEntry | None, form: FormReading, parts: PartsReading | None) -> dict[str, Value]:

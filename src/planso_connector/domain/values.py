@@ -35,11 +35,13 @@ def accept(field: Field, given: str | float) -> Value:
     """The canonical value of what a caller sent; `""` (clear it) is None. Raises ValueError."""
     if isinstance(given, str):
         checked_text(given, line_breaks=field.kind is Kind.LONG_TEXT)
+        if given and not given.strip():
+            raise ValueError('holds nothing but blanks; send "" to clear the field')
         return _canonical_text(field.kind, given.strip())
     if field.kind is Kind.NUMBER and not (math.isfinite(given) and 0 <= given <= MAX_HOURS):
         raise ValueError(f"accepted: a number from 0 to {MAX_HOURS:.0f}")
-    if field.kind is Kind.ID and not 0 <= given <= MAX_ID:
-        raise ValueError(f"accepted: an id from 0 to {MAX_ID}")
+    if field.kind is Kind.ID and not 1 <= given <= MAX_ID:
+        raise ValueError(f"accepted: an id from 1 to {MAX_ID}")
     return given
 
 

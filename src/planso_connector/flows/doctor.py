@@ -29,9 +29,9 @@ class Finding:
 async def examine(planso: Planso, order_id: int | None) -> AsyncIterator[Finding]:
     """Log in, list, read one form and its parts, and what a write would send. Ends at the first step that fails."""
     try:
-        await planso.log_in()
-        yield Finding("login", well=True, words="PlanSo accepted the user.")
+        # Not `log_in`: that would send a password again that is remembered as rejected.
         board = await planso.board()
+        yield Finding("login", well=True, words="PlanSo accepted the user.")
         yield Finding("list", well=bool(board), words=f"{len(board)} current orders.")
         chosen = order_id if order_id is not None else (board[0].order_id if board else None)
         if chosen is None:

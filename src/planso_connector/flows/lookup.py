@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from planso_connector.domain.errors import NotFound
 from planso_connector.domain.part import Part
-from planso_connector.store import orders, search
+from planso_connector.store import orders, search, sections
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.orders import StoredOrder
 from planso_connector.store.search import Filters, Page
+from planso_connector.store.sections import Section
 
 
 class Lookup:
@@ -32,6 +33,29 @@ class Lookup:
             return orders.parts_of(tx, self._workshop, order_id)
 
         return await self._database.read(work)
+
+    async def sections(self, order_id: int) -> Sequence[tuple[str, str]]:
+        """Name and last sync of each section that was read. Raises NotFound as `order` does."""
+
+        def work(tx: Transaction) -> Sequence[tuple[str, str]]:
+            self._existing(tx, order_id)
+            return sections.names(tx, self._workshop, order_id)
+
+        return await self._database.read(work)
+
+    async def section(self, order_id: int, name: str) -> Section:
+        """Raises NotFound, also for a section that was not read."""
+
+        def work(tx: Transaction) -> Section | None:
+            self._existing(tx, order_id)
+            return sections.get(tx, self._workshop, order_id, name)
+
+        found = await self._database.read(work)
+        if found is None:
+            raise NotFound(
+                f"Section '{name}' of order {order_id} was not read; GET .../sections lists those that were."
+            )
+        return found
 
     def _existing(self, tx: Transaction, order_id: int) -> StoredOrder:
         stored = orders.get(tx, self._workshop, order_id)

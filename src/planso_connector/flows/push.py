@@ -31,11 +31,14 @@ from planso_connector.domain.errors import (
 )
 from planso_connector.domain.fields import FIELDS, Value
 from planso_connector.domain.operation import Action, Operation, State
-from planso_connector.domain.order import Order, PartsReading, compose, has_emptied, refreshed
+from planso_connector.domain.order import FormReading, Order, has_emptied, is_somebodys, refreshed
+from planso_connector.domain.trust import believable_form
+from planso_connector.flows.reading import Reader
 from planso_connector.planso.client import Planso
-from planso_connector.planso.form import Form
+from planso_connector.planso.form import Form, NoForm
 from planso_connector.planso.login import SessionEnded
 from planso_connector.planso.plan import Plan
+from planso_connector.planso.throttle import urgent
 from planso_connector.store import operations, orders
 from planso_connector.store.engine import Database, Transaction
 
@@ -43,6 +46,12 @@ log = structlog.get_logger(__name__)
 
 READINGS = 4
 """How often a form is read at most until two readings in a row agree; then the last one is taken."""
+
+READ_BACK_PAUSES = (0.0, 0.3, 1.0)
+"""Seconds before each try to read back what was sent."""
+
+READ_BACK_WITHIN = 60.0
+"""Seconds within which each of these begins, whatever PlanSo asks for."""
 
 SAVES = 2
 """How often a save is begun at most: the second time only where an ended session kept the first from being seen."""
@@ -70,9 +79,10 @@ class _ReadBack:
 class Pusher:
     """Lives as long as the process. Operations of one order go one after the other, those of different orders apart."""
 
-    def __init__(self, database: Database, planso: Planso, workshop: str, clock: Clock) -> None:
+    def __init__(self, database: Database, planso: Planso, reader: Reader, workshop: str, clock: Clock) -> None:
         self._database = database
         self._planso = planso
+        self._reader = reader
         self._workshop = workshop
         self._clock = clock
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
@@ -82,17 +92,21 @@ class Pusher:
         Carry out `operation`; nothing is sent to be saved after `deadline` (in the loop's time). Raises what the
         caller must be told; by then the operation is settled and the mirror has what was read back.
         """
-        try:
-            async with self._turn(operation.order_id):
-                done = await self._carry_out(operation, deadline)
-                await self._settle(operation, done, State.CONFIRMED)
-        except _ReadBackDiffers as differs:
-            await self._settle(operation, differs.read_back, State.REFUSED, str(differs.error))
-            raise differs.error from None
-        except ConnectorError as error:
-            state = State.REFUSED if isinstance(error, (PlansoRefused, Invalid, NotFound)) else State.EXPIRED
-            await self._settle(operation, None, state, str(error))
-            raise
+        with urgent(begin_by=deadline):
+            try:
+                async with self._turn(operation.order_id):
+                    done = await self._carry_out(operation, deadline)
+                    await self._settle(operation, done, State.CONFIRMED)
+            except _ReadBackDiffers as differs:
+                await self._settle(operation, differs.read_back, differs.state, str(differs.error), differs.order_id)
+                raise differs.error from None
+            except ConnectorError as error:
+                state = State.REFUSED if isinstance(error, (PlansoRefused, Invalid, NotFound)) else State.EXPIRED
+                await self._settle(operation, None, state, str(error))
+                raise
+            except Exception:
+                await self._settle(operation, None, State.EXPIRED, "A fault in the connector; its log has the place.")
+                raise
         return Pushed(done.order_id, done.notes)
 
     async def look(self, operation: Operation) -> None:
@@ -118,159 +132,234 @@ class Pusher:
 
     async def _carry_out(self, operation: Operation, deadline: float) -> _ReadBack:
         if operation.action is Action.CREATE:
-            return await self._create(operation, deadline)
+            return await self._create(operation)
         assert operation.order_id is not None, "only a create has no order yet"
         if operation.action is Action.DELETE:
-            return await self._delete(operation.order_id, deadline)
+            return await self._delete(operation.order_id)
         return await self._update(operation.order_id, operation.asked, deadline)
 
     # update -----------------------------------------------------------------------------------------------------
 
     async def _update(self, order_id: int, asked: Mapping[str, Value], deadline: float) -> _ReadBack:
         read_at = self._now()
-        form = await self._existing_form(order_id)
+        known = await self._reader.known(order_id)
+        form = await self._existing_form(order_id, known)
         plan = form.plan(asked)
         if not plan.changes:
-            notes = (*plan.notes, "Nothing differs from what PlanSo holds; nothing was sent.")
-            return await self._read_back(order_id, form, read_at, before={}, notes=notes)
+            return await self._unchanged(form, plan, read_at)
         for _ in range(SAVES):
-            form = await self._settled_form(order_id, form)
-            plan = form.plan(asked)
-            _check_time(deadline)
             try:
-                await self._planso.save(form, plan)
+                form, plan, unsure = await self._save(form, known, asked, deadline)
             except SessionEnded:
+                form = await self._existing_form(order_id, known, form)  # logs in, which a held slot must not wait for
                 continue
-            except PlansoUnsure as unsure:
-                log.info("write_unsure", order_id=order_id, error=type(unsure).__name__)
-                return await self._after_save(form, asked, plan, unsure)
-            return await self._after_save(form, asked, plan, None)
+            if not plan.changes:
+                return await self._unchanged(form, plan, read_at)
+            return await self._after_save(form, asked, plan, unsure)
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be saved; nothing was saved.")
+
+    async def _unchanged(self, form: Form, plan: Plan, read_at: str) -> _ReadBack:
+        notes = (*plan.notes, "Nothing differs from what PlanSo holds; nothing was sent.")
+        return await self._read_back(form, read_at, before={}, notes=notes)
+
+    async def _save(
+        self, previous: Form, known: Order | None, asked: Mapping[str, Value], deadline: float
+    ) -> tuple[Form, Plan, PlansoUnsure | None]:
+        """
+        Read until two readings agree, and save the later one, reading and save in one slot of the throttle: nothing
+        waits between them. The form and the plan that were saved, and why it is not sure, if it is not.
+        """
+        assert previous.order_id is not None, "what is saved was read"
+        for reading in range(READINGS):
+            async with self._planso.one_slot():
+                form = await self._existing_form(previous.order_id, known, previous)
+                if form.differences(previous) and reading + 1 < READINGS:
+                    previous = form
+                    continue
+                plan = form.plan(asked)
+                _check_time(deadline)
+                try:
+                    if plan.changes:
+                        await self._planso.save(form, plan)
+                except PlansoUnsure as unsure:
+                    log.info("write_unsure", order_id=form.order_id)
+                    return form, plan, unsure
+                return form, plan, None
+        raise AssertionError("the last reading is saved")
 
     async def _after_save(
         self, sent: Form, asked: Mapping[str, Value], plan: Plan, unsure: PlansoUnsure | None
     ) -> _ReadBack:
         assert sent.order_id is not None, "what is saved was read"
-        read_at = self._now()
-        form = await self._planso.read_form(sent.order_id)
-        if form.is_blank and not sent.is_blank:
-            raise unsure or PlansoUnsure("PlanSo answers with an empty form after the save.")
+        form, read_at = await self._read_after(sent.order_id, sent.reading(), f"the save of order {sent.order_id}")
         before = {change.path: change.before for change in plan.changes}
         changed_labels = {change.label for change in plan.changes}
         meanwhile = [label for label, _, _ in sent.differences(form) if label not in changed_labels]
         notes = plan.notes
         if meanwhile:
             notes = (*notes, f"Changed in PlanSo at the same time: {', '.join(meanwhile)}.")
-        read_back = await self._read_back(sent.order_id, form, read_at, before, notes)
+        read_back = await self._read_back(form, read_at, before, notes)
         kept = form.not_taken_over(asked)
-        if kept:
-            raise _ReadBackDiffers(unsure or ValueKept(kept), read_back)
-        return read_back
+        if not kept:
+            return read_back
+        if unsure is not None and not unsure.answered:
+            raise _ReadBackDiffers(unsure, read_back, State.EXPIRED)
+        # What PlanSo answered with an error may still land.
+        raise _ReadBackDiffers(ValueKept(kept), read_back, State.EXPIRED if unsure is not None else State.REFUSED)
 
-    async def _existing_form(self, order_id: int) -> Form:
+    async def _read_after(self, order_id: int, sent: FormReading, what: str) -> tuple[Form, str]:
+        """
+        The form after something was sent, and when it was asked for. Raises PlansoUnsure where it can't be read: by
+        then nobody may say that nothing happened.
+        """
+        reason = ""
+        for pause in READ_BACK_PAUSES:
+            await asyncio.sleep(pause)
+            read_at = self._now()
+            try:
+                with urgent(begin_by=_in(READ_BACK_WITHIN)):  # also when the caller's time is up
+                    form = await self._planso.read_form(order_id)
+            except PlansoError as error:
+                reason = str(error)
+                continue
+            if not form.is_blank and not has_emptied(sent.values, form.reading()):
+                return form, read_at
+            reason = "PlanSo answers with an empty form"
+        raise PlansoUnsure(
+            f"PlanSo took {what}, and then it could not be read back: {reason}. Whether PlanSo has it is not known; "
+            "read the order before trying again."
+        )
+
+    async def _existing_form(self, order_id: int, known: Order | None, previous: Form | None = None) -> Form:
         """
         The form as it is now. An empty form is what PlanSo shows for an order that does not exist, and now and then
-        for one that does: saving that would wipe the order, so nothing is sent.
+        for one that does: saving that would wipe the order, so nothing is sent. Raises NotFound, PlansoUnavailable.
         """
-        form = await self._planso.read_form(order_id)
-        known = await self._database.read(lambda tx: orders.load(tx, self._workshop, order_id))
-        emptied = has_emptied(known, form.reading())
-        if known is not None and not known.archived and not emptied and not form.is_blank:
+        try:
+            form = await self._planso.read_form(order_id)
+        except NoForm:
+            if await self._is_listed(order_id):
+                raise
+            raise NotFound(f"There is no order {order_id} in PlanSo.") from None
+        reading = form.reading()
+        emptied = form.is_blank or has_emptied(known.values if known is not None else {}, reading)
+        if previous is not None:
+            emptied = emptied or has_emptied(previous.reading().values, reading)
+        if known is not None and not known.archived and not emptied:
             return form
-        if any(entry.order_id == order_id for entry in await self._planso.board()):
+        if await self._is_listed(order_id):
             if emptied:
                 raise PlansoUnavailable(f"PlanSo answers with an empty form for order {order_id}; nothing was sent.")
             return form
-        if form.is_blank or emptied or not form.differences(await self._planso.blank_form()):
+        if emptied or not is_somebodys(reading):
             raise NotFound(f"There is no order {order_id} in PlanSo.")
         return form
 
-    async def _settled_form(self, order_id: int, previous: Form) -> Form:
-        for _ in range(READINGS):
-            form = await self._planso.read_form(order_id)
-            if not form.differences(previous):
-                return form
-            previous = form
-        return previous
+    async def _is_listed(self, order_id: int) -> bool:
+        return any(entry.order_id == order_id for entry in await self._planso.board())
 
     async def _read_back(
-        self, order_id: int, form: Form, read_at: str, before: Mapping[str, Value] | None, notes: tuple[str, ...]
+        self, form: Form, read_at: str, before: Mapping[str, Value] | None, notes: tuple[str, ...]
     ) -> _ReadBack:
-        known = await self._database.read(lambda tx: orders.load(tx, self._workshop, order_id))
+        assert form.order_id is not None, "what is read back was read"
+        known = await self._reader.known(form.order_id)
         if known is not None:
-            return _ReadBack(refreshed(known, form.reading()), order_id, read_at, before, notes)
-        order = await self._whole_order(order_id, form)
-        return _ReadBack(order, order_id, read_at, before, notes, with_parts=True)
-
-    async def _whole_order(self, order_id: int, form: Form) -> Order:
-        parts: PartsReading | None = None
-        try:
-            parts = await self._planso.parts(order_id)
-        except PlansoError as error:
-            log.warning("parts_unread", order_id=order_id, error=type(error).__name__)
-        board = await self._planso.board()
-        entry = next((entry for entry in board if entry.order_id == order_id), None)
-        return compose(entry, order_id, form.reading(), parts)
+            reading, _ = believable_form(known, form.reading())
+            return _ReadBack(refreshed(known, reading), form.order_id, read_at, before, notes)
+        order = await self._reader.whole(form.order_id, form.reading())
+        return _ReadBack(order, form.order_id, read_at, before, notes, with_parts=True)
 
     # create and delete ------------------------------------------------------------------------------------------
 
-    async def _create(self, operation: Operation, deadline: float) -> _ReadBack:
-        blank = await self._planso.blank_form()
-        asked = {**_defaults(blank, operation.asked), **operation.asked}
-        plan = blank.plan(asked)
-        _check_time(deadline)
+    async def _create(self, operation: Operation) -> _ReadBack:
+        order_id, asked, plan = await self._insert(operation)
         try:
-            order_id = await self._planso.create(blank, plan)
-        except SessionEnded:
-            blank = await self._planso.blank_form()
-            order_id = await self._planso.create(blank, blank.plan(asked))
-        read_at = self._now()
-        form = await self._planso.read_form(order_id)
-        if form.is_blank and any(value is not None for value in asked.values()):
-            raise PlansoRefused(f"PlanSo named the new order {order_id}, and shows an empty form for it.")
-        order = await self._whole_order(order_id, form)
+            form, read_at = await self._read_after(order_id, FormReading(asked, {}), f"the new order {order_id}")
+        except PlansoUnsure as unsure:
+            raise _ReadBackDiffers(unsure, None, State.EXPIRED, order_id) from None
+        order = await self._reader.whole(order_id, form.reading())
         read_back = _ReadBack(order, order_id, read_at, {}, plan.notes, with_parts=True)
         kept = form.not_taken_over(operation.asked)
         if kept:
-            error = ValueKept(kept)
-            raise _ReadBackDiffers(PlansoRefused(f"Order {order_id} was created, but: {error}"), read_back)
+            error = PlansoRefused(f"Order {order_id} was created, but: {ValueKept(kept)}")
+            raise _ReadBackDiffers(error, read_back, State.REFUSED, order_id)
         return read_back
 
-    async def _delete(self, order_id: int, deadline: float) -> _ReadBack:
-        await self._existing_form(order_id)
-        _check_time(deadline)
-        unsure: PlansoUnsure | None = None
-        try:
-            await self._planso.delete(order_id)
-        except SessionEnded:
-            await self._existing_form(order_id)
-            await self._planso.delete(order_id)
-        except PlansoUnsure as error:
-            unsure = error
+    async def _insert(self, operation: Operation) -> tuple[int, Mapping[str, Value], Plan]:
+        for _ in range(SAVES):
+            blank = await self._planso.blank_form()
+            asked = {**_defaults(blank, operation.asked), **operation.asked}
+            plan = blank.plan(asked)
+            try:
+                return await self._planso.create(blank, plan), asked, plan
+            except SessionEnded:
+                continue
+            except PlansoUnsure as unsure:
+                told = f"{unsure}. PlanSo may have created the order; look for it before trying again."
+                raise PlansoUnsure(told, answered=unsure.answered) from None
+        raise PlansoUnavailable("PlanSo ended the session each time the order was to be created; nothing was saved.")
+
+    async def _delete(self, order_id: int) -> _ReadBack:
+        known = await self._reader.known(order_id)
+        for _ in range(SAVES):
+            form = await self._existing_form(order_id, known)
+            unsure: PlansoUnsure | None = None
+            try:
+                await self._planso.delete(order_id)
+            except SessionEnded:
+                continue
+            except PlansoUnsure as error:
+                unsure = error
+            return await self._after_delete(order_id, form, unsure)
+        raise PlansoUnavailable("PlanSo ended the session each time the order was to be deleted; nothing was deleted.")
+
+    async def _after_delete(self, order_id: int, form: Form, unsure: PlansoUnsure | None) -> _ReadBack:
         read_at = self._now()
-        if not await self._gone(order_id):
+        try:
+            with urgent(begin_by=_in(READ_BACK_WITHIN)):
+                gone = await self._is_gone(order_id, form.reading().values)
+        except PlansoError as error:
+            told = f"PlanSo took the deletion of order {order_id}, and then could not be asked: {error}"
+            raise PlansoUnsure(f"{told}. Read the order before trying again.") from None
+        if not gone:
             raise unsure or PlansoRefused(f"PlanSo still shows order {order_id} after it was deleted.")
         return _ReadBack(None, order_id, read_at, None)
 
-    async def _gone(self, order_id: int) -> bool:
-        form = await self._planso.read_form(order_id)
-        return form.is_blank and all(e.order_id != order_id for e in await self._planso.board())
+    async def _is_gone(self, order_id: int, held: Mapping[str, Value]) -> bool:
+        try:
+            form = await self._planso.read_form(order_id)
+        except NoForm:
+            emptied = True
+        else:
+            emptied = form.is_blank or has_emptied(held, form.reading()) or not is_somebodys(form.reading())
+        return emptied and not await self._is_listed(order_id)
 
     # settling ---------------------------------------------------------------------------------------------------
 
     async def _already_there(self, operation: Operation) -> _ReadBack | None:
         if operation.order_id is None:
             return None
+        known = await self._reader.known(operation.order_id)
         read_at = self._now()
         if operation.action is Action.DELETE:
-            gone = await self._gone(operation.order_id)
+            gone = await self._is_gone(operation.order_id, known.values if known is not None else {})
             return _ReadBack(None, operation.order_id, read_at, None) if gone else None
-        form = await self._planso.read_form(operation.order_id)
-        if form.is_blank or form.not_taken_over(operation.asked):
+        try:
+            form = await self._existing_form(operation.order_id, known)
+        except NotFound:
             return None
-        return await self._read_back(operation.order_id, form, read_at, before=None, notes=())
+        if form.not_taken_over(operation.asked):
+            return None
+        return await self._read_back(form, read_at, before=None, notes=())
 
-    async def _settle(self, operation: Operation, done: _ReadBack | None, state: State, message: str = "") -> None:
+    async def _settle(
+        self,
+        operation: Operation,
+        done: _ReadBack | None,
+        state: State,
+        message: str = "",
+        order_id: int | None = None,
+    ) -> None:
         now = self._now()
 
         def work(tx: Transaction) -> None:
@@ -285,7 +374,7 @@ class Pusher:
                 state=state,
                 message=message or " ".join(done.notes if done else ()),
                 before=done.before if done else None,
-                order_id=done.order_id if done else operation.order_id,
+                order_id=done.order_id if done else order_id or operation.order_id,
                 now=now,
             )
 
@@ -297,12 +386,20 @@ class Pusher:
 
 
 class _ReadBackDiffers(Exception):
-    """The save was answered, and the form read back is not what was asked: the mirror takes what it holds."""
+    """Something was sent, and what was read back is not what was asked, or could not be read: how to settle that."""
 
-    def __init__(self, error: ConnectorError, read_back: _ReadBack) -> None:
+    def __init__(
+        self, error: ConnectorError, read_back: _ReadBack | None, state: State, order_id: int | None = None
+    ) -> None:
         super().__init__(str(error))
         self.error = error
         self.read_back = read_back
+        self.state = state
+        self.order_id = order_id
+
+
+def _in(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
 
 
 def _check_time(deadline: float) -> None:

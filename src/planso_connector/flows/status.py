@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.sync import Sync
 from planso_connector.planso.client import Planso
 from planso_connector.planso.login import LoginStatus
@@ -22,8 +23,9 @@ class Readiness:
 
 
 class Status:
-    def __init__(self, sync: Sync, planso: Planso) -> None:
+    def __init__(self, sync: Sync, freshness: Freshness, planso: Planso) -> None:
         self._sync = sync
+        self._freshness = freshness
         self._planso = planso
 
     async def readiness(self) -> Readiness:
@@ -36,6 +38,8 @@ class Status:
         else:
             if status.last_success is None:
                 checks["mirror"] = "no sync has filled it yet; GET /api/sync/status tells how far it is"
+            elif await self._freshness.is_stale():
+                checks["mirror"] = f"stale: the last good sync ended at {status.last_success.ended_at}"
         if self.login.state == "rejected":
             checks["planso_login"] = "rejected by PlanSo; nothing is tried until it is changed, or POST /api/auth/login"
         return Readiness(checks)

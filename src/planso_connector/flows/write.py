@@ -25,6 +25,10 @@ from planso_connector.store.engine import Database
 log = structlog.get_logger(__name__)
 
 
+GRACE = 10.0
+"""Seconds that the end of the process waits for writes under way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """A write that PlanSo confirmed, read back. `message` says what is worth a look; empty where nothing is."""
@@ -81,9 +85,13 @@ class Writer:
             log.error("push_failed", operation=push.get_name(), exc_info=error)
 
     async def look_at_leftovers(self, recorded_before: str) -> None:
-        """Settle what an earlier process left pending, by looking; what PlanSo can't be asked about stays pending."""
+        """
+        Settle, by looking, what was left pending: by a process that died, or because the database could not be
+        written to. What PlanSo can't be asked about stays pending for the next look.
+        """
+        mine = {push.get_name() for push in self._under_way}
         for operation in await self._database.read(lambda tx: operations.pending(tx, self._workshop)):
-            if operation.created_at >= recorded_before:
+            if operation.created_at >= recorded_before or operation.id in mine:
                 continue
             try:
                 await self._pusher.look(operation)
@@ -91,5 +99,10 @@ class Writer:
                 log.warning("leftover_stays_pending", operation=operation.id, error=type(error).__name__)
 
     async def close(self) -> None:
+        """What is not settled within the grace stays pending, and is looked at after the next start."""
         if self._under_way:
-            await asyncio.wait(self._under_way)
+            _, late = await asyncio.wait(self._under_way, timeout=GRACE)
+            for push in late:
+                push.cancel()
+            if late:
+                await asyncio.wait(late)

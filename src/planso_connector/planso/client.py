@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import httpx2
@@ -32,6 +33,7 @@ from planso_connector.planso.login import (
     ANSWERED,
     LOGS_IN,
     SAVES,
+    STAYS,
     LoginStatus,
     OnLogin,
     PlansoLogin,
@@ -41,13 +43,20 @@ from planso_connector.planso.login import (
 from planso_connector.planso.parts import parse_parts
 from planso_connector.planso.plan import Plan
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.throttle import Throttle
+from planso_connector.planso.tabs import Section, parse_tab, tab_call
+from planso_connector.planso.throttle import Throttle, retry_after
 from planso_connector.planso.words import one_line
 
 _CONNECTING = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 _DYING = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
 _TRY_LATER = frozenset({425, 429})
 _MAYBE_DONE = frozenset({408})
+_PAGE = "planso_page"
+"""The request's extension that names the kind of page, each of which has its own usual latency."""
+
+
+WHOLE_PAGE = 2
+"""A page may take so many times the timeout in all, which by itself starts anew with each byte."""
 
 
 class Planso:
@@ -73,6 +82,7 @@ class Planso:
         """Raises ValueError for an address that is none."""
         base = _base_url(url, profile.paths.app)
         self.requests = 0
+        self._whole_page = WHOLE_PAGE * timeout
         self._profile = profile
         self._throttle = throttle
         self._app = httpx2.URL(base + profile.paths.app)
@@ -126,6 +136,23 @@ class Planso:
         answer = await self._read("GET", {"m": self._profile.calls.parts, "ID": str(order_id)}, page)
         return parse_parts(_object(answer, page), self._profile.parts, order_id)
 
+    @property
+    def tabs(self) -> tuple[str, ...]:
+        """The names of the order's other tabs."""
+        return tuple(self._profile.calls.tabs)
+
+    async def tab(self, name: str, order_id: int) -> Section:
+        """One of the order's other tabs, by its name in `tabs`."""
+        page = f"the tab {name} of order {order_id}"
+        return parse_tab(name, await self._read("GET", tab_call(name, self._profile.calls.tabs, order_id), page))
+
+    def one_slot(self) -> AbstractAsyncContextManager[None]:
+        """
+        A reading and a save in here follow each other without waiting. A session that ended is not renewed in here:
+        every call raises SessionEnded then.
+        """
+        return self._throttle.hold()
+
     # -- saving: never sent twice, never resumed by itself
 
     async def save(self, form: Form, plan: Plan) -> None:
@@ -146,7 +173,7 @@ class Planso:
         answer = await self._save(self._form_call("insert", None), blank.serialised(plan), page)
         order_id = _data_id(answer)
         if order_id is None:
-            raise PlansoUnsure(f"{page}: PlanSo's answer names no id (dataID)")
+            raise PlansoUnsure(f"{page}: PlanSo's answer names no id (dataID)", answered=True)
         return order_id
 
     async def delete(self, order_id: int) -> None:
@@ -183,16 +210,14 @@ class Planso:
 
     async def _only_login(self, login: PlansoLogin) -> None:
         request = self._client.build_request("GET", self._app, extensions={LOGS_IN: True})
-        async with self._throttle.slot():
-            await self._exchange(request, login, "the login page")
+        await self._exchange(request, login, "the login page")
 
     async def _leave(self, visit: PlansoLogin) -> None:
         """Log out of a session that nobody needs. It ends by itself where that fails; the answer may be any page."""
         call = {"m": self._profile.calls.logout}
         request = self._client.build_request("GET", self._do, params=call, extensions={SAVES: True})
         try:
-            async with self._throttle.slot():
-                await self._exchange(request, visit, "the logout")
+            await self._exchange(request, visit, "the logout")
         except PlansoError:
             return
 
@@ -222,21 +247,21 @@ class Planso:
             params=call,
             headers=headers,
             data={"fields": fields} if fields is not None else None,
-            extensions={SAVES: saves},
+            extensions={SAVES: saves, _PAGE: f"{call['m']} {call.get('submode', '')}"},
         )
 
     async def _read(self, method: str, call: Mapping[str, str], page: str) -> Any:
         """The answer's JSON. Sent once more where the connection died before the answer began."""
-        async with self._throttle.slot():
-            request = self._request(method, call, None, saves=False)
-            try:
-                response = await self._exchange(request, self._login, page)
-            except PlansoUnavailable as error:
-                if not isinstance(error.__cause__, _DYING) or request.extensions.get(ANSWERED):
-                    raise
-                if error.__cause__.request is not request:
-                    raise
-                response = await self._exchange(self._request(method, call, None, saves=False), self._login, page)
+        request = self._request(method, call, None, saves=False)
+        try:
+            response = await self._exchange(request, self._login, page, forgiving=True)
+        except PlansoUnavailable as error:
+            if not isinstance(error.__cause__, _DYING) or request.extensions.get(ANSWERED):
+                raise
+            if error.__cause__.request is not request:
+                raise
+            response = await self._exchange(self._request(method, call, None, saves=False), self._login, page)
+        await asyncio.sleep(0)  # who waits for the slot sends its request before this answer takes our time
         if not response.is_success:
             raise PlansoUnavailable(f"{page}: PlanSo answered {response.status_code}")
         try:
@@ -247,30 +272,44 @@ class Planso:
     async def _save(self, call: Mapping[str, str], fields: str | None, page: str) -> Any:
         """The answer's JSON, unless it is a refusal."""
         request = self._request("POST", call, fields, saves=True)
-        async with self._throttle.slot():
-            response = await self._exchange(request, self._login, page)
+        response = await self._exchange(request, self._login, page)
         status = response.status_code
         if status in _TRY_LATER:
             raise PlansoUnavailable(f"{page}: PlanSo answered {status}")
         if 400 <= status < 500 and status not in _MAYBE_DONE:
             raise PlansoRefused(f"{page}: PlanSo answered {status}")
         if not response.is_success:
-            raise PlansoUnsure(f"{page}: PlanSo answered {status}")
+            raise PlansoUnsure(f"{page}: PlanSo answered {status}", answered=True)
         try:
             answer = json_of(response)
         except NotJson as error:
-            raise PlansoUnsure(f"{page}: PlanSo answered with something else than JSON") from error
+            raise PlansoUnsure(f"{page}: PlanSo answered with something else than JSON", answered=True) from error
         if isinstance(answer, Mapping) and _is_error(answer.get("error")):
             raise PlansoRefused(f"{page}: PlanSo refused: {one_line(_words(answer['error']))}")
         return answer
 
-    async def _exchange(self, request: httpx2.Request, login: PlansoLogin, page: str) -> httpx2.Response:
-        """Send a request within the session, and sort what goes wrong on the way."""
+    async def _exchange(
+        self, request: httpx2.Request, login: PlansoLogin, page: str, *, forgiving: bool = False
+    ) -> httpx2.Response:
+        """
+        Send a request within the session, and sort what goes wrong on the way. `forgiving`: a connection that dies
+        before the answer began was an idle one that a proxy closed, and no sign of overload.
+        """
         saves = bool(request.extensions.get(SAVES))
+        request.extensions[STAYS] = self._throttle.is_held
+        flow = login.async_auth_flow(request)
         try:
-            return await self._client.send(request, auth=login)
+            step = await anext(flow)
+            while True:
+                response = await self._one(step, forgiving=forgiving and step is request)
+                try:
+                    step = await flow.asend(response)
+                except StopAsyncIteration:
+                    return response
         except SessionEnded as error:
             raise SessionEnded(f"{page}: {error}") from error
+        except PlansoTimeout as error:
+            raise PlansoTimeout(f"{page}: {error}") from error
         except PlansoUnavailable as error:
             if saves and request.extensions.get(ANSWERED):
                 raise PlansoUnsure(f"{page}: {error}") from error
@@ -281,6 +320,35 @@ class Planso:
             at_login = _sorted(error, "the login page", saves=False)
             login.failed(at_login)
             raise at_login from error
+        finally:
+            await flow.aclose()
+
+    async def _one(self, request: httpx2.Request, *, forgiving: bool) -> httpx2.Response:
+        """One request in one slot, its answer read. A login goes before reads as a save does: all wait for it."""
+        extensions = request.extensions
+        async with self._throttle.slot(urgent=bool(extensions.get(SAVES) or extensions.get(LOGS_IN))) as attempt:
+            try:
+                async with asyncio.timeout(self._whole_page):
+                    response = await self._client.send(request, stream=True)
+                    extensions[ANSWERED] = True
+                    try:
+                        await response.aread()
+                    finally:
+                        await response.aclose()
+            except TimeoutError as error:
+                attempt.failed()
+                raise httpx2.ReadTimeout("the page came too slowly", request=request) from error
+            except httpx2.TransportError as error:
+                if not (forgiving and isinstance(error, _DYING) and not extensions.get(ANSWERED)):
+                    attempt.failed()
+                raise
+            headers = response.headers
+            attempt.answered(
+                response.status_code,
+                f"{request.method} {extensions.get(_PAGE, 'login')}",
+                retry_after(headers.get("Retry-After"), headers.get("Date")),
+            )
+            return response
 
 
 def _sorted(error: httpx2.RequestError, page: str, *, saves: bool) -> PlansoError:

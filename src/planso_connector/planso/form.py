@@ -29,6 +29,10 @@ _UNRESERVED = "-_.!~*'()"
 """What encodeURIComponent leaves alone beside letters and digits."""
 
 
+class NoForm(PageChanged):
+    """PlanSo answered as promised, and there is no form in it: some installations do so for unknown orders."""
+
+
 @dataclass(frozen=True)
 class Form:
     """A form as it stood when it was read. `order_id` is None for the empty form of an order to be."""
@@ -50,8 +54,11 @@ class Form:
         content = center.get("content") if isinstance(center, Mapping) else None
         if not isinstance(content, str):
             told = f"; PlanSo says: {one_line(answer['error'])}" if answer.get("error") else ""
-            raise PageChanged(f"{name} did not arrive: the answer has no center.content{told}")
-        page = read_page(content)
+            raise NoForm(f"{name} did not arrive: the answer has no center.content{told}")
+        try:
+            page = read_page(content)
+        except RecursionError as error:
+            raise PageChanged(f"{name} is nested too deeply to be one") from error
         if not page.entries and content.strip():
             raise PageChanged(f"{name} holds no labelled control")
         return cls(order_id, page, profile)
@@ -68,7 +75,13 @@ class Form:
         for entry in self.page.entries:
             if not shown.get(entry.label):
                 shown[entry.label] = entry.shown
-        return FormReading(values=read, fields=shown, is_blank=self.is_blank)
+        return FormReading(
+            values=read,
+            fields=shown,
+            is_blank=self.is_blank,
+            found=frozenset(path for path in BY_PATH if found.entries(path)),
+            unreadable=frozenset(path for path in BY_PATH if read[path] is None and found.is_unreadable(path)),
+        )
 
     @property
     def is_blank(self) -> bool:

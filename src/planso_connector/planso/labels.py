@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
-from planso_connector.domain.fields import BY_PATH, Value
+from planso_connector.domain.fields import BY_PATH, Kind, Value
 from planso_connector.domain.order import PLATE
 from planso_connector.domain.plausible import looks_like_plate
 from planso_connector.planso.control import Entry
 from planso_connector.planso.words import label_key
+
+_STRICT = (Kind.DATE, Kind.MONTH, Kind.TIME, Kind.DATETIME, Kind.NUMBER)
+_NOTHING = re.compile(r"[0\s\xa0.:/-]*")
+"""An empty date or time; some databases show it as `00.00.0000`."""
 
 
 class FieldLabels:
@@ -39,6 +44,14 @@ class FieldLabels:
                 return value
             empty = value if empty is None else empty
         return empty
+
+    def is_unreadable(self, path: str) -> bool:
+        """Whether something stands at one of the field's labels that its kind, a date or number, can't hold."""
+        kind = BY_PATH[path].kind
+        return kind in _STRICT and any(
+            not entry.is_choice and _NOTHING.fullmatch(entry.shown) is None and entry.value(kind) is None
+            for entry in self.writable(path)
+        )
 
     def writable(self, path: str) -> list[Entry]:
         """

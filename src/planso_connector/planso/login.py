@@ -23,6 +23,8 @@ SAVES = "planso_saves"
 """The request's extension that says: this one changes something over there, don't send it twice."""
 LOGS_IN = "planso_logs_in"
 """The request's extension that says: this one belongs to a login, not to what was asked for."""
+STAYS = "planso_stays"
+"""The request's extension that says: this one holds a slot for what follows it, don't wait for a login."""
 ANSWERED = "planso_answered"
 """The request's extension that says: its answer began to arrive."""
 MAX_REDIRECTS = 5
@@ -34,7 +36,7 @@ OnLogin = Callable[[bool], Awaitable[None]]
 
 
 class SessionEnded(PlansoUnavailable):
-    """PlanSo answered a save with its login page: nothing was saved. Read the form again, then save again."""
+    """PlanSo ended the session before a save was taken: nothing was saved. Read the form again, then save again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,12 @@ class PlansoLogin(httpx2.Auth):
         self._failure = error
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        """Raises LoginRejected, PlansoUnavailable and, for saves, SessionEnded."""
+        """Raises LoginRejected, PlansoUnavailable and, for saves and in a held slot, SessionEnded."""
         for _ in range(2):
             logged_in = False
             if not self._has_session():
+                if request.extensions.get(STAYS):
+                    raise SessionEnded("PlanSo's session ended; nothing was sent")
                 failures = self._failures
                 async with self._lock:
                     self._must_try(failures)
@@ -100,7 +104,7 @@ class PlansoLogin(httpx2.Auth):
                 return
             if generation == self._generation:
                 self._cookies = None
-            if request.extensions.get(SAVES):
+            if request.extensions.get(SAVES) or request.extensions.get(STAYS):
                 raise SessionEnded("PlanSo ended the session; nothing was saved")
         raise PlansoUnavailable("PlanSo answers with its login page although the login was accepted")
 

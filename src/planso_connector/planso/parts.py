@@ -49,11 +49,12 @@ def parse_parts(answer: Mapping[str, Any], words: PartsWords, order_id: int) -> 
     content = answer["html"]
     root = LexborHTMLParser(unescaped_once(content)).root if isinstance(content, str) and content.strip() else None
     if root is None:
-        return PartsReading(())
+        return PartsReading((), has_table=False)
     tables = list(_tables(root, words))
     native = [table for table in tables if table.is_native]
     parts = [_part(row, table, words, order_id) for table in native or tables for row in table.rows]
-    return PartsReading(tuple(part for part in parts if part is not None), _order_status(root))
+    found = tuple(part for part in parts if part is not None)
+    return PartsReading(found, _order_status(root), has_table=bool(tables))
 
 
 @dataclass(frozen=True)

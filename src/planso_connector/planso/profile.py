@@ -34,6 +34,8 @@ class Calls:
     parts: str
     logout: str
     form_call_back_class: str
+    tabs: Mapping[str, str]
+    """Tab to its call."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def _blank() -> dict[str, Any]:
     return {
         "table_id": 0,
         "paths": dict.fromkeys(Paths.__dataclass_fields__, ""),
-        "calls": dict.fromkeys(Calls.__dataclass_fields__, ""),
+        "calls": {**dict.fromkeys(Calls.__dataclass_fields__, ""), "tabs": dict.fromkeys(TABS, "")},
         "labels": {field.path: field.labels for field in FIELDS},
         "parts": {
             "table_classes": (),
@@ -109,6 +111,24 @@ HEADERS = (
     "delivery_date",
     "eta_date",
 )
+TABS = (
+    "shop_view",
+    "damagedareas",
+    "details",
+    "documents",
+    "images",
+    "invoice",
+    "planung",
+    "projects",
+    "rental_car",
+    "setting",
+    "stamped_timings",
+    "stats",
+    "todo_list",
+    "work",
+    "zusammenfassung",
+)
+"""The order's other tabs, by the last words of their calls."""
 STATUS_WORDS = ("delivered", "ordered", "backorder", "to_order")
 
 
@@ -170,6 +190,8 @@ def _merged(base: dict[str, Any], file: _Section) -> dict[str, Any]:
             merged[key] = _labels(base[key], file.section(key))
         elif key == "parts":
             merged[key] = _parts(base[key], file.section(key))
+        elif key == "calls":
+            merged[key] = _calls(base[key], file.section(key))
         else:
             merged[key] = _texts(base[key], file.section(key))
     return merged
@@ -189,6 +211,13 @@ def _texts(base: Mapping[str, str], section: _Section) -> dict[str, str]:
             if not path.startswith("/") or set("?# ") & set(path):
                 raise section.error(key, "accepted: a path that begins with /, such as /do")
     return texts
+
+
+def _calls(base: dict[str, Any], section: _Section) -> dict[str, Any]:
+    merged = dict(base)
+    for key in section.keys(base):
+        merged[key] = _texts(base[key], section.section(key)) if key == "tabs" else section.text(key)
+    return merged
 
 
 def _parts(base: dict[str, Any], section: _Section) -> dict[str, Any]:

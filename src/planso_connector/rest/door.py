@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 
 from fastapi import FastAPI
 
 from planso_connector import __version__
+from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.status import Status
 from planso_connector.flows.sync import Sync
@@ -29,24 +30,25 @@ class Flows:
     writer: Writer
     sync: Sync
     status: Status
+    freshness: Freshness
+    next_run_at: Callable[[], datetime | None]
 
 
-def build(flows: Flows, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None) -> FastAPI:
+def build(flows: Flows) -> FastAPI:
     app = FastAPI(
         title=TITLE,
         version=__version__,
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        lifespan=lifespan,
         separate_input_output_schemas=False,
         redirect_slashes=False,
     )
     problems.install(app)
     for router in (
-        orders.routes(flows.lookup, flows.writer),
+        orders.routes(flows.lookup, flows.writer, flows.freshness),
         planso_session.routes(flows.status),
-        sync.routes(flows.sync),
+        sync.routes(flows.sync, flows.next_run_at),
         health.routes(flows.status),
         docs_page.routes(TITLE),
     ):

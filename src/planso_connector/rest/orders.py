@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from planso_connector.domain import german, values
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.part import missing_count
+from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.write import Writer, Written
 from planso_connector.rest import schemas
@@ -37,6 +38,15 @@ Text = Annotated[str | None, Query(max_length=200), AfterValidator(lambda t: _qu
 Day = Annotated[str | None, Query(max_length=40), AfterValidator(lambda t: (_day(t) or None) if t else None)]
 
 
+MaxAge = Annotated[
+    float | None,
+    Query(ge=0, le=31_536_000, allow_inf_nan=False, description="Seconds; an older reading is renewed from PlanSo."),
+]
+SectionName = Annotated[
+    str, Path(pattern=r"^[a-z_]{1,40}$", description="Name of the section.", examples=["stamped_timings"])
+]
+
+
 class Preferences:
     """What the caller prefers (RFC 7240), as far as this connector can oblige."""
 
@@ -56,16 +66,16 @@ class Preferences:
         return {"Preference-Applied": "handling=strict"} if self.strict else {}
 
 
-def routes(lookup: Lookup, writer: Writer) -> APIRouter:
+def routes(lookup: Lookup, writer: Writer, freshness: Freshness) -> APIRouter:
     """Built with the flows that serve them; a router holds no state of its own."""
     router = APIRouter()
-    router.include_router(_reading(lookup))
+    router.include_router(_reading(lookup, freshness))
     router.include_router(_json_writes(writer))
     router.include_router(_merge_patch(writer))
     return router
 
 
-def _reading(lookup: Lookup) -> APIRouter:
+def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
     router = APIRouter(prefix=_PREFIX, tags=["orders"])
 
     @router.get(
@@ -78,19 +88,21 @@ def _reading(lookup: Lookup) -> APIRouter:
         """Newest shop_date first, then id. Filters are combined with AND. Archived orders only with `archived=true`."""
         page = await lookup.find(filters)
         listed = ",".join(page.documents)
-        cursor = to_json(page.next_cursor).decode()
-        text = (
-            f'{{"success":true,"message":"","orders":[{listed}],"count":{len(page.documents)},"next_cursor":{cursor}}}'
-        )
+        told = {"count": len(page.documents), "next_cursor": page.next_cursor, "stale": await freshness.is_stale()}
+        text = f'{{"success":true,"message":"","orders":[{listed}],{to_json(told).decode()[1:]}'
         return Response(text.encode(), media_type="application/json")
 
     @router.get(
         "/{order_id}", summary="Get order", response_model=schemas.OrderAnswer, responses=answers(404, 422, 503)
     )
-    async def get_order(order_id: OrderId) -> Response:
-        """The order as the connector's database has it; `ETag` names its version."""
-        order = await lookup.order(order_id)
-        text = f'{{"success":true,"message":"","order":{order.document}}}'
+    async def get_order(order_id: OrderId, max_age: MaxAge = None) -> Response:
+        """
+        The order as the connector's database has it; `ETag` names its version. With `max_age`, one that was read
+        longer ago is read from PlanSo first; when that can't be, `message` says so.
+        """
+        order, told = await freshness.order(order_id, max_age)
+        message, stale = to_json(told).decode(), to_json(await freshness.is_stale()).decode()
+        text = f'{{"success":true,"message":{message},"order":{order.document},"stale":{stale}}}'
         return Response(text.encode(), media_type="application/json", headers={"ETag": f'"{order.version}"'})
 
     @router.get(
@@ -105,6 +117,30 @@ def _reading(lookup: Lookup) -> APIRouter:
         listed = [{**asdict(part), "is_missing": part.is_missing} for part in parts]
         body = {"success": True, "message": "", "parts": listed, "count": len(parts), "missing": missing_count(parts)}
         return Response(to_json(body), media_type="application/json")
+
+    @router.get(
+        "/{order_id}/sections",
+        summary="List the order's sections",
+        response_model=schemas.SectionsAnswer,
+        responses=answers(404, 422, 503),
+    )
+    async def list_sections(order_id: OrderId) -> Response:
+        """The other tabs of the order in PlanSo, as far as they were read: with `CONNECTOR_SYNC_EXTENDED` alone."""
+        listed = [{"name": name, "last_synced_at": at} for name, at in await lookup.sections(order_id)]
+        body = {"success": True, "message": "", "sections": listed, "count": len(listed)}
+        return Response(to_json(body), media_type="application/json")
+
+    @router.get(
+        "/{order_id}/sections/{name}",
+        summary="Get one section",
+        response_model=schemas.SectionAnswer,
+        responses=answers(404, 422, 503),
+    )
+    async def get_section(order_id: OrderId, name: SectionName) -> Response:
+        """One tab: its tables, its label and value pairs, its links."""
+        section = await lookup.section(order_id, name)
+        text = f'{{"success":true,"message":"","section":{section.document},"last_synced_at":"{section.synced_at}"}}'
+        return Response(text.encode(), media_type="application/json")
 
     return router
 

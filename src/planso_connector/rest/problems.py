@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
 from planso_connector.domain import errors
@@ -79,7 +80,8 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def failure(status: int, message: str, problems: Sequence[Problem] | None = None) -> JSONResponse:
-    body: dict[str, object] = {"success": False, "message": message}
+    # PlanSo's words may hold half a character, which no JSON answer can.
+    body: dict[str, object] = {"success": False, "message": message.encode("utf-8", "replace").decode()}
     if problems is not None:
         body["detail"] = [{"loc": list(p.loc), "msg": p.msg, "type": p.type} for p in problems]
     return JSONResponse(body, status_code=status)
@@ -110,6 +112,10 @@ def install(app: FastAPI) -> None:
         answer = failure(error.status_code, _words(request, error, headers))
         answer.headers.update(headers)
         return answer
+
+    @app.exception_handler(ClientDisconnect)
+    async def left(_request: Request, _error: ClientDisconnect) -> JSONResponse:
+        return failure(400, "The caller left before the body was complete.")
 
     @app.exception_handler(Exception)
     async def a_fault(request: Request, error: Exception) -> JSONResponse:

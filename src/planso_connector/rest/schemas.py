@@ -30,7 +30,7 @@ def _request_type(field: table.Field) -> Any:
     if field.kind is Kind.NUMBER:
         return Annotated[float, Field(ge=0, le=values.MAX_HOURS, allow_inf_nan=False), check]
     if field.kind is Kind.ID:
-        return Annotated[int, Field(ge=0, le=values.MAX_ID), BeforeValidator(_whole), check]
+        return Annotated[int, Field(ge=1, le=values.MAX_ID), BeforeValidator(_whole), check]
     return Annotated[bool if field.kind is Kind.FLAG else str, check]
 
 
@@ -70,8 +70,11 @@ class Body(BaseModel):
         """Field path to canonical value, for the fields that were sent. Null is no change, or clears."""
         found: dict[str, Value] = {}
         details = getattr(self, Group.DETAILS.value, None)
+        all_details_null = null_clears and details is None and Group.DETAILS.value in self.model_fields_set
         for field in fields_on(self.body_kind):
             holder: BaseModel | None = details if field.group is Group.DETAILS else self
+            if field.group is Group.DETAILS and all_details_null:
+                found[field.path] = None
             if holder is None or field.name not in holder.model_fields_set:
                 continue
             given = getattr(holder, field.name)
@@ -244,14 +247,19 @@ if not TYPE_CHECKING:
     )
 
 
+_STALE = "Whether no sync ended well for longer than it should; then the answer may lag behind PlanSo."
+
+
 class OrderAnswer(Envelope):
     order: Order
+    stale: bool = Field(description=_STALE)
 
 
 class OrdersAnswer(Envelope):
     orders: list[Order]
     count: int = Field(description="Orders in this answer.")
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
+    stale: bool = Field(description=_STALE)
 
 
 def _part_members() -> dict[str, Any]:
@@ -277,3 +285,43 @@ class PartsAnswer(Envelope):
     parts: list[PartAnswer]
     count: int = Field(description="Parts in this answer.")
     missing: int = Field(description="How many of them are missing.")
+
+
+class SectionEntry(BaseModel):
+    """A section that was read."""
+
+    name: str = Field(examples=["stamped_timings"])
+    last_synced_at: str
+
+
+class SectionsAnswer(Envelope):
+    sections: list[SectionEntry]
+    count: int = Field(description="Sections in this answer.")
+
+
+class SectionTable(BaseModel):
+    """A table of the tab, as text."""
+
+    headers: list[str]
+    rows: list[list[str]]
+
+
+class SectionLink(BaseModel):
+    """A link of the tab."""
+
+    text: str
+    href: str
+
+
+class Section(BaseModel):
+    """One tab of the order in PlanSo."""
+
+    name: str
+    tables: list[SectionTable]
+    pairs: dict[str, str] = Field(description="Each label and its value.")
+    links: list[SectionLink]
+
+
+class SectionAnswer(Envelope):
+    section: Section
+    last_synced_at: str

@@ -75,7 +75,8 @@ def _migrate_sqlite(path: Path) -> None:
         connection.set_busy_timeout(_PATIENCE)
         connection.execute("BEGIN IMMEDIATE")
         try:
-            connection.execute(_script("sqlite", _sqlite_revision(connection)))
+            # Fetched to the end: apsw halts at each statement that answers, as Alembic's INSERT ... RETURNING does.
+            connection.execute(_script("sqlite", _sqlite_revision(connection))).fetchall()
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

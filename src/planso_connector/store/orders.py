@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
 from planso_connector.domain.order import Order, waits_for_parts
 from planso_connector.domain.part import Part
+from planso_connector.store.answers import answers
 from planso_connector.store.expressions import is_member
 from planso_connector.store.rendering import (
-    answer,
     order_columns,
     order_from,
     part_columns,
     part_from,
-    pending_entry,
     storable_order,
     to_json,
 )
-from planso_connector.store.tables import operations, orders, parts, sightings
+from planso_connector.store.tables import orders, parts
+from planso_connector.store.tables import sightings as seen_rows
 from planso_connector.store.transaction import Row, Transaction
 
 
@@ -59,43 +59,48 @@ class StoredOrder:
     document: str
 
 
+class Sighting(NamedTuple):
+    """
+    When an order was last seen, and what decides when it is read again. A tuple: a sync makes one of each order.
+
+    `list_fingerprint`: of the list entry that it was last seen with, None when it was not. `parts_read_at`: None when
+    its parts never were read. Instants are stamps.
+    """
+
+    list_fingerprint: str | None
+    read_at: str
+    synced_at: str
+    parts_read_at: str | None
+    archived: bool
+    station_state: str | None
+    missing_parts: bool
+
+
 _IS = orders.c.workshop == bindparam("of_workshop"), orders.c.id == bindparam("of_id", type_=BigInteger)
-_SEEN = sightings.c.workshop == bindparam("of_workshop"), sightings.c.order_id == bindparam("of_id", type_=BigInteger)
-_THEIR = and_(sightings.c.workshop == orders.c.workshop, sightings.c.order_id == orders.c.id)
+_SEEN = seen_rows.c.workshop == bindparam("of_workshop"), seen_rows.c.order_id == bindparam("of_id", type_=BigInteger)
+_THEIR = and_(seen_rows.c.workshop == orders.c.workshop, seen_rows.c.order_id == orders.c.id)
 _OF_WORKSHOP = orders.c.workshop == bindparam("of_workshop")
 _NOT_DELETED = orders.c.deleted_at.is_(None)
 _IDS = bindparam("ids", type_=Text)
 
-_LOCK = (
-    select(
-        orders.c.version,
-        orders.c.archived,
-        orders.c.deleted_at,
-        orders.c.employee_id,
-        orders.c.position,
-        orders.c.list_finish_date,
-        orders.c.parts_status,
-        orders.c.document,
-    )
-    .where(*_IS)
-    .with_for_update()
-)
+_HELD = orders.c["archived", "employee_id", "position", "list_finish_date", "document"]
+_LOCK = select(*orders.c["version", "deleted_at", "parts_status"], *_HELD).where(*_IS).with_for_update()
 # Read by itself, after the lock is had: joined, PostgreSQL would show it as it was before the wait.
-_SIGHTING = select(sightings.c.read_at, sightings.c.parts_read_at).where(*_SEEN)
+_SIGHTING = select(seen_rows.c.read_at, seen_rows.c.parts_read_at).where(*_SEEN)
 
 _INSERT = insert(orders).values({c.name: bindparam(c.name, type_=c.type) for c in orders.c}).on_conflict_do_nothing()
 _UPDATE = (
     update(orders).where(*_IS).values({c.name: bindparam(c.name, type_=c.type) for c in orders.c if not c.primary_key})
 )
-_INSERT_SIGHTING = insert(sightings).values({c.name: bindparam(c.name) for c in sightings.c})
+_INSERT_SIGHTING = insert(seen_rows).values({c.name: bindparam(c.name) for c in seen_rows.c})
 _UPDATE_SIGHTING = (
-    update(sightings)
+    update(seen_rows)
     .where(*_SEEN)
     .values(
         read_at=bindparam("read_at"),
         synced_at=bindparam("synced_at"),
-        parts_read_at=func.coalesce(bindparam("parts_read_at", type_=Text), sightings.c.parts_read_at),
-        list_fingerprint=func.coalesce(bindparam("list_fingerprint", type_=Text), sightings.c.list_fingerprint),
+        parts_read_at=func.coalesce(bindparam("parts_read_at", type_=Text), seen_rows.c.parts_read_at),
+        list_fingerprint=func.coalesce(bindparam("list_fingerprint", type_=Text), seen_rows.c.list_fingerprint),
     )
 )
 
@@ -110,57 +115,40 @@ _DELETE_PARTS = delete(parts).where(
 )
 
 _GET = (
-    select(
-        orders.c.id,
-        orders.c.version,
-        orders.c.deleted_at,
-        orders.c.document,
-        sightings.c.synced_at,
-        sightings.c.read_at,
-    )
-    .join(sightings, _THEIR)
+    select(*orders.c["id", "version", "deleted_at", "document"], *seen_rows.c["synced_at", "read_at"])
+    .join(seen_rows, _THEIR)
     .where(*_IS)
 )
-_LOAD = select(
-    orders.c.id,
-    orders.c.short_name,
-    orders.c.plate,
-    orders.c.station_id,
-    orders.c.station_state,
-    orders.c.missing_parts,
-    orders.c.archived,
-    orders.c.employee_id,
-    orders.c.position,
-    orders.c.list_finish_date,
-    orders.c.document,
-).where(*_IS)
-_PENDING = (
-    select(operations.c.order_id, operations.c.id, operations.c.action, operations.c.asked, operations.c.created_at)
-    .where(
-        operations.c.workshop == bindparam("of_workshop"),
-        operations.c.state == "pending",
-        is_member(operations.c.order_id, _IDS),
-    )
-    .order_by(operations.c.created_at, operations.c.id)
+_LOAD = select(*orders.c["id", "short_name", "plate", "station_id", "station_state", "missing_parts"], *_HELD).where(
+    *_IS
 )
 
 _ALL_IDS = select(orders.c.id).where(_OF_WORKSHOP, _NOT_DELETED)
 _IDS_ARCHIVED = _ALL_IDS.where(orders.c.archived == bindparam("is_archived", type_=BigInteger))
 _COUNT = select(func.count().label("n")).select_from(orders).where(_OF_WORKSHOP, _NOT_DELETED)
-_FINGERPRINTS = (
-    select(sightings.c.order_id, sightings.c.list_fingerprint)
-    .join(orders, _THEIR)
-    .where(_OF_WORKSHOP, _NOT_DELETED, orders.c.archived == 0)
+_SIGHTINGS = (
+    select(
+        *orders.c["id", "archived", "station_state", "missing_parts"],
+        *seen_rows.c["list_fingerprint", "read_at", "synced_at", "parts_read_at"],
+    )
+    .join(seen_rows, _THEIR)
+    .where(_OF_WORKSHOP, _NOT_DELETED)
 )
+_TOMBSTONES = select(orders.c.id).where(_OF_WORKSHOP, orders.c.deleted_at.is_not(None))
 _OLDEST = (
-    select(func.min(sightings.c.synced_at).label("oldest"))
+    select(func.min(seen_rows.c.synced_at).label("oldest"))
     .join(orders, _THEIR)
     .where(_OF_WORKSHOP, _NOT_DELETED, orders.c.archived == 0)
 )
 _SEEN_NOW = (
-    update(sightings)
-    .where(sightings.c.workshop == bindparam("of_workshop"), is_member(sightings.c.order_id, _IDS))
+    update(seen_rows)
+    .where(seen_rows.c.workshop == bindparam("of_workshop"), is_member(seen_rows.c.order_id, _IDS))
     .values(synced_at=bindparam("synced_at"))
+)
+_TOUCH = (
+    update(seen_rows)
+    .where(*_SEEN)
+    .values(list_fingerprint=bindparam("list_fingerprint"), synced_at=bindparam("synced_at"))
 )
 _ARCHIVE = (
     update(orders)
@@ -302,14 +290,6 @@ def get(tx: Transaction, workshop: str, order_id: int) -> StoredOrder | None:
     )
 
 
-def answers(tx: Transaction, workshop: str, rows: list[Row]) -> list[str]:
-    """The answer of each of `rows` (id, version, document, synced_at), JSON text, with its pending writes."""
-    pending: dict[int, list[str]] = {}
-    for row in tx.rows(_PENDING, of_workshop=workshop, ids=to_json([row["id"] for row in rows])):
-        pending.setdefault(row["order_id"], []).append(pending_entry(row))
-    return [answer(row, pending.get(row["id"], ())) for row in rows]
-
-
 def load(tx: Transaction, workshop: str, order_id: int) -> Order | None:
     """The order with its parts, as it was saved; `values` has the mirrored fields. Deleted ones too."""
     found = tx.rows(_LOAD, of_workshop=workshop, of_id=order_id)
@@ -330,9 +310,19 @@ def ids(tx: Transaction, workshop: str, *, archived: bool | None = None) -> set[
     return {row["id"] for row in found}
 
 
-def fingerprints(tx: Transaction, workshop: str) -> dict[int, str | None]:
-    """The list fingerprint that each order was last saved with; orders neither archived nor deleted."""
-    return {row["order_id"]: row["list_fingerprint"] for row in tx.rows(_FINGERPRINTS, of_workshop=workshop)}
+def tombstones(tx: Transaction, workshop: str) -> set[int]:
+    """The orders that are deleted."""
+    return {row["id"] for row in tx.rows(_TOMBSTONES, of_workshop=workshop)}
+
+
+def sightings(tx: Transaction, workshop: str) -> dict[int, Sighting]:
+    """What a sync asks of every order that is not deleted, archived ones too."""
+    rows = tx.rows(_SIGHTINGS, of_workshop=workshop)
+    # Taken apart in the statement's order: by name it costs twice as much, for thousands of orders at every sync.
+    return {
+        order_id: Sighting(fingerprint, read_at, synced_at, parts_read_at, archived == 1, state, missing == 1)
+        for order_id, archived, state, missing, fingerprint, read_at, synced_at, parts_read_at in map(dict.values, rows)
+    }
 
 
 def count(tx: Transaction, workshop: str) -> int:
@@ -381,6 +371,12 @@ def _saw(tx: Transaction, workshop: str, order_id: int, *, read_at: str, now: st
 def seen(tx: Transaction, workshop: str, ids: Iterable[int], *, now: str) -> int:
     """Notes that the orders are as the mirror shows them. How many there are; thousands are one statement."""
     return tx.run(_SEEN_NOW, of_workshop=workshop, ids=to_json(sorted(ids)), synced_at=now)
+
+
+def touch_fingerprint(tx: Transaction, workshop: str, fingerprints: Mapping[int, str], now: str) -> None:
+    """Notes that the orders are as the mirror shows them, and the list fingerprints that they have now, by id."""
+    key = {"of_workshop": workshop, "synced_at": now}
+    tx.run_many(_TOUCH, [{**key, "of_id": one, "list_fingerprint": fingerprints[one]} for one in sorted(fingerprints)])
 
 
 def oldest_sync(tx: Transaction, workshop: str) -> str | None:

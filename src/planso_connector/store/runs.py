@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, Integer, Text, bindparam, func, insert, select, update
@@ -33,9 +33,33 @@ class RunState(StrEnum):
     """The connector stopped in the middle of it."""
 
 
+class RunKind(StrEnum):
+    """Which orders a run reads."""
+
+    INCREMENTAL = "incremental"
+    """Those that are new, changed in the list, or due."""
+    FULL = "full"
+    """All."""
+
+
+class Trigger(StrEnum):
+    """Who wanted a run."""
+
+    SCHEDULE = "schedule"
+    """It was time."""
+    REQUEST = "request"
+    """A caller asked for it."""
+    START = "start"
+    """The connector had just started."""
+    COMMAND = "command"
+    """A person at the command line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`done` of `total` orders; `requests` to PlanSo; `failed` a JSON list, as `finish` was given it. Stamps."""
+    """
+    `done` of `total` orders; `requests` to PlanSo; `failed` and `doubts` as `finish` was given them. Stamps.
+    """
 
     id: str
     state: RunState
@@ -49,6 +73,9 @@ class Run:
     started_at: str
     ended_at: str | None
     updated_at: str
+    kind: RunKind = RunKind.FULL
+    trigger: Trigger = Trigger.REQUEST
+    doubts: tuple[object, ...] = ()
 
 
 _OF_WORKSHOP = runs.c.workshop == bindparam("of_workshop")
@@ -71,6 +98,7 @@ _FINISH = (
             **_PROGRESS_VALUES,
             "state": bindparam("state"),
             "failed": bindparam("failed"),
+            "doubts": bindparam("doubts"),
             "message": bindparam("message"),
             "ended_at": bindparam("now"),
         }
@@ -93,9 +121,19 @@ _HISTORY = (
     .limit(bindparam("at_most", type_=BigInteger))
 )
 _SUCCESSES = _HISTORY.where(runs.c.state == RunState.DONE.value)
+_FULL = _HISTORY.where(runs.c.kind == RunKind.FULL.value)
 
 
-def start(tx: Transaction, workshop: str, *, now: str, phase: str = "", total: int = 0) -> Run:
+def start(
+    tx: Transaction,
+    workshop: str,
+    *,
+    now: str,
+    kind: RunKind = RunKind.FULL,
+    trigger: Trigger = Trigger.REQUEST,
+    phase: str = "",
+    total: int = 0,
+) -> Run:
     """A new run, running."""
     run = Run(
         id="run_" + secrets.token_hex(10),
@@ -110,23 +148,11 @@ def start(tx: Transaction, workshop: str, *, now: str, phase: str = "", total: i
         started_at=now,
         ended_at=None,
         updated_at=now,
+        kind=kind,
+        trigger=trigger,
     )
-    tx.run(
-        _START,
-        workshop=workshop,
-        id=run.id,
-        state=run.state.value,
-        phase=run.phase,
-        done=0,
-        total=total,
-        requests=0,
-        changed=0,
-        failed="[]",
-        message="",
-        started_at=now,
-        ended_at=None,
-        updated_at=now,
-    )
+    texts = {"state": run.state.value, "kind": kind.value, "trigger": trigger.value, "failed": "[]", "doubts": "[]"}
+    tx.run(_START, workshop=workshop, **{**asdict(run), **texts})
     return run
 
 
@@ -156,16 +182,20 @@ def finish(
     now: str,
     message: str = "",
     failed: Sequence[object] = (),
+    doubts: Sequence[object] = (),
     phase: str | None = None,
     done: int | None = None,
     total: int | None = None,
     requests: int | None = None,
     changed: int | None = None,
 ) -> bool:
-    """How a run ended. `failed` is anything that JSON can hold. False when it is not running any more."""
+    """
+    How a run ended. `failed` and `doubts`, what it did not believe, hold anything that JSON can hold. False when it is
+    not running any more.
+    """
     counts = {"phase": phase, "done": done, "total": total, "requests": requests, "changed": changed}
-    ended = {"state": state.value, "failed": storable(to_json(list(failed))), "message": storable(message)}
-    return tx.run(_FINISH, of_workshop=workshop, of_id=run_id, now=now, **counts, **ended) == 1
+    told = {"failed": _list(failed), "doubts": _list(doubts), "message": storable(message)}
+    return tx.run(_FINISH, of_workshop=workshop, of_id=run_id, now=now, state=state.value, **counts, **told) == 1
 
 
 def abandon(tx: Transaction, workshop: str, *, now: str) -> int:
@@ -188,10 +218,22 @@ def history(tx: Transaction, workshop: str, limit: int = 20) -> list[Run]:
     return [_run(row) for row in tx.rows(_HISTORY, of_workshop=workshop, at_most=limit)]
 
 
+def resumable(tx: Transaction, workshop: str) -> Run | None:
+    """The last full run, when it did not get to its end: what it had still to read is worth reading now."""
+    run = _first(tx.rows(_FULL, of_workshop=workshop, at_most=1))
+    return run if run is not None and run.state in (RunState.INTERRUPTED, RunState.FAILED) else None
+
+
+def _list(members: Sequence[object]) -> str:
+    return storable(to_json(list(members)))
+
+
 def _first(found: list[Row]) -> Run | None:
     return _run(found[0]) if found else None
 
 
 def _run(row: Row) -> Run:
     columns = {name: value for name, value in row.items() if name != "workshop"}
-    return Run(**{**columns, "state": RunState(row["state"]), "failed": tuple(json.loads(row["failed"]))})
+    lists = {name: tuple(json.loads(row[name])) for name in ("failed", "doubts")}
+    known = {"state": RunState(row["state"]), "kind": RunKind(row["kind"]), "trigger": Trigger(row["trigger"])}
+    return Run(**{**columns, **known, **lists})

@@ -14,8 +14,8 @@ from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam,
 
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.fold import fold, fold_phone, fold_plate
+from planso_connector.store.answers import answers
 from planso_connector.store.expressions import contains, contains_all
-from planso_connector.store.orders import answers
 from planso_connector.store.rendering import storable, to_json
 from planso_connector.store.tables import orders, sightings
 from planso_connector.store.transaction import Transaction

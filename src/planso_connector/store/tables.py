@@ -185,8 +185,11 @@ runs = Table(
     Column("started_at", _KEY, nullable=False),
     Column("ended_at", _KEY),
     Column("updated_at", _KEY, nullable=False),
+    Column("kind", _KEY, nullable=False, server_default="full"),
+    Column("trigger", Text, nullable=False, server_default="request"),
+    Column("doubts", Text, nullable=False, server_default="[]"),
 )
-"""The syncs, a row for each."""
+"""The syncs, a row for each. The defaults are for the runs of before 0002, which had neither."""
 
 Index("runs_by_start", runs.c.workshop, runs.c.started_at, runs.c.id)
 
@@ -198,3 +201,42 @@ rejected_logins = Table(
     Column("rejected_at", _KEY, nullable=False),
 )
 """The credentials that PlanSo last rejected, as a fingerprint, so that they are not tried again."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("name", _KEY, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("expires_at", _KEY, nullable=False),
+)
+"""What only one process at a time may do, and which one that is."""
+
+sections = Table(
+    "sections",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("order_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", _KEY, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("read_at", _KEY, nullable=False),
+    Column("synced_at", _KEY, nullable=False),
+    ForeignKeyConstraint(["workshop", "order_id"], ["orders.workshop", "orders.id"], name="sections_order"),
+)
+"""The extended data: what each tab of an order showed. `read_at` and `synced_at` as in `sightings`."""
+
+# So that the readings of all orders are told without reading the documents beside them.
+Index("sections_by_reading", sections.c.workshop, sections.c.order_id, sections.c.read_at)
+
+kept_pages = Table(
+    "kept_pages",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("id", _KEY, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("order_id", BigInteger),
+    Column("reason", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("kept_at", _KEY, nullable=False),
+)
+"""Pages of PlanSo that could not be read, for a person to look at. No foreign key: the order may not be mirrored."""

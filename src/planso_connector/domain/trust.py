@@ -1,0 +1,79 @@
+"""
+Trust: what of a page is taken over, and what is left as it was because the page seems to have moved. Pure.
+
+A label that an order had and its form has no more, a date that no longer reads as one, prices that are all nought:
+the mirror keeps the last good value of just these, and a doubt says so. A person can accept the page as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from planso_connector.domain.order import FormReading, Order, PartsReading
+from planso_connector.domain.part import Part
+
+
+class Doubtful(StrEnum):
+    LABEL_GONE = "label_gone"
+    """The order's form had this label when it was last read."""
+    UNREADABLE = "unreadable"
+    """Something stands there, and it is no date or number any more."""
+    TABLE_GONE = "table_gone"
+    """The order had parts, and now the page holds no table and no status."""
+    PRICES_GONE = "prices_gone"
+    """Parts had prices, and now none has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """`what` is the label, the field's path, or `price_each`; never a value."""
+
+    page: str
+    kind: Doubtful
+    what: str
+
+
+def believable_form(known: Order | None, form: FormReading) -> tuple[FormReading, tuple[Doubt, ...]]:
+    """The reading with the last good values where the page is doubtful, and the doubts."""
+    if known is None:
+        return form, ()
+    gone = [label for label in known.fields if label not in form.fields]
+    doubts = [Doubt("form", Doubtful.LABEL_GONE, label) for label in gone]
+    values = dict(form.values)
+    for path, held in known.values.items():
+        if held is None or values.get(path) is not None:
+            continue
+        if path in form.unreadable:
+            doubts.append(Doubt("form", Doubtful.UNREADABLE, path))
+            values[path] = held
+        elif gone and path not in form.found:
+            values[path] = held
+    if not doubts:
+        return form, ()
+    fields = {**{label: known.fields[label] for label in gone}, **form.fields}
+    return replace(form, values=values, fields=fields), tuple(doubts)
+
+
+def believable_parts(known: Sequence[Part], reading: PartsReading) -> tuple[PartsReading, tuple[Doubt, ...]]:
+    """The parts, or the last ones where the page holds no table; with their last prices where all vanished at once."""
+    if known and not reading.has_table and not reading.status:
+        return replace(reading, parts=tuple(known)), (Doubt("parts", Doubtful.TABLE_GONE, "table"),)
+    held = {_identity(part): part for part in known if part.price_each or part.price_total}
+    if not held or not reading.parts or any(part.price_each or part.price_total for part in reading.parts):
+        return reading, ()
+    if not any(_identity(part) in held for part in reading.parts):
+        return reading, ()
+    parts = tuple(_priced(part, held.get(_identity(part))) for part in reading.parts)
+    return replace(reading, parts=parts), (Doubt("parts", Doubtful.PRICES_GONE, "price_each"),)
+
+
+def _identity(part: Part) -> tuple[str | None, str | None]:
+    return part.row_id, part.part_no
+
+
+def _priced(part: Part, held: Part | None) -> Part:
+    if held is None:
+        return part
+    return replace(part, price_each=held.price_each, price_total=held.price_total)

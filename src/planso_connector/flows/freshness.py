@@ -1,0 +1,68 @@
+"""
+Freshness: whether the mirror is as young as it should be, and a look at PlanSo for one order that is asked for now.
+
+Stale is told from the runs alone, one short read transaction at most; a live look is a reading like a sync's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from planso_connector.domain.clock import Clock, parse_stamp
+from planso_connector.domain.errors import PlansoError
+from planso_connector.domain.workhours import WorkHours
+from planso_connector.flows.lookup import Lookup
+from planso_connector.flows.reading import Reader
+from planso_connector.flows.sync import Sync
+from planso_connector.store.orders import StoredOrder
+
+LATE_RUNS = 3
+"""The mirror is stale when so many runs are overdue."""
+
+WITHOUT_SCHEDULE = timedelta(hours=24)
+"""And where none is scheduled, after this time."""
+
+
+class Freshness:
+    """Lives as long as the process."""
+
+    def __init__(
+        self, sync: Sync, reader: Reader, lookup: Lookup, hours: WorkHours, interval: timedelta, clock: Clock
+    ) -> None:
+        self._sync = sync
+        self._reader = reader
+        self._lookup = lookup
+        self._hours = hours
+        self._interval = interval
+        self._clock = clock
+        self._told: tuple[datetime, datetime] | None = None
+
+    async def is_stale(self) -> bool:
+        """Whether no run ended well for longer than the schedule and a grace allow."""
+        last = await self._sync.last_success_at()
+        if last is None:
+            return True
+        if self._told is None or self._told[0] != last:
+            # In a thread: the holidays' first use takes most of a second.
+            self._told = (last, await asyncio.to_thread(self._stale_from, last))
+        return self._clock() > self._told[1]
+
+    def _stale_from(self, last: datetime) -> datetime:
+        if not self._interval:
+            return last + WITHOUT_SCHEDULE
+        return self._hours.next_run(last, self._interval, 1.0) + self._interval * (LATE_RUNS - 1)
+
+    async def order(self, order_id: int, max_age: float | None) -> tuple[StoredOrder, str]:
+        """
+        The order, read live first if it was last read more than `max_age` seconds ago. When PlanSo can't be asked, the
+        mirror's, and a sentence that says so. Raises NotFound.
+        """
+        stored = await self._lookup.order(order_id)
+        if max_age is None or (self._clock() - parse_stamp(stored.read_at)).total_seconds() <= max_age:
+            return stored, ""
+        try:
+            await self._reader.read_unlisted(order_id)
+        except PlansoError as error:
+            return stored, f"PlanSo could not be asked now ({error}); this is the connector's last reading."
+        return await self._lookup.order(order_id), ""

@@ -1,0 +1,145 @@
+"""
+Reading: bring one order of the mirror in step with PlanSo. PlanSo is asked first, then one transaction stores it.
+
+Used by every verb that reads an order: the sync, a look at one order, the read-back of a write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.errors import PageChanged, PlansoError
+from planso_connector.domain.order import BoardEntry, FormReading, Order, compose, has_emptied, refreshed, with_parts
+from planso_connector.domain.reconcile import fingerprint
+from planso_connector.domain.trust import Doubt, believable_form, believable_parts
+from planso_connector.planso.client import Planso
+from planso_connector.store import kept_pages, orders
+from planso_connector.store.engine import Database, Transaction
+from planso_connector.store.orders import Outcome
+
+log = structlog.get_logger(__name__)
+
+
+class EmptyForm(PageChanged):
+    """PlanSo answers with an empty form for an order that is not empty; nothing was taken over."""
+
+
+@dataclass(slots=True)
+class ReadOrder:
+    """What came of one reading. `before` and `after` are the labels that held something, to tell fill rates."""
+
+    changed: bool
+    doubts: tuple[Doubt, ...] = ()
+    before: frozenset[str] = field(default=frozenset())
+    after: frozenset[str] = field(default=frozenset())
+
+
+class Reader:
+    """Lives as long as the process. `accept` takes pages over as they are, doubtful or not: a person said so."""
+
+    def __init__(self, database: Database, planso: Planso, workshop: str, clock: Clock, *, parts: bool) -> None:
+        self._database = database
+        self._planso = planso
+        self._workshop = workshop
+        self._clock = clock
+        self._parts = parts
+
+    async def known(self, order_id: int) -> Order | None:
+        return await self._database.read(lambda tx: orders.load(tx, self._workshop, order_id))
+
+    async def read(self, entry: BoardEntry, *, accept: bool = False) -> ReadOrder:
+        """Read and store an order of the list. Raises PlansoError; EmptyForm where nothing was taken over."""
+        return await self._read(entry.order_id, entry, accept=accept)
+
+    async def read_unlisted(self, order_id: int) -> ReadOrder:
+        """Read and store an order whose list entry is not at hand: it keeps what the list said of it last."""
+        return await self._read(order_id, None, accept=False)
+
+    async def _read(self, order_id: int, entry: BoardEntry | None, *, accept: bool) -> ReadOrder:
+        try:
+            return await self._ask(order_id, entry, accept=accept)
+        except EmptyForm:
+            raise
+        except PageChanged as error:
+            await self._keep(error, order_id)
+            raise
+
+    async def _ask(self, order_id: int, entry: BoardEntry | None, *, accept: bool) -> ReadOrder:
+        read_at = self._now()
+        form = (await self._planso.read_form(order_id)).reading()
+        known = await self.known(order_id)
+        if form.is_blank or has_emptied(known.values if known is not None else {}, form):
+            raise EmptyForm(f"PlanSo answers with an empty form for order {order_id}.")
+        doubts: tuple[Doubt, ...] = ()
+        believed = form
+        if not accept:
+            believed, doubts = believable_form(known, form)
+        parts = await self._planso.parts(order_id) if self._parts else None
+        if parts is not None and known is not None and not accept:
+            parts, more = believable_parts(known.parts, parts)
+            doubts += more
+        if entry is None and known is not None:
+            order = refreshed(known, believed)
+            order = with_parts(order, parts) if parts is not None else order
+        else:
+            order = compose(entry, order_id, believed, parts)
+        changed = await self._store(order, entry, read_at, with_parts=parts is not None)
+        return ReadOrder(changed, doubts, _filled(known), _shown(form))
+
+    async def _store(self, order: Order, entry: BoardEntry | None, read_at: str, *, with_parts: bool) -> bool:
+        now = self._now()
+        mark = fingerprint(entry) if entry is not None else None
+        saved = await self._database.write(
+            lambda tx: orders.save(
+                tx, self._workshop, order, read_at=read_at, now=now, list_fingerprint=mark, with_parts=with_parts
+            )
+        )
+        return saved.outcome in (Outcome.INSERTED, Outcome.CHANGED)
+
+    async def _keep(self, error: PageChanged, order_id: int) -> None:
+        if not error.content:
+            return
+        now = self._now()
+
+        def work(tx: Transaction) -> None:
+            kept_pages.keep(
+                tx,
+                self._workshop,
+                kind=error.page,
+                order_id=order_id,
+                reason=str(error),
+                content=error.content,
+                now=now,
+            )
+
+        await self._database.write(work)
+
+    async def whole(self, order_id: int, form: FormReading) -> Order:
+        """An order that the mirror does not know, around a form just read: its parts and list entry are asked for."""
+        parts = None
+        try:
+            parts = await self._planso.parts(order_id)
+        except PlansoError as error:
+            log.warning("parts_unread", order_id=order_id, error=type(error).__name__)
+        try:
+            board = await self._planso.board()
+        except PlansoError as error:
+            # Without the list it is not known to be archived; the next sync reads the entry.
+            log.warning("list_unread", order_id=order_id, error=type(error).__name__)
+            board = [BoardEntry(order_id)]
+        entry = next((entry for entry in board if entry.order_id == order_id), None)
+        return compose(entry, order_id, form, parts)
+
+    def _now(self) -> str:
+        return stamp(self._clock())
+
+
+def _filled(known: Order | None) -> frozenset[str]:
+    return frozenset(label for label, shown in known.fields.items() if shown) if known is not None else frozenset()
+
+
+def _shown(form: FormReading) -> frozenset[str]:
+    return frozenset(label for label, shown in form.fields.items() if shown)

@@ -1,0 +1,28 @@
+"""Orders as answers show them: the stored document with what changes by itself, pending writes among it."""
+
+from __future__ import annotations
+
+from sqlalchemy import Text, bindparam, select
+
+from planso_connector.store.expressions import is_member
+from planso_connector.store.rendering import answer, pending_entry, to_json
+from planso_connector.store.tables import operations
+from planso_connector.store.transaction import Row, Transaction
+
+_PENDING = (
+    select(operations.c.order_id, operations.c.id, operations.c.action, operations.c.asked, operations.c.created_at)
+    .where(
+        operations.c.workshop == bindparam("of_workshop"),
+        operations.c.state == "pending",
+        is_member(operations.c.order_id, bindparam("ids", type_=Text)),
+    )
+    .order_by(operations.c.created_at, operations.c.id)
+)
+
+
+def answers(tx: Transaction, workshop: str, rows: list[Row]) -> list[str]:
+    """The answer of each of `rows` (id, version, document, synced_at), JSON text, with its pending writes."""
+    pending: dict[int, list[str]] = {}
+    for row in tx.rows(_PENDING, of_workshop=workshop, ids=to_json([row["id"] for row in rows])):
+        pending.setdefault(row["order_id"], []).append(pending_entry(row))
+    return [answer(row, pending.get(row["id"], ())) for row in rows]

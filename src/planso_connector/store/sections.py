@@ -1,0 +1,65 @@
+"""The extended data: what each tab of an order showed. A later reading is never overwritten by an earlier one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, bindparam, func, select
+from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
+
+from planso_connector.store.rendering import storable
+from planso_connector.store.tables import sections
+from planso_connector.store.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One tab of an order as it was read. `document` is JSON text, instants are stamps."""
+
+    name: str
+    document: str
+    read_at: str
+    synced_at: str
+
+
+_OF_WORKSHOP = sections.c.workshop == bindparam("of_workshop")
+_OF_ORDER = _OF_WORKSHOP, sections.c.order_id == bindparam("of_order", type_=BigInteger)
+_NEW = insert(sections).values({c.name: bindparam(c.name, type_=c.type) for c in sections.c})
+_SAVE = _NEW.on_conflict_do_update(
+    index_elements=["workshop", "order_id", "name"],
+    set_={name: _NEW.excluded[name] for name in ("document", "read_at", "synced_at")},
+    where=sections.c.read_at <= _NEW.excluded.read_at,
+)
+_NAMES = select(sections.c.name, sections.c.synced_at).where(*_OF_ORDER).order_by(sections.c.name)
+_GET = select(sections.c.name, sections.c.document, sections.c.read_at, sections.c.synced_at).where(
+    *_OF_ORDER, sections.c.name == bindparam("of_name")
+)
+_READ_AT = (
+    select(sections.c.order_id, func.min(sections.c.read_at).label("read_at"))
+    .where(_OF_WORKSHOP)
+    .group_by(sections.c.order_id)
+)
+
+
+def save(tx: Transaction, workshop: str, order_id: int, name: str, document: str, *, read_at: str, now: str) -> bool:
+    """
+    Keeps what the tab showed; `document` is JSON text, `read_at` when the request for it was started. The order is in
+    the mirror. False, with nothing changed, when a later reading is there.
+    """
+    columns = {"name": name, "document": storable(document), "read_at": read_at, "synced_at": now}
+    return tx.run(_SAVE, workshop=workshop, order_id=order_id, **columns) == 1
+
+
+def names(tx: Transaction, workshop: str, order_id: int) -> list[tuple[str, str]]:
+    """The order's sections by name, each with the instant at which it was last read."""
+    return [(row["name"], row["synced_at"]) for row in tx.rows(_NAMES, of_workshop=workshop, of_order=order_id)]
+
+
+def get(tx: Transaction, workshop: str, order_id: int, name: str) -> Section | None:
+    found = tx.rows(_GET, of_workshop=workshop, of_order=order_id, of_name=storable(name))
+    return Section(**found[0]) if found else None
+
+
+def read_at_by_order(tx: Transaction, workshop: str) -> dict[int, str]:
+    """For each order that has sections, when the one that was read longest ago was read; deleted orders too."""
+    return {row["order_id"]: row["read_at"] for row in tx.rows(_READ_AT, of_workshop=workshop)}

@@ -1,0 +1,95 @@
+"""The schedule: a sync now and then, while the workshop works."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from random import Random
+
+import structlog
+
+from planso_connector.domain.clock import Clock
+from planso_connector.domain.workhours import WorkHours
+
+log = structlog.get_logger(__name__)
+
+SLICE = timedelta(minutes=1)
+"""The longest sleep between two looks at the clock, which jumps: laptops are shut, and time servers correct."""
+
+
+class Schedule:
+    """
+    Lives as long as its `run`, which ends by being cancelled. One turn at a time.
+
+    The first turn comes within a tenth of the interval, each other one an interval after the end of the turn before;
+    both only in the hours.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[], Awaitable[object]],
+        hours: WorkHours,
+        interval: timedelta,
+        clock: Clock,
+        *,
+        dice: Random,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        """`start` begins or joins a sync and returns when that ended. An interval of zero is no schedule."""
+        self._start = start
+        self._hours = hours
+        self._interval = interval
+        self._clock = clock
+        self._sleep = sleep
+        self._dice = dice
+        self._next_run_at: datetime | None = None
+
+    @property
+    def next_run_at(self) -> datetime | None:
+        """UTC. None during a turn, whose end decides when the next one comes, and where there is no schedule."""
+        return self._next_run_at
+
+    async def run(self) -> None:
+        if self._interval <= timedelta(0):
+            return
+        try:
+            # As if a turn had ended an interval ago.
+            ended = self._clock() - self._interval
+            while True:
+                await self._wait(ended)
+                self._next_run_at = None
+                await self._turn()
+                ended = self._clock()
+        finally:
+            self._next_run_at = None
+
+    async def _turn(self) -> None:
+        try:
+            await self._start()
+        except Exception as error:  # noqa: BLE001 - whatever it was, the next turn tries again; its text may hold secrets
+            log.warning("scheduled_sync_failed", error=type(error).__name__)
+
+    async def _wait(self, ended: datetime) -> None:
+        """Until the next turn is due. When the clock is set back, so is `ended`, the end of the turn before."""
+        jitter = self._dice.random()
+        due = await self._due(ended, jitter)
+        now = self._clock()
+        while True:
+            if now >= due:
+                if self._hours.is_open(now):
+                    return
+                # The clock jumped over the hours in which it was due.
+                due = await self._due(now - self._interval, jitter)
+            pause = min(SLICE, due - now)
+            await self._sleep(pause.total_seconds())
+            before, now = now, self._clock()
+            if now < before:
+                ended -= before + pause - now
+                due = await self._due(ended, jitter)
+
+    async def _due(self, ended: datetime, jitter: float) -> datetime:
+        # In a thread, because the holidays' first use takes most of a second.
+        due = await asyncio.to_thread(self._hours.next_run, ended, self._interval, jitter)
+        self._next_run_at = due
+        return due

@@ -1,0 +1,264 @@
+"""The mirror stays fresh, PlanSo is left in peace, and no bad day of PlanSo's harms what is here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planso_connector.sandbox import Installation, Sandbox
+from tests.service import Service, connected, running, settings_for
+
+ORDERS = 40
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    with connected(tmp_path, Sandbox(orders=ORDERS), planso_timeout=2.0) as started:
+        started.sandbox.forget_requests()
+        yield started
+
+
+def calls(service: Service) -> list[str]:
+    return [request.m for request in service.sandbox.requests]
+
+
+def runs(service: Service) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = service.http.get("/api/sync/runs").json()["runs"]
+    return found
+
+
+def test_a_quiet_resync_is_one_request(service: Service) -> None:
+    """Nothing changed: the list, and nothing else; the run says so."""
+    status = service.sync()
+    assert calls(service) == ["resourceplanner_get_project_stations"]
+    assert (status["state"], status["last_result"]["requests"], status["last_result"]["changed"]) == ("idle", 1, 0)
+    assert [run["state"] for run in runs(service)] == ["done", "done"]
+
+
+def test_only_what_changed_in_the_list_is_read(service: Service) -> None:
+    """An order that moved to another station is read, form and parts; the others are not."""
+    order_id = service.sandbox.order_ids()[0]
+    before = service.order(order_id)["station_id"]
+    other = "Finish" if service.sandbox.value(order_id, "Projekt-Status") != "Finish" else "Karosserie"
+    statuses = {service.sandbox.value(n, "Projekt-Status") for n in service.sandbox.order_ids()}
+    for status in sorted(statuses - {"", other}):
+        service.sandbox.edit(order_id, "Projekt-Status", status)
+        service.sync()
+        if service.order(order_id)["station_id"] != before:
+            break
+    assert service.order(order_id)["station_id"] != before
+    forms = [r.order_id for r in service.sandbox.requests if r.m == "visual_forms_plain"]
+    assert set(forms) <= {order_id}
+    assert forms
+
+
+def test_an_edit_that_the_list_does_not_show_is_found_in_turn(tmp_path: Path) -> None:
+    """A form changed without its list entry: it is read within the time set, though nothing told of it."""
+    soon = {"connector_sync_reread": timedelta(seconds=0), "connector_sync_reread_soon": timedelta(seconds=0)}
+    with connected(tmp_path, Sandbox(orders=12), **soon) as service:
+        order_id = service.sandbox.order_ids()[0]
+        service.sandbox.edit(order_id, "Bemerkungen", "heimlich")
+        service.sync()
+        assert service.order(order_id)["remarks"] == "heimlich"
+
+
+def test_a_full_sync_reads_everything(service: Service) -> None:
+    """`full=true` reads every order once."""
+    service.sync(full="true")
+    forms = [r.order_id or 0 for r in service.sandbox.requests if r.m == "visual_forms_plain"]
+    assert sorted(forms) == service.sandbox.order_ids()
+    assert runs(service)[0]["kind"] == "full"
+
+
+def test_archived_and_deleted_are_told_apart(service: Service) -> None:
+    """What left the list is looked at: archived stays readable, deleted is gone; both come back when they come back."""
+    archived, deleted = service.sandbox.order_ids()[:2]
+    service.sandbox.archive(archived)
+    service.sandbox.delete(deleted)
+    service.sync()
+    assert service.order(archived)["archived"] is True
+    assert service.http.get(f"/api/orders/{deleted}").status_code == 404
+    service.sandbox.restore(archived)
+    service.sync()
+    assert service.order(archived)["archived"] is False
+
+
+def test_an_unseen_installation_with_dying_sessions(tmp_path: Path) -> None:
+    """150 orders, 20 ms a page, sessions dying every 60 requests: all right, in bounds, one login for each session."""
+    sandbox = Sandbox(orders=150, seed=7, installation=Installation(table_id=815, field_names=31, markup="for"))
+    sandbox.knobs.latency = 0.02
+    sandbox.knobs.expire_sessions_after = 60
+    with connected(tmp_path, sandbox) as service:
+        status = service.synced()
+        assert (status["state"], status["last_result"]["done"]) == ("idle", 150)
+        page = service.http.get("/api/orders", params={"limit": "500"}).json()["orders"]
+        assert {o["id"]: o["vehicle_details"]["number_plate"] or "" for o in page} == sandbox.plates()
+        for order_id in sandbox.order_ids()[:40]:
+            parts = service.http.get(f"/api/orders/{order_id}/parts").json()
+            assert parts["missing"] == sum(bool(part["missing"]) for part in sandbox.parts(order_id))
+        assert sandbox.in_flight_peak <= 4
+        assert sandbox.logins <= 302 / 60 + 2
+        sandbox.forget_requests()
+        assert service.sync()["last_result"]["requests"] <= 4
+
+
+def test_a_label_that_vanished_harms_nothing(service: Service) -> None:
+    """A form without a label that was there: the values stay, the status names label and fill rates; it recovers."""
+    order_id = service.sandbox.order_ids()[0]
+    before = service.order(order_id)
+    service.sandbox.knobs.missing_labels.add("Fahrername")
+    status = service.sync(full="true")
+    (doubt,) = [d for d in status["last_result"]["doubts"] if d["what"] == "Fahrername"]
+    assert (doubt["kind"], doubt["orders"], doubt["filled_now"]) == ("label_gone", ORDERS, 0.0)
+    assert doubt["filled_before"] > 0.5
+    assert "Fahrername" in status["message"]
+    assert service.order(order_id)["person"] == before["person"]
+    assert service.order(order_id)["version"] == before["version"]
+    service.sandbox.knobs.missing_labels.clear()
+    assert service.sync(full="true")["last_result"]["doubts"] == []
+
+
+def test_a_person_can_accept_what_seems_to_have_moved(service: Service) -> None:
+    """With accept_removals a vanished label and vanished orders are taken over."""
+    order_id = service.sandbox.order_ids()[0]
+    service.sandbox.knobs.missing_labels.add("ExpressLink")
+    for other in service.sandbox.order_ids()[1:]:
+        service.sandbox.archive(other)
+    assert "accept_removals" in service.sync()["message"]
+    assert service.http.get("/api/orders", params={"limit": "500"}).json()["count"] == ORDERS
+    assert service.sync(full="true", accept_removals="true")["state"] == "idle"
+    assert service.http.get("/api/orders", params={"limit": "500"}).json()["count"] == 1
+    assert service.order(order_id)["express_link"] is None
+
+
+@pytest.mark.parametrize("knob", ["fail_next", "html_for_json_next", "hang_next"])
+def test_bad_days_leave_the_mirror_alone(service: Service, knob: str) -> None:
+    """Errors, HTML or silence for a while: rows stay, the status is honest, the next run is good by itself."""
+    before = {n: service.order(n)["version"] for n in service.sandbox.order_ids()}
+    setattr(service.sandbox.knobs, knob, 3)
+    status = service.sync(full="true")
+    assert status["last_result"]["state"] == "failed"
+    assert status["message"]
+    setattr(service.sandbox.knobs, knob, 0)
+    assert service.sync()["state"] in ("idle", "failed")
+    assert service.sync(full="true")["state"] == "idle"
+    assert {n: service.order(n)["version"] for n in service.sandbox.order_ids()} == before
+
+
+def test_one_order_can_be_read_live(service: Service) -> None:
+    """max_age reads that one order when it is older; when PlanSo can't be asked, the mirror answers and says so."""
+    order_id = service.sandbox.order_ids()[0]
+    service.sandbox.edit(order_id, "Bemerkungen", "eben erst")
+    young = service.http.get(f"/api/orders/{order_id}", params={"max_age": "3600"}).json()
+    assert young["order"]["remarks"] != "eben erst"
+    live = service.http.get(f"/api/orders/{order_id}", params={"max_age": "0"}).json()
+    assert (live["order"]["remarks"], live["message"]) == ("eben erst", "")
+    service.sandbox.edit(order_id, "Bemerkungen", "danach")
+    service.sandbox.knobs.fail_next = 5
+    fallen_back = service.http.get(f"/api/orders/{order_id}", params={"max_age": "0"})
+    service.sandbox.knobs.fail_next = 0
+    assert fallen_back.status_code == 200
+    assert "PlanSo could not be asked" in fallen_back.json()["message"]
+    assert fallen_back.json()["order"]["remarks"] == "eben erst"
+    assert service.http.get(f"/api/orders/{order_id}", params={"max_age": "-1"}).status_code == 422
+
+
+def test_a_page_from_before_a_write_does_not_undo_it(service: Service) -> None:
+    """Writes in the middle of a full sync: what was confirmed stays, versions never go down."""
+    service.sandbox.knobs.latency = 0.01
+    service.http.post("/api/sync", params={"full": "true"})
+    for order_id in service.sandbox.order_ids()[:10]:
+        version = service.order(order_id)["version"]
+        assert service.put(order_id, remarks=f"während des Laufs {order_id}").status_code == 200
+        assert service.order(order_id)["version"] > version
+        assert service.order(order_id)["remarks"] == f"während des Laufs {order_id}"
+    service.synced()
+    for order_id in service.sandbox.order_ids()[:10]:
+        assert service.order(order_id)["remarks"] == f"während des Laufs {order_id}"
+
+
+def test_two_connectors_run_one_sync(tmp_path: Path) -> None:
+    """Two processes' worth of connectors on one database: the second joins the run of the first."""
+    sandbox = Sandbox(orders=ORDERS)
+    database = f"sqlite:///{tmp_path}/connector.db"
+    with sandbox.serve() as url:
+        settings = settings_for(sandbox, url, database)
+        with running(settings, sandbox) as one, running(settings, sandbox) as two:
+            one.synced()
+            two.synced()
+            sandbox.knobs.latency = 0.02
+            sandbox.forget_requests()
+            first = one.http.post("/api/sync", params={"full": "true"}).json()
+            second = two.http.post("/api/sync", params={"full": "true"}).json()
+            assert (first["run_id"], second["joined"]) == (second["run_id"], True)
+            assert two.http.get("/api/sync/status").json()["state"] == "running"
+            assert one.synced()["last_result"]["state"] == "done"
+            forms = [r for r in sandbox.requests if r.m == "visual_forms_plain"]
+            assert len(forms) == ORDERS
+
+
+def test_the_schedule_keeps_the_mirror_fresh(tmp_path: Path) -> None:
+    """Left alone, the connector syncs by itself in its hours, and says when the next run comes."""
+    always = {"connector_sync_interval": timedelta(seconds=1), "connector_sync_hours": "00:00-24:00"}
+    with connected(tmp_path, Sandbox(orders=12), **always) as service:
+        order_id = service.sandbox.order_ids()[0]
+        service.sandbox.archive(order_id)
+        for _ in range(500):
+            if service.order(order_id)["archived"]:
+                break
+            threading.Event().wait(0.02)
+        assert service.order(order_id)["archived"] is True
+        assert runs(service)[0]["trigger"] == "schedule"
+        assert service.http.get("/api/orders").json()["stale"] is False
+
+
+def test_a_mirror_that_is_too_old_says_so(tmp_path: Path) -> None:
+    """PlanSo is away for longer than a few turns: lists, orders and readiness say stale; afterwards they don't."""
+    quick = {"connector_sync_interval": timedelta(seconds=0.2), "connector_sync_hours": "00:00-24:00"}
+    sandbox = Sandbox(orders=12)
+    with connected(tmp_path, sandbox, **quick, planso_timeout=0.5) as service:
+        order_id = sandbox.order_ids()[0]
+        sandbox.knobs.fail_next = 10_000
+
+        def stale() -> bool:
+            return bool(service.http.get("/api/orders").json()["stale"])
+
+        for _ in range(500):
+            if stale():
+                break
+            threading.Event().wait(0.02)
+        assert stale()
+        assert service.http.get(f"/api/orders/{order_id}").json()["stale"] is True
+        ready = service.http.get("/health/ready")
+        assert ready.status_code == 503
+        assert "stale" in ready.json()["checks"]["mirror"]
+        sandbox.knobs.fail_next = 0
+        for _ in range(1500):
+            if not stale():
+                break
+            threading.Event().wait(0.02)
+        assert service.http.get("/health/ready").status_code == 200
+
+
+def test_the_other_tabs_are_kept_as_sections(tmp_path: Path) -> None:
+    """With extended data each order's tabs are sections: tables, pairs, links, no script; read again in turn only."""
+    with connected(tmp_path, Sandbox(orders=12), connector_sync_extended=True) as service:
+        order_id = service.sandbox.order_ids()[0]
+        listed = service.http.get(f"/api/orders/{order_id}/sections").json()
+        names = [section["name"] for section in listed["sections"]]
+        assert listed["count"] == len(names) >= 14
+        for name in names:
+            answer = service.http.get(f"/api/orders/{order_id}/sections/{name}")
+            section = answer.json()["section"]
+            assert section["name"] == name
+            assert "<script" not in answer.text
+            assert "javascript:" not in answer.text
+            assert section["tables"] or section["pairs"] or section["links"], name
+        assert service.http.get(f"/api/orders/{order_id}/sections/gibt_es_nicht").status_code == 404
+        service.sandbox.forget_requests()
+        assert service.sync()["last_result"]["requests"] == 1
