@@ -4,45 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import httpx2
 from pydantic import SecretStr
 
+from bench.processes import planso
 from planso_connector import app, logs
 from planso_connector.settings import Settings
 from planso_connector.store.runs import Run, Trigger
-
-
-@contextmanager
-def _planso(orders: int, latency: float) -> Iterator[str]:
-    """A sandbox in a process of its own, so that its work is not counted as ours."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "planso_connector", "sandbox", "--port", str(port)]
-    command += ["--orders", str(orders), "--latency", str(latency)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        while True:
-            try:
-                httpx2.get(f"{url}/app", timeout=5)
-                break
-            except httpx2.TransportError:
-                time.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def _settings(url: str, folder: str, concurrency: int) -> Settings:
@@ -89,11 +61,11 @@ async def _unchanged(url: str, folder: str) -> str:
 
 def full_against_floor() -> str:
     logs.configure("error", [])
-    with tempfile.TemporaryDirectory() as folder, _planso(2000, 0.05) as url:
+    with tempfile.TemporaryDirectory() as folder, planso(2000, 0.05) as url:
         return asyncio.run(_full(url, folder, 0.05, 8))
 
 
 def unchanged() -> str:
     logs.configure("error", [])
-    with tempfile.TemporaryDirectory() as folder, _planso(10_000, 0.0) as url:
+    with tempfile.TemporaryDirectory() as folder, planso(10_000, 0.0) as url:
         return asyncio.run(_unchanged(url, folder))

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+from planso_connector.planso.profile import Profile
+from planso_connector.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_the_readme_names_every_setting() -> None:
+    """Each setting stands in the README's table."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert [name for name in Settings.model_fields if f"`{name.upper()}`" not in readme] == []
+
+
+def test_make_alone_lists_what_there_is() -> None:
+    """Every target that the Makefile declares is told by `make`."""
+    listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    declared = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert declared is not None
+    assert [target for target in declared[1].split() if f"make {target}" not in listed] == []
+
+
+def test_links_in_the_docs_lead_somewhere() -> None:
+    """Each relative link of a page names a file that is there."""
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_the_profile_in_the_docs_is_one(tmp_path: Path) -> None:
+    """The example of docs/profile.md is accepted as it stands there."""
+    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/profile.md").read_text("utf-8"), re.DOTALL)
+    profile = tmp_path / "profile.toml"
+    profile.write_text(example, "utf-8")
+    loaded = Profile.load(profile, None)
+    assert loaded.labels["person"] == ("Kunde", "Fahrername")
+    assert tomllib.loads(example)["calls"]["tabs"]["invoice"] == loaded.calls.tabs["invoice"]
