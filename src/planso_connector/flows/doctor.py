@@ -1,19 +1,35 @@
-"""Doctor: look at a PlanSo installation through the connector's eyes. Reads only; no transaction, no write."""
+"""
+Doctor: look at a PlanSo installation through the connector's eyes, or once more at pages that could not be read.
+Reads only; no transaction, no write.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 from urllib.parse import parse_qsl
 
-from planso_connector.domain.errors import Invalid, PlansoError
+from planso_connector.domain.errors import Invalid, PageChanged, PlansoError
 from planso_connector.domain.fields import BY_PATH, FIELDS, On, Value
-from planso_connector.domain.part import missing_count
+from planso_connector.domain.order import PartsReading
+from planso_connector.domain.part import Part, missing_count
+from planso_connector.planso.board import parse_board
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form
+from planso_connector.planso.parts import parse_parts
+from planso_connector.planso.profile import Profile
+from planso_connector.planso.tabs import parse_tab
+from planso_connector.store.kept_pages import KeptPage
 
 TRIED = "remarks"
 """The field that the dry run pretends to change."""
+
+SHOWN = 10
+"""So many orders of a list are named."""
+
+BEGINNING = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +63,72 @@ async def examine(planso: Planso, order_id: int | None) -> AsyncIterator[Finding
         yield _dry_run(form)
     except PlansoError as error:
         yield Finding(type(error).__name__, well=False, words=str(error))
+
+
+def replay(pages: Sequence[KeptPage], profile: Profile) -> Iterator[Finding]:
+    """What the readers make of kept pages with this profile; PlanSo is not asked. Well: the page can be read now."""
+    if not pages:
+        yield Finding("replay", well=True, words="No pages are kept: all that was read could be.")
+    for page in pages:
+        order = f" of order {page.order_id}" if page.order_id is not None else ""
+        then = f"{page.kept_at}, then: {page.reason}"
+        try:
+            words, rows = _read_again(page, profile)
+        except ValueError:
+            yield Finding(f"{page.kind}{order}", well=False, words=f"{then}\nnow: not JSON; {_beginning(page.content)}")
+        except PageChanged as error:
+            words = f"{then}\nnow: {error}; {_beginning(page.content)}"
+            yield Finding(f"{page.kind}{order}", well=False, words=words)
+        else:
+            yield Finding(f"{page.kind}{order}", well=True, words=f"{then}\nnow: {words}", rows=rows)
+
+
+def _read_again(page: KeptPage, profile: Profile) -> tuple[str, tuple[tuple[str, ...], ...]]:
+    """What is found, and rows for a table. Raises ValueError for no JSON, PageChanged for what can't be read."""
+    try:
+        answer: Any = json.loads(page.content)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if page.kind == "list":
+        board = parse_board(answer)
+        shown = ", ".join(str(entry.order_id) for entry in board[:SHOWN])
+        return f"{len(board)} orders: {shown}{', …' if len(board) > SHOWN else ''}", ()
+    if page.kind in ("form", "parts"):
+        if not isinstance(answer, Mapping):
+            raise PageChanged("the JSON is not an object")
+        if page.kind == "form":
+            return _form_again(Form.parse(answer, profile, page.order_id))
+        return _parts_again(parse_parts(answer, profile.parts, page.order_id or 0))
+    section = parse_tab(page.kind, answer)
+    tables = [("table", ", ".join(table.headers), f"{len(table.rows)} rows") for table in section.tables]
+    words = f"{len(section.tables)} tables, {len(section.pairs)} labels with values, {len(section.links)} links"
+    return words, (*tables, *(("label", label) for label in section.pairs))
+
+
+def _form_again(form: Form) -> tuple[str, tuple[tuple[str, ...], ...]]:
+    absent = dict(form.missing_labels())
+    mapped = [("field", path, "found") for path in BY_PATH if path not in absent]
+    unmapped = [("field", path, f"no label: {' or '.join(labels)}") for path, labels in absent.items()]
+    words = f"{len(form.labels)} labels, {len(mapped)} of {len(FIELDS)} fields found"
+    return words, (*(("label", label) for label in form.labels), *mapped, *unmapped)
+
+
+def _parts_again(parts: PartsReading) -> tuple[str, tuple[tuple[str, ...], ...]]:
+    columns = [
+        column.name
+        for column in fields(Part)
+        if column.name != "order_id" and any(getattr(part, column.name) not in (None, False) for part in parts.parts)
+    ]
+    table = "a table" if parts.has_table else "no table"
+    return f"{table}, {len(parts.parts)} rows; status: {parts.status or 'none on the page'}", tuple(
+        ("column", column) for column in columns
+    )
+
+
+def _beginning(content: str) -> str:
+    """The masked page's first characters, in one line."""
+    told = " ".join(content[:BEGINNING].split())
+    return f"it begins with: {told}" if told else "it is empty"
 
 
 def _mapped(order_id: int, form: Form) -> Finding:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from planso_connector.domain.clock import Clock, stamp
-from planso_connector.domain.errors import PageChanged, PlansoError
+from planso_connector.domain.errors import PageChanged, PlansoError, StoreUnavailable
 from planso_connector.domain.order import BoardEntry, FormReading, Order, compose, has_emptied, refreshed, with_parts
 from planso_connector.domain.reconcile import fingerprint
 from planso_connector.domain.trust import Doubt, believable_form, believable_parts
@@ -46,6 +46,7 @@ class Reader:
         self._workshop = workshop
         self._clock = clock
         self._parts = parts
+        planso.on_page_changed = self._keep
 
     async def known(self, order_id: int) -> Order | None:
         return await self._database.read(lambda tx: orders.load(tx, self._workshop, order_id))
@@ -59,15 +60,6 @@ class Reader:
         return await self._read(order_id, None, accept=False)
 
     async def _read(self, order_id: int, entry: BoardEntry | None, *, accept: bool) -> ReadOrder:
-        try:
-            return await self._ask(order_id, entry, accept=accept)
-        except EmptyForm:
-            raise
-        except PageChanged as error:
-            await self._keep(error, order_id)
-            raise
-
-    async def _ask(self, order_id: int, entry: BoardEntry | None, *, accept: bool) -> ReadOrder:
         read_at = self._now()
         form = (await self._planso.read_form(order_id)).reading()
         known = await self.known(order_id)
@@ -99,7 +91,8 @@ class Reader:
         )
         return saved.outcome in (Outcome.INSERTED, Outcome.CHANGED)
 
-    async def _keep(self, error: PageChanged, order_id: int) -> None:
+    async def _keep(self, error: PageChanged, order_id: int | None) -> None:
+        """Every page that can't be read, whoever asked for it; who asked learns of the page, not of our trouble."""
         if not error.content:
             return
         now = self._now()
@@ -115,7 +108,10 @@ class Reader:
                 now=now,
             )
 
-        await self._database.write(work)
+        try:
+            await self._database.write(work)
+        except StoreUnavailable as trouble:
+            log.warning("page_not_kept", page=error.page, order_id=order_id, error=type(trouble).__name__)
 
     async def whole(self, order_id: int, form: FormReading) -> Order:
         """An order that the mirror does not know, around a form just read: its parts and list entry are asked for."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import httpx2
 
@@ -26,9 +27,10 @@ from planso_connector.domain.errors import (
     PlansoUnsure,
 )
 from planso_connector.domain.order import BoardEntry, PartsReading
-from planso_connector.planso.board import order_number, parse_board
-from planso_connector.planso.decoding import NotJson, json_of
-from planso_connector.planso.form import Form
+from planso_connector.planso.board import parse_board
+from planso_connector.planso.connection import base_url, sorted_error
+from planso_connector.planso.decoding import NotJson, json_of, text_of
+from planso_connector.planso.form import Form, NoForm
 from planso_connector.planso.login import (
     ANSWERED,
     LOGS_IN,
@@ -43,20 +45,33 @@ from planso_connector.planso.login import (
 from planso_connector.planso.parts import parse_parts
 from planso_connector.planso.plan import Plan
 from planso_connector.planso.profile import Profile
+from planso_connector.planso.redact import redacted
+from planso_connector.planso.saved import data_id, is_error, words
 from planso_connector.planso.tabs import Section, parse_tab, tab_call
 from planso_connector.planso.throttle import Throttle, retry_after
 from planso_connector.planso.words import one_line
 
-_CONNECTING = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+T = TypeVar("T")
+OnPageChanged = Callable[[PageChanged, int | None], Awaitable[None]]
+"""Awaited with what can't be read and the order it is of, before the error is raised."""
+
 _DYING = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
 _TRY_LATER = frozenset({425, 429})
 _MAYBE_DONE = frozenset({408})
 _PAGE = "planso_page"
 """The request's extension that names the kind of page, each of which has its own usual latency."""
 
-
 WHOLE_PAGE = 2
 """A page may take so many times the timeout in all, which by itself starts anew with each byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A page in words, its kind as PageChanged names it, and its order."""
+
+    words: str
+    kind: str
+    order_id: int | None = None
 
 
 class Planso:
@@ -80,8 +95,9 @@ class Planso:
         on_login: OnLogin | None = None,
     ) -> None:
         """Raises ValueError for an address that is none."""
-        base = _base_url(url, profile.paths.app)
+        base = base_url(url, profile.paths.app)
         self.requests = 0
+        self.on_page_changed: OnPageChanged | None = None
         self._whole_page = WHOLE_PAGE * timeout
         self._profile = profile
         self._throttle = throttle
@@ -115,26 +131,32 @@ class Planso:
     async def board(self) -> list[BoardEntry]:
         """All current orders. Raises PlansoUnavailable, LoginRejected, PageChanged, as every reading call does."""
         call = {"m": self._profile.calls.board, "filterID": ""}
-        return parse_board(await self._read("POST", call, "the list of orders"))
+        return await self._read("POST", call, _Asked("the list of orders", "list"), parse_board)
 
     async def read_form(self, order_id: int) -> Form:
         """The form as it is now. That of an unknown order is blank (`is_blank`), or PageChanged."""
-        page = f"the form of order {order_id}"
-        answer = _object(await self._read("POST", self._form_call("update", order_id), page), page)
-        return Form.parse(answer, self._profile, order_id)
+        return await self._form("update", order_id, f"the form of order {order_id}")
 
     async def blank_form(self) -> Form:
         """The form of an order to be."""
-        answer = _object(await self._read("POST", self._form_call("insert", None), "the empty form"), "the empty form")
-        form = Form.parse(answer, self._profile, None)
-        if not form.labels:
-            raise PageChanged("the empty form holds nothing at all")
-        return form
+        return await self._form("insert", None, "the empty form")
+
+    async def _form(self, submode: str, order_id: int | None, page: str) -> Form:
+        def parse(answer: Any) -> Form:
+            form = Form.parse(_object(answer, page), self._profile, order_id)
+            if order_id is None and not form.labels:
+                raise PageChanged(f"{page} holds nothing at all")
+            return form
+
+        return await self._read("POST", self._form_call(submode, order_id), _Asked(page, "form", order_id), parse)
 
     async def parts(self, order_id: int) -> PartsReading:
         page = f"the parts of order {order_id}"
-        answer = await self._read("GET", {"m": self._profile.calls.parts, "ID": str(order_id)}, page)
-        return parse_parts(_object(answer, page), self._profile.parts, order_id)
+        call = {"m": self._profile.calls.parts, "ID": str(order_id)}
+        words = self._profile.parts
+        return await self._read(
+            "GET", call, _Asked(page, "parts", order_id), lambda a: parse_parts(_object(a, page), words, order_id)
+        )
 
     @property
     def tabs(self) -> tuple[str, ...]:
@@ -143,8 +165,9 @@ class Planso:
 
     async def tab(self, name: str, order_id: int) -> Section:
         """One of the order's other tabs, by its name in `tabs`."""
-        page = f"the tab {name} of order {order_id}"
-        return parse_tab(name, await self._read("GET", tab_call(name, self._profile.calls.tabs, order_id), page))
+        asked = _Asked(f"the tab {name} of order {order_id}", name, order_id)
+        call = tab_call(name, self._profile.calls.tabs, order_id)
+        return await self._read("GET", call, asked, lambda answer: parse_tab(name, answer))
 
     def one_slot(self) -> AbstractAsyncContextManager[None]:
         """
@@ -171,7 +194,7 @@ class Planso:
         """The new order's id. Raises as `save` does; PlansoUnsure too where the answer names no id."""
         page = "the new order"
         answer = await self._save(self._form_call("insert", None), blank.serialised(plan), page)
-        order_id = _data_id(answer)
+        order_id = data_id(answer)
         if order_id is None:
             raise PlansoUnsure(f"{page}: PlanSo's answer names no id (dataID)", answered=True)
         return order_id
@@ -250,8 +273,28 @@ class Planso:
             extensions={SAVES: saves, _PAGE: f"{call['m']} {call.get('submode', '')}"},
         )
 
-    async def _read(self, method: str, call: Mapping[str, str], page: str) -> Any:
-        """The answer's JSON. Sent once more where the connection died before the answer began."""
+    async def _read(self, method: str, call: Mapping[str, str], asked: _Asked, parse: Callable[[Any], T]) -> T:
+        """The answer's JSON as `parse` reads it. A page that is not what it was is handed to `on_page_changed`."""
+        response: httpx2.Response | None = None
+        try:
+            response = await self._answer(method, call, asked.words)
+            return parse(json_of(response))
+        except NotJson as error:
+            told = f"{asked.words}: PlanSo answered with something else than the JSON that it promises"
+            cause: BaseException | None = error
+            changed = PageChanged(told)
+        except NoForm:
+            raise
+        except PageChanged as error:
+            cause, changed = error.__cause__, error
+        changed.page = asked.kind
+        changed.content = redacted(text_of(response)) if response is not None else ""
+        if self.on_page_changed is not None:
+            await self.on_page_changed(changed, asked.order_id)
+        raise changed from cause
+
+    async def _answer(self, method: str, call: Mapping[str, str], page: str) -> httpx2.Response:
+        """Sent once more where the connection died before the answer began."""
         request = self._request(method, call, None, saves=False)
         try:
             response = await self._exchange(request, self._login, page, forgiving=True)
@@ -264,10 +307,7 @@ class Planso:
         await asyncio.sleep(0)  # who waits for the slot sends its request before this answer takes our time
         if not response.is_success:
             raise PlansoUnavailable(f"{page}: PlanSo answered {response.status_code}")
-        try:
-            return json_of(response)
-        except NotJson as error:
-            raise PageChanged(f"{page}: PlanSo answered with something else than the JSON that it promises") from error
+        return response
 
     async def _save(self, call: Mapping[str, str], fields: str | None, page: str) -> Any:
         """The answer's JSON, unless it is a refusal."""
@@ -284,8 +324,8 @@ class Planso:
             answer = json_of(response)
         except NotJson as error:
             raise PlansoUnsure(f"{page}: PlanSo answered with something else than JSON", answered=True) from error
-        if isinstance(answer, Mapping) and _is_error(answer.get("error")):
-            raise PlansoRefused(f"{page}: PlanSo refused: {one_line(_words(answer['error']))}")
+        if isinstance(answer, Mapping) and is_error(answer.get("error")):
+            raise PlansoRefused(f"{page}: PlanSo refused: {one_line(words(answer['error']))}")
         return answer
 
     async def _exchange(
@@ -316,8 +356,8 @@ class Planso:
             raise PlansoUnavailable(f"{page}: {error}") from error
         except httpx2.RequestError as error:
             if not error.request.extensions.get(LOGS_IN):
-                raise _sorted(error, page, saves=saves) from error
-            at_login = _sorted(error, "the login page", saves=False)
+                raise sorted_error(error, page, saves=saves) from error
+            at_login = sorted_error(error, "the login page", saves=False)
             login.failed(at_login)
             raise at_login from error
         finally:
@@ -351,58 +391,7 @@ class Planso:
             return response
 
 
-def _sorted(error: httpx2.RequestError, page: str, *, saves: bool) -> PlansoError:
-    """A failed exchange by what to do next."""
-    what = type(error).__name__
-    if isinstance(error, _CONNECTING):
-        return PlansoUnavailable(f"{page}: PlanSo can't be reached ({what})")
-    if saves:
-        return PlansoUnsure(f"{page}: the answer never came ({what})")
-    if isinstance(error, httpx2.TimeoutException):
-        return PlansoTimeout(f"{page}: PlanSo did not answer in time ({what})")
-    if isinstance(error, httpx2.DecodingError):
-        return PageChanged(f"{page}: the answer can't be unpacked")
-    return PlansoUnavailable(f"{page}: the connection broke off ({what})")
-
-
-def _base_url(url: str, app: str) -> str:
-    told = "accepted: an address such as https://reit.planso.de"
-    try:
-        parsed = httpx2.URL(url.strip())
-    except httpx2.InvalidURL as error:
-        raise ValueError(f"PlanSo's address can't be read; {told}") from error
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ValueError(f"PlanSo's address must begin with https:// and name a host; {told}")
-    if parsed.userinfo:
-        raise ValueError(f"PlanSo's address must not hold a user name or password; {told}")
-    return origin(parsed) + parsed.path.rstrip("/").removesuffix(app)
-
-
 def _object(answer: Any, page: str) -> Mapping[str, Any]:
     if isinstance(answer, Mapping):
         return answer
     raise PageChanged(f"{page}: PlanSo answered with JSON that is not an object")
-
-
-def _is_error(error: Any) -> bool:
-    """Whether PHP would call it true."""
-    return bool(error) and str(error).strip().casefold() not in ("", "0", "false", "none", "null")
-
-
-def _words(error: Any) -> str:
-    """The texts in whatever PlanSo sent as its error."""
-    if isinstance(error, (Mapping, list)):
-        members = error.values() if isinstance(error, Mapping) else error
-        return "; ".join(filter(None, map(_words, members)))
-    return error if isinstance(error, str) else "" if error is None or isinstance(error, bool) else str(error)
-
-
-def _data_id(answer: Any, depth: int = 8) -> int | None:
-    """The first `dataID` that is an id, at the top or nested anywhere."""
-    if isinstance(answer, Mapping):
-        own = order_number(answer.get("dataID"))
-        if own is not None:
-            return own
-    members = answer.values() if isinstance(answer, Mapping) else answer if isinstance(answer, list) else ()
-    nested = (_data_id(member, depth - 1) for member in members) if depth else ()
-    return next((found for found in nested if found is not None), None)

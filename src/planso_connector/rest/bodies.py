@@ -43,7 +43,7 @@ class JsonRequest(Request):
             return from_json(await self.body(), allow_inf_nan=False)
         except ValueError as error:
             raise RequestValidationError(
-                [{"loc": ("body",), "msg": f"This is not JSON in UTF-8: {error}", "type": "json_invalid"}]
+                [{"loc": ("body",), "msg": f"The body can't be read as JSON in UTF-8: {error}", "type": "json_invalid"}]
             ) from None
 
 

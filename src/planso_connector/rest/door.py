@@ -15,6 +15,7 @@ from planso_connector.flows.status import Status
 from planso_connector.flows.sync import Sync
 from planso_connector.flows.write import Writer
 from planso_connector.rest import docs_page, health, orders, planso_session, problems, requests_log, sync
+from planso_connector.rest.examples import Documented
 
 TITLE = "PlanSo Connector"
 
@@ -35,7 +36,7 @@ class Flows:
 
 
 def build(flows: Flows) -> FastAPI:
-    app = FastAPI(
+    app = Documented(
         title=TITLE,
         version=__version__,
         description=_DESCRIPTION,

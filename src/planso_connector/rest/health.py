@@ -7,17 +7,36 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from planso_connector.flows.status import Status
-from planso_connector.rest.schemas import Envelope
+from planso_connector.rest.answers import Envelope
+from planso_connector.rest.examples import answer, example_of
 
 
 class ReadyAnswer(Envelope):
-    checks: dict[str, str] = Field(description="Each check and `ok`, or what is wrong.")
+    """Whether the connector can do its work."""
+
+    checks: dict[str, str] = Field(
+        description="Each check and `ok`, or what is wrong.",
+        examples=[{"database": "ok", "mirror": "ok", "planso_login": "ok"}],
+    )
+
+
+_READY = example_of(ReadyAnswer)
+_UNFILLED = "no sync has filled it yet; GET /api/sync/status tells how far it is"
+_NOT_READY = example_of(
+    ReadyAnswer, success=False, message=f"mirror: {_UNFILLED}", checks=_READY["checks"] | {"mirror": _UNFILLED}
+)
 
 
 def routes(status: Status) -> APIRouter:
     router = APIRouter(prefix="/health", tags=["health"])
 
-    @router.get("/live", summary="Alive", response_model=Envelope)
+    @router.get(
+        "/live",
+        summary="Alive",
+        response_model=Envelope,
+        response_description="The process lives",
+        responses=answer(alive=example_of(Envelope)),
+    )
     async def live() -> JSONResponse:
         """200 once the port is open."""
         return JSONResponse({"success": True, "message": ""})
@@ -26,7 +45,15 @@ def routes(status: Status) -> APIRouter:
         "/ready",
         summary="Ready",
         response_model=ReadyAnswer,
-        responses={503: {"model": ReadyAnswer, "description": "Not ready; `checks` says why."}},
+        response_description="Ready",
+        responses=answer(ready=_READY)
+        | {
+            503: {
+                "model": ReadyAnswer,
+                "description": "Not ready; `checks` says why.",
+                **answer(503, not_yet_filled=_NOT_READY)[503],
+            }
+        },
     )
     async def ready() -> JSONResponse:
         """200 when the database answers, a sync has filled it, and PlanSo has not rejected the login."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated, Any
+from dataclasses import asdict, replace
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Response
 from fastapi.responses import JSONResponse
@@ -16,13 +16,17 @@ from planso_connector.domain.part import missing_count
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.write import Writer, Written
-from planso_connector.rest import schemas
+from planso_connector.rest import answers, schemas
 from planso_connector.rest.bodies import JsonRoute, MergePatchRoute
-from planso_connector.rest.problems import answers
+from planso_connector.rest.examples import answer, example_of, named
+from planso_connector.rest.problems import NO_ORDER_ID, NOT_ON_THE_CALENDAR, failures
 from planso_connector.store.search import Filters
 
 _PREFIX = "/api/orders"
 _WRITE_FAILURES = (404, 413, 415, 422, 502, 503, 504)
+_UPDATE_ANSWERS = answer(done=answers.UPDATED, nothing_differs=answers.NOTHING_SENT, unknown_field=answers.LEFT_OUT)
+_CREATE_ANSWERS = answer(created=answers.UPDATED) | failures(*(s for s in _WRITE_FAILURES if s != 404))
+_NO_DAY = replace(NOT_ON_THE_CALENDAR, loc=("query", "after"))
 
 
 def _question(text: str) -> str:
@@ -70,6 +74,7 @@ def routes(lookup: Lookup, writer: Writer, freshness: Freshness) -> APIRouter:
     """Built with the flows that serve them; a router holds no state of its own."""
     router = APIRouter()
     router.include_router(_reading(lookup, freshness))
+    router.include_router(_reading_more(lookup))
     router.include_router(_json_writes(writer))
     router.include_router(_merge_patch(writer))
     return router
@@ -81,8 +86,10 @@ def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
     @router.get(
         "",
         summary="Query orders",
-        response_model=schemas.OrdersAnswer,
-        responses=answers(422, 503),
+        response_model=answers.OrdersAnswer,
+        response_description="The orders found",
+        responses=answer(found=example_of(answers.OrdersAnswer, next_cursor=None))
+        | failures(422, 503, invalid=_NO_DAY),
     )
     async def find_orders(filters: Annotated[Filters, Depends(_filters)]) -> Response:
         """Newest shop_date first, then id. Filters are combined with AND. Archived orders only with `archived=true`."""
@@ -93,7 +100,11 @@ def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
         return Response(text.encode(), media_type="application/json")
 
     @router.get(
-        "/{order_id}", summary="Get order", response_model=schemas.OrderAnswer, responses=answers(404, 422, 503)
+        "/{order_id}",
+        summary="Get order",
+        response_model=answers.OrderAnswer,
+        response_description="The order",
+        responses=answer(order=example_of(answers.OrderAnswer)) | failures(404, 422, 503, invalid=NO_ORDER_ID),
     )
     async def get_order(order_id: OrderId, max_age: MaxAge = None) -> Response:
         """
@@ -105,11 +116,18 @@ def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
         text = f'{{"success":true,"message":{message},"order":{order.document},"stale":{stale}}}'
         return Response(text.encode(), media_type="application/json", headers={"ETag": f'"{order.version}"'})
 
+    return router
+
+
+def _reading_more(lookup: Lookup) -> APIRouter:
+    router = APIRouter(prefix=_PREFIX, tags=["orders"])
+
     @router.get(
         "/{order_id}/parts",
         summary="Get the order's parts",
-        response_model=schemas.PartsAnswer,
-        responses=answers(404, 422, 503),
+        response_model=answers.PartsAnswer,
+        response_description="The parts of the order",
+        responses=answer(parts=example_of(answers.PartsAnswer)) | failures(404, 422, 503, invalid=NO_ORDER_ID),
     )
     async def get_parts(order_id: OrderId) -> Response:
         """The parts as the connector's database has them, in the order of PlanSo's page."""
@@ -121,8 +139,9 @@ def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
     @router.get(
         "/{order_id}/sections",
         summary="List the order's sections",
-        response_model=schemas.SectionsAnswer,
-        responses=answers(404, 422, 503),
+        response_model=answers.SectionsAnswer,
+        response_description="The sections that were read",
+        responses=answer(sections=example_of(answers.SectionsAnswer)) | failures(404, 422, 503, invalid=NO_ORDER_ID),
     )
     async def list_sections(order_id: OrderId) -> Response:
         """The other tabs of the order in PlanSo, as far as they were read: with `CONNECTOR_SYNC_EXTENDED` alone."""
@@ -133,8 +152,9 @@ def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
     @router.get(
         "/{order_id}/sections/{name}",
         summary="Get one section",
-        response_model=schemas.SectionAnswer,
-        responses=answers(404, 422, 503),
+        response_model=answers.SectionAnswer,
+        response_description="The section",
+        responses=answer(section=example_of(answers.SectionAnswer)) | failures(404, 422, 503, invalid=NO_ORDER_ID),
     )
     async def get_section(order_id: OrderId, name: SectionName) -> Response:
         """One tab: its tables, its label and value pairs, its links."""
@@ -189,25 +209,21 @@ def _answer(written: Written, unknown: str, preferences: Preferences) -> JSONRes
     return JSONResponse(body, headers=preferences.applied)
 
 
-def _examples(name: str, value: dict[str, Any]) -> dict[str, Any]:
-    return {name: {"summary": name, "value": value}}
-
-
 def _json_writes(writer: Writer) -> APIRouter:
     router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=JsonRoute)
 
     @router.put(
         "/{order_id}",
         summary="Update order",
-        response_model=schemas.UpdateOrderResponse,
+        response_model=answers.UpdateOrderResponse,
         response_description="Update confirmation",
-        responses=answers(*_WRITE_FAILURES),
+        responses=_UPDATE_ANSWERS | failures(*_WRITE_FAILURES),
     )
     async def update_order(
         order_id: OrderId,
         body: Annotated[
             schemas.UpdateOrder,
-            Body(openapi_examples=_examples("Every field", schemas.UPDATE_EXAMPLE)),
+            Body(openapi_examples=named(every_field=schemas.UPDATE_EXAMPLE)),
         ],
         preferences: Annotated[Preferences, Depends()],
     ) -> JSONResponse:
@@ -225,14 +241,14 @@ def _json_writes(writer: Writer) -> APIRouter:
     @router.post(
         "",
         summary="Create order",
-        response_model=schemas.UpdateOrderResponse,
+        response_model=answers.UpdateOrderResponse,
         response_description="Creation confirmation",
-        responses=answers(*(status for status in _WRITE_FAILURES if status != 404)),
+        responses=_CREATE_ANSWERS,
     )
     async def create_order(
         body: Annotated[
             schemas.CreateOrder,
-            Body(openapi_examples=_examples("Every field", schemas.CREATE_EXAMPLE)),
+            Body(openapi_examples=named(every_field=schemas.CREATE_EXAMPLE)),
         ],
         preferences: Annotated[Preferences, Depends()],
     ) -> JSONResponse:
@@ -244,9 +260,9 @@ def _json_writes(writer: Writer) -> APIRouter:
     @router.delete(
         "/{order_id}",
         summary="Delete order",
-        response_model=schemas.UpdateOrderResponse,
+        response_model=answers.UpdateOrderResponse,
         response_description="Deletion confirmation",
-        responses=answers(404, 422, 502, 503, 504),
+        responses=answer(deleted=answers.UPDATED) | failures(404, 422, 502, 503, 504, invalid=NO_ORDER_ID),
     )
     async def delete_order(order_id: OrderId) -> JSONResponse:
         """Deletes the order in PlanSo and looks whether it is gone; its row stays here, marked deleted."""
@@ -261,9 +277,9 @@ def _merge_patch(writer: Writer) -> APIRouter:
     @router.patch(
         "/{order_id}",
         summary="Patch order",
-        response_model=schemas.UpdateOrderResponse,
+        response_model=answers.UpdateOrderResponse,
         response_description="Update confirmation",
-        responses=answers(*_WRITE_FAILURES),
+        responses=_UPDATE_ANSWERS | failures(*_WRITE_FAILURES),
     )
     async def patch_order(
         order_id: OrderId,
@@ -271,7 +287,7 @@ def _merge_patch(writer: Writer) -> APIRouter:
             schemas.PatchOrder,
             Body(
                 media_type="application/merge-patch+json",
-                openapi_examples=_examples("Move, and clear the remarks", schemas.PATCH_EXAMPLE),
+                openapi_examples=named(move_and_clear_the_remarks=schemas.PATCH_EXAMPLE),
             ),
         ],
         preferences: Annotated[Preferences, Depends()],

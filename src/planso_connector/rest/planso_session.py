@@ -10,11 +10,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from planso_connector.domain import values
 from planso_connector.domain.clock import stamp
-from planso_connector.domain.errors import LoginRejected
+from planso_connector.domain.errors import LoginRejected, Problem
 from planso_connector.flows.status import Status
+from planso_connector.rest.answers import Envelope
 from planso_connector.rest.bodies import JsonRoute
-from planso_connector.rest.problems import answers, failure
-from planso_connector.rest.schemas import Envelope
+from planso_connector.rest.examples import answer, example_of
+from planso_connector.rest.problems import failure, failures
 
 
 def _one_line(text: str) -> str:
@@ -31,25 +32,50 @@ class Credentials(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    username: Annotated[str, Field(min_length=1, max_length=200, examples=["werkstatt"]), AfterValidator(_one_line)]
+    username: Annotated[
+        str,
+        Field(min_length=1, max_length=200, description="Name of a PlanSo user.", examples=["werkstatt"]),
+        AfterValidator(_one_line),
+    ]
     password: Annotated[
-        SecretStr, Field(min_length=1, max_length=200, examples=["ein-langes-Passwort"]), AfterValidator(_secret_line)
+        SecretStr,
+        Field(
+            min_length=1,
+            max_length=200,
+            description="That user's password. It is sent to PlanSo and kept nowhere.",
+            examples=["ein-langes-Passwort"],
+        ),
+        AfterValidator(_secret_line),
     ]
 
 
 class SessionAnswer(Envelope):
+    """How the last login with PlanSo went."""
+
     state: str = Field(
         description="`logged_in`, `unknown` (not tried yet), or `rejected`: nothing is tried until it is changed.",
         examples=["logged_in"],
     )
-    last_login_at: str | None = Field(description="UTC.")
+    last_login_at: str | None = Field(
+        description="When PlanSo last accepted the configured user. UTC.", examples=["2026-11-23T09:39:58.211000Z"]
+    )
+
+
+_OWN = "PlanSo accepted the configured user."
+_OTHER = "PlanSo accepted this user. The connector goes on with its configured one."
+_NO_USER = Problem(("body", "username"), "must not be empty", "string_too_short")
 
 
 def routes(status: Status) -> APIRouter:
     router = APIRouter(prefix="/api/auth", tags=["PlanSo session"], route_class=JsonRoute)
 
     @router.post(
-        "/login", summary="Log in to PlanSo", response_model=Envelope, responses=answers(401, 413, 415, 422, 502, 504)
+        "/login",
+        summary="Log in to PlanSo",
+        response_model=Envelope,
+        response_description="PlanSo accepted the user",
+        responses=answer(configured=example_of(Envelope, message=_OWN), other=example_of(Envelope, message=_OTHER))
+        | failures(401, 413, 415, 422, 502, 503, 504, invalid=_NO_USER),
     )
     async def log_in(
         credentials: Annotated[Credentials | None, Body(description="None: the configured user.")] = None,
@@ -58,17 +84,23 @@ def routes(status: Status) -> APIRouter:
         try:
             if credentials is None:
                 await status.log_in()
-                said = "PlanSo accepted the configured user."
+                said = _OWN
             else:
                 await status.try_credentials(credentials.username, credentials.password.get_secret_value())
-                said = "PlanSo accepted this user. The connector goes on with its configured one."
+                said = _OTHER
         except LoginRejected as error:
-            answer = failure(401, str(error))
-            answer.headers["WWW-Authenticate"] = 'PlanSo realm="PlanSo"'
-            return answer
+            rejected = failure(401, str(error))
+            rejected.headers["WWW-Authenticate"] = 'PlanSo realm="PlanSo"'
+            return rejected
         return JSONResponse({"success": True, "message": said})
 
-    @router.get("/status", summary="Login with PlanSo", response_model=SessionAnswer)
+    @router.get(
+        "/status",
+        summary="Login with PlanSo",
+        response_model=SessionAnswer,
+        response_description="How the last login went",
+        responses=answer(logged_in=example_of(SessionAnswer)),
+    )
     async def login_status() -> JSONResponse:
         """How the last login went; nothing is sent to PlanSo."""
         login = status.login

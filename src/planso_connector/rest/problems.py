@@ -10,13 +10,15 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
-from planso_connector.domain import errors
+from planso_connector.domain import errors, german
 from planso_connector.domain.errors import Problem
+from planso_connector.rest.bodies import MAX_BODY
+from planso_connector.rest.examples import Responses, named
 
 log = structlog.get_logger(__name__)
 
@@ -46,45 +48,85 @@ MEANING = {
 }
 
 
+_EXAMPLES: dict[int, dict[str, str]] = {
+    401: {"rejected": "PlanSo rejected the user name or the password"},
+    404: {
+        "no_such_order": "There is no order 130 in the connector's database.",
+        "deleted": "Order 130 was deleted in PlanSo.",
+    },
+    413: {"too_large": f"The body is too large; accepted: up to {MAX_BODY} bytes."},
+    415: {"not_json": "Content-Type: 'text/plain' is not accepted; accepted: application/json"},
+    502: {
+        "kept_another_value": "PlanSo kept another value. shop_date ('Werkstattstart'): sent '08.12.2026', kept ''",
+        "cannot_be_reached": "the form of order 130: the connection broke off (ConnectError)",
+    },
+    503: {"full": "The connector's database '/srv/planso/connector.db' can't be used: the disk is full."},
+    504: {
+        "not_confirmed_in_time": "PlanSo did not confirm within 15 s, and nothing more is sent for this request. "
+        "Whether PlanSo has the change is not known yet; read the order before trying again."
+    },
+}
+
+
 class Detail(BaseModel):
     """One thing wrong with one field."""
 
-    loc: list[str | int] = Field(description="Where: `body`, `path`, `query` or `header`, then the field's path.")
-    msg: str = Field(description="What is wrong, and what would be accepted.")
-    type: str = Field(description="A word for programs.")
+    loc: list[str | int] = Field(
+        description="Where: `body`, `path`, `query` or `header`, then the field's path.",
+        examples=[["body", "vehicle_details", "makeID"]],
+    )
+    msg: str = Field(description="What is wrong, and what would be accepted.", examples=["must be a whole number"])
+    type: str = Field(description="A word for programs.", examples=["int_type"])
 
 
 class Failure(BaseModel):
     """Every failure has this shape."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "success": False,
-                    "message": "shop_date: '31.02.2026' is not on the calendar; accepted: a date such as 16.12.2025",
-                    "detail": [{"loc": ["body", "shop_date"], "msg": "'31.02.2026' is not ...", "type": "value_error"}],
-                }
-            ]
-        }
+    success: bool = Field(description="Always false.", examples=[False])
+    message: str = Field(
+        description="What went wrong, for a person.", examples=["There is no order 130 in the connector's database."]
+    )
+    detail: list[Detail] | None = Field(
+        None,
+        description="With 422: each field that can't be taken.",
+        examples=[[{"loc": ["body", "order_id"], "msg": "is required", "type": "missing"}]],
     )
 
-    success: bool = Field(description="Always false.", examples=[False])
-    message: str = Field(description="What went wrong, for a person.")
-    detail: list[Detail] | None = Field(None, description="With 422: each field that can't be taken.")
+
+NOT_ON_THE_CALENDAR = Problem(
+    ("body", "shop_date"),
+    f"'31.02.2026' is not on the calendar or the clock; accepted: {german.DATE_HELP}",
+    "value_error",
+)
+NO_ORDER_ID = Problem(("path", "order_id"), "must be a whole number", "int_parsing")
 
 
-def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The failures that a route declares in the OpenAPI document."""
-    return {status: {"model": Failure, "description": MEANING[status]} for status in statuses}
+def failures(*statuses: int, invalid: Problem = NOT_ON_THE_CALENDAR) -> Responses:
+    """The failures that a route declares in the OpenAPI document; `invalid` is its example of 422."""
+    declared: Responses = {}
+    for status in statuses:
+        if status == 422:
+            examples = named(invalid=_body(f"{invalid.field}: {invalid.msg}", [invalid]))
+        else:
+            examples = named(**{name: _body(message) for name, message in _EXAMPLES[status].items()})
+        declared[status] = {
+            "model": Failure,
+            "description": MEANING[status],
+            "content": {"application/json": {"examples": examples}},
+        }
+    return declared
 
 
-def failure(status: int, message: str, problems: Sequence[Problem] | None = None) -> JSONResponse:
+def _body(message: str, problems: Sequence[Problem] | None = None) -> dict[str, object]:
     # PlanSo's words may hold half a character, which no JSON answer can.
     body: dict[str, object] = {"success": False, "message": message.encode("utf-8", "replace").decode()}
     if problems is not None:
         body["detail"] = [{"loc": list(p.loc), "msg": p.msg, "type": p.type} for p in problems]
-    return JSONResponse(body, status_code=status)
+    return body
+
+
+def failure(status: int, message: str, problems: Sequence[Problem] | None = None) -> JSONResponse:
+    return JSONResponse(_body(message, problems), status_code=status)
 
 
 def status_of(error: errors.ConnectorError) -> int:
@@ -102,7 +144,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         problems = [problem_of(entry) for entry in error.errors()]
-        return failure(422, "; ".join(f"{p.field}: {p.msg}" for p in problems), problems)
+        told = (p.msg if p.type == "json_invalid" else f"{p.field}: {p.msg}" for p in problems)
+        return failure(422, "; ".join(told), problems)
 
     @app.exception_handler(HTTPException)
     async def by_status(request: Request, error: HTTPException) -> JSONResponse:
@@ -123,10 +166,45 @@ def install(app: FastAPI) -> None:
         return failure(500, "A fault in the connector; its log has the place.")
 
 
+_PLAIN = {
+    "missing": "is required",
+    "string_type": "must be a text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number, and not so large",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number; null leaves it unchanged, PATCH null clears it",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "model_type": "must be an object",
+    "dict_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "list_type": "must be a list",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must not be empty",
+    "too_long": "must be at most {max_length} long",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be {le} or less",
+    "string_pattern_mismatch": "must match the pattern {pattern}",
+}
+"""Pydantic's word for an error, and what a person is told. Bounds come from pydantic."""
+
+
 def problem_of(entry: dict[str, Any]) -> Problem:
-    """What pydantic says, in our shape and without the value that was sent."""
-    message = str(entry["msg"]).removeprefix("Value error, ")
+    """What pydantic found, in our words and our shape, and without the value that was sent."""
+    bounds = {name: _plain_number(bound) for name, bound in entry.get("ctx", {}).items()}
+    plain = _PLAIN.get(entry["type"], "").format_map(bounds)
+    message = plain or str(entry["msg"]).removeprefix("Value error, ")
     return Problem(tuple(entry["loc"]), message, str(entry["type"]))
+
+
+def _plain_number(bound: object) -> object:
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
 
 
 def _words(request: Request, error: HTTPException, headers: Mapping[str, str]) -> str:

@@ -1,8 +1,7 @@
-"""The request bodies and answers, made from the table of fields."""
+"""The request bodies, made from the table of fields. The answers are in `answers`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -11,8 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from planso_connector.domain import fields as table
 from planso_connector.domain import values
 from planso_connector.domain.errors import Invalid, Problem
-from planso_connector.domain.fields import MIRRORED, Group, Kind, On, Value, fields_on
-from planso_connector.domain.part import Part
+from planso_connector.domain.fields import Group, Kind, On, Value, fields_on
 
 
 def _whole(value: object) -> object:
@@ -149,9 +147,6 @@ if TYPE_CHECKING:
     class CreateOrder(Body):
         """Request to create an order."""
 
-    class Order(BaseModel):
-        """An order, as the connector's database has it."""
-
 else:
     UpdateOrder = create_model(
         "UpdateOrder",
@@ -183,145 +178,3 @@ else:
 UPDATE_EXAMPLE = {"order_id": 130, **_example(On.UPDATE)}
 PATCH_EXAMPLE = {"shop_date": "08.12.2026", "est_hours_karo": 11.3, "remarks": None}
 CREATE_EXAMPLE = _example(On.CREATE)
-
-
-class Envelope(BaseModel):
-    success: bool = Field(description="Whether it was done.", examples=[True])
-    message: str = Field("", description="What is worth knowing, for a person; empty where there is nothing to say.")
-
-
-class UpdateOrderResponse(Envelope):
-    """Response after updating an order."""
-
-    order_id: int | None = Field(None, description="The order.", examples=[130])
-
-
-_ANSWER_TYPES: dict[Kind, type] = {Kind.NUMBER: float, Kind.ID: int, Kind.FLAG: bool}
-_ISO = {Kind.DATE, Kind.MONTH, Kind.DATETIME, Kind.TIME}
-
-
-def _answered(group: Group) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    for field in MIRRORED:
-        if field.group is not group:
-            continue
-        note = " ISO 8601." if field.kind in _ISO else ""
-        members[field.name] = (
-            _ANSWER_TYPES.get(field.kind, str) | None,
-            Field(description=f"{field.meaning}.{note} In PlanSo: {field.labels[0]}."),
-        )
-    return members
-
-
-class PendingWrite(BaseModel):
-    """A write that PlanSo has not confirmed."""
-
-    operation_id: str
-    action: str
-    asked: dict[str, Any] = Field(description="Field path to the value asked for; null clears.")
-    created_at: str
-
-
-if not TYPE_CHECKING:
-    _Vehicle = create_model("Vehicle", __doc__="The vehicle, read only.", **_answered(Group.VEHICLE))
-    _DetailsAnswer = create_model(
-        "VehicleDetails", __doc__="The vehicle, as requests name its fields.", **_answered(Group.DETAILS)
-    )
-    Order = create_model(
-        "Order",
-        __doc__="An order, as the connector's database has it. Dates are ISO 8601.",
-        id=(int, Field(description="PlanSo's order id.", examples=[130])),
-        short_name=(str, Field(description="Short name on PlanSo's board.")),
-        plate=(str | None, Field(description="Number plate.", examples=["WN-AE 2309"])),
-        station_id=(str | None, Field(description="Station of the board, its id.", examples=["3"])),
-        station_state=(str | None, Field(description="State at that station.", examples=["active"])),
-        missing_parts=(bool, Field(description="Whether at least one part is missing.")),
-        archived=(bool, Field(description="Whether the order left PlanSo's list of current orders.")),
-        vehicle_details=(_DetailsAnswer, Field(description="The vehicle, as requests name its fields.")),
-        vehicle=(_Vehicle, Field(description="The vehicle.")),
-        fields=(dict[str, str], Field(description="Every label of PlanSo's form and what it shows.")),
-        last_synced_at=(str, Field(description="When PlanSo was last seen to hold this. UTC.")),
-        version=(int, Field(description="Grows with every change.")),
-        pending=(list[PendingWrite], Field(description="Writes that PlanSo has not confirmed.")),
-        **_answered(Group.ORDER),
-    )
-
-
-_STALE = "Whether no sync ended well for longer than it should; then the answer may lag behind PlanSo."
-
-
-class OrderAnswer(Envelope):
-    order: Order
-    stale: bool = Field(description=_STALE)
-
-
-class OrdersAnswer(Envelope):
-    orders: list[Order]
-    count: int = Field(description="Orders in this answer.")
-    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
-    stale: bool = Field(description=_STALE)
-
-
-def _part_members() -> dict[str, Any]:
-    hints: Mapping[str, Any] = Part.__annotations__
-    kinds = {"int": int, "str | None": str | None, "float | None": float | None, "bool": bool}
-    members: dict[str, Any] = {name: (kinds[hint], Field()) for name, hint in hints.items()}
-    members["is_missing"] = (bool, Field(description=Part.is_missing.__doc__))
-    return members
-
-
-if TYPE_CHECKING:
-
-    class PartAnswer(BaseModel):
-        """A part of an order."""
-
-else:
-    PartAnswer = create_model(
-        "Part", __doc__="A part of an order. Dates are ISO 8601, prices in EUR.", **_part_members()
-    )
-
-
-class PartsAnswer(Envelope):
-    parts: list[PartAnswer]
-    count: int = Field(description="Parts in this answer.")
-    missing: int = Field(description="How many of them are missing.")
-
-
-class SectionEntry(BaseModel):
-    """A section that was read."""
-
-    name: str = Field(examples=["stamped_timings"])
-    last_synced_at: str
-
-
-class SectionsAnswer(Envelope):
-    sections: list[SectionEntry]
-    count: int = Field(description="Sections in this answer.")
-
-
-class SectionTable(BaseModel):
-    """A table of the tab, as text."""
-
-    headers: list[str]
-    rows: list[list[str]]
-
-
-class SectionLink(BaseModel):
-    """A link of the tab."""
-
-    text: str
-    href: str
-
-
-class Section(BaseModel):
-    """One tab of the order in PlanSo."""
-
-    name: str
-    tables: list[SectionTable]
-    pairs: dict[str, str] = Field(description="Each label and its value.")
-    links: list[SectionLink]
-
-
-class SectionAnswer(Envelope):
-    section: Section
-    last_synced_at: str

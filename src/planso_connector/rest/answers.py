@@ -1,0 +1,239 @@
+"""The answers of /api/orders, made from the table of fields and from `Part`, and the envelope of all answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, Field, create_model
+
+from planso_connector.domain import fields as table
+from planso_connector.domain import values
+from planso_connector.domain.fields import MIRRORED, Group, Kind
+from planso_connector.domain.part import Part
+from planso_connector.rest.examples import example_of
+
+
+class Envelope(BaseModel):
+    success: bool = Field(description="Whether it was done.", examples=[True])
+    message: str = Field(
+        "", description="What is worth knowing, for a person; empty where there is nothing to say.", examples=[""]
+    )
+
+
+class UpdateOrderResponse(Envelope):
+    """Response after updating an order."""
+
+    order_id: int | None = Field(None, description="The order.", examples=[130])
+
+
+_ANSWER_TYPES: dict[Kind, type] = {Kind.NUMBER: float, Kind.ID: int, Kind.FLAG: bool}
+_ISO = {Kind.DATE, Kind.MONTH, Kind.DATETIME, Kind.TIME}
+
+
+def _canonical(field: table.Field) -> Any:
+    return None if field.example is None else values.accept(field, field.example)
+
+
+def _answered(group: Group) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for field in MIRRORED:
+        if field.group is not group:
+            continue
+        note = " ISO 8601." if field.kind in _ISO else ""
+        members[field.name] = (
+            _ANSWER_TYPES.get(field.kind, str) | None,
+            Field(description=f"{field.meaning}.{note} In PlanSo: {field.labels[0]}.", examples=[_canonical(field)]),
+        )
+    return members
+
+
+class PendingWrite(BaseModel):
+    """A write that PlanSo has not confirmed."""
+
+    operation_id: str = Field(description="The write's own id.", examples=["op_5f0c2b9e41d7a6380c1e"])
+    action: str = Field(description="`update`, `create` or `delete`.", examples=["update"])
+    asked: dict[str, Any] = Field(
+        description="Field path to the value asked for; null clears.",
+        examples=[{"shop_date": "2026-12-09", "vehicle_details.km_stand": "84310"}],
+    )
+    created_at: str = Field(description="When it was asked for. UTC.", examples=["2026-11-23T09:41:00.118000Z"])
+
+
+_FORM = {"Fahrername": "Jana Petersen", "Kennzeichen": "WN-AE 2309", "Werkstattstart": "08.12.2026"}
+_SYNCED = Field(description="When PlanSo was last seen to hold this. UTC.", examples=["2026-11-23T09:40:12.507000Z"])
+
+if TYPE_CHECKING:
+
+    class Order(BaseModel):
+        """An order, as the connector's database has it."""
+
+else:
+    _Vehicle = create_model("Vehicle", __doc__="The vehicle, read only.", **_answered(Group.VEHICLE))
+    _DetailsAnswer = create_model(
+        "VehicleDetails", __doc__="The vehicle, as requests name its fields.", **_answered(Group.DETAILS)
+    )
+    Order = create_model(
+        "Order",
+        __doc__="An order, as the connector's database has it. Dates are ISO 8601.",
+        id=(int, Field(description="PlanSo's order id.", examples=[130])),
+        short_name=(str, Field(description="Short name on PlanSo's board.", examples=["WN-AE 2309 Petersen"])),
+        plate=(str | None, Field(description="Number plate.", examples=["WN-AE 2309"])),
+        station_id=(str | None, Field(description="Station of the board, its id.", examples=["3"])),
+        station_state=(str | None, Field(description="State at that station.", examples=["active"])),
+        missing_parts=(bool, Field(description="Whether at least one part is missing.", examples=[True])),
+        archived=(bool, Field(description="Whether the order left PlanSo's list of current orders.", examples=[False])),
+        vehicle_details=(_DetailsAnswer, Field(description="The vehicle's fields that requests can change.")),
+        vehicle=(_Vehicle, Field(description="The vehicle.")),
+        fields=(dict[str, str], Field(description="Every label of PlanSo's form and what it shows.", examples=[_FORM])),
+        last_synced_at=(str, _SYNCED),
+        version=(int, Field(description="Grows with every change.", examples=[4])),
+        pending=(list[PendingWrite], Field(description="Writes that PlanSo has not confirmed.", examples=[[]])),
+        **_answered(Group.ORDER),
+    )
+
+
+_STALE = Field(
+    description="Whether no sync ended well for longer than it should; then the answer may lag behind PlanSo.",
+    examples=[False],
+)
+
+
+class OrderAnswer(Envelope):
+    """One order."""
+
+    order: Order = Field(description="The order.")
+    stale: bool = _STALE
+
+
+class OrdersAnswer(Envelope):
+    """A page of orders."""
+
+    orders: list[Order] = Field(description="The orders found, newest shop_date first.")
+    count: int = Field(description="Orders in this answer.", examples=[1])
+    next_cursor: str | None = Field(
+        description="Send it as `cursor` for the next page; null on the last.", examples=["WyIyMDI2LTEyLTA4IiwxMzBd"]
+    )
+    stale: bool = _STALE
+
+
+_PART: dict[str, tuple[str, Any]] = {
+    "order_id": ("The order that the part belongs to.", 130),
+    "part_no": ("Part number. In PlanSo: Teile Nr.", "5H6 807 421"),
+    "description": ("What it is. In PlanSo: Teil.", "Stoßfänger hinten"),
+    "lead_no": ("Lead number of the calculation. In PlanSo: Leit Nr.", "6350"),
+    "order_no": ("The order's number at the supplier. In PlanSo: A.Nummer.", "B-20711"),
+    "row_id": ("PlanSo's id of the row in the table of parts.", "40711"),
+    "part_id": ("PlanSo's id of the part.", "212133"),
+    "qty": ("How many. In PlanSo: Menge.", 1.0),
+    "price_each": ("Price of one in EUR. In PlanSo: E.Preis.", 412.5),
+    "price_total": ("Price of all in EUR. In PlanSo: G.Preis.", 412.5),
+    "status": ("Status in words, as PlanSo shows it.", "bestellt"),
+    "status_code": ("PlanSo's code of the status.", "2"),
+    "order_date": ("Ordered on. ISO 8601.", "2026-11-24"),
+    "delivery_date": ("Delivered on, or announced for. ISO 8601. In PlanSo: Datum.", "2026-12-04"),
+    "eta_date": (
+        "Expected on, where the installation shows such a column. ISO 8601. In PlanSo: ETA, Liefertermin.",
+        "2026-12-03",
+    ),
+    "is_to_order": ("Whether it has to be ordered. In PlanSo: the box `order_parts`.", False),
+    "is_ordered": ("Whether it was ordered. In PlanSo: the box `bestellt`.", True),
+    "is_delivered": ("Whether it is there. In PlanSo: the box `delivered`.", False),
+    "is_backorder": ("Whether the supplier can't deliver yet. In PlanSo: the box `ruckstand`.", False),
+    "is_mandatory": ("Whether work can't start without it. In PlanSo: the box `mandatory`.", True),
+    "is_price_checked": ("Whether somebody checked the price. In PlanSo: the box `price_checked`.", True),
+    "is_missing": (f"Whether it is missing: {(Part.is_missing.__doc__ or '').lower()}", True),
+}
+
+
+def _part_members() -> dict[str, Any]:
+    hints: Mapping[str, Any] = {**Part.__annotations__, "is_missing": "bool"}
+    kinds = {"int": int, "str | None": str | None, "float | None": float | None, "bool": bool}
+    members: dict[str, Any] = {}
+    for name, hint in hints.items():
+        meaning, example = _PART[name]
+        members[name] = (kinds[hint], Field(description=meaning, examples=[example]))
+    return members
+
+
+if TYPE_CHECKING:
+
+    class PartAnswer(BaseModel):
+        """A part of an order."""
+
+else:
+    PartAnswer = create_model(
+        "Part", __doc__="A part of an order. Dates are ISO 8601, prices in EUR.", **_part_members()
+    )
+
+
+class PartsAnswer(Envelope):
+    """The parts of an order."""
+
+    parts: list[PartAnswer] = Field(description="The parts, in the order of PlanSo's page.")
+    count: int = Field(description="Parts in this answer.", examples=[1])
+    missing: int = Field(description="How many of them are missing.", examples=[1])
+
+
+_SECTION_NAME = Field(description="The tab's name, as the address has it.", examples=["stamped_timings"])
+_READ = Field(description="When PlanSo was last seen to show this. UTC.", examples=["2026-11-23T09:42:30.004000Z"])
+
+
+class SectionEntry(BaseModel):
+    """A section that was read."""
+
+    name: str = _SECTION_NAME
+    last_synced_at: str = _READ
+
+
+class SectionsAnswer(Envelope):
+    """The sections of an order that were read."""
+
+    sections: list[SectionEntry] = Field(description="The sections, by name.")
+    count: int = Field(description="Sections in this answer.", examples=[1])
+
+
+class SectionTable(BaseModel):
+    """A table of the tab, as text."""
+
+    headers: list[str] = Field(
+        description="The texts of the header row; empty where there is none.",
+        examples=[["Mitarbeiter", "Tätigkeit", "Von", "Bis"]],
+    )
+    rows: list[list[str]] = Field(
+        description="The texts of the other rows, cell by cell.",
+        examples=[[["M. Krause", "Stoßfänger demontieren", "08:05", "09:20"]]],
+    )
+
+
+class SectionLink(BaseModel):
+    """A link of the tab."""
+
+    text: str = Field(description="What the link says.", examples=["Stempelzeiten drucken"])
+    href: str = Field(
+        description="Where it leads: an http or https address, or one within PlanSo.",
+        examples=["/do?m=print_timings&ID=130"],
+    )
+
+
+class Section(BaseModel):
+    """One tab of the order in PlanSo."""
+
+    name: str = _SECTION_NAME
+    tables: list[SectionTable] = Field(description="The tables of the tab, as text.")
+    pairs: dict[str, str] = Field(
+        description="Each label and its value.", examples=[{"Gestempelt gesamt": "1,25 Std."}]
+    )
+    links: list[SectionLink] = Field(description="The links of the tab.")
+
+
+class SectionAnswer(Envelope):
+    """One section of an order."""
+
+    section: Section = Field(description="The tab as it was read.")
+    last_synced_at: str = _READ
+
+
+UPDATED = example_of(UpdateOrderResponse)
+NOTHING_SENT = UPDATED | {"message": "Nothing differs from what PlanSo holds; nothing was sent."}
+LEFT_OUT = UPDATED | {"message": "Left out, not known here: kennzeichen."}

@@ -1,0 +1,37 @@
+"""The whole connector on SQLite and on PostgreSQL: the same answers."""
+
+from __future__ import annotations
+
+from planso_connector.sandbox import Sandbox
+from tests.service import running, settings_for
+
+
+def test_the_connector_is_the_same_on_both_databases(database_url: str) -> None:
+    """Sync, look-up, write, create, delete, a quiet resync and two connectors at once, on each database."""
+    sandbox = Sandbox(orders=30)
+    with sandbox.serve() as url:
+        settings = settings_for(sandbox, url, database_url)
+        with running(settings, sandbox) as one, running(settings, sandbox) as two:
+            one.synced()
+            assert two.synced()["state"] == "idle"
+            order_id = sandbox.order_ids()[0]
+            assert one.put(order_id, person="Öl & Söhne ß", shop_date="1.12.26").status_code == 200
+            assert two.order(order_id)["person"] == "Öl & Söhne ß"
+            assert two.order(order_id)["pending"] == []
+            found = two.http.get("/api/orders", params={"person": "OEL & soehne SS"}).json()
+            assert [order["id"] for order in found["orders"]] == [order_id]
+            created = one.http.post(
+                "/api/orders", json={"person": "Neu", "vehicle_details": {"number_plate": "B-NO 7"}}
+            )
+            new_id = created.json()["order_id"]
+            assert two.http.get("/api/orders", params={"plate": "bno7"}).json()["orders"][0]["id"] == new_id
+            parts = two.http.get(f"/api/orders/{sandbox.order_ids()[1]}/parts").json()
+            assert parts["count"] == len(sandbox.parts(sandbox.order_ids()[1]))
+            assert two.http.delete(f"/api/orders/{new_id}").status_code == 200
+            assert one.http.get(f"/api/orders/{new_id}").status_code == 404
+            one.sync()
+            assert two.sync()["last_result"]["requests"] == 1
+            page = two.http.get("/api/orders", params={"limit": "7"}).json()
+            rest = one.http.get("/api/orders", params={"limit": "500", "cursor": page["next_cursor"]}).json()
+            listed = [order["id"] for order in page["orders"] + rest["orders"]]
+            assert sorted(listed) == sorted(sandbox.order_ids())
