@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import math
 
 import pytest
@@ -377,3 +378,27 @@ async def test_a_planso_that_suffers_sees_fewer_and_then_all_again(sandbox: Sand
         sandbox.forget_requests()
         await asyncio.gather(*(planso.read_form(order) for order in orders))
         assert sandbox.in_flight_peak == 8
+
+
+async def test_a_held_slot_serves_several_requests_without_waiting() -> None:
+    """Within `hold` one request follows another at once, whoever else waits; afterwards the others have their turn."""
+    throttle = Throttle(concurrency=1)
+    order: list[str] = []
+
+    async def reader() -> None:
+        async with throttle.slot():
+            order.append("read")
+
+    elsewhere = contextvars.copy_context()
+    async with throttle.hold():
+        assert throttle.is_held
+        waiting = asyncio.create_task(reader(), context=elsewhere)
+        await asyncio.sleep(0)
+        for step in ("form", "save"):
+            async with throttle.slot():
+                order.append(step)
+                await asyncio.sleep(0)
+        assert throttle.in_flight == 1
+    await waiting
+    assert order == ["form", "save", "read"]
+    assert (throttle.in_flight, throttle.is_held) == (0, False)

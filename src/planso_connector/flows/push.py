@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 import structlog
@@ -33,6 +32,7 @@ from planso_connector.domain.fields import FIELDS, Value
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.domain.order import FormReading, Order, has_emptied, is_somebodys, refreshed
 from planso_connector.domain.trust import believable_form
+from planso_connector.flows.read_back import Pushed, ReadBack, ReadBackDiffers
 from planso_connector.flows.reading import Reader
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form, NoForm
@@ -57,25 +57,6 @@ SAVES = 2
 """How often a save is begun at most: the second time only where an ended session kept the first from being seen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
-    """What came of an operation that PlanSo confirmed."""
-
-    order_id: int
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _ReadBack:
-    order: Order | None
-    """None: gone, the order was deleted."""
-    order_id: int
-    read_at: str
-    before: Mapping[str, Value] | None
-    notes: tuple[str, ...] = ()
-    with_parts: bool = False
-
-
 class Pusher:
     """Lives as long as the process. Operations of one order go one after the other, those of different orders apart."""
 
@@ -97,7 +78,7 @@ class Pusher:
                 async with self._turn(operation.order_id):
                     done = await self._carry_out(operation, deadline)
                     await self._settle(operation, done, State.CONFIRMED)
-            except _ReadBackDiffers as differs:
+            except ReadBackDiffers as differs:
                 await self._settle(operation, differs.read_back, differs.state, str(differs.error), differs.order_id)
                 raise differs.error from None
             except ConnectorError as error:
@@ -130,7 +111,7 @@ class Pusher:
             return asyncio.Lock()
         return self._locks.setdefault(order_id, asyncio.Lock())
 
-    async def _carry_out(self, operation: Operation, deadline: float) -> _ReadBack:
+    async def _carry_out(self, operation: Operation, deadline: float) -> ReadBack:
         if operation.action is Action.CREATE:
             return await self._create(operation)
         assert operation.order_id is not None, "only a create has no order yet"
@@ -140,7 +121,7 @@ class Pusher:
 
     # update -----------------------------------------------------------------------------------------------------
 
-    async def _update(self, order_id: int, asked: Mapping[str, Value], deadline: float) -> _ReadBack:
+    async def _update(self, order_id: int, asked: Mapping[str, Value], deadline: float) -> ReadBack:
         read_at = self._now()
         known = await self._reader.known(order_id)
         form = await self._existing_form(order_id, known)
@@ -158,7 +139,7 @@ class Pusher:
             return await self._after_save(form, asked, plan, unsure)
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be saved; nothing was saved.")
 
-    async def _unchanged(self, form: Form, plan: Plan, read_at: str) -> _ReadBack:
+    async def _unchanged(self, form: Form, plan: Plan, read_at: str) -> ReadBack:
         notes = (*plan.notes, "Nothing differs from what PlanSo holds; nothing was sent.")
         return await self._read_back(form, read_at, before={}, notes=notes)
 
@@ -189,7 +170,7 @@ class Pusher:
 
     async def _after_save(
         self, sent: Form, asked: Mapping[str, Value], plan: Plan, unsure: PlansoUnsure | None
-    ) -> _ReadBack:
+    ) -> ReadBack:
         assert sent.order_id is not None, "what is saved was read"
         form, read_at = await self._read_after(sent.order_id, sent.reading(), f"the save of order {sent.order_id}")
         before = {change.path: change.before for change in plan.changes}
@@ -203,9 +184,9 @@ class Pusher:
         if not kept:
             return read_back
         if unsure is not None and not unsure.answered:
-            raise _ReadBackDiffers(unsure, read_back, State.EXPIRED)
+            raise ReadBackDiffers(unsure, read_back, State.EXPIRED)
         # What PlanSo answered with an error may still land.
-        raise _ReadBackDiffers(ValueKept(kept), read_back, State.EXPIRED if unsure is not None else State.REFUSED)
+        raise ReadBackDiffers(ValueKept(kept), read_back, State.EXPIRED if unsure is not None else State.REFUSED)
 
     async def _read_after(self, order_id: int, sent: FormReading, what: str) -> tuple[Form, str]:
         """
@@ -260,29 +241,29 @@ class Pusher:
 
     async def _read_back(
         self, form: Form, read_at: str, before: Mapping[str, Value] | None, notes: tuple[str, ...]
-    ) -> _ReadBack:
+    ) -> ReadBack:
         assert form.order_id is not None, "what is read back was read"
         known = await self._reader.known(form.order_id)
         if known is not None:
             reading, _ = believable_form(known, form.reading())
-            return _ReadBack(refreshed(known, reading), form.order_id, read_at, before, notes)
+            return ReadBack(refreshed(known, reading), form.order_id, read_at, before, notes)
         order = await self._reader.whole(form.order_id, form.reading())
-        return _ReadBack(order, form.order_id, read_at, before, notes, with_parts=True)
+        return ReadBack(order, form.order_id, read_at, before, notes, with_parts=True)
 
     # create and delete ------------------------------------------------------------------------------------------
 
-    async def _create(self, operation: Operation) -> _ReadBack:
+    async def _create(self, operation: Operation) -> ReadBack:
         order_id, asked, plan = await self._insert(operation)
         try:
             form, read_at = await self._read_after(order_id, FormReading(asked, {}), f"the new order {order_id}")
         except PlansoUnsure as unsure:
-            raise _ReadBackDiffers(unsure, None, State.EXPIRED, order_id) from None
+            raise ReadBackDiffers(unsure, None, State.EXPIRED, order_id) from None
         order = await self._reader.whole(order_id, form.reading())
-        read_back = _ReadBack(order, order_id, read_at, {}, plan.notes, with_parts=True)
+        read_back = ReadBack(order, order_id, read_at, {}, plan.notes, with_parts=True)
         kept = form.not_taken_over(operation.asked)
         if kept:
             error = PlansoRefused(f"Order {order_id} was created, but: {ValueKept(kept)}")
-            raise _ReadBackDiffers(error, read_back, State.REFUSED, order_id)
+            raise ReadBackDiffers(error, read_back, State.REFUSED, order_id)
         return read_back
 
     async def _insert(self, operation: Operation) -> tuple[int, Mapping[str, Value], Plan]:
@@ -299,7 +280,7 @@ class Pusher:
                 raise PlansoUnsure(told, answered=unsure.answered) from None
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be created; nothing was saved.")
 
-    async def _delete(self, order_id: int) -> _ReadBack:
+    async def _delete(self, order_id: int) -> ReadBack:
         known = await self._reader.known(order_id)
         for _ in range(SAVES):
             form = await self._existing_form(order_id, known)
@@ -313,7 +294,7 @@ class Pusher:
             return await self._after_delete(order_id, form, unsure)
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be deleted; nothing was deleted.")
 
-    async def _after_delete(self, order_id: int, form: Form, unsure: PlansoUnsure | None) -> _ReadBack:
+    async def _after_delete(self, order_id: int, form: Form, unsure: PlansoUnsure | None) -> ReadBack:
         read_at = self._now()
         try:
             with urgent(begin_by=_in(READ_BACK_WITHIN)):
@@ -323,7 +304,7 @@ class Pusher:
             raise PlansoUnsure(f"{told}. Read the order before trying again.") from None
         if not gone:
             raise unsure or PlansoRefused(f"PlanSo still shows order {order_id} after it was deleted.")
-        return _ReadBack(None, order_id, read_at, None)
+        return ReadBack(None, order_id, read_at, None)
 
     async def _is_gone(self, order_id: int, held: Mapping[str, Value]) -> bool:
         try:
@@ -336,14 +317,14 @@ class Pusher:
 
     # settling ---------------------------------------------------------------------------------------------------
 
-    async def _already_there(self, operation: Operation) -> _ReadBack | None:
+    async def _already_there(self, operation: Operation) -> ReadBack | None:
         if operation.order_id is None:
             return None
         known = await self._reader.known(operation.order_id)
         read_at = self._now()
         if operation.action is Action.DELETE:
             gone = await self._is_gone(operation.order_id, known.values if known is not None else {})
-            return _ReadBack(None, operation.order_id, read_at, None) if gone else None
+            return ReadBack(None, operation.order_id, read_at, None) if gone else None
         try:
             form = await self._existing_form(operation.order_id, known)
         except NotFound:
@@ -355,7 +336,7 @@ class Pusher:
     async def _settle(
         self,
         operation: Operation,
-        done: _ReadBack | None,
+        done: ReadBack | None,
         state: State,
         message: str = "",
         order_id: int | None = None,
@@ -383,19 +364,6 @@ class Pusher:
 
     def _now(self) -> str:
         return stamp(self._clock())
-
-
-class _ReadBackDiffers(Exception):
-    """Something was sent, and what was read back is not what was asked, or could not be read: how to settle that."""
-
-    def __init__(
-        self, error: ConnectorError, read_back: _ReadBack | None, state: State, order_id: int | None = None
-    ) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.read_back = read_back
-        self.state = state
-        self.order_id = order_id
 
 
 def _in(seconds: float) -> float:

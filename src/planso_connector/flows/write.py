@@ -18,7 +18,8 @@ from planso_connector.domain.errors import ConnectorError, PlansoError, PlansoUn
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, new_id
 from planso_connector.domain.plausible import looks_wrong
-from planso_connector.flows.push import Pushed, Pusher
+from planso_connector.flows.push import Pusher
+from planso_connector.flows.read_back import Pushed
 from planso_connector.store import operations
 from planso_connector.store.engine import Database
 
