@@ -303,7 +303,7 @@ class Throttle:
         """
         Hold one slot for several requests in a row, so that nothing waits between them. Raises as `slot` does.
 
-        Tasks begun in here share the slot. Nothing in here may wait for another request: with one slot in all, that one would wait for this.
+        Tasks begun in here share it. Nothing in here may wait for another request: that one might wait for this slot.
         """
         async with self.slot(urgent=True):
             token = _held.set(_Held())
