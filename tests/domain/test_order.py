@@ -2,8 +2,17 @@ from __future__ import annotations
 
 import pytest
 
+from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.fold import fold, fold_phone, fold_plate
-from planso_connector.domain.order import BoardEntry, FormReading, PartsReading, compose, refreshed
+from planso_connector.domain.order import (
+    BoardEntry,
+    FormReading,
+    PartsReading,
+    compose,
+    has_emptied,
+    is_somebodys,
+    refreshed,
+)
 from planso_connector.domain.part import Part
 from planso_connector.domain.plausible import looks_wrong
 
@@ -94,3 +103,19 @@ def test_what_looks_wrong_is_named(path: str, right: str, wrong: str) -> None:
     (sentence,) = looks_wrong({path: wrong})
     assert sentence.startswith(path)
     assert "kept as given" in sentence
+
+
+def test_defaults_alone_are_nobodys_order() -> None:
+    """A form that holds defaults and names neither person nor vehicle is no order; one name makes it one."""
+    defaults = FormReading(values={"service_advisor": "MK", "shop_date": "2026-11-23"}, fields={"Serviceberater": "MK"})
+    assert not is_somebodys(defaults)
+    assert is_somebodys(FormReading(values={**defaults.values, "person": "Petersen"}, fields={}))
+
+
+def test_a_form_that_lost_nearly_everything_has_emptied() -> None:
+    """Of many values hardly one left: emptied, also with a default. A few cleared, or few to begin with: not."""
+    held: dict[str, Value] = dict.fromkeys(list(BY_PATH)[:20], "x")
+    assert has_emptied(held, FormReading(values={"service_advisor": "MK"}, fields={"a": ""}))
+    assert has_emptied(held, FormReading(values={}, fields={}))
+    assert not has_emptied(held, FormReading(values=dict(list(held.items())[:10]), fields={"a": "x"}))
+    assert not has_emptied({"person": "x"}, FormReading(values={}, fields={"a": ""}))
