@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 import uvicorn
 
@@ -280,3 +281,45 @@ def test_a_planso_that_says_error_for_unknown_orders(odd: tuple[Service, Odd]) -
     assert service.put(999_999, person="Wer").status_code == 404
     assert service.http.delete("/api/orders/999999").status_code == 404
     assert service.put(order_id, person="Wer").status_code == 502
+
+
+def test_a_write_that_could_not_be_settled_is_settled_later_by_looking(tmp_path: Path) -> None:
+    """
+    The database is locked when PlanSo has confirmed: 503, and the operation is not called expired. The next start
+    looks, and finds it confirmed.
+    """
+    sandbox = Sandbox(orders=12)
+    order_id = sandbox.order_ids()[0]
+    database = tmp_path / "connector.db"
+    with sandbox.serve() as url:
+        settings = settings_for(sandbox, url, f"sqlite:///{database}")
+        with running(settings, sandbox) as service:
+            service.synced()
+            sandbox.forget_requests()
+            sandbox.knobs.latency = 0.2
+            answers: list[int] = []
+            caller = threading.Thread(
+                target=lambda: answers.append(service.put(order_id, person="Spät Bestätigt").status_code)
+            )
+            caller.start()
+            while not sandbox.requests:
+                threading.Event().wait(0.01)
+            lock = apsw.Connection(str(database))
+            lock.execute("BEGIN IMMEDIATE")
+            caller.join(8.0)  # longer than a writer waits for the lock, and shorter than two do
+            lock.execute("ROLLBACK")
+            lock.close()
+            caller.join()
+            assert answers == [503]
+            assert [entry["action"] for entry in service.order(order_id)["pending"]] == ["update"]
+        sandbox.knobs.latency = 0.0
+        with running(settings, sandbox) as service:
+            for _ in range(500):
+                if not service.order(order_id)["pending"]:
+                    break
+                threading.Event().wait(0.02)
+            order = service.order(order_id)
+            assert (order["pending"], order["person"]) == ([], "Spät Bestätigt")
+    connection = apsw.Connection(str(database))
+    assert list(connection.execute("SELECT state FROM operations")) == [("confirmed",)]
+    connection.close()

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from planso_connector.sandbox import Sandbox
-from tests.service import Service
+from planso_connector.domain.fields import FIELDS, On
+from planso_connector.sandbox import Installation, Sandbox
+from tests.service import Service, connected
 
 IDS = sorted(Sandbox().order_ids())
 
@@ -229,3 +231,39 @@ def test_strict_handling_refuses_unknown_fields(service: Service) -> None:
     assert answer.json()["detail"][0]["loc"] == ["body", "farbe"]
     fine = service.http.put(f"/api/orders/{IDS[50]}", json={"order_id": IDS[50]}, headers=strict)
     assert fine.headers["Preference-Applied"] == "handling=strict"
+
+
+def test_everything_can_be_cleared_at_once(tmp_path: Path) -> None:
+    """
+    PATCH with every field null, on a form that has hardly any other field: the emptied form that is read back is what
+    was asked, not PlanSo's hiccup, and the order can still be written to.
+    """
+    others = {label for field in FIELDS if On.UPDATE not in field.on for label in field.labels}
+    shared = {label for field in FIELDS if On.UPDATE in field.on for label in field.labels} - {"Fahrzeug"}
+    sandbox = Sandbox(orders=12, installation=Installation(missing_labels=others - shared | {"Farbton"}))
+    with connected(tmp_path, sandbox) as service:
+        order_id = sandbox.order_ids()[0]
+        schemas = service.http.get("/openapi.json").json()["components"]["schemas"]
+        patch: dict[str, Any] = dict.fromkeys(schemas["PatchOrder"]["properties"])
+        headers = {"Content-Type": "application/merge-patch+json"}
+        answer = service.http.patch(f"/api/orders/{order_id}", json=patch, headers=headers)
+        assert answer.status_code == 200, answer.text
+        order = service.order(order_id)
+        elsewhere = (
+            "vehicle_details",
+            "damage",
+            "repair_date",
+        )  # the list and `Fahrzeugeingang (Ist)` may supply these
+        shown = {name: order[name] for name in patch if name not in elsewhere}
+        assert [name for name, value in shown.items() if value not in (None, False)] == []
+        assert not any(order["vehicle_details"].values())
+        assert service.put(order_id, person="Wieder Da").status_code == 200
+        assert service.order(order_id)["person"] == "Wieder Da"
+
+
+def test_an_order_can_be_created_with_nothing(service: Service) -> None:
+    """Every field of POST is optional: an empty body creates an order that is in PlanSo and here."""
+    answer = service.http.post("/api/orders", json={})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["order_id"] in service.sandbox.order_ids()
+    assert service.order(answer.json()["order_id"])["person"] is None

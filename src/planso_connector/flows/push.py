@@ -26,11 +26,12 @@ from planso_connector.domain.errors import (
     PlansoTimeout,
     PlansoUnavailable,
     PlansoUnsure,
+    StoreUnavailable,
     ValueKept,
 )
-from planso_connector.domain.fields import FIELDS, Value
+from planso_connector.domain.fields import BY_PATH, FIELDS, Value
 from planso_connector.domain.operation import Action, Operation, State
-from planso_connector.domain.order import FormReading, Order, has_emptied, is_somebodys, refreshed
+from planso_connector.domain.order import Order, has_emptied, is_somebodys, refreshed
 from planso_connector.domain.trust import believable_form
 from planso_connector.flows.read_back import Pushed, ReadBack, ReadBackDiffers
 from planso_connector.flows.reading import Reader
@@ -81,6 +82,8 @@ class Pusher:
             except ReadBackDiffers as differs:
                 await self._settle(operation, differs.read_back, differs.state, str(differs.error), differs.order_id)
                 raise differs.error from None
+            except StoreUnavailable:
+                raise  # PlanSo may have it: the operation stays pending, and a later look settles it
             except ConnectorError as error:
                 state = State.REFUSED if isinstance(error, (PlansoRefused, Invalid, NotFound)) else State.EXPIRED
                 await self._settle(operation, None, state, str(error))
@@ -172,7 +175,11 @@ class Pusher:
         self, sent: Form, asked: Mapping[str, Value], plan: Plan, unsure: PlansoUnsure | None
     ) -> ReadBack:
         assert sent.order_id is not None, "what is saved was read"
-        form, read_at = await self._read_after(sent.order_id, sent.reading(), f"the save of order {sent.order_id}")
+        # A label may carry two fields (`VIN`): what was asked of one goes for both.
+        asked_of = {BY_PATH[path].labels for path in asked}
+        others = {path: held for path, held in sent.reading().values.items() if BY_PATH[path].labels not in asked_of}
+        expected = {**others, **asked}
+        form, read_at = await self._read_after(sent.order_id, expected, f"the save of order {sent.order_id}")
         before = {change.path: change.before for change in plan.changes}
         changed_labels = {change.label for change in plan.changes}
         meanwhile = [label for label, _, _ in sent.differences(form) if label not in changed_labels]
@@ -188,9 +195,10 @@ class Pusher:
         # What PlanSo answered with an error may still land.
         raise ReadBackDiffers(ValueKept(kept), read_back, State.EXPIRED if unsure is not None else State.REFUSED)
 
-    async def _read_after(self, order_id: int, sent: FormReading, what: str) -> tuple[Form, str]:
+    async def _read_after(self, order_id: int, expected: Mapping[str, Value], what: str) -> tuple[Form, str]:
         """
-        The form after something was sent, and when it was asked for. Raises PlansoUnsure where it can't be read: by
+        The form after something was sent, and when it was asked for. An empty one is PlanSo's hiccup, unless no value
+        is expected: who cleared everything finds everything cleared. Raises PlansoUnsure where it can't be read: by
         then nobody may say that nothing happened.
         """
         reason = ""
@@ -203,7 +211,8 @@ class Pusher:
             except PlansoError as error:
                 reason = str(error)
                 continue
-            if not form.is_blank and not has_emptied(sent.values, form.reading()):
+            is_hiccup = form.is_blank and any(expected.values())
+            if not is_hiccup and not has_emptied(expected, form.reading()):
                 return form, read_at
             reason = "PlanSo answers with an empty form"
         raise PlansoUnsure(
@@ -253,9 +262,9 @@ class Pusher:
     # create and delete ------------------------------------------------------------------------------------------
 
     async def _create(self, operation: Operation) -> ReadBack:
-        order_id, asked, plan = await self._insert(operation)
+        order_id, plan = await self._insert(operation)
         try:
-            form, read_at = await self._read_after(order_id, FormReading(asked, {}), f"the new order {order_id}")
+            form, read_at = await self._read_after(order_id, operation.asked, f"the new order {order_id}")
         except PlansoUnsure as unsure:
             raise ReadBackDiffers(unsure, None, State.EXPIRED, order_id) from None
         order = await self._reader.whole(order_id, form.reading())
@@ -266,13 +275,13 @@ class Pusher:
             raise ReadBackDiffers(error, read_back, State.REFUSED, order_id)
         return read_back
 
-    async def _insert(self, operation: Operation) -> tuple[int, Mapping[str, Value], Plan]:
+    async def _insert(self, operation: Operation) -> tuple[int, Plan]:
         for _ in range(SAVES):
             blank = await self._planso.blank_form()
             asked = {**_defaults(blank, operation.asked), **operation.asked}
             plan = blank.plan(asked)
             try:
-                return await self._planso.create(blank, plan), asked, plan
+                return await self._planso.create(blank, plan), plan
             except SessionEnded:
                 continue
             except PlansoUnsure as unsure:

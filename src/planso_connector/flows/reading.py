@@ -63,7 +63,8 @@ class Reader:
         read_at = self._now()
         form = (await self._planso.read_form(order_id)).reading()
         known = await self.known(order_id)
-        if form.is_blank or has_emptied(known.values if known is not None else {}, form):
+        held = known.values if known is not None and not accept else {}
+        if form.is_blank or has_emptied(held, form):
             raise EmptyForm(f"PlanSo answers with an empty form for order {order_id}.")
         doubts: tuple[Doubt, ...] = ()
         believed = form
