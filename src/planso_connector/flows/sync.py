@@ -269,6 +269,11 @@ def _summary(progress: Progress) -> str:
     told = []
     if progress.failed:
         told.append(f"{progress.failed} of {progress.total} orders could not be read; their rows stay as they were.")
+    if any(failure.kind == "empty_form" for failure in progress.failures):
+        told.append(
+            "Orders of kind empty_form lost nearly all their values at once. If somebody emptied them, accept it: "
+            "planso-connector sync --full --accept-removals."
+        )
     doubts = progress.doubts()
     if doubts:
         first = doubts[0]
