@@ -125,8 +125,8 @@ def routes(sync: Sync, next_run_at: Callable[[], datetime | None]) -> APIRouter:
         full: Annotated[
             bool,
             Query(
-                description="Read every order, whether its list entry changed or not. A full run that broke off within the last "
-                "12 hours is gone on with."
+                description="Read every order, whether its list entry changed or not. A full run that broke off within "
+                "the last 12 hours is gone on with."
             ),
         ] = False,
         accept_removals: Annotated[
