@@ -18,6 +18,7 @@ from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.push import Pusher
 from planso_connector.flows.reading import Reader
 from planso_connector.flows.rejection import Rejection
+from planso_connector.flows.standing import Standings
 from planso_connector.flows.status import Status
 from planso_connector.flows.sync import Sync
 from planso_connector.flows.sync_run import SyncPolicy
@@ -93,7 +94,8 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
     lookup = Lookup(database, workshop)
     freshness = Freshness(sync, reader, lookup, hours, interval, clock.now)
     status = Status(sync, freshness, planso)
-    flows = door.Flows(lookup, writer, sync, status, freshness, lambda: turns.next_run_at)
+    standings = Standings(database, workshop, freshness, profile.labels, clock.now)
+    flows = door.Flows(lookup, writer, sync, status, freshness, standings, lambda: turns.next_run_at)
     try:
         yield Connector(settings, database, planso, profile, sync, writer, turns, door.build(flows))
     finally:

@@ -93,7 +93,7 @@ else:
     )
 
 
-_STALE = Field(
+STALE = Field(
     description="Whether no sync ended well for longer than it should; then the answer may lag behind PlanSo.",
     examples=[False],
 )
@@ -103,7 +103,7 @@ class OrderAnswer(Envelope):
     """One order."""
 
     order: Order = Field(description="The order.")
-    stale: bool = _STALE
+    stale: bool = STALE
 
 
 class OrdersAnswer(Envelope):
@@ -114,7 +114,7 @@ class OrdersAnswer(Envelope):
     next_cursor: str | None = Field(
         description="Send it as `cursor` for the next page; null on the last.", examples=["WyIyMDI2LTEyLTA4IiwxMzBd"]
     )
-    stale: bool = _STALE
+    stale: bool = STALE
 
 
 _PART: dict[str, tuple[str, Any]] = {

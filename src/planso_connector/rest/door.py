@@ -11,10 +11,11 @@ from fastapi import FastAPI
 from planso_connector import __version__
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.lookup import Lookup
+from planso_connector.flows.standing import Standings
 from planso_connector.flows.status import Status
 from planso_connector.flows.sync import Sync
 from planso_connector.flows.write import Writer
-from planso_connector.rest import docs_page, health, orders, planso_session, problems, requests_log, sync
+from planso_connector.rest import docs_page, health, orders, planso_session, problems, progress, requests_log, sync
 from planso_connector.rest.examples import Documented
 
 TITLE = "PlanSo Connector"
@@ -32,6 +33,7 @@ class Flows:
     sync: Sync
     status: Status
     freshness: Freshness
+    standings: Standings
     next_run_at: Callable[[], datetime | None]
 
 
@@ -48,6 +50,7 @@ def build(flows: Flows) -> FastAPI:
     problems.install(app)
     for router in (
         orders.routes(flows.lookup, flows.writer, flows.freshness),
+        progress.routes(flows.standings),
         planso_session.routes(flows.status),
         sync.routes(flows.sync, flows.next_run_at),
         health.routes(flows.status),

@@ -59,6 +59,15 @@ class StoredOrder:
     document: str
 
 
+class Readings(NamedTuple):
+    """When an order's pages were last read, and whether it is deleted. Stamps; `parts_read_at` None: never."""
+
+    deleted_at: str | None
+    synced_at: str
+    read_at: str
+    parts_read_at: str | None
+
+
 class Sighting(NamedTuple):
     """
     When an order was last seen, and what decides when it is read again. A tuple: a sync makes one of each order.
@@ -116,6 +125,11 @@ _DELETE_PARTS = delete(parts).where(
 
 _GET = (
     select(*orders.c["id", "version", "deleted_at", "document"], *seen_rows.c["synced_at", "read_at"])
+    .join(seen_rows, _THEIR)
+    .where(*_IS)
+)
+_READINGS = (
+    select(orders.c.deleted_at, *seen_rows.c["synced_at", "read_at", "parts_read_at"])
     .join(seen_rows, _THEIR)
     .where(*_IS)
 )
@@ -294,6 +308,11 @@ def load(tx: Transaction, workshop: str, order_id: int) -> Order | None:
     """The order with its parts, as it was saved; `values` has the mirrored fields. Deleted ones too."""
     found = tx.rows(_LOAD, of_workshop=workshop, of_id=order_id)
     return order_from(found[0], parts_of(tx, workshop, order_id)) if found else None
+
+
+def readings(tx: Transaction, workshop: str, order_id: int) -> Readings | None:
+    found = tx.rows(_READINGS, of_workshop=workshop, of_id=order_id)
+    return Readings(**found[0]) if found else None
 
 
 def parts_of(tx: Transaction, workshop: str, order_id: int) -> list[Part]:

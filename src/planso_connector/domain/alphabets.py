@@ -1,0 +1,134 @@
+"""
+What callers say for letters and numbers, and what says nothing. Words are folded (`fold.fold`).
+
+The alphabets: the German one with first names (DIN 5009:1996 and older), the German one with towns (DIN 5009:2022) and
+NATO's.
+"""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _table(text: str) -> dict[str, tuple[str, ...]]:
+    """`word word=SIGN|OTHER`, the sign being the word's first letter where none is given."""
+    table: dict[str, tuple[str, ...]] = {}
+    for entry in text.split():
+        word, _, signs = entry.partition("=")
+        table[word] = tuple(signs.split("|")) if signs else (word[0].upper(),)
+    return table
+
+
+ALPHABETS = _table(
+    """
+    anton aerger=AE berta bertha caesar cesar charlotte=C|CH dora emil friedrich fritz gustav heinrich heinz ida
+    jakob jacob julius josef kaufmann konrad karl ludwig martha marta maria nordpol nathan otto oekonom=OE
+    paula paul quelle richard samuel siegfried schule=SCH|S eszett=SS theodor toni ulrich uebermut=UE uebel=UE
+    viktor victor wilhelm xanthippe xantippe xaver zacharias zeppelin zebra
+    aachen=A|AC berlin chemnitz duesseldorf essen frankfurt goslar=G|GS hamburg=H|HH ingelheim jena koeln leipzig
+    muenchen nuernberg offenbach=O|OF potsdam quickborn rostock=R|HRO salzwedel=S|SAW tuebingen=T|TUE unna=U|UN
+    voelklingen=V|VK wuppertal xanten zwickau
+    alfa alpha bravo charlie delta echo foxtrot foxtrott golf hotel india juliett juliet juliette kilo lima mike
+    november oscar oskar papa quebec romeo sierra tango uniform whiskey whisky xray yankee zulu
+    amsterdam baltimore casablanca daenemark daniel dieter edison erich florida gallipoli havanna italien
+    jerusalem kilogramm liverpool madagaskar norwegen oslo paris roma santiago tripoli upsala valencia
+    washington york=Y zuerich nikolaus norbert rudolf robert sophie stefan susanne tobias thomas
+    """
+)
+"""Spelling words with their signs, likeliest first. Many are names of people as well."""
+
+SEATS = _table(
+    """
+    aalen=AA augsburg=A backnang=BK bamberg=BA bielefeld=BI bochum=BO boeblingen=BB bonn=BN braunschweig=BS bremen=HB
+    calw=CW darmstadt=DA dortmund=DO dresden=DD duisburg=DU erfurt=EF esslingen=ES freiburg=FR freudenstadt=FDS
+    friedrichshafen=FN fuerth=FUE gelsenkirchen=GE gmuend=GD goeppingen=GP halle=HAL hannover=H heidelberg=HD
+    heidenheim=HDH heilbronn=HN ingolstadt=IN karlsruhe=KA kassel=KS kiel=KI koblenz=KO konstanz=KN loerrach=LOE
+    ludwigsburg=LB ludwigshafen=LU luebeck=HL magdeburg=MD mainz=MZ mannheim=MA muenster=MS offenburg=OG oldenburg=OL
+    osnabrueck=OS passau=PA pforzheim=PF ravensburg=RV regensburg=R reutlingen=RT rosenheim=RO rottweil=RW
+    saarbruecken=SB schwerin=SN sigmaringen=SIG stuttgart=S trier=TR tuttlingen=TUT ulm=UL waiblingen=WN wiesbaden=WI
+    wolfsburg=WOB wuerzburg=WUE
+    """
+)
+"""Seats of districts that callers say instead of the code. Not all: a wrong guess costs more than a missing one."""
+
+LETTER_NAMES = _table(
+    "a ah=A be beh=B bee=B b ce ceh=C tse=C zeh=C c de deh=D dee=D d e eh=E ee=E f ef=F eff=F g ge geh=G gee=G h ha "
+    "hah=H haa=H i ih=I ie=I j jot jott k ka kah=K kaa=K l el=L ell=L m em=M emm=M n en=N enn=N o oh p pe peh=P pee=P "
+    "q ku=Q kuh=Q kuu=Q r er=R err=R s es=S ess=S t te teh=T tee=T u uh v vau fau=V w we weh=W wee=W x ix=X iks=X "
+    "y ypsilon ueppsilon=Y z zet zett tset=Z tsett=Z ae=AE oe=OE ue=UE eszett=SS"
+)
+SURE_LETTER_NAMES = _words("jot jott zet zett tset tsett vau fau ix iks ypsilon ueppsilon")
+
+UNITS = {
+    "null": 0, "nul": 0, "ein": 1, "eins": 1, "zwei": 2, "zwo": 2, "drei": 3, "vier": 4, "fuenf": 5, "funf": 5,
+    "fuenef": 5, "sechs": 6, "sieben": 7, "acht": 8, "neun": 9,
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "niner": 9,
+}  # fmt: skip
+TEENS = {
+    "zehn": 10, "elf": 11, "zwoelf": 12, "zwolf": 12, "dreizehn": 13, "vierzehn": 14, "fuenfzehn": 15, "funfzehn": 15,
+    "sechzehn": 16, "sechszehn": 16, "siebzehn": 17, "siebenzehn": 17, "achtzehn": 18, "neunzehn": 19,
+    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
+    "seventeen": 17, "eighteen": 18, "nineteen": 19,
+}  # fmt: skip
+GERMAN_TENS = {
+    "zwanzig": 20, "dreissig": 30, "dreizig": 30, "vierzig": 40, "fuenfzig": 50, "funfzig": 50, "sechzig": 60,
+    "sechszig": 60, "siebzig": 70, "siebenzig": 70, "achtzig": 80, "neunzig": 90,
+}  # fmt: skip
+ENGLISH_TENS = {
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
+BELOW_100 = {**UNITS, **TEENS, **GERMAN_TENS, **ENGLISH_TENS}
+MAGNITUDES = {"hundert": 100, "tausend": 1000, "hundred": 100, "thousand": 1000}
+PLURALS = {
+    "nullen": 0, "einsen": 1, "einser": 1, "zweien": 2, "zweier": 2, "dreien": 3, "dreier": 3, "vieren": 4,
+    "vierer": 4, "fuenfen": 5, "fuenfer": 5, "sechsen": 6, "sechser": 6, "siebenen": 7, "siebener": 7,
+    "achten": 8, "achter": 8, "neunen": 9, "neuner": 9,
+}  # fmt: skip
+TIMES = {
+    "doppel": 2, "doppelt": 2, "doppelte": 2, "double": 2, "zweimal": 2, "zwomal": 2, "dreifach": 3, "triple": 3,
+    "dreimal": 3, "viermal": 4,
+}  # fmt: skip
+
+FILLERS = _words(
+    """
+    ne aeh aehm eh ehm oehm hm hmm ja jo na nun also und oder ruf rufe anrufen bin bringe gebracht heute gestern
+    dann danach noch mal nochmal halt eben so genau gut
+    okay ok abholen abgeholt doktor dr
+    bitte danke gerne guten tag morgen hallo servus moin gruess gott hi abend
+    ich wir sie er es man mir mich uns ihnen ihr ihre ihren mein meine meinen meinem meiner unser unsere unseren sein
+    der die das den dem des ein eine einen einem einer dieser diese dieses diesem
+    ist sind war waere hat habe haben hatte wird werden wurde kann koennen koennten koennte moechte wollte will soll
+    lautet lauten heisst heisse heissen steht stehen fragen frage wissen gehts geht sagen buchstabiere
+    in im an am auf aus bei beim fuer mit nach um von vom vor wegen zu zum zur ueber bis hinten vorne hier da dort
+    wie was wann wo wer ob nicht schon bereits fertig termin reparatur werkstatt
+    kennzeichen kfz nummernschild autonummer autokennzeichen nummer auto wagen fahrzeug pkw amtliche amtliches
+    herr herrn frau familie firma name namen fahrer halter kunde kundin
+    bindestrich strich trennstrich minus leerzeichen leer abstand pause komma punkt gross grosses grosse klein kleines
+    buchstabe buchstaben zahl zahlen ziffer ziffern umlaut saison saisonkennzeichen stadt ort kreis
+    plus email mail emailadresse mailadresse adresse
+    my the is plate number license licence registration car and then it its name please hello dash hyphen space
+    """
+)
+"""Words that say nothing about who or what is meant."""
+LABELS = _words("kennzeichen nummernschild autonummer autokennzeichen kfz plate")
+"""A plate begins behind them."""
+CORRECTIONS = _words("nein nee quatsch falsch korrektur sorry entschuldigung verzeihung sondern stopp no")
+MAKES = _words(
+    """
+    audi bmw byd citroen cupra dacia ds fiat ford honda hyundai jaguar jeep kia lada land rover lexus lotus mazda mini
+    mg mitsubishi nissan opel peugeot polestar porsche renault saab seat skoda smart subaru suzuki tesla toyota volvo vw
+    volkswagen mercedes benz polo passat tiguan touran caddy up astra corsa vectra zafira fiesta focus kuga puma clio
+    twingo megane ibiza leon ateca octavia fabia kodiaq yaris corolla aygo panda punto fox bora vento gti tdi tsi cdi
+    rot blau gruen gelb grau weiss silber orange braun beige lila uhr
+    """
+)
+"""Makes, models, colours and such that are short enough to be taken for letters of a plate."""
+SUFFIXES = {"elektro": "E", "elektrisch": "E", "elektroauto": "E", "historisch": "H", "oldtimer": "H"}
+"""Words said for the letter behind a plate's digits."""
+HESITATIONS = _words(
+    "die der das eine ne aeh aehm ehm hm dann danach noch mal also strich bindestrich minus punkt komma"
+)
+"""Fillers that do not end a number."""

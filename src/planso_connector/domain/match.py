@@ -1,0 +1,430 @@
+"""
+Which order a caller means: how well one order fits what was heard, which orders fit best, whether that is certain, and
+what to ask when it isn't.
+
+Two laws. A fact that fits never lowers a score, one that doesn't never raises it. And nothing is certain that could be
+another order: not with two orders behind one plate or phone number, not with a second plate one letter away, not
+against anything that the caller said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+from planso_connector.domain import emails, names, phones
+from planso_connector.domain.fold import fold, fold_plate
+
+PLATE_EXACT = "plate exact"
+PLATE_ONE_OFF = "plate one letter off"
+PLATE_PART = "plate part"
+VEHICLE = "vehicle"
+DATE = "date"
+
+LEAD = 0.35
+"""How far the best has to be ahead to be certain. A plate one letter away is 0.3 or less behind an exact one."""
+CERTAIN_PLATE = 0.9
+"""A reading of a plate that is less sure than this makes nothing certain."""
+PLATE_PART_AT_LEAST = 2
+
+PLAUSIBLE = 0.6
+"""A question is asked about the matches that reach this share of the best score."""
+NAMED_AT_MOST = 3
+"""A question names so many vehicles; beyond, it asks for what is missing."""
+ASKED_ABOUT_AT_MOST = 50
+WORDS_AT_MOST = 12
+
+_WEIGHT = {"plate": 1.0, "phone": 1.0, "email": 1.0, "name": 0.7, "date": 0.3, "vehicle": 0.2}
+"""How much it speaks against an order that it doesn't fit."""
+_POWER = {"plate": 1.0, "phone": 1.0, "email": 1.0, "name": 0.8, "date": 0.4, "vehicle": 0.4}
+"""How far it alone, fitting perfectly, tells one order from the others."""
+
+
+class PlateDistance(Protocol):
+    """0 for the same key, up to 1 for what can have been misheard, the likelier the less; else infinity."""
+
+    def __call__(self, heard: str, key: str, /) -> float: ...
+
+
+class HeardPlate(Protocol):
+    """What a caller may have said: a whole plate, as `fold_plate` has it, or a part. `certainty`: 0 to 1."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def certainty(self) -> float: ...
+    @property
+    def part(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was heard. `names` and `vehicle` were said as such; `words` may belong to either, or to nothing."""
+
+    plates: tuple[HeardPlate, ...] = ()
+    names: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    vehicle: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    """Canonical days of drop-off."""
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one order holds that a caller could say, as it stands there; None where nothing stands."""
+
+    order_id: int
+    plate: str | None = None
+    name: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    vehicle: str | None = None
+    color: str | None = None
+    drop_off: str | None = None
+    """A canonical day; a time may follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One order that fits in something. `score`: 0 to 1; `reasons`: best first."""
+
+    order_id: int
+    score: float
+    reasons: tuple[str, ...]
+    facts: Facts
+    exact: frozenset[str] = frozenset()
+    """What identifies and is exact: `plate`, `phone`, `name` (the full one)."""
+    fits: frozenset[str] = frozenset()
+    against: frozenset[str] = frozenset()
+    """What was heard and stands otherwise in the order."""
+
+
+class Ranking(NamedTuple):
+    matches: tuple[Match, ...]
+    is_certain: bool
+    """Whether the first one is meant, beyond doubt."""
+
+
+@dataclass(slots=True)
+class _Evidence:
+    found: dict[str, tuple[float, str]] = field(default_factory=dict)
+    against: set[str] = field(default_factory=set)
+
+    def add(self, kind: str, fit: tuple[float, str], *, speaks_against: bool = True) -> None:
+        if fit[0]:
+            self.found[kind] = max(fit, self.found.get(kind, (0.0, "")))
+        elif speaks_against:
+            self.against.add(kind)
+
+
+def score(question: Question, facts: Facts, distance: PlateDistance) -> Match | None:
+    """How well an order fits, None where nothing does. What it doesn't hold speaks neither way."""
+    evidence = _Evidence()
+    if question.plates and facts.plate:
+        evidence.add("plate", _best(_plate(p, fold_plate(facts.plate), distance) for p in question.plates))
+    if question.phones and facts.phone:
+        evidence.add("phone", _best(phones.matches(asked, facts.phone) for asked in question.phones))
+    if question.emails and facts.email:
+        evidence.add("email", _best(emails.matches(asked, facts.email) for asked in question.emails))
+    said_name = _names(question, facts)
+    if said_name and facts.name:
+        evidence.add("name", names.similarity(said_name, facts.name), speaks_against=bool(question.names))
+    said_vehicle = question.vehicle or question.words[:WORDS_AT_MOST]
+    if said_vehicle and facts.vehicle:
+        fit = _vehicle(said_vehicle, f"{facts.vehicle} {facts.color or ''}", all_count=bool(question.vehicle))
+        evidence.add("vehicle", fit, speaks_against=bool(question.vehicle))
+    if question.dates and facts.drop_off:
+        evidence.add("date", (1.0, DATE) if facts.drop_off[:10] in question.dates else (0.0, ""))
+    if not evidence.found:
+        return None
+    ordered = sorted(evidence.found, key=lambda kind: (-evidence.found[kind][0] * _POWER[kind], kind))
+    return Match(
+        order_id=facts.order_id,
+        score=_total(evidence),
+        reasons=tuple(evidence.found[kind][1] for kind in ordered),
+        facts=facts,
+        exact=_exact(evidence, said_name, facts),
+        fits=frozenset(evidence.found),
+        against=frozenset(evidence.against),
+    )
+
+
+def _best(fits: Iterable[tuple[float, str]]) -> tuple[float, str]:
+    return max(fits, default=(0.0, ""))
+
+
+def _total(evidence: _Evidence) -> float:
+    doubt = 1.0
+    for kind, (fit, _) in evidence.found.items():
+        doubt *= 1 - _POWER[kind] * fit
+    fitting = sum(_WEIGHT[kind] for kind in evidence.found)
+    all_said = fitting + sum(_WEIGHT[kind] for kind in evidence.against)
+    return round((1 - doubt) * fitting / all_said, 4)
+
+
+def _exact(evidence: _Evidence, said_name: Sequence[str], facts: Facts) -> frozenset[str]:
+    exact = set()
+    plate, reason = evidence.found.get("plate", (0.0, ""))
+    if reason == PLATE_EXACT and plate >= CERTAIN_PLATE:
+        exact.add("plate")
+    if evidence.found.get("phone") == (1.0, phones.EXACT):
+        exact.add("phone")
+    if "name" in evidence.found and facts.name and names.is_full(said_name, facts.name):
+        exact.add("name")
+    return frozenset(exact)
+
+
+def _plate(heard: HeardPlate, key: str, distance: PlateDistance) -> tuple[float, str]:
+    if not heard.key or not key:
+        return 0.0, ""
+    fit = (0.0, "")
+    if not heard.part:
+        if heard.key == key:
+            return heard.certainty, PLATE_EXACT
+        off = distance(heard.key, key)
+        if off <= 1:
+            fit = (0.85 - 0.15 * off) * heard.certainty, PLATE_ONE_OFF
+    if len(heard.key) >= PLATE_PART_AT_LEAST and heard.key in key:
+        fit = max(fit, ((0.3 + 0.4 * len(heard.key) / len(key)) * heard.certainty, PLATE_PART))
+    return fit
+
+
+def _names(question: Question, facts: Facts) -> tuple[str, ...]:
+    """The words said as a name; without any, those of the free words that occur in the order's name."""
+    if question.names or not facts.name:
+        return question.names
+    return names.occurring(question.words[:WORDS_AT_MOST], facts.name)
+
+
+_MAKES = {
+    "volkswagen": "vw",
+    "mercedesbenz": "mercedes",
+    "benz": "mercedes",
+    "daimler": "mercedes",
+    "mb": "mercedes",
+}
+_LEFT_IN_WORDS = re.compile(r"[^\w]+")
+
+
+@lru_cache(maxsize=4096)
+def _vehicle_words(text: str) -> tuple[str, ...]:
+    return tuple(_MAKES.get(word, word) for word in _LEFT_IN_WORDS.split(fold(text[:200])) if word)
+
+
+def _vehicle(asked: Iterable[str], vehicle: str, *, all_count: bool) -> tuple[float, str]:
+    """The share of asked words that the vehicle's words hold, a typo aside (`schwarze`)."""
+    held = set(_vehicle_words(vehicle))
+    said = [word for text in asked for word in _vehicle_words(text)]
+    close = [w for w in said if w in held or (len(w) >= 4 and any(len(h) >= 4 and names.one_off(w, h) for h in held))]
+    if not close:
+        return 0.0, ""
+    return (len(close) / len(said) if all_count else 1.0), VEHICLE
+
+
+def rank(matches: Iterable[Match]) -> Ranking:
+    """
+    Best first; the newer order where scores are equal. Certain is only what a whole plate, a whole phone number or a
+    full name and one more fact identify, far ahead of all others. Needs every match to tell: an exact one that is left
+    out would be missed.
+    """
+    ordered = tuple(sorted(matches, key=lambda m: (-m.score, -m.order_id)))
+    return Ranking(ordered, bool(ordered) and _is_certain(ordered[0], ordered[1:]))
+
+
+def _is_certain(best: Match, others: Sequence[Match]) -> bool:
+    identified = bool(best.exact & {"plate", "phone"}) or ("name" in best.exact and len(best.fits) > 1)
+    return (
+        identified
+        and not best.against
+        and not any(best.exact & other.exact for other in others)
+        and all(best.score - other.score >= LEAD for other in others)
+    )
+
+
+# What to ask
+
+
+class _Split(NamedTuple):
+    """One way to tell candidates apart. `value` is what they may differ in, empty where an order holds nothing."""
+
+    value: Callable[[Facts], str]
+    spoken: Callable[[Facts, str], str] | None
+    """The words to name a candidate with; None for what only the caller may say."""
+    either: dict[str, tuple[str, str]]
+    """By language: what stands in front of the choice, and before each item."""
+    missing: dict[str, str]
+
+
+def ask(candidates: Sequence[Match], language: str) -> str | None:
+    """
+    The question whose answer leaves fewest of the candidates on average; None where none would tell them apart.
+    `language`: `de` or anything that starts so, else English. It names vehicles, colours and days, never a name, a
+    number or an address: those the caller has to say.
+    """
+    best_score = max((m.score for m in candidates), default=0.0)
+    near = [m.facts for m in candidates[:ASKED_ABOUT_AT_MOST]]
+    likely = [m.facts for m in candidates[:ASKED_ABOUT_AT_MOST] if m.score >= PLAUSIBLE * best_score]
+    private = frozenset(word for facts in near for word in names.tokens(facts.name or ""))
+    plates = frozenset(fold_plate(facts.plate) for facts in near if facts.plate)
+    plausible = [
+        replace(
+            facts,
+            vehicle=facts.vehicle if _is_speakable(facts.vehicle, private, plates) else None,
+            color=facts.color if _is_speakable(facts.color, private, plates) else None,
+        )
+        for facts in likely
+    ]
+    tongue = "de" if language.lower().startswith("de") else "en"
+    if not plausible:
+        return None
+    if len(plausible) == 1:
+        return _confirm(plausible[0], tongue)
+    splits = _FEW if len(plausible) <= NAMED_AT_MOST else _MANY
+    left = [_left(split, plausible) for split in splits]
+    best = min(left)
+    if best >= len(plausible):
+        return None
+    return _words(splits[left.index(best)], plausible, tongue)
+
+
+def _left(split: _Split, candidates: Sequence[Facts]) -> float:
+    """How many candidates an answer leaves on average; one that holds no value stays whatever is answered."""
+    counted = Counter(split.value(facts) for facts in candidates)
+    unknown = counted.pop("", 0)
+    known = sum(n * (n + unknown) for n in counted.values())
+    return round((known + unknown * len(candidates)) / len(candidates), 6)
+
+
+def _confirm(facts: Facts, tongue: str) -> str | None:
+    vehicle = _vehicle_value(facts)
+    if not vehicle:
+        return None
+    return (
+        f"Geht es um {_spoken_vehicle(facts, 'de')}?"
+        if tongue == "de"
+        else f"Is it about {_spoken_vehicle(facts, 'en')}?"
+    )
+
+
+def _words(split: _Split, candidates: Sequence[Facts], tongue: str) -> str:
+    items = {split.value(f): split.spoken(f, tongue) for f in candidates if split.spoken and split.value(f)}
+    if not 2 <= len(items) <= NAMED_AT_MOST or len(candidates) > NAMED_AT_MOST:
+        return split.missing[tongue]
+    front, each = split.either[tongue]
+    *some, last = (f"{each}{item}" for item in items.values())
+    return f"{front} {', '.join(some)} {'oder' if tongue == 'de' else 'or'} {last}?"
+
+
+def _vehicle_value(facts: Facts) -> str:
+    return fold(facts.vehicle or "")
+
+
+def _spoken_vehicle(facts: Facts, tongue: str) -> str:
+    vehicle = " ".join((facts.vehicle or "").split())
+    if tongue == "en":
+        return f"the {vehicle}"
+    return f"die {vehicle}" if vehicle.endswith("Klasse") else f"den {vehicle}"
+
+
+def _color_value(facts: Facts) -> str:
+    return fold(facts.color or "")
+
+
+_LOOKS_LIKE_A_PLATE = re.compile(
+    r"[A-ZÄÖÜ]{1,3}(-[A-Z]{1,2}[- ]?\d{1,4}|[- ]?[A-Z]{1,2}[- ]?\d{3,4}) ?[EH]?", re.IGNORECASE
+)
+_LOOKS_LIKE_A_NUMBER = re.compile(r"\d(?:\W?\d){4}")
+
+
+def _is_speakable(text: str | None, private: frozenset[str], plates: frozenset[str]) -> bool:
+    """PlanSo's fields hold what people typed: a plate, a name or a number stands under `Fahrzeug` too."""
+    if not text or len(text) > 40 or "@" in text or not text.isprintable():
+        return False
+    if _LOOKS_LIKE_A_NUMBER.search(text) or _LOOKS_LIKE_A_PLATE.fullmatch(text.strip()):
+        return False
+    plain = fold_plate(text)
+    return private.isdisjoint(_LEFT_IN_WORDS.split(fold(text))) and not any(
+        plate and plate in plain for plate in plates
+    )
+
+
+def _day(facts: Facts) -> str:
+    return facts.drop_off[:10] if facts.drop_off and re.match(r"\d{4}-\d\d-\d\d", facts.drop_off) else ""
+
+
+_MONTHS = {
+    "de": "Januar,Februar,März,April,Mai,Juni,Juli,August,September,Oktober,November,Dezember",
+    "en": "January,February,March,April,May,June,July,August,September,October,November,December",
+}
+
+
+def _spoken_day(facts: Facts, tongue: str) -> str:
+    year, month, day = _day(facts).split("-")
+    name = _MONTHS[tongue].split(",")[(int(month) - 1) % 12]
+    return f"{int(day)}. {name} {year}" if tongue == "de" else f"{int(day)} {name} {year}"
+
+
+def _digits(facts: Facts) -> str:
+    found = re.search(r"\d+", fold_plate(facts.plate or ""))
+    return found[0] if found else ""
+
+
+def _letters(facts: Facts) -> str:
+    found = re.match(r"[A-Z]+", fold_plate(facts.plate or ""))
+    return found[0] if found else ""
+
+
+_BY_VEHICLE = _Split(
+    _vehicle_value,
+    _spoken_vehicle,
+    {"de": ("Geht es um", ""), "en": ("Is it about", "")},
+    {"de": "Um welches Fahrzeug geht es?", "en": "Which vehicle is it about?"},
+)
+_BY_COLOR = _Split(
+    _color_value,
+    lambda facts, _: " ".join((facts.color or "").split()),
+    {"de": ("Welche Farbe hat der Wagen:", ""), "en": ("What colour is the car:", "")},
+    {"de": "Welche Farbe hat der Wagen?", "en": "What colour is the car?"},
+)
+_BY_DAY = _Split(
+    _day,
+    _spoken_day,
+    {"de": ("Geht es um die Abgabe", "am "), "en": ("Is it about the drop-off", "on ")},
+    {
+        "de": "An welchem Tag wird oder wurde das Fahrzeug abgegeben?",
+        "en": "On which day is or was the car dropped off?",
+    },
+)
+_BY_DIGITS = _Split(
+    _digits,
+    None,
+    {},
+    {"de": "Wie lauten die Ziffern auf dem Kennzeichen?", "en": "What are the digits on the number plate?"},
+)
+_BY_LETTERS = _Split(
+    _letters,
+    None,
+    {},
+    {"de": "Wie lauten die Buchstaben auf dem Kennzeichen?", "en": "What are the letters on the number plate?"},
+)
+_BY_FIRST_NAME = _Split(
+    lambda facts: names.first_name(facts.name or ""),
+    None,
+    {},
+    {"de": "Wie lautet der Vorname?", "en": "What is the first name?"},
+)
+_BY_NAME = _Split(
+    lambda facts: names.surname(facts.name or ""),
+    None,
+    {},
+    {"de": "Auf welchen Namen läuft der Auftrag?", "en": "Which name is the order under?"},
+)
+_FEW = (_BY_VEHICLE, _BY_DIGITS, _BY_NAME, _BY_FIRST_NAME, _BY_COLOR, _BY_DAY, _BY_LETTERS)
+_MANY = (_BY_DIGITS, _BY_NAME, _BY_FIRST_NAME, _BY_VEHICLE, _BY_LETTERS, _BY_DAY, _BY_COLOR)
+"""In the order in which they are tried where they split alike."""

@@ -1,0 +1,40 @@
+"""Days and times of the workshop's wall clock, and when they are over."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+from planso_connector.domain.fields import Value
+from planso_connector.domain.german import BERLIN
+
+_CANONICAL = re.compile(r"(?P<day>(?:19|2[01])\d\d-\d\d-\d\d)(?:T(?P<time>\d\d:\d\d(?::\d\d)?))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A day, and a time of that day where the field has one, by the workshop's wall clock."""
+
+    day: date
+    time: time | None
+    canonical: str
+
+    def is_past(self, now: datetime) -> bool:
+        """A day alone is past when the next one began; an hour that comes twice, after the second."""
+        if self.time is None:
+            return self.day < now.astimezone(BERLIN).date()
+        wall = datetime.combine(self.day, self.time, BERLIN)
+        return max(wall.replace(fold=turn).astimezone(UTC) for turn in (0, 1)) < now
+
+
+def moment_of(value: Value) -> Moment | None:
+    """The moment that a field's canonical value names; None for anything else, a month alone among it."""
+    match = _CANONICAL.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    try:
+        clock = time.fromisoformat(match["time"]) if match["time"] else None
+        return Moment(date.fromisoformat(match["day"]), clock, match[0])
+    except ValueError:
+        return None

@@ -1,0 +1,48 @@
+"""How far an order is: one short read transaction, before it at most one for whether the mirror is stale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from planso_connector.domain import standing
+from planso_connector.domain.clock import Clock, parse_stamp
+from planso_connector.domain.errors import NotFound
+from planso_connector.domain.order import Order
+from planso_connector.domain.standing import Readings, Standing
+from planso_connector.flows.freshness import Freshness
+from planso_connector.store import orders
+from planso_connector.store.engine import Database, Transaction
+
+
+class Standings:
+    """`labels`: the installation's labels by field path."""
+
+    def __init__(
+        self,
+        database: Database,
+        workshop: str,
+        freshness: Freshness,
+        labels: Mapping[str, Sequence[str]],
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._workshop = workshop
+        self._freshness = freshness
+        self._labels = labels
+        self._clock = clock
+
+    async def of(self, order_id: int) -> Standing:
+        """From the mirror alone. Raises NotFound, also for an order that was deleted."""
+        stale = await self._freshness.is_stale()
+        order, readings = await self._database.read(lambda tx: self._read(tx, order_id))
+        return standing.standing(order, readings, self._clock(), stale=stale, labels=self._labels)
+
+    def _read(self, tx: Transaction, order_id: int) -> tuple[Order, Readings]:
+        seen = orders.readings(tx, self._workshop, order_id)
+        if seen is not None and seen.deleted_at is not None:
+            raise NotFound(f"Order {order_id} was deleted in PlanSo.")
+        order = orders.load(tx, self._workshop, order_id)
+        if seen is None or order is None:
+            raise NotFound(f"There is no order {order_id} in the connector's database.")
+        parts = parse_stamp(seen.parts_read_at) if seen.parts_read_at is not None else None
+        return order, Readings(parse_stamp(seen.read_at), parts, parse_stamp(seen.synced_at))
