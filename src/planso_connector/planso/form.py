@@ -71,6 +71,10 @@ class Form:
 
     def reading(self) -> FormReading:
         """The canonical value of every field by path (None where nothing is), and what every label shows."""
+        return self._reading
+
+    @cached_property
+    def _reading(self) -> FormReading:
         found = self._found
         read: dict[str, Value] = {path: found.value(path) for path in BY_PATH}
         shown: dict[str, str] = {}
