@@ -41,3 +41,8 @@ def raised(failure: Mapping[str, Any], message: str) -> ConnectorError:
 
 def conflicts_of(failure: Mapping[str, Any] | None) -> list[Conflict]:
     return [Conflict(**one) for one in (failure or {}).get("conflicts", ())]
+
+
+def is_invalid(failure: Mapping[str, Any] | None) -> bool:
+    """Whether what was asked could not be taken."""
+    return failure is not None and failure["type"] == Invalid.__name__

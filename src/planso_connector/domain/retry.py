@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from random import Random
 
-FIRST, LAST = 0.5, 300.0
+FIRST, LAST = 0.5, 60.0
 """Seconds before the second attempt, and at most before any."""
 
 

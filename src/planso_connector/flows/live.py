@@ -69,7 +69,7 @@ class Live:
             return form
         if await self.is_listed(order_id):
             if emptied:
-                raise PlansoUnavailable(f"PlanSo answers with an empty form for order {order_id}; nothing was sent.")
+                raise PlansoUnavailable(f"PlanSo answers with an empty form for order {order_id}.")
             return form
         if emptied or not is_somebodys(reading):
             raise NotFound(f"There is no order {order_id} in PlanSo.")

@@ -6,6 +6,7 @@ transaction. Lives as long as the process; any number of processes may share the
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -17,7 +18,7 @@ from planso_connector.domain.operation import Operation, State, new_id
 from planso_connector.flows.claim import LEASE, Claim, Lost
 from planso_connector.flows.push import Pusher
 from planso_connector.store import operations
-from planso_connector.store.engine import Database
+from planso_connector.store.engine import Database, Transaction
 
 log = structlog.get_logger(__name__)
 
@@ -43,8 +44,10 @@ class Outbox:
         self._workshop = workshop
         self._landing = landing
         self._clock = clock
-        self._holder = new_id().replace("op_", "process_")
-        self._under_way: dict[str, tuple[Claim, asyncio.Task[None]]] = {}
+        self._process = new_id().replace("op_", "process_")
+        self._claims = itertools.count(1)
+        self._holder = self._process
+        self._under_way: dict[Claim, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
         self._moved: dict[str, list[asyncio.Event]] = {}
 
@@ -93,13 +96,20 @@ class Outbox:
         # At the first look, what a dead process left is not due yet: its claims have to run out.
         while True:
             try:
-                await asyncio.wait_for(self._woken.wait(), LOOK_EVERY)
-                is_any_due = True
-            except TimeoutError:
-                is_any_due = await self._is_any_due()
-            self._woken.clear()
-            if is_any_due and len(self._under_way) < AT_ONCE:
-                await self._claim()
+                await self._look()
+            except Exception:
+                log.exception("outbox_fault")
+                await asyncio.sleep(LOOK_EVERY)
+
+    async def _look(self) -> None:
+        try:
+            await asyncio.wait_for(self._woken.wait(), LOOK_EVERY)
+            is_any_due = True
+        except TimeoutError:
+            is_any_due = await self._is_any_due()
+        self._woken.clear()
+        if is_any_due and len(self._under_way) < AT_ONCE:
+            await self._claim()
 
     async def _is_any_due(self) -> bool:
         now = stamp(self._clock())
@@ -112,11 +122,13 @@ class Outbox:
     async def _claim(self) -> None:
         now = self._clock()
         until = now + LEASE
+        # Of its own: an attempt that outlived its lease must not end what this process claimed anew.
+        holder = self._holder = f"{self._process} {next(self._claims)}"
         room = AT_ONCE - len(self._under_way)
         try:
             claimed = await self._database.write(
                 lambda tx: operations.claim(
-                    tx, self._workshop, holder=self._holder, now=stamp(now), until=stamp(until), at_most=room
+                    tx, self._workshop, holder=holder, now=stamp(now), until=stamp(until), at_most=room
                 )
             )
         except ConnectorError as error:
@@ -127,13 +139,12 @@ class Outbox:
                 self._database,
                 self._workshop,
                 operation,
-                holder=self._holder,
+                holder=holder,
                 until=until,
                 landing=self._landing,
                 clock=self._clock,
             )
-            task = asyncio.create_task(self._attempt(claim), name=operation.id)
-            self._under_way[operation.id] = claim, task
+            self._under_way[claim] = asyncio.create_task(self._attempt(claim), name=operation.id)
 
     async def _attempt(self, claim: Claim) -> None:
         operation_id = claim.operation.id
@@ -147,7 +158,7 @@ class Outbox:
             log.exception("push_failed", operation=operation_id)
             await self._fault(claim)
         finally:
-            self._under_way.pop(operation_id, None)
+            self._under_way.pop(claim, None)
             self.moved(operation_id)
             self.wake()
 
@@ -160,36 +171,49 @@ class Outbox:
     async def _renew_now_and_then(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT)
-            if self._under_way:
+            try:
                 await self._renew()
+            except Exception:
+                log.exception("outbox_fault")
 
     async def _renew(self) -> None:
         now = self._clock()
         until = now + LEASE
-        ids = list(self._under_way)
+        claims = sorted(self._under_way, key=lambda claim: claim.operation.id)
+        if not claims:
+            return
+
+        def work(tx: Transaction) -> list[Claim]:
+            told = {"now": stamp(now), "until": stamp(until)}
+            return [
+                claim
+                for claim in claims
+                if operations.renew(tx, self._workshop, [claim.operation.id], holder=claim.holder, **told)
+            ]
+
         try:
-            kept = await self._database.write(
-                lambda tx: operations.renew(
-                    tx, self._workshop, ids, holder=self._holder, now=stamp(now), until=stamp(until)
-                )
-            )
+            kept = await self._database.write(work)
         except ConnectorError as error:
             log.warning("claims_not_renewed", error=type(error).__name__)
             return
-        for operation_id in kept:
-            if operation_id in self._under_way:
-                self._under_way[operation_id][0].until = until
+        for claim in kept:
+            claim.until = until
 
     async def close(self) -> None:
         """What is not settled within the grace is given back, for the next process to go on with."""
-        tasks = [task for _, task in self._under_way.values()]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=GRACE)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+        holders = {self._holder, *(claim.holder for claim in self._under_way)}
+        late = set(self._under_way.values())
+        until = asyncio.get_running_loop().time() + GRACE
+        while late and (left := until - asyncio.get_running_loop().time()) > 0:
+            _, late = await asyncio.wait(late, timeout=min(left, HEARTBEAT))
+            await self._renew()
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
         try:
-            await self._database.write(lambda tx: operations.release(tx, self._workshop, holder=self._holder))
+            await self._database.write(
+                lambda tx: [operations.release(tx, self._workshop, holder=one) for one in sorted(holders)]
+            )
         except ConnectorError as error:
             log.warning("claims_not_released", error=type(error).__name__)

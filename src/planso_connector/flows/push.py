@@ -115,7 +115,10 @@ class Pusher:
         now = stamp(self._clock())
         told = str(end.error) if end.error is not None else " ".join(back.notes if back is not None else ())
         labels = back.labels if back is not None else frozenset()
-        writer = Writer(operation.id, operation.caller, frozenset(operation.asked), labels)
+        # Where nothing was sent, what the mirror did not know yet is somebody else's doing.
+        writer = None
+        if claim.sent_at is not None:
+            writer = Writer(operation.id, operation.caller, frozenset(operation.asked), labels)
 
         def work(tx: Transaction) -> bool:
             if back is not None and back.order is not None:
@@ -130,6 +133,7 @@ class Pusher:
                 holder=claim.holder,
                 state=end.state,
                 message=told,
+                nothing_sent=claim.sent_at is None,
                 before=back.before if back is not None else None,
                 order_id=back.order_id if back is not None else None,
                 failure=failure.written(end.error) if end.error is not None else None,
@@ -167,4 +171,7 @@ class Pusher:
 
     async def fault(self, claim: Claim) -> None:
         """After an error of ours: tried again like any other, because what was accepted is carried through."""
-        await self._put_back(claim, Later(_FAULT))
+        if claim.is_late:
+            await self._settle(claim, _End(State.EXPIRED, error=Expired(claim.late_words(_FAULT))))
+        else:
+            await self._put_back(claim, Later(_FAULT))

@@ -10,10 +10,13 @@ for a person to decide: an order is never created twice.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 
 import structlog
 
+from planso_connector.domain.clock import parse_stamp, stamp
 from planso_connector.domain.errors import (
     Ambiguous,
     Invalid,
@@ -26,11 +29,12 @@ from planso_connector.domain.fields import FIELDS, Value
 from planso_connector.domain.operation import Operation
 from planso_connector.domain.order import IDENTITY
 from planso_connector.flows.claim import Claim, Later
-from planso_connector.flows.live import Live, ReadBack
+from planso_connector.flows.live import WITHIN, Live, ReadBack
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form, NoForm
 from planso_connector.planso.login import SessionEnded
 from planso_connector.planso.plan import Plan
+from planso_connector.planso.throttle import urgent
 from planso_connector.store import operations, orders
 from planso_connector.store.engine import Database, Transaction
 
@@ -38,6 +42,9 @@ log = structlog.get_logger(__name__)
 
 INSERTS = 2
 """How often an insert is begun at most: the second time only where an ended session kept the first from being seen."""
+
+SKEW = timedelta(minutes=1)
+"""By so much the clocks of processes on one database may differ."""
 
 CANDIDATES = 100
 """So many new orders are looked at at most; where there are more, a person has to."""
@@ -92,7 +99,8 @@ class CreatePush:
             blank = await self._planso.blank_form()
             plan = blank.plan({**with_defaults(blank, asked), **asked})
             try:
-                async with claim.sending({}):
+                # Marked when its turn has come: how long it may land yet counts from there.
+                async with self._planso.one_slot(), claim.sending({}):
                     return await self._planso.create(blank, plan), plan
             except SessionEnded:
                 continue
@@ -106,7 +114,7 @@ class CreatePush:
         listed = [entry.order_id for entry in await self._planso.board()]
 
         def not_ours(tx: Transaction) -> set[int]:
-            before = orders.first_seen_before(tx, self._workshop, sent_at)
+            before = orders.first_seen_before(tx, self._workshop, stamp(parse_stamp(sent_at) - SKEW))
             return before | operations.created(tx, self._workshop)
 
         known = await self._database.read(not_ours)
@@ -115,18 +123,19 @@ class CreatePush:
             raise Ambiguous(
                 f"It may have been created: {len(candidates)} orders are new in PlanSo, too many to look at."
             )
+        names_somebody = any(operation.asked.get(path) for path in IDENTITY)
         exact, similar = [], []
         for order_id in candidates:
             try:
-                form = await self._planso.read_form(order_id)
+                with urgent(begin_by=asyncio.get_running_loop().time() + WITHIN):
+                    form = await self._planso.read_form(order_id)
             except NoForm:
                 continue
             kept = {one.field for one in form.not_taken_over(operation.asked)}
             if not kept:
                 exact.append(order_id)
-            elif any(operation.asked.get(path) and path not in kept for path in IDENTITY):
+            elif not names_somebody or any(operation.asked.get(path) and path not in kept for path in IDENTITY):
                 similar.append(order_id)
-        names_somebody = any(operation.asked.get(path) for path in IDENTITY)
         if len(exact) == 1 and names_somebody:
             return exact[0]
         if exact or similar:

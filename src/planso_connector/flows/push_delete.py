@@ -46,7 +46,7 @@ class DeletePush:
             claim.check_sendable()
             unsure: PlansoUnsure | None = None
             try:
-                async with claim.sending():
+                async with self._planso.one_slot(), claim.sending():
                     await self._planso.delete(order_id)
             except SessionEnded:
                 continue

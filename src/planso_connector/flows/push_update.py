@@ -89,7 +89,8 @@ class UpdatePush:
         earlier = claim.sent
         for _ in range(SAVES):
             try:
-                async with claim.sending(_before(plan, claim), _others(form, asked)):
+                # Marked when its turn has come: how long it may land yet counts from there.
+                async with self._planso.one_slot(), claim.sending(_before(plan, claim), _others(form, asked)):
                     form, plan, unsure = await self._save(claim, form, known, asked)
             except SessionEnded:
                 assert form.order_id is not None, "what is saved was read"
@@ -174,6 +175,8 @@ class UpdatePush:
         read_back = ReadBack(order, order.id, read_at, _before(plan, claim), notes, labels, with_parts)
         kept = form.not_taken_over(asked)
         if kept and unsure is not None:
+            # What people did meanwhile is known then, also where the save lands yet and undoes it.
+            await self._reader.keep(form.reading(), known, read_at)
             raise Later(str(unsure))
         if kept:
             raise KeptOtherwise(ValueKept(kept), read_back)

@@ -20,6 +20,7 @@ from planso_connector.domain.errors import (
     LoginRejected,
     NotFound,
     NotPending,
+    StoreUnavailable,
     VersionChanged,
 )
 from planso_connector.domain.fields import Value
@@ -104,8 +105,8 @@ class Writer:
         undoes: str | None = None,
     ) -> Operation:
         """
-        The operation as it stands when it is settled, or the wait is over. Raises KeyReused, VersionChanged, Duplicate,
-        NotFound, LoginRejected and StoreUnavailable, where nothing was recorded.
+        The operation as it stands when it is settled, or the wait is over, or the database can't tell any more. Raises
+        KeyReused, VersionChanged, Duplicate, NotFound, LoginRejected and StoreUnavailable, where nothing was recorded.
         """
         now = self._clock()
         operation = Operation(
@@ -125,7 +126,10 @@ class Writer:
         )
         recorded = await self._database.write(lambda tx: self._record(tx, operation, request))
         self._outbox.wake()
-        return await self.settled(recorded.id, request.wait if request.wait is not None else self._wait)
+        try:
+            return await self.settled(recorded.id, request.wait if request.wait is not None else self._wait)
+        except StoreUnavailable:
+            return recorded
 
     def _record(self, tx: Transaction, operation: Operation, request: Request) -> Operation:
         if operation.idempotency_key is not None:

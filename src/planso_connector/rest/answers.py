@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
@@ -313,6 +313,13 @@ class PlannedChange(BaseModel):
     after: Any = Field(description="What it would hold.", examples=["2026-12-09"])
 
 
+class DryRunAnswer(UpdateOrderResponse):
+    """What a write would change; nothing was recorded or sent."""
+
+    dry_run: Literal[True] = Field(description="Always true.", examples=[True])
+    changes: list[PlannedChange] = Field(description="Each field that would change.")
+
+
 class HistoryChange(BaseModel):
     """One thing that changed."""
 
@@ -348,9 +355,4 @@ LEFT_OUT = UPDATED | {"message": "Left out, not known here: kennzeichen."}
 ACCEPTED = example_of(
     WriteAccepted, message="On disk here. PlanSo has not confirmed it yet; it is tried until 2026-11-24T09:41:00Z."
 )
-DRY_RUN = {
-    **UPDATED,
-    "message": "Dry run: nothing was recorded or sent.",
-    "dry_run": True,
-    "changes": [example_of(PlannedChange)],
-}
+DRY_RUN = example_of(DryRunAnswer, message="Dry run: nothing was recorded or sent.")

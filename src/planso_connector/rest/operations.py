@@ -17,7 +17,7 @@ from planso_connector.flows.write import Writer
 from planso_connector.rest import answers
 from planso_connector.rest.bodies import JsonRoute
 from planso_connector.rest.examples import answer, example_of
-from planso_connector.rest.order_writes import Answers, Headers
+from planso_connector.rest.order_writes import ACCEPTED, Answers, Headers
 from planso_connector.rest.preferences import Wait
 from planso_connector.rest.problems import failures
 
@@ -26,6 +26,13 @@ _CURSOR = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) (op_[0-9a-f]{20}
 _NO_STATE = Problem(
     ("query", "state"), "must be one of pending, confirmed, refused, expired, conflict", "literal_error"
 )
+_NO_WAIT = Problem(("query", "wait"), "must be 60 or less", "less_than_equal")
+_NO_ID = Problem(("path", "operation_id"), "must have at most 100 characters", "string_too_long")
+_NOT_THERE = {404: {"no_such_operation": "There is no operation op_5f0c2b9e41d7a6380c1e."}}
+_TOO_LATE = {409: {"too_late": "Operation op_5f0c2b9e41d7a6380c1e can't be cancelled: it is confirmed already."}}
+_NO_UNDO = {
+    409: {"a_delete": "Operation op_5f0c2b9e41d7a6380c1e is a confirmed delete; only a confirmed update can be undone."}
+}
 
 OperationId = Annotated[
     str,
@@ -73,7 +80,8 @@ def _reading(writer: Writer) -> APIRouter:
         summary="Get operation",
         response_model=answers.OperationAnswer,
         response_description="The operation",
-        responses=answer(operation=example_of(answers.OperationAnswer)) | failures(404, 422, 503),
+        responses=answer(operation=example_of(answers.OperationAnswer))
+        | failures(404, 422, 503, invalid=_NO_WAIT, shown=_NOT_THERE),
     )
     async def get_operation(operation_id: OperationId, wait: Wait = None) -> Response:
         """What became of a write. With `wait` the answer comes when it is settled, or the time is up."""
@@ -90,7 +98,8 @@ def _doing(writer: Writer, told: Answers) -> APIRouter:
         summary="Cancel operation",
         response_model=answers.OperationAnswer,
         response_description="The operation, `refused`",
-        responses=answer(cancelled=example_of(answers.OperationAnswer)) | failures(404, 409, 422, 503),
+        responses=answer(cancelled=example_of(answers.OperationAnswer))
+        | failures(404, 409, 422, 503, invalid=_NO_ID, shown=_TOO_LATE | _NOT_THERE),
     )
     async def cancel_operation(operation_id: OperationId) -> Response:
         """Calls a pending write off, while nothing of it was sent: it is `refused` then. Later it is 409."""
@@ -102,8 +111,8 @@ def _doing(writer: Writer, told: Answers) -> APIRouter:
         response_model=answers.UpdateOrderResponse,
         response_description="As after an update",
         responses=answer(undone=answers.UPDATED)
-        | {202: {"model": answers.WriteAccepted, "description": "On disk here, not yet confirmed."}}
-        | failures(404, 409, 412, 422, 502, 503, 504),
+        | ACCEPTED
+        | failures(404, 409, 412, 422, 502, 503, 504, invalid=_NO_ID, shown=_NO_UNDO | _NOT_THERE),
     )
     async def undo_operation(operation_id: OperationId, headers: Annotated[Headers, Depends()]) -> Response:
         """

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 
 from planso_connector.domain import failure
-from planso_connector.domain.errors import Conflicting, Invalid, NotFound, Problem
+from planso_connector.domain.errors import Conflicting, Invalid, NotFound, Problem, StoreUnavailable
 from planso_connector.domain.operation import Operation, State
 from planso_connector.flows.dry_run import DryRun, Preview
 from planso_connector.flows.lookup import Lookup
@@ -25,16 +25,20 @@ _PREFIX = "/api/orders"
 _FAILURES = (404, 409, 412, 413, 415, 422, 502, 503, 504)
 
 
-def _answers(done: Responses, *statuses: int, invalid: Problem | None = None) -> Responses:
-    accepted: Responses = {
-        202: {
-            "model": answers.WriteAccepted,
-            "description": "On disk here; PlanSo has not confirmed it within the wait. `Location` is the operation.",
-            "content": {"application/json": {"examples": named(accepted=answers.ACCEPTED)}},
-        }
+ACCEPTED: Responses = {
+    202: {
+        "model": answers.WriteAccepted,
+        "description": "On disk here; PlanSo has not confirmed it within the wait. `Location` is the operation.",
+        "content": {"application/json": {"examples": named(accepted=answers.ACCEPTED)}},
     }
-    return done | accepted | (failures(*statuses, invalid=invalid) if invalid else failures(*statuses))
+}
 
+
+def _answers(done: Responses, *statuses: int, invalid: Problem | None = None) -> Responses:
+    return done | ACCEPTED | (failures(*statuses, invalid=invalid) if invalid else failures(*statuses))
+
+
+_WOULD_DELETE = "Dry run: nothing was recorded or sent. Order 130 would be deleted in PlanSo."
 
 _UPDATE_ANSWERS = _answers(
     answer(
@@ -46,14 +50,25 @@ _UPDATE_ANSWERS = _answers(
     *_FAILURES,
 )
 _CREATE_ANSWERS = _answers(
-    answer(created=answers.UPDATED), *(status for status in _FAILURES if status not in (404, 412))
+    answer(created=answers.UPDATED, dry_run=answers.DRY_RUN | {"order_id": None}),
+    *(status for status in _FAILURES if status not in (404, 412)),
 )
-_DELETE_ANSWERS = _answers(answer(deleted=answers.UPDATED), 404, 409, 412, 422, 502, 503, 504, invalid=NO_ORDER_ID)
+_DELETE_ANSWERS = _answers(
+    answer(deleted=answers.UPDATED, dry_run=answers.DRY_RUN | {"message": _WOULD_DELETE, "changes": []}),
+    404,
+    409,
+    412,
+    422,
+    502,
+    503,
+    504,
+    invalid=NO_ORDER_ID,
+)
 
 Headers = Annotated[WriteHeaders, Depends()]
 IfMatch = Annotated[int | None, Depends(version_relied_on)]
 OnlyTell = Annotated[
-    bool, Query(alias="dry_run", description="Tell what would change, before and after; record and send nothing.")
+    bool, Query(alias="dry_run", description="Tell what would change, and do nothing: the answer is a `DryRunAnswer`.")
 ]
 
 
@@ -81,7 +96,7 @@ class Answers:
         assert operation.order_id is not None, "what is relied on is there"
         try:
             return (await self._lookup.order(operation.order_id)).document
-        except NotFound:
+        except (NotFound, StoreUnavailable):
             return None
 
 
@@ -128,7 +143,7 @@ def _update(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
     @router.put(
         "/{order_id}",
         summary="Update order",
-        response_model=answers.UpdateOrderResponse,
+        response_model=answers.UpdateOrderResponse,  # the seed's own; a dry run adds to it, as the other verbs show
         response_description="Update confirmation",
         responses=_UPDATE_ANSWERS,
     )
@@ -162,7 +177,7 @@ def _create(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
     @router.post(
         "",
         summary="Create order",
-        response_model=answers.UpdateOrderResponse,
+        response_model=answers.UpdateOrderResponse | answers.DryRunAnswer,
         response_description="Creation confirmation",
         responses=_CREATE_ANSWERS,
     )
@@ -190,7 +205,7 @@ def _delete(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
     @router.delete(
         "/{order_id}",
         summary="Delete order",
-        response_model=answers.UpdateOrderResponse,
+        response_model=answers.UpdateOrderResponse | answers.DryRunAnswer,
         response_description="Deletion confirmation",
         responses=_DELETE_ANSWERS,
     )
@@ -211,7 +226,7 @@ def _patch(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
     @router.patch(
         "/{order_id}",
         summary="Patch order",
-        response_model=answers.UpdateOrderResponse,
+        response_model=answers.UpdateOrderResponse | answers.DryRunAnswer,
         response_description="Update confirmation",
         responses=_UPDATE_ANSWERS,
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Annotated
 
-from fastapi import Depends, Header, Query
+from fastapi import Depends, Header, Query, Request
 
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.flows import write
@@ -27,8 +28,10 @@ Wait = Annotated[
 
 
 def etag(version: int, pending: tuple[str, ...] = ()) -> str:
-    """An order's: its version, and the writes that are pending."""
-    return f'"{version}{"." if pending else ""}{"-".join(pending)}"'
+    """An order's: its version, and a fingerprint of the writes that are pending, of which there may be many."""
+    if not pending:
+        return f'"{version}"'
+    return f'"{version}.{hashlib.blake2b(" ".join(pending).encode(), digest_size=8).hexdigest()}"'
 
 
 def is_known(header: str | None, tag: str) -> bool:
@@ -44,17 +47,19 @@ class Preferences:
 
     def __init__(
         self,
-        prefer: Annotated[
+        request: Request,
+        _prefer: Annotated[
             str | None,
             Header(
+                alias="Prefer",
                 description="`wait=N`: seconds to wait for PlanSo's confirmation, at most 60. `respond-async`: don't "
                 "wait. `handling=strict`: fields that are not known are 422 instead of left out, and a create for "
-                "which there is an order already is 409."
+                "which there is an order already is 409.",
             ),
         ] = None,
     ) -> None:
         wanted: dict[str, str] = {}
-        for preference in (prefer or "").split(","):
+        for preference in ",".join(request.headers.getlist("Prefer")).split(","):
             name, _, value = preference.partition(";")[0].partition("=")
             wanted.setdefault(name.strip().lower(), value.strip().strip('"').lower())
         self.strict = wanted.get("handling") == "strict"

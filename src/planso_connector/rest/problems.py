@@ -44,9 +44,9 @@ STATUS: dict[type[errors.ConnectorError], int] = {
 
 MEANING = {
     401: "PlanSo rejected the user name or the password.",
-    404: "There is no such order.",
-    409: "It does not go together with what is there: the idempotency key came with another request before, or with "
-    "`handling=strict` such an order exists; or a person has to look.",
+    404: "There is no such order, or no such operation.",
+    409: "It does not go together with what is there: the idempotency key came with another request before, with "
+    "`handling=strict` such an order exists, the operation can't be cancelled or undone; or a person has to look.",
     412: "The order is not as the caller knows it: another version than `If-Match` names, or a field that somebody in "
     "PlanSo changed too. Nothing was sent; `order` is the order now.",
     413: "The body is larger than 1 MiB.",
@@ -131,14 +131,20 @@ NOT_ON_THE_CALENDAR = Problem(
 NO_ORDER_ID = Problem(("path", "order_id"), "must be a whole number", "int_parsing")
 
 
-def failures(*statuses: int, invalid: Problem = NOT_ON_THE_CALENDAR) -> Responses:
-    """The failures that a route declares in the OpenAPI document; `invalid` is its example of 422."""
+def failures(
+    *statuses: int, invalid: Problem = NOT_ON_THE_CALENDAR, shown: Mapping[int, Mapping[str, str]] | None = None
+) -> Responses:
+    """
+    The failures that a route declares in the OpenAPI document; `invalid` is its example of 422, `shown` are messages by
+    name where those of all routes don't fit.
+    """
+    told = {**_EXAMPLES, **(shown or {})}
     declared: Responses = {}
     for status in statuses:
         if status == 422:
             examples = named(invalid=_body(f"{invalid.field}: {invalid.msg}", [invalid]))
         else:
-            examples = named(**{name: _body(message) for name, message in _EXAMPLES[status].items()})
+            examples = named(**{name: _body(message) for name, message in told[status].items()})
         declared[status] = {
             "model": NotAsKnown if status == 412 else Failure,
             "description": MEANING[status],

@@ -11,9 +11,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Text, and_, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, bindparam, case, func, insert, or_, select, tuple_, update
 
 from planso_connector.domain.clock import parse_stamp, stamp
+from planso_connector.domain.failure import is_invalid
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.store.rendering import storable, to_json
@@ -72,6 +73,8 @@ _CLAIMABLE = (
     .where(*_DUE, _IS_FIRST, _IS_ALONE)
     .order_by(c.next_at, c.created_at, c.id)
     .limit(bindparam("at_most", type_=BigInteger))
+    # In PostgreSQL a slow holder's step may come between this and the claim: what is in somebody's hands is left alone.
+    .with_for_update(of=operations, skip_locked=True)
 )
 _ANY_DUE = select(c.id).where(*_DUE).limit(1)
 _CLAIM = (
@@ -97,6 +100,7 @@ _PUT_BACK = (
         message=bindparam("message"),
         order_id=func.coalesce(bindparam("order_id", type_=BigInteger), c.order_id),
         sent_at=bindparam("sent_at", type_=Text),
+        before=case((bindparam("sent_at", type_=Text).is_(None), None), else_=c.before),
         holder=None,
         held_until=None,
     )
@@ -106,13 +110,15 @@ _RELEASE = (
     .where(_OF_WORKSHOP, _PENDING, c.holder == bindparam("of_holder"))
     .values(holder=None, held_until=None)
 )
+_NOTHING_SENT = bindparam("nothing_sent", type_=BigInteger) == 1
 _SETTLE = (
     update(operations)
     .where(*_IS, _PENDING)
     .values(
         state=bindparam("state"),
         message=bindparam("message"),
-        before=func.coalesce(bindparam("before", type_=Text), c.before),
+        before=case((_NOTHING_SENT, None), else_=func.coalesce(bindparam("before", type_=Text), c.before)),
+        sent_at=case((_NOTHING_SENT, None), else_=c.sent_at),
         order_id=func.coalesce(bindparam("order_id", type_=BigInteger), c.order_id),
         failure=bindparam("failure", type_=Text),
         settled_at=bindparam("settled_at"),
@@ -176,14 +182,16 @@ def _later_than_the_last(tx: Transaction, workshop: str, operation: Operation) -
 def with_key(tx: Transaction, workshop: str, caller: str, key: str, *, now: str) -> Operation | None:
     """
     The operation that this caller's idempotency key stands for. In a writing transaction nobody else can take the key
-    until this one ends; a key that was kept for long enough is free again.
+    until this one ends. A key that was kept for long enough is free again, and one whose request PlanSo's form could
+    not take is not used up: 422 is told before anything is done.
     """
     tx.lock(f"key {workshop} {caller} {key}")
     found = tx.rows(_BY_KEY, of_workshop=workshop, of_caller=storable(caller), of_key=key)
     if not found:
         return None
     operation = _operation(found[0])
-    if parse_stamp(operation.created_at) + KEYS_KEPT > parse_stamp(now):
+    is_kept = parse_stamp(operation.created_at) + KEYS_KEPT > parse_stamp(now)
+    if is_kept and not is_invalid(operation.failure):
         return operation
     tx.run(_FORGET_KEY, of_workshop=workshop, of_id=operation.id)
     return None
@@ -281,25 +289,32 @@ def settle(
     holder: str,
     state: State,
     now: str,
+    nothing_sent: bool = False,
     message: str = "",
     before: Mapping[str, Value] | None = None,
     order_id: int | None = None,
     failure: Mapping[str, object] | None = None,
 ) -> bool:
     """
-    How a pending operation ended. `order_id` is the number that PlanSo gave to a created order. False, with nothing
+    How a pending operation ended. `nothing_sent`: PlanSo surely has nothing of it, marked or not; `order_id` is the number that PlanSo gave to a created order. False, with nothing
     changed, when it is not pending any more or not `holder`'s.
     """
     return tx.run(
         _SETTLE_HELD,
         of_holder=holder,
+        nothing_sent=int(nothing_sent),
         **_end(workshop, operation_id, state, now, message, before, order_id, failure),
     ) == 1  # fmt: skip
 
 
 def cancel(tx: Transaction, workshop: str, operation_id: str, *, now: str, message: str, failure: Row) -> bool:
     """Ends a pending operation of which nothing was sent. False where something may have been, or it is not pending."""
-    return tx.run(_CANCEL, **_end(workshop, operation_id, State.REFUSED, now, message, None, None, failure)) == 1
+    return (
+        tx.run(
+            _CANCEL, nothing_sent=1, **_end(workshop, operation_id, State.REFUSED, now, message, None, None, failure)
+        )
+        == 1
+    )
 
 
 def _end(
