@@ -1,19 +1,28 @@
-"""`make bench`: run every measurement and print what it found."""
+"""`make bench`: run every measurement and print what it found. `python -m bench NAME ...`: only these."""
 
 from __future__ import annotations
 
-from bench import reading, requests, sync
+import sys
+
+from bench import memory, reading, requests, sync
+
+MEASURES = {
+    "form": reading.form_against_beautifulsoup,
+    "lookup": requests.look_up_against_bare,
+    "write": requests.write_against_straight,
+    "full": sync.full_against_floor_and_plain,
+    "unchanged": sync.unchanged,
+    "memory": memory.during_a_sync,
+}
 
 
 def main() -> None:
-    for measure in (
-        reading.form_against_beautifulsoup,
-        requests.look_up_against_bare,
-        requests.write_against_straight,
-        sync.full_against_floor,
-        sync.unchanged,
-    ):
-        print(measure(), flush=True)
+    chosen = sys.argv[1:] or MEASURES
+    unknown = set(chosen) - set(MEASURES)
+    if unknown:
+        sys.exit(f"{', '.join(sorted(unknown))}: accepted: {', '.join(MEASURES)}")
+    for name in chosen:
+        print(MEASURES[name](), flush=True)
 
 
 main()

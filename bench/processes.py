@@ -38,15 +38,15 @@ def planso(orders: int, latency: float) -> Iterator[str]:
 
 
 @contextmanager
-def connector(url: str) -> Iterator[ConnectorProcess]:
-    """Synced, with nothing else to do."""
+def connector(url: str, **settings: str) -> Iterator[ConnectorProcess]:
+    """At its first sync, with nothing else to do. `settings` by their names in the environment."""
     environment = {
         "PLANSO_URL": url,
         "PLANSO_USER": "werkstatt",
         "PLANSO_PASSWORD": "demo",
         "CONNECTOR_SYNC_INTERVAL": "0",
         "CONNECTOR_LOG_LEVEL": "error",
+        **settings,
     }
     with tempfile.TemporaryDirectory() as folder, connector_process(environment, Path(folder)) as running:
-        running.synced()
         yield running

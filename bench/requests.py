@@ -66,6 +66,7 @@ def _get(path: str) -> Callable[[http.client.HTTPConnection, int], None]:
 def look_up_against_bare() -> str:
     path = "/api/orders?plate=WN&limit=50"
     with planso(260, 0.0) as url, connector(url) as service:
+        service.synced()
         content = service.http.get(path).content
         port = int(service.address.rpartition(":")[2])
         with _bare(content) as bare_port:
@@ -83,6 +84,7 @@ def look_up_against_bare() -> str:
 
 def write_against_straight() -> str:
     with planso(260, 0.0) as url, connector(url) as service:
+        service.synced()
         port = int(service.address.rpartition(":")[2])
 
         def put(connection: http.client.HTTPConnection, number: int) -> None:

@@ -67,6 +67,18 @@ def test_garbage_for_the_list_is_kept_and_replayed(tmp_path: Path, planso: tuple
     assert len(sandbox.requests) == asked
 
 
+def test_a_page_that_can_be_read_again_is_let_go(tmp_path: Path, planso: tuple[Sandbox, dict[str, str]]) -> None:
+    """After a run that read everything nothing is kept, and replay ends with 0."""
+    sandbox, environment = planso
+    without_labels(sandbox)
+    assert command(tmp_path, "sync", **environment).returncode == 1
+    assert kept(tmp_path)
+    sandbox.knobs.missing_labels = set()
+    assert command(tmp_path, "sync", **environment).returncode == 0
+    assert kept(tmp_path) == []
+    assert command(tmp_path, "doctor", "--replay", **environment).returncode == 0
+
+
 def test_forms_without_labels_are_kept_and_bounded(tmp_path: Path, planso: tuple[Sandbox, dict[str, str]]) -> None:
     """A sync that meets forms that moved keeps them, bounded; replay names the order and the reason."""
     sandbox, environment = planso

@@ -124,8 +124,9 @@ async def _serve(settings: Settings) -> None:
 
 def _listen(host: str, port: int, setting: str) -> socket.socket:
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, socket.SOCK_STREAM)
+        family, _, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # asyncio lets only a socket that says it is TCP send at once; each answer would come 40 ms late.
+        listening = socket.socket(family, socket.SOCK_STREAM, proto)
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(address)

@@ -246,3 +246,13 @@ async def test_a_cancelled_login_leaves_the_way_free(sandbox: Sandbox, url: str)
         await asyncio.wait([impatient], timeout=0.1)
         impatient.cancel()
         assert await planso.board()
+
+
+async def test_sessions_that_live_for_three_requests_are_invisible_too(sandbox: Sandbox, url: str) -> None:
+    """Eight in flight, each session dead after three requests: every form is read, a login for no fewer than two."""
+    sandbox.knobs.expire_sessions_after = 3
+    async with client(url, throttle=Throttle(8)) as planso:
+        forms = await asyncio.gather(*(planso.read_form(order) for order in sandbox.order_ids()[:20]))
+
+        assert len({form.order_id for form in forms}) == 20
+    assert sandbox.logins <= 10

@@ -47,6 +47,35 @@ def test_raw_line_breaks_survive_the_parser(text: str) -> None:
     assert parse_qsl(sent(markup), keep_blank_values=True) == [("t", text), ("i", text)]
 
 
+PIECES = (
+    "\r\n", "\r", "\n", "ab", "&#13;", "&#10;", "&NewLine;", "&#xc;", "<p title='\r\n\">'>", "<!-- \r\n' -->", "<div\r\n>", "</div>", "<br\r/>",
+    "<table>\r\n<tr\r>", "<td>", "</td\r\n>", "</table>", "<label\r\nfor=i>\r\nKBA", "</label\r>",
+    "<input name=a\r\nid=i\rvalue='\n\r\n>\n\r'>", "<input name=d type=checkbox\r\nchecked\r>",
+    "<textarea\rname=b title='a>\r\n'>", "</textarea\r\n>",
+    "<select name='c\r\n'>", "<option value='\r'\r\nselected>", "<option selected>", "</select>",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14))
+@example(["<textarea\rname=b title='a>\r\n'>", "\n", "\r\n", "ab"])
+@example(["<textarea\rname=b title='a>\r\n'>", "\r", "\r\n", "ab"])
+@example(["<textarea\rname=b title='a>\r\n'>", "&#10;", "\r\n", "ab"])
+@example(["<textarea\rname=b title='a>\r\n'>", "&NewLine;", "\r", "ab"])
+def test_a_form_feed_beside_the_form_changes_nothing(pieces: list[str]) -> None:
+    """Pages with line breaks are read the quick way, those with form feeds the thorough one; both find the same."""
+    page = f"<form>{LABEL}{''.join(pieces)}</form>"
+    quickly, thoroughly = form_of(page), form_of(f"<p title='\f'></p>{page}")
+
+    assert quickly.serialised() == thoroughly.serialised()
+    assert quickly.reading() == thoroughly.reading()
+
+
+def test_form_feeds_are_no_line_breaks() -> None:
+    """Raw or as a reference, with line breaks beside them, they go back as they came."""
+    assert sent("<input name=a value='1\f2\r\n3'><textarea name=b>\f\n4\r</textarea>") == "a=1%0C2%0D%0A3&b=%0C%0A4%0D"
+    assert sent("<input name=a value='1&#012;2\r3&#xC4'>") == "a=1%0C2%0D3%C3%84"
+
+
 OPTIONS = st.lists(st.tuples(st.text("abc", max_size=2), st.booleans(), st.booleans()), max_size=5)
 
 

@@ -231,6 +231,23 @@ def test_a_full_run_that_did_not_get_to_its_end_is_resumable(store: Store, end: 
     assert (found.id if found else None) == (full.id if end in (RunState.FAILED, RunState.INTERRUPTED) else None)
 
 
+def test_old_runs_go_but_the_last_good_and_the_last_full_one(store: Store) -> None:
+    """What ended before goes; how fresh the mirror is, and what is to be resumed, is still known."""
+    full = store.write(lambda tx: runs.start(tx, SHOP, now=at(1), kind=RunKind.FULL))
+    store.write(lambda tx: runs.finish(tx, SHOP, full.id, state=RunState.FAILED, now=at(2)))
+    good, old, new, running = (
+        store.write(partial(runs.start, workshop=SHOP, now=at(minute), kind=RunKind.INCREMENTAL))
+        for minute in (3, 5, 7, 20)
+    )
+    for run, state, minute in ((good, RunState.DONE, 4), (old, RunState.FAILED, 6), (new, RunState.FAILED, 8)):
+        store.write(partial(runs.finish, workshop=SHOP, run_id=run.id, state=state, now=at(minute)))
+
+    assert store.write(lambda tx: runs.prune(tx, SHOP, before=at(7))) == 1
+
+    kept = [run.id for run in store.read(lambda tx: runs.history(tx, SHOP))]
+    assert kept == [running.id, new.id, good.id, full.id]
+
+
 def test_the_last_rejected_login_is_remembered(store: Store) -> None:
     """One fingerprint at a time, until it is forgotten."""
     assert store.read(lambda tx: logins.remembered(tx, SHOP)) is None

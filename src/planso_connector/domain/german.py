@@ -28,6 +28,10 @@ _CLOCK = re.compile(
     r"(?P<off>\s*(?:Z|[+-]\d{2}:?\d{2}))?(?P<uhr>\s*Uhr)?",
     re.IGNORECASE,
 )
+_BLANKS = re.compile(r"[\s\xa0\u202f']")
+_GROUPED = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d*)?")
+_COMMA = re.compile(r"[+-]?\d*,\d*")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 
 DATE_HELP = "a date such as 16.12.2025, 16.12.25 or 2025-12-16, a time may follow"
 MONTH_HELP = "a date such as 16.12.2025 or 2025-12-16, or a month such as 12/2025"
@@ -133,12 +137,12 @@ def parse_decimal(text: str) -> float:
 
     A single point before exactly three digits groups thousands: `1.234` is 1234. Raises ValueError for anything else.
     """
-    plain = re.sub(r"[\s\xa0\u202f']", "", text).removesuffix("h").removesuffix("€")
-    if re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+(,\d*)?", plain):
+    plain = _BLANKS.sub("", text).removesuffix("h").removesuffix("€")
+    if _GROUPED.fullmatch(plain):
         plain = plain.replace(".", "").replace(",", ".")
-    elif re.fullmatch(r"[+-]?\d*,\d*", plain):
+    elif _COMMA.fullmatch(plain):
         plain = plain.replace(",", ".")
-    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", plain):
+    if not _NUMBER.fullmatch(plain):
         raise ValueError(f"'{text}' is not a number")
     value = float(plain)
     if not math.isfinite(value):

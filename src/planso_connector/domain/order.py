@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from planso_connector.domain.fields import MIRRORED, Group, Value
 from planso_connector.domain.part import NO_PARTS, Part, missing_count
@@ -33,9 +34,11 @@ LEFT_AT_LEAST = 0.2
 """A form that holds less than this share of the values that its order had, if that had so many, has emptied."""
 
 
-@dataclass(frozen=True, slots=True)
-class BoardEntry:
-    """One order in PlanSo's list of current orders. Source: the PlanSo protocol's section 2."""
+class BoardEntry(NamedTuple):
+    """
+    One order in PlanSo's list of current orders. Source: the PlanSo protocol's section 2. A tuple: a sync makes one of
+    each order.
+    """
 
     order_id: int
     short_name: str = ""

@@ -117,16 +117,16 @@ def _reason(
         return Reason.CHANGED
     if full_since is not None and held.read_at < full_since:
         return Reason.ASKED
-    if now - held.read_at >= _patience(entry.order_id, held, policy):
-        return Reason.DUE
-    return None
+    return Reason.DUE if _is_due(entry.order_id, held, now - held.read_at, policy) else None
 
 
-def _patience(order_id: int, held: Known, policy: Policy) -> timedelta:
+def _is_due(order_id: int, held: Known, age: timedelta, policy: Policy) -> bool:
     """Between half and all of the time, another share for each order: what was read at once is not due at once."""
     limit = policy.reread_soon if held.in_workshop or held.missing_parts else policy.reread
+    if age + age < limit:
+        return False
     spread = (order_id * 2654435761 % 2**32) / 2**32
-    return limit * (0.5 + spread / 2)
+    return age >= limit * (0.5 + spread / 2)
 
 
 def _read_at(known: Mapping[int, Known], order_id: int, now: datetime) -> datetime:

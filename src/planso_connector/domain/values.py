@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from planso_connector.domain import german
 from planso_connector.domain.fields import Field, Kind, Value
@@ -15,6 +17,7 @@ from planso_connector.domain.fields import Field, Kind, Value
 MAX_ID = 2**63 - 1
 MAX_HOURS = 1_000_000.0
 
+_ID = re.compile(r"\d{1,18}")
 _YES = frozenset({"1", "ja", "j", "yes", "true", "on", "wahr", "x"})
 _NO = frozenset({"0", "nein", "n", "no", "false", "off", "falsch", ""})
 
@@ -48,13 +51,8 @@ def accept(field: Field, given: str | float) -> Value:
 def _canonical_text(kind: Kind, text: str) -> Value:
     if not text:
         return None
-    if kind in (Kind.DATE, Kind.DATETIME):
-        return german.parse_date(text)
-    if kind is Kind.MONTH:
-        return german.parse_date(text, month_allowed=True)
-    if kind is Kind.TIME:
-        return german.parse_time(text)
-    return text
+    parse = _PARSED.get(kind)
+    return parse(text) if parse is not None else text
 
 
 def read(kind: Kind, shown: str) -> Value:
@@ -63,18 +61,17 @@ def read(kind: Kind, shown: str) -> Value:
     keep the words as they are).
     """
     text = shown.replace("\xa0", " ").strip()
+    if not text:
+        return None
     try:
-        if not text:
-            return None
-        if kind is Kind.NUMBER:
-            return german.parse_decimal(text)
-        if kind is Kind.ID:
-            return int(text) if re.fullmatch(r"\d{1,18}", text) else None
-        if kind is Kind.FLAG:
-            return is_yes(text)
-        return _canonical_text(kind, text.replace("\r\n", "\n"))
+        to_value = _SHOWN_OTHERWISE.get(kind)
+        return to_value(text) if to_value is not None else _canonical_text(kind, text.replace("\r\n", "\n"))
     except ValueError:
         return None
+
+
+def _id(text: str) -> int | None:
+    return int(text) if _ID.fullmatch(text) else None
 
 
 def planso_words(kind: Kind, value: Value) -> str:
@@ -98,6 +95,22 @@ def is_yes(text: str) -> bool:
     if word in _NO:
         return False
     raise ValueError(f"'{text}' is neither yes nor no; accepted: ja, nein, 1, 0, true, false")
+
+
+_PARSED: Mapping[Kind, Callable[[str], str]] = {
+    Kind.DATE: german.parse_date,
+    Kind.DATETIME: german.parse_date,
+    Kind.MONTH: partial(german.parse_date, month_allowed=True),
+    Kind.TIME: german.parse_time,
+}
+"""Kinds whose texts are held in another notation than they come in."""
+
+_SHOWN_OTHERWISE: Mapping[Kind, Callable[[str], Value]] = {
+    Kind.NUMBER: german.parse_decimal,
+    Kind.ID: _id,
+    Kind.FLAG: is_yes,
+}
+"""Kinds whose values are no texts, from what PlanSo shows."""
 
 
 def same(kind: Kind, one: Value, other: Value) -> bool:

@@ -19,7 +19,7 @@ from planso_connector.flows.progress import Phase, Progress
 from planso_connector.flows.reading import Reader
 from planso_connector.flows.sync_run import SyncPolicy, SyncRun
 from planso_connector.planso.client import Planso
-from planso_connector.store import leases, orders, runs
+from planso_connector.store import kept_pages, leases, orders, runs
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.runs import Run, RunKind, RunState, Trigger
 
@@ -37,6 +37,8 @@ HISTORY = 20
 
 RESUMED_WITHIN = timedelta(hours=12)
 """A full run that broke off is gone on with, if it began within this time."""
+
+RUNS_KEPT = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +81,16 @@ class Sync:
                 return progress.run_id, True
             now = self._clock()
             kind = RunKind.FULL if full else RunKind.INCREMENTAL
-            run, full_since = await self._database.write(lambda tx: self._begin(tx, now, kind, trigger))
+            run, full_since = await self._database.write(lambda tx: self._begin(tx, now, kind, trigger, accept=accept))
             if run.state is RunState.RUNNING and run.started_at != stamp(now):
                 return run.id, True
             self._progress = progress = Progress(run.id, run.started_at, kind)
             self._task = asyncio.create_task(self._run(progress, full_since, accept=accept), name=f"sync {run.id}")
             return run.id, False
 
-    def _begin(self, tx: Transaction, now: datetime, kind: RunKind, trigger: Trigger) -> tuple[Run, datetime | None]:
+    def _begin(
+        self, tx: Transaction, now: datetime, kind: RunKind, trigger: Trigger, *, accept: bool
+    ) -> tuple[Run, datetime | None]:
         """The new run, and since when orders need not be read again; or the run that holds the lease."""
         until = stamp(now + LEASE_FOR)
         taken = leases.acquire(tx, self._workshop, LEASE, holder=self._holder, now=stamp(now), until=until)
@@ -99,7 +103,8 @@ class Sync:
         run = runs.start(tx, self._workshop, now=stamp(now), phase=Phase.LIST, kind=kind, trigger=trigger)
         if kind is not RunKind.FULL:
             return run, None
-        if broken is not None and now - parse_stamp(broken.started_at) < RESUMED_WITHIN:
+        # What is accepted must be read with that leave, also where the run that broke off had read it.
+        if broken is not None and not accept and now - parse_stamp(broken.started_at) < RESUMED_WITHIN:
             return run, parse_stamp(broken.started_at)
         return run, now
 
@@ -232,6 +237,8 @@ class Sync:
                 requests=requests,
                 changed=progress.changed,
             )
+            if state is RunState.DONE:
+                self._let_go(tx, progress)
             leases.release(tx, self._workshop, LEASE, holder=self._holder)
 
         try:
@@ -241,6 +248,14 @@ class Sync:
         if state is RunState.DONE:
             self._last_success = now
         log.info("sync_ended", run=progress.run_id, state=state, done=progress.done, requests=requests)
+
+    def _let_go(self, tx: Transaction, progress: Progress) -> None:
+        """Of the pages that could not be read once, and can be by now; and of the runs of long ago."""
+        failed = {failure.order_id for failure in progress.failures}
+        pages = kept_pages.all(tx, self._workshop)
+        read = [page.id for page in pages if page.kept_at < progress.started_at and page.order_id not in failed]
+        kept_pages.forget(tx, self._workshop, read)
+        runs.prune(tx, self._workshop, before=stamp(self._clock() - RUNS_KEPT))
 
     def _expected_end(self, running: Run | None) -> str | None:
         if running is None or not running.done:
@@ -254,6 +269,11 @@ def _summary(progress: Progress) -> str:
     told = []
     if progress.failed:
         told.append(f"{progress.failed} of {progress.total} orders could not be read; their rows stay as they were.")
+    if any(failure.kind == "empty_form" for failure in progress.failures):
+        told.append(
+            "Orders of kind empty_form lost nearly all their values at once. If somebody emptied them, accept it: "
+            "planso-connector sync --full --accept-removals."
+        )
     doubts = progress.doubts()
     if doubts:
         first = doubts[0]

@@ -30,6 +30,9 @@ from planso_connector.store.engine import Database, Transaction
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
+SECOND_LOOK_AFTER = 1.0
+"""Seconds after which an order that seems to be deleted is looked at again."""
+
 FAILURES_IN_A_ROW = 10
 """So many orders failing one after the other end a run: PlanSo is not well, and asking on does not help it."""
 
@@ -161,13 +164,7 @@ class SyncRun:
     async def _look(self, order_id: int, asked_at: str) -> None:
         """An order that left the list: it was deleted if PlanSo shows no such form, archived if it does."""
         read_at = self._now()
-        known = await self._reader.known(order_id)
-        try:
-            form = await self._planso.read_form(order_id)
-        except NoForm:
-            is_gone = True
-        else:
-            is_gone = form.is_blank or has_emptied(known.values if known is not None else {}, form.reading())
+        is_gone = await self._is_gone(order_id)
         now = self._now()
         if is_gone:
             changed = await self._database.write(
@@ -182,6 +179,19 @@ class SyncRun:
         self._progress.done += 1
         self._progress.in_a_row = 0
         self._progress.changed += changed
+
+    async def _is_gone(self, order_id: int) -> bool:
+        """Seen twice, because PlanSo shows an empty form now and then for an order that is well."""
+        known = await self._reader.known(order_id)
+        for pause in (0.0, SECOND_LOOK_AFTER):
+            await asyncio.sleep(pause)
+            try:
+                form = await self._planso.read_form(order_id)
+            except NoForm:
+                continue
+            if not form.is_blank and not has_emptied(known.values if known is not None else {}, form.reading()):
+                return False
+        return True
 
     async def _read_sections(self, board: list[BoardEntry], every: timedelta) -> None:
         def work(tx: Transaction) -> tuple[dict[int, str], set[int]]:

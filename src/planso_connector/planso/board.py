@@ -52,9 +52,12 @@ def _objects(answer: Any, depth: int) -> Iterator[Mapping[str, Any]]:
     if isinstance(answer, Mapping) and "ID" in answer:
         yield answer
         return
-    members = answer.values() if isinstance(answer, Mapping) else answer
-    for member in members:
-        if isinstance(member, (Mapping, list)) and depth:
+    if not depth:
+        return
+    for member in answer.values() if isinstance(answer, Mapping) else answer:
+        if isinstance(member, dict) and "ID" in member:  # nearly all are such
+            yield member
+        elif isinstance(member, (Mapping, list)):
             yield from _objects(member, depth - 1)
 
 

@@ -6,6 +6,7 @@ Source: the PlanSo protocol's sections 3 and 6. Pure.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from planso_connector.planso.words import one_line
 
 _UNRESERVED = "-_.!~*'()"
 """What encodeURIComponent leaves alone beside letters and digits."""
+_NEEDS_NO_CODE = re.compile(rf"[A-Za-z0-9{re.escape(_UNRESERVED)}]*")
 
 
 class NoForm(PageChanged):
@@ -69,6 +71,10 @@ class Form:
 
     def reading(self) -> FormReading:
         """The canonical value of every field by path (None where nothing is), and what every label shows."""
+        return self._reading
+
+    @cached_property
+    def _reading(self) -> FormReading:
         found = self._found
         read: dict[str, Value] = {path: found.value(path) for path in BY_PATH}
         shown: dict[str, str] = {}
@@ -159,6 +165,8 @@ def _state(entry: Entry) -> object:
 
 
 def _encoded(text: str) -> str:
+    if _NEEDS_NO_CODE.fullmatch(text):
+        return text
     return quote(text, safe=_UNRESERVED, errors="replace").replace("%20", "+")
 
 

@@ -11,7 +11,7 @@ from planso_connector.domain.plausible import looks_like_plate
 from planso_connector.planso.control import Entry
 from planso_connector.planso.words import label_key
 
-_STRICT = (Kind.DATE, Kind.MONTH, Kind.TIME, Kind.DATETIME, Kind.NUMBER)
+_STRICT = frozenset({Kind.DATE, Kind.MONTH, Kind.TIME, Kind.DATETIME, Kind.NUMBER})
 _NOTHING = re.compile(r"[0\s\xa0.:/-]*")
 """An empty date or time; some databases show it as `00.00.0000`."""
 
@@ -22,6 +22,7 @@ class FieldLabels:
     def __init__(self, entries: Sequence[Entry], names: Mapping[str, tuple[str, ...]]) -> None:
         self._names = names
         self._by_key: dict[str, Entry] = {}
+        self._found: dict[str, list[Entry]] = {}
         for entry in entries:
             self._by_key.setdefault(entry.key, entry)
 
@@ -29,10 +30,13 @@ class FieldLabels:
         """The labels that are tried for a field."""
         return self._names[path]
 
-    def entries(self, path: str) -> list[Entry]:
+    def entries(self, path: str) -> Sequence[Entry]:
         """The field's labels that this form has, in the order in which they are tried."""
-        found = (self._by_key.get(label_key(name)) for name in self._names[path])
-        return [entry for entry in found if entry is not None]
+        found = self._found.get(path)
+        if found is None:
+            keys = map(label_key, self._names[path])
+            found = self._found[path] = [self._by_key[key] for key in keys if key in self._by_key]
+        return found
 
     def value(self, path: str) -> Value:
         """The field's canonical value, None where no label holds one."""
@@ -53,7 +57,7 @@ class FieldLabels:
             for entry in self.writable(path)
         )
 
-    def writable(self, path: str) -> list[Entry]:
+    def writable(self, path: str) -> Sequence[Entry]:
         """
         The entries that the field may be written to. A plate goes to a later label (`Fahrzeug`) only where that is
         empty or holds a plate: it is the vehicle's name elsewhere.

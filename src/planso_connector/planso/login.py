@@ -48,6 +48,10 @@ class LoginStatus:
     message: str = ""
 
 
+SESSIONS = 8
+"""So many sessions one request meets at most."""
+
+
 class PlansoLogin(httpx2.Auth):
     """The session of one user at one PlanSo. `app` is the address of the login page."""
 
@@ -60,6 +64,7 @@ class PlansoLogin(httpx2.Auth):
         self._lock = asyncio.Lock()
         self._cookies: httpx2.Cookies | None = None
         self._generation = 0
+        self._served = 0
         self._failures = 0
         self._failure: Exception | None = None
         self.status = LoginStatus(state="rejected", message=REJECTED) if rejected else LoginStatus()
@@ -75,8 +80,14 @@ class PlansoLogin(httpx2.Auth):
         self._failure = error
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        """Raises LoginRejected, PlansoUnavailable and, for saves and in a held slot, SessionEnded."""
-        for _ in range(2):
+        """
+        Raises LoginRejected, PlansoUnavailable and, for saves and in a held slot, SessionEnded.
+
+        A session that served somebody before it ended is worth another: with several requests in flight, a short one
+        can end on the same request again and again. One that served nobody is no session.
+        """
+        unserved = 0
+        for _ in range(SESSIONS):
             logged_in = False
             if not self._has_session():
                 if request.extensions.get(STAYS):
@@ -99,6 +110,7 @@ class PlansoLogin(httpx2.Auth):
             request.extensions[ANSWERED] = True
             await response.aread()
             if not self._is_ended(request, response):
+                self._served = generation
                 if cookies is not None and generation == self._generation:
                     cookies.extract_cookies(response)
                 return
@@ -106,6 +118,9 @@ class PlansoLogin(httpx2.Auth):
                 self._cookies = None
             if request.extensions.get(SAVES) or request.extensions.get(STAYS):
                 raise SessionEnded("PlanSo ended the session; nothing was saved")
+            unserved += self._served != generation
+            if unserved > 1:
+                break
         raise PlansoUnavailable("PlanSo answers with its login page although the login was accepted")
 
     def _has_session(self) -> bool:

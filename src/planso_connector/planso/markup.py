@@ -17,6 +17,8 @@ from planso_connector.planso.pairing import Element, Pairing, read_pairing
 from planso_connector.planso.words import collapsed, label_key, unescaped_once
 
 _SPACE = re.compile(r"[ \t\r\n\f]+")
+_REFERENCE = re.compile(r"&#(?:0*1[02]|x0*[ac])(?![\da-f])|&NewLine;", re.IGNORECASE)
+"""To a form feed or a line feed."""
 _ROWS = re.compile(r"\s*<(tr|td|th|tbody|thead)\b", re.IGNORECASE)
 _MARKUP = re.compile(
     r"<!--.*?-->"
@@ -43,23 +45,30 @@ def read_page(content: str) -> Page:
     content = unescaped_once(content)
     if _ROWS.match(content):
         content = f"<table>{content}</table>"
-    root = LexborHTMLParser(_with_carriage_returns(content)).root
+    source, feeds = _without_carriage_returns(content)
+    root = LexborHTMLParser(source).root
     if root is None:
         return Page((), ())
     pairing = read_pairing(root)
     scope = _scope(pairing)
     elements = [element for element in pairing.controls if scope is None or element.form == scope]
-    locked = _locked(root)
-    controls = {element.id: _control(index, element, locked, pairing.choices) for index, element in enumerate(elements)}
+    controls = {element.id: _control(index, element, pairing.choices, feeds) for index, element in enumerate(elements)}
     return Page(tuple(controls.values()), tuple(_entries(pairing, controls)))
 
 
-def _with_carriage_returns(content: str) -> str:
+def _without_carriage_returns(content: str) -> tuple[str, bool]:
     """
-    `content` with the carriage returns of values and texts as character references. HTML parsers turn `\\r\\n` into
-    `\\n`; what isn't changed has to go back as it came.
+    `content` for a parser that turns `\\r\\n` into `\\n`, and whether form feeds stand for carriage returns in it. What
+    isn't changed has to go back as it came. A form feed is white space wherever a carriage return is, and parsers leave
+    it alone; only a content that has some of its own, or refers to line breaks, is taken apart, which takes longer than
+    all the rest.
     """
-    return _MARKUP.sub(_referenced, content) if "\r" in content else content
+    if "\r" not in content:
+        return content, False
+    if "\f" in content or _REFERENCE.search(content):
+        return _MARKUP.sub(_referenced, content), False
+    # A text area's first line break is dropped: of `\n\r\n` the `\n`, so what follows must not look like the first.
+    return content.replace(">\n\r", ">\n&#13;").replace("\r", "\f"), True
 
 
 def _referenced(match: re.Match[str]) -> str:
@@ -86,52 +95,55 @@ def _scope(pairing: Pairing) -> int | None:
     return best if best is not None and counts[best] >= outside else None
 
 
-def _locked(root: LexborNode) -> set[int]:
-    """Controls that a disabled fieldset disables: all but those in its first legend."""
-    locked: set[int] = set()
-    for fieldset in root.css("fieldset[disabled]"):
-        legend = next((child for child in fieldset.iter() if child.tag == "legend"), None)
-        free = {node.mem_id for node in legend.css("input,select,textarea")} if legend is not None else set()
-        locked |= {node.mem_id for node in fieldset.css("input,select,textarea")} - free
-    return locked
-
-
-def _control(index: int, element: Element, locked: set[int], choices: dict[int, str]) -> Control:
-    attributes, node, kind = element.attributes, element.node, element.type
+def _control(index: int, element: Element, choices: dict[int, str], feeds: bool) -> Control:
+    attributes, kind, name = element.attributes, element.type, element.name
     value = attributes.get("value") or ""
+    options: tuple[Option, ...] = ()
     if kind == "textarea":
-        value = node.text()
+        value = element.node.text()
+        if feeds and value.startswith("\f"):
+            value = value[2:] if value.startswith("\f\n") else value[1:]
     elif kind == "select":
         value = ""
+        options = tuple(_options(element.node, feeds))
     elif kind in ("checkbox", "radio") and "value" not in attributes:
         value = "on"
+    if feeds:
+        name, value = name.replace("\f", "\r"), value.replace("\f", "\r")
     return Control(
-        index=index,
-        type=kind,
-        name=element.name,
-        value=value,
-        disabled="disabled" in attributes or element.id in locked,
+        index,
+        kind,
+        name,
+        value,
+        disabled="disabled" in attributes or element.is_locked,
         checked="checked" in attributes and kind in ("checkbox", "radio"),
         multiple="multiple" in attributes and kind == "select",
         listed=kind == "select" and (attributes.get("size") or "1").strip() not in ("", "0", "1"),
-        options=tuple(_options(node)) if kind == "select" else (),
+        options=options,
         choice=choices.get(element.id, ""),
     )
 
 
-def _options(select: LexborNode) -> Iterable[Option]:
+def _options(select: LexborNode, feeds: bool) -> Iterable[Option]:
+    own = select.mem_id
     for node in select.css("option"):
         attributes = node.attributes
         text = node.text()
         value = (attributes["value"] or "") if "value" in attributes else _SPACE.sub(" ", text).strip(" ")
-        parent = node.parent
-        group_disabled = parent is not None and parent.tag == "optgroup" and "disabled" in parent.attributes
+        if feeds:
+            value = value.replace("\f", "\r")
         yield Option(
-            value=value,
-            text=collapsed(text) or collapsed(attributes.get("label") or ""),
-            selected="selected" in attributes,
-            disabled="disabled" in attributes or group_disabled,
+            value,
+            collapsed(text) or collapsed(attributes.get("label") or ""),
+            "selected" in attributes,
+            "disabled" in attributes or _is_group_disabled(node.parent, own),
         )
+
+
+def _is_group_disabled(parent: LexborNode | None, select: int) -> bool:
+    if parent is None or parent.mem_id == select:
+        return False
+    return parent.tag == "optgroup" and "disabled" in parent.attributes
 
 
 def _entries(pairing: Pairing, controls: dict[int, Control]) -> Iterable[Entry]:

@@ -13,10 +13,13 @@ promises blocks of a label and a control and no more.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
 
 from selectolax.lexbor import LexborNode
 
@@ -33,6 +36,18 @@ Trail = tuple[int, ...]
 """The ids of an element's ancestors, from the root down."""
 
 
+class Place(NamedTuple):
+    """
+    What all children of one element have in common: their ancestors, the nearest `tr` and `form` among them, and
+    whether a disabled fieldset disables them.
+    """
+
+    trail: Trail
+    row: int | None = None
+    form: int | None = None
+    is_locked: bool = False
+
+
 @dataclass(eq=False, slots=True)
 class Element:
     """A control in the tree."""
@@ -45,22 +60,27 @@ class Element:
     type: str
     name: str
     form: int | None
+    is_locked: bool
     is_hidden: bool
     can_be_labelled: bool
 
 
 @dataclass(eq=False, slots=True)
 class Label:
+    """`before` and `after`: where its neighbours stand; `depth`: how many ancestors it shares with one of them."""
+
     node: LexborNode
-    trail: Trail
+    place: Place
     position: int
-    text: str
+    text: str = ""
     target: Element | None = None
-    nested: list[Element] = field(default_factory=list)
+    nested: Sequence[Element] = ()
+    before: int = -1
+    after: int = 1 << 60
+    depth: int = 0
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(NamedTuple):
     label: str
     target: Element
 
@@ -87,76 +107,85 @@ def read_pairing(root: LexborNode) -> Pairing:
     return Pairing(tree.controls, [pair for _, pair in found], tree.choices)
 
 
+_NOWHERE = Place(())
+
+
 class _Tree:
     """The labels and controls of a page in document order, with their ancestors."""
 
     def __init__(self, root: LexborNode) -> None:
-        self._trails: dict[int, Trail] = {}
-        self.rows: set[int] = set()
+        self._places: dict[int, Place] = {}
         self.controls: list[Element] = []
         self.labels: list[Label] = []
         self.claimed: set[int] = set()
         self.choices: dict[int, str] = {}
-        forms = {node.mem_id: node.attributes.get("id") for node in root.css("form")}
-        named_forms = {name: form for form, name in reversed(forms.items()) if name}
+        self._root = root
         for position, node in enumerate(root.css("label,input,select,textarea")):
-            trail = self.trail(node)
-            if node.tag == "label":
-                self.labels.append(Label(node, trail, position, ""))
+            tag, place = node.tag or "", self._place(node.parent)
+            if tag == "label":
+                self.labels.append(Label(node, place, position))
             else:
-                self.controls.append(self._element(node, trail, position, forms, named_forms))
+                self.controls.append(self._element(node, tag, place, position))
         self.positions = [element.position for element in self.controls]
-        self.forms = forms.keys()
         self.by_id = {element.id: element for element in self.controls}
 
-    def trail(self, node: LexborNode) -> Trail:
-        parent = node.parent
+    def _place(self, parent: LexborNode | None) -> Place:
         if parent is None:
-            return ()
+            return _NOWHERE
         own = parent.mem_id
-        known = self._trails.get(own)
+        known = self._places.get(own)
         if known is None:
-            known = self._trails[own] = (*self.trail(parent), own)
-            if parent.tag == "tr":
-                self.rows.add(own)
+            around, tag = self._place(parent.parent), parent.tag
+            trail, row, form, is_locked = around
+            if tag == "tr":
+                row = own
+            elif tag == "form":
+                form = own
+            elif tag == "fieldset":
+                is_locked = is_locked or "disabled" in parent.attributes
+            elif tag == "legend" and is_locked:
+                is_locked = self._is_legend_locked(parent)
+            known = self._places[own] = Place((*trail, own), row, form, is_locked)
         return known
 
-    @staticmethod
-    def _element(
-        node: LexborNode,
-        trail: Trail,
-        position: int,
-        forms: Mapping[int, str | None],
-        named_forms: Mapping[str, int],
-    ) -> Element:
+    def _is_legend_locked(self, legend: LexborNode) -> bool:
+        """A fieldset does not disable what stands in its first legend; one around it does."""
+        fieldset = legend.parent
+        if fieldset is None or fieldset.tag != "fieldset":
+            return True
+        first = next(child for child in fieldset.iter() if child.tag == "legend")
+        return first.mem_id != legend.mem_id or self._place(fieldset.parent).is_locked
+
+    @cached_property
+    def _named_forms(self) -> dict[str, int]:
+        forms = [(form.attributes.get("id"), form.mem_id) for form in self._root.css("form")]
+        return {name: form for name, form in reversed(forms) if name}
+
+    def _element(self, node: LexborNode, tag: str, place: Place, position: int) -> Element:
         attributes = node.attributes
-        form = next((step for step in reversed(trail) if step in forms), None) if forms else None
-        if "form" in attributes:
-            form = named_forms.get(attributes["form"] or "")
-        kind = node.tag or ""
-        if kind == "input":
-            kind = (attributes.get("type") or "text").strip().lower()
+        form = self._named_forms.get(attributes["form"] or "") if "form" in attributes else place.form
+        kind = (attributes.get("type") or "text").strip().lower() if tag == "input" else tag
         return Element(
-            node=node,
-            id=node.mem_id,
-            trail=trail,
-            position=position,
-            attributes=attributes,
-            type=kind,
-            name=attributes.get("name") or "",
-            form=form,
-            is_hidden=kind == "hidden",
-            can_be_labelled=kind not in NEVER_SENT,
+            node,
+            node.mem_id,
+            place.trail,
+            position,
+            attributes,
+            kind,
+            attributes.get("name") or "",
+            form,
+            place.is_locked,
+            kind == "hidden",
+            kind not in NEVER_SENT,
         )
 
     def claim(self, element: Element) -> None:
         """Taken by a label; a radio button stands for its whole group."""
         self.claimed.add(element.id)
         if element.type == "radio":
-            self.claimed |= {e.id for e in self.controls if _is_radio(e) and _radio_group(e) == _radio_group(element)}
-
-    def row(self, trail: Trail) -> int | None:
-        return next((step for step in reversed(trail) if step in self.rows), None) if self.rows else None
+            self.claimed |= {
+                e.id for e in self.controls if e.type == "radio" and _radio_group(e) == _radio_group(element)
+            }
 
 
 def _common(one: Trail, other: Trail) -> int:
@@ -179,11 +208,13 @@ def _field_labels(tree: _Tree) -> list[Label]:
             ids.setdefault((None, own_id), element)
     for label in tree.labels:
         _read_label(tree, label, ids)
-    targeting = Counter(_radio_group(label.target) for label in tree.labels if _is_radio(label.target))
+    targeting = Counter(
+        _radio_group(label.target) for label in tree.labels if label.target is not None and label.target.type == "radio"
+    )
     labels = []
     for label in tree.labels:
         target = label.target
-        if target is not None and _is_radio(target) and (targeting[_radio_group(target)] > 1):
+        if target is not None and target.type == "radio" and targeting[_radio_group(target)] > 1:
             tree.choices[target.id] = label.text
         elif target is not None and target.type == "checkbox" and label_key(label.text) in _YES_WORDS:
             tree.choices[target.id] = label.text
@@ -193,15 +224,12 @@ def _field_labels(tree: _Tree) -> list[Label]:
             if target is not None:
                 tree.claim(target)
     _bare_choices(tree)
+    _meet(labels)
     return labels
 
 
-def _is_radio(element: Element | None) -> bool:
-    return element is not None and element.type == "radio"
-
-
-def _radio_group(element: Element | None) -> tuple[int | None, str]:
-    return (element.form, element.name) if element is not None else (None, "")
+def _radio_group(element: Element) -> tuple[int | None, str]:
+    return element.form, element.name
 
 
 def _read_label(tree: _Tree, label: Label, ids: Mapping[tuple[int | None, str], Element]) -> None:
@@ -216,8 +244,7 @@ def _read_label(tree: _Tree, label: Label, ids: Mapping[tuple[int | None, str], 
         label.nested = [element for element in inside if element.can_be_labelled]
     wanted = node.attributes.get("for")
     if wanted:
-        form = next((step for step in reversed(label.trail) if step in tree.forms), None)
-        target = ids.get((form, wanted)) or ids.get((None, wanted))
+        target = ids.get((label.place.form, wanted)) or ids.get((None, wanted))
         label.target = target if target is not None and target.can_be_labelled else None
     if label.target is None and label.nested:
         label.target = _preferred(label.nested)
@@ -251,63 +278,53 @@ def _preferred(elements: Iterable[Element]) -> Element | None:
     return hidden or unnamed
 
 
-def _free_between(tree: _Tree, start: int, end: int) -> Iterator[Element]:
-    controls = tree.controls
-    for at in range(bisect_right(tree.positions, start), len(controls)):
-        element = controls[at]
-        if element.position >= end:
-            return
-        if element.can_be_labelled and element.id not in tree.claimed:
-            yield element
+def _meet(labels: list[Label]) -> None:
+    """Tells neighbours of each other."""
+    for one, other in pairwise(labels):
+        one.after, other.before = other.position, one.position
+        other.depth = _common(one.place.trail, other.place.trail)
+        one.depth = max(one.depth, other.depth)
 
 
-def _neighbourhood(labels: list[Label], at: int) -> tuple[int, int, int]:
-    """For the label at `at`: where the label before and the one after stand, how deep it is alone in its block."""
-    before, after = -1, 1 << 60
-    depth = 0
-    if at > 0:
-        before = labels[at - 1].position
-        depth = _common(labels[at].trail, labels[at - 1].trail)
-    if at + 1 < len(labels):
-        after = labels[at + 1].position
-        depth = max(depth, _common(labels[at].trail, labels[at + 1].trail))
-    return before, after, depth
+def _free_between(tree: _Tree, start: int, end: int) -> list[Element]:
+    first, last = bisect_right(tree.positions, start), bisect_left(tree.positions, end)
+    return [e for e in tree.controls[first:last] if e.can_be_labelled and e.id not in tree.claimed]
 
 
 def _by_block(tree: _Tree, labels: list[Label], *, within_row: bool) -> None:
     """Labels whose own block holds a control, after them or else before them."""
-    for at, label in enumerate(labels):
+    for label in labels:
         if label.target is not None:
             continue
-        before, after, depth = _neighbourhood(labels, at)
-        row = tree.row(label.trail) if within_row else None
-        reach = max(depth + 1, len(label.trail) - _LEVELS)
-        target = _preferred(_within(tree, label, (label.position, after), reach, row))
+        trail, row = label.place.trail, label.place.row
+        depth = max(label.depth, len(trail) - _LEVELS - 1)
+        if depth >= len(trail):
+            continue
+        if within_row and row is not None:
+            depth = max(depth, trail.index(row))
+        target = _preferred(_within(tree, label.position, label.after, depth, trail[depth]))
         if target is None or target.is_hidden:
-            boxes = _within(tree, label, (before, label.position), reach, row)
+            boxes = _within(tree, label.before, label.position, depth, trail[depth])
             target = next((box for box in boxes if box.name and not box.is_hidden), target)
         if target is not None:
             label.target = target
             tree.claim(target)
 
 
-def _within(tree: _Tree, label: Label, span: tuple[int, int], reach: int, row: int | None) -> Iterator[Element]:
-    """The free controls of a span that share `reach` ancestors with the label, and its table row."""
-    for element in _free_between(tree, *span):
-        if _common(label.trail, element.trail) >= reach and (row is None or row in element.trail):
-            yield element
+def _within(tree: _Tree, start: int, end: int, depth: int, block: int) -> list[Element]:
+    """The free controls of a span that stand in `block`, which is the ancestor at `depth`."""
+    return [e for e in _free_between(tree, start, end) if len(e.trail) > depth and e.trail[depth] == block]
 
 
 def _by_neighbour(tree: _Tree, labels: list[Label]) -> None:
     """Labels that share their block with others: `label input label input`, or check boxes before their labels."""
-    for at, label in enumerate(labels):
+    for label in labels:
         if label.target is not None:
             continue
-        _, after, depth = _neighbourhood(labels, at)
         near = [
             e
-            for e in _free_between(tree, label.position, after)
-            if _common(label.trail, e.trail) == depth and e.name and not e.is_hidden
+            for e in _free_between(tree, label.position, label.after)
+            if _common(label.place.trail, e.trail) == label.depth and e.name and not e.is_hidden
         ]
         previous = _previous_element(label.node)
         box = tree.by_id.get(previous.mem_id) if previous is not None else None

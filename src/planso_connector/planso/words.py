@@ -39,4 +39,4 @@ def one_line(told: object, limit: int = 300) -> str:
 
 def unescaped_once(content: str) -> str:
     """HTML that arrived entity-escaped once more, as HTML; content that has tags is left as it is."""
-    return html.unescape(content) if "&lt;" in content and not has_tags(content) else content
+    return content if has_tags(content) or "&lt;" not in content else html.unescape(content)

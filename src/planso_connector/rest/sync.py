@@ -122,7 +122,13 @@ def routes(sync: Sync, next_run_at: Callable[[], datetime | None]) -> APIRouter:
         responses=answer(202, started=_STARTED, joined=_JOINED) | failures(422, 503, invalid=_NO_FLAG),
     )
     async def start_sync(
-        full: Annotated[bool, Query(description="Read every order, whether its list entry changed or not.")] = False,
+        full: Annotated[
+            bool,
+            Query(
+                description="Read every order, whether its list entry changed or not. A full run that broke off within "
+                "the last 12 hours is gone on with."
+            ),
+        ] = False,
         accept_removals: Annotated[
             bool, Query(description="A person says that PlanSo is right: removals and moved pages are taken over.")
         ] = False,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, func, insert, select, update
+from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, insert, select, update
 
 from planso_connector.store.rendering import storable, to_json
 from planso_connector.store.tables import runs
@@ -122,6 +122,11 @@ _HISTORY = (
 )
 _SUCCESSES = _HISTORY.where(runs.c.state == RunState.DONE.value)
 _FULL = _HISTORY.where(runs.c.kind == RunKind.FULL.value)
+_PRUNE = delete(runs).where(
+    _OF_WORKSHOP,
+    runs.c.ended_at < bindparam("before"),
+    runs.c.id.not_in([bindparam("last"), bindparam("last_full")]),
+)
 
 
 def start(
@@ -222,6 +227,13 @@ def resumable(tx: Transaction, workshop: str) -> Run | None:
     """The last full run, when it did not get to its end: what it had still to read is worth reading now."""
     run = _first(tx.rows(_FULL, of_workshop=workshop, at_most=1))
     return run if run is not None and run.state in (RunState.INTERRUPTED, RunState.FAILED) else None
+
+
+def prune(tx: Transaction, workshop: str, *, before: str) -> int:
+    """Lets go of the runs that ended before, but for the last that ended well and the last full one. How many."""
+    full = _first(tx.rows(_FULL, of_workshop=workshop, at_most=1))
+    last, last_full = (run.id if run is not None else "" for run in (last_success(tx, workshop), full))
+    return tx.run(_PRUNE, of_workshop=workshop, before=before, last=last, last_full=last_full)
 
 
 def _list(members: Sequence[object]) -> str:
