@@ -296,25 +296,18 @@ def settle(
     failure: Mapping[str, object] | None = None,
 ) -> bool:
     """
-    How a pending operation ended. `nothing_sent`: PlanSo surely has nothing of it, marked or not; `order_id` is the number that PlanSo gave to a created order. False, with nothing
-    changed, when it is not pending any more or not `holder`'s.
+    How a pending operation ended. `nothing_sent`: PlanSo surely has nothing of it, marked or not; `order_id` is the
+    number that PlanSo gave to a created order. False, with nothing changed, when it is not pending any more or not
+    `holder`'s.
     """
-    return tx.run(
-        _SETTLE_HELD,
-        of_holder=holder,
-        nothing_sent=int(nothing_sent),
-        **_end(workshop, operation_id, state, now, message, before, order_id, failure),
-    ) == 1  # fmt: skip
+    end = _end(workshop, operation_id, state, now, message, before, order_id, failure)
+    return tx.run(_SETTLE_HELD, of_holder=holder, nothing_sent=int(nothing_sent), **end) == 1
 
 
 def cancel(tx: Transaction, workshop: str, operation_id: str, *, now: str, message: str, failure: Row) -> bool:
     """Ends a pending operation of which nothing was sent. False where something may have been, or it is not pending."""
-    return (
-        tx.run(
-            _CANCEL, nothing_sent=1, **_end(workshop, operation_id, State.REFUSED, now, message, None, None, failure)
-        )
-        == 1
-    )
+    end = _end(workshop, operation_id, State.REFUSED, now, message, None, None, failure)
+    return tx.run(_CANCEL, nothing_sent=1, **end) == 1
 
 
 def _end(
