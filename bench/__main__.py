@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from bench import memory, reading, requests, sync
+from bench import memory, reading, requests, sync, writes
 
 MEASURES = {
     "form": reading.form_against_beautifulsoup,
     "lookup": requests.look_up_against_bare,
-    "write": requests.write_against_straight,
+    "write": writes.put_against_straight,
+    "accept": writes.accepted_against_commits,
     "full": sync.full_against_floor_and_plain,
     "unchanged": sync.unchanged,
     "memory": memory.during_a_sync,

@@ -1,4 +1,4 @@
-"""The connector as an operator runs it: a process of its own, which can be killed."""
+"""The connector as an operator runs it, and its sandbox: processes of their own, which can be killed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ import httpx2
 PATIENCE = 30.0
 
 
+_COMPILED = {
+    "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONPYCACHEPREFIX": str(Path(__file__).parents[1] / ".pytest_cache" / "compiled"),
+}
+"""So that a process starts in a second also where Python is told to compile everything anew each time."""
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -27,16 +34,16 @@ def free_port() -> int:
 
 
 class ConnectorProcess:
-    def __init__(self, environment: Mapping[str, str], folder: Path, *arguments: str) -> None:
-        self._port = free_port()
+    def __init__(self, environment: Mapping[str, str], folder: Path, *arguments: str, port: int | None = None) -> None:
+        self._port = port or free_port()
         self._log = folder / f"log-{self._port}.txt"
         self.address = f"http://127.0.0.1:{self._port}"
         self.http = httpx2.Client(base_url=self.address, timeout=PATIENCE)
         settings = {"CONNECTOR_PORT": str(self._port), "CONNECTOR_HOST": "127.0.0.1"}
-        with self._log.open("wb") as log:
+        with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "planso_connector", "serve", *arguments],
-                env={**os.environ, **settings, **environment},
+                env={**os.environ, **_COMPILED, **settings, **environment},
                 cwd=folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -79,11 +86,73 @@ class ConnectorProcess:
 
 
 @contextmanager
-def connector_process(environment: Mapping[str, str], folder: Path, *arguments: str) -> Iterator[ConnectorProcess]:
-    connector = ConnectorProcess(environment, folder, *arguments)
+def connector_process(
+    environment: Mapping[str, str], folder: Path, *arguments: str, port: int | None = None
+) -> Iterator[ConnectorProcess]:
+    connector = ConnectorProcess(environment, folder, *arguments, port=port)
     try:
         connector.alive()
         yield connector
     finally:
         connector.http.close()
         connector.stop()
+
+
+class SandboxProcess:
+    """PlanSo's stand-in in a process of its own; it outlives every connector."""
+
+    def __init__(self, folder: Path, *, orders: int) -> None:
+        port = free_port()
+        self._log = folder / f"sandbox-{port}.txt"
+        self.address = f"http://127.0.0.1:{port}"
+        self.http = httpx2.Client(base_url=self.address, timeout=PATIENCE)
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "planso_connector", "sandbox", "--port", str(port), "--orders", str(orders)],
+                env={**os.environ, **_COMPILED},
+                cwd=folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def alive(self) -> None:
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.knobs()
+            except httpx2.TransportError:
+                assert self.process.poll() is None, self._log.read_text("utf-8", "replace")
+                assert time.monotonic() < until, "the sandbox does not start"
+                threading.Event().wait(0.02)
+            else:
+                return
+
+    def knobs(self, **changes: Any) -> None:
+        answer = self.http.post("/sandbox/knobs", json=changes)
+        assert answer.status_code == 200, answer.text
+
+    def orders(self) -> dict[int, dict[str, str]]:
+        """Every order that there is: what a person reads, by label."""
+        return {order["id"]: order["values"] for order in self.http.get("/sandbox/orders").json()["orders"]}
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Members of the sandbox's RequestLog, oldest first."""
+        found: list[dict[str, Any]] = self.http.get("/sandbox/requests").json()["requests"]
+        return found
+
+    def changes(self) -> list[dict[str, Any]]:
+        """Members of the sandbox's Change, oldest first: whatever became otherwise in PlanSo."""
+        found: list[dict[str, Any]] = self.http.get("/sandbox/changes").json()["changes"]
+        return found
+
+
+@contextmanager
+def sandbox_process(folder: Path, *, orders: int) -> Iterator[SandboxProcess]:
+    sandbox = SandboxProcess(folder, orders=orders)
+    try:
+        sandbox.alive()
+        yield sandbox
+    finally:
+        sandbox.http.close()
+        sandbox.process.kill()
+        sandbox.process.wait(PATIENCE)

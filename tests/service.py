@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from planso_connector import app
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import Settings
+from planso_connector.store.engine import Database, Transaction
 
 PATIENCE = 30.0
 
@@ -26,7 +27,10 @@ PATIENCE = 30.0
 class Service:
     """`http` asks the connector; `sandbox` is what PlanSo holds; `address` and `planso` are the base URLs."""
 
-    def __init__(self, sandbox: Sandbox, planso: str, address: str) -> None:
+    def __init__(
+        self, sandbox: Sandbox, planso: str, address: str, reach: tuple[Database, asyncio.AbstractEventLoop]
+    ) -> None:
+        self._database, self._loop = reach
         self.sandbox = sandbox
         self.planso = planso
         self.address = address
@@ -40,6 +44,28 @@ class Service:
         assert answer.status_code == 200, answer.text
         order: dict[str, Any] = answer.json()["order"]
         return order
+
+    def operation(self, answer: httpx2.Response) -> dict[str, Any]:
+        """The operation of a write, by its answer."""
+        told = self.http.get(f"/api/operations/{answer.headers['Operation-Id']}")
+        assert told.status_code == 200, told.text
+        operation: dict[str, Any] = told.json()["operation"]
+        return operation
+
+    def settled(self, answer: httpx2.Response) -> dict[str, Any]:
+        """The same, once it is settled."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            address = f"/api/operations/{answer.headers['Operation-Id']}"
+            operation: dict[str, Any] = self.http.get(address, params={"wait": "5"}).json()["operation"]
+            if operation["state"] != "pending":
+                return operation
+            assert time.monotonic() < until, operation
+            threading.Event().wait(0.02)
+
+    def in_the_database(self, work: Callable[[Transaction], None]) -> None:
+        """A hand on the connector's own connection to its database."""
+        asyncio.run_coroutine_threadsafe(self._database.write(work), self._loop).result(PATIENCE)
 
     def synced(self) -> dict[str, Any]:
         """The status once no sync is running."""
@@ -76,9 +102,11 @@ def running(settings: Settings, sandbox: Sandbox) -> Iterator[Service]:
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config("", log_config=None, access_log=False, lifespan="off"))
     failed: list[BaseException] = []
+    reach: list[tuple[Database, asyncio.AbstractEventLoop]] = []
 
     async def serve() -> None:
         async with app.connector(settings) as built, app.at_work(built):
+            reach.append((built.database, asyncio.get_running_loop()))
             server.config.app = built.rest
             await server.serve(sockets=[listening])
 
@@ -97,7 +125,7 @@ def running(settings: Settings, sandbox: Sandbox) -> Iterator[Service]:
     if failed:
         listening.close()
         raise failed[0]
-    service = Service(sandbox, settings.planso_url, f"http://127.0.0.1:{listening.getsockname()[1]}")
+    service = Service(sandbox, settings.planso_url, f"http://127.0.0.1:{listening.getsockname()[1]}", reach[0])
     try:
         yield service
     finally:

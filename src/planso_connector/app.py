@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from random import Random
 
 from fastapi import FastAPI
@@ -13,8 +14,11 @@ from fastapi import FastAPI
 from planso_connector.domain import clock
 from planso_connector.domain.reconcile import Policy
 from planso_connector.domain.workhours import WorkHours
+from planso_connector.flows.dry_run import DryRun
 from planso_connector.flows.freshness import Freshness
+from planso_connector.flows.live import Live
 from planso_connector.flows.lookup import Lookup
+from planso_connector.flows.outbox import Outbox
 from planso_connector.flows.push import Pusher
 from planso_connector.flows.reading import Reader
 from planso_connector.flows.rejection import Rejection
@@ -44,7 +48,7 @@ class Connector:
     planso: Planso
     profile: Profile
     sync: Sync
-    writer: Writer
+    outbox: Outbox
     schedule: Schedule
     rest: FastAPI
 
@@ -86,8 +90,17 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
         on_login=rejection.note,
     )
     reader = Reader(database, planso, workshop, clock.now, parts=settings.connector_sync_parts)
-    pusher = Pusher(database, planso, reader, workshop, clock.now)
-    writer = Writer(database, pusher, workshop, settings.connector_write_wait, clock.now)
+    pusher = Pusher(database, planso, reader, workshop, clock.now, Random())  # noqa: S311
+    outbox = Outbox(database, pusher, workshop, timedelta(seconds=planso.longest_request), clock.now)
+    writer = Writer(
+        database,
+        planso,
+        outbox,
+        workshop,
+        wait=settings.connector_write_wait,
+        deadline=settings.connector_write_deadline,
+        clock=clock.now,
+    )
     sync = Sync(database, planso, reader, workshop, clock.now, _policy(settings))
     hours, interval = _hours(settings), settings.connector_sync_interval
     turns = Schedule(lambda: sync.run(Trigger.SCHEDULE), hours, interval, clock.now, dice=Random())  # noqa: S311
@@ -95,20 +108,22 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
     freshness = Freshness(sync, reader, lookup, hours, interval, clock.now)
     status = Status(sync, freshness, planso)
     standings = Standings(database, workshop, freshness, profile.labels, clock.now)
-    flows = door.Flows(lookup, writer, sync, status, freshness, standings, lambda: turns.next_run_at)
+    dry_run = DryRun(planso, Live(planso, reader, clock.now), reader)
+    flows = door.Flows(lookup, writer, dry_run, sync, status, freshness, standings, lambda: turns.next_run_at)
     try:
-        yield Connector(settings, database, planso, profile, sync, writer, turns, door.build(flows))
+        yield Connector(settings, database, planso, profile, sync, outbox, turns, door.build(flows))
     finally:
         await sync.close()
-        await writer.close()
+        await outbox.close()
         await planso.aclose()
 
 
 @asynccontextmanager
 async def at_work(built: Connector) -> AsyncIterator[None]:
-    """While this lasts, the connector does by itself what nobody asks for: clear up after a crash, sync in turns."""
+    """While this lasts, the connector works: it carries writes to PlanSo, fills an empty mirror, syncs in turns."""
     tasks = {
-        asyncio.create_task(start.chores(built.sync, built.writer, clock.now), name="chores"),
+        asyncio.create_task(start.fill(built.sync), name="fill"),
+        asyncio.create_task(built.outbox.run(), name="outbox"),
         asyncio.create_task(built.schedule.run(), name="schedule"),
     }
     try:

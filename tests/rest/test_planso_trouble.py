@@ -1,17 +1,19 @@
-"""PlanSo's bad days, seen from a caller: an honest no within the wait, and recovery without hands."""
+"""PlanSo's bad days, seen from a caller: an honest answer within the wait, and recovery without hands."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import apsw
+import httpx2
 import pytest
 import uvicorn
+from pydantic import SecretStr
 
 from planso_connector.sandbox import Installation, Sandbox
 from tests.service import Service, connected, running, settings_for
@@ -19,7 +21,7 @@ from tests.service import Service, connected, running, settings_for
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    with connected(tmp_path, Sandbox(orders=12), connector_write_wait=2.0, planso_timeout=1.0) as running_service:
+    with connected(tmp_path, Sandbox(orders=12), planso_timeout=1.0) as running_service:
         yield running_service
 
 
@@ -27,32 +29,59 @@ def first(service: Service) -> int:
     return service.sandbox.order_ids()[0]
 
 
-def test_a_proxy_error_is_502_and_nothing_changed(service: Service) -> None:
-    """PlanSo answers 502: the write is 502, PlanSo is unchanged, and the next write goes through."""
+def put(service: Service, order_id: int, **fields: Any) -> httpx2.Response:
+    """A write whose caller does not wait; sent again it is the same one."""
+    body = {"order_id": order_id, **fields}
+    headers = {"Prefer": "respond-async", "Idempotency-Key": "one"}
+    return service.http.put(f"/api/orders/{order_id}", json=body, headers=headers)
+
+
+def put_in_vain(service: Service, order_id: int, **fields: Any) -> httpx2.Response:
+    """The same, answered when PlanSo was tried once."""
+    accepted = put(service, order_id, **fields)
+    wait_until(lambda: service.operation(accepted)["message"])
+    return put(service, order_id, **fields)
+
+
+def wait_until(condition: Callable[[], Any]) -> None:
+    for _ in range(1500):
+        if condition():
+            return
+        threading.Event().wait(0.02)
+    raise AssertionError("waited in vain")
+
+
+def saves(service: Service) -> int:
+    return sum(request.saving for request in service.sandbox.requests)
+
+
+@pytest.mark.parametrize("knob", ["fail_next", "hang_next", "html_for_json_next"])
+def test_one_bad_page_is_not_seen(service: Service, knob: str) -> None:
+    """PlanSo answers an error, nothing, or no JSON once: the write is tried again by itself, 200 within the wait."""
+    setattr(service.sandbox.knobs, knob, 1)
+    answer = service.put(first(service), person="Beim Zweiten Mal")
+    assert (answer.status_code, answer.json()["success"]) == (200, True)
+    assert service.sandbox.value(first(service), "Fahrername") == "Beim Zweiten Mal"
+    assert saves(service) == 1
+
+
+@pytest.mark.parametrize(
+    ("knob", "why"), [("fail_next", "502"), ("hang_next", "in time"), ("html_for_json_next", "form")]
+)
+def test_bad_pages_are_waited_out(service: Service, knob: str, why: str) -> None:
+    """Nothing but bad pages: 202 that says why, PlanSo unchanged; when they are over it is carried through, once."""
     before = service.sandbox.snapshot(first(service))
-    service.sandbox.knobs.fail_next = 1
-    answer = service.put(first(service), person="Heute Nicht")
-    assert (answer.status_code, answer.json()["success"]) == (502, False)
+    setattr(service.sandbox.knobs, knob, 1000)
+    answer = put_in_vain(service, first(service), person="Wenn Es Wieder Geht")
+    assert (answer.status_code, answer.json()["success"]) == (202, True)
+    assert answer.headers["Location"] == f"/api/operations/{answer.json()['operation_id']}"
+    assert why in answer.json()["message"]
     assert service.sandbox.snapshot(first(service)) == before
-    assert service.put(first(service), person="Jetzt Aber").status_code == 200
-
-
-def test_a_hanging_planso_is_504(service: Service) -> None:
-    """A page that never comes: 504 within the wait, nothing written, and the next write goes through."""
-    service.sandbox.knobs.hang_next = 1
-    answer = service.put(first(service), person="Hängt")
-    assert (answer.status_code, answer.json()["success"]) == (504, False)
-    assert service.put(first(service), person="Läuft").status_code == 200
-
-
-def test_html_for_json_is_502(service: Service) -> None:
-    """HTML where JSON was promised: 502 that names the page, nothing written."""
-    before = service.sandbox.snapshot(first(service))
-    service.sandbox.knobs.html_for_json_next = 1
-    answer = service.put(first(service), person="Kein JSON")
-    assert answer.status_code == 502
-    assert "form" in answer.json()["message"]
-    assert service.sandbox.snapshot(first(service)) == before
+    assert [entry["asked"] for entry in service.order(first(service))["pending"]] == [{"person": "Wenn Es Wieder Geht"}]
+    setattr(service.sandbox.knobs, knob, 0)
+    assert service.settled(answer)["state"] == "confirmed"
+    assert service.sandbox.value(first(service), "Fahrername") == "Wenn Es Wieder Geht"
+    assert (saves(service), service.order(first(service))["pending"]) == (1, [])
 
 
 def test_what_planso_keeps_otherwise_is_told_field_by_field(service: Service) -> None:
@@ -67,19 +96,25 @@ def test_what_planso_keeps_otherwise_is_told_field_by_field(service: Service) ->
     assert (order["person"], order["remarks"]) == ("Abges", "kommt an")
 
 
-def test_a_dead_planso_is_502_and_reads_go_on(tmp_path: Path) -> None:
-    """Nobody listens at PlanSo's address: writes are 502, the mirror answers, /health says how it is."""
+def test_a_dead_planso_is_waited_out_and_reads_go_on(tmp_path: Path) -> None:
+    """
+    Nobody listens at PlanSo's address: writes are 202, the mirror answers, /health says how it is. When somebody does,
+    the writes are carried through by themselves.
+    """
     sandbox = Sandbox(orders=12)
     database = f"sqlite:///{tmp_path}/connector.db"
     with sandbox.serve() as url, running(settings_for(sandbox, url, database), sandbox) as filled:
         filled.synced()
     with running(settings_for(sandbox, url, database), sandbox) as service:
-        answer = service.put(first(service), person="Niemand Da")
-        assert answer.status_code == 502
+        answer = put_in_vain(service, first(service), person="Wieder Da")
+        assert answer.status_code == 202
         assert "reach" in answer.json()["message"]
         assert service.order(first(service))["id"] == first(service)
         assert service.sync()["state"] == "failed"
         assert service.http.get("/health/ready").status_code == 200
+        with sandbox.serve(port=int(url.rpartition(":")[2])):
+            assert service.settled(answer)["state"] == "confirmed"
+            assert sandbox.value(first(service), "Fahrername") == service.order(first(service))["person"] == "Wieder Da"
 
 
 def test_a_rejected_password_is_tried_once_for_ever(tmp_path: Path) -> None:
@@ -87,13 +122,12 @@ def test_a_rejected_password_is_tried_once_for_ever(tmp_path: Path) -> None:
     sandbox = Sandbox(orders=12, installation=Installation(password="richtig"))
     database = f"sqlite:///{tmp_path}/connector.db"
     with sandbox.serve() as url:
-        from pydantic import SecretStr
-
         wrong = settings_for(sandbox, url, database, planso_password=SecretStr("falsches Wort"))
         for _ in range(2):
             with running(wrong, sandbox) as service:
                 assert service.sync()["state"] == "failed"
                 assert service.put(first(service), person="Wer").status_code == 502
+                assert service.http.get("/api/operations").json()["operations"] == []
                 status = service.http.get("/api/auth/status").json()
                 assert status["state"] == "rejected"
                 assert service.http.get("/health/ready").status_code == 503
@@ -120,22 +154,48 @@ def test_other_credentials_can_be_tried(service: Service) -> None:
     assert bad.status_code == 422
 
 
-def test_after_the_wait_nothing_more_is_sent(tmp_path: Path) -> None:
-    """PlanSo slower than the wait: 504 says that it is not known, and no save comes after it; so for every verb."""
-    with connected(tmp_path, Sandbox(orders=12), connector_write_wait=1.0, planso_timeout=5.0) as service:
-        order_id = first(service)
-        before, orders = service.sandbox.snapshot(order_id), service.sandbox.order_ids()
+def test_what_was_accepted_survives_a_rejected_password(tmp_path: Path) -> None:
+    """A write that waits while PlanSo rejects the password: tried without a login, done with the right one."""
+    sandbox = Sandbox(orders=12, installation=Installation(password="richtig"))
+    database = f"sqlite:///{tmp_path}/connector.db"
+    with sandbox.serve() as url:
+        right = settings_for(sandbox, url, database)
+        with running(right, sandbox) as service:
+            service.synced()
+            sandbox.knobs.fail_next = 1000
+            accepted = put(service, first(service), person="Trotz Falschem Passwort")
+            assert accepted.status_code == 202
+        sandbox.knobs.fail_next = 0
+        with running(right.model_copy(update={"planso_password": SecretStr("falsches Wort")}), sandbox) as service:
+            tried = service.operation(accepted)["attempts"]
+            wait_until(lambda: service.operation(accepted)["attempts"] > tried + 1)
+            told = service.operation(accepted)
+            assert (told["state"], told["sent"], sandbox.rejected_logins) == ("pending", False, 1)
+            assert "user name or the password" in told["message"]
+        with running(right, sandbox) as service:
+            assert service.settled(accepted)["state"] == "confirmed"
+
+
+def test_after_the_wait_it_is_carried_through(tmp_path: Path) -> None:
+    """PlanSo slower than the wait: 202, and every verb is carried through, once each, after its caller has left."""
+    with connected(tmp_path, Sandbox(orders=12), connector_write_wait=0.5, planso_timeout=5.0) as service:
+        changed, deleted = service.sandbox.order_ids()[:2]
+        orders = set(service.sandbox.order_ids())
         service.sandbox.knobs.latency = 0.7
-        assert service.put(order_id, person="Kommt Zu Spät").status_code == 504
-        service.sandbox.knobs.latency = 1.1
-        assert service.http.delete(f"/api/orders/{orders[1]}").status_code == 504
-        assert service.http.post("/api/orders", json={"person": "Kommt Zu Spät"}).status_code == 504
+        answers = [
+            service.put(changed, person="Kommt Noch An"),
+            service.http.delete(f"/api/orders/{deleted}"),
+            service.http.post("/api/orders", json={"person": "Kommt Noch An"}),
+        ]
+        assert [answer.status_code for answer in answers] == [202, 202, 202]
         service.sandbox.knobs.latency = 0.0
-        assert service.put(order_id).status_code == 200  # in its turn after the late one
-        assert service.put(orders[1]).status_code == 200
-        assert (service.sandbox.snapshot(order_id), service.sandbox.order_ids()) == (before, orders)
-        assert not any(request.saving for request in service.sandbox.requests)
-        assert service.order(order_id)["pending"] == []
+        ended = [service.settled(answer) for answer in answers]
+        assert [operation["state"] for operation in ended] == ["confirmed"] * 3
+        assert service.sandbox.value(changed, "Fahrername") == "Kommt Noch An"
+        created = ended[2]["order_id"]
+        assert set(service.sandbox.order_ids()) == orders - {deleted} | {created}
+        assert service.sandbox.value(created, "Fahrername") == "Kommt Noch An"
+        assert service.order(changed)["pending"] == []
 
 
 class Odd:
@@ -211,7 +271,7 @@ def odd(tmp_path: Path) -> Iterator[tuple[Service, Odd]]:
         threading.Event().wait(0.005)
     url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     try:
-        settings = settings_for(sandbox, url, f"sqlite:///{tmp_path}/connector.db", connector_write_wait=5.0)
+        settings = settings_for(sandbox, url, f"sqlite:///{tmp_path}/connector.db", planso_timeout=1.0)
         with running(settings, sandbox) as service:
             service.synced()
             between.forms = 0
@@ -221,47 +281,90 @@ def odd(tmp_path: Path) -> Iterator[tuple[Service, Odd]]:
         thread.join()
 
 
-@pytest.mark.parametrize("blank", [{1}, {2}, {2, 3}, {1, 2, 3}, {2, 3, 4, 5, 6, 7}])
+def changes(before: list[tuple[str, str]], after: list[tuple[str, str]]) -> int:
+    return sum(one != other for one, other in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("blank", [{1}, {2}, {2, 3}, {1, 2, 3}])
 def test_an_emptied_form_is_never_saved(odd: tuple[Service, Odd], blank: set[int]) -> None:
-    """An order whose form is empty in any of our readings before the save: nothing is sent, the mirror stays."""
+    """
+    An order whose form is empty in any of our readings before the save: it is tried again, and what is saved in the end
+    is the form that was whole.
+    """
     service, between = odd
     order_id = first(service)
     before, mirror = service.sandbox.snapshot(order_id), service.order(order_id)
     between.blank_forms = blank
-    answer = service.put(order_id, remarks="nie")
-    assert answer.status_code == 502
+    answer = service.put(order_id, remarks="mit allem anderen")
+    assert answer.status_code == 200
+    assert between.saves == 1
+    assert changes(before, service.sandbox.snapshot(order_id)) == 1
+    assert service.order(order_id)["person"] == mirror["person"]
+
+
+def test_a_form_that_stays_empty_is_waited_out(odd: tuple[Service, Odd]) -> None:
+    """Nothing is sent while the form is empty, the mirror stays, and the answer says why it waits."""
+    service, between = odd
+    order_id = first(service)
+    before, mirror = service.sandbox.snapshot(order_id), service.order(order_id)
+    between.blank_forms = set(range(2, 1000))
+    answer = put_in_vain(service, order_id, remarks="später")
+    assert answer.status_code == 202
     assert "empty form" in answer.json()["message"]
     assert (between.saves, service.sandbox.snapshot(order_id)) == (0, before)
     assert service.order(order_id)["person"] == mirror["person"]
+    between.blank_forms = set()
+    assert service.settled(answer)["state"] == "confirmed"
+    assert (between.saves, changes(before, service.sandbox.snapshot(order_id))) == (1, 1)
 
 
 @pytest.mark.parametrize("failing", ["blank_forms", "failing_forms"])
 def test_a_read_back_that_fails_is_tried_again_and_then_unsure(odd: tuple[Service, Odd], failing: str) -> None:
-    """After the save, one bad page is tried again: 200. Only bad pages: 504 that says so; the mirror is unharmed."""
+    """
+    After the save, one bad page is tried again: 200. Only bad pages: 202 that says so; the mirror is unharmed, and the
+    first good page confirms it without another save.
+    """
     service, between = odd
     order_id = first(service)
     person = service.order(order_id)["person"]
     setattr(between, failing, {3})
     assert service.put(order_id, remarks="einmal").status_code == 200
     between.forms = 0
-    setattr(between, failing, set(range(3, 20)))
-    answer = service.put(order_id, remarks="immer")
-    assert answer.status_code == 504
-    assert "could not be read back" in answer.json()["message"]
+    setattr(between, failing, set(range(3, 1000)))
+    answer = put(service, order_id, remarks="immer")
+    assert answer.status_code == 202
+    wait_until(lambda: service.operation(answer)["message"])
+    told = service.operation(answer)
+    assert (told["state"], told["sent"]) == ("pending", True)
+    assert "could not be read back" in told["message"]
     assert service.sandbox.value(order_id, "Bemerkungen") == "immer"
+    wait_until(lambda: service.operation(answer)["attempts"] > 1)
+    assert "nothing was sent" not in service.operation(answer)["message"]
     assert service.order(order_id)["person"] == person
+    setattr(between, failing, set())
+    assert service.settled(answer)["state"] == "confirmed"
+    assert between.saves == 2
 
 
 def test_an_unreadable_new_order_is_named(odd: tuple[Service, Odd]) -> None:
-    """Created, and then it can't be read back: 504 names the new order, so that nobody creates it twice."""
+    """Created, and then it can't be read back: 202 names the new order; it is created once, and confirmed later."""
     service, between = odd
-    between.failing_forms = set(range(2, 20))
-    answer = service.http.post("/api/orders", json={"person": "Neu Hier", "vehicle_details": {"number_plate": "A-B 1"}})
-    assert answer.status_code == 504
-    (created,) = set(service.sandbox.order_ids()) - {
-        order["id"] for order in service.http.get("/api/orders").json()["orders"]
-    }
-    assert str(created) in answer.json()["message"]
+    before = set(service.sandbox.order_ids())
+    between.failing_forms = set(range(2, 1000))
+    body = {"person": "Neu Hier", "vehicle_details": {"number_plate": "A-B 1"}}
+    headers = {"Prefer": "respond-async", "Idempotency-Key": "new"}
+    accepted = service.http.post("/api/orders", json=body, headers=headers)
+    wait_until(lambda: service.operation(accepted)["message"])
+    answer = service.http.post("/api/orders", json=body, headers=headers)
+    assert answer.status_code == 202
+    assert "could not be read back" in answer.json()["message"]
+    (created,) = set(service.sandbox.order_ids()) - before
+    assert answer.json()["order_id"] == created
+    between.failing_forms = set()
+    ended = service.settled(answer)
+    assert (ended["state"], ended["order_id"]) == ("confirmed", created)
+    assert set(service.sandbox.order_ids()) == before | {created}
+    assert service.order(created)["person"] == "Neu Hier"
 
 
 def test_a_save_that_was_answered_with_an_error_is_looked_after(odd: tuple[Service, Odd]) -> None:
@@ -273,53 +376,53 @@ def test_a_save_that_was_answered_with_an_error_is_looked_after(odd: tuple[Servi
 
 
 def test_a_planso_that_says_error_for_unknown_orders(odd: tuple[Service, Odd]) -> None:
-    """Some installations answer an error instead of an empty form: unknown is 404, and a deletion is confirmed."""
+    """
+    Some installations answer an error instead of an empty form: unknown is 404, and a deletion is confirmed. Where the
+    order is listed the error is waited out.
+    """
     service, between = odd
     order_id = first(service)
     assert service.http.delete(f"/api/orders/{service.sandbox.order_ids()[1]}").status_code == 200
     between.no_form = True
     assert service.put(999_999, person="Wer").status_code == 404
     assert service.http.delete("/api/orders/999999").status_code == 404
-    assert service.put(order_id, person="Wer").status_code == 502
+    accepted = put_in_vain(service, order_id, person="Wieder Lesbar")
+    assert accepted.status_code == 202
+    between.no_form = False
+    assert service.settled(accepted)["state"] == "confirmed"
 
 
 def test_a_write_that_could_not_be_settled_is_settled_later_by_looking(tmp_path: Path) -> None:
     """
-    The database is locked when PlanSo has confirmed: 503, and the operation is not called expired. The next start
-    looks, and finds it confirmed.
+    The database is locked when PlanSo has confirmed: 202, and the operation stays pending. The next start looks, finds
+    it there, and does not send it again.
     """
     sandbox = Sandbox(orders=12)
     order_id = sandbox.order_ids()[0]
     database = tmp_path / "connector.db"
     with sandbox.serve() as url:
-        settings = settings_for(sandbox, url, f"sqlite:///{database}")
+        settings = settings_for(sandbox, url, f"sqlite:///{database}", connector_write_wait=7.0)
         with running(settings, sandbox) as service:
             service.synced()
             sandbox.forget_requests()
-            sandbox.knobs.latency = 0.2
-            answers: list[int] = []
-            caller = threading.Thread(
-                target=lambda: answers.append(service.put(order_id, person="Spät Bestätigt").status_code)
-            )
-            caller.start()
-            while not sandbox.requests:
-                threading.Event().wait(0.01)
             lock = apsw.Connection(str(database))
-            lock.execute("BEGIN IMMEDIATE")
-            caller.join(8.0)  # longer than a writer waits for the lock, and shorter than two do
+            lock.set_busy_timeout(5000)
+
+            def saved_and_locked(value: str) -> str:
+                lock.execute("BEGIN IMMEDIATE")
+                return value
+
+            sandbox.knobs.alter_saved["Fahrername"] = saved_and_locked
+            answer = service.put(order_id, person="Spät Bestätigt")  # longer than a writer waits for the lock
             lock.execute("ROLLBACK")
             lock.close()
-            caller.join()
-            assert answers == [503]
+            assert answer.status_code == 202
             assert [entry["action"] for entry in service.order(order_id)["pending"]] == ["update"]
-        sandbox.knobs.latency = 0.0
+        sandbox.knobs.alter_saved.clear()
         with running(settings, sandbox) as service:
-            for _ in range(500):
-                if not service.order(order_id)["pending"]:
-                    break
-                threading.Event().wait(0.02)
-            order = service.order(order_id)
-            assert (order["pending"], order["person"]) == ([], "Spät Bestätigt")
+            wait_until(lambda: not service.order(order_id)["pending"])
+            assert service.order(order_id)["person"] == "Spät Bestätigt"
+            assert saves(service) == 1
     connection = apsw.Connection(str(database))
     assert list(connection.execute("SELECT state FROM operations")) == [("confirmed",)]
     connection.close()

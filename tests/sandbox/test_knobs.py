@@ -1,6 +1,7 @@
 """Section 8 of the protocol: the bad days, one knob at a time."""
 
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
 
 import httpx2
 import pytest
@@ -178,3 +179,43 @@ def test_another_process_edits_and_looks_over_http(browser: Browser) -> None:
     assert browser.http.post(path, json=["x"]).status_code == 400
     assert browser.http.get("/sandbox/orders/9999").status_code == 404
     assert browser.http.get("/sandbox/requests").json()["logins"] == 1
+
+
+def test_people_make_orders_over_http_and_every_change_is_told(browser: Browser) -> None:
+    """`POST /sandbox/orders` is another person's new order; `/sandbox/changes` tells who changed what, oldest first."""
+    made = browser.http.post("/sandbox/orders", json={"Fahrername": "Neu", "Telefon": "1"})
+    browser.http.post(f"/sandbox/orders/{made.json()['id']}", json={"label": "Telefon", "value": "2"})
+    browser.change(made.json()["id"], "Telefon", "3")
+
+    assert made.status_code == 201
+    assert made.json()["id"] in browser.sandbox.order_ids()
+    assert made.json()["id"] in [order["id"] for order in browser.http.get("/sandbox/orders").json()["orders"]]
+    changes = [
+        change for change in browser.http.get("/sandbox/changes").json()["changes"] if change["label"] == "Telefon"
+    ]
+    assert [(c["before"], c["after"], c["by"]) for c in changes] == [
+        ("", "1", "Werkstatt"),
+        ("1", "2", "Werkstatt"),
+        ("2", "3", "Verbindung"),
+    ]
+    assert browser.http.post("/sandbox/orders", json={"Gibt es nicht": ""}).status_code == 400
+    assert browser.http.post("/sandbox/orders", json=["x"]).status_code == 400
+
+
+def test_a_save_comes_late_whether_somebody_waits_or_not(browser: Browser) -> None:
+    """`save_latency` slows saves alone; one whose sender gave up is carried out all the same, and told so."""
+    pairs = [(name, "spät" if text == "0171 39200 23" else text) for name, text in browser.pairs(123)]
+    browser.sandbox.knobs.save_latency = 0.3
+
+    with pytest.raises(httpx2.ReadTimeout):
+        browser.http.post(
+            "/do",
+            params={"m": "visual_forms_plain", "tableID": "12565", "submode": "update", "dataID": "123"},
+            data={"fields": urlencode(pairs)},
+            timeout=0.1,
+        )
+    while not browser.sandbox.requests[-1].saving:
+        pass
+
+    assert browser.sandbox.value(123, "Telefon") == "spät"
+    assert not browser.sandbox.requests[-1].heard

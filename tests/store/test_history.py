@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -18,42 +19,138 @@ ASKED = Operation(
 )
 
 
+def keyed(operation_id: str, created_at: str, caller: str = "") -> Operation:
+    return replace(ASKED, id=operation_id, created_at=created_at, caller=caller, idempotency_key="key", request="one")
+
+
+def claim(store: Store, holder: str, *, at_second: int = 2) -> list[str]:
+    """The ids that `holder` gets, for ten seconds."""
+    return [
+        one.id
+        for one in store.write(
+            lambda tx: operations.claim(tx, SHOP, holder=holder, now=at(at_second), until=at(at_second + 10), at_most=9)
+        )
+    ]
+
+
 def test_an_operation_comes_back_as_it_was_recorded(store: Store) -> None:
-    """Recorded and read back, an operation is equal, with the types of its values."""
-    store.write(lambda tx: operations.record(tx, SHOP, ASKED))
+    """Recorded and read back, an operation is equal, every member of it, with the types of its values."""
+    whole = replace(
+        ASKED,
+        id="op_3",
+        created_at=at(2),
+        message="wartet",
+        notes="phone does not look right",
+        deadline_at=at(90),
+        next_at=at(3),
+        before={"person": "Alt"},
+        base={"person": None, "est_hours_karo": 2.5},
+        undoes="op_1",
+        failure={"type": "Conflicting", "conflicts": []},
+        caller="Telefon",
+        idempotency_key="key",
+        request="print",
+        attempts=4,
+        sent_at=at(2),
+        sent={"phone": "0151", "vehicle_details.all_details": True},
+    )
+    for one in (ASKED, whole):
+        assert store.write(partial(operations.record, workshop=SHOP, operation=one)) == one
 
     assert store.read(lambda tx: operations.get(tx, SHOP, "op_1")) == ASKED
+    assert store.read(lambda tx: operations.get(tx, SHOP, "op_3")) == whole
     assert store.read(lambda tx: operations.get(tx, SHOP, "op_2\0")) is None
-    assert store.read(lambda tx: operations.pending(tx, SHOP)) == [ASKED]
+    assert store.read(lambda tx: operations.page(tx, SHOP, state=State.PENDING)) == [whole, ASKED]
 
 
 def test_an_operation_is_settled_once(store: Store) -> None:
-    """The first end stays; it tells the state, the message, what was held before, and the number of a new order."""
+    """
+    By who holds it alone, and the first end stays; it tells the state, the message, what was held before, and the
+    number of a new order.
+    """
     created = replace(ASKED, action=Action.CREATE, order_id=None)
     store.write(lambda tx: operations.record(tx, SHOP, created))
 
-    assert store.write(
-        lambda tx: operations.settle(
-            tx, SHOP, "op_1", state=State.CONFIRMED, now=at(2), message="ok", before={"person": "Alt"}, order_id=7
+    def settle(holder: str, operation_id: str = "op_1", state: State = State.REFUSED) -> bool:
+        return store.write(
+            lambda tx: operations.settle(
+                tx,
+                SHOP,
+                operation_id,
+                holder=holder,
+                state=state,
+                now=at(3),
+                message="ok",
+                before={"person": "Alt"},
+                order_id=7,
+            )
         )
+
+    assert not settle("me")
+    assert claim(store, "me") == ["op_1"]
+    assert not settle("you")
+    assert settle("me", state=State.CONFIRMED)
+    assert not settle("me")
+    assert not settle("me", "op_9")
+
+    ended = replace(
+        created,
+        state=State.CONFIRMED,
+        settled_at=at(3),
+        message="ok",
+        before={"person": "Alt"},
+        order_id=7,
+        attempts=1,
     )
-    assert not store.write(lambda tx: operations.settle(tx, SHOP, "op_1", state=State.REFUSED, now=at(3)))
-    assert not store.write(lambda tx: operations.settle(tx, SHOP, "op_9", state=State.REFUSED, now=at(3)))
-
-    assert store.read(lambda tx: operations.get(tx, SHOP, "op_1")) == replace(
-        created, state=State.CONFIRMED, settled_at=at(2), message="ok", before={"person": "Alt"}, order_id=7
-    )
-    assert store.read(lambda tx: operations.pending(tx, SHOP)) == []
+    assert store.read(lambda tx: operations.get(tx, SHOP, "op_1")) == ended
+    assert store.read(lambda tx: operations.page(tx, SHOP, state=State.PENDING)) == []
+    assert claim(store, "you", at_second=20) == []
 
 
-def test_an_orders_operations_are_newest_first(store: Store) -> None:
-    """`of_order` gives the last ones of that order; `pending` those of all, oldest first."""
+def test_operations_are_newest_first(store: Store) -> None:
+    """A page has the newest first, of all or of one order or state, and goes on where the one before ended."""
     for number, order_id in enumerate((123, 124, 123, 123)):
         one = replace(ASKED, id=f"op_{number}", order_id=order_id, created_at=at(number))
         store.write(partial(operations.record, workshop=SHOP, operation=one))
 
-    assert [one.id for one in store.read(lambda tx: operations.of_order(tx, SHOP, 123, 2))] == ["op_3", "op_2"]
-    assert [one.id for one in store.read(lambda tx: operations.pending(tx, SHOP))] == ["op_0", "op_1", "op_2", "op_3"]
+    def page(**asked: Any) -> list[str]:
+        return [one.id for one in store.read(lambda tx: operations.page(tx, SHOP, **asked))]
+
+    assert page() == page(state=State.PENDING) == ["op_3", "op_2", "op_1", "op_0"]
+    assert page(order_id=123, limit=2) == ["op_3", "op_2"]
+    assert page(order_id=123, before=(at(2), "op_2"), limit=2) == ["op_0"]
+    assert page(state=State.REFUSED) == []
+
+
+def test_operations_of_an_order_stay_in_order_when_the_clock_is_set_back(store: Store) -> None:
+    """One that is recorded later is later, whatever the clock says; and it is claimed after those before it."""
+    for number in (1, 2):
+        one = replace(ASKED, id=f"op_{3 - number}", created_at=at(9 - number), next_at=at(0))
+        store.write(partial(operations.record, workshop=SHOP, operation=one))
+
+    assert [one.id for one in store.read(lambda tx: operations.page(tx, SHOP))] == ["op_1", "op_2"]
+    assert claim(store, "me", at_second=30) == ["op_2"]
+
+
+def test_an_idempotency_key_is_its_callers_for_seven_days(store: Store) -> None:
+    """
+    Within seven days a key stands for its operation, for its caller alone; then it is free, and the old operation
+    stays.
+    """
+    store.write(lambda tx: operations.record(tx, SHOP, keyed("op_1", at(0))))
+
+    def found(caller: str, day: int) -> str | None:
+        now = f"2026-11-{23 + day}T00:00:00.000000Z"
+        there = store.write(lambda tx: operations.with_key(tx, SHOP, caller, "key", now=now))
+        return there.id if there is not None else None
+
+    assert found("Telefon", 0) is None
+    store.write(lambda tx: operations.record(tx, SHOP, keyed("op_2", at(1), "Telefon")))
+    assert (found("", 6), found("Telefon", 6)) == ("op_1", "op_2")
+    assert found("", 7) is None
+    store.write(lambda tx: operations.record(tx, SHOP, keyed("op_3", "2026-11-30T00:00:00.000000Z")))
+    assert found("", 7) == "op_3"
+    assert [one.id for one in store.read(lambda tx: operations.page(tx, SHOP))] == ["op_3", "op_2", "op_1"]
 
 
 def test_a_run_from_its_start_to_its_end(store: Store) -> None:

@@ -17,11 +17,15 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.domain.operation import State
+from planso_connector.domain.order import PLATE
+from planso_connector.sandbox import Sandbox
 from planso_connector.store import logins, migrate, operations, orders, runs, sections
 from planso_connector.store.engine import Transaction
 from planso_connector.store.runs import RunKind, Trigger
 from planso_connector.store.tables import metadata
 from tests.databases import PostgresqlServer, Store, make_as_of, run_script
+from tests.service import running, settings_for
 from tests.store.samples import at
 
 SCHEMA = """
@@ -169,8 +173,50 @@ def _check_old_rows(tx: Transaction) -> None:
     assert (document["person"], document["pending"][0]["asked"]) == ("Jürgen", {"person": "Olga"})
     assert orders.sightings(tx, "reit")[123].list_fingerprint == "one"
     assert [part.part_no for part in orders.parts_of(tx, "reit", 123)] == ["5G6 807 421"]
-    assert [operation.id for operation in operations.pending(tx, "reit")] == ["op_1"]
+    (left,) = operations.page(tx, "reit", state=State.PENDING)
+    assert (left.id, left.asked, left.sent_at) == ("op_1", {"person": "Olga"}, at(3))
     assert logins.remembered(tx, "reit") == "fingerprint"
+
+
+LEFT_PENDING = """
+INSERT INTO operations (workshop, id, action, order_id, state, asked, message, created_at)
+VALUES ('default', '{0}', '{1}', {2}, 'pending', '{3}', '', '2026-11-20T09:41:00.118000Z');
+"""
+
+
+def test_what_an_older_version_left_pending_is_settled_by_a_look(tmp_path: Path) -> None:
+    """
+    Operations that 0002 left pending: after the upgrade PlanSo is looked at once for each, and it is confirmed exactly
+    where PlanSo has it; nothing is sent.
+    """
+    sandbox = Sandbox(orders=12)
+    there, other, kept, gone = sandbox.order_ids()[:4]
+    person = sandbox.value(there, "Fahrername")
+    named = json.dumps({"person": sandbox.value(other, "Fahrername"), PLATE: sandbox.value(other, "Kennzeichen")})
+    left = {
+        "op_there": ("update", there, json.dumps({"person": person}), "confirmed"),
+        "op_not_there": ("update", other, '{"person": "Nie Angekommen"}', "expired"),
+        "op_created": ("create", "NULL", named, "confirmed"),
+        "op_not_created": ("create", "NULL", '{"person": "Nie Angekommen"}', "expired"),
+        "op_kept": ("delete", kept, "{}", "expired"),
+        "op_deleted": ("delete", gone, "{}", "confirmed"),
+    }
+    sandbox.delete(gone)
+    before = {order_id: sandbox.snapshot(order_id) for order_id in sandbox.order_ids()}
+    url = f"sqlite:///{tmp_path}/old.db"
+    make_as_of(url, "0002")
+    for operation_id, (action, order_id, asked, _) in left.items():
+        run_script(url, LEFT_PENDING.format(operation_id, action, order_id, asked))
+
+    with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
+        service.synced()
+        for operation_id, (_, _, _, state) in left.items():
+            told = service.http.get(f"/api/operations/{operation_id}", params={"wait": "20"}).json()["operation"]
+            assert (told["state"], told["attempts"]) == (state, 1), told
+            assert state == "confirmed" or "was sent, and PlanSo does not show it" in told["message"]
+        assert service.http.get("/api/operations/op_created").json()["operation"]["order_id"] == other
+    assert not any(request.saving for request in sandbox.requests)
+    assert {order_id: sandbox.snapshot(order_id) for order_id in sandbox.order_ids()} == before
 
 
 MIGRATE = "import sys; from planso_connector.store import migrate; sys.stdin.readline(); migrate.migrate(sys.argv[1])"

@@ -125,10 +125,10 @@ def test_each_answer_carries_its_own_pending_writes(store: Store) -> None:
     keep(store, order(1), order(2))
 
     def work(tx: Transaction) -> None:
-        for number in (1, 2, 3):
-            asked = Operation(f"op_{number}", Action.UPDATE, 2, {"damage": "KL 4"}, created_at=at(number))
+        states = {1: State.PENDING, 2: State.CONFIRMED, 3: State.PENDING}
+        for number, state in states.items():
+            asked = Operation(f"op_{number}", Action.UPDATE, 2, {"damage": "KL 4"}, state, created_at=at(number))
             operations.record(tx, SHOP, asked)
-        operations.settle(tx, SHOP, "op_2", state=State.CONFIRMED, now=at(4))
 
     store.write(work)
 
@@ -138,6 +138,7 @@ def test_each_answer_carries_its_own_pending_writes(store: Store) -> None:
     stored = store.read(lambda tx: orders.get(tx, SHOP, 2))
     assert stored is not None
     assert page.documents[1] == stored.document
+    assert stored.pending == ("op_1", "op_3")
 
 
 def test_pages_lose_and_repeat_nothing_while_orders_come(store: Store) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 
 from planso_connector.domain.operation import Action, Operation, State
-from planso_connector.store import kept_pages, leases, logins, operations, orders, runs, search, sections
+from planso_connector.domain.order import PLATE
+from planso_connector.store import changes, kept_pages, leases, logins, operations, orders, runs, search, sections
 from planso_connector.store.engine import Transaction
 from planso_connector.store.runs import RunKind, RunState
 from planso_connector.store.search import Filters
@@ -31,8 +33,15 @@ READS: dict[str, Callable[[Transaction, str], Any]] = {
     "find": lambda tx, shop: search.find(tx, shop, Filters()).documents,
     "find archived": lambda tx, shop: search.find(tx, shop, Filters(archived=True)).documents,
     "operation": lambda tx, shop: operations.get(tx, shop, "op_1"),
-    "pending": operations.pending,
-    "of_order": lambda tx, shop: operations.of_order(tx, shop, ID),
+    "operations": lambda tx, shop: operations.page(tx, shop, state=State.PENDING),
+    "operations of one order": lambda tx, shop: operations.page(tx, shop, order_id=ID),
+    "orders pending": operations.orders_pending,
+    "orders created": operations.created,
+    "any due": lambda tx, shop: operations.is_any_due(tx, shop, now=at(2)),
+    "any due when the claim is over": lambda tx, shop: operations.is_any_due(tx, shop, now=at(100)),
+    "first seen before": lambda tx, shop: orders.first_seen_before(tx, shop, at(9)),
+    "same plate and time": lambda tx, shop: search.same_plate_and_time(tx, shop, {PLATE: "WN-AE 2309"}),
+    "history of the order": lambda tx, shop: changes.page(tx, shop, ID, below=99, limit=9),
     "last": runs.last,
     "last_success": runs.last_success,
     "history": runs.history,
@@ -50,7 +59,13 @@ def fill(tx: Transaction, shop: str) -> str:
     """A workshop's rows, with the same ids as the other's; the id of its run."""
     kept = order(ID, parts=(part(ID, description=shop),), values={"person": shop})
     orders.save(tx, shop, kept, read_at=at(1), now=at(1), list_fingerprint=shop)
+    orders.save(tx, shop, replace(kept, short_name=shop), read_at=at(1), now=at(1), list_fingerprint=shop)
     operations.record(tx, shop, Operation("op_1", Action.UPDATE, ID, {"person": shop}, created_at=at(1)))
+    operations.claim(tx, shop, holder="x", now=at(1), until=at(99), at_most=9)
+    later = Operation("op_3", Action.UPDATE, ID + 1, {}, created_at=at(1), next_at=at(500))
+    operations.record(tx, shop, replace(later, idempotency_key="key"))
+    created = Operation("op_4", Action.CREATE, ID + 2, {}, State.CONFIRMED, created_at=at(1))
+    operations.record(tx, shop, created)
     logins.remember(tx, shop, shop, at(1))
     leases.acquire(tx, shop, "sync", holder=shop, now=at(1), until=at(9))
     sections.save(tx, shop, ID, "work", f'"{shop}"', read_at=at(1), now=at(1))
@@ -78,7 +93,19 @@ WRITES: dict[str, Callable[[Transaction, str, str], object]] = {
     "seen": lambda tx, shop, _run: orders.seen(tx, shop, [ID], now=at(2)),
     "archive": lambda tx, shop, _run: orders.archive(tx, shop, [ID], now=at(2)),
     "mark_deleted": lambda tx, shop, _run: orders.mark_deleted(tx, shop, ID, now=at(2), read_at=at(2)),
-    "settle": lambda tx, shop, _run: operations.settle(tx, shop, "op_1", state=State.CONFIRMED, now=at(2)),
+    "record": lambda tx, shop, _run: operations.record(tx, shop, Operation("op_2", Action.DELETE, ID, {})),
+    "forget key": lambda tx, shop, _run: operations.with_key(tx, shop, "", "key", now="2027-01-01T00:00:00.000000Z"),
+    "claim": lambda tx, shop, _run: operations.claim(tx, shop, holder="y", now=at(600), until=at(700), at_most=9),
+    "renew claim": lambda tx, shop, _run: operations.renew(tx, shop, ["op_1"], holder="x", now=at(2), until=at(200)),
+    "mark sent": lambda tx, shop, _run: operations.mark_sent(
+        tx, shop, "op_1", holder="x", now=at(2), before=None, sent=None
+    ),
+    "release claims": lambda tx, shop, _run: operations.release(tx, shop, holder="x"),
+    "put back": lambda tx, shop, _run: operations.put_back(
+        tx, shop, "op_1", holder="x", next_at=at(99), message="?", sent_at=None
+    ),
+    "settle": lambda tx, shop, _run: operations.settle(tx, shop, "op_1", holder="x", state=State.CONFIRMED, now=at(2)),
+    "cancel": lambda tx, shop, _run: operations.cancel(tx, shop, "op_3", now=at(2), message="", failure={}),
     "progress": lambda tx, shop, run: runs.progress(tx, shop, run, now=at(2), done=5),
     "finish": lambda tx, shop, run: runs.finish(tx, shop, run, state=RunState.DONE, now=at(2)),
     "abandon": lambda tx, shop, _run: runs.abandon(tx, shop, now=at(2)),

@@ -4,11 +4,21 @@ Everything that can go wrong, sorted by what to do next.
 ConnectorError
 ├── CallerError              the caller can fix it
 │   ├── NotFound             there is no such thing
-│   └── Invalid              what was sent can't be taken; names each field
+│   ├── Invalid              what was sent can't be taken; names each field
+│   ├── Stale                the caller relies on what is no longer so
+│   │   ├── VersionChanged   the order has another version than `If-Match` names
+│   │   └── Conflicting      somebody changed in PlanSo what the caller changes too
+│   └── Clash                it does not go together with what is there already
+│       ├── KeyReused        the idempotency key came with another request before
+│       ├── Duplicate        such an order is there, and the caller wants none
+│       ├── NotPending       the operation can't be cancelled or undone
+│       └── Cancelled        the caller called it off before anything was sent
 ├── PlansoError              PlanSo let us down
 │   ├── PlansoUnavailable    nothing happened over there: try again
 │   │   └── PlansoTimeout    the same, and it was slowness
 │   ├── PlansoUnsure         it may have happened: look before trying again
+│   ├── Expired              its deadline passed; whether anything was sent is said
+│   ├── Ambiguous            which order it made can't be told: call a person
 │   ├── PlansoRefused        it will not happen: tell the caller
 │   │   └── ValueKept        PlanSo said yes and kept something else
 │   ├── LoginRejected        wrong password: stop, call a person
@@ -21,6 +31,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from planso_connector.domain.operation import Conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +70,46 @@ class Invalid(CallerError):
         super().__init__("; ".join(f"{problem.field}: {problem.msg}" for problem in self.problems))
 
 
+class Stale(CallerError):
+    """The caller relies on what is no longer so."""
+
+
+class VersionChanged(Stale):
+    """The order has another version than `If-Match` names. `document` is the order now, JSON text."""
+
+    def __init__(self, message: str, document: str) -> None:
+        super().__init__(message)
+        self.document = document
+
+
+class Conflicting(Stale):
+    """Somebody changed in PlanSo what the caller changes too; nothing was sent."""
+
+    def __init__(self, message: str, conflicts: Sequence[Conflict]) -> None:
+        super().__init__(message)
+        self.conflicts = tuple(conflicts)
+
+
+class Clash(CallerError):
+    """It does not go together with what is there already."""
+
+
+class KeyReused(Clash):
+    """The idempotency key came with another request before."""
+
+
+class Duplicate(Clash):
+    """Such an order is there already, and the caller wants none then."""
+
+
+class NotPending(Clash):
+    """The operation can't be cancelled or undone."""
+
+
+class Cancelled(Clash):
+    """The caller called the operation off before anything was sent."""
+
+
 class PlansoError(ConnectorError):
     """PlanSo let us down."""
 
@@ -77,6 +131,14 @@ class PlansoUnsure(PlansoError):
     def __init__(self, message: str, *, answered: bool = False) -> None:
         super().__init__(message)
         self.answered = answered
+
+
+class Expired(PlansoError):
+    """The deadline of an operation passed before PlanSo confirmed it; its text says whether anything was sent."""
+
+
+class Ambiguous(PlansoError):
+    """Which order a create made can't be told; it is not sent again, and a person has to look."""
 
 
 class PlansoRefused(PlansoError):

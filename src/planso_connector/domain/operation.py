@@ -1,9 +1,15 @@
 """
-An operation: one write to PlanSo that a caller asked for, recorded before anything is sent.
+An operation: one write to PlanSo that a caller asked for, recorded before anything is sent, carried through or told.
 
-            ┌── read back and compared ──► confirmed
-pending ────┼── PlanSo or the form says no ──► refused
-            └── its time is up ──► expired
+            ┌── read back, and what was asked is there ──────────► confirmed
+            ├── PlanSo, its form or the caller says no ──────────► refused
+pending ────┤
+    ▲   │   ├── its deadline passed ─────────────────────────────► expired
+    └───┘   └── somebody else's doing stands in the way: a person ► conflict
+ not yet: it is tried again, later and later
+
+A pending operation is claimed by one process at a time, for the length of a lease. Before the first request that may
+change something in PlanSo it is marked as sent: from then on PlanSo is looked at before anything is sent again.
 """
 
 from __future__ import annotations
@@ -26,13 +32,18 @@ class State(StrEnum):
     """Where an operation stands. Only `pending` ever changes."""
 
     PENDING = "pending"
-    """Recorded here; PlanSo has not been seen to have it."""
+    """Recorded here; PlanSo has not been seen to have it. It is tried until one of the others is true."""
     CONFIRMED = "confirmed"
     """PlanSo has it: read back and compared."""
     REFUSED = "refused"
-    """PlanSo said no, kept another value, or its form can't take it. PlanSo was not changed as asked."""
+    """It will not happen: PlanSo said no or kept another value, its form can't take it, or the caller cancelled it."""
     EXPIRED = "expired"
-    """Its time was up before PlanSo confirmed. Whether PlanSo has it was not seen."""
+    """Its deadline passed before PlanSo confirmed. `message` says whether anything was sent."""
+    CONFLICT = "conflict"
+    """
+    Somebody changed in PlanSo what the caller relied on (`conflicts` has base, theirs and yours), or it can't be told
+    which order a create made. Nothing more is sent; a person decides.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +57,22 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """One field that the caller and somebody in PlanSo changed. Values are canonical."""
+
+    field: str
+    base: Value
+    """What the caller knew."""
+    theirs: Value
+    """What PlanSo holds now."""
+    yours: Value
+    """What the caller asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
+    """Instants are stamps."""
+
     id: str
     action: Action
     order_id: int | None
@@ -55,10 +81,31 @@ class Operation:
     """Field path to canonical value; None clears."""
     state: State = State.PENDING
     message: str = ""
+    """While pending, why it is not done yet; then what came of it."""
+    notes: str = ""
+    """What the caller was told when it was recorded: what looks wrong, a possible duplicate."""
     created_at: str = ""
+    deadline_at: str = ""
     settled_at: str | None = None
     before: Mapping[str, Value] | None = None
-    """What PlanSo held just before the save, for the fields asked; None where nothing was sent."""
+    """What PlanSo held just before the save, for the fields that it changed; None where nothing was sent."""
+    base: Mapping[str, Value] | None = None
+    """What the caller relies on, for the fields asked; None where it relies on nothing."""
+    undoes: str | None = None
+    """The operation that this one undoes: fields that were changed since are left alone."""
+    failure: Mapping[str, object] | None = None
+    """The error of a refused, expired or conflicting one, as `domain.failure` writes it."""
+    caller: str = ""
+    idempotency_key: str | None = None
+    request: str | None = None
+    """Fingerprint of the request that came with the key."""
+    attempts: int = 0
+    next_at: str = ""
+    """Not tried again before."""
+    sent_at: str | None = None
+    """When something was last sent that may have changed PlanSo; None while nothing was."""
+    sent: Mapping[str, Value] | None = None
+    """What the form that was sent held in the fields that were not asked."""
 
 
 def new_id() -> str:

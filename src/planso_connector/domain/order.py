@@ -15,6 +15,20 @@ VEHICLE = "vehicle.vehicle"
 IDENTITY = (PLATE, "vehicle_details.vin", "person", "phone", "email")
 """One of these stands in every order that is one."""
 
+STAY = (
+    "shop_date",
+    "repair_date",
+    "paint_date",
+    "finish_date",
+    "shop_back_date",
+    "planned_delivery_date",
+    "return_date_time",
+)
+"""Dates at which the vehicle is in the workshop."""
+
+FROM_OTHER_PAGES = ("damage", "parts_status")
+"""Fields that the list or the parts page supply where the form does not."""
+
 HELD_AT_LEAST = 3
 LEFT_AT_LEAST = 0.2
 """A form that holds less than this share of the values that its order had, if that had so many, has emptied."""
@@ -152,6 +166,15 @@ def has_emptied(held: Mapping[str, Value], form: FormReading) -> bool:
     paths = [path for path, value in held.items() if value]
     left = sum(bool(form.values.get(path)) for path in paths)
     return len(paths) >= HELD_AT_LEAST and left < len(paths) * LEFT_AT_LEAST
+
+
+def overlap(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
+    """
+    Whether two orders, values by field path, are in the workshop at the same time, as far as their dates tell: from the
+    first to the last of `STAY`. One without any may be there at any time.
+    """
+    mine, theirs = ([str(values[path])[:10] for path in STAY if values.get(path)] for values in (one, other))
+    return not mine or not theirs or (min(mine) <= max(theirs) and min(theirs) <= max(mine))
 
 
 def is_somebodys(form: FormReading) -> bool:

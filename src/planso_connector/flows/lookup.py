@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from planso_connector.domain.errors import NotFound
 from planso_connector.domain.part import Part
-from planso_connector.store import orders, search, sections
+from planso_connector.domain.values import MAX_ID
+from planso_connector.store import changes, orders, search, sections
+from planso_connector.store.changes import Entry
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.orders import StoredOrder
 from planso_connector.store.search import Filters, Page
@@ -56,6 +58,24 @@ class Lookup:
                 f"Section '{name}' of order {order_id} was not read; GET .../sections lists those that were."
             )
         return found
+
+    async def history(self, order_id: int, below: int | None, limit: int) -> tuple[Sequence[Entry], int | None]:
+        """
+        What changed, newest first, of the versions before `below`, whole versions only; and where the next page begins.
+        Raises NotFound for an order that never was here.
+        """
+
+        def work(tx: Transaction) -> tuple[Sequence[Entry], int | None]:
+            if orders.get(tx, self._workshop, order_id) is None:
+                raise NotFound(f"There is no order {order_id} in the connector's database.")
+            found = changes.page(tx, self._workshop, order_id, below=below or MAX_ID, limit=limit + 1)
+            if len(found) <= limit:
+                return found, None
+            # A version may have two entries, which stay together.
+            whole = [entry for entry in found if entry.version > found[-1].version] or found
+            return whole, whole[-1].version
+
+        return await self._database.read(work)
 
     def _existing(self, tx: Transaction, order_id: int) -> StoredOrder:
         stored = orders.get(tx, self._workshop, order_id)

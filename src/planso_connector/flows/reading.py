@@ -6,13 +6,24 @@ Used by every verb that reads an order: the sync, a look at one order, the read-
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import structlog
 
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.errors import PageChanged, PlansoError, StoreUnavailable
-from planso_connector.domain.order import BoardEntry, FormReading, Order, compose, has_emptied, refreshed, with_parts
+from planso_connector.domain.fields import Value
+from planso_connector.domain.order import (
+    FROM_OTHER_PAGES,
+    BoardEntry,
+    FormReading,
+    Order,
+    compose,
+    has_emptied,
+    refreshed,
+    with_parts,
+)
 from planso_connector.domain.reconcile import fingerprint
 from planso_connector.domain.trust import Doubt, believable_form, believable_parts
 from planso_connector.planso.client import Planso
@@ -91,6 +102,27 @@ class Reader:
             )
         )
         return saved.outcome in (Outcome.INSERTED, Outcome.CHANGED)
+
+    async def keep(self, form: FormReading, known: Order | None, read_at: str) -> None:
+        """The mirror takes a form that was read for another purpose; nothing where it does not know the order."""
+        if known is not None:
+            believed, _ = believable_form(known, form)
+            await self._store(refreshed(known, believed), None, read_at, with_parts=False)
+
+    async def seen_since(self, order_id: int, instant: str) -> Mapping[str, Value] | None:
+        """
+        What the order's form held by a reading that was begun after `instant`; None where there was none. Without the
+        fields that the mirror has from other pages too.
+        """
+
+        def work(tx: Transaction) -> Mapping[str, Value] | None:
+            stored = orders.get(tx, self._workshop, order_id)
+            order = orders.load(tx, self._workshop, order_id)
+            if stored is None or order is None or stored.read_at <= instant:
+                return None
+            return {path: value for path, value in order.values.items() if path not in FROM_OTHER_PAGES}
+
+        return await self._database.read(work)
 
     async def _keep(self, error: PageChanged, order_id: int | None) -> None:
         """Every page that can't be read, whoever asked for it; who asked learns of the page, not of our trouble."""

@@ -109,8 +109,7 @@ class SyncRun:
                 )
                 for order_id, sighting in held.items()
             }
-            pending = operations.pending(tx, self._workshop)
-            return known, {operation.order_id for operation in pending if operation.order_id is not None}
+            return known, operations.orders_pending(tx, self._workshop)
 
         known, writing = await self._database.read(work)
         return reconcile(

@@ -1,109 +1,227 @@
 """
-Write: record an operation in one transaction, then have it pushed while the caller waits.
+Write: record an operation in one transaction, from where on it can't be lost, and wait a while for what becomes of it.
 
-The wait is bounded; when it is over nothing more is sent for this operation, but what was sent is still read back and
-settled, so that the history of operations tells the truth.
+The same transaction looks at the idempotency key, the version that the caller relies on and what is there already.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
-import structlog
-
+from planso_connector.domain import failure
 from planso_connector.domain.clock import Clock, stamp
-from planso_connector.domain.errors import ConnectorError, PlansoError, PlansoUnsure
+from planso_connector.domain.errors import (
+    Cancelled,
+    Duplicate,
+    KeyReused,
+    LoginRejected,
+    NotFound,
+    NotPending,
+    StoreUnavailable,
+    VersionChanged,
+)
 from planso_connector.domain.fields import Value
-from planso_connector.domain.operation import Action, Operation, new_id
+from planso_connector.domain.operation import Action, Operation, State, new_id
 from planso_connector.domain.plausible import looks_wrong
-from planso_connector.flows.push import Pusher
-from planso_connector.flows.read_back import Pushed
-from planso_connector.store import operations
-from planso_connector.store.engine import Database
-
-log = structlog.get_logger(__name__)
-
-
-GRACE = 10.0
-"""Seconds that the end of the process waits for writes under way."""
+from planso_connector.flows.outbox import Outbox
+from planso_connector.planso.client import Planso
+from planso_connector.store import operations, orders, search
+from planso_connector.store.engine import Database, Transaction
+from planso_connector.store.rendering import to_json
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A write that PlanSo confirmed, read back. `message` says what is worth a look; empty where nothing is."""
+class Request:
+    """
+    What comes with a write. `wait` in seconds, None for the usual; `if_match` the version relied on, 0 for any;
+    `notes` sentences that the caller is told whatever comes of it.
+    """
 
-    order_id: int
-    message: str
+    caller: str = ""
+    wait: float | None = None
+    idempotency_key: str | None = None
+    if_match: int | None = None
+    strict: bool = False
+    notes: str = ""
 
 
 class Writer:
-    """Lives as long as the process; `close` waits for the operations under way."""
+    """Lives as long as the process."""
 
-    def __init__(self, database: Database, pusher: Pusher, workshop: str, wait: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        planso: Planso,
+        outbox: Outbox,
+        workshop: str,
+        *,
+        wait: float,
+        deadline: timedelta,
+        clock: Clock,
+    ) -> None:
         self._database = database
-        self._pusher = pusher
+        self._planso = planso
+        self._outbox = outbox
         self._workshop = workshop
         self._wait = wait
+        self._deadline = deadline
         self._clock = clock
-        self._under_way: set[asyncio.Task[Pushed]] = set()
 
-    async def create(self, asked: Mapping[str, Value]) -> Written:
-        return await self._write(Action.CREATE, None, asked)
+    async def create(self, asked: Mapping[str, Value], request: Request) -> Operation:
+        return await self._write(Action.CREATE, None, asked, request)
 
-    async def update(self, order_id: int, asked: Mapping[str, Value]) -> Written:
-        return await self._write(Action.UPDATE, order_id, asked)
+    async def update(self, order_id: int, asked: Mapping[str, Value], request: Request) -> Operation:
+        return await self._write(Action.UPDATE, order_id, asked, request)
 
-    async def delete(self, order_id: int) -> Written:
-        return await self._write(Action.DELETE, order_id, {})
+    async def delete(self, order_id: int, request: Request) -> Operation:
+        return await self._write(Action.DELETE, order_id, {}, request)
 
-    async def _write(self, action: Action, order_id: int | None, asked: Mapping[str, Value]) -> Written:
-        """Raises what `Pusher.push` raises, and PlansoUnsure when the wait is over."""
-        operation = Operation(
-            id=new_id(), action=action, order_id=order_id, asked=dict(asked), created_at=stamp(self._clock())
-        )
-        await self._database.write(lambda tx: operations.record(tx, self._workshop, operation))
-        deadline = asyncio.get_running_loop().time() + self._wait
-        push = asyncio.create_task(self._pusher.push(operation, deadline), name=operation.id)
-        self._under_way.add(push)
-        push.add_done_callback(self._ended)
-        done, _ = await asyncio.wait({push}, timeout=self._wait)
-        if not done:
-            raise PlansoUnsure(
-                f"PlanSo did not confirm within {self._wait:g} s, and nothing more is sent for this request. "
-                "Whether PlanSo has the change is not known yet; read the order before trying again."
+    async def undo(self, operation_id: str, request: Request) -> Operation:
+        """
+        A new operation that gives the fields of a confirmed update back what they held before, where nobody changed
+        them since. Raises NotFound, NotPending, and what every write raises.
+        """
+        undone = await self.get(operation_id)
+        if undone.action is not Action.UPDATE or undone.state is not State.CONFIRMED:
+            raise NotPending(
+                f"Operation {operation_id} is a {undone.state} {undone.action}; only a confirmed update can be undone."
             )
-        pushed = push.result()
-        return Written(pushed.order_id, " ".join([*pushed.notes, *looks_wrong(asked)]))
+        if not undone.before:
+            raise NotPending(f"Operation {operation_id} changed nothing; there is nothing to undo.")
+        base = {path: undone.asked[path] for path in undone.before}
+        return await self._write(Action.UPDATE, undone.order_id, undone.before, request, base=base, undoes=undone.id)
 
-    def _ended(self, push: asyncio.Task[Pushed]) -> None:
-        self._under_way.discard(push)
-        if push.cancelled():
-            return
-        error = push.exception()
-        if error is not None and not isinstance(error, ConnectorError):
-            log.error("push_failed", operation=push.get_name(), exc_info=error)
-
-    async def look_at_leftovers(self, recorded_before: str) -> None:
+    async def _write(
+        self,
+        action: Action,
+        order_id: int | None,
+        asked: Mapping[str, Value],
+        request: Request,
+        *,
+        base: Mapping[str, Value] | None = None,
+        undoes: str | None = None,
+    ) -> Operation:
         """
-        Settle, by looking, what was left pending: by a process that died, or because the database could not be
-        written to. What PlanSo can't be asked about stays pending for the next look.
+        The operation as it stands when it is settled, or the wait is over, or the database can't tell any more. Raises
+        KeyReused, VersionChanged, Duplicate, NotFound, LoginRejected and StoreUnavailable, where nothing was recorded.
         """
-        mine = {push.get_name() for push in self._under_way}
-        for operation in await self._database.read(lambda tx: operations.pending(tx, self._workshop)):
-            if operation.created_at >= recorded_before or operation.id in mine:
-                continue
-            try:
-                await self._pusher.look(operation)
-            except PlansoError as error:
-                log.warning("leftover_stays_pending", operation=operation.id, error=type(error).__name__)
+        now = self._clock()
+        operation = Operation(
+            id=new_id(),
+            action=action,
+            order_id=order_id,
+            asked=dict(asked),
+            created_at=stamp(now),
+            deadline_at=stamp(now + self._deadline),
+            next_at=stamp(now),
+            notes=" ".join([*looks_wrong(asked), *([request.notes] if request.notes else [])]),
+            caller=request.caller,
+            idempotency_key=request.idempotency_key,
+            request=_digest(action, order_id, asked, request, undoes),
+            base=base,
+            undoes=undoes,
+        )
+        recorded = await self._database.write(lambda tx: self._record(tx, operation, request))
+        self._outbox.wake()
+        try:
+            return await self.settled(recorded.id, request.wait if request.wait is not None else self._wait)
+        except StoreUnavailable:
+            return recorded
 
-    async def close(self) -> None:
-        """What is not settled within the grace stays pending, and is looked at after the next start."""
-        if self._under_way:
-            _, late = await asyncio.wait(self._under_way, timeout=GRACE)
-            for push in late:
-                push.cancel()
-            if late:
-                await asyncio.wait(late)
+    def _record(self, tx: Transaction, operation: Operation, request: Request) -> Operation:
+        if operation.idempotency_key is not None:
+            earlier = operations.with_key(
+                tx, self._workshop, operation.caller, operation.idempotency_key, now=operation.created_at
+            )
+            if earlier is not None and earlier.request == operation.request:
+                return earlier
+            if earlier is not None:
+                raise KeyReused(
+                    f"Idempotency-Key: it came with another request before, operation {earlier.id}; accepted: a new "
+                    "key, or the same request again."
+                )
+        if self._planso.login_status.state == "rejected":
+            raise LoginRejected("PlanSo rejects the connector's user name or password; nothing was taken down.")
+        if request.if_match is not None and operation.order_id is not None:
+            operation = replace(operation, base=self._relied_on(tx, operation, request.if_match))
+        if operation.action is Action.CREATE:
+            operation = replace(operation, notes=self._with_duplicates(tx, operation, strict=request.strict))
+        return operations.record(tx, self._workshop, operation)
+
+    def _relied_on(self, tx: Transaction, operation: Operation, version: int) -> dict[str, Value]:
+        """What the mirror holds in the fields asked, at the version that the caller names."""
+        assert operation.order_id is not None, "a create relies on no version"
+        stored = orders.get(tx, self._workshop, operation.order_id)
+        known = orders.load(tx, self._workshop, operation.order_id)
+        if stored is None or known is None or stored.deleted_at is not None:
+            raise NotFound(f"There is no order {operation.order_id} in the connector's database.")
+        if version not in (0, stored.version):
+            told = f"If-Match: order {operation.order_id} has version {stored.version} now, not {version}."
+            raise VersionChanged(told, stored.document)
+        return {path: known.values.get(path) for path in operation.asked}
+
+    def _with_duplicates(self, tx: Transaction, operation: Operation, *, strict: bool) -> str:
+        """The notes of a create, with the orders that may be the same one. Raises Duplicate when `strict`."""
+        found = search.same_plate_and_time(tx, self._workshop, operation.asked)
+        if not found:
+            return operation.notes
+        named = ", ".join(str(order_id) for order_id in found[:5])
+        told = f"For this number plate there is already an order at this time: {named}."
+        if strict:
+            raise Duplicate(f"{told} Nothing was created.")
+        return f"{operation.notes} {told}".strip()
+
+    async def get(self, operation_id: str) -> Operation:
+        """Raises NotFound."""
+        found = await self._database.read(lambda tx: operations.get(tx, self._workshop, operation_id))
+        if found is None:
+            raise NotFound(f"There is no operation {operation_id}.")
+        return found
+
+    async def page(
+        self, order_id: int | None, state: State | None, before: tuple[str, str] | None, limit: int
+    ) -> Sequence[Operation]:
+        """Newest first; `before` as in store.operations."""
+        return await self._database.read(
+            lambda tx: operations.page(tx, self._workshop, order_id=order_id, state=state, before=before, limit=limit)
+        )
+
+    async def settled(self, operation_id: str, seconds: float) -> Operation:
+        """
+        The operation when it is settled, or after so many seconds, or as soon as it is clear that it will not be
+        settled within them. Raises NotFound.
+        """
+        operation = await self.get(operation_id)
+        if operation.state is not State.PENDING or seconds <= 0:
+            return operation
+        until = stamp(self._clock() + timedelta(seconds=seconds))
+        return await self._outbox.wait(operation_id, seconds, give_up=lambda now: now.next_at > until)
+
+    async def cancel(self, operation_id: str) -> Operation:
+        """Raises NotFound, and NotPending where it is settled or something may have been sent."""
+        error = Cancelled("Cancelled before anything was sent.")
+        now = stamp(self._clock())
+        cancelled = await self._database.write(
+            lambda tx: operations.cancel(
+                tx, self._workshop, operation_id, now=now, message=str(error), failure=failure.written(error)
+            )
+        )
+        operation = await self.get(operation_id)
+        if not cancelled:
+            pending = operation.state is State.PENDING
+            why = "something was sent to PlanSo already" if pending else f"it is {operation.state} already"
+            raise NotPending(f"Operation {operation_id} can't be cancelled: {why}.")
+        self._outbox.moved(operation_id)
+        self._outbox.wake()
+        return operation
+
+
+def _digest(
+    action: Action, order_id: int | None, asked: Mapping[str, Value], request: Request, undoes: str | None
+) -> str:  # fmt: skip
+    """What makes two requests the same one, for the idempotency key; how their JSON was written does not."""
+    whole = to_json([action.value, order_id, dict(asked), request.if_match, request.strict, undoes])
+    return hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

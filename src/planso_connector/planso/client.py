@@ -120,6 +120,11 @@ class Planso:
         self.requests += 1
 
     @property
+    def longest_request(self) -> float:
+        """Seconds after which a request has ended, one way or another, on our side."""
+        return self._whole_page
+
+    @property
     def login_status(self) -> LoginStatus:
         return self._login.status
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
@@ -234,6 +234,125 @@ class SectionAnswer(Envelope):
     last_synced_at: str = _READ
 
 
+_OPERATION_ID = "op_5f0c2b9e41d7a6380c1e"
+_ASKED = {"shop_date": "2026-12-09", "remarks": None}
+_RECORDED, _DEADLINE = "2026-11-23T09:41:00.118000Z", "2026-11-24T09:41:00.118000Z"
+
+
+class WriteAccepted(Envelope):
+    """The write is on disk here, and PlanSo has not confirmed it within the wait."""
+
+    order_id: int | None = Field(description="The order; null for one that is not created yet.", examples=[130])
+    operation_id: str = Field(
+        description="`GET /api/operations/{id}` tells what becomes of it.", examples=[_OPERATION_ID]
+    )
+    state: str = Field(description="`pending`.", examples=["pending"])
+
+
+class FieldConflict(BaseModel):
+    """A field that the caller and somebody in PlanSo changed."""
+
+    field: str = Field(description="The field's path.", examples=["shop_date"])
+    base: Any = Field(description="What the caller relied on.", examples=["2026-12-08"])
+    theirs: Any = Field(description="What PlanSo holds.", examples=["2026-12-10"])
+    yours: Any = Field(description="What the caller asked for.", examples=["2026-12-09"])
+
+
+class OperationBody(BaseModel):
+    """A write, from when it was recorded to what became of it."""
+
+    id: str = Field(description="The operation's id.", examples=[_OPERATION_ID])
+    action: str = Field(description="`update`, `create` or `delete`.", examples=["update"])
+    order_id: int | None = Field(description="The order; null for one that is not created yet.", examples=[130])
+    state: str = Field(
+        description="`pending`; or how it ended: `confirmed`, `refused`, `expired`, `conflict`.", examples=["confirmed"]
+    )
+    message: str = Field(description="Why it is not done yet, or what came of it, for a person.", examples=[""])
+    asked: dict[str, Any] = Field(description="Field path to the value asked for; null clears.", examples=[_ASKED])
+    before: dict[str, Any] | None = Field(
+        description="What PlanSo held in the fields that were changed; null where nothing was sent.",
+        examples=[{"shop_date": "2026-12-08", "remarks": "Leihwagen"}],
+    )
+    conflicts: list[FieldConflict] = Field(description="With `conflict`: each field.", examples=[[]])
+    undoes: str | None = Field(description="The operation that this one undoes.", examples=[None])
+    caller: str = Field(description="Who asked for it.", examples=[""])
+    attempts: int = Field(description="How often PlanSo was tried.", examples=[1])
+    sent: bool = Field(description="Whether anything was sent that may have changed PlanSo.", examples=[True])
+    created_at: str = Field(description="When it was recorded. UTC.", examples=[_RECORDED])
+    deadline_at: str = Field(description="Until when it is tried. UTC.", examples=[_DEADLINE])
+    next_attempt_at: str | None = Field(
+        description="While pending: not tried before. UTC.", examples=["2026-11-23T09:41:02.403000Z"]
+    )
+    settled_at: str | None = Field(
+        description="When it was settled; null while pending. UTC.", examples=["2026-11-23T09:41:00.702000Z"]
+    )
+
+
+class OperationAnswer(Envelope):
+    """One operation."""
+
+    operation: OperationBody = Field(description="The operation.")
+
+
+class OperationsAnswer(Envelope):
+    """A page of operations."""
+
+    operations: list[OperationBody] = Field(description="The operations, newest first.")
+    count: int = Field(description="Operations in this answer.", examples=[1])
+    next_cursor: str | None = Field(
+        description="Send it as `cursor` for the next page; null on the last.", examples=[None]
+    )
+
+
+class PlannedChange(BaseModel):
+    """What a write would change."""
+
+    field: str = Field(description="The field's path.", examples=["shop_date"])
+    label: str = Field(description="PlanSo's label.", examples=["Werkstattstart"])
+    before: Any = Field(description="What PlanSo holds.", examples=["2026-12-08"])
+    after: Any = Field(description="What it would hold.", examples=["2026-12-09"])
+
+
+class DryRunAnswer(UpdateOrderResponse):
+    """What a write would change; nothing was recorded or sent."""
+
+    dry_run: Literal[True] = Field(description="Always true.", examples=[True])
+    changes: list[PlannedChange] = Field(description="Each field that would change.")
+
+
+class HistoryChange(BaseModel):
+    """One thing that changed."""
+
+    field: str | None = Field(None, description="The field's path, or a member of the order.", examples=["shop_date"])
+    label: str | None = Field(None, description="PlanSo's label, of what has no field here.", examples=[None])
+    before: Any = Field(description="What it was.", examples=["2026-12-08"])
+    after: Any = Field(description="What it is since then.", examples=["2026-12-09"])
+
+
+class HistoryEntry(BaseModel):
+    """What one side changed with a version of the order."""
+
+    version: int = Field(description="The version that shows it.", examples=[5])
+    at: str = Field(description="When it was seen. UTC.", examples=["2026-11-23T09:41:00.702000Z"])
+    by: str = Field(description="Who: the caller of the operation, or `PlanSo`.", examples=["PlanSo"])
+    operation_id: str | None = Field(description="The operation; null where it was done in PlanSo.", examples=[None])
+    changes: list[HistoryChange] = Field(description="What changed.")
+
+
+class HistoryAnswer(Envelope):
+    """What changed in an order, newest first."""
+
+    history: list[HistoryEntry] = Field(description="The entries, newest first.")
+    count: int = Field(description="Entries in this answer.", examples=[1])
+    next_cursor: int | None = Field(
+        description="Send it as `cursor` for the next page; null on the last.", examples=[None]
+    )
+
+
 UPDATED = example_of(UpdateOrderResponse)
 NOTHING_SENT = UPDATED | {"message": "Nothing differs from what PlanSo holds; nothing was sent."}
 LEFT_OUT = UPDATED | {"message": "Left out, not known here: kennzeichen."}
+ACCEPTED = example_of(
+    WriteAccepted, message="On disk here. PlanSo has not confirmed it yet; it is tried until 2026-11-24T09:41:00Z."
+)
+DRY_RUN = example_of(DryRunAnswer, message="Dry run: nothing was recorded or sent.")

@@ -9,13 +9,25 @@ from datetime import datetime
 from fastapi import FastAPI
 
 from planso_connector import __version__
+from planso_connector.flows.dry_run import DryRun
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.standing import Standings
 from planso_connector.flows.status import Status
 from planso_connector.flows.sync import Sync
 from planso_connector.flows.write import Writer
-from planso_connector.rest import docs_page, health, orders, planso_session, problems, progress, requests_log, sync
+from planso_connector.rest import (
+    docs_page,
+    health,
+    operations,
+    order_writes,
+    orders,
+    planso_session,
+    problems,
+    progress,
+    requests_log,
+    sync,
+)
 from planso_connector.rest.examples import Documented
 
 TITLE = "PlanSo Connector"
@@ -30,6 +42,7 @@ milliseconds; a write is answered with 200 only once PlanSo was seen to have it.
 class Flows:
     lookup: Lookup
     writer: Writer
+    dry_run: DryRun
     sync: Sync
     status: Status
     freshness: Freshness
@@ -49,8 +62,10 @@ def build(flows: Flows) -> FastAPI:
     )
     problems.install(app)
     for router in (
-        orders.routes(flows.lookup, flows.writer, flows.freshness),
+        orders.routes(flows.lookup, flows.freshness),
         progress.routes(flows.standings),
+        order_writes.routes(flows.lookup, flows.writer, flows.dry_run),
+        operations.routes(flows.writer, order_writes.Answers(flows.lookup)),
         planso_session.routes(flows.status),
         sync.routes(flows.sync, flows.next_run_at),
         health.routes(flows.status),

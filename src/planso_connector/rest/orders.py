@@ -1,31 +1,26 @@
-"""/api/orders: look-up from the mirror, writes through to PlanSo."""
+"""/api/orders: look-up from the mirror. The writes are in `order_writes`."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Header, Path, Query, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from pydantic import AfterValidator
 from pydantic_core import to_json
 
 from planso_connector.domain import german, values
-from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.part import missing_count
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.lookup import Lookup
-from planso_connector.flows.write import Writer, Written
-from planso_connector.rest import answers, schemas
-from planso_connector.rest.bodies import JsonRoute, MergePatchRoute
-from planso_connector.rest.examples import answer, example_of, named
+from planso_connector.rest import answers
+from planso_connector.rest.examples import answer, example_of
+from planso_connector.rest.preferences import etag, is_known
 from planso_connector.rest.problems import NO_ORDER_ID, NOT_ON_THE_CALENDAR, failures
+from planso_connector.store.changes import Entry
 from planso_connector.store.search import Filters
 
 _PREFIX = "/api/orders"
-_WRITE_FAILURES = (404, 413, 415, 422, 502, 503, 504)
-_UPDATE_ANSWERS = answer(done=answers.UPDATED, nothing_differs=answers.NOTHING_SENT, unknown_field=answers.LEFT_OUT)
-_CREATE_ANSWERS = answer(created=answers.UPDATED) | failures(*(s for s in _WRITE_FAILURES if s != 404))
 _NO_DAY = replace(NOT_ON_THE_CALENDAR, loc=("query", "after"))
 
 
@@ -51,32 +46,12 @@ SectionName = Annotated[
 ]
 
 
-class Preferences:
-    """What the caller prefers (RFC 7240), as far as this connector can oblige."""
-
-    def __init__(
-        self,
-        prefer: Annotated[
-            str | None, Header(description="`handling=strict`: fields that are not known are 422 instead of left out.")
-        ] = None,
-    ) -> None:
-        self.strict = any(
-            preference.partition(";")[0].replace(" ", "").replace('"', "").lower() == "handling=strict"
-            for preference in (prefer or "").split(",")
-        )
-
-    @property
-    def applied(self) -> dict[str, str]:
-        return {"Preference-Applied": "handling=strict"} if self.strict else {}
-
-
-def routes(lookup: Lookup, writer: Writer, freshness: Freshness) -> APIRouter:
+def routes(lookup: Lookup, freshness: Freshness) -> APIRouter:
     """Built with the flows that serve them; a router holds no state of its own."""
     router = APIRouter()
     router.include_router(_reading(lookup, freshness))
     router.include_router(_reading_more(lookup))
-    router.include_router(_json_writes(writer))
-    router.include_router(_merge_patch(writer))
+    router.include_router(_history(lookup))
     return router
 
 
@@ -104,17 +79,28 @@ def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
         summary="Get order",
         response_model=answers.OrderAnswer,
         response_description="The order",
-        responses=answer(order=example_of(answers.OrderAnswer)) | failures(404, 422, 503, invalid=NO_ORDER_ID),
+        responses=answer(order=example_of(answers.OrderAnswer))
+        | {304: {"description": "The order still has the ETag of `If-None-Match`; there is no body."}}
+        | failures(404, 422, 503, invalid=NO_ORDER_ID),
     )
-    async def get_order(order_id: OrderId, max_age: MaxAge = None) -> Response:
+    async def get_order(
+        order_id: OrderId,
+        max_age: MaxAge = None,
+        if_none_match: Annotated[
+            str | None, Header(max_length=400, description="An `ETag`; 304 where the order still has it.")
+        ] = None,
+    ) -> Response:
         """
-        The order as the connector's database has it; `ETag` names its version. With `max_age`, one that was read
-        longer ago is read from PlanSo first; when that can't be, `message` says so.
+        The order as the connector's database has it; `ETag` names its version and its pending writes. With `max_age`,
+        one that was read longer ago is read from PlanSo first; when that can't be, `message` says so.
         """
         order, told = await freshness.order(order_id, max_age)
+        headers = {"ETag": etag(order.version, order.pending)}
+        if is_known(if_none_match, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
         message, stale = to_json(told).decode(), to_json(await freshness.is_stale()).decode()
         text = f'{{"success":true,"message":{message},"order":{order.document},"stale":{stale}}}'
-        return Response(text.encode(), media_type="application/json", headers={"ETag": f'"{order.version}"'})
+        return Response(text.encode(), media_type="application/json", headers=headers)
 
     return router
 
@@ -165,6 +151,36 @@ def _reading_more(lookup: Lookup) -> APIRouter:
     return router
 
 
+def _history(lookup: Lookup) -> APIRouter:
+    router = APIRouter(prefix=_PREFIX, tags=["orders"])
+
+    @router.get(
+        "/{order_id}/history",
+        summary="Get the order's history",
+        response_model=answers.HistoryAnswer,
+        response_description="What changed, newest first",
+        responses=answer(history=example_of(answers.HistoryAnswer, next_cursor=None))
+        | failures(404, 422, 503, invalid=NO_ORDER_ID),
+    )
+    async def get_history(
+        order_id: OrderId,
+        limit: Annotated[int, Query(ge=1, le=500, description="Entries in one answer.")] = 50,
+        cursor: Annotated[int | None, Query(ge=1, le=values.MAX_ID, description="`next_cursor` before.")] = None,
+    ) -> Response:
+        """Every change that was seen, by an operation or in PlanSo; also of an order that was deleted."""
+        entries, following = await lookup.history(order_id, cursor, limit)
+        shown = [_entry(entry) for entry in entries]
+        body = {"success": True, "message": "", "history": shown, "count": len(shown), "next_cursor": following}
+        return Response(to_json(body), media_type="application/json")
+
+    return router
+
+
+def _entry(entry: Entry) -> dict[str, object]:
+    by = {"by": entry.caller or "connector", "operation_id": entry.operation} if entry.operation else {"by": "PlanSo"}
+    return {"version": entry.version, "at": entry.at, "operation_id": None, **by, "changes": entry.changes}
+
+
 def _filters(
     plate: Annotated[Text, Query(description="Number plate, any writing, also a part: `wnae2309`, `WN-AE`.")] = None,
     person: Annotated[Text, Query(description="Part of the customer's or driver's name.")] = None,
@@ -201,100 +217,3 @@ def _filters(
         limit=limit,
         cursor=cursor or None,
     )
-
-
-def _answer(written: Written, unknown: str, preferences: Preferences) -> JSONResponse:
-    message = " ".join(part for part in (written.message, unknown) if part)
-    body = {"success": True, "message": message, "order_id": written.order_id}
-    return JSONResponse(body, headers=preferences.applied)
-
-
-def _json_writes(writer: Writer) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=JsonRoute)
-
-    @router.put(
-        "/{order_id}",
-        summary="Update order",
-        response_model=answers.UpdateOrderResponse,
-        response_description="Update confirmation",
-        responses=_UPDATE_ANSWERS | failures(*_WRITE_FAILURES),
-    )
-    async def update_order(
-        order_id: OrderId,
-        body: Annotated[
-            schemas.UpdateOrder,
-            Body(openapi_examples=named(every_field=schemas.UPDATE_EXAMPLE)),
-        ],
-        preferences: Annotated[Preferences, Depends()],
-    ) -> JSONResponse:
-        """
-        Absent or null: unchanged. `""`: cleared. 200 means that PlanSo has it: read back and compared, and the
-        connector's database shows it. Where nothing differs, nothing is sent, and `message` says so.
-        """
-        if body.order_id != order_id:
-            told = f"must equal the order id in the path, {order_id}"
-            raise Invalid([Problem(("body", "order_id"), told, "order_id_mismatch")])
-        unknown = schemas.unknown_fields(body, strict=preferences.strict)
-        written = await writer.update(order_id, body.asked(null_clears=False))
-        return _answer(written, unknown, preferences)
-
-    @router.post(
-        "",
-        summary="Create order",
-        response_model=answers.UpdateOrderResponse,
-        response_description="Creation confirmation",
-        responses=_CREATE_ANSWERS,
-    )
-    async def create_order(
-        body: Annotated[
-            schemas.CreateOrder,
-            Body(openapi_examples=named(every_field=schemas.CREATE_EXAMPLE)),
-        ],
-        preferences: Annotated[Preferences, Depends()],
-    ) -> JSONResponse:
-        """Creates the order in PlanSo, reads it back, compares; the answer names its id."""
-        unknown = schemas.unknown_fields(body, strict=preferences.strict)
-        written = await writer.create(body.asked(null_clears=False))
-        return _answer(written, unknown, preferences)
-
-    @router.delete(
-        "/{order_id}",
-        summary="Delete order",
-        response_model=answers.UpdateOrderResponse,
-        response_description="Deletion confirmation",
-        responses=answer(deleted=answers.UPDATED) | failures(404, 422, 502, 503, 504, invalid=NO_ORDER_ID),
-    )
-    async def delete_order(order_id: OrderId) -> JSONResponse:
-        """Deletes the order in PlanSo and looks whether it is gone; its row stays here, marked deleted."""
-        return _answer(await writer.delete(order_id), "", Preferences())
-
-    return router
-
-
-def _merge_patch(writer: Writer) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=MergePatchRoute)
-
-    @router.patch(
-        "/{order_id}",
-        summary="Patch order",
-        response_model=answers.UpdateOrderResponse,
-        response_description="Update confirmation",
-        responses=_UPDATE_ANSWERS | failures(*_WRITE_FAILURES),
-    )
-    async def patch_order(
-        order_id: OrderId,
-        body: Annotated[
-            schemas.PatchOrder,
-            Body(
-                media_type="application/merge-patch+json",
-                openapi_examples=named(move_and_clear_the_remarks=schemas.PATCH_EXAMPLE),
-            ),
-        ],
-        preferences: Annotated[Preferences, Depends()],
-    ) -> JSONResponse:
-        """As PUT, but null clears: numbers, ids and flags too."""
-        unknown = schemas.unknown_fields(body, strict=preferences.strict)
-        written = await writer.update(order_id, body.asked(null_clears=True))
-        return _answer(written, unknown, preferences)
-
-    return router

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
@@ -25,6 +27,10 @@ log = structlog.get_logger(__name__)
 STATUS: dict[type[errors.ConnectorError], int] = {
     errors.NotFound: 404,
     errors.Invalid: 422,
+    errors.Stale: 412,
+    errors.Clash: 409,
+    errors.Ambiguous: 409,
+    errors.Expired: 504,
     errors.PlansoUnavailable: 502,
     errors.PlansoTimeout: 504,
     errors.PlansoUnsure: 504,
@@ -38,13 +44,17 @@ STATUS: dict[type[errors.ConnectorError], int] = {
 
 MEANING = {
     401: "PlanSo rejected the user name or the password.",
-    404: "There is no such order.",
+    404: "There is no such order, or no such operation.",
+    409: "It does not go together with what is there: the idempotency key came with another request before, with "
+    "`handling=strict` such an order exists, the operation can't be cancelled or undone; or a person has to look.",
+    412: "The order is not as the caller knows it: another version than `If-Match` names, or a field that somebody in "
+    "PlanSo changed too. Nothing was sent; `order` is the order now.",
     413: "The body is larger than 1 MiB.",
     415: "The body is not announced as JSON.",
     422: "Something in the request can't be taken; `detail` names each field and what would be accepted.",
     502: "PlanSo refused, kept another value, can't be reached, or answered with something that can't be understood.",
     503: "The connector itself can't take it: its database is full, read-only, locked or away.",
-    504: "PlanSo did not answer in time. Whether it has the change is not known; read the order before trying again.",
+    504: "PlanSo did not answer in time: `message` says whether it may have the change.",
 }
 
 
@@ -54,6 +64,15 @@ _EXAMPLES: dict[int, dict[str, str]] = {
         "no_such_order": "There is no order 130 in the connector's database.",
         "deleted": "Order 130 was deleted in PlanSo.",
     },
+    409: {
+        "key_reused": "Idempotency-Key: it came with another request before, operation op_5f0c2b9e41d7a6380c1e; "
+        "accepted: a new key, or the same request again.",
+        "duplicate": "For this number plate there is already an order at this time: 130. Nothing was created.",
+    },
+    412: {
+        "another_version": "If-Match: order 130 has version 5 now, not 4.",
+        "changed_in_planso": "Changed in PlanSo since: shop_date. Nothing was sent.",
+    },
     413: {"too_large": f"The body is too large; accepted: up to {MAX_BODY} bytes."},
     415: {"not_json": "Content-Type: 'text/plain' is not accepted; accepted: application/json"},
     502: {
@@ -62,8 +81,8 @@ _EXAMPLES: dict[int, dict[str, str]] = {
     },
     503: {"full": "The connector's database '/srv/planso/connector.db' can't be used: the disk is full."},
     504: {
-        "not_confirmed_in_time": "PlanSo did not confirm within 15 s, and nothing more is sent for this request. "
-        "Whether PlanSo has the change is not known yet; read the order before trying again."
+        "deadline_passed": "Its deadline passed. It was sent, and PlanSo does not show it.",
+        "too_slow": "the form of order 130: PlanSo did not answer in time",
     },
 }
 
@@ -93,6 +112,17 @@ class Failure(BaseModel):
     )
 
 
+class NotAsKnown(Failure):
+    """The order is not as the caller knows it."""
+
+    order: dict[str, Any] | None = Field(None, description="The order as it is now.")
+    conflicts: list[dict[str, Any]] | None = Field(
+        None,
+        description="Each field that somebody in PlanSo changed too: `field`, `base`, `theirs`, `yours`.",
+        examples=[[{"field": "shop_date", "base": "2026-12-08", "theirs": "2026-12-10", "yours": "2026-12-09"}]],
+    )
+
+
 NOT_ON_THE_CALENDAR = Problem(
     ("body", "shop_date"),
     f"'31.02.2026' is not on the calendar or the clock; accepted: {german.DATE_HELP}",
@@ -101,16 +131,22 @@ NOT_ON_THE_CALENDAR = Problem(
 NO_ORDER_ID = Problem(("path", "order_id"), "must be a whole number", "int_parsing")
 
 
-def failures(*statuses: int, invalid: Problem = NOT_ON_THE_CALENDAR) -> Responses:
-    """The failures that a route declares in the OpenAPI document; `invalid` is its example of 422."""
+def failures(
+    *statuses: int, invalid: Problem = NOT_ON_THE_CALENDAR, shown: Mapping[int, Mapping[str, str]] | None = None
+) -> Responses:
+    """
+    The failures that a route declares in the OpenAPI document; `invalid` is its example of 422, `shown` are messages by
+    name where those of all routes don't fit.
+    """
+    told = {**_EXAMPLES, **(shown or {})}
     declared: Responses = {}
     for status in statuses:
         if status == 422:
             examples = named(invalid=_body(f"{invalid.field}: {invalid.msg}", [invalid]))
         else:
-            examples = named(**{name: _body(message) for name, message in _EXAMPLES[status].items()})
+            examples = named(**{name: _body(message) for name, message in told[status].items()})
         declared[status] = {
-            "model": Failure,
+            "model": NotAsKnown if status == 412 else Failure,
             "description": MEANING[status],
             "content": {"application/json": {"examples": examples}},
         }
@@ -133,13 +169,26 @@ def status_of(error: errors.ConnectorError) -> int:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
+def failure_of(error: errors.ConnectorError, order: str | None = None) -> Response:
+    """`order` is the order as it is now, JSON text, where the caller relied on another."""
+    problems = error.problems if isinstance(error, errors.Invalid) else None
+    body = _body(str(error), problems)
+    if isinstance(error, errors.VersionChanged):
+        order = error.document
+    if isinstance(error, errors.Conflicting):
+        body["conflicts"] = [asdict(conflict) for conflict in error.conflicts]
+    text = to_json(body).decode()
+    if order is not None:
+        text = f'{text[:-1]},"order":{order}}}'
+    return Response(text.encode(), status_of(error), media_type="application/json")
+
+
 def install(app: FastAPI) -> None:
     """Every failure of every route goes through these."""
 
     @app.exception_handler(errors.ConnectorError)
-    async def told(_request: Request, error: errors.ConnectorError) -> JSONResponse:
-        problems = error.problems if isinstance(error, errors.Invalid) else None
-        return failure(status_of(error), str(error), problems)
+    async def told(_request: Request, error: errors.ConnectorError) -> Response:
+        return failure_of(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

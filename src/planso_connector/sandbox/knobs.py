@@ -20,6 +20,8 @@ class Knobs:
     """Seconds that each `/do` and `/app` request takes at least."""
     jitter: float = 0.0
     """Up to so many seconds more."""
+    save_latency: float = 0.0
+    """Seconds more that a save takes until it is carried out, whether somebody waits for it still or not."""
     expire_sessions_after: int | None = None
     """Each login is good for so many `/do` requests."""
     fail_next: int = 0
@@ -27,6 +29,8 @@ class Knobs:
     fail_app_next: int = 0
     """So many `/app` requests answer `fail_status`."""
     fail_status: int = 502
+    fail_saves_next: int = 0
+    """So many saves answer `fail_status` and keep nothing."""
     hang_next: int = 0
     """So many `/do` requests never answer, until the client or the server closes."""
     html_for_json_next: int = 0

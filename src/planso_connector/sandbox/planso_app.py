@@ -23,7 +23,9 @@ _KEPT_REQUESTS = 20_000
 class RequestLog:
     """One `/do` or `/app` request (`m` is then `"app"`). `status` 0 means that it got no answer.
 
-    `saving` tells a save from a read, which share their `submode`; `started` is seconds of a steady clock.
+    `saving` tells a save from a read, which share their `submode`; `started` and `ended` are seconds of a steady clock.
+    `version` is the workshop's that was shown or saved upon, None where neither was done; `heard`, whether the client
+    was still there by then.
     """
 
     method: str
@@ -33,6 +35,9 @@ class RequestLog:
     status: int
     saving: bool
     started: float
+    ended: float
+    version: int | None
+    heard: bool
 
 
 class PlansoApp:
@@ -56,7 +61,19 @@ class PlansoApp:
         with self.workshop.lock:
             fails = knobs.take("fail_app_next")
             response = self._proxy_failure() if fails else self._page(request, body)
-        self._log(RequestLog(request.method, "app", "", None, response.status_code, False, started))
+        told = RequestLog(
+            method=request.method,
+            m="app",
+            submode="",
+            order_id=None,
+            status=response.status_code,
+            saving=False,
+            started=started,
+            ended=monotonic(),
+            version=None,
+            heard=True,
+        )
+        self._log(told)
         return response
 
     def _page(self, request: Request, body: bytes) -> Response:
@@ -89,31 +106,49 @@ class PlansoApp:
         self.in_flight_peak = max(self.in_flight_peak, self.in_flight)
         try:
             call = calls.Call(dict(request.query_params), read_form(await request.body()))
-            await self._slowly()
-            response = self._answer(request, call)
+            await self._slowly(self.workshop.knobs.save_latency if call.saves else 0.0)
+            heard = not await request.is_disconnected()
+            with self.workshop.lock:
+                trouble = self._trouble(request, call)
+                version = self.workshop.version if trouble is None else None
+                response = trouble if trouble is not None else self._answer(call)
         finally:
             self.in_flight -= 1
-        status = response.status_code if isinstance(response, Response) else 0
-        self._log(RequestLog(request.method, call.m, call.submode, call.order_id, status, call.saves, started))
+        told = RequestLog(
+            method=request.method,
+            m=call.m,
+            submode=call.submode,
+            order_id=call.order_id,
+            status=response.status_code if isinstance(response, Response) else 0,
+            saving=call.saves,
+            started=started,
+            ended=monotonic(),
+            version=version,
+            heard=heard,
+        )
+        self._log(told)
         return response
 
-    def _answer(self, request: Request, call: calls.Call) -> ASGIApp:
+    def _trouble(self, request: Request, call: calls.Call) -> ASGIApp | None:
+        """What is answered instead of doing what was asked."""
         knobs = self.workshop.knobs
-        with self.workshop.lock:
-            if knobs.take("fail_next"):
-                return self._proxy_failure()
-            if knobs.take("hang_next"):
-                return Unanswered(self.openings, hang=True)
-            cookie = request.cookies.get(COOKIE)
-            if call.m == "logout":
-                self.sessions.log_out(cookie)
-                return html_answer(login_page.login_page(), self.installation)
-            if not self.sessions.use(cookie, knobs):
-                return html_answer(login_page.login_page(), self.installation)
-            if knobs.take("html_for_json_next"):
-                return html_answer(login_page.maintenance_page(), self.installation)
-            answered = json_answer(calls.answer(self.workshop, call), self.installation)
-            return self._lost() if call.saves and knobs.take("lose_answers_next") else answered
+        if knobs.take("fail_next") or (call.saves and knobs.take("fail_saves_next")):
+            return self._proxy_failure()
+        if knobs.take("hang_next"):
+            return Unanswered(self.openings, hang=True)
+        cookie = request.cookies.get(COOKIE)
+        if call.m == "logout":
+            self.sessions.log_out(cookie)
+            return html_answer(login_page.login_page(), self.installation)
+        if not self.sessions.use(cookie, knobs):
+            return html_answer(login_page.login_page(), self.installation)
+        if knobs.take("html_for_json_next"):
+            return html_answer(login_page.maintenance_page(), self.installation)
+        return None
+
+    def _answer(self, call: calls.Call) -> ASGIApp:
+        answered = json_answer(calls.answer(self.workshop, call), self.installation)
+        return self._lost() if call.saves and self.workshop.knobs.take("lose_answers_next") else answered
 
     def _lost(self) -> ASGIApp:
         how = self.workshop.knobs.lose_answers_by
@@ -125,9 +160,9 @@ class PlansoApp:
         status = self.workshop.knobs.fail_status
         return html_answer(login_page.proxy_page(status), self.installation, status)
 
-    async def _slowly(self) -> None:
+    async def _slowly(self, more: float = 0.0) -> None:
         knobs = self.workshop.knobs
-        seconds = knobs.latency + (self._dice.uniform(0, knobs.jitter) if knobs.jitter else 0)
+        seconds = more + knobs.latency + (self._dice.uniform(0, knobs.jitter) if knobs.jitter else 0)
         if seconds > 0:
             await self.openings.pause(seconds)
 

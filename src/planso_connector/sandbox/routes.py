@@ -82,6 +82,21 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
                 return JSONResponse({"error": str(error)}, 400)
         return JSONResponse(_order(workshop, found))
 
+    async def orders(request: Request) -> Response:
+        if request.method == "POST":
+            try:
+                given = json.loads(await request.body())
+                made = workshop.add({str(label): str(text) for label, text in given.items()})
+            except (AttributeError, KeyError, ValueError) as error:
+                return JSONResponse({"error": str(error)}, 400)
+            return JSONResponse(_order(workshop, workshop.order(made)), 201)
+        return JSONResponse({"orders": [_order(workshop, one) for one in workshop.all()]})
+
+    async def changes(_: Request) -> Response:
+        with workshop.lock:
+            told = [{**asdict(change), "at": change.at.isoformat()} for change in reversed(workshop.changes)]
+        return JSONResponse({"changes": told})
+
     async def requests(_: Request) -> Response:
         with workshop.lock:
             entries = [asdict(entry) for entry in planso.requests]
@@ -98,6 +113,8 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
     return [
         Route("/sandbox/board", board),
         Route("/sandbox/knobs", knobs, methods=["GET", "POST"]),
+        Route("/sandbox/orders", orders, methods=["GET", "POST"]),
+        Route("/sandbox/changes", changes),
         Route("/sandbox/orders/{order_id:int}", order, methods=["GET", "POST"]),
         Route("/sandbox/requests", requests),
     ]

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,10 +17,12 @@ from planso_connector.sandbox.knobs import Alteration, Edit, Knobs
 from planso_connector.sandbox.orders import Order, Wire
 from planso_connector.sandbox.php import escape
 
+_KEPT_CHANGES = 20_000
+
 
 @dataclass(frozen=True)
 class Change:
-    """One field that changed, for the board's top. `at` is UTC, `by` says who."""
+    """One field that changed. `at` is UTC, `by` says who; `version` is the workshop's with it."""
 
     order_id: int
     label: str
@@ -28,6 +30,7 @@ class Change:
     after: str
     by: str
     at: datetime
+    version: int
 
 
 class Workshop:
@@ -40,7 +43,7 @@ class Workshop:
         self.knobs = knobs
         self.form = Form(installation)
         self.lock = threading.RLock()
-        self.changes: deque[Change] = deque(maxlen=500)
+        self.changes: deque[Change] = deque(maxlen=_KEPT_CHANGES)
         self.version = 0
         self._orders = shop.invent(self.form, orders=orders, seed=seed, today=today)
         self._next_id = max(self._orders, default=100) + 1
@@ -84,6 +87,11 @@ class Workshop:
         """One order, or None."""
         with self.lock:
             return self._orders.get(order_id) if order_id is not None else None
+
+    def all(self) -> list[Order]:
+        """Every order, archived ones too."""
+        with self.lock:
+            return list(self._orders.values())
 
     def board(self) -> list[Order]:
         """The orders that are not archived, as they stand on the board."""
@@ -142,22 +150,26 @@ class Workshop:
             self._next_id += 1
             if self.knobs.take("drop_saves_next"):
                 return order_id
-            order = Order(
-                id=order_id,
-                row_id=str(600_000 + order_id * 7),
-                token=f"{order_id * 0x9E3779B97F4A7C15 % 2**96:024x}",
-                values={label: self.form.wire(label, "") for label in FIELDS},
-                station="1@active",
-                employee="",
-                position=max((other.position for other in self._orders.values()), default=-1) + 1,
-                finish_style="class",
-            )
-            order.values["Auftragsnummer"] = [f"A-{2026_0000 + order_id}"]
-            self._orders[order_id] = order
+            order = self._empty(order_id)
             self._set(order, self._altered(order.values, values), by="Verbindung")
             self._touched.add(order_id)
             self._keep()
             return order_id
+
+    def _empty(self, order_id: int) -> Order:
+        order = Order(
+            id=order_id,
+            row_id=str(600_000 + order_id * 7),
+            token=f"{order_id * 0x9E3779B97F4A7C15 % 2**96:024x}",
+            values={label: self.form.wire(label, "") for label in FIELDS},
+            station="1@active",
+            employee="",
+            position=max((other.position for other in self._orders.values()), default=-1) + 1,
+            finish_style="class",
+        )
+        order.values["Auftragsnummer"] = [f"A-{2026_0000 + order_id}"]
+        self._orders[order_id] = order
+        return order
 
     def remove(self, order_id: int) -> None:
         """Delete as the form's `submode=delete` does. Raises `SaveRefusedError`."""
@@ -195,7 +207,8 @@ class Workshop:
             before, after = self.text(order, usual), self.form.text(usual, wire)
             order.values[usual] = list(wire)
             self._touched.add(order.id)
-            self.changes.appendleft(Change(order.id, self.installation.label(usual), before, after, by, now))
+            label = self.installation.label(usual)
+            self.changes.appendleft(Change(order.id, label, before, after, by, now, self.version + 1))
             if usual == "Projekt-Status" and after in STATUS_STATIONS:
                 state = "finished" if after in ("abholbereit", "ausgeliefert") else "active"
                 order.station = f"{STATUS_STATIONS[after]}@{state}"
@@ -212,6 +225,18 @@ class Workshop:
             order, usual = self.order(order_id), self.form.usual(label)
             self._set(order, {usual: self.form.wire(usual, value)}, by="Werkstatt")
             self._keep()
+
+    def add(self, texts: Mapping[str, str]) -> int:
+        """Somebody makes an order in PlanSo itself, texts by label; its id. Raises as `edit` does."""
+        with self.lock:
+            usual_texts = {self.form.usual(label): text for label, text in texts.items()}
+            values = {usual: self.form.wire(usual, text) for usual, text in usual_texts.items()}
+            order = self._empty(self._next_id)
+            self._next_id += 1
+            self._set(order, values, by="Werkstatt")
+            self._touched.add(order.id)
+            self._keep()
+            return order.id
 
     def archive(self, order_id: int, *, archived: bool = True) -> None:
         """Take an order off the board, or put it back. Raises KeyError."""

@@ -22,7 +22,16 @@ _PENDING = (
 
 def answers(tx: Transaction, workshop: str, rows: list[Row]) -> list[str]:
     """The answer of each of `rows` (id, version, document, synced_at), JSON text, with its pending writes."""
-    pending: dict[int, list[str]] = {}
+    return [document for document, _ in answers_and_pending(tx, workshop, rows)]
+
+
+def answers_and_pending(tx: Transaction, workshop: str, rows: list[Row]) -> list[tuple[str, tuple[str, ...]]]:
+    """The same, each with the ids of its pending writes, oldest first."""
+    pending: dict[int, list[Row]] = {}
     for row in tx.rows(_PENDING, of_workshop=workshop, ids=to_json([row["id"] for row in rows])):
-        pending.setdefault(row["order_id"], []).append(pending_entry(row))
-    return [answer(row, pending.get(row["id"], ())) for row in rows]
+        pending.setdefault(row["order_id"], []).append(row)
+    found = []
+    for row in rows:
+        writes = pending.get(row["id"], ())
+        found.append((answer(row, [pending_entry(one) for one in writes]), tuple(one["id"] for one in writes)))
+    return found

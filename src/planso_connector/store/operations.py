@@ -1,47 +1,144 @@
-"""The history of writes: each is recorded before PlanSo hears of it, and settled once."""
+"""
+The outbox: operations recorded, claimed, marked as sent, put back, settled. Each function is one step of an operation
+in the caller's transaction; what they say together is in `domain.operation`.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import BigInteger, Text, bindparam, func, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, bindparam, case, func, insert, or_, select, tuple_, update
 
+from planso_connector.domain.clock import parse_stamp, stamp
+from planso_connector.domain.failure import is_invalid
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.store.rendering import storable, to_json
 from planso_connector.store.tables import operations
 from planso_connector.store.transaction import Row, Transaction
 
-_OF_WORKSHOP = operations.c.workshop == bindparam("of_workshop")
-_RECORD = insert(operations).values({c.name: bindparam(c.name, type_=c.type) for c in operations.c})
-_GET = select(operations).where(_OF_WORKSHOP, operations.c.id == bindparam("of_id"))
-_PENDING = (
-    select(operations)
-    .where(_OF_WORKSHOP, operations.c.state == State.PENDING.value)
-    .order_by(operations.c.created_at, operations.c.id)
+KEYS_KEPT = timedelta(days=7)
+"""How long an idempotency key stands for its operation."""
+
+c = operations.c
+_OF_WORKSHOP = c.workshop == bindparam("of_workshop")
+_IS = _OF_WORKSHOP, c.id == bindparam("of_id")
+_PENDING = c.state == State.PENDING.value
+_MINE = and_(_PENDING, c.holder == bindparam("of_holder"), c.held_until > bindparam("now"))
+_NEWEST_FIRST = c.created_at.desc(), c.id.desc()
+
+_RECORD = insert(operations).values({one.name: bindparam(one.name, type_=one.type) for one in operations.c})
+_GET = select(operations).where(*_IS)
+_CREATED = select(c.order_id).where(_OF_WORKSHOP, c.action == Action.CREATE.value, c.order_id.is_not(None))
+_ORDERS_PENDING = select(c.order_id).where(_OF_WORKSHOP, _PENDING, c.order_id.is_not(None)).distinct()
+_LATEST_OF_ORDER = select(func.max(c.created_at).label("at")).where(
+    _OF_WORKSHOP, c.order_id == bindparam("of_order", type_=BigInteger)
 )
-_OF_ORDER = (
+_BY_KEY = select(operations).where(
+    _OF_WORKSHOP, c.caller == bindparam("of_caller"), c.idempotency_key == bindparam("of_key")
+)
+_FORGET_KEY = update(operations).where(*_IS).values(idempotency_key=None)
+
+_earlier = operations.alias("earlier")
+_other = operations.alias("other")
+_IS_FREE = or_(c.held_until.is_(None), c.held_until <= bindparam("now"))
+_IS_FIRST = ~(
+    select(_earlier.c.id)
+    .where(
+        _earlier.c.workshop == c.workshop,
+        _earlier.c.order_id == c.order_id,
+        _earlier.c.state == State.PENDING.value,
+        tuple_(_earlier.c.created_at, _earlier.c.id) < tuple_(c.created_at, c.id),
+    )
+    .exists()
+)
+# One that was recorded a moment later, and claimed before this one was committed.
+_IS_ALONE = ~(
+    select(_other.c.id)
+    .where(
+        _other.c.workshop == c.workshop,
+        _other.c.order_id == c.order_id,
+        _other.c.state == State.PENDING.value,
+        _other.c.held_until > bindparam("now"),
+    )
+    .exists()
+)
+_DUE = _OF_WORKSHOP, _PENDING, c.next_at <= bindparam("now"), _IS_FREE
+_CLAIMABLE = (
     select(operations)
-    .where(_OF_WORKSHOP, operations.c.order_id == bindparam("of_order", type_=BigInteger))
-    .order_by(operations.c.created_at.desc(), operations.c.id.desc())
+    .where(*_DUE, _IS_FIRST, _IS_ALONE)
+    .order_by(c.next_at, c.created_at, c.id)
     .limit(bindparam("at_most", type_=BigInteger))
+    # In PostgreSQL a slow holder's step may come between this and the claim: what is in somebody's hands is left alone.
+    .with_for_update(of=operations, skip_locked=True)
 )
+_ANY_DUE = select(c.id).where(*_DUE).limit(1)
+_CLAIM = (
+    update(operations)
+    .where(*_IS)
+    .values(holder=bindparam("holder"), held_until=bindparam("held_until"), attempts=c.attempts + 1)
+)
+_RENEW = update(operations).where(*_IS, _MINE).values(held_until=bindparam("until"))
+_MARK_SENT = (
+    update(operations)
+    .where(*_IS, _MINE)
+    .values(
+        sent_at=bindparam("sent_at"),
+        before=bindparam("before", type_=Text),
+        sent=bindparam("sent", type_=Text),
+    )
+)
+_PUT_BACK = (
+    update(operations)
+    .where(*_IS, _PENDING, c.holder == bindparam("of_holder"))
+    .values(
+        next_at=bindparam("next_at"),
+        message=bindparam("message"),
+        order_id=func.coalesce(bindparam("order_id", type_=BigInteger), c.order_id),
+        sent_at=bindparam("sent_at", type_=Text),
+        before=case((bindparam("sent_at", type_=Text).is_(None), None), else_=c.before),
+        holder=None,
+        held_until=None,
+    )
+)
+_RELEASE = (
+    update(operations)
+    .where(_OF_WORKSHOP, _PENDING, c.holder == bindparam("of_holder"))
+    .values(holder=None, held_until=None)
+)
+_NOTHING_SENT = bindparam("nothing_sent", type_=BigInteger) == 1
 _SETTLE = (
     update(operations)
-    .where(_OF_WORKSHOP, operations.c.id == bindparam("of_id"), operations.c.state == State.PENDING.value)
+    .where(*_IS, _PENDING)
     .values(
         state=bindparam("state"),
         message=bindparam("message"),
-        before=func.coalesce(bindparam("before", type_=Text), operations.c.before),
-        order_id=func.coalesce(bindparam("order_id", type_=BigInteger), operations.c.order_id),
+        before=case((_NOTHING_SENT, None), else_=func.coalesce(bindparam("before", type_=Text), c.before)),
+        sent_at=case((_NOTHING_SENT, None), else_=c.sent_at),
+        order_id=func.coalesce(bindparam("order_id", type_=BigInteger), c.order_id),
+        failure=bindparam("failure", type_=Text),
         settled_at=bindparam("settled_at"),
+        sent=None,
+        holder=None,
+        held_until=None,
     )
 )
+_SETTLE_HELD = _SETTLE.where(c.holder == bindparam("of_holder"))
+_CANCEL = _SETTLE.where(c.sent_at.is_(None))
 
 
-def record(tx: Transaction, workshop: str, operation: Operation) -> None:
-    """Writes the operation down, as it is. Its id is new."""
+def record(tx: Transaction, workshop: str, operation: Operation) -> Operation:
+    """
+    Writes the operation down as it is, later than all that its order has; its id is new. The operation as it stands.
+    """
+    if operation.order_id is not None:
+        # So that no two of one order are recorded at once, and the later one sees the earlier.
+        tx.lock(f"operations {workshop} {operation.order_id}")
+    created_at = _later_than_the_last(tx, workshop, operation)
     tx.run(
         _RECORD,
         workshop=workshop,
@@ -50,11 +147,138 @@ def record(tx: Transaction, workshop: str, operation: Operation) -> None:
         order_id=operation.order_id,
         state=operation.state.value,
         asked=_json(operation.asked),
-        before=_json(operation.before) if operation.before is not None else None,
+        before=_json(operation.before),
         message=storable(operation.message),
-        created_at=operation.created_at,
+        notes=storable(operation.notes),
+        caller=storable(operation.caller),
+        idempotency_key=operation.idempotency_key,
+        request=operation.request,
+        created_at=created_at,
+        deadline_at=operation.deadline_at,
+        next_at=operation.next_at,
+        attempts=operation.attempts,
+        base=_json(operation.base),
+        undoes=operation.undoes,
+        failure=to_json(operation.failure) if operation.failure is not None else None,
         settled_at=operation.settled_at,
+        sent_at=operation.sent_at,
+        sent=_json(operation.sent),
+        holder=None,
+        held_until=None,
     )
+    return _operation(tx.rows(_GET, of_workshop=workshop, of_id=operation.id)[0])
+
+
+def _later_than_the_last(tx: Transaction, workshop: str, operation: Operation) -> str:
+    """The order of operations must hold also where the clock is set back."""
+    if operation.order_id is None:
+        return operation.created_at
+    last: str | None = tx.rows(_LATEST_OF_ORDER, of_workshop=workshop, of_order=operation.order_id)[0]["at"]
+    if last is None or last < operation.created_at:
+        return operation.created_at
+    return stamp(parse_stamp(last) + timedelta(microseconds=1))
+
+
+def with_key(tx: Transaction, workshop: str, caller: str, key: str, *, now: str) -> Operation | None:
+    """
+    The operation that this caller's idempotency key stands for. In a writing transaction nobody else can take the key
+    until this one ends. A key that was kept for long enough is free again, and one whose request PlanSo's form could
+    not take is not used up: 422 is told before anything is done.
+    """
+    tx.lock(f"key {workshop} {caller} {key}")
+    found = tx.rows(_BY_KEY, of_workshop=workshop, of_caller=storable(caller), of_key=key)
+    if not found:
+        return None
+    operation = _operation(found[0])
+    is_kept = parse_stamp(operation.created_at) + KEYS_KEPT > parse_stamp(now)
+    if is_kept and not is_invalid(operation.failure):
+        return operation
+    tx.run(_FORGET_KEY, of_workshop=workshop, of_id=operation.id)
+    return None
+
+
+def claim(tx: Transaction, workshop: str, *, holder: str, now: str, until: str, at_most: int) -> list[Operation]:
+    """
+    Those that are due and nobody's, longest due first: of each order only the first that is pending, and none where
+    another of the order is under way. They are `holder`'s until `until`.
+    """
+    tx.lock(f"claim {workshop}")
+    claimed = [_operation(row) for row in tx.rows(_CLAIMABLE, of_workshop=workshop, now=now, at_most=at_most)]
+    if claimed:
+        held = {"of_workshop": workshop, "holder": holder, "held_until": until}
+        tx.run_many(_CLAIM, [{**held, "of_id": operation.id} for operation in claimed])
+    return [replace(operation, attempts=operation.attempts + 1) for operation in claimed]
+
+
+def is_any_due(tx: Transaction, workshop: str, *, now: str) -> bool:
+    """Whether one may be claimable: those that wait for another of their order count."""
+    return bool(tx.rows(_ANY_DUE, of_workshop=workshop, now=now))
+
+
+def renew(tx: Transaction, workshop: str, ids: Iterable[str], *, holder: str, now: str, until: str) -> set[str]:
+    """Keeps them for longer. Those that are still `holder`'s; what is missing was lost, and must not be sent."""
+    key = {"of_workshop": workshop, "of_holder": holder, "now": now, "until": until}
+    return {one for one in sorted(ids) if tx.run(_RENEW, of_id=one, **key) == 1}
+
+
+def mark_sent(
+    tx: Transaction,
+    workshop: str,
+    operation_id: str,
+    *,
+    holder: str,
+    now: str,
+    before: Mapping[str, Value] | None,
+    sent: Mapping[str, Value] | None,
+) -> bool:
+    """
+    From now on PlanSo may have it. False, with nothing changed, where it is not `holder`'s any more or was cancelled:
+    then nothing must be sent.
+    """
+    changed = tx.run(
+        _MARK_SENT,
+        of_workshop=workshop,
+        of_id=operation_id,
+        of_holder=holder,
+        now=now,
+        sent_at=now,
+        before=_json(before),
+        sent=_json(sent),
+    )
+    return changed == 1
+
+
+def put_back(
+    tx: Transaction,
+    workshop: str,
+    operation_id: str,
+    *,
+    holder: str,
+    next_at: str,
+    message: str,
+    sent_at: str | None,
+    order_id: int | None = None,
+) -> bool:
+    """
+    To be tried again. `sent_at` is None where PlanSo surely has nothing of it; `order_id` is the number that PlanSo
+    gave to a created order. False where it is not `holder`'s any more.
+    """
+    changed = tx.run(
+        _PUT_BACK,
+        of_workshop=workshop,
+        of_id=operation_id,
+        of_holder=holder,
+        next_at=next_at,
+        message=storable(message),
+        sent_at=sent_at,
+        order_id=order_id,
+    )
+    return changed == 1
+
+
+def release(tx: Transaction, workshop: str, *, holder: str) -> int:
+    """Gives back all that `holder` claimed. How many."""
+    return tx.run(_RELEASE, of_workshop=workshop, of_holder=holder)
 
 
 def settle(
@@ -62,27 +286,55 @@ def settle(
     workshop: str,
     operation_id: str,
     *,
+    holder: str,
     state: State,
     now: str,
+    nothing_sent: bool = False,
     message: str = "",
     before: Mapping[str, Value] | None = None,
     order_id: int | None = None,
+    failure: Mapping[str, object] | None = None,
 ) -> bool:
     """
-    How a pending operation ended. `order_id` is the number that PlanSo gave to a created order. False, with
-    nothing changed, when it is not there or not pending any more.
+    How a pending operation ended. `nothing_sent`: PlanSo surely has nothing of it, marked or not; `order_id` is the
+    number that PlanSo gave to a created order. False, with nothing changed, when it is not pending any more or not
+    `holder`'s.
     """
-    changed = tx.run(
-        _SETTLE,
-        of_workshop=workshop,
-        of_id=operation_id,
-        state=state.value,
-        message=storable(message),
-        before=_json(before) if before is not None else None,
-        order_id=order_id,
-        settled_at=now,
-    )
-    return changed == 1
+    end = _end(workshop, operation_id, state, now, message, before, order_id, failure)
+    return tx.run(_SETTLE_HELD, of_holder=holder, nothing_sent=int(nothing_sent), **end) == 1
+
+
+def cancel(tx: Transaction, workshop: str, operation_id: str, *, now: str, message: str, failure: Row) -> bool:
+    """Ends a pending operation of which nothing was sent. False where something may have been, or it is not pending."""
+    end = _end(workshop, operation_id, State.REFUSED, now, message, None, None, failure)
+    return tx.run(_CANCEL, nothing_sent=1, **end) == 1
+
+
+def _end(
+    workshop: str,
+    operation_id: str,
+    state: State,
+    now: str,
+    message: str,
+    before: Mapping[str, Value] | None,
+    order_id: int | None,
+    failure: Mapping[str, object] | None,
+) -> dict[str, Any]:
+    return {
+        "of_workshop": workshop,
+        "of_id": operation_id,
+        "state": state.value,
+        "message": storable(message),
+        "before": _json(before),
+        "order_id": order_id,
+        "failure": storable(to_json(failure)) if failure is not None else None,
+        "settled_at": now,
+    }
+
+
+def created(tx: Transaction, workshop: str) -> set[int]:
+    """The orders that creates made."""
+    return {row["order_id"] for row in tx.rows(_CREATED, of_workshop=workshop)}
 
 
 def get(tx: Transaction, workshop: str, operation_id: str) -> Operation | None:
@@ -90,18 +342,54 @@ def get(tx: Transaction, workshop: str, operation_id: str) -> Operation | None:
     return _operation(found[0]) if found else None
 
 
-def pending(tx: Transaction, workshop: str) -> list[Operation]:
-    """Those that are not settled, oldest first."""
-    return [_operation(row) for row in tx.rows(_PENDING, of_workshop=workshop)]
+def orders_pending(tx: Transaction, workshop: str) -> set[int]:
+    """The orders that have a pending operation."""
+    return {row["order_id"] for row in tx.rows(_ORDERS_PENDING, of_workshop=workshop)}
 
 
-def of_order(tx: Transaction, workshop: str, order_id: int, limit: int = 50) -> list[Operation]:
-    """An order's last operations, newest first."""
-    return [_operation(row) for row in tx.rows(_OF_ORDER, of_workshop=workshop, of_order=order_id, at_most=limit)]
+def page(
+    tx: Transaction,
+    workshop: str,
+    *,
+    order_id: int | None = None,
+    state: State | None = None,
+    before: tuple[str, str] | None = None,
+    limit: int = 50,
+) -> list[Operation]:
+    """Newest first. `before` is the instant and the id of the last one of the page before."""
+    wanted = (order_id is not None, state is not None, before is not None)
+    parameters: dict[str, object] = {"of_workshop": workshop, "at_most": limit}
+    if order_id is not None:
+        parameters["of_order"] = order_id
+    if state is not None:
+        parameters["of_state"] = state.value
+    if before is not None:
+        parameters["before_at"], parameters["before_id"] = before
+    return [_operation(row) for row in tx.rows(_PAGES[wanted], **parameters)]
 
 
-def _json(values: Mapping[str, Value]) -> str:
-    return storable(to_json(dict(values)))
+def _page_of(by_order: bool, by_state: bool, further: bool) -> Any:
+    conditions: list[ColumnElement[bool]] = [_OF_WORKSHOP]
+    if by_order:
+        conditions.append(c.order_id == bindparam("of_order", type_=BigInteger))
+    if by_state:
+        conditions.append(c.state == bindparam("of_state"))
+    if further:
+        conditions.append(tuple_(c.created_at, c.id) < tuple_(bindparam("before_at"), bindparam("before_id")))
+    most = bindparam("at_most", type_=BigInteger)
+    return select(operations).where(*conditions).order_by(*_NEWEST_FIRST).limit(most)
+
+
+_BOTH = (False, True)
+_PAGES = {(a, b, c): _page_of(a, b, c) for a in _BOTH for b in _BOTH for c in _BOTH}
+
+
+def _json(values: Mapping[str, Value] | None) -> str | None:
+    return storable(to_json(dict(values))) if values is not None else None
+
+
+def _loaded(text: str | None) -> Any:
+    return json.loads(text) if text is not None else None
 
 
 def _operation(row: Row) -> Operation:
@@ -112,7 +400,19 @@ def _operation(row: Row) -> Operation:
         asked=json.loads(row["asked"]),
         state=State(row["state"]),
         message=row["message"],
+        notes=row["notes"],
         created_at=row["created_at"],
+        deadline_at=row["deadline_at"],
         settled_at=row["settled_at"],
-        before=json.loads(row["before"]) if row["before"] is not None else None,
+        before=_loaded(row["before"]),
+        base=_loaded(row["base"]),
+        undoes=row["undoes"],
+        failure=_loaded(row["failure"]),
+        caller=row["caller"],
+        idempotency_key=row["idempotency_key"],
+        request=row["request"],
+        attempts=row["attempts"],
+        next_at=row["next_at"],
+        sent_at=row["sent_at"],
+        sent=_loaded(row["sent"]),
     )

@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON
 
 from planso_connector.domain.order import Order, waits_for_parts
 from planso_connector.domain.part import Part
-from planso_connector.store.answers import answers
+from planso_connector.store import changes
+from planso_connector.store.answers import answers_and_pending
 from planso_connector.store.expressions import is_member
 from planso_connector.store.rendering import (
     order_columns,
@@ -57,6 +58,8 @@ class StoredOrder:
     synced_at: str
     read_at: str
     document: str
+    pending: tuple[str, ...] = ()
+    """The ids of its pending operations, oldest first."""
 
 
 class Readings(NamedTuple):
@@ -99,7 +102,11 @@ _SIGHTING = select(seen_rows.c.read_at, seen_rows.c.parts_read_at).where(*_SEEN)
 
 _INSERT = insert(orders).values({c.name: bindparam(c.name, type_=c.type) for c in orders.c}).on_conflict_do_nothing()
 _UPDATE = (
-    update(orders).where(*_IS).values({c.name: bindparam(c.name, type_=c.type) for c in orders.c if not c.primary_key})
+    update(orders)
+    .where(*_IS)
+    .values(
+        {c.name: bindparam(c.name, type_=c.type) for c in orders.c if not c.primary_key and c.name != "first_seen_at"}
+    )
 )
 _INSERT_SIGHTING = insert(seen_rows).values({c.name: bindparam(c.name) for c in seen_rows.c})
 _UPDATE_SIGHTING = (
@@ -139,6 +146,7 @@ _LOAD = select(*orders.c["id", "short_name", "plate", "station_id", "station_sta
 
 _ALL_IDS = select(orders.c.id).where(_OF_WORKSHOP, _NOT_DELETED)
 _IDS_ARCHIVED = _ALL_IDS.where(orders.c.archived == bindparam("is_archived", type_=BigInteger))
+_SEEN_FIRST_BEFORE = select(orders.c.id).where(_OF_WORKSHOP, orders.c.first_seen_at < bindparam("instant"))
 _COUNT = select(func.count().label("n")).select_from(orders).where(_OF_WORKSHOP, _NOT_DELETED)
 _SIGHTINGS = (
     select(
@@ -190,19 +198,23 @@ def save(
     now: str,
     list_fingerprint: str | None = None,
     with_parts: bool = True,
+    writer: changes.Writer | None = None,
 ) -> Saved:
     """
     The mirror takes the order, unless it holds a later reading: `read_at` is when the request for the page that
     the order comes from was started. An order that was archived or deleted comes back.
 
     Without `with_parts` the reading has no parts page: the stored parts stay, with the parts status that came with
-    them. Without a `list_fingerprint` the stored one stays.
+    them. Without a `list_fingerprint` the stored one stays. What changed goes to the order's history: `writer` did what
+    it asked for, somebody in PlanSo the rest.
     """
     order = storable_order(order)
     stored = _lock(tx, workshop, order.id)
     if stored is None:
         order = order if with_parts else replace(order, parts=())
         if _insert(tx, workshop, order, read_at, now, list_fingerprint, with_parts=with_parts):
+            if writer is not None:
+                changes.note(tx, workshop, order.id, 1, None, order.document(), now=now, writer=writer)
             return Saved(Outcome.INSERTED, 1)
         stored = cast("Row", _lock(tx, workshop, order.id))  # another machine was faster
     version: int = stored["version"]
@@ -225,6 +237,9 @@ def save(
     if list(order.parts) != stored_parts:
         tx.run(_DELETE_PARTS, of_workshop=workshop, of_id=order.id)
         _insert_parts(tx, workshop, order)
+    if changed:
+        held = {**json.loads(stored["document"]), "deleted": stored["deleted_at"] is not None}
+        changes.note(tx, workshop, order.id, version, held, order.document(), now=now, writer=writer)
     tx.run(
         _UPDATE_SIGHTING,
         of_workshop=workshop,
@@ -256,7 +271,8 @@ def _insert(
 ) -> bool:
     """False, with nothing done, when the order is there by now."""
     columns: dict[str, Any] = {"version": 1, "document": to_json(order.document()), "deleted_at": None}
-    if not tx.run(_INSERT, workshop=workshop, id=order.id, changed_at=now, **columns, **order_columns(order)):
+    instants = {"changed_at": now, "first_seen_at": now}
+    if not tx.run(_INSERT, workshop=workshop, id=order.id, **instants, **columns, **order_columns(order)):
         return False
     tx.run(
         _INSERT_SIGHTING,
@@ -294,13 +310,15 @@ def get(tx: Transaction, workshop: str, order_id: int) -> StoredOrder | None:
     if not found:
         return None
     (row,) = found
+    ((document, pending),) = answers_and_pending(tx, workshop, found)
     return StoredOrder(
         id=row["id"],
         version=row["version"],
         deleted_at=row["deleted_at"],
         synced_at=row["synced_at"],
         read_at=row["read_at"],
-        document=answers(tx, workshop, found)[0],
+        document=document,
+        pending=pending,
     )
 
 
@@ -327,6 +345,11 @@ def ids(tx: Transaction, workshop: str, *, archived: bool | None = None) -> set[
     else:
         found = tx.rows(_IDS_ARCHIVED, of_workshop=workshop, is_archived=int(archived))
     return {row["id"] for row in found}
+
+
+def first_seen_before(tx: Transaction, workshop: str, instant: str) -> set[int]:
+    """The orders that the mirror had before, whatever became of them."""
+    return {row["id"] for row in tx.rows(_SEEN_FIRST_BEFORE, of_workshop=workshop, instant=instant)}
 
 
 def tombstones(tx: Transaction, workshop: str) -> set[int]:
@@ -361,14 +384,18 @@ def archive(tx: Transaction, workshop: str, ids: Iterable[int], *, now: str, rea
             continue
         if read_at is not None and stored["read_at"] > read_at:
             continue
-        document = to_json({**json.loads(stored["document"]), "archived": True})
-        tx.run(_ARCHIVE, of_workshop=workshop, of_id=order_id, document=document, changed_at=now)
+        held = json.loads(stored["document"])
+        shown = {**held, "archived": True}
+        tx.run(_ARCHIVE, of_workshop=workshop, of_id=order_id, document=to_json(shown), changed_at=now)
+        changes.note(tx, workshop, order_id, stored["version"] + 1, held, shown, now=now)
         _saw(tx, workshop, order_id, read_at=read_at or stored["read_at"], now=now)
         changed += 1
     return changed
 
 
-def mark_deleted(tx: Transaction, workshop: str, order_id: int, *, now: str, read_at: str) -> bool:
+def mark_deleted(
+    tx: Transaction, workshop: str, order_id: int, *, now: str, read_at: str, writer: changes.Writer | None = None
+) -> bool:
     """
     Marks the order deleted; its row stays. False when it is not there, is deleted already, or was read after
     `read_at`, the start of the request that found it gone.
@@ -378,6 +405,9 @@ def mark_deleted(tx: Transaction, workshop: str, order_id: int, *, now: str, rea
         return False
     if not tx.run(_MARK_DELETED, of_workshop=workshop, of_id=order_id, now=now):
         return False
+    held = json.loads(stored["document"])
+    gone = {**held, "deleted": True}
+    changes.note(tx, workshop, order_id, stored["version"] + 1, held, gone, now=now, writer=writer)
     _saw(tx, workshop, order_id, read_at=read_at, now=now)
     return True
 

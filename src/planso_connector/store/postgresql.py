@@ -108,6 +108,9 @@ class PostgresqlTransaction:
         with self._connection.cursor() as cursor:
             cursor.executemany(compiled.text, [{**compiled.defaults, **row} for row in rows])
 
+    def lock(self, name: str) -> None:
+        self._connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
+
 
 class Postgresql:
     """One database: its threads and their inboxes."""

@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,7 +14,9 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, func, or_, select
 
 from planso_connector.domain.errors import Invalid, Problem
+from planso_connector.domain.fields import Value
 from planso_connector.domain.fold import fold, fold_phone, fold_plate
+from planso_connector.domain.order import PLATE, overlap
 from planso_connector.store.answers import answers
 from planso_connector.store.expressions import contains, contains_all
 from planso_connector.store.rendering import storable, to_json
@@ -130,6 +133,28 @@ def find(tx: Transaction, workshop: str, filters: Filters) -> Page:
     more = len(found) > len(shown) and bool(shown)
     cursor = write_cursor(shown[-1]["shop_day"], shown[-1]["id"]) if more else None
     return Page(answers(tx, workshop, shown) if shown else [], cursor)
+
+
+_SAME_PLATE = (
+    select(orders.c.id, orders.c.document)
+    .where(
+        orders.c.workshop == _asked("of_workshop"),
+        orders.c.plate_key == _asked("plate"),
+        orders.c.archived == 0,
+        orders.c.deleted_at.is_(None),
+    )
+    .order_by(orders.c.shop_day.desc(), orders.c.id)
+    .limit(100)
+)
+
+
+def same_plate_and_time(tx: Transaction, workshop: str, asked: Mapping[str, Value]) -> list[int]:
+    """The current orders for the number plate of `asked`, by field path, whose days overlap with its."""
+    plate = fold_plate(str(asked.get(PLATE) or ""))
+    if not plate:
+        return []
+    rows = tx.rows(_SAME_PLATE, of_workshop=workshop, plate=plate)
+    return [row["id"] for row in rows if overlap(asked, json.loads(row["document"]))]
 
 
 def _questions(filters: Filters) -> tuple[frozenset[str], dict[str, object]] | None:

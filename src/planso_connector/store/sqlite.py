@@ -107,6 +107,9 @@ class SqliteTransaction:
             [tuple(cast("Any", {**compiled.defaults, **row}[name]) for name in compiled.names) for row in rows],
         )
 
+    def lock(self, name: str) -> None:
+        """There is one writing transaction at a time, among all processes."""
+
 
 class Sqlite:
     """One file: its writer, its readers, their inboxes."""

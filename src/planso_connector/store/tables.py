@@ -65,6 +65,7 @@ orders = Table(
     Column("status_key", _KEY, nullable=False),
     Column("text_key", _KEY, nullable=False),
     Column("document", Text, nullable=False),
+    Column("first_seen_at", _KEY, nullable=False, server_default=""),
 )
 """The mirror, a row for each order. `shop_day` and `finish_day` are '' without a date; `..._key` are folded texts."""
 
@@ -99,6 +100,8 @@ Index(
     sqlite_where=_shown,
     postgresql_where=_shown,
 )
+
+Index("orders_by_plate", orders.c.workshop, orders.c.plate_key)
 
 sightings = Table(
     "sightings",
@@ -163,11 +166,57 @@ operations = Table(
     Column("message", Text, nullable=False),
     Column("created_at", _KEY, nullable=False),
     Column("settled_at", _KEY),
+    Column("notes", Text, nullable=False, server_default=""),
+    Column("caller", Text, nullable=False, server_default=""),
+    Column("idempotency_key", _KEY),
+    Column("request", Text),
+    Column("deadline_at", _KEY, nullable=False, server_default=""),
+    Column("next_at", _KEY, nullable=False, server_default=""),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("base", Text),
+    Column("undoes", _KEY),
+    Column("failure", Text),
+    Column("sent_at", _KEY),
+    Column("sent", Text),
+    Column("holder", Text),
+    Column("held_until", _KEY),
 )
-"""Every write that was ever asked for. No foreign key: a create has no order yet, and an order may not be mirrored."""
+"""
+The outbox: every write that was ever asked for. No foreign key: a create has no order yet, and an order may not be
+mirrored. `holder` is the process that claimed it, until `held_until`.
+"""
 
 Index("operations_by_order", operations.c.workshop, operations.c.order_id, operations.c.created_at)
 Index("operations_by_state", operations.c.workshop, operations.c.state, operations.c.order_id)
+Index(
+    "operations_by_key",
+    operations.c.workshop,
+    operations.c.caller,
+    operations.c.idempotency_key,
+    unique=True,
+    sqlite_where=operations.c.idempotency_key.is_not(None),
+    postgresql_where=operations.c.idempotency_key.is_not(None),
+)
+# Both lists of operations, of one order and of all, are newest first.
+Index("operations_by_creation", operations.c.workshop, operations.c.created_at, operations.c.id)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("order_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("by", _KEY, primary_key=True),
+    Column("at", _KEY, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("operation", _KEY),
+    Column("changes", Text, nullable=False),
+    ForeignKeyConstraint(["workshop", "order_id"], ["orders.workshop", "orders.id"], name="changes_order"),
+)
+"""
+The history of each order: what a version shows otherwise than the one before, a row for each side that changed it.
+`by` is `operation` or `planso`, `changes` a JSON list.
+"""
 
 runs = Table(
     "runs",

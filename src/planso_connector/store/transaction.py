@@ -31,6 +31,10 @@ class Transaction(Protocol):
         """The statement once for each of `rows`."""
         ...
 
+    def lock(self, name: str) -> None:
+        """Waits until no other writing transaction holds this name, and holds it to the end."""
+        ...
+
 
 @dataclass(slots=True)
 class Compiled:

@@ -1,0 +1,125 @@
+"""Claim: one process's hold on one operation. Each of its steps is a transaction of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from planso_connector.domain.clock import Clock, parse_stamp, stamp
+from planso_connector.domain.errors import ConnectorError, Expired, PlansoUnsure
+from planso_connector.domain.fields import Value
+from planso_connector.domain.operation import Operation
+from planso_connector.store import operations
+from planso_connector.store.engine import Database
+
+LEASE = timedelta(seconds=10)
+"""How long a claim stands without being renewed: after so long a dead process's operations are taken over."""
+
+MARGIN = timedelta(seconds=2)
+"""Nothing is sent in the last part of a lease, by which another process's clock may be ahead."""
+
+
+class Lost(Exception):
+    """The operation is not this process's any more, or was called off: nothing of it must be sent."""
+
+
+class Later(Exception):
+    """
+    Not yet: to be tried again at `not_before`, or after the usual pause. `order_id` is the number that PlanSo gave to a
+    created order.
+    """
+
+    def __init__(self, reason: str, *, not_before: datetime | None = None, order_id: int | None = None) -> None:
+        super().__init__(reason)
+        self.not_before = not_before
+        self.order_id = order_id
+
+
+class Claim:
+    """
+    `until` is moved on by who renews it. `landing` is how long after it was sent a request may still take effect.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        workshop: str,
+        operation: Operation,
+        *,
+        holder: str,
+        until: datetime,
+        landing: timedelta,
+        clock: Clock,
+    ) -> None:
+        self.operation = operation
+        self.holder = holder
+        self.until = until
+        self.sent_at = operation.sent_at
+        self.sent = operation.sent
+        self._database = database
+        self._workshop = workshop
+        self._landing = landing
+        self._clock = clock
+
+    @property
+    def is_late(self) -> bool:
+        return stamp(self._clock()) >= self.operation.deadline_at
+
+    def check_sendable(self) -> None:
+        """
+        Raises Expired when the deadline passed, and Later while something that was sent before, and is not seen in
+        PlanSo, may still take effect: sent again, it would undo or double what came since.
+        """
+        if self.is_late:
+            raise Expired(self.late_words())
+        if self.sent_at is not None:
+            landed_by = parse_stamp(self.sent_at) + self._landing
+            if self._clock() < landed_by:
+                raise Later("What was sent does not show in PlanSo yet.", not_before=min(landed_by, self._soon()))
+
+    def late_words(self, reason: str = "") -> str:
+        because = f" ({reason.rstrip('.')})" if reason else ""
+        if self.sent_at is None:
+            return f"Its deadline passed, and nothing was sent to PlanSo{because}."
+        if reason:
+            return f"Its deadline passed. It was sent, and whether PlanSo has it could not be read{because}."
+        return "Its deadline passed. It was sent, and PlanSo does not show it."
+
+    def check_held(self) -> None:
+        """Raises Lost. Right before anything is sent."""
+        if self._clock() > self.until - MARGIN:
+            raise Lost(self.operation.id)
+
+    @asynccontextmanager
+    async def sending(
+        self, before: Mapping[str, Value] | None = None, sent: Mapping[str, Value] | None = None
+    ) -> AsyncIterator[None]:
+        """
+        On disk before it begins: PlanSo may have it. `before` and `sent` as in Operation. An error that says that
+        nothing happened takes that back, when the operation is put back. Raises Lost, StoreUnavailable.
+        """
+        earlier = self.sent_at, self.sent
+        now = stamp(self._clock())
+        marked = await self._database.write(
+            lambda tx: operations.mark_sent(
+                tx, self._workshop, self.operation.id, holder=self.holder, now=now, before=before, sent=sent
+            )
+        )
+        if not marked:
+            raise Lost(self.operation.id)
+        self.sent_at, self.sent = now, sent
+        try:
+            self.check_held()
+            yield
+        except PlansoUnsure:
+            raise
+        except (ConnectorError, Lost):
+            self.sent_at, self.sent = earlier
+            raise
+
+    def _soon(self) -> datetime:
+        """Looks are repeated at growing distances from the send."""
+        assert self.sent_at is not None, "only what was sent lands"
+        now = self._clock()
+        return now + max((now - parse_stamp(self.sent_at)) / 2, timedelta(seconds=0.5))

@@ -1,0 +1,219 @@
+"""
+Outbox: claim what is due, have it pushed, keep the claims alive, wake who waits. Each claim, renewal and release is one
+transaction. Lives as long as the process; any number of processes may share the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.errors import ConnectorError
+from planso_connector.domain.operation import Operation, State, new_id
+from planso_connector.flows.claim import LEASE, Claim, Lost
+from planso_connector.flows.push import Pusher
+from planso_connector.store import operations
+from planso_connector.store.engine import Database, Transaction
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 32
+"""Operations under way at once; how many of their requests are is the throttle's to say."""
+
+HEARTBEAT = 3.0
+"""Seconds between two renewals of the claims."""
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks for what is due: put back, recorded by another process, or left by a dead one."""
+
+GRACE = 10.0
+"""Seconds that the end of the process waits for operations under way."""
+
+
+class Outbox:
+    """`landing`: how long after it was sent a request may still take effect in PlanSo."""
+
+    def __init__(self, database: Database, pusher: Pusher, workshop: str, landing: timedelta, clock: Clock) -> None:
+        self._database = database
+        self._pusher = pusher
+        self._workshop = workshop
+        self._landing = landing
+        self._clock = clock
+        self._process = new_id().replace("op_", "process_")
+        self._claims = itertools.count(1)
+        self._holder = self._process
+        self._under_way: dict[Claim, asyncio.Task[None]] = {}
+        self._woken = asyncio.Event()
+        self._moved: dict[str, list[asyncio.Event]] = {}
+
+    def wake(self) -> None:
+        """Something was recorded."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Until it is cancelled. What is under way then is `close`'s."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._renew_now_and_then())
+            group.create_task(self._claim_now_and_then())
+
+    async def wait(self, operation_id: str, seconds: float, *, give_up: Callable[[Operation], bool]) -> Operation:
+        """
+        The operation when it is settled, or when the time is up, or when `give_up` says so of what it became: it is
+        looked at when this process moves it, and every second, because another process may.
+        """
+        moved = asyncio.Event()
+        self._moved.setdefault(operation_id, []).append(moved)
+        until = asyncio.get_running_loop().time() + seconds
+        try:
+            while True:
+                moved.clear()
+                operation = await self._database.read(lambda tx: operations.get(tx, self._workshop, operation_id))
+                assert operation is not None, "operations are never removed"
+                left = until - asyncio.get_running_loop().time()
+                if operation.state is not State.PENDING or left <= 0 or give_up(operation):
+                    return operation
+                try:
+                    await asyncio.wait_for(moved.wait(), min(left, LOOK_EVERY))
+                except TimeoutError:
+                    continue
+        finally:
+            waiting = self._moved[operation_id]
+            waiting.remove(moved)
+            if not waiting:
+                del self._moved[operation_id]
+
+    def moved(self, operation_id: str) -> None:
+        """The operation is otherwise than before."""
+        for event in self._moved.get(operation_id, ()):
+            event.set()
+
+    async def _claim_now_and_then(self) -> None:
+        # At the first look, what a dead process left is not due yet: its claims have to run out.
+        while True:
+            try:
+                await self._look()
+            except Exception:
+                log.exception("outbox_fault")
+                await asyncio.sleep(LOOK_EVERY)
+
+    async def _look(self) -> None:
+        try:
+            await asyncio.wait_for(self._woken.wait(), LOOK_EVERY)
+            is_any_due = True
+        except TimeoutError:
+            is_any_due = await self._is_any_due()
+        self._woken.clear()
+        if is_any_due and len(self._under_way) < AT_ONCE:
+            await self._claim()
+
+    async def _is_any_due(self) -> bool:
+        now = stamp(self._clock())
+        try:
+            return await self._database.read(lambda tx: operations.is_any_due(tx, self._workshop, now=now))
+        except ConnectorError as error:
+            log.warning("outbox_unread", error=type(error).__name__)
+            return False
+
+    async def _claim(self) -> None:
+        now = self._clock()
+        until = now + LEASE
+        # Of its own: an attempt that outlived its lease must not end what this process claimed anew.
+        holder = self._holder = f"{self._process} {next(self._claims)}"
+        room = AT_ONCE - len(self._under_way)
+        try:
+            claimed = await self._database.write(
+                lambda tx: operations.claim(
+                    tx, self._workshop, holder=holder, now=stamp(now), until=stamp(until), at_most=room
+                )
+            )
+        except ConnectorError as error:
+            log.warning("outbox_not_claimed", error=type(error).__name__)
+            return
+        for operation in claimed:
+            claim = Claim(
+                self._database,
+                self._workshop,
+                operation,
+                holder=holder,
+                until=until,
+                landing=self._landing,
+                clock=self._clock,
+            )
+            self._under_way[claim] = asyncio.create_task(self._attempt(claim), name=operation.id)
+
+    async def _attempt(self, claim: Claim) -> None:
+        operation_id = claim.operation.id
+        try:
+            await self._pusher.attempt(claim)
+        except Lost:
+            log.warning("operation_lost", operation=operation_id)
+        except ConnectorError as error:
+            log.warning("operation_stays_claimed", operation=operation_id, error=type(error).__name__)
+        except Exception:
+            log.exception("push_failed", operation=operation_id)
+            await self._fault(claim)
+        finally:
+            self._under_way.pop(claim, None)
+            self.moved(operation_id)
+            self.wake()
+
+    async def _fault(self, claim: Claim) -> None:
+        try:
+            await self._pusher.fault(claim)
+        except ConnectorError as error:
+            log.warning("operation_stays_claimed", operation=claim.operation.id, error=type(error).__name__)
+
+    async def _renew_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT)
+            try:
+                await self._renew()
+            except Exception:
+                log.exception("outbox_fault")
+
+    async def _renew(self) -> None:
+        now = self._clock()
+        until = now + LEASE
+        claims = sorted(self._under_way, key=lambda claim: claim.operation.id)
+        if not claims:
+            return
+
+        def work(tx: Transaction) -> list[Claim]:
+            told = {"now": stamp(now), "until": stamp(until)}
+            return [
+                claim
+                for claim in claims
+                if operations.renew(tx, self._workshop, [claim.operation.id], holder=claim.holder, **told)
+            ]
+
+        try:
+            kept = await self._database.write(work)
+        except ConnectorError as error:
+            log.warning("claims_not_renewed", error=type(error).__name__)
+            return
+        for claim in kept:
+            claim.until = until
+
+    async def close(self) -> None:
+        """What is not settled within the grace is given back, for the next process to go on with."""
+        holders = {self._holder, *(claim.holder for claim in self._under_way)}
+        late = set(self._under_way.values())
+        until = asyncio.get_running_loop().time() + GRACE
+        while late and (left := until - asyncio.get_running_loop().time()) > 0:
+            _, late = await asyncio.wait(late, timeout=min(left, HEARTBEAT))
+            await self._renew()
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+        try:
+            await self._database.write(
+                lambda tx: [operations.release(tx, self._workshop, holder=one) for one in sorted(holders)]
+            )
+        except ConnectorError as error:
+            log.warning("claims_not_released", error=type(error).__name__)

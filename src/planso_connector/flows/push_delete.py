@@ -1,0 +1,70 @@
+"""
+Push a deletion, and look whether the order is gone. Transactions: the claim's mark before it, nothing else; the
+settling is push's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.errors import NotFound, PlansoError, PlansoRefused, PlansoUnavailable, PlansoUnsure
+from planso_connector.flows.claim import Claim, Later
+from planso_connector.flows.live import WITHIN, Live, ReadBack
+from planso_connector.flows.reading import Reader
+from planso_connector.planso.client import Planso
+from planso_connector.planso.form import Form
+from planso_connector.planso.login import SessionEnded
+from planso_connector.planso.throttle import urgent
+
+DELETIONS = 2
+"""How often a deletion is begun at most: the second time only where an ended session kept the first from being seen."""
+
+
+class DeletePush:
+    """Lives as long as the process."""
+
+    def __init__(self, planso: Planso, live: Live, reader: Reader, clock: Clock) -> None:
+        self._planso = planso
+        self._live = live
+        self._reader = reader
+        self._clock = clock
+
+    async def carry_out(self, claim: Claim) -> ReadBack:
+        """Raises Later, Lost, Expired, PlansoRefused, and ConnectorErrors where nothing was deleted."""
+        order_id = claim.operation.order_id
+        assert order_id is not None, "only a create has no order yet"
+        known = await self._reader.known(order_id)
+        for _ in range(DELETIONS):
+            read_at = stamp(self._clock())
+            try:
+                form = await self._live.existing_form(order_id, known)
+            except NotFound:
+                if claim.sent_at is None:
+                    raise
+                return ReadBack(None, order_id, read_at, None)
+            claim.check_sendable()
+            unsure: PlansoUnsure | None = None
+            try:
+                async with self._planso.one_slot(), claim.sending():
+                    await self._planso.delete(order_id)
+            except SessionEnded:
+                continue
+            except PlansoUnsure as error:
+                unsure = error
+            return await self._looked_after(order_id, form, unsure)
+        raise PlansoUnavailable("PlanSo ended the session each time the order was to be deleted; nothing was deleted.")
+
+    async def _looked_after(self, order_id: int, form: Form, unsure: PlansoUnsure | None) -> ReadBack:
+        read_at = stamp(self._clock())
+        try:
+            with urgent(begin_by=asyncio.get_running_loop().time() + WITHIN):
+                gone = await self._live.is_gone(order_id, form.reading().values)
+        except PlansoError as error:
+            told = f"PlanSo took the deletion of order {order_id}, and then could not be asked: {error}"
+            raise Later(told) from None
+        if gone:
+            return ReadBack(None, order_id, read_at, None)
+        if unsure is not None:
+            raise Later(str(unsure))
+        raise PlansoRefused(f"PlanSo still shows order {order_id} after it was deleted.")

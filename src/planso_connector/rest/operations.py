@@ -1,0 +1,167 @@
+"""/api/operations: what became of each write; cancelling and undoing them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic_core import to_json
+
+from planso_connector.domain import values
+from planso_connector.domain.errors import Invalid, Problem
+from planso_connector.domain.operation import Operation, State
+from planso_connector.flows.write import Writer
+from planso_connector.rest import answers
+from planso_connector.rest.bodies import JsonRoute
+from planso_connector.rest.examples import answer, example_of
+from planso_connector.rest.order_writes import ACCEPTED, Answers, Headers
+from planso_connector.rest.preferences import Wait
+from planso_connector.rest.problems import failures
+
+_PREFIX = "/api/operations"
+_CURSOR = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) (op_[0-9a-f]{20})")
+_NO_STATE = Problem(
+    ("query", "state"), "must be one of pending, confirmed, refused, expired, conflict", "literal_error"
+)
+_NO_WAIT = Problem(("query", "wait"), "must be 60 or less", "less_than_equal")
+_NO_ID = Problem(("path", "operation_id"), "must have at most 100 characters", "string_too_long")
+_NOT_THERE = {404: {"no_such_operation": "There is no operation op_5f0c2b9e41d7a6380c1e."}}
+_TOO_LATE = {409: {"too_late": "Operation op_5f0c2b9e41d7a6380c1e can't be cancelled: it is confirmed already."}}
+_NO_UNDO = {
+    409: {"a_delete": "Operation op_5f0c2b9e41d7a6380c1e is a confirmed delete; only a confirmed update can be undone."}
+}
+
+OperationId = Annotated[
+    str,
+    Path(
+        max_length=100, description="The operation's id, as `Location` names it.", examples=["op_5f0c2b9e41d7a6380c1e"]
+    ),
+]
+
+
+def routes(writer: Writer, told: Answers) -> APIRouter:
+    """Built with the flows that serve them; a router holds no state of its own."""
+    router = APIRouter()
+    router.include_router(_reading(writer))
+    router.include_router(_doing(writer, told))
+    return router
+
+
+def _reading(writer: Writer) -> APIRouter:
+    router = APIRouter(prefix=_PREFIX, tags=["operations"])
+
+    @router.get(
+        "",
+        summary="List operations",
+        response_model=answers.OperationsAnswer,
+        response_description="The operations, newest first",
+        responses=answer(operations=example_of(answers.OperationsAnswer, next_cursor=None))
+        | failures(422, 503, invalid=_NO_STATE),
+    )
+    async def list_operations(
+        order_id: Annotated[int | None, Query(ge=1, le=values.MAX_ID, description="Those of one order.")] = None,
+        state: Annotated[State | None, Query(description="Those in one state.")] = None,
+        limit: Annotated[int, Query(ge=1, le=500, description="Operations in one answer.")] = 50,
+        cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
+    ) -> Response:
+        """Newest first."""
+        found = list(await writer.page(order_id, state, _read_cursor(cursor) if cursor else None, limit + 1))
+        shown = found[:limit]
+        following = _write_cursor(shown[-1]) if len(found) > limit else None
+        listed = [_shown(operation) for operation in shown]
+        body = {"success": True, "message": "", "operations": listed, "count": len(listed), "next_cursor": following}
+        return Response(to_json(body), media_type="application/json")
+
+    @router.get(
+        "/{operation_id}",
+        summary="Get operation",
+        response_model=answers.OperationAnswer,
+        response_description="The operation",
+        responses=answer(operation=example_of(answers.OperationAnswer))
+        | failures(404, 422, 503, invalid=_NO_WAIT, shown=_NOT_THERE),
+    )
+    async def get_operation(operation_id: OperationId, wait: Wait = None) -> Response:
+        """What became of a write. With `wait` the answer comes when it is settled, or the time is up."""
+        return _told(await writer.settled(operation_id, wait or 0.0))
+
+    return router
+
+
+def _doing(writer: Writer, told: Answers) -> APIRouter:
+    router = APIRouter(prefix=_PREFIX, tags=["operations"], route_class=JsonRoute)
+
+    @router.post(
+        "/{operation_id}/cancel",
+        summary="Cancel operation",
+        response_model=answers.OperationAnswer,
+        response_description="The operation, `refused`",
+        responses=answer(cancelled=example_of(answers.OperationAnswer))
+        | failures(404, 409, 422, 503, invalid=_NO_ID, shown=_TOO_LATE | _NOT_THERE),
+    )
+    async def cancel_operation(operation_id: OperationId) -> Response:
+        """Calls a pending write off, while nothing of it was sent: it is `refused` then. Later it is 409."""
+        return _told(await writer.cancel(operation_id))
+
+    @router.post(
+        "/{operation_id}/undo",
+        summary="Undo operation",
+        response_model=answers.UpdateOrderResponse,
+        response_description="As after an update",
+        responses=answer(undone=answers.UPDATED)
+        | ACCEPTED
+        | failures(404, 409, 412, 422, 502, 503, 504, invalid=_NO_ID, shown=_NO_UNDO | _NOT_THERE),
+    )
+    async def undo_operation(operation_id: OperationId, headers: Annotated[Headers, Depends()]) -> Response:
+        """
+        A new operation that gives the fields of a confirmed update back what they held before. Fields that somebody
+        changed since are left alone, and told; where all were, it is 412.
+        """
+        return await told.of(await writer.undo(operation_id, headers.request()), headers)
+
+    return router
+
+
+def _told(operation: Operation) -> Response:
+    body = {"success": True, "message": "", "operation": _shown(operation)}
+    return Response(to_json(body), media_type="application/json")
+
+
+def _shown(operation: Operation) -> dict[str, Any]:
+    pending = operation.state is State.PENDING
+    return {
+        "id": operation.id,
+        "action": operation.action,
+        "order_id": operation.order_id,
+        "state": operation.state,
+        "message": " ".join(part for part in (operation.message, operation.notes) if part),
+        "asked": operation.asked,
+        "before": operation.before,
+        "conflicts": list((operation.failure or {}).get("conflicts", ())),  # type: ignore[call-overload]
+        "undoes": operation.undoes,
+        "caller": operation.caller,
+        "attempts": operation.attempts,
+        "sent": operation.sent_at is not None,
+        "created_at": operation.created_at,
+        "deadline_at": operation.deadline_at,
+        "next_attempt_at": operation.next_at if pending else None,
+        "settled_at": operation.settled_at,
+    }
+
+
+def _write_cursor(operation: Operation) -> str:
+    return base64.urlsafe_b64encode(f"{operation.created_at} {operation.id}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[str, str]:
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (ValueError, binascii.Error):
+        text = ""
+    match = _CURSOR.fullmatch(text)
+    if match is None:
+        told = "is not a cursor of this list; accepted: the next_cursor of an answer, as it is"
+        raise Invalid([Problem(("query", "cursor"), told, "cursor")])
+    return match[1], match[2]

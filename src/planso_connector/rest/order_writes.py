@@ -1,0 +1,254 @@
+"""Writes to /api/orders: recorded, carried through to PlanSo, answered with what became of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Query, Response
+from fastapi.responses import JSONResponse
+from pydantic_core import to_json
+
+from planso_connector.domain import failure
+from planso_connector.domain.errors import Conflicting, Invalid, NotFound, Problem, StoreUnavailable
+from planso_connector.domain.operation import Operation, State
+from planso_connector.flows.dry_run import DryRun, Preview
+from planso_connector.flows.lookup import Lookup
+from planso_connector.flows.write import Writer
+from planso_connector.rest import answers, schemas
+from planso_connector.rest.bodies import JsonRoute, MergePatchRoute
+from planso_connector.rest.examples import Responses, answer, named
+from planso_connector.rest.orders import OrderId
+from planso_connector.rest.preferences import WriteHeaders, version_relied_on
+from planso_connector.rest.problems import NO_ORDER_ID, failure_of, failures
+
+_PREFIX = "/api/orders"
+_FAILURES = (404, 409, 412, 413, 415, 422, 502, 503, 504)
+
+
+ACCEPTED: Responses = {
+    202: {
+        "model": answers.WriteAccepted,
+        "description": "On disk here; PlanSo has not confirmed it within the wait. `Location` is the operation.",
+        "content": {"application/json": {"examples": named(accepted=answers.ACCEPTED)}},
+    }
+}
+
+
+def _answers(done: Responses, *statuses: int, invalid: Problem | None = None) -> Responses:
+    return done | ACCEPTED | (failures(*statuses, invalid=invalid) if invalid else failures(*statuses))
+
+
+_WOULD_DELETE = "Dry run: nothing was recorded or sent. Order 130 would be deleted in PlanSo."
+
+_UPDATE_ANSWERS = _answers(
+    answer(
+        done=answers.UPDATED,
+        nothing_differs=answers.NOTHING_SENT,
+        unknown_field=answers.LEFT_OUT,
+        dry_run=answers.DRY_RUN,
+    ),
+    *_FAILURES,
+)
+_CREATE_ANSWERS = _answers(
+    answer(created=answers.UPDATED, dry_run=answers.DRY_RUN | {"order_id": None}),
+    *(status for status in _FAILURES if status not in (404, 412)),
+)
+_DELETE_ANSWERS = _answers(
+    answer(deleted=answers.UPDATED, dry_run=answers.DRY_RUN | {"message": _WOULD_DELETE, "changes": []}),
+    404,
+    409,
+    412,
+    422,
+    502,
+    503,
+    504,
+    invalid=NO_ORDER_ID,
+)
+
+Headers = Annotated[WriteHeaders, Depends()]
+IfMatch = Annotated[int | None, Depends(version_relied_on)]
+OnlyTell = Annotated[
+    bool, Query(alias="dry_run", description="Tell what would change, and do nothing: the answer is a `DryRunAnswer`.")
+]
+
+
+class Answers:
+    """How a write is answered: by what became of its operation."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+
+    async def of(self, operation: Operation, headers: WriteHeaders) -> Response:
+        """200 confirmed, 202 pending, else the failure that it ended with."""
+        told = {**headers.preferences.applied, "Operation-Id": operation.id}
+        if operation.state is State.PENDING:
+            return _accepted(operation, told)
+        if operation.state is State.CONFIRMED:
+            message = " ".join(part for part in (operation.message, operation.notes) if part)
+            body = {"success": True, "message": message, "order_id": operation.order_id}
+            return JSONResponse(body, headers=told)
+        error = failure.raised(operation.failure or {"type": "PlansoRefused"}, operation.message)
+        answered = failure_of(error, await self._order_now(operation) if isinstance(error, Conflicting) else None)
+        answered.headers.update(told)
+        return answered
+
+    async def _order_now(self, operation: Operation) -> str | None:
+        assert operation.order_id is not None, "what is relied on is there"
+        try:
+            return (await self._lookup.order(operation.order_id)).document
+        except (NotFound, StoreUnavailable):
+            return None
+
+
+def _accepted(operation: Operation, headers: dict[str, str]) -> Response:
+    location = f"/api/operations/{operation.id}"
+    told = f"On disk here. PlanSo has not confirmed it yet; it is tried until {operation.deadline_at[:19]}Z."
+    body = {
+        "success": True,
+        "message": " ".join(part for part in (told, operation.message, operation.notes) if part),
+        "order_id": operation.order_id,
+        "operation_id": operation.id,
+        "state": operation.state,
+    }
+    return JSONResponse(body, 202, headers={**headers, "Location": location})
+
+
+def _preview(preview: Preview, unknown: str, headers: WriteHeaders) -> Response:
+    told = ["Dry run: nothing was recorded or sent.", *preview.notes, unknown]
+    if preview.order_id is not None and not preview.changes and not preview.notes:
+        told.insert(1, "Nothing differs from what PlanSo holds.")
+    changes: list[dict[str, Any]] = [
+        {"field": change.path, "label": change.label, "before": change.before, "after": change.asked}
+        for change in preview.changes
+    ]
+    message = " ".join(part for part in told if part)
+    body = {"success": True, "message": message, "order_id": preview.order_id, "dry_run": True, "changes": changes}
+    return Response(to_json(body), media_type="application/json", headers=headers.preferences.applied)
+
+
+def routes(lookup: Lookup, writer: Writer, dry_run: DryRun) -> APIRouter:
+    """Built with the flows that serve them; a router holds no state of its own."""
+    told = Answers(lookup)
+    router = APIRouter()
+    router.include_router(_update(writer, dry_run, told))
+    router.include_router(_create(writer, dry_run, told))
+    router.include_router(_delete(writer, dry_run, told))
+    router.include_router(_patch(writer, dry_run, told))
+    return router
+
+
+def _update(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
+    router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=JsonRoute)
+
+    @router.put(
+        "/{order_id}",
+        summary="Update order",
+        response_model=answers.UpdateOrderResponse,  # the seed's own; a dry run adds to it, as the other verbs show
+        response_description="Update confirmation",
+        responses=_UPDATE_ANSWERS,
+    )
+    async def update_order(
+        order_id: OrderId,
+        body: Annotated[schemas.UpdateOrder, Body(openapi_examples=named(every_field=schemas.UPDATE_EXAMPLE))],
+        headers: Headers,
+        if_match: IfMatch,
+        only_tell: OnlyTell = False,
+    ) -> Response:
+        """
+        Absent or null: unchanged. `""`: cleared. 200 means that PlanSo has it: read back and compared, and the
+        connector's database shows it. Where nothing differs, nothing is sent, and `message` says so.
+        """
+        if body.order_id != order_id:
+            wrong = f"must equal the order id in the path, {order_id}"
+            raise Invalid([Problem(("body", "order_id"), wrong, "order_id_mismatch")])
+        unknown = schemas.unknown_fields(body, strict=headers.preferences.strict)
+        asked = body.asked(null_clears=False)
+        if only_tell:
+            return _preview(await dry_run.update(order_id, asked), unknown, headers)
+        request = headers.request(notes=unknown, if_match=if_match)
+        return await told.of(await writer.update(order_id, asked, request), headers)
+
+    return router
+
+
+def _create(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
+    router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=JsonRoute)
+
+    @router.post(
+        "",
+        summary="Create order",
+        response_model=answers.UpdateOrderResponse | answers.DryRunAnswer,
+        response_description="Creation confirmation",
+        responses=_CREATE_ANSWERS,
+    )
+    async def create_order(
+        body: Annotated[schemas.CreateOrder, Body(openapi_examples=named(every_field=schemas.CREATE_EXAMPLE))],
+        headers: Headers,
+        only_tell: OnlyTell = False,
+    ) -> Response:
+        """
+        Creates the order in PlanSo, reads it back, compares; the answer names its id. An order for the same number
+        plate at the same time is named in `message`.
+        """
+        unknown = schemas.unknown_fields(body, strict=headers.preferences.strict)
+        asked = body.asked(null_clears=False)
+        if only_tell:
+            return _preview(await dry_run.create(asked), unknown, headers)
+        return await told.of(await writer.create(asked, headers.request(notes=unknown)), headers)
+
+    return router
+
+
+def _delete(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
+    router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=JsonRoute)
+
+    @router.delete(
+        "/{order_id}",
+        summary="Delete order",
+        response_model=answers.UpdateOrderResponse | answers.DryRunAnswer,
+        response_description="Deletion confirmation",
+        responses=_DELETE_ANSWERS,
+    )
+    async def delete_order(
+        order_id: OrderId, headers: Headers, if_match: IfMatch, only_tell: OnlyTell = False
+    ) -> Response:
+        """Deletes the order in PlanSo and looks whether it is gone; its row stays here, marked deleted."""
+        if only_tell:
+            return _preview(await dry_run.delete(order_id), "", headers)
+        return await told.of(await writer.delete(order_id, headers.request(if_match=if_match)), headers)
+
+    return router
+
+
+def _patch(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
+    router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=MergePatchRoute)
+
+    @router.patch(
+        "/{order_id}",
+        summary="Patch order",
+        response_model=answers.UpdateOrderResponse | answers.DryRunAnswer,
+        response_description="Update confirmation",
+        responses=_UPDATE_ANSWERS,
+    )
+    async def patch_order(
+        order_id: OrderId,
+        body: Annotated[
+            schemas.PatchOrder,
+            Body(
+                media_type="application/merge-patch+json",
+                openapi_examples=named(move_and_clear_the_remarks=schemas.PATCH_EXAMPLE),
+            ),
+        ],
+        headers: Headers,
+        if_match: IfMatch,
+        only_tell: OnlyTell = False,
+    ) -> Response:
+        """As PUT, but null clears: numbers, ids and flags too."""
+        unknown = schemas.unknown_fields(body, strict=headers.preferences.strict)
+        asked = body.asked(null_clears=True)
+        if only_tell:
+            return _preview(await dry_run.update(order_id, asked), unknown, headers)
+        request = headers.request(notes=unknown, if_match=if_match)
+        return await told.of(await writer.update(order_id, asked, request), headers)
+
+    return router

@@ -1,0 +1,341 @@
+"""
+The outbox when everything fails at once: the connector is killed with -9 again and again and PlanSo has bad days, while
+callers write and a second person works in PlanSo.
+
+What PlanSo was, change by change and reading by reading, is told by the sandbox, a process of its own that is not
+killed. One loss is nobody's fault, and is told apart by that record, not by a guess: PlanSo's forms carry no version,
+so an edit by the second person that falls between the last reading of the form that reached the connector and the
+save that undoes it can't be noticed. So the law is: an edit may be gone only if no reading of that order's form was
+answered, to a reader that waited for it and lived to write it down, between the edit and the save that undid it. Any
+edit that was shown to the connector before it saved, or before a save of its own landed late, is there at the end;
+and those that nobody could notice are few.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from planso_connector.sandbox import Installation
+from tests.crowd import EDITED, WELL, WRITTEN, Answered, Caller, plan, second_person, weather
+from tests.process import ConnectorProcess, SandboxProcess, connector_process, free_port, sandbox_process
+
+SEED = 20261123
+CALLERS, WRITES, KILLS, DOOMED = 5, 30, 4, 4
+TIMEOUT, LATE = 1.0, 1.2
+"""
+Seconds that the connector waits for a page, and that a save takes on some days: it is carried out after the connector
+gave up, and before the connector may think that it never will be, which is after twice the timeout.
+"""
+WRITE_DOWN = 1.0
+"""Seconds that a reader has to live after an answer to have it on disk, by all means."""
+OURS, THEIRS = "Verbindung", "Werkstatt"
+PATIENCE = 60.0
+ENDS = {"confirmed", "refused", "expired", "conflict"}
+
+
+def environment(planso: str, database: str) -> dict[str, str]:
+    workshop = Installation()
+    return {
+        "PLANSO_URL": planso,
+        "PLANSO_USER": workshop.username,
+        "PLANSO_PASSWORD": workshop.password,
+        "PLANSO_TIMEOUT": str(TIMEOUT),
+        "CONNECTOR_DATABASE_URL": database,
+        "CONNECTOR_SYNC_INTERVAL": "0",
+        "CONNECTOR_SYNC_PARTS": "false",
+    }
+
+
+def pending(connector: ConnectorProcess) -> int:
+    page = connector.http.get("/api/operations", params={"state": "pending", "limit": "500"}).json()
+    count: int = page["count"]
+    return count
+
+
+def all_settled(connector: ConnectorProcess) -> None:
+    until = time.monotonic() + PATIENCE
+    while pending(connector):
+        assert time.monotonic() < until, connector.log()[-4000:]
+        threading.Event().wait(0.1)
+
+
+def operations(connector: ConnectorProcess) -> list[dict[str, Any]]:
+    """All, in the order in which they were recorded."""
+    found: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = connector.http.get("/api/operations", params={"limit": "500", **cursor}).json()
+        found += page["operations"]
+        if page["next_cursor"] is None:
+            return found[::-1]
+        cursor = {"cursor": page["next_cursor"]}
+
+
+@dataclass
+class Record:
+    """What was, told by both sides when all is over."""
+
+    first: dict[int, dict[str, str]]
+    last: dict[int, dict[str, str]]
+    """PlanSo's orders by id: what a person reads, by label."""
+    changes: list[dict[str, Any]]
+    requests: list[dict[str, Any]]
+    operations: list[dict[str, Any]]
+    answers: list[Answered]
+    kills: list[float] = field(default_factory=list)
+
+    @cached_property
+    def by_id(self) -> dict[str, dict[str, Any]]:
+        return {operation["id"]: operation for operation in self.operations}
+
+    @cached_property
+    def of_order(self) -> dict[int, list[dict[str, Any]]]:
+        """The operations of each order, in the order in which they were recorded."""
+        found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        for operation in self.operations:
+            if operation["order_id"] is not None:
+                found[operation["order_id"]].append(operation)
+        return found
+
+    def confirmed(self, order: int) -> list[dict[str, Any]]:
+        return [operation for operation in self.of_order[order] if operation["state"] == "confirmed"]
+
+    def ours(self, order: int, label: str) -> list[str]:
+        """What the connector made of a field, one after the other."""
+        return [
+            change["after"]
+            for change in self.changes
+            if (change["order_id"], change["label"], change["by"]) == (order, label, OURS)
+        ]
+
+    def was_read(self, order: int, since: int, before: int) -> bool:
+        """Whether the order's form, as of a version from `since` on, reached the connector before version `before`."""
+        return any(
+            request["order_id"] == order
+            and request["submode"] == "update"
+            and not request["saving"]
+            and request["heard"]
+            and request["version"] is not None
+            and since <= request["version"] < before
+            and not any(0 <= kill - request["ended"] < WRITE_DOWN for kill in self.kills)
+            for request in self.requests
+        )
+
+
+def every_accepted_write_came_to_an_end(record: Record) -> None:
+    for operation in record.operations:
+        assert operation["state"] in ENDS, operation
+    for answer in record.answers:
+        if answer.status in (200, 202):
+            assert answer.operation in record.by_id, answer
+        if answer.status == 200:
+            assert record.by_id[answer.operation or ""]["state"] == "confirmed", answer
+
+
+def what_is_confirmed_is_in_planso(record: Record) -> None:
+    """And of each field the last one recorded, of all that were confirmed."""
+    for order in record.of_order:
+        confirmed = record.confirmed(order)
+        is_deleted = any(operation["action"] == "delete" for operation in confirmed)
+        assert is_deleted == (order not in record.last), confirmed
+        last: dict[str, str] = {}
+        for operation in confirmed:
+            for path in WRITTEN.keys() & operation["asked"].keys():
+                last[path] = operation["asked"][path]
+                assert last[path] in record.ours(order, WRITTEN[path]), operation
+        for path, value in last.items():
+            if not is_deleted:
+                assert record.last[order][WRITTEN[path]] == value, (order, path, confirmed)
+
+
+def no_older_write_came_over_a_newer_one(record: Record) -> None:
+    for order, found in record.of_order.items():
+        for path, label in WRITTEN.items():
+            asked = [operation["asked"].get(path) for operation in found]
+            alone = [value for value, count in Counter(asked).items() if value is not None and count == 1]
+            made = [value for value in record.ours(order, label) if value in alone]
+            assert made == sorted(made, key=asked.index), (order, path)
+
+
+def nothing_else_is_in_planso(record: Record) -> None:
+    """The connector wrote what confirmed operations asked, made the orders of confirmed creates, and nothing else."""
+    paths = {label: path for path, label in WRITTEN.items()}
+    shown: dict[tuple[int, str], set[str]] = defaultdict(set)
+    for change in record.changes:
+        order, label, after = change["order_id"], change["label"], change["after"]
+        if change["by"] == OURS and label in paths:
+            asked = [operation["asked"].get(paths[label]) for operation in record.confirmed(order)]
+            assert after in asked, (change, record.of_order[order])
+        elif change["by"] == OURS and label in EDITED and order in record.first:
+            assert after in {record.first[order][label], *shown[order, label]}, change
+        elif change["by"] == THEIRS:
+            shown[order, label].add(after)
+    created = {operation["order_id"] for operation in record.operations if operation["action"] == "create"}
+    made = {change["order_id"] for change in record.changes if change["by"] == THEIRS}
+    assert record.last.keys() <= record.first.keys() | created | made
+
+
+def no_create_happened_twice(record: Record) -> None:
+    """Each create's values are its own: PlanSo never had two orders of one, and had one of each confirmed one."""
+    made = Counter(
+        change["after"]
+        for change in record.changes
+        if (change["by"], change["label"], change["before"]) == (OURS, "Fahrername", "")
+    )
+    for operation in record.operations:
+        if operation["action"] == "create":
+            count = made[operation["asked"]["person"]]
+            assert count == 1 if operation["state"] == "confirmed" else count == 0, operation
+    asked = Counter(one["asked"]["person"] for one in record.operations if one["action"] == "create")
+    assert set(asked.values()) == {1}
+
+
+def what_the_second_person_did_is_there(record: Record) -> None:
+    last: dict[tuple[int, str], dict[str, Any]] = {}
+    for change in record.changes:
+        if change["by"] == THEIRS:
+            last[change["order_id"], change["label"]] = change
+    unnoticed = []
+    for (order, label), edit in last.items():
+        if order not in record.last:
+            assert any(operation["action"] == "delete" for operation in record.confirmed(order)), order
+        elif record.last[order][label] != edit["after"]:
+            undone = next(
+                change
+                for change in record.changes
+                if (change["order_id"], change["label"], change["by"]) == (order, label, OURS)
+                and change["version"] > edit["version"]
+            )
+            assert not record.was_read(order, edit["version"], undone["version"]), (edit, undone)
+            unnoticed.append(edit)
+    assert len(unnoticed) <= len(last) / 10, (len(unnoticed), len(last))
+
+
+def a_key_used_again_gets_the_same_answer(
+    caller: Caller, planso: SandboxProcess, answers: list[Answered], by_id: Mapping[str, dict[str, Any]]
+) -> None:
+    keyed = [answer for answer in answers if answer.write.key is not None and answer.operation is not None]
+    saves = sum(request["saving"] for request in planso.requests())
+    assert keyed
+    for answer in keyed:
+        again = caller.again(answer)
+        operation = by_id[answer.operation or ""]
+        assert again.operation == answer.operation
+        assert (again.status == 200) == (operation["state"] == "confirmed"), (again, operation)
+        if again.status == 200:
+            assert again.body["order_id"] == operation["order_id"]
+    assert sum(request["saving"] for request in planso.requests()) == saves
+
+
+def the_days_were_bad(record: Record) -> None:
+    """All this says something only if it came to pass."""
+    confirmed = [operation for operation in record.operations if operation["state"] == "confirmed"]
+    assert len(confirmed) > CALLERS * WRITES / 2
+    assert {operation["action"] for operation in confirmed} == {"create", "update", "delete"}
+    assert any(operation["attempts"] > 2 for operation in confirmed)
+    assert any(request["version"] is None for request in record.requests), "PlanSo failed"
+    saves = [request for request in record.requests if request["saving"]]
+    assert any(save["version"] is None for save in saves), "saves failed"
+    done = [save for save in saves if save["version"] is not None]
+    assert any(save["status"] != 200 or not save["heard"] for save in done), "answers were lost"
+    assert sum(change["by"] == THEIRS for change in record.changes) > 100
+
+
+def test_what_was_accepted_survives_kills_and_bad_days(database_url: str, tmp_path: Path) -> None:
+    """
+    Every accepted write ends as one of four; each confirmed one is in PlanSo, the newest of each field on top, and
+    nothing that is not; no create happened twice; a key stands for one operation; no edit of the second person is gone
+    that could have been noticed (see above).
+    """
+    with ExitStack() as stack:
+        planso = stack.enter_context(sandbox_process(tmp_path, orders=24))
+        planso.knobs(**WELL)
+        first = planso.orders()
+        ids = sorted(first)
+        doomed, orders = ids[:DOOMED], ids[DOOMED:]
+        port, kills, dice = free_port(), list[float](), Random(SEED)
+        settings = environment(planso.address, database_url)
+
+        def start() -> ConnectorProcess:
+            return stack.enter_context(connector_process(settings, tmp_path, port=port))
+
+        connector = start()
+        connector.synced()
+        callers = [Caller(connector.address) for _ in range(CALLERS)]
+        for caller in callers:
+            stack.callback(caller.http.close)
+        with ThreadPoolExecutor(CALLERS) as pool, second_person(planso, SEED, ids):
+            at_work = [
+                pool.submit(caller.carry_out, plan(SEED, "abcdefgh"[at], orders, doomed[at::CALLERS], WRITES))
+                for at, caller in enumerate(callers)
+            ]
+            with weather(planso, SEED, LATE):
+                for _ in range(KILLS):
+                    threading.Event().wait(dice.uniform(0.1, 2.0))
+                    kills.append(time.monotonic())
+                    connector.kill()
+                    connector = start()
+            for one in at_work:
+                one.result()
+            all_settled(connector)
+        answers = [answer for caller in callers for answer in caller.answers]
+        record = Record(
+            first, planso.orders(), planso.changes(), planso.requests(), operations(connector), answers, kills
+        )
+        every_accepted_write_came_to_an_end(record)
+        what_is_confirmed_is_in_planso(record)
+        no_older_write_came_over_a_newer_one(record)
+        nothing_else_is_in_planso(record)
+        no_create_happened_twice(record)
+        what_the_second_person_did_is_there(record)
+        the_days_were_bad(record)
+        a_key_used_again_gets_the_same_answer(callers[0], planso, answers, record.by_id)
+
+
+def test_two_connectors_send_nothing_twice(database_url: str, tmp_path: Path) -> None:
+    """
+    Two processes on one database, and each write asked of both at once with one key: one operation, told alike by both,
+    and one save in PlanSo.
+    """
+    with ExitStack() as stack:
+        planso = stack.enter_context(sandbox_process(tmp_path, orders=12))
+        planso.knobs(**WELL)
+        orders = sorted(planso.orders())
+        settings = {**environment(planso.address, database_url), "PLANSO_TIMEOUT": "30"}
+        one = stack.enter_context(connector_process(settings, tmp_path))
+        one.synced()
+        two = stack.enter_context(connector_process(settings, tmp_path))
+        writes = {
+            name: [
+                replace(write, key=f"key-{name}{at}", if_match=False)
+                for at, write in enumerate(plan(SEED, name, orders, (), 12))
+            ]
+            for name in ("a", "b")
+        }
+        callers = [Caller(connector.address) for connector in (one, two) for _ in writes]
+        for caller in callers:
+            stack.callback(caller.http.close)
+        with ThreadPoolExecutor(len(callers)) as pool:
+            list(pool.map(Caller.carry_out, callers, [*writes.values(), *writes.values()]))
+        all_settled(two)
+        found = operations(one)
+        assert {operation["state"] for operation in found} == {"confirmed"}
+        told = defaultdict[str | None, set[str | None]](set)
+        for caller in callers:
+            for answer in caller.answers:
+                told[answer.write.key].add(answer.operation)
+        assert all(len(named) == 1 for named in told.values())
+        assert len(told) == len(found) == 24
+        saves = [request for request in planso.requests() if request["saving"]]
+        asked = Counter(one["order_id"] if one["action"] == "update" else None for one in found)
+        assert Counter(save["order_id"] for save in saves) == asked
