@@ -21,6 +21,8 @@ from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.outbox import Outbox
 from planso_connector.flows.push import Pusher
 from planso_connector.flows.reading import Reader
+from planso_connector.flows.recognise import Recognition
+from planso_connector.flows.reindex import Reindex
 from planso_connector.flows.rejection import Rejection
 from planso_connector.flows.standing import Standings
 from planso_connector.flows.status import Status
@@ -49,6 +51,7 @@ class Connector:
     profile: Profile
     sync: Sync
     outbox: Outbox
+    reindex: Reindex
     schedule: Schedule
     rest: FastAPI
 
@@ -109,9 +112,13 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
     status = Status(sync, freshness, planso)
     standings = Standings(database, workshop, freshness, profile.labels, clock.now)
     dry_run = DryRun(planso, Live(planso, reader, clock.now), reader)
-    flows = door.Flows(lookup, writer, dry_run, sync, status, freshness, standings, lambda: turns.next_run_at)
+    recognition = Recognition(database, workshop)
+    flows = door.Flows(
+        lookup, writer, dry_run, sync, status, freshness, standings, recognition, lambda: turns.next_run_at
+    )
+    rest = door.build(flows, lookup_shows_all=settings.connector_lookup_personal == "all")
     try:
-        yield Connector(settings, database, planso, profile, sync, outbox, turns, door.build(flows))
+        yield Connector(settings, database, planso, profile, sync, outbox, Reindex(database, workshop), turns, rest)
     finally:
         await sync.close()
         await outbox.close()
@@ -123,6 +130,7 @@ async def at_work(built: Connector) -> AsyncIterator[None]:
     """While this lasts, the connector works: it carries writes to PlanSo, fills an empty mirror, syncs in turns."""
     tasks = {
         asyncio.create_task(start.fill(built.sync), name="fill"),
+        asyncio.create_task(start.reindex(built.reindex), name="reindex"),
         asyncio.create_task(built.outbox.run(), name="outbox"),
         asyncio.create_task(built.schedule.run(), name="schedule"),
     }

@@ -242,6 +242,20 @@ def migrate() -> None:
         out.print("The database is up to date.")
 
 
+@cli.command()
+def reindex() -> None:
+    """Write anew what the look-up finds orders by. It goes on answering meanwhile, from what is written so far."""
+    with _told():
+        asyncio.run(_reindex(Settings.load()))
+
+
+async def _reindex(settings: Settings) -> None:
+    async with root.connector(settings) as built:
+        with err.status("Writing the look-up keys"):
+            await built.reindex.run()
+    out.print("The look-up keys are written.")
+
+
 @cli.command(name="sandbox")
 def run_sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",

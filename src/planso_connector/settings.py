@@ -89,6 +89,11 @@ class Settings(BaseSettings):
     connector_sync_extended_interval: Duration = Field(
         timedelta(hours=24), description="Time between two readings of an order's other tabs."
     )
+    connector_lookup_personal: str = Field(
+        "asked",
+        pattern=r"^(asked|all)$",
+        description="Which personal data `/api/lookup` shows: `asked`, only of the kind that the caller said; `all`.",
+    )
     connector_planso_concurrency: int = Field(4, ge=1, le=64, description="Requests to PlanSo under way at once.")
     connector_planso_rate: float = Field(
         0.0, ge=0, le=1000, description="Most requests to PlanSo in a second; 0 sets no such bound."

@@ -298,9 +298,13 @@ def surname(name: str) -> str:
 
 
 def occurring(words: Iterable[str], name: str) -> tuple[str, ...]:
-    """Those of some words, said in whatever connection, that fit a word of the name."""
+    """Those of some words, said in whatever connection, that fit a word of the name; of a double name one is enough."""
     held = _read(name).pieces
-    return tuple(word for word in words if any(_word(_folded(word), piece)[0] for piece in held))
+    return tuple(
+        word
+        for word in words
+        if any(_word(said, piece)[0] for said in (_folded(word), *_asked((word,)).pieces) for piece in held)
+    )
 
 
 @lru_cache(maxsize=1024)

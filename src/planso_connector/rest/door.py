@@ -12,6 +12,7 @@ from planso_connector import __version__
 from planso_connector.flows.dry_run import DryRun
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.lookup import Lookup
+from planso_connector.flows.recognise import Recognition
 from planso_connector.flows.standing import Standings
 from planso_connector.flows.status import Status
 from planso_connector.flows.sync import Sync
@@ -19,6 +20,7 @@ from planso_connector.flows.write import Writer
 from planso_connector.rest import (
     docs_page,
     health,
+    lookup,
     operations,
     order_writes,
     orders,
@@ -47,10 +49,11 @@ class Flows:
     status: Status
     freshness: Freshness
     standings: Standings
+    recognition: Recognition
     next_run_at: Callable[[], datetime | None]
 
 
-def build(flows: Flows) -> FastAPI:
+def build(flows: Flows, *, lookup_shows_all: bool = False) -> FastAPI:
     app = Documented(
         title=TITLE,
         version=__version__,
@@ -64,6 +67,7 @@ def build(flows: Flows) -> FastAPI:
     for router in (
         orders.routes(flows.lookup, flows.freshness),
         progress.routes(flows.standings),
+        lookup.routes(flows.recognition, shows_all=lookup_shows_all),
         order_writes.routes(flows.lookup, flows.writer, flows.dry_run),
         operations.routes(flows.writer, order_writes.Answers(flows.lookup)),
         planso_session.routes(flows.status),

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON
 
 from planso_connector.domain.order import Order, waits_for_parts
 from planso_connector.domain.part import Part
-from planso_connector.store import changes
+from planso_connector.store import changes, lookup_keys
 from planso_connector.store.answers import answers_and_pending
 from planso_connector.store.expressions import is_member
 from planso_connector.store.rendering import (
@@ -213,8 +213,10 @@ def save(
     if stored is None:
         order = order if with_parts else replace(order, parts=())
         if _insert(tx, workshop, order, read_at, now, list_fingerprint, with_parts=with_parts):
+            shown = order.document()
             if writer is not None:
-                changes.note(tx, workshop, order.id, 1, None, order.document(), now=now, writer=writer)
+                changes.note(tx, workshop, order.id, 1, None, shown, now=now, writer=writer)
+            lookup_keys.write(tx, workshop, order.id, before=_NO_KEYS, after=_keys(shown))
             return Saved(Outcome.INSERTED, 1)
         stored = cast("Row", _lock(tx, workshop, order.id))  # another machine was faster
     version: int = stored["version"]
@@ -239,7 +241,9 @@ def save(
         _insert_parts(tx, workshop, order)
     if changed:
         held = {**json.loads(stored["document"]), "deleted": stored["deleted_at"] is not None}
-        changes.note(tx, workshop, order.id, version, held, order.document(), now=now, writer=writer)
+        shown = order.document()
+        changes.note(tx, workshop, order.id, version, held, shown, now=now, writer=writer)
+        lookup_keys.write(tx, workshop, order.id, before=_keys(held), after=_keys(shown))
     tx.run(
         _UPDATE_SIGHTING,
         of_workshop=workshop,
@@ -250,6 +254,17 @@ def save(
         list_fingerprint=list_fingerprint,
     )
     return Saved(Outcome.CHANGED if changed else Outcome.UNCHANGED, version)
+
+
+_NO_KEYS: tuple[frozenset[lookup_keys.Key], bool] = frozenset(), False
+
+
+def _keys(document: Mapping[str, Any]) -> tuple[frozenset[lookup_keys.Key], bool]:
+    """The look-up keys of an order as its document shows it, and whether it is archived."""
+    if document.get("deleted"):
+        return _NO_KEYS
+    told = (document.get(name) for name in ("plate", "person", "phone", "email"))
+    return lookup_keys.keys_of(*told), bool(document["archived"])
 
 
 def _lock(tx: Transaction, workshop: str, order_id: int) -> Row | None:
@@ -388,6 +403,7 @@ def archive(tx: Transaction, workshop: str, ids: Iterable[int], *, now: str, rea
         shown = {**held, "archived": True}
         tx.run(_ARCHIVE, of_workshop=workshop, of_id=order_id, document=to_json(shown), changed_at=now)
         changes.note(tx, workshop, order_id, stored["version"] + 1, held, shown, now=now)
+        lookup_keys.write(tx, workshop, order_id, before=_keys(held), after=_keys(shown))
         _saw(tx, workshop, order_id, read_at=read_at or stored["read_at"], now=now)
         changed += 1
     return changed
@@ -408,6 +424,7 @@ def mark_deleted(
     held = json.loads(stored["document"])
     gone = {**held, "deleted": True}
     changes.note(tx, workshop, order_id, stored["version"] + 1, held, gone, now=now, writer=writer)
+    lookup_keys.write(tx, workshop, order_id, before=_keys(held), after=_NO_KEYS)
     _saw(tx, workshop, order_id, read_at=read_at, now=now)
     return True
 

@@ -103,6 +103,21 @@ Index(
 
 Index("orders_by_plate", orders.c.workshop, orders.c.plate_key)
 
+lookup_keys = Table(
+    "lookup_keys",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("kind", _KEY, primary_key=True),
+    Column("key", _KEY, primary_key=True),
+    Column("archived", Integer, primary_key=True, autoincrement=False),
+    Column("order_id", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+"""
+What a caller may say of each order that is not deleted, as `store.lookup_keys` writes it. All of it is the primary key:
+one word's orders stand together, the newest last. No foreign key, which would cost a look for each of a dozen rows.
+"""
+
 sightings = Table(
     "sightings",
     metadata,

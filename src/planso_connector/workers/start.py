@@ -1,4 +1,4 @@
-"""What a connector does at its start: fill a mirror that is empty or half filled."""
+"""What a connector does at its start: fill a mirror that is empty or half filled, write look-up keys that lack."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import structlog
 
 from planso_connector.domain.errors import ConnectorError
+from planso_connector.flows.reindex import Reindex
 from planso_connector.flows.sync import Sync
 from planso_connector.store.runs import Trigger
 
@@ -28,3 +29,12 @@ async def fill(sync: Sync) -> None:
             log.warning("mirror_not_filled", error=type(error).__name__)
         await asyncio.sleep(pause)
         pause = min(pause * 2, FILL_AGAIN_LAST)
+
+
+async def reindex(reindex: Reindex) -> None:
+    """Once, after an upgrade from a version that had no keys."""
+    try:
+        if await reindex.is_due():
+            await reindex.run()
+    except ConnectorError as error:
+        log.warning("not_reindexed", error=type(error).__name__)

@@ -1,0 +1,165 @@
+"""
+Recognise: which orders a caller may mean, ranked. One read transaction finds candidates by their keys, each step
+bounded; `domain.match` weighs them. PlanSo is not involved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from planso_connector.domain import emails, heard, match, names, phones, plate
+from planso_connector.domain.heard import Heard
+from planso_connector.domain.match import HeardPlate, Match, Question
+from planso_connector.store import lookup_keys
+from planso_connector.store.engine import Database, Transaction
+from planso_connector.store.lookup_keys import Key, Kind, Recall
+from planso_connector.store.transaction import Row
+
+EXACT_AT_MOST = 200
+"""Orders with the same plate, number or address: all of them count for certainty, and no caller has more."""
+
+ROUGH_AT_MOST = 60
+"""Orders that one rough step finds."""
+
+WORDS_AT_MOST = 6
+PLATES_AT_MOST = 6
+NEAR_PLATES_AT_MOST = 2
+"""So many of the readings of what was said are looked for with a letter wrong."""
+
+LOOKED_AT = 3000
+"""Of the orders with a common name, the newest that are looked at for a second one."""
+
+CANDIDATES = 400
+"""Orders that are weighed at most."""
+
+PART_AT_LEAST = 2
+LAST_DIGITS_AT_LEAST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was said, as far as it is known what it is; texts as they came, None where nothing was."""
+
+    anything: str | None = None
+    plate: str | None = None
+    name: str | None = None
+    phone: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """`matches` best first, each with its order's row; `heard` what was understood."""
+
+    matches: tuple[tuple[Match, Row], ...]
+    is_certain: bool
+    ask: str | None
+    question: Question
+
+
+class Recognition:
+    """Lives as long as the process."""
+
+    def __init__(self, database: Database, workshop: str) -> None:
+        self._database = database
+        self._workshop = workshop
+
+    async def find(self, asked: Asked, *, archived: bool, limit: int, language: str) -> Recognised:
+        question = understood(asked)
+        found = await self._database.read(lambda tx: self._candidates(tx, question, archived=archived))
+        rows = {row["id"]: row for row in found}
+        weighed = (match.score(question, lookup_keys.facts(row), plate.distance) for row in found)
+        ranking = match.rank(one for one in weighed if one is not None)
+        ask = None if ranking.is_certain else match.ask(ranking.matches, language)
+        shown = tuple((one, rows[one.order_id]) for one in ranking.matches[:limit])
+        return Recognised(shown, ranking.is_certain, ask, question)
+
+    def _candidates(self, tx: Transaction, question: Question, *, archived: bool) -> list[Row]:
+        recall = Recall(tx, self._workshop, archived=archived)
+        ids = dict.fromkeys(_found(recall, question))
+        return lookup_keys.shown(tx, self._workshop, list(ids)[:CANDIDATES])
+
+
+def understood(asked: Asked) -> Question:
+    """The question in what was said; what was said of one kind is taken for that kind."""
+    said = heard.hear(asked.anything) if asked.anything else Heard()
+    of_plate = heard.hear(asked.plate) if asked.plate else Heard()
+    of_phone = heard.hear(asked.phone) if asked.phone else Heard()
+    of_email = heard.hear(asked.email) if asked.email else Heard()
+    digits = of_phone.phones or ((asked.phone,) if asked.phone else ())
+    addresses = of_email.emails or ((asked.email,) if asked.email else ())
+    return Question(
+        plates=(*of_plate.plates, *said.plates)[:PLATES_AT_MOST],
+        names=tuple((asked.name or "").split()[:WORDS_AT_MOST]),
+        phones=(*digits, *said.phones),
+        emails=(*addresses, *said.emails),
+        words=said.words,
+    )
+
+
+def _found(recall: Recall, question: Question) -> Iterable[int]:
+    """The surest first, because there is a bound."""
+    yield from _by_plate(recall, question.plates)
+    for text in question.phones:
+        keys = phones.probes(text)
+        yield from recall.one_of(Kind.PHONE, (key[::-1] for key in keys), EXACT_AT_MOST)
+    for text in question.emails:
+        yield from _by_email(recall, text)
+    yield from _by_name(recall, (*question.names, *question.words))
+    yield from _roughly_by_plate(recall, question.plates)
+    for text in question.phones:
+        digits = "".join(sign for sign in text if sign.isdigit())
+        if len(digits) >= LAST_DIGITS_AT_LEAST:
+            yield from recall.begins(Kind.PHONE, digits.lstrip("0")[::-1] or digits, ROUGH_AT_MOST)
+
+
+def _by_plate(recall: Recall, plates: Sequence[HeardPlate]) -> Iterable[int]:
+    whole = [one.key for one in plates if not one.part]
+    if whole:
+        yield from recall.plates(whole, EXACT_AT_MOST)
+
+
+def _roughly_by_plate(recall: Recall, plates: Sequence[HeardPlate]) -> Iterable[int]:
+    for one in [one for one in plates if not one.part][:NEAR_PLATES_AT_MOST]:
+        yield from recall.plates(plate.near(one.key), ROUGH_AT_MOST)
+    for one in plates:
+        if len(one.key) >= PART_AT_LEAST:
+            yield from recall.begins(Kind.PLATE, one.key, ROUGH_AT_MOST)
+
+
+def _by_email(recall: Recall, text: str) -> Iterable[int]:
+    address = emails.key(text)
+    if address:
+        yield from recall.same(Kind.EMAIL, address, EXACT_AT_MOST)
+        local = address.partition("@")[0]
+        if len(local) >= LAST_DIGITS_AT_LEAST:
+            yield from recall.begins(Kind.EMAIL, local, ROUGH_AT_MOST)
+
+
+def _by_name(recall: Recall, words: Sequence[str]) -> Iterable[int]:
+    probes = names.probes(words[: 2 * WORDS_AT_MOST])
+    said = sorted(probes.words, key=len, reverse=True)[:WORDS_AT_MOST]
+    for one, other in combinations(said, 2):
+        for kinds in _PAIRS:
+            keys = [_key(kind, word) for kind, word in zip(kinds, (one, other), strict=True)]
+            if all(key[1] for key in keys):
+                yield from recall.both(keys[0], keys[1], ROUGH_AT_MOST, looked_at=LOOKED_AT)
+    for word in said:
+        yield from recall.same(Kind.WORD, word, ROUGH_AT_MOST)
+    for word in said:
+        if len(word) > 1 and (sound := names.sound(word)):
+            yield from recall.same(Kind.SOUND, sound, ROUGH_AT_MOST)
+    for word in said:
+        if near := names.neighbours(word):
+            yield from recall.one_of(Kind.WORD, near, ROUGH_AT_MOST)
+        if len(word) > PART_AT_LEAST:
+            yield from recall.begins(Kind.WORD, word, ROUGH_AT_MOST)
+
+
+_PAIRS = ((Kind.WORD, Kind.WORD), (Kind.SOUND, Kind.WORD), (Kind.WORD, Kind.SOUND), (Kind.SOUND, Kind.SOUND))
+
+
+def _key(kind: Kind, word: str) -> Key:
+    return kind.value, word if kind is Kind.WORD else names.sound(word)

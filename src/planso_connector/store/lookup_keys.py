@@ -1,0 +1,224 @@
+"""
+The keys of each order: what a caller may say of it, kept in step with the order in its own transaction.
+
+kind     key                                                        found by
+plate    each end of the folded plate of two signs or more          what it begins with: `2309` in `WNAE2309`
+word     each word of the name, `domain.names`                      itself, its neighbours, what it begins with
+sound    each word's sound                                          itself
+phone    the digits of each number, last first, `domain.phones`     what it begins with: the last digits
+email    the address, `domain.emails`                               itself, what it begins with
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, select
+from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
+
+from planso_connector.domain import emails, names, phones
+from planso_connector.domain.fold import fold_plate
+from planso_connector.domain.match import Facts
+from planso_connector.store.expressions import is_member, is_text_member
+from planso_connector.store.rendering import to_json
+from planso_connector.store.tables import lookup_keys, orders
+from planso_connector.store.transaction import Row, Transaction
+
+
+class Kind(StrEnum):
+    PLATE = "plate"
+    WORD = "word"
+    SOUND = "sound"
+    PHONE = "phone"
+    EMAIL = "email"
+
+
+PLATE_END_AT_LEAST = 2
+REBUILT_AT_ONCE = 500
+"""Orders in one transaction of a rebuild."""
+
+Key = tuple[str, str]
+_c = lookup_keys.c
+_HERE = (
+    _c.workshop == bindparam("of_workshop"),
+    _c.kind == bindparam("of_kind"),
+    _c.archived == bindparam("is_archived"),
+)
+_NEWEST = _c.order_id.desc()
+_MOST = bindparam("at_most", type_=BigInteger)
+
+_ADD = insert(lookup_keys).values({c.name: bindparam(c.name, type_=c.type) for c in lookup_keys.c})
+_ADD = _ADD.on_conflict_do_nothing()
+_REMOVE = delete(lookup_keys).where(
+    *_HERE, _c.key == bindparam("of_key"), _c.order_id == bindparam("of_order", type_=BigInteger)
+)
+_CLEAR = delete(lookup_keys).where(_c.workshop == bindparam("of_workshop"))
+_ANY = select(_c.order_id).where(_c.workshop == bindparam("of_workshop")).limit(1)
+
+_SAME = select(_c.order_id).where(*_HERE, _c.key == bindparam("of_key")).order_by(_NEWEST).limit(_MOST)
+_ONE_OF = select(_c.order_id).where(*_HERE, is_text_member(_c.key, bindparam("keys", type_=Text))).limit(_MOST)
+_BEGINS = select(_c.order_id).where(*_HERE, _c.key >= bindparam("begin"), _c.key < bindparam("end")).limit(_MOST)
+_first = _SAME.subquery()
+_second = lookup_keys.alias("second")
+_BOTH = (
+    select(_first.c.order_id)
+    .join(
+        _second,
+        and_(
+            _second.c.workshop == bindparam("of_workshop"),
+            _second.c.kind == bindparam("other_kind"),
+            _second.c.key == bindparam("other_key"),
+            _second.c.archived == bindparam("is_archived"),
+            _second.c.order_id == _first.c.order_id,
+        ),
+    )
+    .limit(bindparam("found_at_most", type_=BigInteger))
+)
+_PLATES = (
+    select(orders.c.id)
+    .where(
+        orders.c.workshop == bindparam("of_workshop"),
+        is_text_member(orders.c.plate_key, bindparam("keys", type_=Text)),
+        orders.c.archived == bindparam("is_archived"),
+        orders.c.deleted_at.is_(None),
+    )
+    .limit(_MOST)
+)
+_SHOWN = select(
+    *orders.c["id", "version", "plate", "short_name", "person", "phone", "email", "project_status", "shop_date"],
+    orders.c.vehicle_vehicle,
+    orders.c.vehicle_color_name,
+).where(
+    orders.c.workshop == bindparam("of_workshop"),
+    is_member(orders.c.id, bindparam("ids", type_=Text)),
+    orders.c.deleted_at.is_(None),
+)
+_BATCH = (
+    select(*orders.c["id", "archived", "plate", "person", "phone", "email"])
+    .where(
+        orders.c.workshop == bindparam("of_workshop"),
+        orders.c.id > bindparam("after", type_=BigInteger),
+        orders.c.deleted_at.is_(None),
+    )
+    .order_by(orders.c.id)
+    .limit(_MOST)
+)
+_COUNT = select(func.count().label("n")).select_from(lookup_keys).where(_c.workshop == bindparam("of_workshop"))
+
+
+def keys_of(plate: str | None, person: str | None, phone: str | None, email: str | None) -> frozenset[Key]:
+    """The keys of an order, by what stands in it."""
+    return frozenset(_keys(plate, person, phone, email))
+
+
+def _keys(plate: str | None, person: str | None, phone: str | None, email: str | None) -> Iterator[Key]:
+    folded = fold_plate(plate or "")
+    yield from ((Kind.PLATE, folded[at:]) for at in range(len(folded) - PLATE_END_AT_LEAST + 1))
+    held = names.keys(person or "")
+    yield from ((Kind.WORD, word) for word in held.words)
+    yield from ((Kind.SOUND, sound) for sound in held.sounds)
+    yield from ((Kind.PHONE, digits[::-1]) for digits in phones.keys(phone or ""))
+    if email and (address := emails.key(email)):
+        yield Kind.EMAIL, address
+
+
+def write(
+    tx: Transaction,
+    workshop: str,
+    order_id: int,
+    *,
+    before: tuple[frozenset[Key], bool],
+    after: tuple[frozenset[Key], bool],
+) -> None:
+    """The order's keys are those of `after` now; each with whether it is archived. `before`: as they were written."""
+    (held, was_archived), (wanted, is_archived) = before, after
+    if was_archived != is_archived:
+        gone, new = held, wanted
+    else:
+        gone, new = held - wanted, wanted - held
+    of_order = {"of_workshop": workshop, "of_order": order_id, "is_archived": int(was_archived)}
+    if gone:
+        tx.run_many(_REMOVE, [{**of_order, "of_kind": kind, "of_key": key} for kind, key in sorted(gone)])
+    if new:
+        row = {"workshop": workshop, "order_id": order_id, "archived": int(is_archived)}
+        tx.run_many(_ADD, [{**row, "kind": kind, "key": key} for kind, key in sorted(new)])
+
+
+def is_written(tx: Transaction, workshop: str) -> bool:
+    """Whether any order has keys."""
+    return bool(tx.rows(_ANY, of_workshop=workshop))
+
+
+def clear(tx: Transaction, workshop: str) -> None:
+    """Before a rebuild."""
+    tx.run(_CLEAR, of_workshop=workshop)
+
+
+def rebuild(tx: Transaction, workshop: str, after: int) -> int | None:
+    """The keys of the next orders after that id; the last one's id, None where there are no more."""
+    rows = tx.rows(_BATCH, of_workshop=workshop, after=after, at_most=REBUILT_AT_ONCE)
+    tx.run_many(_ADD, [entry for row in rows for entry in _entries(workshop, row)])
+    return rows[-1]["id"] if rows else None
+
+
+def _entries(workshop: str, row: Row) -> Iterator[dict[str, Any]]:
+    whole = {"workshop": workshop, "order_id": row["id"], "archived": row["archived"]}
+    for kind, key in keys_of(row["plate"], row["person"], row["phone"], row["email"]):
+        yield {**whole, "kind": kind, "key": key}
+
+
+class Recall:
+    """One question's look into the keys: each call finds some orders, bounded, the newest first where it can."""
+
+    def __init__(self, tx: Transaction, workshop: str, *, archived: bool) -> None:
+        self._tx = tx
+        self._here = {"of_workshop": workshop, "is_archived": int(archived)}
+
+    def plates(self, plates: Sequence[str], at_most: int) -> list[int]:
+        """The orders with one of these whole plates."""
+        return [row["id"] for row in self._tx.rows(_PLATES, **self._here, keys=to_json(plates), at_most=at_most)]
+
+    def same(self, kind: Kind, key: str, at_most: int) -> list[int]:
+        return self._ids(_SAME, of_kind=kind.value, of_key=key, at_most=at_most)
+
+    def one_of(self, kind: Kind, keys: Iterable[str], at_most: int) -> list[int]:
+        return self._ids(_ONE_OF, of_kind=kind.value, keys=to_json(sorted(keys)), at_most=at_most)
+
+    def begins(self, kind: Kind, begin: str, at_most: int) -> list[int]:
+        end = begin[:-1] + chr(ord(begin[-1]) + 1)
+        return self._ids(_BEGINS, of_kind=kind.value, begin=begin, end=end, at_most=at_most)
+
+    def both(self, one: Key, other: Key, at_most: int, *, looked_at: int) -> list[int]:
+        """The orders that have both; of those with `one` the newest `looked_at`."""
+        return self._ids(
+            _BOTH,
+            of_kind=one[0],
+            of_key=one[1],
+            other_kind=other[0],
+            other_key=other[1],
+            at_most=looked_at,
+            found_at_most=at_most,
+        )
+
+    def _ids(self, statement: Any, **parameters: object) -> list[int]:
+        return [row["order_id"] for row in self._tx.rows(statement, **self._here, **parameters)]
+
+
+def shown(tx: Transaction, workshop: str, ids: Iterable[int]) -> list[Row]:
+    """What the look-up tells of these orders, and compares."""
+    return tx.rows(_SHOWN, of_workshop=workshop, ids=to_json(sorted(set(ids))))
+
+
+def facts(row: Row) -> Facts:
+    return Facts(
+        order_id=row["id"],
+        plate=row["plate"],
+        name=row["person"],
+        phone=row["phone"],
+        email=row["email"],
+        vehicle=row["vehicle_vehicle"],
+        color=row["vehicle_color_name"],
+        drop_off=row["shop_date"],
+    )
