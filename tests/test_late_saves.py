@@ -49,8 +49,8 @@ def test_an_edit_seen_while_the_save_was_on_its_way_is_put_back(tmp_path: Path) 
 def test_a_create_that_waited_for_its_turn_is_not_sent_twice(tmp_path: Path) -> None:
     """How long a create may still land counts from when it was sent, not from when it began to wait for its turn."""
     sandbox = Sandbox(orders=6)
-    with connected(tmp_path, sandbox, planso_timeout=3.0, connector_planso_concurrency=1) as service:
-        sandbox.knobs.latency, sandbox.knobs.save_latency = 0.2, 5.4
+    with connected(tmp_path, sandbox, planso_timeout=4.0, connector_planso_concurrency=1) as service:
+        sandbox.knobs.latency, sandbox.knobs.save_latency = 0.2, 6.0
         sandbox.forget_requests()
         people = [f"Neu Kunde {at}" for at in range(2)]
         for person in people:

@@ -113,7 +113,7 @@ def test_what_is_not_confirmed_in_time_is_accepted_and_told(service: Service, or
     with unreadable(service, order):
         asked = {"person": "Erst Später", "farbe": "rot"}
         first = put(service, order, asked, Prefer="respond-async", Idempotency_Key="told")
-        wait_until(lambda: service.operation(first)["message"])
+        wait_until(lambda: "empty form" in service.operation(first)["message"])
         accepted = put(service, order, asked, Prefer="wait=0", Idempotency_Key="told")
         assert (accepted.status_code, accepted.headers["Preference-Applied"]) == (202, "wait=0")
         body = accepted.json()

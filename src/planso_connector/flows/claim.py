@@ -66,16 +66,17 @@ class Claim:
     def is_late(self) -> bool:
         return stamp(self._clock()) >= self.operation.deadline_at
 
-    def check_sendable(self) -> None:
+    def check_sendable(self, looked_at: str) -> None:
         """
-        Raises Expired when the deadline passed, and Later while something that was sent before, and is not seen in
-        PlanSo, may still take effect: sent again, it would undo or double what came since.
+        Raises Expired when the deadline passed, and Later where something that was sent before, and was not seen in
+        PlanSo by a look that began at `looked_at`, may take effect after that: sent again, it would undo or double
+        what came since.
         """
         if self.is_late:
             raise Expired(self.late_words())
         if self.sent_at is not None:
             landed_by = parse_stamp(self.sent_at) + self._landing
-            if self._clock() < landed_by:
+            if parse_stamp(looked_at) < landed_by:
                 raise Later("What was sent does not show in PlanSo yet.", not_before=min(landed_by, self._soon()))
 
     def late_words(self, reason: str = "") -> str:

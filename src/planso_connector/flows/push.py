@@ -64,7 +64,7 @@ class Pusher:
         live = Live(planso, reader, clock)
         self._push: dict[Action, UpdatePush | CreatePush | DeletePush] = {
             Action.UPDATE: UpdatePush(planso, live, reader, clock),
-            Action.CREATE: CreatePush(database, planso, live, workshop),
+            Action.CREATE: CreatePush(database, planso, live, workshop, clock),
             Action.DELETE: DeletePush(planso, live, reader, clock),
         }
 

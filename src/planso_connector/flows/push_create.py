@@ -16,7 +16,7 @@ from datetime import timedelta
 
 import structlog
 
-from planso_connector.domain.clock import parse_stamp, stamp
+from planso_connector.domain.clock import Clock, parse_stamp, stamp
 from planso_connector.domain.errors import (
     Ambiguous,
     Invalid,
@@ -62,20 +62,22 @@ class CreatedOtherwise(Exception):
 class CreatePush:
     """Lives as long as the process."""
 
-    def __init__(self, database: Database, planso: Planso, live: Live, workshop: str) -> None:
+    def __init__(self, database: Database, planso: Planso, live: Live, workshop: str, clock: Clock) -> None:
         self._database = database
         self._planso = planso
         self._live = live
         self._workshop = workshop
+        self._clock = clock
 
     async def carry_out(self, claim: Claim) -> ReadBack:
         """Raises CreatedOtherwise, Ambiguous, Later, Lost, Expired, and ConnectorErrors where nothing was saved."""
         operation = claim.operation
         order_id, notes = operation.order_id, tuple[str, ...]()
+        looked_at = stamp(self._clock())
         if order_id is None and claim.sent_at is not None:
             order_id = await self._made(operation, claim.sent_at)
         if order_id is None:
-            claim.check_sendable()
+            claim.check_sendable(looked_at)
             order_id, plan = await self._insert(claim)
             notes = plan.notes
         return await self._read_back(operation, order_id, notes)

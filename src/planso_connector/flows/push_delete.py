@@ -43,7 +43,7 @@ class DeletePush:
                 if claim.sent_at is None:
                     raise
                 return ReadBack(None, order_id, read_at, None)
-            claim.check_sendable()
+            claim.check_sendable(read_at)
             unsure: PlansoUnsure | None = None
             try:
                 async with self._planso.one_slot(), claim.sending():

@@ -75,7 +75,7 @@ class UpdatePush:
             plan = form.plan(asked)
             left_alone = (*left_alone, _put_back(form, undone))
         try:
-            claim.check_sendable()
+            claim.check_sendable(read_at)
         except Later:
             await self._reader.keep(form.reading(), known, read_at)  # so that what people do meanwhile is known
             raise
