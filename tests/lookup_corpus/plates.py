@@ -224,15 +224,15 @@ def _below_100(value: int) -> str:
     return _TENS[tens - 2] if unit == 0 else f"{'ein' if unit == 1 else _DIGITS[unit]}und{_TENS[tens - 2]}"
 
 
-def _one_by_one(digits: str, dice: random.Random) -> str:
+def one_by_one(digits: str, dice: random.Random) -> str:
     return " ".join("zwo" if sign == "2" and dice.random() < 0.5 else _DIGITS[int(sign)] for sign in digits)
 
 
-def _in_pairs(digits: str, dice: random.Random) -> str:
+def in_pairs(digits: str, dice: random.Random) -> str:
     """`dreiundzwanzig null neun`; a pair that begins with 0 digit by digit, an odd first digit alone."""
     head, rest = digits[: len(digits) % 2], digits[len(digits) % 2 :]
     pairs = [rest[at : at + 2] for at in range(0, len(rest), 2)]
-    said = [_one_by_one(pair, dice) if pair[0] == "0" else _below_100(int(pair)) for pair in pairs]
+    said = [one_by_one(pair, dice) if pair[0] == "0" else _below_100(int(pair)) for pair in pairs]
     return " ".join([*(_DIGITS[int(sign)] for sign in head), *said])
 
 
@@ -274,7 +274,7 @@ def _english(digits: str, dice: random.Random) -> str:
 
 
 _Saying = Callable[[str, random.Random], str]
-_NUMBERS: list[_Saying] = [_one_by_one, _one_by_one, _in_pairs, _as_number, _doubled, _written]
+_NUMBERS: list[_Saying] = [one_by_one, one_by_one, in_pairs, _as_number, _doubled, _written]
 
 
 def _spelled(table: dict[str, str]) -> _Saying:
@@ -297,22 +297,29 @@ def _letters(letters: str, dice: random.Random) -> str:
 _RULES: dict[str, tuple[_Saying, list[_Saying]]] = {
     "old alphabet": (_spelled(_OLD), _NUMBERS),
     "towns": (_spelled(_TOWNS), _NUMBERS),
-    "nato": (_spelled(_NATO), [_one_by_one, _english, _written]),
+    "nato": (_spelled(_NATO), [one_by_one, _english, _written]),
     "names of letters": (_spelled(_NAMES), _NUMBERS),
     "with its wie": (_explained, _NUMBERS),
     "letters": (_letters, _NUMBERS),
     "written": (_letters, [_written]),
 }
+RULES = tuple(_RULES)
+
+
+def as_said(plate: tuple[str, str, str], rule: str, dice: random.Random) -> str:
+    """District, letters and digits by one of `RULES`."""
+    district, letters, digits = plate
+    say_letters, numbers = _RULES[rule]
+    gap, next_gap = dice.choice([" ", ", ", " äh ", " Strich ", "-"]), dice.choice([" ", " ", ", ", " und dann "])
+    number = dice.choice(numbers)(digits, dice)
+    return f"{say_letters(district, dice)}{gap}{say_letters(letters, dice)}{next_gap}{number}"
 
 
 def _made(dice: random.Random, rule: str) -> Question:
     district = dice.choice(sorted(DISTRICTS))
     letters = "".join(dice.choice("ABCDEFGHJKLMNPRSTUVWXYZ") for _ in range(dice.choice([1, 2, 2])))
     digits = str(dice.randint(1, 9)) + "".join(str(dice.randint(0, 9)) for _ in range(dice.choice([1, 2, 3, 3])))
-    say_letters, numbers = _RULES[rule]
-    gap, next_gap = dice.choice([" ", ", ", " äh ", " Strich ", "-"]), dice.choice([" ", " ", ", ", " und dann "])
-    number = dice.choice(numbers)(digits, dice)
-    said = f"{say_letters(district, dice)}{gap}{say_letters(letters, dice)}{next_gap}{number}"
+    said = as_said((district, letters, digits), rule, dice)
     return Question(
         f"{dice.choice(_BEFORE)}{said}{dice.choice(_AFTER)}", (fold_plate(district + letters + digits),), rule
     )

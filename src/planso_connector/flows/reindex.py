@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import structlog
 
-from planso_connector.store import lookup_keys, orders
-from planso_connector.store.engine import Database, Transaction
+from planso_connector.store import lookup_keys
+from planso_connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
 
@@ -18,12 +18,8 @@ class Reindex:
         self._workshop = workshop
 
     async def is_due(self) -> bool:
-        """Whether there are orders and no keys: after an upgrade."""
-
-        def work(tx: Transaction) -> bool:
-            return not lookup_keys.is_written(tx, self._workshop) and orders.count(tx, self._workshop) > 0
-
-        return await self._database.read(work)
+        """Whether orders may lack keys: after an upgrade, or a rebuild that broke off."""
+        return not await self._database.read(lambda tx: lookup_keys.is_complete(tx, self._workshop))
 
     async def run(self, told: Callable[[int], None] = lambda _: None) -> None:
         """

@@ -114,6 +114,9 @@ class OrdersAnswer(Envelope):
     next_cursor: str | None = Field(
         description="Send it as `cursor` for the next page; null on the last.", examples=["WyIyMDI2LTEyLTA4IiwxMzBd"]
     )
+    total: int | None = Field(
+        None, description="With `total=true`: all orders that match, those on other pages too.", examples=[1]
+    )
     stale: bool = STALE
 
 

@@ -5,37 +5,25 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
-from pydantic import AfterValidator
+from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic_core import to_json
 
-from planso_connector.domain import german, values
+from planso_connector.domain import values
 from planso_connector.domain.part import missing_count
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.lookup import Lookup
 from planso_connector.rest import answers
 from planso_connector.rest.examples import answer, example_of
+from planso_connector.rest.orders_query import OrdersQuery, OrdersQueryRoute, chosen
 from planso_connector.rest.preferences import etag, is_known
 from planso_connector.rest.problems import NO_ORDER_ID, NOT_ON_THE_CALENDAR, failures
 from planso_connector.store.changes import Entry
-from planso_connector.store.search import Filters
 
 _PREFIX = "/api/orders"
 _NO_DAY = replace(NOT_ON_THE_CALENDAR, loc=("query", "after"))
 
 
-def _question(text: str) -> str:
-    return values.checked_text(text, line_breaks=False)
-
-
-def _day(text: str) -> str:
-    return german.parse_date(_question(text))[:10] if text.strip() else ""
-
-
 OrderId = Annotated[int, Path(ge=1, le=values.MAX_ID, description="PlanSo's order id.", examples=[130])]
-Text = Annotated[str | None, Query(max_length=200), AfterValidator(lambda t: _question(t) if t else None)]
-Day = Annotated[str | None, Query(max_length=40), AfterValidator(lambda t: (_day(t) or None) if t else None)]
-
 
 MaxAge = Annotated[
     float | None,
@@ -50,13 +38,14 @@ def routes(lookup: Lookup, freshness: Freshness) -> APIRouter:
     """Built with the flows that serve them; a router holds no state of its own."""
     router = APIRouter()
     router.include_router(_reading(lookup, freshness))
+    router.include_router(_reading_one(lookup, freshness))
     router.include_router(_reading_more(lookup))
     router.include_router(_history(lookup))
     return router
 
 
 def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["orders"])
+    router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=OrdersQueryRoute)
 
     @router.get(
         "",
@@ -66,13 +55,25 @@ def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
         responses=answer(found=example_of(answers.OrdersAnswer, next_cursor=None))
         | failures(422, 503, invalid=_NO_DAY),
     )
-    async def find_orders(filters: Annotated[Filters, Depends(_filters)]) -> Response:
-        """Newest shop_date first, then id. Filters are combined with AND. Archived orders only with `archived=true`."""
-        page = await lookup.find(filters)
-        listed = ",".join(page.documents)
-        told = {"count": len(page.documents), "next_cursor": page.next_cursor, "stale": await freshness.is_stale()}
-        text = f'{{"success":true,"message":"","orders":[{listed}],{to_json(told).decode()[1:]}'
+    async def find_orders(query: Annotated[OrdersQuery, Query()]) -> Response:
+        """
+        Newest shop_date first, then id, unless `sort` says otherwise. Filters are combined with AND. Archived orders
+        only with `archived=true`.
+        """
+        page = await lookup.find(query.filters())
+        told: dict[str, object] = {"count": len(page.documents), "next_cursor": page.next_cursor}
+        if page.total is not None:
+            told["total"] = page.total
+        told["stale"] = await freshness.is_stale()
+        documents = [chosen(one, query.names) for one in page.documents] if query.names else page.documents
+        text = f'{{"success":true,"message":"","orders":[{",".join(documents)}],{to_json(told).decode()[1:]}'
         return Response(text.encode(), media_type="application/json")
+
+    return router
+
+
+def _reading_one(lookup: Lookup, freshness: Freshness) -> APIRouter:
+    router = APIRouter(prefix=_PREFIX, tags=["orders"])
 
     @router.get(
         "/{order_id}",
@@ -179,41 +180,3 @@ def _history(lookup: Lookup) -> APIRouter:
 def _entry(entry: Entry) -> dict[str, object]:
     by = {"by": entry.caller or "connector", "operation_id": entry.operation} if entry.operation else {"by": "PlanSo"}
     return {"version": entry.version, "at": entry.at, "operation_id": None, **by, "changes": entry.changes}
-
-
-def _filters(
-    plate: Annotated[Text, Query(description="Number plate, any writing, also a part: `wnae2309`, `WN-AE`.")] = None,
-    person: Annotated[Text, Query(description="Part of the customer's or driver's name.")] = None,
-    phone: Annotated[Text, Query(description="Phone number, any writing, also a part.")] = None,
-    email: Annotated[Text, Query(description="Part of the e-mail address.")] = None,
-    status: Annotated[Text, Query(description="Project status.")] = None,
-    damage: Annotated[Text, Query(description="Damage class, `KL 2-3`.")] = None,
-    station: Annotated[Text, Query(description="Station id, or `id@state`.")] = None,
-    missing_parts: Annotated[bool | None, Query(description="Whether parts are missing.")] = None,
-    after: Annotated[Day, Query(description="Earliest shop_date, inclusive.")] = None,
-    before: Annotated[Day, Query(description="Latest shop_date, inclusive.")] = None,
-    finish_after: Annotated[Day, Query(description="Earliest finish_date, inclusive.")] = None,
-    finish_before: Annotated[Day, Query(description="Latest finish_date, inclusive.")] = None,
-    text: Annotated[Text, Query(description="Words that all fields together must hold.")] = None,
-    archived: Annotated[bool, Query(description="Archived orders instead of the current ones.")] = False,
-    limit: Annotated[int, Query(ge=1, le=500, description="Orders in one answer.")] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
-) -> Filters:
-    return Filters(
-        plate=plate,
-        person=person,
-        phone=phone,
-        email=email,
-        status=status,
-        damage=damage,
-        station=station,
-        missing_parts=missing_parts,
-        after=after,
-        before=before,
-        finish_after=finish_after,
-        finish_before=finish_before,
-        text=text,
-        archived=archived,
-        limit=limit,
-        cursor=cursor or None,
-    )

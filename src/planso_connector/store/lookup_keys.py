@@ -7,6 +7,8 @@ word     each word of the name, `domain.names`                      itself, its 
 sound    each word's sound                                          itself
 phone    the digits of each number, last first, `domain.phones`     what it begins with: the last digits
 email    the address, `domain.emails`                               itself, what it begins with
+
+A row without a kind says that every order has its keys.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ _REMOVE = delete(lookup_keys).where(
     *_HERE, _c.key == bindparam("of_key"), _c.order_id == bindparam("of_order", type_=BigInteger)
 )
 _CLEAR = delete(lookup_keys).where(_c.workshop == bindparam("of_workshop"))
-_ANY = select(_c.order_id).where(_c.workshop == bindparam("of_workshop")).limit(1)
+_COMPLETE = select(_c.order_id).where(_c.workshop == bindparam("of_workshop"), _c.kind == "", _c.key == "complete")
 
 _SAME = select(_c.order_id).where(*_HERE, _c.key == bindparam("of_key")).order_by(_NEWEST).limit(_MOST)
 _ONE_OF = select(_c.order_id).where(*_HERE, is_text_member(_c.key, bindparam("keys", type_=Text))).limit(_MOST)
@@ -146,9 +148,9 @@ def write(
         tx.run_many(_ADD, [{**row, "kind": kind, "key": key} for kind, key in sorted(new)])
 
 
-def is_written(tx: Transaction, workshop: str) -> bool:
-    """Whether any order has keys."""
-    return bool(tx.rows(_ANY, of_workshop=workshop))
+def is_complete(tx: Transaction, workshop: str) -> bool:
+    """Whether every order has its keys; not so after an upgrade, until `rebuild` came to its end."""
+    return bool(tx.rows(_COMPLETE, of_workshop=workshop))
 
 
 def clear(tx: Transaction, workshop: str) -> None:
@@ -159,8 +161,12 @@ def clear(tx: Transaction, workshop: str) -> None:
 def rebuild(tx: Transaction, workshop: str, after: int) -> int | None:
     """The keys of the next orders after that id; the last one's id, None where there are no more."""
     rows = tx.rows(_BATCH, of_workshop=workshop, after=after, at_most=REBUILT_AT_ONCE)
+    if not rows:
+        tx.run(_ADD, workshop=workshop, kind="", key="complete", archived=0, order_id=0)
+        return None
     tx.run_many(_ADD, [entry for row in rows for entry in _entries(workshop, row)])
-    return rows[-1]["id"] if rows else None
+    last: int = rows[-1]["id"]
+    return last
 
 
 def _entries(workshop: str, row: Row) -> Iterator[dict[str, Any]]:

@@ -19,8 +19,9 @@ from planso_connector.domain.fold import fold, fold_phone, fold_plate
 from planso_connector.domain.order import PLATE, overlap
 from planso_connector.store.answers import answers
 from planso_connector.store.expressions import contains, contains_all
+from planso_connector.store.lookup_keys import PLATE_END_AT_LEAST, is_complete
 from planso_connector.store.rendering import storable, to_json
-from planso_connector.store.tables import orders, sightings
+from planso_connector.store.tables import lookup_keys, orders, sightings
 from planso_connector.store.transaction import Transaction
 
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})?")
@@ -49,6 +50,10 @@ class Filters:
     text: str | None = None
     archived: bool = False
     """The archived orders, and only those."""
+    sort: str = "-shop_date"
+    """`shop_date`, `finish_date` or `id`, with `-` descending; then by id."""
+    total: bool = False
+    """Whether the page tells how many there are."""
     limit: int = 50
     cursor: str | None = None
     """A page's `next_cursor`."""
@@ -60,6 +65,7 @@ class Page:
 
     documents: list[str]
     next_cursor: str | None
+    total: int | None = None
 
 
 def _asked(name: str) -> ColumnElement[Any]:
@@ -87,29 +93,71 @@ _CONDITIONS: dict[str, ColumnElement[bool]] = {
     "finish_after": orders.c.finish_day >= _asked("finish_after"),
     "finish_before": and_(orders.c.finish_day <= _asked("finish_before"), orders.c.finish_day != ""),
     "text": contains_all(orders.c.text_key, _asked("text")),
-    # Not `day < x OR (day = x AND id > y)`: so the day bounds where the index is entered.
-    "cursor": and_(
-        orders.c.shop_day <= _asked("cursor_day"),
-        or_(orders.c.shop_day < _asked("cursor_day"), orders.c.id > bindparam("cursor_id", type_=BigInteger)),
+    "plate_key": orders.c.id.in_(
+        select(lookup_keys.c.order_id).where(
+            lookup_keys.c.workshop == _asked("of_workshop"),
+            lookup_keys.c.kind == "plate",
+            lookup_keys.c.key >= _asked("plate_key"),
+            lookup_keys.c.key < _asked("plate_end"),
+            lookup_keys.c.archived == bindparam("archived", type_=BigInteger),
+        )
     ),
 }
+_CURSOR_ID = bindparam("cursor_id", type_=BigInteger)
+_DAYS = {"shop_date": orders.c.shop_day, "finish_date": orders.c.finish_day}
+
+
+def _beyond(sort: str) -> ColumnElement[bool]:
+    """
+    Where a page goes on. Not `day < x OR (day = x AND id > y)`: so the day bounds where the index is entered.
+    Ascending, orders without the day come last.
+    """
+    name, descending = sort.removeprefix("-"), sort.startswith("-")
+    if name == "id":
+        return orders.c.id < _CURSOR_ID if descending else orders.c.id > _CURSOR_ID
+    day = _DAYS[name]
+    at = _asked("cursor_day")
+    if descending:
+        return and_(day <= at, or_(day < at, orders.c.id > _CURSOR_ID))
+    return or_(
+        and_(at != "", or_(day == "", day > at)),
+        and_(day == at, orders.c.id > _CURSOR_ID),
+    )
+
+
+def _order(sort: str) -> tuple[ColumnElement[Any], ...]:
+    name, descending = sort.removeprefix("-"), sort.startswith("-")
+    if name == "id":
+        return (orders.c.id.desc() if descending else orders.c.id,)
+    day = _DAYS[name]
+    return (day.desc(), orders.c.id) if descending else (day == "", day, orders.c.id)
 
 
 @lru_cache(maxsize=512)
-def _statement(asked: frozenset[str]) -> Select[*tuple[Any, ...]]:
+def _statement(asked: frozenset[str], sort: str) -> Select[*tuple[Any, ...]]:
     """The statement for a set of conditions: built once, so that it is also compiled once."""
+    shown = *orders.c["id", "version", "shop_day", "finish_day", "document"], sightings.c.synced_at
     return (
-        select(orders.c.id, orders.c.version, orders.c.shop_day, orders.c.document, sightings.c.synced_at)
+        select(*shown)
         .join(sightings, and_(sightings.c.workshop == orders.c.workshop, sightings.c.order_id == orders.c.id))
-        .where(
-            orders.c.workshop == _asked("of_workshop"),
-            orders.c.archived == bindparam("archived", type_=BigInteger),
-            orders.c.deleted_at.is_(None),
-            *(condition for name, condition in _CONDITIONS.items() if name in asked),
-        )
-        .order_by(orders.c.shop_day.desc(), orders.c.id)
+        .where(*_matching(asked), *([_beyond(sort)] if "cursor" in asked else []))
+        .order_by(*_order(sort))
         .limit(bindparam("at_most", type_=BigInteger))
     )
+
+
+@lru_cache(maxsize=512)
+def _count(asked: frozenset[str]) -> Select[*tuple[Any, ...]]:
+    return select(func.count().label("n")).select_from(orders).where(*_matching(asked))
+
+
+def _matching(asked: frozenset[str]) -> list[ColumnElement[bool]]:
+    return [
+        orders.c.workshop == _asked("of_workshop"),
+        orders.c.archived == bindparam("archived", type_=BigInteger),
+        orders.c.deleted_at.is_(None),
+        *(condition for name, condition in _CONDITIONS.items() if name in asked),
+    ]
 
 
 def find(tx: Transaction, workshop: str, filters: Filters) -> Page:
@@ -122,17 +170,47 @@ def find(tx: Transaction, workshop: str, filters: Filters) -> Page:
     if questions is None:
         return Page([], None)
     asked, parameters = questions
-    found = tx.rows(
-        _statement(asked),
-        of_workshop=workshop,
-        archived=int(filters.archived),
-        at_most=filters.limit + 1,
-        **parameters,
-    )
+    parameters |= {"of_workshop": workshop, "archived": int(filters.archived)}
+    if "plate" in asked and _is_rare(tx, parameters):
+        asked = asked - {"plate"} | {"plate_key"}
+    found = tx.rows(_statement(asked, filters.sort), at_most=filters.limit + 1, **parameters)
     shown = found[: filters.limit]
     more = len(found) > len(shown) and bool(shown)
-    cursor = write_cursor(shown[-1]["shop_day"], shown[-1]["id"]) if more else None
-    return Page(answers(tx, workshop, shown) if shown else [], cursor)
+    day = "finish_day" if filters.sort.endswith("finish_date") else "shop_day"
+    cursor = write_cursor(shown[-1][day], shown[-1]["id"]) if more else None
+    total = tx.rows(_count(asked - {"cursor"}), **parameters)[0]["n"] if filters.total else None
+    return Page(answers(tx, workshop, shown) if shown else [], cursor, total)
+
+
+PLATE_RARE = 2000
+"""
+Of plates that so many orders have at most, or fewer, the orders are found by their keys and then sorted. Others are
+common enough to meet a page of them soon in the order that is asked for.
+"""
+
+_RARE = (
+    select(lookup_keys.c.order_id)
+    .where(
+        lookup_keys.c.workshop == _asked("of_workshop"),
+        lookup_keys.c.kind == "plate",
+        lookup_keys.c.key >= _asked("plate_key"),
+        lookup_keys.c.key < _asked("plate_end"),
+    )
+    .limit(PLATE_RARE + 1)
+    .subquery()
+)
+_RARITY = select(func.count().label("n")).select_from(_RARE)
+
+
+def _is_rare(tx: Transaction, parameters: dict[str, object]) -> bool:
+    """Whether the plate that is asked for is better found by its keys; they have to be complete."""
+    key = str(parameters["plate"])
+    if len(key) < PLATE_END_AT_LEAST or not is_complete(tx, str(parameters["of_workshop"])):
+        return False
+    parameters["plate_key"], parameters["plate_end"] = key, key[:-1] + chr(ord(key[-1]) + 1)
+    wanted = ("of_workshop", "plate_key", "plate_end")
+    found: int = tx.rows(_RARITY, **{name: parameters[name] for name in wanted})[0]["n"]
+    return found <= PLATE_RARE
 
 
 _SAME_PLATE = (

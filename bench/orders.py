@@ -1,0 +1,263 @@
+"""
+A mirror of many invented orders, as a SQLite file: made once for each number, kept in `.bench/`, always the same.
+
+The rows are written by the thousand, with what `store.orders` makes of an order; `checked` has `store.orders.save` write
+some of them anew and compares every column. Every fourth order has all its fields, and so do the fifty with `PLATE`; the
+others have what a caller may know of them, so that a million fit into 4 GB.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import apsw
+
+from planso_connector.domain.fields import BY_PATH, MIRRORED, Group, Kind, Value
+from planso_connector.domain.order import PLATE as PLATE_PATH
+from planso_connector.domain.order import VEHICLE, Order
+from planso_connector.store import lookup_keys, migrate, orders, runs
+from planso_connector.store.rendering import order_columns, storable_order, to_json
+from planso_connector.store.sqlite import SqliteTransaction, connect
+from planso_connector.store.tables import metadata
+
+FOLDER = Path(__file__).parents[1] / ".bench"
+VERSION = 1
+"""Another one when other orders are made: the file is then made anew."""
+
+SHOP = "default"
+NOW = "2026-11-23T06:00:00.000000Z"
+FIRST_ID = 1_000_001
+"""Above every order that PlanSo's stand-in invents: a sync finds none of these."""
+
+PLATE, SAME_PLATE = "WN-QX 5050", 50
+"""So many orders have this plate, evenly over the whole mirror, with all fields."""
+CHUNK = 2000
+CHECKED = 300
+
+_SAID = ("Jana", "Katrin", "Uwe", "René", "Jürgen", "Björn", "Käthe", "Mirja", "Swantje", "Rüdiger", "Ulf", "Wiebke")
+_COMMON = ("Petersen", "Weiß", "Großmann", "Schröder", "Böhm", "Krämer", "Jäger", "Strauß", "Voß", "Meißner", "Ebeling")
+_HEADS = (
+    "Ahl Bach Berg Birk Brink Brom Dorn Eich Esch Feld Flint Frei Gold Grün Hag Hart Heid Hell Hirsch Hohl Kalt Kamm "
+    "Kern Kirsch Klee Kling Korn Kreuz Laub Lehm Linden Lücht Mai Moor Mühl Neu Nord Ober Ost Rau Reh Roden Rot Sand "
+    "Schön Schwarz See Silber Sommer Stein Strom Süd Tann Ufer Vogel Wald Wasser Weid West Wiesen Wild Winter Wolf"
+).split()
+_TAILS = (
+    "acker au bach baum beck berg brecht brink bruch brück burg dorf eck egger feld fels fort gard graf grund hagen "
+    "hammer haus heim hoff holz horst hub huber kamp kemper kötter land lauer lein ling loh mann markt meier meister "
+    "moser müller nagel rath ried rode roth sang schild schmidt see stedt stein stetter thal weber weiler winkel wirth"
+).split()
+_DISTRICTS = "WN S BN B HH M K KI NF ES GP LB BB WND W WI FD F AA AAL RT TÜ LÖ FÜ".split()
+_LETTERS = "ABCDEFGHJKLMNOPRSTUVWXYZ"
+_MODELS = ("VW Golf VIII", "VW Passat", "Opel Mokka", "Ford Focus Turnier", "BMW 320d", "Skoda Octavia", "Audi A4")
+_COLOURS = ("Deep Black Perleffekt", "Candyweiß", "Lichtsilber", "Tornadorot", "Indiumgrau")
+_STATUS = ("In Arbeit", "In Lackierung", "Teile bestellt", "abholbereit", "angelegt")
+_DAMAGE = ("KL 1", "KL 2", "KL 2-3", "KL 3", "")
+_REMARKS = "Kundin wartet auf Rückruf.\nErsatzwagen ist bestellt, Schlüssel im Tresor {}."
+_DAMAGES = "Stoßfänger hinten gerissen, Heckklappe. Parkrempler, Felge VR angeschlagen, Lack bis auf die Grundierung."
+_START = date(2018, 1, 2)
+_DAYS = 3200
+
+
+def path_of(count: int) -> Path:
+    """The mirror of so many orders, made if need be: for a million some minutes."""
+    path = FOLDER / f"orders-{VERSION}-{count}.db"
+    if not path.exists():
+        FOLDER.mkdir(exist_ok=True)
+        began = time.perf_counter()
+        made = path.with_suffix(".part")
+        for leftover in (made, Path(f"{made}-wal"), Path(f"{made}-shm")):
+            leftover.unlink(missing_ok=True)
+        _make(made, count)
+        checked(made, count)
+        made.rename(path)
+        print(f"made {path.name}, {path.stat().st_size / 1e9:.1f} GB, in {time.perf_counter() - began:.0f} s")
+    return path
+
+
+def order(number: int, count: int) -> Order:
+    """The order with this number, from 0, of a mirror of `count`."""
+    dice = random.Random(number * 2_654_435_761)
+    apart = max(1, count // SAME_PLATE)
+    has_plate = number % apart == apart // 2
+    plate = PLATE if has_plate else _plate(dice)
+    values = _known(dice, plate)
+    fields: dict[str, str] = {}
+    if has_plate or number % 4 == 0:
+        values |= _more(dice, number)
+        fields = {field.labels[0]: str(values.get(field.path) or "") for field in MIRRORED}
+        fields |= {label: "" for label in _ONLY_ON_THE_FORM}
+    return Order(
+        id=FIRST_ID + number,
+        short_name=f"{plate} {str(values['person']).rpartition(' ')[2]}",
+        plate=plate,
+        station_id=str(number % 9 + 1),
+        station_state="active",
+        missing_parts=False,
+        values=values,
+        fields=fields,
+        archived=number % 10 == 3 and not has_plate,
+        position=str(number),
+        list_finish_date=str(values["damage"] or "") or None,
+    )
+
+
+def _plate(dice: random.Random) -> str:
+    letters = "".join(dice.choices(_LETTERS, k=2))
+    return f"{dice.choice(_DISTRICTS)}-{letters} {dice.randint(1, 9999)}"
+
+
+def _known(dice: random.Random, plate: str) -> dict[str, Value]:
+    last = dice.choice(_COMMON) if dice.random() < 0.1 else dice.choice(_HEADS) + dice.choice(_TAILS)
+    first = dice.choice(_SAID)
+    day = _START + timedelta(days=dice.randrange(_DAYS))
+    return {
+        PLATE_PATH: plate,
+        "person": f"{first} {last}",
+        "phone": f"030 23125 {dice.randrange(100_000):05}",
+        "email": f"{first}.{last}{dice.randrange(100)}@example.de".lower() if dice.random() < 0.8 else None,
+        "damage": dice.choice(_DAMAGE) or None,
+        "shop_date": day.isoformat(),
+        "finish_date": (day + timedelta(days=dice.randrange(3, 12))).isoformat(),
+        "project_status": dice.choice(_STATUS),
+        VEHICLE: dice.choice(_MODELS),
+        "vehicle.color_name": dice.choice(_COLOURS),
+    }
+
+
+def _more(dice: random.Random, number: int) -> dict[str, Value]:
+    more = {field.path: _example(dice, field.path) for field in MIRRORED if field.path not in _KNOWN}
+    vin = "WXX" + "".join(dice.choices("ABCDEFGHJKLMNPRSTUVWXYZ0123456789", k=14))
+    return {
+        **more,
+        "vehicle_details.vin": vin,
+        "vehicle.vin": vin,
+        "remarks": _REMARKS.format(number),
+        "damage_description": _DAMAGES,
+    }
+
+
+def _example(dice: random.Random, path: str) -> Value:
+    kind = BY_PATH[path].kind
+    if kind in (Kind.DATE, Kind.MONTH, Kind.DATETIME):
+        return f"20{dice.randrange(18, 27)}-{dice.randrange(1, 13):02}-{dice.randrange(1, 29):02}"
+    return dice.randrange(1, 60) if kind is Kind.ID else BY_PATH[path].example
+
+
+_KNOWN = frozenset(_known(random.Random(0), "")) | {"vehicle_details.vin", "vehicle.vin"}
+_ONLY_ON_THE_FORM = tuple(
+    field.labels[0] for field in BY_PATH.values() if field not in MIRRORED and field.group is Group.ORDER
+) + tuple(f"Feld {number} der Werkstatt" for number in range(1, 21))
+
+_ORDERS, _SIGHTINGS, _KEYS = (metadata.tables[name] for name in ("orders", "sightings", "lookup_keys"))
+_Rows = list[tuple[Any, ...]]
+
+
+def _rows(work: tuple[int, int, int]) -> tuple[_Rows, _Rows, _Rows]:
+    """What `store.orders.save` writes of the orders from one number up to another: orders, sightings, keys."""
+    begin, end, count = work
+    listed: _Rows = []
+    seen: _Rows = []
+    keys: _Rows = []
+    for number in range(begin, end):
+        one = storable_order(order(number, count))
+        columns = {
+            **{"workshop": SHOP, "id": one.id, "version": 1, "deleted_at": None},
+            **{"changed_at": NOW, "first_seen_at": NOW, "document": to_json(one.document())},
+            **order_columns(one),
+        }
+        listed.append(tuple(columns[column.name] for column in _ORDERS.c))
+        seen.append((SHOP, one.id, NOW, NOW, NOW, _fingerprint(number)))
+        told = (one.plate, *(cast("str | None", one.values.get(name)) for name in ("person", "phone", "email")))
+        keys += ((SHOP, str(kind), key, int(one.archived), one.id) for kind, key in lookup_keys.keys_of(*told))
+    return listed, seen, keys
+
+
+def _fingerprint(number: int) -> str:
+    return f"{number:016x}"
+
+
+def _insert(table: str, columns: Iterable[str]) -> str:
+    names = list(columns)
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
+
+
+def _make(path: Path, count: int) -> None:
+    migrate.migrate(f"sqlite:///{path}")
+    with closing(apsw.Connection(str(path))) as database:
+        for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -400000", "temp_store = FILE"):
+            database.execute(f"PRAGMA {setting}").fetchall()
+        database.execute("PRAGMA threads = 2").fetchall()
+        indexes = cast(
+            "list[tuple[str, str]]",
+            database.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'orders' AND sql IS NOT NULL"
+            ).fetchall(),
+        )
+        database.execute("BEGIN")
+        for name, _ in indexes:
+            database.execute(f"DROP INDEX {name}")
+        names = [column.name for column in _KEYS.c]
+        database.execute(f"CREATE TEMP TABLE unsorted ({', '.join(names)})")
+        chunks = [(begin, min(begin + CHUNK, count), count) for begin in range(0, count, CHUNK)]
+        with multiprocessing.get_context("spawn").Pool(2) as pool:
+            for listed, seen, keys in pool.imap(_rows, chunks):
+                database.executemany(_insert("orders", (column.name for column in _ORDERS.c)), listed)
+                database.executemany(_insert("sightings", (column.name for column in _SIGHTINGS.c)), seen)
+                database.executemany(_insert("unsorted", names), keys)
+        database.execute(f"INSERT INTO lookup_keys SELECT * FROM unsorted ORDER BY {', '.join(names)}")  # noqa: S608
+        database.execute("DROP TABLE unsorted")
+        for _, sql in indexes:
+            database.execute(sql)
+        database.execute("COMMIT")
+    with closing(connect(path)) as database:
+        _note_a_sync(database, count)
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _note_a_sync(database: apsw.Connection, count: int) -> None:
+    """So that a connector does not think that the mirror was never filled."""
+    tx = SqliteTransaction(database)
+    run = runs.start(tx, SHOP, NOW, kind=runs.RunKind.FULL, trigger=runs.Trigger.COMMAND)
+    runs.finish(tx, SHOP, run.id, NOW, state=runs.RunState.DONE, done=count, total=count)
+
+
+def checked(path: Path, count: int) -> None:
+    """That `store.orders.save` writes the same rows and keys, for some orders of the file."""
+    numbers = sorted({count * part // CHECKED for part in range(CHECKED)} | {count - 1})
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "saved.db"
+        migrate.migrate(f"sqlite:///{saved}")
+        with closing(connect(saved)) as database, closing(connect(path, read_only=True)) as made:
+            tx = SqliteTransaction(database)
+            database.execute("BEGIN")
+            for number in numbers:
+                orders.save(
+                    tx, SHOP, order(number, count), read_at=NOW, now=NOW, list_fingerprint=_fingerprint(number)
+                )
+            database.execute("COMMIT")
+            for table, key in (("orders", "id"), ("sightings", "order_id"), ("lookup_keys", "order_id")):
+                _compare(table, key, [FIRST_ID + number for number in numbers], made, database)
+            keys = made.execute("SELECT count(DISTINCT order_id) FROM lookup_keys").get
+            assert keys == made.execute("SELECT count(*) FROM orders").get == count, (keys, count)
+
+
+def _compare(
+    table: str, key: str, ids: Sequence[int], made: apsw.Connection, saved: apsw.Connection
+) -> None:
+    # `+` keeps the primary key's first columns from being skipped over: the keys of an order lie all over their table.
+    asked = f"SELECT * FROM {table} WHERE workshop = ? AND {key} IN (SELECT value FROM json_each(?))"  # noqa: S608
+    one, other = (sorted(database.execute(asked, (SHOP, to_json(ids))).fetchall(), key=repr) for database in (made, saved))
+    assert one and one == other, f"{table} is not what store.orders.save writes"
+
+
+if __name__ == "__main__":
+    print(path_of(int(sys.argv[1])))

@@ -1,0 +1,293 @@
+"""
+The orders that the corpus asks about, the same every time. People, plates, numbers and addresses are invented: names from
+tables of common ones, the rest by rules.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from planso_connector.domain.fold import fold, fold_plate
+from planso_connector.domain.order import PLATE, VEHICLE, Order
+
+MADE = 2950
+ARCHIVED = 150
+"""Of those made: nobody asks about them, and none of them may be answered."""
+
+_HERE = "WN WN WN WN S S S ES LB LB GP BB TÜ AA SHA HN KA B BN M BL LEO VAI BK".split()
+_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
+
+FIRST = (
+    "Jana Anna Lena Laura Sarah Katharina Julia Maria Petra Sabine Monika Ursula Claudia Birgit Elke Heike Susanne Nicole "
+    "Stefanie Melanie Sandra Nadine Tanja Anja Kerstin Silke Martina Andrea Karin Ingrid Gisela Renate Hannelore Ayşe Fatma "
+    "Olga Svetlana Michael Thomas Andreas Peter Wolfgang Klaus Jürgen Günter Stefan Stephan Christian Martin Markus Matthias "
+    "Frank Ralf Uwe Bernd Jörg Dieter Rainer Holger Sven Jens Lars Tobias Daniel Alexander Florian Sebastian Philipp Lukas "
+    "Felix Jonas Maximilian Murat Mehmet Ivan Dragan Luca Giuseppe Otto Emil Anton Friedrich Ludwig Richard Viktor"
+).split()
+SOUND_ALIKE = [
+    group.split()
+    for group in (
+        "Meyer Meier Maier Mayer",
+        "Schmidt Schmitt Schmid",
+        "Hoffmann Hofmann",
+        "Schulz Schultz",
+        "Herrmann Hermann",
+        "Bayer Baier Beyer",
+        "Walter Walther",
+        "Krämer Kremer",
+        "Kaiser Kayser",
+        "Weiß Weiss Weis",
+        "Seifert Seiffert",
+        "Pfeiffer Pfeifer Feifer",
+        "Beck Bek",
+        "Vogt Voigt",
+        "Jansen Janssen",
+        "Köhler Koehler",
+        "Fritsch Fritzsch",
+        "Stefan Stephan",
+        "Petersen Pedersen",
+    )
+]
+_OTHERS = (
+    "Müller Schneider Fischer Weber Wagner Becker Schäfer Koch Bauer Richter Klein Wolf Schröder Neumann Schwarz Zimmermann "
+    "Braun Krüger Hartmann Lange Krause Lehmann Köhler Huber Lang Winkler Berger Lorenz Ludwig Frank Friedrich Otto Heinrich "
+    "Yılmaz Demir Kaya Öztürk Nowak Kowalski Popović Rossi Horvat Petrow Nguyen Häußermann Rößler Bäuerle Häberle Pfisterer "
+    "Schwäble Kühnle Eberle Wörner Mößner Knödler Rühle Stäbler Lutz Zeh Abt Noll Götz"
+).split()
+_FRONT = "Berg Linden Stein Birken Eichen Buchen Wiesen Brunnen Ober Unter Neu Alt Hasel Erlen Rosen Falken".split()
+_BACK = "mann bauer hauser bacher meister hofer felder thaler wieser berger".split()
+SURNAMES = [*_OTHERS, *_OTHERS, *(front + back for front in _FRONT for back in _BACK)]
+_TRADES = "Elektro Sanitär Malerbetrieb Gartenbau Spedition Bäckerei Metzgerei Autohaus Zimmerei Dachdeckerei".split()
+_FORMS = ["GmbH", "GmbH & Co. KG", "e.K.", "AG", "UG (haftungsbeschränkt)", "OHG", "GbR"]
+
+VEHICLES = {
+    "VW": "Golf Polo Passat Tiguan Touran Caddy T6 ID.3 Up",
+    "Audi": "A3 A4 A6 Q3 Q5 TT",
+    "BMW": "320d X1 X3 118i 520d",
+    "Mercedes-Benz": "A-Klasse C-Klasse E-Klasse Sprinter Vito GLA",
+    "Opel": "Astra Corsa Insignia Mokka",
+    "Ford": "Focus Fiesta Transit Kuga Mondeo",
+    "Skoda": "Octavia Fabia Superb Kodiaq",
+    "Seat": "Leon Ibiza Ateca",
+    "Renault": "Clio Megane Twingo Zoe",
+    "Fiat": "500 Panda Ducato",
+    "Toyota": "Yaris Corolla Aygo",
+    "Porsche": "Macan Cayenne 911",
+    "Tesla": "Model 3,Model Y",
+    "Dacia": "Duster Sandero",
+}
+_MODELS = [
+    f"{make} {model}"
+    for make, models in VEHICLES.items()
+    for model in (models.split(",") if "," in models else models.split())
+]
+_COLORS = "schwarz weiß silber grau blau rot grün gelb braun,Deep Black Perleffekt,Polarweiß,Indiumgrau".split(",")
+_COLORS = [*_COLORS[0].split(), *_COLORS[1:]]
+_AREAS = ["7151", "711", "7191", "7141", "7031", "7071", "30", "89", "6205", "7361"]
+_MOBILE = ["151", "152", "157", "160", "170", "171", "172", "173", "175", "176", "179"]
+_DOMAINS = ["gmx.de", "web.de", "gmail.com", "t-online.de", "outlook.de", "example.org", "freenet.de"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One order and what there is to say of it. `district`, `letters`, `digits`, `suffix`: of a German plate."""
+
+    id: int
+    plate: str = ""
+    district: str = ""
+    letters: str = ""
+    digits: str = ""
+    suffix: str = ""
+    first: str = ""
+    surname: str = ""
+    company: str = ""
+    """Its name without its legal form."""
+    person: str = ""
+    national: str = ""
+    """The phone number's digits without prefixes."""
+    area: str = ""
+    phone: str = ""
+    email: str = ""
+    vehicle: str = ""
+    color: str = ""
+    day: str = "2026-12-08"
+    archived: bool = False
+
+    @property
+    def key(self) -> str:
+        return fold_plate(self.plate)
+
+    def order(self) -> Order:
+        return Order(
+            id=self.id,
+            short_name=self.plate or str(self.id),
+            plate=self.plate or None,
+            station_id="4",
+            station_state="2",
+            missing_parts=False,
+            values={
+                PLATE: self.plate or None,
+                VEHICLE: self.vehicle or None,
+                "vehicle.color_name": self.color or None,
+                "person": self.person or None,
+                "phone": self.phone or None,
+                "email": self.email or None,
+                "shop_date": self.day,
+            },
+            fields={},
+            archived=self.archived,
+        )
+
+
+_BY_HAND = """
+ 1 | WN-AE 2309 | Meyer, Sabine | 07151 9876543 | sabine.meyer@example.org | VW Golf VIII | schwarz
+ 2 | WN-AF 2309 | Jana Petersen | 0151 23456001 | jana.petersen@example.org | Audi A4 | rot
+ 3 | B-NO 1234 | Otto Nordpol | 030 5550101 | otto@nordpol.example | BMW 320d | blau
+ 4 | BN-O 1234 | Ida Kaufmann | 0228 5550102 | | Opel Corsa | grau
+ 5 | ES-EL 88H | Friedrich Häußermann | 0711 5550103 | | Mercedes-Benz 280 SL | silber
+ 6 | LB-ZO 47E | Elektro Bäuerle GmbH | 07141 5550104-0 | info@elektro-baeuerle.example | Renault Zoe | weiß
+ 7 | W-12345A | Leopold Gruber | +43 1 5550105 | gruber@example.at | Skoda Octavia | grün
+ 8 | AB-123-CD | Marie Dupont | +33 6 12 34 56 78 | | Renault Clio | rot
+ 9 | TÜ-KE 18 | Übelhör, Jörg | 07071 5550106 | joerg.uebelhoer@gmx.example | VW Polo | rot
+10 | S-KL 451 | Ayşe Yıldırım | 0176 5550107 | a.yildirim@example.com | Ford Fiesta | weiß
+11 | S-KL 451 | Ayşe Yıldırım | 0176 5550107 | a.yildirim@example.com | Ford Fiesta | weiß
+12 | GP-QR 320 | Anton Meyer | 07161 5550108 | | VW Passat | grau
+13 | GP-OR 320 | Malerbetrieb Rühle e.K. | (07161) 55 50 109 | kontakt@malerruehle.example | VW Caddy | gelb
+14 | THW-81234 | Technischer Helferkreis e.V. | 0228 5550110 | | MAN TGM | blau
+15 | RT-MM 5 04-10 | Wilhelm Berg | 0049 7121 5550111 | | Porsche 911 | schwarz
+16 | HH-VF 6 | Claasen-Thießen, Maike | 040/5550112 | maike_ct@example.net | Volvo V60 | braun
+17 | DO-RT 1212 | Thomas Schröder | 0231-5550113 | | Ford Transit | weiß
+18 | DO-RT 1221 | Thomas Schröter | 0231 5550114 | | Ford Focus | blau
+19 | M-AB 1000 | Dr. med. Charlotte von Hohenfels | 089 5550115 | c.von.hohenfels@example.org | BMW X3 | weiß
+20 | KA-TH 17 | Autohaus Knödler GmbH & Co. KG | 0721 55501-16 | | Audi Q5 | grau
+21 | P-JW 702 | Nguyễn Thị Lan | 0331 5550117 | lan.nguyen@example.org | Toyota Yaris | rot
+22 | BB-TZ 3040 | Karl-Heinz Müller-Lüdenscheidt | 0172 5550118 | khml@example.org | Tesla Model 3 | weiß
+23 | LÖ-B 9 | Pfisterer Umzüge OHG | 07621 5550119 | | Mercedes-Benz Sprinter | weiß
+24 | 12-ABC-3 | Jeroen de Vries | +31 6 12345678 | jeroen.devries@example.nl | Volvo V40 | schwarz
+25 | | Hannelore Zwiebel | 07151 5550120 | | Opel Astra | blau
+26 | FR-EI 209 | Giovanna Esposito | 0160 5550121 | gio.esposito@example.it | Fiat 500 | gelb
+27 | FR-EI 29 | Tankred Ostermann | 0160 5550122 | | Dacia Duster | braun
+28 | WN-BD 1515 | Svenja Quast | 0175 5550123 | svenja-quast@example.org | VW ID.3 | weiß
+29 | WN-PT 1550 | Detlef Quandt | 0175 5550124 | | Seat Leon | rot
+30 | ES-TE 400E | Isolde Wackernagel | 0711 5550125 | isolde42@example.org | Tesla Model Y | grau
+31 | LB-XY 77 | Christoph Kristiansen | 07141 5550126 | ck@example.org | Skoda Fabia | grün
+32 | VAI-X 777 | Xaver Yersin | 07042 5550127 | | VW T6 | orange
+"""
+
+
+def _by_hand() -> list[Known]:
+    found = []
+    for line in _BY_HAND.strip().splitlines():
+        order_id, plate, person, phone, email, vehicle, color = (cell.strip() for cell in line.split("|"))
+        known = Known(int(order_id), plate, person=person, phone=phone, email=email, vehicle=vehicle, color=color)
+        found.append(known)
+    return found
+
+
+def _pick_plate(dice: random.Random, known: Known) -> Known:
+    district = dice.choice(_HERE)
+    letters = "".join(dice.choice(_LETTERS) for _ in range(dice.choice([1, 2, 2, 2])))
+    room = 8 - len(district) - len(letters)
+    digits = str(dice.randint(1, 9)) + "".join(str(dice.randint(0, 9)) for _ in range(dice.choice([1, 2, 3, 3, 3])))
+    suffix = dice.choice(["E", "E", "H"]) if dice.random() < 0.08 else ""
+    digits = digits[: min(room, 4) - len(suffix)]
+    plate = dice.choice([f"{district}-{letters} {digits}{suffix}"] * 6 + [f"{district} {letters} {digits}{suffix}"])
+    plate = dice.choice([plate] * 10 + [plate.replace(" ", ""), fold_plate(plate).lower()])
+    return replace(known, plate=plate, district=district, letters=letters, digits=digits, suffix=suffix)
+
+
+def _foreign(dice: random.Random) -> str:
+    letters = "".join(dice.choice(_LETTERS) for _ in range(4))
+    number = dice.randint(100, 999)
+    return dice.choice([f"{letters[:2]}-{number}-{letters[2:]}", f"{number % 90 + 10}-{letters[:3]}-{number % 9 + 1}"])
+
+
+def _pick_person(dice: random.Random, known: Known) -> Known:
+    surname = dice.choice(dice.choice(SOUND_ALIKE)) if dice.random() < 0.12 else dice.choice(SURNAMES)
+    if dice.random() < 0.12:
+        company = f"{dice.choice(_TRADES)} {surname}"
+        return replace(known, company=company, surname=surname, person=f"{company} {dice.choice(_FORMS)}")
+    if dice.random() < 0.05:
+        surname = f"{surname}-{dice.choice(_OTHERS)}"
+    first = dice.choice(FIRST)
+    person = dice.choice([f"{first} {surname}"] * 5 + [f"{surname}, {first}", f"{surname} {first}"])
+    person = dice.choice([person] * 14 + [f"Dr. {person}", f"Frau {person}"])
+    return replace(known, first=first, surname=surname, person=person)
+
+
+_WRITINGS: list[Callable[[str, str], str]] = [
+    lambda area, rest: f"0{area} {rest}",
+    lambda area, rest: f"0{area}/{rest}",
+    lambda area, rest: f"0{area}-{rest}",
+    lambda area, rest: f"0{area}{rest}",
+    lambda area, rest: f"+49 {area} {rest}",
+    lambda area, rest: f"+49{area}{rest}",
+    lambda area, rest: f"+49 (0){area} {rest}",
+    lambda area, rest: f"0049 {area} {rest}",
+    lambda area, rest: f"(0{area}) {' '.join(rest[at : at + 2] for at in range(0, len(rest), 2))}",
+]
+
+
+def phone_in_every_writing(area: str, national: str) -> list[str]:
+    return [write(area, national.removeprefix(area)) for write in _WRITINGS]
+
+
+def _pick_phone(dice: random.Random, known: Known) -> Known:
+    if dice.random() < 0.1:
+        return known
+    mobile = dice.random() < 0.6
+    area = dice.choice(_MOBILE if mobile else _AREAS)
+    rest = "".join(str(dice.randint(0, 9)) for _ in range(7 if mobile else dice.choice([5, 6, 7])))
+    rest = str(dice.randint(1, 9)) + rest
+    return replace(known, area=area, national=area + rest, phone=dice.choice(phone_in_every_writing(area, area + rest)))
+
+
+def _pick_email(dice: random.Random, known: Known) -> Known:
+    if dice.random() < 0.4:
+        return known
+    plain = fold(known.surname).replace("-", "").replace("'", "")
+    plain = "".join(sign for sign in plain if sign.isascii() and sign.isalnum())
+    if known.company:
+        return replace(known, email=f"info@{fold(known.company.split()[0])}-{plain}.example")
+    first = "".join(sign for sign in fold(known.first) if sign.isascii() and sign.isalnum())
+    local = dice.choice(
+        [f"{first}.{plain}", f"{first}_{plain}", f"{first}-{plain}", f"{first[0]}.{plain}", f"{plain}{known.id % 97 + 2}"]
+    )
+    return replace(known, email=f"{local}@{dice.choice(_DOMAINS)}")
+
+
+def _made(dice: random.Random, order_id: int, before: list[Known]) -> Known:
+    known = Known(
+        order_id,
+        vehicle=dice.choice(_MODELS) if dice.random() < 0.95 else "",
+        color=dice.choice(_COLORS) if dice.random() < 0.8 else "",
+        day=f"2026-12-{dice.randint(1, 28):02}",
+        archived=order_id % (MADE // ARCHIVED) == 0,
+    )
+    again = dice.random()
+    if again < 0.03 and before:  # the same vehicle, months later
+        return replace(dice.choice(before), id=order_id, day=known.day, archived=known.archived)
+    if 0.03 <= again < 0.07 and before:  # a second vehicle of the same people
+        owner = dice.choice(before)
+        known = replace(
+            owner, id=order_id, vehicle=known.vehicle, color=known.color, day=known.day, archived=known.archived
+        )
+    else:
+        known = _pick_email(dice, _pick_phone(dice, _pick_person(dice, known)))
+    kind = dice.random()
+    if kind < 0.03:
+        return replace(known, plate="", district="", letters="", digits="", suffix="")
+    if kind < 0.07:
+        return replace(known, plate=_foreign(dice), district="", letters="", digits="", suffix="")
+    return _pick_plate(dice, known)
+
+
+def orders() -> list[Known]:
+    """All of them, those made by hand first."""
+    dice = random.Random(5)
+    made: list[Known] = []
+    for order_id in range(1001, 1001 + MADE):
+        made.append(_made(dice, order_id, made))
+    return [*_by_hand(), *made]
