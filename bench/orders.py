@@ -1,14 +1,13 @@
 """
 A mirror of many invented orders, as a SQLite file: made once for each number, kept in `.bench/`, always the same.
 
-The rows are written by the thousand, with what `store.orders` makes of an order; `checked` has `store.orders.save` write
-some of them anew and compares every column. Every fourth order has all its fields, and so do the fifty with `PLATE`; the
+The rows are written by the thousand, with what `store` makes of an order; `checked` has `store.orders.save` write some
+of them anew and compares every column. Every fourth order has all its fields, and so do the fifty with `PLATE`; the
 others have what a caller may know of them, so that a million fit into 4 GB.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import sys
 import tempfile
@@ -16,12 +15,14 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 import apsw
 
 from planso_connector.domain.fields import BY_PATH, MIRRORED, Group, Kind, Value
+from planso_connector.domain.fold import fold, fold_plate
 from planso_connector.domain.order import PLATE as PLATE_PATH
 from planso_connector.domain.order import VEHICLE, Order
 from planso_connector.store import lookup_keys, migrate, orders, runs
@@ -40,22 +41,29 @@ FIRST_ID = 1_000_001
 
 PLATE, SAME_PLATE = "WN-QX 5050", 50
 """So many orders have this plate, evenly over the whole mirror, with all fields."""
+CUSTOMERS = 20_000
+"""So many different people, each with a plate of its own in every order."""
 CHUNK = 2000
 CHECKED = 300
 
-_SAID = ("Jana", "Katrin", "Uwe", "René", "Jürgen", "Björn", "Käthe", "Mirja", "Swantje", "Rüdiger", "Ulf", "Wiebke")
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+_FIRST = ("Jana", "Katrin", "Uwe", "René", "Jürgen", "Björn", "Käthe", "Mirja", "Swantje", "Rüdiger", "Ulf", "Wiebke")
 _COMMON = ("Petersen", "Weiß", "Großmann", "Schröder", "Böhm", "Krämer", "Jäger", "Strauß", "Voß", "Meißner", "Ebeling")
-_HEADS = (
+_HEADS = _words(
     "Ahl Bach Berg Birk Brink Brom Dorn Eich Esch Feld Flint Frei Gold Grün Hag Hart Heid Hell Hirsch Hohl Kalt Kamm "
     "Kern Kirsch Klee Kling Korn Kreuz Laub Lehm Linden Lücht Mai Moor Mühl Neu Nord Ober Ost Rau Reh Roden Rot Sand "
     "Schön Schwarz See Silber Sommer Stein Strom Süd Tann Ufer Vogel Wald Wasser Weid West Wiesen Wild Winter Wolf"
-).split()
-_TAILS = (
+)
+_TAILS = _words(
     "acker au bach baum beck berg brecht brink bruch brück burg dorf eck egger feld fels fort gard graf grund hagen "
     "hammer haus heim hoff holz horst hub huber kamp kemper kötter land lauer lein ling loh mann markt meier meister "
     "moser müller nagel rath ried rode roth sang schild schmidt see stedt stein stetter thal weber weiler winkel wirth"
-).split()
-_DISTRICTS = "WN S BN B HH M K KI NF ES GP LB BB WND W WI FD F AA AAL RT TÜ LÖ FÜ".split()
+)
+_DISTRICTS = _words("WN S BN B HH M K KI NF ES GP LB BB WND W WI FD F AA AAL RT TÜ LÖ FÜ")
 _LETTERS = "ABCDEFGHJKLMNOPRSTUVWXYZ"
 _MODELS = ("VW Golf VIII", "VW Passat", "Opel Mokka", "Ford Focus Turnier", "BMW 320d", "Skoda Octavia", "Audi A4")
 _COLOURS = ("Deep Black Perleffekt", "Candyweiß", "Lichtsilber", "Tornadorot", "Indiumgrau")
@@ -85,27 +93,36 @@ def path_of(count: int) -> Path:
 
 def order(number: int, count: int) -> Order:
     """The order with this number, from 0, of a mirror of `count`."""
-    dice = random.Random(number * 2_654_435_761)
+    return _order(number, *_drawn(number, count))
+
+
+def _drawn(number: int, count: int) -> tuple[int, str]:
+    """The customer, who decides all but the plate, and the plate."""
     apart = max(1, count // SAME_PLATE)
-    has_plate = number % apart == apart // 2
-    plate = PLATE if has_plate else _plate(dice)
+    if number % apart == apart // 2:
+        return number // 20 * 20 % CUSTOMERS, PLATE
+    return number % CUSTOMERS, _plate(random.Random(number * 2_654_435_761))
+
+
+def _order(number: int, customer: int, plate: str) -> Order:
+    dice = random.Random(customer)
     values = _known(dice, plate)
     fields: dict[str, str] = {}
-    if has_plate or number % 4 == 0:
-        values |= _more(dice, number)
+    if customer % 4 == 0:
+        values |= _more(dice, customer)
         fields = {field.labels[0]: str(values.get(field.path) or "") for field in MIRRORED}
-        fields |= {label: "" for label in _ONLY_ON_THE_FORM}
+        fields |= dict.fromkeys(_ONLY_ON_THE_FORM, "")
     return Order(
         id=FIRST_ID + number,
         short_name=f"{plate} {str(values['person']).rpartition(' ')[2]}",
         plate=plate,
-        station_id=str(number % 9 + 1),
+        station_id=str(customer % 9 + 1),
         station_state="active",
         missing_parts=False,
         values=values,
         fields=fields,
-        archived=number % 10 == 3 and not has_plate,
-        position=str(number),
+        archived=customer % 10 == 3,
+        position=str(customer),
         list_finish_date=str(values["damage"] or "") or None,
     )
 
@@ -117,7 +134,7 @@ def _plate(dice: random.Random) -> str:
 
 def _known(dice: random.Random, plate: str) -> dict[str, Value]:
     last = dice.choice(_COMMON) if dice.random() < 0.1 else dice.choice(_HEADS) + dice.choice(_TAILS)
-    first = dice.choice(_SAID)
+    first = dice.choice(_FIRST)
     day = _START + timedelta(days=dice.randrange(_DAYS))
     return {
         PLATE_PATH: plate,
@@ -159,26 +176,45 @@ _ONLY_ON_THE_FORM = tuple(
 
 _ORDERS, _SIGHTINGS, _KEYS = (metadata.tables[name] for name in ("orders", "sightings", "lookup_keys"))
 _Rows = list[tuple[Any, ...]]
+_STAND_IN = "XX-YZ 10203"
+"""The plate of the rows that a customer's orders are made from; nobody has it."""
+_AT = {column.name: place for place, column in enumerate(_ORDERS.c)}
 
 
-def _rows(work: tuple[int, int, int]) -> tuple[_Rows, _Rows, _Rows]:
+@cache
+def _pattern(customer: int) -> tuple[list[Any], list[lookup_keys.Key]]:
+    """The row of an order of this customer, with `_STAND_IN` and without an id; and its keys but those of the plate."""
+    one = storable_order(_order(-FIRST_ID, customer, _STAND_IN))
+    columns = {"workshop": SHOP, "id": one.id, "version": 1, "deleted_at": None, **order_columns(one)}
+    columns |= {"changed_at": NOW, "first_seen_at": NOW, "document": to_json(one.document())}
+    told = (cast("str | None", one.values.get(name)) for name in ("person", "phone", "email"))
+    return [columns[name] for name in _AT], list(lookup_keys.keys_of(None, *told))
+
+
+def _rows(begin: int, end: int, count: int) -> tuple[_Rows, _Rows, _Rows]:
     """What `store.orders.save` writes of the orders from one number up to another: orders, sightings, keys."""
-    begin, end, count = work
     listed: _Rows = []
     seen: _Rows = []
     keys: _Rows = []
     for number in range(begin, end):
-        one = storable_order(order(number, count))
-        columns = {
-            **{"workshop": SHOP, "id": one.id, "version": 1, "deleted_at": None},
-            **{"changed_at": NOW, "first_seen_at": NOW, "document": to_json(one.document())},
-            **order_columns(one),
-        }
-        listed.append(tuple(columns[column.name] for column in _ORDERS.c))
-        seen.append((SHOP, one.id, NOW, NOW, NOW, _fingerprint(number)))
-        told = (one.plate, *(cast("str | None", one.values.get(name)) for name in ("person", "phone", "email")))
-        keys += ((SHOP, str(kind), key, int(one.archived), one.id) for kind, key in lookup_keys.keys_of(*told))
+        customer, plate = _drawn(number, count)
+        pattern, held = _pattern(customer)
+        row, order_id = list(pattern), FIRST_ID + number
+        for name in ("short_name", "plate", "number_plate"):
+            row[_AT[name]] = row[_AT[name]].replace(_STAND_IN, plate)
+        row[_AT["id"]] = order_id
+        row[_AT["document"]] = f'{{"id":{order_id}{row[_AT["document"]][len(_NO_ID) :].replace(_STAND_IN, plate)}'
+        row[_AT["plate_key"]] = fold_plate(plate)
+        row[_AT["text_key"]] = row[_AT["text_key"]].replace(fold(_STAND_IN), fold(plate))
+        listed.append(tuple(row))
+        seen.append((SHOP, order_id, NOW, NOW, NOW, _fingerprint(number)))
+        archived = row[_AT["archived"]]
+        of_plate = lookup_keys.keys_of(plate, None, None, None)
+        keys += ((SHOP, str(kind), key, archived, order_id) for kind, key in (*held, *of_plate))
     return listed, seen, keys
+
+
+_NO_ID = '{"id":0'
 
 
 def _fingerprint(number: int) -> str:
@@ -207,12 +243,11 @@ def _make(path: Path, count: int) -> None:
             database.execute(f"DROP INDEX {name}")
         names = [column.name for column in _KEYS.c]
         database.execute(f"CREATE TEMP TABLE unsorted ({', '.join(names)})")
-        chunks = [(begin, min(begin + CHUNK, count), count) for begin in range(0, count, CHUNK)]
-        with multiprocessing.get_context("spawn").Pool(2) as pool:
-            for listed, seen, keys in pool.imap(_rows, chunks):
-                database.executemany(_insert("orders", (column.name for column in _ORDERS.c)), listed)
-                database.executemany(_insert("sightings", (column.name for column in _SIGHTINGS.c)), seen)
-                database.executemany(_insert("unsorted", names), keys)
+        for begin in range(0, count, CHUNK):
+            listed, seen, keys = _rows(begin, min(begin + CHUNK, count), count)
+            database.executemany(_insert("orders", _AT), listed)
+            database.executemany(_insert("sightings", (column.name for column in _SIGHTINGS.c)), seen)
+            database.executemany(_insert("unsorted", names), keys)
         database.execute(f"INSERT INTO lookup_keys SELECT * FROM unsorted ORDER BY {', '.join(names)}")  # noqa: S608
         database.execute("DROP TABLE unsorted")
         for _, sql in indexes:
@@ -226,8 +261,8 @@ def _make(path: Path, count: int) -> None:
 def _note_a_sync(database: apsw.Connection, count: int) -> None:
     """So that a connector does not think that the mirror was never filled."""
     tx = SqliteTransaction(database)
-    run = runs.start(tx, SHOP, NOW, kind=runs.RunKind.FULL, trigger=runs.Trigger.COMMAND)
-    runs.finish(tx, SHOP, run.id, NOW, state=runs.RunState.DONE, done=count, total=count)
+    run = runs.start(tx, SHOP, now=NOW, kind=runs.RunKind.FULL, trigger=runs.Trigger.COMMAND)
+    runs.finish(tx, SHOP, run.id, now=NOW, state=runs.RunState.DONE, done=count, total=count)
 
 
 def checked(path: Path, count: int) -> None:
@@ -240,9 +275,7 @@ def checked(path: Path, count: int) -> None:
             tx = SqliteTransaction(database)
             database.execute("BEGIN")
             for number in numbers:
-                orders.save(
-                    tx, SHOP, order(number, count), read_at=NOW, now=NOW, list_fingerprint=_fingerprint(number)
-                )
+                orders.save(tx, SHOP, order(number, count), read_at=NOW, now=NOW, list_fingerprint=_fingerprint(number))
             database.execute("COMMIT")
             for table, key in (("orders", "id"), ("sightings", "order_id"), ("lookup_keys", "order_id")):
                 _compare(table, key, [FIRST_ID + number for number in numbers], made, database)
@@ -250,13 +283,14 @@ def checked(path: Path, count: int) -> None:
             assert keys == made.execute("SELECT count(*) FROM orders").get == count, (keys, count)
 
 
-def _compare(
-    table: str, key: str, ids: Sequence[int], made: apsw.Connection, saved: apsw.Connection
-) -> None:
+def _compare(table: str, key: str, ids: Sequence[int], made: apsw.Connection, saved: apsw.Connection) -> None:
     # `+` keeps the primary key's first columns from being skipped over: the keys of an order lie all over their table.
     asked = f"SELECT * FROM {table} WHERE workshop = ? AND {key} IN (SELECT value FROM json_each(?))"  # noqa: S608
-    one, other = (sorted(database.execute(asked, (SHOP, to_json(ids))).fetchall(), key=repr) for database in (made, saved))
-    assert one and one == other, f"{table} is not what store.orders.save writes"
+    one, other = (
+        sorted(database.execute(asked, (SHOP, to_json(ids))).fetchall(), key=repr) for database in (made, saved)
+    )
+    assert one, table
+    assert one == other, f"{table} is not what store.orders.save writes"
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any, cast
 import apsw
 import psycopg
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 from sqlalchemy.engine import Dialect
@@ -263,3 +264,9 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
     assert {entry[1] for entry in sqlite_schema(path)} == {"parts"}
     assert migrate.pending(f"sqlite:///{path}")
+
+
+def test_the_newest_script_is_alembics_head() -> None:
+    """What a start compares without loading Alembic is what Alembic says."""
+    scripts = ScriptDirectory(str(Path(migrate.__file__).parent / "migrations"))
+    assert scripts.get_current_head() == migrate.head()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-import phonenumbers
-
 from planso_connector.domain.fields import Value
 
 _PLATE = re.compile(r"[A-ZÄÖÜ]{1,3}[- ]?[A-Z]{1,2}[- ]?[1-9]\d{0,3}[ ]?[EH]?")
@@ -34,6 +32,8 @@ def _vin(text: str) -> str | None:
 
 
 def _phone(text: str) -> str | None:
+    import phonenumbers  # here: it takes longer to load than a start should
+
     try:
         number = phonenumbers.parse(text, "DE")
     except phonenumbers.NumberParseException:

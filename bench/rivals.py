@@ -1,0 +1,145 @@
+"""
+What the look-up is measured against, each a server of its own: `python -m bench.rivals PORT bare FILE` answers a file's
+bytes, `orm` is FastAPI with SQLAlchemy's ORM written the usual way.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import uvicorn
+from fastapi import Depends, FastAPI, Query
+from pydantic import BaseModel, ConfigDict, create_model
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from tests.process import free_port
+
+from bench.orders import FOLDER, SHOP
+from planso_connector.domain.fields import MIRRORED, Kind
+from planso_connector.store.tables import orders as table
+
+DATASETTE = "datasette==0.65.5"
+
+
+def bare(content: bytes) -> Any:
+    """The fastest thing that could answer these bytes on this server."""
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    return app
+
+
+def orm(path: str) -> FastAPI:
+    """A model with a column for each field, a session for each request, a response model."""
+
+    class Base(DeclarativeBase):
+        pass
+
+    class Order(Base):
+        __table__ = table.to_metadata(Base.metadata)
+
+        @property
+        def fields(self) -> Any:
+            return json.loads(self.document)["fields"]  # type: ignore[attr-defined]
+
+    kinds: dict[Kind, Any] = {Kind.NUMBER: float, Kind.ID: int, Kind.FLAG: bool}
+    columns: dict[str, Any] = {field.column: (kinds.get(field.kind, str) | None, None) for field in MIRRORED}
+    columns |= {"id": (int, ...), "version": (int, ...), "short_name": (str, ...), "plate": (str | None, None)}
+    columns |= {"station_id": (str | None, None), "station_state": (str | None, None)}
+    columns |= {"missing_parts": (bool, ...), "archived": (bool, ...), "fields": (dict[str, str], ...)}
+    answered = create_model("OrderOut", __config__=ConfigDict(from_attributes=True), **columns)
+
+    class Page(BaseModel):
+        success: bool
+        orders: list[answered]  # type: ignore[valid-type]
+        count: int
+
+    sessions = sessionmaker(create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False}))
+
+    def session() -> Iterator[Session]:
+        with sessions() as opened:
+            yield opened
+
+    app = FastAPI()
+
+    @app.get("/api/orders", response_model=Page)
+    def find(
+        database: Annotated[Session, Depends(session)], plate: str, limit: Annotated[int, Query(le=500)] = 50
+    ) -> dict[str, Any]:
+        wanted = "".join(sign for sign in plate.upper() if sign.isalnum())
+        statement = (
+            select(Order)
+            .where(
+                Order.workshop == SHOP,  # type: ignore[attr-defined]
+                Order.archived == 0,  # type: ignore[attr-defined]
+                Order.deleted_at.is_(None),  # type: ignore[attr-defined]
+                Order.plate_key.contains(wanted, autoescape=True),  # type: ignore[attr-defined]
+            )
+            .order_by(Order.shop_day.desc(), Order.id)  # type: ignore[attr-defined]
+            .limit(limit)
+        )
+        found = database.scalars(statement).all()
+        return {"success": True, "orders": found, "count": len(found)}
+
+    return app
+
+
+@contextmanager
+def served(*arguments: str) -> Iterator[int]:
+    """A rival of this module in a process of its own; its port."""
+    port = free_port()
+    with _process([sys.executable, "-m", "bench.rivals", str(port), *arguments], port):
+        yield port
+
+
+@contextmanager
+def datasette(path: Path) -> Iterator[int | None]:
+    """Datasette on the file, from an environment of its own beside it; None where it can't be installed."""
+    program = FOLDER / "datasette" / "bin" / "datasette"
+    if not program.exists():
+        made = subprocess.run([sys.executable, "-m", "venv", str(FOLDER / "datasette")], check=False)
+        pip = [str(FOLDER / "datasette" / "bin" / "python"), "-m", "pip", "install", "--quiet", DATASETTE]
+        if made.returncode or subprocess.run(pip, check=False).returncode:
+            yield None
+            return
+    port = free_port()
+    settings = ["--setting", "sql_time_limit_ms", "60000", "--setting", "max_returned_rows", "1000"]
+    with _process([str(program), "serve", str(path), "--port", str(port), *settings], port):
+        yield port
+
+
+@contextmanager
+def _process(command: Sequence[str], port: int) -> Iterator[None]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except ConnectionRefusedError:
+                assert process.poll() is None, f"{command[0]} did not start"
+                time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def main(port: str, kind: str, path: str) -> None:
+    app = bare(Path(path).read_bytes()) if kind == "bare" else orm(path)
+    uvicorn.run(app, port=int(port), log_config=None, access_log=False, server_header=False, lifespan="off")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
