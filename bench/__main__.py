@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from bench import memory, reading, requests, sync, writes
+from bench import memory, mirror, reading, requests, sync, writes
 
 MEASURES = {
     "form": reading.form_against_beautifulsoup,
     "lookup": requests.look_up_against_bare,
+    "rivals": mirror.against_rivals,
+    "misheard": mirror.misheard,
+    "longest": mirror.longest,
+    "start": mirror.start,
+    "compared": mirror.compared,
+    "beside": mirror.beside_a_sync,
     "write": writes.put_against_straight,
     "accept": writes.accepted_against_commits,
     "full": sync.full_against_floor_and_plain,

@@ -16,12 +16,12 @@ from tests.process import ConnectorProcess, connector_process
 
 
 @contextmanager
-def planso(orders: int, latency: float) -> Iterator[str]:
+def planso(orders: int, latency: float, *, seed: int = 1) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "planso_connector", "sandbox", "--port", str(port)]
-    command += ["--orders", str(orders), "--latency", str(latency)]
+    command += ["--orders", str(orders), "--latency", str(latency), "--seed", str(seed)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:

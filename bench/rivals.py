@@ -3,8 +3,6 @@ What the look-up is measured against, each a server of its own: `python -m bench
 bytes, `orm` is FastAPI with SQLAlchemy's ORM written the usual way.
 """
 
-from __future__ import annotations
-
 import json
 import socket
 import subprocess
@@ -62,7 +60,7 @@ def orm(path: str) -> FastAPI:
 
     class Page(BaseModel):
         success: bool
-        orders: list[answered]  # type: ignore[valid-type]
+        orders: list[answered]
         count: int
 
     sessions = sessionmaker(create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False}))

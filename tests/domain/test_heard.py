@@ -68,7 +68,7 @@ def test_anything_can_be_said(text: str) -> None:
     assert all(0 < plate.certainty <= 1 for plate in heard.plates)
     assert all(one.certainty >= other.certainty for one, other in pairwise(heard.plates))
     assert all(plate.certainty < 1 for plate in heard.plates) or len(heard.plates) == 1
-    assert all(re.fullmatch(r"\+?[0-9]{3,15}", phone) for phone in heard.phones)
+    assert all(re.fullmatch(r"(\+|00)?[0-9]{3,15}", phone) for phone in heard.phones)
     assert all(email.count("@") == 1 for email in heard.emails)
 
 

@@ -1,6 +1,6 @@
 """
-The orders that the corpus asks about, the same every time. People, plates, numbers and addresses are invented: names from
-tables of common ones, the rest by rules.
+The orders that the corpus asks about, the same every time. People, plates, numbers and addresses are invented: names
+from tables of common ones, the rest by rules.
 """
 
 from __future__ import annotations
@@ -8,24 +8,37 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 from planso_connector.domain.fold import fold, fold_plate
 from planso_connector.domain.order import PLATE, VEHICLE, Order
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
 
 MADE = 2950
 ARCHIVED = 150
 """Of those made: nobody asks about them, and none of them may be answered."""
 
-_HERE = "WN WN WN WN S S S ES LB LB GP BB TÜ AA SHA HN KA B BN M BL LEO VAI BK".split()
+_HERE = _words(
+    """
+    WN WN WN WN S S S ES LB LB GP BB TÜ AA SHA HN KA B BN M BL LEO VAI BK
+    """
+)
 _LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 
-FIRST = (
-    "Jana Anna Lena Laura Sarah Katharina Julia Maria Petra Sabine Monika Ursula Claudia Birgit Elke Heike Susanne Nicole "
-    "Stefanie Melanie Sandra Nadine Tanja Anja Kerstin Silke Martina Andrea Karin Ingrid Gisela Renate Hannelore Ayşe Fatma "
-    "Olga Svetlana Michael Thomas Andreas Peter Wolfgang Klaus Jürgen Günter Stefan Stephan Christian Martin Markus Matthias "
-    "Frank Ralf Uwe Bernd Jörg Dieter Rainer Holger Sven Jens Lars Tobias Daniel Alexander Florian Sebastian Philipp Lukas "
-    "Felix Jonas Maximilian Murat Mehmet Ivan Dragan Luca Giuseppe Otto Emil Anton Friedrich Ludwig Richard Viktor"
-).split()
+FIRST = _words(
+    """
+    Jana Anna Lena Laura Sarah Katharina Julia Maria Petra Sabine Monika Ursula Claudia Birgit Elke Heike Susanne
+    Nicole Stefanie Melanie Sandra Nadine Tanja Anja Kerstin Silke Martina Andrea Karin Ingrid Gisela Renate
+    Hannelore Ayşe Fatma Olga Svetlana Michael Thomas Andreas Peter Wolfgang Klaus Jürgen Günter Stefan Stephan
+    Christian Martin Markus Matthias Frank Ralf Uwe Bernd Jörg Dieter Rainer Holger Sven Jens Lars Tobias Daniel
+    Alexander Florian Sebastian Philipp Lukas Felix Jonas Maximilian Murat Mehmet Ivan Dragan Luca Giuseppe Otto
+    Emil Anton Friedrich Ludwig Richard Viktor
+    """
+)
 SOUND_ALIKE = [
     group.split()
     for group in (
@@ -50,16 +63,31 @@ SOUND_ALIKE = [
         "Petersen Pedersen",
     )
 ]
-_OTHERS = (
-    "Müller Schneider Fischer Weber Wagner Becker Schäfer Koch Bauer Richter Klein Wolf Schröder Neumann Schwarz Zimmermann "
-    "Braun Krüger Hartmann Lange Krause Lehmann Köhler Huber Lang Winkler Berger Lorenz Ludwig Frank Friedrich Otto Heinrich "
-    "Yılmaz Demir Kaya Öztürk Nowak Kowalski Popović Rossi Horvat Petrow Nguyen Häußermann Rößler Bäuerle Häberle Pfisterer "
-    "Schwäble Kühnle Eberle Wörner Mößner Knödler Rühle Stäbler Lutz Zeh Abt Noll Götz"
-).split()
-_FRONT = "Berg Linden Stein Birken Eichen Buchen Wiesen Brunnen Ober Unter Neu Alt Hasel Erlen Rosen Falken".split()
-_BACK = "mann bauer hauser bacher meister hofer felder thaler wieser berger".split()
+_OTHERS = _words(
+    """
+    Müller Schneider Fischer Weber Wagner Becker Schäfer Koch Bauer Richter Klein Wolf Schröder Neumann Schwarz
+    Zimmermann Braun Krüger Hartmann Lange Krause Lehmann Köhler Huber Lang Winkler Berger Lorenz Ludwig Frank
+    Friedrich Otto Heinrich Yılmaz Demir Kaya Öztürk Nowak Kowalski Popović Rossi Horvat Petrow Nguyen Häußermann
+    Rößler Bäuerle Häberle Pfisterer Schwäble Kühnle Eberle Wörner Mößner Knödler Rühle Stäbler Lutz Zeh Abt Noll
+    Götz
+    """
+)
+_FRONT = _words(
+    """
+    Berg Linden Stein Birken Eichen Buchen Wiesen Brunnen Ober Unter Neu Alt Hasel Erlen Rosen Falken
+    """
+)
+_BACK = _words(
+    """
+    mann bauer hauser bacher meister hofer felder thaler wieser berger
+    """
+)
 SURNAMES = [*_OTHERS, *_OTHERS, *(front + back for front in _FRONT for back in _BACK)]
-_TRADES = "Elektro Sanitär Malerbetrieb Gartenbau Spedition Bäckerei Metzgerei Autohaus Zimmerei Dachdeckerei".split()
+_TRADES = _words(
+    """
+    Elektro Sanitär Malerbetrieb Gartenbau Spedition Bäckerei Metzgerei Autohaus Zimmerei Dachdeckerei
+    """
+)
 _FORMS = ["GmbH", "GmbH & Co. KG", "e.K.", "AG", "UG (haftungsbeschränkt)", "OHG", "GbR"]
 
 VEHICLES = {
@@ -83,14 +111,21 @@ _MODELS = [
     for make, models in VEHICLES.items()
     for model in (models.split(",") if "," in models else models.split())
 ]
-_COLORS = "schwarz weiß silber grau blau rot grün gelb braun,Deep Black Perleffekt,Polarweiß,Indiumgrau".split(",")
-_COLORS = [*_COLORS[0].split(), *_COLORS[1:]]
-_AREAS = ["7151", "711", "7191", "7141", "7031", "7071", "30", "89", "6205", "7361"]
-_MOBILE = ["151", "152", "157", "160", "170", "171", "172", "173", "175", "176", "179"]
+_COLORS = [*_words("schwarz weiß silber grau blau rot grün gelb braun Polarweiß Indiumgrau"), "Deep Black Perleffekt"]
+_AREAS = _words(
+    """
+    7151 711 7191 7141 7031 7071 30 89 6205 7361
+    """
+)
+_MOBILE = _words(
+    """
+    151 152 157 160 170 171 172 173 175 176 179
+    """
+)
 _DOMAINS = ["gmx.de", "web.de", "gmail.com", "t-online.de", "outlook.de", "example.org", "freenet.de"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
     """One order and what there is to say of it. `district`, `letters`, `digits`, `suffix`: of a German plate."""
 
@@ -115,7 +150,7 @@ class Known:
     day: str = "2026-12-08"
     archived: bool = False
 
-    @property
+    @cached_property
     def key(self) -> str:
         return fold_plate(self.plate)
 
@@ -253,7 +288,13 @@ def _pick_email(dice: random.Random, known: Known) -> Known:
         return replace(known, email=f"info@{fold(known.company.split()[0])}-{plain}.example")
     first = "".join(sign for sign in fold(known.first) if sign.isascii() and sign.isalnum())
     local = dice.choice(
-        [f"{first}.{plain}", f"{first}_{plain}", f"{first}-{plain}", f"{first[0]}.{plain}", f"{plain}{known.id % 97 + 2}"]
+        [
+            f"{first}.{plain}",
+            f"{first}_{plain}",
+            f"{first}-{plain}",
+            f"{first[0]}.{plain}",
+            f"{plain}{known.id % 97 + 2}",
+        ]
     )
     return replace(known, email=f"{local}@{dice.choice(_DOMAINS)}")
 
@@ -284,10 +325,11 @@ def _made(dice: random.Random, order_id: int, before: list[Known]) -> Known:
     return _pick_plate(dice, known)
 
 
-def orders() -> list[Known]:
+@lru_cache(maxsize=1)
+def orders() -> tuple[Known, ...]:
     """All of them, those made by hand first."""
     dice = random.Random(5)
     made: list[Known] = []
     for order_id in range(1001, 1001 + MADE):
         made.append(_made(dice, order_id, made))
-    return [*_by_hand(), *made]
+    return (*_by_hand(), *made)

@@ -1,6 +1,6 @@
 """
-What callers ask about the orders of `mirror`, with the right answers. Most are made by rules; what fits an order is told by
-the rule itself, never by the code that is asked.
+What callers ask about the orders of `mirror`, with the right answers. Most are made by rules; what fits an order is
+told by the rule itself, never by the code that is asked.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from planso_connector.domain.fold import fold
 from tests.lookup_corpus.mirror import SOUND_ALIKE, Known, orders, phone_in_every_writing
 from tests.lookup_corpus.plates import RULES, as_said, in_pairs, one_by_one
 
-OF_EACH_RULE = 30
+OF_EACH_RULE = 12
 FITTING_AT_MOST = 5
 
 
@@ -172,7 +172,7 @@ Esposito, der gelbe Fiat | 26
 Espossito | 26
 Giovanna Esposito FR EI | 26
 Ostermann, Tankred | 27
-die letzten vier Ziffern der Telefonnummer sind 0122 | 27
+die letzten Ziffern der Telefonnummer sind 550122 | 27
 phone=0122 name=Ostermann | 27
 WN BD 1515 | 28
 WN PT fünfzehn fünfzig | 29
@@ -278,7 +278,7 @@ def _foreign_plate(known: Known, dice: random.Random) -> _Made:
     return _q(said, _same_plate(known))
 
 
-_CONFUSED = "BP BD DT GT BW MN CK KZ CZ SF FS VW AH AK HK JI ZS TZ".split()
+_CONFUSED = ["BP", "BD", "DT", "GT", "BW", "MN", "CK", "KZ", "CZ", "SF", "FS", "VW", "AH", "AK", "HK", "JI", "ZS", "TZ"]
 
 
 def _confused_plate(known: Known, dice: random.Random) -> _Made:
@@ -286,9 +286,7 @@ def _confused_plate(known: Known, dice: random.Random) -> _Made:
     if not known.district or known.suffix or "Ü" in known.district:
         return None
     letters = known.district + known.letters
-    places = [
-        (at, pair[1 - pair.index(sign)]) for at, sign in enumerate(letters) for pair in _CONFUSED if sign in pair
-    ]
+    places = [(at, pair[1 - pair.index(sign)]) for at, sign in enumerate(letters) for pair in _CONFUSED if sign in pair]
     if not places:
         return None
     at, other = dice.choice(places)
@@ -317,7 +315,9 @@ def _digits_and_name(known: Known, dice: random.Random) -> _Made:
     if not known.digits or not known.first or len(known.digits) < 3:
         return None
     digits = dice.choice([known.digits, one_by_one(known.digits, dice), in_pairs(known.digits, dice)])
-    name = dice.choice([known.surname, f"Herr {known.surname}", f"{known.first} {known.surname}", known.surname.lower()])
+    name = dice.choice(
+        [known.surname, f"Herr {known.surname}", f"{known.first} {known.surname}", known.surname.lower()]
+    )
     said = dice.choice([f"{digits}, {name}", f"{name}, {digits}", f"das Auto mit der {digits}, {name}"])
     return _q(said, lambda other: other.surname == known.surname and known.digits in other.key)
 
@@ -338,7 +338,9 @@ def _full_name(known: Known, dice: random.Random) -> _Made:
     if not known.first:
         return None
     first, surname = known.first, known.surname
-    name = dice.choice([f"{first} {surname}", f"{surname} {first}", f"{surname}, {first}", f"{first} {surname}".lower()])
+    name = dice.choice(
+        [f"{first} {surname}", f"{surname} {first}", f"{surname}, {first}", f"{first} {surname}".lower()]
+    )
     folded = dice.choice([name, name, fold(name).title()])
     frame = dice.choice(["{}", "{}", "mein Name ist {}", "{} am Apparat", "hier ist {}"])
     asked = {"name": folded} if dice.random() < 0.4 else {"q": frame.format(folded)}

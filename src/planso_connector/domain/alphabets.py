@@ -122,7 +122,7 @@ MAKES = _words(
     mg mitsubishi nissan opel peugeot polestar porsche renault saab seat skoda smart subaru suzuki tesla toyota volvo vw
     volkswagen mercedes benz polo passat tiguan touran caddy up astra corsa vectra zafira fiesta focus kuga puma clio
     twingo megane ibiza leon ateca octavia fabia kodiaq yaris corolla aygo panda punto fox bora vento gti tdi tsi cdi
-    rot blau gruen gelb grau weiss silber orange braun beige lila uhr
+    model rot blau gruen gelb grau weiss silber orange braun beige lila uhr
     """
 )
 """Makes, models, colours and such that are short enough to be taken for letters of a plate."""

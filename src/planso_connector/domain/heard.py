@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import accumulate, islice, pairwise, product
 
 from planso_connector.domain import dictated, spelling
-from planso_connector.domain.alphabets import HESITATIONS, LABELS, SUFFIXES
+from planso_connector.domain.alphabets import HESITATIONS, LABELS, MAKES, SUFFIXES
 from planso_connector.domain.fold import fold, fold_plate
 from planso_connector.domain.plate import plain, readings
 from planso_connector.domain.spelling import Item, Kind
@@ -25,6 +25,7 @@ _MOST_SEGMENTS = 8
 _MOST_SPELLINGS = 12
 _PHONE_FROM = 7
 _PHONE_TO = 15
+"""Digits of the longest number, as E.164 has it: without `00` in front."""
 
 _PHONE_WORDS = frozenset(
     """
@@ -283,6 +284,9 @@ def _letters_alone(items: Sequence[Item]) -> Iterator[_Guess]:
 def _lettered(items: Sequence[Item], run: Sequence[int]) -> Iterator[_Guess]:
     letters = [items[i] for i in run]
     key = "".join(item.options[0] for item in letters)
+    surely = next((at for at, item in enumerate(letters) if item.sure), 0)
+    if surely and all(item.sure for item in letters[surely:]):  # Bek, LB LF
+        yield from _lettered(items, run[surely:])
     if not 2 <= len(key) <= _MOST_LETTERS:
         return
     explicit = all(item.sure for item in letters)
@@ -337,13 +341,19 @@ def _words(items: Sequence[Item], guesses: Sequence[_Guess], text: str) -> tuple
     plated = frozenset[int]().union(
         *(guess.used for guess in guesses if not guess.part and guess.score >= _SPLIT_ELSEWHERE)
     )
+    whole = frozenset[int]().union(*(guess.used for guess in guesses if not guess.part))
     few = sum(items[i].named for i in used) <= 2
+    alone = top is not None and top.part and len(used) == 1
     words: list[str] = []
     for i, item in enumerate(items):
         digits = items[i + 1] if i + 1 < len(items) and i + 1 not in used else None
         model = digits.said if digits is not None and digits.glued and digits.kind is Kind.DIGITS else ""
-        if i in used:
-            kept = item.kind is Kind.LETTERS and not item.sure and (few if item.named else _may_be_name(items, i, used))
+        if _may_be_model(items, i, whole):
+            kept = True
+        elif i in used:
+            kept = (alone and item.kind is Kind.LETTERS and item.sure and not item.voiced) or (
+                item.kind is Kind.LETTERS and not item.sure and (few if item.named else _may_be_name(items, i, used))
+            )
         elif item.kind is Kind.LETTERS:
             kept = not item.explained and (len(item.said) > 1 or bool(model)) and not (item.sure and i in plated)
         else:
@@ -354,6 +364,15 @@ def _words(items: Sequence[Item], guesses: Sequence[_Guess], text: str) -> tuple
         elif kept:
             words.append(item.said + model)
     return tuple(words)
+
+
+def _may_be_model(items: Sequence[Item], i: int, whole: frozenset[int]) -> bool:
+    """Whether digits, `911`, may be the model behind a make, or a model alone as well as a part of a plate."""
+    item = items[i]
+    if item.kind is not Kind.DIGITS or item.glued or not re.fullmatch("[1-9][0-9]{2}", item.said):
+        return False
+    made = i > 0 and items[i - 1].kind is Kind.WORD and fold(items[i - 1].said) in MAKES
+    return made or i not in whole
 
 
 def _may_be_name(items: Sequence[Item], i: int, used: frozenset[int]) -> bool:
@@ -395,18 +414,22 @@ def _phone(item: Item, *, plus: bool, labelled: bool, plated: bool) -> tuple[lis
     if plated and not labelled and not (whole.startswith("0") and len(whole) >= _PHONE_FROM):
         for end in range(1, len(item.pieces)):
             head, tail = "".join(item.pieces[:end]), "".join(item.pieces[end:])
-            if len(head) <= 4 and tail.startswith("0") and 9 <= len(tail) <= _PHONE_TO and _fits_better(item, end):
+            if len(head) <= 4 and tail.startswith("0") and 9 <= _length(tail) <= _PHONE_TO and _fits_better(item, end):
                 return [tail], [
                     Item(Kind.DIGITS, head, (head,), item.pieces[:end], sure=True, glued=item.glued, at=item.at)
                 ]
         return [], [item]
-    if labelled or plus or _PHONE_FROM <= len(whole) <= _PHONE_TO:
-        if not 3 <= len(whole) <= _PHONE_TO:
+    if labelled or plus or _PHONE_FROM <= _length(whole) <= _PHONE_TO:
+        if not 3 <= _length(whole) <= _PHONE_TO:
             return [], [item]
         if plus:
             return ["+" + re.sub(r"^490+", "49", whole)], []
-        return [digits for digits in item.options if len(digits) <= _PHONE_TO][:3], []
+        return [digits for digits in item.options if _length(digits) <= _PHONE_TO][:3], []
     return [], [item]
+
+
+def _length(digits: str) -> int:
+    return len(digits.removeprefix("00"))
 
 
 def _fits_better(item: Item, end: int) -> bool:

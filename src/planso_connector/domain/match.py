@@ -30,6 +30,11 @@ LEAD = 0.35
 CERTAIN_PLATE = 0.9
 """A reading of a plate that is less sure than this makes nothing certain."""
 PLATE_PART_AT_LEAST = 2
+PART_SURER = 1.5
+"""A part's certainty is below 0.5 because no whole plate was said, and not because the part is in doubt."""
+
+UNEXPLAINED, UNEXPLAINED_AT_MOST = 0.05, 4
+"""Each free word that is not in an order's name may be another first name, and takes so much from how well it fits."""
 
 PLAUSIBLE = 0.6
 """A question is asked about the matches that reach this share of the best score."""
@@ -40,7 +45,7 @@ WORDS_AT_MOST = 12
 
 _WEIGHT = {"plate": 1.0, "phone": 1.0, "email": 1.0, "name": 0.7, "date": 0.3, "vehicle": 0.2}
 """How much it speaks against an order that it doesn't fit."""
-_POWER = {"plate": 1.0, "phone": 1.0, "email": 1.0, "name": 0.8, "date": 0.4, "vehicle": 0.4}
+_POWER = {"plate": 1.0, "phone": 1.0, "email": 1.0, "name": 0.8, "date": 0.4, "vehicle": 0.5}
 """How far it alone, fitting perfectly, tells one order from the others."""
 
 
@@ -115,6 +120,8 @@ class Ranking(NamedTuple):
 class _Evidence:
     found: dict[str, tuple[float, str]] = field(default_factory=dict)
     against: set[str] = field(default_factory=set)
+    sureness: dict[str, float] = field(default_factory=dict)
+    """How sure it is that something of the kind was said, 0 to 1: what may be a name speaks little against a plate."""
 
     def add(self, kind: str, fit: tuple[float, str], *, speaks_against: bool = True) -> None:
         if fit[0]:
@@ -128,13 +135,17 @@ def score(question: Question, facts: Facts, distance: PlateDistance) -> Match | 
     evidence = _Evidence()
     if question.plates and facts.plate:
         evidence.add("plate", _best(_plate(p, fold_plate(facts.plate), distance) for p in question.plates))
+        evidence.sureness["plate"] = max(p.certainty for p in question.plates)
     if question.phones and facts.phone:
         evidence.add("phone", _best(phones.matches(asked, facts.phone) for asked in question.phones))
     if question.emails and facts.email:
         evidence.add("email", _best(emails.matches(asked, facts.email) for asked in question.emails))
     said_name = _names(question, facts)
     if said_name and facts.name:
-        evidence.add("name", names.similarity(said_name, facts.name), speaks_against=bool(question.names))
+        likeness, reason = names.similarity(said_name, facts.name)
+        left = 0 if question.names else len(question.words) - len(said_name)
+        likeness = round(likeness * (1 - UNEXPLAINED * min(left, UNEXPLAINED_AT_MOST)), 4)
+        evidence.add("name", (likeness, reason), speaks_against=bool(question.names))
     said_vehicle = question.vehicle or question.words[:WORDS_AT_MOST]
     if said_vehicle and facts.vehicle:
         fit = _vehicle(said_vehicle, f"{facts.vehicle} {facts.color or ''}", all_count=bool(question.vehicle))
@@ -164,7 +175,7 @@ def _total(evidence: _Evidence) -> float:
     for kind, (fit, _) in evidence.found.items():
         doubt *= 1 - _POWER[kind] * fit
     fitting = sum(_WEIGHT[kind] for kind in evidence.found)
-    all_said = fitting + sum(_WEIGHT[kind] for kind in evidence.against)
+    all_said = fitting + sum(_WEIGHT[kind] * evidence.sureness.get(kind, 1.0) for kind in evidence.against)
     return round((1 - doubt) * fitting / all_said, 4)
 
 
@@ -191,7 +202,8 @@ def _plate(heard: HeardPlate, key: str, distance: PlateDistance) -> tuple[float,
         if off <= 1:
             fit = (0.85 - 0.15 * off) * heard.certainty, PLATE_ONE_OFF
     if len(heard.key) >= PLATE_PART_AT_LEAST and heard.key in key:
-        fit = max(fit, ((0.3 + 0.4 * len(heard.key) / len(key)) * heard.certainty, PLATE_PART))
+        sure = min(1.0, PART_SURER * heard.certainty) if heard.part else heard.certainty
+        fit = max(fit, ((0.3 + 0.4 * len(heard.key) / len(key)) * sure, PLATE_PART))
     return fit
 
 
@@ -218,13 +230,13 @@ def _vehicle_words(text: str) -> tuple[str, ...]:
 
 
 def _vehicle(asked: Iterable[str], vehicle: str, *, all_count: bool) -> tuple[float, str]:
-    """The share of asked words that the vehicle's words hold, a typo aside (`schwarze`)."""
+    """The share of asked words that the vehicle's words hold, a typo aside (`schwarze`); else how many they are."""
     held = set(_vehicle_words(vehicle))
     said = [word for text in asked for word in _vehicle_words(text)]
     close = [w for w in said if w in held or (len(w) >= 4 and any(len(h) >= 4 and names.one_off(w, h) for h in held))]
     if not close:
         return 0.0, ""
-    return (len(close) / len(said) if all_count else 1.0), VEHICLE
+    return (len(close) / len(said) if all_count else 1 - 0.2 / len(close)), VEHICLE
 
 
 def rank(matches: Iterable[Match]) -> Ranking:

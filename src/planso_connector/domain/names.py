@@ -183,8 +183,12 @@ def _keys(words: Iterable[str]) -> Keys:
 
 
 def sound(word: str) -> str:
-    """The Kölner Phonetik of a word as it comes over the phone: `Pf` in front is `F`, as in Pfeiffer."""
-    return code(word[1:] if word[:2] == "pf" else word)
+    """The Kölner Phonetik of a word as it comes over the phone: `Pf` in front is `F`, as in Pfeiffer, `Qu` is `Kw`."""
+    return code(_as_spoken(word))
+
+
+def _as_spoken(word: str) -> str:
+    return (word[1:] if word[:2] == "pf" else word).replace("qu", "kw")
 
 
 def neighbours(word: str) -> frozenset[str]:
@@ -247,7 +251,7 @@ def _sounds_alike(asked: str, held: str) -> float:
         return 0.0
     if _starts_with_j(asked) != _starts_with_j(held):
         return 0.0
-    one, other = _first_vowel(asked), _first_vowel(held)
+    one, other = _first_vowel(_as_spoken(asked)), _first_vowel(_as_spoken(held))
     is_near = frozenset((one, other)) in _NEAR and len(sound(held)) > 2
     likeness = 1.0 if one == other else 0.85 if is_near else 0.0
     return likeness * (1.0 if ("sch" in asked) == ("sch" in held) else 0.85)

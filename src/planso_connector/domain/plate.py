@@ -120,12 +120,17 @@ def distance(heard: str, key: str) -> float:
         return 0.0
     if not 0 < len(heard) <= LONGEST or not key or abs(len(heard) - len(key)) > 2:
         return math.inf
-    once = set(_confused(heard))
+    once = _confused_once(heard)
     if key in once:
         return CONFUSED
     if _one_edit(heard, key):
         return EDITED
     return CONFUSED_TWICE if not once.isdisjoint(_confused(key)) else math.inf
+
+
+@lru_cache(maxsize=64)
+def _confused_once(key: str) -> frozenset[str]:
+    return frozenset(_confused(key))
 
 
 def _confused(key: str) -> Iterator[str]:

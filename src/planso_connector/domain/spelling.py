@@ -88,6 +88,7 @@ class _Token:
     glued: bool
     tight: bool
     at: int
+    behind_comma: bool = False
 
 
 def items(text: str) -> tuple[Item, ...]:
@@ -111,19 +112,32 @@ def _tokens(text: str) -> list[_Token]:
         if tokens and (both := _OF_TWO.get((tokens[-1].word, word))):
             tokens[-1] = replace(tokens[-1], text=f"{tokens[-1].text} {match[0]}", word=both)
         else:
-            tokens.append(
-                _Token(match[0], word, match.start() == end, text[end : match.start()] in _TIGHT, match.start())
-            )
+            gap = text[end : match.start()]
+            tokens.append(_Token(match[0], word, match.start() == end, gap in _TIGHT, match.start(), "," in gap))
         end = match.end()
     return tokens
 
 
 def _item(tokens: Sequence[_Token], i: int, *, shouted: bool) -> tuple[Item, int]:
-    for read in (_repeated, _explained, _dotted, _numbers):
+    for read in (_model, _repeated, _explained, _dotted, _numbers):
         found = read(tokens, i)
         if found is not None:
             return found
     return _single(tokens, i, shouted=shouted), i + 1
+
+
+def _model(tokens: Sequence[_Token], i: int) -> tuple[Item, int] | None:
+    """`118i`, `A-Klasse`: a vehicle, and no letter of a plate."""
+    if i + 1 == len(tokens):
+        return None
+    token, after = tokens[i], tokens[i + 1]
+    if after.glued and after.text in ("d", "i") and re.fullmatch("[1-9][0-9]{2}", token.text):
+        said = token.text + after.text
+    elif after.word == "klasse" and len(token.text) == 1:
+        said = f"{token.text}-{after.text}"
+    else:
+        return None
+    return Item(Kind.WORD, said, glued=token.glued, tight=token.tight, at=token.at), i + 2
 
 
 # Letters
@@ -277,6 +291,8 @@ def _numbers(tokens: Sequence[_Token], i: int) -> tuple[Item, int] | None:
     between: list[_Part] = []
     while i < len(tokens):
         word = tokens[i].word
+        if parts and (_model(tokens, i) is not None or _begins_anew(tokens[start], parts, tokens[i])):
+            break
         part, after = _part(tokens, i)
         if parts and word in _ZERO and i + 1 < len(tokens) and _is_number(tokens[i + 1].word):
             part, after = _Part("0"), i + 1
@@ -297,6 +313,13 @@ def _numbers(tokens: Sequence[_Token], i: int) -> tuple[Item, int] | None:
     first = tokens[start]
     item = Item(Kind.DIGITS, said, options, pieces, sure=True, glued=first.glued, tight=first.tight, at=first.at)
     return item, end
+
+
+def _begins_anew(first: _Token, parts: Sequence[_Part], token: _Token) -> bool:
+    """`2309, 911` and `Q3, 2309` are two numbers; the pieces of a phone number are one."""
+    said = "".join(part.digits for part in parts)
+    ends = len(said) >= 3 or first.glued
+    return token.behind_comma and token.text.isdecimal() and len(token.text) >= 3 and ends and said[:1] != "0"
 
 
 def _is_number(word: str) -> bool:

@@ -24,6 +24,8 @@ ROUGH_AT_MOST = 60
 """Orders that one rough step finds."""
 
 WORDS_AT_MOST = 6
+PROBES_AT_MOST = 10
+"""Words, and what two of them are together, that are looked for; of the first `WORDS_AT_MOST` any two."""
 PLATES_AT_MOST = 6
 NEAR_PLATES_AT_MOST = 2
 """So many of the readings of what was said are looked for with a letter wrong."""
@@ -86,7 +88,7 @@ def understood(asked: Asked) -> Question:
     """The question in what was said; what was said of one kind is taken for that kind."""
     said = heard.hear(asked.anything) if asked.anything else Heard()
     of_plate = heard.hear(asked.plate) if asked.plate else Heard()
-    of_phone = heard.hear(asked.phone) if asked.phone else Heard()
+    of_phone = _phone(asked.phone) if asked.phone else Heard()
     of_email = heard.hear(asked.email) if asked.email else Heard()
     digits = of_phone.phones or ((asked.phone,) if asked.phone else ())
     addresses = of_email.emails or ((asked.email,) if asked.email else ())
@@ -97,6 +99,12 @@ def understood(asked: Asked) -> Question:
         emails=(*addresses, *said.emails),
         words=said.words,
     )
+
+
+def _phone(text: str) -> Heard:
+    """A few digits are a phone number here; elsewhere only after a word that says so."""
+    said = heard.hear(text)
+    return said if said.phones else heard.hear(f"Telefon {text}")
 
 
 def _found(recall: Recall, question: Question) -> Iterable[int]:
@@ -139,9 +147,8 @@ def _by_email(recall: Recall, text: str) -> Iterable[int]:
 
 
 def _by_name(recall: Recall, words: Sequence[str]) -> Iterable[int]:
-    probes = names.probes(words[: 2 * WORDS_AT_MOST])
-    said = sorted(probes.words, key=len, reverse=True)[:WORDS_AT_MOST]
-    for one, other in combinations(said, 2):
+    said = _probes(words)
+    for one, other in combinations(said[:WORDS_AT_MOST], 2):
         for kinds in _PAIRS:
             keys = [_key(kind, word) for kind, word in zip(kinds, (one, other), strict=True)]
             if all(key[1] for key in keys):
@@ -156,6 +163,14 @@ def _by_name(recall: Recall, words: Sequence[str]) -> Iterable[int]:
             yield from recall.one_of(Kind.WORD, near, ROUGH_AT_MOST)
         if len(word) > PART_AT_LEAST:
             yield from recall.begins(Kind.WORD, word, ROUGH_AT_MOST)
+
+
+def _probes(words: Sequence[str]) -> list[str]:
+    """What to look for: the words before what two of them are together, long ones first, which fewer orders have."""
+    said = words[: 2 * WORDS_AT_MOST]
+    alone = frozenset[str]().union(*(names.probes((word,)).words for word in said))
+    every = sorted(names.probes(said).words, key=lambda word: (word not in alone, -len(word), word))
+    return every[:PROBES_AT_MOST]
 
 
 _PAIRS = ((Kind.WORD, Kind.WORD), (Kind.SOUND, Kind.WORD), (Kind.WORD, Kind.SOUND), (Kind.SOUND, Kind.SOUND))

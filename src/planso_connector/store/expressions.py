@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Text
+from sqlalchemy import BigInteger, Boolean, ColumnElement
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -31,16 +31,11 @@ class members(FunctionElement[int]):  # noqa: N801
     type = BigInteger()
 
 
-class text_members(FunctionElement[str]):  # noqa: N801
-    """The texts of a JSON list; any number of them in one parameter."""
+class is_text_member(FunctionElement[bool]):  # noqa: N801
+    """`is_text_member(column, texts)`: whether `column` is one of a JSON list; each is looked for in its index."""
 
     inherit_cache = True
-    type = Text()
-
-
-def is_text_member(column: ColumnElement[str], texts: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether `column` is one of `texts`, a JSON list: each is looked for in the column's index."""
-    return column.op("IN", is_comparison=True, return_type=Boolean())(text_members(texts))
+    type = Boolean()
 
 
 def is_member(column: ColumnElement[int], ids: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -96,13 +91,14 @@ def _(element: members, compiler: SQLCompiler, **_kw: object) -> str:
     return f"(SELECT value::bigint FROM json_array_elements_text({ids}::json))"  # noqa: S608 - made of compiled SQL
 
 
-@compiles(text_members, "sqlite")
-def _(element: text_members, compiler: SQLCompiler, **_kw: object) -> str:
-    (texts,) = _arguments(element, compiler)
-    return f"(SELECT value FROM json_each({texts}))"  # noqa: S608 - made of compiled SQL
+@compiles(is_text_member, "sqlite")
+def _(element: is_text_member, compiler: SQLCompiler, **_kw: object) -> str:
+    column, texts = _arguments(element, compiler)
+    return f"{column} IN (SELECT value FROM json_each({texts}))"  # noqa: S608 - made of compiled SQL
 
 
-@compiles(text_members, "postgresql")
-def _(element: text_members, compiler: SQLCompiler, **_kw: object) -> str:
-    (texts,) = _arguments(element, compiler)
-    return f'(SELECT value COLLATE "C" FROM json_array_elements_text({texts}::json))'  # noqa: S608 - made of compiled SQL
+@compiles(is_text_member, "postgresql")
+def _(element: is_text_member, compiler: SQLCompiler, **_kw: object) -> str:
+    # An array, not a subquery to join with: for that, a table without statistics yet is read through a thousand times.
+    column, texts = _arguments(element, compiler)
+    return f'{column} = ANY(ARRAY(SELECT value COLLATE "C" FROM json_array_elements_text({texts}::json)))'  # noqa: S608 - made of compiled SQL

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, select
+from sqlalchemy import BigInteger, Text, and_, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
 from planso_connector.domain import emails, names, phones
@@ -61,7 +61,12 @@ _COMPLETE = select(_c.order_id).where(_c.workshop == bindparam("of_workshop"), _
 
 _SAME = select(_c.order_id).where(*_HERE, _c.key == bindparam("of_key")).order_by(_NEWEST).limit(_MOST)
 _ONE_OF = select(_c.order_id).where(*_HERE, is_text_member(_c.key, bindparam("keys", type_=Text))).limit(_MOST)
-_BEGINS = select(_c.order_id).where(*_HERE, _c.key >= bindparam("begin"), _c.key < bindparam("end")).limit(_MOST)
+_BEGINS = (
+    select(_c.order_id)
+    .where(*_HERE, _c.key >= bindparam("begin"), _c.key < bindparam("end"))
+    .order_by(_c.key, _c.archived, _c.order_id)  # as the primary key goes, so that both databases find the same
+    .limit(_MOST)
+)
 _first = _SAME.subquery()
 _second = lookup_keys.alias("second")
 _BOTH = (
@@ -76,6 +81,7 @@ _BOTH = (
             _second.c.order_id == _first.c.order_id,
         ),
     )
+    .order_by(_first.c.order_id.desc())
     .limit(bindparam("found_at_most", type_=BigInteger))
 )
 _PLATES = (
@@ -83,9 +89,10 @@ _PLATES = (
     .where(
         orders.c.workshop == bindparam("of_workshop"),
         is_text_member(orders.c.plate_key, bindparam("keys", type_=Text)),
-        orders.c.archived == bindparam("is_archived"),
+        orders.c.archived + 0 == bindparam("is_archived"),  # else SQLite reads the index of all that is not archived
         orders.c.deleted_at.is_(None),
     )
+    .order_by(orders.c.id.desc())
     .limit(_MOST)
 )
 _SHOWN = select(
@@ -107,7 +114,6 @@ _BATCH = (
     .order_by(orders.c.id)
     .limit(_MOST)
 )
-_COUNT = select(func.count().label("n")).select_from(lookup_keys).where(_c.workshop == bindparam("of_workshop"))
 
 
 def keys_of(plate: str | None, person: str | None, phone: str | None, email: str | None) -> frozenset[Key]:

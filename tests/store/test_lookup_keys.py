@@ -1,0 +1,185 @@
+"""The look-up's keys are in step with the orders, on both databases."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from planso_connector.domain.order import PLATE
+from planso_connector.flows.recognise import Asked, Recognition
+from planso_connector.flows.reindex import Reindex
+from planso_connector.store import lookup_keys, orders
+from planso_connector.store.engine import Transaction
+from planso_connector.store.tables import lookup_keys as table
+from tests.databases import Store
+from tests.store.samples import OTHER_SHOP, SHOP, at, order
+
+Keys = set[tuple[Any, ...]]
+_ALL = select(table)
+
+
+def keys(store: Store, shop: str = SHOP) -> Keys:
+    rows = store.read(lambda tx: tx.rows(_ALL))
+    return {
+        (row["order_id"], row["archived"], row["kind"], row["key"])
+        for row in rows
+        if row["workshop"] == shop and row["kind"]
+    }
+
+
+def of(order_id: int, found: Keys) -> set[tuple[int, str, str]]:
+    return {key[1:] for key in found if key[0] == order_id}
+
+
+def rebuilt(store: Store, shop: str = SHOP) -> Keys:
+    store.runner.run(Reindex(store.database, shop).run())
+    return keys(store, shop)
+
+
+def save(
+    tx: Transaction, second: int, order_id: int = 123, *, shop: str = SHOP, archived: bool = False, **values: Any
+) -> None:
+    values = {"plate": "WN-AE 2309", **values}
+    plate = values.pop("plate")
+    held = order(order_id, values={PLATE: plate, **values}, plate=plate, archived=archived)
+    orders.save(tx, shop, held, read_at=at(second), now=at(second))
+
+
+class FailedError(Exception):
+    pass
+
+
+VALUES = st.fixed_dictionaries(
+    {
+        "plate": st.sampled_from([None, "WN-AE 2309", "wnae2309", "TÜ-KE 18", "B", "–"]),
+        "person": st.sampled_from([None, "Jana Petersen", "Petersen, Jana", "Müller-Lüdenscheidt GmbH", "&"]),
+        "phone": st.sampled_from([None, "0151 23456", "+49 151 23456", "07151 1-0 oder 07151 2", "nie"]),
+        "email": st.sampled_from([None, "jana@example.org", " JANA@Example.org", "x"]),
+    }
+)
+ORDERS = (1, 2, 3)
+ACTS = ("save", "save archived", "save outdated", "archive", "delete", "fail")
+STEPS = st.lists(st.tuples(st.sampled_from(ACTS), st.sampled_from(ORDERS), VALUES), max_size=12)
+clock = count(100)
+
+
+def do(tx: Transaction, act: str, order_id: int, values: dict[str, str | None]) -> None:
+    now = next(clock)
+    if act == "archive":
+        orders.archive(tx, SHOP, [order_id], now=at(now), read_at=at(now))
+    elif act == "delete":
+        orders.mark_deleted(tx, SHOP, order_id, now=at(now), read_at=at(now))
+    else:
+        save(tx, 1 if act == "save outdated" else now, order_id, archived=act == "save archived", **cast("Any", values))
+    if act == "fail":
+        raise FailedError
+
+
+@given(STEPS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_happened_the_keys_are_those_of_a_rebuild(
+    store: Store, steps: list[tuple[str, int, dict[str, str | None]]]
+) -> None:
+    """
+    After any saves, archivings, deletions, readings that come too late and transactions that fail, the keys are those
+    that a rebuild writes. A deleted order has none, one that is archived only such, and a failed transaction leaves all
+    as it was.
+    """
+    for order_id in ORDERS:
+        store.write(lambda tx, gone=order_id: do(tx, "delete", gone, {}))  # type: ignore[misc]
+    assert keys(store) == set()
+    for act, order_id, values in steps:
+        before = keys(store)
+        if act == "fail":
+            with pytest.raises(FailedError):
+                store.write(lambda tx, step=(act, order_id, values): do(tx, *step))  # type: ignore[misc]
+            assert keys(store) == before
+            continue
+        store.write(lambda tx, step=(act, order_id, values): do(tx, *step))  # type: ignore[misc]
+        own = of(order_id, keys(store))
+        assert not (act == "delete" and own)
+        assert {archived for archived, _, _ in own} <= {int(act in ("archive", "save archived"))} or "outdated" in act
+        assert keys(store) - before <= {(order_id, *key) for key in own}, "another order's"
+
+    along = keys(store)
+
+    assert rebuilt(store) == along
+
+
+def test_the_keys_of_an_order(store: Store) -> None:
+    """All that stands in it: each end of the plate, words with their sounds, reversed digits, the address."""
+    store.write(lambda tx: save(tx, 1, plate="B-N 12", person="Jörg Müller", phone="0151/23 45", email="J@Example.org"))
+    assert {key[1:] for key in of(123, keys(store))} == {
+        ("plate", "BN12"),
+        ("plate", "N12"),
+        ("plate", "12"),
+        ("word", "jorg"),
+        ("word", "muller"),
+        ("sound", "074"),
+        ("sound", "657"),
+        ("phone", "543215194"),
+        ("email", "j@example.org"),
+    }
+
+
+def test_one_change_moves_only_what_changed(store: Store) -> None:
+    """Another phone number: the old one finds nothing any more, all else as ever."""
+    store.write(lambda tx: save(tx, 1))
+    before = keys(store)
+    store.write(lambda tx: save(tx, 2, phone="0711 998877"))
+    after = keys(store)
+    assert before - after == {(123, 0, "phone", "6543215194")}
+    assert after - before == {(123, 0, "phone", "77889911794")}
+
+
+def test_an_order_comes_and_goes_and_comes_back(store: Store) -> None:
+    """Archived, back, deleted, back: the same keys each time, of the kind that it is then."""
+    store.write(lambda tx: save(tx, 1))
+    current = of(123, keys(store))
+    archived = {(1, kind, key) for _, kind, key in current}
+    store.write(lambda tx: orders.archive(tx, SHOP, [123], now=at(2), read_at=at(2)))
+    assert of(123, keys(store)) == archived
+    store.write(lambda tx: save(tx, 3))
+    assert of(123, keys(store)) == current
+    store.write(lambda tx: orders.mark_deleted(tx, SHOP, 123, now=at(4), read_at=at(4)))
+    assert keys(store) == set()
+    store.write(lambda tx: save(tx, 5))
+    assert of(123, keys(store)) == current
+
+
+def test_keys_that_were_lost_are_written_anew(store: Store) -> None:
+    """Without keys a rebuild is due; afterwards it is not, all are there, and what does not belong is gone."""
+    for order_id in range(1, 4):
+        store.write(lambda tx, one=order_id: save(tx, 1, one, person=f"Jana Petersen{one}"))  # type: ignore[misc]
+    along = keys(store)
+    store.write(lambda tx: lookup_keys.clear(tx, SHOP))
+    assert store.runner.run(Reindex(store.database, SHOP).is_due())
+    store.write(lambda tx: lookup_keys.write(tx, SHOP, 99, before=(frozenset(), False), after=(STRAY, False)))
+
+    assert rebuilt(store) == along
+    assert not store.runner.run(Reindex(store.database, SHOP).is_due())
+
+
+STRAY = frozenset({("word", "niemand")})
+
+
+def test_workshops_do_not_mix(store: Store) -> None:
+    """Each has its own keys, a rebuild of one leaves the other's, each finds its own order."""
+    store.write(lambda tx: save(tx, 1, shop=SHOP, person="Jana Petersen"))
+    store.write(lambda tx: save(tx, 1, 124, shop=OTHER_SHOP, person="Olga Petersen"))
+    here, there = keys(store), keys(store, OTHER_SHOP)
+    assert {key[0] for key in here} == {123}
+    assert {key[0] for key in there} == {124}
+    store.write(lambda tx: lookup_keys.clear(tx, SHOP))
+    assert keys(store, OTHER_SHOP) == there
+    assert rebuilt(store) == here
+    assert keys(store, OTHER_SHOP) == there
+    for shop, order_id in ((SHOP, 123), (OTHER_SHOP, 124)):
+        asked = Asked(anything="WN-AE 2309, Petersen, 23456")
+        found = store.runner.run(Recognition(store.database, shop).find(asked, archived=False, limit=5, language="de"))
+        assert [match.order_id for match, _ in found.matches] == [order_id]
