@@ -61,7 +61,7 @@ def build(flows: Flows) -> FastAPI:
     for router in (
         orders.routes(flows.lookup, flows.freshness),
         order_writes.routes(flows.lookup, flows.writer, flows.dry_run),
-        operations.routes(flows.writer, order_writes.Answers(flows.lookup)),
+        operations.routes(flows.writer, flows.dry_run, order_writes.Answers(flows.lookup)),
         planso_session.routes(flows.status),
         sync.routes(flows.sync, flows.next_run_at),
         health.routes(flows.status),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.order import Order, waits_for_parts
+from planso_connector.domain.clock import parse_stamp, stamp
+from planso_connector.domain.order import Order, tag, waits_for_parts
 from planso_connector.domain.part import Part
 from planso_connector.store import changes
 from planso_connector.store.answers import answers_and_pending
@@ -60,6 +62,10 @@ class StoredOrder:
     document: str
     pending: tuple[str, ...] = ()
     """The ids of its pending operations, oldest first."""
+
+    @property
+    def tag(self) -> str:
+        return tag(self.version, self.pending)
 
 
 class Sighting(NamedTuple):
@@ -204,7 +210,7 @@ def save(
             return Saved(Outcome.INSERTED, 1)
         stored = cast("Row", _lock(tx, workshop, order.id))  # another machine was faster
     version: int = stored["version"]
-    if stored["read_at"] > read_at:
+    if read_at < stored["read_at"] <= _later(now, CLOCKS_APART):
         return Saved(Outcome.OUTDATED, version)
     stored_parts = parts_of(tx, workshop, order.id)
     if not with_parts:
@@ -236,6 +242,14 @@ def save(
         list_fingerprint=list_fingerprint,
     )
     return Saved(Outcome.CHANGED if changed else Outcome.UNCHANGED, version)
+
+
+CLOCKS_APART = timedelta(minutes=1)
+"""A reading that lies further ahead was made before the clock was set back, and is no later one."""
+
+
+def _later(instant: str, by: timedelta) -> str:
+    return stamp(parse_stamp(instant) + by)
 
 
 def _lock(tx: Transaction, workshop: str, order_id: int) -> Row | None:
