@@ -17,7 +17,7 @@ def command(folder: Path, *arguments: str, **environment: str) -> subprocess.Com
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PLANSO_", "CONNECTOR_"))}
     return subprocess.run(
         [sys.executable, "-m", "planso_connector", *arguments],
-        env={**clean, "COLUMNS": "200", **environment},
+        env={**clean, "COLUMNS": "200", "CONNECTOR_PORT": "0", **environment},
         cwd=folder,
         capture_output=True,
         text=True,

@@ -120,7 +120,7 @@ def test_next_run_is_open_and_an_interval_later(
 def test_next_run_counts_time_that_passes(after: datetime, interval: timedelta, jitter: float) -> None:
     """Without hours, interval and jitter are all there is, however the zone's clocks jump meanwhile."""
     always = WorkHours.parse("00:00-24:00")
-    expected = after + interval + interval * 0.1 * jitter
+    expected = after + interval + interval / 10 * jitter
     assert always.next_run(after.astimezone(BERLIN), interval, jitter).astimezone(UTC) == expected
 
 

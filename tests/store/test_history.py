@@ -52,7 +52,8 @@ def test_an_operation_comes_back_as_it_was_recorded(store: Store) -> None:
         request="print",
         attempts=4,
         sent_at=at(2),
-        sent={"phone": "0151", "vehicle_details.all_details": True},
+        first_sent_at=at(1),
+        sent={"phone": ["0151", "0152"], "vehicle_details.all_details": [True]},
     )
     for one in (ASKED, whole):
         assert store.write(partial(operations.record, workshop=SHOP, operation=one)) == one
@@ -134,8 +135,8 @@ def test_operations_of_an_order_stay_in_order_when_the_clock_is_set_back(store: 
 
 def test_an_idempotency_key_is_its_callers_for_seven_days(store: Store) -> None:
     """
-    Within seven days a key stands for its operation, for its caller alone; then it is free, and the old operation
-    stays.
+    Within seven days, and as long as it is pending, a key stands for its operation, for its caller alone; then it is
+    free, and the old operation stays.
     """
     store.write(lambda tx: operations.record(tx, SHOP, keyed("op_1", at(0))))
 
@@ -147,7 +148,9 @@ def test_an_idempotency_key_is_its_callers_for_seven_days(store: Store) -> None:
     assert found("Telefon", 0) is None
     store.write(lambda tx: operations.record(tx, SHOP, keyed("op_2", at(1), "Telefon")))
     assert (found("", 6), found("Telefon", 6)) == ("op_1", "op_2")
-    assert found("", 7) is None
+    assert found("", 7) == "op_1"
+    store.write(lambda tx: operations.cancel(tx, SHOP, "op_1", now=at(2), message="", failure={"type": "Cancelled"}))
+    assert (found("", 6), found("", 7)) == ("op_1", None)
     store.write(lambda tx: operations.record(tx, SHOP, keyed("op_3", "2026-11-30T00:00:00.000000Z")))
     assert found("", 7) == "op_3"
     assert [one.id for one in store.read(lambda tx: operations.page(tx, SHOP))] == ["op_3", "op_2", "op_1"]

@@ -171,7 +171,7 @@ def test_the_list_of_ids_knows_archived_and_deleted(store: Store) -> None:
     assert store.read(lambda tx: orders.ids(tx, SHOP)) == {1, 2}
     assert store.read(lambda tx: orders.ids(tx, SHOP, archived=True)) == {2}
     assert store.read(lambda tx: orders.ids(tx, SHOP, archived=False)) == {1}
-    assert store.read(lambda tx: orders.count(tx, SHOP)) == 2
+    assert len(store.read(lambda tx: orders.ids(tx, SHOP))) == 2
 
 
 def test_thousands_are_seen_in_one_statement(store: Store) -> None:

@@ -179,7 +179,7 @@ class Outbox(RuleBasedStateMachine):
         """Only whose lease runs may send."""
         one, holder = self.picked_by(pick, who)
         before: dict[str, Value] = {"person": "Alt"}
-        sent: dict[str, Value] = {"phone": self.now}
+        sent: dict[str, list[Value]] = {"phone": [self.now]}
         done = self.stores[side].write(
             lambda tx: operations.mark_sent(
                 tx, self.shop, one.operation.id, holder=holder, now=self.now, before=before, sent=sent
@@ -187,7 +187,8 @@ class Outbox(RuleBasedStateMachine):
         )
         assert done == (one.is_pending and one.holder == holder and one.is_held(self.now))
         if done:
-            one.operation = replace(one.operation, sent_at=self.now, before=before, sent=sent)
+            first = one.operation.first_sent_at or self.now
+            one.operation = replace(one.operation, sent_at=self.now, first_sent_at=first, before=before, sent=sent)
 
     @precondition(lambda self: self.is_any_held)
     @rule(side=SIDES, pick=PICKS, who=WHO, wait=st.integers(0, 6), is_sent=st.booleans(), order_id=ORDERS)
@@ -212,6 +213,8 @@ class Outbox(RuleBasedStateMachine):
         if done:
             number = one.operation.order_id if number is None else number
             one.operation = replace(one.operation, next_at=next_at, message="später", sent_at=sent_at, order_id=number)
+            if sent_at is None:
+                one.operation = replace(one.operation, first_sent_at=None, before=None, sent=None)
             one.free()
 
     @precondition(lambda self: self.is_any_held)

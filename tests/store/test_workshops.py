@@ -26,7 +26,7 @@ READS: dict[str, Callable[[Transaction, str], Any]] = {
     "load": lambda tx, shop: orders.load(tx, shop, ID),
     "parts_of": lambda tx, shop: orders.parts_of(tx, shop, ID),
     "ids": lambda tx, shop: (orders.ids(tx, shop), orders.ids(tx, shop, archived=True)),
-    "count": orders.count,
+    "count": orders.is_any,
     "sightings": orders.sightings,
     "tombstones": orders.tombstones,
     "oldest_sync": orders.oldest_sync,
@@ -94,7 +94,10 @@ WRITES: dict[str, Callable[[Transaction, str, str], object]] = {
     "archive": lambda tx, shop, _run: orders.archive(tx, shop, [ID], now=at(2)),
     "mark_deleted": lambda tx, shop, _run: orders.mark_deleted(tx, shop, ID, now=at(2), read_at=at(2)),
     "record": lambda tx, shop, _run: operations.record(tx, shop, Operation("op_2", Action.DELETE, ID, {})),
-    "forget key": lambda tx, shop, _run: operations.with_key(tx, shop, "", "key", now="2027-01-01T00:00:00.000000Z"),
+    "forget key": lambda tx, shop, _run: (
+        operations.settle(tx, shop, "op_1", holder="x", state=State.REFUSED, now=at(2)),
+        operations.with_key(tx, shop, "", "key", now="2027-01-01T00:00:00.000000Z"),
+    ),
     "claim": lambda tx, shop, _run: operations.claim(tx, shop, holder="y", now=at(600), until=at(700), at_most=9),
     "renew claim": lambda tx, shop, _run: operations.renew(tx, shop, ["op_1"], holder="x", now=at(2), until=at(200)),
     "mark sent": lambda tx, shop, _run: operations.mark_sent(

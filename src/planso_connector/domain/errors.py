@@ -11,7 +11,7 @@ ConnectorError
 │   └── Clash                it does not go together with what is there already
 │       ├── KeyReused        the idempotency key came with another request before
 │       ├── Duplicate        such an order is there, and the caller wants none
-│       ├── NotPending       the operation can't be cancelled or undone
+│       ├── NotPossible      the operation can't be cancelled or undone
 │       └── Cancelled        the caller called it off before anything was sent
 ├── PlansoError              PlanSo let us down
 │   ├── PlansoUnavailable    nothing happened over there: try again
@@ -102,7 +102,7 @@ class Duplicate(Clash):
     """Such an order is there already, and the caller wants none then."""
 
 
-class NotPending(Clash):
+class NotPossible(Clash):
     """The operation can't be cancelled or undone."""
 
 

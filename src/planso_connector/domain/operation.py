@@ -15,7 +15,7 @@ change something in PlanSo it is marked as sent: from then on PlanSo is looked a
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -104,8 +104,12 @@ class Operation:
     """Not tried again before."""
     sent_at: str | None = None
     """When something was last sent that may have changed PlanSo; None while nothing was."""
-    sent: Mapping[str, Value] | None = None
-    """What the form that was sent held in the fields that were not asked."""
+    first_sent_at: str | None = None
+    sent: Mapping[str, Sequence[Value]] | None = None
+    """
+    Of an update, what the forms that were sent held in the fields that were not asked, one value for each time. Of a
+    create, under `listed`, the orders of PlanSo's list that the mirror did not have.
+    """
 
 
 def new_id() -> str:

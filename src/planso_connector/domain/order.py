@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -166,6 +167,13 @@ def has_emptied(held: Mapping[str, Value], form: FormReading) -> bool:
     paths = [path for path, value in held.items() if value]
     left = sum(bool(form.values.get(path)) for path in paths)
     return len(paths) >= HELD_AT_LEAST and left < len(paths) * LEFT_AT_LEAST
+
+
+def tag(version: int, pending: Sequence[str]) -> str:
+    """An order's ETag: its version, and a fingerprint of the ids of its pending writes, of which there may be many."""
+    if not pending:
+        return str(version)
+    return f"{version}.{hashlib.blake2b(' '.join(pending).encode(), digest_size=8).hexdigest()}"
 
 
 def overlap(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:

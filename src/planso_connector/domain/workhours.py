@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo
 STATES = frozenset(("BB", "BE", "BW", "BY", "HB", "HE", "HH", "MV", "NI", "NW", "RP", "SH", "SL", "SN", "ST", "TH"))
 """The federal states. A holiday that only some towns of a state have, such as Augsburg's, does not count."""
 
-JITTER = 0.1
-"""A run comes up to this share of the interval later, so that many connectors don't ask at the same second."""
+JITTER = 10
+"""A run comes up to this part of the interval later, so that many connectors don't ask at the same second."""
 
 _HOURS_ACCEPTED = (
     "accepted: hours such as 07:00-19:00 (Monday to Friday) or Mo-Fr 07:00-12:00, 13:00-18:00, Sa 08:00-12:00; "
@@ -111,7 +111,7 @@ class WorkHours:
 
         `jitter` is the caller's throw of the dice, 0 to 1: so much of a tenth of the interval comes on top.
         """
-        extra = interval * JITTER * jitter
+        extra = interval / JITTER * jitter
         due = after.astimezone(UTC) + interval + extra
         if self.is_open(due):
             return due

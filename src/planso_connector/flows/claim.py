@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -94,22 +94,24 @@ class Claim:
 
     @asynccontextmanager
     async def sending(
-        self, before: Mapping[str, Value] | None = None, sent: Mapping[str, Value] | None = None
+        self, before: Mapping[str, Value] | None = None, sent: Mapping[str, Value | Sequence[Value]] | None = None
     ) -> AsyncIterator[None]:
         """
-        On disk before it begins: PlanSo may have it. `before` and `sent` as in Operation. An error that says that
-        nothing happened takes that back, when the operation is put back. Raises Lost, StoreUnavailable.
+        On disk before it begins: PlanSo may have it. `before` as in Operation; `sent` is added to what was sent in
+        earlier attempts. An error that says that nothing happened takes the mark back, when the operation is put back.
+        Raises Lost, StoreUnavailable.
         """
         earlier = self.sent_at, self.sent
         now = stamp(self._clock())
+        together = _added(self.sent, sent)
         marked = await self._database.write(
             lambda tx: operations.mark_sent(
-                tx, self._workshop, self.operation.id, holder=self.holder, now=now, before=before, sent=sent
+                tx, self._workshop, self.operation.id, holder=self.holder, now=now, before=before, sent=together
             )
         )
         if not marked:
             raise Lost(self.operation.id)
-        self.sent_at, self.sent = now, sent
+        self.sent_at, self.sent = now, together
         try:
             self.check_held()
             yield
@@ -124,3 +126,13 @@ class Claim:
         assert self.sent_at is not None, "only what was sent lands"
         now = self._clock()
         return now + max((now - parse_stamp(self.sent_at)) / 2, timedelta(seconds=0.5))
+
+
+def _added(
+    earlier: Mapping[str, Sequence[Value]] | None, sent: Mapping[str, Value | Sequence[Value]] | None
+) -> dict[str, list[Value]]:
+    together = {path: list(values) for path, values in (earlier or {}).items()}
+    for path, value in (sent or {}).items():
+        new = [value] if isinstance(value, str) or not isinstance(value, Sequence) else list(value)
+        together.setdefault(path, []).extend(one for one in new if one not in together.get(path, ())[-1:])
+    return together

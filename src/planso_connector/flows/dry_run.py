@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 
+from planso_connector.domain.errors import PlansoTimeout
 from planso_connector.domain.fields import Value
-from planso_connector.domain.operation import Change
+from planso_connector.domain.operation import Change, Operation
 from planso_connector.domain.plausible import looks_wrong
 from planso_connector.flows.live import Live
 from planso_connector.flows.push_create import with_defaults
+from planso_connector.flows.push_update import allowed
 from planso_connector.flows.reading import Reader
 from planso_connector.planso.client import Planso
 from planso_connector.planso.throttle import urgent
 
-BEGIN_WITHIN = 15.0
-"""Seconds for which the caller waits for PlanSo's turn."""
+WITHIN = 15.0
+"""Seconds that the caller waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +40,40 @@ class DryRun:
         self._reader = reader
 
     async def create(self, asked: Mapping[str, Value]) -> Preview:
-        with urgent(begin_by=asyncio.get_running_loop().time() + BEGIN_WITHIN):
+        async with _soon():
             blank = await self._planso.blank_form()
         plan = blank.plan({**with_defaults(blank, asked), **asked})
         return Preview(None, plan.changes, (*plan.notes, *looks_wrong(asked)))
 
     async def update(self, order_id: int, asked: Mapping[str, Value]) -> Preview:
-        with urgent(begin_by=asyncio.get_running_loop().time() + BEGIN_WITHIN):
+        async with _soon():
             form = await self._live.existing_form(order_id, await self._reader.known(order_id))
         plan = form.plan(asked)
         return Preview(order_id, plan.changes, (*plan.notes, *looks_wrong(asked)))
 
+    async def undo(self, undone: Operation) -> Preview:
+        """`undone` is a confirmed update, which changed something."""
+        assert undone.order_id is not None, "an update has an order"
+        assert undone.before is not None, "it changed something"
+        known = await self._reader.known(undone.order_id)
+        async with _soon():
+            form = await self._live.existing_form(undone.order_id, known)
+        base = {path: undone.asked[path] for path in undone.before}
+        asked, left_alone = allowed(replace(undone, asked=undone.before, base=base, undoes=undone.id), form, known)
+        plan = form.plan(asked)
+        return Preview(undone.order_id, plan.changes, (*left_alone, *plan.notes))
+
     async def delete(self, order_id: int) -> Preview:
-        with urgent(begin_by=asyncio.get_running_loop().time() + BEGIN_WITHIN):
+        async with _soon():
             await self._live.existing_form(order_id, await self._reader.known(order_id))
         return Preview(order_id, (), (f"Order {order_id} would be deleted in PlanSo.",))
+
+
+@asynccontextmanager
+async def _soon() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(WITHIN):
+            with urgent(begin_by=asyncio.get_running_loop().time() + WITHIN):
+                yield
+    except TimeoutError:
+        raise PlansoTimeout(f"PlanSo did not answer within {WITHIN:g} s; nothing was recorded or sent.") from None

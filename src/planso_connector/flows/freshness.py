@@ -20,6 +20,9 @@ from planso_connector.store.orders import StoredOrder
 LATE_RUNS = 3
 """The mirror is stale when so many runs are overdue."""
 
+LIVE_WITHIN = 8.0
+"""Seconds that a caller waits for a live reading; somebody is on the phone."""
+
 WITHOUT_SCHEDULE = timedelta(hours=24)
 """And where none is scheduled, after this time."""
 
@@ -62,7 +65,9 @@ class Freshness:
         if max_age is None or (self._clock() - parse_stamp(stored.read_at)).total_seconds() <= max_age:
             return stored, ""
         try:
-            await self._reader.read_unlisted(order_id)
-        except PlansoError as error:
-            return stored, f"PlanSo could not be asked now ({error}); this is the connector's last reading."
+            async with asyncio.timeout(LIVE_WITHIN):
+                await self._reader.read_unlisted(order_id)
+        except (PlansoError, TimeoutError) as error:
+            why = str(error) or f"no answer within {LIVE_WITHIN:g} s"
+            return stored, f"PlanSo could not be asked now ({why}); this is the connector's last reading."
         return await self._lookup.order(order_id), ""

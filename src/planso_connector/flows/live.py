@@ -22,6 +22,9 @@ from planso_connector.planso.throttle import urgent
 PAUSES = (0.0, 0.3, 1.0)
 """Seconds before each try to read back what was sent."""
 
+SECOND_LOOK_AFTER = 1.0
+"""Seconds after which an order that seems not to be there is looked at again."""
+
 WITHIN = 60.0
 """Seconds within which each of these begins, whatever PlanSo asks for."""
 
@@ -56,6 +59,15 @@ class Live:
         for one that does: saving that would wipe the order. Raises NotFound, PlansoUnavailable.
         """
         try:
+            return await self._existing_form(order_id, known, previous)
+        except NotFound:
+            if known is None:
+                raise
+            await asyncio.sleep(SECOND_LOOK_AFTER)
+            return await self._existing_form(order_id, known, previous)
+
+    async def _existing_form(self, order_id: int, known: Order | None, previous: Form | None) -> Form:
+        try:
             form = await self._planso.read_form(order_id)
         except NoForm:
             if await self.is_listed(order_id):
@@ -79,15 +91,20 @@ class Live:
         return any(entry.order_id == order_id for entry in await self._planso.board())
 
     async def is_gone(self, order_id: int, held: Mapping[str, Value]) -> bool:
-        """Whether PlanSo has no such order any more; `held` is what it held."""
-        try:
-            form = await self._planso.read_form(order_id)
-        except NoForm:
-            emptied = True
-        else:
+        """
+        Whether PlanSo has no such order any more; `held` is what it held. Seen twice, because PlanSo shows an empty
+        form now and then for an order that is well.
+        """
+        for pause in (0.0, SECOND_LOOK_AFTER):
+            await asyncio.sleep(pause)
+            try:
+                form = await self._planso.read_form(order_id)
+            except NoForm:
+                continue
             reading = form.reading()
-            emptied = form.is_blank or has_emptied(held, reading) or not is_somebodys(reading)
-        return emptied and not await self.is_listed(order_id)
+            if not form.is_blank and not has_emptied(held, reading) and is_somebodys(reading):
+                return False
+        return not await self.is_listed(order_id)
 
     async def form_after(self, order_id: int, expected: Mapping[str, Value], what: str) -> tuple[Form, str]:
         """

@@ -113,7 +113,9 @@ class Pusher:
     async def _settle(self, claim: Claim, end: _End) -> None:
         operation, back = claim.operation, end.read_back
         now = stamp(self._clock())
-        told = str(end.error) if end.error is not None else " ".join(back.notes if back is not None else ())
+        told = " ".join(
+            [*([str(end.error)] if end.error is not None else []), *(back.notes if back is not None else ())]
+        )
         labels = back.labels if back is not None else frozenset()
         # Where nothing was sent, what the mirror did not know yet is somebody else's doing.
         writer = None
@@ -121,6 +123,10 @@ class Pusher:
             writer = Writer(operation.id, operation.caller, frozenset(operation.asked), labels)
 
         def work(tx: Transaction) -> bool:
+            if back is not None and operation.action is Action.CREATE:
+                tx.lock(f"created {self._workshop}")
+                if back.order_id in operations.created(tx, self._workshop, but=operation.id):
+                    raise Later(f"Order {back.order_id} was made by another create.")
             if back is not None and back.order is not None:
                 stored = {"read_at": back.read_at, "now": now}
                 orders.save(tx, self._workshop, back.order, **stored, with_parts=back.with_parts, writer=writer)
@@ -140,7 +146,11 @@ class Pusher:
                 now=now,
             )
 
-        settled = await self._database.write(work)
+        try:
+            settled = await self._database.write(work)
+        except Later as later:
+            await self._put_back(claim, later)
+            return
         log.info(
             "operation_settled" if settled else "operation_lost",
             operation=operation.id,

@@ -3,8 +3,8 @@ Push a create: the empty form with what was asked, and the new order read back. 
 the save, nothing else; the settling is push's.
 
 Where it is not known whether an earlier attempt made the order, PlanSo is searched for it first: among the orders of
-its list that the mirror did not have when the create was sent, and that no other create made, for one whose form holds
-every value that was asked. One is it. More than one, or one that shares the vehicle or the person and not the rest, is
+its list that were not there when the create was sent, and that no other create made, for one whose form holds every
+value that was asked. One is it. More than one, or one that shares the vehicle or the person and not the rest, is
 for a person to decide: an order is never created twice.
 """
 
@@ -45,6 +45,9 @@ INSERTS = 2
 
 SKEW = timedelta(minutes=1)
 """By so much the clocks of processes on one database may differ."""
+
+LISTED = "listed"
+"""Under this an operation keeps the orders that were there before it was sent, and that the mirror did not have."""
 
 CANDIDATES = 100
 """So many new orders are looked at at most; where there are more, a person has to."""
@@ -97,12 +100,13 @@ class CreatePush:
 
     async def _insert(self, claim: Claim) -> tuple[int, Plan]:
         asked = claim.operation.asked
+        listed = await self._not_mirrored()
         for _ in range(INSERTS):
             blank = await self._planso.blank_form()
             plan = blank.plan({**with_defaults(blank, asked), **asked})
             try:
                 # Marked when its turn has come: how long it may land yet counts from there.
-                async with self._planso.one_slot(), claim.sending({}):
+                async with self._planso.one_slot(), claim.sending({}, {LISTED: listed}):
                     return await self._planso.create(blank, plan), plan
             except SessionEnded:
                 continue
@@ -111,13 +115,22 @@ class CreatePush:
                 raise Later(f"{unsure}. PlanSo may have created the order.") from None
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be created; nothing was saved.")
 
+    async def _not_mirrored(self) -> list[int]:
+        """The orders of PlanSo's list that the mirror does not have: somebody made them before us."""
+        listed = [entry.order_id for entry in await self._planso.board()]
+        known = await self._database.read(lambda tx: orders.ids(tx, self._workshop))
+        return sorted(order_id for order_id in listed if order_id not in known)
+
     async def _made(self, operation: Operation, sent_at: str) -> int | None:
         """The order that an earlier attempt made; None where there is none. Raises Ambiguous."""
         listed = [entry.order_id for entry in await self._planso.board()]
+        there_before = (operation.sent or {}).get(LISTED, ())
 
         def not_ours(tx: Transaction) -> set[int]:
-            before = orders.first_seen_before(tx, self._workshop, stamp(parse_stamp(sent_at) - SKEW))
-            return before | operations.created(tx, self._workshop)
+            before: set[int] = set()
+            if operation.deadline_at:  # one of an earlier version is as old as what told when orders were first seen
+                before = orders.first_seen_before(tx, self._workshop, stamp(parse_stamp(sent_at) - SKEW))
+            return before | operations.created(tx, self._workshop) | {int(str(one)) for one in there_before}
 
         known = await self._database.read(not_ours)
         candidates = sorted(order_id for order_id in listed if order_id not in known)

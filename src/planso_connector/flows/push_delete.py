@@ -8,9 +8,17 @@ from __future__ import annotations
 import asyncio
 
 from planso_connector.domain.clock import Clock, stamp
-from planso_connector.domain.errors import NotFound, PlansoError, PlansoRefused, PlansoUnavailable, PlansoUnsure
+from planso_connector.domain.errors import (
+    Conflicting,
+    NotFound,
+    PlansoError,
+    PlansoRefused,
+    PlansoUnavailable,
+    PlansoUnsure,
+)
 from planso_connector.flows.claim import Claim, Later
 from planso_connector.flows.live import WITHIN, Live, ReadBack
+from planso_connector.flows.push_update import allowed
 from planso_connector.flows.reading import Reader
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form
@@ -43,6 +51,11 @@ class DeletePush:
                 if claim.sent_at is None:
                     raise
                 return ReadBack(None, order_id, read_at, None)
+            try:
+                allowed(claim.operation, form, known)
+            except Conflicting:
+                await self._reader.keep(form.reading(), known, read_at)  # the caller is shown the order as it is
+                raise
             claim.check_sendable(read_at)
             unsure: PlansoUnsure | None = None
             try:

@@ -8,16 +8,16 @@ that window is one request long. What can be told, that a save that came late un
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import structlog
 
 from planso_connector.domain import values
 from planso_connector.domain.clock import Clock, stamp
-from planso_connector.domain.errors import Conflicting, PlansoUnavailable, PlansoUnsure, ValueKept
+from planso_connector.domain.errors import Conflicting, ConnectorError, PlansoUnavailable, PlansoUnsure, ValueKept
 from planso_connector.domain.fields import BY_PATH, Value
-from planso_connector.domain.operation import Conflict
+from planso_connector.domain.operation import Conflict, Operation
 from planso_connector.domain.order import Order
 from planso_connector.flows.claim import Claim, Later
 from planso_connector.flows.live import Live, ReadBack, in_the_mirror
@@ -61,65 +61,98 @@ class UpdatePush:
         read_at = stamp(self._clock())
         known = await self._reader.known(operation.order_id)
         form = await self._live.existing_form(operation.order_id, known)
-        try:
-            asked, left_alone = _allowed(claim, form, known)
-        except Conflicting:
-            await self._reader.keep(form.reading(), known, read_at)  # the caller is shown the order as it is
-            raise
-        plan = form.plan(asked)
+        asked, left_alone = await self._allowed(claim, form, known, read_at)
+        seen = await self._seen(claim)
+        undone = _undone(claim.sent, seen, form)
+        plan = form.plan({**asked, **undone})
         if not plan.changes:
-            undone = _undone(claim.sent, await self._seen_since(claim), form)
-            if not undone:
-                return await self._unchanged(claim, form, known, read_at, (*left_alone, *plan.notes))
-            asked = {**asked, **undone}
-            plan = form.plan(asked)
-            left_alone = (*left_alone, _put_back(form, undone))
+            return await self._unchanged(claim, form, known, read_at, (*left_alone, *plan.notes))
         try:
             claim.check_sendable(read_at)
         except Later:
             await self._reader.keep(form.reading(), known, read_at)  # so that what people do meanwhile is known
             raise
-        read_back = await self._saved(claim, form, known, asked, plan)
+        _add(seen, form)
+        read_back = await self._saved(claim, form, known, asked, undone, seen)
         return replace(read_back, notes=(*left_alone, *read_back.notes))
 
     async def _saved(
-        self, claim: Claim, form: Form, known: Order | None, asked: Mapping[str, Value], plan: Plan
+        self,
+        claim: Claim,
+        form: Form,
+        known: Order | None,
+        asked: Mapping[str, Value],
+        undone: Mapping[str, Value],
+        seen: dict[str, list[Value]],
     ) -> ReadBack:
         """Saved, read back and compared; where it turns out that an earlier save came late, what it undid put back."""
         earlier = claim.sent
         for _ in range(SAVES):
             try:
-                # Marked when its turn has come: how long it may land yet counts from there.
-                async with self._planso.one_slot(), claim.sending(_before(plan, claim), _others(form, asked)):
-                    form, plan, unsure = await self._save(claim, form, known, asked)
+                form, plan, unsure = await self._save(claim, form, known, {**asked, **undone})
             except SessionEnded:
                 assert form.order_id is not None, "what is saved was read"
                 form = await self._live.existing_form(form.order_id, known, form)  # logs in, as no held slot may
                 continue
-            if not plan.changes:
-                return await self._unchanged(claim, form, known, stamp(self._clock()), plan.notes)
-            read_back, now = await self._read_back(claim, form, known, asked, plan, unsure)
-            undone = _undone(earlier, form.reading().values, now)
-            if not undone:
-                return read_back
-            note = _put_back(now, undone)
-            again = await self._saved_once_more(claim, now, known, {**asked, **undone})
-            return replace(again, before=read_back.before, notes=(*read_back.notes, note))
+            read_at = stamp(self._clock())
+            late = {**undone, **_undone(earlier, seen, form)}
+            if not plan.changes and late == undone:
+                return await self._unchanged(claim, form, known, read_at, plan.notes)
+            _add(seen, form)
+            if plan.changes:
+                read_back, now = await self._read_back(claim, form, known, asked, plan, unsure)
+            else:
+                read_back, now = await self._unchanged(claim, form, known, read_at, plan.notes), form
+            late = {**late, **_undone(earlier, seen, now)}
+            told = (_put_back(undone),) if undone else ()
+            if late == undone:
+                return replace(read_back, notes=(*told, *read_back.notes))
+            return await self._put_back(claim, now, known, {**asked, **late}, late, read_back)
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be saved; nothing was saved.")
 
-    async def _saved_once_more(
-        self, claim: Claim, form: Form, known: Order | None, asked: Mapping[str, Value]
+    async def _put_back(
+        self,
+        claim: Claim,
+        form: Form,
+        known: Order | None,
+        wanted: Mapping[str, Value],
+        late: Mapping[str, Value],
+        done: ReadBack,
     ) -> ReadBack:
-        form, plan, unsure = await self._save(claim, form, known, asked)
-        read_back, _ = await self._read_back(claim, form, known, asked, plan, unsure)
-        return read_back
+        """Once more, with what was undone. What was asked is there already, so its failing is told, and no more."""
+        try:
+            form, plan, unsure = await self._save(claim, form, known, wanted)
+            if not plan.changes:
+                return done
+            again, _ = await self._read_back(claim, form, known, wanted, plan, unsure)
+        except (KeptOtherwise, Later, ConnectorError) as error:
+            log.warning("not_put_back", operation=claim.operation.id, error=type(error).__name__)
+            names = ", ".join(late)
+            told = f"This write came late and undid an edit in PlanSo, which could not be put back: {names}."
+            return replace(done, notes=(*done.notes, told))
+        return replace(again, before=done.before, labels=done.labels, notes=(*done.notes, _put_back(late)))
 
-    async def _seen_since(self, claim: Claim) -> Mapping[str, Value] | None:
-        """What the mirror read from the order's form after the operation was sent; None where it did not."""
+    async def _seen(self, claim: Claim) -> dict[str, list[Value]]:
+        """What PlanSo showed in each field since the operation was first sent, as far as it was seen to change."""
         assert claim.operation.order_id is not None, "only a create has no order yet"
-        if claim.sent_at is None:
-            return None
-        return await self._reader.seen_since(claim.operation.order_id, claim.sent_at)
+        if claim.sent_at is None or claim.operation.first_sent_at is None:
+            return {}
+        return await self._reader.seen_since(claim.operation.order_id, claim.operation.first_sent_at)
+
+    async def _allowed(
+        self, claim: Claim, form: Form, known: Order | None, read_at: str
+    ) -> tuple[dict[str, Value], tuple[str, ...]]:
+        """As `allowed`; a conflict with what may be on its way still is none yet. The mirror takes what conflicts."""
+        try:
+            return allowed(claim.operation, form, known)
+        except Conflicting as conflict:
+            await self._reader.keep(form.reading(), known, read_at)  # the caller is shown the order as it is
+            if claim.sent_at is None:
+                raise
+            claim.check_sendable(read_at)
+            names = ", ".join(one.field for one in conflict.conflicts)
+            told = f"Changed in PlanSo since: {names}. What was sent earlier is not there any more."
+            raise Conflicting(told, conflict.conflicts) from None
 
     async def _unchanged(
         self, claim: Claim, form: Form, known: Order | None, read_at: str, notes: tuple[str, ...]
@@ -133,20 +166,23 @@ class UpdatePush:
     ) -> tuple[Form, Plan, PlansoUnsure | None]:
         """
         Read until two readings agree, and save the later one, reading and save in one slot of the throttle: nothing
-        waits between them. The form and the plan that were saved, and why it is not sure, if it is not.
+        waits between them but the mark. The form and the plan that were saved, and why it is not sure, if it is not.
         """
         assert previous.order_id is not None, "what is saved was read"
         for reading in range(READINGS):
             async with self._planso.one_slot():
+                read_at = stamp(self._clock())
                 form = await self._live.existing_form(previous.order_id, known, previous)
                 if form.differences(previous) and reading + 1 < READINGS:
                     previous = form
                     continue
-                _allowed(claim, form, known)
+                await self._allowed(claim, form, known, read_at)
                 plan = form.plan(asked)
-                claim.check_held()
+                if not plan.changes:
+                    return form, plan, None
                 try:
-                    if plan.changes:
+                    # Marked here and not before: how long it may land yet counts from the mark.
+                    async with claim.sending(_before(plan, claim), _others(form, asked)):
                         await self._planso.save(form, plan)
                 except PlansoUnsure as unsure:
                     log.info("write_unsure", order_id=form.order_id, operation=claim.operation.id)
@@ -167,7 +203,11 @@ class UpdatePush:
         expected = {**_others(saved, asked), **asked}
         form, read_at = await self._live.form_after(saved.order_id, expected, f"the save of order {saved.order_id}")
         labels = frozenset(change.label for change in plan.changes)
-        meanwhile = [label for label, _, _ in saved.differences(form) if label not in labels]
+        meanwhile = [
+            f"{label} ('{before}', now '{now}')"
+            for label, before, now in saved.differences(form)
+            if label not in labels
+        ]
         notes = plan.notes
         if meanwhile:
             notes = (*notes, f"Changed in PlanSo at the same time: {', '.join(meanwhile)}.")
@@ -195,21 +235,20 @@ def _others(form: Form, asked: Mapping[str, Value]) -> dict[str, Value]:
     return {path: held for path, held in form.reading().values.items() if BY_PATH[path].labels not in labels}
 
 
-def _allowed(claim: Claim, form: Form, known: Order | None) -> tuple[dict[str, Value], tuple[str, ...]]:
+def allowed(operation: Operation, form: Form, known: Order | None) -> tuple[dict[str, Value], tuple[str, ...]]:
     """
     What may be written of what was asked, by what the caller relies on; and notes on what is left alone. Raises
     Conflicting.
     """
-    operation = claim.operation
     asked = dict(operation.asked)
     if operation.base is None:
         return asked, ()
     reading = form.reading()
     held = (in_the_mirror(known, reading) if known is not None else reading).values
     conflicts = [
-        Conflict(path, base, held.get(path), asked[path])
+        Conflict(path, base, held.get(path), asked.get(path))
         for path, base in operation.base.items()
-        if not _is(path, held.get(path), base) and not _is(path, held.get(path), asked[path])
+        if not _is(path, held.get(path), base) and not (path in asked and _is(path, held.get(path), asked[path]))
     ]
     if not conflicts:
         return asked, ()
@@ -226,24 +265,33 @@ def _is(path: str, one: Value, other: Value) -> bool:
 
 
 def _undone(
-    sent: Mapping[str, Value] | None, seen: Mapping[str, Value] | None, form: Form
+    sent: Mapping[str, Sequence[Value]] | None, seen: Mapping[str, Sequence[Value]], form: Form
 ) -> dict[str, Value]:  # fmt: skip
     """
-    What a save of ours undid by coming late: fields that it sent as they were, that then were seen otherwise, and that
-    are again as it sent them.
+    What a save of ours undid by coming late: fields that hold what we sent once, and were seen otherwise since; what
+    was seen last. What we ourselves sent before the last time is no edit of anybody's.
     """
-    if sent is None or seen is None:
-        return {}
     now = form.reading()
-    return {
-        path: seen[path]
-        for path, value in sent.items()
-        if path in seen
-        and path in now.found - now.unreadable
-        and _is(path, now.values.get(path), value)
-        and not _is(path, seen[path], value)
-    }
+    found: dict[str, Value] = {}
+    for path, values_sent in (sent or {}).items():
+        held = now.values.get(path)
+        if path not in now.found - now.unreadable or not any(_is(path, held, one) for one in values_sent):
+            continue
+        edits = [
+            value
+            for value in seen.get(path, ())
+            if not _is(path, value, held) and not any(_is(path, value, one) for one in values_sent[:-1])
+        ]
+        if edits:
+            found[path] = edits[-1]
+    return found
 
 
-def _put_back(form: Form, undone: Mapping[str, Value]) -> str:
-    return f"Put back what this write had undone by coming late: {', '.join(undone)}."
+def _add(seen: dict[str, list[Value]], form: Form) -> None:
+    reading = form.reading()
+    for path in reading.found - reading.unreadable:
+        seen.setdefault(path, []).append(reading.values.get(path))
+
+
+def _put_back(late: Mapping[str, Value]) -> str:
+    return f"Put back what this write had undone by coming late: {', '.join(late)}."

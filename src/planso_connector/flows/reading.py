@@ -6,7 +6,6 @@ Used by every verb that reads an order: the sync, a look at one order, the read-
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -27,7 +26,7 @@ from planso_connector.domain.order import (
 from planso_connector.domain.reconcile import fingerprint
 from planso_connector.domain.trust import Doubt, believable_form, believable_parts
 from planso_connector.planso.client import Planso
-from planso_connector.store import kept_pages, orders
+from planso_connector.store import changes, kept_pages, orders
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.orders import Outcome
 
@@ -109,20 +108,13 @@ class Reader:
             believed, _ = believable_form(known, form)
             await self._store(refreshed(known, believed), None, read_at, with_parts=False)
 
-    async def seen_since(self, order_id: int, instant: str) -> Mapping[str, Value] | None:
+    async def seen_since(self, order_id: int, instant: str) -> dict[str, list[Value]]:
         """
-        What the order's form held by a reading that was begun after `instant`; None where there was none. Without the
+        What each field was seen to become in PlanSo since `instant`, oldest first, by the order's history. Without the
         fields that the mirror has from other pages too.
         """
-
-        def work(tx: Transaction) -> Mapping[str, Value] | None:
-            stored = orders.get(tx, self._workshop, order_id)
-            order = orders.load(tx, self._workshop, order_id)
-            if stored is None or order is None or stored.read_at <= instant:
-                return None
-            return {path: value for path, value in order.values.items() if path not in FROM_OTHER_PAGES}
-
-        return await self._database.read(work)
+        found = await self._database.read(lambda tx: changes.seen_since(tx, self._workshop, order_id, instant))
+        return {path: values for path, values in found.items() if path not in FROM_OTHER_PAGES}
 
     async def _keep(self, error: PageChanged, order_id: int | None) -> None:
         """Every page that can't be read, whoever asked for it; who asked learns of the page, not of our trouble."""

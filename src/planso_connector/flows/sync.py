@@ -160,7 +160,7 @@ class Sync:
     async def is_empty(self) -> bool:
         """Whether the mirror holds no order yet, or its first run never ended well."""
         return await self._database.read(
-            lambda tx: orders.count(tx, self._workshop) == 0 or runs.last_success(tx, self._workshop) is None
+            lambda tx: not orders.is_any(tx, self._workshop) or runs.last_success(tx, self._workshop) is None
         )
 
     async def close(self) -> None:

@@ -19,12 +19,13 @@ from planso_connector.domain.errors import (
     KeyReused,
     LoginRejected,
     NotFound,
-    NotPending,
+    NotPossible,
     StoreUnavailable,
     VersionChanged,
 )
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, State, new_id
+from planso_connector.domain.order import FROM_OTHER_PAGES
 from planso_connector.domain.plausible import looks_wrong
 from planso_connector.flows.outbox import Outbox
 from planso_connector.planso.client import Planso
@@ -36,14 +37,14 @@ from planso_connector.store.rendering import to_json
 @dataclass(frozen=True, slots=True)
 class Request:
     """
-    What comes with a write. `wait` in seconds, None for the usual; `if_match` the version relied on, 0 for any;
-    `notes` sentences that the caller is told whatever comes of it.
+    What comes with a write. `wait` in seconds, None for the usual; `if_match` the ETag relied on, without its quotes,
+    `*` for any; `notes` sentences that the caller is told whatever comes of it.
     """
 
     caller: str = ""
     wait: float | None = None
     idempotency_key: str | None = None
-    if_match: int | None = None
+    if_match: str | None = None
     strict: bool = False
     notes: str = ""
 
@@ -82,17 +83,34 @@ class Writer:
     async def undo(self, operation_id: str, request: Request) -> Operation:
         """
         A new operation that gives the fields of a confirmed update back what they held before, where nobody changed
-        them since. Raises NotFound, NotPending, and what every write raises.
+        them since. Raises NotFound, NotPossible, and what every write raises.
         """
-        undone = await self.get(operation_id)
-        if undone.action is not Action.UPDATE or undone.state is not State.CONFIRMED:
-            raise NotPending(
-                f"Operation {operation_id} is a {undone.state} {undone.action}; only a confirmed update can be undone."
-            )
-        if not undone.before:
-            raise NotPending(f"Operation {operation_id} changed nothing; there is nothing to undo.")
+        undone = await self.undone(operation_id)
+        assert undone.before is not None, "`undone` saw to it"
         base = {path: undone.asked[path] for path in undone.before}
         return await self._write(Action.UPDATE, undone.order_id, undone.before, request, base=base, undoes=undone.id)
+
+    async def undone(self, operation_id: str) -> Operation:
+        """The operation, if it can be undone. Raises NotFound, NotPossible."""
+        operation = await self.get(operation_id)
+        if operation.action is not Action.UPDATE or operation.state is not State.CONFIRMED:
+            kind = f"a {operation.state} {operation.action}"
+            raise NotPossible(f"Operation {operation_id} is {kind}; only a confirmed update can be undone.")
+        if not operation.before:
+            raise NotPossible(f"Operation {operation_id} changed nothing; there is nothing to undo.")
+        return operation
+
+    async def check(self, action: Action, order_id: int | None, asked: Mapping[str, Value], request: Request) -> str:
+        """What recording it would tell, for a dry run. Raises VersionChanged, Duplicate, NotFound."""
+        operation = Operation(id="", action=action, order_id=order_id, asked=dict(asked))
+
+        def work(tx: Transaction) -> str:
+            if request.if_match is not None and order_id is not None:
+                self._relied_on(tx, operation, request.if_match)
+            is_create = action is Action.CREATE
+            return self._with_duplicates(tx, operation, strict=request.strict) if is_create else ""
+
+        return await self._database.read(work)
 
     async def _write(
         self,
@@ -144,24 +162,35 @@ class Writer:
                     "key, or the same request again."
                 )
         if self._planso.login_status.state == "rejected":
-            raise LoginRejected("PlanSo rejects the connector's user name or password; nothing was taken down.")
+            raise LoginRejected("PlanSo rejects the connector's user name or password; nothing was recorded.")
         if request.if_match is not None and operation.order_id is not None:
-            operation = replace(operation, base=self._relied_on(tx, operation, request.if_match))
+            relied_on = self._relied_on(tx, operation, request.if_match)
+            operation = replace(operation, base=operation.base or relied_on)
         if operation.action is Action.CREATE:
             operation = replace(operation, notes=self._with_duplicates(tx, operation, strict=request.strict))
         return operations.record(tx, self._workshop, operation)
 
-    def _relied_on(self, tx: Transaction, operation: Operation, version: int) -> dict[str, Value]:
-        """What the mirror holds in the fields asked, at the version that the caller names."""
+    def _relied_on(self, tx: Transaction, operation: Operation, tag: str) -> dict[str, Value]:
+        """
+        What the mirror holds in the fields asked, at the version that the caller names; and what is pending, where the
+        caller's ETag names that too.
+        """
         assert operation.order_id is not None, "a create relies on no version"
         stored = orders.get(tx, self._workshop, operation.order_id)
         known = orders.load(tx, self._workshop, operation.order_id)
         if stored is None or known is None or stored.deleted_at is not None:
             raise NotFound(f"There is no order {operation.order_id} in the connector's database.")
-        if version not in (0, stored.version):
-            told = f"If-Match: order {operation.order_id} has version {stored.version} now, not {version}."
+        version, _, pending = tag.partition(".")
+        if tag != "*" and (int(version) != stored.version or (pending and tag != stored.tag)):
+            told = f'If-Match: order {operation.order_id} has the ETag "{stored.tag}" now, not "{tag}".'
             raise VersionChanged(told, stored.document)
-        return {path: known.values.get(path) for path in operation.asked}
+        held = dict(known.values)
+        if pending:
+            for earlier in operations.pending_of(tx, self._workshop, operation.order_id):
+                held |= earlier.asked
+        if operation.action is Action.DELETE:  # relies on all of it
+            return {path: value for path, value in held.items() if path not in FROM_OTHER_PAGES}
+        return {path: held.get(path) for path in operation.asked}
 
     def _with_duplicates(self, tx: Transaction, operation: Operation, *, strict: bool) -> str:
         """The notes of a create, with the orders that may be the same one. Raises Duplicate when `strict`."""
@@ -201,7 +230,7 @@ class Writer:
         return await self._outbox.wait(operation_id, seconds, give_up=lambda now: now.next_at > until)
 
     async def cancel(self, operation_id: str) -> Operation:
-        """Raises NotFound, and NotPending where it is settled or something may have been sent."""
+        """Raises NotFound, and NotPossible where it is settled or something may have been sent."""
         error = Cancelled("Cancelled before anything was sent.")
         now = stamp(self._clock())
         cancelled = await self._database.write(
@@ -213,7 +242,7 @@ class Writer:
         if not cancelled:
             pending = operation.state is State.PENDING
             why = "something was sent to PlanSo already" if pending else f"it is {operation.state} already"
-            raise NotPending(f"Operation {operation_id} can't be cancelled: {why}.")
+            raise NotPossible(f"Operation {operation_id} can't be cancelled: {why}.")
         self._outbox.moved(operation_id)
         self._outbox.wake()
         return operation
@@ -223,5 +252,5 @@ def _digest(
     action: Action, order_id: int | None, asked: Mapping[str, Value], request: Request, undoes: str | None
 ) -> str:  # fmt: skip
     """What makes two requests the same one, for the idempotency key; how their JSON was written does not."""
-    whole = to_json([action.value, order_id, dict(asked), request.if_match, request.strict, undoes])
+    whole = to_json([action.value, order_id, dict(asked), request.if_match, undoes])
     return hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

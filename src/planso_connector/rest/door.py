@@ -69,7 +69,7 @@ def build(flows: Flows, *, lookup_shows_all: bool = False) -> FastAPI:
         progress.routes(flows.standings),
         lookup.routes(flows.recognition, shows_all=lookup_shows_all),
         order_writes.routes(flows.lookup, flows.writer, flows.dry_run),
-        operations.routes(flows.writer, order_writes.Answers(flows.lookup)),
+        operations.routes(flows.writer, flows.dry_run, order_writes.Answers(flows.lookup)),
         planso_session.routes(flows.status),
         sync.routes(flows.sync, flows.next_run_at),
         health.routes(flows.status),

@@ -7,17 +7,18 @@ import binascii
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic_core import to_json
 
 from planso_connector.domain import values
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.operation import Operation, State
+from planso_connector.flows.dry_run import DryRun
 from planso_connector.flows.write import Writer
 from planso_connector.rest import answers
 from planso_connector.rest.bodies import JsonRoute
 from planso_connector.rest.examples import answer, example_of
-from planso_connector.rest.order_writes import ACCEPTED, Answers, Headers
+from planso_connector.rest.order_writes import ACCEPTED, Answers, Headers, IfMatch, OnlyTell, preview_of, told_of
 from planso_connector.rest.preferences import Wait
 from planso_connector.rest.problems import failures
 
@@ -42,11 +43,11 @@ OperationId = Annotated[
 ]
 
 
-def routes(writer: Writer, told: Answers) -> APIRouter:
+def routes(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
     """Built with the flows that serve them; a router holds no state of its own."""
     router = APIRouter()
     router.include_router(_reading(writer))
-    router.include_router(_doing(writer, told))
+    router.include_router(_doing(writer, dry_run, told))
     return router
 
 
@@ -90,7 +91,7 @@ def _reading(writer: Writer) -> APIRouter:
     return router
 
 
-def _doing(writer: Writer, told: Answers) -> APIRouter:
+def _doing(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
     router = APIRouter(prefix=_PREFIX, tags=["operations"], route_class=JsonRoute)
 
     @router.post(
@@ -108,18 +109,23 @@ def _doing(writer: Writer, told: Answers) -> APIRouter:
     @router.post(
         "/{operation_id}/undo",
         summary="Undo operation",
-        response_model=answers.UpdateOrderResponse,
+        response_model=answers.UpdateOrderResponse | answers.DryRunAnswer,
         response_description="As after an update",
-        responses=answer(undone=answers.UPDATED)
+        responses=answer(undone=answers.UPDATED, dry_run=answers.DRY_RUN)
         | ACCEPTED
         | failures(404, 409, 412, 422, 502, 503, 504, invalid=_NO_ID, shown=_NO_UNDO | _NOT_THERE),
     )
-    async def undo_operation(operation_id: OperationId, headers: Annotated[Headers, Depends()]) -> Response:
+    async def undo_operation(
+        operation_id: OperationId, headers: Headers, if_match: IfMatch, only_tell: OnlyTell = False
+    ) -> Response:
         """
         A new operation that gives the fields of a confirmed update back what they held before. Fields that somebody
         changed since are left alone, and told; where all were, it is 412.
         """
-        return await told.of(await writer.undo(operation_id, headers.request()), headers)
+        if only_tell:
+            undone = await writer.undone(operation_id)
+            return preview_of(await dry_run.undo(undone), "", headers)
+        return await told.of(await writer.undo(operation_id, headers.request(if_match=if_match)), headers)
 
     return router
 
@@ -136,7 +142,7 @@ def _shown(operation: Operation) -> dict[str, Any]:
         "action": operation.action,
         "order_id": operation.order_id,
         "state": operation.state,
-        "message": " ".join(part for part in (operation.message, operation.notes) if part),
+        "message": told_of(operation),
         "asked": operation.asked,
         "before": operation.before,
         "conflicts": list((operation.failure or {}).get("conflicts", ())),  # type: ignore[call-overload]

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from planso_connector.domain import failure
 from planso_connector.domain.errors import Conflicting, Invalid, NotFound, Problem, StoreUnavailable
-from planso_connector.domain.operation import Operation, State
+from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.flows.dry_run import DryRun, Preview
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.write import Writer
@@ -66,7 +66,7 @@ _DELETE_ANSWERS = _answers(
 )
 
 Headers = Annotated[WriteHeaders, Depends()]
-IfMatch = Annotated[int | None, Depends(version_relied_on)]
+IfMatch = Annotated[str | None, Depends(version_relied_on)]
 OnlyTell = Annotated[
     bool, Query(alias="dry_run", description="Tell what would change, and do nothing: the answer is a `DryRunAnswer`.")
 ]
@@ -84,11 +84,11 @@ class Answers:
         if operation.state is State.PENDING:
             return _accepted(operation, told)
         if operation.state is State.CONFIRMED:
-            message = " ".join(part for part in (operation.message, operation.notes) if part)
-            body = {"success": True, "message": message, "order_id": operation.order_id}
+            body = {"success": True, "message": told_of(operation), "order_id": operation.order_id}
             return JSONResponse(body, headers=told)
         error = failure.raised(operation.failure or {"type": "PlansoRefused"}, operation.message)
-        answered = failure_of(error, await self._order_now(operation) if isinstance(error, Conflicting) else None)
+        order = await self._order_now(operation) if isinstance(error, Conflicting) else None
+        answered = failure_of(error, order, message=operation.message)
         answered.headers.update(told)
         return answered
 
@@ -100,12 +100,17 @@ class Answers:
             return None
 
 
+def told_of(operation: Operation) -> str:
+    """What is told of an operation, for a person: why it is not done yet, or what came of it; and its notes."""
+    return " ".join(part for part in (operation.message, operation.notes) if part)
+
+
 def _accepted(operation: Operation, headers: dict[str, str]) -> Response:
     location = f"/api/operations/{operation.id}"
     told = f"On disk here. PlanSo has not confirmed it yet; it is tried until {operation.deadline_at[:19]}Z."
     body = {
         "success": True,
-        "message": " ".join(part for part in (told, operation.message, operation.notes) if part),
+        "message": f"{told} {told_of(operation)}".strip(),
         "order_id": operation.order_id,
         "operation_id": operation.id,
         "state": operation.state,
@@ -113,7 +118,7 @@ def _accepted(operation: Operation, headers: dict[str, str]) -> Response:
     return JSONResponse(body, 202, headers={**headers, "Location": location})
 
 
-def _preview(preview: Preview, unknown: str, headers: WriteHeaders) -> Response:
+def preview_of(preview: Preview, unknown: str, headers: WriteHeaders) -> Response:
     told = ["Dry run: nothing was recorded or sent.", *preview.notes, unknown]
     if preview.order_id is not None and not preview.changes and not preview.notes:
         told.insert(1, "Nothing differs from what PlanSo holds.")
@@ -164,7 +169,8 @@ def _update(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         unknown = schemas.unknown_fields(body, strict=headers.preferences.strict)
         asked = body.asked(null_clears=False)
         if only_tell:
-            return _preview(await dry_run.update(order_id, asked), unknown, headers)
+            told_too = await writer.check(Action.UPDATE, order_id, asked, headers.request(if_match=if_match))
+            return preview_of(await dry_run.update(order_id, asked), f"{unknown} {told_too}".strip(), headers)
         request = headers.request(notes=unknown, if_match=if_match)
         return await told.of(await writer.update(order_id, asked, request), headers)
 
@@ -193,7 +199,8 @@ def _create(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         unknown = schemas.unknown_fields(body, strict=headers.preferences.strict)
         asked = body.asked(null_clears=False)
         if only_tell:
-            return _preview(await dry_run.create(asked), unknown, headers)
+            told_too = await writer.check(Action.CREATE, None, asked, headers.request())
+            return preview_of(await dry_run.create(asked), f"{unknown} {told_too}".strip(), headers)
         return await told.of(await writer.create(asked, headers.request(notes=unknown)), headers)
 
     return router
@@ -214,7 +221,8 @@ def _delete(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
     ) -> Response:
         """Deletes the order in PlanSo and looks whether it is gone; its row stays here, marked deleted."""
         if only_tell:
-            return _preview(await dry_run.delete(order_id), "", headers)
+            await writer.check(Action.DELETE, order_id, {}, headers.request(if_match=if_match))
+            return preview_of(await dry_run.delete(order_id), "", headers)
         return await told.of(await writer.delete(order_id, headers.request(if_match=if_match)), headers)
 
     return router
@@ -247,7 +255,8 @@ def _patch(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         unknown = schemas.unknown_fields(body, strict=headers.preferences.strict)
         asked = body.asked(null_clears=True)
         if only_tell:
-            return _preview(await dry_run.update(order_id, asked), unknown, headers)
+            told_too = await writer.check(Action.UPDATE, order_id, asked, headers.request(if_match=if_match))
+            return preview_of(await dry_run.update(order_id, asked), f"{unknown} {told_too}".strip(), headers)
         request = headers.request(notes=unknown, if_match=if_match)
         return await told.of(await writer.update(order_id, asked, request), headers)
 

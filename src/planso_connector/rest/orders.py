@@ -15,7 +15,7 @@ from planso_connector.flows.lookup import Lookup
 from planso_connector.rest import answers
 from planso_connector.rest.examples import answer, example_of
 from planso_connector.rest.orders_query import OrdersQuery, OrdersQueryRoute, chosen
-from planso_connector.rest.preferences import etag, is_known
+from planso_connector.rest.preferences import is_known
 from planso_connector.rest.problems import NO_ORDER_ID, NOT_ON_THE_CALENDAR, failures
 from planso_connector.store.changes import Entry
 
@@ -96,7 +96,7 @@ def _reading_one(lookup: Lookup, freshness: Freshness) -> APIRouter:
         one that was read longer ago is read from PlanSo first; when that can't be, `message` says so.
         """
         order, told = await freshness.order(order_id, max_age)
-        headers = {"ETag": etag(order.version, order.pending)}
+        headers = {"ETag": f'"{order.tag}"'}
         if is_known(if_none_match, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         message, stale = to_json(told).decode(), to_json(await freshness.is_stale()).decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from planso_connector.flows import write
 LONGEST_WAIT = 60
 """Seconds that a caller may wait for PlanSo's confirmation."""
 
-_ETAG = re.compile(r'(?:W/)?"(\d{1,18})(?:\.[^"]*)?"')
+_ETAG = re.compile(r'(?:W/)?"(\d{1,18}(?:\.[0-9a-f]{1,64})?)"')
 
 Wait = Annotated[
     float | None,
@@ -25,13 +24,6 @@ Wait = Annotated[
         description="Seconds to wait for the operation to be settled.",
     ),
 ]
-
-
-def etag(version: int, pending: tuple[str, ...] = ()) -> str:
-    """An order's: its version, and a fingerprint of the writes that are pending, of which there may be many."""
-    if not pending:
-        return f'"{version}"'
-    return f'"{version}.{hashlib.blake2b(" ".join(pending).encode(), digest_size=8).hexdigest()}"'
 
 
 def is_known(header: str | None, tag: str) -> bool:
@@ -95,7 +87,7 @@ class WriteHeaders:
         self.preferences = preferences
         self._key = idempotency_key
 
-    def request(self, *, notes: str = "", if_match: int | None = None) -> write.Request:
+    def request(self, *, notes: str = "", if_match: str | None = None) -> write.Request:
         return write.Request(
             wait=self.preferences.wait,
             idempotency_key=self._key,
@@ -115,15 +107,15 @@ def version_relied_on(
             examples=['"4"'],
         ),
     ] = None,
-) -> int | None:
-    """The version that `If-Match` names, 0 for any; None without one. Raises Invalid."""
+) -> str | None:
+    """The ETag that `If-Match` names, without its quotes, `*` for any; None without one. Raises Invalid."""
     if if_match is None:
         return None
     given = if_match.strip()
     if given == "*":
-        return 0
+        return given
     match = _ETAG.fullmatch(given)
     if match is None:
-        told = """is not an ETag of an order; accepted: one such as "4", as GET tells it, or *"""
+        told = """is not one ETag of an order; accepted: one such as "4", with its quotes, as GET tells it, or *"""
         raise Invalid([Problem(("header", "If-Match"), told, "etag")])
-    return int(match[1])
+    return match[1]

@@ -12,13 +12,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
 from planso_connector.domain import errors, german
 from planso_connector.domain.errors import Problem
+from planso_connector.domain.order import tag
 from planso_connector.rest.bodies import MAX_BODY
 from planso_connector.rest.examples import Responses, named
 
@@ -169,18 +170,24 @@ def status_of(error: errors.ConnectorError) -> int:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
-def failure_of(error: errors.ConnectorError, order: str | None = None) -> Response:
-    """`order` is the order as it is now, JSON text, where the caller relied on another."""
+def failure_of(error: errors.ConnectorError, order: str | None = None, *, message: str = "") -> Response:
+    """
+    `order` is the order as it is now, JSON text, where the caller relied on another; `ETag` is its version's then.
+    `message` in place of the error's own.
+    """
     problems = error.problems if isinstance(error, errors.Invalid) else None
-    body = _body(str(error), problems)
+    body = _body(message or str(error), problems)
     if isinstance(error, errors.VersionChanged):
         order = error.document
     if isinstance(error, errors.Conflicting):
         body["conflicts"] = [asdict(conflict) for conflict in error.conflicts]
     text = to_json(body).decode()
+    headers = {}
     if order is not None:
         text = f'{text[:-1]},"order":{order}}}'
-    return Response(text.encode(), status_of(error), media_type="application/json")
+        shown = from_json(order)
+        headers["ETag"] = f'"{tag(shown["version"], [one["operation_id"] for one in shown["pending"]])}"'
+    return Response(text.encode(), status_of(error), headers, "application/json")
 
 
 def install(app: FastAPI) -> None:

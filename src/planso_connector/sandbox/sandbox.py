@@ -58,6 +58,11 @@ class Sandbox:
             return list(self._planso.requests)
 
     @property
+    def in_flight(self) -> int:
+        """Requests to `/do` that are not answered yet, also those whose client has left."""
+        return self._planso.in_flight
+
+    @property
     def in_flight_peak(self) -> int:
         """How many `/do` requests were open at once, at most."""
         return self._planso.in_flight_peak

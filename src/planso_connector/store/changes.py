@@ -26,6 +26,16 @@ _PAGE = (
     .order_by(changes.c.version.desc(), changes.c.by)
     .limit(bindparam("at_most", type_=BigInteger))
 )
+_SINCE = (
+    select(changes.c.changes)
+    .where(
+        changes.c.workshop == bindparam("of_workshop"),
+        changes.c.order_id == bindparam("of_order", type_=BigInteger),
+        changes.c.by == "planso",
+        changes.c.at > bindparam("instant"),
+    )
+    .order_by(changes.c.version)
+)
 
 _SHARED = frozenset(field.labels for field in MIRRORED if field.group is not Group.VEHICLE)
 _TOLD = [field for field in MIRRORED if field.group is not Group.VEHICLE or field.labels not in _SHARED]
@@ -91,6 +101,16 @@ def page(tx: Transaction, workshop: str, order_id: int, *, below: int, limit: in
     return [
         Entry(row["version"], row["at"], row["caller"], row["operation"], json.loads(row["changes"])) for row in rows
     ]
+
+
+def seen_since(tx: Transaction, workshop: str, order_id: int, instant: str) -> dict[str, list[Any]]:
+    """What each field, by path, became by somebody's doing in PlanSo after `instant`, oldest first."""
+    found: dict[str, list[Any]] = {}
+    for row in tx.rows(_SINCE, of_workshop=workshop, of_order=order_id, instant=instant):
+        for change in json.loads(row["changes"]):
+            if "field" in change:
+                found.setdefault(change["field"], []).append(change["after"])
+    return found
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

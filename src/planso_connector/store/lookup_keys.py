@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Text, and_, bindparam, delete, select
+from sqlalchemy import BigInteger, Text, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
 from planso_connector.domain import emails, names, phones
@@ -69,17 +69,19 @@ _BEGINS = (
 )
 _first = _SAME.subquery()
 _second = lookup_keys.alias("second")
+# Not a join: SQLite would go through all orders with the second key.
 _BOTH = (
     select(_first.c.order_id)
-    .join(
-        _second,
-        and_(
+    .where(
+        select(_second.c.order_id)
+        .where(
             _second.c.workshop == bindparam("of_workshop"),
             _second.c.kind == bindparam("other_kind"),
             _second.c.key == bindparam("other_key"),
             _second.c.archived == bindparam("is_archived"),
             _second.c.order_id == _first.c.order_id,
-        ),
+        )
+        .exists()
     )
     .order_by(_first.c.order_id.desc())
     .limit(bindparam("found_at_most", type_=BigInteger))

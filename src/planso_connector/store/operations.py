@@ -6,7 +6,7 @@ in the caller's transaction; what they say together is in `domain.operation`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -33,7 +33,14 @@ _NEWEST_FIRST = c.created_at.desc(), c.id.desc()
 
 _RECORD = insert(operations).values({one.name: bindparam(one.name, type_=one.type) for one in operations.c})
 _GET = select(operations).where(*_IS)
-_CREATED = select(c.order_id).where(_OF_WORKSHOP, c.action == Action.CREATE.value, c.order_id.is_not(None))
+_CREATED = select(c.order_id).where(
+    _OF_WORKSHOP, c.action == Action.CREATE.value, c.order_id.is_not(None), c.id != bindparam("but")
+)
+_PENDING_OF_ORDER = (
+    select(operations)
+    .where(_OF_WORKSHOP, _PENDING, c.order_id == bindparam("of_order", type_=BigInteger))
+    .order_by(c.created_at, c.id)
+)
 _ORDERS_PENDING = select(c.order_id).where(_OF_WORKSHOP, _PENDING, c.order_id.is_not(None)).distinct()
 _LATEST_OF_ORDER = select(func.max(c.created_at).label("at")).where(
     _OF_WORKSHOP, c.order_id == bindparam("of_order", type_=BigInteger)
@@ -88,10 +95,12 @@ _MARK_SENT = (
     .where(*_IS, _MINE)
     .values(
         sent_at=bindparam("sent_at"),
+        first_sent_at=func.coalesce(c.first_sent_at, bindparam("sent_at", type_=Text)),
         before=bindparam("before", type_=Text),
         sent=bindparam("sent", type_=Text),
     )
 )
+_OF_A_SEND = ("before", "sent", "first_sent_at")
 _PUT_BACK = (
     update(operations)
     .where(*_IS, _PENDING, c.holder == bindparam("of_holder"))
@@ -100,7 +109,7 @@ _PUT_BACK = (
         message=bindparam("message"),
         order_id=func.coalesce(bindparam("order_id", type_=BigInteger), c.order_id),
         sent_at=bindparam("sent_at", type_=Text),
-        before=case((bindparam("sent_at", type_=Text).is_(None), None), else_=c.before),
+        **{name: case((bindparam("sent_at", type_=Text).is_(None), None), else_=c[name]) for name in _OF_A_SEND},
         holder=None,
         held_until=None,
     )
@@ -119,6 +128,7 @@ _SETTLE = (
         message=bindparam("message"),
         before=case((_NOTHING_SENT, None), else_=func.coalesce(bindparam("before", type_=Text), c.before)),
         sent_at=case((_NOTHING_SENT, None), else_=c.sent_at),
+        first_sent_at=case((_NOTHING_SENT, None), else_=c.first_sent_at),
         order_id=func.coalesce(bindparam("order_id", type_=BigInteger), c.order_id),
         failure=bindparam("failure", type_=Text),
         settled_at=bindparam("settled_at"),
@@ -162,6 +172,7 @@ def record(tx: Transaction, workshop: str, operation: Operation) -> Operation:
         failure=to_json(operation.failure) if operation.failure is not None else None,
         settled_at=operation.settled_at,
         sent_at=operation.sent_at,
+        first_sent_at=operation.first_sent_at,
         sent=_json(operation.sent),
         holder=None,
         held_until=None,
@@ -190,7 +201,8 @@ def with_key(tx: Transaction, workshop: str, caller: str, key: str, *, now: str)
     if not found:
         return None
     operation = _operation(found[0])
-    is_kept = parse_stamp(operation.created_at) + KEYS_KEPT > parse_stamp(now)
+    is_young = parse_stamp(operation.created_at) + KEYS_KEPT > parse_stamp(now)
+    is_kept = is_young or operation.state is State.PENDING
     if is_kept and not is_invalid(operation.failure):
         return operation
     tx.run(_FORGET_KEY, of_workshop=workshop, of_id=operation.id)
@@ -229,7 +241,7 @@ def mark_sent(
     holder: str,
     now: str,
     before: Mapping[str, Value] | None,
-    sent: Mapping[str, Value] | None,
+    sent: Mapping[str, Sequence[Value]] | None,
 ) -> bool:
     """
     From now on PlanSo may have it. False, with nothing changed, where it is not `holder`'s any more or was cancelled:
@@ -332,9 +344,9 @@ def _end(
     }
 
 
-def created(tx: Transaction, workshop: str) -> set[int]:
-    """The orders that creates made."""
-    return {row["order_id"] for row in tx.rows(_CREATED, of_workshop=workshop)}
+def created(tx: Transaction, workshop: str, *, but: str = "") -> set[int]:
+    """The orders that creates made; but that of one operation."""
+    return {row["order_id"] for row in tx.rows(_CREATED, of_workshop=workshop, but=but)}
 
 
 def get(tx: Transaction, workshop: str, operation_id: str) -> Operation | None:
@@ -345,6 +357,12 @@ def get(tx: Transaction, workshop: str, operation_id: str) -> Operation | None:
 def orders_pending(tx: Transaction, workshop: str) -> set[int]:
     """The orders that have a pending operation."""
     return {row["order_id"] for row in tx.rows(_ORDERS_PENDING, of_workshop=workshop)}
+
+
+def pending_of(tx: Transaction, workshop: str, order_id: int) -> list[Operation]:
+    """An order's pending operations, oldest first."""
+    rows = tx.rows(_PENDING_OF_ORDER, of_workshop=workshop, of_order=order_id)
+    return [_operation(row) for row in rows]
 
 
 def page(
@@ -384,7 +402,7 @@ _BOTH = (False, True)
 _PAGES = {(a, b, c): _page_of(a, b, c) for a in _BOTH for b in _BOTH for c in _BOTH}
 
 
-def _json(values: Mapping[str, Value] | None) -> str | None:
+def _json(values: Mapping[str, object] | None) -> str | None:
     return storable(to_json(dict(values))) if values is not None else None
 
 
@@ -414,5 +432,6 @@ def _operation(row: Row) -> Operation:
         attempts=row["attempts"],
         next_at=row["next_at"],
         sent_at=row["sent_at"],
+        first_sent_at=row["first_sent_at"],
         sent=_loaded(row["sent"]),
     )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.order import Order, waits_for_parts
+from planso_connector.domain.clock import parse_stamp, stamp
+from planso_connector.domain.order import Order, tag, waits_for_parts
 from planso_connector.domain.part import Part
 from planso_connector.store import changes, lookup_keys
 from planso_connector.store.answers import answers_and_pending
@@ -60,6 +62,10 @@ class StoredOrder:
     document: str
     pending: tuple[str, ...] = ()
     """The ids of its pending operations, oldest first."""
+
+    @property
+    def tag(self) -> str:
+        return tag(self.version, self.pending)
 
 
 class Readings(NamedTuple):
@@ -147,7 +153,7 @@ _LOAD = select(*orders.c["id", "short_name", "plate", "station_id", "station_sta
 _ALL_IDS = select(orders.c.id).where(_OF_WORKSHOP, _NOT_DELETED)
 _IDS_ARCHIVED = _ALL_IDS.where(orders.c.archived == bindparam("is_archived", type_=BigInteger))
 _SEEN_FIRST_BEFORE = select(orders.c.id).where(_OF_WORKSHOP, orders.c.first_seen_at < bindparam("instant"))
-_COUNT = select(func.count().label("n")).select_from(orders).where(_OF_WORKSHOP, _NOT_DELETED)
+_ANY = select(orders.c.id).where(_OF_WORKSHOP, _NOT_DELETED).limit(1)
 _SIGHTINGS = (
     select(
         *orders.c["id", "archived", "station_state", "missing_parts"],
@@ -220,7 +226,7 @@ def save(
             return Saved(Outcome.INSERTED, 1)
         stored = cast("Row", _lock(tx, workshop, order.id))  # another machine was faster
     version: int = stored["version"]
-    if stored["read_at"] > read_at:
+    if read_at < stored["read_at"] <= _later(now, CLOCKS_APART):
         return Saved(Outcome.OUTDATED, version)
     stored_parts = parts_of(tx, workshop, order.id)
     if not with_parts:
@@ -265,6 +271,14 @@ def _keys(document: Mapping[str, Any]) -> tuple[frozenset[lookup_keys.Key], bool
         return _NO_KEYS
     told = (document.get(name) for name in ("plate", "person", "phone", "email"))
     return lookup_keys.keys_of(*told), bool(document["archived"])
+
+
+CLOCKS_APART = timedelta(minutes=1)
+"""A reading that lies further ahead was made before the clock was set back, and is no later one."""
+
+
+def _later(instant: str, by: timedelta) -> str:
+    return stamp(parse_stamp(instant) + by)
 
 
 def _lock(tx: Transaction, workshop: str, order_id: int) -> Row | None:
@@ -382,9 +396,9 @@ def sightings(tx: Transaction, workshop: str) -> dict[int, Sighting]:
     }
 
 
-def count(tx: Transaction, workshop: str) -> int:
-    """How many orders are not deleted, archived ones too."""
-    return int(tx.rows(_COUNT, of_workshop=workshop)[0]["n"])
+def is_any(tx: Transaction, workshop: str) -> bool:
+    """Whether there is an order that is not deleted."""
+    return bool(tx.rows(_ANY, of_workshop=workshop))
 
 
 def archive(tx: Transaction, workshop: str, ids: Iterable[int], *, now: str, read_at: str | None = None) -> int:

@@ -192,6 +192,7 @@ operations = Table(
     Column("undoes", _KEY),
     Column("failure", Text),
     Column("sent_at", _KEY),
+    Column("first_sent_at", _KEY),
     Column("sent", Text),
     Column("holder", Text),
     Column("held_until", _KEY),

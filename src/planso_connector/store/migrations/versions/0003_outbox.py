@@ -36,6 +36,7 @@ def make_operations_an_outbox() -> None:
         sa.Column("undoes", key(), nullable=True),
         sa.Column("failure", sa.Text(), nullable=True),
         sa.Column("sent_at", key(), nullable=True),
+        sa.Column("first_sent_at", key(), nullable=True),
         sa.Column("sent", sa.Text(), nullable=True),
         sa.Column("holder", sa.Text(), nullable=True),
         sa.Column("held_until", key(), nullable=True),
