@@ -26,7 +26,7 @@ READS: dict[str, Callable[[Transaction, str], Any]] = {
     "load": lambda tx, shop: orders.load(tx, shop, ID),
     "parts_of": lambda tx, shop: orders.parts_of(tx, shop, ID),
     "ids": lambda tx, shop: (orders.ids(tx, shop), orders.ids(tx, shop, archived=True)),
-    "count": orders.is_any,
+    "is_any": orders.is_any,
     "sightings": orders.sightings,
     "tombstones": orders.tombstones,
     "oldest_sync": orders.oldest_sync,
