@@ -59,3 +59,17 @@ def _swapped(value: Any, old: object, new: object) -> Any:
 def answer(status: int = 200, /, **values: Any) -> Responses:
     """The examples of a success."""
     return {status: {"content": {"application/json": {"examples": named(**values)}}}}
+
+
+_HEADERS = {
+    "ETag": "The order's version, and its pending writes.",
+    "Location": "Where the operation is told.",
+    "Operation-Id": "The write's operation.",
+    "Preference-Applied": "What of `Prefer` was obliged.",
+}
+
+
+def with_headers(responses: Responses, status: int, *names: str) -> Responses:
+    """The same, with the headers that this status comes with."""
+    headers = {name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in names}
+    return responses | {status: {**responses.get(status, {}), "headers": headers}}

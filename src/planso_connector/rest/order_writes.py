@@ -16,7 +16,7 @@ from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.write import Writer
 from planso_connector.rest import answers, schemas
 from planso_connector.rest.bodies import JsonRoute, MergePatchRoute
-from planso_connector.rest.examples import Responses, answer, named
+from planso_connector.rest.examples import Responses, answer, named, with_headers
 from planso_connector.rest.orders import OrderId
 from planso_connector.rest.preferences import WriteHeaders, version_relied_on
 from planso_connector.rest.problems import NO_ORDER_ID, failure_of, failures
@@ -25,7 +25,7 @@ _PREFIX = "/api/orders"
 _FAILURES = (404, 409, 412, 413, 415, 422, 502, 503, 504)
 
 
-ACCEPTED: Responses = {
+_ON_DISK: Responses = {
     202: {
         "model": answers.WriteAccepted,
         "description": "On disk here; PlanSo has not confirmed it within the wait. `Location` is the operation.",
@@ -33,9 +33,13 @@ ACCEPTED: Responses = {
     }
 }
 
+ACCEPTED = with_headers(_ON_DISK, 202, "Location", "Operation-Id", "Preference-Applied")
+
 
 def _answers(done: Responses, *statuses: int, invalid: Problem | None = None) -> Responses:
-    return done | ACCEPTED | (failures(*statuses, invalid=invalid) if invalid else failures(*statuses))
+    told = done | ACCEPTED | (failures(*statuses, invalid=invalid) if invalid else failures(*statuses))
+    told = with_headers(told, 200, "Operation-Id", "Preference-Applied")
+    return with_headers(told, 412, "ETag") if 412 in statuses else told
 
 
 _WOULD_DELETE = "Dry run: nothing was recorded or sent. Order 130 would be deleted in PlanSo."

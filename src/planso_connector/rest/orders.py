@@ -13,7 +13,7 @@ from planso_connector.domain.part import missing_count
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.lookup import Lookup
 from planso_connector.rest import answers
-from planso_connector.rest.examples import answer, example_of
+from planso_connector.rest.examples import answer, example_of, with_headers
 from planso_connector.rest.orders_query import OrdersQuery, OrdersQueryRoute, chosen
 from planso_connector.rest.preferences import is_known
 from planso_connector.rest.problems import NO_ORDER_ID, NOT_ON_THE_CALENDAR, failures
@@ -80,7 +80,7 @@ def _reading_one(lookup: Lookup, freshness: Freshness) -> APIRouter:
         summary="Get order",
         response_model=answers.OrderAnswer,
         response_description="The order",
-        responses=answer(order=example_of(answers.OrderAnswer))
+        responses=with_headers(answer(order=example_of(answers.OrderAnswer)), 200, "ETag")
         | {304: {"description": "The order still has the ETag of `If-None-Match`; there is no body."}}
         | failures(404, 422, 503, invalid=NO_ORDER_ID),
     )
