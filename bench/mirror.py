@@ -21,8 +21,6 @@ from tests.process import ConnectorProcess, connector_process
 from bench import orders, rivals
 from bench.load import Load, load
 from bench.memory import resident
-from bench.processes import planso
-from planso_connector.store.search import write_cursor
 
 FEW = 10_000
 MANY = int(os.environ.get("BENCH_LOOKUP_ORDERS", "1000000"))
@@ -165,69 +163,6 @@ def _other_letter(plate: str) -> str:
 
 
 @_unless_left_out
-def longest() -> str:
-    deep = write_cursor("2018-01-05", orders.FIRST_ID)
-    questions: dict[str, dict[str, str]] = {
-        "plate of one letter": {"plate": "W"},
-        "plate of one rare digit row": {"plate": "9999"},
-        "plate nobody has": {"plate": "XXYZ10203"},
-        "plate %": {"plate": "%"},
-        "plate _": {"plate": "_"},
-        "plate of 10,000 characters": {"plate": "W" * 10_000},
-        "text of one letter": {"text": "e"},
-        "text of 12 rare words": {"text": " ".join(f"selten{word}" for word in range(12))},
-        "text of one rare word": {"text": "selten"},
-        "person of one letter": {"person": "e"},
-        "person nobody is": {"person": "qqq"},
-        "phone of one digit": {"phone": "1"},
-        "email nobody has": {"email": "qqq"},
-        "a page of 500": {"limit": "500"},
-        "cursor deep in the list": {"cursor": deep, "limit": "50"},
-        "cursor deep and a plate": {"cursor": deep, "plate": "XXYZ10203"},
-        "dates of one day": {"after": "2022-03-03", "before": "2022-03-03"},
-        "finish dates of one day": {"finish_after": "2022-03-03", "finish_before": "2022-03-03"},
-        "missing parts": {"missing_parts": "true"},
-        "status and person": {"status": "angelegt", "person": "qqq"},
-        "total": {"total": "true", "plate": "W"},
-        "by finish date": {"sort": "finish_date"},
-    }
-    lookups: dict[str, dict[str, str]] = {
-        "one letter": {"q": "e"},
-        "name of one letter": {"name": "e"},
-        "plate of one letter": {"plate": "W"},
-        "a common last name": {"name": "Petersen"},
-        "two common names": {"name": "Jana Petersen"},
-        "12 rare words": {"q": " ".join(f"selten{word}" for word in range(12))},
-        "900 characters": {"q": ("W " * 450).strip()},
-        "last digits": {"phone": "12"},
-    }
-    took: list[tuple[float, str]] = []
-    with _connector(orders.path_of(MANY)) as service:
-        for prefix, asked in (("/api/orders", questions), ("/api/lookup", lookups)):
-            for name, question in asked.items():
-                took.append(_timed(_port(service), f"{prefix}?{urlencode(question)}", f"{prefix} {name}"))
-        used = resident(service.process.pid)
-    took.sort(reverse=True)
-    told = [f"longest question to {MANY} orders: {took[0][0] * 1000:.0f} ms, {took[0][1]}; memory then {used}"]
-    return "\n".join(told + [f"  {seconds * 1000:.1f} ms {name}" for seconds, name in took[1:]])
-
-
-def _timed(port: int, path: str, name: str) -> tuple[float, str]:
-    """The better of two, and the name with its status where that is not 200."""
-    found = []
-    for _ in range(2):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-        connection.connect()
-        started = time.perf_counter()
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        answer.read()
-        found.append(time.perf_counter() - started)
-        connection.close()
-    return min(found), name if answer.status == 200 else f"{name} ({answer.status})"
-
-
-@_unless_left_out
 def start() -> str:
     path = orders.path_of(MANY)
     alive, answered = [], []
@@ -264,63 +199,3 @@ def _first(port: int, path: str) -> None:
             return
         finally:
             connection.close()
-
-
-@_unless_left_out
-def beside_a_sync() -> str:
-    """
-    PlanSo's stand-in with other people in the same orders: the sync writes each anew. The stand-in takes one of the
-    machine's cores, and who asks takes of it too: so the reads are also measured beside the same sync in a process and
-    a mirror of its own, and the second ratio is what the sync inside of the connector costs.
-    """
-    with ExitStack() as open_now:
-        folder = Path(open_now.enter_context(tempfile.TemporaryDirectory()))
-        mine, others = folder / "mine.db", folder / "others.db"
-        for path in (mine, others):
-            with planso(SYNCED, 0.0) as url, _connector(path, PLANSO_URL=url, **_AT_FULL_SPEED) as service:
-                service.synced()
-        url = open_now.enter_context(planso(SYNCED, 0.0, seed=2))
-        service, other = (
-            open_now.enter_context(_connector(path, PLANSO_URL=url, **_AT_FULL_SPEED)) for path in (mine, others)
-        )
-        alone = load(_port(service), [_PART], clients=AT_ONCE, seconds=4)
-        beside, told = _reads_while_syncing(service, other)
-        during, told = _reads_while_syncing(service, service)
-    return (
-        f"reads by {AT_ONCE} while a sync writes {told}: {during}; alone {alone}: {during.rate / alone.rate:.2f} of "
-        f"it; beside the same sync in another process {beside}: {during.rate / beside.rate:.2f} of it (goal 0.7)"
-    )
-
-
-_PART = "/api/orders?plate=W&limit=50"
-_AT_FULL_SPEED = {
-    "CONNECTOR_PLANSO_CONCURRENCY": "8",
-    "CONNECTOR_SYNC_PARTS": "false",
-    "CONNECTOR_SYNC_MAX_REMOVALS": "1",
-}
-
-
-def _reads_while_syncing(service: ConnectorProcess, syncing: ConnectorProcess) -> tuple[Load, str]:
-    syncing.http.post("/api/sync", params={"full": "true"})
-    found, began = Load(), time.perf_counter()
-    while syncing.http.get("/api/sync/status").json()["state"] == "running":
-        found.add(load(_port(service), [_PART], clients=AT_ONCE, seconds=0.5))
-    result = syncing.http.get("/api/sync/status").json()["last_result"]
-    return found, f"{result['changed']} orders in {time.perf_counter() - began:.1f} s"
-
-
-@_unless_left_out
-def compared() -> str:
-    """A sync of a PlanSo that lists none of the mirror's orders: it compares, doubts and changes nothing."""
-    with planso(260, 0.0) as url, _connector(orders.path_of(MANY), PLANSO_URL=url) as service:
-        before = resident(service.process.pid)
-        service.http.post("/api/sync")
-        began = time.perf_counter()
-        reads = Load()
-        while service.http.get("/api/sync/status").json()["state"] == "running":
-            reads.add(load(_port(service), [PATH], seconds=0.2))
-        took = time.perf_counter() - began
-        return (
-            f"a sync's comparison with {MANY} orders, {took:.1f} s: memory before {before}, after "
-            f"{resident(service.process.pid)}; look-ups meanwhile {reads}"
-        )

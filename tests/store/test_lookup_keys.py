@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from itertools import count
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
+from sqlalchemy.dialects.sqlite import dialect
 
 from planso_connector.domain.order import PLATE
 from planso_connector.flows.recognise import Asked, Recognition
 from planso_connector.flows.reindex import Reindex
-from planso_connector.store import lookup_keys, orders
+from planso_connector.store import lookup_keys, migrate, orders, sqlite
 from planso_connector.store.engine import Transaction
 from planso_connector.store.tables import lookup_keys as table
 from tests.databases import Store
@@ -183,3 +185,14 @@ def test_workshops_do_not_mix(store: Store) -> None:
         asked = Asked(anything="WN-AE 2309, Petersen, 23456")
         found = store.runner.run(Recognition(store.database, shop).find(asked, archived=False, limit=5, language="de"))
         assert [match.order_id for match, _ in found.matches] == [order_id]
+
+
+def test_sqlite_looks_for_each_plate_in_the_index(tmp_path: Path) -> None:
+    """Without statistics too: of a million orders a look at every row takes a second."""
+    url = f"sqlite:///{tmp_path}/plan.db"
+    migrate.migrate(url)
+    connection = sqlite.connect(tmp_path / "plan.db")
+    statement = str(lookup_keys._PLATES.compile(dialect=dialect(paramstyle="qmark")))  # noqa: SLF001 - its plan is the law
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", ("x",) * statement.count("?"))]
+    connection.close()
+    assert any("orders_by_plate (workshop=? AND plate_key=?)" in step for step in plan), plan

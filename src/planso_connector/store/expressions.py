@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, Boolean, ColumnElement
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType
 
 
 class contains(FunctionElement[bool]):  # noqa: N801 - reads as a function in statements
@@ -31,11 +32,12 @@ class members(FunctionElement[int]):  # noqa: N801
     type = BigInteger()
 
 
-class is_text_member(FunctionElement[bool]):  # noqa: N801
+class is_text_member(FunctionElement[Any]):  # noqa: N801
     """`is_text_member(column, texts)`: whether `column` is one of a JSON list; each is looked for in its index."""
 
     inherit_cache = True
-    type = Boolean()
+    type = NullType()
+    """Of a Boolean SQLAlchemy makes `... = 1` for SQLite, which then looks at every row instead of into the index."""
 
 
 def is_member(column: ColumnElement[int], ids: ColumnElement[Any]) -> ColumnElement[bool]:
