@@ -1,7 +1,6 @@
 """
 The look-up in a mirror of ten thousand orders and of a million: against a bare ASGI app, FastAPI with SQLAlchemy's
-ORM and Datasette on the same file; what a misheard question costs; memory, start, reads beside a sync; the longest
-questions.
+ORM and Datasette on the same file; what a misheard question costs; memory and start.
 """
 
 from __future__ import annotations
