@@ -89,12 +89,11 @@ class UpdatePush:
         earlier = claim.sent
         for _ in range(SAVES):
             try:
-                form, plan, unsure = await self._save(claim, form, known, {**asked, **undone})
+                form, plan, unsure, read_at = await self._save(claim, form, known, {**asked, **undone})
             except SessionEnded:
                 assert form.order_id is not None, "what is saved was read"
                 form = await self._live.existing_form(form.order_id, known, form)  # logs in, as no held slot may
                 continue
-            read_at = stamp(self._clock())
             late = {**undone, **_undone(earlier, seen, form)}
             if not plan.changes and late == undone:
                 return await self._unchanged(claim, form, known, read_at, plan.notes)
@@ -104,7 +103,7 @@ class UpdatePush:
             else:
                 read_back, now = await self._unchanged(claim, form, known, read_at, plan.notes), form
             late = {**late, **_undone(earlier, seen, now)}
-            told = (_put_back(undone),) if undone else ()
+            told = (_note_of(undone),) if undone else ()
             if late == undone:
                 return replace(read_back, notes=(*told, *read_back.notes))
             return await self._put_back(claim, now, known, {**asked, **late}, late, read_back)
@@ -121,7 +120,7 @@ class UpdatePush:
     ) -> ReadBack:
         """Once more, with what was undone. What was asked is there already, so its failing is told, and no more."""
         try:
-            form, plan, unsure = await self._save(claim, form, known, wanted)
+            form, plan, unsure, _ = await self._save(claim, form, known, wanted)
             if not plan.changes:
                 return done
             again, _ = await self._read_back(claim, form, known, wanted, plan, unsure)
@@ -130,7 +129,7 @@ class UpdatePush:
             names = ", ".join(late)
             told = f"This write came late and undid an edit in PlanSo, which could not be put back: {names}."
             return replace(done, notes=(*done.notes, told))
-        return replace(again, before=done.before, labels=done.labels, notes=(*done.notes, _put_back(late)))
+        return replace(again, before=done.before, labels=done.labels, notes=(*done.notes, _note_of(late)))
 
     async def _seen(self, claim: Claim) -> dict[str, list[Value]]:
         """What PlanSo showed in each field since the operation was first sent, as far as it was seen to change."""
@@ -163,10 +162,11 @@ class UpdatePush:
 
     async def _save(
         self, claim: Claim, previous: Form, known: Order | None, asked: Mapping[str, Value]
-    ) -> tuple[Form, Plan, PlansoUnsure | None]:
+    ) -> tuple[Form, Plan, PlansoUnsure | None, str]:
         """
         Read until two readings agree, and save the later one, reading and save in one slot of the throttle: nothing
-        waits between them but the mark. The form and the plan that were saved, and why it is not sure, if it is not.
+        waits between them but the mark. The form and the plan that were saved, why it is not sure, if it is not, and
+        when the form was asked for.
         """
         assert previous.order_id is not None, "what is saved was read"
         for reading in range(READINGS):
@@ -179,15 +179,15 @@ class UpdatePush:
                 await self._allowed(claim, form, known, read_at)
                 plan = form.plan(asked)
                 if not plan.changes:
-                    return form, plan, None
+                    return form, plan, None, read_at
                 try:
                     # Marked here and not before: how long it may land yet counts from the mark.
                     async with claim.sending(_before(plan, claim), _others(form, asked)):
                         await self._planso.save(form, plan)
                 except PlansoUnsure as unsure:
                     log.info("write_unsure", order_id=form.order_id, operation=claim.operation.id)
-                    return form, plan, unsure
-                return form, plan, None
+                    return form, plan, unsure, read_at
+                return form, plan, None, read_at
         raise AssertionError("the last reading is saved")
 
     async def _read_back(
@@ -293,5 +293,5 @@ def _add(seen: dict[str, list[Value]], form: Form) -> None:
         seen.setdefault(path, []).append(reading.values.get(path))
 
 
-def _put_back(late: Mapping[str, Value]) -> str:
+def _note_of(late: Mapping[str, Value]) -> str:
     return f"Put back what this write had undone by coming late: {', '.join(late)}."
