@@ -478,7 +478,9 @@ class Process:
         self.outbox.wake()
 
     async def settled(self, operation_id: str) -> Operation:
-        found = await self.outbox.wait(operation_id, PATIENCE, give_up=lambda _: False)
+        recorded = await self.database.read(lambda tx: operations.get(tx, "shop", operation_id))
+        assert recorded is not None
+        found = await self.outbox.wait(recorded, PATIENCE, give_up=lambda _: False)
         assert found.state is not State.PENDING, found
         return found
 

@@ -124,13 +124,9 @@ class PlansoTimeout(PlansoUnavailable):
 
 class PlansoUnsure(PlansoError):
     """
-    The answer to a save never came or can't be understood; it may have happened: look before trying again. `answered`:
-    something came back, so what the form shows now is most likely how it stays.
+    The answer to a save never came, says that something failed, or can't be understood; it may have happened: look
+    before trying again.
     """
-
-    def __init__(self, message: str, *, answered: bool = False) -> None:
-        super().__init__(message)
-        self.answered = answered
 
 
 class Expired(PlansoError):

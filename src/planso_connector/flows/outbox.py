@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -61,31 +62,34 @@ class Outbox:
             group.create_task(self._renew_now_and_then())
             group.create_task(self._claim_now_and_then())
 
-    async def wait(self, operation_id: str, seconds: float, *, give_up: Callable[[Operation], bool]) -> Operation:
+    async def wait(self, operation: Operation, seconds: float, *, give_up: Callable[[Operation], bool]) -> Operation:
         """
         The operation when it is settled, or when the time is up, or when `give_up` says so of what it became: it is
         looked at when this process moves it, and every second, because another process may.
         """
         moved = asyncio.Event()
-        self._moved.setdefault(operation_id, []).append(moved)
+        self._moved.setdefault(operation.id, []).append(moved)
         until = asyncio.get_running_loop().time() + seconds
         try:
-            while True:
-                moved.clear()
-                operation = await self._database.read(lambda tx: operations.get(tx, self._workshop, operation_id))
-                assert operation is not None, "operations are never removed"
+            while operation.state is State.PENDING and not give_up(operation):
                 left = until - asyncio.get_running_loop().time()
-                if operation.state is not State.PENDING or left <= 0 or give_up(operation):
-                    return operation
-                try:
+                if left <= 0:
+                    break
+                with suppress(TimeoutError):
                     await asyncio.wait_for(moved.wait(), min(left, LOOK_EVERY))
-                except TimeoutError:
-                    continue
+                moved.clear()
+                operation = await self._now(operation.id)
+            return operation
         finally:
-            waiting = self._moved[operation_id]
+            waiting = self._moved[operation.id]
             waiting.remove(moved)
             if not waiting:
-                del self._moved[operation_id]
+                del self._moved[operation.id]
+
+    async def _now(self, operation_id: str) -> Operation:
+        found = await self._database.read(lambda tx: operations.get(tx, self._workshop, operation_id))
+        assert found is not None, "operations are never removed"
+        return found
 
     def moved(self, operation_id: str) -> None:
         """The operation is otherwise than before."""

@@ -145,7 +145,7 @@ class Writer:
         recorded = await self._database.write(lambda tx: self._record(tx, operation, request))
         self._outbox.wake()
         try:
-            return await self.settled(recorded.id, request.wait if request.wait is not None else self._wait)
+            return await self.settled(recorded, request.wait if request.wait is not None else self._wait)
         except StoreUnavailable:
             return recorded
 
@@ -170,18 +170,20 @@ class Writer:
             operation = replace(operation, notes=self._with_duplicates(tx, operation, strict=request.strict))
         return operations.record(tx, self._workshop, operation)
 
-    def _relied_on(self, tx: Transaction, operation: Operation, tag: str) -> dict[str, Value]:
+    def _relied_on(self, tx: Transaction, operation: Operation, tag: str) -> dict[str, Value] | None:
         """
         What the mirror holds in the fields asked, at the version that the caller names; and what is pending, where the
-        caller's ETag names that too.
+        caller's ETag names that too. None for `*`, which relies on there being such an order.
         """
         assert operation.order_id is not None, "a create relies on no version"
         stored = orders.get(tx, self._workshop, operation.order_id)
         known = orders.load(tx, self._workshop, operation.order_id)
         if stored is None or known is None or stored.deleted_at is not None:
             raise NotFound(f"There is no order {operation.order_id} in the connector's database.")
+        if tag == "*":
+            return None
         version, _, pending = tag.partition(".")
-        if tag != "*" and (int(version) != stored.version or (pending and tag != stored.tag)):
+        if int(version) != stored.version or (pending and tag != stored.tag):
             told = f'If-Match: order {operation.order_id} has the ETag "{stored.tag}" now, not "{tag}".'
             raise VersionChanged(told, stored.document)
         held = dict(known.values)
@@ -218,16 +220,13 @@ class Writer:
             lambda tx: operations.page(tx, self._workshop, order_id=order_id, state=state, before=before, limit=limit)
         )
 
-    async def settled(self, operation_id: str, seconds: float) -> Operation:
+    async def settled(self, operation: Operation, seconds: float) -> Operation:
         """
         The operation when it is settled, or after so many seconds, or as soon as it is clear that it will not be
-        settled within them. Raises NotFound.
+        settled within them.
         """
-        operation = await self.get(operation_id)
-        if operation.state is not State.PENDING or seconds <= 0:
-            return operation
         until = stamp(self._clock() + timedelta(seconds=seconds))
-        return await self._outbox.wait(operation_id, seconds, give_up=lambda now: now.next_at > until)
+        return await self._outbox.wait(operation, seconds, give_up=lambda now: now.next_at > until)
 
     async def cancel(self, operation_id: str) -> Operation:
         """Raises NotFound, and NotPossible where it is settled or something may have been sent."""

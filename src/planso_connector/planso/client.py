@@ -201,7 +201,7 @@ class Planso:
         answer = await self._save(self._form_call("insert", None), blank.serialised(plan), page)
         order_id = data_id(answer)
         if order_id is None:
-            raise PlansoUnsure(f"{page}: PlanSo's answer names no id (dataID)", answered=True)
+            raise PlansoUnsure(f"{page}: PlanSo's answer names no id (dataID)")
         return order_id
 
     async def delete(self, order_id: int) -> None:
@@ -324,11 +324,11 @@ class Planso:
         if 400 <= status < 500 and status not in _MAYBE_DONE:
             raise PlansoRefused(f"{page}: PlanSo answered {status}")
         if not response.is_success:
-            raise PlansoUnsure(f"{page}: PlanSo answered {status}", answered=True)
+            raise PlansoUnsure(f"{page}: PlanSo answered {status}")
         try:
             answer = json_of(response)
         except NotJson as error:
-            raise PlansoUnsure(f"{page}: PlanSo answered with something else than JSON", answered=True) from error
+            raise PlansoUnsure(f"{page}: PlanSo answered with something else than JSON") from error
         if isinstance(answer, Mapping) and is_error(answer.get("error")):
             raise PlansoRefused(f"{page}: PlanSo refused: {one_line(words(answer['error']))}")
         return answer

@@ -86,7 +86,7 @@ def _reading(writer: Writer) -> APIRouter:
     )
     async def get_operation(operation_id: OperationId, wait: Wait = None) -> Response:
         """What became of a write. With `wait` the answer comes when it is settled, or the time is up."""
-        return _told(await writer.settled(operation_id, wait or 0.0))
+        return _told(await writer.settled(await writer.get(operation_id), wait or 0.0))
 
     return router
 

@@ -162,21 +162,10 @@ _SIGHTINGS = (
     .join(seen_rows, _THEIR)
     .where(_OF_WORKSHOP, _NOT_DELETED)
 )
-_TOMBSTONES = select(orders.c.id).where(_OF_WORKSHOP, orders.c.deleted_at.is_not(None))
-_OLDEST = (
-    select(func.min(seen_rows.c.synced_at).label("oldest"))
-    .join(orders, _THEIR)
-    .where(_OF_WORKSHOP, _NOT_DELETED, orders.c.archived == 0)
-)
 _SEEN_NOW = (
     update(seen_rows)
     .where(seen_rows.c.workshop == bindparam("of_workshop"), is_member(seen_rows.c.order_id, _IDS))
     .values(synced_at=bindparam("synced_at"))
-)
-_TOUCH = (
-    update(seen_rows)
-    .where(*_SEEN)
-    .values(list_fingerprint=bindparam("list_fingerprint"), synced_at=bindparam("synced_at"))
 )
 _ARCHIVE = (
     update(orders)
@@ -381,11 +370,6 @@ def first_seen_before(tx: Transaction, workshop: str, instant: str) -> set[int]:
     return {row["id"] for row in tx.rows(_SEEN_FIRST_BEFORE, of_workshop=workshop, instant=instant)}
 
 
-def tombstones(tx: Transaction, workshop: str) -> set[int]:
-    """The orders that are deleted."""
-    return {row["id"] for row in tx.rows(_TOMBSTONES, of_workshop=workshop)}
-
-
 def sightings(tx: Transaction, workshop: str) -> dict[int, Sighting]:
     """What a sync asks of every order that is not deleted, archived ones too."""
     rows = tx.rows(_SIGHTINGS, of_workshop=workshop)
@@ -451,15 +435,3 @@ def _saw(tx: Transaction, workshop: str, order_id: int, *, read_at: str, now: st
 def seen(tx: Transaction, workshop: str, ids: Iterable[int], *, now: str) -> int:
     """Notes that the orders are as the mirror shows them. How many there are; thousands are one statement."""
     return tx.run(_SEEN_NOW, of_workshop=workshop, ids=to_json(sorted(ids)), synced_at=now)
-
-
-def touch_fingerprint(tx: Transaction, workshop: str, fingerprints: Mapping[int, str], now: str) -> None:
-    """Notes that the orders are as the mirror shows them, and the list fingerprints that they have now, by id."""
-    key = {"of_workshop": workshop, "synced_at": now}
-    tx.run_many(_TOUCH, [{**key, "of_id": one, "list_fingerprint": fingerprints[one]} for one in sorted(fingerprints)])
-
-
-def oldest_sync(tx: Transaction, workshop: str) -> str | None:
-    """When the order that was seen longest ago was seen; orders neither archived nor deleted. None without any."""
-    oldest: str | None = tx.rows(_OLDEST, of_workshop=workshop)[0]["oldest"]
-    return oldest
