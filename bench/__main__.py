@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from bench import memory, mirror, reading, requests, sync, writes
+from bench import memory, mirror, reading, sync, writes
 
 MEASURES = {
     "form": reading.form_against_beautifulsoup,
-    "lookup": requests.look_up_against_bare,
     "rivals": mirror.against_rivals,
     "misheard": mirror.misheard,
     "start": mirror.start,

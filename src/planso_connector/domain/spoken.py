@@ -52,6 +52,8 @@ _MONTHS_EN = (
     "November",
     "December",
 )
+MONTHS: dict[Language, tuple[str, ...]] = {"de": _MONTHS_DE, "en": _MONTHS_EN}
+
 _NUMBERS_DE = (
     "kein",
     "ein",

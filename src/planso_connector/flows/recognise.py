@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from planso_connector.domain import emails, heard, match, names, phones, plate
+from planso_connector.domain.ask import ask as question_for
 from planso_connector.domain.heard import Heard
 from planso_connector.domain.match import HeardPlate, Match, Question
+from planso_connector.domain.spoken import Language
 from planso_connector.store import lookup_keys
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.lookup_keys import Key, Kind, Recall
@@ -68,13 +70,13 @@ class Recognition:
         self._database = database
         self._workshop = workshop
 
-    async def find(self, asked: Asked, *, archived: bool, limit: int, language: str) -> Recognised:
+    async def find(self, asked: Asked, *, archived: bool, limit: int, language: Language) -> Recognised:
         question = understood(asked)
         found = await self._database.read(lambda tx: self._candidates(tx, question, archived=archived))
         rows = {row["id"]: row for row in found}
         weighed = (match.score(question, lookup_keys.facts(row), plate.distance) for row in found)
         ranking = match.rank(one for one in weighed if one is not None)
-        ask = None if ranking.is_certain else match.ask(ranking.matches, language)
+        ask = None if ranking.is_certain else question_for(ranking.matches, language)
         shown = tuple((one, rows[one.order_id]) for one in ranking.matches[:limit])
         return Recognised(shown, ranking.is_certain, ask, question)
 

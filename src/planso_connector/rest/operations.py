@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from typing import Annotated, Any
 
@@ -11,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic_core import to_json
 
 from planso_connector.domain import values
-from planso_connector.domain.errors import Invalid, Problem
+from planso_connector.domain.errors import Problem
 from planso_connector.domain.operation import Operation, State
 from planso_connector.flows.dry_run import DryRun
 from planso_connector.flows.write import Writer
@@ -21,9 +19,10 @@ from planso_connector.rest.examples import answer, example_of
 from planso_connector.rest.order_writes import ACCEPTED, Answers, Headers, IfMatch, OnlyTell, preview_of, told_of
 from planso_connector.rest.preferences import Wait
 from planso_connector.rest.problems import failures
+from planso_connector.store import cursors
 
 _PREFIX = "/api/operations"
-_CURSOR = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) (op_[0-9a-f]{20})")
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _NO_STATE = Problem(
     ("query", "state"), "must be one of pending, confirmed, refused, expired, conflict", "literal_error"
 )
@@ -71,7 +70,7 @@ def _reading(writer: Writer) -> APIRouter:
         """Newest first."""
         found = list(await writer.page(order_id, state, _read_cursor(cursor) if cursor else None, limit + 1))
         shown = found[:limit]
-        following = _write_cursor(shown[-1]) if len(found) > limit else None
+        following = cursors.write([shown[-1].created_at, shown[-1].id]) if len(found) > limit else None
         listed = [_shown(operation) for operation in shown]
         body = {"success": True, "message": "", "operations": listed, "count": len(listed), "next_cursor": following}
         return Response(to_json(body), media_type="application/json")
@@ -157,17 +156,8 @@ def _shown(operation: Operation) -> dict[str, Any]:
     }
 
 
-def _write_cursor(operation: Operation) -> str:
-    return base64.urlsafe_b64encode(f"{operation.created_at} {operation.id}".encode()).decode().rstrip("=")
-
-
 def _read_cursor(cursor: str) -> tuple[str, str]:
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-    except (ValueError, binascii.Error):
-        text = ""
-    match = _CURSOR.fullmatch(text)
-    if match is None:
-        told = "is not a cursor of this list; accepted: the next_cursor of an answer, as it is"
-        raise Invalid([Problem(("query", "cursor"), told, "cursor")])
-    return match[1], match[2]
+    match cursors.read(cursor):
+        case [str(at), str(operation_id)] if _STAMP.fullmatch(at):
+            return at, operation_id
+    raise cursors.not_ours()

@@ -135,18 +135,46 @@ def preview_of(preview: Preview, unknown: str, headers: WriteHeaders) -> Respons
     return Response(to_json(body), media_type="application/json", headers=headers.preferences.applied)
 
 
+class Updating:
+    """What PUT and PATCH have in common: all but what null means."""
+
+    def __init__(self, writer: Writer, dry_run: DryRun, told: Answers) -> None:
+        self._writer = writer
+        self._dry_run = dry_run
+        self._told = told
+
+    async def __call__(
+        self,
+        order_id: int,
+        body: schemas.Body,
+        headers: WriteHeaders,
+        if_match: str | None,
+        *,
+        null_clears: bool,
+        only_tell: bool,
+    ) -> Response:
+        unknown = schemas.unknown_fields(body, strict=headers.preferences.strict)
+        asked = body.asked(null_clears=null_clears)
+        request = headers.request(notes=unknown, if_match=if_match)
+        if only_tell:
+            await self._writer.check(Action.UPDATE, order_id, asked, request)
+            return preview_of(await self._dry_run.update(order_id, asked), unknown, headers)
+        return await self._told.of(await self._writer.update(order_id, asked, request), headers)
+
+
 def routes(lookup: Lookup, writer: Writer, dry_run: DryRun) -> APIRouter:
     """Built with the flows that serve them; a router holds no state of its own."""
     told = Answers(lookup)
+    updating = Updating(writer, dry_run, told)
     router = APIRouter()
-    router.include_router(_update(writer, dry_run, told))
+    router.include_router(_update(updating))
     router.include_router(_create(writer, dry_run, told))
     router.include_router(_delete(writer, dry_run, told))
-    router.include_router(_patch(writer, dry_run, told))
+    router.include_router(_patch(updating))
     return router
 
 
-def _update(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
+def _update(updating: Updating) -> APIRouter:
     router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=JsonRoute)
 
     @router.put(
@@ -170,13 +198,7 @@ def _update(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         if body.order_id != order_id:
             wrong = f"must equal the order id in the path, {order_id}"
             raise Invalid([Problem(("body", "order_id"), wrong, "order_id_mismatch")])
-        unknown = schemas.unknown_fields(body, strict=headers.preferences.strict)
-        asked = body.asked(null_clears=False)
-        if only_tell:
-            told_too = await writer.check(Action.UPDATE, order_id, asked, headers.request(if_match=if_match))
-            return preview_of(await dry_run.update(order_id, asked), f"{unknown} {told_too}".strip(), headers)
-        request = headers.request(notes=unknown, if_match=if_match)
-        return await told.of(await writer.update(order_id, asked, request), headers)
+        return await updating(order_id, body, headers, if_match, null_clears=False, only_tell=only_tell)
 
     return router
 
@@ -232,7 +254,7 @@ def _delete(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
     return router
 
 
-def _patch(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
+def _patch(updating: Updating) -> APIRouter:
     router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=MergePatchRoute)
 
     @router.patch(
@@ -256,12 +278,6 @@ def _patch(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         only_tell: OnlyTell = False,
     ) -> Response:
         """As PUT, but null clears: numbers, ids and flags too."""
-        unknown = schemas.unknown_fields(body, strict=headers.preferences.strict)
-        asked = body.asked(null_clears=True)
-        if only_tell:
-            told_too = await writer.check(Action.UPDATE, order_id, asked, headers.request(if_match=if_match))
-            return preview_of(await dry_run.update(order_id, asked), f"{unknown} {told_too}".strip(), headers)
-        request = headers.request(notes=unknown, if_match=if_match)
-        return await told.of(await writer.update(order_id, asked, request), headers)
+        return await updating(order_id, body, headers, if_match, null_clears=True, only_tell=only_tell)
 
     return router

@@ -208,10 +208,7 @@ def save(
     if stored is None:
         order = order if with_parts else replace(order, parts=())
         if _insert(tx, workshop, order, read_at, now, list_fingerprint, with_parts=with_parts):
-            shown = order.document()
-            if writer is not None:
-                changes.note(tx, workshop, order.id, 1, None, shown, now=now, writer=writer)
-            lookup_keys.write(tx, workshop, order.id, before=_NO_KEYS, after=_keys(shown))
+            _follow(tx, workshop, order.id, 1, None, order.document(), now=now, writer=writer)
             return Saved(Outcome.INSERTED, 1)
         stored = cast("Row", _lock(tx, workshop, order.id))  # another machine was faster
     version: int = stored["version"]
@@ -220,7 +217,8 @@ def save(
     stored_parts = parts_of(tx, workshop, order.id)
     if not with_parts:
         order = _with_stored_parts(order, stored, stored_parts)
-    document = to_json(order.document())
+    shown = order.document()
+    document = to_json(shown)
     changed = (
         document != stored["document"]
         or list(order.parts) != stored_parts
@@ -236,28 +234,36 @@ def save(
         _insert_parts(tx, workshop, order)
     if changed:
         held = {**json.loads(stored["document"]), "deleted": stored["deleted_at"] is not None}
-        shown = order.document()
-        changes.note(tx, workshop, order.id, version, held, shown, now=now, writer=writer)
-        lookup_keys.write(tx, workshop, order.id, before=_keys(held), after=_keys(shown))
-    tx.run(
-        _UPDATE_SIGHTING,
-        of_workshop=workshop,
-        of_id=order.id,
-        read_at=read_at,
-        synced_at=now,
-        parts_read_at=read_at if with_parts else None,
-        list_fingerprint=list_fingerprint,
-    )
+        _follow(tx, workshop, order.id, version, held, shown, now=now, writer=writer)
+    parts_read_at = read_at if with_parts else None
+    _saw(tx, workshop, order.id, read_at=read_at, now=now, parts_read_at=parts_read_at, mark=list_fingerprint)
     return Saved(Outcome.CHANGED if changed else Outcome.UNCHANGED, version)
 
 
-_NO_KEYS: tuple[frozenset[lookup_keys.Key], bool] = frozenset(), False
+def _follow(
+    tx: Transaction,
+    workshop: str,
+    order_id: int,
+    version: int,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any],
+    *,
+    now: str,
+    writer: changes.Writer | None = None,
+) -> None:
+    """
+    What is kept in step with an order's document: its history, and its look-up keys. Without `before` it is new; one
+    that a sync brings has no history yet.
+    """
+    if before is not None or writer is not None:
+        changes.note(tx, workshop, order_id, version, before, after, now=now, writer=writer)
+    lookup_keys.write(tx, workshop, order_id, before=_keys(before), after=_keys(after))
 
 
-def _keys(document: Mapping[str, Any]) -> tuple[frozenset[lookup_keys.Key], bool]:
+def _keys(document: Mapping[str, Any] | None) -> tuple[frozenset[lookup_keys.Key], bool]:
     """The look-up keys of an order as its document shows it, and whether it is archived."""
-    if document.get("deleted"):
-        return _NO_KEYS
+    if document is None or document.get("deleted"):
+        return frozenset(), False
     told = (document.get(name) for name in ("plate", "person", "phone", "email"))
     return lookup_keys.keys_of(*told), bool(document["archived"])
 
@@ -400,8 +406,7 @@ def archive(tx: Transaction, workshop: str, ids: Iterable[int], *, now: str, rea
         held = json.loads(stored["document"])
         shown = {**held, "archived": True}
         tx.run(_ARCHIVE, of_workshop=workshop, of_id=order_id, document=to_json(shown), changed_at=now)
-        changes.note(tx, workshop, order_id, stored["version"] + 1, held, shown, now=now)
-        lookup_keys.write(tx, workshop, order_id, before=_keys(held), after=_keys(shown))
+        _follow(tx, workshop, order_id, stored["version"] + 1, held, shown, now=now)
         _saw(tx, workshop, order_id, read_at=read_at or stored["read_at"], now=now)
         changed += 1
     return changed
@@ -421,14 +426,23 @@ def mark_deleted(
         return False
     held = json.loads(stored["document"])
     gone = {**held, "deleted": True}
-    changes.note(tx, workshop, order_id, stored["version"] + 1, held, gone, now=now, writer=writer)
-    lookup_keys.write(tx, workshop, order_id, before=_keys(held), after=_NO_KEYS)
+    _follow(tx, workshop, order_id, stored["version"] + 1, held, gone, now=now, writer=writer)
     _saw(tx, workshop, order_id, read_at=read_at, now=now)
     return True
 
 
-def _saw(tx: Transaction, workshop: str, order_id: int, *, read_at: str, now: str) -> None:
-    moved = {"read_at": read_at, "synced_at": now, "parts_read_at": None, "list_fingerprint": None}
+def _saw(
+    tx: Transaction,
+    workshop: str,
+    order_id: int,
+    *,
+    read_at: str,
+    now: str,
+    parts_read_at: str | None = None,
+    mark: str | None = None,
+) -> None:
+    """What is None stays; `mark` is the fingerprint of the list entry."""
+    moved = {"read_at": read_at, "synced_at": now, "parts_read_at": parts_read_at, "list_fingerprint": mark}
     tx.run(_UPDATE_SIGHTING, of_workshop=workshop, of_id=order_id, **moved)
 
 

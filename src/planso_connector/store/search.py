@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import Mapping
@@ -13,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, func, or_, select
 
-from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.fields import Value
 from planso_connector.domain.fold import fold, fold_phone, fold_plate
 from planso_connector.domain.order import PLATE, overlap
+from planso_connector.store import cursors
 from planso_connector.store.answers import answers
 from planso_connector.store.expressions import contains, contains_all
 from planso_connector.store.lookup_keys import PLATE_END_AT_LEAST, is_complete
@@ -179,7 +177,7 @@ def find(tx: Transaction, workshop: str, filters: Filters) -> Page:
     shown = found[: filters.limit]
     more = len(found) > len(shown) and bool(shown)
     day = "finish_day" if filters.sort.endswith("finish_date") else "shop_day"
-    cursor = write_cursor(shown[-1][day], shown[-1]["id"]) if more else None
+    cursor = cursors.write([shown[-1][day], shown[-1]["id"]]) if more else None
     total = tx.rows(_count(asked - {"cursor"}), **parameters)[0]["n"] if filters.total else None
     return Page(answers(tx, workshop, shown) if shown else [], cursor, total)
 
@@ -278,19 +276,9 @@ _FOLDINGS = {
 }
 
 
-def write_cursor(shop_day: str, order_id: int) -> str:
-    """Where a page ended, as text for a URL."""
-    return base64.urlsafe_b64encode(to_json([shop_day, order_id]).encode()).decode().rstrip("=")
-
-
 def read_cursor(cursor: str) -> tuple[str, int]:
     """Where a page ended: its last order's day and id. Raises Invalid."""
-    try:
-        shop_day, order_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        ours = _DAY.fullmatch(shop_day) and type(order_id) is int and abs(order_id) < 2**63
-        if ours and write_cursor(shop_day, order_id) == cursor:
-            return shop_day, order_id
-    except (ValueError, TypeError, binascii.Error, RecursionError):
-        pass
-    message = "is not a cursor of this list; accepted: the next_cursor of an answer, as it is"
-    raise Invalid([Problem(("query", "cursor"), message, "cursor")])
+    match cursors.read(cursor):
+        case [str(day), int(order_id)] if _DAY.fullmatch(day) and type(order_id) is int and abs(order_id) < 2**63:
+            return day, order_id
+    raise cursors.not_ours()

@@ -1,0 +1,32 @@
+"""Cursors: where a page of a list ended, as text for a URL, that nobody else can make sense of."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from planso_connector.domain.errors import Invalid, Problem
+from planso_connector.store.rendering import to_json
+
+
+def write(place: Sequence[str | int]) -> str:
+    return base64.urlsafe_b64encode(to_json(list(place)).encode()).decode().rstrip("=")
+
+
+def read(cursor: str) -> list[Any]:
+    """The place that `write` wrote down; what it holds is the caller's to check. Raises Invalid."""
+    try:
+        place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if isinstance(place, list) and write(place) == cursor:
+            return place
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        pass
+    raise not_ours()
+
+
+def not_ours() -> Invalid:
+    message = "is not a cursor of this list; accepted: the next_cursor of an answer, as it is"
+    return Invalid([Problem(("query", "cursor"), message, "cursor")])
