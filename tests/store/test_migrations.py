@@ -21,7 +21,7 @@ from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.domain.operation import State
 from planso_connector.domain.order import PLATE
 from planso_connector.sandbox import Sandbox
-from planso_connector.store import logins, migrate, operations, orders, runs, sections
+from planso_connector.store import logins, migrate, operations, orders, runs, sections, sightings
 from planso_connector.store.engine import Transaction
 from planso_connector.store.runs import RunKind, Trigger
 from planso_connector.store.tables import metadata
@@ -172,7 +172,7 @@ def _check_old_rows(tx: Transaction) -> None:
     assert (stored.version, stored.read_at, stored.synced_at) == (7, at(1), at(2))
     document = json.loads(stored.document)
     assert (document["person"], document["pending"][0]["asked"]) == ("Jürgen", {"person": "Olga"})
-    assert orders.sightings(tx, "reit")[123].list_fingerprint == "one"
+    assert sightings.all(tx, "reit")[123].list_fingerprint == "one"
     assert [part.part_no for part in orders.parts_of(tx, "reit", 123)] == ["5G6 807 421"]
     (left,) = operations.page(tx, "reit", state=State.PENDING)
     assert (left.id, left.asked, left.sent_at) == ("op_1", {"person": "Olga"}, at(3))

@@ -12,7 +12,18 @@ import pytest
 
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.domain.order import PLATE
-from planso_connector.store import changes, kept_pages, leases, logins, operations, orders, runs, search, sections
+from planso_connector.store import (
+    changes,
+    kept_pages,
+    leases,
+    logins,
+    operations,
+    orders,
+    runs,
+    search,
+    sections,
+    sightings,
+)
 from planso_connector.store.engine import Transaction
 from planso_connector.store.runs import RunKind, RunState
 from planso_connector.store.search import Filters
@@ -27,7 +38,7 @@ READS: dict[str, Callable[[Transaction, str], Any]] = {
     "parts_of": lambda tx, shop: orders.parts_of(tx, shop, ID),
     "ids": lambda tx, shop: (orders.ids(tx, shop), orders.ids(tx, shop, archived=True)),
     "is_any": orders.is_any,
-    "sightings": orders.sightings,
+    "sightings": sightings.all,
     "find": lambda tx, shop: search.find(tx, shop, Filters()).documents,
     "find archived": lambda tx, shop: search.find(tx, shop, Filters(archived=True)).documents,
     "operation": lambda tx, shop: operations.get(tx, shop, "op_1"),
@@ -88,7 +99,7 @@ def snapshot(store: Store, shop: str) -> dict[str, Any]:
 
 WRITES: dict[str, Callable[[Transaction, str, str], object]] = {
     "save": lambda tx, shop, _run: orders.save(tx, shop, order(ID), read_at=at(2), now=at(2), list_fingerprint="x"),
-    "seen": lambda tx, shop, _run: orders.seen(tx, shop, [ID], now=at(2)),
+    "seen": lambda tx, shop, _run: sightings.seen(tx, shop, [ID], now=at(2)),
     "archive": lambda tx, shop, _run: orders.archive(tx, shop, [ID], now=at(2)),
     "mark_deleted": lambda tx, shop, _run: orders.mark_deleted(tx, shop, ID, now=at(2), read_at=at(2)),
     "record": lambda tx, shop, _run: operations.record(tx, shop, Operation("op_2", Action.DELETE, ID, {})),

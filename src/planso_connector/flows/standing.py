@@ -10,7 +10,7 @@ from planso_connector.domain.errors import NotFound
 from planso_connector.domain.order import Order
 from planso_connector.domain.standing import Readings, Standing
 from planso_connector.flows.freshness import Freshness
-from planso_connector.store import orders
+from planso_connector.store import orders, sightings
 from planso_connector.store.engine import Database, Transaction
 
 
@@ -38,7 +38,7 @@ class Standings:
         return standing.standing(order, readings, self._clock(), stale=stale, labels=self._labels)
 
     def _read(self, tx: Transaction, order_id: int) -> tuple[Order, Readings]:
-        seen = orders.readings(tx, self._workshop, order_id)
+        seen = sightings.of_order(tx, self._workshop, order_id)
         if seen is not None and seen.deleted_at is not None:
             raise NotFound(f"Order {order_id} was deleted in PlanSo.")
         order = orders.load(tx, self._workshop, order_id)

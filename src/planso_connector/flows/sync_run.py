@@ -24,7 +24,7 @@ from planso_connector.flows.progress import Failure, Phase, Progress
 from planso_connector.flows.reading import EmptyForm, Reader
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import NoForm
-from planso_connector.store import operations, orders, sections
+from planso_connector.store import operations, orders, sections, sightings
 from planso_connector.store.engine import Database, Transaction
 
 T = TypeVar("T")
@@ -91,14 +91,14 @@ class SyncRun:
 
         await self._each(plan.gone, look)
         if plan.seen:
-            await self._database.write(lambda tx: orders.seen(tx, self._workshop, plan.seen, now=asked_at))
+            await self._database.write(lambda tx: sightings.seen(tx, self._workshop, plan.seen, now=asked_at))
         if self._policy.sections is not None:
             progress.phase = Phase.SECTIONS
             await self._read_sections(board, self._policy.sections)
 
     async def _plan(self, board: list[BoardEntry], *, full_since: datetime | None, accept: bool) -> Plan:
         def work(tx: Transaction) -> tuple[dict[int, Known], set[int]]:
-            held = orders.sightings(tx, self._workshop)
+            held = sightings.all(tx, self._workshop)
             known = {
                 order_id: Known(
                     fingerprint=sighting.list_fingerprint,

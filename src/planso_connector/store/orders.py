@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
@@ -17,7 +17,6 @@ from planso_connector.domain.order import Order, tag, waits_for_parts
 from planso_connector.domain.part import Part
 from planso_connector.store import changes, lookup_keys
 from planso_connector.store.answers import answers_and_pending
-from planso_connector.store.expressions import is_member
 from planso_connector.store.rendering import (
     order_columns,
     order_from,
@@ -68,38 +67,11 @@ class StoredOrder:
         return tag(self.version, self.pending)
 
 
-class Readings(NamedTuple):
-    """When an order's pages were last read, and whether it is deleted. Stamps; `parts_read_at` None: never."""
-
-    deleted_at: str | None
-    synced_at: str
-    read_at: str
-    parts_read_at: str | None
-
-
-class Sighting(NamedTuple):
-    """
-    When an order was last seen, and what decides when it is read again. A tuple: a sync makes one of each order.
-
-    `list_fingerprint`: of the list entry that it was last seen with, None when it was not. `parts_read_at`: None when
-    its parts never were read. Instants are stamps.
-    """
-
-    list_fingerprint: str | None
-    read_at: str
-    synced_at: str
-    parts_read_at: str | None
-    archived: bool
-    station_state: str | None
-    missing_parts: bool
-
-
 _IS = orders.c.workshop == bindparam("of_workshop"), orders.c.id == bindparam("of_id", type_=BigInteger)
 _SEEN = seen_rows.c.workshop == bindparam("of_workshop"), seen_rows.c.order_id == bindparam("of_id", type_=BigInteger)
 _THEIR = and_(seen_rows.c.workshop == orders.c.workshop, seen_rows.c.order_id == orders.c.id)
 _OF_WORKSHOP = orders.c.workshop == bindparam("of_workshop")
 _NOT_DELETED = orders.c.deleted_at.is_(None)
-_IDS = bindparam("ids", type_=Text)
 
 _HELD = orders.c["archived", "employee_id", "position", "list_finish_date", "document"]
 _LOCK = select(*orders.c["version", "deleted_at", "parts_status"], *_HELD).where(*_IS).with_for_update()
@@ -141,11 +113,6 @@ _GET = (
     .join(seen_rows, _THEIR)
     .where(*_IS)
 )
-_READINGS = (
-    select(orders.c.deleted_at, *seen_rows.c["synced_at", "read_at", "parts_read_at"])
-    .join(seen_rows, _THEIR)
-    .where(*_IS)
-)
 _LOAD = select(*orders.c["id", "short_name", "plate", "station_id", "station_state", "missing_parts"], *_HELD).where(
     *_IS
 )
@@ -154,19 +121,6 @@ _ALL_IDS = select(orders.c.id).where(_OF_WORKSHOP, _NOT_DELETED)
 _IDS_ARCHIVED = _ALL_IDS.where(orders.c.archived == bindparam("is_archived", type_=BigInteger))
 _SEEN_FIRST_BEFORE = select(orders.c.id).where(_OF_WORKSHOP, orders.c.first_seen_at < bindparam("instant"))
 _ANY = select(orders.c.id).where(_OF_WORKSHOP, _NOT_DELETED).limit(1)
-_SIGHTINGS = (
-    select(
-        *orders.c["id", "archived", "station_state", "missing_parts"],
-        *seen_rows.c["list_fingerprint", "read_at", "synced_at", "parts_read_at"],
-    )
-    .join(seen_rows, _THEIR)
-    .where(_OF_WORKSHOP, _NOT_DELETED)
-)
-_SEEN_NOW = (
-    update(seen_rows)
-    .where(seen_rows.c.workshop == bindparam("of_workshop"), is_member(seen_rows.c.order_id, _IDS))
-    .values(synced_at=bindparam("synced_at"))
-)
 _ARCHIVE = (
     update(orders)
     .where(*_IS)
@@ -352,11 +306,6 @@ def load(tx: Transaction, workshop: str, order_id: int) -> Order | None:
     return order_from(found[0], parts_of(tx, workshop, order_id)) if found else None
 
 
-def readings(tx: Transaction, workshop: str, order_id: int) -> Readings | None:
-    found = tx.rows(_READINGS, of_workshop=workshop, of_id=order_id)
-    return Readings(**found[0]) if found else None
-
-
 def parts_of(tx: Transaction, workshop: str, order_id: int) -> list[Part]:
     """The order's parts in the order of PlanSo's table; none for an order that is not there."""
     return [part_from(row) for row in tx.rows(_PARTS, of_workshop=workshop, of_id=order_id)]
@@ -374,16 +323,6 @@ def ids(tx: Transaction, workshop: str, *, archived: bool | None = None) -> set[
 def first_seen_before(tx: Transaction, workshop: str, instant: str) -> set[int]:
     """The orders that the mirror had before, whatever became of them."""
     return {row["id"] for row in tx.rows(_SEEN_FIRST_BEFORE, of_workshop=workshop, instant=instant)}
-
-
-def sightings(tx: Transaction, workshop: str) -> dict[int, Sighting]:
-    """What a sync asks of every order that is not deleted, archived ones too."""
-    rows = tx.rows(_SIGHTINGS, of_workshop=workshop)
-    # Taken apart in the statement's order: by name it costs twice as much, for thousands of orders at every sync.
-    return {
-        order_id: Sighting(fingerprint, read_at, synced_at, parts_read_at, archived == 1, state, missing == 1)
-        for order_id, archived, state, missing, fingerprint, read_at, synced_at, parts_read_at in map(dict.values, rows)
-    }
 
 
 def is_any(tx: Transaction, workshop: str) -> bool:
@@ -444,8 +383,3 @@ def _saw(
     """What is None stays; `mark` is the fingerprint of the list entry."""
     moved = {"read_at": read_at, "synced_at": now, "parts_read_at": parts_read_at, "list_fingerprint": mark}
     tx.run(_UPDATE_SIGHTING, of_workshop=workshop, of_id=order_id, **moved)
-
-
-def seen(tx: Transaction, workshop: str, ids: Iterable[int], *, now: str) -> int:
-    """Notes that the orders are as the mirror shows them. How many there are; thousands are one statement."""
-    return tx.run(_SEEN_NOW, of_workshop=workshop, ids=to_json(sorted(ids)), synced_at=now)
