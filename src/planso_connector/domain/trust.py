@@ -52,7 +52,8 @@ def believable_form(known: Order | None, form: FormReading) -> tuple[FormReading
             values[path] = held
     if not doubts:
         return form, ()
-    fields = {**{label: known.fields[label] for label in gone}, **form.fields}
+    # In the order that the mirror has them: an order that shows the same has no new version.
+    fields = {**{label: form.fields.get(label, held) for label, held in known.fields.items()}, **form.fields}
     return replace(form, values=values, fields=fields), tuple(doubts)
 
 

@@ -278,8 +278,8 @@ def _summary(progress: Progress) -> str:
     if doubts:
         first = doubts[0]
         told.append(
-            f"{len(doubts)} things of PlanSo's pages seem to have moved, such as '{first['what']}' "
-            f"({first['kind']}, in {first['orders']} orders): the last good values stay. "
+            f"PlanSo's pages seem to have moved in {len(doubts)} {'thing' if len(doubts) == 1 else 'things'}, such as "
+            f"'{first['what']}' ({first['kind']}, in {first['orders']} orders): the last good values stay. "
             "If PlanSo is right, accept them: planso-connector sync --full --accept-removals."
         )
     return " ".join(told)
