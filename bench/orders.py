@@ -21,6 +21,7 @@ from typing import Any, cast
 
 import apsw
 
+from planso_connector.domain import grams
 from planso_connector.domain.fields import BY_PATH, MIRRORED, Group, Kind, Value
 from planso_connector.domain.fold import fold, fold_plate
 from planso_connector.domain.order import PLATE as PLATE_PATH
@@ -31,7 +32,7 @@ from planso_connector.store.sqlite import SqliteTransaction, connect
 from planso_connector.store.tables import metadata
 
 FOLDER = Path(__file__).parents[1] / ".bench"
-VERSION = 2
+VERSION = 3
 """Another one when other orders are made: the file is then made anew."""
 
 SHOP = "default"
@@ -191,11 +192,19 @@ def _pattern(customer: int) -> tuple[list[Any], list[lookup_keys.Key]]:
     return [columns[name] for name in _AT], list(lookup_keys.keys_of(None, *told))
 
 
-def _rows(begin: int, end: int, count: int) -> tuple[_Rows, _Rows, _Rows]:
-    """What `store.orders.save` writes of the orders from one number up to another: orders, sightings, keys."""
+@cache
+def _grams(customer: int) -> str:
+    """The pieces of that row's text but those of the plate."""
+    text = _pattern(customer)[0][_AT["text_key"]]
+    return grams.grams(text.replace(fold(_STAND_IN), "").replace(fold_plate(_STAND_IN).lower(), ""))
+
+
+def _rows(begin: int, end: int, count: int) -> tuple[_Rows, _Rows, _Rows, _Rows]:
+    """What `store.orders.save` writes of the orders from one number up to another: orders, sightings, keys, texts."""
     listed: _Rows = []
     seen: _Rows = []
     keys: _Rows = []
+    texts: _Rows = []
     for number in range(begin, end):
         customer, plate = _drawn(number, count)
         pattern, held = _pattern(customer)
@@ -205,13 +214,15 @@ def _rows(begin: int, end: int, count: int) -> tuple[_Rows, _Rows, _Rows]:
         row[_AT["id"]] = order_id
         row[_AT["document"]] = f'{{"id":{order_id}{row[_AT["document"]][len(_NO_ID) :].replace(_STAND_IN, plate)}'
         row[_AT["plate_key"]] = fold_plate(plate)
-        row[_AT["text_key"]] = row[_AT["text_key"]].replace(fold(_STAND_IN), fold(plate))
+        text = row[_AT["text_key"]].replace(fold(_STAND_IN), fold(plate))
+        row[_AT["text_key"]] = text.replace(fold_plate(_STAND_IN).lower(), fold_plate(plate).lower())
+        texts.append((number + 1, f"{_grams(customer)} {grams.grams(f'{fold(plate)} {fold_plate(plate).lower()}')}"))
         listed.append(tuple(row))
         seen.append((SHOP, order_id, NOW, NOW, NOW, _fingerprint(number)))
         archived = row[_AT["archived"]]
         of_plate = lookup_keys.keys_of(plate, None, None, None)
         keys += ((SHOP, str(kind), key, archived, order_id) for kind, key in (*held, *of_plate))
-    return listed, seen, keys
+    return listed, seen, keys, texts
 
 
 _NO_ID = '{"id":0'
@@ -241,16 +252,21 @@ def _make(path: Path, count: int) -> None:
         database.execute("BEGIN")
         for name, _ in indexes:
             database.execute(f"DROP INDEX {name}")
+        (trigger,) = database.execute("SELECT sql FROM sqlite_master WHERE name = 'text_index_insert'").fetchall()
+        database.execute("DROP TRIGGER text_index_insert")
         names = [column.name for column in _KEYS.c]
         database.execute(f"CREATE TEMP TABLE unsorted ({', '.join(names)})")
         for begin in range(0, count, CHUNK):
-            listed, seen, keys = _rows(begin, min(begin + CHUNK, count), count)
+            listed, seen, keys, texts = _rows(begin, min(begin + CHUNK, count), count)
             database.executemany(_insert("orders", _AT), listed)
             database.executemany(_insert("sightings", (column.name for column in _SIGHTINGS.c)), seen)
             database.executemany(_insert("unsorted", names), keys)
+            numbers = [(number, SHOP, FIRST_ID + number - 1) for number, _ in texts]
+            database.executemany(_insert("text_index_orders", ("number", "workshop", "order_id")), numbers)
+            database.executemany(_insert("text_index", ("rowid", "grams")), texts)
         database.execute(f"INSERT INTO lookup_keys SELECT * FROM unsorted ORDER BY {', '.join(names)}")  # noqa: S608
         database.execute("DROP TABLE unsorted")
-        for _, sql in indexes:
+        for (sql,) in (*(index[1:] for index in indexes), trigger):
             database.execute(sql)
         database.execute("COMMIT")
     with closing(connect(path)) as database:
@@ -261,7 +277,7 @@ def _make(path: Path, count: int) -> None:
 def _note_a_sync(database: apsw.Connection, count: int) -> None:
     """So that a connector does not think that the mirror was never filled."""
     tx = SqliteTransaction(database)
-    lookup_keys.rebuild(tx, SHOP, FIRST_ID + count)  # says that none is missing
+    lookup_keys.complete(tx, SHOP)
     run = runs.start(tx, SHOP, now=NOW, kind=runs.RunKind.FULL, trigger=runs.Trigger.COMMAND)
     runs.finish(tx, SHOP, run.id, now=NOW, state=runs.RunState.DONE, done=count, total=count)
 
@@ -280,6 +296,8 @@ def checked(path: Path, count: int) -> None:
             database.execute("COMMIT")
             for table, key in (("orders", "id"), ("sightings", "order_id"), ("lookup_keys", "order_id")):
                 _compare(table, key, [FIRST_ID + number for number in numbers], made, database)
+            for number in numbers[:: len(numbers) // 20]:
+                _compare_pieces(number, made, database)
             keys = made.execute("SELECT count(DISTINCT order_id) FROM lookup_keys WHERE order_id > 0").get
             assert keys == made.execute("SELECT count(*) FROM orders").get == count, (keys, count)
 
@@ -292,6 +310,18 @@ def _compare(table: str, key: str, ids: Sequence[int], made: apsw.Connection, sa
     )
     assert one, table
     assert one == other, f"{table} is not what store.orders.save writes"
+
+
+def _compare_pieces(number: int, made: apsw.Connection, saved: apsw.Connection) -> None:
+    """That each file finds the order by every piece of its text."""
+    order_id = FIRST_ID + number
+    text = str(saved.execute("SELECT text_key FROM orders WHERE id = ?", (order_id,)).get)
+    pieces = "(" + ") AND (".join(f'"{piece}"' for piece in grams.grams(text).split()[:400]) + ")"
+    asked = (
+        "SELECT count(*) FROM text_index WHERE rowid = (SELECT number FROM text_index_orders WHERE order_id = ?)"
+        " AND text_index MATCH ?"
+    )
+    assert made.execute(asked, (order_id, pieces)).get == saved.execute(asked, (order_id, pieces)).get == 1, order_id
 
 
 if __name__ == "__main__":

@@ -20,13 +20,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
-import apsw
 import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
 
-from planso_connector.store import migrate
+from planso_connector.store import migrate, sqlite
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.tables import metadata
 
@@ -135,7 +134,7 @@ class PostgresqlServer:
 def run_script(url: str, script: str) -> None:
     """Runs SQL as it stands, all of it in one transaction."""
     if url.startswith("sqlite:///"):
-        connection = apsw.Connection(url.removeprefix("sqlite:///"))
+        connection = sqlite.connect(Path(url.removeprefix("sqlite:///")))
         with connection:
             connection.execute(script).fetchall()
         connection.close()

@@ -16,7 +16,8 @@ from sqlalchemy import select
 from planso_connector import app
 from planso_connector.domain.order import PLATE, VEHICLE
 from planso_connector.sandbox import Sandbox
-from planso_connector.store import lookup_keys, migrate, orders
+from planso_connector.store import migrate, orders
+from planso_connector.store import reindex as store_reindex
 from planso_connector.store.engine import Transaction
 from planso_connector.store.tables import lookup_keys as lookup_keys_table
 from tests.databases import Store, make_as_of, run_script
@@ -271,7 +272,7 @@ def test_the_command_writes_them_anew(tmp_path: Path) -> None:
     store = Store(url)
     store.write(fill)
     along = keys(store)
-    store.write(lambda tx: lookup_keys.clear(tx, WORKSHOP))
+    store.write(lambda tx: store_reindex.clear(tx, WORKSHOP))
     sandbox = Sandbox(orders=5)
 
     async def reindex() -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from planso_connector.domain.order import PLATE
 from planso_connector.flows.recognise import Asked, Recognition
 from planso_connector.flows.reindex import Reindex
-from planso_connector.store import lookup_keys, migrate, orders, search, sqlite
+from planso_connector.store import lookup_keys, migrate, orders, reindex, search, sqlite
 from planso_connector.store.engine import Transaction
 from planso_connector.store.tables import lookup_keys as table
 from tests.databases import Store
@@ -159,7 +159,7 @@ def test_keys_that_were_lost_are_written_anew(store: Store) -> None:
     for order_id in range(1, 4):
         store.write(lambda tx, one=order_id: save(tx, 1, one, person=f"Jana Petersen{one}"))  # type: ignore[misc]
     along = keys(store)
-    store.write(lambda tx: lookup_keys.clear(tx, SHOP))
+    store.write(lambda tx: reindex.clear(tx, SHOP))
     assert store.runner.run(Reindex(store.database, SHOP).is_due())
     store.write(lambda tx: lookup_keys.write(tx, SHOP, 99, before=(frozenset(), False), after=(STRAY, False)))
 
@@ -177,7 +177,7 @@ def test_workshops_do_not_mix(store: Store) -> None:
     here, there = keys(store), keys(store, OTHER_SHOP)
     assert {key[0] for key in here} == {123}
     assert {key[0] for key in there} == {124}
-    store.write(lambda tx: lookup_keys.clear(tx, SHOP))
+    store.write(lambda tx: reindex.clear(tx, SHOP))
     assert keys(store, OTHER_SHOP) == there
     assert rebuilt(store) == here
     assert keys(store, OTHER_SHOP) == there
@@ -217,6 +217,6 @@ def test_a_plate_costs_no_more_among_more_orders(tmp_path: Path) -> None:
         return steps
 
     few = cost(1000, 1100)
-    lookup_keys.rebuild(transaction, SHOP, 9999)
+    reindex.rebuild(transaction, SHOP, 9999)
     assert cost(1100, 1900) < 2 * few
     connection.close()

@@ -1,4 +1,4 @@
-"""Reindex: write the look-up keys of all orders anew, some hundred in each transaction."""
+"""Reindex: write anew what all orders are found by, some hundred in each transaction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
-from planso_connector.store import lookup_keys
+from planso_connector.store import lookup_keys, reindex
 from planso_connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
@@ -26,11 +26,12 @@ class Reindex:
         `told` is called with the last order's id after each step. Orders that change meanwhile keep right keys; until
         the end the look-up finds only those that are done.
         """
-        await self._database.write(lambda tx: lookup_keys.clear(tx, self._workshop))
+        while await self._database.write(lambda tx: reindex.clear(tx, self._workshop)):
+            pass
         after: int | None = 0
         while after is not None:
             after = await self._database.write(
-                lambda tx, last=after: lookup_keys.rebuild(tx, self._workshop, last)  # type: ignore[misc]
+                lambda tx, last=after: reindex.rebuild(tx, self._workshop, last)  # type: ignore[misc]
             )
             if after is not None:
                 told(after)

@@ -32,6 +32,16 @@ class members(FunctionElement[int]):  # noqa: N801
     type = BigInteger()
 
 
+class text_candidates(FunctionElement[int]):  # noqa: N801
+    """
+    `text_candidates(workshop, runs).table_valued("order_id")`: orders whose text may hold each of `runs`, a JSON list of
+    stretches of letters and digits, the longest first; all of those that do are among them.
+    """
+
+    inherit_cache = True
+    type = BigInteger()
+
+
 class is_text_member(FunctionElement[Any]):  # noqa: N801
     """`is_text_member(column, texts)`: whether `column` is one of a JSON list; each is looked for in its index."""
 
@@ -104,3 +114,23 @@ def _(element: is_text_member, compiler: SQLCompiler, **_kw: object) -> str:
     # An array, not a subquery to join with: for that, a table without statistics yet is read through a thousand times.
     column, texts = _arguments(element, compiler)
     return f'{column} = ANY(ARRAY(SELECT value COLLATE "C" FROM json_array_elements_text({texts}::json)))'  # noqa: S608 - made of compiled SQL
+
+
+@compiles(text_candidates, "sqlite")
+def _(element: text_candidates, compiler: SQLCompiler, **_kw: object) -> str:
+    workshop, runs = _arguments_reversed(element, compiler)
+    return (
+        "(SELECT order_id FROM text_index CROSS JOIN text_index_orders ON number = text_index.rowid"  # noqa: S608 - made of compiled SQL
+        f" WHERE text_index MATCH grams_asked({runs}) AND workshop = {workshop})"
+    )
+
+
+@compiles(text_candidates, "postgresql")
+def _(element: text_candidates, compiler: SQLCompiler, **_kw: object) -> str:
+    workshop, runs = _arguments(element, compiler)
+    # Each pattern for itself: of a list of patterns that all have to fit, the index knows nothing.
+    parts = (f"text_key LIKE '%%' || coalesce({runs}::json ->> {n}, '') || '%%'" for n in range(_RUNS_ON_POSTGRESQL))
+    return f"(SELECT id AS order_id FROM orders WHERE workshop = {workshop} AND {' AND '.join(parts)})"  # noqa: S608 - made of compiled SQL
+
+
+_RUNS_ON_POSTGRESQL = 3

@@ -38,8 +38,6 @@ class Kind(StrEnum):
 
 
 PLATE_END_AT_LEAST = 2
-REBUILT_AT_ONCE = 500
-"""Orders in one transaction of a rebuild."""
 
 Key = tuple[str, str]
 _c = lookup_keys.c
@@ -56,7 +54,6 @@ _ADD = _ADD.on_conflict_do_nothing()
 _REMOVE = delete(lookup_keys).where(
     *_HERE, _c.key == bindparam("of_key"), _c.order_id == bindparam("of_order", type_=BigInteger)
 )
-_CLEAR = delete(lookup_keys).where(_c.workshop == bindparam("of_workshop"))
 _COMPLETE = select(_c.order_id).where(_c.workshop == bindparam("of_workshop"), _c.kind == "", _c.key == "complete")
 
 _SAME = select(_c.order_id).where(*_HERE, _c.key == bindparam("of_key")).order_by(_NEWEST).limit(_MOST)
@@ -108,16 +105,6 @@ _SHOWN = select(
     is_member(orders.c.id, bindparam("ids", type_=Text)),
     orders.c.deleted_at.is_(None),
 )
-_BATCH = (
-    select(*orders.c["id", "archived", "plate", "person", "phone", "email"])
-    .where(
-        orders.c.workshop == bindparam("of_workshop"),
-        orders.c.id > bindparam("after", type_=BigInteger),
-        orders.c.deleted_at.is_(None),
-    )
-    .order_by(orders.c.id)
-    .limit(_MOST)
-)
 
 
 def keys_of(plate: str | None, person: str | None, phone: str | None, email: str | None) -> frozenset[Key]:
@@ -159,24 +146,18 @@ def write(
 
 
 def is_complete(tx: Transaction, workshop: str) -> bool:
-    """Whether every order has its keys; not so after an upgrade, until `rebuild` came to its end."""
+    """Whether every order has its keys; not so after an upgrade, until `reindex.rebuild` came to its end."""
     return bool(tx.rows(_COMPLETE, of_workshop=workshop))
 
 
-def clear(tx: Transaction, workshop: str) -> None:
-    """Before a rebuild."""
-    tx.run(_CLEAR, of_workshop=workshop)
+def complete(tx: Transaction, workshop: str) -> None:
+    """Says so."""
+    tx.run(_ADD, workshop=workshop, kind="", key="complete", archived=0, order_id=0)
 
 
-def rebuild(tx: Transaction, workshop: str, after: int) -> int | None:
-    """The keys of the next orders after that id; the last one's id, None where there are no more."""
-    rows = tx.rows(_BATCH, of_workshop=workshop, after=after, at_most=REBUILT_AT_ONCE)
-    if not rows:
-        tx.run(_ADD, workshop=workshop, kind="", key="complete", archived=0, order_id=0)
-        return None
+def add(tx: Transaction, workshop: str, rows: Iterable[Row]) -> None:
+    """The keys of `rows` of orders, beside those that are there."""
     tx.run_many(_ADD, [entry for row in rows for entry in _entries(workshop, row)])
-    last: int = rows[-1]["id"]
-    return last
 
 
 def _entries(workshop: str, row: Row) -> Iterator[dict[str, Any]]:

@@ -65,9 +65,6 @@ def order_columns(order: Order) -> dict[str, object]:
         return fold(str(values.get(path) or ""))
 
     mirrored = {field.column: _stored(values.get(field.path)) for field in MIRRORED}
-    searched = [order.short_name, order.plate or "", *order.fields.values()]
-    for part in order.parts:
-        searched += [part.description or "", part.part_no or "", part.order_no or "", part.lead_no or ""]
     return {
         "archived": int(order.archived),
         "short_name": order.short_name,
@@ -87,8 +84,21 @@ def order_columns(order: Order) -> dict[str, object]:
         "email_key": folded("email"),
         "damage_key": folded("damage"),
         "status_key": folded("project_status"),
-        "text_key": fold(" ".join(searched)),
+        "text_key": text_key(order),
     }
+
+
+def text_key(order: Order) -> str:
+    """
+    What free text is looked for in: every value and every part, folded, and plate and phone number as they are looked
+    up. So it holds the other keys too.
+    """
+    told = [order.short_name, order.plate, *order.fields.values()]
+    told += [value for value in order.values.values() if isinstance(value, str)]
+    for part in order.parts:
+        told += [part.description, part.part_no, part.order_no, part.lead_no, part.status]
+    keys = fold_plate(order.plate or "").lower(), fold_phone(str(order.values.get("phone") or ""))
+    return " ".join([fold(" ".join(dict.fromkeys(filter(None, told)))), *filter(None, keys)])
 
 
 def _stored(value: Value) -> Value:

@@ -7,20 +7,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, func, or_, select
 
+from planso_connector.domain import grams
 from planso_connector.domain.fields import Value
 from planso_connector.domain.fold import fold, fold_phone, fold_plate
 from planso_connector.domain.order import PLATE, overlap
 from planso_connector.store import cursors
 from planso_connector.store.answers import answers
-from planso_connector.store.expressions import contains, contains_all
+from planso_connector.store.expressions import contains, contains_all, text_candidates
 from planso_connector.store.lookup_keys import PLATE_END_AT_LEAST, is_complete
 from planso_connector.store.rendering import storable, to_json
 from planso_connector.store.tables import lookup_keys, orders, sightings
-from planso_connector.store.transaction import Transaction
+from planso_connector.store.transaction import Row, Transaction
 
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})?")
 
@@ -70,6 +71,7 @@ def _asked(name: str) -> ColumnElement[Any]:
     return bindparam(name, type_=Text)
 
 
+_WITH_TEXT = text_candidates(_asked("of_workshop"), _asked("text_runs")).table_valued("order_id")
 _CONDITIONS: dict[str, ColumnElement[bool]] = {
     "plate": contains(orders.c.plate_key, _asked("plate")),
     "person": contains(orders.c.person_key, _asked("person")),
@@ -91,6 +93,7 @@ _CONDITIONS: dict[str, ColumnElement[bool]] = {
     "finish_after": orders.c.finish_day >= _asked("finish_after"),
     "finish_before": and_(orders.c.finish_day <= _asked("finish_before"), orders.c.finish_day != ""),
     "text": contains_all(orders.c.text_key, _asked("text")),
+    "text_runs": orders.c.id.in_(select(_WITH_TEXT.c.order_id)),
     "plate_key": orders.c.id.in_(
         select(lookup_keys.c.order_id).where(
             lookup_keys.c.workshop == _asked("of_workshop"),
@@ -101,47 +104,56 @@ _CONDITIONS: dict[str, ColumnElement[bool]] = {
         )
     ),
 }
+_FOUND_BY_KEYS = frozenset({"plate_key", "text_runs"})
 _UNSEEN = orders.c.archived + 0
 """SQLite without statistics takes any index that begins with `archived`, and walks half the table; so it sees none."""
 _CURSOR_ID = bindparam("cursor_id", type_=BigInteger)
 _DAYS = {"shop_date": orders.c.shop_day, "finish_date": orders.c.finish_day}
+_UNDATED = ", undated"
 
 
-def _beyond(sort: str) -> ColumnElement[bool]:
+def _sections(sort: str, cursor_day: str | None) -> tuple[str, ...]:
     """
-    Where a page goes on. Not `day < x OR (day = x AND id > y)`: so the day bounds where the index is entered.
-    Ascending, orders without the day come last.
+    What is asked one after the other, from the cursor on. Ascending, orders without the day come last, where no index
+    has them: they are asked for by themselves.
     """
-    name, descending = sort.removeprefix("-"), sort.startswith("-")
-    if name == "id":
-        return orders.c.id < _CURSOR_ID if descending else orders.c.id > _CURSOR_ID
-    day = _DAYS[name]
-    at = _asked("cursor_day")
-    if descending:
+    if sort.startswith("-") or sort not in _DAYS:
+        return (sort,)
+    return (sort, sort + _UNDATED) if cursor_day != "" else (sort + _UNDATED,)
+
+
+def _within(section: str) -> list[ColumnElement[bool]]:
+    if section.endswith(_UNDATED):
+        return [_DAYS[section.removesuffix(_UNDATED)] == ""]
+    return [_DAYS[section] != ""] if section in _DAYS else []
+
+
+def _beyond(section: str) -> ColumnElement[bool]:
+    """Where a page goes on. Not `day < x OR (day = x AND id > y)`: so the day bounds where the index is entered."""
+    day, at = _DAYS.get(section.removeprefix("-")), _asked("cursor_day")
+    if day is None:
+        return orders.c.id < _CURSOR_ID if section == "-id" else orders.c.id > _CURSOR_ID
+    if section.startswith("-"):
         return and_(day <= at, or_(day < at, orders.c.id > _CURSOR_ID))
-    return or_(
-        and_(at != "", or_(day == "", day > at)),
-        and_(day == at, orders.c.id > _CURSOR_ID),
-    )
+    return and_(day >= at, or_(day > at, orders.c.id > _CURSOR_ID))
 
 
-def _order(sort: str) -> tuple[ColumnElement[Any], ...]:
-    name, descending = sort.removeprefix("-"), sort.startswith("-")
-    if name == "id":
-        return (orders.c.id.desc() if descending else orders.c.id,)
-    day = _DAYS[name]
-    return (day.desc(), orders.c.id) if descending else (day == "", day, orders.c.id)
+def _order(section: str) -> tuple[ColumnElement[Any], ...]:
+    day = _DAYS.get(section.removeprefix("-"))
+    if day is None:
+        return (orders.c.id.desc() if section == "-id" else orders.c.id,)
+    return (day.desc() if section.startswith("-") else day, orders.c.id)
 
 
 @lru_cache(maxsize=512)
-def _statement(asked: frozenset[str], sort: str) -> Select[*tuple[Any, ...]]:
+def _statement(asked: frozenset[str], section: str) -> Select[*tuple[Any, ...]]:
     """The statement for a set of conditions: built once, so that it is also compiled once."""
     shown = *orders.c["id", "version", "shop_day", "finish_day", "document"], sightings.c.synced_at
     return (
         select(*shown)
         .join(sightings, and_(sightings.c.workshop == orders.c.workshop, sightings.c.order_id == orders.c.id))
-        .where(*_matching(asked), *([_beyond(sort)] if "cursor" in asked else []))
-        .order_by(*_order(sort))
+        .where(*_matching(asked), *_within(section), *([_beyond(section)] if "cursor" in asked else []))
+        .order_by(*_order(section))
         .limit(bindparam("at_most", type_=BigInteger))
     )
 
@@ -154,7 +166,7 @@ def _count(asked: frozenset[str]) -> Select[*tuple[Any, ...]]:
 def _matching(asked: frozenset[str]) -> list[ColumnElement[bool]]:
     return [
         orders.c.workshop == _asked("of_workshop"),
-        (_UNSEEN if "plate_key" in asked else orders.c.archived) == bindparam("archived", type_=BigInteger),
+        (_UNSEEN if asked & _FOUND_BY_KEYS else orders.c.archived) == bindparam("archived", type_=BigInteger),
         orders.c.deleted_at.is_(None),
         *(condition for name, condition in _CONDITIONS.items() if name in asked),
     ]
@@ -168,27 +180,31 @@ def find(tx: Transaction, workshop: str, filters: Filters) -> Page:
     """
     questions = _questions(filters)
     if questions is None:
-        return Page([], None)
+        return Page([], None, 0 if filters.total else None)
     asked, parameters = questions
     parameters |= {"of_workshop": workshop, "archived": int(filters.archived)}
-    if "plate" in asked and _is_rare(tx, parameters):
-        asked = asked - {"plate"} | {"plate_key"}
-    found = tx.rows(_statement(asked, filters.sort), at_most=filters.limit + 1, **parameters)
+    asked |= _narrowed(tx, asked, parameters)
+    total = tx.rows(_count(asked - {"cursor"}), **parameters)[0]["n"] if filters.total else None
+    found: list[Row] = []
+    for section in _sections(filters.sort, cast("str | None", parameters.get("cursor_day"))):
+        found += tx.rows(_statement(asked, section), at_most=filters.limit + 1 - len(found), **parameters)
+        if len(found) > filters.limit:
+            break
+        asked -= {"cursor"}
     shown = found[: filters.limit]
     more = len(found) > len(shown) and bool(shown)
     day = "finish_day" if filters.sort.endswith("finish_date") else "shop_day"
     cursor = cursors.write([shown[-1][day], shown[-1]["id"]]) if more else None
-    total = tx.rows(_count(asked - {"cursor"}), **parameters)[0]["n"] if filters.total else None
     return Page(answers(tx, workshop, shown) if shown else [], cursor, total)
 
 
-PLATE_RARE = 2000
+RARE = 2000
 """
-Of plates that so many orders have at most, or fewer, the orders are found by their keys and then sorted. Others are
-common enough to meet a page of them soon in the order that is asked for.
+What so many orders have at most is looked for by its keys or pieces, and sorted then. Anything else is common enough to
+meet a page of it soon in the order that is asked for.
 """
 
-_RARE = (
+_WITH_PLATE = (
     select(lookup_keys.c.order_id)
     .where(
         lookup_keys.c.workshop == _asked("of_workshop"),
@@ -196,21 +212,36 @@ _RARE = (
         lookup_keys.c.key >= _asked("plate_key"),
         lookup_keys.c.key < _asked("plate_end"),
     )
-    .limit(PLATE_RARE + 1)
+    .limit(RARE + 1)
     .subquery()
 )
-_RARITY = select(func.count().label("n")).select_from(_RARE)
+_PLATES = select(func.count().label("n")).select_from(_WITH_PLATE)
+_TEXTS = select(func.count().label("n")).select_from(select(_WITH_TEXT.c.order_id).limit(RARE + 1).subquery())
 
 
-def _is_rare(tx: Transaction, parameters: dict[str, object]) -> bool:
-    """Whether the plate that is asked for is better found by its keys; they have to be complete."""
-    key = str(parameters["plate"])
-    if len(key) < PLATE_END_AT_LEAST or not is_complete(tx, str(parameters["of_workshop"])):
-        return False
-    parameters["plate_key"], parameters["plate_end"] = key, key[:-1] + chr(ord(key[-1]) + 1)
-    wanted = ("of_workshop", "plate_key", "plate_end")
-    found: int = tx.rows(_RARITY, **{name: parameters[name] for name in wanted})[0]["n"]
-    return found <= PLATE_RARE
+def _narrowed(tx: Transaction, asked: frozenset[str], parameters: dict[str, object]) -> frozenset[str]:
+    """
+    The conditions to add for what is rare among that which is asked, with their parameters. What they find is compared
+    all the same: they only say where to look.
+    """
+    workshop = str(parameters["of_workshop"])
+    texts = [str(parameters[name]) for name in ("person", "phone", "email") if name in asked]
+    texts += json.loads(str(parameters["text"])) if "text" in asked else []
+    runs = grams.runs(" ".join(texts))
+    plate = str(parameters.get("plate", ""))
+    if not (runs or len(plate) >= PLATE_END_AT_LEAST) or not is_complete(tx, workshop):
+        return frozenset()
+    if len(plate) >= PLATE_END_AT_LEAST:
+        key = {"plate_key": plate, "plate_end": plate[:-1] + chr(ord(plate[-1]) + 1)}
+        if tx.rows(_PLATES, of_workshop=workshop, **key)[0]["n"] <= RARE:
+            parameters |= key
+            return frozenset({"plate_key"})
+    if runs:
+        asked_runs = to_json(runs)
+        if tx.rows(_TEXTS, of_workshop=workshop, text_runs=asked_runs)[0]["n"] <= RARE:
+            parameters["text_runs"] = asked_runs
+            return frozenset({"text_runs"})
+    return frozenset()
 
 
 _SAME_PLATE = (

@@ -8,6 +8,7 @@ in one process break each other's locks, and older ones can corrupt a WAL that i
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ import apsw
 from sqlalchemy import Executable
 from sqlalchemy.dialects import sqlite
 
+from planso_connector.domain import grams
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.threads import Inbox, Work, tell
 from planso_connector.store.transaction import Row, Statements
@@ -56,6 +58,14 @@ def failures_named(path: Path) -> Iterator[None]:
         raise
 
 
+def _grams(text: Any) -> str:
+    return grams.grams(text)
+
+
+def _grams_asked(runs: Any) -> str:
+    return grams.question(json.loads(runs))
+
+
 def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
     """A connection in WAL mode. Raises StoreUnavailable."""
     with failures_named(path):
@@ -66,6 +76,9 @@ def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            # Migration 0005's triggers call it.
+            connection.create_scalar_function("grams", _grams, 1, deterministic=True)
+            connection.create_scalar_function("grams_asked", _grams_asked, 1, deterministic=True)
             if read_only:
                 connection.execute("PRAGMA query_only = ON")
         except apsw.Error:

@@ -93,13 +93,31 @@ for _column in ("status_key", "damage_key", "station_id"):
         postgresql_where=_shown,
     )
 Index(
+    "orders_by_missing_parts",
+    orders.c.workshop,
+    orders.c.archived,
+    orders.c.missing_parts,
+    orders.c.shop_day.desc(),
+    orders.c.id,
+    sqlite_where=_shown,
+    postgresql_where=_shown,
+)
+Index(
     "orders_by_finish_day",
     orders.c.workshop,
     orders.c.archived,
     orders.c.finish_day,
+    orders.c.id,
     sqlite_where=_shown,
     postgresql_where=_shown,
 )
+# Any part of any word. SQLite's counterpart are the tables and triggers of migration 0005, which no MetaData can say.
+Index(
+    "orders_by_text",
+    orders.c.text_key,
+    postgresql_using="gin",
+    postgresql_ops={"text_key": "gin_trgm_ops"},
+).ddl_if(dialect="postgresql")
 
 Index("orders_by_plate", orders.c.workshop, orders.c.plate_key)
 

@@ -1,0 +1,81 @@
+"""Everything that orders are found by, written anew: their look-up keys and their text, a batch in each transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import BigInteger, Text, bindparam, select, tuple_, update
+from sqlalchemy import delete as delete_from
+
+from planso_connector.store import lookup_keys
+from planso_connector.store.expressions import is_member
+from planso_connector.store.rendering import order_from, part_from, text_key, to_json
+from planso_connector.store.tables import lookup_keys as keys
+from planso_connector.store.tables import orders, parts
+from planso_connector.store.transaction import Row, Transaction
+
+AT_ONCE = 500
+"""Orders in one transaction."""
+CLEARED_AT_ONCE = 10_000
+"""Keys in one transaction."""
+
+_OF_WORKSHOP = keys.c.workshop == bindparam("of_workshop")
+_CLEAR = delete_from(keys).where(
+    tuple_(*keys.primary_key).in_(
+        select(*keys.primary_key).where(_OF_WORKSHOP).order_by(*keys.primary_key).limit(CLEARED_AT_ONCE)
+    )
+)
+# Locked, so that a text is not made of what somebody changes just then.
+_BATCH = (
+    select(
+        *orders.c["id", "short_name", "plate", "station_id", "station_state", "missing_parts", "archived"],
+        *orders.c["employee_id", "position", "list_finish_date", "document", "person", "phone", "email"],
+    )
+    .where(
+        orders.c.workshop == bindparam("of_workshop"),
+        orders.c.id > bindparam("after", type_=BigInteger),
+        orders.c.deleted_at.is_(None),
+    )
+    .order_by(orders.c.id)
+    .limit(AT_ONCE)
+    .with_for_update()
+)
+_PARTS = (
+    select(parts)
+    .where(
+        parts.c.workshop == bindparam("of_workshop"), is_member(parts.c.order_id, bindparam("order_ids", type_=Text))
+    )
+    .order_by(parts.c.order_id, parts.c.position)
+)
+_TEXT = (
+    update(orders)
+    .where(orders.c.workshop == bindparam("of_workshop"), orders.c.id == bindparam("of_id", type_=BigInteger))
+    .values(text_key=bindparam("new_text"))
+)
+
+
+def clear(tx: Transaction, workshop: str) -> bool:
+    """Takes some keys away before all are written, first the mark that they are complete. Whether there are more."""
+    return tx.run(_CLEAR, of_workshop=workshop) == CLEARED_AT_ONCE
+
+
+def rebuild(tx: Transaction, workshop: str, after: int) -> int | None:
+    """Keys and texts of the next orders after that id; the last one's id, None where there are no more."""
+    rows = tx.rows(_BATCH, of_workshop=workshop, after=after)
+    if not rows:
+        lookup_keys.complete(tx, workshop)
+        return None
+    lookup_keys.add(tx, workshop, rows)
+    tx.run_many(_TEXT, list(_texts(tx, workshop, rows)))
+    last: int = rows[-1]["id"]
+    return last
+
+
+def _texts(tx: Transaction, workshop: str, rows: list[Row]) -> Iterator[dict[str, Any]]:
+    found = tx.rows(_PARTS, of_workshop=workshop, order_ids=to_json([row["id"] for row in rows]))
+    of_order = {key: list(map(part_from, group)) for key, group in groupby(found, key=lambda row: row["order_id"])}
+    for row in rows:
+        text = text_key(order_from(row, of_order.get(row["id"], ())))
+        yield {"of_workshop": workshop, "of_id": row["id"], "new_text": text}
