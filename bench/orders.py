@@ -267,7 +267,7 @@ def _make(path: Path, count: int) -> None:
         database.execute(f"INSERT INTO lookup_keys SELECT * FROM unsorted ORDER BY {', '.join(names)}")  # noqa: S608
         database.execute("DROP TABLE unsorted")
         for (sql,) in (*(index[1:] for index in indexes), trigger):
-            database.execute(sql)
+            database.execute(str(sql))
         database.execute("COMMIT")
     with closing(connect(path)) as database:
         _note_a_sync(database, count)

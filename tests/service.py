@@ -28,11 +28,12 @@ class Service:
     """`http` asks the connector; `sandbox` is what PlanSo holds; `address` and `planso` are the base URLs."""
 
     def __init__(
-        self, sandbox: Sandbox, planso: str, address: str, reach: tuple[Database, asyncio.AbstractEventLoop]
+        self, sandbox: Sandbox, settings: Settings, address: str, reach: tuple[Database, asyncio.AbstractEventLoop]
     ) -> None:
         self._database, self._loop = reach
         self.sandbox = sandbox
-        self.planso = planso
+        self.settings = settings
+        self.planso = settings.planso_url
         self.address = address
         self.http = httpx2.Client(base_url=address, timeout=PATIENCE)
 
@@ -125,7 +126,7 @@ def running(settings: Settings, sandbox: Sandbox) -> Iterator[Service]:
     if failed:
         listening.close()
         raise failed[0]
-    service = Service(sandbox, settings.planso_url, f"http://127.0.0.1:{listening.getsockname()[1]}", reach[0])
+    service = Service(sandbox, settings, f"http://127.0.0.1:{listening.getsockname()[1]}", reach[0])
     try:
         yield service
     finally:

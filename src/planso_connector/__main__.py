@@ -1,5 +1,16 @@
-"""`python -m planso_connector` is the command `planso-connector`."""
+"""Where the command begins. The garbage collector rests until all is imported: a sixth of the start otherwise."""
 
-from planso_connector.cli import main
+import gc
 
-main()
+gc.disable()
+
+
+def main() -> None:
+    from planso_connector.cli import cli
+
+    gc.enable()
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -114,7 +114,16 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
     dry_run = DryRun(planso, Live(planso, reader, clock.now), reader)
     recognition = Recognition(database, workshop)
     flows = door.Flows(
-        lookup, writer, dry_run, sync, status, freshness, standings, recognition, lambda: turns.next_run_at
+        lookup,
+        writer,
+        dry_run,
+        sync,
+        status,
+        freshness,
+        standings,
+        recognition,
+        next_run_at=lambda: turns.next_run_at,
+        mark=database.mark,
     )
     rest = door.build(flows, lookup_shows_all=settings.connector_lookup_personal == "all")
     try:

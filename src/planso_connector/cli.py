@@ -44,10 +44,6 @@ err = Console(stderr=True)
 DEMO_FOLDER = Path(".demo")
 
 
-def main() -> None:
-    cli()
-
-
 @cli.callback(invoke_without_command=True)
 def _version(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
-from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.domain.errors import StoreUnavailable, TooBroad
 from planso_connector.domain.operation import Action, Operation
 from planso_connector.store import logins, operations, orders
 from planso_connector.store.engine import Database, Transaction
@@ -219,3 +220,15 @@ def test_postgresql_is_reconnected_after_its_connections_are_lost(postgresql_url
         assert store.read(counting.read("2-29")) == "1"
     finally:
         store.close()
+
+
+_NEVER_ENDING = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n")
+
+
+def test_a_reading_that_takes_too_long_is_given_up(store: Store) -> None:
+    """It is TooBroad, names the time, and the same thread and connection serve the next one."""
+    for _ in range(10):  # more than there are readers
+        with pytest.raises(TooBroad, match=r"longer than 0\.05 s"):
+            store.runner.run(store.database.read(lambda tx: tx.rows(_NEVER_ENDING), within=0.05))
+    assert store.runner.run(store.database.read(counting.read("a"), within=5)) is None
+    assert store.read(counting.read("a")) is None

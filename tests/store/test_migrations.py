@@ -56,7 +56,7 @@ def sqlite_schema(path: Path) -> set[tuple[Any, ...]]:
     for name, without_rowid, strict in connection.execute(
         "SELECT name, wr, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%'"
     ).fetchall():
-        if name == "alembic_version" or name.startswith("text_index"):  # FTS5 and its triggers: not for MetaData
+        if name == "alembic_version" or str(name).startswith("text_index"):  # FTS5 and its triggers: not for MetaData
             continue
         found.add(("table", name, without_rowid, strict))
         for column in connection.execute("SELECT * FROM pragma_table_xinfo(?)", (name,)):

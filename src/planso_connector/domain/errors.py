@@ -5,6 +5,7 @@ ConnectorError
 ├── CallerError              the caller can fix it
 │   ├── NotFound             there is no such thing
 │   ├── Invalid              what was sent can't be taken; names each field
+│   │   └── TooBroad         the question goes through more than there is time for
 │   ├── Stale                the caller relies on what is no longer so
 │   │   ├── VersionChanged   the order has another version than `If-Match` names
 │   │   └── Conflicting      somebody changed in PlanSo what the caller changes too
@@ -68,6 +69,17 @@ class Invalid(CallerError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(f"{problem.field}: {problem.msg}" for problem in self.problems))
+
+
+class TooBroad(Invalid):
+    """The question goes through more orders than there is time for; `within` is how many seconds there are."""
+
+    def __init__(self, within: float) -> None:
+        told = (
+            f"it took longer than {within:g} s and was given up; accepted: a narrower question (more of the plate, "
+            "longer words, days, no total), or the same once the connector is less busy"
+        )
+        super().__init__([Problem(("query",), told, "too_broad")])
 
 
 class Stale(CallerError):

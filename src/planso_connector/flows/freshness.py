@@ -7,7 +7,7 @@ Stale is told from the runs alone, one short read transaction at most; a live lo
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from planso_connector.domain.clock import Clock, parse_stamp
 from planso_connector.domain.errors import PlansoError
@@ -26,6 +26,8 @@ LIVE_WITHIN = 8.0
 WITHOUT_SCHEDULE = timedelta(hours=24)
 """And where none is scheduled, after this time."""
 
+NEVER_FILLED = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class Freshness:
     """Lives as long as the process."""
@@ -43,18 +45,25 @@ class Freshness:
 
     async def is_stale(self) -> bool:
         """Whether no run ended well for longer than the schedule and a grace allow."""
+        return self._clock() > await self.stale_from()
+
+    async def stale_from(self) -> datetime:
+        """Since or from when on the mirror is stale, if no run ends well."""
         last = await self._sync.last_success_at()
         if last is None:
-            return True
+            return NEVER_FILLED
         if self._told is None or self._told[0] != last:
             # In a thread: the holidays' first use takes most of a second.
             self._told = (last, await asyncio.to_thread(self._stale_from, last))
-        return self._clock() > self._told[1]
+        return self._told[1]
 
     def _stale_from(self, last: datetime) -> datetime:
         if not self._interval:
             return last + WITHOUT_SCHEDULE
         return self._hours.next_run(last, self._interval, 1.0) + self._interval * (LATE_RUNS - 1)
+
+    def now(self) -> datetime:
+        return self._clock()
 
     async def order(self, order_id: int, max_age: float | None) -> tuple[StoredOrder, str]:
         """

@@ -14,6 +14,9 @@ from planso_connector.store.orders import StoredOrder
 from planso_connector.store.search import Filters, Page
 from planso_connector.store.sections import Section
 
+WITHIN = 2.0
+"""Seconds that a query may take. What is asked on the telephone takes milliseconds; no question may hold others up."""
+
 
 class Lookup:
     def __init__(self, database: Database, workshop: str) -> None:
@@ -21,7 +24,8 @@ class Lookup:
         self._workshop = workshop
 
     async def find(self, filters: Filters) -> Page:
-        return await self._database.read(lambda tx: search.find(tx, self._workshop, filters))
+        """The page. Raises TooBroad."""
+        return await self._database.read(lambda tx: search.find(tx, self._workshop, filters), within=WITHIN)
 
     async def order(self, order_id: int) -> StoredOrder:
         """The order as answers show it. Raises NotFound, also for one that was deleted."""

@@ -14,6 +14,7 @@ from planso_connector.domain.ask import ask as question_for
 from planso_connector.domain.heard import Heard
 from planso_connector.domain.match import HeardPlate, Match, Question
 from planso_connector.domain.spoken import Language
+from planso_connector.flows.lookup import WITHIN
 from planso_connector.store import lookup_keys
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.lookup_keys import Key, Kind, Recall
@@ -72,7 +73,7 @@ class Recognition:
 
     async def find(self, asked: Asked, *, archived: bool, limit: int, language: Language) -> Recognised:
         question = understood(asked)
-        found = await self._database.read(lambda tx: self._candidates(tx, question, archived=archived))
+        found = await self._database.read(lambda tx: self._candidates(tx, question, archived=archived), within=WITHIN)
         rows = {row["id"]: row for row in found}
         weighed = (match.score(question, lookup_keys.facts(row), plate.distance) for row in found)
         ranking = match.rank(one for one in weighed if one is not None)

@@ -27,6 +27,7 @@ from planso_connector.rest import (
     planso_session,
     problems,
     progress,
+    ready_answers,
     requests_log,
     sync,
 )
@@ -51,6 +52,7 @@ class Flows:
     standings: Standings
     recognition: Recognition
     next_run_at: Callable[[], datetime | None]
+    mark: Callable[[], int | None]
 
 
 def build(flows: Flows, *, lookup_shows_all: bool = False) -> FastAPI:
@@ -76,5 +78,6 @@ def build(flows: Flows, *, lookup_shows_all: bool = False) -> FastAPI:
         docs_page.routes(TITLE),
     ):
         app.include_router(router)
+    app.add_middleware(ready_answers.ReadyAnswers, mark=flows.mark)
     app.add_middleware(requests_log.RequestLog)
     return app

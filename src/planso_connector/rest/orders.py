@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic_core import to_json
 
 from planso_connector.domain import values
@@ -17,6 +18,7 @@ from planso_connector.rest.examples import answer, example_of, with_headers
 from planso_connector.rest.orders_query import OrdersQuery, OrdersQueryRoute, chosen
 from planso_connector.rest.preferences import is_known
 from planso_connector.rest.problems import NO_ORDER_ID, NOT_ON_THE_CALENDAR, failures
+from planso_connector.rest.ready_answers import GOOD_UNTIL
 from planso_connector.store.changes import Entry
 
 _PREFIX = "/api/orders"
@@ -55,7 +57,7 @@ def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
         responses=answer(found=example_of(answers.OrdersAnswer, next_cursor=None))
         | failures(422, 503, invalid=_NO_DAY),
     )
-    async def find_orders(query: Annotated[OrdersQuery, Query()]) -> Response:
+    async def find_orders(query: Annotated[OrdersQuery, Query()], request: Request) -> Response:
         """
         Newest shop_date first, then id, unless `sort` says otherwise. Filters are combined with AND. Archived orders
         only with `archived=true`.
@@ -64,7 +66,9 @@ def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
         told: dict[str, object] = {"count": len(page.documents), "next_cursor": page.next_cursor}
         if page.total is not None:
             told["total"] = page.total
-        told["stale"] = await freshness.is_stale()
+        stale_from = await freshness.stale_from()
+        told["stale"] = freshness.now() > stale_from
+        request.scope[GOOD_UNTIL] = math.inf if told["stale"] else stale_from.timestamp()
         documents = [chosen(one, query.names) for one in page.documents] if query.names else page.documents
         text = f'{{"success":true,"message":"","orders":[{",".join(documents)}],{to_json(told).decode()[1:]}'
         return Response(text.encode(), media_type="application/json")

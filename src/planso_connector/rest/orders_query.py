@@ -88,7 +88,7 @@ class OrdersQueryRoute(APIRoute):
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        endpoint: Callable[[OrdersQuery], Coroutine[Any, Any, Response]] = self.endpoint
+        endpoint: Callable[[OrdersQuery, Request], Coroutine[Any, Any, Response]] = self.endpoint
 
         async def handler(request: Request) -> Response:
             try:
@@ -97,6 +97,6 @@ class OrdersQueryRoute(APIRoute):
                 raise RequestValidationError(
                     [{**one, "loc": ("query", *one["loc"])} for one in error.errors()]
                 ) from None
-            return await endpoint(query)
+            return await endpoint(query, request)
 
         return handler

@@ -23,6 +23,8 @@ class _Backend(Protocol):
     reads: Inbox
     writes: Inbox
 
+    def mark(self) -> int | None: ...
+
     async def close(self) -> None: ...
 
 
@@ -66,13 +68,23 @@ class Database:
 
         return cls(Postgresql(where))
 
-    async def read(self, work: Callable[[Transaction], T]) -> T:
-        """What `work` returns, which sees one snapshot and can't write."""
-        return cast("T", await self._backend.reads.do(work))
+    async def read(self, work: Callable[[Transaction], T], *, within: float | None = None) -> T:
+        """
+        What `work` returns, which sees one snapshot and can't write. Raises TooBroad where a statement of it is not
+        done `within` so many seconds; without, it takes the time that it takes.
+        """
+        return cast("T", await self._backend.reads.do(work, within))
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """What `work` returns, once its transaction is committed; when it raises, nothing of it stays."""
         return cast("T", await self._backend.writes.do(work))
+
+    def mark(self) -> int | None:
+        """
+        A number that is another one after each commit, whoever made it; None where the database can't tell it at once.
+        What was read after a mark was taken is as it is now while the mark is the same.
+        """
+        return self._backend.mark()
 
     async def close(self) -> None:
         """Finishes the work that waits, then lets go of the database."""

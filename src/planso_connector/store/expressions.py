@@ -34,8 +34,8 @@ class members(FunctionElement[int]):  # noqa: N801
 
 class text_candidates(FunctionElement[int]):  # noqa: N801
     """
-    `text_candidates(workshop, runs).table_valued("order_id")`: orders whose text may hold each of `runs`, a JSON list of
-    stretches of letters and digits, the longest first; all of those that do are among them.
+    `text_candidates(workshop, runs).table_valued("order_id")`: orders whose text may hold each of `runs`, a JSON list
+    of stretches of letters and digits, the longest first; all of those that do are among them.
     """
 
     inherit_cache = True

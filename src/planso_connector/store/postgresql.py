@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from sqlalchemy import URL, Executable
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
-from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.domain.errors import StoreUnavailable, TooBroad
 from planso_connector.store.threads import Inbox, Work, tell
 from planso_connector.store.transaction import Row, Statements
 
@@ -127,6 +127,9 @@ class Postgresql:
         for thread in self._threads:
             thread.start()
 
+    def mark(self) -> None:
+        """Only by asking the server, which takes as long as to ask for what is wanted."""
+
     async def close(self) -> None:
         self.writes.close(WRITERS)
         self.reads.close(READERS)
@@ -156,6 +159,8 @@ class Postgresql:
                     if connection is None:
                         connection = connect(self._url)
                     connection.execute(begin)
+                    if work.within is not None:
+                        connection.execute("SELECT set_config('statement_timeout', %s, true)", (f"{work.within}s",))
                     result = work.unit(PostgresqlTransaction(connection, statements))
                     committing = True
                     connection.execute("COMMIT")
@@ -163,6 +168,8 @@ class Postgresql:
                 break
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is its caller's to handle
                 work.error = error
+                if work.within is not None and isinstance(error.__cause__, errors.QueryCanceled):
+                    work.error = TooBroad(work.within)
                 connection = _usable(connection)
                 if attempt == ATTEMPTS or committing or not _again(error, lost=connection is None and not fresh):
                     break

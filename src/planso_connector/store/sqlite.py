@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,13 +21,15 @@ from sqlalchemy import Executable
 from sqlalchemy.dialects import sqlite
 
 from planso_connector.domain import grams
-from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.domain.errors import StoreUnavailable, TooBroad
 from planso_connector.store.threads import Inbox, Work, tell
 from planso_connector.store.transaction import Row, Statements
 
 BUSY_TIMEOUT = 5000
 """Milliseconds to wait for another process that holds the write lock."""
 READERS = 2
+STEPS_BETWEEN_LOOKS = 20_000
+"""Of SQLite's machine, between two looks at the clock: some tenths of a millisecond, and nothing to speak of."""
 BATCH = 256
 """At most so many units share a commit: the first of them waits for the last."""
 
@@ -58,12 +61,12 @@ def failures_named(path: Path) -> Iterator[None]:
         raise
 
 
-def _grams(text: Any) -> str:
-    return grams.grams(text)
+def _grams(*text: Any) -> str:
+    return grams.grams(text[0])
 
 
-def _grams_asked(runs: Any) -> str:
-    return grams.question(json.loads(runs))
+def _grams_asked(*runs: Any) -> str:
+    return grams.question(json.loads(runs[0]))
 
 
 def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
@@ -132,11 +135,12 @@ class Sqlite:
         self.reads, self.writes = Inbox(), Inbox()
         connections = [connect(path)]
         try:
-            connections += [connect(path, read_only=True) for _ in range(READERS)]
+            connections += [connect(path, read_only=True) for _ in range(READERS + 1)]
         except StoreUnavailable:
             for connection in connections:
                 connection.close()
             raise
+        self._watch = connections.pop()
         self._threads = [
             threading.Thread(target=target, args=(connection,), name=f"sqlite-{target.__name__}", daemon=True)
             for target, connection in zip([self.writer, *[self.reader] * READERS], connections, strict=True)
@@ -144,17 +148,25 @@ class Sqlite:
         for thread in self._threads:
             thread.start()
 
+    def mark(self) -> int | None:
+        try:
+            return cast("int", self._watch.execute("PRAGMA data_version").get)
+        except apsw.Error:
+            return None
+
     async def close(self) -> None:
         self.writes.close(1)
         self.reads.close(READERS)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
+        self._watch.close()
 
     def reader(self, connection: apsw.Connection) -> None:
         transaction = SqliteTransaction(connection)
         while (work := self.reads.take()) is not None:
             if not work.abandoned:
-                self._attempt(connection, transaction, work, begin="BEGIN")
+                with _time_limit(connection, work):
+                    self._attempt(connection, transaction, work, begin="BEGIN")
                 tell([work])
             del work  # waiting for the next one must not keep this one's answer alive
         connection.close()
@@ -208,6 +220,23 @@ class Sqlite:
             for work in batch:
                 work.result, work.error = None, StoreUnavailable(str(error))
         return True
+
+
+@contextmanager
+def _time_limit(connection: apsw.Connection, work: Work) -> Iterator[None]:
+    """Lets SQLite break off what takes longer than the work may."""
+    within = work.within
+    if within is None:
+        yield
+        return
+    end = time.monotonic() + within
+    connection.set_progress_handler(lambda: time.monotonic() > end, STEPS_BETWEEN_LOOKS)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None)
+    if work.error is not None and isinstance(work.error.__cause__, apsw.InterruptError):
+        work.error = TooBroad(within)
 
 
 def _rollback(connection: apsw.Connection) -> None:

@@ -20,6 +20,8 @@ class Work:
     unit: Callable[[Transaction], Any]
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
+    within: float | None = None
+    """Seconds after which it is given up."""
     result: Any = None
     error: BaseException | None = field(default=None)
 
@@ -59,9 +61,9 @@ class Inbox:
         self._lock = threading.Lock()
         self._closed = False
 
-    async def do(self, unit: Callable[[Transaction], Any]) -> Any:
+    async def do(self, unit: Callable[[Transaction], Any], within: float | None = None) -> Any:
         loop = asyncio.get_running_loop()
-        work = Work(unit, loop, loop.create_future())
+        work = Work(unit, loop, loop.create_future(), within)
         with self._lock:
             if self._closed:
                 raise StoreUnavailable("The connector's database is closed.")
