@@ -10,6 +10,8 @@ MEASURES = {
     "form": reading.form_against_beautifulsoup,
     "rivals": mirror.against_rivals,
     "misheard": mirror.misheard,
+    "longest": mirror.longest,
+    "beside": mirror.beside_a_sync,
     "start": mirror.start,
     "write": writes.put_against_straight,
     "accept": writes.accepted_against_commits,

@@ -20,6 +20,7 @@ from tests.process import ConnectorProcess, connector_process
 from bench import orders, rivals
 from bench.load import Load, load
 from bench.memory import resident
+from bench.processes import connector, planso
 
 FEW = 10_000
 MANY = int(os.environ.get("BENCH_LOOKUP_ORDERS", "1000000"))
@@ -154,6 +155,86 @@ def misheard() -> str:
             told.append(f"/api/lookup in {count} orders, {kind}: {found}{goal}")
         told.append(f"  memory of the connector's process then: {resident(service.process.pid)} (goal under 150 MB)")
     return "\n".join(told)
+
+
+WORST = (
+    *(
+        {"text": text}
+        for text in ("e", "q", "zz", "%", "_", "a b c d e f g h", "0 1 2 3 4 5 6 7 8 9", "xqjzvw", "e" * 200)
+    ),
+    *({"text": text} for text in ("abholbereit", "stossfaenger parkrempler qqq", "example", "12 23 34 45 56 67 78 89")),
+    *({"plate": text} for text in ("A", "1", "QQQQQ", "WN", "%", "0" * 200)),
+    *({"person": text} for text in ("e", "zzz", "jana", "%")),
+    *({"phone": text} for text in ("0", "030", "99999999999")),
+    *({"email": text} for text in ("e", "example", "@", ".de")),
+    *({"sort": sort} for sort in ("shop_date", "finish_date", "-finish_date", "id", "-id")),
+    *({"total": "true", "text": text} for text in ("e", "abholbereit", "golf")),
+    {"missing_parts": "true"},
+    {"status": "nie"},
+    {"status": "in arbeit", "damage": "kl 3", "station": "9", "missing_parts": "true"},
+    {"after": "2030-01-01", "person": "e"},
+    {"archived": "true", "text": "jana weiss candyweiss golf", "sort": "finish_date"},
+    {"limit": "500", "text": "e", "sort": "finish_date", "total": "true"},
+)
+WORST_SAID = (
+    "e",
+    "a" * 400,
+    "eins " * 80,
+    "meier " * 60,
+    "0 1 2 3 4 5 6 7 8 9 " * 20,
+    "anton " * 60,
+    "der die das " * 30,
+)
+
+
+@_unless_left_out
+def longest() -> str:
+    """What a client can ask, at its worst; each three times, the longest."""
+    told = []
+    with _connector(orders.path_of(MANY)) as service:
+        paths = ["/api/orders?" + urlencode(one) for one in WORST]
+        paths += ["/api/lookup?" + urlencode({"q": said}) for said in WORST_SAID]
+        for path in paths:
+            took, statuses = [], set()
+            for _ in range(3):
+                began = time.perf_counter()
+                statuses.add(service.http.get(path).status_code)
+                took.append(time.perf_counter() - began)
+            told.append((max(took), path, statuses))
+    told.sort(reverse=True)
+    lines = [f"  {took * 1000:.0f} ms: {path[:100]} {sorted(statuses)}" for took, path, statuses in told[:12]]
+    return "\n".join([f"the longest of {len(told)} worst questions in {MANY} orders (bound 2 s):", *lines])
+
+
+def beside_a_sync() -> str:
+    """
+    Reading in an idle connector, and while a full sync writes as fast as PlanSo answers, which is at once: one list
+    again and again, and a different one each time.
+    """
+    with planso(SYNCED, 0.0) as url, connector(url, CONNECTOR_PLANSO_CONCURRENCY="8") as service:
+        _done(service)
+        found = service.http.get("/api/orders", params={"limit": "500"}).json()["orders"]
+        plates = [one["plate"] for one in found if one["plate"]]
+        # Never the same question twice, so that none is answered from what is kept.
+        each = ["/api/orders?" + urlencode({"limit": n, "plate": plate}) for n in range(1, 200) for plate in plates]
+        paths = {"the same list": ["/api/orders"], "another question each time": each}
+        idle = {name: load(_port(service), asked, clients=8, seconds=3) for name, asked in paths.items()}
+        service.http.post("/api/sync", params={"full": "true"})
+        beside = {name: load(_port(service), asked, clients=8, seconds=3) for name, asked in paths.items()}
+        assert service.http.get("/api/sync/status").json()["state"] == "running", "the sync was done too soon"
+    return "\n".join(
+        f"look-ups, {name}, idle: {idle[name]}; while a full sync of {SYNCED} orders runs: {beside[name]}; "
+        f"{beside[name].rate / idle[name].rate:.2f} of the rate (goal 0.7)"
+        for name in paths
+    )
+
+
+def _done(service: ConnectorProcess) -> None:
+    while True:
+        status = service.http.get("/api/sync/status").json()
+        if status["state"] != "running" and status["last_result"] is not None:
+            return
+        time.sleep(0.2)
 
 
 def _other_letter(plate: str) -> str:

@@ -32,7 +32,7 @@ from planso_connector.store.sqlite import SqliteTransaction, connect
 from planso_connector.store.tables import metadata
 
 FOLDER = Path(__file__).parents[1] / ".bench"
-VERSION = 3
+VERSION = 4
 """Another one when other orders are made: the file is then made anew."""
 
 SHOP = "default"

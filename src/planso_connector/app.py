@@ -16,6 +16,7 @@ from planso_connector.domain.reconcile import Policy
 from planso_connector.domain.workhours import WorkHours
 from planso_connector.flows.dry_run import DryRun
 from planso_connector.flows.freshness import Freshness
+from planso_connector.flows.give_way import GiveWay
 from planso_connector.flows.live import Live
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.outbox import Outbox
@@ -104,7 +105,8 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
         deadline=settings.connector_write_deadline,
         clock=clock.now,
     )
-    sync = Sync(database, planso, reader, workshop, clock.now, _policy(settings))
+    way = GiveWay()
+    sync = Sync(database, planso, reader, workshop, clock.now, _policy(settings), way)
     hours, interval = _hours(settings), settings.connector_sync_interval
     turns = Schedule(lambda: sync.run(Trigger.SCHEDULE), hours, interval, clock.now, dice=Random())  # noqa: S311
     lookup = Lookup(database, workshop)
@@ -124,6 +126,7 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
         recognition,
         next_run_at=lambda: turns.next_run_at,
         mark=database.mark,
+        asked=way.asked,
     )
     rest = door.build(flows, lookup_shows_all=settings.connector_lookup_personal == "all")
     try:

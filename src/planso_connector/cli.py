@@ -105,6 +105,7 @@ async def _serve(settings: Settings) -> None:
             timeout_graceful_shutdown=30,
             lifespan="off",
         )
+        sys.setswitchinterval(0.0005)
         gc.collect()
         gc.freeze()
         host, port = listening.getsockname()[:2]

@@ -10,14 +10,17 @@ from typing import Any, cast
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import Text, bindparam, select
 
 from planso_connector.domain.order import PLATE
 from planso_connector.flows.recognise import Asked, Recognition
 from planso_connector.flows.reindex import Reindex
 from planso_connector.store import lookup_keys, migrate, orders, reindex, search, sqlite
 from planso_connector.store.engine import Transaction
+from planso_connector.store.expressions import text_candidates
+from planso_connector.store.rendering import to_json
 from planso_connector.store.tables import lookup_keys as table
+from planso_connector.store.tables import orders as orders_table
 from tests.databases import Store
 from tests.store.samples import OTHER_SHOP, SHOP, at, order
 
@@ -109,8 +112,28 @@ def test_whatever_happened_the_keys_are_those_of_a_rebuild(
         assert keys(store) - before <= {(order_id, *key) for key in own}, "another order's"
 
     along = keys(store)
+    assert_texts_in_step(store)
 
     assert rebuilt(store) == along
+    assert_texts_in_step(store)
+
+
+_TEXTS = select(orders_table.c.id, orders_table.c.text_key).where(orders_table.c.workshop == SHOP)
+_CANDIDATES = select(
+    text_candidates(bindparam("shop", type_=Text), bindparam("runs", type_=Text)).table_valued("order_id").c.order_id
+)
+
+
+def assert_texts_in_step(store: Store) -> None:
+    """The text index finds a piece in exactly the orders whose text has it."""
+
+    def work(tx: Transaction) -> None:
+        texts = {row["id"]: row["text_key"] for row in tx.rows(_TEXTS)}
+        for piece in ("jan", "23", "e", "x", "tue", "15", "0"):
+            found = {row["order_id"] for row in tx.rows(_CANDIDATES, shop=SHOP, runs=to_json([piece]))}
+            assert found == {order_id for order_id, text in texts.items() if piece in text}, (piece, texts)
+
+    store.read(work)
 
 
 def test_the_keys_of_an_order(store: Store) -> None:

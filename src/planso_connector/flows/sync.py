@@ -15,6 +15,7 @@ import structlog
 
 from planso_connector.domain.clock import Clock, parse_stamp, stamp
 from planso_connector.domain.errors import ConnectorError
+from planso_connector.flows.give_way import GiveWay
 from planso_connector.flows.progress import Phase, Progress
 from planso_connector.flows.reading import Reader
 from planso_connector.flows.sync_run import SyncPolicy, SyncRun
@@ -57,7 +58,14 @@ class Sync:
     """Lives as long as the process."""
 
     def __init__(
-        self, database: Database, planso: Planso, reader: Reader, workshop: str, clock: Clock, policy: SyncPolicy
+        self,
+        database: Database,
+        planso: Planso,
+        reader: Reader,
+        workshop: str,
+        clock: Clock,
+        policy: SyncPolicy,
+        way: GiveWay,
     ) -> None:
         self._database = database
         self._planso = planso
@@ -65,6 +73,7 @@ class Sync:
         self._workshop = workshop
         self._clock = clock
         self._policy = policy
+        self._way = way
         self._holder = f"{os.getpid()}-{secrets.token_hex(6)}"
         self._task: asyncio.Task[None] | None = None
         self._progress: Progress | None = None
@@ -175,7 +184,16 @@ class Sync:
         state, message = RunState.FAILED, ""
         log.info("sync_started", run=progress.run_id, kind=progress.kind)
         heart = asyncio.create_task(self._beat(progress, sent_before), name="sync heartbeat")
-        run = SyncRun(self._database, self._planso, self._reader, self._workshop, self._clock, self._policy, progress)
+        run = SyncRun(
+            self._database,
+            self._planso,
+            self._reader,
+            self._workshop,
+            self._clock,
+            self._policy,
+            self._way,
+            progress,
+        )
         try:
             await run.carry_out(full_since=full_since, accept=accept)
             state = RunState.DONE if progress.is_good else RunState.FAILED

@@ -20,6 +20,7 @@ from planso_connector.domain.clock import Clock, parse_stamp, stamp
 from planso_connector.domain.errors import ConnectorError, LoginRejected, PlansoError
 from planso_connector.domain.order import BoardEntry, has_emptied
 from planso_connector.domain.reconcile import Known, Plan, Policy, Reading, reconcile
+from planso_connector.flows.give_way import GiveWay
 from planso_connector.flows.progress import Failure, Phase, Progress
 from planso_connector.flows.reading import EmptyForm, Reader
 from planso_connector.planso.client import Planso
@@ -61,6 +62,7 @@ class SyncRun:
         workshop: str,
         clock: Clock,
         policy: SyncPolicy,
+        way: GiveWay,
         progress: Progress,
     ) -> None:
         self._database = database
@@ -69,6 +71,7 @@ class SyncRun:
         self._workshop = workshop
         self._clock = clock
         self._policy = policy
+        self._way = way
         self._progress = progress
 
     async def carry_out(self, *, full_since: datetime | None, accept: bool) -> None:
@@ -136,6 +139,7 @@ class SyncRun:
                         PlansoError(f"{FAILURES_IN_A_ROW} orders in a row could not be read; the run was ended.")
                     )
                     return
+                await self._way.turn()
                 try:
                     await do(item)
                 except ConnectorError as error:

@@ -53,6 +53,7 @@ class Flows:
     recognition: Recognition
     next_run_at: Callable[[], datetime | None]
     mark: Callable[[], int | None]
+    asked: Callable[[], None]
 
 
 def build(flows: Flows, *, lookup_shows_all: bool = False) -> FastAPI:
@@ -79,5 +80,5 @@ def build(flows: Flows, *, lookup_shows_all: bool = False) -> FastAPI:
     ):
         app.include_router(router)
     app.add_middleware(ready_answers.ReadyAnswers, mark=flows.mark)
-    app.add_middleware(requests_log.RequestLog)
+    app.add_middleware(requests_log.RequestLog, asked=flows.asked)
     return app

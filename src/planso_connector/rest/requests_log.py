@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,13 +12,17 @@ log = structlog.get_logger(__name__)
 
 
 class RequestLog:
-    def __init__(self, app: ASGIApp) -> None:
+    """`asked` is called at the beginning of each."""
+
+    def __init__(self, app: ASGIApp, asked: Callable[[], None]) -> None:
         self._app = app
+        self._asked = asked
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        self._asked()
         status = 0
         started = time.perf_counter()
 

@@ -204,6 +204,12 @@ What so many orders have at most is looked for by its keys or pieces, and sorted
 meet a page of it soon in the order that is asked for.
 """
 
+RARE_TEXT = 20_000
+"""
+The same for texts. More, because pieces that all occur need not occur together, and the orders that have them by chance
+are no help in meeting a page soon.
+"""
+
 _WITH_PLATE = (
     select(lookup_keys.c.order_id)
     .where(
@@ -216,7 +222,7 @@ _WITH_PLATE = (
     .subquery()
 )
 _PLATES = select(func.count().label("n")).select_from(_WITH_PLATE)
-_TEXTS = select(func.count().label("n")).select_from(select(_WITH_TEXT.c.order_id).limit(RARE + 1).subquery())
+_TEXTS = select(func.count().label("n")).select_from(select(_WITH_TEXT.c.order_id).limit(RARE_TEXT + 1).subquery())
 
 
 def _narrowed(tx: Transaction, asked: frozenset[str], parameters: dict[str, object]) -> frozenset[str]:
@@ -238,7 +244,7 @@ def _narrowed(tx: Transaction, asked: frozenset[str], parameters: dict[str, obje
             return frozenset({"plate_key"})
     if runs:
         asked_runs = to_json(runs)
-        if tx.rows(_TEXTS, of_workshop=workshop, text_runs=asked_runs)[0]["n"] <= RARE:
+        if tx.rows(_TEXTS, of_workshop=workshop, text_runs=asked_runs)[0]["n"] <= RARE_TEXT:
             parameters["text_runs"] = asked_runs
             return frozenset({"text_runs"})
     return frozenset()
