@@ -102,6 +102,26 @@ def test_ages_are_the_readings(service: Service) -> None:
         assert 0 <= source["age_seconds"] - (before - read) // timedelta(seconds=1) <= 5
 
 
+def test_a_write_on_its_way_is_told(service: Service) -> None:
+    """While PlanSo has not confirmed a change, the sentence says that there is one; afterwards it does not."""
+    order_id = IDS[90]
+    assert progress(service, order_id)["pending"] == 0
+    service.sandbox.knobs.fail_app_next = 1_000_000
+    answer = service.http.put(
+        f"/api/orders/{order_id}",
+        json={"order_id": order_id, "remarks": "Bitte anrufen"},
+        headers={"Prefer": "respond-async"},
+    )
+    assert answer.status_code == 202, answer.text
+    found = progress(service, order_id)
+    assert found["pending"] == 1
+    assert found["sentence"].endswith("Eine Änderung an Ihrem Auftrag wird gerade erst eingetragen.")
+    service.sandbox.knobs.fail_app_next = 0
+    assert service.settled(answer)["state"] == "confirmed"
+    found = progress(service, order_id)
+    assert (found["pending"], "gerade erst" in found["sentence"]) == (0, False)
+
+
 def test_gone_orders(service: Service) -> None:
     """Archived: closed, and neither fetched nor ready; deleted and unknown ones are 404 as GET order says it."""
     archived, deleted = IDS[200], IDS[201]

@@ -197,6 +197,7 @@ class _Tongue:
     unsure: str
     unsure_and: str
     conjunction: str
+    on_its_way: str
     moment: Callable[[Moment, date], str]
     expected: Callable[[date, date], str]
     as_of: Callable[[datetime, date], str]
@@ -236,6 +237,7 @@ _TONGUES: dict[Language, _Tongue] = {
         unsure="; sicher ist dieser Termin aber nicht",
         unsure_and=", und der Termin ist nicht sicher",
         conjunction=", und ",
+        on_its_way="Eine Änderung an Ihrem Auftrag wird gerade erst eingetragen",
         moment=_moment_de,
         expected=_expected_de,
         as_of=_as_of_de,
@@ -273,6 +275,7 @@ _TONGUES: dict[Language, _Tongue] = {
         unsure="; but that date is not certain",
         unsure_and=", and the date is not certain",
         conjunction=", and ",
+        on_its_way="A change to your order is only just being entered",
         moment=_moment_en,
         expected=_expected_en,
         as_of=_as_of_en,
@@ -291,6 +294,7 @@ def sentence(standing: Standing, language: Language) -> str:
     read = standing.as_of.astimezone(BERLIN)
     front = tongue.as_of(read, today) if standing.is_stale or read.date() != today else ""
     said = [_stage(standing, tongue), _plan(standing, tongue, today)]
+    said.append(tongue.on_its_way if standing.pending else "")
     return front + " ".join(f"{part}." for part in said if part)
 
 

@@ -134,6 +134,8 @@ class Standing:
     """The oldest reading that the answer rests on."""
     is_stale: bool
     now: datetime
+    pending: int = 0
+    """Writes on their way to PlanSo, of which nothing else here tells yet."""
 
 
 def standing(
@@ -143,6 +145,7 @@ def standing(
     *,
     stale: bool,
     labels: Mapping[str, Sequence[str]] | None = None,
+    pending: int = 0,
 ) -> Standing:
     """`labels` are the installation's by field path, without them the usual ones."""
     view = _View(order, readings, now, stale, labels or {})
@@ -163,6 +166,7 @@ def standing(
         as_of=as_of,
         is_stale=stale,
         now=now,
+        pending=pending,
     )
 
 

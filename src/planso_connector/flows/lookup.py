@@ -27,6 +27,10 @@ class Lookup:
         """The page. Raises TooBroad."""
         return await self._database.read(lambda tx: search.find(tx, self._workshop, filters), within=WITHIN)
 
+    async def total(self, filters: Filters) -> int:
+        """How many there are on all pages. Raises TooBroad."""
+        return await self._database.read(lambda tx: search.total(tx, self._workshop, filters), within=WITHIN)
+
     async def order(self, order_id: int) -> StoredOrder:
         """The order as answers show it. Raises NotFound, also for one that was deleted."""
         return await self._database.read(lambda tx: self._existing(tx, order_id))

@@ -10,7 +10,7 @@ from planso_connector.domain.errors import NotFound
 from planso_connector.domain.order import Order
 from planso_connector.domain.standing import Readings, Standing
 from planso_connector.flows.freshness import Freshness
-from planso_connector.store import orders, sightings
+from planso_connector.store import operations, orders, sightings
 from planso_connector.store.engine import Database, Transaction
 
 
@@ -34,10 +34,10 @@ class Standings:
     async def of(self, order_id: int) -> Standing:
         """From the mirror alone. Raises NotFound, also for an order that was deleted."""
         stale = await self._freshness.is_stale()
-        order, readings = await self._database.read(lambda tx: self._read(tx, order_id))
-        return standing.standing(order, readings, self._clock(), stale=stale, labels=self._labels)
+        order, readings, pending = await self._database.read(lambda tx: self._read(tx, order_id))
+        return standing.standing(order, readings, self._clock(), stale=stale, labels=self._labels, pending=pending)
 
-    def _read(self, tx: Transaction, order_id: int) -> tuple[Order, Readings]:
+    def _read(self, tx: Transaction, order_id: int) -> tuple[Order, Readings, int]:
         seen = sightings.of_order(tx, self._workshop, order_id)
         if seen is not None and seen.deleted_at is not None:
             raise NotFound(f"Order {order_id} was deleted in PlanSo.")
@@ -45,4 +45,5 @@ class Standings:
         if seen is None or order is None:
             raise NotFound(f"There is no order {order_id} in the connector's database.")
         parts = parse_stamp(seen.parts_read_at) if seen.parts_read_at is not None else None
-        return order, Readings(parse_stamp(seen.read_at), parts, parse_stamp(seen.synced_at))
+        readings = Readings(parse_stamp(seen.read_at), parts, parse_stamp(seen.synced_at))
+        return order, readings, len(operations.pending_of(tx, self._workshop, order_id))

@@ -115,7 +115,10 @@ class OrdersAnswer(Envelope):
         description="Send it as `cursor` for the next page; null on the last.", examples=["WyIyMDI2LTEyLTA4IiwxMzBd"]
     )
     total: int | None = Field(
-        None, description="With `total=true`: all orders that match, those on other pages too.", examples=[1]
+        None,
+        description="With `total=true`: all orders that match, those on other pages too; null where counting takes too "
+        "long.",
+        examples=[1],
     )
     stale: bool = STALE
 

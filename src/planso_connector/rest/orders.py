@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic_core import to_json
 
 from planso_connector.domain import values
+from planso_connector.domain.errors import TooBroad
 from planso_connector.domain.part import missing_count
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.lookup import Lookup
@@ -64,13 +65,17 @@ def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
         """
         page = await lookup.find(query.filters())
         told: dict[str, object] = {"count": len(page.documents), "next_cursor": page.next_cursor}
-        if page.total is not None:
-            told["total"] = page.total
+        message = ""
+        if query.total:
+            try:
+                told["total"] = await lookup.total(query.filters())
+            except TooBroad:
+                told["total"], message = None, "total: there are too many to be counted in time."
         stale_from = await freshness.stale_from()
         told["stale"] = freshness.now() > stale_from
         request.scope[GOOD_UNTIL] = math.inf if told["stale"] else stale_from.timestamp()
         documents = [chosen(one, query.names) for one in page.documents] if query.names else page.documents
-        text = f'{{"success":true,"message":"","orders":[{",".join(documents)}],{to_json(told).decode()[1:]}'
+        text = f'{{"success":true,"message":"{message}","orders":[{",".join(documents)}],{to_json(told).decode()[1:]}'
         return Response(text.encode(), media_type="application/json")
 
     return router

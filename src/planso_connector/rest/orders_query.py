@@ -71,7 +71,7 @@ class OrdersQuery(BaseModel):
         return named
 
     def filters(self) -> Filters:
-        asked = self.model_dump(exclude={"fields", "cursor"})
+        asked = self.model_dump(exclude={"fields", "cursor", "total"})
         return Filters(**asked, cursor=self.cursor or None)
 
 

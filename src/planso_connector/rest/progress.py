@@ -141,6 +141,9 @@ class ProgressOfOrder(BaseModel):
     parts: PartsProgress = Field(description="The parts.")
     next_appointment: NextAppointment | None = Field(description="The next date; null where none lies ahead.")
     can_be_fetched: CanBeFetched = Field(description="Whether the customer can come for it.")
+    pending: int = Field(
+        description="Writes to the order on their way to PlanSo, which nothing else here shows yet.", examples=[0]
+    )
     sentence: str = Field(
         description="One or two sentences to be read out, in the answer's language; they hold no personal data.",
         examples=[_SENTENCE],
@@ -216,6 +219,7 @@ def _shown(found: Standing, spoken_in: Language) -> dict[str, object]:
         if ahead is not None
         else None,
         "can_be_fetched": {"value": fetching.value, "reason": fetching.why, "source": _source(fetching.source)},
+        "pending": found.pending,
         "sentence": spoken.sentence(found, spoken_in),
         "language": spoken_in,
     }

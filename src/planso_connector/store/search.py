@@ -51,8 +51,6 @@ class Filters:
     """The archived orders, and only those."""
     sort: str = "-shop_date"
     """`shop_date`, `finish_date` or `id`, with `-` descending; then by id."""
-    total: bool = False
-    """Whether the page tells how many there are."""
     limit: int = 50
     cursor: str | None = None
     """A page's `next_cursor`."""
@@ -64,7 +62,6 @@ class Page:
 
     documents: list[str]
     next_cursor: str | None
-    total: int | None = None
 
 
 def _asked(name: str) -> ColumnElement[Any]:
@@ -178,13 +175,10 @@ def find(tx: Transaction, workshop: str, filters: Filters) -> Page:
 
     Raises Invalid for a cursor that is not one of ours.
     """
-    questions = _questions(filters)
+    questions = _questions(tx, workshop, filters)
     if questions is None:
-        return Page([], None, 0 if filters.total else None)
+        return Page([], None)
     asked, parameters = questions
-    parameters |= {"of_workshop": workshop, "archived": int(filters.archived)}
-    asked |= _narrowed(tx, asked, parameters)
-    total = tx.rows(_count(asked - {"cursor"}), **parameters)[0]["n"] if filters.total else None
     found: list[Row] = []
     for section in _sections(filters.sort, cast("str | None", parameters.get("cursor_day"))):
         found += tx.rows(_statement(asked, section), at_most=filters.limit + 1 - len(found), **parameters)
@@ -195,7 +189,17 @@ def find(tx: Transaction, workshop: str, filters: Filters) -> Page:
     more = len(found) > len(shown) and bool(shown)
     day = "finish_day" if filters.sort.endswith("finish_date") else "shop_day"
     cursor = cursors.write([shown[-1][day], shown[-1]["id"]]) if more else None
-    return Page(answers(tx, workshop, shown) if shown else [], cursor, total)
+    return Page(answers(tx, workshop, shown) if shown else [], cursor)
+
+
+def total(tx: Transaction, workshop: str, filters: Filters) -> int:
+    """How many orders match, wherever the cursor stands."""
+    questions = _questions(tx, workshop, filters)
+    if questions is None:
+        return 0
+    asked, parameters = questions
+    found: int = tx.rows(_count(asked - {"cursor"}), **parameters)[0]["n"]
+    return found
 
 
 RARE = 2000
@@ -272,7 +276,17 @@ def same_plate_and_time(tx: Transaction, workshop: str, asked: Mapping[str, Valu
     return [row["id"] for row in rows if overlap(asked, json.loads(row["document"]))]
 
 
-def _questions(filters: Filters) -> tuple[frozenset[str], dict[str, object]] | None:
+def _questions(tx: Transaction, workshop: str, filters: Filters) -> tuple[frozenset[str], dict[str, object]] | None:
+    """All that a statement needs, with what narrows it down; None where nothing can match."""
+    questions = _asked_for(filters)
+    if questions is None:
+        return None
+    asked, parameters = questions
+    parameters |= {"of_workshop": workshop, "archived": int(filters.archived)}
+    return asked | _narrowed(tx, asked, parameters), parameters
+
+
+def _asked_for(filters: Filters) -> tuple[frozenset[str], dict[str, object]] | None:
     """Which conditions are asked, and their parameters; None where nothing can match."""
     parameters: dict[str, object] = {}
     for name, folding in _FOLDINGS.items():
