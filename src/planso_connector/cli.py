@@ -7,7 +7,7 @@ import gc
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -96,8 +96,10 @@ def _demo_planso(settings: Settings, port: int) -> Iterator[Settings]:
 
 
 async def _serve(settings: Settings) -> None:
-    listening = _listen(settings.connector_host, settings.connector_port, "CONNECTOR_PORT")
     async with AsyncExitStack() as lasting:
+        listening = lasting.enter_context(
+            closing(_listen(settings.connector_host, settings.connector_port, "CONNECTOR_PORT"))
+        )
         built = await lasting.enter_async_context(root.connector(settings))
         await root.may_listen(built, listening.getsockname()[0])
         await lasting.enter_async_context(root.at_work(built))

@@ -11,10 +11,13 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 from fastapi.routing import iter_route_contexts
+from starlette.responses import Response
+from starlette.routing import Route
 
 from planso_connector.domain import caller
 from planso_connector.domain.caller import Scope
 from planso_connector.domain.fields import APPOINTMENTS, Group, Kind, On, fields_on
+from planso_connector.rest import scopes
 from planso_connector.rest.scopes import NEEDS
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import keys
@@ -78,6 +81,15 @@ def test_the_table_has_every_route(service: Service) -> None:
     there = {f"{method} {one.path}" for one in iter_route_contexts(service.routes) for method in one.methods or ()}
     assert there == set(NEEDS)
     assert {route.partition(" ")[2] for route in OPEN if "/api" in route} == set()
+
+
+def test_a_route_without_an_entry_is_noticed(service: Service) -> None:
+    """The application is not built with a route that the table does not have; one that is gone is noticed too."""
+    forgotten = Route("/api/forgotten", lambda _request: Response(), methods=["POST"])
+    with pytest.raises(LookupError, match="differ in: POST /api/forgotten"):
+        scopes.check([*service.routes, forgotten])
+    with pytest.raises(LookupError, match="GET /health/live"):
+        scopes.check([])
 
 
 @pytest.mark.parametrize("route", WANTED)
