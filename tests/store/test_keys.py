@@ -80,10 +80,11 @@ def test_a_key_is_its_callers(hands: Hands) -> None:
 def test_the_first_key_closes_the_door_for_good(hands: Hands) -> None:
     """Nobody needs a key while there is none; afterwards everybody does, also once all are revoked or expired."""
     assert hands.caller(None) is None
-    revoked, _ = hands.create()
-    hands.create(expires_in=timedelta(days=1))
-    hands.revoke(revoked.id)
+    first, _ = hands.create(expires_in=timedelta(days=1))
+    assert "An API key is needed" in hands.refusal(None)
     hands.now += timedelta(days=2)
+    assert "An API key is needed" in hands.refusal(None)
+    hands.revoke(first.id)
     assert "An API key is needed" in hands.refusal(None)
 
 

@@ -8,7 +8,6 @@ proxy or a browser all the same, so whatever tells of either is refused.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette._utils import get_route_path  # the router's own: both must see the same address
@@ -96,7 +95,8 @@ class Guard:
                 return None
         caller = await self._caller(connection)
         if not caller.has(*need):
-            wanted, held = _told(need), _told(sorted(caller.scopes)) or "none"
+            wanted = " or ".join(f"`{scope}`" for scope in need)
+            held = ", ".join(f"`{scope}`" for scope in sorted(caller.scopes)) or "none"
             raise NotAllowed(f"The scope {wanted} is needed; this API key has {held}.", " ".join(need))
         return caller
 
@@ -118,10 +118,6 @@ class Guard:
             (status == 200 and connection["method"] == "GET") or (status == 412 and caller.has(Scope.ORDERS_READ))
         ):
             self._accesses.note(caller, route, [int(named)])
-
-
-def _told(listed: Iterable[Scope]) -> str:
-    return " or ".join(f"`{scope}`" for scope in listed)
 
 
 def _key(connection: Connection) -> str | None:
@@ -150,11 +146,18 @@ def _refuse_strangers(connection: Connection) -> None:
     if through_proxy or connection["http_version"] == "1.0" or peer is None or not is_loopback(peer[0]):
         raise NotAuthenticated(_PROXY)
     host = headers.get("host", "")
-    if not is_loopback(urlsplit(f"//{host}").hostname or ""):
+    if not is_loopback(_name(host)):
         raise HTTPException(421, _HOST)
-    origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if headers.get("origin", f"http://{host}").partition("://")[2] != host:
         raise HTTPException(403, _ORIGIN)
+
+
+def _name(host: str) -> str:
+    """A Host without its port; empty for what is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def is_loopback(host: str) -> bool:
