@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 
-from planso_connector.domain.fields import FIELDS, Field, On
+from planso_connector.domain.caller import SCOPES
+from planso_connector.domain.fields import APPOINTMENTS, FIELDS, Field, On
 from planso_connector.rest.problems import MEANING
+from planso_connector.rest.scopes import NEEDS, Need
 from planso_connector.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,7 +58,28 @@ def statuses() -> str:
     return _table(("status", "meaning"), ((str(status), meaning) for status, meaning in MEANING.items()))
 
 
-TABLES: dict[str, Callable[[], str]] = {"fields": fields, "settings": settings, "statuses": statuses}
+def scopes() -> str:
+    return _table(("scope", "what it is for"), ((f"`{scope}`", meaning) for scope, meaning in SCOPES.items()))
+
+
+def routes() -> str:
+    told: dict[Need, str] = {None: "open to everyone", (): "open; who has a key is told more"}
+    rows = ((f"`{one}`", told.get(need) or " or ".join(f"`{s}`" for s in need or ())) for one, need in NEEDS.items())
+    return _table(("route", "scope"), rows)
+
+
+def appointments() -> str:
+    return ", ".join(f"`{field.path}`" for field in FIELDS if field.path in APPOINTMENTS) + "\n"
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "fields": fields,
+    "settings": settings,
+    "statuses": statuses,
+    "scopes": scopes,
+    "routes": routes,
+    "appointments": appointments,
+}
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,8 @@ from pydantic import SecretStr
 from planso_connector import app
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import Settings
-from planso_connector.store.engine import Database, Transaction
+from planso_connector.store.accesses import Access
+from planso_connector.store.engine import Transaction
 
 PATIENCE = 30.0
 
@@ -28,9 +29,10 @@ class Service:
     """`http` asks the connector; `sandbox` is what PlanSo holds; `address` and `planso` are the base URLs."""
 
     def __init__(
-        self, sandbox: Sandbox, settings: Settings, address: str, reach: tuple[Database, asyncio.AbstractEventLoop]
+        self, sandbox: Sandbox, settings: Settings, address: str, reach: tuple[app.Connector, asyncio.AbstractEventLoop]
     ) -> None:
-        self._database, self._loop = reach
+        self._connector, self._loop = reach
+        self.routes = self._connector.rest.routes
         self.sandbox = sandbox
         self.settings = settings
         self.planso = settings.planso_url
@@ -66,7 +68,13 @@ class Service:
 
     def in_the_database(self, work: Callable[[Transaction], None]) -> None:
         """A hand on the connector's own connection to its database."""
-        asyncio.run_coroutine_threadsafe(self._database.write(work), self._loop).result(PATIENCE)
+        asyncio.run_coroutine_threadsafe(self._connector.database.write(work), self._loop).result(PATIENCE)
+
+    def read_log(self) -> Sequence[Access]:
+        """The access log with all that happened until now, newest first."""
+        accesses = self._connector.accesses
+        asyncio.run_coroutine_threadsafe(accesses.write(every_use=True), self._loop).result(PATIENCE)
+        return asyncio.run_coroutine_threadsafe(accesses.page(None, None, 10_000), self._loop).result(PATIENCE)
 
     def synced(self) -> dict[str, Any]:
         """The status once no sync is running."""
@@ -103,11 +111,11 @@ def running(settings: Settings, sandbox: Sandbox) -> Iterator[Service]:
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config("", log_config=None, access_log=False, lifespan="off"))
     failed: list[BaseException] = []
-    reach: list[tuple[Database, asyncio.AbstractEventLoop]] = []
+    reach: list[tuple[app.Connector, asyncio.AbstractEventLoop]] = []
 
     async def serve() -> None:
         async with app.connector(settings) as built, app.at_work(built):
-            reach.append((built.database, asyncio.get_running_loop()))
+            reach.append((built, asyncio.get_running_loop()))
             server.config.app = built.rest
             await server.serve(sockets=[listening])
 

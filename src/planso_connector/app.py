@@ -14,9 +14,12 @@ from fastapi import FastAPI
 from planso_connector.domain import clock
 from planso_connector.domain.reconcile import Policy
 from planso_connector.domain.workhours import WorkHours
+from planso_connector.flows.accesses import Accesses
+from planso_connector.flows.authenticate import Authentication
 from planso_connector.flows.dry_run import DryRun
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.give_way import GiveWay
+from planso_connector.flows.keys import Keys
 from planso_connector.flows.live import Live
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.outbox import Outbox
@@ -33,7 +36,7 @@ from planso_connector.flows.write import Writer
 from planso_connector.planso.client import Planso
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.throttle import Throttle
-from planso_connector.rest import door
+from planso_connector.rest import door, guard
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import migrate
 from planso_connector.store.engine import Database
@@ -54,6 +57,8 @@ class Connector:
     outbox: Outbox
     reindex: Reindex
     schedule: Schedule
+    keys: Keys
+    accesses: Accesses
     rest: FastAPI
 
 
@@ -66,14 +71,22 @@ async def connector(settings: Settings) -> AsyncIterator[Connector]:
     """
     _require_login(settings)
     profile = _profile(settings)
+    async with opened(settings) as database, _wired(settings, profile, database) as wired:
+        yield wired
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """
+    The database alone, migrated, for commands that need no PlanSo. Raises SettingsError, StoreUnavailable.
+    """
     try:
         await asyncio.to_thread(migrate.migrate, settings.connector_database_url)
         database = Database.open(settings.connector_database_url)
     except ValueError as error:
         raise SettingsError(f"CONNECTOR_DATABASE_URL: {error}") from error
     try:
-        async with _wired(settings, profile, database) as wired:
-            yield wired
+        yield database
     finally:
         await database.close()
 
@@ -115,6 +128,7 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
     standings = Standings(database, workshop, freshness, profile.labels, clock.now)
     dry_run = DryRun(planso, Live(planso, reader, clock.now), reader)
     recognition = Recognition(database, workshop)
+    accesses = Accesses(database, workshop, clock.now)
     flows = door.Flows(
         lookup,
         writer,
@@ -127,13 +141,23 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
         next_run_at=lambda: turns.next_run_at,
         mark=database.mark,
         asked=way.asked,
+        authentication=Authentication(database, workshop, clock.now),
+        accesses=accesses,
     )
-    rest = door.build(flows, lookup_shows_all=settings.connector_lookup_personal == "all")
+    rest = door.build(
+        flows,
+        lookup_shows_all=settings.connector_lookup_personal == "all",
+        allow_anonymous=settings.connector_allow_anonymous,
+    )
+    keys, reindex = Keys(database, workshop, clock.now), Reindex(database, workshop)
     try:
-        yield Connector(settings, database, planso, profile, sync, outbox, Reindex(database, workshop), turns, rest)
+        yield Connector(
+            settings, database, planso, profile, sync, outbox, reindex, turns, keys=keys, accesses=accesses, rest=rest
+        )
     finally:
         await sync.close()
         await outbox.close()
+        await accesses.close()
         await planso.aclose()
 
 
@@ -145,6 +169,7 @@ async def at_work(built: Connector) -> AsyncIterator[None]:
         asyncio.create_task(start.reindex(built.reindex), name="reindex"),
         asyncio.create_task(built.outbox.run(), name="outbox"),
         asyncio.create_task(built.schedule.run(), name="schedule"),
+        asyncio.create_task(built.accesses.run(), name="accesses"),
     }
     try:
         yield
@@ -152,6 +177,17 @@ async def at_work(built: Connector) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+
+
+async def may_listen(built: Connector, address: str) -> None:
+    """Raises SettingsError where others would reach a connector that asks nobody for a key."""
+    if guard.is_loopback(address) or built.settings.connector_allow_anonymous or await built.keys.is_any():
+        return
+    raise SettingsError(
+        f"CONNECTOR_HOST: {address} can be reached from other machines, and there is no API key yet. Make one, "
+        "`planso-connector keys create NAME --scope orders:read`; or set CONNECTOR_ALLOW_ANONYMOUS=yes where a proxy "
+        "in front lets nobody in unasked."
+    )
 
 
 def _policy(settings: Settings) -> SyncPolicy:

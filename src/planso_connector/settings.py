@@ -94,6 +94,11 @@ class Settings(BaseSettings):
         pattern=r"^(asked|all)$",
         description="Which personal data `/api/lookup` shows: `asked`, only of the kind that the caller said; `all`.",
     )
+    connector_allow_anonymous: bool = Field(
+        False,
+        description="`yes`: as long as there is no API key, serve everyone, because a proxy in front lets nobody in "
+        "unasked. As soon as there is one, a key is wanted all the same.",
+    )
     connector_planso_concurrency: int = Field(4, ge=1, le=64, description="Requests to PlanSo under way at once.")
     connector_planso_rate: float = Field(
         0.0, ge=0, le=1000, description="Most requests to PlanSo in a second; 0 sets no such bound."

@@ -102,7 +102,7 @@ def test_every_propertys_example_is_what_it_may_be(document: dict[str, Any]) -> 
 
 def test_every_answer_is_shown(document: dict[str, Any], declared: list[Answer]) -> None:
     """Each success and each failure of each operation has examples, and they are valid by its schema."""
-    statuses = {200, 202, 401, 404, 409, 412, 413, 415, 422, 502, 503, 504}
+    statuses = {200, 202, 401, 403, 404, 409, 412, 413, 415, 422, 502, 503, 504}
     assert {answer.status for answer in declared} == statuses
     for answer in declared:
         assert answer.examples, answer.where
@@ -150,7 +150,8 @@ def test_every_answer_says_what_it_is(declared: list[Answer]) -> None:
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        (401, "rejected the user name or the password"),
+        (401, "rejected the user name or the password|An API key is needed"),
+        (403, "scope `orders:write` is needed"),
         (404, "no order 130|no operation op_"),
         (409, "came with another request before|can't be cancelled|can be undone"),
         (412, "If-Match"),

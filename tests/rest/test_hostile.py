@@ -168,6 +168,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def test_the_document_tells_the_truth(fuzzed: Service, mode: schemathesis.GenerationMode) -> None:
     """Whatever a fuzzer sends, good or bad: no 5xx, no answer outside the document, nothing invalid accepted."""
     document = schemathesis.openapi.from_url(f"{fuzzed.address}/openapi.json")
+    document.config.generation.update(with_security_parameters=False)  # invented API keys are all refused
     for result in document.get_all_operations():
         assert isinstance(result, Ok)
         operation = result.ok()

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from planso_connector.domain.caller import Scope
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.domain.order import PLATE
 from planso_connector.store import (
+    accesses,
     changes,
     kept_pages,
+    keys,
     leases,
     logins,
     operations,
@@ -24,7 +27,9 @@ from planso_connector.store import (
     sections,
     sightings,
 )
+from planso_connector.store.accesses import Access
 from planso_connector.store.engine import Transaction
+from planso_connector.store.keys import Key
 from planso_connector.store.runs import RunKind, RunState
 from planso_connector.store.search import Filters
 from tests.databases import Store
@@ -61,6 +66,10 @@ READS: dict[str, Callable[[Transaction, str], Any]] = {
     "section names": lambda tx, shop: sections.names(tx, shop, ID),
     "section readings": sections.read_at_by_order,
     "kept pages": kept_pages.all,
+    "key": lambda tx, shop: keys.get(tx, shop, "0123456789"),
+    "keys": keys.all,
+    "any key": keys.is_any,
+    "accesses": lambda tx, shop: accesses.page(tx, shop, order_id=ID, caller="0123456789", limit=9),
 }
 
 
@@ -79,6 +88,8 @@ def fill(tx: Transaction, shop: str) -> str:
     leases.acquire(tx, shop, "sync", holder=shop, now=at(1), until=at(9))
     sections.save(tx, shop, ID, "work", f'"{shop}"', read_at=at(1), now=at(1))
     keep(tx, shop)
+    keys.add(tx, shop, Key("0123456789", shop, frozenset({Scope.SYNC}), "digest", at(1)))
+    accesses.record(tx, shop, [Access(at(1), "0123456789", shop, (ID,))])
     failed = runs.start(tx, shop, now=at(0))
     runs.finish(tx, shop, failed.id, state=RunState.FAILED, now=at(0))
     return runs.start(tx, shop, now=at(1), kind=RunKind.INCREMENTAL).id
@@ -121,6 +132,13 @@ WRITES: dict[str, Callable[[Transaction, str, str], object]] = {
     "progress": lambda tx, shop, run: runs.progress(tx, shop, run, now=at(2), done=5),
     "finish": lambda tx, shop, run: runs.finish(tx, shop, run, state=RunState.DONE, now=at(2)),
     "abandon": lambda tx, shop, _run: runs.abandon(tx, shop, now=at(2)),
+    "add key": lambda tx, shop, _run: keys.add(tx, shop, Key("00", "x", frozenset(), "x", at(2))),
+    "revoke key": lambda tx, shop, _run: keys.revoke(tx, shop, "0123456789", now=at(2)),
+    "rotate key": lambda tx, shop, _run: keys.rotate(
+        tx, shop, "0123456789", digest="x", previous_until=at(2), expires_at=None
+    ),
+    "use key": lambda tx, shop, _run: keys.used(tx, shop, {"0123456789": at(2)}),
+    "record access": lambda tx, shop, _run: accesses.record(tx, shop, [Access(at(2), "0123456789", "x", (ID,))]),
     "remember": lambda tx, shop, _run: logins.remember(tx, shop, "x", at(2)),
     "forget": lambda tx, shop, _run: logins.forget(tx, shop),
     "acquire": lambda tx, shop, _run: leases.acquire(tx, shop, "sync", holder="x", now=at(9), until=at(20)),

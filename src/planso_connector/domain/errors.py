@@ -3,6 +3,8 @@ Everything that can go wrong, sorted by what to do next.
 
 ConnectorError
 ├── CallerError              the caller can fix it
+│   ├── NotAuthenticated     it can't be told who calls: no API key, or none that is valid
+│   ├── NotAllowed           the caller's key has not the scope
 │   ├── NotFound             there is no such thing
 │   ├── Invalid              what was sent can't be taken; names each field
 │   │   └── TooBroad         the question goes through more than there is time for
@@ -57,6 +59,22 @@ class ConnectorError(Exception):
 
 class CallerError(ConnectorError):
     """The caller can fix it."""
+
+
+class NotAuthenticated(CallerError):
+    """It can't be told who calls. `given`: whether an API key came, which is not valid then."""
+
+    def __init__(self, message: str, *, given: bool = False) -> None:
+        super().__init__(message)
+        self.given = given
+
+
+class NotAllowed(CallerError):
+    """The caller's key has not the scope; `scope` is the one that would do."""
+
+    def __init__(self, message: str, scope: str) -> None:
+        super().__init__(message)
+        self.scope = scope
 
 
 class NotFound(CallerError):

@@ -192,6 +192,10 @@ FIELDS: tuple[Field, ...] = (
 
 BY_PATH: dict[str, Field] = {field.path: field for field in FIELDS}
 MIRRORED: tuple[Field, ...] = tuple(field for field in FIELDS if field.mirrored)
+APPOINTMENTS: frozenset[str] = frozenset(
+    field.path for field in FIELDS if On.UPDATE in field.on and field.kind in (Kind.DATE, Kind.TIME, Kind.DATETIME)
+)
+"""Paths of the dates and times of the work on an order; those of the vehicle's papers are of another kind."""
 
 
 def fields_on(body: On) -> tuple[Field, ...]:

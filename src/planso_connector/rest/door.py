@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from fastapi import FastAPI
 
 from planso_connector import __version__
+from planso_connector.flows.accesses import Accesses
+from planso_connector.flows.authenticate import Authentication
 from planso_connector.flows.dry_run import DryRun
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.lookup import Lookup
@@ -29,9 +32,11 @@ from planso_connector.rest import (
     progress,
     ready_answers,
     requests_log,
+    scopes,
     sync,
 )
 from planso_connector.rest.examples import Documented
+from planso_connector.rest.guard import Guard
 
 TITLE = "PlanSo Connector"
 
@@ -54,10 +59,19 @@ class Flows:
     next_run_at: Callable[[], datetime | None]
     mark: Callable[[], int | None]
     asked: Callable[[], None]
+    authentication: Authentication
+    accesses: Accesses
 
 
-def build(flows: Flows, *, lookup_shows_all: bool = False) -> FastAPI:
-    app = Documented(
+class _Guarded(Documented):
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            scopes.describe(super().openapi())
+        return super().openapi()
+
+
+def build(flows: Flows, *, lookup_shows_all: bool = False, allow_anonymous: bool = False) -> FastAPI:
+    app = _Guarded(
         title=TITLE,
         version=__version__,
         description=_DESCRIPTION,
@@ -79,6 +93,10 @@ def build(flows: Flows, *, lookup_shows_all: bool = False) -> FastAPI:
         docs_page.routes(TITLE),
     ):
         app.include_router(router)
+    scopes.check(app.routes)
     app.add_middleware(ready_answers.ReadyAnswers, mark=flows.mark)
+    app.add_middleware(
+        Guard, authentication=flows.authentication, accesses=flows.accesses, allow_anonymous=allow_anonymous
+    )
     app.add_middleware(requests_log.RequestLog, asked=flows.asked)
     return app

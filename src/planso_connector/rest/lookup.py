@@ -15,6 +15,7 @@ from planso_connector.domain.spoken import Language
 from planso_connector.flows.recognise import Asked, Recognised, Recognition
 from planso_connector.rest import language as languages
 from planso_connector.rest.answers import Envelope
+from planso_connector.rest.callers import OrdersResponse
 from planso_connector.rest.examples import answer, example_of
 from planso_connector.rest.problems import failures
 from planso_connector.store.transaction import Row
@@ -104,7 +105,7 @@ def routes(recognition: Recognition, *, shows_all: bool) -> APIRouter:
         """
         found = await recognition.find(asked, archived=archived, limit=limit, language=language)
         body = _body(found, shows_all=shows_all)
-        return Response(to_json(body), media_type="application/json", headers=languages.headers(language))
+        return OrdersResponse(to_json(body), [one.order_id for one, _ in found.matches], languages.headers(language))
 
     return router
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic_core import to_json
 
 from planso_connector.domain import values
-from planso_connector.domain.errors import Problem
+from planso_connector.domain.caller import Scope
+from planso_connector.domain.errors import NotFound, Problem
 from planso_connector.domain.operation import Operation, State
 from planso_connector.flows.dry_run import DryRun
 from planso_connector.flows.write import Writer
 from planso_connector.rest import answers
 from planso_connector.rest.bodies import JsonRoute
+from planso_connector.rest.callers import OrdersResponse, caller_of
 from planso_connector.rest.examples import answer, example_of
 from planso_connector.rest.order_writes import ACCEPTED, Answers, Headers, IfMatch, OnlyTell, preview_of, told_of
 from planso_connector.rest.preferences import Wait
@@ -73,7 +76,7 @@ def _reading(writer: Writer) -> APIRouter:
         following = cursors.write([shown[-1].created_at, shown[-1].id]) if len(found) > limit else None
         listed = [_shown(operation) for operation in shown]
         body = {"success": True, "message": "", "operations": listed, "count": len(listed), "next_cursor": following}
-        return Response(to_json(body), media_type="application/json")
+        return OrdersResponse(to_json(body), _orders(shown))
 
     @router.get(
         "/{operation_id}",
@@ -83,9 +86,15 @@ def _reading(writer: Writer) -> APIRouter:
         responses=answer(operation=example_of(answers.OperationAnswer))
         | failures(404, 422, 503, invalid=_NO_WAIT, shown=_NOT_THERE),
     )
-    async def get_operation(operation_id: OperationId, wait: Wait = None) -> Response:
-        """What became of a write. With `wait` the answer comes when it is settled, or the time is up."""
-        return _told(await writer.settled(await writer.get(operation_id), wait or 0.0))
+    async def get_operation(request: Request, operation_id: OperationId, wait: Wait = None) -> Response:
+        """
+        What became of a write. With `wait` the answer comes when it is settled, or the time is up. Without
+        `orders:read` it is the caller's own write, or 404.
+        """
+        caller, operation = caller_of(request), await writer.get(operation_id)
+        if operation.caller != caller.label and not caller.has(Scope.ORDERS_READ):
+            raise NotFound(f"There is no operation {operation_id}.")
+        return _told(await writer.settled(operation, wait or 0.0))
 
     return router
 
@@ -131,7 +140,11 @@ def _doing(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
 
 def _told(operation: Operation) -> Response:
     body = {"success": True, "message": "", "operation": _shown(operation)}
-    return Response(to_json(body), media_type="application/json")
+    return OrdersResponse(to_json(body), _orders([operation]))
+
+
+def _orders(operations: Iterable[Operation]) -> list[int]:
+    return sorted({operation.order_id for operation in operations if operation.order_id is not None})
 
 
 def _shown(operation: Operation) -> dict[str, Any]:

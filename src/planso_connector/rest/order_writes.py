@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query, Response
@@ -9,13 +10,16 @@ from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 
 from planso_connector.domain import failure
-from planso_connector.domain.errors import Conflicting, Invalid, NotFound, Problem, StoreUnavailable
+from planso_connector.domain.caller import Caller, Scope
+from planso_connector.domain.errors import Conflicting, Invalid, NotAllowed, NotFound, Problem, StoreUnavailable
+from planso_connector.domain.fields import APPOINTMENTS
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.flows.dry_run import DryRun, Preview
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.write import Writer
 from planso_connector.rest import answers, schemas
 from planso_connector.rest.bodies import JsonRoute, MergePatchRoute
+from planso_connector.rest.callers import OrdersResponse
 from planso_connector.rest.examples import Responses, answer, named, with_headers
 from planso_connector.rest.orders import OrderId
 from planso_connector.rest.preferences import WriteHeaders, version_relied_on
@@ -91,7 +95,8 @@ class Answers:
             body = {"success": True, "message": told_of(operation), "order_id": operation.order_id}
             return JSONResponse(body, headers=told)
         error = failure.raised(operation.failure or {"type": "PlansoRefused"}, operation.message)
-        order = await self._order_now(operation) if isinstance(error, Conflicting) else None
+        shows = isinstance(error, Conflicting) and headers.caller.has(Scope.ORDERS_READ)
+        order = await self._order_now(operation) if shows else None
         answered = failure_of(error, order, message=operation.message)
         answered.headers.update(told)
         return answered
@@ -132,7 +137,16 @@ def preview_of(preview: Preview, unknown: str, headers: WriteHeaders) -> Respons
     ]
     message = " ".join(part for part in told if part)
     body = {"success": True, "message": message, "order_id": preview.order_id, "dry_run": True, "changes": changes}
-    return Response(to_json(body), media_type="application/json", headers=headers.preferences.applied)
+    shown = [preview.order_id] if preview.order_id is not None and changes else []
+    return OrdersResponse(to_json(body), shown, headers.preferences.applied)
+
+
+def _permit(caller: Caller, asked: Iterable[str]) -> None:
+    """Raises NotAllowed where the caller may change dates alone, and asked for more."""
+    forbidden = caller.forbidden(asked)
+    if forbidden:
+        told = f"{', '.join(forbidden)}: with `{Scope.APPOINTMENTS_WRITE}` alone only dates and times can be changed"
+        raise NotAllowed(f"{told}: {', '.join(sorted(APPOINTMENTS))}.", Scope.ORDERS_WRITE)
 
 
 class Updating:
@@ -155,6 +169,7 @@ class Updating:
     ) -> Response:
         unknown = schemas.unknown_fields(body, strict=headers.preferences.strict)
         asked = body.asked(null_clears=null_clears)
+        _permit(headers.caller, asked)
         request = headers.request(notes=unknown, if_match=if_match)
         if only_tell:
             await self._writer.check(Action.UPDATE, order_id, asked, request)

@@ -15,6 +15,7 @@ from planso_connector.domain.part import missing_count
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.lookup import Lookup
 from planso_connector.rest import answers
+from planso_connector.rest.callers import OrdersResponse, id_of
 from planso_connector.rest.examples import answer, example_of, with_headers
 from planso_connector.rest.orders_query import OrdersQuery, OrdersQueryRoute, chosen
 from planso_connector.rest.preferences import is_known
@@ -76,7 +77,7 @@ def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
         request.scope[GOOD_UNTIL] = math.inf if told["stale"] else stale_from.timestamp()
         documents = [chosen(one, query.names) for one in page.documents] if query.names else page.documents
         text = f'{{"success":true,"message":"{message}","orders":[{",".join(documents)}],{to_json(told).decode()[1:]}'
-        return Response(text.encode(), media_type="application/json")
+        return OrdersResponse(text.encode(), map(id_of, page.documents))
 
     return router
 

@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Query, Request
 
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.flows import write
+from planso_connector.rest.callers import caller_of
 
 LONGEST_WAIT = 60
 """Seconds that a caller may wait for PlanSo's confirmation."""
@@ -71,6 +72,7 @@ class WriteHeaders:
 
     def __init__(
         self,
+        request: Request,
         preferences: Annotated[Preferences, Depends()],
         idempotency_key: Annotated[
             str | None,
@@ -79,16 +81,18 @@ class WriteHeaders:
                 max_length=200,
                 pattern=r"^[\x21-\x7e]+$",
                 description="Makes a repeated request one write: the same key and request within 7 days get the same "
-                "answer, another request 409. Any text of your own, such as a UUID.",
+                "answer, another request 409. Any text of your own, such as a UUID; each API key has its own.",
                 examples=["7c1e0c9e-4c0e-4f4c-9a8e-1f8f6d2a9b11"],
             ),
         ] = None,
     ) -> None:
+        self.caller = caller_of(request)
         self.preferences = preferences
         self._key = idempotency_key
 
     def request(self, *, notes: str = "", if_match: str | None = None) -> write.Request:
         return write.Request(
+            caller=self.caller.label,
             wait=self.preferences.wait,
             idempotency_key=self._key,
             if_match=if_match,

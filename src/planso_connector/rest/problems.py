@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -15,17 +14,20 @@ from pydantic import BaseModel, Field
 from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.routing import compile_path
 
 from planso_connector.domain import errors, german
+from planso_connector.domain.caller import Scope
 from planso_connector.domain.errors import Problem
 from planso_connector.domain.order import tag
 from planso_connector.rest.bodies import MAX_BODY
+from planso_connector.rest.callers import caller_of
 from planso_connector.rest.examples import Responses, named
 
 log = structlog.get_logger(__name__)
 
 STATUS: dict[type[errors.ConnectorError], int] = {
+    errors.NotAuthenticated: 401,
+    errors.NotAllowed: 403,
     errors.NotFound: 404,
     errors.Invalid: 422,
     errors.Stale: 412,
@@ -44,7 +46,9 @@ STATUS: dict[type[errors.ConnectorError], int] = {
 }
 
 MEANING = {
-    401: "PlanSo rejected the user name or the password.",
+    401: "No API key came, or one that is not valid (`WWW-Authenticate: Bearer`). After `POST /api/auth/login` with "
+    "`WWW-Authenticate: PlanSo`: PlanSo rejected the user name or the password.",
+    403: "The API key has not the scope that is needed; `message` names it.",
     404: "There is no such order, or no such operation.",
     409: "It does not go together with what is there: the idempotency key came with another request before, with "
     "`handling=strict` such an order exists, the operation can't be cancelled or undone; or a person has to look.",
@@ -52,6 +56,7 @@ MEANING = {
     "PlanSo changed too. Nothing was sent; `order` is the order now.",
     413: "The body is larger than 1 MiB.",
     415: "The body is not announced as JSON.",
+    421: "Without any API key: the host name is not one of this machine alone.",
     422: "Something in the request can't be taken; `detail` names each field and what would be accepted.",
     502: "PlanSo refused, kept another value, can't be reached, or answered with something that can't be understood.",
     503: "The connector itself can't take it: its database is full, read-only, locked or away.",
@@ -59,8 +64,13 @@ MEANING = {
 }
 
 
-_EXAMPLES: dict[int, dict[str, str]] = {
-    401: {"rejected": "PlanSo rejected the user name or the password"},
+EXAMPLES: dict[int, dict[str, str]] = {
+    401: {
+        "rejected": "PlanSo rejected the user name or the password",
+        "no_key": "An API key is needed: `Authorization: Bearer pc_...` or `X-API-Key: pc_...`.",
+        "not_valid": "The API key is not valid.",
+    },
+    403: {"scope": "The scope `orders:write` is needed; this API key has `orders:read`."},
     404: {
         "no_such_order": "There is no order 130 in the connector's database.",
         "deleted": "Order 130 was deleted in PlanSo.",
@@ -139,7 +149,7 @@ def failures(
     The failures that a route declares in the OpenAPI document; `invalid` is its example of 422, `shown` are messages by
     name where those of all routes don't fit.
     """
-    told = {**_EXAMPLES, **(shown or {})}
+    told = {**EXAMPLES, **(shown or {})}
     declared: Responses = {}
     for status in statuses:
         if status == 422:
@@ -182,19 +192,31 @@ def failure_of(error: errors.ConnectorError, order: str | None = None, *, messag
     if isinstance(error, errors.Conflicting):
         body["conflicts"] = [asdict(conflict) for conflict in error.conflicts]
     text = to_json(body).decode()
-    headers = {}
-    if order is not None:
+    headers = _challenge(error)
+    if order:
         text = f'{text[:-1]},"order":{order}}}'
         shown = from_json(order)
         headers["ETag"] = f'"{tag(shown["version"], [one["operation_id"] for one in shown["pending"]])}"'
     return Response(text.encode(), status_of(error), headers, "application/json")
 
 
+def _challenge(error: errors.ConnectorError) -> dict[str, str]:
+    """RFC 6750, section 3."""
+    if isinstance(error, errors.NotAuthenticated):
+        told = ', error="invalid_token"' if error.given else ""
+        return {"WWW-Authenticate": f'Bearer realm="PlanSo Connector"{told}'}
+    if isinstance(error, errors.NotAllowed):
+        return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{error.scope}"'}
+    return {}
+
+
 def install(app: FastAPI) -> None:
     """Every failure of every route goes through these."""
 
     @app.exception_handler(errors.ConnectorError)
-    async def told(_request: Request, error: errors.ConnectorError) -> Response:
+    async def told(request: Request, error: errors.ConnectorError) -> Response:
+        if isinstance(error, errors.VersionChanged) and not caller_of(request).has(Scope.ORDERS_READ):
+            error = errors.VersionChanged(str(error), "")
         return failure_of(error)
 
     @app.exception_handler(RequestValidationError)
@@ -204,12 +226,9 @@ def install(app: FastAPI) -> None:
         return failure(422, "; ".join(told), problems)
 
     @app.exception_handler(HTTPException)
-    async def by_status(request: Request, error: HTTPException) -> JSONResponse:
-        headers = dict(error.headers or {})
-        if error.status_code == 405:
-            headers["Allow"] = ", ".join(_allowed(request))
-        answer = failure(error.status_code, _words(request, error, headers))
-        answer.headers.update(headers)
+    async def by_status(_request: Request, error: HTTPException) -> JSONResponse:
+        answer = failure(error.status_code, error.detail)
+        answer.headers.update(error.headers or {})
         return answer
 
     @app.exception_handler(ClientDisconnect)
@@ -261,21 +280,3 @@ def problem_of(entry: dict[str, Any]) -> Problem:
 
 def _plain_number(bound: object) -> object:
     return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
-
-
-def _words(request: Request, error: HTTPException, headers: Mapping[str, str]) -> str:
-    if error.status_code == 404 and error.detail == HTTPStatus.NOT_FOUND.phrase:
-        return "There is nothing at this address; /docs lists what there is."
-    if error.status_code == 405:
-        return f"{request.method} is not possible here; accepted: {headers['Allow']}."
-    return str(error.detail)
-
-
-def _allowed(request: Request) -> list[str]:
-    """Every method that this address takes; a router by itself tells only its first route's."""
-    paths: dict[str, dict[str, object]] = request.app.openapi()["paths"]
-    found: set[str] = set()
-    for template, operations in paths.items():
-        if compile_path(template)[0].fullmatch(request.url.path):
-            found |= {method.upper() for method in operations}
-    return sorted(found) or ["GET"]

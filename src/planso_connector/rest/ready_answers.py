@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from planso_connector.rest.callers import SHOWN, shown
 
 PATH = "/api/orders"
 MOST_BYTES = 16 << 20
@@ -29,6 +31,7 @@ class _Kept:
     start: Message
     body: Message
     route: Any
+    orders: Sequence[int]
     size: int
 
 
@@ -53,7 +56,7 @@ class ReadyAnswers:
         kept = self._kept.get(asked)
         if kept is not None and kept.mark == mark and time.time() < kept.good_until:
             self._kept.move_to_end(asked)
-            scope["route"] = kept.route
+            scope["route"], scope[SHOWN] = kept.route, kept.orders
             await send(dict(kept.start))
             await send(dict(kept.body))
             return
@@ -76,7 +79,7 @@ class ReadyAnswers:
         if size > LARGEST:
             return
         start = {**sent[0], "headers": tuple(sent[0]["headers"])}
-        self._kept[asked] = _Kept(mark, good_until, start, sent[1], scope.get("route"), size)
+        self._kept[asked] = _Kept(mark, good_until, start, sent[1], scope.get("route"), shown(scope), size)
         self._bytes += size
         while self._bytes > MOST_BYTES:
             self._forget(next(iter(self._kept)))

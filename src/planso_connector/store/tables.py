@@ -323,3 +323,40 @@ kept_pages = Table(
     Column("kept_at", _KEY, nullable=False),
 )
 """Pages of PlanSo that could not be read, for a person to look at. No foreign key: the order may not be mirrored."""
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("id", _KEY, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("previous_digest", Text),
+    Column("previous_until", _KEY),
+    Column("created_at", _KEY, nullable=False),
+    Column("expires_at", _KEY),
+    Column("revoked_at", _KEY),
+    Column("last_used_at", _KEY),
+)
+"""
+The API keys; none is ever removed, so that the door that the first one closed stays closed. `digest` is the secret's
+SHA-256, `previous_digest` that of the secret before, which goes on being valid until `previous_until`.
+"""
+
+accesses = Table(
+    "accesses",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("at", _KEY, primary_key=True),
+    Column("id", _KEY, primary_key=True),
+    Column("caller", _KEY, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("order_ids", Text, nullable=False),
+    Column("times", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""
+Who read which orders: a row for each list that a key was shown, in time order. `caller` is the key's id, empty without
+one; `order_ids` are `,123,130,`. No foreign key: it outlives the orders.
+"""

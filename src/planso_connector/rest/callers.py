@@ -1,0 +1,52 @@
+"""Who sent a request, as the guard found out; and which orders an answer shows, for the access log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from fastapi import Response
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
+
+from planso_connector.domain.caller import Caller
+
+CALLER = "planso_connector.caller"
+SHOWN = "planso_connector.orders_shown"
+"""Where in the scope the ids stand of the orders that an answer shows."""
+
+
+def caller_of(request: HTTPConnection) -> Caller:
+    """Whom the guard let in. KeyError where it let nobody in: an answer without a caller is a fault."""
+    found: Caller = request.scope[CALLER]
+    return found
+
+
+def is_known(request: HTTPConnection) -> bool:
+    """Whether the guard knows who calls, where it lets in whom it doesn't."""
+    return CALLER in request.scope
+
+
+def shown(scope: Mapping[str, Any]) -> Sequence[int]:
+    """The orders that the answer to this request shows, as OrdersResponse says."""
+    found: Sequence[int] = scope.get(SHOWN, ())
+    return found
+
+
+def id_of(document: str) -> int:
+    """The id of an order in its JSON text, where it comes first."""
+    return int(document[document.index(":") + 1 : document.index(",")])
+
+
+class OrdersResponse(Response):
+    """JSON that shows orders; where the address names the order, a plain Response does."""
+
+    media_type = "application/json"
+
+    def __init__(self, content: bytes, orders: Iterable[int], headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(content, headers=headers)
+        self._orders = tuple(orders)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[SHOWN] = self._orders
+        await super().__call__(scope, receive, send)

@@ -1,0 +1,170 @@
+"""
+The guard: before a request is read any further, who sent it and whether that key may do it. Then the access log.
+
+Without any key the connector is for this machine alone. A server bound to loopback is reached from elsewhere through a
+proxy or a browser all the same, so whatever tells of either is refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from starlette._utils import get_route_path  # the router's own: both must see the same address
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Scope as Connection
+
+from planso_connector.domain.caller import ANYONE, Caller, Scope
+from planso_connector.domain.errors import ConnectorError, NotAllowed, NotAuthenticated
+from planso_connector.flows.accesses import Accesses
+from planso_connector.flows.authenticate import Authentication
+from planso_connector.rest import callers, scopes
+from planso_connector.rest.problems import failure, failure_of
+from planso_connector.rest.scopes import RECOGNISED, Place
+
+_CREATE = "Make an API key (`planso-connector keys create`), or set CONNECTOR_ALLOW_ANONYMOUS=yes where a proxy checks."
+_PROXY = "Without any API key this machine alone is served, and this came through a proxy. " + _CREATE
+_HOST = "Without any API key this machine alone is served, by the name localhost or its address. " + _CREATE
+_ORIGIN = "Without any API key, pages of other sites are refused. " + _CREATE
+_NOTHING_HERE = "There is nothing at this address; /docs lists what there is."
+
+
+class Guard:
+    """`allow_anonymous`: as long as there is no key, everyone is let in."""
+
+    def __init__(
+        self, app: ASGIApp, *, authentication: Authentication, accesses: Accesses, allow_anonymous: bool
+    ) -> None:
+        self._app = app
+        self._authentication = authentication
+        self._accesses = accesses
+        self._allow_anonymous = allow_anonymous
+
+    async def __call__(self, connection: Connection, receive: Receive, send: Send) -> None:
+        if connection["type"] == "lifespan":
+            await self._app(connection, receive, send)
+            return
+        if connection["type"] != "http":  # nothing here speaks anything else
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        path = get_route_path(connection)
+        place = scopes.place_of(path)
+        try:
+            caller = await self._let_in(connection, path, place)
+        except ConnectorError as error:
+            await failure_of(error)(connection, receive, send)
+            return
+        except HTTPException as error:
+            refusal = failure(error.status_code, error.detail)
+            refusal.headers.update(error.headers or {})
+            await refusal(connection, receive, send)
+            return
+        if caller is None or place is None:
+            await self._app(connection, receive, send)
+            return
+        connection[callers.CALLER] = caller
+        self._accesses.used(caller)
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._note(connection, place, caller, message["status"])
+            await send(message)
+
+        await self._app(connection, receive, noted)
+
+    async def _let_in(self, connection: Connection, path: str, place: Place | None) -> Caller | None:
+        """Who; None where nobody is asked. Raises HTTPException, NotAuthenticated, NotAllowed, StoreUnavailable."""
+        if place is None:
+            if path.startswith("/api"):
+                await self._caller(connection)
+            raise HTTPException(404, _NOTHING_HERE)
+        if connection["method"] not in place.needs:
+            if path.startswith("/api"):
+                await self._caller(connection)
+            allowed = ", ".join(sorted(place.needs))
+            told = f"{connection['method']} is not possible here; accepted: {allowed}."
+            raise HTTPException(405, told, {"Allow": allowed})
+        need = place.needs[connection["method"]]
+        if need is None:
+            return None
+        if need == RECOGNISED:
+            try:
+                return await self._caller(connection)
+            except (ConnectorError, HTTPException):
+                return None
+        caller = await self._caller(connection)
+        if not caller.has(*need):
+            wanted = " or ".join(f"`{scope}`" for scope in need)
+            held = ", ".join(f"`{scope}`" for scope in sorted(caller.scopes)) or "none"
+            raise NotAllowed(f"The scope {wanted} is needed; this API key has {held}.", " ".join(need))
+        return caller
+
+    async def _caller(self, connection: Connection) -> Caller:
+        caller = await self._authentication.caller(_key(connection))
+        if caller is not None:
+            return caller
+        if not self._allow_anonymous:
+            _refuse_strangers(connection)
+        return ANYONE
+
+    def _note(self, connection: Connection, place: Place, caller: Caller, status: int) -> None:
+        """What an answer shows: the orders that it names, or the one of its address. 412 shows the order as it is."""
+        named = place.values.get("order_id")
+        route = f"{connection['method']} {place.template}"
+        if status == 200 and (shown := callers.shown(connection)):
+            self._accesses.note(caller, route, shown)
+        elif named is not None and (
+            (status == 200 and connection["method"] == "GET") or (status == 412 and caller.has(Scope.ORDERS_READ))
+        ):
+            self._accesses.note(caller, route, [int(named)])
+
+
+def _key(connection: Connection) -> str | None:
+    """The API key that came; None for none. Raises NotAuthenticated for more than one."""
+    given: set[str] = set()
+    for name, value in connection["headers"]:
+        if name == b"x-api-key":
+            given.add(value.decode("latin-1").strip())
+        elif name == b"authorization":
+            scheme, _, token = value.decode("latin-1").partition(" ")
+            if scheme.lower() == "bearer":
+                given.add(token.strip())
+    if len(given) > 1:
+        raise NotAuthenticated("More than one API key came; accepted: one.", given=True)
+    return given.pop() if given else None
+
+
+def _refuse_strangers(connection: Connection) -> None:
+    """Raises HTTPException and NotAuthenticated for what may come from beyond this machine."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in connection["headers"]}
+    peer = connection.get("client")
+    through_proxy = any(
+        name.startswith("x-forwarded-") or name in ("forwarded", "x-real-ip", "via") for name in headers
+    )
+    # Some proxies tell nothing and rewrite Host, but speak HTTP/1.0, as neither browsers nor curl do.
+    if through_proxy or connection["http_version"] == "1.0" or peer is None or not is_loopback(peer[0]):
+        raise NotAuthenticated(_PROXY)
+    host = headers.get("host", "")
+    if not is_loopback(_name(host)):
+        raise HTTPException(421, _HOST)
+    if headers.get("origin", f"http://{host}").partition("://")[2] != host:
+        raise HTTPException(403, _ORIGIN)
+
+
+def _name(host: str) -> str:
+    """A Host without its port; empty for what is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's own, which nobody else can reach."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
