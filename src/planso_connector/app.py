@@ -20,6 +20,7 @@ from planso_connector.flows.live import Live
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.outbox import Outbox
 from planso_connector.flows.push import Pusher
+from planso_connector.flows.readiness import Ready
 from planso_connector.flows.reading import Reader
 from planso_connector.flows.recognise import Recognition
 from planso_connector.flows.reindex import Reindex
@@ -109,12 +110,13 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
     turns = Schedule(lambda: sync.run(Trigger.SCHEDULE), hours, interval, clock.now, dice=Random())  # noqa: S311
     lookup = Lookup(database, workshop)
     freshness = Freshness(sync, reader, lookup, hours, interval, clock.now)
-    status = Status(sync, freshness, planso)
+    status = Status(planso)
+    readiness = Ready(database, workshop, freshness, planso, clock.now)
     standings = Standings(database, workshop, freshness, profile.labels, clock.now)
     dry_run = DryRun(planso, Live(planso, reader, clock.now), reader)
     recognition = Recognition(database, workshop)
     flows = door.Flows(
-        lookup, writer, dry_run, sync, status, freshness, standings, recognition, lambda: turns.next_run_at
+        lookup, writer, dry_run, sync, status, readiness, freshness, standings, recognition, lambda: turns.next_run_at
     )
     rest = door.build(flows, lookup_shows_all=settings.connector_lookup_personal == "all")
     try:

@@ -12,6 +12,7 @@ from planso_connector import __version__
 from planso_connector.flows.dry_run import DryRun
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.lookup import Lookup
+from planso_connector.flows.readiness import Ready
 from planso_connector.flows.recognise import Recognition
 from planso_connector.flows.standing import Standings
 from planso_connector.flows.status import Status
@@ -47,6 +48,7 @@ class Flows:
     dry_run: DryRun
     sync: Sync
     status: Status
+    readiness: Ready
     freshness: Freshness
     standings: Standings
     recognition: Recognition
@@ -72,7 +74,7 @@ def build(flows: Flows, *, lookup_shows_all: bool = False) -> FastAPI:
         operations.routes(flows.writer, flows.dry_run, order_writes.Answers(flows.lookup)),
         planso_session.routes(flows.status),
         sync.routes(flows.sync, flows.next_run_at),
-        health.routes(flows.status),
+        health.routes(flows.readiness),
         docs_page.routes(TITLE),
     ):
         app.include_router(router)
