@@ -15,6 +15,7 @@ from planso_connector.domain import clock
 from planso_connector.domain.reconcile import Policy
 from planso_connector.domain.workhours import WorkHours
 from planso_connector.flows.dry_run import DryRun
+from planso_connector.flows.figures import Measured
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.live import Live
 from planso_connector.flows.lookup import Lookup
@@ -34,6 +35,7 @@ from planso_connector.planso.client import Planso
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.throttle import Throttle
 from planso_connector.rest import door
+from planso_connector.rest.metrics import Metrics
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import migrate
 from planso_connector.store.engine import Database
@@ -83,6 +85,7 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
     workshop = settings.connector_workshop
     password = settings.planso_password.get_secret_value()
     rejection = Rejection(database, workshop, clock.now, (settings.planso_url, settings.planso_user, password))
+    metrics = Metrics()
     planso = Planso(
         settings.planso_url,
         settings.planso_user,
@@ -92,6 +95,7 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
         timeout=settings.planso_timeout,
         already_rejected=await rejection.is_remembered(),
         on_login=rejection.note,
+        on_exchange=metrics.planso,
     )
     reader = Reader(database, planso, workshop, clock.now, parts=settings.connector_sync_parts)
     pusher = Pusher(database, planso, reader, workshop, clock.now, Random())  # noqa: S311
@@ -112,13 +116,24 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
     freshness = Freshness(sync, reader, lookup, hours, interval, clock.now)
     status = Status(planso)
     readiness = Ready(database, workshop, freshness, planso, clock.now)
+    measured = Measured(database, workshop, sync, readiness, planso, clock.now)
     standings = Standings(database, workshop, freshness, profile.labels, clock.now)
     dry_run = DryRun(planso, Live(planso, reader, clock.now), reader)
     recognition = Recognition(database, workshop)
     flows = door.Flows(
-        lookup, writer, dry_run, sync, status, readiness, freshness, standings, recognition, lambda: turns.next_run_at
+        lookup,
+        writer,
+        dry_run,
+        sync,
+        status,
+        readiness,
+        measured,
+        freshness,
+        standings,
+        recognition,
+        lambda: turns.next_run_at,
     )
-    rest = door.build(flows, lookup_shows_all=settings.connector_lookup_personal == "all")
+    rest = door.build(flows, metrics, lookup_shows_all=settings.connector_lookup_personal == "all")
     try:
         yield Connector(settings, database, planso, profile, sync, outbox, Reindex(database, workshop), turns, rest)
     finally:

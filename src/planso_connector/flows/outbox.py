@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -32,6 +33,9 @@ HEARTBEAT = 3.0
 LOOK_EVERY = 1.0
 """Seconds between two looks for what is due: put back, recorded by another process, or left by a dead one."""
 
+ORIGINS_KEPT = 1000
+"""Of so many operations it is known which request asked for them; the log's line `operation_recorded` tells of all."""
+
 GRACE = 10.0
 """Seconds that the end of the process waits for operations under way."""
 
@@ -51,10 +55,19 @@ class Outbox:
         self._under_way: dict[Claim, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
         self._moved: dict[str, list[asyncio.Event]] = {}
+        self._origins: dict[str, dict[str, Any]] = {}
 
     def wake(self) -> None:
-        """Something was recorded."""
+        """Something may be due."""
         self._woken.set()
+
+    def recorded(self, operation_id: str) -> None:
+        """Its push is logged with the trace of the request that asked for it, as long as this process lives."""
+        log.info("operation_recorded", operation=operation_id)
+        self._origins[operation_id] = structlog.contextvars.get_contextvars()
+        if len(self._origins) > ORIGINS_KEPT:
+            del self._origins[next(iter(self._origins))]
+        self.wake()
 
     async def run(self) -> None:
         """Until it is cancelled. What is under way then is `close`'s."""
@@ -152,6 +165,7 @@ class Outbox:
 
     async def _attempt(self, claim: Claim) -> None:
         operation_id = claim.operation.id
+        structlog.contextvars.bind_contextvars(**self._origins.get(operation_id, {}), operation=operation_id)
         try:
             await self._pusher.attempt(claim)
         except Lost:

@@ -105,7 +105,7 @@ class Planso:
         self.on_page_changed: OnPageChanged | None = None
         self._whole_page = WHOLE_PAGE * timeout
         self._profile = profile
-        self._throttle = throttle
+        self.throttle = throttle
         self._app = httpx2.URL(base + profile.paths.app)
         self._do = httpx2.URL(base + profile.paths.do)
         self._login = PlansoLogin(self._app, username, password, rejected=already_rejected, on_login=on_login)
@@ -184,7 +184,7 @@ class Planso:
         A reading and a save in here follow each other without waiting. A session that ended is not renewed in here:
         every call raises SessionEnded then.
         """
-        return self._throttle.hold()
+        return self.throttle.hold()
 
     # -- saving: never sent twice, never resumed by itself
 
@@ -346,7 +346,7 @@ class Planso:
         before the answer began was an idle one that a proxy closed, and no sign of overload.
         """
         saves = bool(request.extensions.get(SAVES))
-        request.extensions[STAYS] = self._throttle.is_held
+        request.extensions[STAYS] = self.throttle.is_held
         flow = login.async_auth_flow(request)
         try:
             step = await anext(flow)
@@ -376,7 +376,7 @@ class Planso:
     async def _one(self, request: httpx2.Request, *, forgiving: bool) -> httpx2.Response:
         """One request in one slot, its answer read. A login goes before reads as a save does: all wait for it."""
         extensions = request.extensions
-        async with self._throttle.slot(urgent=bool(extensions.get(SAVES) or extensions.get(LOGS_IN))) as attempt:
+        async with self.throttle.slot(urgent=bool(extensions.get(SAVES) or extensions.get(LOGS_IN))) as attempt:
             began = time.perf_counter()
             outcome: Outcome | None = None
             try:

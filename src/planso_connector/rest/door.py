@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from planso_connector import __version__
 from planso_connector.flows.dry_run import DryRun
+from planso_connector.flows.figures import Measured
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.readiness import Ready
@@ -22,6 +24,7 @@ from planso_connector.rest import (
     docs_page,
     health,
     lookup,
+    metrics,
     operations,
     order_writes,
     orders,
@@ -49,14 +52,24 @@ class Flows:
     sync: Sync
     status: Status
     readiness: Ready
+    measured: Measured
     freshness: Freshness
     standings: Standings
     recognition: Recognition
     next_run_at: Callable[[], datetime | None]
 
 
-def build(flows: Flows, *, lookup_shows_all: bool = False) -> FastAPI:
-    app = Documented(
+class _Door(Documented):
+    """Every answer is logged and counted: a fault's 500 too, which no middleware of the usual kind sees."""
+
+    counted: metrics.Metrics
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return requests_log.RequestLog(super().build_middleware_stack(), self.counted)
+
+
+def build(flows: Flows, counted: metrics.Metrics, *, lookup_shows_all: bool = False) -> FastAPI:
+    app = _Door(
         title=TITLE,
         version=__version__,
         description=_DESCRIPTION,
@@ -65,6 +78,7 @@ def build(flows: Flows, *, lookup_shows_all: bool = False) -> FastAPI:
         separate_input_output_schemas=False,
         redirect_slashes=False,
     )
+    app.counted = counted
     problems.install(app)
     for router in (
         orders.routes(flows.lookup, flows.freshness),
@@ -75,8 +89,8 @@ def build(flows: Flows, *, lookup_shows_all: bool = False) -> FastAPI:
         planso_session.routes(flows.status),
         sync.routes(flows.sync, flows.next_run_at),
         health.routes(flows.readiness),
+        metrics.routes(counted, flows.measured.now),
         docs_page.routes(TITLE),
     ):
         app.include_router(router)
-    app.add_middleware(requests_log.RequestLog)
     return app

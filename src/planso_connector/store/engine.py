@@ -74,6 +74,11 @@ class Database:
         """What `work` returns, once its transaction is committed; when it raises, nothing of it stays."""
         return cast("T", await self._backend.writes.do(work))
 
+    @property
+    def waiting(self) -> dict[str, int]:
+        """Units of work that no thread has taken yet, by kind."""
+        return {"read": self._backend.reads.waiting, "write": self._backend.writes.waiting}
+
     async def close(self) -> None:
         """Finishes the work that waits, then lets go of the database."""
         await self._backend.close()

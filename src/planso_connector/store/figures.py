@@ -23,6 +23,13 @@ _ORDERS = (
 )
 
 
+_OPERATIONS = (
+    select(operations.c.state, func.count().label("operations"))
+    .where(operations.c.workshop == bindparam("of_workshop"))
+    .group_by(operations.c.state)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """The outbox: how many wait, how many of them may have reached PlanSo, since when the oldest waits (a stamp)."""
@@ -46,3 +53,9 @@ def orders_held(tx: Transaction, workshop: str) -> dict[str, int]:
     """How many orders are current and archived. It counts them: a tenth of a second with a million."""
     counted = {row["archived"]: row["orders"] for row in tx.rows(_ORDERS, of_workshop=workshop)}
     return {"current": counted.get(0, 0), "archived": counted.get(1, 0)}
+
+
+def operations_held(tx: Transaction, workshop: str) -> dict[str, int]:
+    """How many operations there are in each state. It counts them all, too."""
+    counted = {row["state"]: row["operations"] for row in tx.rows(_OPERATIONS, of_workshop=workshop)}
+    return {state.value: counted.get(state.value, 0) for state in State}
