@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
-import uvicorn
 from pydantic import SecretStr
 from rich.console import Console
 from rich.markup import escape
@@ -23,6 +22,7 @@ from rich.table import Table
 from planso_connector import __version__, logs, sandbox
 from planso_connector import app as root
 from planso_connector.domain.errors import ConnectorError
+from planso_connector.draining import DrainingServer
 from planso_connector.flows import doctor as doctor_flow
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import kept_pages
@@ -33,7 +33,10 @@ T = TypeVar("T")
 
 cli = typer.Typer(
     name="planso-connector",
-    help="A REST service in front of PlanSo. Settings come from the environment or `.env`; see the README.",
+    help="A REST service in front of PlanSo. Settings come from the environment or `.env`; the README lists them.\n\n"
+    "To look around: `serve --demo`. With a PlanSo of your own: set PLANSO_URL, PLANSO_USER and PLANSO_PASSWORD, run "
+    "`doctor`, which writes nothing, then `serve`.",
+    epilog="Exit codes: 0 done; 1 it went wrong and says why; 2 the call or a setting is wrong.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -64,7 +67,12 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on, instead of CONNECTOR_PORT.")] = None,
     sandbox_port: Annotated[int, typer.Option(help="Port of the sandbox's own page, with --demo.")] = 8190,
 ) -> None:
-    """Serve the API. The first sync starts by itself when the database is empty."""
+    """
+    Serve the API. The first sync starts by itself when the database is empty.
+
+    /docs explains the API, /health/ready and /metrics tell how it is. SIGTERM or Ctrl-C lets what is under way finish,
+    a second one does not.
+    """
     with _told():
         settings = Settings.load()
         changes = {"connector_host": host, "connector_port": port}
@@ -101,14 +109,7 @@ def _demo_planso(settings: Settings, port: int) -> Iterator[Settings]:
 async def _serve(settings: Settings) -> None:
     listening = _listen(settings.connector_host, settings.connector_port, "CONNECTOR_PORT")
     async with root.connector(settings) as built, root.at_work(built):
-        config = uvicorn.Config(
-            built.rest,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=30,
-            lifespan="off",
-        )
+        server = DrainingServer(built.rest, built.outbox.drain)
         gc.collect()
         gc.freeze()
         host, port = listening.getsockname()[:2]
@@ -117,7 +118,7 @@ async def _serve(settings: Settings) -> None:
         # uvicorn drains at a signal and then raises it again, which would end the process before our own clearing up.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
-        await uvicorn.Server(config).serve(sockets=[listening])
+        await server.serve(sockets=[listening])
         for number in (signal.SIGINT, signal.SIGTERM):  # who asks a second time does not want to wait
             signal.signal(number, signal.SIG_DFL)
 

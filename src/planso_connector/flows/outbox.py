@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -55,6 +56,7 @@ class Outbox:
         self._under_way: dict[Claim, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
         self._moved: dict[str, list[asyncio.Event]] = {}
+        self._drained_by = math.inf
         self._origins: dict[str, dict[str, Any]] = {}
 
     def wake(self) -> None:
@@ -85,7 +87,9 @@ class Outbox:
         until = asyncio.get_running_loop().time() + seconds
         try:
             while operation.state is State.PENDING and not give_up(operation):
-                left = until - asyncio.get_running_loop().time()
+                if self._is_left_to_others(operation.id):
+                    return await self._now(operation.id)
+                left = min(until, self._drained_by) - asyncio.get_running_loop().time()
                 if left <= 0:
                     break
                 with suppress(TimeoutError):
@@ -98,6 +102,19 @@ class Outbox:
             waiting.remove(moved)
             if not waiting:
                 del self._moved[operation.id]
+
+    def drain(self, seconds: float) -> None:
+        """
+        Nothing is begun any more; what is under way has so many seconds. Who waits for something that is not is told
+        how it stands.
+        """
+        self._drained_by = asyncio.get_running_loop().time() + seconds
+        for operation_id in self._moved:
+            self.moved(operation_id)
+
+    def _is_left_to_others(self, operation_id: str) -> bool:
+        under_way = {claim.operation.id for claim in self._under_way}
+        return self._drained_by < math.inf and operation_id not in under_way
 
     async def _now(self, operation_id: str) -> Operation:
         found = await self._database.read(lambda tx: operations.get(tx, self._workshop, operation_id))
@@ -125,7 +142,7 @@ class Outbox:
         except TimeoutError:
             is_any_due = await self._is_any_due()
         self._woken.clear()
-        if is_any_due and len(self._under_way) < AT_ONCE:
+        if is_any_due and len(self._under_way) < AT_ONCE and self._drained_by == math.inf:
             await self._claim()
 
     async def _is_any_due(self) -> bool:
@@ -221,7 +238,7 @@ class Outbox:
         """What is not settled within the grace is given back, for the next process to go on with."""
         holders = {self._holder, *(claim.holder for claim in self._under_way)}
         late = set(self._under_way.values())
-        until = asyncio.get_running_loop().time() + GRACE
+        until = min(self._drained_by, asyncio.get_running_loop().time() + GRACE)
         while late and (left := until - asyncio.get_running_loop().time()) > 0:
             _, late = await asyncio.wait(late, timeout=min(left, HEARTBEAT))
             await self._renew()
