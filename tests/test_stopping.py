@@ -62,10 +62,14 @@ def test_a_write_under_way_gets_its_answer(sandbox: Sandbox, environment: dict[s
 
 def test_who_only_waits_does_not_hold_the_end(sandbox: Sandbox, environment: dict[str, str], tmp_path: Path) -> None:
     """An idle connection is closed, a long poll is told how the operation stands; the write stays pending."""
-    with connector_process(environment, tmp_path) as connector, ThreadPoolExecutor() as callers:
+    with (
+        connector_process(environment, tmp_path) as connector,
+        ThreadPoolExecutor() as callers,
+        socket.create_connection(("127.0.0.1", int(connector.address.rpartition(":")[2]))) as idle,
+    ):
         connector.synced()
         order_id = sandbox.order_ids()[0]
-        idle = socket.create_connection(("127.0.0.1", int(connector.address.rpartition(":")[2])))
+        idle.settimeout(PATIENCE)
         idle.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
         assert idle.recv(65536).startswith(b"HTTP/1.1 200")
         sandbox.knobs.fail_next = 10_000
@@ -76,9 +80,7 @@ def test_who_only_waits_does_not_hold_the_end(sandbox: Sandbox, environment: dic
         eventually(lambda: "requests_in_flight 2.0" in connector.http.get("/metrics").text)
         assert connector.stop() == 0
         assert polled.result().json()["operation"]["state"] == "pending"
-        idle.settimeout(PATIENCE)
         assert idle.recv(1) == b""
-        idle.close()
     sandbox.knobs.fail_next = 0
     with connector_process(environment, tmp_path) as connector:
         settled = connector.http.get(write.headers["Location"], params={"wait": "20"}).json()["operation"]
