@@ -44,8 +44,10 @@ class Freshness:
     async def is_stale(self) -> bool:
         """Whether no run ended well for longer than the schedule and a grace allow."""
         last = await self._sync.last_success_at()
-        if last is None:
-            return True
+        return last is None or await self.is_too_long_ago(last)
+
+    async def is_too_long_ago(self, last: datetime) -> bool:
+        """The same, where that run ended at `last`."""
         if self._told is None or self._told[0] != last:
             # In a thread: the holidays' first use takes most of a second.
             self._told = (last, await asyncio.to_thread(self._stale_from, last))

@@ -159,12 +159,9 @@ class Ready:
     async def _mirror(self, success: Run | None) -> _Said:
         if success is None or success.ended_at is None:
             return False, "no sync has filled it yet; GET /api/sync/status tells how far it is"
-        try:
-            is_stale = await self._freshness.is_stale()
-        except StoreUnavailable:
-            return False, "can't be read"
-        age = _age(self._clock() - parse_stamp(success.ended_at))
-        if is_stale:
+        ended_at = parse_stamp(success.ended_at)
+        age = _age(self._clock() - ended_at)
+        if await self._freshness.is_too_long_ago(ended_at):
             return False, f"stale: the last good sync ended at {success.ended_at}, {age} ago"
         return True, f"the last good sync ended {age} ago"
 
