@@ -7,7 +7,7 @@ BIN := .venv/bin
 UV := .venv/uv/bin/uv
 SETUP := .venv/.set-up
 
-.PHONY: help run test check format bench clean
+.PHONY: help run test check format bench audit sbom wheel clean
 
 help: ## tell what there is to run
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,26 @@ format: $(SETUP) ## put the code in order and write the docs tables anew
 
 bench: $(SETUP) ## measure, and print ratios of one run
 	$(BIN)/python -m bench
+
+audit: $(SETUP) ## check the licences, and ask OSV for known vulnerabilities of what is locked
+	@$(BIN)/python -m docs.licences
+	@$(UV) audit --frozen --no-dev --preview-features audit-command $(AUDIT_FLAGS); code=$$?; \
+	if [ $$code -eq 2 ]; then echo "NOT AUDITED: the vulnerability service can't be reached; the licences were checked."; \
+	else exit $$code; fi
+
+sbom: $(SETUP) ## write dist/sbom.cdx.json, what the connector consists of (CycloneDX)
+	@mkdir -p dist
+	$(UV) export --quiet --frozen --no-dev --preview-features sbom-export --format cyclonedx1.5 --output-file dist/sbom.cdx.json
+
+wheel: $(SETUP) ## build dist/*.whl, and install it with what is locked into an empty environment, to see that it starts
+	@rm -rf dist/try && mkdir -p dist
+	$(UV) build --quiet --wheel --out-dir dist
+	$(UV) export --quiet --frozen --no-dev --no-emit-project --output-file dist/locked.txt
+	$(UV) venv --quiet --no-project --python $(BIN)/python dist/try
+	$(UV) pip install --quiet --python dist/try/bin/python --require-hashes --requirements dist/locked.txt
+	$(UV) pip install --quiet --python dist/try/bin/python --no-deps dist/planso_connector-*.whl
+	cd dist/try && bin/planso-connector --version && CONNECTOR_DATABASE_URL=sqlite:///try.db bin/planso-connector migrate
+	@rm -rf dist/try
 
 clean: ## remove what make set up, and the demo's data
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -45,6 +45,20 @@ def test_version_and_help(tmp_path: Path) -> None:
     assert all(name in listed for name in ("serve", "sandbox", "sync", "doctor", "migrate"))
 
 
+def test_exit_codes_say_whether_to_try_again(tmp_path: Path, planso: tuple[Sandbox, dict[str, str]]) -> None:
+    """2 for a call or a setting that is wrong, 1 for what may go better another time: both say what it is."""
+    _, environment = planso
+    for arguments, changed, code, told in (
+        (("frobnicate",), {}, 2, "frobnicate"),
+        (("serve", "--port", "viele"), {}, 2, "--port"),
+        (("serve",), {"CONNECTOR_WRITE_WAIT": "lange"}, 2, "CONNECTOR_WRITE_WAIT"),
+        (("sync",), {"PLANSO_URL": f"http://127.0.0.1:{free_port()}"}, 1, "can't be reached"),
+        (("migrate",), {"CONNECTOR_DATABASE_URL": f"sqlite:///{tmp_path}/none/x.db"}, 1, "can't be opened"),
+    ):
+        done = command(tmp_path, *arguments, **(environment | changed))
+        assert (done.returncode, told in done.stderr) == (code, True), done.stderr
+
+
 def test_doctor_tells_what_maps_and_never_writes(tmp_path: Path, planso: tuple[Sandbox, dict[str, str]]) -> None:
     """doctor logs in, lists, reads a form and its parts, names the missing label and a dry run; PlanSo is unchanged."""
     sandbox, environment = planso

@@ -17,6 +17,7 @@ from planso_connector.domain.workhours import WorkHours
 from planso_connector.flows.accesses import Accesses
 from planso_connector.flows.authenticate import Authentication
 from planso_connector.flows.dry_run import DryRun
+from planso_connector.flows.figures import Measured
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.give_way import GiveWay
 from planso_connector.flows.keys import Keys
@@ -24,6 +25,7 @@ from planso_connector.flows.live import Live
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.outbox import Outbox
 from planso_connector.flows.push import Pusher
+from planso_connector.flows.readiness import Ready
 from planso_connector.flows.reading import Reader
 from planso_connector.flows.recognise import Recognition
 from planso_connector.flows.reindex import Reindex
@@ -37,6 +39,7 @@ from planso_connector.planso.client import Planso
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.throttle import Throttle
 from planso_connector.rest import door, guard
+from planso_connector.rest.metrics import Metrics
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import migrate
 from planso_connector.store.engine import Database
@@ -96,6 +99,7 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
     workshop = settings.connector_workshop
     password = settings.planso_password.get_secret_value()
     rejection = Rejection(database, workshop, clock.now, (settings.planso_url, settings.planso_user, password))
+    metrics = Metrics()
     planso = Planso(
         settings.planso_url,
         settings.planso_user,
@@ -105,6 +109,7 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
         timeout=settings.planso_timeout,
         already_rejected=await rejection.is_remembered(),
         on_login=rejection.note,
+        on_exchange=metrics.planso,
     )
     reader = Reader(database, planso, workshop, clock.now, parts=settings.connector_sync_parts)
     pusher = Pusher(database, planso, reader, workshop, clock.now, Random())  # noqa: S311
@@ -124,7 +129,9 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
     turns = Schedule(lambda: sync.run(Trigger.SCHEDULE), hours, interval, clock.now, dice=Random())  # noqa: S311
     lookup = Lookup(database, workshop)
     freshness = Freshness(sync, reader, lookup, hours, interval, clock.now)
-    status = Status(sync, freshness, planso)
+    status = Status(planso)
+    readiness = Ready(database, workshop, freshness, planso, clock.now)
+    measured = Measured(database, workshop, sync, readiness, planso, clock.now)
     standings = Standings(database, workshop, freshness, profile.labels, clock.now)
     dry_run = DryRun(planso, Live(planso, reader, clock.now), reader)
     recognition = Recognition(database, workshop)
@@ -135,6 +142,8 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
         dry_run,
         sync,
         status,
+        readiness,
+        measured,
         freshness,
         standings,
         recognition,
@@ -146,6 +155,7 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
     )
     rest = door.build(
         flows,
+        metrics,
         lookup_shows_all=settings.connector_lookup_personal == "all",
         allow_anonymous=settings.connector_allow_anonymous,
     )

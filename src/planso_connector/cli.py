@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import uvicorn
 from pydantic import SecretStr
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -23,6 +22,7 @@ from planso_connector import __version__, sandbox
 from planso_connector import app as root
 from planso_connector.commands import keys
 from planso_connector.commands.console import configure_logs, err, fail, out, run, told
+from planso_connector.draining import DrainingServer
 from planso_connector.flows import doctor as doctor_flow
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import kept_pages
@@ -31,7 +31,10 @@ from planso_connector.store.runs import RunState, Trigger
 
 cli = typer.Typer(
     name="planso-connector",
-    help="A REST service in front of PlanSo. Settings come from the environment or `.env`; see the README.",
+    help="A REST service in front of PlanSo. Settings come from the environment or `.env`; the README lists them.\n\n"
+    "To look around: `serve --demo`. With a PlanSo of your own: set PLANSO_URL, PLANSO_USER and PLANSO_PASSWORD, run "
+    "`doctor`, which writes nothing, then `serve`.",
+    epilog="Exit codes: 0 done; 1 it went wrong and says why; 2 the call or a setting is wrong.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -40,6 +43,8 @@ cli.add_typer(keys.keys)
 cli.command()(keys.accesses)
 
 DEMO_FOLDER = Path(".demo")
+SWITCH_INTERVAL = 0.0005
+"""Seconds that one thread of Python may keep the others waiting: an answer goes through two, and passes in between."""
 
 
 @cli.callback(invoke_without_command=True)
@@ -58,7 +63,12 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on, instead of CONNECTOR_PORT.")] = None,
     sandbox_port: Annotated[int, typer.Option(help="Port of the sandbox's own page, with --demo.")] = 8190,
 ) -> None:
-    """Serve the API. The first sync starts by itself when the database is empty."""
+    """
+    Serve the API. The first sync starts by itself when the database is empty.
+
+    /docs explains the API, /health/ready and /metrics tell how it is. SIGTERM or Ctrl-C lets what is under way finish,
+    a second one does not.
+    """
     with told():
         settings = Settings.load()
         changes = {"connector_host": host, "connector_port": port}
@@ -100,15 +110,8 @@ async def _serve(settings: Settings) -> None:
         built = await lasting.enter_async_context(root.connector(settings))
         await root.may_listen(built, listening.getsockname()[0])
         await lasting.enter_async_context(root.at_work(built))
-        config = uvicorn.Config(
-            built.rest,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=30,
-            lifespan="off",
-        )
-        sys.setswitchinterval(0.0005)
+        server = DrainingServer(built.rest, built.outbox.drain)
+        sys.setswitchinterval(SWITCH_INTERVAL)
         gc.collect()
         gc.freeze()
         host, port = listening.getsockname()[:2]
@@ -117,7 +120,7 @@ async def _serve(settings: Settings) -> None:
         # uvicorn drains at a signal and then raises it again, which would end the process before our own clearing up.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
-        await uvicorn.Server(config).serve(sockets=[listening])
+        await server.serve(sockets=[listening])
         for number in (signal.SIGINT, signal.SIGTERM):  # who asks a second time does not want to wait
             signal.signal(number, signal.SIG_DFL)
 

@@ -21,23 +21,33 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 _TALKATIVE = ("httpx2", "httpcore2", "uvicorn.access", "asyncio", "alembic", "sqlalchemy", "urllib3")
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, default=repr).encode
+
+
 def configure(level: str, secrets: Iterable[str]) -> None:
     """Send every line of the process, the libraries' too, through the same processors. `secrets` never appear."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
+        structlog.processors.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _exception_without_its_text,
     ]
+    redacted = _Redacted(secrets)
+    # Our own lines don't pass the standard library's logging: it takes longer than to answer a request from the mirror.
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, redacted],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=_Line,
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Redacting(shared, _spellings(secrets)))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redacted],
+        )
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -47,6 +57,14 @@ def configure(level: str, secrets: Iterable[str]) -> None:
         logger = logging.getLogger(name)
         logger.handlers[:] = []
         logger.propagate = True
+
+
+class _Line(structlog.WriteLogger):
+    """Writes lines on standard error, as it is at that moment."""
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__(sys.stderr)
+        self.name = name
 
 
 def _spellings(secrets: Iterable[str]) -> list[str]:
@@ -59,16 +77,14 @@ def _spellings(secrets: Iterable[str]) -> list[str]:
     return sorted(found, key=len, reverse=True)
 
 
-class _Redacting(structlog.stdlib.ProcessorFormatter):
-    def __init__(self, shared: list[Processor], spellings: list[str]) -> None:
-        super().__init__(
-            foreign_pre_chain=shared,
-            processors=[self.remove_processors_meta, structlog.processors.JSONRenderer(ensure_ascii=False)],
-        )
-        self._spellings = spellings
+class _Redacted:
+    """The last step: the line as JSON text, without any secret."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._spellings = _spellings(secrets)
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> str:
+        line = _JSON(event)
         for spelling in self._spellings:
             line = line.replace(spelling, "***")
         return line

@@ -28,6 +28,7 @@ class Scope(StrEnum):
     ORDERS_WRITE = "orders:write"
     APPOINTMENTS_WRITE = "appointments:write"
     SYNC = "sync"
+    METRICS = "metrics"
     ADMIN = "admin"
 
 
@@ -36,6 +37,7 @@ SCOPES: dict[Scope, str] = {
     Scope.ORDERS_WRITE: "Change, create, delete orders; cancel and undo operations.",
     Scope.APPOINTMENTS_WRITE: "Change the dates and times of an order, with PUT or PATCH, and nothing else.",
     Scope.SYNC: "Start a sync; how it goes, and the login with PlanSo.",
+    Scope.METRICS: "The figures that monitoring collects; nothing of orders or people.",
     Scope.ADMIN: "All of it, and logging in to PlanSo.",
 }
 

@@ -50,8 +50,13 @@ class Freshness:
     async def stale_from(self) -> datetime:
         """Since or from when on the mirror is stale, if no run ends well."""
         last = await self._sync.last_success_at()
-        if last is None:
-            return NEVER_FILLED
+        return NEVER_FILLED if last is None else await self._late_from(last)
+
+    async def is_too_long_ago(self, last: datetime) -> bool:
+        """The same, where that run ended at `last`."""
+        return self._clock() > await self._late_from(last)
+
+    async def _late_from(self, last: datetime) -> datetime:
         if self._told is None or self._told[0] != last:
             # In a thread: the holidays' first use takes most of a second.
             self._told = (last, await asyncio.to_thread(self._stale_from, last))

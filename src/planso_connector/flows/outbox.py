@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -32,6 +34,9 @@ HEARTBEAT = 3.0
 LOOK_EVERY = 1.0
 """Seconds between two looks for what is due: put back, recorded by another process, or left by a dead one."""
 
+ORIGINS_KEPT = 1000
+"""Of so many operations it is known which request asked for them; the log's line `operation_recorded` tells of all."""
+
 GRACE = 10.0
 """Seconds that the end of the process waits for operations under way."""
 
@@ -51,10 +56,20 @@ class Outbox:
         self._under_way: dict[Claim, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
         self._moved: dict[str, list[asyncio.Event]] = {}
+        self._drained_by = math.inf
+        self._origins: dict[str, dict[str, Any]] = {}
 
     def wake(self) -> None:
-        """Something was recorded."""
+        """Something may be due."""
         self._woken.set()
+
+    def recorded(self, operation_id: str) -> None:
+        """Its push is logged with the trace of the request that asked for it, as long as this process lives."""
+        log.info("operation_recorded", operation=operation_id)
+        self._origins[operation_id] = structlog.contextvars.get_contextvars()
+        if len(self._origins) > ORIGINS_KEPT:
+            del self._origins[next(iter(self._origins))]
+        self.wake()
 
     async def run(self) -> None:
         """Until it is cancelled. What is under way then is `close`'s."""
@@ -72,7 +87,9 @@ class Outbox:
         until = asyncio.get_running_loop().time() + seconds
         try:
             while operation.state is State.PENDING and not give_up(operation):
-                left = until - asyncio.get_running_loop().time()
+                if self._is_left_to_others(operation.id):
+                    return await self._now(operation.id)
+                left = min(until, self._drained_by) - asyncio.get_running_loop().time()
                 if left <= 0:
                     break
                 with suppress(TimeoutError):
@@ -85,6 +102,19 @@ class Outbox:
             waiting.remove(moved)
             if not waiting:
                 del self._moved[operation.id]
+
+    def drain(self, seconds: float) -> None:
+        """
+        Nothing is begun any more; what is under way has so many seconds. Who waits for something that is not is told
+        how it stands.
+        """
+        self._drained_by = asyncio.get_running_loop().time() + seconds
+        for operation_id in self._moved:
+            self.moved(operation_id)
+
+    def _is_left_to_others(self, operation_id: str) -> bool:
+        under_way = {claim.operation.id for claim in self._under_way}
+        return self._drained_by < math.inf and operation_id not in under_way
 
     async def _now(self, operation_id: str) -> Operation:
         found = await self._database.read(lambda tx: operations.get(tx, self._workshop, operation_id))
@@ -112,7 +142,7 @@ class Outbox:
         except TimeoutError:
             is_any_due = await self._is_any_due()
         self._woken.clear()
-        if is_any_due and len(self._under_way) < AT_ONCE:
+        if is_any_due and len(self._under_way) < AT_ONCE and self._drained_by == math.inf:
             await self._claim()
 
     async def _is_any_due(self) -> bool:
@@ -152,6 +182,7 @@ class Outbox:
 
     async def _attempt(self, claim: Claim) -> None:
         operation_id = claim.operation.id
+        structlog.contextvars.bind_contextvars(**self._origins.get(operation_id, {}), operation=operation_id)
         try:
             await self._pusher.attempt(claim)
         except Lost:
@@ -207,7 +238,7 @@ class Outbox:
         """What is not settled within the grace is given back, for the next process to go on with."""
         holders = {self._holder, *(claim.holder for claim in self._under_way)}
         late = set(self._under_way.values())
-        until = asyncio.get_running_loop().time() + GRACE
+        until = min(self._drained_by, asyncio.get_running_loop().time() + GRACE)
         while late and (left := until - asyncio.get_running_loop().time()) > 0:
             _, late = await asyncio.wait(late, timeout=min(left, HEARTBEAT))
             await self._renew()

@@ -143,7 +143,7 @@ class Writer:
             undoes=undoes,
         )
         recorded = await self._database.write(lambda tx: self._record(tx, operation, request))
-        self._outbox.wake()
+        self._outbox.recorded(recorded.id)
         try:
             return await self.settled(recorded, request.wait if request.wait is not None else self._wait)
         except StoreUnavailable:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from planso_connector import __version__
+from planso_connector.domain import clock
 from planso_connector.domain.errors import (
     LoginRejected,
     PageChanged,
@@ -30,6 +32,7 @@ from planso_connector.domain.order import BoardEntry, PartsReading
 from planso_connector.planso.board import parse_board
 from planso_connector.planso.connection import base_url, sorted_error
 from planso_connector.planso.decoding import NotJson, json_of, text_of
+from planso_connector.planso.exchange import OnExchange, Outcome, Standing, outcome_of_error, outcome_of_status
 from planso_connector.planso.form import Form, NoForm
 from planso_connector.planso.login import (
     ANSWERED,
@@ -79,7 +82,7 @@ class Planso:
     One PlanSo installation, with one session. `timeout` in seconds, for each step of a request.
 
     `already_rejected`: the password was rejected before this process began, so nothing is sent until `log_in`.
-    `on_login` is awaited with the outcome of each login that PlanSo decided.
+    `on_login` is awaited with the outcome of each login that PlanSo decided; `on_exchange` is told of each request.
     """
 
     def __init__(
@@ -93,14 +96,16 @@ class Planso:
         timeout: float = 30.0,
         already_rejected: bool = False,
         on_login: OnLogin | None = None,
+        on_exchange: OnExchange | None = None,
     ) -> None:
         """Raises ValueError for an address that is none."""
         base = base_url(url, profile.paths.app)
         self.requests = 0
+        self.standing = Standing(clock.now, profile.kinds, on_exchange)
         self.on_page_changed: OnPageChanged | None = None
         self._whole_page = WHOLE_PAGE * timeout
         self._profile = profile
-        self._throttle = throttle
+        self.throttle = throttle
         self._app = httpx2.URL(base + profile.paths.app)
         self._do = httpx2.URL(base + profile.paths.do)
         self._login = PlansoLogin(self._app, username, password, rejected=already_rejected, on_login=on_login)
@@ -179,7 +184,7 @@ class Planso:
         A reading and a save in here follow each other without waiting. A session that ended is not renewed in here:
         every call raises SessionEnded then.
         """
-        return self._throttle.hold()
+        return self.throttle.hold()
 
     # -- saving: never sent twice, never resumed by itself
 
@@ -341,7 +346,7 @@ class Planso:
         before the answer began was an idle one that a proxy closed, and no sign of overload.
         """
         saves = bool(request.extensions.get(SAVES))
-        request.extensions[STAYS] = self._throttle.is_held
+        request.extensions[STAYS] = self.throttle.is_held
         flow = login.async_auth_flow(request)
         try:
             step = await anext(flow)
@@ -371,7 +376,9 @@ class Planso:
     async def _one(self, request: httpx2.Request, *, forgiving: bool) -> httpx2.Response:
         """One request in one slot, its answer read. A login goes before reads as a save does: all wait for it."""
         extensions = request.extensions
-        async with self._throttle.slot(urgent=bool(extensions.get(SAVES) or extensions.get(LOGS_IN))) as attempt:
+        async with self.throttle.slot(urgent=bool(extensions.get(SAVES) or extensions.get(LOGS_IN))) as attempt:
+            began = time.perf_counter()
+            outcome: Outcome | None = None
             try:
                 async with asyncio.timeout(self._whole_page):
                     response = await self._client.send(request, stream=True)
@@ -380,13 +387,19 @@ class Planso:
                         await response.aread()
                     finally:
                         await response.aclose()
+                outcome = outcome_of_status(response.status_code)
             except TimeoutError as error:
                 attempt.failed()
+                outcome = Outcome.TIMEOUT
                 raise httpx2.ReadTimeout("the page came too slowly", request=request) from error
             except httpx2.TransportError as error:
                 if not (forgiving and isinstance(error, _DYING) and not extensions.get(ANSWERED)):
                     attempt.failed()
+                    outcome = outcome_of_error(error)
                 raise
+            finally:
+                if outcome is not None:
+                    self.standing.note(request, outcome, time.perf_counter() - began)
             headers = response.headers
             attempt.answered(
                 response.status_code,

@@ -56,6 +56,13 @@ class Profile:
     """Field path to the labels that are tried, in order."""
     parts: PartsWords
 
+    @property
+    def kinds(self) -> dict[str, str]:
+        """What kind of page each call fetches."""
+        calls = self.calls
+        named = {calls.board: "list", calls.form: "form", calls.parts: "parts", calls.logout: "logout"}
+        return named | {call: f"tab {name}" for name, call in calls.tabs.items()}
+
     @classmethod
     def load(cls, path: Path | None = None, table_id: int | None = None) -> Profile:
         """

@@ -8,13 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from planso_connector import __version__
 from planso_connector.flows.accesses import Accesses
 from planso_connector.flows.authenticate import Authentication
 from planso_connector.flows.dry_run import DryRun
+from planso_connector.flows.figures import Measured
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.lookup import Lookup
+from planso_connector.flows.readiness import Ready
 from planso_connector.flows.recognise import Recognition
 from planso_connector.flows.standing import Standings
 from planso_connector.flows.status import Status
@@ -24,6 +27,7 @@ from planso_connector.rest import (
     docs_page,
     health,
     lookup,
+    metrics,
     operations,
     order_writes,
     orders,
@@ -53,6 +57,8 @@ class Flows:
     dry_run: DryRun
     sync: Sync
     status: Status
+    readiness: Ready
+    measured: Measured
     freshness: Freshness
     standings: Standings
     recognition: Recognition
@@ -63,15 +69,24 @@ class Flows:
     accesses: Accesses
 
 
-class _Guarded(Documented):
+class _Door(Documented):
+    """Every answer is logged and counted: a fault's 500 too, which no middleware of the usual kind sees."""
+
+    around: Callable[[ASGIApp], ASGIApp]
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return self.around(super().build_middleware_stack())
+
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             scopes.describe(super().openapi())
         return super().openapi()
 
 
-def build(flows: Flows, *, lookup_shows_all: bool = False, allow_anonymous: bool = False) -> FastAPI:
-    app = _Guarded(
+def build(
+    flows: Flows, counted: metrics.Metrics, *, lookup_shows_all: bool = False, allow_anonymous: bool = False
+) -> FastAPI:
+    app = _Door(
         title=TITLE,
         version=__version__,
         description=_DESCRIPTION,
@@ -80,6 +95,7 @@ def build(flows: Flows, *, lookup_shows_all: bool = False, allow_anonymous: bool
         separate_input_output_schemas=False,
         redirect_slashes=False,
     )
+    app.around = lambda inner: requests_log.RequestLog(inner, counted, flows.asked)
     problems.install(app)
     for router in (
         orders.routes(flows.lookup, flows.freshness),
@@ -89,7 +105,8 @@ def build(flows: Flows, *, lookup_shows_all: bool = False, allow_anonymous: bool
         operations.routes(flows.writer, flows.dry_run, order_writes.Answers(flows.lookup)),
         planso_session.routes(flows.status),
         sync.routes(flows.sync, flows.next_run_at),
-        health.routes(flows.status),
+        health.routes(flows.readiness),
+        metrics.routes(counted, flows.measured.now),
         docs_page.routes(TITLE),
     ):
         app.include_router(router)
@@ -98,5 +115,4 @@ def build(flows: Flows, *, lookup_shows_all: bool = False, allow_anonymous: bool
     app.add_middleware(
         Guard, authentication=flows.authentication, accesses=flows.accesses, allow_anonymous=allow_anonymous
     )
-    app.add_middleware(requests_log.RequestLog, asked=flows.asked)
     return app

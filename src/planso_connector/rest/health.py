@@ -2,34 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Literal
+
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from planso_connector.flows.status import Status
+from planso_connector.flows.readiness import Ready
 from planso_connector.rest.answers import Envelope
 from planso_connector.rest.callers import is_known
 from planso_connector.rest.examples import answer, example_of
 
 
+class Check(BaseModel):
+    """One thing looked at."""
+
+    name: str = Field(
+        description="`database`, `migrations`, `mirror`, `planso_login`, `planso` or `writes`.", examples=["database"]
+    )
+    ok: bool = Field(description="Whether it is as it should be.", examples=[True])
+    words: str = Field(
+        description="How it is, for a person; what to do where it is wrong.", examples=["answers, and takes writes"]
+    )
+    since: str = Field(
+        description="From when on it is so, as far as this process knows, UTC.",
+        examples=["2026-11-23T10:15:30.000000Z"],
+    )
+    required: bool = Field(description="Whether the connector is not ready without it.", examples=[True])
+
+
 class ReadyAnswer(Envelope):
     """Whether the connector can do its work."""
 
-    checks: dict[str, str] = Field(
-        description="Each check and `ok`, or what is wrong.",
-        examples=[{"database": "ok", "mirror": "ok", "planso_login": "ok"}],
+    state: Literal["ready", "degraded", "not_ready"] = Field(
+        description="`degraded`: it answers, and something wants a look. With `not_ready` the status is 503.",
+        examples=["ready"],
     )
+    checks: list[Check] = Field(description="Everything that was looked at.")
 
 
 _READY = example_of(ReadyAnswer)
 _VAGUE = "Not ready; with an API key it is told why."
 _UNFILLED = "no sync has filled it yet; GET /api/sync/status tells how far it is"
 _NOT_READY = example_of(
-    ReadyAnswer, success=False, message=f"mirror: {_UNFILLED}", checks=_READY["checks"] | {"mirror": _UNFILLED}
+    ReadyAnswer,
+    success=False,
+    message=f"mirror: {_UNFILLED}",
+    state="not_ready",
+    checks=[example_of(Check, name="mirror", ok=False, words=_UNFILLED)],
 )
 
 
-def routes(status: Status) -> APIRouter:
+def routes(readiness: Ready) -> APIRouter:
     router = APIRouter(prefix="/health", tags=["health"])
 
     @router.get(
@@ -59,15 +84,25 @@ def routes(status: Status) -> APIRouter:
     )
     async def ready(request: Request) -> JSONResponse:
         """
-        200 when the database answers, a sync has filled it, and PlanSo has not rejected the login. What is wrong is
-        told to callers with an API key alone.
+        200 when the database answers and takes writes, its tables are as this version needs them, the mirror is as
+        young as it should be, and PlanSo has not rejected the login. A PlanSo that does not answer, or a write that
+        waits for long, is `degraded`: reads go on. What is wrong is told to callers with an API key alone.
         """
-        readiness = await status.readiness()
+        now = await readiness.now()
         if not is_known(request):
-            told = {"success": readiness.ready, "message": "" if readiness.ready else _VAGUE, "checks": {}}
-            return JSONResponse(told, status_code=200 if readiness.ready else 503)
-        wrong = "; ".join(f"{name}: {word}" for name, word in readiness.checks.items() if word != "ok")
-        body = {"success": readiness.ready, "message": wrong, "checks": readiness.checks}
-        return JSONResponse(body, status_code=200 if readiness.ready else 503)
+            vague = {
+                "success": now.is_ready,
+                "message": "" if now.is_ready else _VAGUE,
+                "state": now.state,
+                "checks": [],
+            }
+            return JSONResponse(vague, status_code=200 if now.is_ready else 503)
+        body = {
+            "success": now.is_ready,
+            "message": "; ".join(f"{check.name}: {check.words}" for check in now.checks if not check.ok),
+            "state": now.state,
+            "checks": [asdict(check) for check in now.checks],
+        }
+        return JSONResponse(body, status_code=200 if now.is_ready else 503)
 
     return router

@@ -1,4 +1,7 @@
-"""One line in the log for each request: its route, never its query or body."""
+"""
+Around every request: its trace, which all its log lines bear and its answer names; one line in the log; its metrics.
+Route and status are told, never query or body.
+"""
 
 from __future__ import annotations
 
@@ -8,33 +11,44 @@ from collections.abc import Callable
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from planso_connector.rest.metrics import Metrics
+from planso_connector.rest.trace import trace_of
+
 log = structlog.get_logger(__name__)
 
 
 class RequestLog:
     """`asked` is called at the beginning of each."""
 
-    def __init__(self, app: ASGIApp, asked: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, asked: Callable[[], None]) -> None:
         self._app = app
         self._asked = asked
+        self._metrics = metrics
+        self._log = log.bind()  # once: it takes longer than the line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         self._asked()
-        status = 0
         started = time.perf_counter()
+        self._metrics.began()
+        trace = trace_of(scope["headers"])
+        # The server gives each request a context of its own: nothing needs to be unbound.
+        structlog.contextvars.bind_contextvars(trace_id=trace.trace_id, span_id=trace.span_id)
+        status = 0
 
         async def noted(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), (b"traceresponse", trace.response)]}
             await send(message)
 
         try:
             await self._app(scope, receive, noted)
         finally:
             route = getattr(scope.get("route"), "path", "-")
-            ms = round((time.perf_counter() - started) * 1000, 1)
-            log.info("request", method=scope["method"], route=route, status=status, ms=ms)
+            seconds = time.perf_counter() - started
+            self._metrics.ended(scope["method"], route, status, seconds)
+            self._log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))

@@ -52,6 +52,7 @@ NEEDS: dict[str, Need] = {
     "GET /api/auth/status": _SYNC,
     "GET /health/live": OPEN,
     "GET /health/ready": RECOGNISED,
+    "GET /metrics": (Scope.METRICS,),
     "GET /openapi.json": OPEN,
     "HEAD /openapi.json": OPEN,
     "GET /docs": OPEN,

@@ -86,6 +86,11 @@ class Database:
         """
         return self._backend.mark()
 
+    @property
+    def waiting(self) -> dict[str, int]:
+        """Units of work that no thread has taken yet, by kind."""
+        return {"read": self._backend.reads.waiting, "write": self._backend.writes.waiting}
+
     async def close(self) -> None:
         """Finishes the work that waits, then lets go of the database."""
         await self._backend.close()

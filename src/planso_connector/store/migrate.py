@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -61,6 +62,7 @@ def pending(url: str) -> bool:
     return _known(current(url)) != head()
 
 
+@cache
 def head() -> str:
     """The newest revision that this version of the connector knows; the scripts' names begin with theirs."""
     return max(script.name.partition("_")[0] for script in (_FOLDER / "versions").glob("[0-9]*_*.py"))

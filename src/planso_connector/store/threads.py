@@ -70,6 +70,10 @@ class Inbox:
             self._queue.put(work)
         return await work.future
 
+    @property
+    def waiting(self) -> int:
+        return self._queue.qsize()
+
     def close(self, threads: int) -> None:
         with self._lock:
             if not self._closed:

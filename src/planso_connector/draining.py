@@ -1,0 +1,43 @@
+"""The server that stops well: what is under way gets its answer, who only waits is told how it stands, then it ends."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+GRACE = 10.0
+"""Seconds that requests and writes under way have from the signal on."""
+
+
+class DrainingServer(uvicorn.Server):
+    """
+    `drain` is called with the seconds that are left, when the first signal came, and with 0 after the second. Idle
+    connections are closed at once, and no new ones taken.
+    """
+
+    def __init__(self, app: ASGIApp, drain: Callable[[float], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            # Beyond the grace: who waited for a write until then still wants the answer.
+            timeout_graceful_shutdown=round(GRACE) + 2,
+            lifespan="off",
+        )
+        super().__init__(config)
+        self._drain = drain
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._drain(GRACE)
+        await super().shutdown(sockets)
+        if self.force_exit:
+            self._drain(0.0)

@@ -1,0 +1,95 @@
+"""
+Figures: what a running connector is measured by, told at one instant; one read transaction, and now and then a second
+one that counts.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from planso_connector.domain.clock import Clock, parse_stamp
+from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.flows.readiness import Readiness, Ready
+from planso_connector.flows.sync import Sync, SyncStatus
+from planso_connector.planso.client import Planso
+from planso_connector.store import figures
+from planso_connector.store.engine import Database, Transaction
+
+COUNT_EVERY = 60.0
+"""Seconds for which a count stands: it reads a whole index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the database holds. Seconds; `last_success` in seconds since 1970."""
+
+    orders: dict[str, int]
+    operations: dict[str, int]
+    oldest_pending: float
+    sync: SyncStatus
+    last_success: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """`held` is None where the database can't tell."""
+
+    readiness: Readiness
+    planso_in_flight: int
+    planso_waiting: int
+    planso_allowed: int
+    database_waiting: dict[str, int]
+    held: Held | None
+
+
+class Measured:
+    """Lives as long as the process."""
+
+    def __init__(
+        self, database: Database, workshop: str, sync: Sync, readiness: Ready, planso: Planso, clock: Clock
+    ) -> None:
+        self._database = database
+        self._workshop = workshop
+        self._sync = sync
+        self._readiness = readiness
+        self._planso = planso
+        self._clock = clock
+        self._counted: tuple[float, dict[str, int], dict[str, int]] | None = None
+
+    async def now(self) -> Figures:
+        try:
+            held = await self._held()
+        except StoreUnavailable:
+            held = None
+        throttle = self._planso.throttle
+        return Figures(
+            await self._readiness.now(),
+            throttle.in_flight,
+            throttle.waiting,
+            throttle.allowed,
+            self._database.waiting,
+            held,
+        )
+
+    async def _held(self) -> Held:
+        pending = await self._database.read(lambda tx: figures.pending(tx, self._workshop))
+        orders, operations = await self._counts()
+        sync = await self._sync.status()
+        now = self._clock()
+        success = sync.last_success.ended_at if sync.last_success is not None else None
+        return Held(
+            orders=orders,
+            operations=operations | {"pending": pending.pending},
+            oldest_pending=(now - parse_stamp(pending.oldest)).total_seconds() if pending.oldest else 0.0,
+            sync=sync,
+            last_success=parse_stamp(success).timestamp() if success else None,
+        )
+
+    async def _counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        def work(tx: Transaction) -> tuple[dict[str, int], dict[str, int]]:
+            return figures.orders_held(tx, self._workshop), figures.operations_held(tx, self._workshop)
+
+        if self._counted is None or time.monotonic() - self._counted[0] > COUNT_EVERY:
+            self._counted = (time.monotonic(), *await self._database.read(work))
+        return self._counted[1], self._counted[2]

@@ -1,0 +1,195 @@
+"""
+Readiness: whether the connector can do its work, and what is wrong where it can't.
+
+One read transaction; and, at most every few seconds however often it is asked, one small write, because a full disk or
+a file that another program holds is seen by no reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from planso_connector.domain.clock import Clock, parse_stamp, stamp
+from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.flows.freshness import Freshness
+from planso_connector.planso.client import Planso
+from planso_connector.store import figures, leases, migrate, runs
+from planso_connector.store.engine import Database, Transaction
+from planso_connector.store.figures import Pending
+from planso_connector.store.runs import Run
+
+WITHIN = 2.0
+"""Seconds that the database is waited for: who probes gives up soon."""
+
+WRITE_EVERY = 5.0
+"""Seconds for which a write that went well, or not, stands."""
+
+STUCK_AFTER = timedelta(minutes=5)
+"""A write that waits for longer than this wants a person's look."""
+
+_PROBE = "readiness"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """
+    One thing looked at. `words` say how it is; `since` is the stamp from when on, as far as this process knows.
+    `required`: without it the connector is not ready.
+    """
+
+    name: str
+    ok: bool
+    words: str
+    since: str
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    checks: tuple[Check, ...]
+
+    @property
+    def is_ready(self) -> bool:
+        return all(check.ok for check in self.checks if check.required)
+
+    @property
+    def state(self) -> str:
+        """`ready`; `degraded`: it answers, and something wants a look; `not_ready`."""
+        if not self.is_ready:
+            return "not_ready"
+        return "ready" if all(check.ok for check in self.checks) else "degraded"
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    revision: str | None
+    success: Run | None
+    pending: Pending
+
+
+_Said = tuple[bool, str]
+
+
+class Ready:
+    """Lives as long as the process."""
+
+    def __init__(self, database: Database, workshop: str, freshness: Freshness, planso: Planso, clock: Clock) -> None:
+        self._database = database
+        self._workshop = workshop
+        self._freshness = freshness
+        self._planso = planso
+        self._clock = clock
+        self._since: dict[str, tuple[bool, str]] = {}
+        self._wrote: tuple[float, _Said] | None = None
+        self._writing = asyncio.Lock()
+
+    async def now(self) -> Readiness:
+        seen = await self._seen()
+        unread = (False, "can't be read")
+        if isinstance(seen, _Seen):
+            database, schema, writes = await self._writable(), self._schema(seen.revision), self._writes(seen.pending)
+            mirror = await self._mirror(seen.success)
+        else:
+            database, schema, writes, mirror = (False, seen), unread, unread, unread
+        return Readiness(
+            (
+                self._check("database", database),
+                self._check("migrations", schema),
+                self._check("mirror", mirror),
+                self._check("planso_login", self._login()),
+                self._check("planso", self._answers(), required=False),
+                self._check("writes", writes, required=False),
+            )
+        )
+
+    def _check(self, name: str, said: _Said, *, required: bool = True) -> Check:
+        ok, words = said
+        known = self._since.get(name)
+        if known is None or known[0] != ok:
+            known = self._since[name] = (ok, stamp(self._clock()))
+        return Check(name, ok, words, known[1], required)
+
+    async def _seen(self) -> _Seen | str:
+        def work(tx: Transaction) -> _Seen:
+            success = runs.last_success(tx, self._workshop)
+            return _Seen(figures.revision(tx), success, figures.pending(tx, self._workshop))
+
+        try:
+            async with asyncio.timeout(WITHIN):
+                return await self._database.read(work)
+        except StoreUnavailable as error:
+            return str(error)
+        except TimeoutError:
+            return f"answered no question within {WITHIN:g} s"
+
+    async def _writable(self) -> _Said:
+        async with self._writing:
+            if self._wrote is None or time.monotonic() - self._wrote[0] > WRITE_EVERY:
+                said = await self._write()
+                self._wrote = (time.monotonic(), said)
+            return self._wrote[1]
+
+    async def _write(self) -> _Said:
+        now = stamp(self._clock())
+        try:
+            async with asyncio.timeout(WITHIN):
+                await self._database.write(
+                    lambda tx: leases.acquire(tx, self._workshop, _PROBE, holder=_PROBE, now=now, until=now)
+                )
+        except StoreUnavailable as error:
+            return False, str(error)
+        except TimeoutError:
+            return False, f"took no write within {WITHIN:g} s; another program may hold it"
+        return True, "answers, and takes writes"
+
+    def _schema(self, revision: str | None) -> _Said:
+        head = migrate.head()
+        if revision == head:
+            return True, f"at {head}, which this version needs"
+        if revision is None or revision < head:
+            return False, f"at {revision}, this version needs {head}: run `planso-connector migrate`"
+        return (
+            False,
+            f"at {revision}, newer than the {head} of this version: another one migrated it; restart with that",
+        )
+
+    async def _mirror(self, success: Run | None) -> _Said:
+        if success is None or success.ended_at is None:
+            return False, "no sync has filled it yet; GET /api/sync/status tells how far it is"
+        ended_at = parse_stamp(success.ended_at)
+        age = _age(self._clock() - ended_at)
+        if await self._freshness.is_too_long_ago(ended_at):
+            return False, f"stale: the last good sync ended at {success.ended_at}, {age} ago"
+        return True, f"the last good sync ended {age} ago"
+
+    def _login(self) -> _Said:
+        if self._planso.login_status.state == "rejected":
+            return False, "rejected by PlanSo; nothing is tried until it is changed, or POST /api/auth/login"
+        return True, "accepted" if self._planso.login_status.state == "logged_in" else "not tried yet by this process"
+
+    def _answers(self) -> _Said:
+        standing = self._planso.standing
+        if standing.failing_since is not None:
+            age = _age(self._clock() - standing.failing_since)
+            return False, f"does not answer since {age} ({standing.failure}); reads go on, writes wait"
+        if standing.answered_at is None:
+            return True, "not asked yet by this process"
+        return True, f"answered {_age(self._clock() - standing.answered_at)} ago"
+
+    def _writes(self, pending: Pending) -> _Said:
+        if pending.oldest is None:
+            return True, "none waits"
+        age = self._clock() - parse_stamp(pending.oldest)
+        told = f"{pending.pending} wait for PlanSo, the oldest for {_age(age)}"
+        return age < STUCK_AFTER, told
+
+
+def _age(passed: timedelta) -> str:
+    seconds = max(0, int(passed.total_seconds()))
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,160 @@
+"""
+DOOR for monitoring: /metrics, in Prometheus' text format.
+
+No label holds what a caller sends: routes are templates, methods and statuses the known ones, pages of PlanSo the kinds
+that a profile names. So the number of series is bounded, and no series tells of a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+
+from fastapi import APIRouter, Response
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from planso_connector import __version__
+from planso_connector.flows.figures import Figures
+
+_PREFIX = "planso_connector_"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
+_PLANSO_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+# A series beside each counter, that says when this process began.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+SYNC_STATES = ("idle", "running", "failed")
+
+
+class Metrics:
+    """Lives as long as one connector, whose registry it is. What is counted here begins at 0 with each start."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._in_flight = 0
+        self._figures: Figures | None = None
+        self._requests = Counter(
+            f"{_PREFIX}requests", "Requests answered.", ["method", "route", "status"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            f"{_PREFIX}request_seconds",
+            "From a request's arrival to the end of its answer; waits that the caller asked for are in it.",
+            ["method", "route"],
+            registry=self._registry,
+            buckets=_REQUEST_BUCKETS,
+        )
+        self._planso = Counter(
+            f"{_PREFIX}planso_requests",
+            "Requests to PlanSo, by kind of page and how they ended.",
+            ["page", "outcome"],
+            registry=self._registry,
+        )
+        self._planso_seconds = Histogram(
+            f"{_PREFIX}planso_seconds",
+            "From a request to PlanSo to the end of its answer, or of the wait for it.",
+            ["page"],
+            registry=self._registry,
+            buckets=_PLANSO_BUCKETS,
+        )
+        # `labels()` takes longer than counting: what was looked up once is kept.
+        self._counts: dict[tuple[str, str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
+        self._registry.register(_AtOneInstant(lambda: self._figures, lambda: self._in_flight))
+        ProcessCollector(registry=self._registry)
+
+    def began(self) -> None:
+        self._in_flight += 1
+
+    def ended(self, method: str, route: str, status: int, seconds: float) -> None:
+        """`status` 0: the caller left before an answer began."""
+        self._in_flight -= 1
+        key = (method, route, status)
+        count = self._counts.get(key)
+        if count is None:
+            known = method if method in _METHODS else "other"
+            count = (self._requests.labels(known, route, str(status)).inc, self._seconds.labels(known, route).observe)
+            if known == method:
+                self._counts[key] = count
+        count[0]()
+        count[1](seconds)
+
+    def planso(self, page: str, outcome: str, seconds: float) -> None:
+        self._planso.labels(page, outcome).inc()
+        self._planso_seconds.labels(page).observe(seconds)
+
+    def text(self, figures: Figures) -> bytes:
+        self._figures = figures
+        return generate_latest(self._registry)
+
+
+class _AtOneInstant(Collector):
+    """What is not counted but looked at, each time it is asked for."""
+
+    def __init__(self, figures: Callable[[], Figures | None], in_flight: Callable[[], int]) -> None:
+        self._figures = figures
+        self._in_flight = in_flight
+
+    def collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily(_PREFIX.rstrip("_"), "The version that runs.", {"version": __version__})
+        yield _one("requests_in_flight", "Requests being answered, this one among them.", self._in_flight())
+        figures = self._figures()
+        if figures is None:
+            return
+        checks = {check.name: int(check.ok) for check in figures.readiness.checks}
+        yield _one("ready", "Whether GET /health/ready is 200.", int(figures.readiness.is_ready))
+        yield _each("check_ok", "Whether each of its checks is ok.", "check", checks)
+        yield _one("planso_in_flight", "Requests to PlanSo under way.", figures.planso_in_flight)
+        yield _one("planso_waiting", "Requests to PlanSo that wait for their turn.", figures.planso_waiting)
+        yield _one("planso_allowed", "Requests to PlanSo that may be under way now.", figures.planso_allowed)
+        waiting = figures.database_waiting
+        yield _each("database_waiting", "Units of work that wait for the database.", "kind", waiting)
+        held = figures.held
+        if held is None:
+            return
+        yield _each("orders", "Orders in the mirror; counted once a minute.", "state", held.orders)
+        yield _each(
+            "operations", "Writes ever asked for; counted once a minute, but for `pending`.", "state", held.operations
+        )
+        yield _one("operation_oldest_pending_seconds", "Age of the oldest pending write, 0: none.", held.oldest_pending)
+        if held.last_success is not None:
+            yield _one("sync_last_success_timestamp_seconds", "End of the last good sync.", held.last_success)
+        states = {state: int(state == held.sync.state) for state in SYNC_STATES}
+        yield _each("sync_state", "1 for the state that the sync is in, as GET /api/sync/status.", "state", states)
+        if (last := held.sync.last_run) is not None:
+            yield _one("sync_last_failed_orders", "Orders that the last sync could not read.", len(last.failed))
+            yield _one("sync_last_doubts", "Things that seem to have moved on PlanSo's pages.", len(last.doubts))
+            yield _one("sync_last_requests", "Requests to PlanSo of the last sync.", last.requests)
+
+
+def _one(name: str, meaning: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(_PREFIX + name, meaning, value)
+
+
+def _each(name: str, meaning: str, label: str, values: dict[str, int]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(_PREFIX + name, meaning, labels=[label])
+    for member, value in values.items():
+        family.add_metric([member], value)
+    return family
+
+
+def routes(metrics: Metrics, figures: Callable[[], Awaitable[Figures]]) -> APIRouter:
+    """Where keys are asked for, this route wants one: it is a router of its own for that."""
+    router = APIRouter(tags=["health"])
+
+    # Not in the document of the API: it is not JSON, and no program of a caller's reads it.
+    @router.get("/metrics", include_in_schema=False)
+    async def tell() -> Response:
+        """What docs/operating.md lists. Where the database can't tell, what it would tell is left out."""
+        text = metrics.text(await figures())
+        return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return router

@@ -1,0 +1,44 @@
+"""
+Which request this is, by W3C Trace Context: `traceparent` is taken over when it is valid, else a new trace begins; the
+answer says in `traceresponse` which it is. Sources: w3.org/TR/trace-context, and its editor's draft for the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from random import Random, SystemRandom
+
+_VALID = re.compile(
+    rb"(?!ff)[0-9a-f]{2}-(?!0{32})(?P<trace>[0-9a-f]{32})-(?!0{16})(?P<parent>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})"
+    rb"(?P<more>-.*)?"
+)
+_RANDOM = 0x02
+"""The flag that says: the trace id was drawn at random."""
+
+# Ids need to be unlike each other, not secret; a system call for each would take longer than all the rest.
+_dice = Random(SystemRandom().getrandbits(256))  # noqa: S311
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """`trace_id` is of all that belongs together, `span_id` of this request alone."""
+
+    trace_id: str
+    span_id: str
+    flags: str
+
+    @property
+    def response(self) -> bytes:
+        return f"00-{self.trace_id}-{self.span_id}-{self.flags}".encode()
+
+
+def trace_of(headers: Iterable[tuple[bytes, bytes]]) -> Trace:
+    given = [value for name, value in headers if name == b"traceparent"]
+    span_id = f"{_dice.getrandbits(64) or 1:016x}"
+    if len(given) == 1:
+        match = _VALID.fullmatch(given[0])
+        if match is not None and not (match["more"] and given[0].startswith(b"00")):
+            return Trace(match["trace"].decode(), span_id, match["flags"].decode())
+    return Trace(f"{_dice.getrandbits(128) or 1:032x}", span_id, f"{_RANDOM:02x}")
