@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
-from fastapi import FastAPI
+import uvicorn
+from starlette.types import ASGIApp
 
 from planso_connector.domain import clock
 from planso_connector.domain.reconcile import Policy
@@ -32,7 +33,8 @@ from planso_connector.flows.write import Writer
 from planso_connector.planso.client import Planso
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.throttle import Throttle
-from planso_connector.rest import door
+from planso_connector.rest import door, hosts, server
+from planso_connector.rest.gate import Gate
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import migrate
 from planso_connector.store.engine import Database
@@ -53,7 +55,7 @@ class Connector:
     outbox: Outbox
     reindex: Reindex
     schedule: Schedule
-    rest: FastAPI
+    server: uvicorn.Config
 
 
 @asynccontextmanager
@@ -117,8 +119,9 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
         lookup, writer, dry_run, sync, status, freshness, standings, recognition, lambda: turns.next_run_at
     )
     rest = door.build(flows, lookup_shows_all=settings.connector_lookup_personal == "all")
+    web = _server(settings, rest)
     try:
-        yield Connector(settings, database, planso, profile, sync, outbox, Reindex(database, workshop), turns, rest)
+        yield Connector(settings, database, planso, profile, sync, outbox, Reindex(database, workshop), turns, web)
     finally:
         await sync.close()
         await outbox.close()
@@ -152,6 +155,24 @@ def _policy(settings: Settings) -> SyncPolicy:
         sections=settings.connector_sync_extended_interval if settings.connector_sync_extended else None,
         concurrency=settings.connector_planso_concurrency,
     )
+
+
+def _server(settings: Settings, rest: ASGIApp) -> uvicorn.Config:
+    with _naming("CONNECTOR_TRUSTED_PROXIES"):
+        proxies = [str(network) for network in hosts.networks(hosts.listed(settings.connector_trusted_proxies))]
+    with _naming("CONNECTOR_ALLOWED_HOSTS"):
+        names = hosts.Hosts(hosts.listed(settings.connector_allowed_hosts))
+    with _naming("CONNECTOR_CORS_ORIGINS"):
+        origins = hosts.origins(hosts.listed(settings.connector_cors_origins))
+    return server.configured(Gate(rest, hosts=names, origins=origins), proxies=proxies)
+
+
+@contextmanager
+def _naming(setting: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise SettingsError(f"{setting}: {error}") from error
 
 
 def _hours(settings: Settings) -> WorkHours:

@@ -101,14 +101,6 @@ def _demo_planso(settings: Settings, port: int) -> Iterator[Settings]:
 async def _serve(settings: Settings) -> None:
     listening = _listen(settings.connector_host, settings.connector_port, "CONNECTOR_PORT")
     async with root.connector(settings) as built, root.at_work(built):
-        config = uvicorn.Config(
-            built.rest,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=30,
-            lifespan="off",
-        )
         gc.collect()
         gc.freeze()
         host, port = listening.getsockname()[:2]
@@ -117,7 +109,7 @@ async def _serve(settings: Settings) -> None:
         # uvicorn drains at a signal and then raises it again, which would end the process before our own clearing up.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
-        await uvicorn.Server(config).serve(sockets=[listening])
+        await uvicorn.Server(built.server).serve(sockets=[listening])
         for number in (signal.SIGINT, signal.SIGTERM):  # who asks a second time does not want to wait
             signal.signal(number, signal.SIG_DFL)
 

@@ -98,6 +98,16 @@ class Settings(BaseSettings):
     connector_planso_rate: float = Field(
         0.0, ge=0, le=1000, description="Most requests to PlanSo in a second; 0 sets no such bound."
     )
+    connector_allowed_hosts: str = Field(
+        "",
+        description="Host names served besides addresses and `localhost`, `connector.example, *.example`; `*` for any.",
+    )
+    connector_trusted_proxies: str = Field(
+        "", description="Addresses or networks of proxies whose `X-Forwarded-For` and `-Proto` are believed."
+    )
+    connector_cors_origins: str = Field(
+        "", description="Sites whose pages may ask from a browser, `https://board.example`; empty for none."
+    )
     connector_log_level: str = Field(
         "info", pattern=r"^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`."
     )

@@ -44,7 +44,9 @@ STATUS: dict[type[errors.ConnectorError], int] = {
 }
 
 MEANING = {
+    400: "The request is no proper HTTP: without `Host`, or with a header twice that may come once.",
     401: "PlanSo rejected the user name or the password.",
+    403: "A page of another site may not write; `CONNECTOR_CORS_ORIGINS` names those that may.",
     404: "There is no such order, or no such operation.",
     409: "It does not go together with what is there: the idempotency key came with another request before, with "
     "`handling=strict` such an order exists, the operation can't be cancelled or undone; or a person has to look.",
@@ -52,6 +54,7 @@ MEANING = {
     "PlanSo changed too. Nothing was sent; `order` is the order now.",
     413: "The body is larger than 1 MiB.",
     415: "The body is not announced as JSON.",
+    421: "This host name is not served here; `CONNECTOR_ALLOWED_HOSTS` names those that are.",
     422: "Something in the request can't be taken; `detail` names each field and what would be accepted.",
     502: "PlanSo refused, kept another value, can't be reached, or answered with something that can't be understood.",
     503: "The connector itself can't take it: its database is full, read-only, locked or away.",
