@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -32,7 +33,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
-    planso_url: str = Field("", description="Address of the workshop's PlanSo, `https://<customer>.planso.de`.")
+    planso_url: str = Field(
+        "",
+        description="Address of the workshop's PlanSo, `https://<customer>.planso.de`; `http` on this machine alone.",
+    )
     planso_user: str = Field("", description="User name for PlanSo; best one of the connector's own.")
     planso_password: SecretStr = Field(
         SecretStr(""), description="Its password. In `.env`, put it in single quotes if it holds `#` or blanks."
@@ -120,6 +124,11 @@ class Settings(BaseSettings):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("accepted: an address such as https://workshop.planso.de")
+        if parts.scheme == "http" and not _is_this_machine(parts.hostname):
+            raise ValueError(
+                "accepted: https://, or the password and customers' data would travel in clear; http:// for this "
+                "machine alone: localhost, 127.0.0.1, [::1]"
+            )
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError(
                 "accepted: scheme, host, port and path alone; user and password have settings of their own"
@@ -134,6 +143,13 @@ class Settings(BaseSettings):
         except ValidationError as error:
             lines = [f"{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
             raise SettingsError("\n".join(lines)) from None
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class SettingsError(Exception):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import httpx2
 
 from planso_connector.domain.errors import PageChanged, PlansoError, PlansoTimeout, PlansoUnavailable, PlansoUnsure
@@ -13,6 +15,9 @@ _CONNECTING = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, h
 def sorted_error(error: httpx2.RequestError, page: str, *, saves: bool) -> PlansoError:
     """A failed exchange by what to do next."""
     what = type(error).__name__
+    untrusted = _untrusted(error)
+    if untrusted is not None:
+        return PlansoUnavailable(f"{page}: PlanSo's certificate is not accepted ({untrusted}); nothing was sent")
     if isinstance(error, _CONNECTING):
         return PlansoUnavailable(f"{page}: PlanSo can't be reached ({what})")
     if saves:
@@ -22,6 +27,15 @@ def sorted_error(error: httpx2.RequestError, page: str, *, saves: bool) -> Plans
     if isinstance(error, httpx2.DecodingError):
         return PageChanged(f"{page}: the answer can't be unpacked")
     return PlansoUnavailable(f"{page}: the connection broke off ({what})")
+
+
+def _untrusted(error: BaseException | None) -> str | None:
+    """What is wrong with the certificate, in OpenSSL's words, where that is the cause."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def base_url(url: str, app: str) -> str:

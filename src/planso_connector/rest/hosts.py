@@ -11,6 +11,8 @@ _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re
 _NAME = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*", re.IGNORECASE)
 _REMEMBERED = 256
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 
 def listed(text: str) -> list[str]:
     """The entries of a setting that takes several, apart by commas."""
@@ -73,7 +75,7 @@ def origins(entries: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def networks(entries: Iterable[str]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+def networks(entries: Iterable[str]) -> tuple[Network, ...]:
     """Raises ValueError for what is neither an address nor a network."""
     found = []
     for entry in entries:
