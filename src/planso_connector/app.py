@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from planso_connector.domain import clock
@@ -35,6 +34,7 @@ from planso_connector.planso.profile import Profile
 from planso_connector.planso.throttle import Throttle
 from planso_connector.rest import door, hosts, server
 from planso_connector.rest.gate import Gate
+from planso_connector.rest.limits import Limits, Rate
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import migrate
 from planso_connector.store.engine import Database
@@ -55,7 +55,7 @@ class Connector:
     outbox: Outbox
     reindex: Reindex
     schedule: Schedule
-    server: uvicorn.Config
+    server: server.Server
 
 
 @asynccontextmanager
@@ -157,14 +157,33 @@ def _policy(settings: Settings) -> SyncPolicy:
     )
 
 
-def _server(settings: Settings, rest: ASGIApp) -> uvicorn.Config:
+def _server(settings: Settings, rest: ASGIApp) -> server.Server:
     with _naming("CONNECTOR_TRUSTED_PROXIES"):
         proxies = [str(network) for network in hosts.networks(hosts.listed(settings.connector_trusted_proxies))]
     with _naming("CONNECTOR_ALLOWED_HOSTS"):
         names = hosts.Hosts(hosts.listed(settings.connector_allowed_hosts))
     with _naming("CONNECTOR_CORS_ORIGINS"):
         origins = hosts.origins(hosts.listed(settings.connector_cors_origins))
-    return server.configured(Gate(rest, hosts=names, origins=origins), proxies=proxies)
+    limits = _limits(settings)
+    return server.configured(Gate(rest, hosts=names, origins=origins, limits=limits), limits, proxies=proxies)
+
+
+def _limits(settings: Settings) -> Limits:
+    with _naming("CONNECTOR_RATE_LIMIT"):
+        key = Rate.parse(settings.connector_rate_limit)
+    with _naming("CONNECTOR_ADDRESS_RATE_LIMIT"):
+        address = Rate.parse(settings.connector_address_rate_limit)
+    with _naming("CONNECTOR_UNLIMITED_ADDRESSES"):
+        exempt = hosts.networks(hosts.listed(settings.connector_unlimited_addresses))
+    return Limits(
+        key,
+        address,
+        exempt,
+        parallel=settings.connector_parallel,
+        parallel_total=settings.connector_parallel_total,
+        connections=settings.connector_connections,
+        arrival=settings.connector_arrival.total_seconds(),
+    )
 
 
 @contextmanager

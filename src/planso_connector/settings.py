@@ -112,6 +112,19 @@ class Settings(BaseSettings):
     connector_cors_origins: str = Field(
         "", description="Sites whose pages may ask from a browser, `https://board.example`; empty for none."
     )
+    connector_rate_limit: str = Field(
+        "100/s", description="Requests of one key, `100/s`, `1000/10s`, `600/min`; `0` for no bound."
+    )
+    connector_address_rate_limit: str = Field("200/s", description="The same of one address, whatever its keys.")
+    connector_unlimited_addresses: str = Field(
+        "127.0.0.0/8, ::1", description="Addresses or networks without limits of their own; those of keys stay."
+    )
+    connector_parallel: int = Field(64, ge=1, description="Requests of one key or address under way at once.")
+    connector_parallel_total: int = Field(512, ge=1, description="Requests under way at once.")
+    connector_connections: int = Field(2000, ge=1, description="Connections at once.")
+    connector_arrival: Duration = Field(
+        timedelta(seconds=20), gt=timedelta(0), description="Within which a request's head has to arrive, and its body."
+    )
     connector_log_level: str = Field(
         "info", pattern=r"^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`."
     )

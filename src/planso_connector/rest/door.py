@@ -30,7 +30,7 @@ from planso_connector.rest import (
     requests_log,
     sync,
 )
-from planso_connector.rest.examples import Documented
+from planso_connector.rest.examples import Documented, with_headers
 
 TITLE = "PlanSo Connector"
 
@@ -62,6 +62,7 @@ def build(flows: Flows, *, lookup_shows_all: bool = False) -> FastAPI:
         redoc_url=None,
         separate_input_output_schemas=False,
         redirect_slashes=False,
+        responses=with_headers(problems.failures(429, 503), 429, "RateLimit", "RateLimit-Policy", "Retry-After"),
     )
     problems.install(app)
     for router in (
