@@ -13,6 +13,7 @@ from typing import Any, cast
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from planso_connector.rest.gate import dressed
 from planso_connector.rest.problems import failure
 
 log = structlog.get_logger(__name__)
@@ -177,7 +178,9 @@ class Connection(HttpToolsProtocol):
         if status == 503:
             answer.headers["Retry-After"] = "1"
         head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
-        head += [name + b": " + value for name, value in [*self.server_state.default_headers, *answer.raw_headers]]
+        head += [
+            name + b": " + value for name, value in [*self.server_state.default_headers, *dressed(answer.raw_headers)]
+        ]
         self.transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
         self.transport.close()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,6 +53,20 @@ _CORS: dict[str, Any] = {
         "Retry-After",
     ],
 }
+ALWAYS: RawHeaders = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+"""What every answer carries."""
+_UNLESS_SAID: dict[bytes, bytes] = {
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"cache-control": b"no-store",
+}
+"""What an answer carries unless its route says otherwise: it is no page, and no cache keeps people's data."""
+_HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 _CLOSE = (b"connection", b"close")
 _MOST_DRAINED, _DRAINING = 4 * MAX_BODY, 1.0
 """Bytes and seconds for what is left of a body that nobody read: who is still sending can't listen to an answer."""
@@ -78,11 +92,14 @@ class Gate:
         self._told_at = -_BETWEEN_LINES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] == LIVE:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        answering = _Answering(send, is_https=scope["scheme"] == "https")
+        if scope["path"] == LIVE:
+            await self._app(scope, receive, answering.send)
+            return
         headers: Headers = dict(scope["headers"])
-        answering = _Answering(send)
         if b"content-length" in headers or b"transfer-encoding" in headers:
             answering.body = _Body(receive, headers, self._arrival)
             receive = answering.body.receive
@@ -141,22 +158,34 @@ class Gate:
 
 
 class _Answering:
-    """Sends an answer: with the caller's RateLimit fields, and after what is left of the request's body."""
+    """Sends an answer: with the headers that all have, and after what is left of the request's body."""
 
-    __slots__ = ("_send", "body", "fields")
+    __slots__ = ("_is_https", "_send", "body", "fields")
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, *, is_https: bool) -> None:
         self._send = send
+        self._is_https = is_https
         self.body: _Body | None = None
         self.fields: RawHeaders = []
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers: RawHeaders = [*message.get("headers", ()), *self.fields]
+            headers = dressed(message.get("headers", ()))
+            headers += self.fields
+            if self._is_https:
+                headers.append(_HTTPS_ONLY)
             if self.body is not None and not self.body.is_complete and not await self.body.drain():
                 headers.append(_CLOSE)
             message["headers"] = headers
         await self._send(message)
+
+
+def dressed(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
+    """The headers of an answer with those that every one has."""
+    given = dict(headers)
+    found = [*headers, *ALWAYS]
+    found += [item for item in _UNLESS_SAID.items() if item[0] not in given]
+    return found
 
 
 class _Body:
