@@ -1,4 +1,7 @@
-"""Every setting: an environment variable, or a line in `.env`, named in capitals. Only `cli` and `app` read them."""
+"""
+Every setting: an environment variable, or a line in `.env`, named in capitals, or a file. Only `cli` and `app` read
+them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from planso_connector.setting_files import FileError, Files
 
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
@@ -129,6 +134,21 @@ class Settings(BaseSettings):
         "info", pattern=r"^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`."
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del file_secret_settings
+        assert isinstance(env_settings, EnvSettingsSource)
+        assert isinstance(dotenv_settings, EnvSettingsSource)
+        files = Files(settings_cls, env_settings.env_vars, dotenv_settings.env_vars)
+        return init_settings, env_settings, dotenv_settings, files
+
     @field_validator("planso_url")
     @classmethod
     def _an_address(cls, url: str) -> str:
@@ -156,6 +176,8 @@ class Settings(BaseSettings):
         except ValidationError as error:
             lines = [f"{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
             raise SettingsError("\n".join(lines)) from None
+        except FileError as error:
+            raise SettingsError(str(error)) from error
 
 
 def _is_this_machine(host: str) -> bool:
