@@ -10,7 +10,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -167,6 +167,11 @@ class Settings(BaseSettings):
                 "accepted: scheme, host, port and path alone; user and password have settings of their own"
             )
         return url.rstrip("/")
+
+    def secrets(self) -> list[str]:
+        """What must never stand in a log."""
+        password = urlsplit(self.connector_database_url).password or ""
+        return [self.planso_password.get_secret_value(), password, unquote(password)]
 
     @classmethod
     def load(cls) -> Self:
