@@ -83,11 +83,7 @@ def test_the_database_holds_no_password(tmp_path: Path) -> None:
     "changes",
     [
         {"CONNECTOR_DATABASE_URL": "postgresql://anna:sehr%20geheim@127.0.0.1:1/x"},
-        {"CONNECTOR_DATABASE_URL": "postgresql://anna:sehr%20geheim@127.0.0.1:abc/x"},
-        {"CONNECTOR_DATABASE_URL": "mysql://anna:sehr%20geheim@localhost/x"},
         {"PLANSO_URL": "https://anna:sehr%20geheim@workshop.planso.de"},
-        {"PLANSO_URL": "sehr geheim"},
-        {"CONNECTOR_PORT": "viele", "PLANSO_PASSWORD": "sehr geheim"},
         {"CONNECTOR_RATE_LIMIT": "viele", "PLANSO_PASSWORD": "sehr geheim"},
     ],
 )
