@@ -42,6 +42,8 @@ def fields() -> str:
 def _shown(default: object) -> str:
     if not isinstance(default, timedelta):
         return str(default)
+    if default < timedelta(minutes=1):
+        return f"{default.total_seconds():g} s"
     minutes = default // timedelta(minutes=1)
     return f"{minutes} min" if minutes % 60 else f"{minutes // 60} h"
 

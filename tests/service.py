@@ -116,7 +116,7 @@ def running(settings: Settings, sandbox: Sandbox) -> Iterator[Service]:
     async def serve() -> None:
         async with app.connector(settings) as built, app.at_work(built):
             reach.append((built, asyncio.get_running_loop()))
-            server.config.app = built.rest
+            server.config = built.server
             await server.serve(sockets=[listening])
 
     def body() -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from planso_connector.sandbox import Installation, Sandbox
 from tests.process import connector_process
@@ -76,3 +77,27 @@ def test_the_database_holds_no_password(tmp_path: Path) -> None:
             )
     for file in tmp_path.glob("connector.db*"):
         assert b"falsch-geheim" not in file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"CONNECTOR_DATABASE_URL": "postgresql://anna:sehr%20geheim@127.0.0.1:1/x"},
+        {"PLANSO_URL": "https://anna:sehr%20geheim@workshop.planso.de"},
+        {"CONNECTOR_RATE_LIMIT": "viele", "PLANSO_PASSWORD": "sehr geheim"},
+    ],
+)
+def test_no_failed_start_tells_a_secret(tmp_path: Path, changes: dict[str, str]) -> None:
+    """Whatever setting is wrong: the message holds no password, not one that stands in an address either."""
+    environment = {"PLANSO_URL": "http://127.0.0.1:9", "PLANSO_USER": "anna", "PLANSO_PASSWORD": "x", **changes}
+    done = subprocess.run(
+        [sys.executable, "-m", "planso_connector", "serve", "--port", "0"],
+        env={**os.environ, "CONNECTOR_LOG_LEVEL": "debug", **environment},
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode in (1, 2)
+    assert b"geheim" not in done.stdout + done.stderr
+    assert b"Traceback" not in done.stderr

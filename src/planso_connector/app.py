@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from planso_connector.domain import clock
 from planso_connector.domain.reconcile import Policy
@@ -38,7 +39,9 @@ from planso_connector.flows.write import Writer
 from planso_connector.planso.client import Planso
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.throttle import Throttle
-from planso_connector.rest import door, guard
+from planso_connector.rest import door, guard, hosts, server
+from planso_connector.rest.gate import Gate
+from planso_connector.rest.limits import Limits, Rate
 from planso_connector.rest.metrics import Metrics
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import migrate
@@ -63,6 +66,7 @@ class Connector:
     keys: Keys
     accesses: Accesses
     rest: FastAPI
+    server: server.Server
 
 
 @asynccontextmanager
@@ -160,9 +164,21 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
         allow_anonymous=settings.connector_allow_anonymous,
     )
     keys, reindex = Keys(database, workshop, clock.now), Reindex(database, workshop)
+    web = _server(settings, rest, metrics)
     try:
         yield Connector(
-            settings, database, planso, profile, sync, outbox, reindex, turns, keys=keys, accesses=accesses, rest=rest
+            settings,
+            database,
+            planso,
+            profile,
+            sync,
+            outbox,
+            reindex,
+            turns,
+            keys=keys,
+            accesses=accesses,
+            rest=rest,
+            server=web,
         )
     finally:
         await sync.close()
@@ -210,6 +226,44 @@ def _policy(settings: Settings) -> SyncPolicy:
         sections=settings.connector_sync_extended_interval if settings.connector_sync_extended else None,
         concurrency=settings.connector_planso_concurrency,
     )
+
+
+def _server(settings: Settings, rest: ASGIApp, metrics: Metrics) -> server.Server:
+    with _naming("CONNECTOR_TRUSTED_PROXIES"):
+        proxies = [str(network) for network in hosts.networks(hosts.listed(settings.connector_trusted_proxies))]
+    with _naming("CONNECTOR_ALLOWED_HOSTS"):
+        names = hosts.Hosts(hosts.listed(settings.connector_allowed_hosts))
+    with _naming("CONNECTOR_CORS_ORIGINS"):
+        origins = hosts.origins(hosts.listed(settings.connector_cors_origins))
+    limits = _limits(settings)
+    gate = Gate(rest, hosts=names, origins=origins, limits=limits, refused=metrics.refused)
+    return server.configured(gate, limits, proxies=proxies)
+
+
+def _limits(settings: Settings) -> Limits:
+    with _naming("CONNECTOR_RATE_LIMIT"):
+        key = Rate.parse(settings.connector_rate_limit)
+    with _naming("CONNECTOR_ADDRESS_RATE_LIMIT"):
+        address = Rate.parse(settings.connector_address_rate_limit)
+    with _naming("CONNECTOR_UNLIMITED_ADDRESSES"):
+        exempt = hosts.networks(hosts.listed(settings.connector_unlimited_addresses))
+    return Limits(
+        key,
+        address,
+        exempt,
+        parallel=settings.connector_parallel,
+        parallel_total=settings.connector_parallel_total,
+        connections=settings.connector_connections,
+        arrival=settings.connector_arrival.total_seconds(),
+    )
+
+
+@contextmanager
+def _naming(setting: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise SettingsError(f"{setting}: {error}") from error
 
 
 def _hours(settings: Settings) -> WorkHours:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
-from starlette.types import ASGIApp
 
 GRACE = 10.0
 """Seconds that requests and writes under way have from the signal on."""
@@ -19,16 +18,9 @@ class DrainingServer(uvicorn.Server):
     connections are closed at once, and no new ones taken.
     """
 
-    def __init__(self, app: ASGIApp, drain: Callable[[float], None]) -> None:
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            # Beyond the grace: who waited for a write until then still wants the answer.
-            timeout_graceful_shutdown=round(GRACE) + 2,
-            lifespan="off",
-        )
+    def __init__(self, config: uvicorn.Config, drain: Callable[[float], None]) -> None:
+        # Beyond the grace: who waited for a write until then still wants the answer.
+        config.timeout_graceful_shutdown = round(GRACE) + 2
         super().__init__(config)
         self._drain = drain
 

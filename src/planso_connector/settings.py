@@ -1,15 +1,21 @@
-"""Every setting: an environment variable, or a line in `.env`, named in capitals. Only `cli` and `app` read them."""
+"""
+Every setting: an environment variable, or a line in `.env`, named in capitals, or a file. Only `cli` and `app` read
+them.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from planso_connector.setting_files import FileError, Files
 
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
@@ -32,7 +38,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
-    planso_url: str = Field("", description="Address of the workshop's PlanSo, `https://<customer>.planso.de`.")
+    planso_url: str = Field(
+        "",
+        description="Address of the workshop's PlanSo, `https://<customer>.planso.de`; `http` on this machine alone.",
+    )
     planso_user: str = Field("", description="User name for PlanSo; best one of the connector's own.")
     planso_password: SecretStr = Field(
         SecretStr(""), description="Its password. In `.env`, put it in single quotes if it holds `#` or blanks."
@@ -103,9 +112,47 @@ class Settings(BaseSettings):
     connector_planso_rate: float = Field(
         0.0, ge=0, le=1000, description="Most requests to PlanSo in a second; 0 sets no such bound."
     )
+    connector_allowed_hosts: str = Field(
+        "",
+        description="Host names served besides addresses and `localhost`, `connector.example, *.example`; `*` for any.",
+    )
+    connector_trusted_proxies: str = Field(
+        "", description="Addresses or networks of proxies whose `X-Forwarded-For` and `-Proto` are believed."
+    )
+    connector_cors_origins: str = Field(
+        "", description="Sites whose pages may ask from a browser, `https://board.example`; empty for none."
+    )
+    connector_rate_limit: str = Field(
+        "100/s", description="Requests of one key, `100/s`, `1000/10s`, `600/min`; `0` for no bound."
+    )
+    connector_address_rate_limit: str = Field("200/s", description="The same of one address, whatever its keys.")
+    connector_unlimited_addresses: str = Field(
+        "127.0.0.0/8, ::1", description="Addresses or networks without limits of their own; those of keys stay."
+    )
+    connector_parallel: int = Field(64, ge=1, description="Requests of one key or address under way at once.")
+    connector_parallel_total: int = Field(512, ge=1, description="Requests under way at once.")
+    connector_connections: int = Field(2000, ge=1, description="Connections at once.")
+    connector_arrival: Duration = Field(
+        timedelta(seconds=20), gt=timedelta(0), description="Within which a request's head has to arrive, and its body."
+    )
     connector_log_level: str = Field(
         "info", pattern=r"^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`."
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del file_secret_settings
+        assert isinstance(env_settings, EnvSettingsSource)
+        assert isinstance(dotenv_settings, EnvSettingsSource)
+        files = Files(settings_cls, env_settings.env_vars, dotenv_settings.env_vars)
+        return init_settings, env_settings, dotenv_settings, files
 
     @field_validator("planso_url")
     @classmethod
@@ -115,11 +162,21 @@ class Settings(BaseSettings):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("accepted: an address such as https://workshop.planso.de")
+        if parts.scheme == "http" and not _is_this_machine(parts.hostname):
+            raise ValueError(
+                "accepted: https://, or the password and customers' data would travel in clear; http:// for this "
+                "machine alone: localhost, 127.0.0.1, [::1]"
+            )
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError(
                 "accepted: scheme, host, port and path alone; user and password have settings of their own"
             )
         return url.rstrip("/")
+
+    def secrets(self) -> list[str]:
+        """What must never stand in a log."""
+        password = urlsplit(self.connector_database_url).password or ""
+        return [self.planso_password.get_secret_value(), password, unquote(password)]
 
     @classmethod
     def load(cls) -> Self:
@@ -129,6 +186,15 @@ class Settings(BaseSettings):
         except ValidationError as error:
             lines = [f"{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
             raise SettingsError("\n".join(lines)) from None
+        except FileError as error:
+            raise SettingsError(str(error)) from error
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class SettingsError(Exception):

@@ -39,7 +39,7 @@ def fail(message: str, code: int = 1) -> NoReturn:
 
 def configure_logs(settings: Settings, *, quiet: bool = False) -> None:
     level = "warning" if quiet and settings.connector_log_level == "info" else settings.connector_log_level
-    logs.configure(level, [settings.planso_password.get_secret_value()])
+    logs.configure(level, settings.secrets())
 
 
 def run(main_coroutine: Coroutine[Any, Any, T]) -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx2
 
 from planso_connector.domain.errors import PageChanged, PlansoError, PlansoTimeout, PlansoUnavailable, PlansoUnsure
-from planso_connector.planso.exchange import is_about_certificate
+from planso_connector.planso.exchange import untrusted_certificate
 from planso_connector.planso.login import origin
 
 _CONNECTING = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
@@ -13,7 +13,10 @@ _CONNECTING = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, h
 
 def sorted_error(error: httpx2.RequestError, page: str, *, saves: bool) -> PlansoError:
     """A failed exchange by what to do next."""
-    what = "its certificate can't be trusted" if is_about_certificate(error) else type(error).__name__
+    what = type(error).__name__
+    untrusted = untrusted_certificate(error)
+    if untrusted is not None:
+        return PlansoUnavailable(f"{page}: PlanSo's certificate is not accepted ({untrusted}); nothing was sent")
     if isinstance(error, _CONNECTING):
         return PlansoUnavailable(f"{page}: PlanSo can't be reached ({what})")
     if saves:

@@ -52,16 +52,17 @@ def outcome_of_error(error: httpx2.TransportError) -> Outcome:
     if isinstance(error, httpx2.ConnectTimeout | httpx2.ReadTimeout | httpx2.WriteTimeout | httpx2.PoolTimeout):
         return Outcome.TIMEOUT
     if isinstance(error, httpx2.ConnectError):
-        return Outcome.CERTIFICATE if is_about_certificate(error) else Outcome.UNREACHABLE
+        return Outcome.UNREACHABLE if untrusted_certificate(error) is None else Outcome.CERTIFICATE
     return Outcome.BROKEN
 
 
-def is_about_certificate(error: BaseException | None) -> bool:
+def untrusted_certificate(error: BaseException | None) -> str | None:
+    """What is wrong with PlanSo's certificate, in OpenSSL's words, where that is the cause."""
     while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message
         error = error.__cause__ or error.__context__
-    return False
+    return None
 
 
 class Standing:

@@ -206,7 +206,9 @@ def redirect_target(response: httpx2.Response) -> httpx2.URL:
     except (httpx2.InvalidURL, ValueError) as error:
         raise PlansoUnavailable("PlanSo redirects to an address that can't be read") from error
     if (target.scheme, target.host, _port(target)) != (here.scheme, here.host, _port(here)):
-        raise PlansoUnavailable(f"PlanSo redirects to another host ('{target.host}'); it is not followed")
+        raise PlansoUnavailable(
+            f"PlanSo redirects off its address (to {target.scheme} '{target.host}'); it is not followed"
+        )
     return target
 
 

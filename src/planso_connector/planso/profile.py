@@ -5,6 +5,7 @@ stands here and nowhere else. `default_profile.toml` beside this file is the bui
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from planso_connector.planso.words import label_key
 BUILT_IN = "default_profile.toml"
 
 Names = tuple[str, ...]
+
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")
+"""Nothing in it may lead to another host, whoever reads it: no //, no backslash, no @, nothing encoded."""
 
 
 @dataclass(frozen=True)
@@ -215,8 +219,8 @@ def _texts(base: Mapping[str, str], section: _Section) -> dict[str, str]:
     texts = {**base, **{key: section.text(key) for key in section.keys(base)}}
     if section.prefix == "paths.":
         for key, path in texts.items():
-            if not path.startswith("/") or set("?# ") & set(path):
-                raise section.error(key, "accepted: a path that begins with /, such as /do")
+            if not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
+                raise section.error(key, "accepted: a path that begins with / and names no host, such as /do")
     return texts
 
 

@@ -39,7 +39,7 @@ from planso_connector.rest import (
     scopes,
     sync,
 )
-from planso_connector.rest.examples import Documented
+from planso_connector.rest.examples import Documented, with_headers
 from planso_connector.rest.guard import Guard
 
 TITLE = "PlanSo Connector"
@@ -94,6 +94,7 @@ def build(
         redoc_url=None,
         separate_input_output_schemas=False,
         redirect_slashes=False,
+        responses=with_headers(problems.failures(429, 503), 429, "RateLimit", "RateLimit-Policy", "Retry-After"),
     )
     app.around = lambda inner: requests_log.RequestLog(inner, counted, flows.asked)
     problems.install(app)

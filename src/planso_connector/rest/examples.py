@@ -65,6 +65,9 @@ _HEADERS = {
     "ETag": "The order's version, and its pending writes.",
     "Location": "Where the operation is told.",
     "Operation-Id": "The write's operation.",
+    "RateLimit": "What is left of the caller's rate: `r` requests, all of them again in `t` seconds.",
+    "RateLimit-Policy": "The rate: `q` requests in `w` seconds.",
+    "Retry-After": "Seconds until there is room again.",
     "Preference-Applied": "What of `Prefer` was obliged.",
 }
 

@@ -53,6 +53,12 @@ class Metrics:
             registry=self._registry,
             buckets=_REQUEST_BUCKETS,
         )
+        self._refused = Counter(
+            f"{_PREFIX}requests_refused",
+            "Requests that were refused before they were looked at: 429 and 503 for too many, 400, 403, 413, 421.",
+            ["status"],
+            registry=self._registry,
+        )
         self._planso = Counter(
             f"{_PREFIX}planso_requests",
             "Requests to PlanSo, by kind of page and how they ended.",
@@ -86,6 +92,9 @@ class Metrics:
                 self._counts[key] = count
         count[0]()
         count[1](seconds)
+
+    def refused(self, status: int) -> None:
+        self._refused.labels(str(status)).inc()
 
     def planso(self, page: str, outcome: str, seconds: float) -> None:
         self._planso.labels(page, outcome).inc()

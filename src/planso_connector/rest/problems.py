@@ -46,20 +46,27 @@ STATUS: dict[type[errors.ConnectorError], int] = {
 }
 
 MEANING = {
+    400: "The request is no proper HTTP: without `Host`, or with a header twice that may come once.",
     401: "No API key came, or one that is not valid (`WWW-Authenticate: Bearer`). After `POST /api/auth/login` with "
     "`WWW-Authenticate: PlanSo`: PlanSo rejected the user name or the password.",
-    403: "The API key has not the scope that is needed; `message` names it.",
+    403: "The API key has not the scope that is needed; `message` names it. Or a page of another site wants to write; "
+    "`CONNECTOR_CORS_ORIGINS` names those that may.",
     404: "There is no such order, or no such operation.",
+    408: "The request did not arrive in time: its head or its body takes longer than `CONNECTOR_ARRIVAL`.",
     409: "It does not go together with what is there: the idempotency key came with another request before, with "
     "`handling=strict` such an order exists, the operation can't be cancelled or undone; or a person has to look.",
     412: "The order is not as the caller knows it: another version than `If-Match` names, or a field that somebody in "
     "PlanSo changed too. Nothing was sent; `order` is the order now.",
     413: "The body is larger than 1 MiB.",
     415: "The body is not announced as JSON.",
-    421: "Without any API key: the host name is not one of this machine alone.",
+    421: "This host name is not served here; `CONNECTOR_ALLOWED_HOSTS` names those that are. Without any API key only "
+    "names of this machine itself are.",
     422: "Something in the request can't be taken; `detail` names each field and what would be accepted.",
+    429: "This caller asks for too much; `Retry-After` tells the seconds until there is room again.",
+    431: "The head is larger than 32 KiB or has more than 100 lines.",
     502: "PlanSo refused, kept another value, can't be reached, or answered with something that can't be understood.",
-    503: "The connector itself can't take it: its database is full, read-only, locked or away.",
+    503: "The connector itself can't take it: its database is full, read-only, locked or away, or too many requests "
+    "are under way.",
     504: "PlanSo did not answer in time: `message` says whether it may have the change.",
 }
 
@@ -86,6 +93,7 @@ EXAMPLES: dict[int, dict[str, str]] = {
     },
     413: {"too_large": f"The body is too large; accepted: up to {MAX_BODY} bytes."},
     415: {"not_json": "Content-Type: 'text/plain' is not accepted; accepted: application/json"},
+    429: {"too_many": "Too many requests of this address; there is room again in 1 s."},
     502: {
         "kept_another_value": "PlanSo kept another value. shop_date ('Werkstattstart'): sent '08.12.2026', kept ''",
         "cannot_be_reached": "the form of order 130: the connection broke off (ConnectError)",

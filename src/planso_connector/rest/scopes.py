@@ -56,6 +56,7 @@ NEEDS: dict[str, Need] = {
     "GET /openapi.json": OPEN,
     "HEAD /openapi.json": OPEN,
     "GET /docs": OPEN,
+    "GET /docs/start.js": OPEN,
     "GET /docs/swagger-ui-bundle.js": OPEN,
     "GET /docs/swagger-ui.css": OPEN,
     "GET /docs/favicon-32x32.png": OPEN,

@@ -1,0 +1,44 @@
+"""Requests as no well-behaved client sends them: bytes on a socket."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing, suppress
+
+PATIENCE = 30.0
+
+
+def connect(address: str) -> socket.socket:
+    host, _, port = address.removeprefix("http://").rpartition(":")
+    connection = socket.create_connection((host, int(port)), timeout=PATIENCE)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    """What comes until the other side closes, also where it does so rudely."""
+    parts = []
+    try:
+        while part := connection.recv(65536):
+            parts.append(part)
+    except ConnectionError:
+        pass
+    return b"".join(parts)
+
+
+def exchange(address: str, request: bytes) -> bytes:
+    """Sent as it stands; all that comes back until the connection is closed."""
+    with closing(connect(address)) as connection:
+        with suppress(ConnectionError):
+            connection.sendall(request)
+        return until_closed(connection)
+
+
+def get(address: str, path: str, *headers: str, host: str = "127.0.0.1") -> bytes:
+    head = [f"GET {path} HTTP/1.1", f"Host: {host}", "Connection: close", *headers]
+    return exchange(address, "\r\n".join(head).encode() + b"\r\n\r\n")
+
+
+def status(answer: bytes) -> int:
+    """Of the first answer; 0 where there is none."""
+    return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.1 ") else 0

@@ -1,0 +1,126 @@
+"""Which names the service answers to, which sites may write, and whom it believes where a caller comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from planso_connector.sandbox import Sandbox
+from planso_connector.settings import SettingsError
+from tests.rest import raw
+from tests.service import Service, connected
+
+SITE = "https://board.example"
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A connector with names, and one other site that may ask."""
+    settings = {"connector_allowed_hosts": "connector.example, *.wild.example", "connector_cors_origins": SITE}
+    with connected(tmp_path_factory.mktemp("named"), Sandbox(orders=12), **settings) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("host", "served"),
+    [
+        ("127.0.0.1:8102", True),
+        ("192.168.1.5", True),
+        ("[::1]:8102", True),
+        ("localhost:1", True),
+        ("LOCALHOST", True),
+        ("connector.example", True),
+        ("Connector.Example.:443", True),
+        ("a.wild.example", True),
+        ("wild.example", False),
+        ("rebound.evil.example", False),
+        ("connector.example.evil.example", False),
+        ("localhost.evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("user@127.0.0.1", False),
+        ("127.0.0.1, evil.example", False),
+        ("127.0.0.1:99999999", False),
+        ("", False),
+        ("\xe4", False),
+    ],
+)
+def test_only_addresses_and_configured_names_are_served(named: Service, host: str, served: bool) -> None:
+    """A name that somebody else points at this machine is 421 and reads nothing; /health/live asks for no name."""
+    answer = raw.get(named.address, "/api/orders?limit=1", host=host)
+    assert raw.status(answer) == (200 if served else 421), answer
+    assert (b'"orders"' in answer) is served
+    assert raw.status(raw.get(named.address, "/health/live", host=host)) == 200
+
+
+def test_by_default_no_name_but_localhost_is_served(service: Service) -> None:
+    """Without CONNECTOR_ALLOWED_HOSTS a page that had its name rebound to this machine reads nothing."""
+    assert raw.status(raw.get(service.address, "/api/orders", host="connector.example")) == 421
+    assert raw.status(raw.get(service.address, "/api/orders", host="localhost")) == 200
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /api/orders HTTP/1.1\r\n",
+        b"GET /api/orders HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n",
+        b"GET /api/orders HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n",
+        b"GET /api/orders HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: a\r\nX-API-Key: b\r\n",
+    ],
+    ids=["no host", "two hosts", "two bearers", "two keys"],
+)
+def test_a_header_that_is_ambiguous_is_400(service: Service, head: bytes) -> None:
+    """Where a proxy could read one and the connector another, nothing is read."""
+    answer = raw.exchange(service.address, head + b"Connection: close\r\n\r\n")
+    assert raw.status(answer) == 400, answer
+    assert b'"success":false' in answer
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://[", "http://127.0.0.1.evil.example"])
+def test_a_page_of_another_site_does_not_write(service: Service, origin: str) -> None:
+    """POST /api/sync takes no body and needs no preflight: a foreign page's Origin makes it 403."""
+    runs = service.synced()["last_result"]
+    assert service.http.post("/api/sync", headers={"Origin": origin}).status_code == 403
+    assert service.synced()["last_result"] == runs
+
+
+def test_a_page_of_our_own_writes(service: Service) -> None:
+    """/docs tries calls out from the connector's own origin."""
+    assert service.http.post("/api/sync", headers={"Origin": service.address}).status_code == 202
+    service.synced()
+
+
+def test_no_page_of_another_site_reads_unless_configured(service: Service, named: Service) -> None:
+    """Without CONNECTOR_CORS_ORIGINS no answer allows any origin; with it, those named and no other."""
+    asked = {"Origin": SITE, "Access-Control-Request-Method": "PUT"}
+    for path in ("/api/orders", "/api/orders/130"):
+        for answer in (service.http.get(path, headers=asked), service.http.options(path, headers=asked)):
+            assert not [name for name in answer.headers if name.startswith("access-control")]
+    allowed = named.http.options("/api/orders/130", headers=asked)
+    assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, SITE)
+    assert named.http.get("/api/orders", headers=asked).headers["access-control-allow-origin"] == SITE
+    other = named.http.get("/api/orders", headers={"Origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in other.headers
+    assert named.http.post("/api/sync", headers={"Origin": SITE}).status_code == 202
+    named.synced()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("connector_trusted_proxies", "proxy.example"),
+        ("connector_trusted_proxies", "*"),
+        ("connector_trusted_proxies", "10.0.0.1/8"),
+        ("connector_allowed_hosts", "https://connector.example"),
+        ("connector_cors_origins", "*"),
+        ("connector_cors_origins", "https://board.example/"),
+    ],
+)
+def test_a_wrong_entry_is_told(tmp_path: Path, setting: str, value: str) -> None:
+    """A proxy, host or origin that is none stops the start, with the setting's name and what is accepted."""
+    with (
+        pytest.raises(SettingsError, match=f"{setting.upper()}.*accepted"),
+        connected(tmp_path, Sandbox(orders=1), **{setting: value}),
+    ):
+        pass

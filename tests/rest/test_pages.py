@@ -1,0 +1,94 @@
+"""What every answer carries for browsers, and what the page /docs may do."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from planso_connector.sandbox import Sandbox
+from tests.rest import raw
+from tests.service import Service, connected
+
+PERSONAL = ("/api/orders", "/api/orders/1", "/api/lookup?q=x", "/api/operations", "/api/sync/status", "/nothing")
+
+
+@pytest.mark.parametrize(
+    "path", [*PERSONAL, "/docs", "/docs/start.js", "/openapi.json", "/health/live", "/health/ready"]
+)
+def test_every_answer_is_safe_in_a_browser(service: Service, path: str) -> None:
+    """Found or not, refused or not: no sniffing, no framing, no referrer, a policy; one of each."""
+    answers = [
+        service.http.get(path),
+        service.http.put(path, content=b"{"),
+        service.http.get(path, headers={"Host": "x"}),
+    ]
+    for answer in answers:
+        headers = answer.headers
+        assert headers.get_list("X-Content-Type-Options") == ["nosniff"]
+        assert headers.get_list("Referrer-Policy") == ["no-referrer"]
+        assert headers.get_list("X-Frame-Options") == ["DENY"]
+        (policy,) = headers.get_list("Content-Security-Policy")
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert len(headers.get_list("Cache-Control")) == 1
+        assert "Server" not in headers
+        assert "Strict-Transport-Security" not in headers
+
+
+@pytest.mark.parametrize("path", PERSONAL)
+def test_no_cache_keeps_what_is_told_of_people(service: Service, path: str) -> None:
+    """Whatever is under /api is not stored by browsers or proxies."""
+    assert service.http.get(path).headers["Cache-Control"] == "no-store"
+
+
+def test_what_is_no_http_is_answered_safely_too(service: Service) -> None:
+    """The server's own refusals carry the same headers and the same envelope."""
+    answer = raw.exchange(service.address, b"GARBAGE\r\n\r\n").lower()
+    assert raw.status(answer.upper()) == 400
+    for said in (b"x-content-type-options: nosniff", b"cache-control: no-store", b'{"success":false'):
+        assert said in answer
+
+
+def test_https_is_insisted_on_where_it_is_spoken(service: Service, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A trusted proxy that says https gets HSTS along; nobody else can make the connector say so."""
+    said = {"X-Forwarded-Proto": "https"}
+    assert "Strict-Transport-Security" not in service.http.get("/health/live", headers=said).headers
+    folder = tmp_path_factory.mktemp("https")
+    with connected(folder, Sandbox(orders=12), connector_trusted_proxies="127.0.0.1") as proxied:
+        assert "max-age=" in proxied.http.get("/api/orders", headers=said).headers["Strict-Transport-Security"]
+        assert "Strict-Transport-Security" not in proxied.http.get("/api/orders").headers
+
+
+class Page(HTMLParser):
+    """What a page loads and runs by itself."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.inline: list[str] = []
+        self._in = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._in = tag
+        self.loaded += [value or "" for name, value in attrs if name in ("src", "href")]
+        self.inline += [name for name, _ in attrs if name.startswith("on") or name == "style"]
+
+    def handle_data(self, data: str) -> None:
+        if self._in in ("script", "style") and data.strip():
+            self.inline.append(data)
+
+
+def test_the_docs_page_loads_from_here_alone(service: Service) -> None:
+    """Nothing inline, nothing from another host, a policy that would refuse both, and all that it loads is there."""
+    answer = service.http.get("/docs")
+    policy = answer.headers["Content-Security-Policy"]
+    assert not re.search(r"unsafe|https?:|\*", policy)
+    page = Page(answer.text)
+    assert page.inline == []
+    assert page.loaded
+    for address in page.loaded:
+        assert address.startswith("/docs/")
+        assert service.http.get(address).status_code == 200

@@ -1,0 +1,232 @@
+"""What attackers try on any web service, tried on this one. docs/security.md has the table."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.process import connector_process
+from tests.rest import raw
+from tests.service import Service
+
+JSON = "Content-Type: application/json"
+SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+def first(service: Service) -> int:
+    return service.sandbox.order_ids()[0]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/orders/..%2f..%2fetc%2fpasswd",
+        "/api/orders/%2e%2e/%2e%2e/etc/passwd",
+        "/api/orders/../../../etc/passwd",
+        "/docs/..%2f..%2fsettings.py",
+        "/docs/../app.py",
+        "/docs/%2e%2e%2fapp.py",
+        "/docs//etc/passwd",
+        "/docs/..\\app.py",
+        "//evil.example/api/orders",
+        "/api//orders",
+        "/api/orders/",
+        "/api/orders/%00",
+        "/api/orders/1%0d%0aX-Injected:%20yes",
+        "/api/orders/;x",
+        "/API/orders",
+        "/api/orders/１",
+        "/health/live/../../api/orders",
+        "/health/live%2f..%2f..%2fapi%2forders",
+    ],
+)
+def test_no_path_leads_anywhere_else(service: Service, path: str) -> None:
+    """Dots, doubled and encoded slashes, line ends: a 4xx in the envelope, no redirect, no file, no header."""
+    answer = raw.get(service.address, path.encode().decode("latin-1"))
+    assert 400 <= raw.status(answer) < 500, answer
+    assert b'"success":false' in answer
+    head = answer.lower().partition(b"\r\n\r\n")[0]
+    assert b"x-injected" not in head
+    assert b"location:" not in head
+    assert b"root:" not in answer
+
+
+BODY = b'{"order_id": 1}'
+SMUGGLED = b"GET /api/orders HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [f"Content-Length: {len(BODY)}", "Content-Length: 5"],
+        [f"Content-Length: {len(BODY)}", f"Content-Length: {len(BODY)}"],
+        [f"Content-Length: {len(BODY)}, {len(BODY)}"],
+        ["Content-Length: -1"],
+        ["Content-Length: +15"],
+        ["Content-Length: 0x0f"],
+        ["Content-Length: 99999999999999999999999999"],
+        [f"Content-Length: {len(BODY)}", "Transfer-Encoding: chunked"],
+        ["Transfer-Encoding: chunked", f"Content-Length: {len(BODY)}"],
+        ["Transfer-Encoding: identity"],
+        ["Transfer-Encoding: chunked, identity"],
+        ["Transfer-Encoding : chunked"],
+        [" Transfer-Encoding: chunked"],
+        ["Content-Length : 15"],
+    ],
+)
+def test_no_request_is_smuggled(service: Service, headers: list[str]) -> None:
+    """Where a body's end is in doubt the request is refused, and what follows on the connection is never a request."""
+    head = "\r\n".join(["PUT /api/orders/1 HTTP/1.1", "Host: localhost", JSON, *headers])
+    answer = raw.exchange(service.address, head.encode() + b"\r\n\r\n" + BODY + SMUGGLED)
+    assert raw.status(answer) in (400, 413), answer
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b'"orders"' not in answer
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET /api/orders HTTP/1.1\nHost: localhost\n\n",
+        b"GET /api/orders HTTP/1.1\r\nHost: localhost\r\nX-A: a\x00b\r\n\r\n",
+        b"GET /api/orders HTTP/1.1\r\nHost: localhost\r\nX-A: a\r b\r\n\r\n",
+        b"GET /api/orders HTTP/1.1\r\nHost: localhost\r\nX A: a\r\n\r\n",
+        b"GET /api/orders HTTP/1.1\r\nHost: localhost\r\n : a\r\n\r\n",
+        b"GET /api/\x00orders HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET http://[ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /api/orders HTTP/9.9\r\nHost: localhost\r\n\r\n",
+        b"GET /api/orders\r\n\r\n",
+        b"CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ],
+    ids=[
+        "bare lf",
+        "nul",
+        "bare cr",
+        "blank in name",
+        "no name",
+        "nul in path",
+        "bad url",
+        "http/9.9",
+        "http/0.9",
+        "connect",
+        "http/2",
+        "tls",
+    ],
+)
+def test_what_is_no_proper_http_is_refused(service: Service, request_bytes: bytes) -> None:
+    """Bytes that another reader may take otherwise get a 4xx, and the connector lives."""
+    answer = raw.exchange(service.address, request_bytes)
+    assert 400 <= raw.status(answer) < 500, answer
+    assert service.http.get("/health/live").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 500_000,
+        b'{"a":' * 150_000 + b"1" + b"}" * 150_000,
+        b'{"order_id": ' + b"9" * 1_000_000 + b"}",
+        b'{"order_id": 1e' + b"9" * 1000 + b"}",
+        b'{"order_id": 1, "remarks": "' + b"\\u0000" * 1000 + b'"}',
+        b'{"order_id": 1, ' + b",".join(b'"k%d": 1' % n for n in range(60_000)) + b"}",
+        b'{"order_id": 1, ' + b'"person": "a", ' * 60_000 + b'"x": 1}',
+    ],
+    ids=["deep list", "deep object", "long number", "large exponent", "nul", "many keys", "one key often"],
+)
+def test_a_json_bomb_is_a_4xx(service: Service, body: bytes) -> None:
+    """Depth, size and number: refused, and the next question is answered."""
+    answer = service.http.put("/api/orders/1", content=body, headers={"Content-Type": "application/json"})
+    assert 400 <= answer.status_code < 500, answer.text[:300]
+    assert len(answer.content) < 100_000
+    assert service.http.get("/api/orders?limit=1").status_code == 200
+
+
+def test_a_packed_body_is_not_unpacked(service: Service) -> None:
+    """A gzip bomb stays the few bytes that it is: it is no JSON."""
+    bomb = gzip.compress(b'{"order_id": 1, "remarks": "' + b"a" * 50_000_000 + b'"}')
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    assert service.http.put("/api/orders/1", content=bomb, headers=headers).status_code == 422
+
+
+def test_what_a_caller_sends_never_becomes_a_header(service: Service) -> None:
+    """Ids, keys and preferences that hold line ends, encoded or not, end in no header of the answer."""
+    order_id = first(service)
+    attempts: list[httpx2.Response] = [
+        service.http.get("/api/operations/op_%0d%0aX-Injected:%20yes"),
+        service.http.get("/api/orders", params={"cursor": "a\r\nX-Injected: yes"}),
+        service.http.get("/api/orders", params={"plate": "a\r\nX-Injected: yes"}),
+        service.put(order_id, person="a\u0085X-Injected: yes"),
+    ]
+    for answer in attempts:
+        assert "X-Injected" not in answer.headers
+        assert answer.status_code < 500
+    for header in ("Prefer: wait=1", 'If-Match: "1"', "Idempotency-Key: a", "Accept-Language: de"):
+        folded = raw.get(service.address, "/api/orders", f"{header}\r\n X-Injected: yes")
+        assert b"\r\nx-injected" not in folded.lower()
+
+
+def test_a_value_never_becomes_a_script(service: Service) -> None:
+    """HTML in a customer's name is text: JSON to callers, escaped on the sandbox's board, nothing on /docs."""
+    order_id = first(service)
+    assert service.put(order_id, person=SCRIPT, remarks=SCRIPT).status_code == 200
+    answer = service.http.get(f"/api/orders/{order_id}")
+    assert answer.json()["order"]["person"] == SCRIPT
+    assert answer.headers["Content-Type"] == "application/json"
+    for page in (httpx2.get(f"{service.planso}/"), service.http.get("/docs")):
+        assert page.headers["Content-Type"].startswith("text/html")
+        assert "<script>alert" not in page.text
+        assert "<img src=x" not in page.text
+    for path in (f"/{SCRIPT}", f"/api/orders/{SCRIPT}", f"/api/orders?limit={SCRIPT}"):
+        told = service.http.get(path)
+        assert told.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("value", ["=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(A1)", "\t=1"])
+def test_a_value_never_becomes_a_formula(service: Service, value: str) -> None:
+    """There is no table to download: what begins like a formula goes to PlanSo and back as it is, or is refused."""
+    order_id = service.sandbox.order_ids()[1]
+    answer = service.put(order_id, person=value)
+    assert answer.status_code in (200, 422)
+    if answer.status_code == 200:
+        assert service.order(order_id)["person"] == value
+    csv = service.http.get("/api/orders?limit=1", headers={"Accept": "text/csv"})
+    assert csv.headers["Content-Type"] == "application/json"
+
+
+def test_no_caller_writes_a_line_of_the_log(tmp_path: Path) -> None:
+    """Line ends, escapes and JSON in paths, methods, headers and ids: each line stays one JSON object of ours."""
+    forged = '{"event": "forged"}'
+    with connector_process({"CONNECTOR_LOG_LEVEL": "debug"}, tmp_path, "--demo", "--sandbox-port", "0") as connector:
+        for path in (f"/%0a{forged}", f"/api/orders/%0d%0a{forged}", f"/api/operations/%1b[31m{forged}"):
+            raw.get(connector.address, path.replace(" ", "%20"))
+        for header in (f"X-Request-ID: a\\n{forged}", f"traceparent: 00-{forged}", f"User-Agent: \x1b[2J{forged}"):
+            raw.get(connector.address, "/api/orders", header, f"Idempotency-Key: {forged}", f"Prefer: {forged}")
+        raw.exchange(connector.address, b"FORGED\n" + forged.encode() + b"\r\n\r\n")
+        log = connector.log()
+    lines = [line for line in log.splitlines() if line.startswith("{")]
+    events: list[Any] = [json.loads(line)["event"] for line in lines]
+    assert len(events) > 5
+    assert "forged" not in events
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", log)
+    assert forged not in log
+
+
+def test_an_upgrade_goes_nowhere(service: Service) -> None:
+    """Nobody gets out of the gate by another protocol."""
+    for protocol in ("websocket", "h2c"):
+        upgrade = (
+            "Connection: Upgrade, close",
+            f"Upgrade: {protocol}",
+            "Sec-WebSocket-Key: x",
+            "Sec-WebSocket-Version: 13",
+        )
+        head = ["GET /api/orders?limit=1 HTTP/1.1", "Host: evil.example", *upgrade]
+        answer = raw.exchange(service.address, "\r\n".join(head).encode() + b"\r\n\r\n")
+        assert raw.status(answer) == 421, answer
