@@ -6,30 +6,26 @@ import asyncio
 import gc
 import signal
 import socket
-import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any
 
 import typer
 import uvicorn
 from pydantic import SecretStr
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from planso_connector import __version__, logs, sandbox
+from planso_connector import __version__, sandbox
 from planso_connector import app as root
-from planso_connector.domain.errors import ConnectorError
+from planso_connector.commands.console import configure_logs, err, fail, out, run, told
 from planso_connector.flows import doctor as doctor_flow
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import kept_pages
 from planso_connector.store import migrate as store_migrate
 from planso_connector.store.runs import RunState, Trigger
-
-T = TypeVar("T")
 
 cli = typer.Typer(
     name="planso-connector",
@@ -38,9 +34,6 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console()
-err = Console(stderr=True)
-
 DEMO_FOLDER = Path(".demo")
 
 
@@ -65,17 +58,17 @@ def serve(
     sandbox_port: Annotated[int, typer.Option(help="Port of the sandbox's own page, with --demo.")] = 8190,
 ) -> None:
     """Serve the API. The first sync starts by itself when the database is empty."""
-    with _told():
+    with told():
         settings = Settings.load()
         changes = {"connector_host": host, "connector_port": port}
         settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
         if not demo:
-            _configure_logs(settings)
-            _run(_serve(settings))
+            configure_logs(settings)
+            run(_serve(settings))
             return
         with _demo_planso(settings, sandbox_port) as demo_settings:
-            _configure_logs(demo_settings)
-            _run(_serve(demo_settings))
+            configure_logs(demo_settings)
+            run(_serve(demo_settings))
 
 
 @contextmanager
@@ -151,10 +144,10 @@ def sync(
     ] = False,
 ) -> None:
     """Bring the database in step with PlanSo, with a progress bar."""
-    with _told():
+    with told():
         settings = Settings.load()
-        _configure_logs(settings, quiet=True)
-        _run(_sync(settings, full=full, accept=accept))
+        configure_logs(settings, quiet=True)
+        run(_sync(settings, full=full, accept=accept))
 
 
 async def _sync(settings: Settings, *, full: bool, accept: bool) -> None:
@@ -175,7 +168,7 @@ async def _sync(settings: Settings, *, full: bool, accept: bool) -> None:
     for failure in ended.failed:
         err.print(f"  {failure}", highlight=False)
     if ended.state is not RunState.DONE:
-        _fail(ended.message)
+        fail(ended.message)
     if ended.message:
         err.print(ended.message, style="yellow", markup=False, highlight=False)
 
@@ -189,10 +182,10 @@ def doctor(
     ] = False,
 ) -> None:
     """Look at this PlanSo: log in, list, read one form and its parts, say what maps. Never writes."""
-    with _told():
+    with told():
         settings = Settings.load()
-        _configure_logs(settings, quiet=True)
-        if not _run(_replay(settings) if replay else _doctor(settings, order)):
+        configure_logs(settings, quiet=True)
+        if not run(_replay(settings) if replay else _doctor(settings, order)):
             raise typer.Exit(1)
 
 
@@ -236,7 +229,7 @@ def _print(finding: doctor_flow.Finding) -> None:
 @cli.command()
 def migrate() -> None:
     """Bring the database's tables up to date. `serve` and `sync` do so by themselves."""
-    with _told():
+    with told():
         settings = Settings.load()
         store_migrate.migrate(settings.connector_database_url)
         out.print("The database is up to date.")
@@ -245,7 +238,7 @@ def migrate() -> None:
 @cli.command()
 def reindex() -> None:
     """Write anew what the look-up finds orders by. It goes on answering meanwhile, from what is written so far."""
-    with _told():
+    with told():
         asyncio.run(_reindex(Settings.load()))
 
 
@@ -266,39 +259,10 @@ def run_sandbox(
     latency: Annotated[float, typer.Option(min=0, help="Seconds that each page takes.")] = 0.0,
 ) -> None:
     """A small PlanSo to try things on, user `werkstatt`, password `demo`."""
-    with _told():
+    with told():
         planso = sandbox.Sandbox(orders=orders, seed=seed, state=state)
         planso.knobs.latency = latency
         _listen(host, port, "--port").close()
         login = f"user {planso.installation.username}, password {planso.installation.password}"
         err.print(f"The sandbox plays PlanSo at http://{host}:{port} ({login}).", highlight=False)
         planso.run(host, port)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """What can go wrong in the open becomes a sentence and an exit code."""
-    try:
-        yield
-    except SettingsError as error:
-        _fail(str(error), code=2)
-    except (ConnectorError, sandbox.PortTakenError, sandbox.StateFileError) as error:
-        _fail(str(error))
-
-
-def _fail(message: str, code: int = 1) -> NoReturn:
-    err.print(message, style="red", markup=False, highlight=False)
-    raise typer.Exit(code)
-
-
-def _configure_logs(settings: Settings, *, quiet: bool = False) -> None:
-    level = "warning" if quiet and settings.connector_log_level == "info" else settings.connector_log_level
-    logs.configure(level, [settings.planso_password.get_secret_value()])
-
-
-def _run(main_coroutine: Coroutine[Any, Any, T]) -> T:
-    if sys.platform == "win32":
-        return asyncio.run(main_coroutine)
-    import uvloop
-
-    return uvloop.run(main_coroutine)

@@ -1,0 +1,1 @@
+"""Groups of commands, one file each, and what they share with `cli`."""
