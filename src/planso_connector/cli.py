@@ -20,6 +20,7 @@ from rich.table import Table
 
 from planso_connector import __version__, sandbox
 from planso_connector import app as root
+from planso_connector.commands import backup as backup_commands
 from planso_connector.commands.console import configure_logs, err, fail, out, run, told
 from planso_connector.flows import doctor as doctor_flow
 from planso_connector.settings import Settings, SettingsError
@@ -34,6 +35,9 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+cli.command()(backup_commands.backup)
+cli.command()(backup_commands.restore)
+
 DEMO_FOLDER = Path(".demo")
 
 

@@ -114,6 +114,18 @@ _PUT_BACK = (
         held_until=None,
     )
 )
+_RESTORE = (
+    update(operations)
+    .where(_PENDING)
+    .values(
+        restored_at=bindparam("now"),
+        sent_at=func.coalesce(c.sent_at, bindparam("now", type_=Text)),
+        first_sent_at=func.coalesce(c.first_sent_at, bindparam("now", type_=Text)),
+        next_at=bindparam("now"),
+        holder=None,
+        held_until=None,
+    )
+)
 _RELEASE = (
     update(operations)
     .where(_OF_WORKSHOP, _PENDING, c.holder == bindparam("of_holder"))
@@ -174,6 +186,7 @@ def record(tx: Transaction, workshop: str, operation: Operation) -> Operation:
         sent_at=operation.sent_at,
         first_sent_at=operation.first_sent_at,
         sent=_json(operation.sent),
+        restored_at=operation.restored_at,
         holder=None,
         held_until=None,
     )
@@ -286,6 +299,14 @@ def put_back(
         order_id=order_id,
     )
     return changed == 1
+
+
+def restored(tx: Transaction, *, now: str) -> int:
+    """
+    The database, all its workshops, was restored from a backup: what is pending may have been sent since, and is only
+    looked for from now on. How many.
+    """
+    return tx.run(_RESTORE, now=now)
 
 
 def release(tx: Transaction, workshop: str, *, holder: str) -> int:
@@ -434,4 +455,5 @@ def _operation(row: Row) -> Operation:
         sent_at=row["sent_at"],
         first_sent_at=row["first_sent_at"],
         sent=_loaded(row["sent"]),
+        restored_at=row["restored_at"],
     )

@@ -196,10 +196,11 @@ operations = Table(
     Column("sent", Text),
     Column("holder", Text),
     Column("held_until", _KEY),
+    Column("restored_at", _KEY),
 )
 """
-The outbox: every write that was ever asked for. No foreign key: a create has no order yet, and an order may not be
-mirrored. `holder` is the process that claimed it, until `held_until`.
+The outbox: every write that was asked for. No foreign key: a create has no order yet, and an order may not be
+mirrored. `holder` is the process that claimed it, until `held_until`. `restored_at`: see `domain.operation`.
 """
 
 Index("operations_by_order", operations.c.workshop, operations.c.order_id, operations.c.created_at)
@@ -305,3 +306,21 @@ kept_pages = Table(
     Column("kept_at", _KEY, nullable=False),
 )
 """Pages of PlanSo that could not be read, for a person to look at. No foreign key: the order may not be mirrored."""
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("id", _KEY, primary_key=True),
+    Column("erased_at", _KEY, nullable=False),
+    Column("kind", _KEY, nullable=False),
+    Column("salt", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("order_ids", Text, nullable=False),
+    Column("operation_ids", Text, nullable=False),
+    Column("counts", Text, nullable=False),
+)
+"""
+The protocol of what was erased at somebody's wish: by what kind of identifier, which is there only as a salted
+fingerprint, JSON lists of the orders and operations that named the person, and how many rows of each table.
+"""
