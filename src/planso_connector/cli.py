@@ -21,6 +21,7 @@ from rich.table import Table
 from planso_connector import __version__, sandbox
 from planso_connector import app as root
 from planso_connector.commands import backup as backup_commands
+from planso_connector.commands import privacy as privacy_commands
 from planso_connector.commands.console import configure_logs, err, fail, out, run, told
 from planso_connector.flows import doctor as doctor_flow
 from planso_connector.settings import Settings, SettingsError
@@ -37,6 +38,7 @@ cli = typer.Typer(
 )
 cli.command()(backup_commands.backup)
 cli.command()(backup_commands.restore)
+cli.add_typer(privacy_commands.cli, name="privacy")
 
 DEMO_FOLDER = Path(".demo")
 

@@ -60,6 +60,8 @@ def restore(
         else:
             done = store_backup.restore(file, where, now)
             pending = done.pending
+            if done.erased:
+                out.print(f"{done.erased} erasures of people's data since the backup: made again.", highlight=False)
             out.print(f"Restored: {_rows(done.backup)}.", highlight=False)
             if done.aside is not None:
                 out.print(f"The database of before is kept: {done.aside}", highlight=False, soft_wrap=True)

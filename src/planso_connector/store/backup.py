@@ -33,11 +33,15 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """`aside` is where the database of before went, None where there was none; `pending` counts operations."""
+    """
+    `aside` is where the database of before went, None where there was none; `pending` counts operations, `erased` the
+    erasures that were made after the backup, and made again.
+    """
 
     backup: Verified
     aside: Path | None
     pending: int
+    erased: int
 
 
 def copy(path: Path, target: Path) -> Verified:
@@ -94,6 +98,7 @@ def restore(backup: Path, path: Path, now: datetime) -> Restored:
         with sqlite.failures_named(backup), closing(_read_only(backup)) as source:
             _copy_pages(source, prepared)
         migrate.migrate_file(prepared)
+        erased = _erase_again(live, prepared, now) if was_there else 0
         pending = _mark(prepared, now)
         verify(prepared)
         aside = _aside(path, now) if was_there else None
@@ -103,7 +108,7 @@ def restore(backup: Path, path: Path, now: datetime) -> Restored:
                 _put(unfinished, aside)
         with closing(_read_only(prepared)) as source, live.backup("main", source, "main") as pages:
             pages.step()
-    return Restored(found, aside, pending)
+    return Restored(found, aside, pending, erased)
 
 
 def mark(path: Path, now: datetime) -> int:
@@ -143,6 +148,21 @@ def _mark(path: Path, now: datetime) -> int:
         connection.execute("COMMIT")
         _leave_wal(connection)
     return pending
+
+
+def _erase_again(live: apsw.Connection, prepared: Path, now: datetime) -> int:
+    try:
+        protocol = restored.protocol(sqlite.SqliteTransaction(live))
+    except apsw.Error:
+        return 0  # of an older version, or damaged
+    with closing(sqlite.connect(prepared)) as connection, sqlite.failures_named(prepared):
+        connection.execute("BEGIN IMMEDIATE")
+        erased = restored.erase_again(sqlite.SqliteTransaction(connection), protocol, now)
+        connection.execute("COMMIT")
+        if erased:
+            connection.execute("VACUUM")
+        _leave_wal(connection)
+    return erased
 
 
 def _set_aside_what_is_no_database(path: Path, now: datetime) -> None:
