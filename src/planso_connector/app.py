@@ -24,6 +24,7 @@ from planso_connector.flows.reading import Reader
 from planso_connector.flows.recognise import Recognition
 from planso_connector.flows.reindex import Reindex
 from planso_connector.flows.rejection import Rejection
+from planso_connector.flows.retention import Kept, Retention
 from planso_connector.flows.standing import Standings
 from planso_connector.flows.status import Status
 from planso_connector.flows.sync import Sync
@@ -37,6 +38,7 @@ from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import migrate
 from planso_connector.store.engine import Database
 from planso_connector.store.runs import Trigger
+from planso_connector.workers import retention as retention_turns
 from planso_connector.workers import start
 from planso_connector.workers.schedule import Schedule
 
@@ -53,6 +55,7 @@ class Connector:
     outbox: Outbox
     reindex: Reindex
     schedule: Schedule
+    retention: Retention
     rest: FastAPI
 
 
@@ -118,7 +121,8 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
     )
     rest = door.build(flows, lookup_shows_all=settings.connector_lookup_personal == "all")
     try:
-        yield Connector(settings, database, planso, profile, sync, outbox, Reindex(database, workshop), turns, rest)
+        reindex, retention = Reindex(database, workshop), Retention(database, workshop, _kept(settings), clock.now)
+        yield Connector(settings, database, planso, profile, sync, outbox, reindex, turns, retention, rest)
     finally:
         await sync.close()
         await outbox.close()
@@ -133,6 +137,7 @@ async def at_work(built: Connector) -> AsyncIterator[None]:
         asyncio.create_task(start.reindex(built.reindex), name="reindex"),
         asyncio.create_task(built.outbox.run(), name="outbox"),
         asyncio.create_task(built.schedule.run(), name="schedule"),
+        asyncio.create_task(retention_turns.run(built.retention.run, clock.now), name="retention"),
     }
     try:
         yield
@@ -151,6 +156,16 @@ def _policy(settings: Settings) -> SyncPolicy:
         ),
         sections=settings.connector_sync_extended_interval if settings.connector_sync_extended else None,
         concurrency=settings.connector_planso_concurrency,
+    )
+
+
+def _kept(settings: Settings) -> Kept:
+    return Kept(
+        operations=settings.connector_keep_operations,
+        history=settings.connector_keep_history,
+        runs=settings.connector_keep_runs,
+        kept_pages=settings.connector_keep_kept_pages,
+        tombstones=settings.connector_keep_tombstones,
     )
 
 

@@ -60,6 +60,7 @@ def _here(table: Table) -> tuple[Any, ...]:
 
 _OF = {table.name: select(table).where(*_here(table)).order_by(*_keys_of(table)) for table in (*NAMING, sightings)}
 _DELETE = {table.name: delete(table).where(*_here(table)) for table in (*NAMING, sightings)}
+_WHOLE = (changes, sections, kept_pages, parts, sightings, orders)
 _LOCK = _OF["orders"].with_for_update()
 _OPERATION = select(operations).where(
     operations.c.workshop == bindparam("of_workshop"), operations.c.id == bindparam("of_id")
@@ -199,16 +200,28 @@ def erase_order(tx: Transaction, workshop: str, order_id: int, names: Callable[[
     done: Counter[str] = Counter()
     for row in tx.rows(_OF["operations"], **here):
         done["operations"] += _empty(tx, workshop, row, names)
-    gone = [changes, sections, kept_pages]
-    if stored and standing(tx, workshop, order_id) == Standing.LEFT:
-        row = stored[0]
-        keys = lookup_keys.keys_of(row["plate"], row["person"], row["phone"], row["email"])
-        nothing = frozenset[lookup_keys.Key](), False
-        lookup_keys.write(tx, workshop, order_id, before=(keys, bool(row["archived"])), after=nothing)
-        gone += [parts, sightings, orders]
-    for table in gone:
+    for table in (changes, sections, kept_pages):
         done[table.name] += tx.run(_DELETE[table.name], **here)
+    if stored and standing(tx, workshop, order_id) == Standing.LEFT:
+        done += _drop(tx, workshop, stored[0])
     return +done
+
+
+def drop_order(tx: Transaction, workshop: str, order_id: int, *, deleted_before: str) -> bool:
+    """The order with all that belongs to it. False, with nothing done, where it came back or was deleted later."""
+    stored = tx.rows(_LOCK, of_workshop=workshop, of_order=order_id)
+    if not stored or stored[0]["deleted_at"] is None or stored[0]["deleted_at"] >= deleted_before:
+        return False
+    _drop(tx, workshop, stored[0])
+    return True
+
+
+def _drop(tx: Transaction, workshop: str, row: Row) -> Counter[str]:
+    keys = lookup_keys.keys_of(row["plate"], row["person"], row["phone"], row["email"])
+    nothing = frozenset[lookup_keys.Key](), False
+    lookup_keys.write(tx, workshop, row["id"], before=(keys, bool(row["archived"])), after=nothing)
+    here = {"of_workshop": workshop, "of_order": row["id"]}
+    return Counter({table.name: tx.run(_DELETE[table.name], **here) for table in _WHOLE})
 
 
 def erase_operation(

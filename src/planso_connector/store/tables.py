@@ -102,6 +102,14 @@ Index(
 )
 
 Index("orders_by_plate", orders.c.workshop, orders.c.plate_key)
+_deleted = orders.c.deleted_at.is_not(None)
+Index(
+    "orders_by_deletion",
+    orders.c.workshop,
+    orders.c.deleted_at,
+    sqlite_where=_deleted,
+    postgresql_where=_deleted,
+)
 
 lookup_keys = Table(
     "lookup_keys",
@@ -234,6 +242,8 @@ changes = Table(
 The history of each order: what a version shows otherwise than the one before, a row for each side that changed it.
 `by` is `operation` or `planso`, `changes` a JSON list.
 """
+
+Index("changes_by_age", changes.c.workshop, changes.c.at)
 
 runs = Table(
     "runs",

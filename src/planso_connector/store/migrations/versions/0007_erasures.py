@@ -1,4 +1,4 @@
-"""For people's data: the protocol of erasures. For restored databases: operations that are only looked for."""
+"""The protocol of erasures; operations of restored databases, which are only looked for; indexes by age."""
 
 from __future__ import annotations
 
@@ -17,6 +17,14 @@ def key() -> sa.types.TypeEngine[str]:
 
 
 def upgrade() -> None:
+    op.create_index("changes_by_age", "changes", ["workshop", "at"])
+    op.create_index(
+        "orders_by_deletion",
+        "orders",
+        ["workshop", "deleted_at"],
+        sqlite_where=sa.text("deleted_at IS NOT NULL"),
+        postgresql_where=sa.text("deleted_at IS NOT NULL"),
+    )
     op.add_column("operations", sa.Column("restored_at", key(), nullable=True))
     op.create_table(
         "erasures",
