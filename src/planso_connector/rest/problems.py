@@ -88,6 +88,10 @@ _EXAMPLES: dict[int, dict[str, str]] = {
 }
 
 
+RETRY_AFTER = "5"
+"""Seconds: as long as a writer waits for the database, and short enough for a disk that was just cleared."""
+
+
 class Detail(BaseModel):
     """One thing wrong with one field."""
 
@@ -182,7 +186,7 @@ def failure_of(error: errors.ConnectorError, order: str | None = None, *, messag
     if isinstance(error, errors.Conflicting):
         body["conflicts"] = [asdict(conflict) for conflict in error.conflicts]
     text = to_json(body).decode()
-    headers = {}
+    headers = {"Retry-After": RETRY_AFTER} if isinstance(error, errors.StoreUnavailable) else {}
     if order is not None:
         text = f'{text[:-1]},"order":{order}}}'
         shown = from_json(order)
