@@ -45,7 +45,9 @@ def _shown(default: object) -> str:
     if default < timedelta(minutes=1):
         return f"{default.total_seconds():g} s"
     minutes = default // timedelta(minutes=1)
-    return f"{minutes} min" if minutes % 60 else f"{minutes // 60} h"
+    if minutes % 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 60 // 24} d"
 
 
 def settings() -> str:

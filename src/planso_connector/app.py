@@ -31,6 +31,7 @@ from planso_connector.flows.reading import Reader
 from planso_connector.flows.recognise import Recognition
 from planso_connector.flows.reindex import Reindex
 from planso_connector.flows.rejection import Rejection
+from planso_connector.flows.retention import Kept, Retention
 from planso_connector.flows.standing import Standings
 from planso_connector.flows.status import Status
 from planso_connector.flows.sync import Sync
@@ -47,6 +48,7 @@ from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import migrate
 from planso_connector.store.engine import Database
 from planso_connector.store.runs import Trigger
+from planso_connector.workers import retention as retention_turns
 from planso_connector.workers import start
 from planso_connector.workers.schedule import Schedule
 
@@ -63,6 +65,7 @@ class Connector:
     outbox: Outbox
     reindex: Reindex
     schedule: Schedule
+    retention: Retention
     keys: Keys
     accesses: Accesses
     rest: FastAPI
@@ -166,6 +169,7 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
     keys, reindex = Keys(database, workshop, clock.now), Reindex(database, workshop)
     web = _server(settings, rest, metrics)
     try:
+        retention = Retention(database, workshop, _kept(settings), clock.now)
         yield Connector(
             settings,
             database,
@@ -175,6 +179,7 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
             outbox,
             reindex,
             turns,
+            retention=retention,
             keys=keys,
             accesses=accesses,
             rest=rest,
@@ -196,6 +201,7 @@ async def at_work(built: Connector) -> AsyncIterator[None]:
         asyncio.create_task(built.outbox.run(), name="outbox"),
         asyncio.create_task(built.schedule.run(), name="schedule"),
         asyncio.create_task(built.accesses.run(), name="accesses"),
+        asyncio.create_task(retention_turns.run(built.retention.run, clock.now), name="retention"),
     }
     try:
         yield
@@ -264,6 +270,17 @@ def _naming(setting: str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise SettingsError(f"{setting}: {error}") from error
+
+
+def _kept(settings: Settings) -> Kept:
+    return Kept(
+        operations=settings.connector_keep_operations,
+        history=settings.connector_keep_history,
+        runs=settings.connector_keep_runs,
+        kept_pages=settings.connector_keep_kept_pages,
+        tombstones=settings.connector_keep_tombstones,
+        accesses=settings.connector_keep_accesses,
+    )
 
 
 def _hours(settings: Settings) -> WorkHours:

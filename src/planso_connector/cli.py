@@ -20,7 +20,9 @@ from rich.table import Table
 
 from planso_connector import __version__, sandbox
 from planso_connector import app as root
+from planso_connector.commands import backup as backup_commands
 from planso_connector.commands import keys
+from planso_connector.commands import privacy as privacy_commands
 from planso_connector.commands.console import configure_logs, err, fail, out, run, told
 from planso_connector.draining import DrainingServer
 from planso_connector.flows import doctor as doctor_flow
@@ -41,6 +43,9 @@ cli = typer.Typer(
 )
 cli.add_typer(keys.keys)
 cli.command()(keys.accesses)
+cli.command()(backup_commands.backup)
+cli.command()(backup_commands.restore)
+cli.add_typer(privacy_commands.cli, name="privacy")
 
 DEMO_FOLDER = Path(".demo")
 SWITCH_INTERVAL = 0.0005

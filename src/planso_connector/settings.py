@@ -98,6 +98,21 @@ class Settings(BaseSettings):
     connector_sync_extended_interval: Duration = Field(
         timedelta(hours=24), description="Time between two readings of an order's other tabs."
     )
+    connector_keep_operations: Duration = Field(
+        timedelta(days=90),
+        description="How long settled writes are kept, at least 7 d; here and below, `0` is for ever.",
+    )
+    connector_keep_history: Duration = Field(timedelta(days=365), description="How long the history of orders is kept.")
+    connector_keep_tombstones: Duration = Field(
+        timedelta(days=90), description="How long orders that were deleted in PlanSo are kept, with their history."
+    )
+    connector_keep_runs: Duration = Field(timedelta(days=90), description="How long past syncs are kept.")
+    connector_keep_kept_pages: Duration = Field(
+        timedelta(days=30), description="How long pages that could not be read are kept, letters and digits masked."
+    )
+    connector_keep_accesses: Duration = Field(
+        timedelta(days=365), description="How long it is kept who was shown which order."
+    )
     connector_lookup_personal: str = Field(
         "asked",
         pattern=r"^(asked|all)$",

@@ -105,6 +105,11 @@ class Operation:
     sent_at: str | None = None
     """When something was last sent that may have changed PlanSo; None while nothing was."""
     first_sent_at: str | None = None
+    restored_at: str | None = None
+    """
+    When the database was restored from a backup in which it was pending: whether it was sent since is not known, and
+    what PlanSo shows now may have been made of it on purpose. It is looked for, and never sent again.
+    """
     sent: Mapping[str, Sequence[Value]] | None = None
     """
     Of an update, what the forms that were sent held in the fields that were not asked, one value for each time. Of a

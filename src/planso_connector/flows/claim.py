@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from planso_connector.domain.clock import Clock, parse_stamp, stamp
-from planso_connector.domain.errors import ConnectorError, Expired, PlansoUnsure
+from planso_connector.domain.errors import Ambiguous, ConnectorError, Expired, PlansoUnsure
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Operation
 from planso_connector.store import operations
@@ -70,22 +70,29 @@ class Claim:
         """
         Raises Expired when the deadline passed, and Later where something that was sent before, and was not seen in
         PlanSo by a look that began at `looked_at`, may take effect after that: sent again, it would undo or double
-        what came since.
+        what came since. Raises Ambiguous where a restored database can't tell what became of it.
         """
         if self.is_late:
             raise Expired(self.late_words())
         if self.sent_at is not None:
-            landed_by = parse_stamp(self.sent_at) + self._landing
+            # Whoever worked on the database before it was restored may have sent until then.
+            landed_by = parse_stamp(max(self.sent_at, self.operation.restored_at or "")) + self._landing
             if parse_stamp(looked_at) < landed_by:
                 raise Later("What was sent does not show in PlanSo yet.", not_before=min(landed_by, self._soon()))
+            if self.operation.restored_at is not None:
+                raise Ambiguous(
+                    "The database was restored from a backup in which this write was pending. PlanSo does not show it: "
+                    "it was never sent, or it was and somebody changed it since. It was not sent again."
+                )
 
     def late_words(self, reason: str = "") -> str:
         because = f" ({reason.rstrip('.')})" if reason else ""
         if self.sent_at is None:
             return f"Its deadline passed, and nothing was sent to PlanSo{because}."
+        sent = "It was sent" if self.operation.restored_at is None else "It may have been sent, before a restore"
         if reason:
-            return f"Its deadline passed. It was sent, and whether PlanSo has it could not be read{because}."
-        return "Its deadline passed. It was sent, and PlanSo does not show it."
+            return f"Its deadline passed. {sent}, and whether PlanSo has it could not be read{because}."
+        return f"Its deadline passed. {sent}, and PlanSo does not show it."
 
     def check_held(self) -> None:
         """Raises Lost. Right before anything is sent."""

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from planso_connector.domain.clock import Clock, stamp
-from planso_connector.domain.errors import ConnectorError
+from planso_connector.domain.errors import ConnectorError, NotFound
 from planso_connector.domain.operation import Operation, State, new_id
 from planso_connector.flows.claim import LEASE, Claim, Lost
 from planso_connector.flows.push import Pusher
@@ -118,7 +118,8 @@ class Outbox:
 
     async def _now(self, operation_id: str) -> Operation:
         found = await self._database.read(lambda tx: operations.get(tx, self._workshop, operation_id))
-        assert found is not None, "operations are never removed"
+        if found is None:
+            raise NotFound(f"There is no operation {operation_id} any more.")
         return found
 
     def moved(self, operation_id: str) -> None:

@@ -39,8 +39,6 @@ HISTORY = 20
 RESUMED_WITHIN = timedelta(hours=12)
 """A full run that broke off is gone on with, if it began within this time."""
 
-RUNS_KEPT = timedelta(days=90)
-
 
 @dataclass(frozen=True, slots=True)
 class SyncStatus:
@@ -268,12 +266,11 @@ class Sync:
         log.info("sync_ended", run=progress.run_id, state=state, done=progress.done, requests=requests)
 
     def _let_go(self, tx: Transaction, progress: Progress) -> None:
-        """Of the pages that could not be read once, and can be by now; and of the runs of long ago."""
+        """Of the pages that could not be read once, and can be by now."""
         failed = {failure.order_id for failure in progress.failures}
         pages = kept_pages.all(tx, self._workshop)
         read = [page.id for page in pages if page.kept_at < progress.started_at and page.order_id not in failed]
         kept_pages.forget(tx, self._workshop, read)
-        runs.prune(tx, self._workshop, before=stamp(self._clock() - RUNS_KEPT))
 
     def _expected_end(self, running: Run | None) -> str | None:
         if running is None or not running.done:

@@ -106,6 +106,10 @@ EXAMPLES: dict[int, dict[str, str]] = {
 }
 
 
+RETRY_AFTER = "5"
+"""Seconds: as long as a writer waits for the database, and short enough for a disk that was just cleared."""
+
+
 class Detail(BaseModel):
     """One thing wrong with one field."""
 
@@ -201,6 +205,8 @@ def failure_of(error: errors.ConnectorError, order: str | None = None, *, messag
         body["conflicts"] = [asdict(conflict) for conflict in error.conflicts]
     text = to_json(body).decode()
     headers = _challenge(error)
+    if isinstance(error, errors.StoreUnavailable):
+        headers["Retry-After"] = RETRY_AFTER
     if order:
         text = f'{text[:-1]},"order":{order}}}'
         shown = from_json(order)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
+from planso_connector.domain.clock import too_far
 from planso_connector.store.tables import leases
 from planso_connector.store.transaction import Transaction
 
@@ -18,18 +19,25 @@ _NEW = insert(leases).values({c.name: bindparam(c.name) for c in leases.c})
 _ACQUIRE = _NEW.on_conflict_do_update(
     index_elements=["workshop", "name"],
     set_={"holder": _NEW.excluded.holder, "expires_at": _NEW.excluded.expires_at},
-    where=or_(leases.c.holder == _NEW.excluded.holder, leases.c.expires_at <= bindparam("now")),
+    where=or_(
+        leases.c.holder == _NEW.excluded.holder,
+        leases.c.expires_at <= bindparam("now"),
+        leases.c.expires_at > bindparam("too_far"),
+    ),
 )
 _RENEW = (
     update(leases).where(*_IS, _OWN, leases.c.expires_at > bindparam("now")).values(expires_at=bindparam("expires_at"))
 )
 _RELEASE = delete(leases).where(*_IS, _OWN)
-_HOLDER = select(leases.c.holder).where(*_IS, leases.c.expires_at > bindparam("now"))
+_HOLDER = select(leases.c.holder).where(
+    *_IS, leases.c.expires_at > bindparam("now"), leases.c.expires_at <= bindparam("too_far")
+)
 
 
 def acquire(tx: Transaction, workshop: str, name: str, *, holder: str, now: str, until: str) -> bool:
     """Whether `holder` has it now: it was free, its time was up, or it was `holder`'s own."""
-    return tx.run(_ACQUIRE, workshop=workshop, name=name, holder=holder, expires_at=until, now=now) == 1
+    mine = {"workshop": workshop, "name": name, "holder": holder, "expires_at": until}
+    return tx.run(_ACQUIRE, **mine, now=now, too_far=too_far(now)) == 1
 
 
 def renew(tx: Transaction, workshop: str, name: str, *, holder: str, now: str, until: str) -> bool:
@@ -44,5 +52,5 @@ def release(tx: Transaction, workshop: str, name: str, *, holder: str) -> bool:
 
 def holder(tx: Transaction, workshop: str, name: str, *, now: str) -> str | None:
     """Who has it; None when it is free or its time is up."""
-    found = tx.rows(_HOLDER, of_workshop=workshop, of_name=name, now=now)
+    found = tx.rows(_HOLDER, of_workshop=workshop, of_name=name, now=now, too_far=too_far(now))
     return found[0]["holder"] if found else None

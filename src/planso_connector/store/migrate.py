@@ -38,7 +38,7 @@ def migrate(url: str) -> None:
     """
     where = address(url)
     if isinstance(where, Path):
-        _migrate_sqlite(where)
+        migrate_file(where)
     else:
         _migrate_postgresql(where)
 
@@ -50,7 +50,7 @@ def current(url: str) -> str | None:
         if not where.exists():
             return None
         with closing(sqlite.connect(where)) as connection, sqlite.failures_named(where):
-            return _sqlite_revision(connection)
+            return revision_of(connection)
     from planso_connector.store import postgresql  # here: psycopg loads libpq
 
     with postgresql.failures_named(where), closing(postgresql.connect(where)) as session:
@@ -59,7 +59,7 @@ def current(url: str) -> str | None:
 
 def pending(url: str) -> bool:
     """Whether `migrate` has something to do. Raises StoreUnavailable, also for a database that is newer."""
-    return _known(current(url)) != head()
+    return known(current(url)) != head()
 
 
 @cache
@@ -68,13 +68,14 @@ def head() -> str:
     return max(script.name.partition("_")[0] for script in (_FOLDER / "versions").glob("[0-9]*_*.py"))
 
 
-def _migrate_sqlite(path: Path) -> None:
+def migrate_file(path: Path) -> None:
+    """As `migrate`, a SQLite file."""
     with closing(sqlite.connect(path)) as connection, sqlite.failures_named(path):
         connection.set_busy_timeout(_PATIENCE)
         connection.execute("BEGIN IMMEDIATE")
         try:
             # Fetched to the end: apsw halts at each statement that answers, as Alembic's INSERT ... RETURNING does.
-            connection.execute(_script("sqlite", _sqlite_revision(connection))).fetchall()
+            connection.execute(_script("sqlite", revision_of(connection))).fetchall()
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -93,7 +94,8 @@ def _migrate_postgresql(url: URL) -> None:
             connection.execute(script)
 
 
-def _sqlite_revision(connection: apsw.Connection) -> str | None:
+def revision_of(connection: apsw.Connection) -> str | None:
+    """A SQLite database's revision, None before the first migration."""
     # Asked in SQL: apsw's `table_exists` looks at the schema as it was when this connection last read it.
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").get:
         return None
@@ -108,7 +110,8 @@ def _postgresql_revision(connection: postgresql.Connection) -> str | None:
     return str(row["version_num"]) if row else None
 
 
-def _known(revision: str | None) -> str | None:
+def known(revision: str | None) -> str | None:
+    """The revision itself. Raises StoreUnavailable where a newer version of the connector made it."""
     if revision not in (None, head()):
         from alembic.script import ScriptDirectory
         from alembic.util import CommandError
@@ -125,7 +128,7 @@ def _known(revision: str | None) -> str | None:
 
 def _script(dialect: str, revision: str | None) -> str:
     """The SQL from `revision` to head; empty when there is nothing to do."""
-    if _known(revision) == head():
+    if known(revision) == head():
         return ""
     from alembic import command  # here, as all of Alembic: a start that has nothing to migrate is twice as fast
 

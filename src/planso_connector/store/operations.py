@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Text, and_, bindparam, case, func, insert, or_, select, tuple_, update
 
-from planso_connector.domain.clock import parse_stamp, stamp
+from planso_connector.domain.clock import parse_stamp, stamp, too_far
 from planso_connector.domain.failure import is_invalid
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, State
@@ -52,7 +52,8 @@ _FORGET_KEY = update(operations).where(*_IS).values(idempotency_key=None)
 
 _earlier = operations.alias("earlier")
 _other = operations.alias("other")
-_IS_FREE = or_(c.held_until.is_(None), c.held_until <= bindparam("now"))
+_IS_FREE = or_(c.held_until.is_(None), c.held_until <= bindparam("now"), c.held_until > bindparam("too_far"))
+_IS_TIME = or_(c.next_at <= bindparam("now"), c.next_at > bindparam("too_far"))
 _IS_FIRST = ~(
     select(_earlier.c.id)
     .where(
@@ -71,10 +72,11 @@ _IS_ALONE = ~(
         _other.c.order_id == c.order_id,
         _other.c.state == State.PENDING.value,
         _other.c.held_until > bindparam("now"),
+        _other.c.held_until <= bindparam("too_far"),
     )
     .exists()
 )
-_DUE = _OF_WORKSHOP, _PENDING, c.next_at <= bindparam("now"), _IS_FREE
+_DUE = _OF_WORKSHOP, _PENDING, _IS_TIME, _IS_FREE
 _CLAIMABLE = (
     select(operations)
     .where(*_DUE, _IS_FIRST, _IS_ALONE)
@@ -110,6 +112,18 @@ _PUT_BACK = (
         order_id=func.coalesce(bindparam("order_id", type_=BigInteger), c.order_id),
         sent_at=bindparam("sent_at", type_=Text),
         **{name: case((bindparam("sent_at", type_=Text).is_(None), None), else_=c[name]) for name in _OF_A_SEND},
+        holder=None,
+        held_until=None,
+    )
+)
+_RESTORE = (
+    update(operations)
+    .where(_PENDING)
+    .values(
+        restored_at=bindparam("now"),
+        sent_at=func.coalesce(c.sent_at, bindparam("now", type_=Text)),
+        first_sent_at=func.coalesce(c.first_sent_at, bindparam("now", type_=Text)),
+        next_at=bindparam("now"),
         holder=None,
         held_until=None,
     )
@@ -174,6 +188,7 @@ def record(tx: Transaction, workshop: str, operation: Operation) -> Operation:
         sent_at=operation.sent_at,
         first_sent_at=operation.first_sent_at,
         sent=_json(operation.sent),
+        restored_at=operation.restored_at,
         holder=None,
         held_until=None,
     )
@@ -215,7 +230,8 @@ def claim(tx: Transaction, workshop: str, *, holder: str, now: str, until: str, 
     another of the order is under way. They are `holder`'s until `until`.
     """
     tx.lock(f"claim {workshop}")
-    claimed = [_operation(row) for row in tx.rows(_CLAIMABLE, of_workshop=workshop, now=now, at_most=at_most)]
+    due = tx.rows(_CLAIMABLE, of_workshop=workshop, now=now, too_far=too_far(now), at_most=at_most)
+    claimed = [_operation(row) for row in due]
     if claimed:
         held = {"of_workshop": workshop, "holder": holder, "held_until": until}
         tx.run_many(_CLAIM, [{**held, "of_id": operation.id} for operation in claimed])
@@ -224,7 +240,7 @@ def claim(tx: Transaction, workshop: str, *, holder: str, now: str, until: str, 
 
 def is_any_due(tx: Transaction, workshop: str, *, now: str) -> bool:
     """Whether one may be claimable: those that wait for another of their order count."""
-    return bool(tx.rows(_ANY_DUE, of_workshop=workshop, now=now))
+    return bool(tx.rows(_ANY_DUE, of_workshop=workshop, now=now, too_far=too_far(now)))
 
 
 def renew(tx: Transaction, workshop: str, ids: Iterable[str], *, holder: str, now: str, until: str) -> set[str]:
@@ -286,6 +302,14 @@ def put_back(
         order_id=order_id,
     )
     return changed == 1
+
+
+def restored(tx: Transaction, *, now: str) -> int:
+    """
+    The database, all its workshops, was restored from a backup: what is pending may have been sent since, and is only
+    looked for from now on. How many.
+    """
+    return tx.run(_RESTORE, now=now)
 
 
 def release(tx: Transaction, workshop: str, *, holder: str) -> int:
@@ -434,4 +458,5 @@ def _operation(row: Row) -> Operation:
         sent_at=row["sent_at"],
         first_sent_at=row["first_sent_at"],
         sent=_loaded(row["sent"]),
+        restored_at=row["restored_at"],
     )

@@ -120,6 +120,14 @@ Index(
 ).ddl_if(dialect="postgresql")
 
 Index("orders_by_plate", orders.c.workshop, orders.c.plate_key)
+_deleted = orders.c.deleted_at.is_not(None)
+Index(
+    "orders_by_deletion",
+    orders.c.workshop,
+    orders.c.deleted_at,
+    sqlite_where=_deleted,
+    postgresql_where=_deleted,
+)
 
 lookup_keys = Table(
     "lookup_keys",
@@ -214,10 +222,11 @@ operations = Table(
     Column("sent", Text),
     Column("holder", Text),
     Column("held_until", _KEY),
+    Column("restored_at", _KEY),
 )
 """
-The outbox: every write that was ever asked for. No foreign key: a create has no order yet, and an order may not be
-mirrored. `holder` is the process that claimed it, until `held_until`.
+The outbox: every write that was asked for. No foreign key: a create has no order yet, and an order may not be
+mirrored. `holder` is the process that claimed it, until `held_until`. `restored_at`: see `domain.operation`.
 """
 
 Index("operations_by_order", operations.c.workshop, operations.c.order_id, operations.c.created_at)
@@ -251,6 +260,8 @@ changes = Table(
 The history of each order: what a version shows otherwise than the one before, a row for each side that changed it.
 `by` is `operation` or `planso`, `changes` a JSON list.
 """
+
+Index("changes_by_age", changes.c.workshop, changes.c.at)
 
 runs = Table(
     "runs",
@@ -359,4 +370,22 @@ accesses = Table(
 """
 Who read which orders: a row for each list that a key was shown, in time order. `caller` is the key's id, empty without
 one; `order_ids` are `,123,130,`. No foreign key: it outlives the orders.
+"""
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("id", _KEY, primary_key=True),
+    Column("erased_at", _KEY, nullable=False),
+    Column("kind", _KEY, nullable=False),
+    Column("salt", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("order_ids", Text, nullable=False),
+    Column("operation_ids", Text, nullable=False),
+    Column("counts", Text, nullable=False),
+)
+"""
+The protocol of what was erased at somebody's wish: by what kind of identifier, which is there only as a salted
+fingerprint, JSON lists of the orders and operations that named the person, and how many rows of each table.
 """

@@ -1,0 +1,73 @@
+"""What a database is told once it was restored: it is older than what PlanSo, and who asked it, have seen since."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import BigInteger, bindparam, case, delete, select, update
+from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
+
+from planso_connector.domain.clock import stamp
+from planso_connector.domain.operation import State
+from planso_connector.store import operations as outbox
+from planso_connector.store import people
+from planso_connector.store.tables import erasures, leases, operations, orders, sightings
+from planso_connector.store.transaction import Row, Transaction
+
+_NEXT = bindparam("version", type_=BigInteger)
+_VERSIONS = update(orders).values(version=case((orders.c.version < _NEXT, _NEXT), else_=orders.c.version + 1))
+_UNSEEN = update(sightings).values(list_fingerprint=None)
+_FREE = delete(leases)
+_ALL_ERASURES = select(erasures)
+_ERASED = (
+    insert(erasures).values({c.name: bindparam(c.name, type_=c.type) for c in erasures.c}).on_conflict_do_nothing()
+)
+_GIVE_UP = (
+    update(operations)
+    .where(
+        operations.c.workshop == bindparam("of_workshop"),
+        operations.c.state == State.PENDING.value,
+        (operations.c.order_id == bindparam("of_order", type_=BigInteger)) | (operations.c.id == bindparam("of_id")),
+    )
+    .values(state=State.CONFLICT.value, settled_at=bindparam("now"), holder=None, held_until=None)
+)
+
+
+def mark(tx: Transaction, now: datetime) -> int:
+    """
+    For all workshops: what is pending is only looked for, never sent again; the next sync reads every order; no version
+    is given out twice, since callers may hold one of after the backup. How many operations are pending.
+    """
+    pending = outbox.restored(tx, now=stamp(now))
+    tx.run(_UNSEEN)
+    tx.run(_FREE)
+    # Seconds since 1970: no order changes once a second, so these lie beyond all versions before this restore.
+    tx.run(_VERSIONS, version=int(now.timestamp()))
+    return pending
+
+
+def protocol(tx: Transaction) -> list[Row]:
+    """The erasures of all workshops."""
+    return tx.rows(_ALL_ERASURES)
+
+
+def erase_again(tx: Transaction, erased: Iterable[Row], now: datetime) -> int:
+    """
+    What was erased after the backup was made, by the protocol of the database of before: the backup has it still. How
+    many erasures there were.
+    """
+    held = {(row["workshop"], row["id"]) for row in protocol(tx)}
+    since = [row for row in erased if (row["workshop"], row["id"]) not in held]
+    for row in since:
+        tx.run(_ERASED, **row)
+        workshop = row["workshop"]
+        over = {"of_workshop": workshop, "now": stamp(now)}
+        for order_id in json.loads(row["order_ids"]):
+            tx.run(_GIVE_UP, **over, of_order=order_id, of_id="")  # nothing of it was pending when it was erased
+            people.erase_order(tx, workshop, order_id, lambda _: True)
+        for operation_id in json.loads(row["operation_ids"]):
+            tx.run(_GIVE_UP, **over, of_order=0, of_id=operation_id)
+            people.erase_operation(tx, workshop, operation_id, lambda _: True)
+    return len(since)

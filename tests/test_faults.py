@@ -1,0 +1,119 @@
+"""Bad days of the machine, met over HTTP: honest answers, nothing lost, well again without hands."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+import sqlalchemy as sa
+
+from planso_connector.flows.sync import LEASE
+from planso_connector.sandbox import Sandbox
+from planso_connector.store.engine import Transaction
+from planso_connector.store.tables import leases, operations
+from tests.service import Service, running, settings_for
+from tests.store.test_failures import LOCK, limit_pages
+
+ASYNC = {"Prefer": "respond-async"}
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another process holds the write lock."""
+    with subprocess.Popen([sys.executable, "-c", LOCK, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"locked\n"
+        try:
+            yield
+        finally:
+            other.stdin.close()
+            other.wait(30)
+
+
+def saves(sandbox: Sandbox) -> int:
+    return sum(request.saving for request in sandbox.requests)
+
+
+def told_unavailable(service: Service, order_id: int, reason: str) -> None:
+    """A write is 503 with the cause and when to come again; what only reads goes on."""
+    refused = service.put(order_id, remarks="x" * 60_000)
+    assert (refused.status_code, reason in refused.json()["message"]) == (503, True), refused.text
+    assert int(refused.headers["Retry-After"]) > 0
+    assert service.http.get(f"/api/orders/{order_id}").status_code == 200
+    assert service.http.get("/api/orders", params={"limit": "3"}).json()["count"] == 3
+
+
+def still_pending(service: Service, accepted: httpx2.Response) -> bool:
+    """After PlanSo has long answered: what came of it could not be written down."""
+    address = f"/api/operations/{accepted.headers['Operation-Id']}"
+    told = service.http.get(address, params={"wait": "3"}).json()["operation"]
+    return bool(told["state"] == "pending")
+
+
+@pytest.mark.parametrize("fault", ["locked", "full"])
+def test_a_write_under_way_outlives_the_fault(tmp_path: Path, fault: str) -> None:
+    """
+    The database is locked by another process, or its disk full, when PlanSo has saved what was asked: new writes are
+    503, reads go on, and when the fault is over the write is confirmed by itself, sent once. Then writes go on.
+    """
+    sandbox = Sandbox(orders=6)
+    order_id, other = sandbox.order_ids()[:2]
+    path = tmp_path / "connector.db"
+    with sandbox.serve() as url, running(settings_for(sandbox, url, f"sqlite:///{path}"), sandbox) as service:
+        service.synced()
+        sandbox.forget_requests()
+        sandbox.knobs.save_latency = 1.0
+        body = {"remarks": "y" * 30_000}
+        accepted = service.http.patch(f"/api/orders/{order_id}", json=body, headers=ASYNC)
+        assert accepted.status_code == 202
+        while not sandbox.in_flight or not service.operation(accepted)["sent"]:
+            assert service.operation(accepted)["state"] == "pending"
+        if fault == "locked":
+            with locked(path):
+                told_unavailable(service, other, "another process is writing")
+                assert still_pending(service, accepted)
+        else:
+            service.in_the_database(lambda tx: limit_pages(tx, 1))
+            told_unavailable(service, other, "the disk is full")
+            assert still_pending(service, accepted)
+            service.in_the_database(lambda tx: limit_pages(tx, 100_000))
+        assert service.settled(accepted)["state"] == "confirmed"
+        assert (saves(sandbox), len(sandbox.value(order_id, "Bemerkungen"))) == (1, 30_000)
+        assert service.put(other, remarks="danach").status_code == 200
+        assert service.sync()["state"] == "idle"
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_what_an_earlier_clock_promised_is_not_waited_for(kind: str, request: pytest.FixtureRequest) -> None:
+    """
+    A connector died while the clock was years ahead: its claim, its pause and its leases end years from now. With the
+    clock set right the write is carried through and the sync runs, at once.
+    """
+    sandbox = Sandbox(orders=6)
+    order_id = sandbox.order_ids()[0]
+    url = f"sqlite:///{request.getfixturevalue('sqlite_path')}" if kind == "sqlite" else ""
+    url = url or request.getfixturevalue("postgresql_url")
+    years = "2031-01-01T00:00:00.000000Z"
+
+    def die_ahead(tx: Transaction) -> None:
+        tx.run(sa.update(operations).values(held_until=years, next_at=years, holder="dead"))
+        tx.run(sa.update(leases).values(expires_at=years, holder="dead"))
+        tx.run(sa.insert(leases).values(workshop="default", name=LEASE, holder="dead", expires_at=years))
+
+    with sandbox.serve() as planso:
+        settings = settings_for(sandbox, planso, url)
+        with running(settings, sandbox) as service:
+            service.synced()
+            sandbox.knobs.fail_next = 1_000_000
+            accepted = service.http.patch(f"/api/orders/{order_id}", json={"remarks": "geht"}, headers=ASYNC)
+        sandbox.knobs.fail_next = 0
+        with running(settings, sandbox) as service:
+            service.in_the_database(die_ahead)
+            assert service.settled(accepted)["state"] == "confirmed"
+            assert service.sync()["state"] == "idle"
