@@ -33,6 +33,8 @@ format: $(SETUP) ## put the code in order and write the docs tables anew
 bench: $(SETUP) ## measure, and print ratios of one run
 	$(BIN)/python -m bench
 
+EXTRAS ?=
+
 audit: $(SETUP) ## check the licences, and ask OSV for known vulnerabilities of what is locked
 	@$(BIN)/python -m docs.licences
 	@$(UV) audit --frozen --no-dev --preview-features audit-command $(AUDIT_FLAGS); code=$$?; \
@@ -41,12 +43,12 @@ audit: $(SETUP) ## check the licences, and ask OSV for known vulnerabilities of 
 
 sbom: $(SETUP) ## write dist/sbom.cdx.json, what the connector consists of (CycloneDX)
 	@mkdir -p dist
-	$(UV) export --quiet --frozen --no-dev --preview-features sbom-export --format cyclonedx1.5 --output-file dist/sbom.cdx.json
+	$(UV) export --quiet --frozen --no-dev $(EXTRAS) --preview-features sbom-export --format cyclonedx1.5 --output-file dist/sbom.cdx.json
 
 wheel: $(SETUP) ## build dist/*.whl, and install it with what is locked into an empty environment, to see that it starts
 	@rm -rf dist/try && mkdir -p dist
 	$(UV) build --quiet --wheel --out-dir dist
-	$(UV) export --quiet --frozen --no-dev --no-emit-project --output-file dist/locked.txt
+	$(UV) export --quiet --frozen --no-dev $(EXTRAS) --no-emit-project --output-file dist/locked.txt
 	$(UV) venv --quiet --no-project --python $(BIN)/python dist/try
 	$(UV) pip install --quiet --python dist/try/bin/python --require-hashes --requirements dist/locked.txt
 	$(UV) pip install --quiet --python dist/try/bin/python --no-deps dist/planso_connector-*.whl

@@ -88,10 +88,12 @@ def advisories(*found: dict[str, str]) -> Iterator[str]:
     server = HTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"AUDIT_FLAGS=--service-url http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"AUDIT_FLAGS=--service-url http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_an_audit_fails_on_findings_and_says_when_it_could_not_look() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from random import Random
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from planso_connector import telemetry
 from planso_connector.domain import clock
 from planso_connector.domain.reconcile import Policy
 from planso_connector.domain.workhours import WorkHours
@@ -81,7 +83,11 @@ async def connector(settings: Settings) -> AsyncIterator[Connector]:
     """
     _require_login(settings)
     profile = _profile(settings)
-    async with opened(settings) as database, _wired(settings, profile, database) as wired:
+    async with (
+        telemetry.begun(os.environ) as traces,
+        opened(settings) as database,
+        _wired(settings, profile, database, traces) as wired,
+    ):
         yield wired
 
 
@@ -102,11 +108,18 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def _wired(settings: Settings, profile: Profile, database: Database) -> AsyncIterator[Connector]:
+async def _wired(
+    settings: Settings, profile: Profile, database: Database, traces: telemetry.Traces
+) -> AsyncIterator[Connector]:
     workshop = settings.connector_workshop
     password = settings.planso_password.get_secret_value()
     rejection = Rejection(database, workshop, clock.now, (settings.planso_url, settings.planso_user, password))
     metrics = Metrics()
+
+    def exchanged(page: str, outcome: str, seconds: float) -> None:
+        metrics.planso(page, outcome, seconds)
+        traces.planso(page, outcome, seconds)
+
     planso = Planso(
         settings.planso_url,
         settings.planso_user,
@@ -116,11 +129,12 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
         timeout=settings.planso_timeout,
         already_rejected=await rejection.is_remembered(),
         on_login=rejection.note,
-        on_exchange=metrics.planso,
+        on_exchange=exchanged,
     )
     reader = Reader(database, planso, workshop, clock.now, parts=settings.connector_sync_parts)
     pusher = Pusher(database, planso, reader, workshop, clock.now, Random())  # noqa: S311
-    outbox = Outbox(database, pusher, workshop, timedelta(seconds=planso.longest_request), clock.now)
+    landing = timedelta(seconds=planso.longest_request)
+    outbox = Outbox(database, pusher, workshop, landing, clock.now, tracing=traces.push)
     writer = Writer(
         database,
         planso,
@@ -131,7 +145,7 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
         clock=clock.now,
     )
     way = GiveWay()
-    sync = Sync(database, planso, reader, workshop, clock.now, _policy(settings), way)
+    sync = Sync(database, planso, reader, workshop, clock.now, _policy(settings), way, traces.sync)
     hours, interval = _hours(settings), settings.connector_sync_interval
     turns = Schedule(lambda: sync.run(Trigger.SCHEDULE), hours, interval, clock.now, dice=Random())  # noqa: S311
     lookup = Lookup(database, workshop)
@@ -163,6 +177,7 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
     rest = door.build(
         flows,
         metrics,
+        traces.requests,
         lookup_shows_all=settings.connector_lookup_personal == "all",
         allow_anonymous=settings.connector_allow_anonymous,
     )

@@ -9,9 +9,9 @@ import asyncio
 import itertools
 import math
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from contextvars import Context, copy_context
 from datetime import timedelta
-from typing import Any
 
 import structlog
 
@@ -42,14 +42,26 @@ GRACE = 10.0
 
 
 class Outbox:
-    """`landing`: how long after it was sent a request may still take effect in PlanSo."""
+    """
+    `landing`: how long after it was sent a request may still take effect in PlanSo. Each attempt is made within
+    `tracing`.
+    """
 
-    def __init__(self, database: Database, pusher: Pusher, workshop: str, landing: timedelta, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        pusher: Pusher,
+        workshop: str,
+        landing: timedelta,
+        clock: Clock,
+        tracing: Callable[[Operation], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
         self._database = database
         self._pusher = pusher
         self._workshop = workshop
         self._landing = landing
         self._clock = clock
+        self._tracing = tracing
         self._process = new_id().replace("op_", "process_")
         self._claims = itertools.count(1)
         self._holder = self._process
@@ -57,16 +69,16 @@ class Outbox:
         self._woken = asyncio.Event()
         self._moved: dict[str, list[asyncio.Event]] = {}
         self._drained_by = math.inf
-        self._origins: dict[str, dict[str, Any]] = {}
+        self._origins: dict[str, Context] = {}
 
     def wake(self) -> None:
         """Something may be due."""
         self._woken.set()
 
     def recorded(self, operation_id: str) -> None:
-        """Its push is logged with the trace of the request that asked for it, as long as this process lives."""
+        """Its push belongs to the trace of the request that asked for it, as long as this process lives."""
         log.info("operation_recorded", operation=operation_id)
-        self._origins[operation_id] = structlog.contextvars.get_contextvars()
+        self._origins[operation_id] = copy_context()
         if len(self._origins) > ORIGINS_KEPT:
             del self._origins[next(iter(self._origins))]
         self.wake()
@@ -179,13 +191,16 @@ class Outbox:
                 landing=self._landing,
                 clock=self._clock,
             )
-            self._under_way[claim] = asyncio.create_task(self._attempt(claim), name=operation.id)
+            origin = self._origins.get(operation.id)
+            context = origin.copy() if origin is not None else None
+            self._under_way[claim] = asyncio.create_task(self._attempt(claim), name=operation.id, context=context)
 
     async def _attempt(self, claim: Claim) -> None:
         operation_id = claim.operation.id
-        structlog.contextvars.bind_contextvars(**self._origins.get(operation_id, {}), operation=operation_id)
+        structlog.contextvars.bind_contextvars(operation=operation_id)
         try:
-            await self._pusher.attempt(claim)
+            with self._tracing(claim.operation):
+                await self._pusher.attempt(claim)
         except Lost:
             log.warning("operation_lost", operation=operation_id)
         except ConnectorError as error:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
@@ -53,7 +55,7 @@ class SyncStatus:
 
 
 class Sync:
-    """Lives as long as the process."""
+    """Lives as long as the process. Each run is within `tracing`."""
 
     def __init__(
         self,
@@ -64,6 +66,7 @@ class Sync:
         clock: Clock,
         policy: SyncPolicy,
         way: GiveWay,
+        tracing: Callable[[Progress], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._database = database
         self._planso = planso
@@ -72,6 +75,7 @@ class Sync:
         self._clock = clock
         self._policy = policy
         self._way = way
+        self._tracing = tracing
         self._holder = f"{os.getpid()}-{secrets.token_hex(6)}"
         self._task: asyncio.Task[None] | None = None
         self._progress: Progress | None = None
@@ -178,6 +182,10 @@ class Sync:
     # a run ------------------------------------------------------------------------------------------------------
 
     async def _run(self, progress: Progress, full_since: datetime | None, *, accept: bool) -> None:
+        with self._tracing(progress):
+            await self._carried_out(progress, full_since, accept=accept)
+
+    async def _carried_out(self, progress: Progress, full_since: datetime | None, *, accept: bool) -> None:
         sent_before = self._planso.requests
         state, message = RunState.FAILED, ""
         log.info("sync_started", run=progress.run_id, kind=progress.kind)

@@ -41,6 +41,7 @@ from planso_connector.rest import (
 )
 from planso_connector.rest.examples import Documented, with_headers
 from planso_connector.rest.guard import Guard
+from planso_connector.rest.trace import Tracing
 
 TITLE = "PlanSo Connector"
 
@@ -84,7 +85,12 @@ class _Door(Documented):
 
 
 def build(
-    flows: Flows, counted: metrics.Metrics, *, lookup_shows_all: bool = False, allow_anonymous: bool = False
+    flows: Flows,
+    counted: metrics.Metrics,
+    tracing: Tracing,
+    *,
+    lookup_shows_all: bool = False,
+    allow_anonymous: bool = False,
 ) -> FastAPI:
     app = _Door(
         title=TITLE,
@@ -94,9 +100,10 @@ def build(
         redoc_url=None,
         separate_input_output_schemas=False,
         redirect_slashes=False,
+        telemetry=tracing.fastapi,
         responses=with_headers(problems.failures(429, 503), 429, "RateLimit", "RateLimit-Policy", "Retry-After"),
     )
-    app.around = lambda inner: requests_log.RequestLog(inner, counted, flows.asked)
+    app.around = lambda inner: requests_log.RequestLog(inner, counted, flows.asked, tracing)
     problems.install(app)
     for router in (
         orders.routes(flows.lookup, flows.freshness),

@@ -12,7 +12,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planso_connector.rest.metrics import Metrics
-from planso_connector.rest.trace import trace_of
+from planso_connector.rest.trace import Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -20,10 +20,11 @@ log = structlog.get_logger(__name__)
 class RequestLog:
     """`asked` is called at the beginning of each."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, asked: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, asked: Callable[[], None], tracing: Tracing) -> None:
         self._app = app
         self._asked = asked
         self._metrics = metrics
+        self._trace_of, self._routed = tracing.trace_of, tracing.routed
         self._log = log.bind()  # once: it takes longer than the line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,7 +34,7 @@ class RequestLog:
         self._asked()
         started = time.perf_counter()
         self._metrics.began()
-        trace = trace_of(scope["headers"])
+        trace = self._trace_of(scope["headers"])
         # The server gives each request a context of its own: nothing needs to be unbound.
         structlog.contextvars.bind_contextvars(trace_id=trace.trace_id, span_id=trace.span_id)
         status = 0
@@ -42,6 +43,8 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if self._routed is not None and "route" in scope:
+                    self._routed(scope["method"], scope["route"].path)
                 message = {**message, "headers": [*message.get("headers", ()), (b"traceresponse", trace.response)]}
             await send(message)
 

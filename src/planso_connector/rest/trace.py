@@ -6,9 +6,22 @@ answer says in `traceresponse` which it is. Sources: w3.org/TR/trace-context, an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from random import Random, SystemRandom
+
+from fastapi.telemetry import TelemetryConfig
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+OFF: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""FastAPI would else look at the environment for OpenTelemetry's variables at each request."""
 
 _VALID = re.compile(
     rb"(?!ff)[0-9a-f]{2}-(?!0{32})(?P<trace>[0-9a-f]{32})-(?!0{16})(?P<parent>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})"
@@ -34,7 +47,7 @@ class Trace:
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}".encode()
 
 
-def trace_of(headers: Iterable[tuple[bytes, bytes]]) -> Trace:
+def trace_of(headers: Headers) -> Trace:
     given = [value for name, value in headers if name == b"traceparent"]
     span_id = f"{_dice.getrandbits(64) or 1:016x}"
     if len(given) == 1:
@@ -42,3 +55,12 @@ def trace_of(headers: Iterable[tuple[bytes, bytes]]) -> Trace:
         if match is not None and not (match["more"] and given[0].startswith(b"00")):
             return Trace(match["trace"].decode(), span_id, match["flags"].decode())
     return Trace(f"{_dice.getrandbits(128) or 1:032x}", span_id, f"{_RANDOM:02x}")
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """How requests are traced: what FastAPI records, which trace this one is of, who is told its method and route."""
+
+    fastapi: TelemetryConfig = field(default_factory=lambda: OFF)
+    trace_of: Callable[[Headers], Trace] = trace_of
+    routed: Callable[[str, str], None] | None = None
