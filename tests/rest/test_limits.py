@@ -22,6 +22,7 @@ from planso_connector.settings import SettingsError
 from tests.rest import raw
 from tests.service import Service, connected
 
+ORDERS = 20
 KEYS, ADDRESSES, AT_ONCE, IN_ALL, CONNECTIONS = 10, 30, 4, 6, 40
 _numbers = count(1)
 
