@@ -18,7 +18,8 @@ MEASURES = {
     "full": sync.full_against_floor_and_plain,
     "unchanged": sync.unchanged,
     "memory": memory.during_a_sync,
-    "overload": overload.overload,
+    "overload": overload.without_limits,
+    "limits": overload.with_limits,
 }
 
 

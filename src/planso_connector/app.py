@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -51,6 +51,9 @@ from planso_connector.store.runs import Trigger
 from planso_connector.workers import retention as retention_turns
 from planso_connector.workers import start
 from planso_connector.workers.schedule import Schedule
+
+READS_WAITING = 64
+"""Reads that wait for the database, from where on requests are refused: some tenths of a second's work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,10 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
     )
     reader = Reader(database, planso, workshop, clock.now, parts=settings.connector_sync_parts)
     pusher = Pusher(database, planso, reader, workshop, clock.now, Random())  # noqa: S311
-    outbox = Outbox(database, pusher, workshop, timedelta(seconds=planso.longest_request), clock.now)
+    landing = timedelta(seconds=planso.longest_request)
+    outbox = Outbox(
+        database, pusher, workshop, landing, clock.now, waiting=max(1, settings.connector_parallel_total // 2)
+    )
     writer = Writer(
         database,
         planso,
@@ -167,7 +173,7 @@ async def _wired(settings: Settings, profile: Profile, database: Database) -> As
         allow_anonymous=settings.connector_allow_anonymous,
     )
     keys, reindex = Keys(database, workshop, clock.now), Reindex(database, workshop)
-    web = _server(settings, rest, metrics)
+    web = _server(settings, rest, metrics, lambda: database.reads_waiting >= READS_WAITING)
     try:
         retention = Retention(database, workshop, _kept(settings), clock.now)
         yield Connector(
@@ -234,7 +240,7 @@ def _policy(settings: Settings) -> SyncPolicy:
     )
 
 
-def _server(settings: Settings, rest: ASGIApp, metrics: Metrics) -> server.Server:
+def _server(settings: Settings, rest: ASGIApp, metrics: Metrics, is_behind: Callable[[], bool]) -> server.Server:
     with _naming("CONNECTOR_TRUSTED_PROXIES"):
         proxies = [str(network) for network in hosts.networks(hosts.listed(settings.connector_trusted_proxies))]
     with _naming("CONNECTOR_ALLOWED_HOSTS"):
@@ -242,7 +248,7 @@ def _server(settings: Settings, rest: ASGIApp, metrics: Metrics) -> server.Serve
     with _naming("CONNECTOR_CORS_ORIGINS"):
         origins = hosts.origins(hosts.listed(settings.connector_cors_origins))
     limits = _limits(settings)
-    gate = Gate(rest, hosts=names, origins=origins, limits=limits, refused=metrics.refused)
+    gate = Gate(rest, hosts=names, origins=origins, limits=limits, refused=metrics.refused, is_behind=is_behind)
     return server.configured(gate, limits, proxies=proxies)
 
 

@@ -42,9 +42,14 @@ GRACE = 10.0
 
 
 class Outbox:
-    """`landing`: how long after it was sent a request may still take effect in PlanSo."""
+    """
+    `landing`: how long after it was sent a request may still take effect in PlanSo. `waiting`: so many may wait for
+    their operations at once; a PlanSo that is slow must not fill the house with those who wait for it.
+    """
 
-    def __init__(self, database: Database, pusher: Pusher, workshop: str, landing: timedelta, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, pusher: Pusher, workshop: str, landing: timedelta, clock: Clock, *, waiting: int
+    ) -> None:
         self._database = database
         self._pusher = pusher
         self._workshop = workshop
@@ -56,6 +61,7 @@ class Outbox:
         self._under_way: dict[Claim, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
         self._moved: dict[str, list[asyncio.Event]] = {}
+        self._waiting, self._most_waiting = 0, waiting
         self._drained_by = math.inf
         self._origins: dict[str, dict[str, Any]] = {}
 
@@ -80,8 +86,12 @@ class Outbox:
     async def wait(self, operation: Operation, seconds: float, *, give_up: Callable[[Operation], bool]) -> Operation:
         """
         The operation when it is settled, or when the time is up, or when `give_up` says so of what it became: it is
-        looked at when this process moves it, and every second, because another process may.
+        looked at when this process moves it, and every second, because another process may. At once where as many wait
+        as may.
         """
+        if self._waiting >= self._most_waiting:
+            return operation
+        self._waiting += 1
         moved = asyncio.Event()
         self._moved.setdefault(operation.id, []).append(moved)
         until = asyncio.get_running_loop().time() + seconds
@@ -98,6 +108,7 @@ class Outbox:
                 operation = await self._now(operation.id)
             return operation
         finally:
+            self._waiting -= 1
             waiting = self._moved[operation.id]
             waiting.remove(moved)
             if not waiting:

@@ -7,13 +7,14 @@ uvicorn bounds neither the size of a head nor the time it takes, and a byte now 
 from __future__ import annotations
 
 import asyncio
+import time
 from http import HTTPStatus
 from typing import Any, cast
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from planso_connector.rest.gate import dressed
+from planso_connector.rest.gate import ARRIVED, dressed
 from planso_connector.rest.problems import failure
 
 log = structlog.get_logger(__name__)
@@ -133,6 +134,7 @@ class Connection(HttpToolsProtocol):
             raise ValueError(_TOO_LARGE[1])
         self._in_head = False
         self._silent.heard(self)
+        self.scope[ARRIVED] = time.monotonic()  # type: ignore[literal-required]
         super().on_headers_complete()
         self.headers = _Trailers()
 
