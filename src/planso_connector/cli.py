@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, closing, contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +19,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from planso_connector import __version__, sandbox
+from planso_connector import __version__
 from planso_connector import app as root
 from planso_connector.commands import backup as backup_commands
 from planso_connector.commands import keys
@@ -90,10 +91,12 @@ def serve(
 @contextmanager
 def _demo_planso(settings: Settings, port: int) -> Iterator[Settings]:
     DEMO_FOLDER.mkdir(exist_ok=True)
-    planso = sandbox.Sandbox(state=DEMO_FOLDER / "planso.json")
     # Taken before the thread starts, so that a port in use is told here and not in its log.
     _listen("127.0.0.1", port, "--sandbox-port").close()
-    with planso.serve("127.0.0.1", port) as url:
+    with (
+        _sandbox_told() as sandbox,
+        (planso := sandbox.Sandbox(state=DEMO_FOLDER / "planso.json")).serve("127.0.0.1", port) as url,
+    ):
         err.print(f"The sandbox plays PlanSo: [bold]{url}/[/] shows its orders.", highlight=False)
         changes: dict[str, Any] = {
             "planso_url": url,
@@ -105,6 +108,17 @@ def _demo_planso(settings: Settings, port: int) -> Iterator[Settings]:
         if "connector_database_url" not in settings.model_fields_set:
             changes["connector_database_url"] = f"sqlite:///{DEMO_FOLDER / 'connector.db'}"
         yield settings.model_copy(update=changes)
+
+
+@contextmanager
+def _sandbox_told() -> Iterator[ModuleType]:
+    """The sandbox, and what can go wrong with it as a sentence. Loaded only where it is wanted: a start is quicker."""
+    from planso_connector import sandbox
+
+    try:
+        yield sandbox
+    except (sandbox.PortTakenError, sandbox.StateFileError) as error:
+        fail(str(error))
 
 
 async def _serve(settings: Settings) -> None:
@@ -274,8 +288,8 @@ def run_sandbox(
     latency: Annotated[float, typer.Option(min=0, help="Seconds that each page takes.")] = 0.0,
 ) -> None:
     """A small PlanSo to try things on, user `werkstatt`, password `demo`."""
-    with told():
-        planso = sandbox.Sandbox(orders=orders, seed=seed, state=state)
+    with told(), _sandbox_told() as stand_in:
+        planso = stand_in.Sandbox(orders=orders, seed=seed, state=state)
         planso.knobs.latency = latency
         _listen(host, port, "--port").close()
         login = f"user {planso.installation.username}, password {planso.installation.password}"

@@ -20,7 +20,9 @@ SITE = "https://board.example"
 def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A connector with names, and one other site that may ask."""
     settings = {"connector_allowed_hosts": "connector.example, *.wild.example", "connector_cors_origins": SITE}
-    with connected(tmp_path_factory.mktemp("named"), Sandbox(orders=12), **settings) as running:
+    with connected(
+        tmp_path_factory.mktemp("named"), Sandbox(orders=12), connector_allow_anonymous=True, **settings
+    ) as running:
         yield running
 
 

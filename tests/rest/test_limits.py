@@ -41,7 +41,9 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "connector_connections": CONNECTIONS,
         "connector_arrival": timedelta(seconds=1),
     }
-    with connected(tmp_path_factory.mktemp("narrow"), Sandbox(orders=12), **settings) as running:
+    with connected(
+        tmp_path_factory.mktemp("narrow"), Sandbox(orders=12), connector_allow_anonymous=True, **settings
+    ) as running:
         yield running
 
 
@@ -72,15 +74,15 @@ def test_an_address_that_asks_too_much_is_429(narrow: Service, caller: str) -> N
 
 @pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
 def test_a_key_that_asks_too_much_is_429_from_wherever(narrow: Service, caller: str, header: str) -> None:
-    """A key's rate is one, whatever addresses it comes from; another key of these addresses goes on."""
+    """A key's rate is one, be it valid or guessed, from whatever addresses; another key of these addresses goes on."""
     value = f"Bearer secret-{header}"
     for number in range(KEYS):
-        assert ask(narrow, f"{caller}{number}", **{header: value}).status_code == 404
+        assert ask(narrow, f"{caller}{number}", **{header: value}).status_code == 401
     refused = ask(narrow, f"{caller}99", **{header: value})
     assert refused.status_code == 429
     assert refused.headers["RateLimit-Policy"].startswith(f'"key";q={KEYS}')
     assert "secret" not in refused.text
-    assert ask(narrow, f"{caller}99", **{header: value + "2"}).status_code == 404
+    assert ask(narrow, f"{caller}99", **{header: value + "2"}).status_code == 401
 
 
 def test_a_customers_network_is_one_caller(narrow: Service) -> None:
@@ -92,7 +94,7 @@ def test_a_customers_network_is_one_caller(narrow: Service) -> None:
 def test_a_forged_address_is_not_believed(tmp_path: Path, narrow: Service, caller: str) -> None:
     """X-Forwarded-For counts from configured proxies alone, and of it what they wrote: the last."""
     settings = {"connector_address_rate_limit": "5/h"}
-    with connected(tmp_path, Sandbox(orders=12), **settings) as unproxied:
+    with connected(tmp_path, Sandbox(orders=12), connector_allow_anonymous=True, **settings) as unproxied:
         assert {ask(unproxied, f"10.9.9.{number}").status_code for number in range(10)} == {404, 429}
     forged = [ask(narrow, f"10.9.{number}.9, {caller}").status_code for number in range(ADDRESSES + 1)]
     assert forged == [404] * ADDRESSES + [429]
@@ -170,7 +172,10 @@ def test_only_so_many_at_once(tmp_path: Path, caller: str) -> None:
         "connector_parallel_total": IN_ALL,
         "connector_trusted_proxies": "127.0.0.1",
     }
-    with connected(tmp_path, Sandbox(orders=12), **settings) as service, ExitStack() as stack:
+    with (
+        connected(tmp_path, Sandbox(orders=12), connector_allow_anonymous=True, **settings) as service,
+        ExitStack() as stack,
+    ):
 
         def begin(who: str) -> socket.socket:
             return stack.enter_context(closing(under_way(service, who)))
@@ -360,7 +365,10 @@ def test_silent_connections_keep_nobody_out(narrow: Service) -> None:
 
 def test_connections_that_ask_are_not_thrown_out(tmp_path: Path) -> None:
     """Where all connections have requests under way, one more is 503 with Retry-After, and those go on."""
-    with connected(tmp_path, Sandbox(orders=12), connector_connections=3) as service, ExitStack() as stack:
+    with (
+        connected(tmp_path, Sandbox(orders=12), connector_allow_anonymous=True, connector_connections=3) as service,
+        ExitStack() as stack,
+    ):
         busy = [stack.enter_context(closing(under_way(service, "10.0.0.1"))) for _ in range(3)]
         answer = raw.get(service.address, "/health/live")
         assert raw.status(answer) == 503

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import typer
 from rich.console import Console
 
-from planso_connector import logs, sandbox
+from planso_connector import logs
 from planso_connector.domain.errors import ConnectorError
 from planso_connector.settings import Settings, SettingsError
 
@@ -28,7 +28,7 @@ def told() -> Iterator[None]:
         yield
     except SettingsError as error:
         fail(str(error), code=2)
-    except (ConnectorError, sandbox.PortTakenError, sandbox.StateFileError) as error:
+    except ConnectorError as error:
         fail(str(error))
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from planso_connector import app as root
 from planso_connector.commands.console import configure_logs, err, fail, out, run, told
@@ -67,7 +67,8 @@ def list_keys(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([_shown(key) for key in found], ensure_ascii=False, indent=2))
         return
-    table = Table("id", "name", "scopes", "state", "created", "expires", "last use")
+    whole = [Column(name, no_wrap=True, overflow="fold") for name in ("id", "name")]
+    table = Table(*whole, "scopes", "state", "created", "expires", "last use")
     for key in found:
         shown = _shown(key)
         times = [str(shown[name] or "never")[:16].replace("T", " ") for name in _TIMES]

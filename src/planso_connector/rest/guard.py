@@ -8,6 +8,7 @@ proxy or a browser all the same, so whatever tells of either is refused.
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette._utils import get_route_path  # the router's own: both must see the same address
@@ -137,29 +138,32 @@ def _key(connection: Connection) -> str | None:
 
 def _refuse_strangers(connection: Connection) -> None:
     """Raises HTTPException and NotAuthenticated for what may come from beyond this machine."""
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in connection["headers"]}
+    headers: dict[bytes, bytes] = dict(connection["headers"])
     peer = connection.get("client")
-    through_proxy = any(
-        name.startswith("x-forwarded-") or name in ("forwarded", "x-real-ip", "via") for name in headers
-    )
+    through_proxy = any(name.startswith(b"x-forwarded-") or name in _OF_PROXIES for name in headers)
     # Some proxies tell nothing and rewrite Host, but speak HTTP/1.0, as neither browsers nor curl do.
     if through_proxy or connection["http_version"] == "1.0" or peer is None or not is_loopback(peer[0]):
         raise NotAuthenticated(_PROXY)
-    host = headers.get("host", "")
+    host = headers.get(b"host", b"")
     if not is_loopback(_name(host)):
         raise HTTPException(421, _HOST)
-    if headers.get("origin", f"http://{host}").partition("://")[2] != host:
+    if b"origin" in headers and headers[b"origin"].partition(b"://")[2] != host:
         raise HTTPException(403, _ORIGIN)
 
 
-def _name(host: str) -> str:
+_OF_PROXIES = frozenset({b"forwarded", b"x-real-ip", b"via"})
+
+
+@lru_cache(maxsize=256)
+def _name(host: bytes) -> str:
     """A Host without its port; empty for what is none."""
     try:
-        return urlsplit(f"//{host}").hostname or ""
+        return urlsplit(f"//{host.decode('latin-1')}").hostname or ""
     except ValueError:
         return ""
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether a name or an address is this machine's own, which nobody else can reach."""
     if host == "localhost":
