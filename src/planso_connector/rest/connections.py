@@ -134,7 +134,9 @@ class Connection(HttpToolsProtocol):
             raise ValueError(_TOO_LARGE[1])
         self._in_head = False
         self._silent.heard(self)
-        self.scope[ARRIVED] = time.monotonic()  # type: ignore[literal-required]
+        cycle: Any = self.cycle
+        if cycle is None or cycle.response_complete:  # else it waits for its own connection's answers
+            self.scope[ARRIVED] = time.monotonic()  # type: ignore[literal-required]
         super().on_headers_complete()
         self.headers = _Trailers()
 

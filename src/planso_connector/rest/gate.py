@@ -72,8 +72,11 @@ _MOST_DRAINED, _DRAINING = 4 * MAX_BODY, 1.0
 """Bytes and seconds for what is left of a body that nobody read: who is still sending can't listen to an answer."""
 ARRIVED = "planso_connector.arrived"
 """Where in the scope the server says when the request's head was there: seconds as `time.monotonic` has."""
-LATE = 0.05
-"""Seconds from there to the gate, after which a request is refused: so many are before it that it would wait long."""
+LATE, CROWD = 0.05, 32
+"""
+Seconds from there to the gate, after which a request is refused where so many are under way: it would wait for all of
+them. Where there are fewer, the process or the machine stood still for a moment.
+"""
 _BEHIND = "The connector has more to do than it can; ask again in a moment."
 _BETWEEN_LINES = 10.0
 """Seconds between two lines of the log that tell of refusals, lest a flood of requests become one of lines."""
@@ -145,7 +148,7 @@ class Gate:
 
     def _is_late(self, scope: Scope) -> bool:
         arrived: float | None = scope.get(ARRIVED)
-        return arrived is not None and time.monotonic() - arrived > LATE
+        return arrived is not None and self._turnstile.running > CROWD and time.monotonic() - arrived > LATE
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         if len(headers) != len(scope["headers"]):
