@@ -23,6 +23,8 @@ MOST_HEADERS, LARGEST_HEAD = 100, 32 * 1024
 """Lines, and bytes with the address."""
 _TICK = 0.5
 """Seconds between two looks at who is late."""
+_LAST_LOOK = 0.05
+"""Seconds before a kept connection that nobody uses is closed: one more turn of the loop."""
 _OTHER_FILES = 128
 _NO_HTTP, _LATE, _TOO_LARGE, _FULL = (
     (400, "This is no HTTP that the connector understands."),
@@ -148,6 +150,11 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         if self.cycle.response_complete and not self.pipeline and not self.transport.is_closing():
             self._silent.awaits(self, new=False)
+
+    def timeout_keep_alive_handler(self) -> None:
+        # A busy loop comes to its timers before it reads what has long arrived: a request would be cut off unread. What
+        # is read until then calls this off.
+        self.timeout_keep_alive_task = self.loop.call_later(_LAST_LOOK, super().timeout_keep_alive_handler)
 
     def pause_writing(self) -> None:
         self._silent.stuck(self)
