@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import memory, mirror, reading, sync, writes
+from bench import memory, mirror, overload, reading, sync, writes
 
 MEASURES = {
     "form": reading.form_against_beautifulsoup,
@@ -18,6 +18,8 @@ MEASURES = {
     "full": sync.full_against_floor_and_plain,
     "unchanged": sync.unchanged,
     "memory": memory.during_a_sync,
+    "overload": overload.without_limits,
+    "limits": overload.with_limits,
 }
 
 

@@ -19,7 +19,7 @@ import httpx2
 PATIENCE = 30.0
 
 
-_COMPILED = {
+COMPILED = {
     "PYTHONDONTWRITEBYTECODE": "",
     "PYTHONPYCACHEPREFIX": str(Path(__file__).parents[1] / ".pytest_cache" / "compiled"),
 }
@@ -43,7 +43,7 @@ class ConnectorProcess:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "planso_connector", "serve", *arguments],
-                env={**os.environ, **_COMPILED, **settings, **environment},
+                env={**os.environ, **COMPILED, **settings, **environment},
                 cwd=folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -109,7 +109,7 @@ class SandboxProcess:
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "planso_connector", "sandbox", "--port", str(port), "--orders", str(orders)],
-                env={**os.environ, **_COMPILED},
+                env={**os.environ, **COMPILED},
                 cwd=folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from planso_connector import app
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import Settings
+from planso_connector.store import sqlite
 from planso_connector.store.accesses import Access
 from planso_connector.store.engine import Transaction
 
@@ -69,6 +70,30 @@ class Service:
     def in_the_database(self, work: Callable[[Transaction], None]) -> None:
         """A hand on the connector's own connection to its database."""
         asyncio.run_coroutine_threadsafe(self._connector.database.write(work), self._loop).result(PATIENCE)
+
+    @property
+    def reads_waiting(self) -> int:
+        return self._connector.database.reads_waiting
+
+    @contextmanager
+    def readers_held(self) -> Iterator[None]:
+        """While this lasts, the connector's database reads nothing."""
+        go_on, held = threading.Event(), []
+        for _ in range(sqlite.READERS):
+            reading = threading.Event()
+
+            def hold(_: Transaction, reading: threading.Event = reading) -> None:
+                reading.set()
+                go_on.wait(PATIENCE)
+
+            held.append(asyncio.run_coroutine_threadsafe(self._connector.database.read(hold), self._loop))
+            assert reading.wait(PATIENCE)
+        try:
+            yield
+        finally:
+            go_on.set()
+            for one in held:
+                one.result(PATIENCE)
 
     def read_log(self) -> Sequence[Access]:
         """The access log with all that happened until now, newest first."""

@@ -19,7 +19,7 @@ from planso_connector.sandbox import Sandbox
 from planso_connector.store import backup, migrate, postgresql_backup
 from planso_connector.store.engine import Transaction, address
 from tests.databases import Store, make_as_of
-from tests.process import _COMPILED
+from tests.process import COMPILED
 from tests.service import running, settings_for
 from tests.store import counting
 from tests.test_commands import command
@@ -232,7 +232,7 @@ def test_nobody_restores_under_a_running_connector(
             mark()
         if isinstance(place, Path):
             assert backup.copy(place, tmp_path / "b.db").rows["orders"] == 8
-        done = command(tmp_path, "restore", "b.db", CONNECTOR_DATABASE_URL=database_url, **_COMPILED)
+        done = command(tmp_path, "restore", "b.db", CONNECTOR_DATABASE_URL=database_url, **COMPILED)
         assert done.returncode == 1
         assert ("stop it first" if isinstance(place, Path) else "pg_restore --clean") in done.stderr
         assert service.put(planso.order_ids()[0], person="Weiter Hin").status_code == 200

@@ -52,7 +52,7 @@ def told_unavailable(service: Service, order_id: int, reason: str) -> None:
 def still_pending(service: Service, accepted: httpx2.Response) -> bool:
     """After PlanSo has long answered: what came of it could not be written down."""
     address = f"/api/operations/{accepted.headers['Operation-Id']}"
-    told = service.http.get(address, params={"wait": "3"}).json()["operation"]
+    told = service.http.get(address, params={"wait": "1.5"}).json()["operation"]
     return bool(told["state"] == "pending")
 
 
@@ -68,7 +68,7 @@ def test_a_write_under_way_outlives_the_fault(tmp_path: Path, fault: str) -> Non
     with sandbox.serve() as url, running(settings_for(sandbox, url, f"sqlite:///{path}"), sandbox) as service:
         service.synced()
         sandbox.forget_requests()
-        sandbox.knobs.save_latency = 1.0
+        sandbox.knobs.save_latency = 0.5
         body = {"remarks": "y" * 30_000}
         accepted = service.http.patch(f"/api/orders/{order_id}", json=body, headers=ASYNC)
         assert accepted.status_code == 202

@@ -450,7 +450,7 @@ class Process:
         )
         reader = Reader(self.database, self.planso, "shop", self.clock, parts=False)
         pusher = Pusher(self.database, self.planso, reader, "shop", self.clock, Random(1))
-        self.outbox = Outbox(self.database, pusher, "shop", timedelta(seconds=2), self.clock)
+        self.outbox = Outbox(self.database, pusher, "shop", timedelta(seconds=2), self.clock, waiting=256, at_once=32)
 
     def clock(self) -> datetime:
         return clock.now() + self.ahead

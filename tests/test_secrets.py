@@ -7,11 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import apsw
 import httpx2
 import pytest
 
 from planso_connector.sandbox import Installation, Sandbox
-from tests.process import connector_process
+from tests.process import COMPILED, connector_process
 
 PASSWORD = "geheim#Wort&=ü"
 PERSON = "Wilhelmine Unverwechselbar"
@@ -55,6 +56,58 @@ def test_no_secret_and_no_customer_in_any_log_line(tmp_path: Path) -> None:
     lines = [line for line in log.splitlines() if line.startswith("{")]
     assert len(lines) > 10
     assert all(json.loads(line) for line in lines)
+
+
+def test_neither_password_nor_cookie_is_anywhere(tmp_path: Path) -> None:
+    """
+    Through sync, writes, a lost session and pages that can't be read: not in an answer, a header, the log at debug,
+    /metrics, a kept page, the database's files while it runs and afterwards, or a backup.
+    """
+    sandbox = Sandbox(orders=12, installation=Installation(password=PASSWORD))
+    order_id, unread = sandbox.order_ids()[:2]
+    said: list[bytes] = []
+    with sandbox.serve() as url:
+        environment = {
+            "PLANSO_URL": url,
+            "PLANSO_USER": sandbox.installation.username,
+            "PLANSO_PASSWORD": PASSWORD,
+            "CONNECTOR_DATABASE_URL": f"sqlite:///{tmp_path}/connector.db",
+            "CONNECTOR_LOG_LEVEL": "debug",
+        }
+        sandbox.knobs.no_content_orders.add(unread)
+        with connector_process(environment, tmp_path) as connector:
+            connector.synced()
+            connector.http.event_hooks["response"] = [
+                lambda answer: said.append(answer.read() + str(answer.headers).encode())
+            ]
+            address, body = f"/api/orders/{order_id}", {"order_id": order_id, "remarks": "unauffällig"}
+            assert connector.http.put(address, json=body).status_code == 200
+            sandbox.expire_sessions()
+            assert connector.http.put(address, json={**body, "remarks": "danach"}).status_code == 200
+            sandbox.knobs.html_for_json_next = 1
+            connector.http.put(address, json={**body, "remarks": "kein JSON"})
+            for path in ("/metrics", "/health/ready", "/api/auth/status", "/api/sync/status", "/api/operations"):
+                assert connector.http.get(path).status_code == 200, path
+            for path in ("/api/orders", f"{address}/history", f"{address}?max_age=0", "/openapi.json"):
+                assert connector.http.get(path).status_code == 200, path
+            connector.http.post("/api/auth/login", json={})
+            made = subprocess.run(
+                [sys.executable, "-m", "planso_connector", "backup", "backup.db"],
+                env={**os.environ, **COMPILED, **environment},
+                cwd=tmp_path,
+                check=False,
+                capture_output=True,
+            )
+            assert made.returncode == 0, made.stderr
+            running = {file.name: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()}
+    assert {"connector.db", "connector.db-wal", "backup.db"} <= set(running)
+    assert len(sandbox.cookies) >= 2
+    with apsw.Connection(f"{tmp_path}/connector.db") as database:
+        assert database.execute("SELECT count(*) FROM kept_pages").get > 0
+    said += [made.stdout, made.stderr, *running.values()]
+    said += [file.read_bytes() for file in tmp_path.iterdir() if file.is_file()]
+    for secret in (b"geheim", *(cookie.encode() for cookie in sandbox.cookies)):
+        assert not [text[:80] for text in said if secret in text]
 
 
 def test_the_database_holds_no_password(tmp_path: Path) -> None:

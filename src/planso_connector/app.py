@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -53,6 +53,12 @@ from planso_connector.store.runs import Trigger
 from planso_connector.workers import retention as retention_turns
 from planso_connector.workers import start
 from planso_connector.workers.schedule import Schedule
+
+READS_WAITING = 64
+"""Reads that wait for the database, from where on requests are refused: some tenths of a second's work."""
+
+PUSHES_PER_REQUEST = 2
+"""Operations under way for each request that PlanSo is asked at once. More only crowd out those who read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +140,16 @@ async def _wired(
     reader = Reader(database, planso, workshop, clock.now, parts=settings.connector_sync_parts)
     pusher = Pusher(database, planso, reader, workshop, clock.now, Random())  # noqa: S311
     landing = timedelta(seconds=planso.longest_request)
-    outbox = Outbox(database, pusher, workshop, landing, clock.now, tracing=traces.push)
+    outbox = Outbox(
+        database,
+        pusher,
+        workshop,
+        landing,
+        clock.now,
+        waiting=max(1, settings.connector_parallel_total // 2),
+        at_once=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
+        tracing=traces.push,
+    )
     writer = Writer(
         database,
         planso,
@@ -182,7 +197,7 @@ async def _wired(
         allow_anonymous=settings.connector_allow_anonymous,
     )
     keys, reindex = Keys(database, workshop, clock.now), Reindex(database, workshop)
-    web = _server(settings, rest, metrics)
+    web = _server(settings, rest, metrics, lambda: database.reads_waiting >= READS_WAITING)
     try:
         retention = Retention(database, workshop, _kept(settings), clock.now)
         yield Connector(
@@ -249,7 +264,7 @@ def _policy(settings: Settings) -> SyncPolicy:
     )
 
 
-def _server(settings: Settings, rest: ASGIApp, metrics: Metrics) -> server.Server:
+def _server(settings: Settings, rest: ASGIApp, metrics: Metrics, is_behind: Callable[[], bool]) -> server.Server:
     with _naming("CONNECTOR_TRUSTED_PROXIES"):
         proxies = [str(network) for network in hosts.networks(hosts.listed(settings.connector_trusted_proxies))]
     with _naming("CONNECTOR_ALLOWED_HOSTS"):
@@ -257,7 +272,7 @@ def _server(settings: Settings, rest: ASGIApp, metrics: Metrics) -> server.Serve
     with _naming("CONNECTOR_CORS_ORIGINS"):
         origins = hosts.origins(hosts.listed(settings.connector_cors_origins))
     limits = _limits(settings)
-    gate = Gate(rest, hosts=names, origins=origins, limits=limits, refused=metrics.refused)
+    gate = Gate(rest, hosts=names, origins=origins, limits=limits, refused=metrics.refused, is_behind=is_behind)
     return server.configured(gate, limits, proxies=proxies)
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from types import FrameType
+from typing import Any, cast
 
 import uvicorn
+
+from planso_connector.accepting import Accepting
 
 GRACE = 10.0
 """Seconds that requests and writes under way have from the signal on."""
@@ -23,6 +26,19 @@ class DrainingServer(uvicorn.Server):
         config.timeout_graceful_shutdown = round(GRACE) + 2
         super().__init__(config)
         self._drain = drain
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, for sockets that are open already, but for how their connections are taken."""
+        assert sockets is not None, "`serve` is given its sockets"
+        config, state = self.config, self.server_state
+        make: Any = config.http_protocol_class
+
+        def protocol() -> Any:
+            return make(config=config, server_state=state, app_state=self.lifespan.state)
+
+        taking = [Accepting(one, protocol, config.backlog) for one in sockets]
+        self.servers = cast("Any", taking)
+        self.started = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.force_exit = self.should_exit

@@ -9,7 +9,8 @@ from tests.service import Service, connected
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One connector for the tests of a file; each uses orders of its own."""
-    with connected(tmp_path_factory.mktemp("service"), Sandbox()) as running:
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One connector for the tests of a file; each uses orders of its own. A file that needs few says so: `ORDERS`."""
+    sandbox = Sandbox(orders=getattr(request.module, "ORDERS", 260))
+    with connected(tmp_path_factory.mktemp("service"), sandbox) as running:
         yield running

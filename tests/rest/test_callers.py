@@ -25,7 +25,7 @@ from planso_connector.store.keys import Key
 from tests.service import Service, connected
 from tests.store.samples import at
 
-IDS = sorted(Sandbox().order_ids())
+IDS = sorted(Sandbox(orders=60).order_ids())
 WANTED = sorted(route for route, need in NEEDS.items() if need)
 OPEN = sorted(route for route, need in NEEDS.items() if not need)
 FOREIGN = (
@@ -52,7 +52,7 @@ def make(
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A connector with keys, `http` with an admin's."""
-    with connected(tmp_path_factory.mktemp("callers"), Sandbox()) as running:
+    with connected(tmp_path_factory.mktemp("callers"), Sandbox(orders=60)) as running:
         running.http.headers |= make(running, Scope.ADMIN, name="admin")
         yield running
 

@@ -12,6 +12,7 @@ from planso_connector.settings import SettingsError
 from tests.rest import raw
 from tests.service import Service, connected
 
+ORDERS = 20
 SITE = "https://board.example"
 
 

@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from itertools import count
@@ -16,12 +17,14 @@ import httpx2
 import pytest
 from hypothesis import given, strategies
 
+from planso_connector.app import READS_WAITING
 from planso_connector.rest.limits import Limits, Rate, Refused, Turnstile
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import SettingsError
 from tests.rest import raw
 from tests.service import Service, connected
 
+ORDERS = 20
 KEYS, ADDRESSES, AT_ONCE, IN_ALL, CONNECTIONS = 10, 30, 4, 6, 40
 _numbers = count(1)
 
@@ -190,6 +193,40 @@ def test_only_so_many_at_once(tmp_path: Path, caller: str) -> None:
         assert raw.status(finished(mine[0])) == 404
         assert ask(service, caller).status_code == 404
         assert ask(service, f"{caller}3").status_code == 404
+
+
+def test_a_connector_that_is_behind_refuses_at_once(tmp_path: Path) -> None:
+    """Where as many reads wait for the database as may, others get 503 at once; those before them get their answers."""
+    asked = b"GET /api/orders HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with connected(tmp_path, Sandbox(orders=12)) as service, ExitStack() as stack:
+        service.put(service.sandbox.order_ids()[0], remarks="danach ist keine Antwort mehr bereit")
+        with service.readers_held():
+            waiting = [stack.enter_context(closing(raw.connect(service.address))) for _ in range(READS_WAITING)]
+            for connection in waiting:
+                connection.sendall(asked)
+            while service.reads_waiting < READS_WAITING:
+                threading.Event().wait(0.01)
+            refused = service.http.get("/api/orders")
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+            assert service.put(1, remarks="auch nicht").status_code == 503
+            assert service.http.get("/health/live").status_code == 200
+        assert {raw.status(connection.recv(1000)) for connection in waiting} == {200}
+        assert service.http.get("/api/orders").status_code == 200
+
+
+def test_who_waits_for_a_slow_planso_leaves_room(tmp_path: Path) -> None:
+    """Half of the requests under way may wait for PlanSo. A further write is 202 at once, and reads go on."""
+    with connected(tmp_path, Sandbox(orders=12), connector_parallel_total=4) as service, ThreadPoolExecutor() as others:
+        one, other, third = service.sandbox.order_ids()[:3]
+        service.sandbox.knobs.save_latency = 1.0
+        waiting = [others.submit(service.put, order_id, remarks="wartet") for order_id in (one, other)]
+        pending = {"state": "pending"}
+        while service.http.get("/api/operations", params=pending).json()["count"] < len(waiting):
+            threading.Event().wait(0.01)
+        accepted = service.put(third, remarks="wartet nicht")
+        assert (accepted.status_code, service.http.get(f"/api/orders/{one}").status_code) == (202, 200)
+        assert [answer.result().status_code for answer in waiting] == [200, 200]
+        assert service.settled(accepted)["state"] == "confirmed"
 
 
 def dripped(connection: socket.socket, drop: bytes = b"x") -> bytes:

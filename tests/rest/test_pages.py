@@ -11,6 +11,7 @@ from planso_connector.sandbox import Sandbox
 from tests.rest import raw
 from tests.service import Service, connected
 
+ORDERS = 20
 PERSONAL = ("/api/orders", "/api/orders/1", "/api/lookup?q=x", "/api/operations", "/api/sync/status", "/nothing")
 
 

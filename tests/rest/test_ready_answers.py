@@ -16,6 +16,7 @@ from tests.databases import Store
 from tests.service import Service
 from tests.store.samples import order
 
+ORDERS = 20
 LIST = {"limit": "3", "sort": "id"}
 
 

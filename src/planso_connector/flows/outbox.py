@@ -25,9 +25,6 @@ from planso_connector.store.engine import Database, Transaction
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 32
-"""Operations under way at once; how many of their requests are is the throttle's to say."""
-
 HEARTBEAT = 3.0
 """Seconds between two renewals of the claims."""
 
@@ -43,8 +40,9 @@ GRACE = 10.0
 
 class Outbox:
     """
-    `landing`: how long after it was sent a request may still take effect in PlanSo. Each attempt is made within
-    `tracing`.
+    `landing`: how long after it was sent a request may still take effect in PlanSo. `waiting`: so many may wait for
+    their operations at once; a PlanSo that is slow must not fill the house with those who wait for it. `at_once`: so
+    many operations are under way. Each attempt is made within `tracing`.
     """
 
     def __init__(
@@ -54,6 +52,9 @@ class Outbox:
         workshop: str,
         landing: timedelta,
         clock: Clock,
+        *,
+        waiting: int,
+        at_once: int,
         tracing: Callable[[Operation], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._database = database
@@ -68,6 +69,8 @@ class Outbox:
         self._under_way: dict[Claim, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
         self._moved: dict[str, list[asyncio.Event]] = {}
+        self._waiting, self._most_waiting = 0, waiting
+        self._at_once = at_once
         self._drained_by = math.inf
         self._origins: dict[str, Context] = {}
 
@@ -92,8 +95,12 @@ class Outbox:
     async def wait(self, operation: Operation, seconds: float, *, give_up: Callable[[Operation], bool]) -> Operation:
         """
         The operation when it is settled, or when the time is up, or when `give_up` says so of what it became: it is
-        looked at when this process moves it, and every second, because another process may.
+        looked at when this process moves it, and every second, because another process may. At once where as many wait
+        as may.
         """
+        if self._waiting >= self._most_waiting:
+            return operation
+        self._waiting += 1
         moved = asyncio.Event()
         self._moved.setdefault(operation.id, []).append(moved)
         until = asyncio.get_running_loop().time() + seconds
@@ -110,6 +117,7 @@ class Outbox:
                 operation = await self._now(operation.id)
             return operation
         finally:
+            self._waiting -= 1
             waiting = self._moved[operation.id]
             waiting.remove(moved)
             if not waiting:
@@ -155,7 +163,7 @@ class Outbox:
         except TimeoutError:
             is_any_due = await self._is_any_due()
         self._woken.clear()
-        if is_any_due and len(self._under_way) < AT_ONCE and self._drained_by == math.inf:
+        if is_any_due and len(self._under_way) < self._at_once and self._drained_by == math.inf:
             await self._claim()
 
     async def _is_any_due(self) -> bool:
@@ -171,7 +179,7 @@ class Outbox:
         until = now + LEASE
         # Of its own: an attempt that outlived its lease must not end what this process claimed anew.
         holder = self._holder = f"{self._process} {next(self._claims)}"
-        room = AT_ONCE - len(self._under_way)
+        room = self._at_once - len(self._under_way)
         try:
             claimed = await self._database.write(
                 lambda tx: operations.claim(

@@ -7,13 +7,14 @@ uvicorn bounds neither the size of a head nor the time it takes, and a byte now 
 from __future__ import annotations
 
 import asyncio
+import time
 from http import HTTPStatus
 from typing import Any, cast
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from planso_connector.rest.gate import dressed
+from planso_connector.rest.gate import ARRIVED, dressed
 from planso_connector.rest.problems import failure
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,8 @@ MOST_HEADERS, LARGEST_HEAD = 100, 32 * 1024
 """Lines, and bytes with the address."""
 _TICK = 0.5
 """Seconds between two looks at who is late."""
+_LAST_LOOK = 0.05
+"""Seconds before a kept connection that nobody uses is closed: one more turn of the loop."""
 _OTHER_FILES = 128
 _NO_HTTP, _LATE, _TOO_LARGE, _FULL = (
     (400, "This is no HTTP that the connector understands."),
@@ -133,6 +136,9 @@ class Connection(HttpToolsProtocol):
             raise ValueError(_TOO_LARGE[1])
         self._in_head = False
         self._silent.heard(self)
+        cycle: Any = self.cycle
+        if cycle is None or cycle.response_complete:  # else it waits for its own connection's answers
+            self.scope[ARRIVED] = time.monotonic()  # type: ignore[literal-required]
         super().on_headers_complete()
         self.headers = _Trailers()
 
@@ -144,6 +150,11 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         if self.cycle.response_complete and not self.pipeline and not self.transport.is_closing():
             self._silent.awaits(self, new=False)
+
+    def timeout_keep_alive_handler(self) -> None:
+        # A busy loop comes to its timers before it reads what has long arrived: a request would be cut off unread. What
+        # is read until then calls this off.
+        self.timeout_keep_alive_task = self.loop.call_later(_LAST_LOOK, super().timeout_keep_alive_handler)
 
     def pause_writing(self) -> None:
         self._silent.stuck(self)

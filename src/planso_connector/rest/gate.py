@@ -70,6 +70,14 @@ _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 _CLOSE = (b"connection", b"close")
 _MOST_DRAINED, _DRAINING = 4 * MAX_BODY, 1.0
 """Bytes and seconds for what is left of a body that nobody read: who is still sending can't listen to an answer."""
+ARRIVED = "planso_connector.arrived"
+"""Where in the scope the server says when the request's head was there: seconds as `time.monotonic` has."""
+LATE, CROWD = 0.05, 32
+"""
+Seconds from there to the gate, after which a request is refused where so many are under way: it would wait for all of
+them. Where there are fewer, the process or the machine stood still for a moment.
+"""
+_BEHIND = "The connector has more to do than it can; ask again in a moment."
 _BETWEEN_LINES = 10.0
 """Seconds between two lines of the log that tell of refusals, lest a flood of requests become one of lines."""
 
@@ -77,7 +85,10 @@ Headers = Mapping[bytes, bytes]
 
 
 class Gate:
-    """`origins`: the other sites whose pages may ask. `refused` is called with the status of each refusal."""
+    """
+    `origins`: the other sites whose pages may ask. `refused` is called with the status of each refusal. `is_behind`
+    tells whether so much waits already that it is kinder to refuse: who is refused at once can ask again.
+    """
 
     def __init__(
         self,
@@ -87,6 +98,7 @@ class Gate:
         origins: Collection[str] = (),
         limits: Limits | None = None,
         refused: Callable[[int], None] = lambda _: None,
+        is_behind: Callable[[], bool] = lambda: False,
     ) -> None:
         limits = limits or Limits()
         self._app = CORSMiddleware(app, origins, **_CORS) if origins else app
@@ -95,6 +107,7 @@ class Gate:
         self._turnstile = Turnstile(limits, time.monotonic)
         self._arrival = limits.arrival
         self._on_refusal = refused
+        self._is_behind = is_behind
         self._refused = 0
         self._told_at = -_BETWEEN_LINES
 
@@ -116,6 +129,9 @@ class Gate:
             await refusal(scope, receive, answering.send)
             return
         turn = self._turnstile.enter(scope, headers)
+        if not isinstance(turn, Refused) and (self._is_late(scope) or self._is_behind()):
+            self._turnstile.leave(turn)
+            turn = Refused(503, _BEHIND, 1, turn.fields)
         if isinstance(turn, Refused):
             self._tell(turn)
             self._on_refusal(turn.status)
@@ -129,6 +145,10 @@ class Gate:
             await self._app(scope, receive, answering.send)
         finally:
             self._turnstile.leave(turn)
+
+    def _is_late(self, scope: Scope) -> bool:
+        arrived: float | None = scope.get(ARRIVED)
+        return arrived is not None and self._turnstile.running > CROWD and time.monotonic() - arrived > LATE
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         if len(headers) != len(scope["headers"]):

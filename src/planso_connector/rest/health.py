@@ -13,6 +13,7 @@ from planso_connector.flows.readiness import Ready
 from planso_connector.rest.answers import Envelope
 from planso_connector.rest.callers import is_known
 from planso_connector.rest.examples import answer, example_of
+from planso_connector.rest.problems import RETRY_AFTER
 
 
 class Check(BaseModel):
@@ -89,6 +90,7 @@ def routes(readiness: Ready) -> APIRouter:
         waits for long, is `degraded`: reads go on. What is wrong is told to callers with an API key alone.
         """
         now = await readiness.now()
+        later = None if now.is_ready else {"Retry-After": RETRY_AFTER}
         if not is_known(request):
             vague = {
                 "success": now.is_ready,
@@ -96,13 +98,13 @@ def routes(readiness: Ready) -> APIRouter:
                 "state": now.state,
                 "checks": [],
             }
-            return JSONResponse(vague, status_code=200 if now.is_ready else 503)
+            return JSONResponse(vague, status_code=200 if now.is_ready else 503, headers=later)
         body = {
             "success": now.is_ready,
             "message": "; ".join(f"{check.name}: {check.words}" for check in now.checks if not check.ok),
             "state": now.state,
             "checks": [asdict(check) for check in now.checks],
         }
-        return JSONResponse(body, status_code=200 if now.is_ready else 503)
+        return JSONResponse(body, status_code=200 if now.is_ready else 503, headers=later)
 
     return router

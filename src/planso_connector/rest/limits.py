@@ -132,12 +132,13 @@ class Turnstile:
         self._keys = _Kind("key", limits.key, limits.parallel)
         self._addresses = _Kind("address", limits.address, limits.parallel)
         self._total = limits.parallel_total
-        self._running = 0
+        self.running = 0
+        """Requests under way."""
         self._known: dict[str, Hashable] = {}
 
     def enter(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Turn | Refused:
         """A turn is to be given back with `leave`."""
-        if self._running >= self._total:
+        if self.running >= self._total:
             told = f"The connector is full: {self._total} requests are under way."
             return Refused(503, told, 1, [])
         turn = Turn()
@@ -146,11 +147,11 @@ class Turnstile:
             refused = self._take(turn, asked)
             if refused is not None:
                 return refused
-        self._running += 1
+        self.running += 1
         return turn
 
     def leave(self, turn: Turn) -> None:
-        self._running -= 1
+        self.running -= 1
         for caller in turn.callers:
             caller.running -= 1
 

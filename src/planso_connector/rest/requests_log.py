@@ -17,8 +17,12 @@ from planso_connector.rest.trace import Tracing
 log = structlog.get_logger(__name__)
 
 
+WATCHING = frozenset({"/api/sync/status", "/health/live", "/health/ready", "/metrics"})
+"""Who asks these looks on. A sync that gave way to its own watchers would take as long as they watch."""
+
+
 class RequestLog:
-    """`asked` is called at the beginning of each."""
+    """`asked` is called at the beginning of each that is not `WATCHING`."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, asked: Callable[[], None], tracing: Tracing) -> None:
         self._app = app
@@ -31,7 +35,8 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        self._asked()
+        if scope["path"] not in WATCHING:
+            self._asked()
         started = time.perf_counter()
         self._metrics.began()
         trace = self._trace_of(scope["headers"])

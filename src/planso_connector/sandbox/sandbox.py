@@ -83,6 +83,11 @@ class Sandbox:
             self._planso.requests.clear()
             self._planso.in_flight_peak = self._planso.in_flight
 
+    @property
+    def cookies(self) -> set[str]:
+        """The value of every session cookie that ever was."""
+        return set(self._planso.sessions.given)
+
     def expire_sessions(self, after_requests: int = 0) -> None:
         """End all sessions, now or once after so many more logged-in `/do` requests."""
         with self._workshop.lock:

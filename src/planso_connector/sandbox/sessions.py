@@ -25,6 +25,8 @@ class Sessions:
     installation: Installation
     logins: int = 0
     rejected_logins: int = 0
+    given: set[str] = field(default_factory=set)
+    """Every session id that ever was."""
     _open: dict[str, Session] = field(default_factory=dict)
     _wrong: dict[str, int] = field(default_factory=dict)
     _expire_in: int | None = None
@@ -35,6 +37,7 @@ class Sessions:
             return cookie, False
         new = secrets.token_hex(16)
         self._open[new] = Session()
+        self.given.add(new)
         return new, True
 
     def logged_in(self, cookie: str | None) -> bool:

@@ -87,6 +87,11 @@ class Database:
         return self._backend.mark()
 
     @property
+    def reads_waiting(self) -> int:
+        """Reads that no thread has taken yet."""
+        return self._backend.reads.waiting
+
+    @property
     def waiting(self) -> dict[str, int]:
         """Units of work that no thread has taken yet, by kind."""
         return {"read": self._backend.reads.waiting, "write": self._backend.writes.waiting}
