@@ -225,10 +225,39 @@ def test_postgresql_is_reconnected_after_its_connections_are_lost(postgresql_url
 _NEVER_ENDING = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n")
 
 
-def test_a_reading_that_takes_too_long_is_given_up(store: Store) -> None:
-    """It is TooBroad, names the time, and the same thread and connection serve the next one."""
-    for _ in range(10):  # more than there are readers
+def test_a_question_that_takes_too_long_is_given_up(store: Store) -> None:
+    """It is TooBroad, names the time, and the same threads and connections serve the next ones."""
+    for _ in range(10):  # more than there are threads
         with pytest.raises(TooBroad, match=r"longer than 0\.05 s"):
             store.runner.run(store.database.read(lambda tx: tx.rows(_NEVER_ENDING), within=0.05))
     assert store.runner.run(store.database.read(counting.read("a"), within=5)) is None
     assert store.read(counting.read("a")) is None
+
+
+def test_a_questions_statements_share_its_time(postgresql_url: str) -> None:
+    """Also where each by itself would be quick enough."""
+    store = Store(postgresql_url)
+    try:
+        nap = text("SELECT pg_sleep(0.3)")
+        with pytest.raises(TooBroad):
+            store.runner.run(store.database.read(lambda tx: [tx.rows(nap) for _ in range(4)], within=0.5))
+    finally:
+        store.close()
+
+
+def test_many_long_questions_hold_nobody_else_up(store: Store) -> None:
+    """
+    While more of them wait than there are threads, other readings are answered at once; those that were not begun in
+    time are told so, and none is left.
+    """
+
+    async def crowd() -> None:
+        asked = [store.database.read(lambda tx: tx.rows(_NEVER_ENDING), within=1.0) for _ in range(40)]
+        waiting = [asyncio.ensure_future(one) for one in asked]
+        await asyncio.sleep(0)  # each of them is put in now
+        await store.database.read(counting.read("a"))
+        assert not any(one.done() for one in waiting)
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(end) for end in ends} == {TooBroad, StoreUnavailable}
+
+    store.runner.run(crowd())

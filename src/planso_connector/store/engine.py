@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 class _Backend(Protocol):
     reads: Inbox
+    questions: Inbox
     writes: Inbox
 
     def mark(self) -> int | None: ...
@@ -70,10 +71,12 @@ class Database:
 
     async def read(self, work: Callable[[Transaction], T], *, within: float | None = None) -> T:
         """
-        What `work` returns, which sees one snapshot and can't write. Raises TooBroad where a statement of it is not
-        done `within` so many seconds; without, it takes the time that it takes.
+        What `work` returns, which sees one snapshot and can't write. With `within` it is somebody's question that may
+        take long: it has threads of its own, so that it holds up nothing else, and raises TooBroad where it is not done
+        within so many seconds, StoreUnavailable where it was not even begun by then.
         """
-        return cast("T", await self._backend.reads.do(work, within))
+        inbox = self._backend.reads if within is None else self._backend.questions
+        return cast("T", await inbox.do(work, within))
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """What `work` returns, once its transaction is committed; when it raises, nothing of it stays."""
@@ -89,12 +92,12 @@ class Database:
     @property
     def reads_waiting(self) -> int:
         """Reads that no thread has taken yet."""
-        return self._backend.reads.waiting
+        return self._backend.reads.waiting + self._backend.questions.waiting
 
     @property
     def waiting(self) -> dict[str, int]:
         """Units of work that no thread has taken yet, by kind."""
-        return {"read": self._backend.reads.waiting, "write": self._backend.writes.waiting}
+        return {"read": self.reads_waiting, "write": self._backend.writes.waiting}
 
     async def close(self) -> None:
         """Finishes the work that waits, then lets go of the database."""

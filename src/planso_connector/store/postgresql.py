@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,9 +22,12 @@ from planso_connector.store.transaction import Row, Statements
 
 Connection = psycopg.Connection[Row]
 
-READERS = 4
+READERS, QUESTIONERS = 2, 3
+"""Threads for short readings, and for questions that may take seconds."""
 WRITERS = 8
 """Connections that write at once: PostgreSQL lets those share a commit's flush."""
+LIMIT_AGAIN = 0.1
+"""Seconds that may have passed of a question's time until a further statement is told how much is left."""
 ATTEMPTS = 5
 """How often a unit is run that PostgreSQL gave up for another's sake (a deadlock) or whose connection was lost."""
 
@@ -89,15 +93,26 @@ def connect(url: URL) -> Connection:
 
 
 class PostgresqlTransaction:
-    """Statements on one connection, in the transaction that it is in."""
+    """Statements on one connection, in the transaction that it is in, within the time that `work` has left."""
 
-    def __init__(self, connection: Connection, statements: Statements) -> None:
+    def __init__(self, connection: Connection, statements: Statements, work: Work | None = None) -> None:
         self._connection = connection
         self._statements = statements
+        self._work = work
+        self._set_at = math.inf
 
     def rows(self, statement: Executable, /, **parameters: object) -> list[Row]:
+        self._limit()
         compiled = self._statements[statement]
         return self._connection.execute(compiled.text, {**compiled.defaults, **parameters}).fetchall()
+
+    def _limit(self) -> None:
+        """PostgreSQL bounds each statement, not all of them together: each gets what is left, told where it matters."""
+        left = self._work.left if self._work is not None else None
+        if left is None or self._set_at - left < LIMIT_AGAIN:
+            return
+        self._set_at = left
+        self._connection.execute("SELECT set_config('statement_timeout', %s, true)", (f"{max(left, 0.001):.3f}s",))
 
     def run(self, statement: Executable, /, **parameters: object) -> int:
         compiled = self._statements[statement]
@@ -117,8 +132,9 @@ class Postgresql:
 
     def __init__(self, url: URL) -> None:
         self._url = url
-        self.reads, self.writes = Inbox(), Inbox()
+        self.reads, self.questions, self.writes = Inbox(), Inbox(), Inbox()
         jobs = [(self.reads, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")] * READERS
+        jobs += [(self.questions, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")] * QUESTIONERS
         jobs += [(self.writes, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")] * WRITERS
         self._threads = [
             threading.Thread(target=self._serve, args=job, name=f"postgresql-{number}", daemon=True)
@@ -133,6 +149,7 @@ class Postgresql:
     async def close(self) -> None:
         self.writes.close(WRITERS)
         self.reads.close(READERS)
+        self.questions.close(QUESTIONERS)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
 
@@ -141,7 +158,8 @@ class Postgresql:
         connection: Connection | None = None
         while (work := inbox.take()) is not None:
             if not work.abandoned:
-                connection = self._attempt(connection, statements, work, begin)
+                if not work.is_late:
+                    connection = self._attempt(connection, statements, work, begin)
                 tell([work])
             del work  # waiting for the next one must not keep this one's answer alive
         if connection is not None:
@@ -159,9 +177,7 @@ class Postgresql:
                     if connection is None:
                         connection = connect(self._url)
                     connection.execute(begin)
-                    if work.within is not None:
-                        connection.execute("SELECT set_config('statement_timeout', %s, true)", (f"{work.within}s",))
-                    result = work.unit(PostgresqlTransaction(connection, statements))
+                    result = work.unit(PostgresqlTransaction(connection, statements, work))
                     committing = True
                     connection.execute("COMMIT")
                 work.result, work.error = result, None

@@ -11,7 +11,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -27,7 +27,8 @@ from planso_connector.store.transaction import Row, Statements
 
 BUSY_TIMEOUT = 5000
 """Milliseconds to wait for another process that holds the write lock."""
-READERS = 2
+READERS, QUESTIONERS = 1, 2
+"""Threads for short readings, and for questions that may take seconds."""
 STEPS_BETWEEN_LOOKS = 20_000
 """Of SQLite's machine, between two looks at the clock: some tenths of a millisecond, and nothing to speak of."""
 BATCH = 256
@@ -132,18 +133,22 @@ class Sqlite:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.reads, self.writes = Inbox(), Inbox()
-        connections = [connect(path)]
+        self.reads, self.questions, self.writes = Inbox(), Inbox(), Inbox()
+        connections: list[apsw.Connection] = []
         try:
-            connections += [connect(path, read_only=True) for _ in range(READERS + 1)]
+            connections += [connect(path, read_only=True) for _ in range(READERS + QUESTIONERS)]
+            connections += [connect(path), connect(path, read_only=True)]
         except StoreUnavailable:
             for connection in connections:
                 connection.close()
             raise
         self._watch = connections.pop()
+        jobs: list[tuple[Callable[..., None], tuple[Any, ...]]] = [(self.writer, (connections.pop(),))]
+        jobs += [(self.reader, (connections.pop(), self.reads)) for _ in range(READERS)]
+        jobs += [(self.reader, (connections.pop(), self.questions)) for _ in range(QUESTIONERS)]
         self._threads = [
-            threading.Thread(target=target, args=(connection,), name=f"sqlite-{target.__name__}", daemon=True)
-            for target, connection in zip([self.writer, *[self.reader] * READERS], connections, strict=True)
+            threading.Thread(target=target, args=given, name=f"sqlite-{target.__name__}", daemon=True)
+            for target, given in jobs
         ]
         for thread in self._threads:
             thread.start()
@@ -157,16 +162,18 @@ class Sqlite:
     async def close(self) -> None:
         self.writes.close(1)
         self.reads.close(READERS)
+        self.questions.close(QUESTIONERS)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
         self._watch.close()
 
-    def reader(self, connection: apsw.Connection) -> None:
+    def reader(self, connection: apsw.Connection, inbox: Inbox) -> None:
         transaction = SqliteTransaction(connection)
-        while (work := self.reads.take()) is not None:
+        while (work := inbox.take()) is not None:
             if not work.abandoned:
-                with _time_limit(connection, work):
-                    self._attempt(connection, transaction, work, begin="BEGIN")
+                if not work.is_late:
+                    with _time_limit(connection, work):
+                        self._attempt(connection, transaction, work, begin="BEGIN")
                 tell([work])
             del work  # waiting for the next one must not keep this one's answer alive
         connection.close()
@@ -229,7 +236,7 @@ def _time_limit(connection: apsw.Connection, work: Work) -> Iterator[None]:
     if within is None:
         yield
         return
-    end = time.monotonic() + within
+    end = work.since + within
     connection.set_progress_handler(lambda: time.monotonic() > end, STEPS_BETWEEN_LOOKS)
     try:
         yield

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any
 
 from planso_connector.domain.errors import StoreUnavailable
@@ -21,13 +22,27 @@ class Work:
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     within: float | None = None
-    """Seconds after which it is given up."""
+    """Seconds after which it is given up, from `since` on."""
+    since: float = field(default_factory=monotonic)
     result: Any = None
     error: BaseException | None = field(default=None)
 
     @property
     def abandoned(self) -> bool:
         return self.future.cancelled()
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left; None where it may take as long as it takes."""
+        return None if self.within is None else self.since + self.within - monotonic()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its time is over before it was begun; its error says so then."""
+        if self.left is None or self.left > 0:
+            return False
+        self.error = StoreUnavailable("The connector has more questions to answer than it can: ask again in a moment.")
+        return True
 
 
 def tell(done: Iterable[Work]) -> None:
