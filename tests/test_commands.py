@@ -59,6 +59,31 @@ def test_exit_codes_say_whether_to_try_again(tmp_path: Path, planso: tuple[Sandb
         assert (done.returncode, told in done.stderr) == (code, True), done.stderr
 
 
+def test_a_name_that_is_no_setting_is_told(tmp_path: Path) -> None:
+    """In the environment and in `.env`, with the name that may be meant; settings and their files are not."""
+    (tmp_path / ".env").write_text("CONNECTOR_PROT=8103\nPLANSO_USER=x\n")
+    (tmp_path / "password").write_text("x")
+    done = command(tmp_path, "migrate", CONNECTOR_KEEP_RUN="1 d", PLANSO_PASSWORD_FILE=str(tmp_path / "password"))
+    assert done.returncode == 0, done.stderr
+    assert "CONNECTOR_PROT is no setting, and does nothing. Is CONNECTOR_PORT meant?" in done.stderr
+    assert "Is CONNECTOR_KEEP_RUNS meant?" in done.stderr
+    assert done.stderr.count("is no setting") == 2
+
+
+def test_commands_make_no_empty_database(tmp_path: Path) -> None:
+    """What tells of a database that is not there says so, and where it looked, instead of making one."""
+    for arguments in (
+        ("keys", "list"),
+        ("accesses",),
+        ("backup", "b.db"),
+        ("privacy", "export", "--plate", "WN-AE 2309"),
+    ):
+        done = command(tmp_path, *arguments)
+        assert done.returncode in (1, 2), done.stderr
+        assert "connector.db" in done.stderr
+        assert not (tmp_path / "connector.db").exists()
+
+
 def test_doctor_tells_what_maps_and_never_writes(tmp_path: Path, planso: tuple[Sandbox, dict[str, str]]) -> None:
     """doctor logs in, lists, reads a form and its parts, names the missing label and a dry run; PlanSo is unchanged."""
     sandbox, environment = planso

@@ -14,6 +14,7 @@ from planso_connector import logs
 from planso_connector.cli import cli
 from planso_connector.domain.caller import SCOPES
 from planso_connector.sandbox import Sandbox
+from planso_connector.store import migrate
 from tests.process import connector_process
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - it is what is refused
@@ -104,6 +105,7 @@ def test_a_keys_life_beside_a_running_connector(tmp_path: Path, environment: dic
 )
 def test_a_wrong_call_is_told(environment: dict[str, str], arguments: tuple[str, ...], named: str) -> None:
     """What can't be taken is named, with what would be accepted; nothing is made."""
+    migrate.migrate(environment["CONNECTOR_DATABASE_URL"])
     done = command("keys", *arguments, **environment)
     assert done.exit_code in (1, 2)
     assert named in " ".join(done.stderr.split())

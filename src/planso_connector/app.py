@@ -196,7 +196,7 @@ async def _wired(
         lookup_shows_all=settings.connector_lookup_personal == "all",
         allow_anonymous=settings.connector_allow_anonymous,
     )
-    keys, reindex = Keys(database, workshop, clock.now), Reindex(database, workshop)
+    keys, reindex = Keys(database, workshop, clock.now), Reindex(database, workshop, clock.now)
     web = _server(settings, rest, metrics, lambda: database.reads_waiting >= READS_WAITING)
     try:
         retention = Retention(database, workshop, _kept(settings), clock.now)

@@ -24,7 +24,7 @@ from planso_connector import app as root
 from planso_connector.commands import backup as backup_commands
 from planso_connector.commands import keys
 from planso_connector.commands import privacy as privacy_commands
-from planso_connector.commands.console import configure_logs, err, fail, out, run, told
+from planso_connector.commands.console import configure_logs, err, fail, loaded, out, run, told
 from planso_connector.draining import DrainingServer
 from planso_connector.flows import doctor as doctor_flow
 from planso_connector.settings import Settings, SettingsError
@@ -76,7 +76,7 @@ def serve(
     a second one does not.
     """
     with told():
-        settings = Settings.load()
+        settings = loaded()
         changes = {"connector_host": host, "connector_port": port}
         settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
         if not demo:
@@ -174,7 +174,7 @@ def sync(
 ) -> None:
     """Bring the database in step with PlanSo, with a progress bar."""
     with told():
-        settings = Settings.load()
+        settings = loaded()
         configure_logs(settings, quiet=True)
         run(_sync(settings, full=full, accept=accept))
 
@@ -212,7 +212,7 @@ def doctor(
 ) -> None:
     """Look at this PlanSo: log in, list, read one form and its parts, say what maps. Never writes."""
     with told():
-        settings = Settings.load()
+        settings = loaded()
         configure_logs(settings, quiet=True)
         if not run(_replay(settings) if replay else _doctor(settings, order)):
             raise typer.Exit(1)
@@ -259,7 +259,7 @@ def _print(finding: doctor_flow.Finding) -> None:
 def migrate() -> None:
     """Bring the database's tables up to date. `serve` and `sync` do so by themselves."""
     with told():
-        settings = Settings.load()
+        settings = loaded()
         store_migrate.migrate(settings.connector_database_url)
         out.print("The database is up to date.")
 
@@ -268,7 +268,7 @@ def migrate() -> None:
 def reindex() -> None:
     """Write anew what the look-up finds orders by. It goes on answering meanwhile, from what is written so far."""
     with told():
-        asyncio.run(_reindex(Settings.load()))
+        asyncio.run(_reindex(loaded()))
 
 
 async def _reindex(settings: Settings) -> None:

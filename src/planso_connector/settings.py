@@ -6,14 +6,22 @@ them.
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from planso_connector.setting_files import FileError, Files
 
@@ -203,6 +211,19 @@ class Settings(BaseSettings):
             raise SettingsError("\n".join(lines)) from None
         except FileError as error:
             raise SettingsError(str(error)) from error
+
+
+def unknown() -> list[str]:
+    """Names in the environment and in `.env` that look like settings and are none, each with what may be meant."""
+    known = {name.upper() for name in Settings.model_fields}
+    known |= {f"{name}_FILE" for name in known}
+    found = {*os.environ, *DotEnvSettingsSource(Settings).env_vars}
+    told = []
+    for name in sorted(name.upper() for name in found):
+        if name.startswith(("PLANSO_", "CONNECTOR_")) and name not in known:
+            near = get_close_matches(name, known, 1)
+            told.append(f"{name} is no setting, and does nothing." + (f" Is {near[0]} meant?" if near else ""))
+    return told
 
 
 def _is_this_machine(host: str) -> bool:

@@ -351,3 +351,17 @@ def test_the_other_tabs_are_kept_as_sections(tmp_path: Path) -> None:
         assert service.http.get(f"/api/orders/{order_id}/sections/gibt_es_nicht").status_code == 404
         service.sandbox.forget_requests()
         assert service.sync()["last_result"]["requests"] == 1
+
+
+def test_a_mirror_that_was_never_filled_knows_of_no_order(tmp_path: Path) -> None:
+    """Before the first sync has ended well an unknown order is 503, with when to come again, and not 404."""
+    sandbox = Sandbox(orders=5)
+    sandbox.knobs.fail_app_next = 1_000_000
+    with sandbox.serve() as url:
+        settings = settings_for(sandbox, url, f"sqlite:///{tmp_path}/connector.db")
+        with running(settings, sandbox) as service:
+            for path in ("", "/parts", "/progress", "/history"):
+                answer = service.http.get(f"/api/orders/{sandbox.order_ids()[0]}{path}")
+                assert (answer.status_code, "Retry-After" in answer.headers) == (503, True), path
+                assert "not filled yet" in answer.json()["message"]
+            assert service.http.get("/api/orders").json()["stale"] is True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -12,10 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Text, bindparam, select
 
+from planso_connector.domain.clock import now as clock_now
+from planso_connector.domain.clock import stamp
+from planso_connector.domain.errors import NotPossible
 from planso_connector.domain.order import PLATE
 from planso_connector.flows.recognise import Asked, Recognition
 from planso_connector.flows.reindex import Reindex
-from planso_connector.store import lookup_keys, migrate, orders, reindex, search, sqlite
+from planso_connector.store import leases, lookup_keys, migrate, orders, reindex, search, sqlite
 from planso_connector.store.engine import Transaction
 from planso_connector.store.expressions import text_candidates
 from planso_connector.store.rendering import to_json
@@ -42,7 +46,7 @@ def of(order_id: int, found: Keys) -> set[tuple[int, str, str]]:
 
 
 def rebuilt(store: Store, shop: str = SHOP) -> Keys:
-    store.runner.run(Reindex(store.database, shop).run())
+    store.runner.run(Reindex(store.database, shop, clock_now).run())
     return keys(store, shop)
 
 
@@ -183,11 +187,11 @@ def test_keys_that_were_lost_are_written_anew(store: Store) -> None:
         store.write(lambda tx, one=order_id: save(tx, 1, one, person=f"Jana Petersen{one}"))  # type: ignore[misc]
     along = keys(store)
     store.write(lambda tx: reindex.clear(tx, SHOP))
-    assert store.runner.run(Reindex(store.database, SHOP).is_due())
+    assert store.runner.run(Reindex(store.database, SHOP, clock_now).is_due())
     store.write(lambda tx: lookup_keys.write(tx, SHOP, 99, before=(frozenset(), False), after=(STRAY, False)))
 
     assert rebuilt(store) == along
-    assert not store.runner.run(Reindex(store.database, SHOP).is_due())
+    assert not store.runner.run(Reindex(store.database, SHOP, clock_now).is_due())
 
 
 STRAY = frozenset({("word", "niemand")})
@@ -243,3 +247,18 @@ def test_a_plate_costs_no_more_among_more_orders(tmp_path: Path) -> None:
     reindex.rebuild(transaction, SHOP, 9999)
     assert cost(1100, 1900) < 2 * few
     connection.close()
+
+
+def test_two_rebuilds_at_once_never_say_complete_too_soon(store: Store) -> None:
+    """While another process is at it a rebuild is refused and clears nothing; afterwards it is done."""
+    store.write(lambda tx: save(tx, 1))
+    along = keys(store)
+    now, later = stamp(clock_now()), stamp(clock_now() + timedelta(minutes=1))
+    store.write(lambda tx: leases.acquire(tx, SHOP, "reindex", holder="other", now=now, until=later))
+    one = Reindex(store.database, SHOP, clock_now)
+    with pytest.raises(NotPossible, match="Another process"):
+        store.runner.run(one.run())
+    assert (keys(store), store.runner.run(one.is_due())) == (along, True)
+    store.write(lambda tx: leases.release(tx, SHOP, "reindex", holder="other"))
+    store.runner.run(one.run())
+    assert (keys(store), store.runner.run(one.is_due())) == (along, False)

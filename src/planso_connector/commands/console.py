@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import typer
@@ -13,7 +14,8 @@ from rich.console import Console
 
 from planso_connector import logs
 from planso_connector.domain.errors import ConnectorError
-from planso_connector.settings import Settings, SettingsError
+from planso_connector.settings import Settings, SettingsError, unknown
+from planso_connector.store.engine import address
 
 T = TypeVar("T")
 
@@ -35,6 +37,25 @@ def told() -> Iterator[None]:
 def fail(message: str, code: int = 1) -> NoReturn:
     err.print(message, style="red", markup=False, highlight=False)
     raise typer.Exit(code)
+
+
+def loaded() -> Settings:
+    """The settings; on standard error, names that look like settings and are none."""
+    settings = Settings.load()
+    for line in unknown():
+        err.print(line, style="yellow", markup=False, highlight=False)
+    return settings
+
+
+def database_there(settings: Settings) -> Settings:
+    """The same settings. Raises SettingsError where their database is not there: no command makes an empty one."""
+    where = address(settings.connector_database_url)
+    if isinstance(where, Path) and not where.exists():
+        raise SettingsError(
+            f"There is no database '{where}'; CONNECTOR_DATABASE_URL names it. That of `serve --demo` is "
+            "sqlite:///.demo/connector.db, seen from where it was started."
+        )
+    return settings
 
 
 def configure_logs(settings: Settings, *, quiet: bool = False) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -14,13 +15,13 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from planso_connector import app as root
-from planso_connector.commands.console import configure_logs, err, fail, out, run, told
+from planso_connector.commands.console import configure_logs, database_there, err, fail, loaded, out, run, told
 from planso_connector.domain import clock
 from planso_connector.domain.caller import SCOPES, Scope
 from planso_connector.flows.accesses import Accesses
 from planso_connector.flows.keys import Keys
 from planso_connector.settings import Duration, Settings
-from planso_connector.store.engine import Database
+from planso_connector.store.engine import Database, address
 from planso_connector.store.keys import Key
 
 T = TypeVar("T")
@@ -54,10 +55,17 @@ def create(
         except ValueError as error:
             fail(f"NAME: {error}", code=2)
 
-    is_first, key, text = _with_keys(make)
+    is_first, key, text = _with_keys(make, anew=True)
     _print_once(key, text)
     if is_first:
-        err.print("It is the first one: from now on every request to /api needs a key.", highlight=False)
+        where = address(Settings.load().connector_database_url)
+        place = f"'{where}'" if isinstance(where, Path) else f"'{where.database}'"
+        err.print(
+            f"It is the first one in the database {place}: from now on every request to /api of the connector on it "
+            "needs a key.",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 @keys.command(name="list")
@@ -156,19 +164,21 @@ def _duration(given: str | None, option: str) -> timedelta | None:
         fail(f"{option}: accepted: a time such as 30s, 12h or 90d", code=2)
 
 
-def _with_keys(work: Callable[[Keys], Awaitable[T]]) -> T:
+def _with_keys(work: Callable[[Keys], Awaitable[T]], *, anew: bool = False) -> T:
     async def ask(database: Database, workshop: str) -> T:
         return await work(Keys(database, workshop, clock.now))
 
-    return _with_database(ask)
+    return _with_database(ask, anew=anew)
 
 
-def _with_database(work: Callable[[Database, str], Awaitable[T]]) -> T:
+def _with_database(work: Callable[[Database, str], Awaitable[T]], *, anew: bool = False) -> T:
+    """`anew`: the database may be made for it."""
+
     async def ask(settings: Settings) -> T:
         async with root.opened(settings) as database:
             return await work(database, settings.connector_workshop)
 
     with told():
-        settings = Settings.load()
+        settings = loaded() if anew else database_there(loaded())
         configure_logs(settings, quiet=True)
         return run(ask(settings))

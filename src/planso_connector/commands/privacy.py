@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from planso_connector.commands.console import configure_logs, err, fail, out, run, told
+from planso_connector.commands.console import configure_logs, database_there, err, fail, out, run, told
 from planso_connector.domain import clock
 from planso_connector.domain.identifier import Identifier, Kind
 from planso_connector.flows.privacy import Erased, Privacy
@@ -38,7 +38,7 @@ def export(
     """Tell all that is held of a person, with its sources: one JSON document, for the person to read."""
     with told():
         identifier = _identifier(phone, plate, email)
-        settings = Settings.load()
+        settings = database_there(Settings.load())
         configure_logs(settings, quiet=True)
         document = json.dumps(run(_export(settings, identifier)), ensure_ascii=False, indent=2)
         if output is None:
@@ -66,7 +66,7 @@ def erase(
     """
     with told():
         identifier = _identifier(phone, plate, email)
-        settings = Settings.load()
+        settings = database_there(Settings.load())
         configure_logs(settings, quiet=True)
         erased, clean = run(_erase(settings, identifier, do_it=yes))
         _tell(erased, done=yes)

@@ -28,6 +28,7 @@ ConnectorError
 │   └── PageChanged          their page moved: stop this reader, keep the mirror
 ├── MassRemoval              too much vanished at once: keep the mirror, ask a person
 └── StoreUnavailable         our own database can't take it
+    └── NotFilled            no sync has filled it yet: nobody knows whether there is such a thing
 """
 
 from __future__ import annotations
@@ -212,3 +213,7 @@ class MassRemoval(ConnectorError):
 
 class StoreUnavailable(ConnectorError):
     """The connector's own database can't take it: full, read-only, locked or away."""
+
+
+class NotFilled(StoreUnavailable):
+    """No sync has filled the mirror yet: whether there is such an order is not known."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planso_connector.domain.errors import NotFound
+from planso_connector.domain.errors import NotFilled, NotFound
 from planso_connector.domain.part import Part
 from planso_connector.domain.values import MAX_ID
-from planso_connector.store import changes, orders, search, sections
+from planso_connector.store import changes, orders, runs, search, sections
 from planso_connector.store.changes import Entry
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.orders import StoredOrder
@@ -75,7 +75,7 @@ class Lookup:
 
         def work(tx: Transaction) -> tuple[Sequence[Entry], int | None]:
             if orders.get(tx, self._workshop, order_id) is None:
-                raise NotFound(f"There is no order {order_id} in the connector's database.")
+                raise unknown(tx, self._workshop, order_id)
             found = changes.page(tx, self._workshop, order_id, below=below or MAX_ID, limit=limit + 1)
             if len(found) <= limit:
                 return found, None
@@ -88,7 +88,17 @@ class Lookup:
     def _existing(self, tx: Transaction, order_id: int) -> StoredOrder:
         stored = orders.get(tx, self._workshop, order_id)
         if stored is None:
-            raise NotFound(f"There is no order {order_id} in the connector's database.")
+            raise unknown(tx, self._workshop, order_id)
         if stored.deleted_at is not None:
             raise NotFound(f"Order {order_id} was deleted in PlanSo.")
         return stored
+
+
+def unknown(tx: Transaction, workshop: str, order_id: int) -> NotFound | NotFilled:
+    """What to raise for an order that the mirror does not have: somebody on the phone must not be told too much."""
+    if runs.last_success(tx, workshop) is None:
+        return NotFilled(
+            "The connector's database is not filled yet, so nobody knows whether there is such an order; "
+            "GET /api/sync/status tells how far it is."
+        )
+    return NotFound(f"There is no order {order_id} in the connector's database.")

@@ -177,7 +177,8 @@ class Pusher:
                 order_id=later.order_id,
             )
         )
-        log.info("operation_put_back", operation=operation.id, attempts=operation.attempts, next_at=due)
+        why = type(later.__cause__ or later).__name__
+        log.info("operation_put_back", operation=operation.id, attempts=operation.attempts, next_at=due, error=why)
 
     async def fault(self, claim: Claim) -> None:
         """After an error of ours: tried again like any other, because what was accepted is carried through."""

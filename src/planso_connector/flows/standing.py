@@ -10,6 +10,7 @@ from planso_connector.domain.errors import NotFound
 from planso_connector.domain.order import Order
 from planso_connector.domain.standing import Readings, Standing
 from planso_connector.flows.freshness import Freshness
+from planso_connector.flows.lookup import unknown
 from planso_connector.store import operations, orders, sightings
 from planso_connector.store.engine import Database, Transaction
 
@@ -43,7 +44,7 @@ class Standings:
             raise NotFound(f"Order {order_id} was deleted in PlanSo.")
         order = orders.load(tx, self._workshop, order_id)
         if seen is None or order is None:
-            raise NotFound(f"There is no order {order_id} in the connector's database.")
+            raise unknown(tx, self._workshop, order_id)
         parts = parse_stamp(seen.parts_read_at) if seen.parts_read_at is not None else None
         readings = Readings(parse_stamp(seen.read_at), parts, parse_stamp(seen.synced_at))
         return order, readings, len(operations.pending_of(tx, self._workshop, order_id))

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from planso_connector.domain.clock import Clock, parse_stamp, stamp
-from planso_connector.domain.errors import ConnectorError
+from planso_connector.domain.errors import ConnectorError, MassRemoval, PlansoUnavailable, StoreUnavailable
 from planso_connector.flows.give_way import GiveWay
 from planso_connector.flows.progress import Phase, Progress
 from planso_connector.flows.reading import Reader
@@ -206,7 +206,9 @@ class Sync:
             message = _summary(progress)
         except ConnectorError as error:
             message = str(error)
-            log.warning("sync_failed", run=progress.run_id, error=type(error).__name__)
+            # What these say is made of counts, pages and causes alone.
+            reason = message if isinstance(error, MassRemoval | StoreUnavailable | PlansoUnavailable) else None
+            log.warning("sync_failed", run=progress.run_id, error=type(error).__name__, reason=reason)
         except asyncio.CancelledError:
             state, message = RunState.INTERRUPTED, "The connector was stopped."
             raise

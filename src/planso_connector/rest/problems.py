@@ -231,6 +231,8 @@ def install(app: FastAPI) -> None:
     async def told(request: Request, error: errors.ConnectorError) -> Response:
         if isinstance(error, errors.VersionChanged) and not caller_of(request).has(Scope.ORDERS_READ):
             error = errors.VersionChanged(str(error), "")
+        if isinstance(error, errors.StoreUnavailable):
+            log.warning("store_unavailable", reason=str(error))
         return failure_of(error)
 
     @app.exception_handler(RequestValidationError)

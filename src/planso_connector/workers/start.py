@@ -13,13 +13,13 @@ from planso_connector.store.runs import Trigger
 
 log = structlog.get_logger(__name__)
 
-FILL_AGAIN_FIRST, FILL_AGAIN_LAST = 3.0, 300.0
-"""Seconds between two tries to fill an empty mirror, doubled each time."""
+AGAIN_FIRST, AGAIN_LAST = 3.0, 300.0
+"""Seconds between two tries, doubled each time."""
 
 
 async def fill(sync: Sync) -> None:
     """Until a run has ended well: also when another process seems to be at it, or PlanSo is away, also out of hours."""
-    pause = FILL_AGAIN_FIRST
+    pause = AGAIN_FIRST
     while True:
         try:
             if not await sync.is_empty():
@@ -28,13 +28,18 @@ async def fill(sync: Sync) -> None:
         except ConnectorError as error:
             log.warning("mirror_not_filled", error=type(error).__name__)
         await asyncio.sleep(pause)
-        pause = min(pause * 2, FILL_AGAIN_LAST)
+        pause = min(pause * 2, AGAIN_LAST)
 
 
 async def reindex(reindex: Reindex) -> None:
-    """Once, after an upgrade from a version that had no keys."""
-    try:
-        if await reindex.is_due():
+    """After an upgrade from a version that had no keys, or other ones: until it is done, by this process or another."""
+    pause = AGAIN_FIRST
+    while True:
+        try:
+            if not await reindex.is_due():
+                return
             await reindex.run()
-    except ConnectorError as error:
-        log.warning("not_reindexed", error=type(error).__name__)
+        except ConnectorError as error:
+            log.warning("not_reindexed", error=type(error).__name__)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, AGAIN_LAST)
