@@ -92,8 +92,8 @@ def protocol(tx: Transaction) -> list[Row]:
 
 def erase_again(tx: Transaction, erased: Iterable[Row], now: datetime) -> int:
     """
-    What was erased after the backup was made, by the protocol of the database of before: the backup has it still. How
-    many erasures there were.
+    What was erased after the backup was made, by the protocol of the database of before: the backup has it still, also
+    in the mirror's rows, which PlanSo may have shown otherwise or no longer by then. How many erasures there were.
     """
     held = {(row["workshop"], row["id"]) for row in protocol(tx)}
     since = [row for row in erased if (row["workshop"], row["id"]) not in held]
@@ -103,8 +103,8 @@ def erase_again(tx: Transaction, erased: Iterable[Row], now: datetime) -> int:
         over = {"of_workshop": workshop, "now": stamp(now)}
         for order_id in json.loads(row["order_ids"]):
             tx.run(_GIVE_UP, **over, of_order=order_id, of_id="")  # nothing of it was pending when it was erased
-            people.erase_order(tx, workshop, order_id, lambda _: True)
+            people.erase_order(tx, workshop, order_id, with_current=True)
         for operation_id in json.loads(row["operation_ids"]):
             tx.run(_GIVE_UP, **over, of_order=0, of_id=operation_id)
-            people.erase_operation(tx, workshop, operation_id, lambda _: True)
+            people.erase_operation(tx, workshop, operation_id)
     return len(since)
