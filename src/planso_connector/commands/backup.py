@@ -68,8 +68,8 @@ def restore(
         out.print("It is marked as restored: the next sync reads every order.", highlight=False)
         if marked.revoked:
             err.print(
-                f"{marked.revoked} API keys were revoked: they were valid in the backup, and nothing tells whether they still "
-                "are. Make new ones with `planso-connector keys create`.",
+                f"{marked.revoked} API keys were revoked: they were valid in the backup, and nothing tells whether "
+                "they still are. Make new ones with `planso-connector keys create`.",
                 style="yellow",
                 highlight=False,
                 soft_wrap=True,
