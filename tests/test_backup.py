@@ -14,10 +14,14 @@ import apsw
 import pytest
 
 from planso_connector.domain import clock
-from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.domain.caller import Scope
+from planso_connector.domain.errors import NotAuthenticated, StoreUnavailable
+from planso_connector.flows.authenticate import Authentication
+from planso_connector.flows.keys import Keys
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import backup, migrate, postgresql_backup
 from planso_connector.store.engine import Transaction, address
+from planso_connector.store.restored import Marked
 from tests.databases import Store, make_as_of
 from tests.process import COMPILED
 from tests.service import running, settings_for
@@ -221,7 +225,7 @@ def test_nobody_restores_under_a_running_connector(
     planso, url = sandbox
     place = address(database_url)
 
-    def mark() -> int:
+    def mark() -> Marked:
         if isinstance(place, Path):
             return backup.mark(place, clock.now())
         return postgresql_backup.mark(place, clock.now())
@@ -236,7 +240,7 @@ def test_nobody_restores_under_a_running_connector(
         assert done.returncode == 1
         assert ("stop it first" if isinstance(place, Path) else "pg_restore --clean") in done.stderr
         assert service.put(planso.order_ids()[0], person="Weiter Hin").status_code == 200
-    assert mark() == 0
+    assert mark() == Marked(pending=0, revoked=0)
 
 
 def test_nothing_is_done_twice_after_a_restore(sandbox: tuple[Sandbox, str], tmp_path: Path) -> None:
@@ -294,3 +298,59 @@ def test_nothing_is_done_twice_after_a_restore(sandbox: tuple[Sandbox, str], tmp
         assert service.http.get("/api/orders", params={"person": "Nur Einmal"}).json()["count"] == 1
     assert not any(request.saving for request in planso.requests)
     assert {order_id: planso.snapshot(order_id) for order_id in planso.order_ids()} == holds
+
+
+def refused(store: Store, key: str | None) -> bool:
+    try:
+        return store.runner.run(Authentication(store.database, "default", clock.now).caller(key)) is None
+    except NotAuthenticated:
+        return True
+
+
+def test_a_restore_opens_no_door(sqlite_path: Path, tmp_path: Path) -> None:
+    """
+    Of keys the database of before knows best: one that was revoked, or got a new secret, after the backup stays so, and
+    one that was made since is good. One that it never had, and all where it can't be read, are revoked. The door that
+    the first key closed stays closed.
+    """
+    url = f"sqlite:///{sqlite_path}"
+    empty, copy = tmp_path / "empty.db", tmp_path / "copy.db"
+    backup.copy(sqlite_path, empty)
+    with closing(Store(url)) as store:
+        flow = Keys(store.database, "default", clock.now)
+        made = [store.runner.run(flow.create(name, [Scope.ADMIN], None)) for name in ("kept", "revoked", "rotated")]
+        (kept, revoked, rotated) = made
+        backup.copy(sqlite_path, copy)
+        store.runner.run(flow.revoke(revoked[0].id))
+        renewed = store.runner.run(flow.rotate(rotated[0].id))[1]
+        since = store.runner.run(flow.create("since", [Scope.ADMIN], None))[1]
+    for source in (copy, empty):
+        assert backup.restore(source, sqlite_path, clock.now()).marked.revoked == 0
+        with closing(Store(url)) as store:
+            told = [refused(store, one) for one in (kept[1], renewed, since, revoked[1], rotated[1], None)]
+        assert told == [False, False, False, True, True, True]
+    for damage in (Path.unlink, _half, _anew):
+        damage(sqlite_path)
+        assert backup.restore(copy, sqlite_path, clock.now()).marked.revoked == 3
+        with closing(Store(url)) as store:
+            assert [refused(store, one[1]) for one in made] == [True] * 3
+            with pytest.raises(NotAuthenticated):
+                store.runner.run(Authentication(store.database, "default", clock.now).caller(None))
+
+
+def _anew(path: Path) -> None:
+    path.unlink()
+    migrate.migrate(f"sqlite:///{path}")
+
+
+def test_marking_revokes_all_keys(database_url: str, tmp_path: Path) -> None:
+    """What was put back by other means has no database of before: its keys are revoked, and the command says so."""
+    with closing(Store(database_url)) as store:
+        flow = Keys(store.database, "other", clock.now)
+        store.runner.run(flow.create("agent", [Scope.ADMIN], None))
+    done = command(tmp_path, "restore", "--only-mark", CONNECTOR_DATABASE_URL=database_url, **COMPILED)
+    assert (done.returncode, "keys create" in done.stderr) == (0, True), done
+    with closing(Store(database_url)) as store:
+        assert [key.revoked_at is None for key in store.runner.run(Keys(store.database, "other", clock.now).all())] == [
+            False
+        ]

@@ -16,12 +16,12 @@ from planso_connector.domain.errors import NotPossible
 from planso_connector.domain.identifier import Identifier, Kind
 from planso_connector.flows.privacy import Privacy
 from planso_connector.sandbox import Sandbox
-from planso_connector.store import backup, kept_pages, sections
+from planso_connector.store import backup, kept_pages, orders, sections
 from planso_connector.store.tables import metadata
 from tests.databases import Store
 from tests.process import COMPILED
 from tests.service import Service, running, settings_for
-from tests.store.samples import at
+from tests.store.samples import at, order
 from tests.test_commands import command
 
 T = TypeVar("T")
@@ -210,17 +210,44 @@ def test_what_is_on_its_way_keeps_everything(held: Held) -> None:
 
 
 def test_a_key_stays_used_when_its_write_is_erased(held: Held) -> None:
-    """A write with an Idempotency-Key that is repeated after it was erased is not done again: 409."""
-    headers = {"Idempotency-Key": "call-4711"}
+    """A write whose Idempotency-Key names the person: erased, the key is nowhere, and a repeat is 409, not done."""
+    headers = {"Idempotency-Key": "wiebke.unikat@example.org-2026-12-08"}
     with held.serving() as service:
         service.synced()
         body = {"phone": PHONE, "remarks": "zweimal?"}
         assert service.http.patch(f"/api/orders/{held.current}", json=body, headers=headers).status_code == 200
         with privacy(held.url) as (flow, run):
             run(flow.erase(Identifier.of(Kind.PHONE, PHONE)))
+            left = run(_held(flow, held.current))["operations"]
+        assert "unikat" not in json.dumps(left)
         held.sandbox.forget_requests()
         assert service.http.patch(f"/api/orders/{held.current}", json=body, headers=headers).status_code == 409
         assert not any(request.saving for request in held.sandbox.requests)
+
+
+def test_a_restore_brings_nobody_back(sqlite_path: Path, tmp_path: Path) -> None:
+    """
+    Erased after the backup, in which PlanSo still listed the orders: after a restore nothing is found.
+    What PlanSo lists comes back with a version that nobody has seen.
+    """
+    who, copy = Identifier.of(Kind.PHONE, PHONE), tmp_path / "copy.db"
+    with closing(Store(f"sqlite:///{sqlite_path}")) as store:
+        named = [order(number, values={"phone": PHONE, "person": "Wiebke Unikat"}) for number in (7, 8)]
+        store.write(lambda tx: [orders.save(tx, "default", one, read_at=at(1), now=at(1)) for one in named])
+        backup.copy(sqlite_path, copy)
+        anonymised = order(8, values={"person": "-"})
+        store.write(lambda tx: orders.archive(tx, "default", [7], now=at(2)))
+        known = store.write(lambda tx: orders.save(tx, "default", anonymised, read_at=at(2), now=at(2)))
+        flow = Privacy(store.database, "default", clock.now)
+        erased = store.runner.run(flow.erase(who))
+        assert (set(erased.found.orders), erased.in_planso) == ({7, 8}, [])
+        assert erased.counts["orders"] == 1
+    assert backup.restore(copy, sqlite_path, clock.now()).erased == 1
+    with closing(Store(f"sqlite:///{sqlite_path}")) as store:
+        assert store.runner.run(Privacy(store.database, "default", clock.now).find(who)).is_empty
+        again = store.write(lambda tx: orders.save(tx, "default", anonymised, read_at=at(3), now=at(3)))
+        assert (again.outcome, again.version > known.version) == (orders.Outcome.INSERTED, True)
+        assert store.runner.run(Privacy(store.database, "default", clock.now).find(who)).is_empty
 
 
 def test_the_commands_ask_for_one_whole_identifier(tmp_path: Path, sqlite_path: Path) -> None:
@@ -229,6 +256,6 @@ def test_the_commands_ask_for_one_whole_identifier(tmp_path: Path, sqlite_path: 
     done = command(tmp_path, "privacy", "erase", "--phone", "118", **url)
     assert (done.returncode, "--phone: accepted" in done.stderr) == (1, True), done
     done = command(tmp_path, "privacy", "export", "--plate", PLATE, "--output", "told.json", **url)
-    assert done.returncode == 0, done
+    assert (done.returncode, "Nothing is held of it." in done.stderr) == (0, True), done
     assert (tmp_path / "told.json").stat().st_mode & 0o777 == 0o600
     assert json.loads((tmp_path / "told.json").read_text("utf-8"))["orders"] == []

@@ -17,6 +17,14 @@ SAME = [
             "030 1111111 oder 030 23125118",
             "bitte an +49 30 23125118 zurückrufen, nicht am 24.11.2026",
             "０３０ 23125118",
+            "12.03.2026 030 23125118 angerufen",
+            "030 23125118 14:30 Uhr",
+            "am 12.03. 030 23125118 - 8.00 angerufen",
+            "Auftrag 4711 030 23125118 0171 2345678",
+            "PLZ 71332 +49 30 23125118 2x versucht",
+            "030_23125118",
+            "0 3 0 2 3 1 2 5 1 1 8",
+            "12 030\u201123125118",
         ],
     ),
     (
@@ -36,13 +44,58 @@ SAME = [
     (
         Kind.EMAIL,
         "Jana.Müller@googlemail.com",
-        ["jana.mueller@gmail.com", "Mail: JANA.MÜLLER@GMAIL.COM.", "Jana <jana.müller@gmail.com>, per Post"],
+        [
+            "jana.mueller@gmail.com",
+            "Mail: JANA.MÜLLER@GMAIL.COM.",
+            "Jana <jana.müller@gmail.com>, per Post",
+            *(
+                text.replace("X", "jana.müller@gmail.com")
+                for text in (
+                    "X/privat",
+                    "privat/X",
+                    "X|Y",
+                    "*X*",
+                    "„X“",
+                    "X…",
+                    "X!",
+                    "X\u200b",
+                    "mailto:X?subject=x",
+                    "E=X;x",
+                )
+            ),
+            "jana.müller @ googlemail.com",
+        ],
     ),
 ]
 OTHER = [
-    (Kind.PHONE, "030 23125118", ["030 23125119", "0231 25118", "40 30 23125 118 0 9", "23.11.2026 09:41", ""]),
+    (
+        Kind.PHONE,
+        "030 23125118",
+        [
+            "030 23125119",
+            "0231 25118",
+            "40 30 23125 118 0 9",
+            "23.11.2026 09:41",
+            "030 231251180",
+            "0 30 231251 189",
+            "",
+        ],
+    ),
     (Kind.PLATE, "WN-AE 2309", ["WN-AE 23090", "SWN-AE 2309", "WN-AE 230", "2309", ""]),
-    (Kind.EMAIL, "jana@example.de", ["ana@example.de", "jana@example.de.com", "jana", "@", ""]),
+    (
+        Kind.EMAIL,
+        "jana@example.de",
+        [
+            "ana@example.de",
+            "jana@example.de.com",
+            "x.jana@example.de",
+            "jana@example.dex",
+            "jana@example.de-x.de",
+            "jana",
+            "@",
+            "",
+        ],
+    ),
 ]
 
 

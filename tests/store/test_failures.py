@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -31,6 +33,24 @@ def opened(path: Path) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
+    """Whatever the shell allows: the file and those beside it are 0600. One that is there stays as it is."""
+    path, own = tmp_path / "new.db", tmp_path / "own.db"
+    own.touch()
+    own.chmod(0o640)
+    umask = os.umask(0o022)
+    try:
+        for one in (path, own):
+            migrate.migrate(f"sqlite:///{one}")
+            with opened(one) as store:
+                store.write(counting.put("a"))
+                modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.glob(f"{one.name}*")}
+            assert set(modes.values()) == {0o600 if one == path else 0o640}, modes
+            assert len(modes) == 3
+    finally:
+        os.umask(umask)
 
 
 def limit_pages(tx: Transaction, more: int) -> None:

@@ -54,21 +54,29 @@ def restore(
                     "  planso-connector restore --only-mark\n"
                     "The second keeps writes that were pending in the backup from being sent again."
                 )
-            pending = postgresql_backup.mark(where, now)
+            marked = postgresql_backup.mark(where, now)
         elif file is None:
-            pending = store_backup.mark(where, now)
+            marked = store_backup.mark(where, now)
         else:
             done = store_backup.restore(file, where, now)
-            pending = done.pending
+            marked = done.marked
             if done.erased:
                 out.print(f"{done.erased} erasures of people's data since the backup: made again.", highlight=False)
             out.print(f"Restored: {_rows(done.backup)}.", highlight=False)
             if done.aside is not None:
                 out.print(f"The database of before is kept: {done.aside}", highlight=False, soft_wrap=True)
         out.print("It is marked as restored: the next sync reads every order.", highlight=False)
-        if pending:
+        if marked.revoked:
             err.print(
-                f"{pending} pending: each is looked for in PlanSo, none is sent again. "
+                f"{marked.revoked} API keys were revoked: they were valid in the backup, and nothing tells whether "
+                "they still are. Make new ones with `planso-connector keys create`.",
+                style="yellow",
+                highlight=False,
+                soft_wrap=True,
+            )
+        if marked.pending:
+            err.print(
+                f"{marked.pending} pending: each is looked for in PlanSo, none is sent again. "
                 "GET /api/operations?state=conflict lists those that PlanSo does not show.",
                 style="yellow",
                 highlight=False,

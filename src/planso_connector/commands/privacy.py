@@ -40,7 +40,10 @@ def export(
         identifier = _identifier(phone, plate, email)
         settings = database_there(Settings.load())
         configure_logs(settings, quiet=True)
-        document = json.dumps(run(_export(settings, identifier)), ensure_ascii=False, indent=2)
+        held = run(_export(settings, identifier))
+        document = json.dumps(held, ensure_ascii=False, indent=2)
+        if not held["orders"] and not held["operations"]:
+            err.print("Nothing is held of it.", highlight=False)
         if output is None:
             typer.echo(document)
             return

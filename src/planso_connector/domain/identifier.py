@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -11,8 +12,11 @@ from planso_connector.domain import emails, phones, plate
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.fold import fold, fold_plate
 
-_NUMBER = re.compile(r"[+(]?\d[\d\s/().–-]{4,}\d")
-_ADDRESS = re.compile(r"[^\s,;:=<>\"'()\[\]]+\s*@\s*[^\s,;:=<>\"'()\[\]]+")
+_GROUPS = re.compile(r"\+?\d+")
+_BETWEEN_GROUPS = re.compile(r"[\s/().·_‐-―−-]*")
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_ENDS = 6
+"""Digits by which a number is found before it is read: reading it takes a thousand times as long."""
 _BETWEEN = "[^a-z0-9]{0,3}"
 _PLATE_AT_LEAST = 4
 _DIGITS_AT_LEAST = 6
@@ -45,7 +49,8 @@ class Identifier:
             key = emails.key(text)
             if not re.fullmatch(r"[^@\s]+@[^@\s]+", key):
                 raise _not_whole(kind, "an e-mail address, such as jana@example.de")
-            return cls(kind, key)
+            written = re.escape(key).replace("@gmail\\.com", "@(?:gmail|googlemail)\\.com").replace("@", " ?@ ?")
+            return cls(kind, key, _pattern=re.compile(rf"(?<![\w.+%-]){written}(?!-*[a-z0-9]|\.[a-z0-9])"))
         key = plate.plain(fold_plate(text))
         if len(key) < _PLATE_AT_LEAST or key.isdigit() or key.isalpha():
             raise _not_whole(kind, "a whole plate, such as WN-AE 2309")
@@ -54,15 +59,47 @@ class Identifier:
 
     def stands_in(self, text: str) -> bool:
         """Whether `text`, a field's value or a longer one, holds it in any writing."""
+        text = _UNSEEN.sub("", text)
         if self.kind is Kind.PHONE:
-            plain = unicodedata.normalize("NFKC", text)
-            return any(not self._probes.isdisjoint(phones.keys(found[0])) for found in _NUMBER.finditer(plain))
-        if self.kind is Kind.EMAIL:
-            return "@" in text and any(emails.key(found[0]) == self.key for found in _ADDRESS.finditer(text))
-        assert self._pattern is not None, "every plate has one"
-        return bool(self._pattern.search(fold(text))) or (
-            len(text) <= 2 * plate.LONGEST and plate.plain(fold_plate(text)) == self.key
-        )
+            ends = {probe[-_ENDS:] for probe in self._probes}
+            return any(
+                not self._probes.isdisjoint(phones.keys(number))
+                for number, digits in _numbers(unicodedata.normalize("NFKC", text))
+                if any(end in digits[-_ENDS - 1 :] for end in ends)  # one more: `-0` at the end is the central's
+            )
+        assert self._pattern is not None, "every plate and address has one"
+        if self._pattern.search(fold(text)):
+            return True
+        return self.kind is Kind.PLATE and len(text) <= 2 * plate.LONGEST and plate.plain(fold_plate(text)) == self.key
+
+
+def _numbers(text: str) -> Iterator[tuple[str, str]]:
+    """
+    What may be a phone number, and its digits: each run of groups of digits with only blanks and the like between them,
+    since a date or another number may stand before and after. In the middle of a run a number of several groups begins
+    with its 0 or +: else the end of one would be another's.
+    """
+    before: re.Match[str] | None = None
+    run: list[re.Match[str]] = []
+    for group in [*_GROUPS.finditer(text), None]:
+        if before is not None and (group is None or not _BETWEEN_GROUPS.fullmatch(text, before.end(), group.start())):
+            yield from _runs(text, run)
+            run = []
+        if group is not None:
+            run.append(group)
+        before = group
+
+
+def _runs(text: str, groups: Sequence[re.Match[str]]) -> Iterator[tuple[str, str]]:
+    for first, begin in enumerate(groups):
+        digits = ""
+        for group in groups[first : first + phones.DIGITS_AT_MOST]:
+            digits += group[0].removeprefix("+")
+            if len(digits) > phones.DIGITS_AT_MOST:
+                break
+            yield text[begin.start() : group.end()], digits
+            if first and not begin[0].startswith(("+", "0")):
+                break
 
 
 def _not_whole(kind: Kind, accepted: str) -> Invalid:

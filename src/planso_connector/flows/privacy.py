@@ -135,12 +135,10 @@ class Privacy:
             return erased
         try:
             for order_id in sorted(erased.found.orders):
-                await self._erase_order(identifier, order_id, erased)
+                await self._erase_order(order_id, erased)
             for operation_id in sorted(erased.found.operations):
                 done = await self._database.write(
-                    lambda tx, one=operation_id: people.erase_operation(  # type: ignore[misc]
-                        tx, self._workshop, one, identifier.stands_in
-                    )
+                    lambda tx, one=operation_id: people.erase_operation(tx, self._workshop, one)  # type: ignore[misc]
                 )
                 erased.counts += done or Counter()
         finally:
@@ -148,10 +146,8 @@ class Privacy:
         log.info("erased", erasure=erased.id, orders=len(erased.found.orders))
         return erased
 
-    async def _erase_order(self, identifier: Identifier, order_id: int, erased: Erased) -> None:
-        done = await self._database.write(
-            lambda tx: people.erase_order(tx, self._workshop, order_id, identifier.stands_in)
-        )
+    async def _erase_order(self, order_id: int, erased: Erased) -> None:
+        done = await self._database.write(lambda tx: people.erase_order(tx, self._workshop, order_id))
         if done is None:
             pending = await self._database.read(lambda tx: people.pending(tx, self._workshop, order_id))
             raise _pending(pending)

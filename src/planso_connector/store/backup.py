@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,8 @@ import apsw
 
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store import migrate, restored, sqlite
+from planso_connector.store.restored import Marked
+from planso_connector.store.transaction import Row, Transaction
 
 PATIENCE = 1000
 """Milliseconds for which a restore waits for others to let go of the database."""
@@ -34,13 +36,13 @@ class Verified:
 @dataclass(frozen=True, slots=True)
 class Restored:
     """
-    `aside` is where the database of before went, None where there was none; `pending` counts operations, `erased` the
-    erasures that were made after the backup, and made again.
+    `aside` is where the database of before went, None where there was none; `erased` counts the erasures that were made
+    after the backup, and made again.
     """
 
     backup: Verified
     aside: Path | None
-    pending: int
+    marked: Marked
     erased: int
 
 
@@ -99,7 +101,7 @@ def restore(backup: Path, path: Path, now: datetime) -> Restored:
             _copy_pages(source, prepared)
         migrate.migrate_file(prepared)
         erased = _erase_again(live, prepared, now) if was_there else 0
-        pending = _mark(prepared, now)
+        marked = _mark(prepared, now, _known(live, restored.api_keys))
         verify(prepared)
         aside = _aside(path, now) if was_there else None
         if aside is not None:
@@ -108,11 +110,14 @@ def restore(backup: Path, path: Path, now: datetime) -> Restored:
                 _put(unfinished, aside)
         with closing(_read_only(prepared)) as source, live.backup("main", source, "main") as pages:
             pages.step()
-    return Restored(found, aside, pending, erased)
+    return Restored(found, aside, marked, erased)
 
 
-def mark(path: Path, now: datetime) -> int:
-    """A database that was put back by other means: marked as `restore` does. Raises StoreUnavailable as it does."""
+def mark(path: Path, now: datetime) -> Marked:
+    """
+    A database that was put back by other means: marked as `restore` does where there was none before. Raises
+    StoreUnavailable as it does.
+    """
     if not path.exists():
         raise StoreUnavailable(f"There is no database '{path}'.")
     with _alone(path):
@@ -141,20 +146,17 @@ def _alone(path: Path) -> Iterator[apsw.Connection]:
         yield connection
 
 
-def _mark(path: Path, now: datetime) -> int:
+def _mark(path: Path, now: datetime, live_keys: Sequence[Row] = ()) -> Marked:
     with closing(sqlite.connect(path)) as connection, sqlite.failures_named(path):
         connection.execute("BEGIN IMMEDIATE")
-        pending = restored.mark(sqlite.SqliteTransaction(connection), now)
+        marked = restored.mark(sqlite.SqliteTransaction(connection), now, live_keys)
         connection.execute("COMMIT")
         _leave_wal(connection)
-    return pending
+    return marked
 
 
 def _erase_again(live: apsw.Connection, prepared: Path, now: datetime) -> int:
-    try:
-        protocol = restored.protocol(sqlite.SqliteTransaction(live))
-    except apsw.Error:
-        return 0  # of an older version, or damaged
+    protocol = _known(live, restored.protocol)
     with closing(sqlite.connect(prepared)) as connection, sqlite.failures_named(prepared):
         connection.execute("BEGIN IMMEDIATE")
         erased = restored.erase_again(sqlite.SqliteTransaction(connection), protocol, now)
@@ -163,6 +165,14 @@ def _erase_again(live: apsw.Connection, prepared: Path, now: datetime) -> int:
             connection.execute("VACUUM")
         _leave_wal(connection)
     return erased
+
+
+def _known(live: apsw.Connection, rows: Callable[[Transaction], list[Row]]) -> list[Row]:
+    """None of a database that is new, of an older version, or damaged."""
+    try:
+        return rows(sqlite.SqliteTransaction(live))
+    except apsw.Error:
+        return []
 
 
 def _set_aside_what_is_no_database(path: Path, now: datetime) -> None:

@@ -29,6 +29,7 @@ class Erasure:
 
 
 _NOTE = insert(erasures).values({c.name: bindparam(c.name, type_=c.type) for c in erasures.c})
+_ANY = select(erasures.c.id).where(erasures.c.workshop == bindparam("of_workshop")).limit(1)
 _OF_KIND = (
     select(erasures)
     .where(erasures.c.workshop == bindparam("of_workshop"), erasures.c.kind == bindparam("of_kind"))
@@ -61,6 +62,10 @@ def note(
         counts=to_json(dict(counts)),
     )
     return erasure_id
+
+
+def is_any(tx: Transaction, workshop: str) -> bool:
+    return bool(tx.rows(_ANY, of_workshop=workshop))
 
 
 def of(tx: Transaction, workshop: str, identifier: Identifier) -> list[Erasure]:

@@ -5,7 +5,9 @@ in the caller's transaction; what they say together is in `domain.operation`.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -46,7 +48,9 @@ _LATEST_OF_ORDER = select(func.max(c.created_at).label("at")).where(
     _OF_WORKSHOP, c.order_id == bindparam("of_order", type_=BigInteger)
 )
 _BY_KEY = select(operations).where(
-    _OF_WORKSHOP, c.caller == bindparam("of_caller"), c.idempotency_key == bindparam("of_key")
+    _OF_WORKSHOP,
+    c.caller == bindparam("of_caller"),
+    or_(c.idempotency_key == bindparam("of_key"), c.idempotency_key == bindparam("of_erased_key")),
 )
 _FORGET_KEY = update(operations).where(*_IS).values(idempotency_key=None)
 
@@ -212,7 +216,9 @@ def with_key(tx: Transaction, workshop: str, caller: str, key: str, *, now: str)
     not take is not used up: 422 is told before anything is done.
     """
     tx.lock(f"key {workshop} {caller} {key}")
-    found = tx.rows(_BY_KEY, of_workshop=workshop, of_caller=storable(caller), of_key=key)
+    found = tx.rows(
+        _BY_KEY, of_workshop=workshop, of_caller=storable(caller), of_key=key, of_erased_key=erased_key(key)
+    )
     if not found:
         return None
     operation = _operation(found[0])
@@ -222,6 +228,12 @@ def with_key(tx: Transaction, workshop: str, caller: str, key: str, *, now: str)
         return operation
     tx.run(_FORGET_KEY, of_workshop=workshop, of_id=operation.id)
     return None
+
+
+def erased_key(key: str) -> str:
+    """What stands for a key in an operation that was erased. Of an erased key, that key itself."""
+    is_erased = re.fullmatch(r"erased:[0-9a-f]{64}", key)
+    return key if is_erased else f"erased:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def claim(tx: Transaction, workshop: str, *, holder: str, now: str, until: str, at_most: int) -> list[Operation]:

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON
 from planso_connector.domain.clock import parse_stamp, stamp
 from planso_connector.domain.order import Order, tag, waits_for_parts
 from planso_connector.domain.part import Part
-from planso_connector.store import changes, lookup_keys
+from planso_connector.store import changes, erasures, lookup_keys
 from planso_connector.store.answers import answers_and_pending
 from planso_connector.store.rendering import (
     order_columns,
@@ -161,11 +161,12 @@ def save(
     stored = _lock(tx, workshop, order.id)
     if stored is None:
         order = order if with_parts else replace(order, parts=())
-        if _insert(tx, workshop, order, read_at, now, list_fingerprint, with_parts=with_parts):
-            _follow(tx, workshop, order.id, 1, None, order.document(), now=now, writer=writer)
-            return Saved(Outcome.INSERTED, 1)
+        version = _first_version(tx, workshop, now)
+        if _insert(tx, workshop, order, version, read_at, now, list_fingerprint, with_parts=with_parts):
+            _follow(tx, workshop, order.id, version, None, order.document(), now=now, writer=writer)
+            return Saved(Outcome.INSERTED, version)
         stored = cast("Row", _lock(tx, workshop, order.id))  # another machine was faster
-    version: int = stored["version"]
+    version = stored["version"]
     if read_at < stored["read_at"] <= _later(now, CLOCKS_APART):
         return Saved(Outcome.OUTDATED, version)
     stored_parts = parts_of(tx, workshop, order.id)
@@ -237,10 +238,16 @@ def _lock(tx: Transaction, workshop: str, order_id: int) -> Row | None:
     return {**found[0], **tx.rows(_SIGHTING, of_workshop=workshop, of_id=order_id)[0]}
 
 
+def _first_version(tx: Transaction, workshop: str, now: str) -> int:
+    """Where an order may have been erased, and come back, one beyond all that it had: see `restored.mark`."""
+    return int(parse_stamp(now).timestamp()) if erasures.is_any(tx, workshop) else 1
+
+
 def _insert(
     tx: Transaction,
     workshop: str,
     order: Order,
+    version: int,
     read_at: str,
     now: str,
     list_fingerprint: str | None,
@@ -248,7 +255,7 @@ def _insert(
     with_parts: bool,
 ) -> bool:
     """False, with nothing done, when the order is there by now."""
-    columns: dict[str, Any] = {"version": 1, "document": to_json(order.document()), "deleted_at": None}
+    columns: dict[str, Any] = {"version": version, "document": to_json(order.document()), "deleted_at": None}
     instants = {"changed_at": now, "first_seen_at": now}
     if not tx.run(_INSERT, workshop=workshop, id=order.id, **instants, **columns, **order_columns(order)):
         return False

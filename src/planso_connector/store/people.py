@@ -17,6 +17,7 @@ from sqlalchemy import BigInteger, Table, Text, bindparam, delete, select, tuple
 from planso_connector.domain.fields import MIRRORED
 from planso_connector.domain.operation import State
 from planso_connector.store import lookup_keys
+from planso_connector.store import operations as outbox
 from planso_connector.store.tables import changes, kept_pages, operations, orders, parts, sections, sightings
 from planso_connector.store.transaction import Row, Transaction
 
@@ -187,10 +188,11 @@ def pending(tx: Transaction, workshop: str, order_id: int) -> list[str]:
     return [row["id"] for row in rows if row["state"] == State.PENDING]
 
 
-def erase_order(tx: Transaction, workshop: str, order_id: int, names: Callable[[str], bool]) -> Counter[str] | None:
+def erase_order(tx: Transaction, workshop: str, order_id: int, *, with_current: bool = False) -> Counter[str] | None:
     """
     What is held of an order beside the mirror: its history, tabs, kept pages, and what its operations asked. One that
-    PlanSo does not list goes altogether. Rows by table; None, with nothing done, where an operation is pending.
+    PlanSo does not list goes altogether, and `with_current` one that it lists too: the next sync brings it as it is
+    then. Rows by table; None, with nothing done, where an operation is pending.
     """
     tx.lock(f"operations {workshop} {order_id}")  # as who records an operation does
     here = {"of_workshop": workshop, "of_order": order_id}
@@ -199,10 +201,10 @@ def erase_order(tx: Transaction, workshop: str, order_id: int, names: Callable[[
         return None
     done: Counter[str] = Counter()
     for row in tx.rows(_OF["operations"], **here):
-        done["operations"] += _empty(tx, workshop, row, names)
+        done["operations"] += _empty(tx, workshop, row)
     for table in (changes, sections, kept_pages):
         done[table.name] += tx.run(_DELETE[table.name], **here)
-    if stored and standing(tx, workshop, order_id) == Standing.LEFT:
+    if stored and (with_current or standing(tx, workshop, order_id) == Standing.LEFT):
         done += _drop(tx, workshop, stored[0])
     return +done
 
@@ -224,23 +226,21 @@ def _drop(tx: Transaction, workshop: str, row: Row) -> Counter[str]:
     return Counter({table.name: tx.run(_DELETE[table.name], **here) for table in _WHOLE})
 
 
-def erase_operation(
-    tx: Transaction, workshop: str, operation_id: str, names: Callable[[str], bool]
-) -> Counter[str] | None:
+def erase_operation(tx: Transaction, workshop: str, operation_id: str) -> Counter[str] | None:
     """What an operation without an order asked. None, with nothing done, where it is pending."""
     found = tx.rows(_OPERATION, of_workshop=workshop, of_id=operation_id)
     if found and found[0]["state"] == State.PENDING:
         return None
-    return +Counter(operations=sum(_empty(tx, workshop, row, names) for row in found))
+    return +Counter(operations=sum(_empty(tx, workshop, row) for row in found))
 
 
-def _empty(tx: Transaction, workshop: str, row: Row, names: Callable[[str], bool]) -> int:
+def _empty(tx: Transaction, workshop: str, row: Row) -> int:
     """
     The row stays: which order a create made, and that a key was used, must be known for as long as somebody may ask
     again; a repeated request with the key is 409 then.
     """
     key = row["idempotency_key"]
-    kept = None if key is not None and names(key) else key
+    kept = outbox.erased_key(key) if key is not None else None
     if row["asked"] == "{}" and row["message"] == ERASED and kept == key:
         return 0
     return tx.run(_EMPTY, of_workshop=workshop, of_id=row["id"], idempotency_key=kept)

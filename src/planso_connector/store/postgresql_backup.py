@@ -29,7 +29,7 @@ def restore_command(url: URL, file: Path) -> str:
     return f"pg_restore --clean --if-exists --no-owner --single-transaction --dbname='{_shown(url)}' {file}"
 
 
-def mark(url: URL, now: datetime) -> int:
+def mark(url: URL, now: datetime) -> restored.Marked:
     """As `store.restored.mark`. Raises StoreUnavailable, with nothing changed, where a connector is connected."""
     with postgresql.failures_named(url), closing(postgresql.connect(url)) as connection:
         row = connection.execute(_OTHERS).fetchone()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import BigInteger, bindparam, case, delete, select, update
@@ -13,7 +14,7 @@ from planso_connector.domain.clock import stamp
 from planso_connector.domain.operation import State
 from planso_connector.store import operations as outbox
 from planso_connector.store import people
-from planso_connector.store.tables import erasures, leases, operations, orders, sightings
+from planso_connector.store.tables import erasures, keys, leases, operations, orders, sightings
 from planso_connector.store.transaction import Row, Transaction
 
 _NEXT = bindparam("version", type_=BigInteger)
@@ -33,19 +34,55 @@ _GIVE_UP = (
     )
     .values(state=State.CONFLICT.value, settled_at=bindparam("now"), holder=None, held_until=None)
 )
+_ALL_KEYS = select(keys)
+_NEW_KEY = insert(keys).values({c.name: bindparam(c.name, type_=c.type) for c in keys.c})
+_KEY = _NEW_KEY.on_conflict_do_update(
+    index_elements=list(keys.primary_key.columns),
+    set_={c.name: _NEW_KEY.excluded[c.name] for c in keys.c if not c.primary_key},
+)
+_VALID_KEYS = select(keys.c.workshop, keys.c.id).where(keys.c.revoked_at.is_(None))
+_REVOKE = (
+    update(keys)
+    .where(keys.c.workshop == bindparam("of_workshop"), keys.c.id == bindparam("of_id"))
+    .values(revoked_at=bindparam("now"))
+)
 
 
-def mark(tx: Transaction, now: datetime) -> int:
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """How many operations are pending, and how many API keys were revoked."""
+
+    pending: int
+    revoked: int
+
+
+def mark(tx: Transaction, now: datetime, live_keys: Iterable[Row] = ()) -> Marked:
     """
     For all workshops: what is pending is only looked for, never sent again; the next sync reads every order; no version
-    is given out twice, since callers may hold one of after the backup. How many operations are pending.
+    is given out twice, since callers may hold one of after the backup. API keys are as in `live_keys`, those of the
+    database of before; what that does not know is revoked, since it may have been, or have got a new secret, meanwhile.
     """
     pending = outbox.restored(tx, now=stamp(now))
     tx.run(_UNSEEN)
     tx.run(_FREE)
     # Seconds since 1970: no order changes once a second, so these lie beyond all versions before this restore.
     tx.run(_VERSIONS, version=int(now.timestamp()))
-    return pending
+    return Marked(pending, _put_keys(tx, live_keys, stamp(now)))
+
+
+def _put_keys(tx: Transaction, live_keys: Iterable[Row], now: str) -> int:
+    live = {(row["workshop"], row["id"]): row for row in live_keys}
+    unknown = [row for row in tx.rows(_VALID_KEYS) if (row["workshop"], row["id"]) not in live]
+    for row in live.values():
+        tx.run(_KEY, **row)
+    for row in unknown:
+        tx.run(_REVOKE, of_workshop=row["workshop"], of_id=row["id"], now=now)
+    return len(unknown)
+
+
+def api_keys(tx: Transaction) -> list[Row]:
+    """The API keys of all workshops."""
+    return tx.rows(_ALL_KEYS)
 
 
 def protocol(tx: Transaction) -> list[Row]:
@@ -55,8 +92,8 @@ def protocol(tx: Transaction) -> list[Row]:
 
 def erase_again(tx: Transaction, erased: Iterable[Row], now: datetime) -> int:
     """
-    What was erased after the backup was made, by the protocol of the database of before: the backup has it still. How
-    many erasures there were.
+    What was erased after the backup was made, by the protocol of the database of before: the backup has it still, also
+    in the mirror's rows, which PlanSo may have shown otherwise or no longer by then. How many erasures there were.
     """
     held = {(row["workshop"], row["id"]) for row in protocol(tx)}
     since = [row for row in erased if (row["workshop"], row["id"]) not in held]
@@ -66,8 +103,8 @@ def erase_again(tx: Transaction, erased: Iterable[Row], now: datetime) -> int:
         over = {"of_workshop": workshop, "now": stamp(now)}
         for order_id in json.loads(row["order_ids"]):
             tx.run(_GIVE_UP, **over, of_order=order_id, of_id="")  # nothing of it was pending when it was erased
-            people.erase_order(tx, workshop, order_id, lambda _: True)
+            people.erase_order(tx, workshop, order_id, with_current=True)
         for operation_id in json.loads(row["operation_ids"]):
             tx.run(_GIVE_UP, **over, of_order=0, of_id=operation_id)
-            people.erase_operation(tx, workshop, operation_id, lambda _: True)
+            people.erase_operation(tx, workshop, operation_id)
     return len(since)

@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -72,6 +72,8 @@ def _grams_asked(*runs: Any) -> str:
 
 def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
     """A connection in WAL mode. Raises StoreUnavailable."""
+    with suppress(OSError):  # there already; or SQLite will tell
+        path.touch(mode=0o600, exist_ok=False)  # SQLite gives it what the shell allows, and the log beside it the same
     with failures_named(path):
         connection = apsw.Connection(str(path))
         try:
@@ -115,7 +117,8 @@ class SqliteTransaction:
         named = {**compiled.defaults, **parameters}
         before = self._connection.total_changes()
         self._connection.execute(compiled.text, tuple(cast("Any", named[name]) for name in compiled.names))
-        return self._connection.total_changes() - before
+        # Only `total_changes` tells that a statement changed nothing at all, and only `changes` leaves triggers out.
+        return self._connection.changes() if self._connection.total_changes() != before else 0
 
     def run_many(self, statement: Executable, rows: Iterable[Mapping[str, object]], /) -> None:
         compiled = self._statements[statement]
