@@ -43,8 +43,10 @@ class OrdersResponse(Response):
 
     media_type = "application/json"
 
-    def __init__(self, content: bytes, orders: Iterable[int], headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(content, headers=headers)
+    def __init__(
+        self, content: bytes, orders: Iterable[int], headers: Mapping[str, str] | None = None, *, status: int = 200
+    ) -> None:
+        super().__init__(content, status, headers)
         self._orders = tuple(orders)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

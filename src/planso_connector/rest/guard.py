@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Connection
 
-from planso_connector.domain.caller import ANYONE, Caller, Scope
+from planso_connector.domain.caller import ANYONE, Caller
 from planso_connector.domain.errors import ConnectorError, NotAllowed, NotAuthenticated
 from planso_connector.flows.accesses import Accesses
 from planso_connector.flows.authenticate import Authentication
@@ -110,15 +110,12 @@ class Guard:
         return ANYONE
 
     def _note(self, connection: Connection, place: Place, caller: Caller, status: int) -> None:
-        """What an answer shows: the orders that it names, or the one of its address. 412 shows the order as it is."""
-        named = place.values.get("order_id")
+        """What an answer shows: the orders that it names, 412 too, or the one of its address."""
         route = f"{connection['method']} {place.template}"
-        if status == 200 and (shown := callers.shown(connection)):
+        if status in (200, 412) and (shown := callers.shown(connection)):
             self._accesses.note(caller, route, shown)
-        elif named is not None and (
-            (status == 200 and connection["method"] == "GET") or (status == 412 and caller.has(Scope.ORDERS_READ))
-        ):
-            self._accesses.note(caller, route, [int(named)])
+        elif status == 200 and connection["method"] == "GET" and place.order_id is not None:
+            self._accesses.note(caller, route, [place.order_id])
 
 
 def _key(connection: Connection) -> str | None:
