@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import tracemalloc
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -125,6 +126,47 @@ def test_what_is_kept_is_bounded_and_the_latest_stays(asked: list[int]) -> None:
     for number in reversed(range(40)):
         origin.ask(str(number).encode())
     assert 40 - (origin.asked - before) <= 20
+
+
+def test_many_small_answers_take_no_more_memory() -> None:
+    """The bound is one of memory, not of bodies alone; after another mark nothing of the one before is held."""
+
+    async def send(_message: Any) -> None: ...
+
+    async def receive() -> Any: ...
+
+    async def ask(origin: Origin, times: int) -> None:
+        for number in range(times):
+            scope = {"type": "http", "path": "/api/orders", "method": "GET", "query_string": b"text=%d" % number}
+            await origin.door(scope, receive, send)
+
+    origin = Origin()
+    tracemalloc.start()
+    asyncio.run(ask(origin, 20_000))
+    full, _ = tracemalloc.get_traced_memory()
+    origin.mark = 2
+    asyncio.run(ask(origin, 1))
+    emptied, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert full < 4 << 20
+    assert emptied < full // 4
+
+
+def test_an_answer_from_before_a_write_is_not_kept_after_it() -> None:
+    """A slow one is done after a quicker one that saw the write: who asks then is told what that one saw."""
+    origin = Origin()
+    marks = iter([1, 2, 2])
+
+    async def swallow(_message: Any) -> None: ...
+
+    async def overtaken(scope: Any, receive: Any, send: Any) -> None:
+        if origin.mark == 1:
+            origin.mark = 2
+            await origin.door({**scope}, receive, swallow)
+        await origin(scope, receive, send)
+
+    origin.door = ReadyAnswers(overtaken, mark=lambda: next(marks))
+    assert [origin.ask() for _ in range(2)] == [(200, b"2"), (200, b"1")]
 
 
 def test_a_huge_answer_is_not_kept() -> None:

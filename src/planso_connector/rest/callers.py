@@ -38,6 +38,22 @@ def id_of(document: str) -> int:
     return int(document[document.index(":") + 1 : document.index(",")])
 
 
+def keys_given(headers: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
+    """The API keys that came, by either header. The guard and the limits must take the same bytes for the same key."""
+    given = set()
+    for name, value in headers:
+        if name == b"x-api-key":
+            given.add(value.strip(_BLANKS))
+        elif name == b"authorization":
+            scheme, _, token = value.partition(b" ")
+            if scheme.lower() == b"bearer":
+                given.add(token.strip(_BLANKS))
+    return given
+
+
+_BLANKS = b" \t"
+
+
 class OrdersResponse(Response):
     """JSON that shows orders; where the address names the order, a plain Response does."""
 

@@ -120,17 +120,10 @@ class Guard:
 
 def _key(connection: Connection) -> str | None:
     """The API key that came; None for none. Raises NotAuthenticated for more than one."""
-    given: set[str] = set()
-    for name, value in connection["headers"]:
-        if name == b"x-api-key":
-            given.add(value.decode("latin-1").strip())
-        elif name == b"authorization":
-            scheme, _, token = value.decode("latin-1").partition(" ")
-            if scheme.lower() == "bearer":
-                given.add(token.strip())
+    given = callers.keys_given(connection["headers"])
     if len(given) > 1:
         raise NotAuthenticated("More than one API key came; accepted: one.", given=True)
-    return given.pop() if given else None
+    return given.pop().decode("latin-1") if given else None
 
 
 def _refuse_strangers(connection: Connection) -> None:
