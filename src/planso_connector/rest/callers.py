@@ -16,6 +16,25 @@ SHOWN = "planso_connector.orders_shown"
 """Where in the scope the ids stand of the orders that an answer shows."""
 
 
+TEMPLATE = "planso_connector.template"
+"""Where in the scope the address's template stands, for who is refused before any route is found."""
+
+KEY_ID = "planso_connector.key_id"
+"""Where in the scope the public id stands of the key that came, valid or not."""
+
+
+def template_of(scope: Mapping[str, Any]) -> str:
+    """`/api/orders/{order_id}`; `-` where there is nothing."""
+    found: str = getattr(scope.get("route"), "path", None) or scope.get(TEMPLATE, "-")
+    return found
+
+
+def key_id_of(scope: Mapping[str, Any]) -> str | None:
+    """Of the key that came with the request; None without one, and for what has no key's beginning."""
+    found: str | None = scope.get(KEY_ID)
+    return found
+
+
 def caller_of(request: HTTPConnection) -> Caller:
     """Whom the guard let in. KeyError where it let nobody in: an answer without a caller is a fault."""
     found: Caller = request.scope[CALLER]
