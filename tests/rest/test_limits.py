@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -18,6 +19,7 @@ import pytest
 from hypothesis import given, strategies
 
 from planso_connector.app import READS_WAITING
+from planso_connector.rest.callers import keys_given
 from planso_connector.rest.limits import Limits, Rate, Refused, Turnstile
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import SettingsError
@@ -146,6 +148,72 @@ def test_many_callers_take_no_more_memory() -> None:
     assert not isinstance(first, Refused)
     turnstile.leave(first)
     assert not isinstance(turnstile.enter({"client": ("10.255.0.1", 1)}, {}), Refused)
+
+
+def test_invented_keys_forget_nobody_who_is_at_its_limit() -> None:
+    """A key that has used up its rate has not got it back by any number of others, refused or let in meanwhile."""
+    now = 0.0
+    turnstile = Turnstile(Limits(key=Rate(3, 3600.0), address=Rate(200, 1.0)), lambda: now)
+
+    def is_let_in(key: bytes, address: str = "192.0.2.1") -> bool:
+        turn = turnstile.enter({"client": (address, 1)}, {b"x-api-key": key})
+        if not isinstance(turn, Refused):
+            turnstile.leave(turn)
+        return not isinstance(turn, Refused)
+
+    assert [is_let_in(b"mine") for _ in range(4)] == [True, True, True, False]
+    assert sum(is_let_in(b"invented %d" % number) for number in range(10_000)) < 200
+    now += 2.0
+    assert not is_let_in(b"mine")
+    for number in range(10_000):
+        now += 0.001
+        assert is_let_in(b"another %d" % number, f"10.0.{number % 250}.1")
+        assert number % 1000 or not is_let_in(b"mine")
+
+
+def test_the_callers_with_all_of_their_rate_left_are_forgotten_first() -> None:
+    """One that used all of it stays while thousands come whose rate is full again, though they asked later."""
+    now = 0.0
+    turnstile = Turnstile(Limits(key=None, address=Rate(3, 6.0)), lambda: now)
+
+    def is_let_in(address: str) -> bool:
+        turn = turnstile.enter({"client": (address, 1)}, {})
+        if not isinstance(turn, Refused):
+            turnstile.leave(turn)
+        return not isinstance(turn, Refused)
+
+    assert [is_let_in("10.255.0.1") for _ in range(4)] == [True, True, True, False]
+    now += 0.01
+    assert all(is_let_in(f"10.{number % 250}.{number // 250}.1") for number in range(8191))
+    now += 2.1
+    assert is_let_in("10.254.0.1")
+    assert [is_let_in("10.255.0.1") for _ in range(3)] == [True, False, False]
+
+
+@pytest.mark.parametrize("blank", [b"\xa0", b"\x85", b" ", b"\t"])
+def test_a_key_is_one_caller_however_it_is_written(blank: bytes) -> None:
+    """What the guard takes for the same key the limits do too: blanks after it give nobody a rate of its own."""
+    turnstile = Turnstile(Limits(key=Rate(2, 3600.0), address=None), lambda: 0.0)
+    key = b"pc_0123456789_secret"
+    for number in range(2):
+        turn = turnstile.enter({"client": ("10.0.0.1", 1)}, {b"authorization": b"Bearer " + key + b" " * number})
+        assert not isinstance(turn, Refused)
+    for headers in ({b"authorization": b"Bearer " + key + blank}, {b"x-api-key": key + blank}):
+        is_same = keys_given(headers.items()) == {key}
+        assert isinstance(turnstile.enter({"client": ("10.0.0.1", 1)}, headers), Refused) == is_same
+
+
+def test_what_is_no_address_is_one_caller() -> None:
+    """A proxy passes on texts of any length: they are one caller together, and none of them is kept."""
+    turnstile = Turnstile(Limits(key=None, address=Rate(2, 3600.0)), lambda: 0.0)
+    tracemalloc.start()
+    refused = 0
+    for number in range(500):
+        scope = {"client": ("x" * 30_000 + str(number), 1)}
+        refused += isinstance(turnstile.enter(scope, {b"x-forwarded-for": b"x"}), Refused)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (refused, held < 1_000_000) == (498, True)
 
 
 PUT = b"PUT /api/orders/1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import tracemalloc
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx2
+from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from planso_connector.domain.errors import TooBroad
+from planso_connector.flows.lookup import Lookup
 from planso_connector.rest import ready_answers
+from planso_connector.rest.orders import routes
 from planso_connector.rest.ready_answers import GOOD_UNTIL, ReadyAnswers
 from planso_connector.store import orders
+from planso_connector.store.search import Filters
 from tests.databases import Store
 from tests.service import Service
-from tests.store.samples import order
+from tests.store.samples import SHOP, order
 
 ORDERS = 20
 LIST = {"limit": "3", "sort": "id"}
@@ -125,6 +133,79 @@ def test_what_is_kept_is_bounded_and_the_latest_stays(asked: list[int]) -> None:
     for number in reversed(range(40)):
         origin.ask(str(number).encode())
     assert 40 - (origin.asked - before) <= 20
+
+
+def test_many_small_answers_take_no_more_memory() -> None:
+    """The bound is one of memory, not of bodies alone; after another mark nothing of the one before is held."""
+
+    async def send(_message: Any) -> None: ...
+
+    async def receive() -> Any: ...
+
+    async def ask(origin: Origin, times: int) -> None:
+        for number in range(times):
+            scope = {"type": "http", "path": "/api/orders", "method": "GET", "query_string": b"text=%d" % number}
+            await origin.door(scope, receive, send)
+
+    origin = Origin()
+    tracemalloc.start()
+    asyncio.run(ask(origin, 20_000))
+    full, _ = tracemalloc.get_traced_memory()
+    origin.mark = 2
+    asyncio.run(ask(origin, 1))
+    emptied, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert full < 4 << 20
+    assert emptied < full // 4
+
+
+def test_an_answer_from_before_a_write_is_not_kept_after_it() -> None:
+    """A slow one is done after a quicker one that saw the write: who asks then is told what that one saw."""
+    origin = Origin()
+    marks = iter([1, 2, 2])
+
+    async def swallow(_message: Any) -> None: ...
+
+    async def overtaken(scope: Any, receive: Any, send: Any) -> None:
+        if origin.mark == 1:
+            origin.mark = 2
+            await origin.door({**scope}, receive, swallow)
+        await origin(scope, receive, send)
+
+    origin.door = ReadyAnswers(overtaken, mark=lambda: next(marks))
+    assert [origin.ask() for _ in range(2)] == [(200, b"2"), (200, b"1")]
+
+
+def test_a_total_that_could_not_be_told_once_is_not_kept(store: Store) -> None:
+    """A busy moment's "too many to be counted" is not what the next one is told."""
+
+    class Busy(Lookup):
+        counted = 0
+
+        async def total(self, filters: Filters) -> int:
+            self.counted += 1
+            if self.counted == 1:
+                raise TooBroad(2.0)
+            return await super().total(filters)
+
+    class Fresh:
+        def now(self) -> datetime:
+            return datetime.now(UTC)
+
+        async def stale_from(self) -> datetime:
+            return self.now() + timedelta(hours=1)
+
+    fresh: Any = Fresh()
+    lookup = Busy(store.database, SHOP)
+    app = FastAPI()
+    app.include_router(routes(lookup, fresh))
+    app.add_middleware(ReadyAnswers, mark=lambda: 1)
+
+    async def main() -> list[int | None]:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client:
+            return [(await client.get("/api/orders?total=true")).json()["total"] for _ in range(3)]
+
+    assert (store.runner.run(main()), lookup.counted) == ([None, 0, 0], 2)
 
 
 def test_a_huge_answer_is_not_kept() -> None:

@@ -61,7 +61,10 @@ def test_every_answer_names_its_trace(service: Service) -> None:
 
 
 def test_the_log_bears_the_trace(tmp_path: Path) -> None:
-    """The request's one line, the operation's and all of its push bear the trace that the answer names."""
+    """
+    The request's one line, the operation's and all of its push bear the trace that the answer names. A refused one's
+    line names the route and the public id of the key, and nothing else of it.
+    """
     sandbox = Sandbox(orders=12)
     with sandbox.serve() as url:
         environment = {
@@ -76,6 +79,8 @@ def test_the_log_bears_the_trace(tmp_path: Path) -> None:
             body = {"order_id": order_id, "remarks": "Spur"}
             answer = connector.http.put(f"/api/orders/{order_id}", json=body, headers={"traceparent": GIVEN})
             assert answer.status_code == 200
+            refused = connector.http.get(f"/api/orders/{order_id}", headers={"X-API-Key": "pc_0123456789_geheim"})
+            assert refused.status_code == 401
             _, _, span, _ = answer.headers["traceresponse"].split("-")
         lines = [json.loads(line) for line in connector.log().splitlines() if line.startswith("{")]
     mine = [line for line in lines if line.get("trace_id") == TRACE]
@@ -85,3 +90,6 @@ def test_the_log_bears_the_trace(tmp_path: Path) -> None:
     (request,) = [line for line in mine if line["event"] == "request"]
     assert {"method": "PUT", "route": "/api/orders/{order_id}", "status": 200}.items() <= request.items()
     assert all("trace_id" in line for line in lines if line["event"] == "request")
+    (stranger,) = [line for line in lines if line.get("status") == 401]
+    assert (stranger["route"], stranger["key"], request["key"]) == ("/api/orders/{order_id}", "0123456789", None)
+    assert "geheim" not in connector.log()

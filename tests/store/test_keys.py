@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import threading
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +17,7 @@ from planso_connector.domain import caller
 from planso_connector.domain.caller import ANYONE, Caller, Scope
 from planso_connector.domain.clock import stamp
 from planso_connector.domain.errors import NotAuthenticated, NotFound
-from planso_connector.flows.accesses import AT_MOST, Accesses
+from planso_connector.flows.accesses import AT_MOST, BATCH, Accesses
 from planso_connector.flows.authenticate import Authentication
 from planso_connector.flows.keys import Keys
 from planso_connector.store import accesses, keys
@@ -243,6 +245,49 @@ def test_what_waits_is_bounded(store: Store) -> None:
     noting.log.note(agent, "GET /api/orders", [7])
     noting.write()
     assert noting.written()[0].order_ids == (7,)
+
+
+def test_an_end_in_the_middle_of_a_write_writes_nothing_twice(store: Store) -> None:
+    """Cancelled while its transaction is under way it waits for that; what was noted stands there once."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(int):
+        def __str__(self) -> str:
+            begun.set()
+            go_on.wait(30)
+            return int.__repr__(self)
+
+    async def main() -> list[int]:
+        log = Accesses(store.database, SHOP, lambda: START, every=0.0)
+        log.note(Caller("a", "Agent", READ), "GET /api/orders", [Slow(1)])
+        writing = asyncio.create_task(log.run())
+        await asyncio.to_thread(begun.wait, 30)
+        writing.cancel()
+        asyncio.get_running_loop().call_soon(go_on.set)
+        await asyncio.wait([writing])
+        await log.close()
+        return [one.times for one in await log.page(None, None, 9)]
+
+    assert store.runner.run(main()) == [1]
+
+
+def test_many_accesses_do_not_wait_for_their_time(store: Store) -> None:
+    """As many as one transaction takes are written at once, so that a crash loses no more."""
+
+    async def main() -> int:
+        log = Accesses(store.database, SHOP, lambda: START, every=3600.0)
+        writing = asyncio.create_task(log.run())
+        for number in range(BATCH):
+            log.note(ANYONE, "GET /api/orders", [number])
+        while True:
+            found = await log.page(None, None, 2 * BATCH)
+            if found:
+                break
+        writing.cancel()
+        await asyncio.wait([writing])
+        return len(found)
+
+    assert store.runner.run(main()) == BATCH
 
 
 def test_a_last_use_is_written_at_most_once_a_minute(store: Store) -> None:

@@ -21,6 +21,9 @@ PREFIX = "pc_"
 _KEY = re.compile(PREFIX + r"([0-9a-f]{10})_([0-9a-f]{64})")
 
 
+_BEGINNING = re.compile(PREFIX + r"([0-9a-f]{10})_")
+
+
 class Scope(StrEnum):
     """What a key is for; `SCOPES` tells each."""
 
@@ -84,6 +87,12 @@ def taken_apart(key: str) -> tuple[str, str] | None:
     """Id and secret; None for what is no key."""
     match = _KEY.fullmatch(key)
     return (match[1], match[2]) if match is not None else None
+
+
+def id_in(key: str) -> str | None:
+    """The id that a key begins with, be it valid or not; None for what does not begin as a key."""
+    match = _BEGINNING.match(key)
+    return match[1] if match is not None else None
 
 
 def digest(secret: str) -> str:

@@ -1,12 +1,12 @@
 """
 Accesses: who was shown which orders, and when each key was last used. Noted in memory, off the request's path; written
-every few seconds in one write transaction for each batch. A crash loses what was noted since.
+every quarter of a minute in one write transaction for each batch. A crash loses what was noted since.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,11 +23,11 @@ from planso_connector.store.engine import Database, Transaction
 
 log = structlog.get_logger(__name__)
 
-WRITE_EVERY = 2.0
-"""Seconds."""
+WRITE_EVERY = 15.0
+"""Seconds. Each write makes the lists and keys old that are held until somebody writes."""
 LAST_USE_EVERY = timedelta(minutes=1)
 BATCH = 500
-"""Accesses in one transaction: a write that comes meanwhile waits for no more."""
+"""Accesses in one transaction: a write that comes meanwhile waits for no more. So many don't wait for their time."""
 AT_MOST = 100_000
 """Order ids that wait in memory, some 10 MB. What comes on top while the database takes none is counted and logged."""
 
@@ -38,10 +38,11 @@ _Shown = tuple[str, str, tuple[int, ...]]
 class Accesses:
     """Lives as long as the process."""
 
-    def __init__(self, database: Database, workshop: str, clock: Clock) -> None:
+    def __init__(self, database: Database, workshop: str, clock: Clock, every: float = WRITE_EVERY) -> None:
         self._database = database
         self._workshop = workshop
         self._clock = clock
+        self._every = every
         self._waiting: dict[_Shown, tuple[datetime, int]] = {}
         self._ids = 0
         self._lost = 0
@@ -64,7 +65,7 @@ class Accesses:
             self._ids += weight
             first = self._clock()
         self._waiting[shown] = first, times + 1
-        if self._ids > AT_MOST // 2:
+        if len(self._waiting) >= BATCH or self._ids > AT_MOST // 2:
             self._many.set()
 
     def used(self, caller: Caller) -> None:
@@ -76,16 +77,16 @@ class Accesses:
         """Until it is cancelled; what waits then is `close`'s."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._many.wait(), WRITE_EVERY)
+                await asyncio.wait_for(self._many.wait(), self._every)
             self._many.clear()
             try:
                 await self.write()
             except StoreUnavailable:
                 log.warning("accesses_not_written", waiting=len(self._waiting))
-                await asyncio.sleep(WRITE_EVERY)
+                await asyncio.sleep(self._every)
             except Exception:
                 log.exception("accesses_fault")
-                await asyncio.sleep(WRITE_EVERY)
+                await asyncio.sleep(self._every)
 
     async def write(self, *, every_use: bool = False) -> None:
         """Writes what waits; where that can't be done, all but the batches before waits on. Raises StoreUnavailable."""
@@ -95,9 +96,12 @@ class Accesses:
                 self._lost = 0
             for _ in range(0, len(self._waiting), BATCH):
                 taken = dict(islice(self._waiting.items(), BATCH))
-                await self._database.write(partial(self._record, taken))
-                self._drop(taken)
+                await _to_its_end(self._write(taken))
             await self._write_uses(every=every_use)
+
+    async def _write(self, taken: Mapping[_Shown, tuple[datetime, int]]) -> None:
+        await self._database.write(partial(self._record, taken))
+        self._drop(taken)
 
     def _record(self, taken: Mapping[_Shown, tuple[datetime, int]], tx: Transaction) -> None:
         found = (Access(stamp(first), *shown, times) for shown, (first, times) in taken.items())
@@ -139,3 +143,15 @@ class Accesses:
         return await self._database.read(
             lambda tx: accesses.page(tx, self._workshop, order_id=order_id, caller=key_id, limit=limit)
         )
+
+
+async def _to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Cancelled, it waits all the same: a transaction that was begun is committed, and must not be begun again."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("accesses_not_written", error=type(error).__name__)
+        raise

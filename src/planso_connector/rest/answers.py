@@ -256,7 +256,7 @@ class WriteAccepted(Envelope):
 
 
 class FieldConflict(BaseModel):
-    """A field that the caller and somebody in PlanSo changed."""
+    """A field that the caller and somebody in PlanSo changed; without `orders:read` its path alone."""
 
     field: str = Field(description="The field's path.", examples=["shop_date"])
     base: Any = Field(description="What the caller relied on.", examples=["2026-12-08"])
@@ -274,9 +274,14 @@ class OperationBody(BaseModel):
         description="`pending`; or how it ended: `confirmed`, `refused`, `expired`, `conflict`.", examples=["confirmed"]
     )
     message: str = Field(description="Why it is not done yet, or what came of it, for a person.", examples=[""])
-    asked: dict[str, Any] = Field(description="Field path to the value asked for; null clears.", examples=[_ASKED])
+    asked: dict[str, Any] = Field(
+        description="Field path to the value asked for; null clears. Empty where it is not the caller's own, or is an "
+        "undo, and the caller has not `orders:read`.",
+        examples=[_ASKED],
+    )
     before: dict[str, Any] | None = Field(
-        description="What PlanSo held in the fields that were changed; null where nothing was sent.",
+        description="What PlanSo held in the fields that were changed; null where nothing was sent, and without "
+        "`orders:read`.",
         examples=[{"shop_date": "2026-12-08", "remarks": "Leihwagen"}],
     )
     conflicts: list[FieldConflict] = Field(description="With `conflict`: each field.", examples=[[]])
@@ -315,8 +320,10 @@ class PlannedChange(BaseModel):
 
     field: str = Field(description="The field's path.", examples=["shop_date"])
     label: str = Field(description="PlanSo's label.", examples=["Werkstattstart"])
-    before: Any = Field(description="What PlanSo holds.", examples=["2026-12-08"])
-    after: Any = Field(description="What it would hold.", examples=["2026-12-09"])
+    before: Any = Field(description="What PlanSo holds; null without `orders:read`.", examples=["2026-12-08"])
+    after: Any = Field(
+        description="What it would hold; null with an undo without `orders:read`.", examples=["2026-12-09"]
+    )
 
 
 class DryRunAnswer(UpdateOrderResponse):

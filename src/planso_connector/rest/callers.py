@@ -16,6 +16,25 @@ SHOWN = "planso_connector.orders_shown"
 """Where in the scope the ids stand of the orders that an answer shows."""
 
 
+TEMPLATE = "planso_connector.template"
+"""Where in the scope the address's template stands, for who is refused before any route is found."""
+
+KEY_ID = "planso_connector.key_id"
+"""Where in the scope the public id stands of the key that came, valid or not."""
+
+
+def template_of(scope: Mapping[str, Any]) -> str:
+    """`/api/orders/{order_id}`; `-` where there is nothing."""
+    found: str = getattr(scope.get("route"), "path", None) or scope.get(TEMPLATE, "-")
+    return found
+
+
+def key_id_of(scope: Mapping[str, Any]) -> str | None:
+    """Of the key that came with the request; None without one, and for what has no key's beginning."""
+    found: str | None = scope.get(KEY_ID)
+    return found
+
+
 def caller_of(request: HTTPConnection) -> Caller:
     """Whom the guard let in. KeyError where it let nobody in: an answer without a caller is a fault."""
     found: Caller = request.scope[CALLER]
@@ -38,13 +57,31 @@ def id_of(document: str) -> int:
     return int(document[document.index(":") + 1 : document.index(",")])
 
 
+def keys_given(headers: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
+    """The API keys that came, by either header. The guard and the limits must take the same bytes for the same key."""
+    given = set()
+    for name, value in headers:
+        if name == b"x-api-key":
+            given.add(value.strip(_BLANKS))
+        elif name == b"authorization":
+            scheme, _, token = value.partition(b" ")
+            if scheme.lower() == b"bearer":
+                given.add(token.strip(_BLANKS))
+    return given
+
+
+_BLANKS = b" \t"
+
+
 class OrdersResponse(Response):
     """JSON that shows orders; where the address names the order, a plain Response does."""
 
     media_type = "application/json"
 
-    def __init__(self, content: bytes, orders: Iterable[int], headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(content, headers=headers)
+    def __init__(
+        self, content: bytes, orders: Iterable[int], headers: Mapping[str, str] | None = None, *, status: int = 200
+    ) -> None:
+        super().__init__(content, status, headers)
         self._orders = tuple(orders)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

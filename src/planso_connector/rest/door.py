@@ -103,7 +103,7 @@ def build(
         telemetry=tracing.fastapi,
         responses=with_headers(problems.failures(429, 503), 429, "RateLimit", "RateLimit-Policy", "Retry-After"),
     )
-    app.around = lambda inner: requests_log.RequestLog(inner, counted, flows.asked, tracing)
+    app.around = lambda inner: requests_log.RequestLog(inner, counted, tracing)
     problems.install(app)
     for router in (
         orders.routes(flows.lookup, flows.freshness),
@@ -121,6 +121,10 @@ def build(
     scopes.check(app.routes)
     app.add_middleware(ready_answers.ReadyAnswers, mark=flows.mark)
     app.add_middleware(
-        Guard, authentication=flows.authentication, accesses=flows.accesses, allow_anonymous=allow_anonymous
+        Guard,
+        authentication=flows.authentication,
+        accesses=flows.accesses,
+        asked=flows.asked,
+        allow_anonymous=allow_anonymous,
     )
     return app

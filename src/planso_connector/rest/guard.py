@@ -8,6 +8,7 @@ proxy or a browser all the same, so whatever tells of either is refused.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Connection
 
-from planso_connector.domain.caller import ANYONE, Caller, Scope
+from planso_connector.domain.caller import ANYONE, Caller, id_in
 from planso_connector.domain.errors import ConnectorError, NotAllowed, NotAuthenticated
 from planso_connector.flows.accesses import Accesses
 from planso_connector.flows.authenticate import Authentication
@@ -30,14 +31,27 @@ _HOST = "Without any API key this machine alone is served, by the name localhost
 _ORIGIN = "Without any API key, pages of other sites are refused. " + _CREATE
 _NOTHING_HERE = "There is nothing at this address; /docs lists what there is."
 
+WATCHING = frozenset({"/api/sync/status", "/health/live", "/health/ready", "/metrics"})
+"""Who asks these looks on. A sync that gave way to its own watchers would take as long as they watch."""
+
 
 class Guard:
-    """`allow_anonymous`: as long as there is no key, everyone is let in."""
+    """
+    `allow_anonymous`: as long as there is no key, everyone is let in. `asked` is called for each that is let in and is
+    not `WATCHING`, before it is answered.
+    """
 
     def __init__(
-        self, app: ASGIApp, *, authentication: Authentication, accesses: Accesses, allow_anonymous: bool
+        self,
+        app: ASGIApp,
+        *,
+        authentication: Authentication,
+        accesses: Accesses,
+        asked: Callable[[], None],
+        allow_anonymous: bool,
     ) -> None:
         self._app = app
+        self._asked = asked
         self._authentication = authentication
         self._accesses = accesses
         self._allow_anonymous = allow_anonymous
@@ -51,6 +65,8 @@ class Guard:
             return
         path = get_route_path(connection)
         place = scopes.place_of(path)
+        if place is not None:
+            connection[callers.TEMPLATE] = place.template
         try:
             caller = await self._let_in(connection, path, place)
         except ConnectorError as error:
@@ -66,6 +82,8 @@ class Guard:
             return
         connection[callers.CALLER] = caller
         self._accesses.used(caller)
+        if path not in WATCHING:
+            self._asked()
 
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -102,7 +120,10 @@ class Guard:
         return caller
 
     async def _caller(self, connection: Connection) -> Caller:
-        caller = await self._authentication.caller(_key(connection))
+        key = _key(connection)
+        if key is not None:
+            connection[callers.KEY_ID] = id_in(key)
+        caller = await self._authentication.caller(key)
         if caller is not None:
             return caller
         if not self._allow_anonymous:
@@ -110,30 +131,20 @@ class Guard:
         return ANYONE
 
     def _note(self, connection: Connection, place: Place, caller: Caller, status: int) -> None:
-        """What an answer shows: the orders that it names, or the one of its address. 412 shows the order as it is."""
-        named = place.values.get("order_id")
+        """What an answer shows: the orders that it names, 412 too, or the one of its address."""
         route = f"{connection['method']} {place.template}"
-        if status == 200 and (shown := callers.shown(connection)):
+        if status in (200, 412) and (shown := callers.shown(connection)):
             self._accesses.note(caller, route, shown)
-        elif named is not None and (
-            (status == 200 and connection["method"] == "GET") or (status == 412 and caller.has(Scope.ORDERS_READ))
-        ):
-            self._accesses.note(caller, route, [int(named)])
+        elif status == 200 and connection["method"] == "GET" and place.order_id is not None:
+            self._accesses.note(caller, route, [place.order_id])
 
 
 def _key(connection: Connection) -> str | None:
     """The API key that came; None for none. Raises NotAuthenticated for more than one."""
-    given: set[str] = set()
-    for name, value in connection["headers"]:
-        if name == b"x-api-key":
-            given.add(value.decode("latin-1").strip())
-        elif name == b"authorization":
-            scheme, _, token = value.decode("latin-1").partition(" ")
-            if scheme.lower() == "bearer":
-                given.add(token.strip())
+    given = callers.keys_given(connection["headers"])
     if len(given) > 1:
         raise NotAuthenticated("More than one API key came; accepted: one.", given=True)
-    return given.pop() if given else None
+    return given.pop().decode("latin-1") if given else None
 
 
 def _refuse_strangers(connection: Connection) -> None:

@@ -12,15 +12,23 @@ import math
 import re
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from heapq import nsmallest
 
 from starlette.types import Scope
 
+from planso_connector.rest.callers import keys_given
 from planso_connector.rest.hosts import Network
 
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _RATE = re.compile(r"(\d{1,9})\s*/\s*(\d{1,5})?\s*(s|min|h)")
-_MOST_CALLERS = 8192
-"""Remembered at once. Beyond that the half that asked first is forgotten, so that memory stays flat."""
+_MOST_CALLERS, _FORGOTTEN = 8192, 1024
+"""
+Remembered at once, and forgotten beyond that, so that memory stays flat: those first who have all of their rate left,
+then those who asked least lately.
+"""
+_LONGEST_ADDRESS = 64
+
+_UNKNOWN = "unknown"
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -88,16 +96,23 @@ class _Kind:
         caller = self._callers.get(who)
         if caller is None:
             if len(self._callers) >= _MOST_CALLERS:
-                self._forget()
+                self._forget(now)
             caller = self._callers[who] = _Caller(self._count, now)
         elif self._policy:
-            caller.left = min(self._count, caller.left + (now - caller.at) * self._fill)
-            caller.at = now
+            caller.left = self._left(caller, now)
+        caller.at = now
         return caller
 
-    def _forget(self) -> None:
-        idle = [who for who, caller in self._callers.items() if not caller.running]
-        for who in idle[: _MOST_CALLERS // 2]:
+    def _left(self, caller: _Caller, now: float) -> float:
+        return min(self._count, caller.left + (now - caller.at) * self._fill) if self._policy else self._count
+
+    def _forget(self, now: float) -> None:
+        idle = [
+            (self._left(caller, now) < self._count, caller.at, number, who)
+            for number, (who, caller) in enumerate(self._callers.items())
+            if not caller.running
+        ]
+        for *_, who in nsmallest(_FORGOTTEN, idle):
             del self._callers[who]
 
     def until_one(self, caller: _Caller) -> float:
@@ -157,8 +172,10 @@ class Turnstile:
 
     def _take(self, turn: Turn, asked: list[tuple[_Kind, Hashable]]) -> Refused | None:
         now = self._clock()
-        found = [(kind, kind.find(who, now)) for kind, who in asked]
-        for kind, caller in found:
+        found: list[tuple[_Kind, _Caller]] = []
+        for kind, who in asked:
+            caller = kind.find(who, now)
+            found.append((kind, caller))
             if caller.left < 1.0:
                 seconds = math.ceil(kind.until_one(caller))
                 told = f"Too many requests of this {kind.name}; there is room again in {seconds} s."
@@ -174,16 +191,13 @@ class Turnstile:
         return None
 
     def _who(self, scope: Scope, headers: Mapping[bytes, bytes]) -> tuple[tuple[_Kind, Hashable], ...]:
-        """Of whom the request is. What is kept of a key is a salted hash."""
-        # As the guard reads it, who refuses two different ones: so nobody is another caller by a header of no meaning.
-        key = headers.get(b"x-api-key")
-        scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-        if scheme.lower() == b"bearer":
-            key = token.strip()
-        address = self._address(scope, headers)
-        if key is None:
-            return ((self._addresses, address),)
-        return ((self._keys, hash(key)), (self._addresses, address))
+        """
+        Of whom the request is. What is kept of a key is a salted hash; two different ones the guard refuses. The
+        address comes first: one that is refused leaves nothing of the keys that it invents.
+        """
+        of_address = (self._addresses, self._address(scope, headers))
+        keys = keys_given(headers.items())
+        return (of_address, (self._keys, hash(min(keys)))) if keys else (of_address,)
 
     def _address(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Hashable:
         """
@@ -192,6 +206,8 @@ class Turnstile:
         """
         client = scope.get("client")
         text: str = client[0] if client else ""
+        if len(text) > _LONGEST_ADDRESS:  # what a proxy passes on may be a whole head long
+            return _UNKNOWN
         known = self._known.get(text, text)
         if known is text:
             if len(self._known) >= _MOST_CALLERS:
@@ -204,7 +220,7 @@ def _grouped(text: str, exempt: tuple[Network, ...]) -> Hashable:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
-        return "unknown"
+        return _UNKNOWN
     if address.version == 6 and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     if any(address in network for network in exempt):

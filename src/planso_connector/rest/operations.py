@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic_core import to_json
 
 from planso_connector.domain import values
-from planso_connector.domain.caller import Scope
+from planso_connector.domain.caller import Caller, Scope
 from planso_connector.domain.errors import NotFound, Problem
 from planso_connector.domain.operation import Operation, State
 from planso_connector.flows.dry_run import DryRun
@@ -65,6 +65,7 @@ def _reading(writer: Writer) -> APIRouter:
         | failures(422, 503, invalid=_NO_STATE),
     )
     async def list_operations(
+        request: Request,
         order_id: Annotated[int | None, Query(ge=1, le=values.MAX_ID, description="Those of one order.")] = None,
         state: Annotated[State | None, Query(description="Those in one state.")] = None,
         limit: Annotated[int, Query(ge=1, le=500, description="Operations in one answer.")] = 50,
@@ -74,7 +75,8 @@ def _reading(writer: Writer) -> APIRouter:
         found = list(await writer.page(order_id, state, _read_cursor(cursor) if cursor else None, limit + 1))
         shown = found[:limit]
         following = cursors.write([shown[-1].created_at, shown[-1].id]) if len(found) > limit else None
-        listed = [_shown(operation) for operation in shown]
+        caller = caller_of(request)
+        listed = [_shown(operation, caller) for operation in shown]
         body = {"success": True, "message": "", "operations": listed, "count": len(listed), "next_cursor": following}
         return OrdersResponse(to_json(body), _orders(shown))
 
@@ -94,7 +96,7 @@ def _reading(writer: Writer) -> APIRouter:
         caller, operation = caller_of(request), await writer.get(operation_id)
         if operation.caller != caller.label and not caller.has(Scope.ORDERS_READ):
             raise NotFound(f"There is no operation {operation_id}.")
-        return _told(await writer.settled(operation, wait or 0.0))
+        return _told(await writer.settled(operation, wait or 0.0), caller)
 
     return router
 
@@ -110,9 +112,12 @@ def _doing(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         responses=answer(cancelled=example_of(answers.OperationAnswer))
         | failures(404, 409, 422, 503, invalid=_NO_ID, shown=_TOO_LATE | _NOT_THERE),
     )
-    async def cancel_operation(operation_id: OperationId) -> Response:
-        """Calls a pending write off, while nothing of it was sent: it is `refused` then. Later it is 409."""
-        return _told(await writer.cancel(operation_id))
+    async def cancel_operation(request: Request, operation_id: OperationId) -> Response:
+        """
+        Calls a pending write off, while nothing of it was sent: it is `refused` then. Later it is 409. Without
+        `orders:read` another caller's `asked` is empty.
+        """
+        return _told(await writer.cancel(operation_id), caller_of(request))
 
     @router.post(
         "/{operation_id}/undo",
@@ -132,14 +137,14 @@ def _doing(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         """
         if only_tell:
             undone = await writer.undone(operation_id)
-            return preview_of(await dry_run.undo(undone), "", headers)
+            return preview_of(await dry_run.undo(undone), "", headers, is_undo=True)
         return await told.of(await writer.undo(operation_id, headers.request(if_match=if_match)), headers)
 
     return router
 
 
-def _told(operation: Operation) -> Response:
-    body = {"success": True, "message": "", "operation": _shown(operation)}
+def _told(operation: Operation, caller: Caller) -> Response:
+    body = {"success": True, "message": "", "operation": _shown(operation, caller)}
     return OrdersResponse(to_json(body), _orders([operation]))
 
 
@@ -147,17 +152,22 @@ def _orders(operations: Iterable[Operation]) -> list[int]:
     return sorted({operation.order_id for operation in operations if operation.order_id is not None})
 
 
-def _shown(operation: Operation) -> dict[str, Any]:
+def _shown(operation: Operation, caller: Caller) -> dict[str, Any]:
+    """Who may not read orders is shown what it asked for itself. An undo asks for what the order held before."""
     pending = operation.state is State.PENDING
+    reads = caller.has(Scope.ORDERS_READ)
+    conflicts: list[dict[str, Any]] = list((operation.failure or {}).get("conflicts", ()))  # type: ignore[call-overload]
+    hidden = dict.fromkeys(("base", "theirs", "yours"))
+    knows_asked = reads or (operation.caller == caller.label and operation.undoes is None)
     return {
         "id": operation.id,
         "action": operation.action,
         "order_id": operation.order_id,
         "state": operation.state,
         "message": told_of(operation),
-        "asked": operation.asked,
-        "before": operation.before,
-        "conflicts": list((operation.failure or {}).get("conflicts", ())),  # type: ignore[call-overload]
+        "asked": operation.asked if knows_asked else {},
+        "before": operation.before if reads else None,
+        "conflicts": [one if reads else hidden | {"field": one["field"]} for one in conflicts],
         "undoes": operation.undoes,
         "caller": operation.caller,
         "attempts": operation.attempts,

@@ -23,7 +23,7 @@ from planso_connector.rest.callers import OrdersResponse
 from planso_connector.rest.examples import Responses, answer, named, with_headers
 from planso_connector.rest.orders import OrderId
 from planso_connector.rest.preferences import WriteHeaders, version_relied_on
-from planso_connector.rest.problems import NO_ORDER_ID, failure_of, failures
+from planso_connector.rest.problems import NO_ORDER_ID, failure_of, failures, for_caller
 
 _PREFIX = "/api/orders"
 _FAILURES = (404, 409, 412, 413, 415, 422, 502, 503, 504)
@@ -97,7 +97,7 @@ class Answers:
         error = failure.raised(operation.failure or {"type": "PlansoRefused"}, operation.message)
         shows = isinstance(error, Conflicting) and headers.caller.has(Scope.ORDERS_READ)
         order = await self._order_now(operation) if shows else None
-        answered = failure_of(error, order, message=operation.message)
+        answered = failure_of(for_caller(error, headers.caller), order, message=operation.message)
         answered.headers.update(told)
         return answered
 
@@ -127,17 +127,24 @@ def _accepted(operation: Operation, headers: dict[str, str]) -> Response:
     return JSONResponse(body, 202, headers={**headers, "Location": location})
 
 
-def preview_of(preview: Preview, unknown: str, headers: WriteHeaders) -> Response:
+def preview_of(preview: Preview, unknown: str, headers: WriteHeaders, *, is_undo: bool = False) -> Response:
+    """What the order holds, `before`, and with an undo what it held, `after`, are for who may read orders."""
     told = ["Dry run: nothing was recorded or sent.", *preview.notes, unknown]
     if preview.order_id is not None and not preview.changes and not preview.notes:
         told.insert(1, "Nothing differs from what PlanSo holds.")
+    reads = headers.caller.has(Scope.ORDERS_READ)
     changes: list[dict[str, Any]] = [
-        {"field": change.path, "label": change.label, "before": change.before, "after": change.asked}
+        {
+            "field": change.path,
+            "label": change.label,
+            "before": change.before if reads else None,
+            "after": change.asked if reads or not is_undo else None,
+        }
         for change in preview.changes
     ]
     message = " ".join(part for part in told if part)
     body = {"success": True, "message": message, "order_id": preview.order_id, "dry_run": True, "changes": changes}
-    shown = [preview.order_id] if preview.order_id is not None and changes else []
+    shown = [preview.order_id] if preview.order_id is not None and changes and reads else []
     return OrdersResponse(to_json(body), shown, headers.preferences.applied)
 
 

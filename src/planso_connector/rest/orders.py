@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import asdict, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from pydantic_core import to_json
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError, to_json
 
 from planso_connector.domain import values
 from planso_connector.domain.errors import TooBroad
@@ -27,7 +29,18 @@ _PREFIX = "/api/orders"
 _NO_DAY = replace(NOT_ON_THE_CALENDAR, loc=("query", "after"))
 
 
-OrderId = Annotated[int, Path(ge=1, le=values.MAX_ID, description="PlanSo's order id.", examples=[130])]
+def _plain(text: object) -> object:
+    if isinstance(text, str) and not _WHOLE.fullmatch(text):
+        raise PydanticCustomError("int_parsing", "must be a whole number")
+    return text
+
+
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)")
+"""Pydantic reads ` 130`, `130.0`, `1_30` and other alphabets' digits too: one order, one address."""
+
+OrderId = Annotated[
+    int, BeforeValidator(_plain), Path(ge=1, le=values.MAX_ID, description="PlanSo's order id.", examples=[130])
+]
 
 MaxAge = Annotated[
     float | None,
@@ -70,11 +83,12 @@ def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
         if query.total:
             try:
                 told["total"] = await lookup.total(query.filters())
-            except TooBroad:
+            except TooBroad:  # a busy moment may be to blame: not to be kept
                 told["total"], message = None, "total: there are too many to be counted in time."
         stale_from = await freshness.stale_from()
         told["stale"] = freshness.now() > stale_from
-        request.scope[GOOD_UNTIL] = math.inf if told["stale"] else stale_from.timestamp()
+        if not message:
+            request.scope[GOOD_UNTIL] = math.inf if told["stale"] else stale_from.timestamp()
         documents = [chosen(one, query.names) for one in page.documents] if query.names else page.documents
         text = f'{{"success":true,"message":"{message}","orders":[{",".join(documents)}],{to_json(told).decode()[1:]}'
         return OrdersResponse(text.encode(), map(id_of, page.documents))

@@ -16,11 +16,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from planso_connector.domain import errors, german
-from planso_connector.domain.caller import Scope
+from planso_connector.domain.caller import Caller, Scope
 from planso_connector.domain.errors import Problem
+from planso_connector.domain.operation import Conflict
 from planso_connector.domain.order import tag
 from planso_connector.rest.bodies import MAX_BODY
-from planso_connector.rest.callers import caller_of
+from planso_connector.rest.callers import OrdersResponse, caller_of
 from planso_connector.rest.examples import Responses, named
 
 log = structlog.get_logger(__name__)
@@ -208,10 +209,22 @@ def failure_of(error: errors.ConnectorError, order: str | None = None, *, messag
     if isinstance(error, errors.StoreUnavailable):
         headers["Retry-After"] = RETRY_AFTER
     if order:
-        text = f'{text[:-1]},"order":{order}}}'
         shown = from_json(order)
         headers["ETag"] = f'"{tag(shown["version"], [one["operation_id"] for one in shown["pending"]])}"'
+        text = f'{text[:-1]},"order":{order}}}'
+        return OrdersResponse(text.encode(), [shown["id"]], headers, status=status_of(error))
     return Response(text.encode(), status_of(error), headers, "application/json")
+
+
+def for_caller(error: errors.ConnectorError, caller: Caller) -> errors.ConnectorError:
+    """What a caller is told of an order that is not as it knows it: without `orders:read` no value."""
+    if caller.has(Scope.ORDERS_READ):
+        return error
+    if isinstance(error, errors.VersionChanged):
+        return errors.VersionChanged(str(error), "")
+    if isinstance(error, errors.Conflicting):
+        return errors.Conflicting(str(error), [Conflict(one.field, None, None, None) for one in error.conflicts])
+    return error
 
 
 def _challenge(error: errors.ConnectorError) -> dict[str, str]:
@@ -229,11 +242,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(errors.ConnectorError)
     async def told(request: Request, error: errors.ConnectorError) -> Response:
-        if isinstance(error, errors.VersionChanged) and not caller_of(request).has(Scope.ORDERS_READ):
-            error = errors.VersionChanged(str(error), "")
         if isinstance(error, errors.StoreUnavailable):
             log.warning("store_unavailable", reason=str(error))
-        return failure_of(error)
+        return failure_of(error if not isinstance(error, errors.Stale) else for_caller(error, caller_of(request)))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

@@ -19,6 +19,9 @@ PATH = "/api/orders"
 MOST_BYTES = 16 << 20
 """Of all answers that are kept together; the least lately asked for goes first."""
 LARGEST = 1 << 20
+MOST_ANSWERS = 1000
+_OF_EACH, _OF_AN_ID = 1500, 40
+"""Bytes of memory beside the body: an answer's headers and places in tables, and each order's id."""
 
 GOOD_UNTIL = "planso_connector.good_until"
 """Where in the scope a route says how long its answer is right if nothing is written: seconds as `time.time` has."""
@@ -26,7 +29,6 @@ GOOD_UNTIL = "planso_connector.good_until"
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    mark: int
     good_until: float
     start: Message
     body: Message
@@ -43,6 +45,7 @@ class ReadyAnswers:
         self._mark = mark
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._bytes = 0
+        self._mark_kept: int | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "GET":
@@ -52,9 +55,12 @@ class ReadyAnswers:
         if mark is None:
             await self._app(scope, receive, send)
             return
+        if mark != self._mark_kept:
+            self._kept.clear()
+            self._bytes, self._mark_kept = 0, mark
         asked: bytes = scope["query_string"]
         kept = self._kept.get(asked)
-        if kept is not None and kept.mark == mark and time.time() < kept.good_until:
+        if kept is not None and time.time() < kept.good_until:
             self._kept.move_to_end(asked)
             scope["route"], scope[SHOWN] = kept.route, kept.orders
             await send(dict(kept.start))
@@ -71,17 +77,20 @@ class ReadyAnswers:
 
     def _keep(self, asked: bytes, mark: int, scope: Scope, sent: list[Message]) -> None:
         """`mark` is from before the answer was made: what was written since makes it an old one."""
+        if mark != self._mark_kept:
+            return
         self._forget(asked)
         good_until = scope.get(GOOD_UNTIL)
         if good_until is None or len(sent) != 2 or sent[0]["status"] != 200 or sent[1].get("more_body"):
             return
-        size = len(sent[1]["body"]) + len(asked)
+        orders = shown(scope)
+        size = len(sent[1]["body"]) + len(asked) + _OF_EACH + len(orders) * _OF_AN_ID
         if size > LARGEST:
             return
         start = {**sent[0], "headers": tuple(sent[0]["headers"])}
-        self._kept[asked] = _Kept(mark, good_until, start, sent[1], scope.get("route"), shown(scope), size)
+        self._kept[asked] = _Kept(good_until, start, sent[1], scope.get("route"), orders, size)
         self._bytes += size
-        while self._bytes > MOST_BYTES:
+        while self._bytes > MOST_BYTES or len(self._kept) > MOST_ANSWERS:
             self._forget(next(iter(self._kept)))
 
     def _forget(self, asked: bytes) -> None:

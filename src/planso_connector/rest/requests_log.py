@@ -6,27 +6,20 @@ Route and status are told, never query or body.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from planso_connector.rest import callers
 from planso_connector.rest.metrics import Metrics
 from planso_connector.rest.trace import Tracing
 
 log = structlog.get_logger(__name__)
 
 
-WATCHING = frozenset({"/api/sync/status", "/health/live", "/health/ready", "/metrics"})
-"""Who asks these looks on. A sync that gave way to its own watchers would take as long as they watch."""
-
-
 class RequestLog:
-    """`asked` is called at the beginning of each that is not `WATCHING`."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics, asked: Callable[[], None], tracing: Tracing) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracing: Tracing) -> None:
         self._app = app
-        self._asked = asked
         self._metrics = metrics
         self._trace_of, self._routed = tracing.trace_of, tracing.routed
         self._log = log.bind()  # once: it takes longer than the line
@@ -35,8 +28,6 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["path"] not in WATCHING:
-            self._asked()
         started = time.perf_counter()
         self._metrics.began()
         trace = self._trace_of(scope["headers"])
@@ -56,7 +47,8 @@ class RequestLog:
         try:
             await self._app(scope, receive, noted)
         finally:
-            route = getattr(scope.get("route"), "path", "-")
+            route = callers.template_of(scope)
             seconds = time.perf_counter() - started
             self._metrics.ended(scope["method"], route, status, seconds)
-            self._log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+            told = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+            self._log.info("request", **told, key=callers.key_id_of(scope))

@@ -71,6 +71,12 @@ class Place:
     needs: dict[str, Need]
     values: dict[str, str]
 
+    @property
+    def order_id(self) -> int | None:
+        """The order that the address names; None for none, and for what is no order's id."""
+        text = self.values.get("order_id", "")
+        return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+
 
 def _by_template() -> dict[str, dict[str, Need]]:
     found: dict[str, dict[str, Need]] = {}

@@ -17,7 +17,7 @@ from planso_connector.store.transaction import Transaction
 class Access:
     """
     `caller`, the key's id or '' without one, was shown these orders by `route`, `GET /api/orders`; `times` so often
-    within a few seconds from `at` on.
+    from `at` on until it was written down.
     """
 
     at: str
