@@ -1,7 +1,28 @@
 from __future__ import annotations
 
+import pytest
+
 from planso_connector import logs
 
 logs.configure("error", [])
 
 pytest_plugins = ["tests.databases"]
+
+LONG = (
+    "test_sync_laws.py",
+    "test_kill_outbox.py",
+    "test_kill.py",
+    "test_outbox_laws.py",
+    "test_outbox_corners.py",
+    "test_late_saves.py",
+    "test_lookup_corpus.py",
+    "test_hostile.py",
+    "test_replay.py",
+    "test_faults.py",
+    "test_commands.py",
+)
+"""Files of tests that take long: first of all, so that no worker is left alone with them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG)

@@ -112,8 +112,12 @@ class Service:
             threading.Event().wait(0.02)
 
     def sync(self, **params: str) -> dict[str, Any]:
-        assert self.http.post("/api/sync", params=params).status_code == 202
-        return self.synced()
+        while True:
+            started = self.http.post("/api/sync", params=params)
+            assert started.status_code == 202, started.text
+            status = self.synced()
+            if not started.json()["joined"]:  # else it was the end of the run before
+                return status
 
 
 def settings_for(sandbox: Sandbox, url: str, database: str, **changes: Any) -> Settings:
