@@ -113,7 +113,7 @@ def accesses(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Rows at most, the newest.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Who was shown which order, newest first. A running connector writes it down every few seconds."""
+    """Who was shown which order, newest first. A running connector writes it down within 15 seconds."""
 
     async def read(database: Database, workshop: str) -> tuple[Sequence[Any], dict[str, str]]:
         found = await Accesses(database, workshop, clock.now).page(order, key, limit)
