@@ -1,4 +1,4 @@
-"""Where the command begins. The garbage collector rests until all is imported: a sixth of the start otherwise."""
+"""Where the command begins. The garbage collector rests until all is imported: it would find nothing."""
 
 import gc
 

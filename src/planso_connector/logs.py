@@ -34,7 +34,7 @@ def configure(level: str, secrets: Iterable[str]) -> None:
         _exception_without_its_text,
     ]
     redacted = _Redacted(secrets)
-    # Our own lines don't pass the standard library's logging: it takes longer than to answer a request from the mirror.
+    # Our own lines don't pass the standard library's logging too: every request writes one, and would pay for it.
     structlog.configure(
         processors=[*shared, redacted],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -24,7 +24,7 @@ class Authentication:
         self._workshop = workshop
         self._clock = clock
         self._mark: int | None = None
-        self._held: dict[str, Key | None] = {}
+        self._held: dict[str, Key] = {}
         self._any: bool | None = None
 
     async def caller(self, given: str | None) -> Caller | None:

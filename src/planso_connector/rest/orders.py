@@ -77,12 +77,13 @@ def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
         Newest shop_date first, then id, unless `sort` says otherwise. Filters are combined with AND. Archived orders
         only with `archived=true`.
         """
-        page = await lookup.find(query.filters())
+        filters = query.filters()
+        page = await lookup.find(filters)
         told: dict[str, object] = {"count": len(page.documents), "next_cursor": page.next_cursor}
         message = ""
         if query.total:
             try:
-                told["total"] = await lookup.total(query.filters())
+                told["total"] = await lookup.total(filters)
             except TooBroad:  # a busy moment may be to blame: not to be kept
                 told["total"], message = None, "total: there are too many to be counted in time."
         stale_from = await freshness.stale_from()
