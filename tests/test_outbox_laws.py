@@ -545,6 +545,23 @@ def test_a_write_that_breaks_us_ends_at_its_deadline(sqlite_path: Path, planso: 
     assert (good.state, unsent.state, sent.state) == (State.CONFIRMED, State.EXPIRED, State.EXPIRED)
 
 
+def test_a_stop_is_heard_while_something_becomes_due(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
+    """Cancelled in the moment in which it is woken, it ends: a stop that is missed there never comes to its end."""
+    sandbox, url = planso
+
+    async def story() -> None:
+        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
+            for _ in range(3):
+                running = asyncio.create_task(process.outbox.run())
+                await asyncio.sleep(0.05)
+                process.outbox.wake()
+                running.cancel()
+                _, late = await asyncio.wait({running}, timeout=5)
+                assert not late
+
+    asyncio.run(story())
+
+
 def test_what_was_recorded_is_not_told_as_lost(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
     """The database goes away while the caller waits: he is told of the operation, which is on disk, no failure."""
     sandbox, url = planso

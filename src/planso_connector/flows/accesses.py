@@ -77,7 +77,8 @@ class Accesses:
         """Until it is cancelled; what waits then is `close`'s."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._many.wait(), self._every)
+                async with asyncio.timeout(self._every):
+                    await self._many.wait()
             self._many.clear()
             try:
                 await self.write()

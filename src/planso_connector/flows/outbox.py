@@ -112,7 +112,8 @@ class Outbox:
                 if left <= 0:
                     break
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(moved.wait(), min(left, LOOK_EVERY))
+                    async with asyncio.timeout(min(left, LOOK_EVERY)):
+                        await moved.wait()
                 moved.clear()
                 operation = await self._now(operation.id)
             return operation
@@ -158,7 +159,8 @@ class Outbox:
 
     async def _look(self) -> None:
         try:
-            await asyncio.wait_for(self._woken.wait(), LOOK_EVERY)
+            async with asyncio.timeout(LOOK_EVERY):
+                await self._woken.wait()
             is_any_due = True
         except TimeoutError:
             is_any_due = await self._is_any_due()
