@@ -570,7 +570,7 @@ def test_what_was_recorded_is_not_told_as_lost(sqlite_path: Path, planso: tuple[
 
     async def story() -> Operation:
         async with Process(sandbox, url, address) as process:
-            wait = {"wait": PATIENCE, "deadline": timedelta(hours=1)}
+            wait = {"wait": PATIENCE, "deadline": timedelta(hours=1), "most_pending": 10}
             writer = Writer(
                 process.database,
                 process.planso,

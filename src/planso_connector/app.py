@@ -157,6 +157,7 @@ async def _wired(
         workshop,
         wait=settings.connector_write_wait,
         deadline=settings.connector_write_deadline,
+        most_pending=settings.connector_pending,
         clock=clock.now,
     )
     way = GiveWay()

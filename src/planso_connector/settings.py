@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     connector_write_deadline: Duration = Field(
         timedelta(hours=24), gt=timedelta(0), description="How long a write is tried until it is given up."
     )
+    connector_pending: int = Field(
+        5000, ge=1, description="Writes that may wait for PlanSo; further ones are 503 until some are through."
+    )
     connector_sync_hours: str = Field(
         "07:00-19:00",
         description="When syncs start by themselves, `Mo-Fr 07:00-19:00, Sa 08:00-12:00`; `00:00-24:00` is always.",

@@ -899,3 +899,23 @@ def test_a_read_only_database_is_503_and_nothing_is_sent(service: Service, order
         assert len(listed(service, order_id=order)) == 1
     assert service.settled(accepted)["state"] == "confirmed"
     assert saves(service, order) == 1
+
+
+def test_no_more_writes_are_taken_on_than_may_wait(tmp_path: Path) -> None:
+    """Beyond them a write is 503 and leaves nothing; what was taken on is answered still; with room, it is taken on."""
+    with connected(tmp_path, Sandbox(orders=4), connector_pending=2, connector_sync_parts=False) as service:
+        first, second, third, _ = service.sandbox.order_ids()
+        service.sandbox.knobs.fail_next = 1_000_000
+        told = {"Prefer": "respond-async"}
+        taken = put(service, first, {"person": "Erster"}, Idempotency_Key="erster", **told)
+        other = put(service, second, {"person": "Zweiter"}, **told)
+        refused = put(service, third, {"person": "Dritter"}, Idempotency_Key="dritter", **told)
+        assert (taken.status_code, other.status_code, refused.status_code) == (202, 202, 503)
+        assert int(refused.headers["Retry-After"]) > 0
+        assert "nothing was recorded" in refused.json()["message"]
+        assert len(service.http.get("/api/operations").json()["operations"]) == 2
+        again = put(service, first, {"person": "Erster"}, Idempotency_Key="erster", **told)
+        assert again.headers["Operation-Id"] == taken.headers["Operation-Id"]
+        service.sandbox.knobs.fail_next = 0
+        assert {service.settled(taken)["state"], service.settled(other)["state"]} == {"confirmed"}
+        assert put(service, third, {"person": "Dritter"}, Idempotency_Key="dritter").status_code == 200

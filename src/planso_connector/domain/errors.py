@@ -28,6 +28,7 @@ ConnectorError
 │   └── PageChanged          their page moved: stop this reader, keep the mirror
 ├── MassRemoval              too much vanished at once: keep the mirror, ask a person
 └── StoreUnavailable         our own database can't take it
+    ├── TooManyPending       so many writes wait for PlanSo already that it takes no more
     └── NotFilled            no sync has filled it yet: nobody knows whether there is such a thing
 """
 
@@ -213,6 +214,10 @@ class MassRemoval(ConnectorError):
 
 class StoreUnavailable(ConnectorError):
     """The connector's own database can't take it: full, read-only, locked or away."""
+
+
+class TooManyPending(StoreUnavailable):
+    """So many writes wait for PlanSo already that no more is taken on; nothing was recorded."""
 
 
 class NotFilled(StoreUnavailable):

@@ -21,6 +21,7 @@ from planso_connector.domain.errors import (
     NotFound,
     NotPossible,
     StoreUnavailable,
+    TooManyPending,
     VersionChanged,
 )
 from planso_connector.domain.fields import Value
@@ -50,7 +51,10 @@ class Request:
 
 
 class Writer:
-    """Lives as long as the process."""
+    """
+    Lives as long as the process. `wait` in seconds for PlanSo's confirmation, `deadline` for the whole of a write; no
+    write is taken on while `most_pending` are pending.
+    """
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class Writer:
         *,
         wait: float,
         deadline: timedelta,
+        most_pending: int,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -69,6 +74,7 @@ class Writer:
         self._workshop = workshop
         self._wait = wait
         self._deadline = deadline
+        self._most_pending = most_pending
         self._clock = clock
 
     async def create(self, asked: Mapping[str, Value], request: Request) -> Operation:
@@ -124,7 +130,8 @@ class Writer:
     ) -> Operation:
         """
         The operation as it stands when it is settled, or the wait is over, or the database can't tell any more. Raises
-        KeyReused, VersionChanged, Duplicate, NotFound, LoginRejected and StoreUnavailable, where nothing was recorded.
+        KeyReused, VersionChanged, Duplicate, NotFound, LoginRejected, TooManyPending and StoreUnavailable, where
+        nothing was recorded.
         """
         now = self._clock()
         operation = Operation(
@@ -163,6 +170,11 @@ class Writer:
                 )
         if self._planso.login_status.state == "rejected":
             raise LoginRejected("PlanSo rejects the connector's user name or password; nothing was recorded.")
+        if operations.are_pending(tx, self._workshop, at_least=self._most_pending):
+            raise TooManyPending(
+                f"{self._most_pending} writes wait for PlanSo already, and no more are taken on until some are "
+                "through; nothing was recorded."
+            )
         if request.if_match is not None and operation.order_id is not None:
             relied_on = self._relied_on(tx, operation, request.if_match)
             operation = replace(operation, base=operation.base or relied_on)

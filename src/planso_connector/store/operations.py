@@ -13,7 +13,21 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Text, and_, bindparam, case, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from planso_connector.domain.clock import parse_stamp, stamp, too_far
 from planso_connector.domain.failure import is_invalid
@@ -44,6 +58,7 @@ _PENDING_OF_ORDER = (
     .order_by(c.created_at, c.id)
 )
 _ORDERS_PENDING = select(c.order_id).where(_OF_WORKSHOP, _PENDING, c.order_id.is_not(None)).distinct()
+_PENDING_BEYOND = select(c.id).where(_OF_WORKSHOP, _PENDING).limit(1).offset(bindparam("already", type_=Integer))
 _LATEST_OF_ORDER = select(func.max(c.created_at).label("at")).where(
     _OF_WORKSHOP, c.order_id == bindparam("of_order", type_=BigInteger)
 )
@@ -393,6 +408,11 @@ def get(tx: Transaction, workshop: str, operation_id: str) -> Operation | None:
 def orders_pending(tx: Transaction, workshop: str) -> set[int]:
     """The orders that have a pending operation."""
     return {row["order_id"] for row in tx.rows(_ORDERS_PENDING, of_workshop=workshop)}
+
+
+def are_pending(tx: Transaction, workshop: str, *, at_least: int) -> bool:
+    """Whether so many operations are pending; from 1."""
+    return bool(tx.rows(_PENDING_BEYOND, of_workshop=workshop, already=at_least - 1))
 
 
 def pending_of(tx: Transaction, workshop: str, order_id: int) -> list[Operation]:
