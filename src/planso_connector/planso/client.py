@@ -52,6 +52,7 @@ from planso_connector.planso.redact import redacted
 from planso_connector.planso.saved import data_id, is_error, words
 from planso_connector.planso.tabs import Section, parse_tab, tab_call
 from planso_connector.planso.throttle import Throttle, retry_after
+from planso_connector.planso.watch import Watches
 from planso_connector.planso.words import one_line
 
 T = TypeVar("T")
@@ -102,6 +103,7 @@ class Planso:
         base = base_url(url, profile.paths.app)
         self.requests = 0
         self.standing = Standing(clock.now, profile.kinds, on_exchange)
+        self.watches = Watches()
         self.on_page_changed: OnPageChanged | None = None
         self._whole_page = WHOLE_PAGE * timeout
         self._profile = profile
@@ -145,7 +147,10 @@ class Planso:
 
     async def read_form(self, order_id: int) -> Form:
         """The form as it is now. That of an unknown order is blank (`is_blank`), or PageChanged."""
-        return await self._form("update", order_id, f"the form of order {order_id}")
+        asked_at = time.monotonic()
+        form = await self._form("update", order_id, f"the form of order {order_id}")
+        self.watches.saw(order_id, form, asked_at)
+        return form
 
     async def blank_form(self) -> Form:
         """The form of an order to be."""
