@@ -175,6 +175,31 @@ def test_what_somebody_was_shown_while_a_save_was_on_its_way_is_put_back(sqlite_
     assert "express_link" in ended.message
 
 
+def test_what_could_not_be_put_back_is_put_back_later(sqlite_path: Path) -> None:
+    """A save undoes an edit that somebody was shown, and PlanSo fails as that is to be put back: it is tried again."""
+    sandbox = Sandbox(orders=4)
+    order = sandbox.order_ids()[0]
+
+    async def story(url: str) -> Operation:
+        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
+            await process.reader.read_unlisted(order)
+            sandbox.forget_requests()
+            sandbox.knobs.save_latency = 0.4
+            await process.record(Operation("op_again", Action.UPDATE, order, {"person": "Wilma"}))
+            await save_under_way(sandbox)
+            await shown(process, sandbox, order, "von Hand")
+            await until("the save", lambda: saves(sandbox) == 1)
+            sandbox.knobs.fail_saves_next = 1
+            await until("the second save", lambda: saves(sandbox) == 2)
+            process.ahead = timedelta(seconds=5)
+            return await process.settled("op_again")
+
+    with sandbox.serve() as url:
+        ended = asyncio.run(story(url))
+    assert ended.state is State.CONFIRMED
+    assert (sandbox.value(order, PERSON), sandbox.value(order, EXPRESS)) == ("Wilma", "von Hand")
+
+
 def test_what_a_create_reads_in_its_search_is_known(sqlite_path: Path) -> None:
     """Its answer is lost, and it is searched for among the orders: an edit that shows there is in the mirror."""
     sandbox = Sandbox(orders=4)

@@ -152,7 +152,7 @@ class UpdatePush:
         done: ReadBack,
         watch: Watch,
     ) -> ReadBack:
-        """Once more, with what was undone. What was asked is there already, so its failing is told, and no more."""
+        """Once more, with what was undone, now or later. What was asked is there already, so a no is only told."""
         notes = done.notes
         try:
             for _ in range(PUT_BACKS):
@@ -166,8 +166,9 @@ class UpdatePush:
                     break
                 late = late | overtaken
         except (KeptOtherwise, Later, ConnectorError) as error:
-            if isinstance(error, Later) and not claim.is_late:
-                raise  # it is marked as sent, and looked for again
+            if isinstance(error, Later | PlansoUnavailable | PlansoUnsure) and not claim.is_late:
+                claim.sent = {**(claim.sent or {}), **{path: list(one) for path, one in late.items()}}
+                raise Later(str(error)) from error
             log.warning("not_put_back", operation=claim.operation.id, error=type(error).__name__)
             names = ", ".join(late)
             told = f"This write undid an edit in PlanSo, which could not be put back: {names}."

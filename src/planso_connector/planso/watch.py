@@ -10,21 +10,24 @@ from contextlib import contextmanager
 
 from planso_connector.planso.form import Form
 
+SENT_AT = "planso_sent_at"
+"""The request's extension that says when it was sent, by `time.monotonic`."""
+
 
 class Watch:
-    """`forms` are in the order in which they came. Only those count whose reading began after `begin`."""
+    """`forms` are in the order in which they came. Only those count that were asked for after `begin`."""
 
     def __init__(self) -> None:
         self.forms: list[Form] = []
         self._since = -math.inf
 
     def begin(self) -> None:
-        """From now on: what was asked for earlier may be older than the form that is about to be saved."""
+        """From now on. What was asked for earlier may be older than the form that is about to be saved."""
         self._since = time.monotonic()
         self.forms.clear()
 
-    def saw(self, form: Form, asked_at: float) -> None:
-        if asked_at >= self._since:
+    def saw(self, form: Form, sent_at: float) -> None:
+        if sent_at >= self._since:
             self.forms.append(form)
 
 
@@ -45,7 +48,7 @@ class Watches:
             if not self._watches[order_id]:
                 del self._watches[order_id]
 
-    def saw(self, order_id: int, form: Form, asked_at: float) -> None:
-        """`asked_at` by `time.monotonic`."""
-        for watch in self._watches.get(order_id, ()):
-            watch.saw(form, asked_at)
+    def saw(self, form: Form, sent_at: float) -> None:
+        """`sent_at` is when it was asked for, by `time.monotonic`."""
+        for watch in self._watches.get(form.order_id, ()) if form.order_id is not None else ():
+            watch.saw(form, sent_at)
