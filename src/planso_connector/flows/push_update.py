@@ -3,7 +3,7 @@ Push an update: read the form, plan, read it again until two readings agree, sav
 changed, read it back and compare. Transactions: the claim's mark before the save, nothing else; the settling is push's.
 
 PlanSo's forms carry no version, so an edit that falls between the last reading and the save can't be told from none:
-that window is one request long. What can be told, that a save that came late undid somebody's edit, is put back.
+that window is one request long. What can be told, that a save undid an edit which was seen meanwhile, is put back.
 """
 
 from __future__ import annotations
