@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import psycopg
+import pytest
+import sqlalchemy as sa
 
 from planso_connector.domain import clock
 from planso_connector.domain.errors import NotPossible
+from planso_connector.flows import sync
 from planso_connector.sandbox import Sandbox
+from planso_connector.store.engine import Transaction
+from planso_connector.store.tables import leases
 from planso_connector.workers import retention, start
+from tests.service import connected
+from tests.test_late_saves import wait_for
 from tests.test_outbox_laws import NEW, Process
 from tests.test_put_back import until
 
@@ -82,3 +91,24 @@ def test_a_claim_that_is_under_way_at_the_stop_is_given_back(postgresql_url: str
         asyncio.run(story(url))
     with psycopg.connect(postgresql_url) as session:
         assert session.execute("SELECT holder FROM operations").fetchall() == [(None,)]
+
+
+def test_a_run_keeps_its_lease_after_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong with one heartbeat does not end them: without them another process would begin a second run."""
+    monkeypatch.setattr(sync, "HEARTBEAT", 0.02)
+    sandbox = Sandbox(orders=6)
+    until_when: list[str] = []
+
+    def look(tx: Transaction) -> None:
+        until_when.extend(row["expires_at"] for row in tx.rows(sa.select(leases).where(leases.c.name == sync.LEASE)))
+
+    with connected(tmp_path, sandbox) as service:
+        sandbox.knobs.latency = 0.5
+        service.http.post("/api/sync", params={"full": "true"})
+        for renamed in ("runs RENAME TO runs_away", "runs_away RENAME TO runs"):
+            service.in_the_database(lambda tx, renamed=renamed: (tx.run(sa.text(f"ALTER TABLE {renamed}")), None)[1])
+            threading.Event().wait(0.3)  # some heartbeats
+        service.in_the_database(look)
+        wait_for("a heartbeat", lambda: service.in_the_database(look) or until_when[-1] > until_when[0])
+        sandbox.knobs.latency = 0.0
+        assert service.synced()["last_result"] is not None
