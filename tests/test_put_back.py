@@ -6,13 +6,14 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from planso_connector.domain.clock import parse_stamp
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.domain.order import Order
+from planso_connector.flows.reading import EmptyForm
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.engine import Transaction
 from tests.test_outbox_laws import NEW, PATIENCE, Process
@@ -248,3 +249,29 @@ def test_a_save_counts_from_when_it_was_sent(sqlite_path: Path) -> None:
         released, ended = asyncio.run(story(url))
     assert ended.sent_at is not None
     assert parse_stamp(ended.sent_at) >= released
+
+
+def test_an_emptied_form_is_nobodys_edit(sqlite_path: Path) -> None:
+    """PlanSo shows an empty form while a save is on its way: nobody cleared those fields."""
+    sandbox = Sandbox(orders=4)
+    order = sandbox.order_ids()[0]
+
+    async def story(url: str) -> Operation:
+        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
+            await process.reader.read_unlisted(order)
+            sandbox.forget_requests()
+            sandbox.knobs.save_latency = 0.4
+            await process.record(Operation("op_empty", Action.UPDATE, order, {"person": "Wilma"}))
+            await save_under_way(sandbox)
+            sandbox.knobs.empty_form_orders = {order}
+            with suppress(EmptyForm):
+                await process.reader.read_unlisted(order)
+            sandbox.knobs.empty_form_orders = set()
+            return await process.settled("op_empty")
+
+    sandbox.edit(order, EXPRESS, "bleibt")
+    with sandbox.serve() as url:
+        ended = asyncio.run(story(url))
+    assert ended.state is State.CONFIRMED
+    assert saves(sandbox) == 1
+    assert (sandbox.value(order, PERSON), sandbox.value(order, EXPRESS)) == ("Wilma", "bleibt")

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -93,6 +94,10 @@ def test_a_claim_that_is_under_way_at_the_stop_is_given_back(postgresql_url: str
         assert session.execute("SELECT holder FROM operations").fetchall() == [(None,)]
 
 
+def rename(table: str, to: str, tx: Transaction) -> None:
+    tx.run(sa.text(f"ALTER TABLE {table} RENAME TO {to}"))
+
+
 def test_a_run_keeps_its_lease_after_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes wrong with one heartbeat does not end them: without them another process would begin a second run."""
     monkeypatch.setattr(sync, "HEARTBEAT", 0.02)
@@ -102,13 +107,16 @@ def test_a_run_keeps_its_lease_after_a_fault(tmp_path: Path, monkeypatch: pytest
     def look(tx: Transaction) -> None:
         until_when.extend(row["expires_at"] for row in tx.rows(sa.select(leases).where(leases.c.name == sync.LEASE)))
 
+    def is_renewed() -> bool:
+        service.in_the_database(look)
+        return until_when[-1] > until_when[0]
+
     with connected(tmp_path, sandbox) as service:
         sandbox.knobs.latency = 0.5
         service.http.post("/api/sync", params={"full": "true"})
-        for renamed in ("runs RENAME TO runs_away", "runs_away RENAME TO runs"):
-            service.in_the_database(lambda tx, renamed=renamed: (tx.run(sa.text(f"ALTER TABLE {renamed}")), None)[1])
-            threading.Event().wait(0.3)  # some heartbeats
-        service.in_the_database(look)
-        wait_for("a heartbeat", lambda: service.in_the_database(look) or until_when[-1] > until_when[0])
+        service.in_the_database(partial(rename, "runs", "runs_away"))
+        threading.Event().wait(0.3)  # some heartbeats
+        service.in_the_database(partial(rename, "runs_away", "runs"))
+        wait_for("a heartbeat", is_renewed)
         sandbox.knobs.latency = 0.0
         assert service.synced()["last_result"] is not None

@@ -19,7 +19,7 @@ from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.errors import Conflicting, ConnectorError, PlansoUnavailable, PlansoUnsure, ValueKept
 from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.operation import Conflict, Operation
-from planso_connector.domain.order import Order
+from planso_connector.domain.order import Order, has_emptied
 from planso_connector.flows.claim import Claim, Later
 from planso_connector.flows.live import Live, ReadBack, in_the_mirror
 from planso_connector.flows.reading import Reader
@@ -345,10 +345,15 @@ def _still(undone: Mapping[str, Undone], form: Form) -> dict[str, Value]:
 
 
 def _overtaken(claim: Claim, watch: Watch, now: Form) -> dict[str, Undone]:
-    """What the last save undid although somebody in this process was shown it since the reading that was saved."""
+    """
+    What the last save undid although somebody in this process was shown it since the reading that was saved. A form
+    that has emptied is PlanSo's hiccup, and nobody's edit.
+    """
+    held = now.reading().values
     shown: dict[str, list[Value]] = {}
     for form in watch.forms:
-        _add(shown, form)
+        if not form.is_blank and not has_emptied(held, form.reading()):
+            _add(shown, form)
     return _undone(claim.sent, shown, now)
 
 
