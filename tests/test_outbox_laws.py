@@ -440,16 +440,16 @@ def test_whatever_happens_it_comes_to_a_true_end(sqlite_path: Path) -> None:
 class Process:
     """An outbox and what it needs, without the rest of a connector, with a clock that a test may put forward."""
 
-    def __init__(self, sandbox: Sandbox, planso: str, database: str) -> None:
-        self.ahead = timedelta(0)
+    def __init__(self, sandbox: Sandbox, planso: str, database: str, ahead: timedelta = timedelta(0)) -> None:
+        self.ahead = ahead
         self.sandbox = sandbox
         self.database = Database.open(database)
         account = sandbox.installation
         self.planso = Planso(
             planso, account.username, account.password, Profile.load(None), throttle=Throttle(), timeout=1.0
         )
-        reader = Reader(self.database, self.planso, "shop", self.clock, parts=False)
-        pusher = Pusher(self.database, self.planso, reader, "shop", self.clock, Random(1))
+        self.reader = Reader(self.database, self.planso, "shop", self.clock, parts=False)
+        pusher = Pusher(self.database, self.planso, self.reader, "shop", self.clock, Random(1))
         self.outbox = Outbox(self.database, pusher, "shop", timedelta(seconds=2), self.clock, waiting=256, at_once=32)
 
     def clock(self) -> datetime:

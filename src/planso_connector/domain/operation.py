@@ -112,8 +112,9 @@ class Operation:
     """
     sent: Mapping[str, Sequence[Value]] | None = None
     """
-    Of an update, what the forms that were sent held in the fields that were not asked, one value for each time. Of a
-    create, under `listed`, the orders of PlanSo's list that the mirror did not have.
+    Of an update, by path, what the form that was sent last held in the fields that were not asked; before it, where an
+    earlier save had undone somebody's edit and this one was to put it back, what stood there instead. Of a create,
+    under `listed`, the orders of PlanSo's list that the mirror did not have.
     """
 
 

@@ -11,7 +11,7 @@ from planso_connector.domain.errors import Ambiguous, ConnectorError, Expired, P
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Operation
 from planso_connector.store import operations
-from planso_connector.store.engine import Database
+from planso_connector.store.engine import Database, Transaction
 
 LEASE = timedelta(seconds=10)
 """How long a claim stands without being renewed: after so long a dead process's operations are taken over."""
@@ -101,24 +101,24 @@ class Claim:
 
     @asynccontextmanager
     async def sending(
-        self, before: Mapping[str, Value] | None = None, sent: Mapping[str, Value | Sequence[Value]] | None = None
+        self, before: Mapping[str, Value] | None = None, sent: Mapping[str, Sequence[Value]] | None = None
     ) -> AsyncIterator[None]:
         """
-        On disk before it begins: PlanSo may have it. `before` as in Operation; `sent` is added to what was sent in
-        earlier attempts. An error that says that nothing happened takes the mark back, when the operation is put back.
-        Raises Lost, StoreUnavailable.
+        On disk before it begins: PlanSo may have it. `before` and `sent` as in Operation. An error that says that
+        nothing happened takes the mark back, when the operation is put back. Raises Lost, StoreUnavailable.
         """
         earlier = self.sent_at, self.sent
-        now = stamp(self._clock())
-        together = _added(self.sent, sent)
-        marked = await self._database.write(
-            lambda tx: operations.mark_sent(
-                tx, self._workshop, self.operation.id, holder=self.holder, now=now, before=before, sent=together
+
+        def mark(tx: Transaction) -> bool:
+            # By the clock as it is when its turn with the database has come, for which it may have waited long.
+            now = stamp(self._clock())
+            return operations.mark_sent(
+                tx, self._workshop, self.operation.id, holder=self.holder, now=now, before=before, sent=sent
             )
-        )
-        if not marked:
+
+        if not await self._database.write(mark):
             raise Lost(self.operation.id)
-        self.sent_at, self.sent = now, together
+        self.sent_at, self.sent = stamp(self._clock()), sent
         try:
             self.check_held()
             yield
@@ -133,13 +133,3 @@ class Claim:
         assert self.sent_at is not None, "only what was sent lands"
         now = self._clock()
         return now + max((now - parse_stamp(self.sent_at)) / 2, timedelta(seconds=0.5))
-
-
-def _added(
-    earlier: Mapping[str, Sequence[Value]] | None, sent: Mapping[str, Value | Sequence[Value]] | None
-) -> dict[str, list[Value]]:
-    together = {path: list(values) for path, values in (earlier or {}).items()}
-    for path, value in (sent or {}).items():
-        new = [value] if isinstance(value, str) or not isinstance(value, Sequence) else list(value)
-        together.setdefault(path, []).extend(one for one in new if one not in together.get(path, ())[-1:])
-    return together

@@ -67,6 +67,7 @@ class Outbox:
         self._claims = itertools.count(1)
         self._holder = self._process
         self._under_way: dict[Claim, asyncio.Task[None]] = {}
+        self._claiming: asyncio.Task[list[Operation]] | None = None
         self._woken = asyncio.Event()
         self._moved: dict[str, list[asyncio.Event]] = {}
         self._waiting, self._most_waiting = 0, waiting
@@ -182,12 +183,15 @@ class Outbox:
         # Of its own: an attempt that outlived its lease must not end what this process claimed anew.
         holder = self._holder = f"{self._process} {next(self._claims)}"
         room = self._at_once - len(self._under_way)
-        try:
-            claimed = await self._database.write(
+        claiming = self._claiming = asyncio.create_task(
+            self._database.write(
                 lambda tx: operations.claim(
                     tx, self._workshop, holder=holder, now=stamp(now), until=stamp(until), at_most=room
                 )
             )
+        )
+        try:
+            claimed = await asyncio.shield(claiming)  # cancelled, it may be committed all the same: see `close`
         except ConnectorError as error:
             log.warning("outbox_not_claimed", error=type(error).__name__)
             return
@@ -262,6 +266,8 @@ class Outbox:
 
     async def close(self) -> None:
         """What is not settled within the grace is given back, for the next process to go on with."""
+        if self._claiming is not None:
+            await asyncio.gather(self._claiming, return_exceptions=True)
         holders = {self._holder, *(claim.holder for claim in self._under_way)}
         late = set(self._under_way.values())
         until = min(self._drained_by, asyncio.get_running_loop().time() + GRACE)

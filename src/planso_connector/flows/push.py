@@ -64,7 +64,7 @@ class Pusher:
         live = Live(planso, reader, clock)
         self._push: dict[Action, UpdatePush | CreatePush | DeletePush] = {
             Action.UPDATE: UpdatePush(planso, live, reader, clock),
-            Action.CREATE: CreatePush(database, planso, live, workshop, clock),
+            Action.CREATE: CreatePush(database, planso, live, reader, workshop, clock),
             Action.DELETE: DeletePush(planso, live, reader, clock),
         }
 
@@ -174,6 +174,7 @@ class Pusher:
                 next_at=due,
                 message=str(later),
                 sent_at=claim.sent_at,
+                sent=claim.sent,
                 order_id=later.order_id,
             )
         )

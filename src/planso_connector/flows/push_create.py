@@ -11,7 +11,7 @@ for a person to decide: an order is never created twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import structlog
@@ -30,6 +30,7 @@ from planso_connector.domain.operation import Operation
 from planso_connector.domain.order import IDENTITY
 from planso_connector.flows.claim import Claim, Later
 from planso_connector.flows.live import WITHIN, Live, ReadBack
+from planso_connector.flows.reading import Reader
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form, NoForm
 from planso_connector.planso.login import SessionEnded
@@ -65,10 +66,13 @@ class CreatedOtherwise(Exception):
 class CreatePush:
     """Lives as long as the process."""
 
-    def __init__(self, database: Database, planso: Planso, live: Live, workshop: str, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, planso: Planso, live: Live, reader: Reader, workshop: str, clock: Clock
+    ) -> None:
         self._database = database
         self._planso = planso
         self._live = live
+        self._reader = reader
         self._workshop = workshop
         self._clock = clock
 
@@ -100,7 +104,8 @@ class CreatePush:
 
     async def _insert(self, claim: Claim) -> tuple[int, Plan]:
         asked = claim.operation.asked
-        listed = await self._not_mirrored()
+        # What an earlier attempt found there may be in the mirror by now, and look new.
+        listed = sorted({*await self._not_mirrored(), *_listed(claim.sent)})
         for _ in range(INSERTS):
             blank = await self._planso.blank_form()
             plan = blank.plan({**with_defaults(blank, asked), **asked})
@@ -124,13 +129,12 @@ class CreatePush:
     async def _made(self, operation: Operation, sent_at: str) -> int | None:
         """The order that an earlier attempt made; None where there is none. Raises Ambiguous."""
         listed = [entry.order_id for entry in await self._planso.board()]
-        there_before = (operation.sent or {}).get(LISTED, ())
 
         def not_ours(tx: Transaction) -> set[int]:
             before: set[int] = set()
             if operation.deadline_at:  # one of an earlier version is as old as what told when orders were first seen
                 before = orders.first_seen_before(tx, self._workshop, stamp(parse_stamp(sent_at) - SKEW))
-            return before | operations.created(tx, self._workshop) | {int(str(one)) for one in there_before}
+            return before | operations.created(tx, self._workshop) | _listed(operation.sent)
 
         known = await self._database.read(not_ours)
         candidates = sorted(order_id for order_id in listed if order_id not in known)
@@ -141,11 +145,13 @@ class CreatePush:
         names_somebody = any(operation.asked.get(path) for path in IDENTITY)
         exact, similar = [], []
         for order_id in candidates:
+            read_at = stamp(self._clock())
             try:
                 with urgent(begin_by=asyncio.get_running_loop().time() + WITHIN):
                     form = await self._planso.read_form(order_id)
             except NoForm:
                 continue
+            await self._reader.saw(order_id, form.reading(), read_at)  # a save may be about to undo it
             kept = {one.field for one in form.not_taken_over(operation.asked)}
             if not kept:
                 exact.append(order_id)
@@ -157,6 +163,10 @@ class CreatePush:
             found = ", ".join(str(order_id) for order_id in sorted([*exact, *similar]))
             raise Ambiguous(f"It may have been created as one of these orders: {found}. It was not sent again.")
         return None
+
+
+def _listed(sent: Mapping[str, Sequence[Value]] | None) -> set[int]:
+    return {int(str(one)) for one in (sent or {}).get(LISTED, ())}
 
 
 def with_defaults(blank: Form, asked: Mapping[str, Value]) -> dict[str, Value]:

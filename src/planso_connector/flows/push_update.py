@@ -3,13 +3,14 @@ Push an update: read the form, plan, read it again until two readings agree, sav
 changed, read it back and compare. Transactions: the claim's mark before the save, nothing else; the settling is push's.
 
 PlanSo's forms carry no version, so an edit that falls between the last reading and the save can't be told from none:
-that window is one request long. What can be told, that a save that came late undid somebody's edit, is put back.
+that window is one request long. What can be told, that a save undid an edit which was seen meanwhile, is put back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import structlog
 
@@ -18,7 +19,7 @@ from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.errors import Conflicting, ConnectorError, PlansoUnavailable, PlansoUnsure, ValueKept
 from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.operation import Conflict, Operation
-from planso_connector.domain.order import Order
+from planso_connector.domain.order import Order, has_emptied
 from planso_connector.flows.claim import Claim, Later
 from planso_connector.flows.live import Live, ReadBack, in_the_mirror
 from planso_connector.flows.reading import Reader
@@ -26,11 +27,15 @@ from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form
 from planso_connector.planso.login import SessionEnded
 from planso_connector.planso.plan import Plan
+from planso_connector.planso.watch import Watch
 
 log = structlog.get_logger(__name__)
 
 READINGS = 4
 """How often a form is read at most until two readings in a row agree; then the last one is taken."""
+
+PUT_BACKS = 3
+"""How often what a save undid is saved again at most: each of these may undo an edit too."""
 
 SAVES = 2
 """How often a save is begun at most: the second time only where an ended session kept the first from being seen."""
@@ -43,6 +48,28 @@ class KeptOtherwise(Exception):
         super().__init__(str(error))
         self.error = error
         self.read_back = read_back
+
+
+class Undone(NamedTuple):
+    """An edit that a save of ours undid."""
+
+    held: Value
+    """What the field holds in its stead."""
+    edit: Value
+
+
+@dataclass(frozen=True, slots=True)
+class _Save:
+    """The form that was saved, and how. Without changes in the plan, nothing was."""
+
+    form: Form
+    plan: Plan
+    wanted: Mapping[str, Value]
+    """What was asked, and what was put back."""
+    read_at: str
+    """When the form was asked for."""
+    unsure: PlansoUnsure | None = None
+    """Why it is not sure, if it is not."""
 
 
 class UpdatePush:
@@ -64,7 +91,7 @@ class UpdatePush:
         asked, left_alone = await self._allowed(claim, form, known, read_at)
         seen = await self._seen(claim)
         undone = _undone(claim.sent, seen, form)
-        plan = form.plan({**asked, **undone})
+        plan = form.plan({**asked, **_still(undone, form)})
         if not plan.changes:
             return await self._unchanged(claim, form, known, read_at, (*left_alone, *plan.notes))
         try:
@@ -82,31 +109,37 @@ class UpdatePush:
         form: Form,
         known: Order | None,
         asked: Mapping[str, Value],
-        undone: Mapping[str, Value],
+        undone: Mapping[str, Undone],
         seen: dict[str, list[Value]],
     ) -> ReadBack:
-        """Saved, read back and compared; where it turns out that an earlier save came late, what it undid put back."""
-        earlier = claim.sent
-        for _ in range(SAVES):
-            try:
-                form, plan, unsure, read_at = await self._save(claim, form, known, {**asked, **undone})
-            except SessionEnded:
-                assert form.order_id is not None, "what is saved was read"
-                form = await self._live.existing_form(form.order_id, known, form)  # logs in, as no held slot may
-                continue
-            late = {**undone, **_undone(earlier, seen, form)}
-            if not plan.changes and late == undone:
-                return await self._unchanged(claim, form, known, read_at, plan.notes)
-            _add(seen, form)
-            if plan.changes:
-                read_back, now = await self._read_back(claim, form, known, asked, plan, unsure)
-            else:
-                read_back, now = await self._unchanged(claim, form, known, read_at, plan.notes), form
-            late = {**late, **_undone(earlier, seen, now)}
-            told = (_note_of(undone),) if undone else ()
-            if late == undone:
-                return replace(read_back, notes=(*told, *read_back.notes))
-            return await self._put_back(claim, now, known, {**asked, **late}, late, read_back)
+        """
+        Saved, read back and compared. Where it turns out that an earlier save came late, or that somebody in this
+        process was shown an edit while this one was on its way, what that undid is put back.
+        """
+        order_id, earlier = claim.operation.order_id, claim.sent
+        assert order_id is not None, "only a create has no order yet"
+        with self._planso.watches.of(order_id) as watch:
+            for _ in range(SAVES):
+                try:
+                    save = await self._save(claim, form, known, asked, undone, watch)
+                except SessionEnded:
+                    form = await self._live.existing_form(order_id, known, form)  # logs in, as no held slot may
+                    continue
+                late = {**undone, **_undone(earlier, seen, save.form)}
+                if not save.plan.changes and late == undone:
+                    return await self._unchanged(claim, save.form, known, save.read_at, save.plan.notes)
+                _add(seen, save.form)
+                if save.plan.changes:
+                    read_back, now = await self._read_back(claim, save, known, asked)
+                    late |= _undone(earlier, seen, now) | _overtaken(claim, watch, now)
+                else:
+                    now = save.form
+                    read_back = await self._unchanged(claim, now, known, save.read_at, save.plan.notes)
+                if undone:
+                    read_back = replace(read_back, notes=(_note_of(undone), *read_back.notes))
+                if late == undone:
+                    return read_back
+                return await self._put_back(claim, now, known, asked, late, read_back, watch)
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be saved; nothing was saved.")
 
     async def _put_back(
@@ -114,29 +147,40 @@ class UpdatePush:
         claim: Claim,
         form: Form,
         known: Order | None,
-        wanted: Mapping[str, Value],
-        late: Mapping[str, Value],
+        asked: Mapping[str, Value],
+        late: dict[str, Undone],
         done: ReadBack,
+        watch: Watch,
     ) -> ReadBack:
-        """Once more, with what was undone. What was asked is there already, so its failing is told, and no more."""
+        """Once more, with what was undone, now or later. What was asked is there already, so a no is only told."""
+        notes = done.notes
         try:
-            form, plan, unsure, _ = await self._save(claim, form, known, wanted)
-            if not plan.changes:
-                return done
-            again, _ = await self._read_back(claim, form, known, wanted, plan, unsure)
+            for _ in range(PUT_BACKS):
+                save = await self._save(claim, form, known, asked, late, watch)
+                if not save.plan.changes:
+                    break
+                again, form = await self._read_back(claim, save, known, save.wanted)
+                done = replace(again, before=done.before, labels=done.labels, notes=(*notes, _note_of(late)))
+                overtaken = _overtaken(claim, watch, form)
+                if not overtaken:
+                    break
+                late = late | overtaken
         except (KeptOtherwise, Later, ConnectorError) as error:
+            if isinstance(error, Later | PlansoUnavailable | PlansoUnsure) and not claim.is_late:
+                claim.sent = {**(claim.sent or {}), **{path: list(one) for path, one in late.items()}}
+                raise Later(str(error)) from error
             log.warning("not_put_back", operation=claim.operation.id, error=type(error).__name__)
             names = ", ".join(late)
-            told = f"This write came late and undid an edit in PlanSo, which could not be put back: {names}."
-            return replace(done, notes=(*done.notes, told))
-        return replace(again, before=done.before, labels=done.labels, notes=(*done.notes, _note_of(late)))
+            told = f"This write undid an edit in PlanSo, which could not be put back: {names}."
+            return replace(done, notes=(*notes, told))
+        return done
 
     async def _seen(self, claim: Claim) -> dict[str, list[Value]]:
-        """What PlanSo showed in each field since the operation was first sent, as far as it was seen to change."""
+        """What PlanSo showed in each field since the operation was last sent, as far as it was seen to change."""
         assert claim.operation.order_id is not None, "only a create has no order yet"
-        if claim.sent_at is None or claim.operation.first_sent_at is None:
+        if claim.sent_at is None:
             return {}
-        return await self._reader.seen_since(claim.operation.order_id, claim.operation.first_sent_at)
+        return await self._reader.seen_since(claim.operation.order_id, claim.sent_at)
 
     async def _allowed(
         self, claim: Claim, form: Form, known: Order | None, read_at: str
@@ -161,12 +205,17 @@ class UpdatePush:
         return ReadBack(order, order.id, read_at, None, told, with_parts=with_parts)
 
     async def _save(
-        self, claim: Claim, previous: Form, known: Order | None, asked: Mapping[str, Value]
-    ) -> tuple[Form, Plan, PlansoUnsure | None, str]:
+        self,
+        claim: Claim,
+        previous: Form,
+        known: Order | None,
+        asked: Mapping[str, Value],
+        undone: Mapping[str, Undone],
+        watch: Watch,
+    ) -> _Save:
         """
         Read until two readings agree, and save the later one, reading and save in one slot of the throttle: nothing
-        waits between them but the mark. The form and the plan that were saved, why it is not sure, if it is not, and
-        when the form was asked for.
+        waits between them but the mark.
         """
         assert previous.order_id is not None, "what is saved was read"
         for reading in range(READINGS):
@@ -176,29 +225,27 @@ class UpdatePush:
                 if form.differences(previous) and reading + 1 < READINGS:
                     previous = form
                     continue
+                watch.begin()
                 await self._allowed(claim, form, known, read_at)
-                plan = form.plan(asked)
+                wanted = {**asked, **_still(undone, form)}
+                plan = form.plan(wanted)
+                save = _Save(form, plan, wanted, read_at)
                 if not plan.changes:
-                    return form, plan, None, read_at
+                    return save
                 try:
                     # Marked here and not before: how long it may land yet counts from the mark.
-                    async with claim.sending(_before(plan, claim), _others(form, asked)):
+                    async with claim.sending(_before(plan, claim), _sent(form, wanted, claim.operation)):
                         await self._planso.save(form, plan)
                 except PlansoUnsure as unsure:
                     log.info("write_unsure", order_id=form.order_id, operation=claim.operation.id)
-                    return form, plan, unsure, read_at
-                return form, plan, None, read_at
+                    return replace(save, unsure=unsure)
+                return save
         raise AssertionError("the last reading is saved")
 
     async def _read_back(
-        self,
-        claim: Claim,
-        saved: Form,
-        known: Order | None,
-        asked: Mapping[str, Value],
-        plan: Plan,
-        unsure: PlansoUnsure | None,
+        self, claim: Claim, save: _Save, known: Order | None, asked: Mapping[str, Value]
     ) -> tuple[ReadBack, Form]:
+        saved, plan = save.form, save.plan
         assert saved.order_id is not None, "what is saved was read"
         expected = {**_others(saved, asked), **asked}
         form, read_at = await self._live.form_after(saved.order_id, expected, f"the save of order {saved.order_id}")
@@ -214,10 +261,10 @@ class UpdatePush:
         order, with_parts = await self._live.order(form, known)
         read_back = ReadBack(order, order.id, read_at, _before(plan, claim), notes, labels, with_parts)
         kept = form.not_taken_over(asked)
-        if kept and unsure is not None:
+        if kept and save.unsure is not None:
             # What people did meanwhile is known then, also where the save lands yet and undoes it.
             await self._reader.keep(form.reading(), known, read_at)
-            raise Later(str(unsure))
+            raise Later(str(save.unsure))
         if kept:
             raise KeptOtherwise(ValueKept(kept), read_back)
         return read_back, form
@@ -233,6 +280,13 @@ def _others(form: Form, asked: Mapping[str, Value]) -> dict[str, Value]:
     """What the form holds in the fields that are not asked. A label may carry two fields (`VIN`)."""
     labels = {BY_PATH[path].labels for path in asked}
     return {path: held for path, held in form.reading().values.items() if BY_PATH[path].labels not in labels}
+
+
+def _sent(form: Form, wanted: Mapping[str, Value], operation: Operation) -> dict[str, list[Value]]:
+    """As in Operation. `wanted` is what was asked, and what is put back."""
+    held = form.reading().values
+    back = {path: [held.get(path), value] for path, value in wanted.items() if path not in operation.asked}
+    return {path: [value] for path, value in _others(form, wanted).items()} | back
 
 
 def allowed(operation: Operation, form: Form, known: Order | None) -> tuple[dict[str, Value], tuple[str, ...]]:
@@ -266,25 +320,41 @@ def _is(path: str, one: Value, other: Value) -> bool:
 
 def _undone(
     sent: Mapping[str, Sequence[Value]] | None, seen: Mapping[str, Sequence[Value]], form: Form
-) -> dict[str, Value]:  # fmt: skip
+) -> dict[str, Undone]:  # fmt: skip
     """
-    What a save of ours undid by coming late: fields that hold what we sent once, and were seen otherwise since; what
-    was seen last. What we ourselves sent before the last time is no edit of anybody's.
+    What a save of ours undid by coming late: fields that hold what it sent, and were seen otherwise since; what was
+    seen last. And what an earlier one undid, and that save was to put back, where it never came.
     """
     now = form.reading()
-    found: dict[str, Value] = {}
+    found: dict[str, Undone] = {}
     for path, values_sent in (sent or {}).items():
         held = now.values.get(path)
         if path not in now.found - now.unreadable or not any(_is(path, held, one) for one in values_sent):
             continue
-        edits = [
-            value
-            for value in seen.get(path, ())
-            if not _is(path, value, held) and not any(_is(path, value, one) for one in values_sent[:-1])
-        ]
-        if edits:
-            found[path] = edits[-1]
+        edits = [value for value in seen.get(path, ()) if not any(_is(path, value, one) for one in values_sent)]
+        last = edits[-1] if edits else values_sent[-1]
+        if not _is(path, last, held):
+            found[path] = Undone(held, last)
     return found
+
+
+def _still(undone: Mapping[str, Undone], form: Form) -> dict[str, Value]:
+    """What of it is to be put back: not where somebody changed the field since."""
+    held = form.reading().values
+    return {path: one.edit for path, one in undone.items() if _is(path, held.get(path), one.held)}
+
+
+def _overtaken(claim: Claim, watch: Watch, now: Form) -> dict[str, Undone]:
+    """
+    What the last save undid although somebody in this process was shown it since the reading that was saved. A form
+    that has emptied is PlanSo's hiccup, and nobody's edit.
+    """
+    held = now.reading().values
+    shown: dict[str, list[Value]] = {}
+    for form in watch.forms:
+        if not form.is_blank and not has_emptied(held, form.reading()):
+            _add(shown, form)
+    return _undone(claim.sent, shown, now)
 
 
 def _add(seen: dict[str, list[Value]], form: Form) -> None:
@@ -293,5 +363,5 @@ def _add(seen: dict[str, list[Value]], form: Form) -> None:
         seen.setdefault(path, []).append(reading.values.get(path))
 
 
-def _note_of(late: Mapping[str, Value]) -> str:
-    return f"Put back what this write had undone by coming late: {', '.join(late)}."
+def _note_of(late: Mapping[str, Undone]) -> str:
+    return f"Put back what this write had undone: {', '.join(late)}."

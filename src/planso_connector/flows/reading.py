@@ -108,6 +108,12 @@ class Reader:
             believed, _ = believable_form(known, form)
             await self._store(refreshed(known, believed), None, read_at, with_parts=False)
 
+    async def saw(self, order_id: int, form: FormReading, read_at: str) -> None:
+        """As `keep`, of an order that was looked at in passing; nothing either where its form has emptied."""
+        known = await self.known(order_id)
+        if known is not None and not form.is_blank and not has_emptied(known.values, form):
+            await self.keep(form, known, read_at)
+
     async def seen_since(self, order_id: int, instant: str) -> dict[str, list[Value]]:
         """
         What each field was seen to become in PlanSo since `instant`, oldest first, by the order's history. Without the

@@ -243,6 +243,8 @@ class Sync:
                 await self._database.write(work)
             except ConnectorError as error:
                 log.warning("sync_progress_not_stored", run=progress.run_id, error=type(error).__name__)
+            except Exception:
+                log.exception("sync_progress_not_stored", run=progress.run_id)
 
     async def _finish(self, progress: Progress, state: RunState, message: str, requests: int) -> None:
         now = stamp(self._clock())

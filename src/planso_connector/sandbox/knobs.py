@@ -22,6 +22,8 @@ class Knobs:
     """Up to so many seconds more."""
     save_latency: float = 0.0
     """Seconds more that a save takes until it is carried out, whether somebody waits for it still or not."""
+    saves_within: float = 600.0
+    """Seconds after which a save that is not carried out yet never is: `fail_status`, and nothing is kept."""
     expire_sessions_after: int | None = None
     """Each login is good for so many `/do` requests."""
     fail_next: int = 0

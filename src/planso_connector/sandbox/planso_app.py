@@ -109,7 +109,8 @@ class PlansoApp:
             await self._slowly(self.workshop.knobs.save_latency if call.saves else 0.0)
             heard = not await request.is_disconnected()
             with self.workshop.lock:
-                trouble = self._trouble(request, call)
+                is_too_late = call.saves and monotonic() - started > self.workshop.knobs.saves_within
+                trouble = self._proxy_failure() if is_too_late else self._trouble(request, call)
                 version = self.workshop.version if trouble is None else None
                 response = trouble if trouble is not None else self._answer(call)
         finally:

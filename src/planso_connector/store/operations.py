@@ -121,7 +121,7 @@ _MARK_SENT = (
         sent=bindparam("sent", type_=Text),
     )
 )
-_OF_A_SEND = ("before", "sent", "first_sent_at")
+_OF_A_SEND = ("before", "first_sent_at")
 _PUT_BACK = (
     update(operations)
     .where(*_IS, _PENDING, c.holder == bindparam("of_holder"))
@@ -130,6 +130,7 @@ _PUT_BACK = (
         message=bindparam("message"),
         order_id=func.coalesce(bindparam("order_id", type_=BigInteger), c.order_id),
         sent_at=bindparam("sent_at", type_=Text),
+        sent=bindparam("sent", type_=Text),
         **{name: case((bindparam("sent_at", type_=Text).is_(None), None), else_=c[name]) for name in _OF_A_SEND},
         holder=None,
         held_until=None,
@@ -312,11 +313,12 @@ def put_back(
     next_at: str,
     message: str,
     sent_at: str | None,
+    sent: Mapping[str, Sequence[Value]] | None = None,
     order_id: int | None = None,
 ) -> bool:
     """
-    To be tried again. `sent_at` is None where PlanSo surely has nothing of it; `order_id` is the number that PlanSo
-    gave to a created order. False where it is not `holder`'s any more.
+    To be tried again. `sent_at` and `sent` tell of what was sent last, None where PlanSo surely has nothing of it;
+    `order_id` is the number that PlanSo gave to a created order. False where it is not `holder`'s any more.
     """
     changed = tx.run(
         _PUT_BACK,
@@ -326,6 +328,7 @@ def put_back(
         next_at=next_at,
         message=storable(message),
         sent_at=sent_at,
+        sent=_json(sent),
         order_id=order_id,
     )
     return changed == 1

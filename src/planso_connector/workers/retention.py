@@ -42,3 +42,5 @@ async def run(
             await apply()
         except ConnectorError as error:
             log.warning("retention_failed", error=type(error).__name__)
+        except Exception:
+            log.exception("retention_failed")

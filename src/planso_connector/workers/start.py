@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -17,29 +18,42 @@ AGAIN_FIRST, AGAIN_LAST = 3.0, 300.0
 """Seconds between two tries, doubled each time."""
 
 
-async def fill(sync: Sync) -> None:
-    """Until a run has ended well: also when another process seems to be at it, or PlanSo is away, also out of hours."""
+async def until_done(
+    step: Callable[[], Awaitable[bool]], failed: str, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+) -> None:
+    """Until `step` says so, whatever it raises meanwhile: that is logged as `failed`."""
     pause = AGAIN_FIRST
     while True:
         try:
-            if not await sync.is_empty():
+            if await step():
                 return
-            await sync.run(Trigger.START)
         except ConnectorError as error:
-            log.warning("mirror_not_filled", error=type(error).__name__)
-        await asyncio.sleep(pause)
+            log.warning(failed, error=type(error).__name__)
+        except Exception:
+            log.exception(failed)
+        await sleep(pause)
         pause = min(pause * 2, AGAIN_LAST)
+
+
+async def fill(sync: Sync) -> None:
+    """Until a run has ended well: also when another process seems to be at it, or PlanSo is away, also out of hours."""
+
+    async def step() -> bool:
+        if not await sync.is_empty():
+            return True
+        await sync.run(Trigger.START)
+        return False
+
+    await until_done(step, "mirror_not_filled")
 
 
 async def reindex(reindex: Reindex) -> None:
     """After an upgrade from a version that had no keys, or other ones: until it is done, by this process or another."""
-    pause = AGAIN_FIRST
-    while True:
-        try:
-            if not await reindex.is_due():
-                return
-            await reindex.run()
-        except ConnectorError as error:
-            log.warning("not_reindexed", error=type(error).__name__)
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, AGAIN_LAST)
+
+    async def step() -> bool:
+        if not await reindex.is_due():
+            return True
+        await reindex.run()
+        return False
+
+    await until_done(step, "not_reindexed")
