@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
+import structlog
 from sqlalchemy import BigInteger, Text, bindparam, func, select, tuple_, update
 from sqlalchemy import delete as delete_from
 
@@ -16,6 +17,8 @@ from planso_connector.store.rendering import order_from, part_from, text_key, to
 from planso_connector.store.tables import lookup_keys as keys
 from planso_connector.store.tables import orders, parts
 from planso_connector.store.transaction import Row, Transaction
+
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 500
 """Orders in one transaction."""
@@ -95,5 +98,10 @@ def _texts(tx: Transaction, workshop: str, rows: list[Row]) -> Iterator[dict[str
     found = tx.rows(_PARTS, of_workshop=workshop, order_ids=to_json([row["id"] for row in rows]))
     of_order = {key: list(map(part_from, group)) for key, group in groupby(found, key=lambda row: row["order_id"])}
     for row in rows:
-        text = text_key(order_from(row, of_order.get(row["id"], ())))
+        try:
+            text = text_key(order_from(row, of_order.get(row["id"], ())))
+        except (KeyError, TypeError, ValueError) as error:
+            # One that is held otherwise than any version wrote it must not keep all others from being found.
+            log.warning("order_not_reindexed", order=row["id"], error=type(error).__name__)
+            continue
         yield {"of_workshop": workshop, "of_id": row["id"], "new_text": text}

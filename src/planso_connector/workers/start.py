@@ -41,5 +41,8 @@ async def reindex(reindex: Reindex) -> None:
             await reindex.run()
         except ConnectorError as error:
             log.warning("not_reindexed", error=type(error).__name__)
+        except Exception:
+            # Look-ups answer 503 until it is done: it must not end for good.
+            log.exception("reindex_fault")
         await asyncio.sleep(pause)
         pause = min(pause * 2, AGAIN_LAST)
