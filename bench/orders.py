@@ -277,7 +277,7 @@ def _make(path: Path, count: int) -> None:
 def _note_a_sync(database: apsw.Connection, count: int) -> None:
     """So that a connector does not think that the mirror was never filled."""
     tx = SqliteTransaction(database)
-    lookup_keys.complete(tx, SHOP)
+    lookup_keys.write_rebuild(tx, SHOP, None)
     run = runs.start(tx, SHOP, now=NOW, kind=runs.RunKind.FULL, trigger=runs.Trigger.COMMAND)
     runs.finish(tx, SHOP, run.id, now=NOW, state=runs.RunState.DONE, done=count, total=count)
 

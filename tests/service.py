@@ -17,6 +17,8 @@ import uvicorn
 from pydantic import SecretStr
 
 from planso_connector import app
+from planso_connector.domain import clock
+from planso_connector.domain.clock import Clock
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import Settings
 from planso_connector.store import sqlite
@@ -133,7 +135,7 @@ def settings_for(sandbox: Sandbox, url: str, database: str, **changes: Any) -> S
 
 
 @contextmanager
-def running(settings: Settings, sandbox: Sandbox) -> Iterator[Service]:
+def running(settings: Settings, sandbox: Sandbox, now: Clock = clock.now) -> Iterator[Service]:
     """The service in a thread of its own, from its start to its orderly end."""
     # asyncio lets only a socket that says it is TCP send at once; each answer would come 40 ms late.
     listening = socket.socket(proto=socket.IPPROTO_TCP)
@@ -143,7 +145,7 @@ def running(settings: Settings, sandbox: Sandbox) -> Iterator[Service]:
     reach: list[tuple[app.Connector, asyncio.AbstractEventLoop]] = []
 
     async def serve() -> None:
-        async with app.connector(settings) as built, app.at_work(built):
+        async with app.connector(settings, now) as built, app.at_work(built):
             reach.append((built, asyncio.get_running_loop()))
             server.config = built.server
             await server.serve(sockets=[listening])

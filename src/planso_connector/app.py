@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from planso_connector import telemetry
 from planso_connector.domain import clock
+from planso_connector.domain.clock import Clock
 from planso_connector.domain.reconcile import Policy
 from planso_connector.domain.workhours import WorkHours
 from planso_connector.flows.accesses import Accesses
@@ -78,12 +79,14 @@ class Connector:
     accesses: Accesses
     rest: FastAPI
     server: server.Server
+    now: Clock
 
 
 @asynccontextmanager
-async def connector(settings: Settings) -> AsyncIterator[Connector]:
+async def connector(settings: Settings, now: Clock = clock.now) -> AsyncIterator[Connector]:
     """
-    Migrate and open the database, and wire the rooms. At the end, writes under way are finished first.
+    Migrate and open the database, and wire the rooms. At the end, writes under way are finished first. `now` is the
+    machine's clock, which may be set at any time.
 
     Raises SettingsError where a setting is missing or wrong, StoreUnavailable where the database can't be had.
     """
@@ -92,7 +95,7 @@ async def connector(settings: Settings) -> AsyncIterator[Connector]:
     async with (
         telemetry.begun(os.environ) as traces,
         opened(settings) as database,
-        _wired(settings, profile, database, traces) as wired,
+        _wired(settings, profile, database, traces, now) as wired,
     ):
         yield wired
 
@@ -115,11 +118,11 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def _wired(
-    settings: Settings, profile: Profile, database: Database, traces: telemetry.Traces
+    settings: Settings, profile: Profile, database: Database, traces: telemetry.Traces, now: Clock
 ) -> AsyncIterator[Connector]:
     workshop = settings.connector_workshop
     password = settings.planso_password.get_secret_value()
-    rejection = Rejection(database, workshop, clock.now, (settings.planso_url, settings.planso_user, password))
+    rejection = Rejection(database, workshop, now, (settings.planso_url, settings.planso_user, password))
     metrics = Metrics()
 
     def exchanged(page: str, outcome: str, seconds: float) -> None:
@@ -137,15 +140,15 @@ async def _wired(
         on_login=rejection.note,
         on_exchange=exchanged,
     )
-    reader = Reader(database, planso, workshop, clock.now, parts=settings.connector_sync_parts)
-    pusher = Pusher(database, planso, reader, workshop, clock.now, Random())  # noqa: S311
+    reader = Reader(database, planso, workshop, now, parts=settings.connector_sync_parts)
+    pusher = Pusher(database, planso, reader, workshop, now, Random())  # noqa: S311
     landing = timedelta(seconds=planso.longest_request)
     outbox = Outbox(
         database,
         pusher,
         workshop,
         landing,
-        clock.now,
+        now,
         waiting=max(1, settings.connector_parallel_total // 2),
         at_once=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
         tracing=traces.push,
@@ -158,21 +161,21 @@ async def _wired(
         wait=settings.connector_write_wait,
         deadline=settings.connector_write_deadline,
         most_pending=settings.connector_pending,
-        clock=clock.now,
+        clock=now,
     )
     way = GiveWay()
-    sync = Sync(database, planso, reader, workshop, clock.now, _policy(settings), way, traces.sync)
+    sync = Sync(database, planso, reader, workshop, now, _policy(settings), way, traces.sync)
     hours, interval = _hours(settings), settings.connector_sync_interval
-    turns = Schedule(lambda: sync.run(Trigger.SCHEDULE), hours, interval, clock.now, dice=Random())  # noqa: S311
+    turns = Schedule(lambda: sync.run(Trigger.SCHEDULE), hours, interval, now, dice=Random())  # noqa: S311
     lookup = Lookup(database, workshop)
-    freshness = Freshness(sync, reader, lookup, hours, interval, clock.now)
+    freshness = Freshness(sync, reader, lookup, hours, interval, now)
     status = Status(planso)
-    readiness = Ready(database, workshop, freshness, planso, clock.now)
-    measured = Measured(database, workshop, sync, readiness, planso, clock.now)
-    standings = Standings(database, workshop, freshness, profile.labels, clock.now)
-    dry_run = DryRun(planso, Live(planso, reader, clock.now), reader)
+    readiness = Ready(database, workshop, freshness, planso, now)
+    measured = Measured(database, workshop, sync, readiness, planso, now)
+    standings = Standings(database, workshop, freshness, profile.labels, now)
+    dry_run = DryRun(planso, Live(planso, reader, now), reader)
     recognition = Recognition(database, workshop)
-    accesses = Accesses(database, workshop, clock.now)
+    accesses = Accesses(database, workshop, now)
     flows = door.Flows(
         lookup,
         writer,
@@ -187,7 +190,7 @@ async def _wired(
         next_run_at=lambda: turns.next_run_at,
         mark=database.mark,
         asked=way.asked,
-        authentication=Authentication(database, workshop, clock.now),
+        authentication=Authentication(database, workshop, now),
         accesses=accesses,
     )
     rest = door.build(
@@ -197,10 +200,10 @@ async def _wired(
         lookup_shows_all=settings.connector_lookup_personal == "all",
         allow_anonymous=settings.connector_allow_anonymous,
     )
-    keys, reindex = Keys(database, workshop, clock.now), Reindex(database, workshop, clock.now)
+    keys, reindex = Keys(database, workshop, now), Reindex(database, workshop, now)
     web = _server(settings, rest, metrics, lambda: database.reads_waiting >= READS_WAITING)
     try:
-        retention = Retention(database, workshop, _kept(settings), clock.now)
+        retention = Retention(database, workshop, _kept(settings), now)
         yield Connector(
             settings,
             database,
@@ -215,6 +218,7 @@ async def _wired(
             accesses=accesses,
             rest=rest,
             server=web,
+            now=now,
         )
     finally:
         await sync.close()
@@ -232,7 +236,7 @@ async def at_work(built: Connector) -> AsyncIterator[None]:
         asyncio.create_task(built.outbox.run(), name="outbox"),
         asyncio.create_task(built.schedule.run(), name="schedule"),
         asyncio.create_task(built.accesses.run(), name="accesses"),
-        asyncio.create_task(retention_turns.run(built.retention.run, clock.now), name="retention"),
+        asyncio.create_task(retention_turns.run(built.retention.run, built.now), name="retention"),
     }
     try:
         yield

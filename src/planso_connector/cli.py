@@ -266,7 +266,7 @@ def migrate() -> None:
 
 @cli.command()
 def reindex() -> None:
-    """Write anew what the look-up finds orders by. It goes on answering meanwhile, from what is written so far."""
+    """Write anew what orders are found by. Look-ups answer meanwhile from what is written so far, and say so."""
     with told():
         asyncio.run(_reindex(loaded()))
 
@@ -274,7 +274,7 @@ def reindex() -> None:
 async def _reindex(settings: Settings) -> None:
     async with root.connector(settings) as built:
         with err.status("Writing the look-up keys"):
-            await built.reindex.run()
+            await built.reindex.run(anew=True)
     out.print("The look-up keys are written.")
 
 

@@ -237,7 +237,7 @@ def test_a_change_is_found_at_once(service: Service) -> None:
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_an_upgrade_writes_the_keys(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """A database of 0003 with orders: once the connector has started, they are found."""
+    """A database of 0003 with orders: once their keys are written, they are found for certain."""
     url = f"sqlite:///{tmp_path}/old.db"
     if kind == "postgresql":
         server = request.getfixturevalue("postgresql_server")
@@ -248,7 +248,7 @@ def test_an_upgrade_writes_the_keys(kind: str, tmp_path: Path, request: pytest.F
     sandbox = Sandbox(orders=5)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
         until = time.monotonic() + PATIENCE
-        while not (told := found(service, plate="hhvf6123"))["matches"]:
+        while not (told := found(service, plate="hhvf6123"))["is_certain"]:
             assert time.monotonic() < until
             threading.Event().wait(0.05)
     assert (ids(told), told["is_certain"]) == ([GOLF], True)
@@ -277,7 +277,7 @@ def test_the_command_writes_them_anew(tmp_path: Path) -> None:
 
     async def reindex() -> None:
         async with app.connector(settings_for(sandbox, "http://127.0.0.1:1", url)) as built:
-            await built.reindex.run()
+            await built.reindex.run(anew=True)
 
     asyncio.run(reindex())
     assert keys(store) == along != set()

@@ -244,7 +244,7 @@ def test_a_plate_costs_no_more_among_more_orders(tmp_path: Path) -> None:
         return steps
 
     few = cost(1000, 1100)
-    reindex.rebuild(transaction, SHOP, 9999)
+    lookup_keys.write_rebuild(transaction, SHOP, None)
     assert cost(1100, 1900) < 2 * few
     connection.close()
 

@@ -16,6 +16,7 @@ from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.domain.order import PLATE, Order
 from planso_connector.store import cursors, lookup_keys, operations, orders, reindex, search
 from planso_connector.store.engine import Transaction
+from planso_connector.store.lookup_keys import Rebuild
 from planso_connector.store.search import Filters, Page
 from tests.databases import Store, run_script
 from tests.store.samples import SHOP, at, order, part
@@ -268,8 +269,8 @@ def test_a_rebuild_writes_the_texts_too(store: Store) -> None:
     keep(store, order(1, parts=(part(1),), fields={"Hinweis": "Heckstoßstange qx"}), order(2))
     run_script(store.url, "UPDATE orders SET text_key = ''")
 
-    assert store.write(lambda tx: reindex.rebuild(tx, SHOP, 0)) == 2
-    assert store.write(lambda tx: reindex.rebuild(tx, SHOP, 2)) is None
+    assert store.write(lambda tx: reindex.rebuild(tx, SHOP)) == Rebuild(2, 2, 2)
+    assert store.write(lambda tx: reindex.rebuild(tx, SHOP)) is None
 
     for text in ("stange", "qx", "x", "5g6 heck"):
         assert found(store, Filters(text=text)) == [1], text
@@ -290,7 +291,7 @@ def test_filters_mean_what_the_model_means(
     """
     workshop = f"shop {next(_WORKSHOPS)}"
     if indexed:
-        store.write(lambda tx: lookup_keys.complete(tx, workshop))
+        store.write(lambda tx: lookup_keys.write_rebuild(tx, workshop, None))
     keep(store, *kept, workshop=workshop)
     for question in questions:
         answered: list[int] = []

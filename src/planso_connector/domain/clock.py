@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -29,3 +30,51 @@ def too_far(now: str) -> str:
 
 def parse_stamp(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+JUMP = timedelta(minutes=1)
+"""A clock that moved by so much more or less than time passed was set; less is how clocks are kept."""
+
+
+def steady() -> float:
+    """Seconds that nobody sets; while the machine sleeps they go on, where its system counts them."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+class Jumps:
+    """
+    How far the clock jumped ahead since something was written down, as far as this process saw it: that is no time that
+    passed. A clock that is set back undoes it. Looked at every few seconds, or a jump can't be told from its past.
+    """
+
+    def __init__(
+        self, clock: Clock, told: Callable[[timedelta], object] = lambda _: None, steady: Callable[[], float] = steady
+    ) -> None:
+        self._clock = clock
+        self._told = told
+        self._steady = steady
+        self._last = clock(), steady()
+        self._ahead: list[tuple[datetime, timedelta]] = []
+
+    def look(self) -> None:
+        """`told` is how far the clock jumped since the last look, if it did; back is less than nothing."""
+        now, seconds = self._clock(), self._steady()
+        (shown, since), self._last = self._last, (now, seconds)
+        expected = shown + timedelta(seconds=seconds - since)
+        jump = now - expected
+        if abs(jump) <= JUMP:
+            return
+        self._told(jump)
+        if jump > timedelta(0):
+            self._ahead.append((expected, jump))
+        back = -jump
+        while back > timedelta(0) and self._ahead:
+            before, by = self._ahead.pop()
+            if by > back:
+                self._ahead.append((before, by - back))
+            back -= by
+
+    def ahead_since(self, instant: str) -> timedelta:
+        """Of a stamp that was written before the jumps; of one that was written after them, nothing."""
+        self.look()
+        return sum((by for before, by in self._ahead if instant <= stamp(before)), timedelta(0))

@@ -29,7 +29,8 @@ ConnectorError
 ├── MassRemoval              too much vanished at once: keep the mirror, ask a person
 └── StoreUnavailable         our own database can't take it
     ├── TooManyPending       so many writes wait for PlanSo already that it takes no more
-    └── NotFilled            no sync has filled it yet: nobody knows whether there is such a thing
+    ├── NotFilled            no sync has filled it yet: nobody knows whether there is such a thing
+    └── NotIndexed           what orders are found by is being written anew: the same
 """
 
 from __future__ import annotations
@@ -222,3 +223,7 @@ class TooManyPending(StoreUnavailable):
 
 class NotFilled(StoreUnavailable):
     """No sync has filled the mirror yet: whether there is such an order is not known."""
+
+
+class NotIndexed(StoreUnavailable):
+    """What orders are found by is being written anew: whether there is such an order is not known until it is done."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from planso_connector.domain.clock import Clock, parse_stamp, stamp
+from planso_connector.domain.clock import Clock, Jumps, parse_stamp, stamp
 from planso_connector.domain.errors import Ambiguous, ConnectorError, Expired, PlansoUnsure
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Operation
@@ -51,6 +51,7 @@ class Claim:
         until: datetime,
         landing: timedelta,
         clock: Clock,
+        jumps: Jumps,
     ) -> None:
         self.operation = operation
         self.holder = holder
@@ -61,10 +62,17 @@ class Claim:
         self._workshop = workshop
         self._landing = landing
         self._clock = clock
+        self._jumps = jumps
+
+    @property
+    def deadline(self) -> str:
+        """Until when it is tried, a stamp: later than was said by what the clock jumped ahead since it was recorded."""
+        told, ahead = self.operation.deadline_at, self._jumps.ahead_since(self.operation.created_at)
+        return stamp(parse_stamp(told) + ahead) if ahead and told else told
 
     @property
     def is_late(self) -> bool:
-        return stamp(self._clock()) >= self.operation.deadline_at
+        return stamp(self._clock()) >= self.deadline
 
     def check_sendable(self, looked_at: str) -> None:
         """

@@ -13,8 +13,9 @@ from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.flows.readiness import Readiness, Ready
 from planso_connector.flows.sync import Sync, SyncStatus
 from planso_connector.planso.client import Planso
-from planso_connector.store import figures
+from planso_connector.store import figures, lookup_keys
 from planso_connector.store.engine import Database, Transaction
+from planso_connector.store.lookup_keys import Rebuild
 
 COUNT_EVERY = 60.0
 """Seconds for which a count stands: it reads a whole index."""
@@ -22,13 +23,17 @@ COUNT_EVERY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the database holds. Seconds; `last_success` in seconds since 1970."""
+    """
+    What the database holds. Seconds; `last_success` in seconds since 1970. `rebuild`: how far what orders are found by
+    is written anew, None where it is not.
+    """
 
     orders: dict[str, int]
     operations: dict[str, int]
     oldest_pending: float
     sync: SyncStatus
     last_success: float | None
+    rebuild: Rebuild | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,9 @@ class Measured:
         )
 
     async def _held(self) -> Held:
-        pending = await self._database.read(lambda tx: figures.pending(tx, self._workshop))
+        pending, rebuild = await self._database.read(
+            lambda tx: (figures.pending(tx, self._workshop), lookup_keys.rebuild(tx, self._workshop))
+        )
         orders, operations = await self._counts()
         sync = await self._sync.status()
         now = self._clock()
@@ -84,6 +91,7 @@ class Measured:
             oldest_pending=(now - parse_stamp(pending.oldest)).total_seconds() if pending.oldest else 0.0,
             sync=sync,
             last_success=parse_stamp(success).timestamp() if success else None,
+            rebuild=rebuild,
         )
 
     async def _counts(self) -> tuple[dict[str, int], dict[str, int]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planso_connector.domain.errors import NotFilled, NotFound
+from planso_connector.domain.errors import NotFilled, NotFound, TooBroad
 from planso_connector.domain.part import Part
 from planso_connector.domain.values import MAX_ID
-from planso_connector.store import changes, orders, runs, search, sections
+from planso_connector.flows.reindex import not_yet
+from planso_connector.store import changes, lookup_keys, orders, runs, search, sections
 from planso_connector.store.changes import Entry
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.orders import StoredOrder
@@ -24,8 +25,17 @@ class Lookup:
         self._workshop = workshop
 
     async def find(self, filters: Filters) -> Page:
-        """The page. Raises TooBroad."""
-        return await self._database.read(lambda tx: search.find(tx, self._workshop, filters), within=WITHIN)
+        """The page. Raises TooBroad; NotIndexed where what it is found by is being written anew, and that is why."""
+        try:
+            page = await self._database.read(lambda tx: search.find(tx, self._workshop, filters), within=WITHIN)
+        except TooBroad:
+            rebuild = await self._database.read(lambda tx: lookup_keys.rebuild(tx, self._workshop))
+            if rebuild is None:
+                raise
+            raise not_yet(rebuild) from None
+        if page.rebuild is not None and not page.documents:
+            raise not_yet(page.rebuild)
+        return page
 
     async def total(self, filters: Filters) -> int:
         """How many there are on all pages. Raises TooBroad."""
@@ -97,8 +107,12 @@ class Lookup:
 def unknown(tx: Transaction, workshop: str, order_id: int) -> NotFound | NotFilled:
     """What to raise for an order that the mirror does not have: somebody on the phone must not be told too much."""
     if runs.last_success(tx, workshop) is None:
-        return NotFilled(
-            "The connector's database is not filled yet, so nobody knows whether there is such an order; "
-            "GET /api/sync/status tells how far it is."
-        )
+        return not_filled()
     return NotFound(f"There is no order {order_id} in the connector's database.")
+
+
+def not_filled() -> NotFilled:
+    return NotFilled(
+        "The connector's database is not filled yet, so nobody knows whether there is such an order; "
+        "GET /api/sync/status tells how far it is."
+    )

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 import structlog
 
-from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.clock import Clock, Jumps, stamp
 from planso_connector.domain.errors import ConnectorError, NotFound
 from planso_connector.domain.operation import Operation, State, new_id
 from planso_connector.flows.claim import LEASE, Claim, Lost
@@ -62,6 +62,7 @@ class Outbox:
         self._workshop = workshop
         self._landing = landing
         self._clock = clock
+        self._jumps = Jumps(clock, lambda by: log.warning("clock_jumped", seconds=round(by.total_seconds())))
         self._tracing = tracing
         self._process = new_id().replace("op_", "process_")
         self._claims = itertools.count(1)
@@ -166,6 +167,7 @@ class Outbox:
         except TimeoutError:
             is_any_due = await self._is_any_due()
         self._woken.clear()
+        self._jumps.look()
         if is_any_due and len(self._under_way) < self._at_once and self._drained_by == math.inf:
             await self._claim()
 
@@ -204,6 +206,7 @@ class Outbox:
                 until=until,
                 landing=self._landing,
                 clock=self._clock,
+                jumps=self._jumps,
             )
             origin = self._origins.get(operation.id)
             context = origin.copy() if origin is not None else None

@@ -164,7 +164,7 @@ class Pusher:
         now = self._clock()
         next_at = later.not_before or now + retry.pause(operation.attempts, self._dice)
         # Its end is told when it comes.
-        due = min(stamp(next_at), max(operation.deadline_at, stamp(now)))
+        due = min(stamp(next_at), max(claim.deadline, stamp(now)))
         await self._database.write(
             lambda tx: operations.put_back(
                 tx,

@@ -15,10 +15,12 @@ from datetime import timedelta
 from planso_connector.domain.clock import Clock, parse_stamp, stamp
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.flows.freshness import Freshness
+from planso_connector.flows.reindex import how_far
 from planso_connector.planso.client import Planso
-from planso_connector.store import figures, leases, migrate, runs
+from planso_connector.store import figures, leases, lookup_keys, migrate, runs
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.figures import Pending
+from planso_connector.store.lookup_keys import Rebuild
 from planso_connector.store.runs import Run
 
 WITHIN = 2.0
@@ -68,6 +70,7 @@ class _Seen:
     revision: str | None
     success: Run | None
     pending: Pending
+    rebuild: Rebuild | None
 
 
 _Said = tuple[bool, str]
@@ -91,9 +94,9 @@ class Ready:
         unread = (False, "can't be read")
         if isinstance(seen, _Seen):
             database, schema, writes = await self._writable(), self._schema(seen.revision), self._writes(seen.pending)
-            mirror = await self._mirror(seen.success)
+            mirror, index = await self._mirror(seen.success), self._index(seen.rebuild)
         else:
-            database, schema, writes, mirror = (False, seen), unread, unread, unread
+            database, schema, writes, mirror, index = (False, seen), unread, unread, unread, unread
         return Readiness(
             (
                 self._check("database", database),
@@ -102,6 +105,7 @@ class Ready:
                 self._check("planso_login", self._login()),
                 self._check("planso", self._answers(), required=False),
                 self._check("writes", writes, required=False),
+                self._check("index", index, required=False),
             )
         )
 
@@ -115,7 +119,8 @@ class Ready:
     async def _seen(self) -> _Seen | str:
         def work(tx: Transaction) -> _Seen:
             success = runs.last_success(tx, self._workshop)
-            return _Seen(figures.revision(tx), success, figures.pending(tx, self._workshop))
+            pending, rebuild = figures.pending(tx, self._workshop), lookup_keys.rebuild(tx, self._workshop)
+            return _Seen(figures.revision(tx), success, pending, rebuild)
 
         try:
             async with asyncio.timeout(WITHIN):
@@ -185,6 +190,11 @@ class Ready:
         age = self._clock() - parse_stamp(pending.oldest)
         told = f"{pending.pending} wait for PlanSo, the oldest for {_age(age)}"
         return age < STUCK_AFTER, told
+
+    def _index(self, rebuild: Rebuild | None) -> _Said:
+        if rebuild is None:
+            return True, "every order is found by what callers say of it"
+        return False, f"{how_far(rebuild)}; it goes on by itself, look-ups may miss orders meanwhile"
 
 
 def _age(passed: timedelta) -> str:

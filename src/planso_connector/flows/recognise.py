@@ -14,10 +14,11 @@ from planso_connector.domain.ask import ask as question_for
 from planso_connector.domain.heard import Heard
 from planso_connector.domain.match import HeardPlate, Match, Question
 from planso_connector.domain.spoken import Language
-from planso_connector.flows.lookup import WITHIN
-from planso_connector.store import lookup_keys
+from planso_connector.flows.lookup import WITHIN, not_filled
+from planso_connector.flows.reindex import not_yet
+from planso_connector.store import lookup_keys, runs
 from planso_connector.store.engine import Database, Transaction
-from planso_connector.store.lookup_keys import Key, Kind, Recall
+from planso_connector.store.lookup_keys import Key, Kind, Rebuild, Recall
 from planso_connector.store.transaction import Row
 
 EXACT_AT_MOST = 200
@@ -56,12 +57,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """`matches` best first, each with its order's row; `heard` what was understood."""
+    """
+    `matches` best first, each with its order's row; `question` what was understood. `rebuild`: how far the keys are
+    that are being written anew; other orders may fit better then, and nothing is certain.
+    """
 
     matches: tuple[tuple[Match, Row], ...]
     is_certain: bool
     ask: str | None
     question: Question
+    rebuild: Rebuild | None
 
 
 class Recognition:
@@ -72,14 +77,30 @@ class Recognition:
         self._workshop = workshop
 
     async def find(self, asked: Asked, *, archived: bool, limit: int, language: Language) -> Recognised:
+        """Raises NotIndexed, NotFilled where nothing is found and the keys, or the mirror, are not complete yet."""
+
+        def work(tx: Transaction) -> tuple[list[Row], Rebuild | None]:
+            found = self._candidates(tx, question, archived=archived)
+            return found, lookup_keys.rebuild(tx, self._workshop)
+
         question = understood(asked)
-        found = await self._database.read(lambda tx: self._candidates(tx, question, archived=archived), within=WITHIN)
+        found, rebuild = await self._database.read(work, within=WITHIN)
         rows = {row["id"]: row for row in found}
         weighed = (match.score(question, lookup_keys.facts(row), plate.distance) for row in found)
         ranking = match.rank(one for one in weighed if one is not None)
-        ask = None if ranking.is_certain else question_for(ranking.matches, language)
+        if not ranking.matches:
+            await self._none_there(rebuild)
+        is_certain = ranking.is_certain and rebuild is None
+        ask = None if is_certain else question_for(ranking.matches, language)
         shown = tuple((one, rows[one.order_id]) for one in ranking.matches[:limit])
-        return Recognised(shown, ranking.is_certain, ask, question)
+        return Recognised(shown, is_certain, ask, question, rebuild)
+
+    async def _none_there(self, rebuild: Rebuild | None) -> None:
+        """Raises what is told where nothing was found and nobody knows whether there is nothing."""
+        if rebuild is not None:
+            raise not_yet(rebuild)
+        if await self._database.read(lambda tx: runs.last_success(tx, self._workshop)) is None:
+            raise not_filled()
 
     def _candidates(self, tx: Transaction, question: Question, *, archived: bool) -> list[Row]:
         recall = Recall(tx, self._workshop, archived=archived)

@@ -11,7 +11,9 @@ from planso_connector.domain import fields as table
 from planso_connector.domain import values
 from planso_connector.domain.fields import MIRRORED, Group, Kind
 from planso_connector.domain.part import Part
+from planso_connector.flows.reindex import how_far
 from planso_connector.rest.examples import example_of
+from planso_connector.store.lookup_keys import Rebuild
 
 
 class Envelope(BaseModel):
@@ -106,6 +108,26 @@ class OrderAnswer(Envelope):
     stale: bool = STALE
 
 
+class Rebuilding(BaseModel):
+    """How far what orders are found by is written anew, as it is after an upgrade."""
+
+    done: int = Field(description="Orders that are found as they should be.", examples=[1500])
+    all: int | None = Field(description="Of so many; null where it is only beginning.", examples=[2000])
+
+
+REBUILDING = Field(
+    None,
+    description="There only while what orders are found by is written anew: other orders may fit, too.",
+    examples=[None],
+)
+
+
+def rebuilding(rebuild: Rebuild) -> tuple[str, dict[str, object]]:
+    """What is told of it: the words for `message`, and the member."""
+    told = f"{how_far(rebuild)}: other orders may fit, too."
+    return told, {"rebuilding": {"done": rebuild.done, "all": rebuild.all}}
+
+
 class OrdersAnswer(Envelope):
     """A page of orders."""
 
@@ -121,6 +143,7 @@ class OrdersAnswer(Envelope):
         examples=[1],
     )
     stale: bool = STALE
+    rebuilding: Rebuilding | None = REBUILDING
 
 
 _PART: dict[str, tuple[str, Any]] = {

@@ -14,7 +14,7 @@ from planso_connector.domain.match import Match, Question
 from planso_connector.domain.spoken import Language
 from planso_connector.flows.recognise import Asked, Recognised, Recognition
 from planso_connector.rest import language as languages
-from planso_connector.rest.answers import Envelope
+from planso_connector.rest.answers import REBUILDING, Envelope, Rebuilding, rebuilding
 from planso_connector.rest.callers import OrdersResponse
 from planso_connector.rest.examples import answer, example_of
 from planso_connector.rest.problems import failures
@@ -80,6 +80,7 @@ class LookupAnswer(Envelope):
         examples=[None],
     )
     heard: Understood = Field(description="What was understood.")
+    rebuilding: Rebuilding | None = REBUILDING
 
 
 def routes(recognition: Recognition, *, shows_all: bool) -> APIRouter:
@@ -101,7 +102,8 @@ def routes(recognition: Recognition, *, shows_all: bool) -> APIRouter:
     ) -> Response:
         """
         Everything as it was heard, in one text or apart: plates spelled out or misheard, names by their sound, the last
-        digits of a phone number. No more personal data is shown than was asked for.
+        digits of a phone number. No more personal data is shown than was asked for. While what orders are found by is
+        written anew, as after an upgrade, nothing is certain, and 503 in place of an empty answer.
         """
         found = await recognition.find(asked, archived=archived, limit=limit, language=language)
         body = _body(found, shows_all=shows_all)
@@ -125,14 +127,16 @@ def _asked(
 
 def _body(found: Recognised, *, shows_all: bool) -> dict[str, Any]:
     shown = [_shown(match, row, shows_all=shows_all) for match, row in found.matches]
+    message, member = ("", {}) if found.rebuild is None else rebuilding(found.rebuild)
     return {
         "success": True,
-        "message": "" if shown else "No order fits what was heard.",
+        "message": message if shown else "No order fits what was heard.",
         "matches": shown,
         "count": len(shown),
         "is_certain": found.is_certain,
         "ask": found.ask,
         "heard": _heard(found.question),
+        **member,
     }
 
 

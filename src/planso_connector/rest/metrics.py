@@ -130,6 +130,8 @@ class _AtOneInstant(Collector):
         if held is None:
             return
         yield _each("orders", "Orders in the mirror; counted once a minute.", "state", held.orders)
+        done = 1.0 if held.rebuild is None else held.rebuild.done / max(1, held.rebuild.all or 0)
+        yield _one("index_done_ratio", "Share of the orders that look-ups find; 1: no rebuild is under way.", done)
         yield _each(
             "operations", "Writes ever asked for; counted once a minute, but for `pending`.", "state", held.operations
         )

@@ -81,11 +81,15 @@ def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
         page = await lookup.find(filters)
         told: dict[str, object] = {"count": len(page.documents), "next_cursor": page.next_cursor}
         message = ""
+        if page.rebuild is not None:
+            message, member = answers.rebuilding(page.rebuild)
+            told |= member
         if query.total:
             try:
                 told["total"] = await lookup.total(filters)
             except TooBroad:  # a busy moment may be to blame: not to be kept
-                told["total"], message = None, "total: there are too many to be counted in time."
+                told["total"] = None
+                message = f"{message} total: there are too many to be counted in time.".lstrip()
         stale_from = await freshness.stale_from()
         told["stale"] = freshness.now() > stale_from
         if not message:

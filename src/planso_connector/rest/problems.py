@@ -67,7 +67,7 @@ MEANING = {
     431: "The head is larger than 32 KiB or has more than 100 lines.",
     502: "PlanSo refused, kept another value, can't be reached, or answered with something that can't be understood.",
     503: "The connector itself can't take it: its database is full, read-only, locked or away, or too many requests "
-    "are under way.",
+    "are under way; or it can't tell yet: its database is being filled, or what orders are found by written anew.",
     504: "PlanSo did not answer in time: `message` says whether it may have the change.",
 }
 

@@ -8,12 +8,14 @@ sound    each word's sound                                          itself
 phone    the digits of each number, last first, `domain.phones`     what it begins with: the last digits
 email    the address, `domain.emails`                               itself, what it begins with
 
-A row without a kind says that every order has its keys.
+One row has no kind: that every order has its keys, `complete`, or how far a rebuild is, `[after, done, all]`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -37,7 +39,21 @@ class Kind(StrEnum):
     EMAIL = "email"
 
 
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """
+    What orders are found by is being written anew. `after`: the id of the last order that is done, and so are all below
+    it, None before the first; so many are `done` of `all`.
+    """
+
+    after: int | None = None
+    done: int = 0
+    all: int | None = None
+
+
 PLATE_END_AT_LEAST = 2
+
+_COMPLETE = "complete"
 
 Key = tuple[str, str]
 _c = lookup_keys.c
@@ -54,7 +70,9 @@ _ADD = _ADD.on_conflict_do_nothing()
 _REMOVE = delete(lookup_keys).where(
     *_HERE, _c.key == bindparam("of_key"), _c.order_id == bindparam("of_order", type_=BigInteger)
 )
-_COMPLETE = select(_c.order_id).where(_c.workshop == bindparam("of_workshop"), _c.kind == "", _c.key == "complete")
+_OF_ALL = _c.workshop == bindparam("of_workshop"), _c.kind == ""
+_HOW_FAR = select(_c.key).where(*_OF_ALL)
+_FORGET_HOW_FAR = delete(lookup_keys).where(*_OF_ALL)
 
 _SAME = select(_c.order_id).where(*_HERE, _c.key == bindparam("of_key")).order_by(_NEWEST).limit(_MOST)
 _ONE_OF = select(_c.order_id).where(*_HERE, is_text_member(_c.key, bindparam("keys", type_=Text))).limit(_MOST)
@@ -145,14 +163,20 @@ def write(
         tx.run_many(_ADD, [{**row, "kind": kind, "key": key} for kind, key in sorted(new)])
 
 
-def is_complete(tx: Transaction, workshop: str) -> bool:
-    """Whether every order has its keys; not so after an upgrade, until `reindex.rebuild` came to its end."""
-    return bool(tx.rows(_COMPLETE, of_workshop=workshop))
+def rebuild(tx: Transaction, workshop: str) -> Rebuild | None:
+    """How far it is; None where every order has its keys. After an upgrade they are due until `reindex` has ended."""
+    found = tx.rows(_HOW_FAR, of_workshop=workshop)
+    if not found:
+        return Rebuild()
+    key: str = found[0]["key"]
+    return None if key == _COMPLETE else Rebuild(*json.loads(key))
 
 
-def complete(tx: Transaction, workshop: str) -> None:
+def write_rebuild(tx: Transaction, workshop: str, so_far: Rebuild | None) -> None:
     """Says so."""
-    tx.run(_ADD, workshop=workshop, kind="", key="complete", archived=0, order_id=0)
+    tx.run(_FORGET_HOW_FAR, of_workshop=workshop)
+    key = _COMPLETE if so_far is None else to_json([so_far.after, so_far.done, so_far.all])
+    tx.run(_ADD, workshop=workshop, kind="", key=key, archived=0, order_id=0)
 
 
 def add(tx: Transaction, workshop: str, rows: Iterable[Row]) -> None:

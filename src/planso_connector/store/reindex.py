@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import BigInteger, Text, bindparam, select, tuple_, update
+import structlog
+from sqlalchemy import BigInteger, Text, bindparam, func, select, tuple_, update
 from sqlalchemy import delete as delete_from
 
 from planso_connector.store import lookup_keys
 from planso_connector.store.expressions import is_member
+from planso_connector.store.lookup_keys import Rebuild
 from planso_connector.store.rendering import order_from, part_from, text_key, to_json
 from planso_connector.store.tables import lookup_keys as keys
 from planso_connector.store.tables import orders, parts
 from planso_connector.store.transaction import Row, Transaction
+
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 500
 """Orders in one transaction."""
@@ -56,26 +60,48 @@ _TEXT = (
 )
 
 
+_ALL = (
+    select(func.count().label("n"))
+    .select_from(orders)
+    .where(orders.c.workshop == bindparam("of_workshop"), orders.c.deleted_at.is_(None))
+)
+
+
 def clear(tx: Transaction, workshop: str) -> bool:
     """Takes some keys away before all are written, first the mark that they are complete. Whether there are more."""
     return tx.run(_CLEAR, of_workshop=workshop) == CLEARED_AT_ONCE
 
 
-def rebuild(tx: Transaction, workshop: str, after: int) -> int | None:
-    """Keys and texts of the next orders after that id; the last one's id, None where there are no more."""
-    rows = tx.rows(_BATCH, of_workshop=workshop, after=after)
+def begin(tx: Transaction, workshop: str) -> None:
+    """Once all is cleared: from here on a rebuild that breaks off can be gone on with."""
+    lookup_keys.write_rebuild(tx, workshop, Rebuild(0, 0, tx.rows(_ALL, of_workshop=workshop)[0]["n"]))
+
+
+def rebuild(tx: Transaction, workshop: str) -> Rebuild | None:
+    """Keys and texts of the next orders after those that are done; how far it is then, None where it is complete."""
+    before = lookup_keys.rebuild(tx, workshop)
+    if before is None:
+        return None
+    rows = tx.rows(_BATCH, of_workshop=workshop, after=before.after or 0)
     if not rows:
-        lookup_keys.complete(tx, workshop)
+        lookup_keys.write_rebuild(tx, workshop, None)
         return None
     lookup_keys.add(tx, workshop, rows)
     tx.run_many(_TEXT, list(_texts(tx, workshop, rows)))
-    last: int = rows[-1]["id"]
-    return last
+    done = before.done + len(rows)
+    now = Rebuild(rows[-1]["id"], done, max(done, before.all or 0))
+    lookup_keys.write_rebuild(tx, workshop, now)
+    return now
 
 
 def _texts(tx: Transaction, workshop: str, rows: list[Row]) -> Iterator[dict[str, Any]]:
     found = tx.rows(_PARTS, of_workshop=workshop, order_ids=to_json([row["id"] for row in rows]))
     of_order = {key: list(map(part_from, group)) for key, group in groupby(found, key=lambda row: row["order_id"])}
     for row in rows:
-        text = text_key(order_from(row, of_order.get(row["id"], ())))
+        try:
+            text = text_key(order_from(row, of_order.get(row["id"], ())))
+        except (KeyError, TypeError, ValueError) as error:
+            # One that is held otherwise than any version wrote it must not keep all others from being found.
+            log.warning("order_not_reindexed", order=row["id"], error=type(error).__name__)
+            continue
         yield {"of_workshop": workshop, "of_id": row["id"], "new_text": text}

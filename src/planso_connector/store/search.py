@@ -18,7 +18,8 @@ from planso_connector.domain.order import PLATE, overlap
 from planso_connector.store import cursors
 from planso_connector.store.answers import answers
 from planso_connector.store.expressions import contains, contains_all, text_candidates
-from planso_connector.store.lookup_keys import PLATE_END_AT_LEAST, is_complete
+from planso_connector.store.lookup_keys import PLATE_END_AT_LEAST, Rebuild
+from planso_connector.store.lookup_keys import rebuild as rebuild_of
 from planso_connector.store.rendering import storable, to_json
 from planso_connector.store.tables import lookup_keys, orders, sightings
 from planso_connector.store.transaction import Row, Transaction
@@ -58,10 +59,14 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`documents` are the orders' answers, JSON texts; `next_cursor` is None on the last page."""
+    """
+    `documents` are the orders' answers, JSON texts; `next_cursor` is None on the last page. `rebuild`: how far the
+    texts are that are being written anew, where texts were asked: there may be more orders than were found.
+    """
 
     documents: list[str]
     next_cursor: str | None
+    rebuild: Rebuild | None = None
 
 
 def _asked(name: str) -> ColumnElement[Any]:
@@ -178,7 +183,7 @@ def find(tx: Transaction, workshop: str, filters: Filters) -> Page:
     questions = _questions(tx, workshop, filters)
     if questions is None:
         return Page([], None)
-    asked, parameters = questions
+    asked, parameters, rebuild = questions
     found: list[Row] = []
     for section in _sections(filters.sort, cast("str | None", parameters.get("cursor_day"))):
         found += tx.rows(_statement(asked, section), at_most=filters.limit + 1 - len(found), **parameters)
@@ -189,7 +194,7 @@ def find(tx: Transaction, workshop: str, filters: Filters) -> Page:
     more = len(found) > len(shown) and bool(shown)
     day = "finish_day" if filters.sort.endswith("finish_date") else "shop_day"
     cursor = cursors.write([shown[-1][day], shown[-1]["id"]]) if more else None
-    return Page(answers(tx, workshop, shown) if shown else [], cursor)
+    return Page(answers(tx, workshop, shown) if shown else [], cursor, rebuild if "text" in asked else None)
 
 
 def total(tx: Transaction, workshop: str, filters: Filters) -> int:
@@ -197,7 +202,7 @@ def total(tx: Transaction, workshop: str, filters: Filters) -> int:
     questions = _questions(tx, workshop, filters)
     if questions is None:
         return 0
-    asked, parameters = questions
+    asked, parameters, _ = questions
     found: int = tx.rows(_count(asked - {"cursor"}), **parameters)[0]["n"]
     return found
 
@@ -229,29 +234,34 @@ _PLATES = select(func.count().label("n")).select_from(_WITH_PLATE)
 _TEXTS = select(func.count().label("n")).select_from(select(_WITH_TEXT.c.order_id).limit(RARE_TEXT + 1).subquery())
 
 
-def _narrowed(tx: Transaction, asked: frozenset[str], parameters: dict[str, object]) -> frozenset[str]:
+def _narrowed(
+    tx: Transaction, asked: frozenset[str], parameters: dict[str, object]
+) -> tuple[frozenset[str], Rebuild | None]:
     """
     The conditions to add for what is rare among that which is asked, with their parameters. What they find is compared
-    all the same: they only say where to look.
+    all the same: they only say where to look. None while that is being written anew; how far it is.
     """
     workshop = str(parameters["of_workshop"])
     texts = [str(parameters[name]) for name in ("person", "phone", "email") if name in asked]
     texts += json.loads(str(parameters["text"])) if "text" in asked else []
     runs = grams.runs(" ".join(texts))
     plate = str(parameters.get("plate", ""))
-    if not (runs or len(plate) >= PLATE_END_AT_LEAST) or not is_complete(tx, workshop):
-        return frozenset()
+    if not (runs or len(plate) >= PLATE_END_AT_LEAST or "text" in asked):
+        return frozenset(), None
+    rebuild = rebuild_of(tx, workshop)
+    if rebuild is not None:
+        return frozenset(), rebuild
     if len(plate) >= PLATE_END_AT_LEAST:
         key = {"plate_key": plate, "plate_end": plate[:-1] + chr(ord(plate[-1]) + 1)}
         if tx.rows(_PLATES, of_workshop=workshop, **key)[0]["n"] <= RARE:
             parameters |= key
-            return frozenset({"plate_key"})
+            return frozenset({"plate_key"}), None
     if runs:
         asked_runs = to_json(runs)
         if tx.rows(_TEXTS, of_workshop=workshop, text_runs=asked_runs)[0]["n"] <= RARE_TEXT:
             parameters["text_runs"] = asked_runs
-            return frozenset({"text_runs"})
-    return frozenset()
+            return frozenset({"text_runs"}), None
+    return frozenset(), None
 
 
 _SAME_PLATE = (
@@ -276,14 +286,17 @@ def same_plate_and_time(tx: Transaction, workshop: str, asked: Mapping[str, Valu
     return [row["id"] for row in rows if overlap(asked, json.loads(row["document"]))]
 
 
-def _questions(tx: Transaction, workshop: str, filters: Filters) -> tuple[frozenset[str], dict[str, object]] | None:
+def _questions(
+    tx: Transaction, workshop: str, filters: Filters
+) -> tuple[frozenset[str], dict[str, object], Rebuild | None] | None:
     """All that a statement needs, with what narrows it down; None where nothing can match."""
     questions = _asked_for(filters)
     if questions is None:
         return None
     asked, parameters = questions
     parameters |= {"of_workshop": workshop, "archived": int(filters.archived)}
-    return asked | _narrowed(tx, asked, parameters), parameters
+    narrowed, rebuild = _narrowed(tx, asked, parameters)
+    return asked | narrowed, parameters, rebuild
 
 
 def _asked_for(filters: Filters) -> tuple[frozenset[str], dict[str, object]] | None:

@@ -1,0 +1,172 @@
+"""While what orders are found by is written anew, as after an upgrade, nobody is told that there is no such order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from planso_connector.domain.clock import now, stamp
+from planso_connector.domain.order import PLATE
+from planso_connector.flows.reindex import LEASE, Reindex
+from planso_connector.sandbox import Sandbox
+from planso_connector.store import leases, migrate
+from planso_connector.store.lookup_keys import Rebuild
+from planso_connector.store.rendering import to_json
+from tests.databases import Store, make_as_of, run_script
+from tests.service import PATIENCE, Service, connected, running, settings_for
+from tests.store.samples import order
+
+WORKSHOP = "default"
+ORDERS, DONE = 520, 500
+LAST = ORDERS
+"""The order that is not done when the rebuild breaks off."""
+PERSON, PLATE_OF_LAST = "Xenia Quastenberg", f"HH-XY {LAST}"
+REBUILDING = {"done": DONE, "all": ORDERS}
+RUN = """
+INSERT INTO runs (workshop, id, state, phase, done, total, requests, changed, failed, message, started_at, updated_at,
+  ended_at)
+VALUES ('default', 'run_1', 'done', 'done', 9, 9, 9, 9, '[]', '', 'NOW', 'NOW', 'NOW');
+"""
+
+
+class BrokenOff(Exception):
+    """The process ended in the middle."""
+
+
+def old_orders() -> str:
+    """As a version wrote them that had no look-up keys, and texts of another kind."""
+    script = ""
+    for number in range(1, ORDERS + 1):
+        person = PERSON if number == LAST else "Jana Petersen"
+        plate = f"HH-XY {number}"
+        document = to_json(order(number, values={PLATE: plate, "person": person}).document()).replace("'", "''")
+        script += f"""
+INSERT INTO orders (workshop, id, version, archived, changed_at, first_seen_at, short_name, person, plate,
+  missing_parts, shop_day, finish_day, plate_key, person_key, phone_key, email_key, damage_key, status_key,
+  text_key, document)
+VALUES ('{WORKSHOP}', {number}, 7, 0, '2026-11-23T00:00:01.000000Z', '2026-11-23T00:00:01.000000Z', '{plate}',
+  '{person}', '{plate}', 0, '', '', 'HHXY{number}', '{person.lower()}', '', '', '', '', '', '{document}');
+INSERT INTO sightings (workshop, order_id, read_at, synced_at, list_fingerprint)
+VALUES ('{WORKSHOP}', {number}, '2026-11-23T00:00:01.000000Z', '2026-11-23T00:00:02.000000Z', 'one');
+"""  # noqa: S608
+    return script + RUN.replace("NOW", stamp(now()))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def broken_off(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Store]:
+    """An upgrade from 0003, with a rebuild that ended in the middle."""
+    url = f"sqlite:///{tmp_path}/old.db"
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgresql_server")
+        url = server.url(server.fresh("template1"))
+    make_as_of(url, "0003")
+    run_script(url, old_orders())
+    migrate.migrate(url)
+    store = Store(url)
+
+    def end(_: Rebuild) -> None:
+        raise BrokenOff
+
+    with pytest.raises(BrokenOff):
+        store.runner.run(Reindex(store.database, WORKSHOP, now).run(end))
+    yield store
+    store.close()
+
+
+def test_a_rebuild_that_broke_off_is_gone_on_with(broken_off: Store) -> None:
+    """The next process begins where the last one stopped; `anew` begins with the first order."""
+    steps: list[Rebuild] = []
+    again = Reindex(broken_off.database, WORKSHOP, now)
+    broken_off.runner.run(again.run(steps.append))
+    assert steps == [Rebuild(LAST, ORDERS, ORDERS)]
+    broken_off.runner.run(again.run(steps.append))
+    assert len(steps) == 1
+    broken_off.runner.run(again.run(steps.append, anew=True))
+    assert steps[1:] == [Rebuild(DONE, DONE, ORDERS), Rebuild(LAST, ORDERS, ORDERS)]
+
+
+def test_nobody_is_told_that_there_is_none_before_it_is_known(broken_off: Store) -> None:
+    """
+    Half done, another process being at it: what is found says how far it is and is not certain; where nothing is found
+    it is 503; readiness and metrics tell. Done, by itself: all of that is over, in answers that were kept too.
+    """
+    instant = now()
+    other = {"holder": "other", "now": stamp(instant), "until": stamp(instant + LEASE)}
+    broken_off.write(lambda tx: leases.acquire(tx, WORKSHOP, "reindex", **other))
+    sandbox = Sandbox(orders=5)
+    with sandbox.serve() as planso, running(settings_for(sandbox, planso, broken_off.url), sandbox) as service:
+        for address, asked in (("lookup", {"name": PERSON}), ("lookup", {"q": "Quastenberg"})):
+            cannot_tell(service, address, asked)
+        for words in ("quastenberg", "q"):  # words of one letter are found in no index
+            cannot_tell(service, "orders", {"text": words})
+
+        by_plate = told(service, "lookup", plate=PLATE_OF_LAST)
+        assert (ids(by_plate["matches"], "order_id")[0], by_plate["is_certain"]) == (LAST, False)
+        by_text = told(service, "orders", text="petersen", total="true", limit="500")
+        assert by_text["total"] == DONE
+        for one in (by_plate, by_text):
+            assert (one["rebuilding"], f"{DONE} of {ORDERS}" in one["message"]) == (REBUILDING, True)
+        for whole in ({"plate": PLATE_OF_LAST}, {"person": "quastenberg"}):
+            listed = told(service, "orders", **whole)
+            assert (ids(listed["orders"], "id"), "rebuilding" in listed, listed["message"]) == ([LAST], False, "")
+        assert index_check(service) == ("degraded", False, True)
+        assert f"planso_connector_index_done_ratio {DONE / ORDERS}" in service.http.get("/metrics").text
+
+        broken_off.write(lambda tx: leases.release(tx, WORKSHOP, "reindex", holder="other"))
+        until = time.monotonic() + PATIENCE
+        while index_check(service) != ("ready", True, False):
+            assert time.monotonic() < until
+            threading.Event().wait(0.05)
+
+        for asked in ({"name": PERSON}, {"plate": PLATE_OF_LAST, "name": PERSON}):
+            found = told(service, "lookup", **asked)
+            assert (ids(found["matches"], "order_id")[0], found["message"]) == (LAST, "")
+            assert "rebuilding" not in found
+        assert found["is_certain"]
+        assert ids(told(service, "orders", text="quastenberg")["orders"], "id") == [LAST]
+        by_text = told(service, "orders", text="petersen", total="true", limit="500")
+        assert (by_text["total"], by_text["message"], "rebuilding" in by_text) == (ORDERS - 1, "", False)
+        none = told(service, "lookup", name="Niemand Unbekannt")
+        assert (none["count"], none["message"]) == (0, "No order fits what was heard.")
+        assert "planso_connector_index_done_ratio 1.0" in service.http.get("/metrics").text
+
+
+def test_a_mirror_that_is_not_filled_yet_says_so(tmp_path: Any) -> None:
+    """Before the first sync has ended, a look-up that finds nothing is 503 as an order by its number is."""
+    sandbox = Sandbox(orders=5)
+    away = settings_for(sandbox, "http://127.0.0.1:1", f"sqlite:///{tmp_path}/new.db")
+    with running(away, sandbox) as service:
+        answer = service.http.get("/api/lookup", params={"name": PERSON})
+        assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    with connected(tmp_path, Sandbox(orders=5)) as service:
+        assert told(service, "lookup", name=PERSON)["count"] == 0
+
+
+def cannot_tell(service: Service, address: str, asked: dict[str, str]) -> None:
+    answer = service.http.get(f"/api/{address}", params=asked)
+    assert answer.status_code == 503, answer.text
+    assert int(answer.headers["Retry-After"]) > 0
+    assert f"{DONE} of {ORDERS} orders are done" in answer.json()["message"]
+
+
+def told(service: Service, address: str, **asked: str) -> dict[str, Any]:
+    answer = service.http.get(f"/api/{address}", params=asked)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def ids(found: list[dict[str, Any]], name: str) -> list[int]:
+    return [one[name] for one in found]
+
+
+def index_check(service: Service) -> tuple[str, bool, bool]:
+    """The state, whether the check is ok, and whether its words tell how far it is."""
+    ready = service.http.get("/health/ready")
+    assert ready.status_code == 200, ready.text
+    check = next(one for one in ready.json()["checks"] if one["name"] == "index")
+    return ready.json()["state"], check["ok"], f"{DONE} of {ORDERS}" in check["words"]
