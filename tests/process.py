@@ -19,13 +19,6 @@ import httpx2
 PATIENCE = 30.0
 
 
-COMPILED = {
-    "PYTHONDONTWRITEBYTECODE": "",
-    "PYTHONPYCACHEPREFIX": str(Path(__file__).parents[1] / ".pytest_cache" / "compiled"),
-}
-"""So that a process starts in a second also where Python is told to compile everything anew each time."""
-
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -43,7 +36,7 @@ class ConnectorProcess:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "planso_connector", "serve", *arguments],
-                env={**os.environ, **COMPILED, **settings, **environment},
+                env={**os.environ, **settings, **environment},
                 cwd=folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -109,7 +102,6 @@ class SandboxProcess:
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "planso_connector", "sandbox", "--port", str(port), "--orders", str(orders)],
-                env={**os.environ, **COMPILED},
                 cwd=folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
