@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if sys.dont_write_bytecode:
     # Else each worker and each command that a test runs compiles everything anew: two seconds of a core each.
@@ -16,6 +17,10 @@ if sys.dont_write_bytecode:
 from planso_connector import logs
 
 logs.configure("error", [])
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("no time", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no time")
 
 pytest_plugins = ["tests.databases"]
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx2
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 
 def free_port() -> int:
@@ -31,7 +31,7 @@ class ConnectorProcess:
         self._port = port or free_port()
         self._log = folder / f"log-{self._port}.txt"
         self.address = f"http://127.0.0.1:{self._port}"
-        self.http = httpx2.Client(base_url=self.address, timeout=PATIENCE)
+        self.http = httpx2.Client(base_url=self.address, timeout=PATIENCE, verify=False)
         settings = {"CONNECTOR_PORT": str(self._port), "CONNECTOR_HOST": "127.0.0.1"}
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -98,7 +98,7 @@ class SandboxProcess:
         port = free_port()
         self._log = folder / f"sandbox-{port}.txt"
         self.address = f"http://127.0.0.1:{port}"
-        self.http = httpx2.Client(base_url=self.address, timeout=PATIENCE)
+        self.http = httpx2.Client(base_url=self.address, timeout=PATIENCE, verify=False)
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "planso_connector", "sandbox", "--port", str(port), "--orders", str(orders)],

@@ -198,7 +198,7 @@ def test_a_full_disk_leaves_the_database_as_it_was(written: Path, tmp_path: Path
     with closing(Store(f"sqlite:///{written}")) as store:
         store.write(counting.put("after"))
     done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, written, copy], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", FULL_DISK, written, copy], capture_output=True, text=True, check=True, timeout=180
     )
     assert done.stdout.count("told: ") == 2, done
     assert done.stdout.count("the disk") == 2, done

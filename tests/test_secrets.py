@@ -149,7 +149,7 @@ def test_no_failed_start_tells_a_secret(tmp_path: Path, changes: dict[str, str])
         cwd=tmp_path,
         check=False,
         capture_output=True,
-        timeout=60,
+        timeout=180,
     )
     assert done.returncode in (1, 2)
     assert b"geheim" not in done.stdout + done.stderr

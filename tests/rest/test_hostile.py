@@ -178,6 +178,6 @@ def test_the_document_tells_the_truth(fuzzed: Service, mode: schemathesis.Genera
         @hypothesis.settings(max_examples=25, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
         @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
         def tell(case: schemathesis.Case[Any]) -> None:
-            case.validate_response(case.call(timeout=30), checks=CHECKS)
+            case.validate_response(case.call(timeout=90), checks=CHECKS)
 
         tell()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,7 @@ import pytest
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import sqlite
 from planso_connector.store.engine import Transaction
-from tests.service import Service, connected
+from tests.service import Service, connected, wait_until
 
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 PERSON, REMARKS = "Fahrername", "Bemerkungen"
@@ -75,14 +74,6 @@ def saves(service: Service, order_id: int | None = None) -> int:
     """How often an order was saved; without an id, all that PlanSo was ever asked to change."""
     asked = service.sandbox.requests
     return sum(one.saving for one in asked if order_id is None or one.order_id == order_id)
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    for _ in range(1500):
-        if condition():
-            return
-        threading.Event().wait(0.02)
-    raise AssertionError("waited in vain")
 
 
 def listed(service: Service, **asked: Any) -> list[dict[str, Any]]:
