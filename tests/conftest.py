@@ -27,21 +27,42 @@ pytest_plugins = ["tests.databases"]
 LONG = (
     "test_sync_laws.py",
     "test_kill_outbox.py",
-    "test_kill.py",
-    "test_outbox_laws.py",
-    "test_outbox_corners.py",
-    "test_late_saves.py",
+    "test_outbox_laws.py::test_whatever",
     "test_lookup_corpus.py",
-    "test_hostile.py",
-    "test_replay.py",
-    "test_faults.py",
+    "test_kill.py",
+    "test_hostile.py::test_the_document",
+    "test_late_saves.py",
     "test_commands.py",
+    "test_keys_commands.py",
+    "test_telemetry.py",
+    "test_secrets.py",
+    "test_outbox_corners.py",
+    "test_backup.py",
+    "test_faults.py",
+    "test_stopping.py",
+    "test_outbox.py::test_whatever",
 )
-"""Files of tests that take long: first of all, so that no worker is left alone with them at the end."""
+"""Tests that take long, the longest first."""
+
+
+def _rank(item: pytest.Item) -> int:
+    name = f"{item.path.name}::{item.name}"
+    return next((at for at, long in enumerate(LONG) if name.startswith(long)), len(LONG))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name not in LONG)
+    """Every worker begins with its share of the long ones, so that none is left alone with them at the end."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ranked = sorted(items, key=_rank)
+    long = [item for item in ranked if _rank(item) < len(LONG)]
+    short = ranked[len(long) :]
+    # At first worker by worker gets an even piece of the list; who has done its own takes half of another's rest.
+    items.clear()
+    for worker in range(workers):
+        mine = long[worker::workers]
+        room = len(ranked) * (worker + 1) // workers - len(ranked) * worker // workers
+        items += mine + short[: room - len(mine)]
+        del short[: room - len(mine)]
 
 
 def pytest_collection_finish() -> None:
