@@ -23,7 +23,7 @@ def test_a_hanging_request_never_answers(browser: Browser) -> None:
     browser.sandbox.knobs.hang_next = 1
 
     with pytest.raises(httpx2.ReadTimeout):
-        browser.http.get("/do?m=x", timeout=0.05)
+        browser.http.get("/do?m=x", timeout=httpx2.Timeout(60, read=0.5))
     assert browser.call(123).status_code == 200
 
 
@@ -212,7 +212,7 @@ def test_a_save_comes_late_whether_somebody_waits_or_not(browser: Browser) -> No
             "/do",
             params={"m": "visual_forms_plain", "tableID": "12565", "submode": "update", "dataID": "123"},
             data={"fields": urlencode(pairs)},
-            timeout=0.1,
+            timeout=httpx2.Timeout(60, read=0.1),
         )
     while not browser.sandbox.requests[-1].saving:
         pass
