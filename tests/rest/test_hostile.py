@@ -20,7 +20,8 @@ from schemathesis.specs.openapi.checks import (
 from planso_connector.sandbox import Sandbox
 from tests.service import Service, connected
 
-ORDER = sorted(Sandbox().order_ids())[60]
+ORDERS = 80
+ORDER = sorted(Sandbox(orders=ORDERS).order_ids())[60]
 JSON = {"Content-Type": "application/json"}
 
 
