@@ -16,7 +16,7 @@ run: $(SETUP) ## start the connector on port 8102, with the sandbox as its PlanS
 	$(BIN)/planso-connector serve --demo
 
 test: $(SETUP) ## pass the tests, on SQLite and PostgreSQL
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 4 --dist worksteal
 
 check: $(SETUP) ## check format, lint, types, import directions and docs
 	$(BIN)/ruff format --check .

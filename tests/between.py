@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,6 +26,17 @@ class Between:
         self.asked = self.in_flight = self.peak = 0
         self.meanwhile: tuple[Page, Callable[[], None]] | None = None
         self.spoil: Callable[[bytes], bytes] | None = None
+        self._let_go = threading.Event()
+        self._let_go.set()
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """While this lasts, no request reaches PlanSo."""
+        self._let_go.clear()
+        try:
+            yield
+        finally:
+            self._let_go.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != "/do":
@@ -38,6 +51,8 @@ class Between:
             answer.append(message)
 
         try:
+            if not self._let_go.is_set():
+                await asyncio.to_thread(self._let_go.wait)
             await self._planso(scope, receive, keep)
             page = _page(scope["query_string"].decode())
             if page == (LIST, None) and self.spoil is not None:

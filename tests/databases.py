@@ -119,7 +119,7 @@ class PostgresqlServer:
             subprocess.run(
                 [self._binaries / program, *arguments],
                 check=True,
-                timeout=60,
+                timeout=180,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

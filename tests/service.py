@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,36 @@ from planso_connector.store import sqlite
 from planso_connector.store.accesses import Access
 from planso_connector.store.engine import Transaction
 
-PATIENCE = 30.0
+PATIENCE = 90.0
+"""Seconds that a machine with others on it may need for anything. What is waited for is a state, never a time."""
+
+
+def wait_until(condition: Callable[[], object], what: str = "it") -> None:
+    """Raises AssertionError where the state does not come."""
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, f"waited in vain for {what}"
+        threading.Event().wait(0.01)
+
+
+class Server(uvicorn.Server):
+    """Ends when it is told to: uvicorn's own looks ten times a second whether it was."""
+
+    def __init__(self) -> None:
+        super().__init__(uvicorn.Config("", log_config=None, access_log=False, lifespan="off"))
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        self.should_exit = True
+        self._ended.set()
+
+    async def main_loop(self) -> None:
+        tenths = 0
+        while not await self.on_tick(tenths):
+            tenths += 1
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await self._ended.wait()
 
 
 class Service:
@@ -40,7 +69,7 @@ class Service:
         self.settings = settings
         self.planso = settings.planso_url
         self.address = address
-        self.http = httpx2.Client(base_url=address, timeout=PATIENCE)
+        self.http = httpx2.Client(base_url=address, timeout=PATIENCE, verify=False)
 
     def put(self, order_id: int, **fields: Any) -> httpx2.Response:
         return self.http.put(f"/api/orders/{order_id}", json={"order_id": order_id, **fields})
@@ -113,13 +142,27 @@ class Service:
             assert time.monotonic() < until, status
             threading.Event().wait(0.02)
 
-    def sync(self, **params: str) -> dict[str, Any]:
+    def filled(self) -> None:
+        """Waits for a sync that ended well: on a busy machine PlanSo may seem to be silent at first."""
+        status = self.synced()
+        until = time.monotonic() + PATIENCE
+        while status["last_result"]["state"] != "done":
+            assert time.monotonic() < until, status
+            status = self.sync()
+
+    def begin_sync(self, **params: str) -> dict[str, Any]:
+        """The answer of a run of its own, which is under way."""
         while True:
             started = self.http.post("/api/sync", params=params)
             assert started.status_code == 202, started.text
-            status = self.synced()
-            if not started.json()["joined"]:  # else it was the end of the run before
-                return status
+            told: dict[str, Any] = started.json()
+            if not told["joined"]:
+                return told
+            self.synced()  # the end of the run before
+
+    def sync(self, **params: str) -> dict[str, Any]:
+        self.begin_sync(**params)
+        return self.synced()
 
 
 def settings_for(sandbox: Sandbox, url: str, database: str, **changes: Any) -> Settings:
@@ -131,6 +174,7 @@ def settings_for(sandbox: Sandbox, url: str, database: str, **changes: Any) -> S
         planso_table_id=sandbox.installation.table_id,
         connector_database_url=database,
         connector_sync_interval=timedelta(0),
+        connector_write_wait=PATIENCE / 3,
     ).model_copy(update=changes)
 
 
@@ -140,7 +184,7 @@ def running(settings: Settings, sandbox: Sandbox, now: Clock = clock.now) -> Ite
     # asyncio lets only a socket that says it is TCP send at once; each answer would come 40 ms late.
     listening = socket.socket(proto=socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config("", log_config=None, access_log=False, lifespan="off"))
+    server = Server()
     failed: list[BaseException] = []
     reach: list[tuple[app.Connector, asyncio.AbstractEventLoop]] = []
 
@@ -170,7 +214,7 @@ def running(settings: Settings, sandbox: Sandbox, now: Clock = clock.now) -> Ite
         yield service
     finally:
         service.http.close()
-        server.should_exit = True
+        reach[0][1].call_soon_threadsafe(server.end)
         thread.join(PATIENCE)
         assert not thread.is_alive(), "the connector does not stop"
     if failed:
@@ -179,9 +223,9 @@ def running(settings: Settings, sandbox: Sandbox, now: Clock = clock.now) -> Ite
 
 @contextmanager
 def connected(tmp_path: Path, sandbox: Sandbox, **changes: Any) -> Iterator[Service]:
-    """A connector on a fresh SQLite file, synced."""
+    """A connector on a fresh SQLite file, filled."""
     with sandbox.serve() as url:
         settings = settings_for(sandbox, url, f"sqlite:///{tmp_path}/connector.db", **changes)
         with running(settings, sandbox) as service:
-            service.synced()
+            service.filled()
             yield service

@@ -23,7 +23,6 @@ from planso_connector.store import backup, migrate, postgresql_backup
 from planso_connector.store.engine import Transaction, address
 from planso_connector.store.restored import Marked
 from tests.databases import Store, make_as_of
-from tests.process import COMPILED
 from tests.service import running, settings_for
 from tests.store import counting
 from tests.test_commands import command
@@ -199,7 +198,7 @@ def test_a_full_disk_leaves_the_database_as_it_was(written: Path, tmp_path: Path
     with closing(Store(f"sqlite:///{written}")) as store:
         store.write(counting.put("after"))
     done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, written, copy], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", FULL_DISK, written, copy], capture_output=True, text=True, check=True, timeout=180
     )
     assert done.stdout.count("told: ") == 2, done
     assert done.stdout.count("the disk") == 2, done
@@ -236,7 +235,7 @@ def test_nobody_restores_under_a_running_connector(
             mark()
         if isinstance(place, Path):
             assert backup.copy(place, tmp_path / "b.db").rows["orders"] == 8
-        done = command(tmp_path, "restore", "b.db", CONNECTOR_DATABASE_URL=database_url, **COMPILED)
+        done = command(tmp_path, "restore", "b.db", CONNECTOR_DATABASE_URL=database_url)
         assert done.returncode == 1
         assert ("stop it first" if isinstance(place, Path) else "pg_restore --clean") in done.stderr
         assert service.put(planso.order_ids()[0], person="Weiter Hin").status_code == 200
@@ -348,7 +347,7 @@ def test_marking_revokes_all_keys(database_url: str, tmp_path: Path) -> None:
     with closing(Store(database_url)) as store:
         flow = Keys(store.database, "other", clock.now)
         store.runner.run(flow.create("agent", [Scope.ADMIN], None))
-    done = command(tmp_path, "restore", "--only-mark", CONNECTOR_DATABASE_URL=database_url, **COMPILED)
+    done = command(tmp_path, "restore", "--only-mark", CONNECTOR_DATABASE_URL=database_url)
     assert (done.returncode, "keys create" in done.stderr) == (0, True), done
     with closing(Store(database_url)) as store:
         assert [key.revoked_at is None for key in store.runner.run(Keys(store.database, "other", clock.now).all())] == [

@@ -4,13 +4,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
-from planso_connector import __version__
+from planso_connector import __version__, logs
+from planso_connector.cli import cli
 from planso_connector.sandbox import Installation, Sandbox
-from tests.process import connector_process, free_port
+from tests.process import PATIENCE, connector_process, free_port
 
 
 def command(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -21,9 +24,24 @@ def command(folder: Path, *arguments: str, **environment: str) -> subprocess.Com
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
+
+
+def command_here(folder: Path, *arguments: str, **environment: str) -> Result:
+    """The same in this process, a second quicker; what would be a traceback is raised."""
+    unset = dict.fromkeys(name for name in os.environ if name.startswith(("PLANSO_", "CONNECTOR_")))
+    try:
+        with chdir(folder):
+            done = CliRunner().invoke(
+                cli, arguments, env={**unset, "COLUMNS": "200", "CONNECTOR_PORT": "0", **environment}
+            )
+    finally:
+        logs.configure("error", [])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
 
 
 @pytest.fixture
@@ -78,8 +96,8 @@ def test_commands_make_no_empty_database(tmp_path: Path) -> None:
         ("backup", "b.db"),
         ("privacy", "export", "--plate", "WN-AE 2309"),
     ):
-        done = command(tmp_path, *arguments)
-        assert done.returncode in (1, 2), done.stderr
+        done = command_here(tmp_path, *arguments)
+        assert done.exit_code in (1, 2), done.stderr
         assert "connector.db" in done.stderr
         assert not (tmp_path / "connector.db").exists()
 
@@ -123,8 +141,8 @@ def test_sync_fills_a_database(tmp_path: Path, planso: tuple[Sandbox, dict[str, 
 def test_a_wrong_setting_is_named(tmp_path: Path, environment: dict[str, str], named: str) -> None:
     """A wrong or missing setting ends the command with its name and what would be accepted, and no traceback."""
     basis = {} if not environment else {"PLANSO_URL": "http://127.0.0.1:9", "PLANSO_USER": "a", "PLANSO_PASSWORD": "b"}
-    done = command(tmp_path, "serve", **{**basis, **environment})
-    assert done.returncode in (1, 2)
+    done = command_here(tmp_path, "serve", **{**basis, **environment})
+    assert done.exit_code in (1, 2)
     assert named in done.stderr
     assert "Traceback" not in done.stderr
 

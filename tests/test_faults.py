@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,8 @@ from planso_connector.flows.sync import LEASE
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.engine import Transaction
 from planso_connector.store.tables import leases, operations
-from tests.service import Service, running, settings_for
+from tests.between import FORM, Between
+from tests.service import PATIENCE, Service, running, settings_for
 from tests.store.test_failures import LOCK, limit_pages
 
 ASYNC = {"Prefer": "respond-async"}
@@ -33,7 +35,7 @@ def locked(path: Path) -> Iterator[None]:
             yield
         finally:
             other.stdin.close()
-            other.wait(30)
+            other.wait(90)
 
 
 def saves(sandbox: Sandbox) -> int:
@@ -65,22 +67,34 @@ def test_a_write_under_way_outlives_the_fault(tmp_path: Path, fault: str) -> Non
     sandbox = Sandbox(orders=6)
     order_id, other = sandbox.order_ids()[:2]
     path = tmp_path / "connector.db"
+    saved, let_go = threading.Event(), threading.Event()
+    sandbox.app = between = Between(sandbox.app)
+
+    def hold() -> None:
+        """Until PlanSo has saved; then its answer."""
+        if saves(sandbox):
+            saved.set()
+            assert let_go.wait(PATIENCE)
+        else:
+            between.meanwhile = (FORM, order_id), hold
+
     with sandbox.serve() as url, running(settings_for(sandbox, url, f"sqlite:///{path}"), sandbox) as service:
-        service.synced()
+        service.filled()
         sandbox.forget_requests()
-        sandbox.knobs.save_latency = 0.5
+        between.meanwhile = (FORM, order_id), hold
         body = {"remarks": "y" * 30_000}
         accepted = service.http.patch(f"/api/orders/{order_id}", json=body, headers=ASYNC)
         assert accepted.status_code == 202
-        while not sandbox.in_flight or not service.operation(accepted)["sent"]:
-            assert service.operation(accepted)["state"] == "pending"
+        assert saved.wait(PATIENCE)
         if fault == "locked":
             with locked(path):
                 told_unavailable(service, other, "another process is writing")
+                let_go.set()
                 assert still_pending(service, accepted)
         else:
             service.in_the_database(lambda tx: limit_pages(tx, 1))
             told_unavailable(service, other, "the disk is full")
+            let_go.set()
             assert still_pending(service, accepted)
             service.in_the_database(lambda tx: limit_pages(tx, 100_000))
         assert service.settled(accepted)["state"] == "confirmed"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import threading
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import apsw
 
 from planso_connector.sandbox import Sandbox
 from tests.process import connector_process
+from tests.service import wait_until
 
 
 def environment(sandbox: Sandbox, url: str, folder: Path) -> dict[str, str]:
@@ -29,26 +30,18 @@ def operations(folder: Path) -> list[tuple[Any, ...]]:
         connection.close()
 
 
-def wait_for(what: str, condition: Any) -> None:
-    for _ in range(1500):
-        if condition():
-            return
-        threading.Event().wait(0.02)
-    raise AssertionError(f"waited in vain for {what}")
-
-
 def test_a_kill_during_a_sync_leaves_a_clean_start(tmp_path: Path) -> None:
     """kill -9 in the middle of the first sync: the next start finishes the mirror, and the dead run is ended."""
     sandbox = Sandbox(orders=60)
     with sandbox.serve() as url:
         sandbox.knobs.latency = 0.02
         with connector_process(environment(sandbox, url, tmp_path), tmp_path) as connector:
-            wait_for("some orders", lambda: (connector.http.get("/api/sync/status").json()["done"] or 0) > 10)
+            wait_until(lambda: (connector.http.get("/api/sync/status").json()["done"] or 0) > 10, "some orders")
             connector.kill()
         sandbox.knobs.latency = 0.0
         with connector_process(environment(sandbox, url, tmp_path), tmp_path) as connector:
             assert connector.http.get("/api/orders").json()["count"] > 0
-            wait_for("a good run", lambda: connector.synced()["last_result"]["state"] == "done")
+            wait_until(lambda: connector.synced()["last_result"]["state"] == "done", "a good run")
             page = connector.http.get("/api/orders", params={"limit": "500"}).json()
             assert sorted(order["id"] for order in page["orders"]) == sorted(sandbox.order_ids())
 
@@ -61,8 +54,8 @@ def test_a_kill_during_a_write_loses_nothing(tmp_path: Path) -> None:
     sandbox = Sandbox(orders=12)
     orders = dict(enumerate(sandbox.order_ids()[:4], start=1))
 
-    def asked(order_id: int) -> int:
-        return sum(request.order_id == order_id for request in sandbox.requests)
+    def is_asked(order_id: int, times: int) -> bool:
+        return sum(request.order_id == order_id for request in sandbox.requests) >= times
 
     with sandbox.serve() as url:
         settings = environment(sandbox, url, tmp_path)
@@ -76,11 +69,11 @@ def test_a_kill_during_a_write_loses_nothing(tmp_path: Path) -> None:
                 headers = {"Prefer": "respond-async"}
                 accepted = connector.http.put(f"/api/orders/{order_id}", json=body, headers=headers)
                 assert accepted.status_code == 202
-                wait_for("the step", lambda step=step, order_id=order_id: asked(order_id) >= step)
+                wait_until(partial(is_asked, order_id, step), "the step")
                 connector.kill()
         sandbox.knobs.latency = 0.0
         with connector_process(settings, tmp_path) as connector:
-            wait_for("the settling", lambda: all(state != "pending" for _, state, _ in operations(tmp_path)))
+            wait_until(lambda: all(state != "pending" for _, state, _ in operations(tmp_path)), "the settling")
             assert {one: state for one, state, _ in operations(tmp_path)} == dict.fromkeys(orders.values(), "confirmed")
             for order_id in orders.values():
                 assert sandbox.value(order_id, "Fahrername") == "Wilma Abgebrochen"

@@ -19,7 +19,6 @@ from planso_connector.sandbox import Sandbox
 from planso_connector.store import backup, kept_pages, orders, sections
 from planso_connector.store.tables import metadata
 from tests.databases import Store
-from tests.process import COMPILED
 from tests.service import Service, running, settings_for
 from tests.store.samples import at, order
 from tests.test_commands import command
@@ -171,7 +170,7 @@ def test_what_was_erased_is_not_on_the_disk(sqlite_path: Path, tmp_path: Path) -
         held.anonymise(service, held.current)
         backup.copy(sqlite_path, copy)
         assert traces(sqlite_path)
-        settings = {"CONNECTOR_DATABASE_URL": held.url, **COMPILED}
+        settings = {"CONNECTOR_DATABASE_URL": held.url}
         done = command(tmp_path, "privacy", "erase", "--phone", "0711/4455667", "--yes", **settings)
         assert (done.returncode, "Protocol: erasure_" in done.stdout) == (0, True), done
         assert traces(sqlite_path) == []
@@ -252,7 +251,7 @@ def test_a_restore_brings_nobody_back(sqlite_path: Path, tmp_path: Path) -> None
 
 def test_the_commands_ask_for_one_whole_identifier(tmp_path: Path, sqlite_path: Path) -> None:
     """None, or two, or a part is the caller's mistake; without --yes nothing is written; a file is only its owner's."""
-    url = {"CONNECTOR_DATABASE_URL": f"sqlite:///{sqlite_path}", **COMPILED}
+    url = {"CONNECTOR_DATABASE_URL": f"sqlite:///{sqlite_path}"}
     done = command(tmp_path, "privacy", "erase", "--phone", "118", **url)
     assert (done.returncode, "--phone: accepted" in done.stderr) == (1, True), done
     done = command(tmp_path, "privacy", "export", "--plate", PLATE, "--output", "told.json", **url)

@@ -11,7 +11,7 @@ import pytest
 from planso_connector.planso.profile import Profile
 from planso_connector.sandbox import Installation, Sandbox
 from planso_connector.sandbox.catalogue import FIELDS
-from tests.test_commands import command
+from tests.test_commands import command_here as command
 
 Kept = list[tuple[str, int | None, str, str]]
 CUSTOMER = ("Fahrername", "Kennzeichen", "Telefon", "Kunden E-Mail", "VIN")
@@ -56,11 +56,11 @@ def test_garbage_for_the_list_is_kept_and_replayed(tmp_path: Path, planso: tuple
     """HTML for the list ends the run with 1; it is kept, replay shows it with 1 and asks PlanSo nothing."""
     sandbox, environment = planso
     sandbox.knobs.html_for_json_next = 1
-    assert command(tmp_path, "sync", **environment).returncode == 1
+    assert command(tmp_path, "sync", **environment).exit_code == 1
     assert [(kind, order) for kind, order, _, _ in kept(tmp_path)] == [("list", None)]
     asked = len(sandbox.requests)
     done = command(tmp_path, "doctor", "--replay", **environment)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "list" in done.stdout
     assert "something else than the JSON" in done.stdout
     assert "now: not JSON" in done.stdout
@@ -71,25 +71,25 @@ def test_a_page_that_can_be_read_again_is_let_go(tmp_path: Path, planso: tuple[S
     """After a run that read everything nothing is kept, and replay ends with 0."""
     sandbox, environment = planso
     without_labels(sandbox)
-    assert command(tmp_path, "sync", **environment).returncode == 1
+    assert command(tmp_path, "sync", **environment).exit_code == 1
     assert kept(tmp_path)
     sandbox.knobs.missing_labels = set()
-    assert command(tmp_path, "sync", **environment).returncode == 0
+    assert command(tmp_path, "sync", **environment).exit_code == 0
     assert kept(tmp_path) == []
-    assert command(tmp_path, "doctor", "--replay", **environment).returncode == 0
+    assert command(tmp_path, "doctor", "--replay", **environment).exit_code == 0
 
 
 def test_forms_without_labels_are_kept_and_bounded(tmp_path: Path, planso: tuple[Sandbox, dict[str, str]]) -> None:
     """A sync that meets forms that moved keeps them, bounded; replay names the order and the reason."""
     sandbox, environment = planso
     without_labels(sandbox)
-    assert command(tmp_path, "sync", **environment).returncode == 1
+    assert command(tmp_path, "sync", **environment).exit_code == 1
     pages = kept(tmp_path)
     assert {kind for kind, *_ in pages} == {"form"}
     assert 1 <= len(pages) <= 20
     assert sum(len(content.encode()) for *_, content in pages) <= 500_000
     done = command(tmp_path, "doctor", "--replay", **environment)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert f"form of order {pages[0][1]}" in done.stdout
     assert "holds no labelled control" in done.stdout
 
@@ -99,7 +99,7 @@ def test_what_is_kept_names_no_customer(tmp_path: Path, planso: tuple[Sandbox, d
     sandbox, environment = planso
     profile = tmp_path / "mine.toml"
     profile.write_text(f'[calls]\nparts = "{Profile.load().calls.board}"\n')
-    assert command(tmp_path, "sync", **environment, PLANSO_PROFILE=str(profile)).returncode == 1
+    assert command(tmp_path, "sync", **environment, PLANSO_PROFILE=str(profile)).exit_code == 1
     pages = [content for kind, _, _, content in kept(tmp_path) if kind == "parts"]
     names, plates = customers(sandbox), {plate for plate in sandbox.plates().values() if plate}
     assert pages
@@ -111,7 +111,7 @@ def test_what_is_kept_names_no_customer(tmp_path: Path, planso: tuple[Sandbox, d
 def test_replay_says_what_the_readers_find(tmp_path: Path, planso: tuple[Sandbox, dict[str, str]]) -> None:
     """Of each kind replay says what the readers find now: labels, fields, rows, columns, orders."""
     _, environment = planso
-    assert command(tmp_path, "sync", **environment).returncode == 0
+    assert command(tmp_path, "sync", **environment).exit_code == 0
     with sqlite3.connect(tmp_path / "connector.db") as database:
         for kind, content in KEPT_AS.items():
             database.execute(
@@ -121,7 +121,7 @@ def test_replay_says_what_the_readers_find(tmp_path: Path, planso: tuple[Sandbox
             )
     database.close()
     done = command(tmp_path, "doctor", "--replay", **environment)
-    assert done.returncode == 0
+    assert done.exit_code == 0
     told = " ".join(done.stdout.split())
     assert "1 labels, 1 of" in told
     assert "field person found" in told
@@ -148,7 +148,7 @@ def test_a_mended_profile_reads_what_could_not_be(tmp_path: Path, planso: tuple[
     profile = tmp_path / "mine.toml"
     profile.write_text('[labels]\nremarks = ["Fahrername"]\n')
     done = command(tmp_path, "doctor", "--replay", **{**environment, "PLANSO_PROFILE": str(profile)})
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "field remarks found" in " ".join(done.stdout.split())
 
 
@@ -159,7 +159,7 @@ def test_an_empty_form_is_no_page_to_keep(tmp_path: Path, planso: tuple[Sandbox,
     command(tmp_path, "sync", **environment)
     assert kept(tmp_path) == []
     done = command(tmp_path, "doctor", "--replay", **environment)
-    assert (done.returncode, "No pages are kept" in done.stdout) == (0, True)
+    assert (done.exit_code, "No pages are kept" in done.stdout) == (0, True)
     assert "--replay" not in command(tmp_path, "doctor", **environment).stdout
 
 

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from planso_connector.sandbox import Installation, Sandbox
-from tests.process import COMPILED, connector_process
+from tests.process import connector_process
 
 PASSWORD = "geheim#Wort&=ü"
 PERSON = "Wilhelmine Unverwechselbar"
@@ -93,7 +93,7 @@ def test_neither_password_nor_cookie_is_anywhere(tmp_path: Path) -> None:
             connector.http.post("/api/auth/login", json={})
             made = subprocess.run(
                 [sys.executable, "-m", "planso_connector", "backup", "backup.db"],
-                env={**os.environ, **COMPILED, **environment},
+                env={**os.environ, **environment},
                 cwd=tmp_path,
                 check=False,
                 capture_output=True,
@@ -149,7 +149,7 @@ def test_no_failed_start_tells_a_secret(tmp_path: Path, changes: dict[str, str])
         cwd=tmp_path,
         check=False,
         capture_output=True,
-        timeout=60,
+        timeout=180,
     )
     assert done.returncode in (1, 2)
     assert b"geheim" not in done.stdout + done.stderr

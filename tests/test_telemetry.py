@@ -303,7 +303,7 @@ def began(folder: Path, *cases: dict[str, str]) -> list[tuple[list[str], list[st
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     return [(reasons, modules) for reasons, modules in json.loads(done.stdout)]

@@ -84,9 +84,9 @@ def test_the_rest_of_a_long_text_is_cut_off(text: str) -> None:
 def test_time_is_bounded(word: str) -> None:
     """10,000 characters of what has most readings take no longer than a caller would notice."""
     text = (word * 10_000)[:10_000]
-    start = time.perf_counter()
+    start = time.process_time()
     hear.__wrapped__(text)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_a_plate_among_words() -> None:

@@ -27,7 +27,7 @@ def form_of(content: str, profile: Profile = PROFILE) -> Form:
 
 @asynccontextmanager
 async def client(url: str, username: str = "werkstatt", password: str = "demo", **rest: Any) -> AsyncIterator[Planso]:
-    rest = {"throttle": Throttle(8), "timeout": 5.0, **rest}
+    rest = {"throttle": Throttle(8), "timeout": 60.0, **rest}
     planso = Planso(url, username, password, rest.pop("profile", PROFILE), **rest)
     try:
         yield planso

@@ -44,12 +44,12 @@ class Secure:
     def serve(self) -> Iterator[Secure]:
         thread = threading.Thread(target=lambda: asyncio.run(self._run()))
         thread.start()
-        assert self._ready.wait(30)
+        assert self._ready.wait(90)
         try:
             yield self
         finally:
             self._loop.call_soon_threadsafe(self._done.set)
-            thread.join(30)
+            thread.join(90)
 
     async def _run(self) -> None:
         self._loop, self._done = asyncio.get_running_loop(), asyncio.Event()

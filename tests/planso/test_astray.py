@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -17,7 +16,7 @@ from planso_connector.settings import Settings
 from tests.planso.conftest import client
 from tests.planso.odd_server import BOARD, LOGIN_PAGE, START_PAGE, Asked, answer, odd
 from tests.planso.secure import AUTHORITY, Secure
-from tests.service import Service, running, settings_for
+from tests.service import Service, running, settings_for, wait_until
 
 pytestmark = pytest.mark.anyio
 COOKIE = "Set-Cookie: PHPSESSID=secret; path=/"
@@ -130,14 +129,14 @@ def test_a_certificate_that_turns_wrong_is_waited_out(secured: tuple[Service, Se
     right again the write is carried through by itself.
     """
     service, front = secured
-    service.synced()
+    service.filled()
     order_id = service.sandbox.order_ids()[0]
     front.show("expired")
     body = {"order_id": order_id, "person": "Mit Geduld"}
-    answer = service.http.put(f"/api/orders/{order_id}", json=body, headers={"Prefer": "wait=1"})
+    answer = service.http.put(f"/api/orders/{order_id}", json=body, headers={"Prefer": "respond-async"})
     assert answer.status_code == 202, answer.text
-    told: dict[str, Any] = answer.json()
-    assert "certificate" in told["message"]
+    wait_until(lambda: service.operation(answer)["message"])
+    assert "certificate" in service.operation(answer)["message"]
     assert service.order(order_id)["pending"]
     assert "certificate" in service.sync()["last_result"]["message"]
     front.show("right")

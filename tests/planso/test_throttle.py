@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_never_more_at_once_than_allowed(sandbox: Sandbox, url: str) -> None:
     """PlanSo sees at most `concurrency` requests open, and that many when there is work."""
-    sandbox.knobs.latency = 0.02
+    sandbox.knobs.latency = 0.1
     async with client(url, throttle=Throttle(3)) as planso:
         await asyncio.gather(*(planso.read_form(order) for order in sandbox.order_ids()[:12]))
 
@@ -362,7 +362,7 @@ async def test_a_planso_that_suffers_sees_fewer_and_then_all_again(sandbox: Sand
     orders = sandbox.order_ids()
     async with client(url, throttle=throttle) as planso:
         await planso.board()
-        sandbox.knobs.latency = 0.02
+        sandbox.knobs.latency = 0.1
         sandbox.knobs.fail_next = 8
         failed = await asyncio.gather(*(planso.read_form(order) for order in orders[:8]), return_exceptions=True)
         assert {type(outcome) for outcome in failed} == {PlansoUnavailable}

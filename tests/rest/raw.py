@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from contextlib import closing, suppress
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 
 def connect(address: str) -> socket.socket:

@@ -13,7 +13,8 @@ import pytest
 from planso_connector.sandbox import Sandbox
 from tests.service import Service
 
-ORDER = sorted(Sandbox().order_ids())[70]
+ORDERS = 80
+ORDER = sorted(Sandbox(orders=ORDERS).order_ids())[70]
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 

@@ -20,7 +20,8 @@ from schemathesis.specs.openapi.checks import (
 from planso_connector.sandbox import Sandbox
 from tests.service import Service, connected
 
-ORDER = sorted(Sandbox().order_ids())[60]
+ORDERS = 80
+ORDER = sorted(Sandbox(orders=ORDERS).order_ids())[60]
 JSON = {"Content-Type": "application/json"}
 
 
@@ -178,6 +179,6 @@ def test_the_document_tells_the_truth(fuzzed: Service, mode: schemathesis.Genera
         @hypothesis.settings(max_examples=25, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
         @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
         def tell(case: schemathesis.Case[Any]) -> None:
-            case.validate_response(case.call(timeout=30), checks=CHECKS)
+            case.validate_response(case.call(timeout=90), checks=CHECKS)
 
         tell()

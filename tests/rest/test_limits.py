@@ -23,8 +23,9 @@ from planso_connector.rest.callers import keys_given
 from planso_connector.rest.limits import Limits, Rate, Refused, Turnstile
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import SettingsError
+from tests.between import Between
 from tests.rest import raw
-from tests.service import Service, connected
+from tests.service import PATIENCE, Service, connected, wait_until
 
 ORDERS = 20
 KEYS, ADDRESSES, AT_ONCE, IN_ALL, CONNECTIONS = 10, 30, 4, 6, 40
@@ -272,8 +273,7 @@ def test_a_connector_that_is_behind_refuses_at_once(tmp_path: Path) -> None:
             waiting = [stack.enter_context(closing(raw.connect(service.address))) for _ in range(READS_WAITING)]
             for connection in waiting:
                 connection.sendall(asked)
-            while service.reads_waiting < READS_WAITING:
-                threading.Event().wait(0.01)
+            wait_until(lambda: service.reads_waiting >= READS_WAITING)
             refused = service.http.get("/api/orders")
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
             assert service.put(1, remarks="auch nicht").status_code == 503
@@ -284,15 +284,20 @@ def test_a_connector_that_is_behind_refuses_at_once(tmp_path: Path) -> None:
 
 def test_who_waits_for_a_slow_planso_leaves_room(tmp_path: Path) -> None:
     """Half of the requests under way may wait for PlanSo. A further write is 202 at once, and reads go on."""
-    with connected(tmp_path, Sandbox(orders=12), connector_parallel_total=4) as service, ThreadPoolExecutor() as others:
-        one, other, third = service.sandbox.order_ids()[:3]
-        service.sandbox.knobs.save_latency = 1.0
-        waiting = [others.submit(service.put, order_id, remarks="wartet") for order_id in (one, other)]
-        pending = {"state": "pending"}
-        while service.http.get("/api/operations", params=pending).json()["count"] < len(waiting):
-            threading.Event().wait(0.01)
-        accepted = service.put(third, remarks="wartet nicht")
-        assert (accepted.status_code, service.http.get(f"/api/orders/{one}").status_code) == (202, 200)
+    sandbox = Sandbox(orders=12)
+    sandbox.app = between = Between(sandbox.app)
+    longer = {"connector_write_wait": 5 * PATIENCE, "planso_timeout": 5 * PATIENCE}
+    with (
+        connected(tmp_path, sandbox, connector_parallel_total=4, **longer) as service,
+        ThreadPoolExecutor() as others,
+    ):
+        one, other, third = sandbox.order_ids()[:3]
+        with between.holding():
+            waiting = [others.submit(service.put, order_id, remarks="wartet") for order_id in (one, other)]
+            pending = {"state": "pending"}
+            wait_until(lambda: service.http.get("/api/operations", params=pending).json()["count"] == len(waiting))
+            accepted = service.put(third, remarks="wartet nicht")
+            assert (accepted.status_code, service.http.get(f"/api/orders/{one}").status_code) == (202, 200)
         assert [answer.result().status_code for answer in waiting] == [200, 200]
         assert service.settled(accepted)["state"] == "confirmed"
 

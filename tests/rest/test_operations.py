@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import threading
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from contextlib import ExitStack, closing, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import apsw
 import httpx2
 import pytest
+import sqlalchemy as sa
 
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import sqlite
 from planso_connector.store.engine import Transaction
-from tests.service import Service, connected
+from planso_connector.store.tables import operations
+from tests.rest import raw
+from tests.service import Service, connected, wait_until
 
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 PERSON, REMARKS = "Fahrername", "Bemerkungen"
@@ -75,14 +78,6 @@ def saves(service: Service, order_id: int | None = None) -> int:
     """How often an order was saved; without an id, all that PlanSo was ever asked to change."""
     asked = service.sandbox.requests
     return sum(one.saving for one in asked if order_id is None or one.order_id == order_id)
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    for _ in range(1500):
-        if condition():
-            return
-        threading.Event().wait(0.02)
-    raise AssertionError("waited in vain")
 
 
 def listed(service: Service, **asked: Any) -> list[dict[str, Any]]:
@@ -232,8 +227,12 @@ def test_who_leaves_loses_nothing(service: Service, order: int) -> None:
     """A caller whose connection breaks while it waits: the write is carried through, and its key tells of it."""
     body = {"order_id": order, "person": "Schon Weg"}
     with unreadable(service, order):
-        with pytest.raises(httpx2.ReadTimeout), httpx2.Client(base_url=service.address, timeout=0.5) as leaving:
-            leaving.put(f"/api/orders/{order}", json=body, headers={"Idempotency-Key": "leaves"})
+        content = json.dumps(body)
+        head = f"PUT /api/orders/{order} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: leaves\r\n"
+        told = f"{head}Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n{content}"
+        with closing(raw.connect(service.address)) as leaving:
+            leaving.sendall(told.encode())
+            wait_until(lambda: listed(service, order_id=order))
         assert [one["state"] for one in listed(service, order_id=order)] == ["pending"]
     again = put(service, order, {"person": "Schon Weg"}, Idempotency_Key="leaves")
     assert (again.status_code, saves(service, order)) == (200, 1)
@@ -804,12 +803,22 @@ def test_a_possible_duplicate_is_told(service: Service) -> None:
 
 def test_after_its_deadline_a_write_is_given_up(tmp_path: Path) -> None:
     """PlanSo away for longer than the deadline: expired, nothing was sent, as the message says, nor ever is."""
-    deadline = timedelta(seconds=1.5)
-    with connected(tmp_path, Sandbox(orders=12), connector_write_deadline=deadline, planso_timeout=1.0) as service:
+    deadline = timedelta(minutes=10)
+    with (
+        connected(tmp_path, Sandbox(orders=12), connector_write_deadline=deadline) as service,
+        ThreadPoolExecutor() as elsewhere,
+    ):
         order_id, another, well = service.sandbox.order_ids()[:3]
         with unreadable(service, order_id, another):
             accepted = [put(service, order_id, {"person": f"Zu Spät {n}"}, Prefer="respond-async") for n in range(2)]
-            late = put(service, another, {"person": "Zu Spät"})
+            waiting = elsewhere.submit(put, service, another, {"person": "Zu Spät"}, Prefer="wait=60")
+            wait_until(lambda: len(listed(service, state="pending")) == 3)
+            for one in listed(service, state="pending"):
+                begun, ends = (datetime.fromisoformat(one[at]) for at in ("created_at", "deadline_at"))
+                assert ends - begun == deadline
+            ten_minutes_pass = sa.update(operations).values(deadline_at=operations.c.created_at)
+            service.in_the_database(lambda tx: (tx.run(ten_minutes_pass), None)[1])
+            late = waiting.result()
             assert (late.status_code, late.json()["success"]) == (504, False)
             ended = [service.settled(answer) for answer in (*accepted, late)]
         assert [operation["state"] for operation in ended] == ["expired"] * 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import uvicorn
 from pydantic import SecretStr
 
 from planso_connector.sandbox import Installation, Sandbox
-from tests.service import Service, connected, running, settings_for
+from tests.service import Service, connected, running, settings_for, wait_until
 
 
 @pytest.fixture
@@ -41,14 +41,6 @@ def put_in_vain(service: Service, order_id: int, **fields: Any) -> httpx2.Respon
     accepted = put(service, order_id, **fields)
     wait_until(lambda: service.operation(accepted)["message"])
     return put(service, order_id, **fields)
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    for _ in range(1500):
-        if condition():
-            return
-        threading.Event().wait(0.02)
-    raise AssertionError("waited in vain")
 
 
 def saves(service: Service) -> int:
@@ -273,7 +265,7 @@ def odd(tmp_path: Path) -> Iterator[tuple[Service, Odd]]:
     try:
         settings = settings_for(sandbox, url, f"sqlite:///{tmp_path}/connector.db", planso_timeout=1.0)
         with running(settings, sandbox) as service:
-            service.synced()
+            service.filled()
             between.forms = 0
             yield service, between
     finally:

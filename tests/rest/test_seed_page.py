@@ -14,7 +14,8 @@ from planso_connector.domain.fields import Group, On, fields_on
 from planso_connector.sandbox import Sandbox
 from tests.service import Service
 
-IDS = sorted(Sandbox().order_ids())
+ORDERS = 60
+IDS = sorted(Sandbox(orders=ORDERS).order_ids())
 
 PAGE = (Path(__file__).parent / "seed-update-order.txt").read_text("utf-8")
 

@@ -12,7 +12,7 @@ import pytest
 
 from planso_connector.sandbox import Installation, Sandbox
 from tests.between import FORM, PARTS, Between
-from tests.service import Service, connected, running, settings_for
+from tests.service import PATIENCE, Service, connected, running, settings_for, wait_until
 
 ORDERS = 40
 
@@ -274,18 +274,25 @@ def test_an_order_that_people_emptied_waits_for_a_person(service: Service) -> No
 def test_two_connectors_run_one_sync(tmp_path: Path) -> None:
     """Two processes' worth of connectors on one database: the second joins the run of the first."""
     sandbox = Sandbox(orders=ORDERS)
+    sandbox.app = between = Between(sandbox.app)
     database = f"sqlite:///{tmp_path}/connector.db"
+    asked = threading.Event()
+
+    def hold() -> None:
+        assert asked.wait(PATIENCE)
+
     with sandbox.serve() as url:
         settings = settings_for(sandbox, url, database)
         with running(settings, sandbox) as one, running(settings, sandbox) as two:
-            one.synced()
-            two.synced()
-            sandbox.knobs.latency = 0.02
+            one.filled()
+            two.filled()
             sandbox.forget_requests()
-            first = one.http.post("/api/sync", params={"full": "true"}).json()
+            between.meanwhile = (FORM, sandbox.order_ids()[0]), hold
+            first = one.begin_sync(full="true")
             second = two.http.post("/api/sync", params={"full": "true"}).json()
             assert (first["run_id"], second["joined"]) == (second["run_id"], True)
             assert two.http.get("/api/sync/status").json()["state"] == "running"
+            asked.set()
             assert one.synced()["last_result"]["state"] == "done"
             forms = [r for r in sandbox.requests if r.m == "visual_forms_plain"]
             assert len(forms) == ORDERS
@@ -297,11 +304,7 @@ def test_the_schedule_keeps_the_mirror_fresh(tmp_path: Path) -> None:
     with connected(tmp_path, Sandbox(orders=12), **always) as service:
         order_id = service.sandbox.order_ids()[0]
         service.sandbox.archive(order_id)
-        for _ in range(500):
-            if service.order(order_id)["archived"]:
-                break
-            threading.Event().wait(0.02)
-        assert service.order(order_id)["archived"] is True
+        wait_until(lambda: service.order(order_id)["archived"])
         assert runs(service)[0]["trigger"] == "schedule"
         assert service.http.get("/api/orders").json()["stale"] is False
 
@@ -317,21 +320,14 @@ def test_a_mirror_that_is_too_old_says_so(tmp_path: Path) -> None:
         def stale() -> bool:
             return bool(service.http.get("/api/orders").json()["stale"])
 
-        for _ in range(500):
-            if stale():
-                break
-            threading.Event().wait(0.02)
-        assert stale()
+        wait_until(stale)
         assert service.http.get(f"/api/orders/{order_id}").json()["stale"] is True
         ready = service.http.get("/health/ready")
         assert ready.status_code == 503
         assert "mirror: stale" in ready.json()["message"]
         sandbox.knobs.fail_next = 0
-        for _ in range(1500):
-            if not stale():
-                break
-            threading.Event().wait(0.02)
-        assert service.http.get("/health/ready").status_code == 200
+        wait_until(lambda: not stale())
+        wait_until(lambda: service.http.get("/health/ready").status_code == 200)
 
 
 def test_the_other_tabs_are_kept_as_sections(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from planso_connector.domain.fields import FIELDS, On
 from planso_connector.sandbox import Installation, Sandbox
 from tests.service import Service, connected
 
-IDS = sorted(Sandbox().order_ids())
+ORDERS = 60
+IDS = sorted(Sandbox(orders=ORDERS).order_ids())
 
 
 def held(service: Service, order_id: int) -> dict[str, str]:

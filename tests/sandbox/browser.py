@@ -19,7 +19,7 @@ class Browser:
     def __init__(self, sandbox: Sandbox, url: str) -> None:
         self.sandbox = sandbox
         self.installation: Installation = sandbox.installation
-        self.http = httpx2.Client(base_url=url, timeout=10, verify=False)  # plain HTTP; a TLS context takes 0.1 s
+        self.http = httpx2.Client(base_url=url, timeout=60, verify=False)  # plain HTTP; a TLS context takes 0.1 s
 
     def __enter__(self) -> Self:
         return self

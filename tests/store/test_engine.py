@@ -30,7 +30,7 @@ def writer_busy(database: Database) -> Iterator[None]:
 
     def hold(tx: Transaction) -> None:
         inside.set()
-        assert release.wait(30)
+        assert release.wait(90)
 
     loop = asyncio.get_running_loop()
     held = loop.create_task(database.write(hold))
@@ -135,7 +135,7 @@ def test_a_read_sees_one_moment(store: Store) -> None:
     def look_twice(tx: Transaction) -> tuple[str | None, str | None]:
         before = logins.remembered(tx, "x")
         looked.set()
-        assert written.wait(30)
+        assert written.wait(90)
         return before, logins.remembered(tx, "x")
 
     async def at_once() -> tuple[str | None, str | None]:

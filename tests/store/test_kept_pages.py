@@ -75,7 +75,12 @@ def test_pages_are_forgotten_by_id(store: Store) -> None:
 _WORKSHOPS = itertools.count()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    derandomize=True,
+)
 @given(
     pages=st.lists(st.tuples(st.integers(1, 6), st.text("aü", max_size=12)), max_size=12),
     at_most=st.integers(1, 4),

@@ -254,7 +254,7 @@ def test_an_end_in_the_middle_of_a_write_writes_nothing_twice(store: Store) -> N
     class Slow(int):
         def __str__(self) -> str:
             begun.set()
-            go_on.wait(30)
+            go_on.wait(90)
             return int.__repr__(self)
 
     async def main() -> list[int]:

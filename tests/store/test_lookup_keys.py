@@ -90,7 +90,9 @@ def do(tx: Transaction, act: str, order_id: int, values: dict[str, str | None]) 
 
 
 @given(STEPS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_whatever_happened_the_keys_are_those_of_a_rebuild(
     store: Store, steps: list[tuple[str, int, dict[str, str | None]]]
 ) -> None:

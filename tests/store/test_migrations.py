@@ -236,7 +236,7 @@ def test_processes_that_migrate_at_once_all_succeed(kind: str, tmp_path: Path, r
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    errors = [process.communicate(timeout=60)[1] for process in processes]
+    errors = [process.communicate(timeout=180)[1] for process in processes]
 
     assert [process.returncode for process in processes] == [0, 0], errors
     assert not migrate.pending(url)

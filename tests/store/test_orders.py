@@ -246,7 +246,12 @@ _READINGS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    derandomize=True,
+)
 @given(_READINGS)
 def test_versions_and_fences_only_rise(store: Store, readings: list[tuple[int, str, bool, str]]) -> None:
     """Whatever comes in whatever order: a version never falls, rises exactly when something shows, the fence holds."""

@@ -400,7 +400,7 @@ def at_once(stores: tuple[Store, Store], *units: Callable[[Transaction], object]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(90)
         assert not thread.is_alive()
     return ends
 
@@ -516,7 +516,7 @@ def test_a_claim_in_the_middle_of_anothers_step_sees_it_or_comes_first(postgresq
                 Between(tx, meanwhile), SHOP, holder="fast", now=at(20), until=at(30), at_most=1
             )
         )
-        thread.join(30)
+        thread.join(90)
         ((did, left),) = after
         now = stores[0].read(lambda tx: operations.get(tx, SHOP, "op_1"))
         assert left is not None

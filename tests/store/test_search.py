@@ -276,7 +276,12 @@ def test_a_rebuild_writes_the_texts_too(store: Store) -> None:
         assert found(store, Filters(text=text)) == [1], text
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    derandomize=True,
+)
 @given(
     st.lists(_ORDERS, max_size=15, unique_by=lambda one: one.id),
     st.lists(_FILTERS, min_size=4, max_size=8),
