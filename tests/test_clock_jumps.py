@@ -95,6 +95,22 @@ def test_a_sync_and_the_log_of_accesses_go_on(tmp_path: Path, days: timedelta) -
         assert sum(one.times for one in service.read_log() if order_id in one.order_ids) == 3
 
 
+def test_a_sync_of_an_earlier_clock_is_not_the_last_one(tmp_path: Path) -> None:
+    """Set back after a sync: the next one is the last, also as a success, and reads what only a form shows."""
+    sandbox, clock = Sandbox(orders=6), SetClock()
+    order_id = sandbox.order_ids()[0]
+    clock.ahead = DAYS
+    with at_work(tmp_path, sandbox, clock) as service:
+        clock.ahead = timedelta(0)
+        sandbox.edit(order_id, "Bemerkungen", "von Hand")
+        run_id = service.http.post("/api/sync").json()["run_id"]
+        wait_for("the end", lambda: service.http.get("/api/sync/status").json()["state"] != "running")
+        told = service.http.get("/api/sync/status").json()
+        assert (told["last_result"]["run_id"], told["last_result"]["state"]) == (run_id, "done")
+        assert parse_stamp(told["last_success_at"]) <= clock()
+        assert service.order(order_id)["remarks"] == "von Hand"
+
+
 def test_a_clock_that_is_set_right_again_leaves_no_trace(tmp_path: Path) -> None:
     """Ahead for a moment and back: what waited has its whole time still, and expires when that is over."""
     sandbox, clock = Sandbox(orders=6), SetClock()

@@ -49,6 +49,14 @@ def test_an_earlier_reading_of_a_section_never_overwrites_a_later_one(store: Sto
     assert get(store, "work") == Section("work", '"again"', at(10), at(11))
 
 
+def test_a_reading_of_a_clock_that_was_set_back_is_no_later_one(store: Store) -> None:
+    """More than a minute ahead of now, it was made before; what is read since takes its place."""
+    save(store, "work", '"ahead"', 7200)
+
+    assert save(store, "work", '"since"', 10)
+    assert get(store, "work") == Section("work", '"since"', at(10), at(11))
+
+
 def test_the_oldest_reading_of_each_order_is_told(store: Store) -> None:
     """One instant for each order that has sections: that of the section whose turn it is."""
     assert store.read(lambda tx: sections.read_at_by_order(tx, SHOP)) == {}

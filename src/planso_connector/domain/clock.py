@@ -28,6 +28,10 @@ def too_far(now: str) -> str:
     return stamp(parse_stamp(now) + SET_BACK)
 
 
+CLOCKS_APART = timedelta(minutes=1)
+"""A reading that lies further ahead was made before the clock was set back, and is no later one."""
+
+
 def parse_stamp(text: str) -> datetime:
     return datetime.fromisoformat(text)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
+from planso_connector.domain.clock import CLOCKS_APART
 from planso_connector.domain.errors import MassRemoval
 from planso_connector.domain.order import BoardEntry
 
@@ -117,6 +118,8 @@ def _reason(
         return Reason.CHANGED
     if full_since is not None and held.read_at < full_since:
         return Reason.ASKED
+    if held.read_at > now + CLOCKS_APART:
+        return Reason.DUE
     return Reason.DUE if _is_due(entry.order_id, held, now - held.read_at, policy) else None
 
 

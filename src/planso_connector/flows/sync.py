@@ -93,6 +93,7 @@ class Sync:
             now = self._clock()
             kind = RunKind.FULL if full else RunKind.INCREMENTAL
             run, full_since = await self._database.write(lambda tx: self._begin(tx, now, kind, trigger, accept=accept))
+            self._last_success = None
             if run.state is RunState.RUNNING and run.started_at != stamp(now):
                 return run.id, True
             self._progress = progress = Progress(run.id, run.started_at, kind)

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import structlog
 
-from planso_connector.domain.clock import Clock, parse_stamp, stamp
+from planso_connector.domain.clock import CLOCKS_APART, Clock, parse_stamp, stamp
 from planso_connector.domain.errors import ConnectorError, LoginRejected, PlansoError
 from planso_connector.domain.order import BoardEntry, has_emptied
 from planso_connector.domain.reconcile import Known, Plan, Policy, Reading, reconcile
@@ -202,9 +202,10 @@ class SyncRun:
             return sections.read_at_by_order(tx, self._workshop), orders.ids(tx, self._workshop, archived=False)
 
         read_at, mirrored = await self._database.read(work)
-        oldest_good = stamp(self._clock() - every)
+        now = self._clock()
+        oldest_good, latest = stamp(now - every), stamp(now + CLOCKS_APART)
         listed = (entry.order_id for entry in board if entry.order_id in mirrored)
-        due = [order_id for order_id in listed if read_at.get(order_id, "") < oldest_good]
+        due = [order_id for order_id in listed if not oldest_good <= read_at.get(order_id, "") <= latest]
         self._progress.total += len(due)
         await self._each(due, self._read_tabs)
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.clock import parse_stamp, stamp
+from planso_connector.domain.clock import CLOCKS_APART, parse_stamp, stamp
 from planso_connector.domain.order import Order, tag, waits_for_parts
 from planso_connector.domain.part import Part
 from planso_connector.store import changes, erasures, lookup_keys
@@ -221,10 +221,6 @@ def _keys(document: Mapping[str, Any] | None) -> tuple[frozenset[lookup_keys.Key
         return frozenset(), False
     told = (document.get(name) for name in ("plate", "person", "phone", "email"))
     return lookup_keys.keys_of(*told), bool(document["archived"])
-
-
-CLOCKS_APART = timedelta(minutes=1)
-"""A reading that lies further ahead was made before the clock was set back, and is no later one."""
 
 
 def _later(instant: str, by: timedelta) -> str:

@@ -12,10 +12,12 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, insert, select, update
 
+from planso_connector.domain.clock import parse_stamp, stamp
 from planso_connector.store.rendering import storable, to_json
 from planso_connector.store.tables import runs
 from planso_connector.store.transaction import Row, Transaction
@@ -114,6 +116,11 @@ _ABANDON = (
         updated_at=bindparam("now"),
     )
 )
+_NOT_AHEAD = (
+    update(runs)
+    .where(_OF_WORKSHOP, runs.c.started_at > bindparam("now"))
+    .values(started_at=bindparam("just_before"), ended_at=bindparam("now"), updated_at=bindparam("now"))
+)
 _HISTORY = (
     select(runs)
     .where(_OF_WORKSHOP)
@@ -139,7 +146,12 @@ def start(
     phase: str = "",
     total: int = 0,
 ) -> Run:
-    """A new run, running."""
+    """
+    A new run, running, while no other one is. Those that a clock wrote down that was ahead, and was set back since, are
+    before it from now on: else they would be the last ones, and the mirror young, for as long as it was ahead.
+    """
+    just_before = stamp(parse_stamp(now) - timedelta(microseconds=1))
+    tx.run(_NOT_AHEAD, of_workshop=workshop, now=now, just_before=just_before)
     run = Run(
         id="run_" + secrets.token_hex(10),
         state=RunState.RUNNING,

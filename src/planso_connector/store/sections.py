@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, bindparam, func, select
+from sqlalchemy import BigInteger, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
+from planso_connector.domain.clock import CLOCKS_APART, parse_stamp, stamp
 from planso_connector.store.rendering import storable
 from planso_connector.store.tables import sections
 from planso_connector.store.transaction import Transaction
@@ -28,7 +29,7 @@ _NEW = insert(sections).values({c.name: bindparam(c.name, type_=c.type) for c in
 _SAVE = _NEW.on_conflict_do_update(
     index_elements=["workshop", "order_id", "name"],
     set_={name: _NEW.excluded[name] for name in ("document", "read_at", "synced_at")},
-    where=sections.c.read_at <= _NEW.excluded.read_at,
+    where=or_(sections.c.read_at <= _NEW.excluded.read_at, sections.c.read_at > bindparam("latest")),
 )
 _NAMES = select(sections.c.name, sections.c.synced_at).where(*_OF_ORDER).order_by(sections.c.name)
 _GET = select(sections.c.name, sections.c.document, sections.c.read_at, sections.c.synced_at).where(
@@ -47,7 +48,8 @@ def save(tx: Transaction, workshop: str, order_id: int, name: str, document: str
     the mirror. False, with nothing changed, when a later reading is there.
     """
     columns = {"name": name, "document": storable(document), "read_at": read_at, "synced_at": now}
-    return tx.run(_SAVE, workshop=workshop, order_id=order_id, **columns) == 1
+    latest = stamp(parse_stamp(now) + CLOCKS_APART)
+    return tx.run(_SAVE, workshop=workshop, order_id=order_id, latest=latest, **columns) == 1
 
 
 def names(tx: Transaction, workshop: str, order_id: int) -> list[tuple[str, str]]:
