@@ -12,6 +12,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+from sqlalchemy import URL
 
 from planso_connector.domain import clock
 from planso_connector.domain.caller import Scope
@@ -19,7 +20,7 @@ from planso_connector.domain.errors import NotAuthenticated, StoreUnavailable
 from planso_connector.flows.authenticate import Authentication
 from planso_connector.flows.keys import Keys
 from planso_connector.sandbox import Sandbox
-from planso_connector.store import backup, migrate, postgresql_backup
+from planso_connector.store import backup, migrate, postgresql, postgresql_backup
 from planso_connector.store.engine import Transaction, address
 from planso_connector.store.restored import Marked
 from tests.databases import Store, make_as_of
@@ -242,6 +243,19 @@ def test_nobody_restores_under_a_running_connector(
     assert mark() == Marked(pending=0, revoked=0)
 
 
+def test_a_connector_that_is_just_leaving_is_waited_for(postgresql_url: str) -> None:
+    """Whoever stops the connector and marks right away is not told that it is connected."""
+    place = address(postgresql_url)
+    assert isinstance(place, URL)
+    leaving = postgresql.connect(place)
+    going = threading.Timer(0.5, leaving.close)
+    going.start()
+    try:
+        assert postgresql_backup.mark(place, clock.now()) == Marked(pending=0, revoked=0)
+    finally:
+        going.join()
+
+
 def test_nothing_is_done_twice_after_a_restore(sandbox: tuple[Sandbox, str], tmp_path: Path) -> None:
     """
     Pending in the backup, carried through after it: a create, an update that somebody overwrote since, an update that
@@ -250,7 +264,7 @@ def test_nothing_is_done_twice_after_a_restore(sandbox: tuple[Sandbox, str], tmp
     """
     planso, url = sandbox
     path, copy = tmp_path / "connector.db", tmp_path / "copy.db"
-    settings = settings_for(planso, url, f"sqlite:///{path}", planso_timeout=2.0, connector_write_wait=20.0)
+    settings = settings_for(planso, url, f"sqlite:///{path}", planso_timeout=2.0, connector_write_wait=60.0)
     overwritten, stands, deleted, never, edited = planso.order_ids()[:5]
     asynchronous = {"Prefer": "respond-async"}
     with running(settings, planso) as service:

@@ -92,7 +92,7 @@ class Held:
     @contextmanager
     def serving(self) -> Iterator[Service]:
         with self.sandbox.serve() as planso:
-            settings = settings_for(self.sandbox, planso, self.url, connector_write_wait=20.0, planso_timeout=2.0)
+            settings = settings_for(self.sandbox, planso, self.url, connector_write_wait=60.0, planso_timeout=2.0)
             with running(settings, self.sandbox) as service:
                 yield service
 

@@ -30,7 +30,7 @@ def test_no_secret_and_no_customer_in_any_log_line(tmp_path: Path) -> None:
             "PLANSO_PASSWORD": PASSWORD,
             "CONNECTOR_DATABASE_URL": f"sqlite:///{tmp_path}/connector.db",
             "CONNECTOR_LOG_LEVEL": "debug",
-            "CONNECTOR_WRITE_WAIT": "3",
+            "CONNECTOR_WRITE_WAIT": "60",
         }
         with connector_process(environment, tmp_path) as connector:
             http = connector.http

@@ -86,7 +86,7 @@ def test_who_only_waits_does_not_hold_the_end(sandbox: Sandbox, environment: dic
         assert idle.recv(1) == b""
     sandbox.knobs.fail_next = 0
     with connector_process(environment, tmp_path) as connector:
-        settled = connector.http.get(write.headers["Location"], params={"wait": "20"}).json()["operation"]
+        settled = connector.http.get(write.headers["Location"], params={"wait": "60"}).json()["operation"]
         assert settled["state"] == "confirmed"
         assert sandbox.value(order_id, "Bemerkungen") == "kommt nach"
 
@@ -107,6 +107,6 @@ def test_a_second_signal_ends_it_at_once(sandbox: Sandbox, environment: dict[str
         assert answer.exception() is not None or answer.result().status_code == 202
     with connector_process(environment, tmp_path) as connector:
         operations = connector.http.get("/api/operations", params={"order_id": order_id}).json()["operations"]
-        told = connector.http.get(f"/api/operations/{operations[0]['id']}", params={"wait": "25"}).json()["operation"]
+        told = connector.http.get(f"/api/operations/{operations[0]['id']}", params={"wait": "60"}).json()["operation"]
         assert told["state"] == "confirmed"
         assert sandbox.value(order_id, "Bemerkungen") == "zweimal"

@@ -212,7 +212,7 @@ def test_what_an_older_version_left_pending_is_settled_by_a_look(tmp_path: Path)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
         service.synced()
         for operation_id, (_, _, _, state) in left.items():
-            told = service.http.get(f"/api/operations/{operation_id}", params={"wait": "20"}).json()["operation"]
+            told = service.http.get(f"/api/operations/{operation_id}", params={"wait": "60"}).json()["operation"]
             assert (told["state"], told["attempts"]) == (state, 1), told["message"]
             assert state == "confirmed" or "was sent, and PlanSo does not show it" in told["message"]
         assert service.http.get("/api/operations/op_created").json()["operation"]["order_id"] == other

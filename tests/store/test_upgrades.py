@@ -35,7 +35,7 @@ def test_every_earlier_database_is_upgraded_and_served(tmp_path: Path, revision:
 
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
         assert migrate.current(url) == migrate.head()
-        operation = service.http.get("/api/operations/op_1", params={"wait": "10"}).json()["operation"]
+        operation = service.http.get("/api/operations/op_1", params={"wait": "60"}).json()["operation"]
         assert operation["state"] == "expired"
         assert service.sync()["state"] == "idle"
         assert service.order(order_id)["version"] > 7

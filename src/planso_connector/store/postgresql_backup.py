@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,9 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store import migrate, postgresql, restored
 from planso_connector.store.transaction import Statements
+
+LEAVING = 3.0
+"""Seconds that the connections of a connector that was stopped may take to be gone."""
 
 _OTHERS = """
 SELECT count(*) AS others FROM pg_stat_activity
@@ -32,14 +36,23 @@ def restore_command(url: URL, file: Path) -> str:
 def mark(url: URL, now: datetime) -> restored.Marked:
     """As `store.restored.mark`. Raises StoreUnavailable, with nothing changed, where a connector is connected."""
     with postgresql.failures_named(url), closing(postgresql.connect(url)) as connection:
-        row = connection.execute(_OTHERS).fetchone()
-        if row is not None and row["others"]:
+        if _is_any_connected(connection):
             raise StoreUnavailable(f"A connector is connected to {postgresql.place(url)}; stop it first.")
         migrate.migrate(url.render_as_string(hide_password=False))
         with connection.transaction():
             return restored.mark(
                 postgresql.PostgresqlTransaction(connection, Statements(cast("Any", psycopg_dialect)())), now
             )
+
+
+def _is_any_connected(connection: postgresql.Connection) -> bool:
+    """A connector that has ended is seen a little longer: the server's side of a connection ends after the client's."""
+    until = time.monotonic() + LEAVING
+    while (row := connection.execute(_OTHERS).fetchone()) is not None and row["others"]:
+        if time.monotonic() > until:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _shown(url: URL) -> str:
