@@ -64,7 +64,6 @@ class Flows:
     standings: Standings
     recognition: Recognition
     next_run_at: Callable[[], datetime | None]
-    mark: Callable[[], int | None]
     asked: Callable[[], None]
     authentication: Authentication
     accesses: Accesses
@@ -118,7 +117,8 @@ def build(
     ):
         app.router.routes.extend(router.routes)
     scopes.check(app.routes)
-    app.add_middleware(ready_answers.ReadyAnswers, mark=flows.mark)
+    # Within the guard, which has just asked for it: the database is asked once for a request.
+    app.add_middleware(ready_answers.ReadyAnswers, mark=lambda: flows.authentication.mark)
     app.add_middleware(
         Guard,
         authentication=flows.authentication,
