@@ -118,7 +118,7 @@ def build(
         app.router.routes.extend(router.routes)
     scopes.check(app.routes)
     # Within the guard, which has just asked for it: the database is asked once for a request.
-    app.add_middleware(ready_answers.ReadyAnswers, mark=lambda: flows.authentication.mark)
+    app.add_middleware(ready_answers.ReadyAnswers, mark=lambda: flows.authentication.mark, routed=tracing.routed)
     app.add_middleware(
         Guard,
         authentication=flows.authentication,

@@ -21,7 +21,7 @@ class RequestLog:
     def __init__(self, app: ASGIApp, metrics: Metrics, tracing: trace.Tracing) -> None:
         self._app = app
         self._metrics = metrics
-        self._trace_of, self._routed = tracing.trace_of, tracing.routed
+        self._trace_of = tracing.trace_of
         self._log = log.bind()  # once: it takes longer than the line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,8 +39,6 @@ class RequestLog:
             await self._app(scope, receive, send)
         finally:
             method, route, status = scope["method"], callers.template_of(scope), answering.status
-            if self._routed is not None and status and "route" in scope:
-                self._routed(method, route)
             seconds = time.perf_counter() - started
             self._metrics.ended(method, route, status, seconds)
             told = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
