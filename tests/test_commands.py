@@ -156,6 +156,14 @@ def test_a_port_in_use_is_told(tmp_path: Path) -> None:
         assert f"can't listen on 127.0.0.1:{port}" in second.stderr
 
 
+def test_what_is_made_late_is_made_silently(tmp_path: Path) -> None:
+    """What the command puts off until it is asked for, models and the document, nobody is warned of then."""
+    with connector_process({}, tmp_path, "--demo", "--sandbox-port", str(free_port())) as connector:
+        asked = connector.http.get("/openapi.json"), connector.http.post("/api/auth/login", json={})
+        assert [answer.status_code for answer in asked] == [200, 422]
+        assert "Warning" not in connector.log()
+
+
 def test_the_demo_keeps_its_changes(tmp_path: Path) -> None:
     """serve --demo needs no setting; a change is there after a restart, in the sandbox and in the mirror."""
     for expected in ("", "nothing was sent"):

@@ -188,7 +188,6 @@ async def _wired(
         standings,
         recognition,
         next_run_at=lambda: turns.next_run_at,
-        mark=database.mark,
         asked=way.asked,
         authentication=Authentication(database, workshop, now),
         accesses=accesses,

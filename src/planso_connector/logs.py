@@ -17,6 +17,8 @@ from urllib.parse import quote, quote_plus
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from planso_connector.rest import trace
+
 # They log addresses, headers or statements when asked for more than warnings, and so cookies and customers.
 _TALKATIVE = ("httpx2", "httpcore2", "uvicorn.access", "asyncio", "alembic", "sqlalchemy", "urllib3")
 
@@ -28,6 +30,7 @@ def configure(level: str, secrets: Iterable[str]) -> None:
     """Send every line of the process, the libraries' too, through the same processors. `secrets` never appear."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _of_its_request,
         structlog.processors.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -88,6 +91,14 @@ class _Redacted:
         for spelling in self._spellings:
             line = line.replace(spelling, "***")
         return line
+
+
+def _of_its_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """What has a span of its own within the request, a push or a sync, bears that one's ids."""
+    its = trace.current.get()
+    if its is not None and "trace_id" not in event:
+        event["trace_id"], event["span_id"] = its.trace_id, its.span_id
+    return event
 
 
 def _exception_without_its_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

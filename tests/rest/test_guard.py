@@ -12,6 +12,7 @@ from planso_connector.domain.caller import Scope
 from planso_connector.flows.accesses import Accesses
 from planso_connector.flows.authenticate import Authentication
 from planso_connector.flows.keys import Keys
+from planso_connector.rest.gate import Gate
 from planso_connector.rest.guard import Guard
 from tests.databases import Store
 from tests.store.samples import SHOP
@@ -32,7 +33,9 @@ def test_who_is_refused_slows_no_sync(store: Store) -> None:
         keys = Keys(store.database, SHOP, clock.now)
         _, key = await keys.create("Telefonagent", [Scope.ORDERS_READ], None)
         told = []
-        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(guard), base_url="http://localhost") as client:
+        async with httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(Gate(guard)), base_url="http://localhost"
+        ) as client:
 
             async def ask(method: str, path: str, key: str | None = key) -> None:
                 headers: dict[str, Any] = {"X-API-Key": key} if key else {}

@@ -198,7 +198,8 @@ def test_a_total_that_could_not_be_told_once_is_not_kept(store: Store) -> None:
     fresh: Any = Fresh()
     lookup = Busy(store.database, SHOP)
     app = FastAPI()
-    app.include_router(routes(lookup, fresh))
+    for router in routes(lookup, fresh):
+        app.include_router(router)
     app.add_middleware(ReadyAnswers, mark=lambda: 1)
 
     async def main() -> list[int | None]:

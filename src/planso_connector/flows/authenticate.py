@@ -27,6 +27,11 @@ class Authentication:
         self._held: dict[str, Key] = {}
         self._any: bool | None = None
 
+    @property
+    def mark(self) -> int | None:
+        """The database's, as it was when a caller was asked about last; None where it could not be told."""
+        return self._mark
+
     async def caller(self, given: str | None) -> Caller | None:
         """
         Whose key it is. None: nobody gave one, and there is none yet. Raises NotAuthenticated: for a wrong id, a wrong

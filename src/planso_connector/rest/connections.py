@@ -14,7 +14,8 @@ from typing import Any, cast
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from planso_connector.rest.gate import ARRIVED, dressed
+from planso_connector.rest.answering import dressed
+from planso_connector.rest.gate import ARRIVED
 from planso_connector.rest.problems import failure
 
 log = structlog.get_logger(__name__)

@@ -39,7 +39,7 @@ from planso_connector.rest import (
     scopes,
     sync,
 )
-from planso_connector.rest.examples import Documented, with_headers
+from planso_connector.rest.examples import Documented
 from planso_connector.rest.guard import Guard
 from planso_connector.rest.trace import Tracing
 
@@ -64,7 +64,6 @@ class Flows:
     standings: Standings
     recognition: Recognition
     next_run_at: Callable[[], datetime | None]
-    mark: Callable[[], int | None]
     asked: Callable[[], None]
     authentication: Authentication
     accesses: Accesses
@@ -101,25 +100,25 @@ def build(
         separate_input_output_schemas=False,
         redirect_slashes=False,
         telemetry=tracing.fastapi,
-        responses=with_headers(problems.failures(429, 503), 429, "RateLimit", "RateLimit-Policy", "Retry-After"),
     )
     app.around = lambda inner: requests_log.RequestLog(inner, counted, tracing)
     problems.install(app)
     for router in (
-        orders.routes(flows.lookup, flows.freshness),
+        *orders.routes(flows.lookup, flows.freshness),
         progress.routes(flows.standings),
         lookup.routes(flows.recognition, shows_all=lookup_shows_all),
-        order_writes.routes(flows.lookup, flows.writer, flows.dry_run),
-        operations.routes(flows.writer, flows.dry_run, order_writes.Answers(flows.lookup)),
+        *order_writes.routes(flows.lookup, flows.writer, flows.dry_run),
+        *operations.routes(flows.writer, flows.dry_run, order_writes.Answers(flows.lookup)),
         planso_session.routes(flows.status),
         sync.routes(flows.sync, flows.next_run_at),
         health.routes(flows.readiness),
         metrics.routes(counted, flows.measured.now),
         docs_page.routes(TITLE),
     ):
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
     scopes.check(app.routes)
-    app.add_middleware(ready_answers.ReadyAnswers, mark=flows.mark)
+    # Within the guard, which has just asked for it: the database is asked once for a request.
+    app.add_middleware(ready_answers.ReadyAnswers, mark=lambda: flows.authentication.mark, routed=tracing.routed)
     app.add_middleware(
         Guard,
         authentication=flows.authentication,

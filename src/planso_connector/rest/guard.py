@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from starlette._utils import get_route_path  # the router's own: both must see the same address
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
 from planso_connector.domain.caller import ANYONE, Caller, id_in
@@ -22,6 +22,7 @@ from planso_connector.domain.errors import ConnectorError, NotAllowed, NotAuthen
 from planso_connector.flows.accesses import Accesses
 from planso_connector.flows.authenticate import Authentication
 from planso_connector.rest import callers, scopes
+from planso_connector.rest.answering import answering_of
 from planso_connector.rest.problems import failure, failure_of
 from planso_connector.rest.scopes import RECOGNISED, Place
 
@@ -84,13 +85,10 @@ class Guard:
         self._accesses.used(caller)
         if path not in WATCHING:
             self._asked()
-
-        async def noted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._note(connection, place, caller, message["status"])
-            await send(message)
-
-        await self._app(connection, receive, noted)
+        try:
+            await self._app(connection, receive, send)
+        finally:
+            self._note(connection, place, caller, answering_of(connection).status)
 
     async def _let_in(self, connection: Connection, path: str, place: Place | None) -> Caller | None:
         """Who; None where nobody is asked. Raises HTTPException, NotAuthenticated, NotAllowed, StoreUnavailable."""
@@ -151,7 +149,7 @@ def _refuse_strangers(connection: Connection) -> None:
     """Raises HTTPException and NotAuthenticated for what may come from beyond this machine."""
     headers: dict[bytes, bytes] = dict(connection["headers"])
     peer = connection.get("client")
-    through_proxy = any(name.startswith(b"x-forwarded-") or name in _OF_PROXIES for name in headers)
+    through_proxy = not _OF_PROXIES.isdisjoint(headers) or b" x-forwarded-" in b" ".join((b"", *headers))
     # Some proxies tell nothing and rewrite Host, but speak HTTP/1.0, as neither browsers nor curl do.
     if through_proxy or connection["http_version"] == "1.0" or peer is None or not is_loopback(peer[0]):
         raise NotAuthenticated(_PROXY)

@@ -14,6 +14,7 @@ from planso_connector.rest.answers import Envelope
 from planso_connector.rest.callers import is_known
 from planso_connector.rest.examples import answer, example_of
 from planso_connector.rest.problems import RETRY_AFTER
+from planso_connector.rest.routes import routed
 
 
 class Check(BaseModel):
@@ -57,7 +58,7 @@ _NOT_READY = example_of(
 
 
 def routes(readiness: Ready) -> APIRouter:
-    router = APIRouter(prefix="/health", tags=["health"])
+    router = routed("/health", "health")
 
     @router.get(
         "/live",

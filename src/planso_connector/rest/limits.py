@@ -16,6 +16,7 @@ from heapq import nsmallest
 
 from starlette.types import Scope
 
+from planso_connector.rest.answering import RawHeaders
 from planso_connector.rest.callers import keys_given
 from planso_connector.rest.hosts import Network
 
@@ -29,8 +30,6 @@ then those who asked least lately.
 _LONGEST_ADDRESS = 64
 
 _UNKNOWN = "unknown"
-
-RawHeaders = list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)

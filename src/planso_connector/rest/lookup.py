@@ -18,6 +18,7 @@ from planso_connector.rest.answers import REBUILDING, Envelope, Rebuilding, rebu
 from planso_connector.rest.callers import OrdersResponse
 from planso_connector.rest.examples import answer, example_of
 from planso_connector.rest.problems import failures
+from planso_connector.rest.routes import routed
 from planso_connector.store.transaction import Row
 
 LONGEST = 1000
@@ -85,7 +86,7 @@ class LookupAnswer(Envelope):
 
 def routes(recognition: Recognition, *, shows_all: bool) -> APIRouter:
     """`shows_all`: personal data that was not asked for is shown too."""
-    router = APIRouter(prefix="/api/lookup", tags=["lookup"])
+    router = routed("/api/lookup", "lookup")
 
     @router.get(
         "",

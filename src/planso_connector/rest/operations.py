@@ -22,6 +22,7 @@ from planso_connector.rest.examples import answer, example_of
 from planso_connector.rest.order_writes import ACCEPTED, Answers, Headers, IfMatch, OnlyTell, preview_of, told_of
 from planso_connector.rest.preferences import Wait
 from planso_connector.rest.problems import failures
+from planso_connector.rest.routes import routed
 from planso_connector.store import cursors
 
 _PREFIX = "/api/operations"
@@ -45,16 +46,13 @@ OperationId = Annotated[
 ]
 
 
-def routes(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
+def routes(writer: Writer, dry_run: DryRun, told: Answers) -> list[APIRouter]:
     """Built with the flows that serve them; a router holds no state of its own."""
-    router = APIRouter()
-    router.include_router(_reading(writer))
-    router.include_router(_doing(writer, dry_run, told))
-    return router
+    return [_reading(writer), _doing(writer, dry_run, told)]
 
 
 def _reading(writer: Writer) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["operations"])
+    router = routed(_PREFIX, "operations")
 
     @router.get(
         "",
@@ -102,7 +100,7 @@ def _reading(writer: Writer) -> APIRouter:
 
 
 def _doing(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["operations"], route_class=JsonRoute)
+    router = routed(_PREFIX, "operations", JsonRoute)
 
     @router.post(
         "/{operation_id}/cancel",

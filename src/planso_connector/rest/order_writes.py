@@ -24,6 +24,7 @@ from planso_connector.rest.examples import Responses, answer, named, with_header
 from planso_connector.rest.orders import OrderId
 from planso_connector.rest.preferences import WriteHeaders, version_relied_on
 from planso_connector.rest.problems import NO_ORDER_ID, failure_of, failures, for_caller
+from planso_connector.rest.routes import routed
 
 _PREFIX = "/api/orders"
 _FAILURES = (404, 409, 412, 413, 415, 422, 502, 503, 504)
@@ -184,20 +185,15 @@ class Updating:
         return await self._told.of(await self._writer.update(order_id, asked, request), headers)
 
 
-def routes(lookup: Lookup, writer: Writer, dry_run: DryRun) -> APIRouter:
+def routes(lookup: Lookup, writer: Writer, dry_run: DryRun) -> list[APIRouter]:
     """Built with the flows that serve them; a router holds no state of its own."""
     told = Answers(lookup)
     updating = Updating(writer, dry_run, told)
-    router = APIRouter()
-    router.include_router(_update(updating))
-    router.include_router(_create(writer, dry_run, told))
-    router.include_router(_delete(writer, dry_run, told))
-    router.include_router(_patch(updating))
-    return router
+    return [_update(updating), _create(writer, dry_run, told), _delete(writer, dry_run, told), _patch(updating)]
 
 
 def _update(updating: Updating) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=JsonRoute)
+    router = routed(_PREFIX, "orders", JsonRoute)
 
     @router.put(
         "/{order_id}",
@@ -226,7 +222,7 @@ def _update(updating: Updating) -> APIRouter:
 
 
 def _create(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=JsonRoute)
+    router = routed(_PREFIX, "orders", JsonRoute)
 
     @router.post(
         "",
@@ -255,7 +251,7 @@ def _create(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
 
 
 def _delete(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=JsonRoute)
+    router = routed(_PREFIX, "orders", JsonRoute)
 
     @router.delete(
         "/{order_id}",
@@ -277,7 +273,7 @@ def _delete(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
 
 
 def _patch(updating: Updating) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=MergePatchRoute)
+    router = routed(_PREFIX, "orders", MergePatchRoute)
 
     @router.patch(
         "/{order_id}",

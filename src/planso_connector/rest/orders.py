@@ -23,6 +23,7 @@ from planso_connector.rest.orders_query import OrdersQuery, OrdersQueryRoute, ch
 from planso_connector.rest.preferences import is_known
 from planso_connector.rest.problems import NO_ORDER_ID, NOT_ON_THE_CALENDAR, failures
 from planso_connector.rest.ready_answers import GOOD_UNTIL
+from planso_connector.rest.routes import routed
 from planso_connector.store.changes import Entry
 
 _PREFIX = "/api/orders"
@@ -51,18 +52,13 @@ SectionName = Annotated[
 ]
 
 
-def routes(lookup: Lookup, freshness: Freshness) -> APIRouter:
+def routes(lookup: Lookup, freshness: Freshness) -> list[APIRouter]:
     """Built with the flows that serve them; a router holds no state of its own."""
-    router = APIRouter()
-    router.include_router(_reading(lookup, freshness))
-    router.include_router(_reading_one(lookup, freshness))
-    router.include_router(_reading_more(lookup))
-    router.include_router(_history(lookup))
-    return router
+    return [_reading(lookup, freshness), _reading_one(lookup, freshness), _reading_more(lookup), _history(lookup)]
 
 
 def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["orders"], route_class=OrdersQueryRoute)
+    router = routed(_PREFIX, "orders", OrdersQueryRoute)
 
     @router.get(
         "",
@@ -102,7 +98,7 @@ def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
 
 
 def _reading_one(lookup: Lookup, freshness: Freshness) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["orders"])
+    router = routed(_PREFIX, "orders")
 
     @router.get(
         "/{order_id}",
@@ -136,7 +132,7 @@ def _reading_one(lookup: Lookup, freshness: Freshness) -> APIRouter:
 
 
 def _reading_more(lookup: Lookup) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["orders"])
+    router = routed(_PREFIX, "orders")
 
     @router.get(
         "/{order_id}/parts",
@@ -182,7 +178,7 @@ def _reading_more(lookup: Lookup) -> APIRouter:
 
 
 def _history(lookup: Lookup) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["orders"])
+    router = routed(_PREFIX, "orders")
 
     @router.get(
         "/{order_id}/history",

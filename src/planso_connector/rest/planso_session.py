@@ -16,6 +16,7 @@ from planso_connector.rest.answers import Envelope
 from planso_connector.rest.bodies import JsonRoute
 from planso_connector.rest.examples import answer, example_of
 from planso_connector.rest.problems import failure, failures
+from planso_connector.rest.routes import routed
 
 
 def _one_line(text: str) -> str:
@@ -30,7 +31,7 @@ def _secret_line(text: SecretStr) -> SecretStr:
 class Credentials(BaseModel):
     """A PlanSo user to try. The connector goes on with its configured one."""
 
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(strict=True, defer_build=False)  # as schemas.Body
 
     username: Annotated[
         str,
@@ -67,7 +68,7 @@ _NO_USER = Problem(("body", "username"), "must not be empty", "string_too_short"
 
 
 def routes(status: Status) -> APIRouter:
-    router = APIRouter(prefix="/api/auth", tags=["PlanSo session"], route_class=JsonRoute)
+    router = routed("/api/auth", "PlanSo session", JsonRoute)
 
     @router.post(
         "/login",

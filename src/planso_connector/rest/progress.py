@@ -20,6 +20,7 @@ from planso_connector.rest.answers import STALE, Envelope
 from planso_connector.rest.examples import answer, example_of
 from planso_connector.rest.orders import OrderId
 from planso_connector.rest.problems import NO_ORDER_ID, failures
+from planso_connector.rest.routes import routed
 
 _READ_AT = "2026-11-23T08:40:12.507000Z"
 _SENTENCE = (
@@ -170,7 +171,7 @@ def _example() -> dict[str, Any]:
 
 
 def routes(standings: Standings) -> APIRouter:
-    router = APIRouter(prefix="/api/orders", tags=["orders"])
+    router = routed("/api/orders", "orders")
 
     @router.get(
         "/{order_id}/progress",

@@ -38,11 +38,16 @@ class _Kept:
 
 
 class ReadyAnswers:
-    """`mark` is another one after each commit to the database by anyone; None: that can't be told, and none is kept."""
+    """
+    `mark` is another one after each commit to the database by anyone; None: that can't be told, and none is kept.
+    `routed` is told method and route of what is answered from here: no router is asked then.
+    """
 
-    def __init__(self, app: ASGIApp, mark: Callable[[], int | None]) -> None:
+    def __init__(
+        self, app: ASGIApp, mark: Callable[[], int | None], routed: Callable[[str, str], None] | None = None
+    ) -> None:
         self._app = app
-        self._mark = mark
+        self._mark, self._routed = mark, routed
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._bytes = 0
         self._mark_kept: int | None = None
@@ -63,6 +68,8 @@ class ReadyAnswers:
         if kept is not None and time.time() < kept.good_until:
             self._kept.move_to_end(asked)
             scope["route"], scope[SHOWN] = kept.route, kept.orders
+            if self._routed is not None:
+                self._routed(scope["method"], PATH)
             await send(dict(kept.start))
             await send(dict(kept.body))
             return

@@ -61,7 +61,8 @@ def _definition(field: table.Field, body: On) -> Any:
 class Body(BaseModel):
     """What a request body may hold; fields that the contract doesn't know are left out, and told."""
 
-    model_config = ConfigDict(strict=True, extra="allow")
+    # Built with its route: later, pydantic would warn of FastAPI's alias for it.
+    model_config = ConfigDict(strict=True, extra="allow", defer_build=False)
     body_kind: ClassVar[On] = On.UPDATE
 
     def asked(self, *, null_clears: bool) -> dict[str, Value]:

@@ -16,6 +16,7 @@ from planso_connector.flows.sync import Sync, SyncStatus
 from planso_connector.rest.answers import Envelope
 from planso_connector.rest.examples import answer, example_of
 from planso_connector.rest.problems import failures
+from planso_connector.rest.routes import routed
 from planso_connector.store.runs import Run, Trigger
 
 _EXPECTED = "2026-11-23T09:57:10.000000Z"
@@ -111,7 +112,7 @@ _NO_LIMIT = Problem(("query", "limit"), "must be 500 or less", "less_than_equal"
 
 
 def routes(sync: Sync, next_run_at: Callable[[], datetime | None]) -> APIRouter:
-    router = APIRouter(prefix="/api/sync", tags=["sync"])
+    router = routed("/api/sync", "sync")
 
     @router.post(
         "",

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
+from typing import NamedTuple
 
 from fastapi.telemetry import TelemetryConfig
 
@@ -27,15 +29,18 @@ _VALID = re.compile(
     rb"(?!ff)[0-9a-f]{2}-(?!0{32})(?P<trace>[0-9a-f]{32})-(?!0{16})(?P<parent>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})"
     rb"(?P<more>-.*)?"
 )
-_RANDOM = 0x02
+_RANDOM = "02"
 """The flag that says: the trace id was drawn at random."""
 
 # Ids need to be unlike each other, not secret; a system call for each would take longer than all the rest.
 _dice = Random(SystemRandom().getrandbits(256))  # noqa: S311
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+_NO_ZERO = 1 << 191 | 1 << 127
+"""The first bit of a span id and of a trace id after it: neither may be all zeros."""
+
+
+class Trace(NamedTuple):
     """`trace_id` is of all that belongs together, `span_id` of this request alone."""
 
     trace_id: str
@@ -47,14 +52,18 @@ class Trace:
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}".encode()
 
 
+current: ContextVar[Trace | None] = ContextVar("trace", default=None)
+"""Of the request that this is done for: its log lines bear it."""
+
+
 def trace_of(headers: Headers) -> Trace:
     given = [value for name, value in headers if name == b"traceparent"]
-    span_id = f"{_dice.getrandbits(64) or 1:016x}"
+    drawn = f"{_dice.getrandbits(192) | _NO_ZERO:048x}"
     if len(given) == 1:
         match = _VALID.fullmatch(given[0])
         if match is not None and not (match["more"] and given[0].startswith(b"00")):
-            return Trace(match["trace"].decode(), span_id, match["flags"].decode())
-    return Trace(f"{_dice.getrandbits(128) or 1:032x}", span_id, f"{_RANDOM:02x}")
+            return Trace(match["trace"].decode(), drawn[:16], match["flags"].decode())
+    return Trace(drawn[16:], drawn[:16], _RANDOM)
 
 
 @dataclass(frozen=True, slots=True)
