@@ -58,10 +58,10 @@ def _measured(name: str, settings: dict[str, str], sources: Sequence[str]) -> st
         memory = [_resident(service)]
         flood = Flood(port, sources)
         found = flood.open(asks.mixed(), rate * TIMES, SECONDS, lambda: memory.append(_resident(service)))
-        after = prober.closed(asks.reads(), 1, 1.0).latencies
+        waiting = _pending(service)
+        after = [prober.closed(asks.reads(), 1, 1.0).latencies for _ in range(3)]
         flood.rest()
         memory.append(_resident(service))
-        waiting = _pending(service)
         lost = _lost(service, [*capacity.operations, *found.operations])
         for one in (finding, prober, flood):
             one.close()
@@ -72,9 +72,11 @@ def _measured(name: str, settings: dict[str, str], sources: Sequence[str]) -> st
         ),
         *_told(found),
         f"  memory {memory[0]} MB before, {memory[1]} MB half-way, {memory[2]} MB after",
-        (
-            f"  the second after: p50 {at(after, 0.5):.1f} ms, {at(after, 0.5) / at(before, 0.5):.2f} of before; "
-            f"p99 {at(after, 0.99):.1f} ms, {at(after, 0.99) / at(before, 0.99):.2f} of before"
+        f"  alone before: p50 {at(before, 0.5):.1f} ms, p99 {at(before, 0.99):.1f} ms",
+        *(
+            f"  second {number} after: p50 {at(one, 0.5):.1f} ms, {at(one, 0.5) / at(before, 0.5):.2f} of before; "
+            f"p99 {at(one, 0.99):.1f} ms, {at(one, 0.99) / at(before, 0.99):.2f} of before"
+            for number, one in enumerate(after, 1)
         ),
         f"  writes accepted {len(found.operations)}, {waiting} of them carried to PlanSo afterwards, lost {lost}",
     ]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any, Self
@@ -22,6 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from planso_connector.domain import clock
 from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.flows.give_way import PACE, GiveWay
 from planso_connector.flows.outbox import Outbox
 from planso_connector.flows.push import Pusher
 from planso_connector.flows.reading import Reader
@@ -442,6 +444,7 @@ class Process:
 
     def __init__(self, sandbox: Sandbox, planso: str, database: str, ahead: timedelta = timedelta(0)) -> None:
         self.ahead = ahead
+        self.way = GiveWay(lambda: 0.0)
         self.sandbox = sandbox
         self.database = Database.open(database)
         account = sandbox.installation
@@ -450,7 +453,9 @@ class Process:
         )
         self.reader = Reader(self.database, self.planso, "shop", self.clock, parts=False)
         pusher = Pusher(self.database, self.planso, self.reader, "shop", self.clock, Random(1))
-        self.outbox = Outbox(self.database, pusher, "shop", timedelta(seconds=2), self.clock, waiting=256, at_once=32)
+        self.outbox = Outbox(
+            self.database, pusher, "shop", timedelta(seconds=2), self.clock, waiting=256, at_once=32, way=self.way
+        )
 
     def clock(self) -> datetime:
         return clock.now() + self.ahead
@@ -523,6 +528,27 @@ def test_an_attempt_that_outlived_its_lease_undoes_nothing(sqlite_path: Path, pl
     made = [one for one in sandbox.order_ids() if sandbox.value(one, "Fahrername") == "Nur Einmal"]
     assert made == [ended.order_id]
     assert ended.state is State.CONFIRMED
+
+
+def test_writes_on_their_way_give_way_to_who_reads(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
+    """While somebody reads, writes of different orders begin one by one, and all are carried through."""
+    sandbox, url = planso
+    orders = sandbox.order_ids()[:3]
+
+    async def story() -> None:
+        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
+            await process.planso.log_in()
+            process.way.asked()
+            for order_id in orders:
+                await process.record(replace(NEW, id=f"op_{order_id}", action=Action.UPDATE, order_id=order_id))
+            for order_id in orders:
+                assert (await process.settled(f"op_{order_id}")).state is State.CONFIRMED
+
+    asyncio.run(story())
+    begun = sorted(
+        min(request.started for request in sandbox.requests if request.order_id == order_id) for order_id in orders
+    )
+    assert all(later - sooner > PACE / 2 for sooner, later in pairwise(begun))
 
 
 def test_a_write_that_breaks_us_ends_at_its_deadline(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:

@@ -124,6 +124,12 @@ async def _wired(
     password = settings.planso_password.get_secret_value()
     rejection = Rejection(database, workshop, now, (settings.planso_url, settings.planso_user, password))
     metrics = Metrics()
+    writes_way, sync_way = GiveWay(), GiveWay()
+
+    def asked(method: str) -> None:
+        sync_way.asked()
+        if method == "GET":  # writes do not wait for each other here
+            writes_way.asked()
 
     def exchanged(page: str, outcome: str, seconds: float) -> None:
         metrics.planso(page, outcome, seconds)
@@ -151,6 +157,7 @@ async def _wired(
         now,
         waiting=max(1, settings.connector_parallel_total // 2),
         at_once=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
+        way=writes_way,
         tracing=traces.push,
     )
     writer = Writer(
@@ -163,8 +170,7 @@ async def _wired(
         most_pending=settings.connector_pending,
         clock=now,
     )
-    way = GiveWay()
-    sync = Sync(database, planso, reader, workshop, now, _policy(settings), way, traces.sync)
+    sync = Sync(database, planso, reader, workshop, now, _policy(settings), sync_way, traces.sync)
     hours, interval = _hours(settings), settings.connector_sync_interval
     turns = Schedule(lambda: sync.run(Trigger.SCHEDULE), hours, interval, now, dice=Random())  # noqa: S311
     lookup = Lookup(database, workshop)
@@ -188,7 +194,7 @@ async def _wired(
         standings,
         recognition,
         next_run_at=lambda: turns.next_run_at,
-        asked=way.asked,
+        asked=asked,
         authentication=Authentication(database, workshop, now),
         accesses=accesses,
     )

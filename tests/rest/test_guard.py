@@ -20,12 +20,12 @@ from tests.store.samples import SHOP
 
 def test_who_is_refused_slows_no_sync(store: Store) -> None:
     """Without a key, with a wrong or a too narrow one, at no address, by another verb: it does not count as asking."""
-    asked: list[None] = []
+    asked: list[str] = []
     guard = Guard(
         Response(),
         authentication=Authentication(store.database, SHOP, clock.now),
         accesses=Accesses(store.database, SHOP, clock.now),
-        asked=lambda: asked.append(None),
+        asked=asked.append,
         allow_anonymous=False,
     )
 

@@ -1,6 +1,7 @@
 """
-Give way: a sync lets callers go first. Reading and storing an order keeps the process busy for some milliseconds, and
-without this a sync of a PlanSo that answers at once leaves next to nothing of it to those who are on the phone.
+Give way: a sync lets callers go first, and the writes on their way to PlanSo those who read. Reading and storing an
+order keeps the process busy for some milliseconds, and without this a PlanSo that answers at once leaves next to
+nothing of it to those who are on the phone.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from collections.abc import Callable
 from time import monotonic
 
 QUIET = 0.05
-"""Seconds without a request, after which the sync has the process to itself again."""
+"""Seconds without a request, after which nothing waits any more."""
 PACE = 0.1
-"""Seconds from one order to the next while requests come: nine tenths of the time are theirs."""
+"""Seconds from one order to the next while requests come: most of the time is theirs."""
 
 
 class GiveWay:

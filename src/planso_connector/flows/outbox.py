@@ -19,6 +19,7 @@ from planso_connector.domain.clock import Clock, Jumps, stamp
 from planso_connector.domain.errors import ConnectorError, NotFound
 from planso_connector.domain.operation import Operation, State, new_id
 from planso_connector.flows.claim import LEASE, Claim, Lost
+from planso_connector.flows.give_way import GiveWay
 from planso_connector.flows.push import Pusher
 from planso_connector.store import operations
 from planso_connector.store.engine import Database, Transaction
@@ -42,7 +43,7 @@ class Outbox:
     """
     `landing`: how long after it was sent a request may still take effect in PlanSo. `waiting`: so many may wait for
     their operations at once; a PlanSo that is slow must not fill the house with those who wait for it. `at_once`: so
-    many operations are under way. Each attempt is made within `tracing`.
+    many operations are under way. `way`: whom an attempt gives way to before it begins. Each is made within `tracing`.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Outbox:
         *,
         waiting: int,
         at_once: int,
+        way: GiveWay,
         tracing: Callable[[Operation], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._database = database
@@ -73,6 +75,7 @@ class Outbox:
         self._moved: dict[str, list[asyncio.Event]] = {}
         self._waiting, self._most_waiting = 0, waiting
         self._at_once = at_once
+        self._way = way
         self._drained_by = math.inf
         self._origins: dict[str, Context] = {}
 
@@ -217,6 +220,7 @@ class Outbox:
         structlog.contextvars.bind_contextvars(operation=operation_id)
         try:
             with self._tracing(claim.operation):
+                await self._way.turn()
                 await self._pusher.attempt(claim)
         except Lost:
             log.warning("operation_lost", operation=operation_id)

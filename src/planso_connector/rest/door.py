@@ -64,7 +64,7 @@ class Flows:
     standings: Standings
     recognition: Recognition
     next_run_at: Callable[[], datetime | None]
-    asked: Callable[[], None]
+    asked: Callable[[str], None]
     authentication: Authentication
     accesses: Accesses
 

@@ -38,8 +38,8 @@ WATCHING = frozenset({"/api/sync/status", "/health/live", "/health/ready", "/met
 
 class Guard:
     """
-    `allow_anonymous`: as long as there is no key, everyone is let in. `asked` is called for each that is let in and is
-    not `WATCHING`, before it is answered.
+    `allow_anonymous`: as long as there is no key, everyone is let in. `asked` is called with the method of each request
+    that is let in and is not `WATCHING`, before it is answered.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Guard:
         *,
         authentication: Authentication,
         accesses: Accesses,
-        asked: Callable[[], None],
+        asked: Callable[[str], None],
         allow_anonymous: bool,
     ) -> None:
         self._app = app
@@ -84,7 +84,7 @@ class Guard:
         connection[callers.CALLER] = caller
         self._accesses.used(caller)
         if path not in WATCHING:
-            self._asked()
+            self._asked(connection["method"])
         try:
             await self._app(connection, receive, send)
         finally:
