@@ -7,6 +7,7 @@ uvicorn bounds neither the size of a head nor the time it takes, and a byte now 
 from __future__ import annotations
 
 import asyncio
+import select
 import time
 from http import HTTPStatus
 from typing import Any, cast
@@ -24,8 +25,8 @@ MOST_HEADERS, LARGEST_HEAD = 100, 32 * 1024
 """Lines, and bytes with the address."""
 _TICK = 0.5
 """Seconds between two looks at who is late."""
-_LAST_LOOK = 0.05
-"""Seconds before a kept connection that nobody uses is closed: one more turn of the loop."""
+_LOOK_AGAIN = 0.05
+"""Seconds for the loop to read what has arrived on a kept connection that was to be closed; reading calls that off."""
 _OTHER_FILES = 128
 _NO_HTTP, _LATE, _TOO_LARGE, _FULL = (
     (400, "This is no HTTP that the connector understands."),
@@ -153,9 +154,11 @@ class Connection(HttpToolsProtocol):
             self._silent.awaits(self, new=False)
 
     def timeout_keep_alive_handler(self) -> None:
-        # A busy loop comes to its timers before it reads what has long arrived: a request would be cut off unread. What
-        # is read until then calls this off.
-        self.timeout_keep_alive_task = self.loop.call_later(_LAST_LOOK, super().timeout_keep_alive_handler)
+        # A busy loop comes to its timers before it reads what has long arrived: a request would be cut off unread.
+        if _has_arrived(self.transport):
+            self.timeout_keep_alive_task = self.loop.call_later(_LOOK_AGAIN, self.timeout_keep_alive_handler)
+        else:
+            super().timeout_keep_alive_handler()
 
     def pause_writing(self) -> None:
         self._silent.stuck(self)
@@ -195,6 +198,13 @@ class Connection(HttpToolsProtocol):
         ]
         self.transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
         self.transport.close()
+
+
+def _has_arrived(transport: asyncio.Transport) -> bool:
+    """Whether there is something on the connection that the loop has not read yet."""
+    arrived = select.poll()
+    arrived.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(arrived.poll(0))
 
 
 def bounded(wanted: int) -> int:
