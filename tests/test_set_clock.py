@@ -8,6 +8,8 @@ from pathlib import Path
 
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.sandbox import Sandbox
+from planso_connector.store import orders
+from planso_connector.store.orders import StoredOrder
 from tests.test_outbox_laws import NEW, Process
 from tests.test_put_back import PERSON, saves, until
 
@@ -73,3 +75,23 @@ def test_a_jump_ahead_is_no_time_in_which_a_create_lands(sqlite_path: Path) -> N
         ended = asyncio.run(story(url))
     assert ended.state is State.CONFIRMED
     assert len(set(sandbox.order_ids()) - before) == 1
+
+
+def test_what_was_deleted_after_it_was_set_back_is_gone(sqlite_path: Path) -> None:
+    """Also where the order was read by the clock that was ahead."""
+    sandbox = Sandbox(orders=4)
+    order = sandbox.order_ids()[0]
+
+    async def story(url: str) -> tuple[Operation, StoredOrder | None]:
+        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
+            await process.reader.read_unlisted(order)
+            process.ahead = -DAYS
+            await process.record(Operation("op_gone", Action.DELETE, order, {}))
+            ended = await process.settled("op_gone")
+            return ended, await process.database.read(lambda tx: orders.get(tx, "shop", order))
+
+    with sandbox.serve() as url:
+        ended, stored = asyncio.run(story(url))
+    assert ended.state is State.CONFIRMED
+    assert stored is not None
+    assert stored.deleted_at is not None
