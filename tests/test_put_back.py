@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from planso_connector.domain.clock import parse_stamp
+from planso_connector.domain.clock import parse_stamp, stamp
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.domain.order import Order
 from planso_connector.flows.reading import EmptyForm
@@ -275,3 +275,57 @@ def test_an_emptied_form_is_nobodys_edit(sqlite_path: Path) -> None:
     assert ended.state is State.CONFIRMED
     assert saves(sandbox) == 1
     assert (sandbox.value(order, PERSON), sandbox.value(order, EXPRESS)) == ("Wilma", "bleibt")
+
+
+def test_what_could_not_be_put_back_twice_is_put_back_later(sqlite_path: Path) -> None:
+    """PlanSo fails as that is to be put back, and again as it is tried again: only what is there is told to be."""
+    sandbox = Sandbox(orders=4)
+    order = sandbox.order_ids()[0]
+
+    async def story(url: str) -> Operation:
+        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
+            await process.reader.read_unlisted(order)
+            sandbox.forget_requests()
+            sandbox.knobs.save_latency = 0.4
+            await process.record(Operation("op_again", Action.UPDATE, order, {"person": "Wilma"}))
+            await save_under_way(sandbox)
+            await shown(process, sandbox, order, "von Hand")
+            await until("the save", lambda: saves(sandbox) == 1)
+            sandbox.knobs.fail_saves_next = 2
+            await until("the second save", lambda: saves(sandbox) == 2)
+            process.ahead = timedelta(seconds=5)
+            await until("the third save", lambda: saves(sandbox) == 3)
+            process.ahead = timedelta(seconds=10)
+            return await process.settled("op_again")
+
+    with sandbox.serve() as url:
+        ended = asyncio.run(story(url))
+    assert ended.state is State.CONFIRMED
+    assert (sandbox.value(order, PERSON), sandbox.value(order, EXPRESS)) == ("Wilma", "von Hand")
+
+
+def test_what_was_asked_is_confirmed_though_it_is_too_late_to_put_back(sqlite_path: Path) -> None:
+    """What was asked is there; of what that undid it is told that it could not be put back until the deadline."""
+    sandbox = Sandbox(orders=4)
+    order = sandbox.order_ids()[0]
+
+    async def story(url: str) -> Operation:
+        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
+            await process.reader.read_unlisted(order)
+            sandbox.forget_requests()
+            sandbox.knobs.save_latency = 0.4
+
+            deadline = stamp(process.clock() + timedelta(seconds=50))
+            await process.record(Operation("op_again", Action.UPDATE, order, {"person": "Wilma"}, deadline_at=deadline))
+            await save_under_way(sandbox)
+            await shown(process, sandbox, order, "von Hand")
+            await until("the save", lambda: saves(sandbox) == 1)
+            sandbox.knobs.fail_saves_next = 100
+            await until("the second save", lambda: saves(sandbox) == 2)
+            process.ahead = timedelta(seconds=51)
+            return await process.settled("op_again")
+
+    with sandbox.serve() as url:
+        ended = asyncio.run(story(url))
+    assert ended.state is State.CONFIRMED
+    assert "could not be put back" in ended.message

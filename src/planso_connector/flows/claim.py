@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from planso_connector.domain.clock import Clock, Jumps, parse_stamp, stamp
+from planso_connector.domain.clock import CLOCKS_APART, Clock, Jumps, parse_stamp, stamp
 from planso_connector.domain.errors import Ambiguous, ConnectorError, Expired, PlansoUnsure
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Operation
@@ -83,8 +83,7 @@ class Claim:
         if self.is_late:
             raise Expired(self.late_words())
         if self.sent_at is not None:
-            # Whoever worked on the database before it was restored may have sent until then.
-            landed_by = parse_stamp(max(self.sent_at, self.operation.restored_at or "")) + self._landing
+            landed_by = self._landed_by()
             if parse_stamp(looked_at) < landed_by:
                 raise Later("What was sent does not show in PlanSo yet.", not_before=min(landed_by, self._soon()))
             if self.operation.restored_at is not None:
@@ -135,6 +134,28 @@ class Claim:
         except (ConnectorError, Lost):
             self.sent_at, self.sent = earlier
             raise
+
+    @property
+    def was_set_back(self) -> bool:
+        """Whether the clock was set back since it was first sent: what was seen since does not look later then."""
+        first = self.operation.first_sent_at
+        return bool(first and ((self.sent_at or first) < first or self._is_ahead(first)))
+
+    def _landed_by(self) -> datetime:
+        """
+        A jump ahead is no time in which it lands. What was sent by a clock that was ahead, and was set back since, was
+        sent now: how long ago it was can't be told any more.
+        """
+        assert self.sent_at is not None, "only what was sent lands"
+        if self._is_ahead(self.sent_at):
+            self.sent_at = stamp(self._clock())
+        # Whoever worked on the database before it was restored may have sent until then.
+        restored_at = self.operation.restored_at or ""
+        last = max(self.sent_at, restored_at) if restored_at and not self._is_ahead(restored_at) else self.sent_at
+        return parse_stamp(last) + self._landing + self._jumps.ahead_since(last)
+
+    def _is_ahead(self, instant: str) -> bool:
+        return parse_stamp(instant) > self._clock() + CLOCKS_APART
 
     def _soon(self) -> datetime:
         """Looks are repeated at growing distances from the send."""

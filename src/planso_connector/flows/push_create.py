@@ -82,7 +82,7 @@ class CreatePush:
         order_id, notes = operation.order_id, tuple[str, ...]()
         looked_at = stamp(self._clock())
         if order_id is None and claim.sent_at is not None:
-            order_id = await self._made(operation, claim.sent_at)
+            order_id = await self._made(operation, claim.sent_at, is_known=not claim.was_set_back)
         if order_id is None:
             claim.check_sendable(looked_at)
             order_id, plan = await self._insert(claim)
@@ -126,13 +126,18 @@ class CreatePush:
         known = await self._database.read(lambda tx: orders.ids(tx, self._workshop))
         return sorted(order_id for order_id in listed if order_id not in known)
 
-    async def _made(self, operation: Operation, sent_at: str) -> int | None:
-        """The order that an earlier attempt made; None where there is none. Raises Ambiguous."""
+    async def _made(self, operation: Operation, sent_at: str, *, is_known: bool) -> int | None:
+        """
+        The order that an earlier attempt made; None where there is none. `is_known`: when orders were first seen tells
+        those that were there before. Raises Ambiguous.
+        """
         listed = [entry.order_id for entry in await self._planso.board()]
 
         def not_ours(tx: Transaction) -> set[int]:
             before: set[int] = set()
-            if operation.deadline_at:  # one of an earlier version is as old as what told when orders were first seen
+            if (
+                operation.deadline_at and is_known
+            ):  # one of an earlier version is as old as what told when orders were first seen
                 before = orders.first_seen_before(tx, self._workshop, stamp(parse_stamp(sent_at) - SKEW))
             return before | operations.created(tx, self._workshop) | _listed(operation.sent)
 
@@ -140,7 +145,7 @@ class CreatePush:
         candidates = sorted(order_id for order_id in listed if order_id not in known)
         if len(candidates) > CANDIDATES:
             raise Ambiguous(
-                f"It may have been created: {len(candidates)} orders are new in PlanSo, too many to look at."
+                f"It may have been created: {len(candidates)} orders of PlanSo may be it, too many to look at."
             )
         names_somebody = any(operation.asked.get(path) for path in IDENTITY)
         exact, similar = [], []

@@ -8,21 +8,29 @@ that window is one request long. What can be told, that a save undid an edit whi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import structlog
 
-from planso_connector.domain import values
 from planso_connector.domain.clock import Clock, stamp
-from planso_connector.domain.errors import Conflicting, ConnectorError, PlansoUnavailable, PlansoUnsure, ValueKept
+from planso_connector.domain.errors import (
+    Ambiguous,
+    Conflicting,
+    ConnectorError,
+    Expired,
+    PlansoUnavailable,
+    PlansoUnsure,
+    ValueKept,
+)
 from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.operation import Conflict, Operation
-from planso_connector.domain.order import Order, has_emptied
+from planso_connector.domain.order import Order
+from planso_connector.flows import undone as undoing
 from planso_connector.flows.claim import Claim, Later
 from planso_connector.flows.live import Live, ReadBack, in_the_mirror
 from planso_connector.flows.reading import Reader
+from planso_connector.flows.undone import Undone, same
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form
 from planso_connector.planso.login import SessionEnded
@@ -48,14 +56,6 @@ class KeptOtherwise(Exception):
         super().__init__(str(error))
         self.error = error
         self.read_back = read_back
-
-
-class Undone(NamedTuple):
-    """An edit that a save of ours undid."""
-
-    held: Value
-    """What the field holds in its stead."""
-    edit: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +90,21 @@ class UpdatePush:
         form = await self._live.existing_form(operation.order_id, known)
         asked, left_alone = await self._allowed(claim, form, known, read_at)
         seen = await self._seen(claim)
-        undone = _undone(claim.sent, seen, form)
-        plan = form.plan({**asked, **_still(undone, form)})
+        undone = _undone(claim, asked, seen, form)
+        plan = form.plan({**asked, **undoing.still(undone, form)})
+        notes = (*left_alone, *plan.notes, *undoing.told(undone, form))
         if not plan.changes:
-            return await self._unchanged(claim, form, known, read_at, (*left_alone, *plan.notes))
+            return await self._unchanged(claim, form, known, read_at, notes)
         try:
             claim.check_sendable(read_at)
+        except (Expired, Ambiguous):
+            if claim.sent_at is None or form.plan(asked).changes:
+                raise
+            return await self._unchanged(claim, form, known, read_at, notes)
         except Later:
             await self._reader.keep(form.reading(), known, read_at)  # so that what people do meanwhile is known
             raise
-        _add(seen, form)
+        undoing.add(seen, form)
         read_back = await self._saved(claim, form, known, asked, undone, seen)
         return replace(read_back, notes=(*left_alone, *read_back.notes))
 
@@ -125,21 +130,20 @@ class UpdatePush:
                 except SessionEnded:
                     form = await self._live.existing_form(order_id, known, form)  # logs in, as no held slot may
                     continue
-                late = {**undone, **_undone(earlier, seen, save.form)}
+                late = {**undone, **_undone(claim, asked, seen, save.form, sent=earlier)}
                 if not save.plan.changes and late == undone:
                     return await self._unchanged(claim, save.form, known, save.read_at, save.plan.notes)
-                _add(seen, save.form)
                 if save.plan.changes:
                     read_back, now = await self._read_back(claim, save, known, asked)
-                    late |= _undone(earlier, seen, now) | _overtaken(claim, watch, now)
+                    late |= _undone_meanwhile(earlier, save, now) | _overtaken(claim, watch, save, now)
                 else:
                     now = save.form
                     read_back = await self._unchanged(claim, now, known, save.read_at, save.plan.notes)
-                if undone:
-                    read_back = replace(read_back, notes=(_note_of(undone), *read_back.notes))
-                if late == undone:
-                    return read_back
-                return await self._put_back(claim, now, known, asked, late, read_back, watch)
+                if late != undone:
+                    return await self._put_back(claim, now, known, asked, late, read_back, watch)
+                if save.unsure is not None and undoing.missing(undone, now) and not claim.is_late:
+                    raise Later(str(save.unsure))
+                return replace(read_back, notes=(*undoing.told(undone, now), *read_back.notes))
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be saved; nothing was saved.")
 
     async def _put_back(
@@ -158,10 +162,11 @@ class UpdatePush:
             for _ in range(PUT_BACKS):
                 save = await self._save(claim, form, known, asked, late, watch)
                 if not save.plan.changes:
+                    form = save.form
                     break
                 again, form = await self._read_back(claim, save, known, save.wanted)
-                done = replace(again, before=done.before, labels=done.labels, notes=(*notes, _note_of(late)))
-                overtaken = _overtaken(claim, watch, form)
+                done = replace(again, before=done.before, labels=done.labels)
+                overtaken = _overtaken(claim, watch, save, form)
                 if not overtaken:
                     break
                 late = late | overtaken
@@ -170,17 +175,15 @@ class UpdatePush:
                 claim.sent = {**(claim.sent or {}), **{path: list(one) for path, one in late.items()}}
                 raise Later(str(error)) from error
             log.warning("not_put_back", operation=claim.operation.id, error=type(error).__name__)
-            names = ", ".join(late)
-            told = f"This write undid an edit in PlanSo, which could not be put back: {names}."
-            return replace(done, notes=(*notes, told))
-        return done
+        return replace(done, notes=(*notes, *undoing.told(late, form)))
 
     async def _seen(self, claim: Claim) -> dict[str, list[Value]]:
-        """What PlanSo showed in each field since the operation was last sent, as far as it was seen to change."""
+        """What each field was seen to become between when the operation was last sent and when that took effect."""
         assert claim.operation.order_id is not None, "only a create has no order yet"
         if claim.sent_at is None:
             return {}
-        return await self._reader.seen_since(claim.operation.order_id, claim.sent_at)
+        versions = await self._reader.seen_since(claim.operation.order_id, claim.sent_at)
+        return undoing.before_it_landed(claim.operation, claim.sent, versions)
 
     async def _allowed(
         self, claim: Claim, form: Form, known: Order | None, read_at: str
@@ -227,7 +230,7 @@ class UpdatePush:
                     continue
                 watch.begin()
                 await self._allowed(claim, form, known, read_at)
-                wanted = {**asked, **_still(undone, form)}
+                wanted = {**asked, **undoing.still(undone, form)}
                 plan = form.plan(wanted)
                 save = _Save(form, plan, wanted, read_at)
                 if not plan.changes:
@@ -302,7 +305,7 @@ def allowed(operation: Operation, form: Form, known: Order | None) -> tuple[dict
     conflicts = [
         Conflict(path, base, held.get(path), asked.get(path))
         for path, base in operation.base.items()
-        if not _is(path, held.get(path), base) and not (path in asked and _is(path, held.get(path), asked[path]))
+        if not same(path, held.get(path), base) and not (path in asked and same(path, held.get(path), asked[path]))
     ]
     if not conflicts:
         return asked, ()
@@ -314,54 +317,23 @@ def allowed(operation: Operation, form: Form, known: Order | None) -> tuple[dict
     return asked, (f"Left alone, because somebody changed it since: {names}.",)
 
 
-def _is(path: str, one: Value, other: Value) -> bool:
-    return values.same(BY_PATH[path].kind, one, other)
-
-
 def _undone(
-    sent: Mapping[str, Sequence[Value]] | None, seen: Mapping[str, Sequence[Value]], form: Form
-) -> dict[str, Undone]:  # fmt: skip
-    """
-    What a save of ours undid by coming late: fields that hold what it sent, and were seen otherwise since; what was
-    seen last. And what an earlier one undid, and that save was to put back, where it never came.
-    """
-    now = form.reading()
-    found: dict[str, Undone] = {}
-    for path, values_sent in (sent or {}).items():
-        held = now.values.get(path)
-        if path not in now.found - now.unreadable or not any(_is(path, held, one) for one in values_sent):
-            continue
-        edits = [value for value in seen.get(path, ()) if not any(_is(path, value, one) for one in values_sent)]
-        last = edits[-1] if edits else values_sent[-1]
-        if not _is(path, last, held):
-            found[path] = Undone(held, last)
-    return found
+    claim: Claim, asked: Mapping[str, Value], seen: undoing.Sent, form: Form, *, sent: undoing.Sent | None = None
+) -> dict[str, Undone]:
+    """What a save of an earlier attempt undid by coming late; by default the last one."""
+    sent = claim.sent if sent is None else sent
+    return undoing.of_save(sent, seen, form, has_landed=undoing.has_landed(asked, sent, form))
 
 
-def _still(undone: Mapping[str, Undone], form: Form) -> dict[str, Value]:
-    """What of it is to be put back: not where somebody changed the field since."""
-    held = form.reading().values
-    return {path: one.edit for path, one in undone.items() if _is(path, held.get(path), one.held)}
+def _undone_meanwhile(earlier: undoing.Sent | None, save: _Save, now: Form) -> dict[str, Undone]:
+    """What such a save undid after the form that was saved had been read."""
+    seen: dict[str, list[Value]] = {}
+    undoing.add(seen, save.form)
+    return undoing.of_save(earlier, seen, now, has_landed=True)
 
 
-def _overtaken(claim: Claim, watch: Watch, now: Form) -> dict[str, Undone]:
-    """
-    What the last save undid although somebody in this process was shown it since the reading that was saved. A form
-    that has emptied is PlanSo's hiccup, and nobody's edit.
-    """
-    held = now.reading().values
-    shown: dict[str, list[Value]] = {}
-    for form in watch.forms:
-        if not form.is_blank and not has_emptied(held, form.reading()):
-            _add(shown, form)
-    return _undone(claim.sent, shown, now)
-
-
-def _add(seen: dict[str, list[Value]], form: Form) -> None:
-    reading = form.reading()
-    for path in reading.found - reading.unreadable:
-        seen.setdefault(path, []).append(reading.values.get(path))
-
-
-def _note_of(late: Mapping[str, Undone]) -> str:
-    return f"Put back what this write had undone: {', '.join(late)}."
+def _overtaken(claim: Claim, watch: Watch, save: _Save, now: Form) -> dict[str, Undone]:
+    """What the save undid although somebody in this process was shown it since the reading that was saved."""
+    seen = undoing.shown_before(watch.forms, save.wanted, now)
+    landed = save.unsure is None or not now.not_taken_over(save.wanted)
+    return undoing.of_save(claim.sent, seen, now, has_landed=landed)

@@ -114,13 +114,13 @@ class Reader:
         if known is not None and not form.is_blank and not has_emptied(known.values, form):
             await self.keep(form, known, read_at)
 
-    async def seen_since(self, order_id: int, instant: str) -> dict[str, list[Value]]:
+    async def seen_since(self, order_id: int, instant: str) -> list[dict[str, Value]]:
         """
-        What each field was seen to become in PlanSo since `instant`, oldest first, by the order's history. Without the
-        fields that the mirror has from other pages too.
+        What fields were seen to become in PlanSo since `instant`, by version, oldest first, by the order's history.
+        Without the fields that the mirror has from other pages too.
         """
         found = await self._database.read(lambda tx: changes.seen_since(tx, self._workshop, order_id, instant))
-        return {path: values for path, values in found.items() if path not in FROM_OTHER_PAGES}
+        return [{path: value for path, value in one.items() if path not in FROM_OTHER_PAGES} for one in found]
 
     async def _keep(self, error: PageChanged, order_id: int | None) -> None:
         """Every page that can't be read, whoever asked for it; who asked learns of the page, not of our trouble."""

@@ -15,20 +15,25 @@ SENT_AT = "planso_sent_at"
 
 
 class Watch:
-    """`forms` are in the order in which they came. Only those count that were asked for after `begin`."""
+    """Only those forms count that were asked for after `begin`."""
 
     def __init__(self) -> None:
-        self.forms: list[Form] = []
+        self._forms: list[tuple[float, Form]] = []
         self._since = -math.inf
+
+    @property
+    def forms(self) -> list[Form]:
+        """In the order in which they were asked for: an answer that took its time shows what was earlier."""
+        return [form for _, form in sorted(self._forms, key=lambda one: one[0])]
 
     def begin(self) -> None:
         """From now on. What was asked for earlier may be older than the form that is about to be saved."""
         self._since = time.monotonic()
-        self.forms.clear()
+        self._forms.clear()
 
     def saw(self, form: Form, sent_at: float) -> None:
         if sent_at >= self._since:
-            self.forms.append(form)
+            self._forms.append((sent_at, form))
 
 
 class Watches:

@@ -103,14 +103,12 @@ def page(tx: Transaction, workshop: str, order_id: int, *, below: int, limit: in
     ]
 
 
-def seen_since(tx: Transaction, workshop: str, order_id: int, instant: str) -> dict[str, list[Any]]:
-    """What each field, by path, became by somebody's doing in PlanSo after `instant`, oldest first."""
-    found: dict[str, list[Any]] = {}
-    for row in tx.rows(_SINCE, of_workshop=workshop, of_order=order_id, instant=instant):
-        for change in json.loads(row["changes"]):
-            if "field" in change:
-                found.setdefault(change["field"], []).append(change["after"])
-    return found
+def seen_since(tx: Transaction, workshop: str, order_id: int, instant: str) -> list[dict[str, Any]]:
+    """What fields, by path, became by somebody's doing in PlanSo after `instant`, by version, oldest first."""
+    rows = tx.rows(_SINCE, of_workshop=workshop, of_order=order_id, instant=instant)
+    return [
+        {change["field"]: change["after"] for change in json.loads(row["changes"]) if "field" in change} for row in rows
+    ]
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

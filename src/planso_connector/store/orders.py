@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from enum import StrEnum
 from typing import Any, cast
 
@@ -167,7 +166,7 @@ def save(
             return Saved(Outcome.INSERTED, version)
         stored = cast("Row", _lock(tx, workshop, order.id))  # another machine was faster
     version = stored["version"]
-    if read_at < stored["read_at"] <= _later(now, CLOCKS_APART):
+    if _was_read_later(stored, read_at, now):
         return Saved(Outcome.OUTDATED, version)
     stored_parts = parts_of(tx, workshop, order.id)
     if not with_parts:
@@ -223,8 +222,9 @@ def _keys(document: Mapping[str, Any] | None) -> tuple[frozenset[lookup_keys.Key
     return lookup_keys.keys_of(*told), bool(document["archived"])
 
 
-def _later(instant: str, by: timedelta) -> str:
-    return stamp(parse_stamp(instant) + by)
+def _was_read_later(stored: Row, read_at: str, now: str) -> bool:
+    """Not where that was by a clock that was ahead, and was set back since."""
+    return bool(read_at < stored["read_at"] <= stamp(parse_stamp(now) + CLOCKS_APART))
 
 
 def _lock(tx: Transaction, workshop: str, order_id: int) -> Row | None:
@@ -343,7 +343,7 @@ def archive(tx: Transaction, workshop: str, ids: Iterable[int], *, now: str, rea
         stored = _lock(tx, workshop, order_id)
         if stored is None or stored["archived"] or stored["deleted_at"] is not None:
             continue
-        if read_at is not None and stored["read_at"] > read_at:
+        if read_at is not None and _was_read_later(stored, read_at, now):
             continue
         held = json.loads(stored["document"])
         shown = {**held, "archived": True}
@@ -362,7 +362,7 @@ def mark_deleted(
     `read_at`, the start of the request that found it gone.
     """
     stored = _lock(tx, workshop, order_id)
-    if stored is None or stored["read_at"] > read_at:
+    if stored is None or _was_read_later(stored, read_at, now):
         return False
     if not tx.run(_MARK_DELETED, of_workshop=workshop, of_id=order_id, now=now):
         return False
