@@ -6,13 +6,16 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
+from planso_connector import app
 from planso_connector.domain import clock
 from planso_connector.domain.errors import NotPossible
 from planso_connector.flows import sync
@@ -20,7 +23,7 @@ from planso_connector.sandbox import Sandbox
 from planso_connector.store.engine import Transaction
 from planso_connector.store.tables import leases
 from planso_connector.workers import retention, start
-from tests.service import connected
+from tests.service import connected, settings_for
 from tests.test_late_saves import wait_for
 from tests.test_outbox_laws import NEW, Process
 from tests.test_put_back import until
@@ -64,6 +67,28 @@ def test_what_is_done_at_the_start_is_tried_until_it_is_done() -> None:
 
     asyncio.run(start.until_done(step, "not_done", sleep=sleep))
     assert next(outcomes, None) is None
+
+
+class Broken:
+    """In the place of what runs beside the requests."""
+
+    async def run(self) -> None:
+        raise Over
+
+
+def test_a_worker_that_ends_after_all_is_told(sqlite_path: Path) -> None:
+    """The log names it: without it writes would stay here, or accesses unwritten, and nobody would know."""
+    sandbox = Sandbox(orders=4)
+
+    async def story(url: str) -> None:
+        settings = settings_for(sandbox, url, f"sqlite:///{sqlite_path}")
+        async with app.connector(settings) as built, app.at_work(replace(built, outbox=Broken())):  # type: ignore[arg-type]
+            await until("the line", lambda: any(line["event"] == "worker_ended" for line in lines))
+
+    with sandbox.serve() as url, capture_logs() as lines:
+        asyncio.run(story(url))
+    told = next(line for line in lines if line["event"] == "worker_ended")
+    assert (told["worker"], told["log_level"]) == ("outbox", "critical")
 
 
 def test_a_claim_that_is_under_way_at_the_stop_is_given_back(postgresql_url: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
+import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
@@ -54,6 +55,8 @@ from planso_connector.store.runs import Trigger
 from planso_connector.workers import retention as retention_turns
 from planso_connector.workers import start
 from planso_connector.workers.schedule import Schedule
+
+log = structlog.get_logger(__name__)
 
 READS_WAITING = 64
 """Reads that wait for the database, from where on requests are refused: some tenths of a second's work."""
@@ -243,12 +246,20 @@ async def at_work(built: Connector) -> AsyncIterator[None]:
         asyncio.create_task(built.accesses.run(), name="accesses"),
         asyncio.create_task(retention_turns.run(built.retention.run, built.now), name="retention"),
     }
+    for task in tasks:
+        task.add_done_callback(_told_if_it_broke)
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+
+
+def _told_if_it_broke(task: asyncio.Task[None]) -> None:
+    """Each of them goes on after a fault of ours; one that ended by one after all would be missed by nobody."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("worker_ended", worker=task.get_name(), exc_info=error)
 
 
 async def may_listen(built: Connector, address: str) -> None:

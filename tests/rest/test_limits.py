@@ -350,6 +350,16 @@ def test_whoever_drips_after_an_answer_is_cut_off(narrow: Service) -> None:
     assert b"HTTP/1.1 400" in answer or b"HTTP/1.1 408" in answer
 
 
+def test_a_connection_is_kept_for_longer_than_a_request_may_take(narrow: Service) -> None:
+    """Clients come back to a kept connection at any time: it is not closed under them after CONNECTOR_ARRIVAL."""
+    request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n"
+    with closing(raw.connect(narrow.address)) as connection:
+        connection.sendall(request + b"\r\n")
+        threading.Event().wait(2 * narrow.settings.connector_arrival.total_seconds())
+        connection.sendall(request + b"Connection: close\r\n\r\n")
+        assert raw.until_closed(connection).count(b"HTTP/1.1 200") == 2
+
+
 def test_whoever_takes_no_answer_is_cut_off(narrow: Service) -> None:
     """Answers that nobody reads pile up to a bound, then the connection is broken off."""
     asked = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 10.2.%d.1\r\n\r\n"

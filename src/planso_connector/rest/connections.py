@@ -25,6 +25,11 @@ MOST_HEADERS, LARGEST_HEAD = 100, 32 * 1024
 """Lines, and bytes with the address."""
 _TICK = 0.5
 """Seconds between two looks at who is late."""
+KEPT = 75
+"""
+Seconds for which a connection is kept that nobody asks on. Longer than clients and proxies keep theirs, which is a
+minute mostly: who closes first can't be asked in that moment, and then one who asks is cut off.
+"""
 _LOOK_AGAIN = 0.05
 """Seconds for the loop to read what has arrived on a kept connection that was to be closed; reading calls that off."""
 _OTHER_FILES = 128
@@ -38,7 +43,8 @@ _NO_HTTP, _LATE, _TOO_LARGE, _FULL = (
 
 class Silent:
     """
-    The connections from which a request is awaited, longest first, and those that don't take their answer.
+    The connections from which a request is awaited, longest first, and those that don't take their answer. One that was
+    begun has to arrive within `seconds`.
 
     Where there are more than `most`, one that never asked for anything makes room, then one that asked before: ten
     thousand connections that say nothing keep nobody out.
@@ -54,7 +60,13 @@ class Silent:
 
     def awaits(self, connection: Connection, *, new: bool) -> None:
         (self._new if new else self._idle)[connection] = connection.loop.time()
-        self._look_again(connection.loop)
+        if new:
+            self._look_again(connection.loop)
+
+    def begins(self, connection: Connection) -> None:
+        """On a kept connection, the first of a request."""
+        if self._idle.pop(connection, None) is not None:
+            self.awaits(connection, new=True)
 
     def heard(self, connection: Connection) -> None:
         if self._idle.pop(connection, None) is None:
@@ -83,14 +95,13 @@ class Silent:
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         late = loop.time() - self._seconds
-        for waiting in (self._new, self._idle):
-            for connection in [one for one, since in waiting.items() if since <= late]:
-                self.heard(connection)
-                connection.give_up()
+        for connection in [one for one, since in self._new.items() if since <= late]:
+            self.heard(connection)
+            connection.give_up()
         for connection in [one for one, since in self._stuck.items() if since <= late]:
             self.loose(connection)
             connection.transport.abort()
-        if self._new or self._idle or self._stuck:
+        if self._new or self._stuck:
             self._look_again(loop)
 
 
@@ -122,6 +133,8 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
+            if not self._head:
+                self._silent.begins(self)
             self._head += len(data)
         super().data_received(data)
         if self._in_head and self._head > LARGEST_HEAD:

@@ -8,7 +8,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from planso_connector.rest.connections import Connection, Silent, bounded
+from planso_connector.rest.connections import KEPT, Connection, Silent, bounded
 from planso_connector.rest.limits import Limits
 
 
@@ -32,6 +32,7 @@ def configured(app: ASGIApp, limits: Limits, *, proxies: Sequence[str] = ()) -> 
         access_log=False,
         server_header=False,
         lifespan="off",
+        timeout_keep_alive=KEPT,
     )
     config.silent = Silent(bounded(limits.connections), limits.arrival)
     return config
