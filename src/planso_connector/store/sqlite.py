@@ -31,6 +31,13 @@ READERS, QUESTIONERS = 1, 2
 """Threads for short readings, and for questions that may take seconds."""
 STEPS_BETWEEN_LOOKS = 20_000
 """Of SQLite's machine, between two looks at the clock: some tenths of a millisecond, and nothing to speak of."""
+LOG_PAGES, LONG_LOG_PAGES = 1000, 4000
+"""
+Of the write-ahead log: from where on what it holds is copied into the database, and from where on its readers are
+waited for, so that it begins anew. Source: sqlite.org/wal.html, "Avoiding Excessively Large WAL Files".
+"""
+READERS_TIMEOUT = 50
+"""Milliseconds to wait for them, each time the log has grown by LOG_PAGES again; what is read takes a few, mostly."""
 BATCH = 256
 """At most so many units share a commit: the first of them waits for the last."""
 
@@ -182,6 +189,7 @@ class Sqlite:
         connection.close()
 
     def writer(self, connection: apsw.Connection) -> None:
+        connection.set_wal_hook(_Log())
         transaction = SqliteTransaction(connection)
         closed = False
         while not closed:
@@ -230,6 +238,35 @@ class Sqlite:
             for work in batch:
                 work.result, work.error = None, StoreUnavailable(str(error))
         return True
+
+
+class _Log:
+    """
+    Keeps the write-ahead log short, in place of SQLite's own way: that waits for no reader, and while there is always
+    one the log grows for ever, and every reading with it. Called after each commit with the log's pages.
+    """
+
+    def __init__(self) -> None:
+        self._next = LONG_LOG_PAGES
+
+    def __call__(self, connection: apsw.Connection, _name: str, pages: int) -> int:
+        if pages < LOG_PAGES:
+            self._next = LONG_LOG_PAGES
+            return apsw.SQLITE_OK
+        try:
+            if pages < self._next:
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                return apsw.SQLITE_OK
+            self._next = pages + LOG_PAGES
+            connection.set_busy_timeout(READERS_TIMEOUT)
+            try:
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+            finally:
+                connection.set_busy_timeout(BUSY_TIMEOUT)
+        except apsw.Error:
+            # What was committed stands, and is read from the log; the disk's trouble meets the next write.
+            pass
+        return apsw.SQLITE_OK
 
 
 @contextmanager
