@@ -9,14 +9,13 @@ from planso_connector.store.rendering import answer, pending_entry, to_json
 from planso_connector.store.tables import operations
 from planso_connector.store.transaction import Row, Transaction
 
-_PENDING = (
-    select(operations.c.order_id, operations.c.id, operations.c.action, operations.c.asked, operations.c.created_at)
-    .where(
-        operations.c.workshop == bindparam("of_workshop"),
-        operations.c.state == "pending",
-        is_member(operations.c.order_id, bindparam("ids", type_=Text)),
-    )
-    .order_by(operations.c.created_at, operations.c.id)
+# Not sorted here: SQLite would go through all operations that there ever were in the index that has them so.
+_PENDING = select(
+    operations.c.order_id, operations.c.id, operations.c.action, operations.c.asked, operations.c.created_at
+).where(
+    operations.c.workshop == bindparam("of_workshop"),
+    operations.c.state == "pending",
+    is_member(operations.c.order_id, bindparam("ids", type_=Text)),
 )
 
 
@@ -28,7 +27,8 @@ def answers(tx: Transaction, workshop: str, rows: list[Row]) -> list[str]:
 def answers_and_pending(tx: Transaction, workshop: str, rows: list[Row]) -> list[tuple[str, tuple[str, ...]]]:
     """The same, each with the ids of its pending writes, oldest first."""
     pending: dict[int, list[Row]] = {}
-    for row in tx.rows(_PENDING, of_workshop=workshop, ids=to_json([row["id"] for row in rows])):
+    found_pending = tx.rows(_PENDING, of_workshop=workshop, ids=to_json([row["id"] for row in rows]))
+    for row in sorted(found_pending, key=lambda one: (one["created_at"], one["id"])):
         pending.setdefault(row["order_id"], []).append(row)
     found = []
     for row in rows:

@@ -52,10 +52,9 @@ _GET = select(operations).where(*_IS)
 _CREATED = select(c.order_id).where(
     _OF_WORKSHOP, c.action == Action.CREATE.value, c.order_id.is_not(None), c.id != bindparam("but")
 )
-_PENDING_OF_ORDER = (
-    select(operations)
-    .where(_OF_WORKSHOP, _PENDING, c.order_id == bindparam("of_order", type_=BigInteger))
-    .order_by(c.created_at, c.id)
+# Not sorted here: SQLite would go through all operations that there ever were in the index that has them so.
+_PENDING_OF_ORDER = select(operations).where(
+    _OF_WORKSHOP, _PENDING, c.order_id == bindparam("of_order", type_=BigInteger)
 )
 _ORDERS_PENDING = select(c.order_id).where(_OF_WORKSHOP, _PENDING, c.order_id.is_not(None)).distinct()
 _PENDING_BEYOND = select(c.id).where(_OF_WORKSHOP, _PENDING).limit(1).offset(bindparam("already", type_=Integer))
@@ -421,7 +420,7 @@ def are_pending(tx: Transaction, workshop: str, *, at_least: int) -> bool:
 def pending_of(tx: Transaction, workshop: str, order_id: int) -> list[Operation]:
     """An order's pending operations, oldest first."""
     rows = tx.rows(_PENDING_OF_ORDER, of_workshop=workshop, of_order=order_id)
-    return [_operation(row) for row in rows]
+    return [_operation(row) for row in sorted(rows, key=lambda row: (row["created_at"], row["id"]))]
 
 
 def page(

@@ -1,0 +1,45 @@
+"""What a reading costs does not grow with all that ever was: counted in steps of SQLite's machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.store import operations, orders, sqlite
+from tests.store import samples
+
+PAST = 2000
+
+
+def test_an_order_costs_the_same_however_many_writes_there_were(sqlite_path: Path) -> None:
+    """Settled ones of all orders are not gone through to find what is pending for one."""
+    connection = sqlite.connect(sqlite_path)
+    tx = sqlite.SqliteTransaction(connection)
+    order = samples.order(1)
+    orders.save(tx, samples.SHOP, order, read_at=samples.at(1), now=samples.at(1), list_fingerprint=None)
+    counted = [0]
+
+    def count() -> bool:
+        counted[0] += 1
+        return False
+
+    def steps() -> int:
+        counted[0] = 0
+        connection.set_progress_handler(count, 1)
+        assert orders.get(tx, samples.SHOP, order.id) is not None
+        assert [one.id for one in operations.pending_of(tx, samples.SHOP, order.id)] == ["op_pending"]
+        connection.set_progress_handler(None)
+        return counted[0]
+
+    def record(number: int | str, order_id: int, state: State) -> None:
+        at = samples.at(1)
+        whole = Operation(f"op_{number}", Action.UPDATE, order_id, {"person": "Wer"}, state, created_at=at, next_at=at)
+        operations.record(tx, samples.SHOP, replace(whole, deadline_at=samples.at(2)))
+
+    record("pending", order.id, State.PENDING)
+    alone = steps()
+    for number in range(PAST):
+        record(number, number % 50, State.CONFIRMED)
+    assert steps() < alone + PAST
+    connection.close()
