@@ -144,9 +144,10 @@ def _synced(service: ConnectorProcess) -> None:
 
 
 def _pending(service: ConnectorProcess) -> int:
-    text = service.http.get("/metrics").text
-    found = re.search(r'^planso_connector_operations\{state="pending"\} (\S+)$', text, re.MULTILINE)
-    assert found is not None, text
+    while (answer := service.http.get("/metrics")).status_code == 503:  # it has more to do than it can
+        threading.Event().wait(0.05)
+    found = re.search(r'^planso_connector_operations\{state="pending"\} (\S+)$', answer.text, re.MULTILINE)
+    assert found is not None, answer.text
     return int(float(found[1]))
 
 
