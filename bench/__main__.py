@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 from bench import memory, mirror, overload, reading, sync, writes
 
@@ -23,7 +25,15 @@ MEASURES = {
 }
 
 
+COMPILED = {
+    "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONPYCACHEPREFIX": str(Path(__file__).parents[1] / ".bench" / "compiled"),
+}
+"""As installed: a start compiles nothing, also where Python is told to compile everything anew each time."""
+
+
 def main() -> None:
+    os.environ.update(COMPILED)
     chosen = sys.argv[1:] or MEASURES
     unknown = set(chosen) - set(MEASURES)
     if unknown:
