@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from planso_connector.domain.clock import parse_stamp, stamp
 from planso_connector.domain.operation import Action, Operation, State
@@ -28,6 +29,14 @@ async def until(what: str, condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < by, f"waited in vain for {what}"
         await asyncio.sleep(0.005)
+
+
+def confirmed(sandbox: Sandbox, story: Callable[[str], Coroutine[Any, Any, Operation]]) -> Operation:
+    """The story is told with PlanSo at the address that it is given; the operation that it ends with is confirmed."""
+    with sandbox.serve() as url:
+        ended = asyncio.run(story(url))
+    assert ended.state is State.CONFIRMED
+    return ended
 
 
 def saves(sandbox: Sandbox) -> int:
@@ -85,9 +94,7 @@ def test_what_was_seen_before_a_save_does_not_come_back(sqlite_path: Path) -> No
             second = await stack.enter_async_context(Process(sandbox, url, database, AFTER_ITS_DEATH))
             return await second.settled("op_late")
 
-    with sandbox.serve() as url:
-        ended = asyncio.run(story(url))
-    assert ended.state is State.CONFIRMED
+    confirmed(sandbox, story)
     assert (sandbox.value(order, PERSON), sandbox.value(order, EXPRESS)) == ("Wilma Spät", "dann")
 
 
@@ -118,9 +125,7 @@ def test_what_is_put_back_late_undoes_no_later_edit(sqlite_path: Path) -> None:
             third = await stack.enter_async_context(Process(sandbox, url, database, 2 * AFTER_ITS_DEATH))
             return await third.settled("op_late")
 
-    with sandbox.serve() as url:
-        ended = asyncio.run(story(url))
-    assert ended.state is State.CONFIRMED
+    confirmed(sandbox, story)
     assert (sandbox.value(order, PERSON), sandbox.value(order, EXPRESS)) == ("Wilma Spät", "dann")
 
 
@@ -145,9 +150,7 @@ def test_what_was_edited_anew_is_not_put_back(sqlite_path: Path) -> None:
             second = await stack.enter_async_context(Process(sandbox, url, database, AFTER_ITS_DEATH))
             return await second.settled("op_late")
 
-    with sandbox.serve() as url:
-        ended = asyncio.run(story(url))
-    assert ended.state is State.CONFIRMED
+    confirmed(sandbox, story)
     assert (sandbox.value(order, PERSON), sandbox.value(order, EXPRESS)) == ("Wilma Spät", "neu")
 
 
@@ -169,9 +172,7 @@ def test_what_somebody_was_shown_while_a_save_was_on_its_way_is_put_back(sqlite_
             await shown(process, sandbox, order, "dann")
             return await process.settled("op_in_time")
 
-    with sandbox.serve() as url:
-        ended = asyncio.run(story(url))
-    assert ended.state is State.CONFIRMED
+    ended = confirmed(sandbox, story)
     assert (sandbox.value(order, PERSON), sandbox.value(order, EXPRESS)) == ("Wilma", "dann")
     assert "express_link" in ended.message
 
@@ -195,9 +196,7 @@ def test_what_could_not_be_put_back_is_put_back_later(sqlite_path: Path) -> None
             process.ahead = timedelta(seconds=5)
             return await process.settled("op_again")
 
-    with sandbox.serve() as url:
-        ended = asyncio.run(story(url))
-    assert ended.state is State.CONFIRMED
+    confirmed(sandbox, story)
     assert (sandbox.value(order, PERSON), sandbox.value(order, EXPRESS)) == ("Wilma", "von Hand")
 
 
@@ -270,9 +269,7 @@ def test_an_emptied_form_is_nobodys_edit(sqlite_path: Path) -> None:
             return await process.settled("op_empty")
 
     sandbox.edit(order, EXPRESS, "bleibt")
-    with sandbox.serve() as url:
-        ended = asyncio.run(story(url))
-    assert ended.state is State.CONFIRMED
+    confirmed(sandbox, story)
     assert saves(sandbox) == 1
     assert (sandbox.value(order, PERSON), sandbox.value(order, EXPRESS)) == ("Wilma", "bleibt")
 
@@ -298,9 +295,7 @@ def test_what_could_not_be_put_back_twice_is_put_back_later(sqlite_path: Path) -
             process.ahead = timedelta(seconds=10)
             return await process.settled("op_again")
 
-    with sandbox.serve() as url:
-        ended = asyncio.run(story(url))
-    assert ended.state is State.CONFIRMED
+    confirmed(sandbox, story)
     assert (sandbox.value(order, PERSON), sandbox.value(order, EXPRESS)) == ("Wilma", "von Hand")
 
 
@@ -325,7 +320,5 @@ def test_what_was_asked_is_confirmed_though_it_is_too_late_to_put_back(sqlite_pa
             process.ahead = timedelta(seconds=51)
             return await process.settled("op_again")
 
-    with sandbox.serve() as url:
-        ended = asyncio.run(story(url))
-    assert ended.state is State.CONFIRMED
+    ended = confirmed(sandbox, story)
     assert "could not be put back" in ended.message

@@ -11,7 +11,7 @@ from planso_connector.sandbox import Sandbox
 from planso_connector.store import orders
 from planso_connector.store.orders import StoredOrder
 from tests.test_outbox_laws import NEW, Process
-from tests.test_put_back import PERSON, saves, until
+from tests.test_put_back import PERSON, confirmed, saves, until
 
 DAYS = timedelta(days=2)
 
@@ -71,9 +71,7 @@ def test_a_jump_ahead_is_no_time_in_which_a_create_lands(sqlite_path: Path) -> N
             process.ahead = DAYS
             return await process.settled(NEW.id)
 
-    with sandbox.serve() as url:
-        ended = asyncio.run(story(url))
-    assert ended.state is State.CONFIRMED
+    confirmed(sandbox, story)
     assert len(set(sandbox.order_ids()) - before) == 1
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
-from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.domain.operation import Action, Operation
 from planso_connector.sandbox import Sandbox
 from tests.test_outbox_laws import Process
-from tests.test_put_back import AFTER_ITS_DEATH, EXPRESS, PERSON, saves, shown, until
+from tests.test_put_back import AFTER_ITS_DEATH, EXPRESS, PERSON, confirmed, saves, shown, until
 
 
 def test_what_was_taken_back_while_a_save_never_came_stays_so(sqlite_path: Path) -> None:
@@ -28,9 +27,7 @@ def test_what_was_taken_back_while_a_save_never_came_stays_so(sqlite_path: Path)
             sandbox.edit(order, EXPRESS, "")
             return await process.settled("op_t")
 
-    with sandbox.serve() as url:
-        ended = asyncio.run(story(url))
-    assert ended.state is State.CONFIRMED
+    confirmed(sandbox, story)
     assert (sandbox.value(order, PERSON), sandbox.value(order, EXPRESS)) == ("Wilma", "")
 
 
@@ -51,9 +48,7 @@ def test_what_was_taken_back_after_a_save_stays_so(sqlite_path: Path) -> None:
             sandbox.edit(order, EXPRESS, "")
             return await process.settled("op_t")
 
-    with sandbox.serve() as url:
-        ended = asyncio.run(story(url))
-    assert ended.state is State.CONFIRMED
+    confirmed(sandbox, story)
     assert (sandbox.value(order, PERSON), sandbox.value(order, EXPRESS)) == ("Wilma", "")
 
 
@@ -76,7 +71,5 @@ def test_what_was_taken_back_after_the_save_of_a_dead_process_stays_so(sqlite_pa
             async with Process(sandbox, url, database, AFTER_ITS_DEATH) as second:
                 return await second.settled("op_t")
 
-    with sandbox.serve() as url:
-        ended = asyncio.run(story(url))
-    assert ended.state is State.CONFIRMED
+    confirmed(sandbox, story)
     assert (sandbox.value(order, PERSON), sandbox.value(order, EXPRESS)) == ("Wilma", "")
