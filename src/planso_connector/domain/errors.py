@@ -24,11 +24,13 @@ ConnectorError
 │   ├── Ambiguous            which order it made can't be told: call a person
 │   ├── PlansoRefused        it will not happen: tell the caller
 │   │   └── ValueKept        PlanSo said yes and kept something else
+│   ├── Damaged              the save took values from other fields: stop, call a person
 │   ├── LoginRejected        wrong password: stop, call a person
 │   └── PageChanged          their page moved: stop this reader, keep the mirror
 ├── MassRemoval              too much vanished at once: keep the mirror, ask a person
 └── StoreUnavailable         our own database can't take it
     ├── TooManyPending       so many writes wait for PlanSo already that it takes no more
+    ├── WritesStopped        a save did damage: nothing is written until a person resumes
     ├── NotFilled            no sync has filled it yet: nobody knows whether there is such a thing
     └── NotIndexed           what orders are found by is being written anew: the same
 """
@@ -193,6 +195,10 @@ class ValueKept(PlansoRefused):
         super().__init__(f"PlanSo kept another value. {told}")
 
 
+class Damaged(PlansoError):
+    """The save took values from fields that it was not asked to change, and nothing explains it."""
+
+
 class LoginRejected(PlansoError):
     """PlanSo rejected the user name or the password. It is not tried again by itself: an account can be locked."""
 
@@ -219,6 +225,10 @@ class StoreUnavailable(ConnectorError):
 
 class TooManyPending(StoreUnavailable):
     """So many writes wait for PlanSo already that no more is taken on; nothing was recorded."""
+
+
+class WritesStopped(StoreUnavailable):
+    """Writes to this order or workshop are stopped, because a save did damage or by a setting; nothing was recorded."""
 
 
 class NotFilled(StoreUnavailable):

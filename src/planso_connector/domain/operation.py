@@ -39,6 +39,11 @@ class State(StrEnum):
     """It will not happen: PlanSo said no or kept another value, its form can't take it, or the caller cancelled it."""
     EXPIRED = "expired"
     """Its deadline passed before PlanSo confirmed. `message` says whether anything was sent."""
+    DAMAGED = "damaged"
+    """
+    It was saved, and the save took values from other fields that nothing explains. `differences` holds them. Writes to
+    the order, or to the whole workshop, stop until a person resumes them.
+    """
     CONFLICT = "conflict"
     """
     Somebody changed in PlanSo what the caller relied on (`conflicts` has base, theirs and yours), or it can't be told

@@ -223,6 +223,8 @@ operations = Table(
     Column("holder", Text),
     Column("held_until", _KEY),
     Column("restored_at", _KEY),
+    Column("differences", Text),
+    Column("controls", Text),
 )
 """
 The outbox: every write that was asked for. No foreign key: a create has no order yet, and an order may not be
@@ -295,6 +297,50 @@ rejected_logins = Table(
     Column("rejected_at", _KEY, nullable=False),
 )
 """The credentials that PlanSo last rejected, as a fingerprint, so that they are not tried again."""
+
+write_stops = Table(
+    "write_stops",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("order_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("operation", _KEY, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("columns", Text, nullable=False),
+    Column("stopped_at", _KEY, nullable=False),
+)
+"""
+What must not be written until a person resumes it: one order, or with `order_id` 0 the whole workshop. `columns` is the
+JSON list of the form's controls that were damaged.
+"""
+
+save_evidence = Table(
+    "save_evidence",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("clean_saves", BigInteger, nullable=False),
+    Column("most_pairs", BigInteger, nullable=False),
+    Column("trial", Text),
+)
+"""
+How saving works at this installation, as far as it was seen: saves that compared clean, the largest form among them,
+and the last trial on an order of no consequence (JSON).
+"""
+
+save_effects = Table(
+    "save_effects",
+    metadata,
+    Column("workshop", _KEY, primary_key=True),
+    Column("column", _KEY, primary_key=True),
+    Column("cause", _KEY, primary_key=True),
+    Column("effect", Text, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("operation", _KEY, nullable=False),
+    Column("seen_at", _KEY, nullable=False),
+)
+"""
+Controls that changed with a save that did not ask for it, by the asked control that is the cause; `""` where none is
+known. `effect`: see `domain.save_effect`.
+"""
 
 leases = Table(
     "leases",
