@@ -120,7 +120,7 @@ class Form:
         return "&".join(
             f"{_encoded(control.name)}={_encoded(value)}"
             for control in self.page.controls
-            for value in _sent(control, changed.get(control.index))
+            for value in sent_values(control, changed.get(control.index))
         )
 
     def not_taken_over(self, asked: Mapping[str, Value]) -> list[Kept]:
@@ -170,7 +170,7 @@ def _encoded(text: str) -> str:
     return quote(text, safe=_UNRESERVED, errors="replace").replace("%20", "+")
 
 
-def _sent(control: Control, changed: Wire | None) -> list[str]:
+def sent_values(control: Control, changed: Wire | None) -> list[str]:
     """The values that a browser sends for one control; none for an unchecked box."""
     if not control.is_sent:
         return []
