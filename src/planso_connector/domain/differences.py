@@ -31,6 +31,8 @@ class Verdict(StrEnum):
     """A new value that nothing explains: somebody changed it in PlanSo at the same time."""
     OVERWRITTEN = "overwritten"
     """An edit by somebody in PlanSo was seen, and the save wrote the older value over it."""
+    GONE = "gone"
+    """A value was there when the form was saved, and was gone when it was read long after: reported, not judged."""
     LOST = "lost"
     """A value is gone, or cut off, and nothing explains it."""
     SHIFTED = "shifted"
@@ -84,6 +86,7 @@ def damaged(differences: Iterable[Difference]) -> list[Difference]:
 _SENTENCES: tuple[tuple[frozenset[Verdict], str, str], ...] = (
     (DAMAGE, "The save damaged", "was"),
     (frozenset({Verdict.OVERWRITTEN}), "This write overwrote an edit in PlanSo", "theirs"),
+    (frozenset({Verdict.GONE}), "Gone since it was sent, whoever did it", "was"),
     (OF_PLANSO, "PlanSo changed with it", "was"),
     (frozenset({Verdict.EDITED}), "Changed in PlanSo at the same time", "was"),
 )

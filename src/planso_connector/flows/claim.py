@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from planso_connector.domain.clock import CLOCKS_APART, Clock, Jumps, parse_stamp, stamp
 from planso_connector.domain.errors import Ambiguous, ConnectorError, Expired, PlansoUnsure
@@ -108,13 +109,13 @@ class Claim:
 
     @asynccontextmanager
     async def sending(
-        self, before: Mapping[str, Value] | None = None, sent: Mapping[str, Sequence[Value]] | None = None
+        self, before: Mapping[str, Value] | None = None, sent: Mapping[str, Any] | None = None
     ) -> AsyncIterator[None]:
         """
         On disk before it begins: PlanSo may have it. `before` and `sent` as in Operation. An error that says that
         nothing happened takes the mark back, when the operation is put back. Raises Lost, StoreUnavailable.
         """
-        earlier = self.sent_at, self.sent
+        earlier = self.mark
 
         def mark(tx: Transaction) -> bool:
             # By the clock as it is when its turn with the database has come, for which it may have waited long.
@@ -134,6 +135,14 @@ class Claim:
         except (ConnectorError, Lost):
             self.sent_at, self.sent = earlier
             raise
+
+    def take_back_mark(self, earlier: tuple[str | None, Mapping[str, Any] | None]) -> None:
+        """It was read back that the last send did nothing; `earlier` is what `mark` was before it."""
+        self.sent_at, self.sent = earlier
+
+    @property
+    def mark(self) -> tuple[str | None, Mapping[str, Any] | None]:
+        return self.sent_at, self.sent
 
     @property
     def was_set_back(self) -> bool:

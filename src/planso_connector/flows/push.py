@@ -12,27 +12,30 @@ from random import Random
 import structlog
 
 from planso_connector.domain import failure, retry
+from planso_connector.domain.assessment import Scope
 from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.differences import damaged
 from planso_connector.domain.errors import (
     Ambiguous,
     Conflicting,
     ConnectorError,
+    Damaged,
     Expired,
     Invalid,
     NotFound,
     PlansoRefused,
     StoreUnavailable,
 )
-from planso_connector.domain.operation import Action, State
+from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.flows.claim import Claim, Later
-from planso_connector.flows.live import Live, ReadBack
-from planso_connector.flows.push_create import CreatedOtherwise, CreatePush
+from planso_connector.flows.live import Live, ReadBack, SavedOtherwise
+from planso_connector.flows.push_create import CreatePush
 from planso_connector.flows.push_delete import DeletePush
-from planso_connector.flows.push_update import KeptOtherwise, UpdatePush
+from planso_connector.flows.push_update import UpdatePush
 from planso_connector.flows.reading import Reader
 from planso_connector.planso.client import Planso
 from planso_connector.planso.throttle import urgent
-from planso_connector.store import operations, orders
+from planso_connector.store import operations, orders, save_evidence, write_stops
 from planso_connector.store.changes import Writer
 from planso_connector.store.engine import Database, Transaction
 
@@ -63,7 +66,7 @@ class Pusher:
         self._dice = dice
         live = Live(planso, reader, clock)
         self._push: dict[Action, UpdatePush | CreatePush | DeletePush] = {
-            Action.UPDATE: UpdatePush(planso, live, reader, clock),
+            Action.UPDATE: UpdatePush(database, planso, live, reader, workshop, clock),
             Action.CREATE: CreatePush(database, planso, live, reader, workshop, clock),
             Action.DELETE: DeletePush(planso, live, reader, clock),
         }
@@ -92,8 +95,9 @@ class Pusher:
         try:
             with urgent(begin_by=asyncio.get_running_loop().time() + BEGIN_WITHIN):
                 return _End(State.CONFIRMED, await self._push[claim.operation.action].carry_out(claim))
-        except (KeptOtherwise, CreatedOtherwise) as otherwise:
-            return _End(State.REFUSED, otherwise.read_back, otherwise.error)
+        except SavedOtherwise as otherwise:
+            state = State.DAMAGED if isinstance(otherwise.error, Damaged) else State.REFUSED
+            return _End(state, otherwise.read_back, otherwise.error)
         except Later as later:
             return later
         except StoreUnavailable:
@@ -116,11 +120,8 @@ class Pusher:
         told = " ".join(
             [*([str(end.error)] if end.error is not None else []), *(back.notes if back is not None else ())]
         )
-        labels = back.labels if back is not None else frozenset()
         # Where nothing was sent, what the mirror did not know yet is somebody else's doing.
-        writer = None
-        if claim.sent_at is not None:
-            writer = Writer(operation.id, operation.caller, frozenset(operation.asked), labels)
+        writer = _writer(operation, back) if claim.sent_at is not None else None
 
         def work(tx: Transaction) -> bool:
             if back is not None and operation.action is Action.CREATE:
@@ -130,8 +131,10 @@ class Pusher:
             if back is not None and back.order is not None:
                 stored = {"read_at": back.read_at, "now": now}
                 orders.save(tx, self._workshop, back.order, **stored, with_parts=back.with_parts, writer=writer)
-            elif back is not None:
+            elif back is not None and end.state is not State.DAMAGED:
                 orders.mark_deleted(tx, self._workshop, back.order_id, now=now, read_at=back.read_at, writer=writer)
+            if back is not None and back.differences is not None:
+                _learn(tx, self._workshop, operation, back, now)
             return operations.settle(
                 tx,
                 self._workshop,
@@ -143,6 +146,7 @@ class Pusher:
                 before=back.before if back is not None else None,
                 order_id=back.order_id if back is not None else None,
                 failure=failure.written(end.error) if end.error is not None else None,
+                differences=back.differences if back is not None else None,
                 now=now,
             )
 
@@ -187,3 +191,28 @@ class Pusher:
             await self._settle(claim, _End(State.EXPIRED, error=Expired(claim.late_words(_FAULT))))
         else:
             await self._put_back(claim, Later(_FAULT))
+
+
+def _writer(operation: Operation, back: ReadBack | None) -> Writer:
+    labels = back.labels if back is not None else frozenset()
+    also = back.also if back is not None else frozenset()
+    return Writer(operation.id, operation.caller, frozenset(operation.asked), labels, also)
+
+
+def _learn(tx: Transaction, workshop: str, operation: Operation, back: ReadBack, now: str) -> None:
+    """What the compared save showed of this PlanSo; and where it did damage, nothing more is written."""
+    differences = back.differences or ()
+    if back.pairs:
+        clean = back.scope is Scope.NONE
+        told = {"operation": operation.id, "differences": differences, "pairs": back.pairs}
+        save_evidence.note_save(tx, workshop, **told, is_clean=clean, now=now)
+    if back.scope is not Scope.NONE:
+        write_stops.stop(
+            tx,
+            workshop,
+            order_id=back.order_id if back.scope is Scope.ORDER else None,
+            operation=operation.id,
+            reason=f"The save of order {back.order_id} damaged other fields.",
+            columns=[one.column for one in damaged(differences)],
+            now=now,
+        )

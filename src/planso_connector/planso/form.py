@@ -111,17 +111,28 @@ class Form:
         """
         return make_plan(self._found, asked)
 
+    def names_of(self, label: str) -> frozenset[str]:
+        """A label as the history names it: the paths of its fields, else the label itself."""
+        if not label:
+            return frozenset()
+        paths = [path for path in BY_PATH if any(entry.label == label for entry in self._found.entries(path))]
+        return frozenset(paths or [label])
+
+    def pairs(self, plan: Plan | None = None) -> list[tuple[str, str]]:
+        """The name/value pairs that a browser would send, in document order, with the plan's changes."""
+        changed = plan.wire if plan is not None else {}
+        return [
+            (control.name, value)
+            for control in self.page.controls
+            for value in sent_values(control, changed.get(control.index))
+        ]
+
     def serialised(self, plan: Plan | None = None) -> str:
         """
         The form as jQuery's serialize() gives it, with the plan's changes. What is not changed goes back as it came:
         line breaks too, which jQuery would rewrite.
         """
-        changed = plan.wire if plan is not None else {}
-        return "&".join(
-            f"{_encoded(control.name)}={_encoded(value)}"
-            for control in self.page.controls
-            for value in sent_values(control, changed.get(control.index))
-        )
+        return "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in self.pairs(plan))
 
     def not_taken_over(self, asked: Mapping[str, Value]) -> list[Kept]:
         """The asked fields that this form, read back after a save, does not hold where they were written."""

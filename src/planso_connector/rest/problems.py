@@ -39,6 +39,7 @@ STATUS: dict[type[errors.ConnectorError], int] = {
     errors.PlansoTimeout: 504,
     errors.PlansoUnsure: 504,
     errors.PlansoRefused: 502,
+    errors.Damaged: 502,
     errors.LoginRejected: 502,
     errors.PageChanged: 502,
     errors.PlansoError: 502,

@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 
 from planso_connector.domain.clock import parse_stamp, stamp, too_far
+from planso_connector.domain.differences import Difference
 from planso_connector.domain.failure import is_invalid
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, State
@@ -165,6 +166,7 @@ _SETTLE = (
         order_id=func.coalesce(bindparam("order_id", type_=BigInteger), c.order_id),
         failure=bindparam("failure", type_=Text),
         settled_at=bindparam("settled_at"),
+        differences=bindparam("differences", type_=Text),
         sent=None,
         holder=None,
         held_until=None,
@@ -208,6 +210,8 @@ def record(tx: Transaction, workshop: str, operation: Operation) -> Operation:
         first_sent_at=operation.first_sent_at,
         sent=_json(operation.sent),
         restored_at=operation.restored_at,
+        differences=None,
+        controls=_json(operation.controls),
         holder=None,
         held_until=None,
     )
@@ -284,7 +288,7 @@ def mark_sent(
     holder: str,
     now: str,
     before: Mapping[str, Value] | None,
-    sent: Mapping[str, Sequence[Value]] | None,
+    sent: Mapping[str, Any] | None,
 ) -> bool:
     """
     From now on PlanSo may have it. False, with nothing changed, where it is not `holder`'s any more or was cancelled:
@@ -312,7 +316,7 @@ def put_back(
     next_at: str,
     message: str,
     sent_at: str | None,
-    sent: Mapping[str, Sequence[Value]] | None = None,
+    sent: Mapping[str, Any] | None = None,
     order_id: int | None = None,
 ) -> bool:
     """
@@ -359,13 +363,14 @@ def settle(
     before: Mapping[str, Value] | None = None,
     order_id: int | None = None,
     failure: Mapping[str, object] | None = None,
+    differences: Sequence[Difference] | None = None,
 ) -> bool:
     """
     How a pending operation ended. `nothing_sent`: PlanSo surely has nothing of it, marked or not; `order_id` is the
     number that PlanSo gave to a created order. False, with nothing changed, when it is not pending any more or not
     `holder`'s.
     """
-    end = _end(workshop, operation_id, state, now, message, before, order_id, failure)
+    end = _end(workshop, operation_id, state, now, message, before, order_id, failure, differences)
     return tx.run(_SETTLE_HELD, of_holder=holder, nothing_sent=int(nothing_sent), **end) == 1
 
 
@@ -384,6 +389,7 @@ def _end(
     before: Mapping[str, Value] | None,
     order_id: int | None,
     failure: Mapping[str, object] | None,
+    differences: Sequence[Difference] | None = None,
 ) -> dict[str, Any]:
     return {
         "of_workshop": workshop,
@@ -394,6 +400,7 @@ def _end(
         "order_id": order_id,
         "failure": storable(to_json(failure)) if failure is not None else None,
         "settled_at": now,
+        "differences": storable(to_json([one.as_json() for one in differences])) if differences is not None else None,
     }
 
 
@@ -493,4 +500,6 @@ def _operation(row: Row) -> Operation:
         first_sent_at=row["first_sent_at"],
         sent=_loaded(row["sent"]),
         restored_at=row["restored_at"],
+        differences=_loaded(row["differences"]),
+        controls=_loaded(row["controls"]),
     )
