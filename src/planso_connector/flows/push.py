@@ -24,7 +24,7 @@ from planso_connector.domain.errors import (
     StoreUnavailable,
 )
 from planso_connector.domain.operation import Action, State
-from planso_connector.flows.claim import Claim, Later
+from planso_connector.flows.claim import Claim, Later, Stopped
 from planso_connector.flows.live import Live, ReadBack
 from planso_connector.flows.push_create import CreatedOtherwise, CreatePush
 from planso_connector.flows.push_delete import DeletePush
@@ -32,7 +32,7 @@ from planso_connector.flows.push_update import KeptOtherwise, UpdatePush
 from planso_connector.flows.reading import Reader
 from planso_connector.planso.client import Planso
 from planso_connector.planso.throttle import urgent
-from planso_connector.store import operations, orders
+from planso_connector.store import operations, orders, write_stops
 from planso_connector.store.changes import Writer
 from planso_connector.store.engine import Database, Transaction
 
@@ -123,6 +123,8 @@ class Pusher:
             writer = Writer(operation.id, operation.caller, frozenset(operation.asked), labels)
 
         def work(tx: Transaction) -> bool:
+            if end.state is State.EXPIRED and write_stops.is_paused(tx, self._workshop, operation):
+                raise Stopped("Writes are stopped, or were: its deadline does not count meanwhile.")
             if back is not None and operation.action is Action.CREATE:
                 tx.lock(f"created {self._workshop}")
                 if back.order_id in operations.created(tx, self._workshop, but=operation.id):
@@ -163,8 +165,10 @@ class Pusher:
         operation = claim.operation
         now = self._clock()
         next_at = later.not_before or now + retry.pause(operation.attempts, self._dice)
-        # Its end is told when it comes.
-        due = min(stamp(next_at), max(claim.deadline, stamp(now)))
+        # Its end is told when it comes; while writes are stopped it does not come.
+        due = stamp(next_at)
+        if not isinstance(later, Stopped):
+            due = min(due, max(claim.deadline, stamp(now)))
         await self._database.write(
             lambda tx: operations.put_back(
                 tx,

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy import BigInteger, and_, bindparam, delete, or_, select, update
+from sqlalchemy import BigInteger, and_, bindparam, case, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
 from planso_connector.domain.clock import parse_stamp, stamp
-from planso_connector.domain.operation import State
+from planso_connector.domain.operation import Operation, State
 from planso_connector.store.rendering import storable, to_json
 from planso_connector.store.tables import operations, write_stops
 from planso_connector.store.transaction import Row, Transaction
@@ -47,6 +47,9 @@ _RESUME = delete(write_stops).where(*_IS)
 _HELD_UP = select(_op.id, _op.order_id, _op.created_at, _op.deadline_at, _op.sent_at, _op.next_at).where(
     _op.workshop == bindparam("of_workshop"), _op.state == State.PENDING.value, HOLDS_UP
 )
+_DEADLINE = select(_op.deadline_at, case((HOLDS_UP, 1), else_=0).label("is_held_up")).where(
+    _op.workshop == bindparam("of_workshop"), _op.id == bindparam("of_id")
+)
 _EXTEND = (
     update(operations)
     .where(_op.workshop == bindparam("of_workshop"), _op.id == bindparam("of_id"), _op.state == State.PENDING.value)
@@ -63,6 +66,22 @@ class WriteStop:
     reason: str
     columns: tuple[str, ...]
     stopped_at: str
+
+    @property
+    def words(self) -> str:
+        """Why nothing is written, and who changes that, for a person."""
+        of, how, body = "", "", ""
+        if self.order_id is not None:
+            of, how, body = (
+                f" to order {self.order_id}",
+                f" --order {self.order_id}",
+                f' {{"order_id": {self.order_id}}}',
+            )
+        why = f"operation {self.operation} did damage ({self.reason})" if self.operation else self.reason
+        return (
+            f"Writes{of} are stopped since {self.stopped_at[:19]}Z because {why}; a person resumes them: "
+            f"`planso-connector writes resume{how}`, or POST /api/writes/resume{body}."
+        )
 
 
 def stop(
@@ -107,6 +126,25 @@ def find(tx: Transaction, workshop: str, order_id: int | None) -> WriteStop | No
         if found := tx.rows(_GET, of_workshop=workshop, of_order=number):
             return _stop(found[0])
     return None
+
+
+def holding(tx: Transaction, workshop: str, operation: Operation) -> WriteStop | None:
+    """What stops this operation; None for one that writes back what was damaged."""
+    return find(tx, workshop, operation.order_id) if operation.controls is None else None
+
+
+def explained(tx: Transaction, workshop: str, operation: Operation) -> Operation:
+    """The operation; where it is held up and nothing of it was sent, its message says by what."""
+    if operation.state is not State.PENDING or operation.sent_at is not None:
+        return operation
+    stop = holding(tx, workshop, operation)
+    return replace(operation, message=stop.words) if stop is not None else operation
+
+
+def is_paused(tx: Transaction, workshop: str, operation: Operation) -> bool:
+    """Whether its deadline does not count now: writes of it are stopped, or were since it was claimed."""
+    found = tx.rows(_DEADLINE, of_workshop=workshop, of_id=operation.id)
+    return bool(found) and (bool(found[0]["is_held_up"]) or found[0]["deadline_at"] != operation.deadline_at)
 
 
 def resume(tx: Transaction, workshop: str, *, order_id: int | None = None, now: str) -> list[WriteStop]:
