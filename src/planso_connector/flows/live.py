@@ -37,8 +37,6 @@ PAUSES = (0.0, 0.3, 1.0, 2.0, 4.0)
 READINGS_AFTER = 4
 """How often a form is read at most after a save until two readings in a row agree."""
 
-BLANK_FOR = 60.0
-"""Seconds for which a form may be blank after a save until it is taken for what the save made of it."""
 BLANK_PAUSE = 5.0
 """Seconds at most between two looks at a blank form."""
 
@@ -100,13 +98,13 @@ class SavedOtherwise(Exception):
 
 
 class Live:
-    """`blank_for`: seconds for which a form may be blank after a save until that is believed."""
+    """One order's form as PlanSo shows it now, for the flows that write."""
 
-    def __init__(self, planso: Planso, reader: Reader, clock: Clock, *, blank_for: float = BLANK_FOR) -> None:
+    def __init__(self, planso: Planso, reader: Reader, clock: Clock) -> None:
         self._planso = planso
         self._reader = reader
         self._clock = clock
-        self._blank_for = blank_for
+        self._blank_for = planso.longest_request  # a minute with the usual timeout
 
     async def existing_form(self, order_id: int, known: Order | None, previous: Form | None = None) -> Form:
         """
@@ -193,7 +191,8 @@ class Live:
                     pause = min(max(2 * pause, 0.3), BLANK_PAUSE)
                     continue
                 if not await self.another_reads_well(order_id):
-                    raise PlansoUnsure(f"PlanSo took {what}, and answers with empty forms since.")
+                    told = f"PlanSo took {what}, and then it could not be read back: PlanSo answers with empty forms."
+                    raise PlansoUnsure(told)
                 return AfterSave(form, read_at, (form,), frozenset())
             readings.append(form)
             pause = 0.0

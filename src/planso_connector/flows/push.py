@@ -27,7 +27,7 @@ from planso_connector.domain.errors import (
     StoreUnavailable,
 )
 from planso_connector.domain.operation import Action, Operation, State
-from planso_connector.flows.claim import Claim, Later
+from planso_connector.flows.claim import Claim, Later, Stopped
 from planso_connector.flows.live import Live, ReadBack, SavedOtherwise
 from planso_connector.flows.push_create import CreatePush
 from planso_connector.flows.push_delete import DeletePush
@@ -124,6 +124,8 @@ class Pusher:
         writer = _writer(operation, back) if claim.sent_at is not None else None
 
         def work(tx: Transaction) -> bool:
+            if end.state is State.EXPIRED and write_stops.is_paused(tx, self._workshop, operation):
+                raise Stopped("Writes are stopped, or were: its deadline does not count meanwhile.")
             if back is not None and operation.action is Action.CREATE:
                 tx.lock(f"created {self._workshop}")
                 if back.order_id in operations.created(tx, self._workshop, but=operation.id):
@@ -167,8 +169,10 @@ class Pusher:
         operation = claim.operation
         now = self._clock()
         next_at = later.not_before or now + retry.pause(operation.attempts, self._dice)
-        # Its end is told when it comes.
-        due = min(stamp(next_at), max(claim.deadline, stamp(now)))
+        # Its end is told when it comes; while writes are stopped it does not come.
+        due = stamp(next_at)
+        if not isinstance(later, Stopped):
+            due = min(due, max(claim.deadline, stamp(now)))
         await self._database.write(
             lambda tx: operations.put_back(
                 tx,
@@ -203,9 +207,15 @@ def _learn(tx: Transaction, workshop: str, operation: Operation, back: ReadBack,
     """What the compared save showed of this PlanSo; and where it did damage, nothing more is written."""
     differences = back.differences or ()
     if back.pairs:
-        clean = back.scope is Scope.NONE
-        told = {"operation": operation.id, "differences": differences, "pairs": back.pairs}
-        save_evidence.note_save(tx, workshop, **told, is_clean=clean, now=now)
+        save_evidence.note_save(
+            tx,
+            workshop,
+            operation=operation.id,
+            differences=differences,
+            is_clean=back.scope is Scope.NONE,
+            pairs=back.pairs,
+            now=now,
+        )
     if back.scope is not Scope.NONE:
         write_stops.stop(
             tx,

@@ -32,7 +32,7 @@ from planso_connector.domain.order import Order
 from planso_connector.domain.snapshot import Snapshot, changed_columns
 from planso_connector.domain.values import same
 from planso_connector.flows import overwritten
-from planso_connector.flows.claim import Claim, Later
+from planso_connector.flows.claim import Claim, Later, Mark
 from planso_connector.flows.live import AfterSave, EmptyForm, Live, ReadBack, SavedOtherwise, in_the_mirror
 from planso_connector.flows.reading import Reader
 from planso_connector.planso.client import Planso
@@ -67,6 +67,8 @@ class _Save:
     """When the form was asked for."""
     outcome: PlansoUnsure | PlansoRefused | None = None
     """Why it is not sure, or what PlanSo said against it."""
+    earlier: Mark = (None, None)
+    """The claim's mark of the send before this one."""
 
 
 class UpdatePush:
@@ -144,7 +146,9 @@ class UpdatePush:
             return ReadBack(order, order.id, read_at, None, notes, with_parts=with_parts)
         differences = (*await self._overwritten(claim, form), *overwritten.gone_since(claim.sent, snapshot(form)))
         also = _names(form, differences)
-        return ReadBack(order, order.id, read_at, None, notes, with_parts=with_parts, differences=differences, also=also)
+        return ReadBack(
+            order, order.id, read_at, None, notes, with_parts=with_parts, differences=differences, also=also
+        )
 
     async def _overwritten(self, claim: Claim, now: Form, readings: tuple[Form, ...] = ()) -> tuple[Difference, ...]:
         """Edits by people that were seen since the form was read that was saved, and that the save wrote over."""
@@ -177,6 +181,7 @@ class UpdatePush:
 
     async def _sent(self, claim: Claim, save: _Save) -> _Save:
         controls = {column: list(state.values) for column, state in save.before.items()}
+        save = replace(save, earlier=claim.mark)
         # Marked here and not before: how long it may land yet counts from the mark.
         async with claim.sending(_before(save.plan, claim), {"read_at": save.read_at, "controls": controls}):
             try:
@@ -186,9 +191,7 @@ class UpdatePush:
                 return replace(save, outcome=outcome)
         return save
 
-    async def _read_back(
-        self, claim: Claim, save: _Save, known: Order | None, left_alone: tuple[str, ...]
-    ) -> ReadBack:
+    async def _read_back(self, claim: Claim, save: _Save, known: Order | None, left_alone: tuple[str, ...]) -> ReadBack:
         saved, plan, order_id = save.form, save.plan, save.form.order_id
         assert order_id is not None, "what is saved was read"
         seen = await self._live.form_after(
@@ -203,6 +206,7 @@ class UpdatePush:
         evidence = await self._database.read(lambda tx: save_evidence.load(tx, self._workshop))
         assessment = await self._assessed(save, sent, seen, evidence)
         if isinstance(save.outcome, PlansoRefused) and assessment.is_clean and _is_as_before(save.before, sent, now):
+            claim.take_back_mark(save.earlier)
             raise save.outcome
         notes = [*left_alone, *plan.notes]
         if isinstance(save.outcome, PlansoRefused) and not kept:
@@ -309,7 +313,8 @@ def allowed(operation: Operation, form: Form, known: Order | None) -> tuple[dict
     conflicts = [
         Conflict(path, base, held.get(path), asked.get(path))
         for path, base in operation.base.items()
-        if not is_same(path, held.get(path), base) and not (path in asked and is_same(path, held.get(path), asked[path]))
+        if not is_same(path, held.get(path), base)
+        and not (path in asked and is_same(path, held.get(path), asked[path]))
     ]
     if not conflicts:
         return asked, ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ from planso_connector.domain import values
 from planso_connector.domain.errors import Kept, PageChanged
 from planso_connector.domain.fields import BY_PATH, FIELDS, Value
 from planso_connector.domain.order import FormReading
-from planso_connector.planso import writing
+from planso_connector.planso import control_plan, writing
 from planso_connector.planso.control import Control, Entry
 from planso_connector.planso.labels import FieldLabels
 from planso_connector.planso.markup import Page, read_page
@@ -126,6 +126,18 @@ class Form:
             for control in self.page.controls
             for value in sent_values(control, changed.get(control.index))
         ]
+
+    def plan_controls(self, controls: Mapping[str, Sequence[str]]) -> Plan:
+        """
+        What to change so that these controls submit these values, by control name. Raises Invalid that names each
+        control that is not there or does not offer them.
+        """
+        return control_plan.plan_controls(self.page, controls)
+
+    @property
+    def submitted(self) -> dict[str, tuple[str, ...]]:
+        """What a browser would submit of the form as it stands, by control name."""
+        return control_plan.submitted_values(self.page)
 
     def serialised(self, plan: Plan | None = None) -> str:
         """

@@ -162,7 +162,7 @@ def _shown(operation: Operation, caller: Caller) -> dict[str, Any]:
         "action": operation.action,
         "order_id": operation.order_id,
         "state": operation.state,
-        "message": told_of(operation),
+        "message": told_of(operation, caller),
         "asked": operation.asked if knows_asked else {},
         "before": operation.before if reads else None,
         "conflicts": [one if reads else hidden | {"field": one["field"]} for one in conflicts],

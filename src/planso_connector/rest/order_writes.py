@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from planso_connector.domain import failure
 from planso_connector.domain.caller import Caller, Scope
+from planso_connector.domain.differences import Difference, sentences
 from planso_connector.domain.errors import Conflicting, Invalid, NotAllowed, NotFound, Problem, StoreUnavailable
 from planso_connector.domain.fields import APPOINTMENTS
 from planso_connector.domain.operation import Action, Operation, State
@@ -91,14 +92,15 @@ class Answers:
         """200 confirmed, 202 pending, else the failure that it ended with."""
         told = {**headers.preferences.applied, "Operation-Id": operation.id}
         if operation.state is State.PENDING:
-            return _accepted(operation, told)
+            return _accepted(operation, headers.caller, told)
         if operation.state is State.CONFIRMED:
-            body = {"success": True, "message": told_of(operation), "order_id": operation.order_id}
+            message = told_of(operation, headers.caller)
+            body = {"success": True, "message": message, "order_id": operation.order_id}
             return JSONResponse(body, headers=told)
         error = failure.raised(operation.failure or {"type": "PlansoRefused"}, operation.message)
         shows = isinstance(error, Conflicting) and headers.caller.has(Scope.ORDERS_READ)
         order = await self._order_now(operation) if shows else None
-        answered = failure_of(for_caller(error, headers.caller), order, message=operation.message)
+        answered = failure_of(for_caller(error, headers.caller), order, message=told_of(operation, headers.caller))
         answered.headers.update(told)
         return answered
 
@@ -110,17 +112,22 @@ class Answers:
             return None
 
 
-def told_of(operation: Operation) -> str:
-    """What is told of an operation, for a person: why it is not done yet, or what came of it; and its notes."""
-    return " ".join(part for part in (operation.message, operation.notes) if part)
+def told_of(operation: Operation, caller: Caller) -> str:
+    """
+    Why an operation is not done yet, or what came of it; what it changed besides, with values for those who may read
+    orders; and its notes.
+    """
+    found = [Difference.from_json(one) for one in operation.differences or ()]
+    besides = sentences(found, with_values=caller.has(Scope.ORDERS_READ))
+    return " ".join(part for part in (operation.message, *besides, operation.notes) if part)
 
 
-def _accepted(operation: Operation, headers: dict[str, str]) -> Response:
+def _accepted(operation: Operation, caller: Caller, headers: dict[str, str]) -> Response:
     location = f"/api/operations/{operation.id}"
     told = f"On disk here. PlanSo has not confirmed it yet; it is tried until {operation.deadline_at[:19]}Z."
     body = {
         "success": True,
-        "message": f"{told} {told_of(operation)}".strip(),
+        "message": f"{told} {told_of(operation, caller)}".strip(),
         "order_id": operation.order_id,
         "operation_id": operation.id,
         "state": operation.state,
