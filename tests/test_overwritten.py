@@ -121,26 +121,6 @@ def test_an_edit_that_another_process_saw_while_the_save_was_on_its_way_is_repor
     assert (sandbox.value(sandbox.order_ids()[0], EXPRESS), saves(sandbox)) == ("alt", 1)
 
 
-def test_an_edit_that_was_seen_before_a_late_save_is_reported(sqlite_path: Path) -> None:
-    """Its answer never comes, the form read back holds an edit and not the save; then the save lands."""
-
-    async def story(sandbox: Sandbox, url: str, stack: AsyncExitStack, database: str) -> Operation:
-        process, order = await begun(sandbox, url, stack, database)
-        sandbox.knobs.latency, sandbox.knobs.save_latency = 0.1, 2.7
-        sandbox.knobs.lose_answers_by, sandbox.knobs.lose_answers_next = "hang", 1
-        await process.record(replace(LATE, order_id=order))
-        await save_under_way(sandbox)
-        sandbox.knobs.save_latency = 0.0
-        sandbox.edit(order, EXPRESS, "von Hand")
-        await mirrored(process, order, "von Hand")
-        await until("the save", lambda: saves(sandbox) == 1)
-        return await process.settled(LATE.id)
-
-    ended, sandbox = played(sqlite_path, story)
-    assert overwritten(ended) == [(EXPRESS, "von Hand", "alt")]
-    assert sandbox.value(sandbox.order_ids()[0], EXPRESS) == "alt"
-
-
 def test_the_process_that_takes_over_reports_it_too(sqlite_path: Path) -> None:
     """Who sent the save does not live to see what it wrote over; an edit was seen in time by another process."""
 

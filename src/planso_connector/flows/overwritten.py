@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from planso_connector.domain.differences import Difference, Verdict
-from planso_connector.domain.fields import BY_PATH
-from planso_connector.domain.operation import Operation
+from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.snapshot import Snapshot
 from planso_connector.domain.values import same
 from planso_connector.planso.form import Form
@@ -20,24 +19,25 @@ from planso_connector.store.changes import Change
 
 
 def found(
-    operation: Operation,
+    written: Mapping[str, Value],
     sent: Mapping[str, Any],
     versions: Iterable[Sequence[Change]],
     readings: Iterable[Form],
     now: Form,
 ) -> tuple[Difference, ...]:
     """
-    `sent` as in Operation; `versions` is what the history saw people change since the form was read that was saved,
-    `readings` are the forms read since then before `now`, the form after the save.
+    `written` are the fields that the save changed, `sent` as in Operation. `versions` is what the history saw people
+    change since the form was read that was saved, `readings` are the forms read since then before `now`, the form after
+    the save.
     """
     held, base = snapshot(now), sent["controls"]
     as_sent = {column for column, state in held.items() if list(state.values) == base.get(column)}
     seen: dict[str, str] = {}
     for reading in readings:
-        if reading.not_taken_over(operation.asked):
+        if reading.not_taken_over(written):
             seen |= {column: state.shown for column, state in snapshot(reading).items() if column in as_sent}
     edits = {column: theirs for column, theirs in seen.items() if theirs != held[column].shown}
-    for name, change in _last_seen(operation, versions).items():
+    for name, change in _last_seen(written, versions).items():
         for column in as_sent:
             if name in now.names_of(held[column].label) and not _holds(now, held[column].shown, change):
                 edits[column] = "" if change.after is None else str(change.after)
@@ -54,14 +54,13 @@ def found(
     )
 
 
-def _last_seen(operation: Operation, versions: Iterable[Sequence[Change]]) -> dict[str, Change]:
-    """By field or label what it was last seen to become, until what was asked shows: what came then came after it."""
-    asked = {path: value for path, value in operation.asked.items() if path in (operation.before or {})}
+def _last_seen(written: Mapping[str, Value], versions: Iterable[Sequence[Change]]) -> dict[str, Change]:
+    """By field or label what it was last seen to become, until what was written shows: what came then came after it."""
     shown: dict[str, Any] = {}
     last: dict[str, Change] = {}
     for version in versions:
         shown |= {change.field: change.after for change in version}
-        if asked and all(p in shown and same(BY_PATH[p].kind, shown[p], value) for p, value in asked.items()):
+        if written and all(p in shown and same(BY_PATH[p].kind, shown[p], value) for p, value in written.items()):
             break
         last |= {change.name: change for change in version}
     return last

@@ -144,19 +144,25 @@ class UpdatePush:
         if claim.sent_at is None:
             notes = (*notes, "Nothing differs from what PlanSo holds; nothing was sent.")
             return ReadBack(order, order.id, read_at, None, notes, with_parts=with_parts)
-        differences = (*await self._overwritten(claim, form), *overwritten.gone_since(claim.sent, snapshot(form)))
+        written = {path: claim.operation.asked[path] for path in claim.operation.before or {}}
+        differences = (
+            *await self._overwritten(claim, written, form),
+            *overwritten.gone_since(claim.sent, snapshot(form)),
+        )
         also = _names(form, differences)
         return ReadBack(
             order, order.id, read_at, None, notes, with_parts=with_parts, differences=differences, also=also
         )
 
-    async def _overwritten(self, claim: Claim, now: Form, readings: tuple[Form, ...] = ()) -> tuple[Difference, ...]:
+    async def _overwritten(
+        self, claim: Claim, written: Mapping[str, Value], now: Form, readings: tuple[Form, ...] = ()
+    ) -> tuple[Difference, ...]:
         """Edits by people that were seen since the form was read that was saved, and that the save wrote over."""
         sent = claim.sent or {}
         if claim.operation.order_id is None or "read_at" not in sent:
             return ()
         versions = await self._reader.seen_since(claim.operation.order_id, sent["read_at"])
-        return overwritten.found(claim.operation, sent, versions, readings, now)
+        return overwritten.found(written, sent, versions, readings, now)
 
     async def _save(self, claim: Claim, previous: Form, known: Order | None) -> _Save:
         """
@@ -211,13 +217,16 @@ class UpdatePush:
         notes = [*left_alone, *plan.notes]
         if isinstance(save.outcome, PlansoRefused) and not kept:
             notes.append(f"PlanSo has it, though it answered otherwise ({save.outcome}).")
-        differences = (*assessment.differences, *await self._overwritten(claim, now, seen.readings[:-1]))
+        before = _before(plan, claim)
+        written = {path: save.asked[path] for path in before if path in save.asked}
+        lost_edits = await self._overwritten(claim, written, now, seen.readings[:-1])
+        differences = (*assessment.differences, *lost_edits)
         order, with_parts = await self._live.order(now, known)
         read_back = ReadBack(
             order,
             order.id,
             seen.read_at,
-            _before(plan, claim),
+            before,
             tuple(notes),
             frozenset(change.label for change in plan.changes),
             with_parts,
