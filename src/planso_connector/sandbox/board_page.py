@@ -124,7 +124,7 @@ def _clock(at: datetime) -> str:
 def order_page(workshop: Workshop, order: Order) -> str:
     """`GET /orders/{id}`: labels and values of one order, and its history since the start."""
     with workshop.lock:
-        groups = workshop.form.groups(order, workshop.knobs.missing_labels)
+        groups = workshop.form.groups(order)
         rows = "".join(
             f"<tr><th>{escape(control.label)}</th><td>{escape(workshop.text(order, control.usual))}</td></tr>"
             for _, controls in groups

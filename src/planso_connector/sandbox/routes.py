@@ -23,6 +23,7 @@ def application(workshop: Workshop, planso: PlansoApp) -> ASGIApp:
     routes: list[BaseRoute] = [
         Route("/app", planso.app, methods=["GET", "POST"]),
         Route("/do", planso.do, methods=["GET", "POST"]),
+        Route("/save", planso.do, methods=["GET", "POST"]),
         *_pages(workshop),
         *_tools(workshop, planso),
     ]
@@ -64,16 +65,22 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
             try:
                 given = json.loads(await request.body())
                 with workshop.lock:
-                    workshop.knobs.set_json(given)
+                    workshop.knobs.set_json(given, workshop.form.labels())
             except (KnobError, ValueError) as error:
                 return JSONResponse({"error": str(error)}, 400)
         with workshop.lock:
             return JSONResponse(workshop.knobs.as_json())
 
+    async def meanings(_: Request) -> Response:
+        return JSONResponse(workshop.knobs.meanings())
+
     async def order(request: Request) -> Response:
         found = workshop.find(request.path_params["order_id"])
         if found is None:
             return JSONResponse({"error": "Diesen Auftrag gibt es nicht."}, 404)
+        if request.method == "DELETE":
+            workshop.delete(found.id)
+            return Response(status_code=204)
         if request.method == "POST":
             try:
                 given = json.loads(await request.body())
@@ -86,8 +93,9 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
         if request.method == "POST":
             try:
                 given = json.loads(await request.body())
-                made = workshop.add({str(label): str(text) for label, text in given.items()})
-            except (AttributeError, KeyError, ValueError) as error:
+                order_id = int(given.pop("id")) if "id" in given else None
+                made = workshop.add({str(label): str(text) for label, text in given.items()}, order_id)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
                 return JSONResponse({"error": str(error)}, 400)
             return JSONResponse(_order(workshop, workshop.order(made)), 201)
         return JSONResponse({"orders": [_order(workshop, one) for one in workshop.all()]})
@@ -113,9 +121,10 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
     return [
         Route("/sandbox/board", board),
         Route("/sandbox/knobs", knobs, methods=["GET", "POST"]),
+        Route("/sandbox/knobs/meanings", meanings),
         Route("/sandbox/orders", orders, methods=["GET", "POST"]),
         Route("/sandbox/changes", changes),
-        Route("/sandbox/orders/{order_id:int}", order, methods=["GET", "POST"]),
+        Route("/sandbox/orders/{order_id:int}", order, methods=["GET", "POST", "DELETE"]),
         Route("/sandbox/requests", requests),
     ]
 
@@ -123,7 +132,7 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
 def _order(workshop: Workshop, order: Order) -> dict[str, Any]:
     """Values as people read them, and the form as a browser would send it."""
     with workshop.lock:
-        controls = workshop.form.controls(order, workshop.knobs.missing_labels)
+        controls = workshop.form.controls(order)
         return {
             "id": order.id,
             "archived": order.archived,
