@@ -6,6 +6,8 @@ from planso_connector.sandbox.installation import Installation
 from planso_connector.sandbox.php import escape
 from planso_connector.sandbox.save_style import SaveStyle
 
+SCRIPT = "/sandbox/planso.js"
+
 
 def login_page(message: str = "", username: str = "") -> str:
     """The German login page; a failure is the same page with a message."""
@@ -25,23 +27,25 @@ def login_page(message: str = "", username: str = "") -> str:
 def start_page(installation: Installation, style: SaveStyle, token: str) -> str:
     """What `/app` shows to somebody who is logged in: the board, and one order's form, both filled by script."""
     meta = f'<meta name="csrf-token" content="{escape(token)}">' if style.has_meta_token else ""
+    attributes = script_settings(installation, style)
     return f"""<!DOCTYPE html>
-<html lang="de"><head><title>PlanSo (Sandkasten)</title>{meta}</head><body class="app"{settings(installation, style)}>
+<html lang="de"><head><title>PlanSo (Sandkasten)</title>{meta}</head><body class="app"{attributes}>
 <h1>Werkstattübersicht</h1><p>Angemeldet als {escape(installation.username)}. <a href="/do?m=logout">Abmelden</a></p>
-{EDITOR}<ul id="resourceplanner"></ul><script src="/sandbox/planso.js"></script></body></html>"""
+{editor()}<ul id="resourceplanner"></ul><script src="{SCRIPT}"></script></body></html>"""
 
 
-def settings(installation: Installation, style: SaveStyle) -> str:
+def script_settings(installation: Installation, style: SaveStyle) -> str:
     """The attribute of `<body>` that tells the script how this installation works."""
     told = {"table": installation.table_id, "escaped": installation.escaped_markup, "style": style.as_json()}
     return f' data-planso="{escape(json.dumps(told))}"'
 
 
-EDITOR = """<section id="editor" hidden><h2 id="title"></h2><p id="result" role="status"></p>
+def editor(order_id: int | str = "") -> str:
+    """Where the script shows a form, at first that of the order."""
+    return f"""<section id="editor" data-order="{order_id}" hidden><h2 id="title"></h2><p id="result" role="status"></p>
 <div id="form"></div><p><button type="button" id="save">Speichern</button>
 <button type="button" id="delete">Auftrag löschen</button></p></section>
 <p><button type="button" id="new">Neuer Auftrag</button></p>"""
-"""Where the script shows a form."""
 
 
 def maintenance_page() -> str:

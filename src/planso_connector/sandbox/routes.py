@@ -2,20 +2,23 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from planso_connector.sandbox import board_page
+from planso_connector.sandbox import board_page, login_page
 from planso_connector.sandbox.knobs import KnobError
 from planso_connector.sandbox.openings import WithTransport
 from planso_connector.sandbox.orders import Order
 from planso_connector.sandbox.planso_app import PlansoApp
 from planso_connector.sandbox.workshop import Workshop
+
+_SCRIPT_FILE = Path(__file__).with_name("planso.js")
 
 
 def application(workshop: Workshop, planso: PlansoApp) -> ASGIApp:
@@ -41,6 +44,9 @@ def _pages(workshop: Workshop) -> list[BaseRoute]:
             return HTMLResponse(board_page.missing_page(order_id), 404)
         return HTMLResponse(board_page.order_page(workshop, found))
 
+    async def script(_: Request) -> Response:
+        return FileResponse(_SCRIPT_FILE, media_type="text/javascript; charset=utf-8")
+
     async def icon(_: Request) -> Response:
         return Response(status_code=204)
 
@@ -52,6 +58,7 @@ def _pages(workshop: Workshop) -> list[BaseRoute]:
         Route("/orders", index),
         Route("/orders/{order_id:int}", order),
         Route("/favicon.ico", icon),
+        Route(login_page.SCRIPT, script),
     ]
 
 
