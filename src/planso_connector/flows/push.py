@@ -28,6 +28,7 @@ from planso_connector.flows.claim import Claim, Later, Stopped
 from planso_connector.flows.live import Live, ReadBack
 from planso_connector.flows.push_create import CreatedOtherwise, CreatePush
 from planso_connector.flows.push_delete import DeletePush
+from planso_connector.flows.push_restore import RestorePush
 from planso_connector.flows.push_update import KeptOtherwise, UpdatePush
 from planso_connector.flows.reading import Reader
 from planso_connector.planso.client import Planso
@@ -67,6 +68,7 @@ class Pusher:
             Action.CREATE: CreatePush(database, planso, live, reader, workshop, clock),
             Action.DELETE: DeletePush(planso, live, reader, clock),
         }
+        self._restore = RestorePush(database, planso, live, reader, workshop, clock)
 
     async def attempt(self, claim: Claim) -> None:
         """
@@ -91,7 +93,9 @@ class Pusher:
     async def _attempted(self, claim: Claim) -> _End | Later:
         try:
             with urgent(begin_by=asyncio.get_running_loop().time() + BEGIN_WITHIN):
-                return _End(State.CONFIRMED, await self._push[claim.operation.action].carry_out(claim))
+                is_restore = claim.operation.controls is not None
+                push = self._restore if is_restore else self._push[claim.operation.action]
+                return _End(State.CONFIRMED, await push.carry_out(claim))
         except (KeptOtherwise, CreatedOtherwise) as otherwise:
             return _End(State.REFUSED, otherwise.read_back, otherwise.error)
         except Later as later:
