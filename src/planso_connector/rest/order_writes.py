@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic_core import to_json
@@ -12,7 +14,15 @@ from pydantic_core import to_json
 from planso_connector.domain import failure
 from planso_connector.domain.caller import Caller, Scope
 from planso_connector.domain.differences import Difference, sentences
-from planso_connector.domain.errors import Conflicting, Invalid, NotAllowed, NotFound, Problem, StoreUnavailable
+from planso_connector.domain.errors import (
+    Conflicting,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    Problem,
+    StoreUnavailable,
+    WritesShadowed,
+)
 from planso_connector.domain.fields import APPOINTMENTS
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.flows.dry_run import DryRun, Preview
@@ -24,8 +34,10 @@ from planso_connector.rest.callers import OrdersResponse
 from planso_connector.rest.examples import Responses, answer, named, with_headers
 from planso_connector.rest.orders import OrderId
 from planso_connector.rest.preferences import WriteHeaders, version_relied_on
-from planso_connector.rest.problems import NO_ORDER_ID, failure_of, failures, for_caller
+from planso_connector.rest.problems import NO_ORDER_ID, RETRY_STOPPED, failure_of, failures, for_caller
 from planso_connector.rest.routes import routed
+
+log = structlog.get_logger(__name__)
 
 _PREFIX = "/api/orders"
 _FAILURES = (404, 409, 412, 413, 415, 422, 502, 503, 504)
@@ -88,6 +100,22 @@ class Answers:
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
 
+    async def of_write(
+        self,
+        write: Awaitable[Operation],
+        plan: Callable[[], Awaitable[Preview]],
+        headers: WriteHeaders,
+        notes: str = "",
+    ) -> Response:
+        """As `of`; where the setting wants writes planned only, 503 with what the write would change."""
+        try:
+            operation = await write
+        except WritesShadowed as shadowed:
+            preview = await plan()
+            log.info("write_shadowed", order_id=preview.order_id, controls=list(preview.controls))
+            return preview_of(preview, notes, headers, instead_of=shadowed)
+        return await self.of(operation, headers)
+
     async def of(self, operation: Operation, headers: WriteHeaders) -> Response:
         """200 confirmed, 202 pending, else the failure that it ended with."""
         told = {**headers.preferences.applied, "Operation-Id": operation.id}
@@ -135,9 +163,19 @@ def _accepted(operation: Operation, caller: Caller, headers: dict[str, str]) -> 
     return JSONResponse(body, 202, headers={**headers, "Location": location})
 
 
-def preview_of(preview: Preview, unknown: str, headers: WriteHeaders, *, is_undo: bool = False) -> Response:
-    """What the order holds, `before`, and with an undo what it held, `after`, are for who may read orders."""
-    told = ["Dry run: nothing was recorded or sent.", *preview.notes, unknown]
+def preview_of(
+    preview: Preview,
+    unknown: str,
+    headers: WriteHeaders,
+    *,
+    is_undo: bool = False,
+    instead_of: WritesShadowed | None = None,
+) -> Response:
+    """
+    What the order holds, `before`, and with an undo what it held, `after`, are for who may read orders. `instead_of` a
+    write that the setting keeps from being sent it is no success.
+    """
+    told = [str(instead_of or "Dry run: nothing was recorded or sent."), *preview.notes, unknown]
     if preview.order_id is not None and not preview.changes and not preview.notes:
         told.insert(1, "Nothing differs from what PlanSo holds.")
     reads = headers.caller.has(Scope.ORDERS_READ)
@@ -151,9 +189,13 @@ def preview_of(preview: Preview, unknown: str, headers: WriteHeaders, *, is_undo
         for change in preview.changes
     ]
     message = " ".join(part for part in told if part)
-    body = {"success": True, "message": message, "order_id": preview.order_id, "dry_run": True, "changes": changes}
+    done = instead_of is None
+    body = {"success": done, "message": message, "order_id": preview.order_id, "dry_run": True, "changes": changes}
     shown = [preview.order_id] if preview.order_id is not None and changes and reads else []
-    return OrdersResponse(to_json(body), shown, headers.preferences.applied)
+    if done:
+        return OrdersResponse(to_json(body), shown, headers.preferences.applied)
+    later = {**headers.preferences.applied, "Retry-After": RETRY_STOPPED}
+    return OrdersResponse(to_json(body), shown, later, status=503)
 
 
 def _permit(caller: Caller, asked: Iterable[str]) -> None:
@@ -186,10 +228,14 @@ class Updating:
         asked = body.asked(null_clears=null_clears)
         _permit(headers.caller, asked)
         request = headers.request(notes=unknown, if_match=if_match)
-        if only_tell:
+
+        async def plan() -> Preview:
             await self._writer.check(Action.UPDATE, order_id, asked, request)
-            return preview_of(await self._dry_run.update(order_id, asked), unknown, headers)
-        return await self._told.of(await self._writer.update(order_id, asked, request), headers)
+            return await self._dry_run.update(order_id, asked)
+
+        if only_tell:
+            return preview_of(await plan(), unknown, headers)
+        return await self._told.of_write(self._writer.update(order_id, asked, request), plan, headers, unknown)
 
 
 def routes(lookup: Lookup, writer: Writer, dry_run: DryRun) -> list[APIRouter]:
@@ -249,10 +295,15 @@ def _create(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         """
         unknown = schemas.unknown_fields(body, strict=headers.preferences.strict)
         asked = body.asked(null_clears=False)
-        if only_tell:
+
+        async def plan() -> Preview:
             told_too = await writer.check(Action.CREATE, None, asked, headers.request())
-            return preview_of(await dry_run.create(asked), f"{unknown} {told_too}".strip(), headers)
-        return await told.of(await writer.create(asked, headers.request(notes=unknown)), headers)
+            preview = await dry_run.create(asked)
+            return replace(preview, notes=(*preview.notes, *([told_too] if told_too else [])))
+
+        if only_tell:
+            return preview_of(await plan(), unknown, headers)
+        return await told.of_write(writer.create(asked, headers.request(notes=unknown)), plan, headers, unknown)
 
     return router
 
@@ -271,10 +322,15 @@ def _delete(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         order_id: OrderId, headers: Headers, if_match: IfMatch, only_tell: OnlyTell = False
     ) -> Response:
         """Deletes the order in PlanSo and looks whether it is gone; its row stays here, marked deleted."""
+        request = headers.request(if_match=if_match)
+
+        async def plan() -> Preview:
+            await writer.check(Action.DELETE, order_id, {}, request)
+            return await dry_run.delete(order_id)
+
         if only_tell:
-            await writer.check(Action.DELETE, order_id, {}, headers.request(if_match=if_match))
-            return preview_of(await dry_run.delete(order_id), "", headers)
-        return await told.of(await writer.delete(order_id, headers.request(if_match=if_match)), headers)
+            return preview_of(await plan(), "", headers)
+        return await told.of_write(writer.delete(order_id, request), plan, headers)
 
     return router
 
