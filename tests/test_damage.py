@@ -57,7 +57,6 @@ def by_label(operation: dict[str, Any]) -> dict[str, str]:
 
 DAMAGES: list[tuple[str, dict[str, Any], str]] = [
     ("only the first pairs are taken", {"take_pairs": 20}, "lost"),
-    ("nearly nothing is taken", {"take_pairs": 5}, "lost"),
     ("two labels are emptied", {"lose_on_save": ["VIN", "Farbton"]}, "lost"),
     ("values move on by one", {"shift_values": "Fahrername"}, "shifted"),
     ("mojibake", {"garble_encoding": "mojibake"}, "garbled"),
@@ -161,22 +160,20 @@ def test_what_planso_derives_copies_renews_or_writes_otherwise_is_a_success(serv
 
 
 def test_a_form_that_stays_blank_after_a_save_stops_the_workshop(tmp_path: Path) -> None:
-    """A blank form is a hiccup for a while; if it stays so while another order reads well, the save made it so."""
+    """A form that lost nearly all is a hiccup for a while; stays it so while another reads well, the save made it so."""
     with connected(tmp_path, Sandbox(orders=6), connector_sync_parts=False, planso_timeout=1.0) as service:
-        order = full(service.sandbox)[0]
-        before = service.sandbox.value(order, "VIN")
-        knobs(service, blank_seconds_after_save=600.0)
-        operation = service.settled(
-            service.http.put(
-                f"/api/orders/{order}",
-                json={"order_id": order, "remarks": "a"},
-                headers={"Prefer": "respond-async"},
-            )
-        )
-        assert operation["state"] == "damaged"
-        lost = next(one for one in operation["differences"] if one["label"] == "VIN")
-        assert (lost["verdict"], lost["before"]) == ("lost", [before])
-        assert service.http.get("/health/ready").status_code == 503
+        troubles: list[dict[str, Any]] = [{"blank_seconds_after_save": 600.0}, {"take_pairs": 5}]
+        for order, trouble in zip(full(service.sandbox), troubles, strict=False):
+            before = service.sandbox.value(order, "VIN")
+            knobs(service, **trouble)
+            body = {"order_id": order, "remarks": "a"}
+            asked = service.http.put(f"/api/orders/{order}", json=body, headers={"Prefer": "respond-async"})
+            operation = service.settled(asked)
+            assert operation["state"] == "damaged", trouble
+            lost = next(one for one in operation["differences"] if one["label"] == "VIN")
+            assert (lost["verdict"], lost["before"]) == ("lost", [before])
+            assert service.http.get("/health/ready").status_code == 503
+            resume(service)
 
 
 def test_a_save_that_is_answered_with_a_no_is_read_back_too(service: Service) -> None:
