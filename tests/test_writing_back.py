@@ -220,6 +220,16 @@ def test_who_may_resume_and_write_back(tmp_path: Path) -> None:
             assert told["differences"][0]["before"] == values
 
 
+def planso(service: Service) -> dict[str, str]:
+    installation = service.sandbox.installation
+    return {
+        "PLANSO_URL": service.planso,
+        "PLANSO_USER": installation.username,
+        "PLANSO_PASSWORD": installation.password,
+        "PLANSO_TABLE_ID": str(installation.table_id),
+    }
+
+
 def test_the_commands(tmp_path: Path) -> None:
     """status names what is stopped, restore writes back through the running connector, resume asks first."""
     sandbox = Sandbox(orders=12)
@@ -230,6 +240,9 @@ def test_the_commands(tmp_path: Path) -> None:
         shown = command_here(tmp_path, "writes", "status", **environment)
         assert shown.exit_code == 1
         assert f"Writes to order {first} are stopped since" in shown.stderr
+
+        looked = command_here(tmp_path, "doctor", **environment, **planso(service))
+        assert (looked.exit_code, f"Writes to order {first} are stopped" in looked.stdout) == (1, True), looked.stdout
 
         asked = command_here(tmp_path, "writes", "restore", done.operation, **environment)
         assert (asked.exit_code, "0151 23456" in asked.stdout) == (1, True)

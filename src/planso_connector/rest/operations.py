@@ -22,7 +22,7 @@ from planso_connector.rest.callers import OrdersResponse, caller_of
 from planso_connector.rest.examples import answer, example_of, named
 from planso_connector.rest.order_writes import ACCEPTED, Answers, Headers, IfMatch, OnlyTell, preview_of, told_of
 from planso_connector.rest.preferences import Wait
-from planso_connector.rest.problems import failures
+from planso_connector.rest.problems import STOPPED, failures
 from planso_connector.rest.routes import routed
 from planso_connector.store import cursors
 
@@ -146,7 +146,7 @@ def _doing(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         response_description="As after an update",
         responses=answer(undone=answers.UPDATED, dry_run=answers.DRY_RUN)
         | ACCEPTED
-        | failures(404, 409, 412, 422, 502, 503, 504, invalid=_NO_ID, shown=_NO_UNDO | _NOT_THERE),
+        | failures(404, 409, 412, 422, 502, 503, 504, invalid=_NO_ID, shown=_NO_UNDO | _NOT_THERE | STOPPED),
     )
     async def undo_operation(
         operation_id: OperationId, headers: Headers, if_match: IfMatch, only_tell: OnlyTell = False

@@ -34,7 +34,15 @@ from planso_connector.rest.callers import OrdersResponse
 from planso_connector.rest.examples import Responses, answer, named, with_headers
 from planso_connector.rest.orders import OrderId
 from planso_connector.rest.preferences import WriteHeaders, version_relied_on
-from planso_connector.rest.problems import NO_ORDER_ID, RETRY_STOPPED, failure_of, failures, for_caller
+from planso_connector.rest.problems import (
+    NO_ORDER_ID,
+    NOT_ON_THE_CALENDAR,
+    RETRY_STOPPED,
+    STOPPED,
+    failure_of,
+    failures,
+    for_caller,
+)
 from planso_connector.rest.routes import routed
 
 log = structlog.get_logger(__name__)
@@ -54,8 +62,8 @@ _ON_DISK: Responses = {
 ACCEPTED = with_headers(_ON_DISK, 202, "Location", "Operation-Id", "Preference-Applied")
 
 
-def _answers(done: Responses, *statuses: int, invalid: Problem | None = None) -> Responses:
-    told = done | ACCEPTED | (failures(*statuses, invalid=invalid) if invalid else failures(*statuses))
+def _answers(done: Responses, *statuses: int, invalid: Problem = NOT_ON_THE_CALENDAR) -> Responses:
+    told = done | ACCEPTED | failures(*statuses, invalid=invalid, shown=STOPPED)
     told = with_headers(told, 200, "Operation-Id", "Preference-Applied")
     return with_headers(told, 412, "ETag") if 412 in statuses else told
 
