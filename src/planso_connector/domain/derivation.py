@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from planso_connector.domain import german
-from planso_connector.domain.notation import is_same_value
+from planso_connector.domain.text_damage import is_same_value
 from planso_connector.domain.snapshot import ControlState
 
 STAMP_WITHIN = timedelta(minutes=10)
