@@ -42,7 +42,7 @@ def of_save(sent: Sent | None, seen: Sent, form: Form, *, has_landed: bool) -> d
     found: dict[str, Undone] = {}
     for path, values_sent in (sent or {}).items():
         held = now.values.get(path)
-        if path not in now.found - now.unreadable or not any(same(path, held, one) for one in values_sent):
+        if path not in now.found - now.unreadable.keys() or not any(same(path, held, one) for one in values_sent):
             continue
         if not has_landed and len(values_sent) == 1:
             continue
@@ -101,7 +101,7 @@ def still(undone: Mapping[str, Undone], form: Form) -> dict[str, Value]:
 
 def add(seen: dict[str, list[Value]], form: Form) -> None:
     reading = form.reading()
-    for path in reading.found - reading.unreadable:
+    for path in reading.found - reading.unreadable.keys():
         seen.setdefault(path, []).append(reading.values.get(path))
 
 
