@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from planso_connector.domain.fields import MIRRORED, Group, Value
@@ -61,8 +61,8 @@ class FormReading:
     """No label holds anything: what PlanSo shows for an order that does not exist."""
     found: frozenset[str] = frozenset()
     """Paths of the fields for which the form has a label."""
-    unreadable: frozenset[str] = frozenset()
-    """Paths of the fields where something stands that their kind can't hold: a date that is none."""
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """What stands in the fields, by path, that their kind can't hold: a date that is none, as `KW 51`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,8 @@ class Order:
     employee_id: str | None = None
     position: str | None = None
     list_finish_date: str | None = None
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """As in FormReading: fields of which `values` holds None although something stands there."""
 
     def document(self) -> dict[str, object]:
         """The order as answers show it, without what changes by itself: `last_synced_at`, `version`, `pending`."""
@@ -114,7 +116,10 @@ class Order:
                 shown[entry.name] = value
             else:
                 groups[entry.group.value][entry.name] = value
-        return {**shown, **groups, "fields": dict(self.fields)}
+        whole = {**shown, **groups, "fields": dict(self.fields)}
+        # Last, and only where there are some: answers add the empty list, and no order has a new version by it.
+        doubts = [{"field": path, "text": text} for path, text in self.unreadable.items()]
+        return {**whole, "doubts": doubts} if doubts else whole
 
 
 def compose(entry: BoardEntry | None, order_id: int, form: FormReading, parts: PartsReading | None) -> Order:
@@ -139,6 +144,7 @@ def compose(entry: BoardEntry | None, order_id: int, form: FormReading, parts: P
         employee_id=(entry.employee_id or None) if entry is not None else None,
         position=(entry.position or None) if entry is not None else None,
         list_finish_date=(entry.finish_date or None) if entry is not None else None,
+        unreadable=form.unreadable,
     )
 
 
@@ -147,7 +153,8 @@ def refreshed(order: Order, form: FormReading) -> Order:
     entry = BoardEntry(order_id=order.id, short_name=order.short_name, finish_date=order.list_finish_date or "")
     status = order.values.get("parts_status")
     values = _with_fallbacks(entry, form, PartsReading(order.parts, str(status) if status else None))
-    return replace(order, values=values, fields=form.fields, plate=_plate(values, order.short_name))
+    plate = _plate(values, order.short_name)
+    return replace(order, values=values, fields=form.fields, plate=plate, unreadable=form.unreadable)
 
 
 def with_parts(order: Order, parts: PartsReading) -> Order:
@@ -181,7 +188,9 @@ def overlap(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
     Whether two orders, values by field path, are in the workshop at the same time, as far as their dates tell: from the
     first to the last of `STAY`. One without any may be there at any time.
     """
-    mine, theirs = ([str(values[path])[:10] for path in STAY if values.get(path)] for values in (one, other))
+    mine, theirs = (
+        [str(values[path])[:10] for path in STAY if "-" in str(values.get(path) or "")] for values in (one, other)
+    )
     return not mine or not theirs or (min(mine) <= max(theirs) and min(theirs) <= max(mine))
 
 

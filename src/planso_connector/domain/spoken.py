@@ -191,6 +191,7 @@ class _Tongue:
     planned: str
     was_planned: str
     no_date: str
+    unreadable_date: str
     passed: str
     passed_unknown: str
     part_later: str
@@ -231,6 +232,7 @@ _TONGUES: dict[Language, _Tongue] = {
         planned="Geplant ist {what} für {when}",
         was_planned="Geplant war {what} für {when}",
         no_date="Ein Termin für die Fertigstellung ist noch nicht eingetragen",
+        unreadable_date="Einen festen Termin für die Fertigstellung kann ich gerade nicht nennen",
         passed="; dieser Termin ist verstrichen",
         passed_unknown="; ob dieser Termin gehalten wurde, kann ich nicht sagen",
         part_later="; ein Teil wird aber erst {when}, erwartet",
@@ -269,6 +271,7 @@ _TONGUES: dict[Language, _Tongue] = {
         planned="{what} is planned for {when}",
         was_planned="{what} was planned for {when}",
         no_date="No completion date has been entered yet",
+        unreadable_date="I can't name a fixed completion date right now",
         passed="; that date has passed",
         passed_unknown="; I can't say whether that date was kept",
         part_later="; but a part is not expected before {when}",
@@ -336,7 +339,7 @@ def _plan(standing: Standing, tongue: _Tongue, today: date) -> str:
         return _planned(tongue.planned, promised, tongue, today) if promised.holds else ""
     lacking = f"; {tongue.missing(missing)}" if missing else ""
     if promised.moment is None:
-        return tongue.no_date + lacking
+        return (tongue.unreadable_date if promised.why is Why.DATE_UNREADABLE else tongue.no_date) + lacking
     if promised.is_past:
         verdict = tongue.passed if promised.holds is False else tongue.passed_unknown
         besides = f"{tongue.conjunction}{tongue.missing(missing)}" if missing else ""

@@ -184,6 +184,7 @@ class _View:
         self._labels = labels
         found = ((path, moment_of(order.values.get(path))) for path in APPOINTMENTS)
         self.moments = {path: moment for path, moment in found if moment is not None}
+        self.unreadable = frozenset(order.unreadable)
         self.missing = [(part, expected(part)) for part in order.parts if part.is_missing]
 
     def text(self, path: str) -> str:
@@ -253,7 +254,11 @@ def _only_ahead(view: _View) -> str | None:
     if any(fold(label) == _ARRIVED and value.strip() for label, value in view.order.fields.items()):
         return None
     entry = next((path for path in ("repair_date", "shop_date") if path in view.moments), None)
-    if entry is None or (view.order.station_state or "").strip().lower() not in ("", "active"):
+    if (
+        entry is None
+        or view.unreadable.intersection(APPOINTMENTS)
+        or (view.order.station_state or "").strip().lower() not in ("", "active")
+    ):
         return None
     before = ("estimate_date", "parts_delivery_date")
     begun = any(moment.day <= view.today for path, moment in view.moments.items() if path not in before)
@@ -314,9 +319,12 @@ def _can_be_fetched(view: _View, place: Place | None, stage: Stage) -> tuple[boo
 
 
 def _promised(view: _View, stage: Stage, fetching: Fetching) -> Promised:
-    path = next((path for path in PROMISES if path in view.moments), None)
+    path = next((path for path in PROMISES if path in view.moments or path in view.unreadable), None)
     if path is None:
         return Promised(None, None, Why.NO_DATE, is_past=False, part_expected=None, source=None)
+    if path not in view.moments:
+        source = view.source(path)
+        return Promised(None, None, Why.DATE_UNREADABLE, is_past=False, part_expected=None, source=source)
     moment = view.moments[path]
     holds, why = _holds(view, stage, fetching, path)
     later = [day for part, day in view.missing if day is not None and day > moment.day]
@@ -372,6 +380,8 @@ def _dates_against(view: _View, stage: Stage, promised: str) -> tuple[bool | Non
     others = {path: moment for path, moment in view.moments.items() if path not in (promised, "estimate_date")}
     if any(moment.day > view.moments[promised].day for moment in others.values()):
         return None, Why.DATES_CONTRADICT
+    if any(path != "estimate_date" for path in view.unreadable.intersection(APPOINTMENTS)):
+        return None, Why.DATE_UNREADABLE
     passed = {path for path, moment in others.items() if moment.is_past(view.now)}
     due = {"shop_back_date", "finish_date", "planned_delivery_date", "return_date_time"}
     if stage.rung is not None and stage.rung < Rung.PAINT:

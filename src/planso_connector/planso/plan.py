@@ -13,6 +13,7 @@ from planso_connector.domain import values
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.operation import Change
+from planso_connector.domain.order import IDENTITY
 from planso_connector.planso import writing
 from planso_connector.planso.control import Entry
 from planso_connector.planso.labels import FieldLabels
@@ -59,6 +60,8 @@ def make_plan(labels: FieldLabels, asked: Mapping[str, Value]) -> Plan:
             wire |= new
             changes.append(Change(path, value, entry.value(BY_PATH[path].kind), entry.label))
         notes += _still_supplied(labels, path, value, entry)
+        if new is not None and value is None and path in IDENTITY:
+            notes.append(f"{path} ('{entry.label}') is emptied.")
     if problems:
         raise Invalid(problems)
     return Plan(tuple(changes), tuple(notes), wire)

@@ -30,11 +30,6 @@ class UpdateOrderResponse(Envelope):
 
 
 _ANSWER_TYPES: dict[Kind, type] = {Kind.NUMBER: float, Kind.ID: int, Kind.FLAG: bool}
-_ISO = {Kind.DATE, Kind.MONTH, Kind.DATETIME, Kind.TIME}
-
-
-def _canonical(field: table.Field) -> Any:
-    return None if field.example is None else values.accept(field, field.example)
 
 
 def _answered(group: Group) -> dict[str, Any]:
@@ -42,10 +37,11 @@ def _answered(group: Group) -> dict[str, Any]:
     for field in MIRRORED:
         if field.group is not group:
             continue
-        note = " ISO 8601." if field.kind in _ISO else ""
+        example = None if field.example is None else values.accept(field, field.example)
+        note = " ISO 8601." if field.kind in table.DATED else ""
         members[field.name] = (
             _ANSWER_TYPES.get(field.kind, str) | None,
-            Field(description=f"{field.meaning}.{note} In PlanSo: {field.labels[0]}.", examples=[_canonical(field)]),
+            Field(description=f"{field.meaning}.{note} In PlanSo: {field.labels[0]}.", examples=[example]),
         )
     return members
 
@@ -62,6 +58,14 @@ class PendingWrite(BaseModel):
     created_at: str = Field(description="When it was asked for. UTC.", examples=["2026-11-23T09:41:00.118000Z"])
 
 
+class FieldDoubt(BaseModel):
+    """A field that has no value although something stands there in PlanSo."""
+
+    field: str = Field(description="The field's path.", examples=["shop_date"])
+    text: str = Field(description="What stands there, which is no date or number.", examples=["KW 51"])
+
+
+_DOUBTS = Field(description="Fields that are null because what stands there is no date or number.", examples=[[]])
 _FORM = {"Fahrername": "Jana Petersen", "Kennzeichen": "WN-AE 2309", "Werkstattstart": "08.12.2026"}
 _SYNCED = Field(description="When PlanSo was last seen to hold this. UTC.", examples=["2026-11-23T09:40:12.507000Z"])
 
@@ -88,6 +92,7 @@ else:
         vehicle_details=(_DetailsAnswer, Field(description="The vehicle's fields that requests can change.")),
         vehicle=(_Vehicle, Field(description="The vehicle.")),
         fields=(dict[str, str], Field(description="Every label of PlanSo's form and what it shows.", examples=[_FORM])),
+        doubts=(list[FieldDoubt], _DOUBTS),
         last_synced_at=(str, _SYNCED),
         version=(int, Field(description="Grows with every change.", examples=[4])),
         pending=(list[PendingWrite], Field(description="Writes that PlanSo has not confirmed.", examples=[[]])),
