@@ -47,6 +47,8 @@ class PartsWords:
     """How the parts page is read. `headers`: column to header words; `status_words`: flag to words."""
 
     table_classes: Names
+    no_parts: Names
+    """What a page says that has no parts."""
     headers: Mapping[str, Names]
     status_words: Mapping[str, Names]
 
@@ -102,6 +104,7 @@ def _blank() -> dict[str, Any]:
         "labels": {field.path: field.labels for field in FIELDS},
         "parts": {
             "table_classes": (),
+            "no_parts": (),
             "headers": dict.fromkeys(HEADERS, ()),
             "status_words": dict.fromkeys(STATUS_WORDS, ()),
         },
@@ -234,7 +237,7 @@ def _calls(base: dict[str, Any], section: _Section) -> dict[str, Any]:
 def _parts(base: dict[str, Any], section: _Section) -> dict[str, Any]:
     merged = dict(base)
     for key in section.keys(base):
-        if key == "table_classes":
+        if key in ("table_classes", "no_parts"):
             merged[key] = section.names(key)
         else:
             words = section.section(key)
