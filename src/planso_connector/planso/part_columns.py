@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from selectolax.lexbor import LexborNode
 
@@ -27,7 +28,7 @@ def columns_of(cells: Iterable[tuple[int, LexborNode]], words: PartsWords) -> di
     for column, cell in cells:
         text = header_text(cell)
         key = label_key(text)
-        fits = _fitting(text, words)
+        fits = _fitting(text, words.header_keys)
         if "order_date" in fits and "delivery_date" in fits and "/" in text:
             name: str | None = "dates"
         else:
@@ -53,13 +54,13 @@ def is_parts_table(columns: Mapping[str, int], *, is_like_sums: bool) -> bool:
     return not is_like_sums or len(of_part) > 1
 
 
-def _fitting(text: str, words: PartsWords) -> dict[str, int]:
+@lru_cache(maxsize=1024)
+def _fitting(text: str, header_keys: tuple[tuple[str, str], ...]) -> Mapping[str, int]:
     """By name, the length of its longest word that is in the header."""
     key, tokens = label_key(text), {label_key(token) for token in re.split(r"[\W_]+", text)}
     fits: dict[str, int] = {}
-    for name, headers in words.headers.items():
-        for word in map(label_key, headers):
-            is_there = word in key if len(word) > _SHORT else any(word + ending in tokens for ending in _PLURALS)
-            if is_there:
-                fits[name] = max(fits.get(name, 0), len(word))
+    for word, name in header_keys:
+        is_there = word in key if len(word) > _SHORT else any(word + ending in tokens for ending in _PLURALS)
+        if is_there:
+            fits[name] = max(fits.get(name, 0), len(word))
     return fits

@@ -30,7 +30,7 @@ from planso_connector.planso.part_cells import (
 from planso_connector.planso.part_columns import columns_of, is_parts_table
 from planso_connector.planso.part_dates import PartDates, Role, read_date, read_dates
 from planso_connector.planso.profile import PartsWords
-from planso_connector.planso.unwrapping import markup_of
+from planso_connector.planso.unwrapping import markup_of, pages_of
 from planso_connector.planso.words import label_key
 
 _ROW = "parts_single_row"
@@ -71,15 +71,16 @@ _MARKS = {
 
 def parse_parts(answer: Mapping[str, Any], words: PartsWords, order_id: int) -> PartsReading:
     """
-    The parts in PlanSo's JSON answer `{"html": ..., "js": ...}`. A page without a table has no parts; one that says so
-    in words counts as one with a table.
+    The parts in PlanSo's JSON answer `{"html": ..., "js": ...}`, of all its pages. A page without a table has no parts;
+    one that says so in words counts as one with a table.
 
     Raises PageChanged for an answer without `html`.
     """
-    if "html" not in answer:
+    pages = pages_of(answer)
+    if pages is None:
         raise PageChanged(f"the parts of order {order_id}: the answer has no html")
-    content = answer["html"]
-    root = LexborHTMLParser(markup_of(content)).root if isinstance(content, str) and content.strip() else None
+    content = "\n".join(map(markup_of, pages))
+    root = LexborHTMLParser(content).root if content.strip() else None
     if root is None:
         return PartsReading((), has_table=False)
     tables = list(_tables(root, words))
@@ -141,7 +142,9 @@ def _header(rows: list[LexborNode], words: PartsWords) -> LexborNode | None:
     head = [row for row in rows if row.parent is not None and row.parent.tag == "thead"]
     rest = [row for row in rows if _ROW not in (row.attributes.get("class") or "").split()]
     candidates = head or [row for row in rest if next(_cells(row), None) is not None][:1]
-    return max(candidates, key=lambda row: len(columns_of(_cells(row), words)), default=None)
+    if len(candidates) < 2:
+        return next(iter(candidates), None)
+    return max(candidates, key=lambda row: len(columns_of(_cells(row), words)))
 
 
 def _cells(row: LexborNode) -> Iterator[tuple[int, LexborNode]]:

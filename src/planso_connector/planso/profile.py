@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,11 @@ class PartsWords:
     """What a page says that has no parts."""
     headers: Mapping[str, Names]
     status_words: Mapping[str, Names]
+
+    @cached_property
+    def header_keys(self) -> tuple[tuple[str, str], ...]:
+        """The words of `headers` as they are compared, each with its column's name."""
+        return tuple((label_key(word), name) for name, words in self.headers.items() for word in words)
 
 
 @dataclass(frozen=True)
