@@ -205,7 +205,7 @@ SECOND: dict[str, str] = {
     "": MAIN.format("bestellt").replace(
         "</td>", "<input type=checkbox class='bestellt spare_part_status' checked></td>"
     ),
-    "Teil": "<td class='for_parts_edit'>Spiegel <button>Bearbeiten</button><input type=hidden value=1></td>",
+    "Teil": "<td class='for_parts_edit'>Spiegel <span class='hidden'>neu</span><button>Bearbeiten</button><input type=hidden value=1></td>",
     "Teile Nr": "<td class='teile_nr_fields' data-prtnumber='5G0 1'>5G0…</td>",
     "Leit Nr": "<td>10</td>",
     "E.Preis": "<td><span class='rsp_price_for_parts'>12,50</span> € <a class='btn btn-xs'>prüfen</a></td>",
@@ -283,7 +283,7 @@ def test_boxes_are_known_by_action_or_class(boxes: str, flags: set[str]) -> None
 @pytest.mark.parametrize("words", NONE_KNOWN)
 @pytest.mark.parametrize(
     "rest",
-    [*(SUMS.format(head) for head in SUM_HEADS), "", "<table class=parts_table></table>",
+    [*(SUMS.format(head) for head in SUM_HEADS), SUMS.format(SUM_HEADS[1]).replace("table-bordered", ""), "", "<table class=parts_table></table>",
      "<table><tr><th>Teil</th><th>Teile Nr</th></tr></table>"],
 )  # fmt: skip
 def test_a_page_may_say_that_there_are_no_parts(words: str, rest: str) -> None:
@@ -396,7 +396,8 @@ def test_plain_tables_in_other_words(headers: str, number: str | None, descripti
     page = (
         f"<table class='table table-striped table-bordered'><tr>{headers}<th>Qty</th><th>Status</th><th>Delivery</th></tr>"
         "<tr><td>5G0 1</td><td>Mirror</td><td>2</td><td>backorder</td><td>05.11.2026</td></tr>"
-        "<tr><td></td><td>Gesamt</td><td>2</td><td></td><td></td></tr></table>"
+        "<tr><td></td><td>Gesamt</td><td>2</td><td></td><td></td></tr>"
+        "<tr><td colspan=2>Summe:</td><td>2</td><td></td><td></td></tr></table>"
     )
     (part,) = parts_of(page).parts
 

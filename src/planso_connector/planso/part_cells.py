@@ -18,6 +18,8 @@ _NO_TEXT_INPUTS = frozenset(
     {"hidden", "checkbox", "radio", "button", "submit", "reset", "image", "file", "password", "color", "range"}
 )
 _DASHES = frozenset({"", "-", "–", "—", "--", "array"})
+_HIDDEN_CLASSES = frozenset({"hidden", "hide", "d-none"})
+"""Bootstrap's."""
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 _NUMBER = re.compile(r"[^\d+-]{0,6}?([+-]?\d[\d.,'\s]*)\D{0,8}")
@@ -39,6 +41,8 @@ def is_shown(node: LexborNode) -> bool:
         return node.is_text_node
     attributes = node.attributes
     if node.tag in _SILENT or "hidden" in attributes or _HIDDEN.search(attributes.get("style") or ""):
+        return False
+    if not _HIDDEN_CLASSES.isdisjoint((attributes.get("class") or "").split()):
         return False
     return node.tag != "input" or (attributes.get("type") or "text").lower() not in _NO_TEXT_INPUTS
 

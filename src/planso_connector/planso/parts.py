@@ -83,12 +83,13 @@ def parse_parts(answer: Mapping[str, Any], words: PartsWords, order_id: int) -> 
     root = LexborHTMLParser(content).root if content.strip() else None
     if root is None:
         return PartsReading((), has_table=False)
-    tables = list(_tables(root, words))
+    says_none = _says_none(shown_text(root), words)
+    tables = list(_tables(root, words, says_none=says_none))
     native = [table for table in tables if table.is_native]
     parts = [_part(row, table, words, order_id) for table in native or tables for row in table.rows]
     found = tuple(part for part in parts if part is not None)
     status = _order_status(root, {table.node for table in tables})
-    return PartsReading(found, status, has_table=bool(tables) or _says_none(shown_text(root), words))
+    return PartsReading(found, status, has_table=bool(tables) or says_none)
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ class _Table:
     rows: list[LexborNode]
 
 
-def _tables(root: LexborNode, words: PartsWords) -> Iterator[_Table]:
+def _tables(root: LexborNode, words: PartsWords, *, says_none: bool) -> Iterator[_Table]:
+    """The parts tables in the page's order; on a page that says that it has no parts, a plain one is likely of sums."""
     before: _Table | None = None
     for node in root.css("table"):
         rows = [row for row in node.css("tr") if _table_of(row) == node.mem_id]
@@ -109,7 +111,7 @@ def _tables(root: LexborNode, words: PartsWords) -> Iterator[_Table]:
         header = _header(rows, words)
         columns: Mapping[str, int] = columns_of(_cells(header), words) if header is not None else {}
         width = sum(1 for _ in _cells(header)) if header is not None else 0
-        is_plain = is_parts_table(columns, is_like_sums=classes >= _SUMS)
+        is_plain = is_parts_table(columns, is_like_sums=says_none or classes >= _SUMS)
         if single or classes & set(words.table_classes):
             body = single if single or not is_plain else _body(rows, header)
             if not columns and before is not None and _width(body) == _width(before.rows):
@@ -169,8 +171,9 @@ def _part(row: LexborNode, table: _Table, words: PartsWords, order_id: int) -> P
     is_nameless = not number and not texts.get("description")
     if is_nameless and (table.width or not text_or_none(attributes.get("data-id"))):
         return None
-    is_total = table.width > 0 and _is_total(by_column)
-    if not number and (is_total or _says_none(texts.get("description") or "", words)):
+    if table.width and _is_total(by_column):
+        return None
+    if not number and _says_none(texts.get("description") or "", words):
         return None
     status = _status(row, cells.get("status"), texts.get("status"))
     dates = _dates(cells)
@@ -223,8 +226,9 @@ def _cell_of(node: LexborNode, cells: Collection[LexborNode]) -> LexborNode | No
 
 
 def _is_total(by_column: Mapping[int, LexborNode]) -> bool:
-    first = next(filter(None, map(cell_text, by_column.values())), "")
-    return re.split(r"[^a-z]", fold(first), maxsplit=1)[0] in _TOTALS
+    """Whether the first cell that holds something is called a total: `Summe`, `Gesamtpreis:`, `Gesamt (netto)`."""
+    first = fold(next(filter(None, map(cell_text, by_column.values())), ""))
+    return re.split(r"[^a-z]", first, maxsplit=1)[0] in _TOTALS
 
 
 def _says_none(text: str, words: PartsWords) -> bool:
