@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from planso_connector.domain.fields import MIRRORED, Group, Value
-from planso_connector.domain.part import NO_PARTS, Part, missing_count
+from planso_connector.domain.part import Part, missing_count, needs_none, says_missing
 
 PLATE = "vehicle_details.number_plate"
 VEHICLE = "vehicle.vehicle"
@@ -153,8 +153,10 @@ def refreshed(order: Order, form: FormReading) -> Order:
     entry = BoardEntry(order_id=order.id, short_name=order.short_name, finish_date=order.list_finish_date or "")
     status = order.values.get("parts_status")
     values = _with_fallbacks(entry, form, PartsReading(order.parts, str(status) if status else None))
-    plate = _plate(values, order.short_name)
-    return replace(order, values=values, fields=form.fields, plate=plate, unreadable=form.unreadable)
+    plate, missing = _plate(values, order.short_name), waits_for_parts(values.get("parts_status"), order.parts)
+    return replace(
+        order, values=values, fields=form.fields, plate=plate, missing_parts=missing, unreadable=form.unreadable
+    )
 
 
 def with_parts(order: Order, parts: PartsReading) -> Order:
@@ -214,7 +216,8 @@ def _plate(values: Mapping[str, Value], short_name: str) -> str | None:
 
 
 def waits_for_parts(status: Value, parts: Sequence[Part]) -> bool:
-    """Whether an order with this parts status and these parts waits for one."""
-    if isinstance(status, str) and status.strip().casefold() == NO_PARTS.casefold():
-        return False
-    return missing_count(parts) > 0
+    """
+    Whether an order with this parts status and these parts waits for one. A status that says that parts are missing
+    holds whatever the rows say: PlanSo may show none of them. Source: the PlanSo protocol's section 4.
+    """
+    return not needs_none(status) and (says_missing(status) or missing_count(parts) > 0)

@@ -166,11 +166,16 @@ def _as_of_en(at: datetime, today: date) -> str:
     return f"As of {day_en(at.date(), today)}, {clock}: "
 
 
-def _missing_de(count: int) -> str:
+def _missing_de(count: int | None) -> str:
+    """None: some, nobody says how many."""
+    if count is None:
+        return "es fehlen noch Teile"
     return "ein Teil fehlt noch" if count == 1 else f"{_number(_NUMBERS_DE, count)} Teile fehlen noch"
 
 
-def _missing_en(count: int) -> str:
+def _missing_en(count: int | None) -> str:
+    if count is None:
+        return "parts are still missing"
     return "one part is still missing" if count == 1 else f"{_number(_NUMBERS_EN, count)} parts are still missing"
 
 
@@ -202,7 +207,7 @@ class _Tongue:
     moment: Callable[[Moment, date], str]
     expected: Callable[[date, date], str]
     as_of: Callable[[datetime, date], str]
-    missing: Callable[[int], str]
+    missing: Callable[[int | None], str]
 
 
 _TONGUES: dict[Language, _Tongue] = {
@@ -332,17 +337,18 @@ def _stage(standing: Standing, tongue: _Tongue) -> str:
 
 
 def _plan(standing: Standing, tongue: _Tongue, today: date) -> str:
-    promised, missing = standing.promised, standing.parts.missing or 0
+    promised, missing = standing.promised, standing.parts.missing
+    has_missing = missing != 0 and standing.parts.total is not None
     if standing.stage.rung is Rung.CLOSED:
         return ""
     if standing.fetching.why is Fetch.RELEASED:
         return _planned(tongue.planned, promised, tongue, today) if promised.holds else ""
-    lacking = f"; {tongue.missing(missing)}" if missing else ""
+    lacking = f"; {tongue.missing(missing)}" if has_missing else ""
     if promised.moment is None:
         return (tongue.unreadable_date if promised.why is Why.DATE_UNREADABLE else tongue.no_date) + lacking
     if promised.is_past:
         verdict = tongue.passed if promised.holds is False else tongue.passed_unknown
-        besides = f"{tongue.conjunction}{tongue.missing(missing)}" if missing else ""
+        besides = f"{tongue.conjunction}{tongue.missing(missing)}" if has_missing else ""
         return _planned(tongue.was_planned, promised, tongue, today) + verdict + besides
     plan = _planned(tongue.planned, promised, tongue, today)
     if promised.why is Why.PART_EXPECTED_LATER and promised.part_expected is not None:

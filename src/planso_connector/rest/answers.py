@@ -87,7 +87,13 @@ else:
         plate=(str | None, Field(description="Number plate.", examples=["WN-AE 2309"])),
         station_id=(str | None, Field(description="Station of the board, its id.", examples=["3"])),
         station_state=(str | None, Field(description="State at that station.", examples=["active"])),
-        missing_parts=(bool, Field(description="Whether at least one part is missing.", examples=[True])),
+        missing_parts=(
+            bool,
+            Field(
+                description="Whether at least one part is missing, or the order's parts status says so.",
+                examples=[True],
+            ),
+        ),
         archived=(bool, Field(description="Whether the order left PlanSo's list of current orders.", examples=[False])),
         vehicle_details=(_DetailsAnswer, Field(description="The vehicle's fields that requests can change.")),
         vehicle=(_Vehicle, Field(description="The vehicle.")),
@@ -156,7 +162,10 @@ _PART: dict[str, tuple[str, Any]] = {
     "part_no": ("Part number. In PlanSo: Teile Nr.", "5H6 807 421"),
     "description": ("What it is. In PlanSo: Teil.", "Stoßfänger hinten"),
     "lead_no": ("Lead number of the calculation. In PlanSo: Leit Nr.", "6350"),
-    "order_no": ("The order's number at the supplier. In PlanSo: A.Nummer.", "B-20711"),
+    "order_no": (
+        "The order number shown with the part: likely the workshop's own, not the supplier's. In PlanSo: A.Nummer.",
+        "B-20711",
+    ),
     "row_id": ("PlanSo's id of the row in the table of parts.", "40711"),
     "part_id": ("PlanSo's id of the part.", "212133"),
     "qty": ("How many. In PlanSo: Menge.", 1.0),
@@ -164,8 +173,8 @@ _PART: dict[str, tuple[str, Any]] = {
     "price_total": ("Price of all in EUR. In PlanSo: G.Preis.", 412.5),
     "status": ("Status in words, as PlanSo shows it.", "bestellt"),
     "status_code": ("PlanSo's code of the status.", "2"),
-    "order_date": ("Ordered on. ISO 8601.", "2026-11-24"),
-    "delivery_date": ("Delivered on, or announced for. ISO 8601. In PlanSo: Datum.", "2026-12-04"),
+    "order_date": ("Ordered on. ISO 8601. In PlanSo: Datum, before the slash.", "2026-11-24"),
+    "delivery_date": ("Delivered on, or announced for. ISO 8601. In PlanSo: Datum, after the slash.", "2026-12-04"),
     "eta_date": (
         "Expected on, where the installation shows such a column. ISO 8601. In PlanSo: ETA, Liefertermin.",
         "2026-12-03",
