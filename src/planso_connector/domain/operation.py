@@ -4,7 +4,8 @@ An operation: one write to PlanSo that a caller asked for, recorded before anyth
             ┌── read back, and what was asked is there ──────────► confirmed
             ├── PlanSo, its form or the caller says no ──────────► refused
 pending ────┤
-    ▲   │   ├── its deadline passed ─────────────────────────────► expired
+    ▲   │   ├── its save took other values ──────────────────────► damaged
+    │   │   ├── its deadline passed ─────────────────────────────► expired
     └───┘   └── somebody else's doing stands in the way: a person ► conflict
  not yet: it is tried again, later and later
 
@@ -120,6 +121,16 @@ class Operation:
     Of an update, by path, what the form that was sent last held in the fields that were not asked; before it, where an
     earlier save had undone somebody's edit and this one was to put it back, what stood there instead. Of a create,
     under `listed`, the orders of PlanSo's list that the mirror did not have.
+    """
+    differences: Sequence[Mapping[str, object]] | None = None
+    """
+    Of a damaged one, what its save changed unasked: `column` (the control's name), `label`, `verdict`, and the
+    submitted values `before` and `after`.
+    """
+    controls: Mapping[str, Sequence[str]] | None = None
+    """
+    Of one that writes a damaged one's values back: control name to the values it submits. `asked` is empty then. A
+    person approved it, so it is sent although writes to its order are stopped.
     """
 
 

@@ -208,6 +208,8 @@ def record(tx: Transaction, workshop: str, operation: Operation) -> Operation:
         first_sent_at=operation.first_sent_at,
         sent=_json(operation.sent),
         restored_at=operation.restored_at,
+        differences=_json_list(operation.differences),
+        controls=_json(operation.controls),
         holder=None,
         held_until=None,
     )
@@ -464,6 +466,10 @@ def _json(values: Mapping[str, object] | None) -> str | None:
     return storable(to_json(dict(values))) if values is not None else None
 
 
+def _json_list(values: Sequence[Mapping[str, object]] | None) -> str | None:
+    return storable(to_json([dict(one) for one in values])) if values is not None else None
+
+
 def _loaded(text: str | None) -> Any:
     return json.loads(text) if text is not None else None
 
@@ -493,4 +499,6 @@ def _operation(row: Row) -> Operation:
         first_sent_at=row["first_sent_at"],
         sent=_loaded(row["sent"]),
         restored_at=row["restored_at"],
+        differences=_loaded(row["differences"]),
+        controls=_loaded(row["controls"]),
     )
