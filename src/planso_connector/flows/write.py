@@ -16,17 +16,19 @@ from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.errors import (
     Cancelled,
     Duplicate,
+    Invalid,
     KeyReused,
     LoginRejected,
     NotFound,
     NotPossible,
+    Problem,
     StoreUnavailable,
     TooManyPending,
     VersionChanged,
 )
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, State, new_id
-from planso_connector.domain.order import FROM_OTHER_PAGES
+from planso_connector.domain.order import FROM_OTHER_PAGES, NAMED_BY
 from planso_connector.domain.plausible import looks_wrong
 from planso_connector.flows.outbox import Outbox
 from planso_connector.planso.client import Planso
@@ -78,6 +80,8 @@ class Writer:
         self._clock = clock
 
     async def create(self, asked: Mapping[str, Value], request: Request) -> Operation:
+        """Raises Invalid for an order that would be nobody's, and what every write raises."""
+        _require_somebody(asked)
         return await self._write(Action.CREATE, None, asked, request)
 
     async def update(self, order_id: int, asked: Mapping[str, Value], request: Request) -> Operation:
@@ -107,7 +111,9 @@ class Writer:
         return operation
 
     async def check(self, action: Action, order_id: int | None, asked: Mapping[str, Value], request: Request) -> str:
-        """What recording it would tell, for a dry run. Raises VersionChanged, Duplicate, NotFound."""
+        """What recording it would tell, for a dry run. Raises Invalid, VersionChanged, Duplicate, NotFound."""
+        if action is Action.CREATE:
+            _require_somebody(asked)
         operation = Operation(id="", action=action, order_id=order_id, asked=dict(asked))
 
         def work(tx: Transaction) -> str:
@@ -257,6 +263,16 @@ class Writer:
         self._outbox.moved(operation_id)
         self._outbox.wake()
         return operation
+
+
+def _require_somebody(asked: Mapping[str, Value]) -> None:
+    """
+    Raises Invalid for a new order without a person and a vehicle: PlanSo shows it as it shows an order that does not
+    exist, so it could neither be changed nor deleted, nor found again after an answer that got lost.
+    """
+    if not any(asked.get(path) for path in NAMED_BY):
+        needed = f"a new order needs a person or a vehicle; accepted: at least one of {', '.join(NAMED_BY)}, not empty"
+        raise Invalid([Problem(("body",), needed, "missing")])
 
 
 def _digest(

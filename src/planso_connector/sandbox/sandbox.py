@@ -1,5 +1,6 @@
 """The sandbox as tests and commands use it: one workshop, one PlanSo before it, and hands to reach in from behind."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date
@@ -135,6 +136,10 @@ class Sandbox:
     def edit(self, order_id: int, label: str, value: str) -> None:
         """Another person's edit; of a select by text or id. Raises KeyError, ValueError for what it doesn't offer."""
         self._workshop.edit(order_id, label, value)
+
+    def add(self, texts: Mapping[str, str]) -> int:
+        """Somebody makes an order, with these texts by label or with none; its id. Raises as `edit` does."""
+        return self._workshop.add(texts)
 
     def archive(self, order_id: int) -> None:
         """Take the order off the list; its form stays. Raises KeyError."""
