@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from planso_connector.domain.errors import PlansoTimeout
 from planso_connector.domain.fields import Value
+from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Change, Operation
 from planso_connector.domain.plausible import looks_wrong
 from planso_connector.flows.live import Live
@@ -24,7 +25,7 @@ WITHIN = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`changes` in the form's order of asking; `notes` are sentences, on what looks wrong among them."""
+    """`changes` in the form's order of asking; `notes` are sentences, on what looks wrong among them: OwnNotes."""
 
     order_id: int | None
     changes: tuple[Change, ...]
@@ -66,7 +67,7 @@ class DryRun:
     async def delete(self, order_id: int) -> Preview:
         async with _soon():
             await self._live.existing_form(order_id, await self._reader.known(order_id))
-        return Preview(order_id, (), (f"Order {order_id} would be deleted in PlanSo.",))
+        return Preview(order_id, (), (OwnNote(f"Order {order_id} would be deleted in PlanSo."),))
 
 
 @asynccontextmanager

@@ -41,7 +41,8 @@ from planso_connector.store.rendering import to_json
 class Request:
     """
     What comes with a write. `wait` in seconds, None for the usual; `if_match` the ETag relied on, without its quotes,
-    `*` for any; `notes` sentences that the caller is told whatever comes of it.
+    `*` for any; `notes` sentences that the caller is told whatever comes of it. `names_orders`: whether the caller may
+    be told which other orders there are.
     """
 
     caller: str = ""
@@ -50,6 +51,7 @@ class Request:
     if_match: str | None = None
     strict: bool = False
     notes: str = ""
+    names_orders: bool = True
 
 
 class Writer:
@@ -120,7 +122,7 @@ class Writer:
             if request.if_match is not None and order_id is not None:
                 self._relied_on(tx, operation, request.if_match)
             is_create = action is Action.CREATE
-            return self._with_duplicates(tx, operation, strict=request.strict) if is_create else ""
+            return self._with_duplicates(tx, operation, request) if is_create else ""
 
         return await self._database.read(work)
 
@@ -185,7 +187,7 @@ class Writer:
             relied_on = self._relied_on(tx, operation, request.if_match)
             operation = replace(operation, base=operation.base or relied_on)
         if operation.action is Action.CREATE:
-            operation = replace(operation, notes=self._with_duplicates(tx, operation, strict=request.strict))
+            operation = replace(operation, notes=self._with_duplicates(tx, operation, request))
         return operations.record(tx, self._workshop, operation)
 
     def _relied_on(self, tx: Transaction, operation: Operation, tag: str) -> dict[str, Value] | None:
@@ -212,14 +214,14 @@ class Writer:
             return {path: value for path, value in held.items() if path not in FROM_OTHER_PAGES}
         return {path: held.get(path) for path in operation.asked}
 
-    def _with_duplicates(self, tx: Transaction, operation: Operation, *, strict: bool) -> str:
-        """The notes of a create, with the orders that may be the same one. Raises Duplicate when `strict`."""
+    def _with_duplicates(self, tx: Transaction, operation: Operation, request: Request) -> str:
+        """The notes of a create, with the orders that may be the same one. Raises Duplicate when `request.strict`."""
         found = search.same_plate_and_time(tx, self._workshop, operation.asked)
         if not found:
             return operation.notes
-        named = ", ".join(str(order_id) for order_id in found[:5])
-        told = f"For this number plate there is already an order at this time: {named}."
-        if strict:
+        named = f": {', '.join(str(order_id) for order_id in found[:5])}" if request.names_orders else ""
+        told = f"For this number plate there is already an order at this time{named}."
+        if request.strict:
             raise Duplicate(f"{told} Nothing was created.")
         return f"{operation.notes} {told}".strip()
 

@@ -287,6 +287,18 @@ class FieldConflict(BaseModel):
     yours: Any = Field(description="What the caller asked for.", examples=["2026-12-09"])
 
 
+class ControlDifference(BaseModel):
+    """A control of PlanSo's form that a save changed unasked; without `orders:read` without its values."""
+
+    column: str = Field(description="The control's name.", examples=["f_8123"])
+    label: str = Field(description="Its label.", examples=["Telefon"])
+    verdict: str = Field(description="What the difference is taken for, such as `lost`.", examples=["lost"])
+    before: list[str] | None = Field(
+        description="The values that a browser would have sent before.", examples=[["0151 23456"]]
+    )
+    after: list[str] | None = Field(description="The same after the save.", examples=[[""]])
+
+
 class OperationBody(BaseModel):
     """A write, from when it was recorded to what became of it."""
 
@@ -294,7 +306,8 @@ class OperationBody(BaseModel):
     action: str = Field(description="`update`, `create` or `delete`.", examples=["update"])
     order_id: int | None = Field(description="The order; null for one that is not created yet.", examples=[130])
     state: str = Field(
-        description="`pending`; or how it ended: `confirmed`, `refused`, `expired`, `conflict`.", examples=["confirmed"]
+        description="`pending`; or how it ended: `confirmed`, `refused`, `expired`, `damaged`, `conflict`.",
+        examples=["confirmed"],
     )
     message: str = Field(description="Why it is not done yet, or what came of it, for a person.", examples=[""])
     asked: dict[str, Any] = Field(
@@ -306,6 +319,13 @@ class OperationBody(BaseModel):
         description="What PlanSo held in the fields that were changed; null where nothing was sent, and without "
         "`orders:read`.",
         examples=[{"shop_date": "2026-12-08", "remarks": "Leihwagen"}],
+    )
+    differences: list[ControlDifference] = Field(
+        description="With `damaged`: what its save changed unasked. `POST .../restore` writes it back.", examples=[[]]
+    )
+    controls: dict[str, list[str] | None] | None = Field(
+        description="Of one that writes damaged values back: the controls and their values; null otherwise.",
+        examples=[None],
     )
     conflicts: list[FieldConflict] = Field(description="With `conflict`: each field.", examples=[[]])
     undoes: str | None = Field(description="The operation that this one undoes.", examples=[None])
@@ -353,7 +373,9 @@ class DryRunAnswer(UpdateOrderResponse):
     """What a write would change; nothing was recorded or sent."""
 
     dry_run: Literal[True] = Field(description="Always true.", examples=[True])
-    changes: list[PlannedChange] = Field(description="Each field that would change.")
+    changes: list[PlannedChange] = Field(
+        description="Each field that would change; without `orders:read` each that was asked for."
+    )
 
 
 class HistoryChange(BaseModel):

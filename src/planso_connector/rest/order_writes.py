@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 
-from planso_connector.domain import failure
 from planso_connector.domain.caller import Caller, Scope
 from planso_connector.domain.errors import Conflicting, Invalid, NotAllowed, NotFound, Problem, StoreUnavailable
-from planso_connector.domain.fields import APPOINTMENTS
+from planso_connector.domain.fields import APPOINTMENTS, Value
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.flows.dry_run import DryRun, Preview
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.write import Writer
-from planso_connector.rest import answers, schemas
+from planso_connector.rest import answers, disclosure, schemas
 from planso_connector.rest.bodies import JsonRoute, MergePatchRoute
 from planso_connector.rest.callers import OrdersResponse
 from planso_connector.rest.examples import Responses, answer, named, with_headers
 from planso_connector.rest.orders import OrderId
 from planso_connector.rest.preferences import WriteHeaders, version_relied_on
-from planso_connector.rest.problems import NO_ORDER_ID, failure_of, failures, for_caller
+from planso_connector.rest.problems import NO_ORDER_ID, failure_of, failures
 from planso_connector.rest.routes import routed
 
 _PREFIX = "/api/orders"
@@ -90,15 +89,20 @@ class Answers:
     async def of(self, operation: Operation, headers: WriteHeaders) -> Response:
         """200 confirmed, 202 pending, else the failure that it ended with."""
         told = {**headers.preferences.applied, "Operation-Id": operation.id}
+        caller = headers.caller
         if operation.state is State.PENDING:
-            return _accepted(operation, told)
+            return _accepted(operation, caller, told)
         if operation.state is State.CONFIRMED:
-            body = {"success": True, "message": told_of(operation), "order_id": operation.order_id}
+            body = {
+                "success": True,
+                "message": disclosure.message_of(operation, caller),
+                "order_id": operation.order_id,
+            }
             return JSONResponse(body, headers=told)
-        error = failure.raised(operation.failure or {"type": "PlansoRefused"}, operation.message)
-        shows = isinstance(error, Conflicting) and headers.caller.has(Scope.ORDERS_READ)
+        error = disclosure.error_of(operation, caller)
+        shows = isinstance(error, Conflicting) and disclosure.may_read(caller)
         order = await self._order_now(operation) if shows else None
-        answered = failure_of(for_caller(error, headers.caller), order, message=operation.message)
+        answered = failure_of(error, order, message=disclosure.outcome_of(operation, caller))
         answered.headers.update(told)
         return answered
 
@@ -110,17 +114,12 @@ class Answers:
             return None
 
 
-def told_of(operation: Operation) -> str:
-    """What is told of an operation, for a person: why it is not done yet, or what came of it; and its notes."""
-    return " ".join(part for part in (operation.message, operation.notes) if part)
-
-
-def _accepted(operation: Operation, headers: dict[str, str]) -> Response:
+def _accepted(operation: Operation, caller: Caller, headers: dict[str, str]) -> Response:
     location = f"/api/operations/{operation.id}"
     told = f"On disk here. PlanSo has not confirmed it yet; it is tried until {operation.deadline_at[:19]}Z."
     body = {
         "success": True,
-        "message": f"{told} {told_of(operation)}".strip(),
+        "message": f"{told} {disclosure.message_of(operation, caller)}".strip(),
         "order_id": operation.order_id,
         "operation_id": operation.id,
         "state": operation.state,
@@ -128,24 +127,17 @@ def _accepted(operation: Operation, headers: dict[str, str]) -> Response:
     return JSONResponse(body, 202, headers={**headers, "Location": location})
 
 
-def preview_of(preview: Preview, unknown: str, headers: WriteHeaders, *, is_undo: bool = False) -> Response:
-    """What the order holds, `before`, and with an undo what it held, `after`, are for who may read orders."""
-    told = ["Dry run: nothing was recorded or sent.", *preview.notes, unknown]
-    if preview.order_id is not None and not preview.changes and not preview.notes:
-        told.insert(1, "Nothing differs from what PlanSo holds.")
-    reads = headers.caller.has(Scope.ORDERS_READ)
-    changes: list[dict[str, Any]] = [
-        {
-            "field": change.path,
-            "label": change.label,
-            "before": change.before if reads else None,
-            "after": change.asked if reads or not is_undo else None,
-        }
-        for change in preview.changes
-    ]
+def preview_of(
+    preview: Preview, unknown: str, headers: WriteHeaders, asked: Mapping[str, Value], *, is_undo: bool = False
+) -> Response:
+    """`asked`: the fields of the write, what an undo would give back included."""
+    caller = headers.caller
+    changes = disclosure.changes_for(preview, asked, caller, is_undo=is_undo)
+    notes = disclosure.notes_for(preview, caller, is_undo=is_undo)
+    told = ["Dry run: nothing was recorded or sent.", *notes, unknown]
     message = " ".join(part for part in told if part)
     body = {"success": True, "message": message, "order_id": preview.order_id, "dry_run": True, "changes": changes}
-    shown = [preview.order_id] if preview.order_id is not None and changes and reads else []
+    shown = [preview.order_id] if preview.order_id is not None and changes and disclosure.may_read(caller) else []
     return OrdersResponse(to_json(body), shown, headers.preferences.applied)
 
 
@@ -181,7 +173,7 @@ class Updating:
         request = headers.request(notes=unknown, if_match=if_match)
         if only_tell:
             await self._writer.check(Action.UPDATE, order_id, asked, request)
-            return preview_of(await self._dry_run.update(order_id, asked), unknown, headers)
+            return preview_of(await self._dry_run.update(order_id, asked), unknown, headers, asked)
         return await self._told.of(await self._writer.update(order_id, asked, request), headers)
 
 
@@ -244,7 +236,7 @@ def _create(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         asked = body.asked(null_clears=False)
         if only_tell:
             told_too = await writer.check(Action.CREATE, None, asked, headers.request())
-            return preview_of(await dry_run.create(asked), f"{unknown} {told_too}".strip(), headers)
+            return preview_of(await dry_run.create(asked), f"{unknown} {told_too}".strip(), headers, asked)
         return await told.of(await writer.create(asked, headers.request(notes=unknown)), headers)
 
     return router
@@ -266,7 +258,7 @@ def _delete(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         """Deletes the order in PlanSo and looks whether it is gone; its row stays here, marked deleted."""
         if only_tell:
             await writer.check(Action.DELETE, order_id, {}, headers.request(if_match=if_match))
-            return preview_of(await dry_run.delete(order_id), "", headers)
+            return preview_of(await dry_run.delete(order_id), "", headers, {})
         return await told.of(await writer.delete(order_id, headers.request(if_match=if_match)), headers)
 
     return router
