@@ -162,6 +162,7 @@ async def _wired(
         at_once=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
         way=writes_way,
         tracing=traces.push,
+        sends=settings.connector_writes == "on",
     )
     writer = Writer(
         database,
@@ -172,6 +173,7 @@ async def _wired(
         deadline=settings.connector_write_deadline,
         most_pending=settings.connector_pending,
         clock=now,
+        writes=settings.connector_writes,
     )
     sync = Sync(database, planso, reader, workshop, now, _policy(settings), sync_way, traces.sync)
     hours, interval = _hours(settings), settings.connector_sync_interval

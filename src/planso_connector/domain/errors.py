@@ -30,7 +30,8 @@ ConnectorError
 ├── MassRemoval              too much vanished at once: keep the mirror, ask a person
 └── StoreUnavailable         our own database can't take it
     ├── TooManyPending       so many writes wait for PlanSo already that it takes no more
-    ├── WritesStopped        a save did damage: nothing is written until a person resumes
+    ├── WritesStopped        a save did damage, or a setting says so: nothing is written
+    │   └── WritesShadowed   a setting wants writes planned and told, and none sent
     ├── NotFilled            no sync has filled it yet: nobody knows whether there is such a thing
     └── NotIndexed           what orders are found by is being written anew: the same
 """
@@ -234,6 +235,10 @@ class TooManyPending(StoreUnavailable):
 
 class WritesStopped(StoreUnavailable):
     """Writes to this order or workshop are stopped, because a save did damage or by a setting; nothing was recorded."""
+
+
+class WritesShadowed(WritesStopped):
+    """The setting wants writes planned and told, and none sent; nothing was recorded."""
 
 
 class NotFilled(StoreUnavailable):

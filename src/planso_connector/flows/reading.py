@@ -6,15 +6,17 @@ Used by every verb that reads an order: the sync, a look at one order, the read-
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 import structlog
 
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.errors import PageChanged, PlansoError, StoreUnavailable
-from planso_connector.domain.fields import Value
 from planso_connector.domain.order import (
-    FROM_OTHER_PAGES,
     BoardEntry,
     FormReading,
     Order,
@@ -60,7 +62,20 @@ class Reader:
         self._workshop = workshop
         self._clock = clock
         self._parts = parts
+        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         planso.on_page_changed = self._keep
+
+    @asynccontextmanager
+    async def alone(self, order_id: int) -> AsyncIterator[None]:
+        """
+        While this lasts nobody else in this process reads the order's form: what is read by others is read before a
+        save begins or after it was read back, so an edit that the save overwrites is never seen and forgotten.
+        """
+        lock = self._locks.get(order_id)
+        if lock is None:
+            lock = self._locks[order_id] = asyncio.Lock()
+        async with lock:
+            yield
 
     async def known(self, order_id: int) -> Order | None:
         return await self._database.read(lambda tx: orders.load(tx, self._workshop, order_id))
@@ -74,6 +89,10 @@ class Reader:
         return await self._read(order_id, None, accept=False)
 
     async def _read(self, order_id: int, entry: BoardEntry | None, *, accept: bool) -> ReadOrder:
+        async with self.alone(order_id):
+            return await self._read_alone(order_id, entry, accept=accept)
+
+    async def _read_alone(self, order_id: int, entry: BoardEntry | None, *, accept: bool) -> ReadOrder:
         read_at = self._now()
         form = (await self._planso.read_form(order_id)).reading()
         known = await self.known(order_id)
@@ -118,13 +137,9 @@ class Reader:
         if known is not None and not form.is_blank and not has_emptied(known.values, form):
             await self.keep(form, known, read_at)
 
-    async def seen_since(self, order_id: int, instant: str) -> list[dict[str, Value]]:
-        """
-        What fields were seen to become in PlanSo since `instant`, by version, oldest first, by the order's history.
-        Without the fields that the mirror has from other pages too.
-        """
-        found = await self._database.read(lambda tx: changes.seen_since(tx, self._workshop, order_id, instant))
-        return [{path: value for path, value in one.items() if path not in FROM_OTHER_PAGES} for one in found]
+    async def seen_since(self, order_id: int, instant: str) -> list[list[changes.Change]]:
+        """What people in PlanSo were seen to change since `instant`, by version, oldest first."""
+        return await self._database.read(lambda tx: changes.seen_since(tx, self._workshop, order_id, instant))
 
     async def _keep(self, error: PageChanged, order_id: int | None) -> None:
         """Every page that can't be read, whoever asked for it; who asked learns of the page, not of our trouble."""

@@ -25,6 +25,8 @@ from planso_connector.domain.errors import (
     StoreUnavailable,
     TooManyPending,
     VersionChanged,
+    WritesShadowed,
+    WritesStopped,
 )
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, State, new_id
@@ -32,7 +34,7 @@ from planso_connector.domain.order import FROM_OTHER_PAGES, NAMED_BY
 from planso_connector.domain.plausible import looks_wrong
 from planso_connector.flows.outbox import Outbox
 from planso_connector.planso.client import Planso
-from planso_connector.store import operations, orders, search
+from planso_connector.store import operations, orders, search, write_stops
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.rendering import to_json
 
@@ -57,7 +59,7 @@ class Request:
 class Writer:
     """
     Lives as long as the process. `wait` in seconds for PlanSo's confirmation, `deadline` for the whole of a write; no
-    write is taken on while `most_pending` are pending.
+    write is taken on while `most_pending` are pending. `writes` is the setting CONNECTOR_WRITES: `on`, `shadow`, `off`.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Writer:
         deadline: timedelta,
         most_pending: int,
         clock: Clock,
+        writes: str = "on",
     ) -> None:
         self._database = database
         self._planso = planso
@@ -80,6 +83,7 @@ class Writer:
         self._deadline = deadline
         self._most_pending = most_pending
         self._clock = clock
+        self._writes = writes
 
     async def create(self, asked: Mapping[str, Value], request: Request) -> Operation:
         """Raises Invalid for an order that would be nobody's, and what every write raises."""
@@ -138,8 +142,8 @@ class Writer:
     ) -> Operation:
         """
         The operation as it stands when it is settled, or the wait is over, or the database can't tell any more. Raises
-        KeyReused, VersionChanged, Duplicate, NotFound, LoginRejected, TooManyPending and StoreUnavailable, where
-        nothing was recorded.
+        KeyReused, VersionChanged, Duplicate, NotFound, LoginRejected, WritesStopped, TooManyPending and
+        StoreUnavailable, where nothing was recorded.
         """
         now = self._clock()
         operation = Operation(
@@ -176,6 +180,7 @@ class Writer:
                     f"Idempotency-Key: it came with another request before, operation {earlier.id}; accepted: a new "
                     "key, or the same request again."
                 )
+        self._check_not_stopped(tx, operation)
         if self._planso.login_status.state == "rejected":
             raise LoginRejected("PlanSo rejects the connector's user name or password; nothing was recorded.")
         if operations.are_pending(tx, self._workshop, at_least=self._most_pending):
@@ -189,6 +194,19 @@ class Writer:
         if operation.action is Action.CREATE:
             operation = replace(operation, notes=self._with_duplicates(tx, operation, request))
         return operations.record(tx, self._workshop, operation)
+
+    def _check_not_stopped(self, tx: Transaction, operation: Operation) -> None:
+        """Raises WritesShadowed, WritesStopped."""
+        if self._writes == "shadow":
+            raise WritesShadowed("CONNECTOR_WRITES=shadow: nothing was sent.")
+        if self._writes != "on":
+            raise WritesStopped(
+                "Writes are off by the setting CONNECTOR_WRITES=off; nothing was recorded. An operator sets it to `on` "
+                "and restarts the connector."
+            )
+        stop = write_stops.holding(tx, self._workshop, operation)
+        if stop is not None:
+            raise WritesStopped(f"{stop.words} Nothing was recorded.")
 
     def _relied_on(self, tx: Transaction, operation: Operation, tag: str) -> dict[str, Value] | None:
         """
@@ -227,7 +245,12 @@ class Writer:
 
     async def get(self, operation_id: str) -> Operation:
         """Raises NotFound."""
-        found = await self._database.read(lambda tx: operations.get(tx, self._workshop, operation_id))
+
+        def work(tx: Transaction) -> Operation | None:
+            found = operations.get(tx, self._workshop, operation_id)
+            return found and write_stops.explained(tx, self._workshop, found)
+
+        found = await self._database.read(work)
         if found is None:
             raise NotFound(f"There is no operation {operation_id}.")
         return found
@@ -236,9 +259,13 @@ class Writer:
         self, order_id: int | None, state: State | None, before: tuple[str, str] | None, limit: int
     ) -> Sequence[Operation]:
         """Newest first; `before` as in store.operations."""
-        return await self._database.read(
-            lambda tx: operations.page(tx, self._workshop, order_id=order_id, state=state, before=before, limit=limit)
-        )
+
+        def work(tx: Transaction) -> Sequence[Operation]:
+            found = operations.page(tx, self._workshop, order_id=order_id, state=state, before=before, limit=limit)
+            is_stopped = bool(write_stops.active(tx, self._workshop))
+            return [write_stops.explained(tx, self._workshop, one) for one in found] if is_stopped else found
+
+        return await self._database.read(work)
 
     async def settled(self, operation: Operation, seconds: float) -> Operation:
         """

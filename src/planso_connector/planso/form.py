@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ from planso_connector.domain import values
 from planso_connector.domain.errors import Kept, PageChanged
 from planso_connector.domain.fields import BY_PATH, FIELDS, Value
 from planso_connector.domain.order import FormReading
-from planso_connector.planso import writing
+from planso_connector.planso import control_plan, writing
 from planso_connector.planso.control import Control, Entry
 from planso_connector.planso.labels import FieldLabels
 from planso_connector.planso.markup import Page, read_page
@@ -111,17 +111,40 @@ class Form:
         """
         return make_plan(self._found, asked)
 
+    def names_of(self, label: str) -> frozenset[str]:
+        """A label as the history names it: the paths of its fields, else the label itself."""
+        if not label:
+            return frozenset()
+        paths = [path for path in BY_PATH if any(entry.label == label for entry in self._found.entries(path))]
+        return frozenset(paths or [label])
+
+    def pairs(self, plan: Plan | None = None) -> list[tuple[str, str]]:
+        """The name/value pairs that a browser would send, in document order, with the plan's changes."""
+        changed = plan.wire if plan is not None else {}
+        return [
+            (control.name, value)
+            for control in self.page.controls
+            for value in sent_values(control, changed.get(control.index))
+        ]
+
+    def plan_controls(self, controls: Mapping[str, Sequence[str]]) -> Plan:
+        """
+        What to change so that these controls submit these values, by control name. Raises Invalid that names each
+        control that is not there or does not offer them.
+        """
+        return control_plan.plan_controls(self.page, controls)
+
+    @property
+    def submitted(self) -> dict[str, tuple[str, ...]]:
+        """What a browser would submit of the form as it stands, by control name."""
+        return control_plan.submitted_values(self.page)
+
     def serialised(self, plan: Plan | None = None) -> str:
         """
         The form as jQuery's serialize() gives it, with the plan's changes. What is not changed goes back as it came:
         line breaks too, which jQuery would rewrite.
         """
-        changed = plan.wire if plan is not None else {}
-        return "&".join(
-            f"{_encoded(control.name)}={_encoded(value)}"
-            for control in self.page.controls
-            for value in _sent(control, changed.get(control.index))
-        )
+        return "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in self.pairs(plan))
 
     def not_taken_over(self, asked: Mapping[str, Value]) -> list[Kept]:
         """The asked fields that this form, read back after a save, does not hold where they were written."""
@@ -170,7 +193,7 @@ def _encoded(text: str) -> str:
     return quote(text, safe=_UNRESERVED, errors="replace").replace("%20", "+")
 
 
-def _sent(control: Control, changed: Wire | None) -> list[str]:
+def sent_values(control: Control, changed: Wire | None) -> list[str]:
     """The values that a browser sends for one control; none for an unchecked box."""
     if not control.is_sent:
         return []

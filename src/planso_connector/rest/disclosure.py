@@ -14,6 +14,7 @@ from typing import Any
 
 from planso_connector.domain import errors, failure
 from planso_connector.domain.caller import Caller, Scope
+from planso_connector.domain.differences import Difference, sentences
 from planso_connector.domain.errors import ConnectorError, Kept, Problem
 from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.notes import OwnNote, split_notes
@@ -60,13 +61,17 @@ def may_see(operation: Operation, caller: Caller) -> bool:
 
 
 def message_of(operation: Operation, caller: Caller) -> str:
-    """Why it is not done yet or what came of it, and what was said of the request when it was recorded."""
-    notes = operation.notes if may_read(caller) or _is_own_text(operation, caller) else ""
-    return " ".join(part for part in (outcome_of(operation, caller), notes) if part)
+    """
+    Why it is not done yet or what came of it; what its save changed besides, with values for who may read orders; and
+    what was said of the request when it was recorded.
+    """
+    reads = may_read(caller)
+    besides = sentences([Difference.from_json(one) for one in operation.differences or ()], with_values=reads)
+    notes = operation.notes if reads or _is_own_text(operation, caller) else ""
+    return " ".join(part for part in (_outcome(operation, caller), *besides, notes) if part)
 
 
-def outcome_of(operation: Operation, caller: Caller) -> str:
-    """The same without the notes on the request."""
+def _outcome(operation: Operation, caller: Caller) -> str:
     if may_read(caller) or isinstance(operation.message, OwnNote):
         return operation.message
     match operation.state:

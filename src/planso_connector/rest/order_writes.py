@@ -102,7 +102,7 @@ class Answers:
         error = disclosure.error_of(operation, caller)
         shows = isinstance(error, Conflicting) and disclosure.may_read(caller)
         order = await self._order_now(operation) if shows else None
-        answered = failure_of(error, order, message=disclosure.outcome_of(operation, caller))
+        answered = failure_of(error, order, message=disclosure.message_of(operation, caller))
         answered.headers.update(told)
         return answered
 

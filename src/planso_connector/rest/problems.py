@@ -39,6 +39,7 @@ STATUS: dict[type[errors.ConnectorError], int] = {
     errors.PlansoTimeout: 504,
     errors.PlansoUnsure: 504,
     errors.PlansoRefused: 502,
+    errors.Damaged: 502,
     errors.LoginRejected: 502,
     errors.PageChanged: 502,
     errors.PlansoError: 502,
@@ -67,7 +68,8 @@ MEANING = {
     431: "The head is larger than 32 KiB or has more than 100 lines.",
     502: "PlanSo refused, kept another value, can't be reached, or answered with something that can't be understood.",
     503: "The connector itself can't take it: its database is full, read-only, locked or away, or too many requests "
-    "are under way; or it can't tell yet: its database is being filled, or what orders are found by written anew.",
+    "are under way; or it can't tell yet: its database is being filled, or what orders are found by written anew; or "
+    "writes are stopped: a save did damage and a person has to look, or `CONNECTOR_WRITES` is not `on`.",
     504: "PlanSo did not answer in time: `message` says whether it may have the change.",
 }
 
@@ -109,6 +111,9 @@ EXAMPLES: dict[int, dict[str, str]] = {
 
 RETRY_AFTER = "5"
 """Seconds: as long as a writer waits for the database, and short enough for a disk that was just cleared."""
+
+RETRY_STOPPED = "300"
+"""Seconds: stopped writes go on when a person has looked at the damage."""
 
 
 class Detail(BaseModel):
@@ -207,7 +212,8 @@ def failure_of(error: errors.ConnectorError, order: str | None = None, *, messag
     text = to_json(body).decode()
     headers = _challenge(error)
     if isinstance(error, errors.StoreUnavailable):
-        headers["Retry-After"] = RETRY_AFTER
+        is_stopped = isinstance(error, errors.WritesStopped)
+        headers["Retry-After"] = RETRY_STOPPED if is_stopped else RETRY_AFTER
     if order:
         shown = from_json(order)
         headers["ETag"] = f'"{tag(shown["version"], [one["operation_id"] for one in shown["pending"]])}"'
@@ -231,7 +237,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(errors.ConnectorError)
     async def told(request: Request, error: errors.ConnectorError) -> Response:
-        if isinstance(error, errors.StoreUnavailable):
+        if isinstance(error, errors.StoreUnavailable) and not isinstance(error, errors.WritesStopped):
             log.warning("store_unavailable", reason=str(error))
         return failure_of(disclosure.error_for(error, caller_of(request) if is_known(request) else NOBODY))
 
