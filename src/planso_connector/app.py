@@ -41,6 +41,7 @@ from planso_connector.flows.status import Status
 from planso_connector.flows.sync import Sync
 from planso_connector.flows.sync_run import SyncPolicy
 from planso_connector.flows.write import Writer
+from planso_connector.flows.write_stops import WriteStops
 from planso_connector.planso.client import Planso
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.throttle import Throttle
@@ -80,6 +81,7 @@ class Connector:
     retention: Retention
     keys: Keys
     accesses: Accesses
+    write_stops: WriteStops
     rest: FastAPI
     server: server.Server
     now: Clock
@@ -181,7 +183,15 @@ async def _wired(
     lookup = Lookup(database, workshop)
     freshness = Freshness(sync, reader, lookup, hours, interval, now)
     status = Status(planso)
-    readiness = Ready(database, workshop, freshness, planso, now)
+    stops = WriteStops(
+        database,
+        workshop,
+        now,
+        setting=settings.connector_writes,
+        saving=saving(settings),
+        on_resume=outbox.wake,
+    )
+    readiness = Ready(database, workshop, freshness, planso, now, settings.connector_writes)
     measured = Measured(database, workshop, sync, readiness, planso, now)
     standings = Standings(database, workshop, freshness, profile.labels, now)
     dry_run = DryRun(planso, Live(planso, reader, now), reader)
@@ -198,6 +208,7 @@ async def _wired(
         freshness,
         standings,
         recognition,
+        stops,
         next_run_at=lambda: turns.next_run_at,
         asked=asked,
         authentication=Authentication(database, workshop, now),
@@ -226,6 +237,7 @@ async def _wired(
             retention=retention,
             keys=keys,
             accesses=accesses,
+            write_stops=stops,
             rest=rest,
             server=web,
             now=now,
@@ -334,6 +346,11 @@ def _kept(settings: Settings) -> Kept:
         tombstones=settings.connector_keep_tombstones,
         accesses=settings.connector_keep_accesses,
     )
+
+
+def saving(settings: Settings) -> str:
+    """How it is known how this PlanSo saves, by its profile. Raises SettingsError."""
+    return str(getattr(getattr(_profile(settings), "save", None), "source", "assumed"))
 
 
 def _hours(settings: Settings) -> WorkHours:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from planso_connector.domain.clock import parse_stamp
-from planso_connector.domain.operation import Action, Operation
+from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.store import operations, write_stops
+from planso_connector.store.transaction import Transaction
 from planso_connector.store.write_stops import WriteStop
 from tests.databases import Store
 from tests.store.samples import SHOP, at
@@ -74,6 +77,44 @@ def test_resuming_ends_one_order_or_all(store: Store) -> None:
     assert store.read(lambda tx: write_stops.active(tx, SHOP)) == []
 
 
+@pytest.mark.parametrize("scope", [None, 1])
+def test_only_what_was_sent_or_writes_back_is_claimed_while_stopped(store: Store, scope: int | None) -> None:
+    """What is held up is not even due, so that nobody spins on it; what a process never sends is neither."""
+    for order_id in (1, 2, 3):
+        _record(store, SHOP, f"op_{order_id}", order_id, 0)
+    _record(store, SHOP, "op_back", 1, 1, controls={"f_1": ["x"]})
+    _record(store, SHOP, "op_sent", 4, 1, sent_at=at(1))
+    stop(store, scope, at(2))
+
+    def claimed(second: int, *, sends: bool = True) -> set[str]:
+        found = store.write(
+            lambda tx: operations.claim(
+                tx, SHOP, holder="h", now=at(second), until=at(second + 1), at_most=9, sends=sends
+            )
+        )
+        return {one.id for one in found}
+
+    def is_due(*, sends: bool = True) -> bool:
+        return store.read(lambda tx: operations.is_any_due(tx, SHOP, now=at(60), sends=sends))
+
+    others = {"op_2", "op_3"} if scope == 1 else set()
+    assert claimed(10) == {"op_back", "op_sent"} | others
+    assert claimed(20, sends=False) == {"op_sent"}
+    for settled in ("op_back", "op_sent", "op_2", "op_3"):
+        if settled in {"op_back", "op_sent"} | others:
+            store.write(lambda tx, one=settled: _settle(tx, one))  # type: ignore[misc]
+    assert not is_due()
+    resume(store, SHOP, scope, at(40))
+    assert is_due()
+    assert not is_due(sends=False)
+    assert "op_1" in claimed(60)
+
+
+def _settle(tx: Transaction, operation_id: str) -> None:
+    operations.claim(tx, SHOP, holder="h", now=at(30), until=at(31), at_most=9)
+    assert operations.settle(tx, SHOP, operation_id, holder="h", state=State.CONFIRMED, now=at(30))
+
+
 @given(steps=_STEPS)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_time_held_up_is_added_to_the_deadline_once(store: Store, steps: list[tuple[str, int | None, int]]) -> None:
@@ -102,7 +143,7 @@ def test_the_time_held_up_is_added_to_the_deadline_once(store: Store, steps: lis
         assert moved.total_seconds() == extra
 
 
-def _record(store: Store, shop: str, operation_id: str, order_id: int, second: int) -> None:
+def _record(store: Store, shop: str, operation_id: str, order_id: int, second: int, **more: Any) -> None:
     whole = Operation(operation_id, Action.UPDATE, order_id, {"person": "Müller"}, created_at=at(second))
-    due = replace(whole, deadline_at=at(second + 1000), next_at=at(second))
+    due = replace(whole, deadline_at=at(second + 1000), next_at=at(second), **more)
     store.write(lambda tx: operations.record(tx, shop, due))

@@ -70,12 +70,16 @@ class Difference:
         """What a person calls the control."""
         return f"'{self.label or self.column}'"
 
+    def is_called(self, name: str) -> bool:
+        """Whether a person may mean this control by `name`."""
+        return name.strip().casefold() in (self.column.casefold(), self.label.casefold())
+
     def as_json(self) -> dict[str, object]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Difference:
-        values = {name: tuple(content[name]) for name in ("before", "after")}
+        values = {name: tuple(content.get(name) or ()) for name in ("before", "after")}
         return cls(**{**content, **values, "verdict": Verdict(content["verdict"])})
 
 

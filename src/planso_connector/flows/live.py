@@ -87,6 +87,10 @@ class AfterSave:
 class EmptyForm(PlansoUnavailable):
     """PlanSo answers with an empty form for an order that it lists."""
 
+    def __init__(self, message: str, form: Form) -> None:
+        super().__init__(message)
+        self.form = form
+
 
 class SavedOtherwise(Exception):
     """Something was saved, and the form read back is not as it was asked or damaged: `error` says how."""
@@ -106,20 +110,25 @@ class Live:
         self._clock = clock
         self._blank_for = planso.longest_request  # a minute with the usual timeout
 
-    async def existing_form(self, order_id: int, known: Order | None, previous: Form | None = None) -> Form:
+    async def existing_form(
+        self, order_id: int, known: Order | None, previous: Form | None = None, *, may_be_blank: bool = False
+    ) -> Form:
         """
         The form as it is now. An empty form is what PlanSo shows for an order that does not exist, and now and then
-        for one that does: saving that would wipe the order. Raises NotFound, PlansoUnavailable.
+        for one that does: saving that would wipe the order. `may_be_blank`: one is taken of an order that the mirror
+        was shown to be blank before, so that what it lost can be written back. Raises NotFound, PlansoUnavailable.
         """
         try:
-            return await self._existing_form(order_id, known, previous)
+            return await self._existing_form(order_id, known, previous, may_be_blank=may_be_blank)
         except NotFound:
             if known is None:
                 raise
             await asyncio.sleep(SECOND_LOOK_AFTER)
-            return await self._existing_form(order_id, known, previous)
+            return await self._existing_form(order_id, known, previous, may_be_blank=may_be_blank)
 
-    async def _existing_form(self, order_id: int, known: Order | None, previous: Form | None) -> Form:
+    async def _existing_form(
+        self, order_id: int, known: Order | None, previous: Form | None, *, may_be_blank: bool
+    ) -> Form:
         try:
             form = await self._planso.read_form(order_id)
         except NoForm:
@@ -133,8 +142,8 @@ class Live:
         if known is not None and not known.archived and not emptied:
             return form
         if await self.is_listed(order_id):
-            if emptied:
-                raise EmptyForm(f"PlanSo answers with an empty form for order {order_id}.")
+            if emptied and not (may_be_blank and known is not None and not any(known.values.values())):
+                raise EmptyForm(f"PlanSo answers with an empty form for order {order_id}.", form)
             return form
         if emptied or not is_somebodys(reading):
             raise NotFound(f"There is no order {order_id} in PlanSo.")

@@ -157,6 +157,10 @@ class Pusher:
         except Later as later:
             await self._put_back(claim, later)
             return
+        if back is not None and back.scope is not Scope.NONE:
+            columns = [one.column for one in damaged(back.differences or ())]
+            whole = back.scope is Scope.WORKSHOP
+            log.error("writes_stopped", operation=operation.id, order_id=back.order_id, whole=whole, columns=columns)
         log.info(
             "operation_settled" if settled else "operation_lost",
             operation=operation.id,

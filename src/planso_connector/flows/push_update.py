@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from planso_connector.domain import restoring
 from planso_connector.domain.assessment import Assessment, Experience, Scope, assess
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.differences import DAMAGE, Difference, Verdict
 from planso_connector.domain.errors import (
     Conflicting,
     Damaged,
+    Kept,
     PlansoRefused,
     PlansoUnavailable,
     PlansoUnsure,
@@ -40,7 +42,7 @@ from planso_connector.planso.form import Form
 from planso_connector.planso.login import SessionEnded
 from planso_connector.planso.plan import Plan
 from planso_connector.planso.saving.form_snapshot import snapshot
-from planso_connector.store import changes, save_evidence
+from planso_connector.store import changes, operations, save_evidence
 from planso_connector.store.engine import Database
 from planso_connector.store.save_evidence import SaveEvidence
 
@@ -94,14 +96,15 @@ class UpdatePush:
     async def _carry_out(self, claim: Claim, order_id: int) -> ReadBack:
         read_at = stamp(self._clock())
         known = await self._reader.known(order_id)
+        is_restore = claim.operation.controls is not None
         try:
-            form = await self._live.existing_form(order_id, known)
-        except EmptyForm:
+            form = await self._live.existing_form(order_id, known, may_be_blank=is_restore)
+        except EmptyForm as empty:
             if await self._live.stays_blank(order_id, claim.sent_at):
-                raise self._blanked(claim, order_id) from None
+                raise await self._blanked(claim, empty.form, known) from None
             raise
         asked, left_alone = await self._allowed(claim, form, known, read_at)
-        plan = _planned(form, claim.operation, asked)
+        plan = await self._planned(form, claim.operation, asked)
         notes = (*left_alone, *plan.notes)
         if not plan.wire:
             return await self._unchanged(claim, form, known, read_at, notes)
@@ -120,6 +123,18 @@ class UpdatePush:
                 return await self._unchanged(claim, save.form, known, save.read_at, (*left_alone, *save.plan.notes))
             return await self._read_back(claim, save, known, left_alone)
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be saved; nothing was saved.")
+
+    async def _planned(self, form: Form, operation: Operation, asked: Mapping[str, Value]) -> Plan:
+        """Of a restore, the values before are planned where nobody changed them since. Raises Invalid, Conflicting."""
+        if operation.controls is None:
+            return form.plan(asked)
+        damaged = await self._database.read(lambda tx: operations.get(tx, self._workshop, operation.undoes or ""))
+        differences = [Difference.from_json(one) for one in (damaged.differences if damaged else None) or ()]
+        controls, changed = restoring.still_damaged(operation.controls, differences, form.submitted)
+        plan = form.plan_controls(controls)
+        if not changed:
+            return plan
+        return replace(plan, notes=(f"Left alone, because somebody changed it since: {', '.join(changed)}.",))
 
     async def _allowed(
         self, claim: Claim, form: Form, known: Order | None, read_at: str
@@ -173,12 +188,13 @@ class UpdatePush:
         for reading in range(READINGS):
             async with self._planso.one_slot():
                 read_at = stamp(self._clock())
-                form = await self._live.existing_form(previous.order_id, known, previous)
+                is_restore = claim.operation.controls is not None
+                form = await self._live.existing_form(previous.order_id, known, previous, may_be_blank=is_restore)
                 if form.differences(previous) and reading + 1 < READINGS:
                     previous = form
                     continue
                 asked, _ = await self._allowed(claim, form, known, read_at)
-                plan = _planned(form, claim.operation, asked)
+                plan = await self._planned(form, claim.operation, asked)
                 before = snapshot(form)
                 volatile = frozenset(changed_columns(snapshot(previous), before))
                 save = _Save(form, plan, before, volatile, asked, read_at)
@@ -204,7 +220,7 @@ class UpdatePush:
             order_id, save.asked, _others(saved, save.asked), f"the save of order {order_id}"
         )
         now, sent = seen.form, snapshot(saved, plan)
-        kept = now.not_taken_over(save.asked)
+        kept = [*now.not_taken_over(save.asked), *_controls_kept(save, sent, now)]
         if kept and isinstance(save.outcome, PlansoUnsure):
             # What people did meanwhile is known then, also where the save lands yet and overwrites it.
             await self._reader.keep(now.reading(), known, seen.read_at)
@@ -256,16 +272,21 @@ class UpdatePush:
         people = {column for column, state in after.items() if edited & seen.form.names_of(state.label)}
         return judged(replace(evidence.experience, edited_by_people=people))
 
-    def _blanked(self, claim: Claim, order_id: int) -> SavedOtherwise:
+    async def _blanked(self, claim: Claim, form: Form, known: Order | None) -> SavedOtherwise:
         """The form has been blank since a save, for longer than PlanSo's hiccups last."""
-        differences = overwritten.gone_since(claim.sent, {}, Verdict.LOST)
-        read_back = ReadBack(None, order_id, stamp(self._clock()), None, differences=differences, scope=Scope.WORKSHOP)
-        error = Damaged(f"The form of order {order_id} has been blank since it was saved.")
-        return SavedOtherwise(error, read_back)
-
-
-def _planned(form: Form, operation: Operation, asked: Mapping[str, Value]) -> Plan:
-    return form.plan(asked) if operation.controls is None else form.plan_controls(operation.controls)
+        differences = overwritten.gone_since(claim.sent, snapshot(form), Verdict.LOST)
+        order, with_parts = await self._live.order(form, known)
+        read_back = ReadBack(
+            order,
+            order.id,
+            stamp(self._clock()),
+            None,
+            with_parts=with_parts,
+            differences=differences,
+            also=_names(form, differences),
+            scope=Scope.WORKSHOP,
+        )
+        return SavedOtherwise(Damaged(f"The form of order {order.id} has been blank since it was saved."), read_back)
 
 
 def _before(plan: Plan, claim: Claim) -> dict[str, Value]:
@@ -278,6 +299,19 @@ def _others(form: Form, asked: Mapping[str, Value]) -> dict[str, Value]:
     """What the form holds in the fields that are not asked. A label may carry two fields (`VIN`)."""
     labels = {BY_PATH[path].labels for path in asked}
     return {path: held for path, held in form.reading().values.items() if BY_PATH[path].labels not in labels}
+
+
+def _controls_kept(save: _Save, sent: Snapshot, now: Form) -> list[Kept]:
+    """The controls that a restore wrote and that hold something else."""
+    if save.asked:
+        return []
+    after = snapshot(now)
+    written = [state for column, state in sent.items() if not state.is_like(save.before[column])]
+    return [
+        Kept(one.column, one.label or one.column, one.shown, after[one.column].shown if one.column in after else "")
+        for one in written
+        if one.column not in after or not one.says_same(after[one.column])
+    ]
 
 
 def _is_as_before(before: Snapshot, sent: Snapshot, now: Form) -> bool:

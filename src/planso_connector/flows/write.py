@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from planso_connector.domain import failure
+from planso_connector.domain import failure, restoring
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.errors import (
     Cancelled,
@@ -116,6 +116,15 @@ class Writer:
             raise NotPossible(f"Operation {operation_id} changed nothing; there is nothing to undo.")
         return operation
 
+    async def restore(self, operation_id: str, only: Sequence[str], request: Request) -> Operation:
+        """
+        A new operation that writes back what the save of a damaged one took, or of that what `only` names. Raises
+        NotFound, NotPossible, Invalid, and what every write raises.
+        """
+        damaged = await self.get(operation_id)
+        controls = restoring.values_before(restoring.restorable(damaged, only))
+        return await self._write(Action.UPDATE, damaged.order_id, {}, request, undoes=damaged.id, controls=controls)
+
     async def check(self, action: Action, order_id: int | None, asked: Mapping[str, Value], request: Request) -> str:
         """What recording it would tell, for a dry run. Raises Invalid, VersionChanged, Duplicate, NotFound."""
         if action is Action.CREATE:
@@ -139,6 +148,7 @@ class Writer:
         *,
         base: Mapping[str, Value] | None = None,
         undoes: str | None = None,
+        controls: Mapping[str, Sequence[str]] | None = None,
     ) -> Operation:
         """
         The operation as it stands when it is settled, or the wait is over, or the database can't tell any more. Raises
@@ -157,9 +167,10 @@ class Writer:
             notes=" ".join([*looks_wrong(asked), *([request.notes] if request.notes else [])]),
             caller=request.caller,
             idempotency_key=request.idempotency_key,
-            request=_digest(action, order_id, asked, request, undoes),
+            request=_digest(action, order_id, asked, request, undoes, controls),
             base=base,
             undoes=undoes,
+            controls=controls,
         )
         recorded = await self._database.write(lambda tx: self._record(tx, operation, request))
         self._outbox.recorded(recorded.id)
@@ -305,8 +316,14 @@ def _require_somebody(asked: Mapping[str, Value]) -> None:
 
 
 def _digest(
-    action: Action, order_id: int | None, asked: Mapping[str, Value], request: Request, undoes: str | None
-) -> str:  # fmt: skip
+    action: Action,
+    order_id: int | None,
+    asked: Mapping[str, Value],
+    request: Request,
+    undoes: str | None,
+    controls: Mapping[str, Sequence[str]] | None,
+) -> str:
     """What makes two requests the same one, for the idempotency key; how their JSON was written does not."""
-    whole = to_json([action.value, order_id, dict(asked), request.if_match, undoes])
+    parts: list[object] = [action.value, order_id, dict(asked), request.if_match, undoes]
+    whole = to_json([*parts, dict(controls)] if controls is not None else parts)
     return hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

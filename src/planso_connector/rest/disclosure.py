@@ -192,28 +192,28 @@ def _conflict(conflict: Conflict, *, reads: bool) -> dict[str, Value]:
     return {"field": conflict.field, **(values if reads else dict.fromkeys(values))}
 
 
-def changes_for(
-    preview: Preview, asked: Mapping[str, Value], caller: Caller, *, is_undo: bool
-) -> list[dict[str, Value]]:
+def changes_for(preview: Preview, caller: Caller) -> list[dict[str, Value]]:
     """
     What a write would change. A caller that may not read orders is shown every field that it asked for, whether it
-    differs or not: else it could try values until none differs. Of an undo it is shown the names alone.
+    differs or not: else it could try values until none differs. Of an undo and a restore it is shown names alone.
     """
-    reads = may_read(caller)
-    if reads or preview.order_id is None:
+    if may_read(caller):
         return [
-            {"field": one.path, "label": one.label, "before": one.before if reads else None, "after": one.asked}
-            for one in preview.changes
+            {"field": one.path, "label": one.label, "before": one.before, "after": one.asked} for one in preview.changes
         ]
+    if preview.order_id is None or not preview.asked:
+        fields = [(one.path, one.label, one.asked) for one in preview.changes]
+    else:
+        fields = [(path, BY_PATH[path].labels[0], value) for path, value in preview.asked.items()]
     return [
-        {"field": path, "label": BY_PATH[path].labels[0], "before": None, "after": None if is_undo else value}
-        for path, value in asked.items()
+        {"field": path, "label": label, "before": None, "after": value if preview.is_own else None}
+        for path, label, value in fields
     ]
 
 
-def notes_for(preview: Preview, caller: Caller, *, is_undo: bool) -> list[str]:
+def notes_for(preview: Preview, caller: Caller) -> list[str]:
     """What is said beside the changes of a preview."""
     if may_read(caller):
         differs = preview.order_id is None or preview.changes or preview.notes
         return [*([] if differs else ["Nothing differs from what PlanSo holds."]), *preview.notes]
-    return [] if is_undo else split_notes(preview.notes)[0]
+    return split_notes(preview.notes)[0] if preview.is_own else []

@@ -109,6 +109,16 @@ EXAMPLES: dict[int, dict[str, str]] = {
 }
 
 
+STOPPED: dict[int, dict[str, str]] = {
+    503: {
+        **EXAMPLES[503],
+        "writes_stopped": "Writes are stopped since 2026-11-23T09:41:02Z because operation op_5f0c2b9e41d7a6380c1e did "
+        "damage (1 value was lost: 'Telefon'); a person resumes them: `planso-connector writes resume`, or POST "
+        "/api/writes/resume. Nothing was recorded.",
+    }
+}
+"""For `failures`' `shown`: what writes may answer too."""
+
 RETRY_AFTER = "5"
 """Seconds: as long as a writer waits for the database, and short enough for a disk that was just cleared."""
 

@@ -18,11 +18,14 @@ from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON
 from planso_connector.domain.clock import parse_stamp, stamp
 from planso_connector.domain.operation import Operation, State
 from planso_connector.store.rendering import storable, to_json
-from planso_connector.store.tables import operations, write_stops
+from planso_connector.store.tables import operations, save_effects, save_evidence, write_stops
 from planso_connector.store.transaction import Row, Transaction
 
 WHOLE_WORKSHOP = 0
 """In the column `order_id`; PlanSo numbers orders from 1."""
+
+ACCEPTED = "accepted"
+"""In the column `effect` of `save_effects`."""
 
 _c, _op = write_stops.c, operations.c
 HOLDS_UP = and_(
@@ -42,6 +45,12 @@ _NEW = insert(write_stops).values({column.name: bindparam(column.name) for colum
 # One statement: of two that stop at once, the second one's columns are merged in by the next line.
 _STOP = _NEW.on_conflict_do_nothing(index_elements=["workshop", "order_id"])
 _MERGE = update(write_stops).where(*_IS).values(columns=bindparam("columns"))
+_CLEAN = select(save_evidence.c.clean_saves).where(save_evidence.c.workshop == bindparam("of_workshop"))
+_NEW_EFFECT = insert(save_effects).values({column.name: bindparam(column.name) for column in save_effects.c})
+_ACCEPT = _NEW_EFFECT.on_conflict_do_update(
+    index_elements=["workshop", "column", "cause"],
+    set_={name: _NEW_EFFECT.excluded[name] for name in ("effect", "operation", "seen_at")},
+)
 _RESUME = delete(write_stops).where(*_IS)
 
 _HELD_UP = select(_op.id, _op.order_id, _op.created_at, _op.deadline_at, _op.sent_at, _op.next_at).where(
@@ -162,6 +171,19 @@ def resume(tx: Transaction, workshop: str, *, order_id: int | None = None, now: 
     for one in ended:
         tx.run(_RESUME, of_workshop=workshop, of_order=WHOLE_WORKSHOP if one.order_id is None else one.order_id)
     return ended
+
+
+def accept(tx: Transaction, workshop: str, columns: Iterable[str], *, operation: str, now: str) -> None:
+    """A person says that these controls change with saves by themselves: that is no damage from now on."""
+    for column in columns:
+        row = {"column": storable(column), "cause": "", "effect": ACCEPTED, "times": 1, "operation": operation}
+        tx.run(_ACCEPT, workshop=workshop, seen_at=now, **row)
+
+
+def clean_saves(tx: Transaction, workshop: str) -> int:
+    """How many saves of this installation were compared and changed nothing that was not asked."""
+    found = tx.rows(_CLEAN, of_workshop=workshop)
+    return int(found[0]["clean_saves"]) if found else 0
 
 
 def _extended(
