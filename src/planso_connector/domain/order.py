@@ -16,6 +16,9 @@ VEHICLE = "vehicle.vehicle"
 IDENTITY = (PLATE, "vehicle_details.vin", "person", "phone", "email")
 """One of these stands in every order that is one."""
 
+NAMED_BY = ("person", PLATE, "vehicle_details.vin")
+"""One of these has to be given for a new order: an order without any can't be told from an empty form."""
+
 STAY = (
     "shop_date",
     "repair_date",

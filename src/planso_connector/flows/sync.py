@@ -42,6 +42,8 @@ HISTORY = 20
 RESUMED_WITHIN = timedelta(hours=12)
 """A full run that broke off is gone on with, if it began within this time."""
 
+_EMPTY_NAMED = 5
+
 
 @dataclass(frozen=True, slots=True)
 class SyncStatus:
@@ -303,6 +305,12 @@ def _summary(progress: Progress) -> str:
             "Orders of kind empty_form lost nearly all their values at once. If somebody emptied them, accept it: "
             "planso-connector sync --full --accept-removals."
         )
+    if progress.empty:
+        named = ", ".join(str(order_id) for order_id in sorted(progress.empty)[:_EMPTY_NAMED])
+        more = f" and {len(progress.empty) - _EMPTY_NAMED} more" if len(progress.empty) > _EMPTY_NAMED else ""
+        told.append(f"Orders that hold nothing in PlanSo were not taken over: {named}{more}.")
+    if progress.is_emptied:
+        told.append("So many empty orders are not believed; the run counts as failed.")
     unreadable = [doubt for doubt in progress.doubts() if doubt["kind"] == Doubtful.UNREADABLE]
     doubts = [doubt for doubt in progress.doubts() if doubt["kind"] != Doubtful.UNREADABLE]
     if doubts:

@@ -387,7 +387,9 @@ class DryRunAnswer(UpdateOrderResponse):
     """What a write would change; nothing was recorded or sent."""
 
     dry_run: Literal[True] = Field(description="Always true.", examples=[True])
-    changes: list[PlannedChange] = Field(description="Each field that would change.")
+    changes: list[PlannedChange] = Field(
+        description="Each field that would change; without `orders:read` each that was asked for."
+    )
 
 
 class HistoryChange(BaseModel):
