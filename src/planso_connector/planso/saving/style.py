@@ -25,6 +25,8 @@ METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE")
 PLACES = ("query", "body", "header")
 ORIGINS = ("meta", "input", "form", "answer", "cookie")
 
+SUCCESSES = ("empty", "form", "redirect")
+
 ORDER, TABLE = "{order}", "{table}"
 NUMBERS = {"{order_number}": ORDER, "{table_number}": TABLE}
 """Placeholders that stand for a JSON number in place of a text."""
@@ -63,13 +65,13 @@ class Token:
 @dataclass(frozen=True)
 class AnswerStyle:
     """
-    `success`: empty for any JSON object that is no refusal, `empty`, `form`, `redirect`, or `member=value`. `refusal`:
-    members that are true, or `member=value`. `new_id`: a JSON path, `location:parameter`, or empty for the first
-    `dataID` anywhere.
+    `success`: what a save that was taken is answered with, any of `empty`, `form`, `redirect` and `member=value`; without
+    one, any JSON that is no refusal. `refusal`: members that are true, or `member=value`. `new_id`: a JSON path,
+    `location:parameter`, or empty for the first `dataID` anywhere.
     """
 
-    success: str = ""
-    refusal: tuple[str, ...] = ("error",)
+    success: tuple[str, ...] = ()
+    refusal: tuple[str, ...] = ("error", "errors", "success=false", "status=error")
     new_id: str = ""
 
 
@@ -216,11 +218,9 @@ def _answer(base: AnswerStyle, section: Section) -> AnswerStyle:
         if key == "refusal":
             changes[key] = section.texts(key)
         elif key == "success":
-            changes[key] = _value(section, key)
-            if changes[key] not in ("", "empty", "form", "redirect") and not re.fullmatch(r"[^=]+=.*", changes[key]):
-                raise section.error(
-                    key, 'accepted: "empty", "form", "redirect", "member=value" such as "saved=1", or ""'
-                )
+            changes[key] = section.texts(key)
+            if not all(rule in SUCCESSES or re.fullmatch(r"[^=]+=.*", rule) for rule in changes[key]):
+                raise section.error(key, 'accepted: a list of "empty", "form", "redirect" and "member=value"')
         else:
             changes[key] = _value(section, key)
     return replace(base, **changes)
