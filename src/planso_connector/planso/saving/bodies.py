@@ -98,7 +98,7 @@ def _multipart(body_type: str, body: str) -> Iterator[Decoded]:
     if not message.is_multipart():
         return
     pairs = []
-    for part in message.iter_parts():  # type: ignore[attr-defined]
+    for part in message.iter_parts():
         name = part.get_param("name", header="content-disposition")
         if isinstance(name, str) and part.get_filename() is None:
             value = part.get_payload(decode=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, urlsplit
 
-import ijson
+import ijson  # type: ignore[import-untyped] # it has no types
 
 from planso_connector.planso.decoding import decoded
 
@@ -37,7 +37,7 @@ class RecordingError(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One request and its answer. `number` counts from 1, as in the file. Texts are decoded; None where not recorded."""
+    """One request and its answer. `number` counts from 1. Texts are decoded; None where they are not recorded."""
 
     number: int
     method: str
@@ -106,7 +106,7 @@ class _TooDeepError(Exception):
 
 class _Bounded:
     """
-    The file for a JSON parser that keeps each text in memory: longer ones are replaced by LEFT_OUT, a byte order mark is
+    The file for a JSON parser that keeps each text in memory: long ones are replaced by LEFT_OUT, a byte order mark is
     dropped. Raises _TooDeepError: the parser's memory grows with the square of the depth.
     """
 
@@ -143,10 +143,8 @@ class _Bounded:
         out = bytearray()
         at = 0
         while at < len(chunk):
-            if self._text is None:
-                at = self._structure(chunk, at, out)
-            else:
-                at = self._string(chunk, at, out)
+            step = self._structure if self._text is None else self._string
+            at = step(chunk, at, out)
         if self.is_at_end and self._text is not None and not self._is_long:
             out += self._text
         return bytes(out)

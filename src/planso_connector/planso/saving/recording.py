@@ -133,7 +133,7 @@ def _check_bodies(recording: Recording, path: Path) -> None:
     if recording.without_body:
         numbers = ", ".join(str(entry.number) for entry in recording.without_body[:5])
         raise RecordingError(
-            f"{path} was exported without the contents of requests or answers (entry {numbers}); export it with content "
+            f"{path} was exported without the contents of requests or answers (entry {numbers}); export it with them "
             "(Chrome: 'Export HAR (with sensitive data)'), and record less, because browsers leave out large ones."
         )
 

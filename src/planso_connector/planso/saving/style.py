@@ -65,7 +65,7 @@ class Token:
 @dataclass(frozen=True)
 class AnswerStyle:
     """
-    `success`: what a save that was taken is answered with, any of `empty`, `form`, `redirect` and `member=value`; without
+    `success`: what a save that was taken is answered with, any of `empty`, `form`, `redirect`, `member=value`; without
     one, any JSON that is no refusal. `refusal`: members that are true, or `member=value`. `new_id`: a JSON path,
     `location:parameter`, or empty for the first `dataID` anywhere.
     """
