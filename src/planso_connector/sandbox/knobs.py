@@ -26,6 +26,10 @@ class Knobs:
     """Seconds after which a save that is not carried out yet never is: `fail_status`, and nothing is kept."""
     expire_sessions_after: int | None = None
     """Each login is good for so many `/do` requests."""
+    one_session_per_account: bool = False
+    """A login ends the account's other sessions."""
+    session_lock: bool = False
+    """Requests of one session are served one after the other, as PHP does; other sessions don't wait."""
     fail_next: int = 0
     """So many `/do` requests answer `fail_status`."""
     fail_app_next: int = 0
@@ -118,6 +122,8 @@ def _checked(name: str, value: Any, default: Any) -> Any:
         return _require(value, value is None or isinstance(value, str), wrong)
     if name == "fail_status":
         return _require(value, is_number and isinstance(value, int) and 400 <= value <= 599, wrong)
+    if isinstance(default, bool):
+        return bool(_require(value, isinstance(value, bool), wrong))
     if isinstance(default, float):
         return float(_require(value, is_number and value < 3600, wrong))
     if isinstance(default, int):

@@ -1,7 +1,10 @@
 """`/app` and `/do` over HTTP: sessions, bad days, and what was asked (protocol, sections 1 and 8)."""
 
+import asyncio
 import random
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
 
@@ -52,6 +55,7 @@ class PlansoApp:
         self.in_flight = 0
         self.in_flight_peak = 0
         self._dice = random.Random(0)
+        self._session_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def app(self, request: Request) -> ASGIApp:
         """`GET /app` opens a session and shows the login page, `POST /app` logs in."""
@@ -106,13 +110,14 @@ class PlansoApp:
         self.in_flight_peak = max(self.in_flight_peak, self.in_flight)
         try:
             call = calls.Call(dict(request.query_params), read_form(await request.body()))
-            await self._slowly(self.workshop.knobs.save_latency if call.saves else 0.0)
-            heard = not await request.is_disconnected()
-            with self.workshop.lock:
-                is_too_late = call.saves and monotonic() - started > self.workshop.knobs.saves_within
-                trouble = self._proxy_failure() if is_too_late else self._trouble(request, call)
-                version = self.workshop.version if trouble is None else None
-                response = trouble if trouble is not None else self._answer(call)
+            async with self._session_lock(request):
+                await self._slowly(self.workshop.knobs.save_latency if call.saves else 0.0)
+                heard = not await request.is_disconnected()
+                with self.workshop.lock:
+                    is_too_late = call.saves and monotonic() - started > self.workshop.knobs.saves_within
+                    trouble = self._proxy_failure() if is_too_late else self._trouble(request, call)
+                    version = self.workshop.version if trouble is None else None
+                    response = trouble if trouble is not None else self._answer(call)
         finally:
             self.in_flight -= 1
         told = RequestLog(
@@ -129,6 +134,16 @@ class PlansoApp:
         )
         self._log(told)
         return response
+
+    @asynccontextmanager
+    async def _session_lock(self, request: Request) -> AsyncIterator[None]:
+        """With the knob `session_lock`, one request of a session at a time."""
+        cookie = request.cookies.get(COOKIE)
+        if cookie is None or not self.workshop.knobs.session_lock:
+            yield
+            return
+        async with self._session_locks[cookie]:
+            yield
 
     def _trouble(self, request: Request, call: calls.Call) -> ASGIApp | None:
         """What is answered instead of doing what was asked."""

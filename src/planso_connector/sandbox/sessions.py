@@ -52,6 +52,8 @@ class Sessions:
         if (username, password) == (self.installation.username, self.installation.password):
             self.logins += 1
             self._wrong.pop(username, None)
+            if knobs.one_session_per_account:
+                self._open = {cookie: held for cookie, held in self._open.items() if held.user != username}
             self._open[session_id] = Session(user=username)
             return ""
         self.rejected_logins += 1
