@@ -23,6 +23,7 @@ from planso_connector import __version__
 from planso_connector import app as root
 from planso_connector.commands import backup as backup_commands
 from planso_connector.commands import keys, writes
+from planso_connector.commands import learn as learn_command
 from planso_connector.commands import privacy as privacy_commands
 from planso_connector.commands.console import configure_logs, err, fail, loaded, out, run, told
 from planso_connector.draining import DrainingServer
@@ -46,6 +47,7 @@ cli.add_typer(keys.keys)
 cli.command()(keys.accesses)
 cli.command()(backup_commands.backup)
 cli.command()(backup_commands.restore)
+cli.command()(learn_command.learn)
 cli.add_typer(privacy_commands.cli, name="privacy")
 cli.add_typer(writes.cli, name="writes")
 

@@ -105,8 +105,9 @@ class Progress:
 
     def doubts(self) -> list[dict[str, object]]:
         """
-        What was left as it was because its page seems to have moved: page, kind, what, in how many orders; for labels
-        the share of the orders read in which it held something, before and now.
+        What was left as it was because its page seems to have moved, and fields that no longer read as a date or
+        number: page, kind, what, in how many orders; for labels the share of the orders read in which it held
+        something, before and now.
         """
         told = []
         for doubt, orders in sorted(self._doubts.items(), key=lambda item: (-item[1], item[0].what)):
