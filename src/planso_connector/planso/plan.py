@@ -14,13 +14,20 @@ from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Change
-from planso_connector.domain.order import IDENTITY
 from planso_connector.planso import writing
 from planso_connector.planso.control import Entry
 from planso_connector.planso.labels import FieldLabels
 
 Wire = str | bool | tuple[int, ...]
 """A control's new state: an input's text, whether a box or radio button is checked, a select's chosen options."""
+
+_IDENTIFYING = {
+    "person": "name",
+    "phone": "phone number",
+    "email": "e-mail address",
+    "vehicle_details.number_plate": "number plate",
+}
+"""Fields by which an order is found; who clears one by accident has to notice."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +68,8 @@ def make_plan(labels: FieldLabels, asked: Mapping[str, Value]) -> Plan:
         elif new is not None:
             wire |= new
             changes.append(Change(path, value, entry.value(BY_PATH[path].kind), entry.label))
-        notes += _still_supplied(labels, path, value, entry)
-        if new is not None and value is None and path in IDENTITY:
-            notes.append(f"{path} ('{entry.label}') is emptied.")
+        if value is None:
+            notes += _cleared(labels, path, entry, is_change=new is not None)
     if problems:
         raise Invalid(problems)
     return Plan(tuple(changes), tuple(notes), wire)
@@ -98,17 +104,15 @@ def _no_label(labels: FieldLabels, path: str) -> str:
     return f"this PlanSo's form has no label {names}"
 
 
-def _still_supplied(labels: FieldLabels, path: str, value: Value, cleared: Entry) -> list[str]:
-    """After a clear another label may still hold a value, and the field is read from there."""
-    if value is not None:
-        return []
+def _cleared(labels: FieldLabels, path: str, cleared: Entry, *, is_change: bool) -> list[str]:
+    """After a clear another label may still hold a value, and the field is read from there; else it is gone."""
     kind = BY_PATH[path].kind
-    others = [entry for entry in labels.entries(path) if entry is not cleared]
-    return [
-        f"{path}: '{cleared.label}' is empty, and '{entry.label}' still supplies a value."
-        for entry in others
-        if entry.value(kind) is not None
-    ][:1]
+    others = [entry for entry in labels.entries(path) if entry is not cleared and entry.value(kind) is not None]
+    if others:
+        return [f"{path}: '{cleared.label}' is empty, and '{others[0].label}' still supplies a value."]
+    if is_change and path in _IDENTIFYING:
+        return [OwnNote(f"{path} is cleared: the order has no {_IDENTIFYING[path]} any more.")]
+    return []
 
 
 def _problem(path: str, kind: str, told: str) -> Problem:
