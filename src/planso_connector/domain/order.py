@@ -63,6 +63,8 @@ class FormReading:
     """Paths of the fields for which the form has a label."""
     unreadable: frozenset[str] = frozenset()
     """Paths of the fields where something stands that their kind can't hold: a date that is none."""
+    ambiguous: frozenset[str] = frozenset()
+    """Paths of the fields without a value because several controls may hold it and say different things."""
 
 
 @dataclass(frozen=True, slots=True)
