@@ -15,11 +15,11 @@ from ..recordings import Recording, control, log_in, open_order, save
 
 STYLES = (
     "body=fields,space=+",
-    "body=plain,sends=changed,address=own,answer=status",
-    "body=json,tokens=meta_header,answer=success",
-    "body=fields_json,sends=changed,tokens=form/meta_query,answer=empty,line_break=lf,parameter=daten",
-    "body=fields_json_pairs,address=body,answer=redirect",
-    "body=multipart,tokens=meta_parameter,answer=form",
+    "body=plain,sends=changed,address=own,answer=status,tokens=parameter,token_from=input",
+    "body=json,tokens=header,answer=success",
+    "body=fields_json,sends=changed,tokens=form/query,answer=empty,line_break=lf,parameter=daten",
+    "body=fields_json_pairs,address=body,answer=redirect,tokens=header,token_from=cookie,token_source=XSRF-TOKEN",
+    "body=multipart,tokens=parameter,answer=form,token_from=member,token_source=geheim",
 )
 TEXT = "1 + 1 = 2 & „Größe“ 100 %\nzweite  Zeile 😀 <b>"
 
@@ -110,7 +110,7 @@ def test_chromium_sends_of_an_untouched_form_what_snapshot_says(
 
 def test_an_orders_page_asks_for_the_login_and_then_edits(chromium: Chromium) -> None:
     """`/orders/123`: without a session a link to the login; with one the form, and the token is fetched from `/app`."""
-    style = SaveStyle(body="plain", tokens=("meta_header",))
+    style = SaveStyle(body="plain", tokens=("header",))
     sandbox = Sandbox(orders=3, installation=Installation(save_style=style))
 
     def story(page: Page) -> None:

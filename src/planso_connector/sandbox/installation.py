@@ -17,7 +17,7 @@ class Installation:
 
     table_id: int = 12565
     username: str = "werkstatt"
-    password: str = "demo"  # noqa: S105 - the sandbox's own, printed on its page
+    password: str = "demo"
     field_names: int = 1
     """Seed of the `name` attributes: another number, other names (`f_8123`)."""
     list_shape: Literal["object", "list"] = "object"

@@ -1,14 +1,13 @@
 """What this installation answers to a save: success, refusal, and where a new order's id stands."""
 
-from typing import Any, Literal
+from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
 from planso_connector.sandbox.installation import Installation
 from planso_connector.sandbox.php import json_answer
+from planso_connector.sandbox.save_calls import Done
 from planso_connector.sandbox.save_style import SaveStyle
-
-Done = Literal["update", "insert", "delete"]
 
 
 def success(installation: Installation, style: SaveStyle, done: Done, order_id: int, form: dict[str, Any]) -> Response:

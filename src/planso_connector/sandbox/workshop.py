@@ -17,6 +17,7 @@ from planso_connector.sandbox.installation import CHOICES, Installation
 from planso_connector.sandbox.knobs import Edit, Knobs
 from planso_connector.sandbox.orders import Order, Wire
 from planso_connector.sandbox.php import Pairs, by_name, escape
+from planso_connector.sandbox.save_calls import SaveCalls, save_calls
 
 _KEPT_CHANGES = 20_000
 
@@ -133,6 +134,10 @@ class Workshop:
                     html = ""
                 self._others(self.knobs.take_edits("edit_after_next_read", order_id))
             return form_answer(escape(html) if self.installation.escaped_markup else html, script)
+
+    def save_calls(self) -> SaveCalls:
+        """Where saves go on this installation now."""
+        return save_calls(self.knobs.save_style, self.installation.table_id)
 
     def _is_blank(self, order_id: int) -> bool:
         """Whether the order's form is blank because of a save; counts one reading."""
