@@ -89,12 +89,12 @@ def test_chromium_sends_of_an_untouched_form_what_snapshot_says(
     chromium: Chromium, installation: dict[str, Any], knobs: dict[str, Any]
 ) -> None:
     """For the odd orders too, in every markup, after the scripts have filled what they fill; saving changes nothing."""
-    sandbox = Sandbox(orders=30, installation=Installation(**installation))
+    sandbox = Sandbox(orders=16, installation=Installation(**installation))
     sandbox.knobs.set_json(knobs)
 
     def story(page: Page) -> None:
         log_in(page, sandbox.installation)
-        for order_id in sandbox.order_ids()[::2]:
+        for order_id in sandbox.order_ids()[:14]:
             open_order(page, order_id)
             sent = page.evaluate("opened.before.map(({name, value}) => [name, value])")
             assert [tuple(pair) for pair in sent] == sandbox.snapshot(order_id)
