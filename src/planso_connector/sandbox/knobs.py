@@ -44,7 +44,7 @@ class Knobs:
 
     # -- what is answered to a save
 
-    save_style: Annotated[SaveStyle, "The style of saving, see above; other styles are refused."] = field(
+    save_style: Annotated[SaveStyle, "How this PlanSo saves, see above; what comes otherwise is refused."] = field(
         default_factory=SaveStyle
     )
     drop_saves_next: Annotated[int, "So many saves answer success and keep nothing."] = 0
