@@ -12,6 +12,7 @@ from random import Random
 import structlog
 
 from planso_connector.domain import failure, retry
+from planso_connector.domain.appending import targets_of
 from planso_connector.domain.assessment import Scope
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.differences import damaged
@@ -206,7 +207,7 @@ class Pusher:
 def _writer(operation: Operation, back: ReadBack | None) -> Writer:
     labels = back.labels if back is not None else frozenset()
     also = back.also if back is not None else frozenset()
-    return Writer(operation.id, operation.caller, frozenset(operation.asked), labels, also)
+    return Writer(operation.id, operation.caller, targets_of(operation.asked), labels, also)
 
 
 def _learn(tx: Transaction, workshop: str, operation: Operation, back: ReadBack, now: str) -> None:

@@ -17,6 +17,7 @@ from planso_connector.domain import values
 from planso_connector.domain.agreement import Agreement
 from planso_connector.domain.errors import Invalid, Kept, PageChanged, Problem
 from planso_connector.domain.fields import BY_PATH, FIELDS, Value
+from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.order import FormReading
 from planso_connector.planso import control_plan, writing
 from planso_connector.planso.control import Control, Entry
@@ -239,7 +240,7 @@ class Form:
             entry = self._found.target(path)
             if entry is not None and self._agreement(path, value, saved) is Agreement.NORMALISED:
                 words = values.planso_words(BY_PATH[path].kind, value)
-                notes.append(f"PlanSo writes {path} ('{entry.label}') as '{entry.shown}' (asked '{words}').")
+                notes.append(OwnNote(f"PlanSo writes {path} ('{entry.label}') as '{entry.shown}' (asked '{words}')."))
         return tuple(notes)
 
     def _agreement(self, path: str, value: Value, saved: Form | None) -> Agreement:

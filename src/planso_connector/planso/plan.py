@@ -26,6 +26,7 @@ _IDENTIFYING = {
     "phone": "phone number",
     "email": "e-mail address",
     "vehicle_details.number_plate": "number plate",
+    "vehicle_details.vin": "VIN",
 }
 """Fields by which an order is found; who clears one by accident has to notice."""
 
