@@ -11,12 +11,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import httpx2
 
 from planso_connector.domain import clock
-from planso_connector.domain.errors import LoginRejected, PlansoUnavailable
+from planso_connector.domain.errors import LoginRejected, PlansoUnavailable, PlansoUnsure
 from planso_connector.planso.decoding import declared_charset, is_login_page
 
 SAVES = "planso_saves"
@@ -36,7 +36,7 @@ OnLogin = Callable[[bool], Awaitable[None]]
 
 
 class SessionEnded(PlansoUnavailable):
-    """PlanSo ended the session before a save was taken: nothing was saved. Read the form again, then save again."""
+    """The session ended before a save was sent: nothing was sent. Read the form again, which logs in, then save."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,13 @@ class PlansoLogin(httpx2.Auth):
         self._cookies = None
         self.status = LoginStatus(last_login_at=self.status.last_login_at)
 
+    def cookie(self, name: str) -> str:
+        """A cookie of the session, decoded as script reads it; empty where there is none. Raises SessionEnded."""
+        if self._cookies is None:
+            raise SessionEnded("PlanSo's session ended; nothing was sent")
+        found = [cookie.value for cookie in self._cookies.jar if cookie.name == name and cookie.value]
+        return unquote(found[-1]) if found else ""
+
     def failed(self, error: Exception) -> None:
         """A login broke off. Those who waited for it share its failure, instead of trying one after the other."""
         self._failures += 1
@@ -81,7 +88,8 @@ class PlansoLogin(httpx2.Auth):
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """
-        Raises LoginRejected, PlansoUnavailable and, for saves and in a held slot, SessionEnded.
+        Raises LoginRejected, PlansoUnavailable; SessionEnded in a held slot without a session; PlansoUnsure for a save
+        that is answered with the login page: PlanSo may have applied it all the same.
 
         A session that served somebody before it ended is worth another: with several requests in flight, a short one
         can end on the same request again and again. One that served nobody is no session.
@@ -116,7 +124,9 @@ class PlansoLogin(httpx2.Auth):
                 return
             if generation == self._generation:
                 self._cookies = None
-            if request.extensions.get(SAVES) or request.extensions.get(STAYS):
+            if request.extensions.get(SAVES):
+                raise PlansoUnsure("PlanSo answered with its login page; it may have been applied")
+            if request.extensions.get(STAYS):
                 raise SessionEnded("PlanSo ended the session; nothing was saved")
             unserved += self._served != generation
             if unserved > 1:
@@ -133,11 +143,11 @@ class PlansoLogin(httpx2.Auth):
             raise PlansoUnavailable(str(self._failure)) from self._failure
 
     def _is_ended(self, request: httpx2.Request, response: httpx2.Response) -> bool:
-        """The login page, or a redirect: PlanSo's calls promise neither. A redirected save may have been done."""
+        """The login page, or a redirect of what is read. A redirect after a save may be how PlanSo says yes."""
         if not response.has_redirect_location:
             return is_login_page(response)
-        target = redirect_target(response)
-        return target.path == self._app.path or not request.extensions.get(SAVES)
+        redirect_target(response)
+        return not request.extensions.get(SAVES)
 
     async def _next(
         self, steps: Generator[httpx2.Request, httpx2.Response, bool], answer: httpx2.Response

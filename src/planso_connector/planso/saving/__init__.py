@@ -1,1 +1,1 @@
-"""Saving: how a form is sent, and what is seen of it afterwards."""
+"""Saving to PlanSo: the installation's style, how a save is encoded, what its answer means, how all that is learned."""
