@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from planso_connector.domain.assessment import NO_EXPERIENCE, Assessment, Experience, Scope, assess
 from planso_connector.domain.differences import DAMAGE, Verdict, sentences
-from planso_connector.domain.notation import is_nothing
 from planso_connector.domain.snapshot import ControlState, Snapshot
+from planso_connector.domain.values import is_nothing
 
 NOW = datetime(2026, 11, 30, 9, 0)  # noqa: DTZ001 - local time, as PlanSo shows it
 NONE, ORDER, WORKSHOP = Scope.NONE, Scope.ORDER, Scope.WORKSHOP

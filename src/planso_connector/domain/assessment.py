@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from planso_connector.domain.derivation import Asked, is_copy, is_derived, is_stamp
 from planso_connector.domain.differences import DAMAGE, Difference, Verdict
-from planso_connector.domain.notation import is_cut, is_garbled
 from planso_connector.domain.snapshot import ControlState, Snapshot
+from planso_connector.domain.text_damage import is_cut, is_garbled
 
 
 class Scope(IntEnum):

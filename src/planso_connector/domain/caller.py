@@ -68,6 +68,8 @@ class Caller:
 
 
 ANYONE = Caller("", "", frozenset({Scope.ADMIN}))
+NOBODY = Caller("", "", frozenset())
+"""Who sent a request that nobody was asked a key for."""
 
 
 def new_key_id() -> str:

@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from planso_connector.domain import german
-from planso_connector.domain.notation import is_same_value
 from planso_connector.domain.snapshot import ControlState
+from planso_connector.domain.text_damage import is_same_value
 
 STAMP_WITHIN = timedelta(minutes=10)
 """By so much the clocks of PlanSo and the connector may differ where a save writes down when it was."""

@@ -179,12 +179,18 @@ class PlansoRefused(PlansoError):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A field that PlanSo did not take over: what was sent, what the form holds now."""
+    """A field that PlanSo did not take over: what was sent, what the form holds now; None where it must not be seen."""
 
     field: str
     label: str
-    sent: str
-    kept: str
+    sent: str | None
+    kept: str | None
+
+    @property
+    def words(self) -> str:
+        values = {"sent": self.sent, "kept": self.kept}
+        told = ", ".join(f"{name} '{value}'" for name, value in values.items() if value is not None)
+        return f"{self.field} ('{self.label}')" + (f": {told}" if told else "")
 
 
 class ValueKept(PlansoRefused):
@@ -192,8 +198,7 @@ class ValueKept(PlansoRefused):
 
     def __init__(self, kept: Sequence[Kept]) -> None:
         self.kept = tuple(kept)
-        told = "; ".join(f"{k.field} ('{k.label}'): sent '{k.sent}', kept '{k.kept}'" for k in self.kept)
-        super().__init__(f"PlanSo kept another value. {told}")
+        super().__init__(f"PlanSo kept another value. {'; '.join(one.words for one in self.kept)}")
 
 
 class Damaged(PlansoError):

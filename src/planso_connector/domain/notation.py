@@ -1,114 +1,116 @@
-"""Whether two texts of a form say the same, or one is the other broken or cut. Pure."""
+"""
+Writing a value in the notation of the text that stands in a control now: ISO dates where ISO stands, a time behind the
+day where one stands there, a decimal point or comma, grouped thousands. Pure.
+
+Source: the PlanSo protocol's section 10: a field can be stored in another notation than it is shown. Where nothing
+stands there, or nothing that is understood, PlanSo's German notation is written.
+"""
 
 from __future__ import annotations
 
-import html
 import re
-import unicodedata
+from dataclasses import dataclass
 
-from planso_connector.domain import german, phones
-from planso_connector.domain.plausible import looks_like_plate
+from planso_connector.domain import german
+from planso_connector.domain.german import planso_date, planso_decimal
 
-_NOTHING = re.compile(r"[0\s\xa0.,:/-]*")
-"""`00.00.0000`, `0,00`, `-`: what databases show for nothing."""
-_PHONE = re.compile(r"\+?[\d\s()/.\-\xa0]{6,}")
-_NUMBER = re.compile(r"[+-]?[\d.,\s']*\d[\d.,\s']*")
-_FLAGS = ({"1", "ja", "on", "true", "x"}, {"0", "nein", "off", "false", ""})
-
-
-def is_nothing(text: str) -> bool:
-    return _NOTHING.fullmatch(text) is not None
+_DAY = r"(?P<german>\d{1,2}\.\d{1,2}\.(?:\d{4}|(?P<short>\d{2})))|(?P<iso>\d{4}-\d{2}-\d{2})"
+_CLOCK = r"(?P<clock>\d{1,2}:\d{2}(?P<seconds>:\d{2})?)(?P<uhr>\s*Uhr)?"
+_MOMENT = re.compile(rf"(?:{_DAY})(?:(?P<gap>T|,?\s+){_CLOCK})?")
+_TIME = re.compile(_CLOCK)
+_MONTH = re.compile(r"\d{1,2}(?P<sep>[/.])(?:\d{4}|(?P<short>\d{2}))|(?P<iso>\d{4}-\d{2})")
+_NUMBER = re.compile(r"(?:\d+|\d{1,3}(?P<grouped>\.\d{3})+)(?:(?P<point>[.,])(?P<decimals>\d*))?(?P<unit>\s*(?:h|€))?")
 
 
-def is_same_value(one: str, other: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class DateNotation:
+    """How a date or time is written. `clock` is empty for a day alone, else `HH:MM` or `HH:MM:SS`."""
+
+    has_day: bool = True
+    is_iso: bool = False
+    has_short_year: bool = False
+    gap: str = " "
+    clock: str = ""
+    suffix: str = ""
+    """` Uhr` where that stands behind the time."""
+
+
+def date_notation(standing: str) -> DateNotation | None:
+    """The notation of a day or a time; None where nothing stands there, or something else."""
+    text = standing.replace("\xa0", " ").strip()
+    match = _MOMENT.fullmatch(text)
+    if match is not None:
+        return DateNotation(
+            is_iso=match["iso"] is not None,
+            has_short_year=match["short"] is not None,
+            gap=match["gap"] or " ",
+            clock=_clock_notation(match),
+            suffix=match["uhr"] or "",
+        )
+    match = _TIME.fullmatch(text)
+    return DateNotation(has_day=False, clock=_clock_notation(match), suffix=match["uhr"] or "") if match else None
+
+
+def _clock_notation(match: re.Match[str]) -> str:
+    if match["clock"] is None:
+        return ""
+    return "HH:MM:SS" if match["seconds"] else "HH:MM"
+
+
+def day_in(notation: DateNotation, day: str) -> str:
+    """A canonical day."""
+    if notation.is_iso:
+        return day
+    return f"{day[8:10]}.{day[5:7]}.{day[2:4] if notation.has_short_year else day[:4]}"
+
+
+def clock_in(notation: DateNotation, clock: str) -> str:
+    """A canonical time; its seconds are never left out where it has some."""
+    if notation.clock == "HH:MM":
+        clock = clock.removesuffix(":00") if clock.count(":") == 2 else clock
+    elif notation.clock and clock.count(":") == 1:
+        clock = f"{clock}:00"
+    return f"{clock}{notation.suffix}"
+
+
+def moment_in(notation: DateNotation, canonical: str) -> str:
+    """A canonical day, or day and time. A day alone is written with midnight where a time stands."""
+    day, _, clock = canonical.partition("T")
+    if not clock and notation.clock:
+        clock = "00:00"
+    return f"{day_in(notation, day)}{notation.gap}{clock_in(notation, clock)}" if clock else day_in(notation, day)
+
+
+def month_in(standing: str, canonical: str) -> str:
+    """A canonical month, in the notation of a month that stands there."""
+    match = _MONTH.fullmatch(standing.strip())
+    if match is None:
+        return planso_date(canonical)
+    if match["iso"]:
+        return canonical
+    return f"{canonical[5:7]}{match['sep']}{canonical[2:4] if match['short'] else canonical[:4]}"
+
+
+def hours_in(standing: str, value: float) -> str:
     """
-    Whether PlanSo may have made one of the other by writing the same value otherwise: blanks, case, dates, numbers,
-    phone numbers, plates, words for yes and no.
+    A number of hours: with a point or a comma, grouped or not, with the unit and at least as many decimals as stand
+    there, two at least. A dot alone is a decimal point.
     """
-    first, second = _plain(one), _plain(other)
-    if first == second or (is_nothing(first) and is_nothing(second)):
-        return True
-    if is_nothing(first) or is_nothing(second):
-        return False
-    if any(first in words and second in words for words in _FLAGS):
-        return True
-    return (
-        _same_number(first, second)
-        or _same_date(first, second)
-        or _same_phone(first, second)
-        or _same_plate(first, second)
-    )
+    text = planso_decimal(value)
+    match = _NUMBER.fullmatch(standing.replace("\xa0", " ").strip())
+    if match is None:
+        return text
+    whole, _, decimals = text.partition(",")
+    decimals = decimals.ljust(len(match["decimals"] or ""), "0")
+    point = match["point"] or ","
+    if match["grouped"] is not None and point == ",":
+        whole = f"{int(whole):,}".replace(",", ".")
+    written = f"{whole}{point}{decimals}{match['unit'] or ''}"
+    return written if _reads_as(written, value) else text
 
 
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text.replace("\xa0", " ")).casefold().split())
-
-
-def _readings(text: str) -> list[tuple[float, int]]:
-    """The numbers that a text may be, each with its decimals: a point groups thousands or begins decimals."""
-    if _NUMBER.fullmatch(text) is None:
-        return []
-    plain = re.sub(r"[\s']", "", text)
-    found = []
-    for candidate in {plain.replace(".", "").replace(",", "."), plain.replace(",", "")}:
-        try:
-            found.append((float(candidate), len(candidate.partition(".")[2])))
-        except ValueError:
-            continue
-    return found
-
-
-def _same_number(one: str, other: str) -> bool:
-    return any(
-        abs(first - second) <= (0.5 * 10 ** -min(decimals, more) if decimals != more and min(decimals, more) else 1e-9)
-        for first, decimals in _readings(one)
-        for second, more in _readings(other)
-    )
-
-
-def _same_date(one: str, other: str) -> bool:
+def _reads_as(written: str, value: float) -> bool:
     try:
-        return german.parse_date(one).removesuffix("T00:00:00") == german.parse_date(other).removesuffix("T00:00:00")
+        return german.parse_decimal(written, dot_groups=False) == value
     except ValueError:
         return False
-
-
-def _same_phone(one: str, other: str) -> bool:
-    if _PHONE.fullmatch(one) is None or _PHONE.fullmatch(other) is None:
-        return False
-    return phones.key(one) == phones.key(other) != ""
-
-
-def _same_plate(one: str, other: str) -> bool:
-    first, second = (re.sub(r"[\s-]", "", text) for text in (one, other))
-    return first == second and looks_like_plate(one.upper()) and looks_like_plate(other.upper())
-
-
-def is_cut(before: str, after: str) -> bool:
-    """Whether `after` is the beginning of `before`."""
-    first, second = _plain(before), _plain(after)
-    return len(second) < len(first) and first.startswith(second)
-
-
-def is_garbled(before: str, after: str) -> bool:
-    """Whether `after` is `before` in a broken encoding: mojibake, marks or nothing for letters, escaped HTML."""
-    if before == after or not after:
-        return False
-    if html.unescape(after) == before:
-        return True
-    if before.isascii():
-        return False
-    return after in _broken(before) or _has_marks(before, after)
-
-
-def _broken(text: str) -> set[str]:
-    found = {"".join(letter for letter in text if letter.isascii())}
-    for written, read in (("utf-8", "iso-8859-1"), ("utf-8", "cp1252"), ("iso-8859-1", "utf-8"), ("cp1252", "utf-8")):
-        found.add(text.encode(written, "replace").decode(read, "replace"))
-    return found
-
-
-def _has_marks(before: str, after: str) -> bool:
-    """Whether question marks stand where letters beyond ASCII stood, one for each or one for each byte."""
-    pattern = "".join(re.escape(letter) if letter.isascii() else "[?\ufffd]{1,4}" for letter in before)
-    return re.fullmatch(pattern, after) is not None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from planso_connector.domain.notation import is_same_value
+from planso_connector.domain.text_damage import is_same_value
 
 _NUMBERS = re.compile(r"(?:new[_-]?)?\d+")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from planso_connector.domain import restoring
 from planso_connector.domain.errors import PlansoTimeout
 from planso_connector.domain.fields import Value
+from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Change, Operation
 from planso_connector.domain.plausible import looks_wrong
 from planso_connector.flows.live import Live
@@ -27,13 +28,18 @@ WITHIN = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`changes` in the form's order of asking; `notes` are sentences, on what looks wrong among them."""
+    """
+    `changes` in the form's order of asking; `notes` are sentences, those on the request alone OwnNotes. `asked` are the
+    fields of the write, whether they differ or not; `is_own`: whether their values came with the request.
+    """
 
     order_id: int | None
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
     controls: tuple[str, ...] = ()
     """Names of the controls that would be sent otherwise than they stand."""
+    asked: Mapping[str, Value] = field(default_factory=dict)
+    is_own: bool = True
 
 
 class DryRun:
@@ -54,7 +60,7 @@ class DryRun:
         async with _soon():
             form = await self._live.existing_form(order_id, await self._reader.known(order_id))
         plan = form.plan(asked)
-        return Preview(order_id, plan.changes, (*plan.notes, *looks_wrong(asked)), _names(form, plan))
+        return Preview(order_id, plan.changes, (*plan.notes, *looks_wrong(asked)), _names(form, plan), asked)
 
     async def undo(self, undone: Operation) -> Preview:
         """`undone` is a confirmed update, which changed something."""
@@ -66,7 +72,8 @@ class DryRun:
         base = {path: undone.asked[path] for path in undone.before}
         asked, left_alone = allowed(replace(undone, asked=undone.before, base=base, undoes=undone.id), form, known)
         plan = form.plan(asked)
-        return Preview(undone.order_id, plan.changes, (*left_alone, *plan.notes), _names(form, plan))
+        notes = (*left_alone, *plan.notes)
+        return Preview(undone.order_id, plan.changes, notes, _names(form, plan), undone.before, is_own=False)
 
     async def restore(self, damaged: Operation, only: Sequence[str]) -> Preview:
         """`damaged` is a damaged update. Raises NotPossible, too."""
@@ -77,12 +84,13 @@ class DryRun:
         controls, changed = restoring.still_damaged(restoring.values_before(chosen), chosen, form.submitted)
         plan = form.plan_controls(controls)
         left_alone = [f"Would be left alone, because somebody changed it since: {', '.join(changed)}."]
-        return Preview(damaged.order_id, plan.changes, tuple(left_alone if changed else ()), _names(form, plan))
+        notes = tuple(left_alone if changed else ())
+        return Preview(damaged.order_id, plan.changes, notes, _names(form, plan), is_own=False)
 
     async def delete(self, order_id: int) -> Preview:
         async with _soon():
             await self._live.existing_form(order_id, await self._reader.known(order_id))
-        return Preview(order_id, (), (f"Order {order_id} would be deleted in PlanSo.",))
+        return Preview(order_id, (), (OwnNote(f"Order {order_id} would be deleted in PlanSo."),))
 
 
 def _names(form: Form, plan: Plan) -> tuple[str, ...]:

@@ -87,6 +87,7 @@ class CreatePush:
         except PlansoUnsure as unsure:
             raise Later(str(unsure), order_id=order_id) from None
         order, with_parts = await self._live.order(seen.form, None)
+        notes = (*notes, *seen.form.normalised(operation.asked))
         read_back = ReadBack(order, order_id, seen.read_at, {}, notes, with_parts=with_parts)
         kept = seen.form.not_taken_over(operation.asked)
         if kept:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from planso_connector.domain import restoring
+from planso_connector.domain.agreement import means_same
 from planso_connector.domain.assessment import Assessment, Experience, Scope, assess
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.differences import DAMAGE, Difference, Verdict
@@ -32,7 +33,6 @@ from planso_connector.domain.german import BERLIN
 from planso_connector.domain.operation import Conflict, Operation
 from planso_connector.domain.order import Order
 from planso_connector.domain.snapshot import Snapshot, changed_columns
-from planso_connector.domain.values import same
 from planso_connector.flows import overwritten
 from planso_connector.flows.claim import Claim, Later, Mark
 from planso_connector.flows.live import AfterSave, EmptyForm, Live, ReadBack, SavedOtherwise, in_the_mirror
@@ -106,7 +106,9 @@ class UpdatePush:
         asked, left_alone = await self._allowed(claim, form, known, read_at)
         plan = await self._planned(form, claim.operation, asked)
         notes = (*left_alone, *plan.notes)
-        if not plan.wire:
+        # PlanSo may hold what was sent in a notation of its own, which a new plan would correct for ever.
+        has_landed = claim.sent_at is not None and not is_restore and not form.not_taken_over(asked)
+        if not plan.wire or has_landed:
             return await self._unchanged(claim, form, known, read_at, notes)
         try:
             claim.check_sendable(read_at)
@@ -220,7 +222,7 @@ class UpdatePush:
             order_id, save.asked, _others(saved, save.asked), f"the save of order {order_id}"
         )
         now, sent = seen.form, snapshot(saved, plan)
-        kept = [*now.not_taken_over(save.asked), *_controls_kept(save, sent, now)]
+        kept = [*now.not_taken_over(save.asked, saved), *_controls_kept(save, sent, now)]
         if kept and isinstance(save.outcome, PlansoUnsure):
             # What people did meanwhile is known then, also where the save lands yet and overwrites it.
             await self._reader.keep(now.reading(), known, seen.read_at)
@@ -230,7 +232,7 @@ class UpdatePush:
         if isinstance(save.outcome, PlansoRefused) and assessment.is_clean and _is_as_before(save.before, sent, now):
             claim.take_back_mark(save.earlier)
             raise save.outcome
-        notes = [*left_alone, *plan.notes]
+        notes = [*left_alone, *plan.notes, *now.normalised(save.asked, saved)]
         if isinstance(save.outcome, PlansoRefused) and not kept:
             notes.append(f"PlanSo has it, though it answered otherwise ({save.outcome}).")
         before = _before(plan, claim)
@@ -351,7 +353,7 @@ def allowed(operation: Operation, form: Form, known: Order | None) -> tuple[dict
     held = (in_the_mirror(known, reading) if known is not None else reading).values
 
     def is_same(path: str, one: Value, other: Value) -> bool:
-        return same(BY_PATH[path].kind, one, other)
+        return means_same(BY_PATH[path].kind, one, other)
 
     conflicts = [
         Conflict(path, base, held.get(path), asked.get(path))

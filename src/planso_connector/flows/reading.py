@@ -39,6 +39,10 @@ class EmptyForm(PageChanged):
     """PlanSo answers with an empty form for an order that is not empty; nothing was taken over."""
 
 
+class EmptyOrder(EmptyForm):
+    """An order that the mirror does not know is listed, and its form holds nothing; it was not taken over."""
+
+
 @dataclass(slots=True)
 class ReadOrder:
     """What came of one reading. `before` and `after` are the labels that held something, to tell fill rates."""
@@ -77,7 +81,7 @@ class Reader:
         return await self._database.read(lambda tx: orders.load(tx, self._workshop, order_id))
 
     async def read(self, entry: BoardEntry, *, accept: bool = False) -> ReadOrder:
-        """Read and store an order of the list. Raises PlansoError; EmptyForm where nothing was taken over."""
+        """Read and store an order of the list. Raises PlansoError; EmptyForm and EmptyOrder: nothing was stored."""
         return await self._read(entry.order_id, entry, accept=accept)
 
     async def read_unlisted(self, order_id: int) -> ReadOrder:
@@ -94,7 +98,7 @@ class Reader:
         known = await self.known(order_id)
         held = known.values if known is not None and not accept else {}
         if form.is_blank or has_emptied(held, form):
-            raise EmptyForm(f"PlanSo answers with an empty form for order {order_id}.")
+            _check_empty(order_id, known, form)
         doubts: tuple[Doubt, ...] = ()
         believed = form
         if not accept:
@@ -177,6 +181,20 @@ class Reader:
 
     def _now(self) -> str:
         return stamp(self._clock())
+
+
+def _check_empty(order_id: int, known: Order | None, form: FormReading) -> None:
+    """
+    What an empty form means. Raises EmptyForm for an order that showed more and for a page without labels: that is
+    PlanSo's trouble; EmptyOrder for an order that was never known. One that showed no more before is just empty.
+    """
+    showed_more = known is not None and any(
+        shown and form.fields.get(label) != shown for label, shown in known.fields.items()
+    )
+    if showed_more or not form.fields:
+        raise EmptyForm(f"PlanSo answers with an empty form for order {order_id}.")
+    if known is None:
+        raise EmptyOrder(f"Order {order_id} holds nothing in PlanSo.")
 
 
 def _filled(known: Order | None) -> frozenset[str]:

@@ -16,10 +16,12 @@ from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.errors import (
     Cancelled,
     Duplicate,
+    Invalid,
     KeyReused,
     LoginRejected,
     NotFound,
     NotPossible,
+    Problem,
     StoreUnavailable,
     TooManyPending,
     VersionChanged,
@@ -28,7 +30,7 @@ from planso_connector.domain.errors import (
 )
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, State, new_id
-from planso_connector.domain.order import FROM_OTHER_PAGES
+from planso_connector.domain.order import FROM_OTHER_PAGES, NAMED_BY
 from planso_connector.domain.plausible import looks_wrong
 from planso_connector.flows.outbox import Outbox
 from planso_connector.planso.client import Planso
@@ -41,7 +43,8 @@ from planso_connector.store.rendering import to_json
 class Request:
     """
     What comes with a write. `wait` in seconds, None for the usual; `if_match` the ETag relied on, without its quotes,
-    `*` for any; `notes` sentences that the caller is told whatever comes of it.
+    `*` for any; `notes` sentences that the caller is told whatever comes of it. `names_orders`: whether the caller may
+    be told which other orders there are.
     """
 
     caller: str = ""
@@ -50,6 +53,7 @@ class Request:
     if_match: str | None = None
     strict: bool = False
     notes: str = ""
+    names_orders: bool = True
 
 
 class Writer:
@@ -82,6 +86,8 @@ class Writer:
         self._writes = writes
 
     async def create(self, asked: Mapping[str, Value], request: Request) -> Operation:
+        """Raises Invalid for an order that would be nobody's, and what every write raises."""
+        _require_somebody(asked)
         return await self._write(Action.CREATE, None, asked, request)
 
     async def update(self, order_id: int, asked: Mapping[str, Value], request: Request) -> Operation:
@@ -120,14 +126,16 @@ class Writer:
         return await self._write(Action.UPDATE, damaged.order_id, {}, request, undoes=damaged.id, controls=controls)
 
     async def check(self, action: Action, order_id: int | None, asked: Mapping[str, Value], request: Request) -> str:
-        """What recording it would tell, for a dry run. Raises VersionChanged, Duplicate, NotFound."""
+        """What recording it would tell, for a dry run. Raises Invalid, VersionChanged, Duplicate, NotFound."""
+        if action is Action.CREATE:
+            _require_somebody(asked)
         operation = Operation(id="", action=action, order_id=order_id, asked=dict(asked))
 
         def work(tx: Transaction) -> str:
             if request.if_match is not None and order_id is not None:
                 self._relied_on(tx, operation, request.if_match)
             is_create = action is Action.CREATE
-            return self._with_duplicates(tx, operation, strict=request.strict) if is_create else ""
+            return self._with_duplicates(tx, operation, request) if is_create else ""
 
         return await self._database.read(work)
 
@@ -195,7 +203,7 @@ class Writer:
             relied_on = self._relied_on(tx, operation, request.if_match)
             operation = replace(operation, base=operation.base or relied_on)
         if operation.action is Action.CREATE:
-            operation = replace(operation, notes=self._with_duplicates(tx, operation, strict=request.strict))
+            operation = replace(operation, notes=self._with_duplicates(tx, operation, request))
         return operations.record(tx, self._workshop, operation)
 
     def _check_not_stopped(self, tx: Transaction, operation: Operation) -> None:
@@ -235,14 +243,14 @@ class Writer:
             return {path: value for path, value in held.items() if path not in FROM_OTHER_PAGES}
         return {path: held.get(path) for path in operation.asked}
 
-    def _with_duplicates(self, tx: Transaction, operation: Operation, *, strict: bool) -> str:
-        """The notes of a create, with the orders that may be the same one. Raises Duplicate when `strict`."""
+    def _with_duplicates(self, tx: Transaction, operation: Operation, request: Request) -> str:
+        """The notes of a create, with the orders that may be the same one. Raises Duplicate when `request.strict`."""
         found = search.same_plate_and_time(tx, self._workshop, operation.asked)
         if not found:
             return operation.notes
-        named = ", ".join(str(order_id) for order_id in found[:5])
-        told = f"For this number plate there is already an order at this time: {named}."
-        if strict:
+        named = f": {', '.join(str(order_id) for order_id in found[:5])}" if request.names_orders else ""
+        told = f"For this number plate there is already an order at this time{named}."
+        if request.strict:
             raise Duplicate(f"{told} Nothing was created.")
         return f"{operation.notes} {told}".strip()
 
@@ -295,6 +303,16 @@ class Writer:
         self._outbox.moved(operation_id)
         self._outbox.wake()
         return operation
+
+
+def _require_somebody(asked: Mapping[str, Value]) -> None:
+    """
+    Raises Invalid for a new order without a person and a vehicle: PlanSo shows it as it shows an order that does not
+    exist, so it could neither be changed nor deleted, nor found again after an answer that got lost.
+    """
+    if not any(asked.get(path) for path in NAMED_BY):
+        needed = f"a new order needs a person or a vehicle; accepted: at least one of {', '.join(NAMED_BY)}, not empty"
+        raise Invalid([Problem(("body",), needed, "missing")])
 
 
 def _digest(

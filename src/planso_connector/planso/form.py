@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from planso_connector.domain import values
+from planso_connector.domain.agreement import Agreement
 from planso_connector.domain.errors import Invalid, Kept, PageChanged, Problem
 from planso_connector.domain.fields import BY_PATH, FIELDS, Value
 from planso_connector.domain.order import FormReading
@@ -84,7 +85,9 @@ class Form:
             fields=shown,
             is_blank=self.is_blank,
             found=frozenset(path for path in BY_PATH if found.entries(path)),
-            unreadable=frozenset(path for path in BY_PATH if read[path] is None and found.is_unreadable(path)),
+            unreadable={
+                path: text for path in BY_PATH if read[path] is None and (text := found.unreadable(path)) is not None
+            },
         )
 
     @property
@@ -96,6 +99,10 @@ class Form:
     def labels(self) -> tuple[str, ...]:
         """Every label of the form as a person reads it, in the form's order."""
         return tuple(dict.fromkeys(entry.label for entry in self.page.entries))
+
+    def target(self, path: str) -> Entry | None:
+        """Where a write to the field goes; None where the form has no label for it."""
+        return self._found.target(path)
 
     def missing_labels(self) -> list[tuple[str, tuple[str, ...]]]:
         """Fields that this form has no label for, with the labels looked for."""
@@ -173,18 +180,40 @@ class Form:
         """The form as jQuery's serialize() gives it, with the plan's changes."""
         return urlencoded(self.pairs(plan))
 
-    def not_taken_over(self, asked: Mapping[str, Value]) -> list[Kept]:
-        """The asked fields that this form, read back after a save, does not hold where they were written."""
+    def not_taken_over(self, asked: Mapping[str, Value], saved: Form | None = None) -> list[Kept]:
+        """
+        The asked fields that this form, read back after a save, does not hold where they were written: what it holds
+        means something else. `saved` is the form that was saved, whose notation decided what was sent.
+        """
         kept = []
         for path, value in asked.items():
-            entry = self._found.target(path)
-            kind = BY_PATH[path].kind
-            if value is None if entry is None else writing.holds(entry, kind, value):
+            if self._agreement(path, value, saved) is not Agreement.DIFFERENT:
                 continue
+            entry = self._found.target(path)
             label = entry.label if entry is not None else self._found.names(path)[0]
-            sent = values.planso_words(kind, value)
+            sent = values.planso_words(BY_PATH[path].kind, value)
             kept.append(Kept(field=path, label=label, sent=sent, kept=entry.shown if entry is not None else ""))
         return kept
+
+    def normalised(self, asked: Mapping[str, Value], saved: Form | None = None) -> tuple[str, ...]:
+        """
+        Sentences on the asked fields that this form, read back after a save, holds in another notation than they were
+        sent: they mean the same. `saved` as above; without it, dates and numbers are told by their value alone.
+        """
+        notes = []
+        for path, value in asked.items():
+            entry = self._found.target(path)
+            if entry is not None and self._agreement(path, value, saved) is Agreement.NORMALISED:
+                words = values.planso_words(BY_PATH[path].kind, value)
+                notes.append(f"PlanSo writes {path} ('{entry.label}') as '{entry.shown}' (asked '{words}').")
+        return tuple(notes)
+
+    def _agreement(self, path: str, value: Value, saved: Form | None) -> Agreement:
+        entry = self._found.target(path)
+        if entry is None:
+            return Agreement.EQUAL if value is None else Agreement.DIFFERENT
+        before = saved.target(path) if saved is not None else None
+        return writing.agreement_with(entry, BY_PATH[path].kind, value, before)
 
     def differences(self, other: Form) -> list[tuple[str, str, str]]:
         """Labels that show different things in two readings: (label, here, there). Hidden tokens don't count."""

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from planso_connector.domain import values
-from planso_connector.domain.caller import Caller, Scope
-from planso_connector.domain.errors import NotFound, Problem
+from planso_connector.domain.caller import Caller
+from planso_connector.domain.errors import Invalid, NotFound, Problem
 from planso_connector.domain.operation import Operation, State
 from planso_connector.flows.dry_run import DryRun, Preview
 from planso_connector.flows.write import Writer
-from planso_connector.rest import answers
+from planso_connector.rest import answers, disclosure
 from planso_connector.rest.bodies import JsonRoute
 from planso_connector.rest.callers import OrdersResponse, caller_of
 from planso_connector.rest.examples import answer, example_of, named
-from planso_connector.rest.order_writes import ACCEPTED, Answers, Headers, IfMatch, OnlyTell, preview_of, told_of
+from planso_connector.rest.order_writes import ACCEPTED, Answers, Headers, IfMatch, OnlyTell, preview_of
 from planso_connector.rest.preferences import Wait
 from planso_connector.rest.problems import STOPPED, failures
 from planso_connector.rest.routes import routed
@@ -96,7 +96,7 @@ def _reading(writer: Writer) -> APIRouter:
         shown = found[:limit]
         following = cursors.write([shown[-1].created_at, shown[-1].id]) if len(found) > limit else None
         caller = caller_of(request)
-        listed = [_shown(operation, caller) for operation in shown]
+        listed = [disclosure.operation_for(operation, caller) for operation in shown]
         body = {"success": True, "message": "", "operations": listed, "count": len(listed), "next_cursor": following}
         return OrdersResponse(to_json(body), _orders(shown))
 
@@ -114,7 +114,7 @@ def _reading(writer: Writer) -> APIRouter:
         `orders:read` it is the caller's own write, or 404.
         """
         caller, operation = caller_of(request), await writer.get(operation_id)
-        if operation.caller != caller.label and not caller.has(Scope.ORDERS_READ):
+        if not disclosure.may_see(operation, caller):
             raise NotFound(f"There is no operation {operation_id}.")
         return _told(await writer.settled(operation, wait or 0.0), caller)
 
@@ -157,10 +157,13 @@ def _doing(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         """
 
         async def plan() -> Preview:
-            return await dry_run.undo(await writer.undone(operation_id))
+            try:
+                return await dry_run.undo(await writer.undone(operation_id))
+            except Invalid as error:
+                raise disclosure.error_for(error, headers.caller, is_own=False) from None
 
         if only_tell:
-            return preview_of(await plan(), "", headers, is_undo=True)
+            return preview_of(await plan(), "", headers)
         return await told.of_write(writer.undo(operation_id, headers.request(if_match=if_match)), plan, headers)
 
     return router
@@ -202,50 +205,12 @@ def _restoring(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
 
 
 def _told(operation: Operation, caller: Caller) -> Response:
-    body = {"success": True, "message": "", "operation": _shown(operation, caller)}
+    body = {"success": True, "message": "", "operation": disclosure.operation_for(operation, caller)}
     return OrdersResponse(to_json(body), _orders([operation]))
 
 
 def _orders(operations: Iterable[Operation]) -> list[int]:
     return sorted({operation.order_id for operation in operations if operation.order_id is not None})
-
-
-def _shown(operation: Operation, caller: Caller) -> dict[str, Any]:
-    """Who may not read orders is shown what it asked for itself. An undo asks for what the order held before."""
-    pending = operation.state is State.PENDING
-    reads = caller.has(Scope.ORDERS_READ)
-    conflicts: list[dict[str, Any]] = list((operation.failure or {}).get("conflicts", ()))  # type: ignore[call-overload]
-    hidden = dict.fromkeys(("base", "theirs", "yours"))
-    knows_asked = reads or (operation.caller == caller.label and operation.undoes is None)
-    return {
-        "id": operation.id,
-        "action": operation.action,
-        "order_id": operation.order_id,
-        "state": operation.state,
-        "message": told_of(operation, caller),
-        "asked": operation.asked if knows_asked else {},
-        "before": operation.before if reads else None,
-        "differences": [_difference(one, reads=reads) for one in operation.differences or ()],
-        "controls": (operation.controls if reads else dict.fromkeys(operation.controls))
-        if operation.controls is not None
-        else None,
-        "conflicts": [one if reads else hidden | {"field": one["field"]} for one in conflicts],
-        "undoes": operation.undoes,
-        "caller": operation.caller,
-        "attempts": operation.attempts,
-        "sent": operation.sent_at is not None,
-        "created_at": operation.created_at,
-        "deadline_at": operation.deadline_at,
-        "next_attempt_at": operation.next_at if pending else None,
-        "settled_at": operation.settled_at,
-    }
-
-
-def _difference(difference: Mapping[str, object], *, reads: bool) -> dict[str, object]:
-    """Without `orders:read` no value."""
-    shown = {name: difference.get(name) for name in ("column", "label", "verdict")}
-    values = {name: difference.get(name) if reads else None for name in ("before", "after")}
-    return {**shown, **values}
 
 
 def _read_cursor(cursor: str) -> tuple[str, str]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 
-from planso_connector.domain import failure
 from planso_connector.domain.caller import Caller, Scope
-from planso_connector.domain.differences import Difference, sentences
 from planso_connector.domain.errors import (
     Conflicting,
     Invalid,
@@ -24,11 +22,12 @@ from planso_connector.domain.errors import (
     WritesShadowed,
 )
 from planso_connector.domain.fields import APPOINTMENTS
+from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.flows.dry_run import DryRun, Preview
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.write import Writer
-from planso_connector.rest import answers, schemas
+from planso_connector.rest import answers, disclosure, schemas
 from planso_connector.rest.bodies import JsonRoute, MergePatchRoute
 from planso_connector.rest.callers import OrdersResponse
 from planso_connector.rest.examples import Responses, answer, named, with_headers
@@ -41,7 +40,6 @@ from planso_connector.rest.problems import (
     STOPPED,
     failure_of,
     failures,
-    for_caller,
 )
 from planso_connector.rest.routes import routed
 
@@ -127,16 +125,16 @@ class Answers:
     async def of(self, operation: Operation, headers: WriteHeaders) -> Response:
         """200 confirmed, 202 pending, else the failure that it ended with."""
         told = {**headers.preferences.applied, "Operation-Id": operation.id}
+        caller = headers.caller
         if operation.state is State.PENDING:
-            return _accepted(operation, headers.caller, told)
+            return _accepted(operation, caller, told)
+        message = disclosure.message_of(operation, caller)
         if operation.state is State.CONFIRMED:
-            message = told_of(operation, headers.caller)
-            body = {"success": True, "message": message, "order_id": operation.order_id}
-            return JSONResponse(body, headers=told)
-        error = failure.raised(operation.failure or {"type": "PlansoRefused"}, operation.message)
-        shows = isinstance(error, Conflicting) and headers.caller.has(Scope.ORDERS_READ)
+            return JSONResponse({"success": True, "message": message, "order_id": operation.order_id}, headers=told)
+        error = disclosure.error_of(operation, caller)
+        shows = isinstance(error, Conflicting) and disclosure.may_read(caller)
         order = await self._order_now(operation) if shows else None
-        answered = failure_of(for_caller(error, headers.caller), order, message=told_of(operation, headers.caller))
+        answered = failure_of(error, order, message=message)
         answered.headers.update(told)
         return answered
 
@@ -148,22 +146,12 @@ class Answers:
             return None
 
 
-def told_of(operation: Operation, caller: Caller) -> str:
-    """
-    Why an operation is not done yet, or what came of it; what it changed besides, with values for those who may read
-    orders; and its notes.
-    """
-    found = [Difference.from_json(one) for one in operation.differences or ()]
-    besides = sentences(found, with_values=caller.has(Scope.ORDERS_READ))
-    return " ".join(part for part in (operation.message, *besides, operation.notes) if part)
-
-
 def _accepted(operation: Operation, caller: Caller, headers: dict[str, str]) -> Response:
     location = f"/api/operations/{operation.id}"
     told = f"On disk here. PlanSo has not confirmed it yet; it is tried until {operation.deadline_at[:19]}Z."
     body = {
         "success": True,
-        "message": f"{told} {told_of(operation, caller)}".strip(),
+        "message": f"{told} {disclosure.message_of(operation, caller)}".strip(),
         "order_id": operation.order_id,
         "operation_id": operation.id,
         "state": operation.state,
@@ -172,38 +160,25 @@ def _accepted(operation: Operation, caller: Caller, headers: dict[str, str]) -> 
 
 
 def preview_of(
-    preview: Preview,
-    unknown: str,
-    headers: WriteHeaders,
-    *,
-    is_undo: bool = False,
-    instead_of: WritesShadowed | None = None,
+    preview: Preview, unknown: str, headers: WriteHeaders, *, instead_of: WritesShadowed | None = None
 ) -> Response:
-    """
-    What the order holds, `before`, and with an undo what it held, `after`, are for who may read orders. `instead_of` a
-    write that the setting keeps from being sent it is no success.
-    """
-    told = [str(instead_of or "Dry run: nothing was recorded or sent."), *preview.notes, unknown]
-    if preview.order_id is not None and not preview.changes and not preview.notes:
-        told.insert(1, "Nothing differs from what PlanSo holds.")
-    reads = headers.caller.has(Scope.ORDERS_READ)
-    changes: list[dict[str, Any]] = [
-        {
-            "field": change.path,
-            "label": change.label,
-            "before": change.before if reads else None,
-            "after": change.asked if reads or not is_undo else None,
-        }
-        for change in preview.changes
-    ]
-    message = " ".join(part for part in told if part)
-    done = instead_of is None
-    body = {"success": done, "message": message, "order_id": preview.order_id, "dry_run": True, "changes": changes}
-    shown = [preview.order_id] if preview.order_id is not None and changes and reads else []
-    if done:
-        return OrdersResponse(to_json(body), shown, headers.preferences.applied)
-    later = {**headers.preferences.applied, "Retry-After": RETRY_STOPPED}
-    return OrdersResponse(to_json(body), shown, later, status=503)
+    """What a write would change. `instead_of` a write that the setting keeps from being sent it is no success."""
+    caller, applied = headers.caller, headers.preferences.applied
+    changes = disclosure.changes_for(preview, caller)
+    beginning = str(instead_of or "Dry run: nothing was recorded or sent.")
+    told = [beginning, *disclosure.notes_for(preview, caller), unknown]
+    body = {
+        "success": instead_of is None,
+        "message": " ".join(part for part in told if part),
+        "order_id": preview.order_id,
+        "dry_run": True,
+        "changes": changes,
+    }
+    is_shown = preview.order_id is not None and bool(changes) and disclosure.may_read(caller)
+    shown = [preview.order_id] if preview.order_id is not None and is_shown else []
+    if instead_of is None:
+        return OrdersResponse(to_json(body), shown, applied)
+    return OrdersResponse(to_json(body), shown, {**applied, "Retry-After": RETRY_STOPPED}, status=503)
 
 
 def _permit(caller: Caller, asked: Iterable[str]) -> None:
@@ -307,7 +282,7 @@ def _create(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         async def plan() -> Preview:
             told_too = await writer.check(Action.CREATE, None, asked, headers.request())
             preview = await dry_run.create(asked)
-            return replace(preview, notes=(*preview.notes, *([told_too] if told_too else [])))
+            return replace(preview, notes=(*preview.notes, *([OwnNote(told_too)] if told_too else [])))
 
         if only_tell:
             return preview_of(await plan(), unknown, headers)

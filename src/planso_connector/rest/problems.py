@@ -16,12 +16,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from planso_connector.domain import errors, german
-from planso_connector.domain.caller import Caller, Scope
+from planso_connector.domain.caller import NOBODY
 from planso_connector.domain.errors import Problem
-from planso_connector.domain.operation import Conflict
 from planso_connector.domain.order import tag
+from planso_connector.rest import disclosure
 from planso_connector.rest.bodies import MAX_BODY
-from planso_connector.rest.callers import OrdersResponse, caller_of
+from planso_connector.rest.callers import OrdersResponse, caller_of, is_known
 from planso_connector.rest.examples import Responses, named
 
 log = structlog.get_logger(__name__)
@@ -232,17 +232,6 @@ def failure_of(error: errors.ConnectorError, order: str | None = None, *, messag
     return Response(text.encode(), status_of(error), headers, "application/json")
 
 
-def for_caller(error: errors.ConnectorError, caller: Caller) -> errors.ConnectorError:
-    """What a caller is told of an order that is not as it knows it: without `orders:read` no value."""
-    if caller.has(Scope.ORDERS_READ):
-        return error
-    if isinstance(error, errors.VersionChanged):
-        return errors.VersionChanged(str(error), "")
-    if isinstance(error, errors.Conflicting):
-        return errors.Conflicting(str(error), [Conflict(one.field, None, None, None) for one in error.conflicts])
-    return error
-
-
 def _challenge(error: errors.ConnectorError) -> dict[str, str]:
     """RFC 6750, section 3."""
     if isinstance(error, errors.NotAuthenticated):
@@ -260,7 +249,7 @@ def install(app: FastAPI) -> None:
     async def told(request: Request, error: errors.ConnectorError) -> Response:
         if isinstance(error, errors.StoreUnavailable) and not isinstance(error, errors.WritesStopped):
             log.warning("store_unavailable", reason=str(error))
-        return failure_of(error if not isinstance(error, errors.Stale) else for_caller(error, caller_of(request)))
+        return failure_of(disclosure.error_for(error, caller_of(request) if is_known(request) else NOBODY))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

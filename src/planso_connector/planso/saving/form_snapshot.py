@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from planso_connector.domain.notation import is_nothing
 from planso_connector.domain.snapshot import ControlState
+from planso_connector.domain.values import is_nothing
 from planso_connector.planso.control import Control, Entry
 from planso_connector.planso.form import Form, sent_values
 from planso_connector.planso.plan import Plan, Wire
