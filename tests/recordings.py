@@ -41,7 +41,8 @@ def control(page: Page, label: str) -> Any:
 def save(page: Page, state: str = "saved") -> str:
     """Click on saving and wait for PlanSo's answer; its text."""
     page.click("#save")
-    page.wait_for_selector(f"#result[data-state='{state}']")
+    page.wait_for_selector("#result[data-state='saved'], #result[data-state='refused']")
+    assert page.get_attribute("#result", "data-state") == state, page.inner_text("#result")
     return page.inner_text("#result")
 
 
@@ -50,13 +51,13 @@ def work(page: Page, installation: Installation, *, order_id: int = 123, steps: 
     log_in(page, installation)
     open_order(page, order_id)
     if "change" in steps:
-        control(page, "Bemerkungen").fill("Kundin kommt um 8 + bringt „Größe“\nzweite Zeile")
+        control(page, installation.label("Bemerkungen")).fill("Kundin kommt um 8 + bringt „Größe“\nzweite Zeile")
         save(page)
     if "create" in steps:
         page.click("#new")
         page.wait_for_selector("#editor[data-open=''] form")
-        control(page, "Fahrername").fill("Ute Neumann")
-        control(page, "Kennzeichen").fill("WN-N 77")
+        control(page, installation.label("Fahrername")).fill("Ute Neumann")
+        control(page, installation.label("Kennzeichen")).fill("WN-N 77")
         save(page)
         if "delete" in steps:
             page.click("#delete")

@@ -140,6 +140,10 @@ async def _wired(
         metrics.planso(page, outcome, seconds)
         traces.planso(page, outcome, seconds)
 
+    async def logged_in(accepted: bool) -> None:
+        metrics.login(accepted=accepted)
+        await rejection.note(accepted)
+
     planso = Planso(
         settings.planso_url,
         settings.planso_user,
@@ -148,7 +152,7 @@ async def _wired(
         throttle=Throttle(settings.connector_planso_concurrency, settings.connector_planso_rate or None),
         timeout=settings.planso_timeout,
         already_rejected=await rejection.is_remembered(),
-        on_login=rejection.note,
+        on_login=logged_in,
         on_exchange=exchanged,
     )
     reader = Reader(database, planso, workshop, now, parts=settings.connector_sync_parts)

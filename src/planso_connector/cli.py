@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -23,6 +24,7 @@ from planso_connector import __version__
 from planso_connector import app as root
 from planso_connector.commands import backup as backup_commands
 from planso_connector.commands import keys, writes
+from planso_connector.commands import learn as learn_command
 from planso_connector.commands import privacy as privacy_commands
 from planso_connector.commands.console import configure_logs, err, fail, loaded, out, run, told
 from planso_connector.draining import DrainingServer
@@ -46,6 +48,7 @@ cli.add_typer(keys.keys)
 cli.command()(keys.accesses)
 cli.command()(backup_commands.backup)
 cli.command()(backup_commands.restore)
+cli.command()(learn_command.learn)
 cli.add_typer(privacy_commands.cli, name="privacy")
 cli.add_typer(writes.cli, name="writes")
 
@@ -118,7 +121,12 @@ def _sandbox_told() -> Iterator[ModuleType]:
 
     try:
         yield sandbox
-    except (sandbox.PortTakenError, sandbox.StateFileError, sandbox.StyleError) as error:
+    except (
+        sandbox.PortTakenError,
+        sandbox.RecordingError,
+        sandbox.StateFileError,
+        sandbox.StyleError,
+    ) as error:
         fail(str(error))
 
 
@@ -293,10 +301,15 @@ def run_sandbox(
     save_style: Annotated[
         str, typer.Option(help="How it saves, such as `body=json,sends=changed`; see docs/sandbox.md.")
     ] = "",
+    like: Annotated[
+        Path | None, typer.Option(help="Play the PlanSo of a browser's network log (HAR), with invented values.")
+    ] = None,
 ) -> None:
     """A small PlanSo to try things on, user `werkstatt`, password `demo`."""
     with told(), _sandbox_told() as stand_in:
-        installation = stand_in.Installation(save_style=stand_in.SaveStyle.from_text(save_style))
+        installation = stand_in.Installation() if like is None else stand_in.installation_like(like)
+        if save_style:
+            installation = replace(installation, save_style=stand_in.SaveStyle.from_text(save_style))
         planso = stand_in.Sandbox(orders=orders, seed=seed, state=state, installation=installation)
         planso.knobs.latency = latency
         _listen(host, port, "--port").close()

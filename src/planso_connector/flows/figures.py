@@ -44,6 +44,7 @@ class Figures:
     """`held` is None where the database can't tell."""
 
     readiness: Readiness
+    planso_sessions: int
     planso_in_flight: int
     planso_waiting: int
     planso_allowed: int
@@ -73,6 +74,7 @@ class Measured:
         throttle = self._planso.throttle
         return Figures(
             await self._readiness.now(),
+            self._planso.sessions.status.count,
             throttle.in_flight,
             throttle.waiting,
             throttle.allowed,

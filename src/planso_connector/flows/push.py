@@ -26,6 +26,7 @@ from planso_connector.domain.errors import (
     PlansoRefused,
     StoreUnavailable,
 )
+from planso_connector.domain.notes import split_notes
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.flows.claim import Claim, Later, Stopped
 from planso_connector.flows.live import Live, ReadBack, SavedOtherwise
@@ -117,9 +118,9 @@ class Pusher:
     async def _settle(self, claim: Claim, end: _End) -> None:
         operation, back = claim.operation, end.read_back
         now = stamp(self._clock())
-        told = " ".join(
-            [*([str(end.error)] if end.error is not None else []), *(back.notes if back is not None else ())]
-        )
+        own_notes, others = split_notes(back.notes if back is not None else ())
+        message = " ".join([*([str(end.error)] if end.error is not None else []), *others])
+        notes = " ".join([*([operation.notes] if operation.notes else []), *own_notes])
         # Where nothing was sent, what the mirror did not know yet is somebody else's doing.
         writer = _writer(operation, back) if claim.sent_at is not None else None
 
@@ -146,7 +147,8 @@ class Pusher:
                 operation.id,
                 holder=claim.holder,
                 state=end.state,
-                message=told,
+                message=message,
+                notes=notes,
                 nothing_sent=claim.sent_at is None,
                 before=back.before if back is not None else None,
                 order_id=back.order_id if back is not None else None,

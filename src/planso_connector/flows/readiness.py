@@ -122,6 +122,7 @@ class Ready:
                 self._check("migrations", schema),
                 self._check("mirror", mirror),
                 self._check("planso_login", self._login()),
+                self._check("planso_sessions", self._sessions(), required=False),
                 self._check("planso", self._answers(), required=False),
                 self._check("writes", writes, required=isinstance(seen, _Seen) and seen.is_stopped),
                 self._check("index", index, required=False),
@@ -193,7 +194,13 @@ class Ready:
     def _login(self) -> _Said:
         if self._planso.login_status.state == "rejected":
             return False, "rejected by PlanSo; nothing is tried until it is changed, or POST /api/auth/login"
-        return True, "accepted" if self._planso.login_status.state == "logged_in" else "not tried yet by this process"
+        if self._planso.login_status.state != "logged_in":
+            return True, "not tried yet by this process"
+        return True, f"accepted; {self._planso.sessions.status.reason}"
+
+    def _sessions(self) -> _Said:
+        trouble = self._planso.sessions.status.trouble
+        return not trouble, trouble or "PlanSo ends them seldom, if at all"
 
     def _answers(self) -> _Said:
         standing = self._planso.standing

@@ -221,8 +221,9 @@ class Writer:
 
     def _relied_on(self, tx: Transaction, operation: Operation, tag: str) -> dict[str, Value] | None:
         """
-        What the mirror holds in the fields asked, at the version that the caller names; and what is pending, where the
-        caller's ETag names that too. None for `*`, which relies on there being such an order.
+        What the mirror holds in the fields asked, at the version that the caller names. An ETag stands for the fields
+        as GET shows them, and what is pending is not in them: a field that a pending write is about to change is a
+        conflict once it has, also for who was shown that it is pending. None for `*`, which relies on no value.
         """
         assert operation.order_id is not None, "a create relies on no version"
         stored = orders.get(tx, self._workshop, operation.order_id)
@@ -236,9 +237,6 @@ class Writer:
             told = f'If-Match: order {operation.order_id} has the ETag "{stored.tag}" now, not "{tag}".'
             raise VersionChanged(told, stored.document)
         held = dict(known.values)
-        if pending:
-            for earlier in operations.pending_of(tx, self._workshop, operation.order_id):
-                held |= earlier.asked
         if operation.action is Action.DELETE:  # relies on all of it
             return {path: value for path, value in held.items() if path not in FROM_OTHER_PAGES}
         return {path: held.get(path) for path in operation.asked}

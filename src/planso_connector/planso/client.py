@@ -10,8 +10,8 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -36,9 +36,11 @@ from planso_connector.planso.exchange import OnExchange, Outcome, Standing, outc
 from planso_connector.planso.form import Form, NoForm
 from planso_connector.planso.login import (
     ANSWERED,
+    BEGAN,
     LOGS_IN,
     SAVES,
     STAYS,
+    Account,
     LoginStatus,
     OnLogin,
     PlansoLogin,
@@ -53,6 +55,7 @@ from planso_connector.planso.saving.answer import new_order_id, read_answer
 from planso_connector.planso.saving.encoding import Encoded, encode
 from planso_connector.planso.saving.pairs import sent_pairs
 from planso_connector.planso.saving.tokens import page_values
+from planso_connector.planso.sessions import Sessions
 from planso_connector.planso.tabs import Section, parse_tab, tab_call
 from planso_connector.planso.throttle import Throttle, retry_after
 
@@ -79,7 +82,7 @@ class _Asked:
 
 class Planso:
     """
-    One PlanSo installation, with one session. `timeout` in seconds, for each step of a request.
+    One PlanSo installation, with up to two sessions of one user. `timeout` in seconds, for each step of a request.
 
     `already_rejected`: the password was rejected before this process began, so nothing is sent until `log_in`.
     `on_login` is awaited with the outcome of each login that PlanSo decided; `on_exchange` is told of each request.
@@ -109,7 +112,8 @@ class Planso:
         self._base = base
         self._app = httpx2.URL(base + profile.paths.app)
         self._do = httpx2.URL(base + profile.paths.do)
-        self._login = PlansoLogin(self._app, username, password, rejected=already_rejected, on_login=on_login)
+        self._account = Account(self._app, username, password, rejected=already_rejected, on_login=on_login)
+        self.sessions = Sessions(self._account)
         self._credentials = (username, password)
         self._rejected: set[bytes] = set()
         self._salt = secrets.token_bytes(16)
@@ -129,8 +133,13 @@ class Planso:
             event_hooks={"request": [self._count]},
         )
 
-    async def _count(self, _request: httpx2.Request) -> None:
+    async def _count(self, request: httpx2.Request) -> None:
         self.requests += 1
+        request.extensions[BEGAN] = self._account.now()
+
+    @property
+    def _login(self) -> PlansoLogin:
+        return self.sessions.current
 
     @property
     def longest_request(self) -> float:
@@ -139,7 +148,7 @@ class Planso:
 
     @property
     def login_status(self) -> LoginStatus:
-        return self._login.status
+        return self._account.status
 
     async def aclose(self) -> None:
         if "_client" in vars(self):
@@ -188,12 +197,14 @@ class Planso:
         call = tab_call(name, self._profile.calls.tabs, order_id)
         return await self._read("GET", call, asked, lambda answer: parse_tab(name, answer))
 
-    def one_slot(self) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def one_slot(self) -> AsyncIterator[None]:
         """
         A reading and a save in here follow each other without waiting. A session that ended is not renewed in here:
         every call raises SessionEnded then.
         """
-        return self.throttle.hold()
+        async with self._login.kept(), self.throttle.hold():
+            yield
 
     # -- saving: never sent twice, never resumed by itself
 
@@ -231,8 +242,9 @@ class Planso:
         """
         Log in anew, once, whatever was remembered. Raises LoginRejected, PlansoUnavailable.
         """
-        self._login.forget()
-        await self._only_login(self._login)
+        login = self._login
+        login.forget()
+        await self._only_login(login)
 
     async def try_credentials(self, username: str, password: str) -> None:
         """
@@ -245,7 +257,7 @@ class Planso:
             known = (username, password) == self._credentials and self.login_status.state == "rejected"
             if known or mark in self._rejected:
                 raise LoginRejected("PlanSo rejected this user name and password before; they were not sent again")
-            visit = PlansoLogin(self._app, username, password)
+            visit = PlansoLogin(Account(self._app, username, password))
             try:
                 await self._only_login(visit)
             except LoginRejected:
@@ -409,7 +421,7 @@ class Planso:
             if not error.request.extensions.get(LOGS_IN):
                 raise sorted_error(error, page, saves=saves) from error
             at_login = sorted_error(error, "the login page", saves=False)
-            login.failed(at_login)
+            login.account.failed(at_login)
             raise at_login from error
         finally:
             await flow.aclose()

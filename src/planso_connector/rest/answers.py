@@ -301,6 +301,14 @@ class FieldConflict(BaseModel):
     yours: Any = Field(description="What the caller asked for.", examples=["2026-12-09"])
 
 
+class OverwrittenEdit(BaseModel):
+    """An edit by somebody in PlanSo that a save wrote over. Null without `orders:read`."""
+
+    label: str = Field(description="PlanSo's label of the control, else its name.", examples=["ExpressLink"])
+    theirs: str | None = Field(description="What it was seen to hold.", examples=["E-4711"])
+    now: str | None = Field(description="What it holds now.", examples=[""])
+
+
 class ControlDifference(BaseModel):
     """A control of PlanSo's form that a save changed unasked; without `orders:read` without its values."""
 
@@ -335,7 +343,11 @@ class OperationBody(BaseModel):
         examples=[{"shop_date": "2026-12-08", "remarks": "Leihwagen"}],
     )
     differences: list[ControlDifference] = Field(
-        description="With `damaged`: what its save changed unasked. `POST .../restore` writes it back.", examples=[[]]
+        description="What its save changed unasked, and what that means. `POST .../restore` writes damage back.",
+        examples=[[]],
+    )
+    overwritten: list[OverwrittenEdit] = Field(
+        description="Edits by people in PlanSo that were seen, and that the save wrote over.", examples=[[]]
     )
     controls: dict[str, list[str] | None] | None = Field(
         description="Of one that writes damaged values back: the controls and their values; null otherwise.",

@@ -14,7 +14,7 @@ from typing import Any
 
 from planso_connector.domain import errors, failure
 from planso_connector.domain.caller import Caller, Scope
-from planso_connector.domain.differences import Difference, sentences
+from planso_connector.domain.differences import Difference, Verdict, sentences
 from planso_connector.domain.errors import ConnectorError, Kept, Problem
 from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.notes import OwnNote, split_notes
@@ -165,6 +165,11 @@ def operation_for(operation: Operation, caller: Caller) -> dict[str, Any]:
         "asked": operation.asked if reads or _is_own_text(operation, caller) else {},
         "before": operation.before if reads else None,
         "differences": [_difference(one, reads=reads) for one in operation.differences or ()],
+        "overwritten": [
+            _overwritten(one, reads=reads)
+            for one in operation.differences or ()
+            if one["verdict"] == Verdict.OVERWRITTEN
+        ],
         "controls": _controls(operation.controls, reads=reads),
         "conflicts": [_conflict(one, reads=reads) for one in conflicts],
         "undoes": operation.undoes,
@@ -181,6 +186,12 @@ def operation_for(operation: Operation, caller: Caller) -> dict[str, Any]:
 def _difference(difference: Mapping[str, Any], *, reads: bool) -> dict[str, Any]:
     names = {name: difference.get(name) for name in ("column", "label", "verdict")}
     return names | {name: difference.get(name) if reads else None for name in ("before", "after")}
+
+
+def _overwritten(difference: Mapping[str, Any], *, reads: bool) -> dict[str, Any]:
+    label = difference.get("label") or difference.get("column")
+    values = {"theirs": difference.get("shown_before"), "now": difference.get("shown_after")}
+    return {"label": label, **(values if reads else dict.fromkeys(values))}
 
 
 def _controls(controls: Mapping[str, Any] | None, *, reads: bool) -> Mapping[str, Any] | None:

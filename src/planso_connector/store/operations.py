@@ -176,6 +176,7 @@ _SETTLE = (
     .values(
         state=bindparam("state"),
         message=bindparam("message"),
+        notes=func.coalesce(bindparam("notes", type_=Text), c.notes),
         before=case((_NOTHING_SENT, None), else_=func.coalesce(bindparam("before", type_=Text), c.before)),
         sent_at=case((_NOTHING_SENT, None), else_=c.sent_at),
         first_sent_at=case((_NOTHING_SENT, None), else_=c.first_sent_at),
@@ -383,24 +384,26 @@ def settle(
     now: str,
     nothing_sent: bool = False,
     message: str = "",
+    notes: str = "",
     before: Mapping[str, Value] | None = None,
     order_id: int | None = None,
     failure: Mapping[str, object] | None = None,
     differences: Sequence[Difference] | None = None,
 ) -> bool:
     """
-    How a pending operation ended. `nothing_sent`: PlanSo surely has nothing of it, marked or not; `order_id` is the
-    number that PlanSo gave to a created order. False, with nothing changed, when it is not pending any more or not
-    `holder`'s.
+    How a pending operation ended. `notes` replace those that it has, if there are any; `nothing_sent`: PlanSo surely
+    has nothing of it, marked or not; `order_id` is the number that PlanSo gave to a created order. False, with nothing
+    changed, when it is not pending any more or not `holder`'s.
     """
     end = _end(workshop, operation_id, state, now, message, before, order_id, failure, differences)
-    return tx.run(_SETTLE_HELD, of_holder=holder, nothing_sent=int(nothing_sent), **end) == 1
+    noted = storable(notes) if notes else None
+    return tx.run(_SETTLE_HELD, of_holder=holder, nothing_sent=int(nothing_sent), notes=noted, **end) == 1
 
 
 def cancel(tx: Transaction, workshop: str, operation_id: str, *, now: str, message: str, failure: Row) -> bool:
     """Ends a pending operation of which nothing was sent. False where something may have been, or it is not pending."""
     end = _end(workshop, operation_id, State.REFUSED, now, message, None, None, failure)
-    return tx.run(_CANCEL, nothing_sent=1, **end) == 1
+    return tx.run(_CANCEL, nothing_sent=1, notes=None, **end) == 1
 
 
 def _end(

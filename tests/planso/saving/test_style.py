@@ -40,7 +40,7 @@ from = "meta"
 key = "csrf-token"
 page = "/app?m=start"
 [save.answer]
-success = "ok=true"
+success = ["ok=true"]
 refusal = ["errors", "ok=false"]
 new_id = "data.id"
 """
@@ -63,7 +63,7 @@ def test_a_profile_says_how_planso_saves(tmp_path: Path) -> None:
     assert dict(style.update.query) == {"tableID": "{table}", "m": "formular"}
     assert dict(style.update.body) == {"id": "{order_number}", "final": True}
     assert style.tokens == (Token("X-CSRF", "header", "meta", "csrf-token", "/app?m=start"),)
-    assert style.answer == AnswerStyle("ok=true", ("errors", "ok=false"), "data.id")
+    assert style.answer == AnswerStyle(("ok=true",), ("errors", "ok=false"), "data.id")
     assert (style.insert.path, style.insert.query["m"], style.insert.query["submode"]) == ("/tu", "formular", "insert")
 
 
@@ -87,7 +87,7 @@ def test_a_profile_says_how_planso_saves(tmp_path: Path) -> None:
         ("[save.tokens.t]\nin = 'header'\nfrom = 'nowhere'", "save.tokens.t.from", "cookie"),
         ("[save.tokens.t]\nin = 'query'\nfrom = 'meta'\npage = 'https://evil.example/'", "save.tokens.t.page", "/app"),
         ("[save.tokens.'a b']\nin = 'header'\nfrom = 'meta'", "save.tokens.a b", "hyphens"),
-        ("[save.answer]\nsuccess = 'fine'", "save.answer.success", "member=value"),
+        ("[save.answer]\nsuccess = ['fine']", "save.answer.success", "member=value"),
         ("[save.answer]\nrefusal = 'error'", "save.answer.refusal", "list of texts"),
     ],
 )
@@ -190,13 +190,13 @@ def test_an_unchecked_box_that_sends_nothing_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("style", "reply", "outcome"),
     [
-        ("success = 'saved=1'", answer('{"saved": 1}'), None),
-        ("success = 'ok=true'", answer('{"ok": true}'), None),
-        ("success = 'ok=true'", answer('{"ok": null}'), PlansoUnsure),
-        ("success = 'empty'", answer(""), None),
-        ("success = 'form'", answer(FORM), None),
-        ("success = 'form'", answer("{}"), PlansoUnsure),
-        ("success = 'redirect'", answer("", "302 Found", "Location: /app"), None),
+        ("success = ['saved=1']", answer('{"saved": 1}'), None),
+        ("success = ['ok=true']", answer('{"ok": true}'), None),
+        ("success = ['ok=true']", answer('{"ok": null}'), PlansoUnsure),
+        ("success = ['empty']", answer(""), None),
+        ("success = ['form']", answer(FORM), None),
+        ("success = ['form']", answer("{}"), PlansoUnsure),
+        ("success = ['redirect']", answer("", "302 Found", "Location: /app"), None),
         ("", answer("", "302 Found", "Location: /do?m=x"), PlansoUnsure),
         ("refusal = ['errors']", answer('{"errors": ["gesperrt"]}'), PlansoRefused),
         ("refusal = ['success=false']", answer('{"success": false, "message": "gesperrt"}'), PlansoRefused),
@@ -231,7 +231,7 @@ async def test_a_new_order_s_id_is_only_where_the_style_says(
     tmp_path: Path, new_id: str, reply: bytes, found: int | None
 ) -> None:
     """Another number in the answer is another thing's."""
-    success = "success = 'redirect'\n" if new_id.startswith("location") else ""
+    success = "success = ['redirect']\n" if new_id.startswith("location") else ""
     own = profile(tmp_path, f"[save.answer]\n{success}new_id = '{new_id}'\n")
     form = form_of(CONTENT, own)
     async with odd(do=lambda _: reply) as server, client(server.url, profile=own) as planso:

@@ -28,11 +28,11 @@ def read_answer(response: httpx2.Response, style: AnswerStyle, page: str) -> Any
     status = response.status_code
     if 400 <= status < 500 and status not in _PROVES_NOTHING:
         raise PlansoRefused(f"{page}: PlanSo answered {status}")
-    if style.success == "redirect" and response.has_redirect_location:
+    if "redirect" in style.success and response.has_redirect_location:
         return None
     if not response.is_success:
         raise PlansoUnsure(f"{page}: PlanSo answered {status}; it may have been applied")
-    if style.success == "empty" and not response.content.strip():
+    if "empty" in style.success and not response.content.strip():
         return None
     try:
         answer = json_of(response)
@@ -43,8 +43,9 @@ def read_answer(response: httpx2.Response, style: AnswerStyle, page: str) -> Any
     refusal = next((rule for rule in style.refusal if _applies(rule, answer)), None)
     if refusal is not None:
         raise PlansoRefused(f"{page}: PlanSo refused: {one_line(_words_of_refusal(answer, refusal))}")
-    if not _is_success(answer, style.success):
-        raise PlansoUnsure(f"{page}: PlanSo's answer is not the usual one after a save ({style.success})")
+    if style.success and not any(_is_success(answer, rule) for rule in style.success):
+        usual = " or ".join(style.success)
+        raise PlansoUnsure(f"{page}: PlanSo's answer is not the usual one after a save ({usual})")
     return answer
 
 
@@ -114,10 +115,8 @@ def _words_of_refusal(answer: Mapping[str, Any], rule: str) -> str:
     return next(filter(None, (words(answer.get(key)) for key in ("error", "errors", "message", "msg"))), "")
 
 
-def _is_success(answer: Any, success: str) -> bool:
-    if success in ("", "redirect", "empty"):
-        return True
-    if success == "form":
+def _is_success(answer: Any, rule: str) -> bool:
+    if rule == "form":
         return isinstance(member(answer, "center.content"), str)
-    path, _, value = success.partition("=")
-    return scalar_text(member(answer, path)).casefold() == value.casefold()
+    path, equals, value = rule.partition("=")
+    return bool(equals) and scalar_text(member(answer, path)).casefold() == value.casefold()

@@ -25,6 +25,8 @@ METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE")
 PLACES = ("query", "body", "header")
 ORIGINS = ("meta", "input", "form", "answer", "cookie")
 
+SUCCESSES = ("empty", "form", "redirect")
+
 ORDER, TABLE = "{order}", "{table}"
 NUMBERS = {"{order_number}": ORDER, "{table_number}": TABLE}
 """Placeholders that stand for a JSON number in place of a text."""
@@ -63,19 +65,19 @@ class Token:
 @dataclass(frozen=True)
 class AnswerStyle:
     """
-    `success`: empty for any JSON object that is no refusal, `empty`, `form`, `redirect`, or `member=value`. `refusal`:
-    members that are true, or `member=value`. `new_id`: a JSON path, `location:parameter`, or empty for the first
-    `dataID` anywhere.
+    `success`: what a save that was taken is answered with, any of `empty`, `form`, `redirect`, `member=value`; without
+    one, any JSON that is no refusal. `refusal`: members that are true, or `member=value`. `new_id`: a JSON path,
+    `location:parameter`, or empty for the first `dataID` anywhere.
     """
 
-    success: str = ""
-    refusal: tuple[str, ...] = ("error",)
+    success: tuple[str, ...] = ()
+    refusal: tuple[str, ...] = ("error", "errors", "success=false", "status=error")
     new_id: str = ""
 
 
 @dataclass(frozen=True)
 class SaveStyle:
-    """`known`: names of controls that script fills in the browser, and that a recording showed to be sent as we do."""
+    """`known`: names of controls of which a recording showed that a browser sends what script fills in."""
 
     source: str = "assumed"
     sends: str = "whole"
@@ -88,6 +90,8 @@ class SaveStyle:
     unchecked: str | None = None
     """With `sends = "changed"`: the value sent for an unchecked box; None where it is not known."""
     known: tuple[str, ...] = ()
+    unfilled: tuple[str, ...] = ()
+    """Names of controls that look as if script filled them, and that were sent as the form holds them."""
     update: Address = field(default_factory=Address)
     insert: Address = field(default_factory=Address)
     delete: Address = field(default_factory=Address)
@@ -142,7 +146,7 @@ def read_style(base: SaveStyle, section: Section) -> SaveStyle:
                 changes[key] = section.text(key)
             case "unchecked":
                 changes[key] = _value(section, key)
-            case "known" | "always":
+            case "known" | "unfilled" | "always":
                 changes[key] = section.texts(key)
             case "tokens":
                 tokens = section.section(key)
@@ -216,11 +220,9 @@ def _answer(base: AnswerStyle, section: Section) -> AnswerStyle:
         if key == "refusal":
             changes[key] = section.texts(key)
         elif key == "success":
-            changes[key] = _value(section, key)
-            if changes[key] not in ("", "empty", "form", "redirect") and not re.fullmatch(r"[^=]+=.*", changes[key]):
-                raise section.error(
-                    key, 'accepted: "empty", "form", "redirect", "member=value" such as "saved=1", or ""'
-                )
+            changes[key] = section.texts(key)
+            if not all(rule in SUCCESSES or re.fullmatch(r"[^=]+=.*", rule) for rule in changes[key]):
+                raise section.error(key, 'accepted: a list of "empty", "form", "redirect" and "member=value"')
         else:
             changes[key] = _value(section, key)
     return replace(base, **changes)
