@@ -193,6 +193,8 @@ class PlansoApp:
             return save_answer.refusal(self.installation, knobs.save_style, str(refusal))
         if knobs.take("applied_but_next"):
             return self._disguised(knobs.applied_but)
+        if done == "insert" and knobs.insert_names is not None:
+            order_id = knobs.insert_names
         form = self.workshop.form_answer(order_id) if knobs.save_style.answer == "form" else {}
         return save_answer.success(self.installation, knobs.save_style, done, order_id, form)
 
