@@ -2,14 +2,16 @@
 The one table of an order's fields. The request and answer schemas, the mapping to PlanSo's form, the columns of the
 mirror and the tables in the docs are made from it.
 
-Labels: the PlanSo protocol's sections 3 and 7, in the order in which they are tried. A profile can replace them.
+Labels: the PlanSo protocol's sections 3 and 7, in the order in which they are tried, then the captions of section 9
+(`columns`). A profile can replace them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, Flag, StrEnum, auto
 
+from planso_connector.domain.columns import CAPTIONS
 from planso_connector.domain.german import Slot
 
 Value = str | int | float | bool | None
@@ -135,7 +137,7 @@ def _read_only(name: str, kind: Kind, label: str, meaning: str, example: Value, 
     return Field(name, kind, (label,), meaning, example, on=On.NONE, group=group)
 
 
-FIELDS: tuple[Field, ...] = (
+_FIELDS: tuple[Field, ...] = (
     _details("number_plate", Kind.IDENTIFIER, ("Kennzeichen", "Fahrzeug"), "Number plate", "WN-AE 2309"),
     _details("vin", Kind.IDENTIFIER, ("VIN",), "Vehicle identification number, 17 characters", "WVWZZZ1KZAW123456"),
     _details("makeID", _I, ("Hersteller",), "Make, the id that PlanSo's select offers", 58),
@@ -218,6 +220,9 @@ FIELDS: tuple[Field, ...] = (
     _read_only("leasing", _T, "Leasing/Flotte", "Leasing or fleet", "Flotte", Group.VEHICLE),
 )
 
+FIELDS: tuple[Field, ...] = tuple(
+    replace(field, labels=(*field.labels, *CAPTIONS.get(field.path, ()))) for field in _FIELDS
+)
 APPEND_FIELDS: tuple[Field, ...] = (
     Field(
         "remarks_append",

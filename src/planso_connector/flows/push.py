@@ -137,6 +137,9 @@ class Pusher:
                 orders.save(tx, self._workshop, back.order, **stored, with_parts=back.with_parts, writer=writer)
             elif back is not None and end.state is not State.DAMAGED:
                 orders.mark_deleted(tx, self._workshop, back.order_id, now=now, read_at=back.read_at, writer=writer)
+            elif isinstance(end.error, NotFound) and operation.order_id is not None:
+                # It was not there at two looks, whoever deleted it.
+                orders.mark_deleted(tx, self._workshop, operation.order_id, now=now, read_at=end.error.read_at)
             if back is not None and back.differences is not None:
                 _learn(tx, self._workshop, operation, back, now)
             return operations.settle(

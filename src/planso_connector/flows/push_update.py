@@ -35,7 +35,7 @@ from planso_connector.domain.operation import Conflict, Operation
 from planso_connector.domain.order import Order
 from planso_connector.domain.snapshot import Snapshot, changed_columns
 from planso_connector.flows import appending, overwritten
-from planso_connector.flows.claim import Claim, Later, Mark
+from planso_connector.flows.claim import Claim, Later
 from planso_connector.flows.live import AfterSave, EmptyForm, Live, ReadBack, SavedOtherwise, in_the_mirror
 from planso_connector.flows.reading import Reader
 from planso_connector.planso.client import Planso
@@ -70,8 +70,6 @@ class _Save:
     """When the form was asked for."""
     outcome: PlansoUnsure | PlansoRefused | None = None
     """Why it is not sure, or what PlanSo said against it."""
-    earlier: Mark = (None, None)
-    """The claim's mark of the send before this one."""
 
 
 class UpdatePush:
@@ -205,15 +203,13 @@ class UpdatePush:
 
     async def _sent(self, claim: Claim, save: _Save) -> _Save:
         controls = {column: list(state.values) for column, state in save.before.items()}
-        save = replace(save, earlier=claim.mark)
         # Marked here and not before: how long it may land yet counts from the mark.
-        async with claim.sending(_before(save.plan, claim), {"read_at": save.read_at, "controls": controls}):
-            try:
-                await self._planso.save(save.form, save.plan)
-            except (PlansoUnsure, PlansoRefused) as outcome:
-                log.info("save_not_confirmed", order_id=save.form.order_id, why=type(outcome).__name__)
-                return replace(save, outcome=outcome)
-        return save
+        outcome = await claim.send(
+            lambda: self._planso.save(save.form, save.plan),
+            _before(save.plan, claim),
+            {"read_at": save.read_at, "controls": controls},
+        )
+        return replace(save, outcome=outcome)
 
     async def _read_back(self, claim: Claim, save: _Save, known: Order | None, left_alone: tuple[str, ...]) -> ReadBack:
         saved, plan, order_id = save.form, save.plan, save.form.order_id
@@ -237,7 +233,7 @@ class UpdatePush:
         evidence = await self._database.read(lambda tx: save_evidence.load(tx, self._workshop))
         assessment = await self._assessed(save, sent, seen, evidence)
         if isinstance(save.outcome, PlansoRefused) and assessment.is_clean and _is_as_before(save.before, sent, now):
-            claim.take_back_mark(save.earlier)
+            claim.take_back_mark()
             raise save.outcome
         notation = appending.notes_on_notation(now, claim.operation.asked, save.asked, saved)
         notes = [*left_alone, *plan.notes, *notation]
