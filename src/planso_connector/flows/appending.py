@@ -11,10 +11,11 @@ from collections.abc import Mapping
 
 from planso_connector.domain import appending
 from planso_connector.domain.appending import Text
-from planso_connector.domain.errors import Kept
+from planso_connector.domain.errors import Invalid, Kept, Problem
 from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.operation import Conflict, Operation
 from planso_connector.planso.form import Form
+from planso_connector.planso.plan import Plan
 
 
 def resolve(
@@ -42,6 +43,31 @@ def resolve(
         else:
             gone.append(Conflict(target, line, text.value or None, None))
     return resolved, gone
+
+
+def plan(form: Form, asked: Mapping[str, Value], resolved: Mapping[str, Value]) -> Plan:
+    """
+    The form's plan for the resolved fields. Raises Invalid in the words of the request: of an appended line without the
+    text around it, which the caller did not send.
+    """
+    try:
+        return form.plan(resolved)
+    except Invalid as error:
+        paths = {appending.target_of(path): path for path in asked}
+        raise Invalid([_in_words_of_request(one, paths.get(one.field, one.field)) for one in error.problems]) from None
+
+
+def _in_words_of_request(problem: Problem, path: str) -> Problem:
+    if path == problem.field:
+        return problem
+    return Problem(("body", path), f"PlanSo's form can't take a line in {problem.field}", problem.type)
+
+
+def notes_on_notation(form: Form, asked: Mapping[str, Value], written: Mapping[str, Value], saved: Form) -> list[str]:
+    """As `Form.normalised`; of a text with an appended line it is no note on the request alone."""
+    own = form.normalised({path: value for path, value in written.items() if path in asked}, saved)
+    others = form.normalised({path: value for path, value in written.items() if path not in asked}, saved)
+    return [*own, *map(str, others)]
 
 
 def is_there(operation: Operation, kept: Kept, saved: Form, now: Form) -> bool:

@@ -61,7 +61,7 @@ class DryRun:
     async def update(self, order_id: int, asked: Mapping[str, Value]) -> Preview:
         async with _soon():
             form = await self._live.existing_form(order_id, await self._reader.known(order_id))
-        plan = form.plan(appending.resolve(asked, form)[0])
+        plan = appending.plan(form, asked, appending.resolve(asked, form)[0])
         return Preview(order_id, plan.changes, (*plan.notes, *looks_wrong(asked)), _names(form, plan), asked)
 
     async def undo(self, undone: Operation) -> Preview:

@@ -128,7 +128,7 @@ class UpdatePush:
     async def _planned(self, form: Form, operation: Operation, asked: Mapping[str, Value]) -> Plan:
         """Of a restore, the values before are planned where nobody changed them since. Raises Invalid, Conflicting."""
         if operation.controls is None:
-            return form.plan(asked)
+            return appending.plan(form, operation.asked, asked)
         damaged = await self._database.read(lambda tx: operations.get(tx, self._workshop, operation.undoes or ""))
         differences = [Difference.from_json(one) for one in (damaged.differences if damaged else None) or ()]
         controls, changed = restoring.still_damaged(operation.controls, differences, form.submitted)
@@ -235,7 +235,8 @@ class UpdatePush:
         if isinstance(save.outcome, PlansoRefused) and assessment.is_clean and _is_as_before(save.before, sent, now):
             claim.take_back_mark()
             raise save.outcome
-        notes = [*left_alone, *plan.notes, *now.normalised(save.asked, saved)]
+        notation = appending.notes_on_notation(now, claim.operation.asked, save.asked, saved)
+        notes = [*left_alone, *plan.notes, *notation]
         if isinstance(save.outcome, PlansoRefused) and not kept:
             notes.append(f"PlanSo has it, though it answered otherwise ({save.outcome}).")
         before = _before(plan, claim)

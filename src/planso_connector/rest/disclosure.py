@@ -102,7 +102,9 @@ def error_of(operation: Operation, caller: Caller) -> ConnectorError:
         return error
     is_own = _is_own_text(operation, caller)
     if isinstance(error, errors.ValueKept):
-        return errors.ValueKept([Kept(one.field, one.label, one.sent if is_own else None, None) for one in error.kept])
+        own = operation.asked if is_own else {}  # of an appended line the whole text was sent
+        kept = [Kept(k.field, k.label, k.sent if k.field in own else None, None) for k in error.kept]
+        return errors.ValueKept(kept)
     if isinstance(error, errors.Conflicting):
         what_was_sent = "Nothing was sent." if operation.sent_at is None else "What was sent is not there any more."
         return _conflicting(error, what_was_sent)
