@@ -91,7 +91,7 @@ class Workshop:
 
     def arrive(self, name: str) -> int:
         with self._workshop.lock:
-            order_id = self._workshop.insert({"rowID": [""]})
+            order_id = self._workshop.insert([("rowID", "")])
             for label, value in (("Fahrername", name), ("Kennzeichen", f"WN-X {order_id}"), ("VIN", f"VIN{order_id}")):
                 self._workshop.edit(order_id, label, value)
             return order_id

@@ -23,6 +23,7 @@ from planso_connector import __version__
 from planso_connector import app as root
 from planso_connector.commands import backup as backup_commands
 from planso_connector.commands import keys
+from planso_connector.commands import learn as learn_command
 from planso_connector.commands import privacy as privacy_commands
 from planso_connector.commands.console import configure_logs, err, fail, loaded, out, run, told
 from planso_connector.draining import DrainingServer
@@ -46,6 +47,7 @@ cli.add_typer(keys.keys)
 cli.command()(keys.accesses)
 cli.command()(backup_commands.backup)
 cli.command()(backup_commands.restore)
+cli.command()(learn_command.learn)
 cli.add_typer(privacy_commands.cli, name="privacy")
 
 DEMO_FOLDER = Path(".demo")
@@ -117,7 +119,7 @@ def _sandbox_told() -> Iterator[ModuleType]:
 
     try:
         yield sandbox
-    except (sandbox.PortTakenError, sandbox.StateFileError) as error:
+    except (sandbox.PortTakenError, sandbox.StateFileError, sandbox.StyleError) as error:
         fail(str(error))
 
 
@@ -286,10 +288,14 @@ def run_sandbox(
     orders: Annotated[int, typer.Option(min=1, max=100_000, help="How many orders to invent.")] = 260,
     seed: Annotated[int, typer.Option(help="Other numbers invent other orders.")] = 1,
     latency: Annotated[float, typer.Option(min=0, help="Seconds that each page takes.")] = 0.0,
+    save_style: Annotated[
+        str, typer.Option(help="How it saves, such as `body=json,sends=changed`; see docs/sandbox.md.")
+    ] = "",
 ) -> None:
     """A small PlanSo to try things on, user `werkstatt`, password `demo`."""
     with told(), _sandbox_told() as stand_in:
-        planso = stand_in.Sandbox(orders=orders, seed=seed, state=state)
+        installation = stand_in.Installation(save_style=stand_in.SaveStyle.from_text(save_style))
+        planso = stand_in.Sandbox(orders=orders, seed=seed, state=state, installation=installation)
         planso.knobs.latency = latency
         _listen(host, port, "--port").close()
         login = f"user {planso.installation.username}, password {planso.installation.password}"

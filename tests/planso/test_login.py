@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from planso_connector.domain.errors import LoginRejected, PlansoUnavailable
+from planso_connector.domain.errors import LoginRejected, PlansoUnavailable, PlansoUnsure
 from planso_connector.planso.login import SessionEnded
 from planso_connector.planso.throttle import Throttle, urgent
 from planso_connector.sandbox import Sandbox
@@ -43,14 +43,19 @@ async def test_a_session_that_ends_in_the_middle_is_invisible(sandbox: Sandbox, 
 
 
 async def test_a_save_in_an_ended_session_is_not_sent_twice(sandbox: Sandbox, url: str) -> None:
-    """The caller reads the form again, which logs in."""
+    """It was sent, so it is unsure, whatever PlanSo answers; in a held slot the next one is not even sent."""
     order = sandbox.order_ids()[0]
     async with client(url) as planso:
         form = await planso.read_form(order)
         plan = form.plan({"remarks": "neu"})
         sandbox.expire_sessions()
-        with pytest.raises(SessionEnded):
+        with pytest.raises(PlansoUnsure, match="login page"):
             await planso.save(form, plan)
+        sent = planso.requests
+        async with planso.one_slot():
+            with pytest.raises(SessionEnded, match="nothing was sent"):
+                await planso.save(form, plan)
+        assert planso.requests == sent
         again = await planso.read_form(order)
         await planso.save(again, again.plan({"remarks": "neu"}))
     assert sandbox.value(order, "Bemerkungen") == "neu"

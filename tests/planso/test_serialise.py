@@ -116,14 +116,14 @@ def test_what_a_browser_sends_is_sent_in_order() -> None:
         "<select multiple name='m[]'><option value=1 selected>a<option value=2>b<option value=3 selected>c</select>"
     )
 
-    assert sent(markup) == "x=0&x=1&y=on&z=Karo+und+Lack&f%5B1%5D=&w=2&m%5B%5D=1&m%5B%5D=3"
+    assert sent(markup) == "x=0&x=1&y=on&z=Karo%20und%20Lack&f%5B1%5D=&w=2&m%5B%5D=1&m%5B%5D=3"
 
 
 def test_the_encoding_is_that_of_encode_uri_component() -> None:
-    """Unreserved characters stay, a blank is `+`, everything else is UTF-8 in percent."""
-    assert sent('<input name=a value="-_.!~*\'() +/ä€%&amp;=">') == "a=-_.!~*'()+%2B%2F%C3%A4%E2%82%AC%25%26%3D"
+    """Unreserved characters stay, a blank is `%20`, which every decoder takes, everything else is UTF-8 in percent."""
+    assert sent('<input name=a value="-_.!~*\'() +/ä€%&amp;=">') == "a=-_.!~*'()%20%2B%2F%C3%A4%E2%82%AC%25%26%3D"
 
 
 def test_content_that_has_tags_is_not_unescaped() -> None:
     """A value that shows `<b>` as text keeps it."""
-    assert sent('<input name=a value="&amp;lt;b&amp;gt; &lt;i&gt;">') == "a=%26lt%3Bb%26gt%3B+%3Ci%3E"
+    assert sent('<input name=a value="&amp;lt;b&amp;gt; &lt;i&gt;">') == "a=%26lt%3Bb%26gt%3B%20%3Ci%3E"

@@ -24,7 +24,6 @@ from planso_connector.domain.errors import (
     LoginRejected,
     PageChanged,
     PlansoError,
-    PlansoRefused,
     PlansoTimeout,
     PlansoUnavailable,
     PlansoUnsure,
@@ -52,20 +51,20 @@ from planso_connector.planso.parts import parse_parts
 from planso_connector.planso.plan import Plan
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.redact import redacted
-from planso_connector.planso.saved import data_id, is_error, words
+from planso_connector.planso.saving.answer import new_order_id, read_answer
+from planso_connector.planso.saving.encoding import Encoded, encode
+from planso_connector.planso.saving.pairs import sent_pairs
+from planso_connector.planso.saving.tokens import page_values
 from planso_connector.planso.sessions import Sessions
 from planso_connector.planso.tabs import Section, parse_tab, tab_call
 from planso_connector.planso.throttle import Throttle, retry_after
 from planso_connector.planso.watch import SENT_AT, Watches
-from planso_connector.planso.words import one_line
 
 T = TypeVar("T")
 OnPageChanged = Callable[[PageChanged, int | None], Awaitable[None]]
 """Awaited with what can't be read and the order it is of, before the error is raised."""
 
 _DYING = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
-_TRY_LATER = frozenset({425, 429})
-_MAYBE_DONE = frozenset({408})
 _PAGE = "planso_page"
 """The request's extension that names the kind of page, each of which has its own usual latency."""
 
@@ -112,6 +111,7 @@ class Planso:
         self._timeout, self._whole_page = timeout, WHOLE_PAGE * timeout
         self._profile = profile
         self.throttle = throttle
+        self._base = base
         self._app = httpx2.URL(base + profile.paths.app)
         self._do = httpx2.URL(base + profile.paths.do)
         self._account = Account(self._app, username, password, rejected=already_rejected, on_login=on_login)
@@ -212,28 +212,31 @@ class Planso:
 
     async def save(self, form: Form, plan: Plan) -> None:
         """
-        Send the whole form with the plan's changes. That PlanSo says yes proves nothing: read the form again.
+        Send the form with the plan's changes, as the profile says. That PlanSo says yes proves nothing, nor does a no:
+        read the form again.
 
-        Raises SessionEnded and PlansoUnavailable (nothing was saved), PlansoUnsure (it may have been), PlansoRefused,
-        LoginRejected.
+        Raises SessionEnded and PlansoUnavailable (nothing was sent), PlansoUnsure (it may have been applied),
+        PlansoRefused, LoginRejected.
         """
         if form.order_id is None:
             raise ValueError("a form without an order is saved by `create`")
-        page = f"the save of order {form.order_id}"
-        await self._save(self._form_call("update", form.order_id), form.serialised(plan), page)
+        await self._save("update", form.order_id, form, plan, f"the save of order {form.order_id}")
 
     async def create(self, blank: Form, plan: Plan) -> int:
         """The new order's id. Raises as `save` does; PlansoUnsure too where the answer names no id."""
         page = "the new order"
-        answer = await self._save(self._form_call("insert", None), blank.serialised(plan), page)
-        order_id = data_id(answer)
+        response, answer = await self._save("insert", None, blank, plan, page)
+        order_id = new_order_id(answer, response.headers.get("location", ""), self._profile.save.answer)
         if order_id is None:
-            raise PlansoUnsure(f"{page}: PlanSo's answer names no id (dataID)")
+            where = self._profile.save.answer.new_id or "dataID"
+            raise PlansoUnsure(f"{page}: PlanSo's answer names no id ({where})")
         return order_id
 
-    async def delete(self, order_id: int) -> None:
-        """Raises as `save` does."""
-        await self._save(self._form_call("delete", order_id), None, f"the deletion of order {order_id}")
+    async def delete(self, order_id: int, form: Form | None = None) -> None:
+        """`form`: as it was just read; read here where a token is needed from it. Raises as `save` does."""
+        if form is None and any(token.origin in ("form", "answer") for token in self._profile.save.tokens):
+            form = await self.read_form(order_id)
+        await self._save("delete", order_id, form, None, f"the deletion of order {order_id}")
 
     # -- the session
 
@@ -289,21 +292,21 @@ class Planso:
             "callback": "",
         }
 
-    def _request(self, method: str, call: Mapping[str, str], fields: str | None, *, saves: bool) -> httpx2.Request:
+    def _headers(self, method: str) -> dict[str, str]:
         headers = {
             "X-Requested-With": "XMLHttpRequest",
             "Accept": "application/json, text/javascript, */*; q=0.01",
             "Referer": str(self._app),
         }
-        if method == "POST":
-            headers["Origin"] = origin(self._app)
+        return headers if method == "GET" else {**headers, "Origin": origin(self._app)}
+
+    def _request(self, method: str, call: Mapping[str, str]) -> httpx2.Request:
         return self._client.build_request(
             method,
             self._do,
             params=call,
-            headers=headers,
-            data={"fields": fields} if fields is not None else None,
-            extensions={SAVES: saves, _PAGE: f"{call['m']} {call.get('submode', '')}"},
+            headers=self._headers(method),
+            extensions={SAVES: False, _PAGE: f"{call['m']} {call.get('submode', '')}"},
         )
 
     async def _read(self, method: str, call: Mapping[str, str], asked: _Asked, parse: Callable[[Any], T]) -> T:
@@ -334,7 +337,7 @@ class Planso:
 
     async def _answer(self, method: str, call: Mapping[str, str], page: str) -> httpx2.Response:
         """Sent once more where the connection died before the answer began."""
-        request = self._request(method, call, None, saves=False)
+        request = self._request(method, call)
         try:
             response = await self._exchange(request, self._login, page, forgiving=True)
         except PlansoUnavailable as error:
@@ -342,30 +345,57 @@ class Planso:
                 raise
             if error.__cause__.request is not request:
                 raise
-            response = await self._exchange(self._request(method, call, None, saves=False), self._login, page)
+            response = await self._exchange(self._request(method, call), self._login, page)
         await asyncio.sleep(0)  # who waits for the slot sends its request before this answer takes our time
         if not response.is_success:
             raise PlansoUnavailable(f"{page}: PlanSo answered {response.status_code}")
         return response
 
-    async def _save(self, call: Mapping[str, str], fields: str | None, page: str) -> Any:
-        """The answer's JSON, unless it is a refusal."""
-        request = self._request("POST", call, fields, saves=True)
-        response = await self._exchange(request, self._login, page)
-        status = response.status_code
-        if status in _TRY_LATER:
-            raise PlansoUnavailable(f"{page}: PlanSo answered {status}")
-        if 400 <= status < 500 and status not in _MAYBE_DONE:
-            raise PlansoRefused(f"{page}: PlanSo answered {status}")
+    async def _save(
+        self, action: str, order_id: int | None, form: Form | None, plan: Plan | None, page: str
+    ) -> tuple[httpx2.Response, Any]:
+        """The answer and its JSON, unless it is a refusal or proves nothing."""
+        style = self._profile.save
+        pairs = sent_pairs(form, plan, style) if form is not None and plan is not None else None
+        tokens = await self._tokens(form, page)
+        encoded = encode(pairs, style, action, order_id, self._profile.table_id, tokens)
+        response = await self._exchange(self._save_request(encoded, action), self._login, page)
+        return response, read_answer(response, style.answer, page)
+
+    async def _tokens(self, form: Form | None, page: str) -> dict[str, str]:
+        """The tokens of the profile, by name. Raises PlansoUnavailable where one can't be found; nothing was sent."""
+        found: dict[str, str] = dict(form.tokens) if form is not None else {}
+        pages: dict[str, dict[tuple[str, str], str]] = {}
+        for token in self._profile.save.tokens:
+            if token.origin == "cookie":
+                found[token.name] = self._login.cookie(token.key)
+            elif token.origin in ("meta", "input"):
+                if token.page not in pages:
+                    pages[token.page] = await self._page_values(token.page)
+                found[token.name] = pages[token.page].get((token.origin, token.key), "")
+            if not found.get(token.name):
+                missing = f"PlanSo's {token.origin} '{token.key}', which a save needs, was not found"
+                raise PlansoUnavailable(f"{page}: {missing}; nothing was sent")
+        return found
+
+    async def _page_values(self, path: str) -> dict[tuple[str, str], str]:
+        what = "the page that a save's token stands on"
+        url = httpx2.URL(self._base + path)
+        request = self._client.build_request("GET", url, headers={"Accept": "text/html"}, extensions={_PAGE: "app"})
+        response = await self._exchange(request, self._login, what)
         if not response.is_success:
-            raise PlansoUnsure(f"{page}: PlanSo answered {status}")
-        try:
-            answer = json_of(response)
-        except NotJson as error:
-            raise PlansoUnsure(f"{page}: PlanSo answered with something else than JSON") from error
-        if isinstance(answer, Mapping) and is_error(answer.get("error")):
-            raise PlansoRefused(f"{page}: PlanSo refused: {one_line(words(answer['error']))}")
-        return answer
+            raise PlansoUnavailable(f"{what}: PlanSo answered {response.status_code}; nothing was sent")
+        return page_values(text_of(response))
+
+    def _save_request(self, encoded: Encoded, action: str) -> httpx2.Request:
+        return self._client.build_request(
+            encoded.method,
+            httpx2.URL(self._base + encoded.path),
+            params=list(encoded.query),
+            headers={**self._headers(encoded.method), **encoded.headers},
+            content=encoded.body or None,
+            extensions={SAVES: True, _PAGE: f"save {action}"},
+        )
 
     async def _exchange(
         self, request: httpx2.Request, login: PlansoLogin, page: str, *, forgiving: bool = False
@@ -389,6 +419,8 @@ class Planso:
             raise SessionEnded(f"{page}: {error}") from error
         except PlansoTimeout as error:
             raise PlansoTimeout(f"{page}: {error}") from error
+        except PlansoUnsure as error:
+            raise PlansoUnsure(f"{page}: {error}") from error
         except PlansoUnavailable as error:
             if saves and request.extensions.get(ANSWERED):
                 raise PlansoUnsure(f"{page}: {error}") from error

@@ -6,16 +6,14 @@ Source: the PlanSo protocol's sections 3 and 6. Pure.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote
 
 from planso_connector.domain import values
-from planso_connector.domain.errors import Kept, PageChanged
+from planso_connector.domain.errors import Invalid, Kept, PageChanged, Problem
 from planso_connector.domain.fields import BY_PATH, FIELDS, Value
 from planso_connector.domain.order import FormReading
 from planso_connector.planso import writing
@@ -24,11 +22,9 @@ from planso_connector.planso.labels import FieldLabels
 from planso_connector.planso.markup import Page, read_page
 from planso_connector.planso.plan import Plan, Wire, make_plan
 from planso_connector.planso.profile import Profile
+from planso_connector.planso.saving.encoding import urlencoded
+from planso_connector.planso.saving.tokens import form_tokens
 from planso_connector.planso.words import one_line
-
-_UNRESERVED = "-_.!~*'()"
-"""What encodeURIComponent leaves alone beside letters and digits."""
-_NEEDS_NO_CODE = re.compile(rf"[A-Za-z0-9{re.escape(_UNRESERVED)}]*")
 
 
 class NoForm(PageChanged):
@@ -42,6 +38,8 @@ class Form:
     order_id: int | None
     page: Page
     profile: Profile
+    tokens: Mapping[str, str] = field(default_factory=dict)
+    """What the answer held of the tokens that a save needs (profile, `[save.tokens]`), by their names."""
 
     @classmethod
     def parse(cls, answer: Mapping[str, Any], profile: Profile, order_id: int | None) -> Form:
@@ -63,7 +61,7 @@ class Form:
             raise PageChanged(f"{name} is nested too deeply to be one") from error
         if not page.entries and content.strip():
             raise PageChanged(f"{name} holds no labelled control")
-        return cls(order_id, page, profile)
+        return cls(order_id, page, profile, form_tokens(profile.save, answer, page))
 
     @cached_property
     def _found(self) -> FieldLabels:
@@ -109,19 +107,52 @@ class Form:
 
         Raises Invalid with all fields that this form can't take: no such label, not offered, read only.
         """
-        return make_plan(self._found, asked)
+        plan = make_plan(self._found, asked)
+        problems = self._unsendable(plan)
+        if problems:
+            raise Invalid(problems)
+        return plan
 
-    def serialised(self, plan: Plan | None = None) -> str:
+    def _unsendable(self, plan: Plan) -> list[Problem]:
+        """Where only what changed is sent: controls that have nothing to send, such as an unchecked box."""
+        style = self.profile.save
+        if style.sends == "whole" or style.unchecked is not None:
+            return []
+        silent = self.changed_names(plan) - {name for name, _ in self.changed_pairs(plan)}
+        return [
+            Problem(
+                loc=("body", *change.path.split(".")),
+                msg=f"'{change.label}' can't be emptied: this PlanSo is sent only what changes, and an unchecked box "
+                "or an empty selection sends nothing (profile, save.unchecked)",
+                type="planso_not_sendable",
+            )
+            for change in plan.changes
+            if (target := self._found.target(change.path)) is not None and target.control.name in silent
+        ]
+
+    def pairs(self, plan: Plan | None = None) -> list[tuple[str, str]]:
         """
-        The form as jQuery's serialize() gives it, with the plan's changes. What is not changed goes back as it came:
-        line breaks too, which jQuery would rewrite.
+        Names and values that a browser would send, decoded, in document order, with the plan's changes. What is not
+        changed goes back as it came: line breaks too, which jQuery would rewrite.
         """
         changed = plan.wire if plan is not None else {}
-        return "&".join(
-            f"{_encoded(control.name)}={_encoded(value)}"
+        return [
+            (control.name, value)
             for control in self.page.controls
             for value in _sent(control, changed.get(control.index))
-        )
+        ]
+
+    def changed_pairs(self, plan: Plan) -> list[tuple[str, str]]:
+        """All pairs of the names that the plan changes; an unchecked box has none, but where a hidden input has."""
+        names = self.changed_names(plan)
+        return [pair for pair in self.pairs(plan) if pair[0] in names]
+
+    def changed_names(self, plan: Plan) -> frozenset[str]:
+        return frozenset(self.page.controls[index].name for index in plan.wire)
+
+    def serialised(self, plan: Plan | None = None) -> str:
+        """The form as jQuery's serialize() gives it, with the plan's changes."""
+        return urlencoded(self.pairs(plan))
 
     def not_taken_over(self, asked: Mapping[str, Value]) -> list[Kept]:
         """The asked fields that this form, read back after a save, does not hold where they were written."""
@@ -162,12 +193,6 @@ def _state(entry: Entry) -> object:
     if entry.is_choice:
         return [(entry.choices[at].value, entry.choices[at].text) for at in entry.chosen]
     return entry.shown.replace("\r\n", "\n")
-
-
-def _encoded(text: str) -> str:
-    if _NEEDS_NO_CODE.fullmatch(text):
-        return text
-    return quote(text, safe=_UNRESERVED, errors="replace").replace("%20", "+")
 
 
 def _sent(control: Control, changed: Wire | None) -> list[str]:

@@ -13,13 +13,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import httpx2
 import structlog
 
 from planso_connector.domain import clock
-from planso_connector.domain.errors import LoginRejected, PlansoUnavailable
+from planso_connector.domain.errors import LoginRejected, PlansoUnavailable, PlansoUnsure
 from planso_connector.planso.decoding import declared_charset, is_login_page
 from planso_connector.planso.session import LoginCount, Session, SessionLimit
 
@@ -44,7 +44,7 @@ OnLogin = Callable[[bool], Awaitable[None]]
 
 
 class SessionEnded(PlansoUnavailable):
-    """PlanSo ended the session before a save was taken: nothing was saved. Read the form again, then save again."""
+    """The session ended before a save was sent: nothing was sent. Read the form again, which logs in, then save."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +163,14 @@ class PlansoLogin(httpx2.Auth):
         self.session.drop()
         self.account.forget()
 
+    def cookie(self, name: str) -> str:
+        """A cookie of the session, decoded as script reads it; empty where there is none. Raises SessionEnded."""
+        cookies = self.session.cookies
+        if cookies is None:
+            raise SessionEnded("PlanSo's session ended; nothing was sent")
+        found = [cookie.value for cookie in cookies.jar if cookie.name == name and cookie.value]
+        return unquote(found[-1]) if found else ""
+
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
         """
@@ -184,7 +192,8 @@ class PlansoLogin(httpx2.Auth):
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """
-        Raises LoginRejected, PlansoUnavailable and, for saves and in a held slot, SessionEnded.
+        Raises LoginRejected, PlansoUnavailable; SessionEnded in a held slot without a session; PlansoUnsure for a save
+        that is answered with the login page: PlanSo may have applied it all the same.
 
         A session that served somebody before it ended is worth another: with several requests in flight, a short one
         can end on the same request again and again. One that served nobody is no session.
@@ -198,9 +207,9 @@ class PlansoLogin(httpx2.Auth):
                 failures = self.account.failures
                 async with self.account.lock:
                     self._must_try(failures)
-                    steps, began_at = self.account.steps(request), self.account.now()
                     if not self._has_session():
                         await self._other_saves_ended()
+                    steps, began_at = self.account.steps(request), self.account.now()
                     step: httpx2.Request | None = None if self._has_session() else next(steps)
                     logged_in = step is not None
                     while step is not None:
@@ -224,7 +233,9 @@ class PlansoLogin(httpx2.Auth):
                 return
             if generation == session.generation:
                 session.end(self.account.now())
-            if request.extensions.get(SAVES) or request.extensions.get(STAYS):
+            if request.extensions.get(SAVES):
+                raise PlansoUnsure("PlanSo answered with its login page; it may have been applied")
+            if request.extensions.get(STAYS):
                 raise SessionEnded("PlanSo ended the session; nothing was saved")
             unserved += session.served != generation
             if unserved > 1:
@@ -269,11 +280,11 @@ class PlansoLogin(httpx2.Auth):
             self.account.limit.served(session, self.beside.session, sent_at)
 
     def _is_ended(self, request: httpx2.Request, response: httpx2.Response) -> bool:
-        """The login page, or a redirect: PlanSo's calls promise neither. A redirected save may have been done."""
+        """The login page, or a redirect of what is read. A redirect after a save may be how PlanSo says yes."""
         if not response.has_redirect_location:
             return is_login_page(response)
-        target = redirect_target(response)
-        return target.path == self.account.app.path or not request.extensions.get(SAVES)
+        redirect_target(response)
+        return not request.extensions.get(SAVES)
 
     async def _next(
         self,

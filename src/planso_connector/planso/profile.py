@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from planso_connector.domain.fields import BY_PATH, FIELDS
-from planso_connector.planso.words import label_key
+from planso_connector.planso.profile_section import Section
+from planso_connector.planso.saving.style import SaveStyle, read_style
 
 BUILT_IN = "default_profile.toml"
 
@@ -59,6 +60,8 @@ class Profile:
     labels: Mapping[str, Names]
     """Field path to the labels that are tried, in order."""
     parts: PartsWords
+    save: SaveStyle
+    """How this installation saves; placeholders for the profile's own values are replaced."""
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -76,13 +79,16 @@ class Profile:
         """
         content = built_in()
         if path is not None:
-            content = _merged(content, _Section(_toml(path), f"profile {path}"))
+            content = _merged(content, Section(_toml(path), f"profile {path}"))
+        paths, calls = Paths(**content["paths"]), Calls(**content["calls"])
+        own = {"{do}": paths.do, "{app}": paths.app, "{form}": calls.form}
         return cls(
             table_id=content["table_id"] if table_id is None else table_id,
-            paths=Paths(**content["paths"]),
-            calls=Calls(**content["calls"]),
+            paths=paths,
+            calls=calls,
             labels=content["labels"],
             parts=PartsWords(**content["parts"]),
+            save=content["save"].resolved(own | {"{call_back_class}": calls.form_call_back_class}),
         )
 
 
@@ -90,7 +96,7 @@ class Profile:
 def built_in() -> dict[str, Any]:
     """The content of the built-in profile, lists as tuples."""
     text = resources.files(__package__).joinpath(BUILT_IN).read_text(encoding="utf-8")
-    return _merged(_blank(), _Section(tomllib.loads(text), BUILT_IN))
+    return _merged(_blank(), Section(tomllib.loads(text), BUILT_IN))
 
 
 def _blank() -> dict[str, Any]:
@@ -105,6 +111,7 @@ def _blank() -> dict[str, Any]:
             "headers": dict.fromkeys(HEADERS, ()),
             "status_words": dict.fromkeys(STATUS_WORDS, ()),
         },
+        "save": SaveStyle(),
     }
 
 
@@ -154,44 +161,7 @@ def _toml(path: Path) -> dict[str, Any]:
         raise ValueError(f"profile {path} is not TOML: {error}; see {BUILT_IN} for an example") from error
 
 
-class _Section:
-    """One table of a profile file: knows where it is, so that complaints can name it."""
-
-    def __init__(self, content: Any, where: str, prefix: str = "") -> None:
-        self.where, self.prefix = where, prefix
-        if not isinstance(content, dict):
-            raise self.error("", "accepted: a table")
-        self.content: dict[str, Any] = content
-
-    def error(self, key: str, told: str) -> ValueError:
-        name = f"{self.prefix}{key}".rstrip(".") or "the file"
-        return ValueError(f"{self.where}: {name}: {told}")
-
-    def keys(self, known: Mapping[str, Any]) -> list[str]:
-        for key in self.content:
-            if key not in known:
-                raise self.error(key, f"unknown key; accepted: {', '.join(known)}")
-        return list(self.content)
-
-    def section(self, key: str) -> _Section:
-        return _Section(self.content[key], self.where, f"{self.prefix}{key}.")
-
-    def names(self, key: str) -> Names:
-        """One text or a list of texts, each with at least one letter or digit."""
-        given = self.content[key]
-        names = [given] if isinstance(given, str) else given
-        if isinstance(names, list) and names and all(isinstance(name, str) and label_key(name) for name in names):
-            return tuple(names)
-        raise self.error(key, 'accepted: a text or a list of texts with letters or digits, such as ["Halter"]')
-
-    def text(self, key: str) -> str:
-        given = self.content[key]
-        if isinstance(given, str) and given.strip() == given and given and given.isprintable():
-            return given
-        raise self.error(key, "accepted: a text in quotes, not empty, without blanks around it")
-
-
-def _merged(base: dict[str, Any], file: _Section) -> dict[str, Any]:
+def _merged(base: dict[str, Any], file: Section) -> dict[str, Any]:
     """`base` with what `file` says differently."""
     merged = dict(base)
     for key in file.keys(base):
@@ -203,19 +173,21 @@ def _merged(base: dict[str, Any], file: _Section) -> dict[str, Any]:
             merged[key] = _parts(base[key], file.section(key))
         elif key == "calls":
             merged[key] = _calls(base[key], file.section(key))
+        elif key == "save":
+            merged[key] = read_style(base[key], file.section(key))
         else:
             merged[key] = _texts(base[key], file.section(key))
     return merged
 
 
-def _table_id(file: _Section) -> int:
+def _table_id(file: Section) -> int:
     given = file.content["table_id"]
     if isinstance(given, bool) or not isinstance(given, int) or given < 1:
         raise file.error("table_id", "accepted: a whole number from 1, such as 12565")
     return given
 
 
-def _texts(base: Mapping[str, str], section: _Section) -> dict[str, str]:
+def _texts(base: Mapping[str, str], section: Section) -> dict[str, str]:
     texts = {**base, **{key: section.text(key) for key in section.keys(base)}}
     if section.prefix == "paths.":
         for key, path in texts.items():
@@ -224,14 +196,14 @@ def _texts(base: Mapping[str, str], section: _Section) -> dict[str, str]:
     return texts
 
 
-def _calls(base: dict[str, Any], section: _Section) -> dict[str, Any]:
+def _calls(base: dict[str, Any], section: Section) -> dict[str, Any]:
     merged = dict(base)
     for key in section.keys(base):
         merged[key] = _texts(base[key], section.section(key)) if key == "tabs" else section.text(key)
     return merged
 
 
-def _parts(base: dict[str, Any], section: _Section) -> dict[str, Any]:
+def _parts(base: dict[str, Any], section: Section) -> dict[str, Any]:
     merged = dict(base)
     for key in section.keys(base):
         if key == "table_classes":
@@ -242,7 +214,7 @@ def _parts(base: dict[str, Any], section: _Section) -> dict[str, Any]:
     return merged
 
 
-def _labels(base: Mapping[str, Names], section: _Section) -> dict[str, Names]:
+def _labels(base: Mapping[str, Names], section: Section) -> dict[str, Names]:
     """`person = [...]`, and `"vehicle_details.vin" = [...]` or a table `[labels.vehicle_details]`."""
     given: dict[str, Names] = {}
     groups = {path.partition(".")[0] for path in base if "." in path}

@@ -1,5 +1,6 @@
 """`/do`: one method per call (protocol, sections 2 to 6)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,45 +8,73 @@ from planso_connector.sandbox import tabs
 from planso_connector.sandbox.forms import SaveRefusedError
 from planso_connector.sandbox.orders import Order
 from planso_connector.sandbox.parts_markup import parts_html
-from planso_connector.sandbox.php import read_form
-from planso_connector.sandbox.workshop import Workshop
+from planso_connector.sandbox.php import Pairs
+from planso_connector.sandbox.save_answer import Done
+from planso_connector.sandbox.save_request import read_body
+from planso_connector.sandbox.save_style import TOKEN_HEADER, TOKEN_PARAMETER, SaveStyle
+from planso_connector.sandbox.workshop import Workshop, form_answer
 
 LIST = "resourceplanner_get_project_stations"
 FORM = "visual_forms_plain"
+OWN_SAVE = "visual_forms_save"
 PARTS = "resourceplanner_shop_view_get_parts"
 
 
 @dataclass(frozen=True)
 class Call:
-    """One `/do` request: the query's members, and the body by name."""
+    """One request to `/do` or `/save`.
 
-    query: dict[str, str]
-    form: dict[str, list[str]]
+    `pairs` is the form that it carries, `fault` why it can't be saved (German), `tokens` the tokens of `/app` that
+    came along, by where they came.
+    """
 
-    @property
-    def m(self) -> str:
-        """The method that is called."""
-        return self.query.get("m", "")
+    m: str
+    table: str
+    submode: str
+    order_id: int | None
+    saves: bool = False
+    pairs: Pairs | None = None
+    fault: str = ""
+    tokens: Mapping[str, str] | None = None
 
-    @property
-    def submode(self) -> str:
-        """`update`, `insert`, `delete`; empty where there is none."""
-        return self.query.get("submode", "")
 
-    @property
-    def order_id(self) -> int | None:
-        """The order that is meant; None without one, or when it isn't a number."""
-        given = self.query.get("dataID") or self.query.get("ID") or self.query.get("projectID") or ""
-        return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
+def read_call(style: SaveStyle, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> Call:
+    """The call that a request makes, on an installation that saves in this style."""
+    m, table = query.get("m", ""), query.get("tableID", "")
+    if m not in (FORM, OWN_SAVE):
+        return Call(m, table, "", _order_id(query, "dataID", "ID", "projectID"))
+    is_own = path == "/save" and m == OWN_SAVE
+    submode = query.get("mode" if is_own else "submode", "")
+    if not (body or is_own or submode == "delete"):
+        return Call(m, table, submode, _order_id(query, "dataID"))
+    try:
+        outer, pairs = read_body(style, headers.get("content-type", ""), body)
+    except SaveRefusedError as refusal:
+        return Call(m, table, submode, _order_id(query, "dataID", "id"), saves=True, fault=str(refusal))
+    where: Mapping[str, str] = outer if style.address == "body" else query
+    submode = where.get("mode" if is_own else "submode", "")
+    tokens = {
+        "meta_header": headers.get(TOKEN_HEADER.lower(), ""),
+        "meta_parameter": outer.get(TOKEN_PARAMETER, ""),
+        "meta_query": query.get(TOKEN_PARAMETER, ""),
+    }
+    fault = ""
+    if is_own != (style.address == "own"):
+        fault = "Diese Adresse speichert nicht."
+    elif submode != "delete" and pairs is None:
+        fault = "Es kamen keine Formularfelder an."
+    order_id = _order_id(where, "id" if is_own else "dataID")
+    return Call(m, table, submode, order_id, saves=True, pairs=pairs, fault=fault, tokens=tokens)
 
-    @property
-    def saves(self) -> bool:
-        """Whether this call would change something."""
-        return self.m == FORM and ("fields" in self.form or self.submode == "delete")
+
+def _order_id(given: Mapping[str, str], *names: str) -> int | None:
+    """The order that is meant; None without one, or when it isn't a number."""
+    text = next((given[name] for name in names if given.get(name)), "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def answer(workshop: Workshop, call: Call) -> Any:
-    """The JSON that PlanSo answers a logged-in caller."""
+    """The JSON that PlanSo answers a logged-in caller who only reads."""
     if call.m == LIST:
         return _list(workshop)
     if call.m == FORM:
@@ -56,6 +85,28 @@ def answer(workshop: Workshop, call: Call) -> Any:
         with workshop.lock:
             return tabs.tab(workshop, call.m, workshop.find(call.order_id))
     return {"error": f"Unbekannte Methode: {call.m}"}
+
+
+def save(workshop: Workshop, call: Call, token: str) -> tuple[Done, int]:
+    """Carry out a save: what was done to which order. `token` is that of the session. Raises `SaveRefusedError`."""
+    if call.table != str(workshop.installation.table_id):
+        raise SaveRefusedError("Die Tabelle wurde nicht gefunden.")
+    if call.fault:
+        raise SaveRefusedError(call.fault)
+    for place in workshop.knobs.save_style.tokens:
+        if place != "form" and (call.tokens or {}).get(place) != token:
+            raise SaveRefusedError("Das Sicherheitstoken fehlt oder ist abgelaufen. Bitte laden Sie die Seite neu.")
+    if call.submode == "insert":
+        return "insert", workshop.insert(call.pairs or [])
+    if call.order_id is None:
+        raise SaveRefusedError("Es wurde kein Auftrag genannt.")
+    if call.submode == "delete":
+        workshop.remove(call.order_id)
+        return "delete", call.order_id
+    if call.submode != "update":
+        raise SaveRefusedError(f"Unbekannter Modus: {call.submode}")
+    workshop.save(call.order_id, call.pairs or [])
+    return "update", call.order_id
 
 
 def _list(workshop: Workshop) -> Any:
@@ -88,35 +139,9 @@ def _entry(workshop: Workshop, order: Order) -> dict[str, Any]:
 
 
 def _form(workshop: Workshop, call: Call) -> dict[str, Any]:
-    if call.query.get("tableID") != str(workshop.installation.table_id):
-        return {"error": "Die Tabelle wurde nicht gefunden."} if call.saves else _content("")
-    if not call.saves:
-        return _content(workshop.form_markup(call.order_id))
-    sent = read_form(call.form["fields"][-1]) if "fields" in call.form else {}
-    try:
-        return _saved(workshop, call, sent)
-    except SaveRefusedError as refusal:
-        return {"error": str(refusal), "functions": ""}
-
-
-def _content(markup: str) -> dict[str, Any]:
-    return {"center": {"content": markup}, "functions": "visual_forms.init();"}
-
-
-def _saved(workshop: Workshop, call: Call, sent: dict[str, list[str]]) -> dict[str, Any]:
-    if call.submode == "insert":
-        new_id = workshop.insert(sent)
-        data_id = str(new_id) if workshop.installation.ids_as_text else new_id
-        return {"saved": 1, "dataID": data_id, "functions": "visual_forms.saved();"}
-    if call.order_id is None:
-        raise SaveRefusedError("Es wurde kein Auftrag genannt.")
-    if call.submode == "delete":
-        workshop.remove(call.order_id)
-        return {"deleted": 1, "functions": "visual_forms.removed();"}
-    if call.submode != "update":
-        raise SaveRefusedError(f"Unbekannter Modus: {call.submode}")
-    workshop.save(call.order_id, sent)
-    return {"saved": 1, "message": "Gespeichert", "functions": "visual_forms.saved();"}
+    if call.table != str(workshop.installation.table_id):
+        return form_answer("")
+    return workshop.form_answer(call.order_id)
 
 
 def _parts(workshop: Workshop, order_id: int | None) -> dict[str, Any]:

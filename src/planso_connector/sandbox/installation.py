@@ -5,6 +5,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Literal
 
+from planso_connector.sandbox.save_style import SaveStyle
+
 CHOICES = frozenset({"Kategorie", "Projekt-Status", "E-Teile Status", "Hol-/Bringservice", "Serviceberater"})
 """Labels that are a select on one installation and a text input on the next."""
 
@@ -43,6 +45,8 @@ class Installation:
     """Date fields hold `2026-11-23` instead of `23.11.2026`."""
     login_redirects: bool = False
     """A successful login answers 302 to `/app?m=start` instead of 200."""
+    save_style: SaveStyle = field(default_factory=SaveStyle)
+    """The style of saving at the start; the knob `save_style` changes it."""
 
     def label(self, usual: str) -> str:
         """The label that this installation shows for the usual one."""

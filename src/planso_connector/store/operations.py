@@ -198,6 +198,8 @@ def record(tx: Transaction, workshop: str, operation: Operation) -> Operation:
         request=operation.request,
         created_at=created_at,
         deadline_at=operation.deadline_at,
+        differences=None,
+        controls=None,
         next_at=operation.next_at,
         attempts=operation.attempts,
         base=_json(operation.base),
