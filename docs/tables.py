@@ -6,6 +6,7 @@ A table stands between `<!-- table: NAME -->` and `<!-- end -->`.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -16,6 +17,7 @@ from planso_connector.domain.caller import SCOPES
 from planso_connector.domain.fields import APPOINTMENTS, FIELDS, Field, On
 from planso_connector.rest.problems import MEANING
 from planso_connector.rest.scopes import NEEDS, Need
+from planso_connector.sandbox import Knobs, SaveStyle
 from planso_connector.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,6 +78,19 @@ def appointments() -> str:
     return ", ".join(f"`{field.path}`" for field in FIELDS if field.path in APPOINTMENTS) + "\n"
 
 
+def _described(meanings: dict[str, str], defaults: dict[str, object]) -> str:
+    rows = ((f"`{name}`", f"`{json.dumps(defaults[name])}`", meaning) for name, meaning in meanings.items())
+    return _table(("name", "at first", "meaning"), rows)
+
+
+def save_styles() -> str:
+    return _described(SaveStyle.meanings(), SaveStyle().as_json())
+
+
+def knobs() -> str:
+    return _described(Knobs.meanings(), Knobs().as_json() | {"save_style": {}})
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "fields": fields,
     "settings": settings,
@@ -83,6 +98,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "scopes": scopes,
     "routes": routes,
     "appointments": appointments,
+    "save_styles": save_styles,
+    "knobs": knobs,
 }
 
 

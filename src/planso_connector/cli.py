@@ -22,7 +22,7 @@ from rich.table import Table
 from planso_connector import __version__
 from planso_connector import app as root
 from planso_connector.commands import backup as backup_commands
-from planso_connector.commands import keys
+from planso_connector.commands import keys, writes
 from planso_connector.commands import learn as learn_command
 from planso_connector.commands import privacy as privacy_commands
 from planso_connector.commands.console import configure_logs, err, fail, loaded, out, run, told
@@ -49,6 +49,7 @@ cli.command()(backup_commands.backup)
 cli.command()(backup_commands.restore)
 cli.command()(learn_command.learn)
 cli.add_typer(privacy_commands.cli, name="privacy")
+cli.add_typer(writes.cli, name="writes")
 
 DEMO_FOLDER = Path(".demo")
 SWITCH_INTERVAL = 0.0005
@@ -226,7 +227,10 @@ async def _doctor(settings: Settings, order: int | None) -> bool:
         async for finding in doctor_flow.examine(built.planso, order):
             well = well and finding.well
             _print(finding)
+        stopped = doctor_flow.writes(await built.write_stops.status())
+        _print(stopped)
         kept = await _kept_pages(built)
+    well = well and stopped.well
     if kept:
         told = "1 page that could not be read is" if len(kept) == 1 else f"{len(kept)} pages that could not be read are"
         out.print(f"{told} kept; `planso-connector doctor --replay` reads them again.", highlight=False)

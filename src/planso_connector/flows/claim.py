@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from planso_connector.domain.clock import CLOCKS_APART, Clock, Jumps, parse_stamp, stamp
 from planso_connector.domain.errors import Ambiguous, ConnectorError, Expired, PlansoUnsure
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Operation
-from planso_connector.store import operations
+from planso_connector.store import operations, write_stops
 from planso_connector.store.engine import Database, Transaction
 
 LEASE = timedelta(seconds=10)
@@ -18,6 +19,10 @@ LEASE = timedelta(seconds=10)
 
 MARGIN = timedelta(seconds=2)
 """Nothing is sent in the last part of a lease, by which another process's clock may be ahead."""
+
+
+Mark = tuple[str | None, Mapping[str, Any] | None]
+"""`sent_at` and `sent` of an operation: what is known of its last send."""
 
 
 class Lost(Exception):
@@ -36,9 +41,14 @@ class Later(Exception):
         self.order_id = order_id
 
 
+class Stopped(Later):
+    """Writes are stopped, by a person's setting or because a save did damage: nothing of it is sent meanwhile."""
+
+
 class Claim:
     """
     `until` is moved on by who renews it. `landing` is how long after it was sent a request may still take effect.
+    Where this process never `sends`, the operation is only looked for.
     """
 
     def __init__(
@@ -52,6 +62,7 @@ class Claim:
         landing: timedelta,
         clock: Clock,
         jumps: Jumps,
+        sends: bool = True,
     ) -> None:
         self.operation = operation
         self.holder = holder
@@ -63,6 +74,7 @@ class Claim:
         self._landing = landing
         self._clock = clock
         self._jumps = jumps
+        self._sends = sends
 
     @property
     def deadline(self) -> str:
@@ -108,20 +120,26 @@ class Claim:
 
     @asynccontextmanager
     async def sending(
-        self, before: Mapping[str, Value] | None = None, sent: Mapping[str, Sequence[Value]] | None = None
+        self, before: Mapping[str, Value] | None = None, sent: Mapping[str, Any] | None = None
     ) -> AsyncIterator[None]:
         """
         On disk before it begins: PlanSo may have it. `before` and `sent` as in Operation. An error that says that
-        nothing happened takes the mark back, when the operation is put back. Raises Lost, StoreUnavailable.
+        nothing happened takes the mark back, when the operation is put back. Raises Lost, Stopped, StoreUnavailable.
         """
-        earlier = self.sent_at, self.sent
+        earlier = self.mark
+        if not self._sends:
+            raise Stopped("Nothing is sent: CONNECTOR_WRITES is not `on`.")
 
         def mark(tx: Transaction) -> bool:
             # By the clock as it is when its turn with the database has come, for which it may have waited long.
             now = stamp(self._clock())
-            return operations.mark_sent(
+            is_marked = operations.mark_sent(
                 tx, self._workshop, self.operation.id, holder=self.holder, now=now, before=before, sent=sent
             )
+            stop = None if is_marked else write_stops.holding(tx, self._workshop, self.operation)
+            if stop is not None:
+                raise Stopped(stop.words)
+            return is_marked
 
         if not await self._database.write(mark):
             raise Lost(self.operation.id)
@@ -134,6 +152,14 @@ class Claim:
         except (ConnectorError, Lost):
             self.sent_at, self.sent = earlier
             raise
+
+    def take_back_mark(self, earlier: Mark) -> None:
+        """It was read back that the last send did nothing; `earlier` is what `mark` was before it."""
+        self.sent_at, self.sent = earlier
+
+    @property
+    def mark(self) -> Mark:
+        return self.sent_at, self.sent
 
     @property
     def was_set_back(self) -> bool:

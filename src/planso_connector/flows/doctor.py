@@ -15,6 +15,7 @@ from planso_connector.domain.errors import Invalid, PageChanged, PlansoError
 from planso_connector.domain.fields import BY_PATH, FIELDS, On, Value
 from planso_connector.domain.order import PartsReading
 from planso_connector.domain.part import Part, missing_count
+from planso_connector.flows.write_stops import WritesStatus
 from planso_connector.planso.board import parse_board
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form
@@ -83,6 +84,13 @@ async def _sessions(planso: Planso, order_id: int) -> Finding:
             break
     reason = planso.sessions.status.reason
     return Finding("sessions", well=True, words=f"{reason[0].upper()}{reason[1:]}.")
+
+
+def writes(status: WritesStatus) -> Finding:
+    """Whether writes reach PlanSo, and how it is known how it saves."""
+    rows = tuple(("stopped", stop.words) for stop in status.stops)
+    told = f"{status.state}, {status.pending} pending; how this PlanSo saves is {status.saving}"
+    return Finding("writes", well=not rows, words=f"{told}, {status.clean_saves} saves compared clean.", rows=rows)
 
 
 def replay(pages: Sequence[KeptPage], profile: Profile) -> Iterator[Finding]:

@@ -11,8 +11,9 @@ for a person to decide: an order is never created twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -29,7 +30,7 @@ from planso_connector.domain.fields import FIELDS, Value
 from planso_connector.domain.operation import Operation
 from planso_connector.domain.order import IDENTITY
 from planso_connector.flows.claim import Claim, Later
-from planso_connector.flows.live import WITHIN, Live, ReadBack
+from planso_connector.flows.live import WITHIN, Live, ReadBack, SavedOtherwise
 from planso_connector.flows.reading import Reader
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form, NoForm
@@ -54,15 +55,6 @@ CANDIDATES = 100
 """So many new orders are looked at at most; where there are more, a person has to."""
 
 
-class CreatedOtherwise(Exception):
-    """PlanSo made the order, and its form read back holds other values."""
-
-    def __init__(self, error: PlansoRefused, read_back: ReadBack) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.read_back = read_back
-
-
 class CreatePush:
     """Lives as long as the process."""
 
@@ -77,7 +69,7 @@ class CreatePush:
         self._clock = clock
 
     async def carry_out(self, claim: Claim) -> ReadBack:
-        """Raises CreatedOtherwise, Ambiguous, Later, Lost, Expired, and ConnectorErrors where nothing was saved."""
+        """Raises SavedOtherwise, Ambiguous, Later, Lost, Expired, and ConnectorErrors where nothing was saved."""
         operation = claim.operation
         order_id, notes = operation.order_id, tuple[str, ...]()
         looked_at = stamp(self._clock())
@@ -91,15 +83,16 @@ class CreatePush:
 
     async def _read_back(self, operation: Operation, order_id: int, notes: tuple[str, ...]) -> ReadBack:
         try:
-            form, read_at = await self._live.form_after(order_id, operation.asked, f"the new order {order_id}")
+            seen = await self._live.form_after(order_id, operation.asked, {}, f"the new order {order_id}")
         except PlansoUnsure as unsure:
             raise Later(str(unsure), order_id=order_id) from None
-        order, with_parts = await self._live.order(form, None)
-        read_back = ReadBack(order, order_id, read_at, {}, notes, with_parts=with_parts)
-        kept = form.not_taken_over(operation.asked)
+        order, with_parts = await self._live.order(seen.form, None)
+        notes = (*notes, *seen.form.normalised(operation.asked))
+        read_back = ReadBack(order, order_id, seen.read_at, {}, notes, with_parts=with_parts)
+        kept = seen.form.not_taken_over(operation.asked)
         if kept:
             error = PlansoRefused(f"Order {order_id} was created, but: {ValueKept(kept)}")
-            raise CreatedOtherwise(error, read_back)
+            raise SavedOtherwise(error, read_back)
         return read_back
 
     async def _insert(self, claim: Claim) -> tuple[int, Plan]:
@@ -170,7 +163,7 @@ class CreatePush:
         return None
 
 
-def _listed(sent: Mapping[str, Sequence[Value]] | None) -> set[int]:
+def _listed(sent: Mapping[str, Any] | None) -> set[int]:
     return {int(str(one)) for one in (sent or {}).get(LISTED, ())}
 
 

@@ -58,7 +58,6 @@ from planso_connector.planso.saving.tokens import page_values
 from planso_connector.planso.sessions import Sessions
 from planso_connector.planso.tabs import Section, parse_tab, tab_call
 from planso_connector.planso.throttle import Throttle, retry_after
-from planso_connector.planso.watch import SENT_AT, Watches
 
 T = TypeVar("T")
 OnPageChanged = Callable[[PageChanged, int | None], Awaitable[None]]
@@ -106,7 +105,6 @@ class Planso:
         base = base_url(url, profile.paths.app)
         self.requests = 0
         self.standing = Standing(clock.now, profile.kinds, on_exchange)
-        self.watches = Watches()
         self.on_page_changed: OnPageChanged | None = None
         self._timeout, self._whole_page = timeout, WHOLE_PAGE * timeout
         self._profile = profile
@@ -314,7 +312,7 @@ class Planso:
         response: httpx2.Response | None = None
         try:
             response = await self._answer(method, call, asked.words)
-            return self._parsed(response, parse)
+            return parse(json_of(response))
         except NotJson as error:
             told = f"{asked.words}: PlanSo answered with something else than the JSON that it promises"
             cause: BaseException | None = error
@@ -328,12 +326,6 @@ class Planso:
         if self.on_page_changed is not None:
             await self.on_page_changed(changed, asked.order_id)
         raise changed from cause
-
-    def _parsed(self, response: httpx2.Response, parse: Callable[[Any], T]) -> T:
-        parsed = parse(json_of(response))
-        if isinstance(parsed, Form):
-            self.watches.saw(parsed, response.request.extensions[SENT_AT])
-        return parsed
 
     async def _answer(self, method: str, call: Mapping[str, str], page: str) -> httpx2.Response:
         """Sent once more where the connection died before the answer began."""
@@ -439,7 +431,6 @@ class Planso:
         extensions = request.extensions
         async with self.throttle.slot(urgent=bool(extensions.get(SAVES) or extensions.get(LOGS_IN))) as attempt:
             began = time.perf_counter()
-            extensions[SENT_AT] = time.monotonic()
             outcome: Outcome | None = None
             try:
                 async with asyncio.timeout(self._whole_page):

@@ -7,16 +7,17 @@ Source: the PlanSo protocol's sections 3 and 6. Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from planso_connector.domain import values
+from planso_connector.domain.agreement import Agreement
 from planso_connector.domain.errors import Invalid, Kept, PageChanged, Problem
 from planso_connector.domain.fields import BY_PATH, FIELDS, Value
 from planso_connector.domain.order import FormReading
-from planso_connector.planso import writing
+from planso_connector.planso import control_plan, writing
 from planso_connector.planso.control import Control, Entry
 from planso_connector.planso.labels import FieldLabels
 from planso_connector.planso.markup import Page, read_page
@@ -84,7 +85,9 @@ class Form:
             fields=shown,
             is_blank=self.is_blank,
             found=frozenset(path for path in BY_PATH if found.entries(path)),
-            unreadable=frozenset(path for path in BY_PATH if read[path] is None and found.is_unreadable(path)),
+            unreadable={
+                path: text for path in BY_PATH if read[path] is None and (text := found.unreadable(path)) is not None
+            },
         )
 
     @property
@@ -96,6 +99,10 @@ class Form:
     def labels(self) -> tuple[str, ...]:
         """Every label of the form as a person reads it, in the form's order."""
         return tuple(dict.fromkeys(entry.label for entry in self.page.entries))
+
+    def target(self, path: str) -> Entry | None:
+        """Where a write to the field goes; None where the form has no label for it."""
+        return self._found.target(path)
 
     def missing_labels(self) -> list[tuple[str, tuple[str, ...]]]:
         """Fields that this form has no label for, with the labels looked for."""
@@ -112,6 +119,25 @@ class Form:
         if problems:
             raise Invalid(problems)
         return plan
+
+    def names_of(self, label: str) -> frozenset[str]:
+        """A label as the history names it: the paths of its fields, else the label itself."""
+        if not label:
+            return frozenset()
+        paths = [path for path in BY_PATH if any(entry.label == label for entry in self._found.entries(path))]
+        return frozenset(paths or [label])
+
+    def plan_controls(self, controls: Mapping[str, Sequence[str]]) -> Plan:
+        """
+        What to change so that these controls submit these values, by control name. Raises Invalid that names each
+        control that is not there or does not offer them.
+        """
+        return control_plan.plan_controls(self.page, controls)
+
+    @property
+    def submitted(self) -> dict[str, tuple[str, ...]]:
+        """What a browser would submit of the form as it stands, by control name."""
+        return control_plan.submitted_values(self.page)
 
     def _unsendable(self, plan: Plan) -> list[Problem]:
         """Where only what changed is sent: controls that have nothing to send, such as an unchecked box."""
@@ -139,7 +165,7 @@ class Form:
         return [
             (control.name, value)
             for control in self.page.controls
-            for value in _sent(control, changed.get(control.index))
+            for value in sent_values(control, changed.get(control.index))
         ]
 
     def changed_pairs(self, plan: Plan) -> list[tuple[str, str]]:
@@ -154,18 +180,40 @@ class Form:
         """The form as jQuery's serialize() gives it, with the plan's changes."""
         return urlencoded(self.pairs(plan))
 
-    def not_taken_over(self, asked: Mapping[str, Value]) -> list[Kept]:
-        """The asked fields that this form, read back after a save, does not hold where they were written."""
+    def not_taken_over(self, asked: Mapping[str, Value], saved: Form | None = None) -> list[Kept]:
+        """
+        The asked fields that this form, read back after a save, does not hold where they were written: what it holds
+        means something else. `saved` is the form that was saved, whose notation decided what was sent.
+        """
         kept = []
         for path, value in asked.items():
-            entry = self._found.target(path)
-            kind = BY_PATH[path].kind
-            if value is None if entry is None else writing.holds(entry, kind, value):
+            if self._agreement(path, value, saved) is not Agreement.DIFFERENT:
                 continue
+            entry = self._found.target(path)
             label = entry.label if entry is not None else self._found.names(path)[0]
-            sent = values.planso_words(kind, value)
+            sent = values.planso_words(BY_PATH[path].kind, value)
             kept.append(Kept(field=path, label=label, sent=sent, kept=entry.shown if entry is not None else ""))
         return kept
+
+    def normalised(self, asked: Mapping[str, Value], saved: Form | None = None) -> tuple[str, ...]:
+        """
+        Sentences on the asked fields that this form, read back after a save, holds in another notation than they were
+        sent: they mean the same. `saved` as above; without it, dates and numbers are told by their value alone.
+        """
+        notes = []
+        for path, value in asked.items():
+            entry = self._found.target(path)
+            if entry is not None and self._agreement(path, value, saved) is Agreement.NORMALISED:
+                words = values.planso_words(BY_PATH[path].kind, value)
+                notes.append(f"PlanSo writes {path} ('{entry.label}') as '{entry.shown}' (asked '{words}').")
+        return tuple(notes)
+
+    def _agreement(self, path: str, value: Value, saved: Form | None) -> Agreement:
+        entry = self._found.target(path)
+        if entry is None:
+            return Agreement.EQUAL if value is None else Agreement.DIFFERENT
+        before = saved.target(path) if saved is not None else None
+        return writing.agreement_with(entry, BY_PATH[path].kind, value, before)
 
     def differences(self, other: Form) -> list[tuple[str, str, str]]:
         """Labels that show different things in two readings: (label, here, there). Hidden tokens don't count."""
@@ -195,7 +243,7 @@ def _state(entry: Entry) -> object:
     return entry.shown.replace("\r\n", "\n")
 
 
-def _sent(control: Control, changed: Wire | None) -> list[str]:
+def sent_values(control: Control, changed: Wire | None) -> list[str]:
     """The values that a browser sends for one control; none for an unchecked box."""
     if not control.is_sent:
         return []

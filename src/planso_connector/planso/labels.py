@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from planso_connector.domain.fields import BY_PATH, Kind, Value
+from planso_connector.domain.fields import BY_PATH, DATED, Kind, Value
 from planso_connector.domain.order import PLATE
 from planso_connector.domain.plausible import looks_like_plate
 from planso_connector.planso.control import Entry
 from planso_connector.planso.words import label_key
 
-_STRICT = frozenset({Kind.DATE, Kind.MONTH, Kind.TIME, Kind.DATETIME, Kind.NUMBER})
+_STRICT = DATED | {Kind.NUMBER}
 _NOTHING = re.compile(r"[0\s\xa0.:/-]*")
 """An empty date or time; some databases show it as `00.00.0000`."""
 
@@ -49,13 +49,15 @@ class FieldLabels:
             empty = value if empty is None else empty
         return empty
 
-    def is_unreadable(self, path: str) -> bool:
-        """Whether something stands at one of the field's labels that its kind, a date or number, can't hold."""
+    def unreadable(self, path: str) -> str | None:
+        """What stands at one of the field's labels that its kind, a date or number, can't hold; None where nothing."""
         kind = BY_PATH[path].kind
-        return kind in _STRICT and any(
-            not entry.is_choice and _NOTHING.fullmatch(entry.shown) is None and entry.value(kind) is None
-            for entry in self.writable(path)
-        )
+        if kind not in _STRICT:
+            return None
+        for entry in self.writable(path):
+            if not entry.is_choice and _NOTHING.fullmatch(entry.shown) is None and entry.value(kind) is None:
+                return entry.shown.strip()
+        return None
 
     def writable(self, path: str) -> Sequence[Entry]:
         """

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from planso_connector.domain import values
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.fields import BY_PATH, Value
+from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Change
+from planso_connector.domain.order import IDENTITY
 from planso_connector.planso import writing
 from planso_connector.planso.control import Entry
 from planso_connector.planso.labels import FieldLabels
@@ -24,7 +26,8 @@ Wire = str | bool | tuple[int, ...]
 @dataclass(frozen=True)
 class Plan:
     """
-    What a save changes. `notes` are sentences for the caller; `wire` is the new state by the index of the control.
+    What a save changes. `notes` are sentences for the caller, OwnNotes where they say nothing of the order; `wire` is
+    the new state by the index of the control.
     """
 
     changes: tuple[Change, ...] = ()
@@ -42,7 +45,7 @@ def make_plan(labels: FieldLabels, asked: Mapping[str, Value]) -> Plan:
         entry = labels.target(path)
         if entry is None:
             if value is None:
-                notes.append(f"{path}: {_no_label(labels, path)}; there is nothing to clear.")
+                notes.append(OwnNote(f"{path}: {_no_label(labels, path)}; there is nothing to clear."))
             else:
                 problems.append(_problem(path, "planso_label_missing", _no_label(labels, path)))
             continue
@@ -52,13 +55,15 @@ def make_plan(labels: FieldLabels, asked: Mapping[str, Value]) -> Plan:
             problems.append(_problem(path, "planso_not_offered", str(error)))
             continue
         if note:
-            notes.append(f"{path} ('{entry.label}') {note}.")
+            notes.append(OwnNote(f"{path} ('{entry.label}') {note}."))
         if new is not None and entry.is_locked:
             problems.append(_problem(path, "planso_read_only", f"PlanSo's '{entry.label}' is read only there"))
         elif new is not None:
             wire |= new
             changes.append(Change(path, value, entry.value(BY_PATH[path].kind), entry.label))
         notes += _still_supplied(labels, path, value, entry)
+        if new is not None and value is None and path in IDENTITY:
+            notes.append(f"{path} ('{entry.label}') is emptied.")
     if problems:
         raise Invalid(problems)
     return Plan(tuple(changes), tuple(notes), wire)

@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from planso_connector.domain.fields import BY_PATH, FIELDS
 from planso_connector.planso.profile_section import Section
 from planso_connector.planso.saving.style import SaveStyle, read_style
+from planso_connector.planso.words import label_key
 
 BUILT_IN = "default_profile.toml"
 
@@ -48,8 +49,15 @@ class PartsWords:
     """How the parts page is read. `headers`: column to header words; `status_words`: flag to words."""
 
     table_classes: Names
+    no_parts: Names
+    """What a page says that has no parts."""
     headers: Mapping[str, Names]
     status_words: Mapping[str, Names]
+
+    @cached_property
+    def header_keys(self) -> tuple[tuple[str, str], ...]:
+        """The words of `headers` as they are compared, each with its column's name."""
+        return tuple((label_key(word), name) for name, words in self.headers.items() for word in words)
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,7 @@ def _blank() -> dict[str, Any]:
         "labels": {field.path: field.labels for field in FIELDS},
         "parts": {
             "table_classes": (),
+            "no_parts": (),
             "headers": dict.fromkeys(HEADERS, ()),
             "status_words": dict.fromkeys(STATUS_WORDS, ()),
         },
@@ -206,7 +215,7 @@ def _calls(base: dict[str, Any], section: Section) -> dict[str, Any]:
 def _parts(base: dict[str, Any], section: Section) -> dict[str, Any]:
     merged = dict(base)
     for key in section.keys(base):
-        if key == "table_classes":
+        if key in ("table_classes", "no_parts"):
             merged[key] = section.names(key)
         else:
             words = section.section(key)

@@ -169,6 +169,9 @@ class _AtOneInstant(Collector):
             "operations", "Writes ever asked for; counted once a minute, but for `pending`.", "state", held.operations
         )
         yield _one("operation_oldest_pending_seconds", "Age of the oldest pending write, 0: none.", held.oldest_pending)
+        stopped = "1 while a save's damage stops the workshop's writes, until a person resumes them."
+        yield _one("writes_stopped", stopped, int(held.writes_stopped))
+        yield _one("writes_stopped_orders", "Orders whose own writes are stopped.", held.stopped_orders)
         if held.last_success is not None:
             yield _one("sync_last_success_timestamp_seconds", "End of the last good sync.", held.last_success)
         states = {state: int(state == held.sync.state) for state in SYNC_STATES}

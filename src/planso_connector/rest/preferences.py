@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Query, Request
 
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.flows import write
+from planso_connector.rest import disclosure
 from planso_connector.rest.callers import caller_of
 
 LONGEST_WAIT = 60
@@ -98,6 +99,7 @@ class WriteHeaders:
             if_match=if_match,
             strict=self.preferences.strict,
             notes=notes,
+            names_orders=disclosure.may_read(self.caller),
         )
 
 

@@ -34,9 +34,13 @@ def _request_type(field: table.Field) -> Any:
 
 _ACCEPTS = {
     Kind.DATE: " A date: `16.12.2025`, `16.12.25` or `2025-12-16`, a time may follow.",
-    Kind.MONTH: " A date as `16.12.2025` or `2025-12-16`, or a month as `12/2025`.",
-    Kind.TIME: " A time: `08:30`, `08:30:00` or `8 Uhr`, a date may stand in front.",
-    Kind.DATETIME: " A date and time: `16.12.2025 12:08` or `2025-12-16T12:08:00`; the time may be missing.",
+    Kind.MONTH: " A date as `16.12.2025` or `2025-12-16`, or a month as `12/2025` or `12/25`.",
+    Kind.PAST_MONTH: " A date as `16.12.2015` or `2015-12-16`, or a month as `12/2015`. With a year of two digits the "
+    "latest that is not after the next year: `01.07.65` is 1965.",
+    Kind.TIME: " A time: `08:30`, `08:30:00` or `8 Uhr`, a date may stand in front. Of a range as `14:00-16:00` its "
+    "start is taken for `_from`, its end for `_to`.",
+    Kind.DATETIME: " A date and time: `16.12.2025 12:08` or `2025-12-16T12:08:00`; the time may be missing. A time "
+    "alone only where PlanSo holds a date that it goes with, or a time of day alone.",
     Kind.LONG_TEXT: " Line breaks are allowed.",
 }
 

@@ -26,7 +26,8 @@ class Installation:
     escaped_markup: bool = False
     """The form's `content` arrives entity-escaped once more."""
     markup: Literal["div", "table", "for", "wrapped", "busy"] = "div"
-    parts_markup: Literal["native", "plain"] = "native"
+    parts_markup: Literal["native", "second", "plain"] = "native"
+    """`second`: the cells of a second installation (protocol, section 4), several tables on a page, and sums."""
     parts_script_key: Literal["js", "functions"] = "js"
     column_order: int = 0
     """Seed that shuffles the columns of the parts table; 0 keeps the protocol's order."""

@@ -11,6 +11,7 @@ __all__ = ["Alteration", "Edit", "KnobError", "Knobs"]
 
 Alteration = str | int | Callable[[str], str]
 Edit = tuple[int, str, str]
+EditKnob = Literal["edit_after_next_read", "edit_before_next_save", "edit_after_next_save"]
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Knobs:
 
     # -- what is answered to a save
 
-    save_style: Annotated[SaveStyle, "The style of saving, see above; other styles are refused."] = field(
+    save_style: Annotated[SaveStyle, "How this PlanSo saves, see above; what comes otherwise is refused."] = field(
         default_factory=SaveStyle
     )
     drop_saves_next: Annotated[int, "So many saves answer success and keep nothing."] = 0
@@ -71,6 +72,9 @@ class Knobs:
     edit_before_next_save: Annotated[
         list[Edit], "The same, applied when the next save of that order has arrived and is not applied yet."
     ] = field(default_factory=list)
+    edit_after_next_save: Annotated[list[Edit], "The same, applied right after that order's next save."] = field(
+        default_factory=list
+    )
     archive_after_next_list: Annotated[set[int], "These orders are archived right after the next list."] = field(
         default_factory=set
     )
@@ -146,7 +150,7 @@ class Knobs:
             setattr(self, name, left - 1)
         return left > 0
 
-    def take_edits(self, name: Literal["edit_after_next_read", "edit_before_next_save"], order_id: int) -> list[Edit]:
+    def take_edits(self, name: EditKnob, order_id: int) -> list[Edit]:
         """Use up the waiting edits of one order."""
         waiting: list[Edit] = getattr(self, name)
         due = [edit for edit in waiting if edit[0] == order_id]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 Body = Literal["fields", "plain", "json", "fields_json", "fields_json_pairs", "multipart"]
 Sends = Literal["whole", "changed"]
@@ -33,31 +33,51 @@ class StyleError(ValueError):
 class SaveStyle:
     """One style of saving. A save in another style is refused, in the way of `answer`."""
 
-    body: Body = "fields"
-    """How the form travels: `fields` and the `fields_json` ones in one urlencoded parameter, the others as the body."""
-    sends: Sends = "whole"
-    """`whole`: what doesn't arrive is cleared. `changed`: only the names that arrive are changed; a control that
-    would send nothing any more (an unchecked box) is sent as one empty value."""
-    parameter: str = "fields"
-    """Name of the one parameter."""
-    space: Space = "%20"
-    """How the browser page writes a blank; both are understood."""
-    line_break: LineBreak = "crlf"
-    """How the browser page writes the line breaks of text areas; both are understood."""
-    address: Address = "query"
-    """`query`: the form's call. `body`: `submode` and `dataID` travel in the body. `own`: `POST /save?
-    m=visual_forms_save&tableID=<table>&mode=<update, insert, delete>&id=<id>`."""
-    tokens: tuple[Token, ...] = ()
-    """`form`: the hidden input `form_token` is checked, and travels in `changed` as well. `meta_header`,
-    `meta_parameter`, `meta_query`: the `<meta name="csrf-token">` of `/app` must come as header `X-CSRF-Token`,
-    or as `csrf_token` in the body or in the query."""
-    answer: AnswerShape = "saved"
-    """What success and refusal look like, and where a new order's id stands."""
+    body: Annotated[
+        Body,
+        "How the form travels. `fields`: urlencoded in one parameter, as jQuery's `serialize()` makes it; `plain`: the "
+        "pairs are the body; `json`: an object name to value, a list for several; `fields_json`: one parameter holds "
+        "that object; `fields_json_pairs`: one parameter holds `[{name, value}]`; `multipart`.",
+    ] = "fields"
+    sends: Annotated[
+        Sends,
+        "`whole`: what doesn't arrive is cleared. `changed`: only the names that arrive are changed; a control that "
+        "would send nothing any more (an unchecked box) is sent as one empty value.",
+    ] = "whole"
+    parameter: Annotated[str, "Name of the one parameter."] = "fields"
+    space: Annotated[Space, "`%20`, `+`: how the browser page writes a blank; both are understood."] = "%20"
+    line_break: Annotated[
+        LineBreak, "`crlf`, `lf`: how the browser page writes line breaks of text areas; both are understood."
+    ] = "crlf"
+    address: Annotated[
+        Address,
+        "`query`: the form's call, `submode` and `dataID` in the query. `body`: those two travel in the body beside "
+        "the form. `own`: `POST /save?m=visual_forms_save&tableID=T&mode=update&id=123`.",
+    ] = "query"
+    tokens: Annotated[
+        tuple[Token, ...],
+        "Any of: `form`: the hidden input `form_token` is checked, and goes along in `changed` too. `meta_header`, "
+        "`meta_parameter`, `meta_query`: the `<meta name=csrf-token>` of `/app` must come as header `X-CSRF-Token`, "
+        "as `csrf_token` in the body, or in the query; it is new with each login. As text: `tokens=form/meta_header`.",
+    ] = ()
+    answer: Annotated[
+        AnswerShape,
+        "`saved`: `saved: 1` or `deleted: 1`, `dataID`; a refusal has `error`. `success`: `success: true`, `data.id`; "
+        "else `success: false`, `message`. `status`: `status: ok`, `id`; else `errors: [{text}]`. `empty`: 200 without "
+        "a body, an insert redirects to the new form; a refusal is 422 with `message`. `redirect`: 302 to the form, or "
+        "to the list after a delete; a refusal is 200 with `errors: [text]`. `form`: the form again, after an insert "
+        "with `dataID`; a refusal has `errors: [text]`.",
+    ] = "saved"
 
     @property
     def has_meta_token(self) -> bool:
         """Whether `/app` carries the token that a save must bring."""
         return any(token.startswith("meta_") for token in self.tokens)
+
+    @classmethod
+    def meanings(cls) -> dict[str, str]:
+        """What each value says, by name."""
+        return {name: hint.__metadata__[0] for name, hint in get_type_hints(cls, include_extras=True).items()}
 
     def as_json(self) -> dict[str, Any]:
         """All values; the tokens as a list."""

@@ -148,6 +148,7 @@ class Workshop:
             taken = self._taken(order, pairs)
             if not self.knobs.take("drop_saves_next"):
                 self._carry_out(order, taken)
+            self._others(self.knobs.take_edits("edit_after_next_save", order_id))
 
     def insert(self, pairs: Pairs) -> int:
         """Take a form as a new order; its id. Raises `SaveRefusedError`."""
