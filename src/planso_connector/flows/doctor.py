@@ -74,6 +74,13 @@ async def examine(planso: Planso, order_id: int | None) -> AsyncIterator[Finding
         yield Finding(type(error).__name__, well=False, words=str(error))
 
 
+def writes(status: WritesStatus) -> Finding:
+    """Whether writes reach PlanSo, and how it is known how it saves."""
+    rows = tuple(("stopped", stop.words) for stop in status.stops)
+    told = f"{status.state}, {status.pending} pending; how this PlanSo saves is {status.saving}"
+    return Finding("writes", well=not rows, words=f"{told}, {status.clean_saves} saves compared clean.", rows=rows)
+
+
 async def _sessions(planso: Planso, order_id: int) -> Finding:
     """Read the form in both sessions in turn, as writes during a sync would, until it is known whether both live."""
     for _ in range(SESSION_READINGS):
@@ -84,13 +91,6 @@ async def _sessions(planso: Planso, order_id: int) -> Finding:
             break
     reason = planso.sessions.status.reason
     return Finding("sessions", well=True, words=f"{reason[0].upper()}{reason[1:]}.")
-
-
-def writes(status: WritesStatus) -> Finding:
-    """Whether writes reach PlanSo, and how it is known how it saves."""
-    rows = tuple(("stopped", stop.words) for stop in status.stops)
-    told = f"{status.state}, {status.pending} pending; how this PlanSo saves is {status.saving}"
-    return Finding("writes", well=not rows, words=f"{told}, {status.clean_saves} saves compared clean.", rows=rows)
 
 
 def replay(pages: Sequence[KeptPage], profile: Profile) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from random import Random
 import structlog
 
 from planso_connector.domain import failure, retry
+from planso_connector.domain.appending import targets_of
 from planso_connector.domain.assessment import Scope
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.differences import damaged
@@ -26,6 +27,7 @@ from planso_connector.domain.errors import (
     PlansoRefused,
     StoreUnavailable,
 )
+from planso_connector.domain.notes import split_notes
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.flows.claim import Claim, Later, Stopped
 from planso_connector.flows.live import Live, ReadBack, SavedOtherwise
@@ -117,9 +119,9 @@ class Pusher:
     async def _settle(self, claim: Claim, end: _End) -> None:
         operation, back = claim.operation, end.read_back
         now = stamp(self._clock())
-        told = " ".join(
-            [*([str(end.error)] if end.error is not None else []), *(back.notes if back is not None else ())]
-        )
+        own_notes, others = split_notes(back.notes if back is not None else ())
+        message = " ".join([*([str(end.error)] if end.error is not None else []), *others])
+        notes = " ".join([*([operation.notes] if operation.notes else []), *own_notes])
         # Where nothing was sent, what the mirror did not know yet is somebody else's doing.
         writer = _writer(operation, back) if claim.sent_at is not None else None
 
@@ -135,6 +137,9 @@ class Pusher:
                 orders.save(tx, self._workshop, back.order, **stored, with_parts=back.with_parts, writer=writer)
             elif back is not None and end.state is not State.DAMAGED:
                 orders.mark_deleted(tx, self._workshop, back.order_id, now=now, read_at=back.read_at, writer=writer)
+            elif isinstance(end.error, NotFound) and operation.order_id is not None:
+                # It was not there at two looks, whoever deleted it.
+                orders.mark_deleted(tx, self._workshop, operation.order_id, now=now, read_at=end.error.read_at)
             if back is not None and back.differences is not None:
                 _learn(tx, self._workshop, operation, back, now)
             return operations.settle(
@@ -143,7 +148,8 @@ class Pusher:
                 operation.id,
                 holder=claim.holder,
                 state=end.state,
-                message=told,
+                message=message,
+                notes=notes,
                 nothing_sent=claim.sent_at is None,
                 before=back.before if back is not None else None,
                 order_id=back.order_id if back is not None else None,
@@ -204,7 +210,7 @@ class Pusher:
 def _writer(operation: Operation, back: ReadBack | None) -> Writer:
     labels = back.labels if back is not None else frozenset()
     also = back.also if back is not None else frozenset()
-    return Writer(operation.id, operation.caller, frozenset(operation.asked), labels, also)
+    return Writer(operation.id, operation.caller, targets_of(operation.asked), labels, also)
 
 
 def _learn(tx: Transaction, workshop: str, operation: Operation, back: ReadBack, now: str) -> None:

@@ -165,10 +165,9 @@ class PlansoLogin(httpx2.Auth):
 
     def cookie(self, name: str) -> str:
         """A cookie of the session, decoded as script reads it; empty where there is none. Raises SessionEnded."""
-        cookies = self.session.cookies
-        if cookies is None:
+        if self.session.cookies is None:
             raise SessionEnded("PlanSo's session ended; nothing was sent")
-        found = [cookie.value for cookie in cookies.jar if cookie.name == name and cookie.value]
+        found = [cookie.value for cookie in self.session.cookies.jar if cookie.name == name and cookie.value]
         return unquote(found[-1]) if found else ""
 
     @asynccontextmanager

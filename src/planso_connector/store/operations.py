@@ -36,7 +36,7 @@ from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.store import save_evidence
 from planso_connector.store.rendering import storable, to_json
-from planso_connector.store.tables import operations
+from planso_connector.store.tables import operations, orders
 from planso_connector.store.transaction import Row, Transaction
 from planso_connector.store.write_stops import HOLDS_UP
 
@@ -52,8 +52,13 @@ _NEWEST_FIRST = c.created_at.desc(), c.id.desc()
 
 _RECORD = insert(operations).values({one.name: bindparam(one.name, type_=one.type) for one in operations.c})
 _GET = select(operations).where(*_IS)
+_IS_DELETED = (
+    select(orders.c.id)
+    .where(orders.c.workshop == c.workshop, orders.c.id == c.order_id, orders.c.deleted_at.is_not(None))
+    .exists()
+)
 _CREATED = select(c.order_id).where(
-    _OF_WORKSHOP, c.action == Action.CREATE.value, c.order_id.is_not(None), c.id != bindparam("but")
+    _OF_WORKSHOP, c.action == Action.CREATE.value, c.order_id.is_not(None), c.id != bindparam("but"), ~_IS_DELETED
 )
 # Not sorted here: SQLite would go through all operations that there ever were in the index that has them so.
 _PENDING_OF_ORDER = select(operations).where(
@@ -171,6 +176,7 @@ _SETTLE = (
     .values(
         state=bindparam("state"),
         message=bindparam("message"),
+        notes=func.coalesce(bindparam("notes", type_=Text), c.notes),
         before=case((_NOTHING_SENT, None), else_=func.coalesce(bindparam("before", type_=Text), c.before)),
         sent_at=case((_NOTHING_SENT, None), else_=c.sent_at),
         first_sent_at=case((_NOTHING_SENT, None), else_=c.first_sent_at),
@@ -378,24 +384,26 @@ def settle(
     now: str,
     nothing_sent: bool = False,
     message: str = "",
+    notes: str = "",
     before: Mapping[str, Value] | None = None,
     order_id: int | None = None,
     failure: Mapping[str, object] | None = None,
     differences: Sequence[Difference] | None = None,
 ) -> bool:
     """
-    How a pending operation ended. `nothing_sent`: PlanSo surely has nothing of it, marked or not; `order_id` is the
-    number that PlanSo gave to a created order. False, with nothing changed, when it is not pending any more or not
-    `holder`'s.
+    How a pending operation ended. `notes` replace those that it has, if there are any; `nothing_sent`: PlanSo surely
+    has nothing of it, marked or not; `order_id` is the number that PlanSo gave to a created order. False, with nothing
+    changed, when it is not pending any more or not `holder`'s.
     """
     end = _end(workshop, operation_id, state, now, message, before, order_id, failure, differences)
-    return tx.run(_SETTLE_HELD, of_holder=holder, nothing_sent=int(nothing_sent), **end) == 1
+    noted = storable(notes) if notes else None
+    return tx.run(_SETTLE_HELD, of_holder=holder, nothing_sent=int(nothing_sent), notes=noted, **end) == 1
 
 
 def cancel(tx: Transaction, workshop: str, operation_id: str, *, now: str, message: str, failure: Row) -> bool:
     """Ends a pending operation of which nothing was sent. False where something may have been, or it is not pending."""
     end = _end(workshop, operation_id, State.REFUSED, now, message, None, None, failure)
-    return tx.run(_CANCEL, nothing_sent=1, **end) == 1
+    return tx.run(_CANCEL, nothing_sent=1, notes=None, **end) == 1
 
 
 def _end(
@@ -423,7 +431,10 @@ def _end(
 
 
 def created(tx: Transaction, workshop: str, *, but: str = "") -> set[int]:
-    """The orders that creates made; but that of one operation."""
+    """
+    The orders that creates made; but that of one operation. Not those that were deleted since: PlanSo may give their
+    numbers to others.
+    """
     return {row["order_id"] for row in tx.rows(_CREATED, of_workshop=workshop, but=but)}
 
 

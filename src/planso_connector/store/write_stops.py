@@ -16,6 +16,7 @@ from sqlalchemy import BigInteger, and_, bindparam, case, delete, or_, select, u
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
 from planso_connector.domain.clock import parse_stamp, stamp
+from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Operation, State
 from planso_connector.store.rendering import storable, to_json
 from planso_connector.store.tables import operations, save_effects, save_evidence, write_stops
@@ -147,7 +148,7 @@ def explained(tx: Transaction, workshop: str, operation: Operation) -> Operation
     if operation.state is not State.PENDING or operation.sent_at is not None:
         return operation
     stop = holding(tx, workshop, operation)
-    return replace(operation, message=stop.words) if stop is not None else operation
+    return replace(operation, message=OwnNote(stop.words)) if stop is not None else operation
 
 
 def is_paused(tx: Transaction, workshop: str, operation: Operation) -> bool:
