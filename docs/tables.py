@@ -6,6 +6,7 @@ A table stands between `<!-- table: NAME -->` and `<!-- end -->`.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -14,9 +15,10 @@ from pathlib import Path
 
 from planso_connector.domain.caller import SCOPES
 from planso_connector.domain.columns import COLUMNS
-from planso_connector.domain.fields import APPOINTMENTS, FIELDS, Field, On
+from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENTS, FIELDS, Field, On
 from planso_connector.rest.problems import MEANING
 from planso_connector.rest.scopes import NEEDS, Need
+from planso_connector.sandbox import Knobs, SaveStyle
 from planso_connector.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,13 +34,14 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 def _where(field: Field) -> str:
     if field.on is On.NONE:
         return "answers"
-    return "PUT, PATCH, POST" if On.UPDATE in field.on else "POST"
+    verbs = {"PUT, PATCH": On.UPDATE, "POST": On.CREATE}
+    return ", ".join(name for name, on in verbs.items() if on in field.on)
 
 
 def fields() -> str:
     rows = (
         (f"`{f.path}`", f.kind.value, ", ".join(f.labels), ", ".join(COLUMNS.get(f.path, ())), _where(f), f.meaning)
-        for f in FIELDS
+        for f in (*FIELDS, *APPEND_FIELDS)
     )
     return _table(("field", "kind", "label in PlanSo", "column in PlanSo", "on", "meaning"), rows)
 
@@ -80,6 +83,19 @@ def appointments() -> str:
     return ", ".join(f"`{field.path}`" for field in FIELDS if field.path in APPOINTMENTS) + "\n"
 
 
+def _described(meanings: dict[str, str], defaults: dict[str, object]) -> str:
+    rows = ((f"`{name}`", f"`{json.dumps(defaults[name])}`", meaning) for name, meaning in meanings.items())
+    return _table(("name", "at first", "meaning"), rows)
+
+
+def save_styles() -> str:
+    return _described(SaveStyle.meanings(), SaveStyle().as_json())
+
+
+def knobs() -> str:
+    return _described(Knobs.meanings(), Knobs().as_json() | {"save_style": {}})
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "fields": fields,
     "settings": settings,
@@ -87,6 +103,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "scopes": scopes,
     "routes": routes,
     "appointments": appointments,
+    "save_styles": save_styles,
+    "knobs": knobs,
 }
 
 

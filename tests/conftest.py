@@ -22,12 +22,13 @@ logs.configure("error", [])
 settings.register_profile("no time", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no time")
 
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["tests.databases", "tests.chromium", "tests.recordings"]
 
 LONG = (
     "test_sync_laws.py",
     "test_kill_outbox.py",
     "test_outbox_laws.py::test_whatever",
+    "test_learned.py::test_a_connector",
     "test_lookup_corpus.py",
     "test_kill.py",
     "test_hostile.py::test_the_document",

@@ -20,12 +20,13 @@ from planso_connector.domain.errors import NotAuthenticated, StoreUnavailable
 from planso_connector.flows.authenticate import Authentication
 from planso_connector.flows.keys import Keys
 from planso_connector.sandbox import Sandbox
-from planso_connector.store import backup, migrate, postgresql, postgresql_backup
+from planso_connector.store import backup, migrate, postgresql, postgresql_backup, write_stops
 from planso_connector.store.engine import Transaction, address
 from planso_connector.store.restored import Marked
 from tests.databases import Store, make_as_of
 from tests.service import running, settings_for
 from tests.store import counting
+from tests.store.samples import at
 from tests.test_commands import command
 
 
@@ -349,6 +350,24 @@ def test_a_restore_opens_no_door(sqlite_path: Path, tmp_path: Path) -> None:
             assert [refused(store, one[1]) for one in made] == [True] * 3
             with pytest.raises(NotAuthenticated):
                 store.runner.run(Authentication(store.database, "default", clock.now).caller(None))
+
+
+def test_a_restore_resumes_nothing(sqlite_path: Path, tmp_path: Path) -> None:
+    """What damage stopped after the backup was made is stopped in the restored database too, as it was."""
+    url, copy = f"sqlite:///{sqlite_path}", tmp_path / "copy.db"
+    backup.copy(sqlite_path, copy)
+    with closing(Store(url)) as store:
+        for order_id in (None, 7):
+            store.write(
+                lambda tx, one=order_id: write_stops.stop(  # type: ignore[misc]
+                    tx, "default", order_id=one, operation="op_1", reason="lost", columns=["f_1"], now=at(1)
+                )
+            )
+        before = store.read(lambda tx: write_stops.active(tx, "default"))
+    backup.restore(copy, sqlite_path, clock.now())
+    with closing(Store(url)) as store:
+        assert store.read(lambda tx: write_stops.active(tx, "default")) == before
+    assert len(before) == 2
 
 
 def _anew(path: Path) -> None:

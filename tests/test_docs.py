@@ -33,10 +33,12 @@ def test_links_in_the_docs_lead_somewhere() -> None:
 
 
 def test_the_profile_in_the_docs_is_one(tmp_path: Path) -> None:
-    """The example of docs/profile.md is accepted as it stands there."""
-    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/profile.md").read_text("utf-8"), re.DOTALL)
+    """The examples of docs/profile.md are accepted as they stand there."""
+    example, saving = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/profile.md").read_text("utf-8"), re.DOTALL)
     profile = tmp_path / "profile.toml"
     profile.write_text(example, "utf-8")
     loaded = Profile.load(profile, None)
     assert loaded.labels["person"] == ("Kunde", "Fahrername")
+    profile.write_text(saving, "utf-8")
+    assert Profile.load(profile, None).save.source == "learned"
     assert tomllib.loads(example)["calls"]["tabs"]["invoice"] == loaded.calls.tabs["invoice"]

@@ -24,26 +24,31 @@ def none_pending(service: Service) -> bool:
     return bool(page["count"] == 0)
 
 
-def test_an_edit_seen_while_the_save_was_on_its_way_is_put_back(tmp_path: Path) -> None:
+def test_an_edit_seen_while_the_save_was_on_its_way_is_reported(tmp_path: Path) -> None:
     """
     The save's answer does not come in time, the form read back holds somebody's edit and not the save; then the save
-    lands and undoes the edit. The connector saw it: it puts it back.
+    lands over the edit. The connector saw it: it says so, with the value, and saves nothing more.
     """
     sandbox = Sandbox(orders=6)
     with connected(tmp_path, sandbox, planso_timeout=1.5) as service:
         order_id = sandbox.order_ids()[0]
+        before = sandbox.value(order_id, "ExpressLink")
         sandbox.knobs.latency, sandbox.knobs.save_latency = 0.1, 2.75
         sandbox.forget_requests()
         body = {"order_id": order_id, "person": "Wilma Spät"}
-        service.http.put(f"/api/orders/{order_id}", json=body, headers={"Prefer": "respond-async"})
+        asked = service.http.put(f"/api/orders/{order_id}", json=body, headers={"Prefer": "respond-async"})
         wait_for("the first reading", lambda: sandbox.requests)
         sandbox.knobs.edit_after_next_read = [(order_id, "ExpressLink", "von Hand")]
         wait_for("the second reading", lambda: not sandbox.knobs.edit_after_next_read)
         wait_for("the save", lambda: any(request.saving for request in sandbox.requests))
         sandbox.knobs.save_latency = 0.0
-        wait_for("the end", lambda: none_pending(service))
-        assert sandbox.value(order_id, "Fahrername") == "Wilma Spät"
-        assert sandbox.value(order_id, "ExpressLink") == "von Hand"
+        told = service.settled(asked)
+        assert (sandbox.value(order_id, "Fahrername"), told["state"]) == ("Wilma Spät", "confirmed")
+        assert sandbox.value(order_id, "ExpressLink") == before
+        assert sum(request.saving for request in sandbox.requests) == 1
+        assert "This write overwrote an edit in PlanSo: 'ExpressLink' (theirs 'von Hand'" in told["message"]
+        (newest, *_) = service.http.get(f"/api/orders/{order_id}/history").json()["history"]
+        assert newest["operation_id"] == told["id"]
 
 
 def test_a_create_that_waited_for_its_turn_is_not_sent_twice(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.tables import operations, sightings
 from tests.service import connected
-from tests.test_late_saves import none_pending, wait_for
+from tests.test_late_saves import wait_for
 
 PERSON, EXPRESS = "Fahrername", "ExpressLink"
 ASYNC = {"Prefer": "respond-async"}
@@ -33,25 +33,6 @@ def test_how_long_a_save_may_land_counts_from_the_save(tmp_path: Path) -> None:
         assert [service.settled(one)["state"] for one in (first, second)] == ["confirmed", "confirmed"]
         wait_for("all that was sent to land", lambda: sandbox.in_flight == 0)
         assert sandbox.value(order, PERSON) == "Zweiter"
-
-
-def test_a_seen_edit_is_put_back_also_when_somebody_read_in_between(tmp_path: Path) -> None:
-    """The save lands late and undoes an edit that was seen; a reading stores that; the edit is put back still."""
-    sandbox = Sandbox(orders=6)
-    with connected(tmp_path, sandbox, planso_timeout=1.5, connector_sync_parts=False) as service:
-        order = sandbox.order_ids()[0]
-        sandbox.knobs.latency, sandbox.knobs.save_latency = 0.1, 2.7
-        sandbox.forget_requests()
-        service.http.put(f"/api/orders/{order}", json={"order_id": order, "person": "Wilma"}, headers=ASYNC)
-        wait_for("the first reading", lambda: sandbox.requests)
-        sandbox.knobs.edit_after_next_read = [(order, EXPRESS, "von Hand")]
-        wait_for("the second reading", lambda: not sandbox.knobs.edit_after_next_read)
-        wait_for("the read-back", lambda: service.order(order)["express_link"] == "von Hand")
-        wait_for("the save", lambda: any(request.saving for request in sandbox.requests))
-        sandbox.knobs.save_latency = 0.0
-        service.http.get(f"/api/orders/{order}", params={"max_age": "0"})
-        wait_for("the end", lambda: none_pending(service))
-        assert (sandbox.value(order, PERSON), sandbox.value(order, EXPRESS)) == ("Wilma", "von Hand")
 
 
 def test_two_creates_are_two_orders(tmp_path: Path) -> None:

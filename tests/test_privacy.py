@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,9 +15,10 @@ import pytest
 from planso_connector.domain import clock
 from planso_connector.domain.errors import NotPossible
 from planso_connector.domain.identifier import Identifier, Kind
+from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.flows.privacy import Privacy
 from planso_connector.sandbox import Sandbox
-from planso_connector.store import backup, kept_pages, orders, sections
+from planso_connector.store import backup, kept_pages, operations, orders, sections
 from planso_connector.store.tables import metadata
 from tests.databases import Store
 from tests.service import Service, running, settings_for
@@ -77,6 +79,15 @@ class Held:
         kept_pages.keep(tx, "default", kind="form", order_id=about, reason="", content="xxx", now=at(1))
         document = json.dumps({"Kontakt": [{"Anruf": "0711/4455667"}]})
         sections.save(tx, "default", self.current, "work", document, read_at=at(1), now=at(1))
+        self.add_damage(tx)
+
+    def add_damage(self, tx: Any) -> None:
+        """A save that took the person's number from an order, and the write that gave it back."""
+        lost = [{"column": "f_1", "label": "Telefon", "verdict": "lost", "before": [PHONE], "after": [""]}]
+        took = Operation("op_zy", Action.UPDATE, self.archived, {}, State.DAMAGED, created_at=at(1), settled_at=at(2))
+        gave = replace(took, id="op_zz", state=State.CONFIRMED, undoes="op_zy")
+        operations.record(tx, "default", replace(took, differences=lost))
+        operations.record(tx, "default", replace(gave, controls={"f_1": [PHONE, PLATE]}))
 
     def anonymise(self, service: Service, order_id: int) -> None:
         """As a person in PlanSo does it."""
@@ -127,6 +138,8 @@ def test_a_person_is_told_and_erased_everywhere(held: Held) -> None:
     assert shown["orders"][0]["document"]["phone"] == PHONE
     assert shown["operations"][0]["asked"]["email"] == EMAIL
     assert shown["changes"]
+    damaged, gave = orders_by_id[held.archived]["operations"][-2:]
+    assert (damaged["differences"][0]["before"], gave["controls"]) == ([PHONE], {"f_1": [PHONE, PLATE]})
     assert documents[0]["operations"][0]["asked"]["phone"] == "+49 711 4455667"
     assert (would.in_planso, would.id) == ([held.current], None)
 

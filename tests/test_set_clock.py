@@ -11,7 +11,7 @@ from planso_connector.sandbox import Sandbox
 from planso_connector.store import orders
 from planso_connector.store.orders import StoredOrder
 from tests.test_outbox_laws import NEW, Process
-from tests.test_put_back import PERSON, confirmed, saves, until
+from tests.test_overwritten import PERSON, confirmed, saves, until
 
 DAYS = timedelta(days=2)
 

@@ -26,7 +26,7 @@ from planso_connector.workers import retention, start
 from tests.service import connected, settings_for
 from tests.test_late_saves import wait_for
 from tests.test_outbox_laws import NEW, Process
-from tests.test_put_back import until
+from tests.test_overwritten import until
 
 
 class Over(BaseException):

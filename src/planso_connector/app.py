@@ -41,6 +41,7 @@ from planso_connector.flows.status import Status
 from planso_connector.flows.sync import Sync
 from planso_connector.flows.sync_run import SyncPolicy
 from planso_connector.flows.write import Writer
+from planso_connector.flows.write_stops import WriteStops
 from planso_connector.planso.client import Planso
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.throttle import Throttle
@@ -80,6 +81,7 @@ class Connector:
     retention: Retention
     keys: Keys
     accesses: Accesses
+    write_stops: WriteStops
     rest: FastAPI
     server: server.Server
     now: Clock
@@ -138,6 +140,10 @@ async def _wired(
         metrics.planso(page, outcome, seconds)
         traces.planso(page, outcome, seconds)
 
+    async def logged_in(accepted: bool) -> None:
+        metrics.login(accepted=accepted)
+        await rejection.note(accepted)
+
     planso = Planso(
         settings.planso_url,
         settings.planso_user,
@@ -146,7 +152,7 @@ async def _wired(
         throttle=Throttle(settings.connector_planso_concurrency, settings.connector_planso_rate or None),
         timeout=settings.planso_timeout,
         already_rejected=await rejection.is_remembered(),
-        on_login=rejection.note,
+        on_login=logged_in,
         on_exchange=exchanged,
     )
     reader = Reader(database, planso, workshop, now, parts=settings.connector_sync_parts)
@@ -162,6 +168,7 @@ async def _wired(
         at_once=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
         way=writes_way,
         tracing=traces.push,
+        sends=settings.connector_writes == "on",
     )
     writer = Writer(
         database,
@@ -172,6 +179,7 @@ async def _wired(
         deadline=settings.connector_write_deadline,
         most_pending=settings.connector_pending,
         clock=now,
+        writes=settings.connector_writes,
     )
     sync = Sync(database, planso, reader, workshop, now, _policy(settings), sync_way, traces.sync)
     hours, interval = _hours(settings), settings.connector_sync_interval
@@ -179,7 +187,15 @@ async def _wired(
     lookup = Lookup(database, workshop)
     freshness = Freshness(sync, reader, lookup, hours, interval, now)
     status = Status(planso)
-    readiness = Ready(database, workshop, freshness, planso, now)
+    stops = WriteStops(
+        database,
+        workshop,
+        now,
+        setting=settings.connector_writes,
+        saving=saving(settings),
+        on_resume=outbox.wake,
+    )
+    readiness = Ready(database, workshop, freshness, planso, now, settings.connector_writes)
     measured = Measured(database, workshop, sync, readiness, planso, now)
     standings = Standings(database, workshop, freshness, profile.labels, now)
     dry_run = DryRun(planso, Live(planso, reader, now), reader)
@@ -196,6 +212,7 @@ async def _wired(
         freshness,
         standings,
         recognition,
+        stops,
         next_run_at=lambda: turns.next_run_at,
         asked=asked,
         authentication=Authentication(database, workshop, now),
@@ -224,6 +241,7 @@ async def _wired(
             retention=retention,
             keys=keys,
             accesses=accesses,
+            write_stops=stops,
             rest=rest,
             server=web,
             now=now,
@@ -332,6 +350,11 @@ def _kept(settings: Settings) -> Kept:
         tombstones=settings.connector_keep_tombstones,
         accesses=settings.connector_keep_accesses,
     )
+
+
+def saving(settings: Settings) -> str:
+    """How it is known how this PlanSo saves, by its profile. Raises SettingsError."""
+    return str(getattr(getattr(_profile(settings), "save", None), "source", "assumed"))
 
 
 def _hours(settings: Settings) -> WorkHours:

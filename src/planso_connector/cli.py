@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -22,7 +23,8 @@ from rich.table import Table
 from planso_connector import __version__
 from planso_connector import app as root
 from planso_connector.commands import backup as backup_commands
-from planso_connector.commands import keys
+from planso_connector.commands import keys, writes
+from planso_connector.commands import learn as learn_command
 from planso_connector.commands import privacy as privacy_commands
 from planso_connector.commands.console import configure_logs, err, fail, loaded, out, run, told
 from planso_connector.draining import DrainingServer
@@ -46,7 +48,9 @@ cli.add_typer(keys.keys)
 cli.command()(keys.accesses)
 cli.command()(backup_commands.backup)
 cli.command()(backup_commands.restore)
+cli.command()(learn_command.learn)
 cli.add_typer(privacy_commands.cli, name="privacy")
+cli.add_typer(writes.cli, name="writes")
 
 DEMO_FOLDER = Path(".demo")
 SWITCH_INTERVAL = 0.0005
@@ -117,7 +121,12 @@ def _sandbox_told() -> Iterator[ModuleType]:
 
     try:
         yield sandbox
-    except (sandbox.PortTakenError, sandbox.StateFileError) as error:
+    except (
+        sandbox.PortTakenError,
+        sandbox.RecordingError,
+        sandbox.StateFileError,
+        sandbox.StyleError,
+    ) as error:
         fail(str(error))
 
 
@@ -224,7 +233,10 @@ async def _doctor(settings: Settings, order: int | None) -> bool:
         async for finding in doctor_flow.examine(built.planso, order):
             well = well and finding.well
             _print(finding)
+        stopped = doctor_flow.writes(await built.write_stops.status())
+        _print(stopped)
         kept = await _kept_pages(built)
+    well = well and stopped.well
     if kept:
         told = "1 page that could not be read is" if len(kept) == 1 else f"{len(kept)} pages that could not be read are"
         out.print(f"{told} kept; `planso-connector doctor --replay` reads them again.", highlight=False)
@@ -286,10 +298,19 @@ def run_sandbox(
     orders: Annotated[int, typer.Option(min=1, max=100_000, help="How many orders to invent.")] = 260,
     seed: Annotated[int, typer.Option(help="Other numbers invent other orders.")] = 1,
     latency: Annotated[float, typer.Option(min=0, help="Seconds that each page takes.")] = 0.0,
+    save_style: Annotated[
+        str, typer.Option(help="How it saves, such as `body=json,sends=changed`; see docs/sandbox.md.")
+    ] = "",
+    like: Annotated[
+        Path | None, typer.Option(help="Play the PlanSo of a browser's network log (HAR), with invented values.")
+    ] = None,
 ) -> None:
     """A small PlanSo to try things on, user `werkstatt`, password `demo`."""
     with told(), _sandbox_told() as stand_in:
-        planso = stand_in.Sandbox(orders=orders, seed=seed, state=state)
+        installation = stand_in.Installation() if like is None else stand_in.installation_like(like)
+        if save_style:
+            installation = replace(installation, save_style=stand_in.SaveStyle.from_text(save_style))
+        planso = stand_in.Sandbox(orders=orders, seed=seed, state=state, installation=installation)
         planso.knobs.latency = latency
         _listen(host, port, "--port").close()
         login = f"user {planso.installation.username}, password {planso.installation.password}"

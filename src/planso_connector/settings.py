@@ -71,6 +71,12 @@ class Settings(BaseSettings):
     connector_workshop: str = Field(
         "default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Short name of the workshop, part of every key."
     )
+    connector_writes: str = Field(
+        "on",
+        pattern=r"^(on|shadow|off)$",
+        description="`shadow`: writes are planned, answered with what they would change, and never sent; `off`: writes "
+        "are refused. Both are 503.",
+    )
     connector_write_wait: float = Field(
         15.0, gt=0, le=600, description="Seconds that a write waits for PlanSo's confirmation."
     )

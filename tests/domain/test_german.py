@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from planso_connector.domain import german
+from planso_connector.domain.german import Years
 
 DAYS = st.dates(date(1900, 1, 1), date(2199, 12, 31))
 
@@ -30,18 +32,43 @@ def test_a_day_with_a_time_keeps_it(day: date, clock: time) -> None:
     assert canonical == (day.isoformat() if clock == time() else moment.isoformat())
 
 
-@given(DAYS)
-def test_two_digit_years_are_of_this_age(day: date) -> None:
-    """D.M.YY is 1970 to 2069."""
-    read = date.fromisoformat(german.parse_date(f"{day:%d.%m.}{day.year % 100:02d}"))
-    assert read.year % 100 == day.year % 100
-    assert 1970 <= read.year <= 2069
+@given(st.dates(date(2000, 1, 1), date(2150, 1, 1)), st.integers(-75, 26))
+def test_a_year_of_two_digits_is_by_what_the_field_can_be(today: date, away: int) -> None:
+    """A registration lies in the past; an appointment lies within 25 years, and what does not is refused."""
+    year = today.year + away
+    text = f"01.07.{year % 100:02d}"
+    registered = int(german.parse_date(text, years=Years.PAST, today=today)[:4])
+    assert registered % 100 == year % 100
+    assert today.year + 1 - 100 < registered <= today.year + 1
+    if abs(away) <= 25:
+        assert german.parse_date(text, today=today) == f"{year}-07-01"
+    elif abs(away + 100) > 25:
+        with pytest.raises(ValueError, match="with four digits"):
+            german.parse_date(text, today=today)
+
+
+def test_what_was_registered_in_65_is_no_car_of_the_future() -> None:
+    """`01.07.65` is 1965 on papers; `03/27` is a month of the next HU."""
+    today = date(2026, 11, 23)
+    assert german.parse_date("01.07.65", years=Years.PAST, today=today) == "1965-07-01"
+    assert german.parse_date("01.07.27", years=Years.PAST, today=today) == "2027-07-01"
+    assert german.parse_date("01.07.28", years=Years.PAST, today=today) == "1928-07-01"
+    for words in ("03/27", "3/27", "03.27", "03 / 27", "03/2027"):
+        assert german.parse_date(words, month_allowed=True, today=today) == "2027-03"
+    for words in ("03.12", "03-27", "13/27", "3/7"):
+        with pytest.raises(ValueError, match="accepted: a date such as"):
+            german.parse_date(words, month_allowed=True, today=today)
 
 
 @pytest.mark.parametrize(
     "words",
     ["31.02.2026", "29.02.2025", "32.01.2026", "2026-13-01", "0.1.2026", "morgen", "KW 12", "16.12.",
-     "16.12.2025 25:00", "16.12.2025 heute", "1.1.1", "12/2026", "2025-12-16T08:00:00+99:00", "", "  ", "16.12.20255",
+     "16.12.2025 25:00", "16.12.2025 heute", "05.12.2026 14:00-16:00", "05.12.2026 14:00 -16",
+     "05.12.2026 14:00 - 16:00",
+     "05.12.2026 14-16 Uhr", "2026-12-05T14:00-16:00", "2026-12-05T14:00:00-16:00", "05.12.2026 14:00+02:00",
+     "05.12.2026T14:00:00+02:00", "2026-12-05 14:00-06", "Mo, 07.12.2026", "Montag 07.12.2026", "07.12.2026 (Mo)",
+     "07.12.2026 - 09.12.2026", "ab 07.12.2026", "16.12.2025 ,,", "2025-12-16TT08:00", "16.12.2025-08:00",
+     "1.1.1", "12/2026", "2025-12-16T08:00:00+99:00", "", "  ", "16.12.20255",
      "1e3", "16.12.2025 8"],
 )  # fmt: skip
 def test_what_is_on_no_calendar_is_told(words: str) -> None:
@@ -70,11 +97,46 @@ def test_times_as_people_write_them(words: str, canonical: str) -> None:
     assert german.parse_time(german.planso_date(canonical)) == canonical
 
 
+@pytest.mark.parametrize(
+    ("words", "start", "end"),
+    [
+        ("05.12.2026 14:00-16:00", "2026-12-05T14:00:00", "2026-12-05T16:00:00"),
+        ("05.12.2026, 14:00 - 16:00", "2026-12-05T14:00:00", "2026-12-05T16:00:00"),
+        ("2026-12-05 14:00–16:30", "2026-12-05T14:00:00", "2026-12-05T16:30:00"),
+        ("2026-12-05T14:00-16:00", "2026-12-05T14:00:00", "2026-12-05T16:00:00"),
+        ("14-16 Uhr", "14:00", "16:00"),
+        ("14 Uhr bis 16 Uhr", "14:00", "16:00"),
+        ("14:00 - 16:00", "14:00", "16:00"),
+        ("8:15-9", None, None),
+        ("14-16", None, None),
+        ("16:00-14:00", None, None),
+        ("14:00-16:00-18:00", None, None),
+        ("14:00-", None, None),
+    ],
+)
+def test_a_range_names_both_ends_of_a_time_slot(words: str, start: str | None, end: str | None) -> None:
+    """A slot's `from` takes the start of a range, its `to` the end; elsewhere a range is no time."""
+    for slot, expected in (("from", start), ("to", end), (None, None)):
+        if expected is None:
+            with pytest.raises(ValueError, match="accepted: a time such as"):
+                german.parse_time(words, slot=cast("german.Slot | None", slot))
+        else:
+            assert german.parse_time(words, slot=cast("german.Slot", slot)) == expected
+
+
 @pytest.mark.parametrize("words", ["8", "24:00", "12:60", "16.12.2025", "früh", "", "08:30+01:00", "-1:00"])
 def test_what_is_no_time_is_told(words: str) -> None:
     """A bare number, an hour that no clock has, a date alone: an error that says what would be accepted."""
     with pytest.raises(ValueError, match="accepted: a time such as"):
         german.parse_time(words)
+
+
+@given(st.integers(0, 999), st.integers(0, 999))
+def test_hours_are_never_thousands(whole: int, thousandths: int) -> None:
+    """A dot in hours is a decimal point; in prices it groups, unless nothing but a zero stands before it."""
+    text = f"{whole}.{thousandths:03d}"
+    assert german.parse_decimal(text, dot_groups=False) == whole + thousandths / 1000
+    assert german.parse_decimal(text) == (whole * 1000 + thousandths if whole else thousandths / 1000)
 
 
 @given(st.decimals(0, 1_000_000, places=4).map(float))
@@ -107,6 +169,9 @@ def test_an_offset_is_told_in_the_workshops_time() -> None:
     assert german.parse_date("2026-07-01T10:00:00Z") == "2026-07-01T12:00:00"
     assert german.parse_date("2026-12-01T10:00:00+00:00") == "2026-12-01T11:00:00"
     assert german.parse_date("2026-12-01T23:30:00Z") == "2026-12-02T00:30:00"
+    assert german.parse_date("2026-12-05T14:00:00+02:00") == "2026-12-05T13:00:00"
+    assert german.parse_date("2026-12-05T14:00:00.250-0500") == "2026-12-05T20:00:00"
+    assert german.parse_time("2026-12-05T14:00+02:00", slot="from") == "2026-12-05T13:00:00"
 
 
 def test_a_month_is_a_date_only_where_papers_name_no_day() -> None:

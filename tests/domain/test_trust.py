@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from planso_connector.domain.order import FormReading, PartsReading, compose
+import pytest
+
+from planso_connector.domain.order import FormReading, Order, PartsReading, compose
 from planso_connector.domain.part import Part
 from planso_connector.domain.trust import Doubtful, believable_form, believable_parts
 
@@ -35,17 +37,34 @@ def test_a_label_that_is_gone_keeps_its_value() -> None:
     assert read.fields["Fahrername"] == "Petersen"
 
 
-def test_a_date_that_reads_no_more_keeps_the_last_good_one() -> None:
-    """Something stands there that is no date: the last good date stays, the words are shown in `fields`."""
+@pytest.mark.parametrize("known", [KNOWN, None])
+def test_a_date_that_reads_no_more_keeps_no_old_one(known: Order | None) -> None:
+    """Something stands there that is no date: no value, a doubt at the field, the words as they stand in `fields`."""
     odd = replace(
         GOOD,
         values={**GOOD.values, "shop_date": None},
-        fields={**GOOD.fields, "Werkstattstart": "12/08/26 AD"},
-        unreadable=frozenset({"shop_date"}),
+        fields={**GOOD.fields, "Werkstattstart": "KW 51"},
+        unreadable={"shop_date": "KW 51"},
     )
-    read, (doubt,) = believable_form(KNOWN, odd)
+    read, (doubt,) = believable_form(known, odd)
     assert (doubt.kind, doubt.what) == (Doubtful.UNREADABLE, "shop_date")
-    assert (read.values["shop_date"], read.fields["Werkstattstart"]) == ("2026-12-08", "12/08/26 AD")
+    assert (read.values["shop_date"], read.fields["Werkstattstart"]) == (None, "KW 51")
+    order = compose(None, 7, read, None)
+    assert order.document()["doubts"] == [{"field": "shop_date", "text": "KW 51"}]
+    assert "doubts" not in KNOWN.document()
+
+
+def test_a_doubt_outlives_a_label_that_is_gone() -> None:
+    """The label of an unreadable date vanishes: its words stay in `fields`, and so does the doubt at the field."""
+    odd = replace(GOOD, values={**GOOD.values, "shop_date": None}, unreadable={"shop_date": "KW 51"})
+    moved = replace(
+        GOOD,
+        values={**GOOD.values, "shop_date": None},
+        fields={"Fahrername": "Petersen", "Bemerkungen": "da"},
+        found=frozenset({"person", "remarks"}),
+    )
+    read, _ = believable_form(compose(None, 7, odd, None), moved)
+    assert (read.unreadable, read.values["shop_date"]) == ({"shop_date": "KW 51"}, None)
 
 
 def test_prices_that_all_vanish_are_kept() -> None:

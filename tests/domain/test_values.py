@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,12 +72,120 @@ def test_line_breaks_are_at_home_in_long_texts() -> None:
         (Kind.FLAG, True, False, False),
         (Kind.ID, 7, 7, True),
         (Kind.ID, 7, None, False),
+        (Kind.AMOUNT, "84.210", "84210", True),
+        (Kind.AMOUNT, "84210 km", "84.210", True),
+        (Kind.AMOUNT, "84.21", "84210", False),
+        (Kind.AMOUNT, "viele", "Viele", False),
+        (Kind.TEXT, "84.210", "84210", False),
     ],
 )
 def test_sameness(kind: Kind, one: Value, other: Value, alike: bool) -> None:
     """Two writings of one thing are the same; two things never are. It works both ways round."""
     assert values.same(kind, one, other) is alike
     assert values.same(kind, other, one) is alike
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  ", "\xa0", "00.00.0000", "00.00.0000 00:00:00", "0000-00-00", "0000-00-00 00:00:00", "00:00",
+             "0:00", "00:00:00", "0", "0,00", "0.00", "0,00 €", "0,00 h"],
+)  # fmt: skip
+def test_nothing_likes(text: str) -> None:
+    """What databases show where nothing is."""
+    assert values.is_nothing(text)
+    assert values.same_notation(text, "")
+
+
+@pytest.mark.parametrize(
+    "text", ["-", "x", "nein", "0,01", "1", "01.01.2026", "08:00", "00.00.0001", "0 km", ".", "0x"]
+)
+def test_what_says_something_is_not_nothing(text: str) -> None:
+    """Whatever a person may have meant by it."""
+    assert not values.is_nothing(text)
+    assert not values.same_notation(text, "")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("16.12.2026", "2026-12-16", True),
+        ("16.12.2026", "2026-12-16 00:00:00", True),
+        ("16.12.26", "16.12.2026", True),
+        ("01.07.65", "01.07.1965", True),
+        ("16.12.2026 08:00", "2026-12-16 08:00:00", True),
+        ("16.12.2026 08:00", "16.12.2026", False),
+        ("16.12.2026", "17.12.2026", False),
+        ("08:00", "08:00:00", True),
+        ("08:00", "09:00", False),
+        ("11,30", "11.3", True),
+        ("11,30", "11,31", False),
+        ("1.234,50", "1234.5", True),
+        ("84.210", "84210", True),
+        ("1.500", "1,5", True),
+        ("1,5", "1500", False),
+        ("01067", "1067", False),
+        ("007", "7", False),
+        ("1 2", "12", False),
+        ("999", "99", False),
+        ("0151 234567", "+49 (151) 234-567", True),
+        ("0151 234567", "0151 23456", False),
+        ("0151 234567", "151234567", False),
+        ("ja", "1", True),
+        ("on", "ja", True),
+        ("ja", "nein", False),
+        ("nein", "", False),
+        ("a  b", "a b", True),
+        ("a\r\nb", "a\nb", True),
+        (" a ", "a", True),
+        ("wn-ae 2309", "WN-AE 2309", False),
+        ("WN-AE 2309", "WNAE2309", False),
+        ("Käß", "K??", False),
+        ("Ersatzwagen 🚗 da", "Ersatzwagen", False),
+    ],
+)
+def test_the_same_written_otherwise(one: str, other: str, alike: bool) -> None:
+    """For controls of which nothing is known: notation is no change, everything else is. It works both ways round."""
+    assert values.same_notation(one, other) is alike
+    assert values.same_notation(other, one) is alike
+
+
+@given(st.text(max_size=70))
+def test_every_text_is_its_own_notation(text: str) -> None:
+    """Reflexive, whatever PlanSo shows."""
+    assert values.same_notation(text, text)
+
+
+@given(
+    st.text("0123456789.,:-/ +ja\n", max_size=20) | st.text(max_size=20),
+    st.text("0123456789.,:-/ +ja\n", max_size=20) | st.text(max_size=20),
+)
+def test_same_notation_is_symmetric(one: str, other: str) -> None:
+    """Which reading came first does not matter."""
+    assert values.same_notation(one, other) is values.same_notation(other, one)
+
+
+@given(st.text(st.characters(categories=["Lu", "Ll"]), min_size=1, max_size=20), st.integers(0, 19))
+def test_a_lost_letter_is_never_notation(word: str, at: int) -> None:
+    """A word without one of its letters is another word."""
+    at %= len(word)
+    shorter = word[:at] + word[at + 1 :]
+    assert values.same_notation(word, shorter) is (values.plain(word) == values.plain(shorter))
+
+
+@pytest.mark.parametrize(
+    ("path", "given_text", "canonical"),
+    [
+        ("repair_date_time_from", "05.12.2026 14:00-16:00", "2026-12-05T14:00:00"),
+        ("repair_date_time_to", "05.12.2026 14:00-16:00", "2026-12-05T16:00:00"),
+        ("repair_date_time_to", "14-16 Uhr", "16:00"),
+        ("return_date_time", "16:00", "16:00"),
+        ("vehicle_details.first_registration", "01.07.65", "1965-07-01"),
+        ("vehicle_details.hu_au", "03/27", "2027-03"),
+        ("vehicle_details.km_stand", "84.210", "84.210"),
+    ],
+)
+def test_what_callers_write(path: str, given_text: str, canonical: str) -> None:
+    """Ranges where a field is a time slot, years by what a field can be, amounts as they were given."""
+    assert values.accept(BY_PATH[path], given_text, today=date(2026, 11, 23)) == canonical
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -0.1, 1e9])

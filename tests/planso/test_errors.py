@@ -21,7 +21,6 @@ from planso_connector.domain.errors import (
     PlansoUnsure,
 )
 from planso_connector.planso.client import Planso
-from planso_connector.planso.login import SessionEnded
 from planso_connector.planso.throttle import Throttle, urgent
 from tests.planso.conftest import PROFILE, client, form_of
 from tests.planso.odd_server import BOARD, FORM, HANG, LOGIN_PAGE, Asked, answer, calling, odd
@@ -48,7 +47,8 @@ ANSWERS: dict[str, tuple[bytes, type[Exception], type[Exception]]] = {
     "504": (answer("", "504 Gateway Timeout"), PlansoUnavailable, PlansoUnsure),
     "403": (answer("nein", "403 Forbidden"), PlansoUnavailable, PlansoRefused),
     "404": (answer("", "404 Not Found"), PlansoUnavailable, PlansoRefused),
-    "429": (answer("", "429 Too Many Requests"), PlansoUnavailable, PlansoUnavailable),
+    "425": (answer("", "425 Too Early"), PlansoUnavailable, PlansoUnsure),
+    "429": (answer("", "429 Too Many Requests"), PlansoUnavailable, PlansoUnsure),
     "HTML for JSON": (answer("<h1>Wartung</h1>"), PageChanged, PlansoUnsure),
     "nothing for JSON": (answer(""), PageChanged, PlansoUnsure),
     "half of the JSON": (answer(FORM[:-5]), PageChanged, PlansoUnsure),
@@ -62,8 +62,8 @@ ANSWERS: dict[str, tuple[bytes, type[Exception], type[Exception]]] = {
     "no HTTP": (b"SSH-2.0\r\n\r\n", PlansoUnavailable, PlansoUnsure),
     "broken gzip": (answer("{}", "200 OK", "Content-Encoding: gzip"), PageChanged, PlansoUnsure),
     "slowness": (HANG, PlansoTimeout, PlansoUnsure),
-    "the login page for ever": (answer(LOGIN_PAGE), PlansoUnavailable, SessionEnded),
-    "a redirect to the login page": (answer("", "302 Found", "Location: /app"), PlansoUnavailable, SessionEnded),
+    "the login page for ever": (answer(LOGIN_PAGE), PlansoUnavailable, PlansoUnsure),
+    "a redirect to the login page": (answer("", "302 Found", "Location: /app"), PlansoUnavailable, PlansoUnsure),
     "a redirect elsewhere": (answer("", "302 Found", "Location: /do?m=x"), PlansoUnavailable, PlansoUnsure),
     "a redirect off the host": (
         answer("", "302 Found", "Location: https://evil.example/"),
@@ -87,7 +87,7 @@ def patience(reply: bytes) -> float:
 async def test_bad_answers_are_sorted_by_what_to_do_next(
     reply: bytes, when_reading: type[Exception], when_saving: type[Exception]
 ) -> None:
-    """Reads: try again, or their page moved. Saves: look first, unless it is sure that nothing happened."""
+    """Reads: try again, or their page moved. Saves: look first, whatever came but a refusal: it was sent."""
     _, from_read = await calling(lambda _: reply, read, timeout=patience(reply))
     saving, from_save = await calling(lambda _: reply, save, timeout=patience(reply))
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
+from contextvars import copy_context
 from urllib.parse import parse_qs
 
 import pytest
 
-from planso_connector.domain.errors import LoginRejected, PlansoUnavailable
+from planso_connector.domain.errors import LoginRejected, PlansoUnavailable, PlansoUnsure
 from planso_connector.planso.login import SessionEnded
-from planso_connector.planso.throttle import Throttle
+from planso_connector.planso.throttle import Throttle, urgent
 from planso_connector.sandbox import Sandbox
 from planso_connector.sandbox.installation import Installation
 from tests.planso.conftest import client
@@ -41,14 +43,19 @@ async def test_a_session_that_ends_in_the_middle_is_invisible(sandbox: Sandbox, 
 
 
 async def test_a_save_in_an_ended_session_is_not_sent_twice(sandbox: Sandbox, url: str) -> None:
-    """The caller reads the form again, which logs in."""
+    """It was sent, so it is unsure, whatever PlanSo answers; in a held slot the next one is not even sent."""
     order = sandbox.order_ids()[0]
     async with client(url) as planso:
         form = await planso.read_form(order)
         plan = form.plan({"remarks": "neu"})
         sandbox.expire_sessions()
-        with pytest.raises(SessionEnded):
+        with pytest.raises(PlansoUnsure, match="login page"):
             await planso.save(form, plan)
+        sent = planso.requests
+        async with planso.one_slot():
+            with pytest.raises(SessionEnded, match="nothing was sent"):
+                await planso.save(form, plan)
+        assert planso.requests == sent
         again = await planso.read_form(order)
         await planso.save(again, again.plan({"remarks": "neu"}))
     assert sandbox.value(order, "Bemerkungen") == "neu"
@@ -75,6 +82,53 @@ async def test_a_rejected_password_is_sent_once(sandbox: Sandbox, url: str) -> N
             await planso.log_in()
     assert sandbox.rejected_logins == 2
     assert told == [False, False]
+
+
+async def test_both_sessions_share_a_rejected_password(sandbox: Sandbox, url: str) -> None:
+    """Two sessions that ended, and a password that is not right any more: it is sent once, and both stop."""
+    order = sandbox.order_ids()[0]
+
+    async def read(*, urgently: bool) -> None:
+        with urgent() if urgently else nullcontext():
+            await planso.read_form(order)
+
+    async with client(url) as planso:
+        await asyncio.gather(*(read(urgently=at % 2 == 0) for at in range(8)))
+        assert (sandbox.logins, planso.sessions.status.count) == (2, 2)
+        sandbox.expire_sessions()
+        sandbox.knobs.locked_accounts.add("werkstatt")
+        results = await asyncio.gather(*(read(urgently=at % 2 == 0) for at in range(8)), return_exceptions=True)
+
+        assert {type(result) for result in results} == {LoginRejected}
+        assert (sandbox.rejected_logins, planso.sessions.status.count) == (1, 0)
+
+
+async def test_a_login_of_the_other_session_waits_for_a_save(sandbox: Sandbox, url: str) -> None:
+    """
+    Where a login ends the other session: it begins when the save is through, and a save that comes after it is not sent
+    before the order was read again.
+    """
+    sandbox.knobs.one_session_per_account = True
+    order = sandbox.order_ids()[0]
+    outside = copy_context()
+    async with client(url) as planso:
+        with urgent():
+            form = await planso.read_form(order)
+            plan = form.plan({"remarks": "neu"})
+            async with planso.one_slot():
+                syncing = asyncio.create_task(planso.board(), context=outside)
+                for _ in range(5):
+                    await planso.read_form(order)
+                await planso.save(form, plan)
+            await syncing
+            assert sandbox.value(order, "Bemerkungen") == "neu"
+            asked = len(sandbox.requests)
+            with pytest.raises(SessionEnded, match="nothing was sent"):
+                await planso.save(form, plan)
+            assert len(sandbox.requests) == asked
+            again = await planso.read_form(order)
+            await planso.save(again, again.plan({"remarks": "noch neuer"}))
+    assert sandbox.value(order, "Bemerkungen") == "noch neuer"
 
 
 async def test_a_rejection_is_remembered_across_restarts(sandbox: Sandbox, url: str) -> None:

@@ -58,8 +58,8 @@ def after(asked: dict[str, Value], content: str = CONTENT) -> dict[str, str]:
         ("est_hours_karo", None, {"karo": ""}),
         ("est_hours_lack", 6.0, {"lack": "6"}),
         ("est_hours_lack", 1.234, {}),
-        ("shop_date", "2026-12-09", {"start": "09.12.2026"}),
-        ("shop_date", "2026-12-09T08:30:00", {"start": "09.12.2026 08:30:00"}),
+        ("shop_date", "2026-12-09", {"start": "2026-12-09"}),
+        ("shop_date", "2026-12-09T08:30:00", {"start": "2026-12-09 08:30:00"}),
         ("shop_date", "2026-12-08", {}),
         ("paint_date", "2026-12-11", {"paint": "2026-12-11"}),
         ("paint_date", "2026-12-10T08:00:00", {}),
@@ -257,3 +257,21 @@ def test_missing_labels_are_listed_for_the_doctor() -> None:
 
     assert missing["phone"] == ("Telefon", "Telefonnummer")
     assert "person" not in missing
+
+
+@pytest.mark.parametrize(
+    ("path", "label", "word"),
+    [
+        ("person", "Fahrername", "name"),
+        ("phone", "Telefon", "phone number"),
+        ("email", "E-Mail", "e-mail address"),
+        ("vehicle_details.number_plate", "Kennzeichen", "number plate"),
+    ],
+)
+def test_who_clears_what_an_order_is_found_by_is_told(path: str, label: str, word: str) -> None:
+    """Where the clear takes the last value away; not where nothing stood there, nor where the field keeps a value."""
+    form = f"<form><div><label>{label}</label><input name=a value='%s'></div></form>"
+    told = f"{path} is cleared: the order has no {word} any more."
+    assert form_of(form % "Jana").plan({path: None}).notes == (told,)
+    assert form_of(form % "").plan({path: None}).notes == ()
+    assert form_of(form % "Jana").plan({path: "Anna"}).notes == ()

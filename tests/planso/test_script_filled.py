@@ -153,12 +153,14 @@ def test_where_only_changes_are_sent_it_matters_if_it_is_asked_for() -> None:
 
 
 def test_what_was_learned_or_tried_is_no_reason() -> None:
-    """The profile names the controls that may be saved as they stand."""
+    """The profile names the controls of which it was seen what a browser sends: what script fills in, or nothing."""
     form = form_with(FILLED["data-date"])
-    known = replace(form, profile=replace(PROFILE, save_known=frozenset({"c"})))
+    known = replace(form, profile=replace(PROFILE, save=replace(PROFILE.save, known=("c",))))
+    unfilled = replace(form, profile=replace(PROFILE, save=replace(PROFILE.save, unfilled=("c",))))
 
-    assert known.unknowable() == ()
-    assert known.plan({"person": "Neu"}).changes
+    assert (known.unknowable(), unfilled.unknowable()) == ((), ())
+    assert known.pairs(known.plan({"person": "Neu"})) == [("f[1]", "Neu"), ("c", "16.12.2026")]
+    assert unfilled.pairs(unfilled.plan({"person": "Neu"})) == [("f[1]", "Neu"), ("c", "")]
 
 
 def test_a_dropdowns_items_are_its_options() -> None:

@@ -312,6 +312,49 @@ def test_any_heap_of_tags_is_read(content: str) -> None:
         assert "EVIL" not in told
 
 
+# -- where an answer holds its page
+
+PAGE = "<dl><dt>Farbton<dd>Größe L</dl>"
+FURTHER = "<table><tr><th>A<th>B</tr><tr><td>1<td>2</table>"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"html": PAGE + FURTHER, "js": "evil()"},
+        {"html": {"a": {"content": PAGE}, "b": {"content": FURTHER}}, "functions": "evil()"},
+        {"html": {"a": PAGE, "b": {"html": FURTHER, "js": "evil()"}, "c": None, "d": 5}},
+        {"html": [PAGE, {"content": FURTHER}]},
+        {"html": {"content": PAGE + FURTHER}},
+        {"center": {"content": PAGE + FURTHER}, "functions": "evil()"},
+        {"center": {"content": {"a": {"content": PAGE + FURTHER}}}},
+        {"html": html.escape(PAGE + FURTHER)},
+        {"html": f"<div class='tab'>{html.escape(PAGE + FURTHER)}</div>"},
+        {"center": {"content": f"<div>\n<form>{html.escape(PAGE + FURTHER)}</form></div>"}},
+    ],
+)
+def test_a_page_is_found_wherever_the_answer_holds_it(answer: Any) -> None:
+    """As a text, as one of several, as the center's content, escaped once more, whole or within its wrapper."""
+    assert parse_tab("work", answer) == Section(
+        "work", tables=(Table(("A", "B"), (("1", "2"),)),), pairs={"Farbton": "Größe L"}
+    )
+
+
+def test_members_without_markup_are_pairs() -> None:
+    """An object of texts is no page, and loses none of them."""
+    assert parse_tab("work", {"html": {"Farbe": "rot", "Halle": {"content": "2"}}}).pairs == {
+        "html.Farbe": "rot",
+        "html.Halle.content": "2",
+    }
+
+
+def test_what_somebody_entered_with_angle_brackets_is_text() -> None:
+    """In a page with elements of its own, an escaped tag is what is shown."""
+    page = "<table><tr><th>Notiz:</th><td>&lt;table&gt; &lt;td&gt; siehe oben</td></tr></table>"
+
+    assert read(page).pairs == {"Notiz": "<table> <td> siehe oben"}
+
+
 # -- JSON
 
 

@@ -102,10 +102,12 @@ def test_create_and_delete(installed: tuple[str, Service]) -> None:
     assert order_id not in service.sandbox.order_ids()
 
 
-def test_one_login_was_enough(installed: tuple[str, Service]) -> None:
-    """Parallel readers share one login."""
+def test_two_logins_were_enough(installed: tuple[str, Service]) -> None:
+    """All of a sync shares one login, and all that callers ask for another one."""
     _, service = installed
-    assert (service.sandbox.logins, service.sandbox.rejected_logins) == (1, 0)
+    looked = service.http.get(f"/api/orders/{service.sandbox.order_ids()[0]}", params={"max_age": "0"})
+    assert (looked.status_code, looked.json()["message"]) == (200, "")
+    assert (service.sandbox.logins, service.sandbox.rejected_logins) == (2, 0)
     assert service.sandbox.in_flight_peak <= 4
 
 

@@ -166,6 +166,62 @@ def test_what_is_accepted_is_read_again(service: Service) -> None:
     assert [order["id"] for order in orders if "ExpressLink" in order["fields"]] == []
 
 
+def test_empty_orders_stop_no_sync(service: Service) -> None:
+    """
+    A dozen new orders whose forms hold nothing: the run is good, names them, and takes the others over. One is taken
+    over as soon as its form shows something.
+    """
+    empty = [service.sandbox.add({}) for _ in range(12)]
+    service.sandbox.knobs.empty_form_orders = set(empty)
+    other = service.sandbox.add({"Fahrername": "Nach Den Leeren"})
+    status = service.sync()
+    assert (status["state"], status["last_result"]["state"], status["last_result"]["failed"]) == ("idle", "done", [])
+    assert f"Orders that hold nothing in PlanSo were not taken over: {empty[0]}, " in status["message"]
+    assert "and 7 more" in status["message"]
+    assert service.order(other)["person"] == "Nach Den Leeren"
+    assert service.http.get(f"/api/orders/{empty[0]}").status_code == 404
+    service.sandbox.knobs.empty_form_orders.remove(empty[0])
+    service.sandbox.edit(empty[0], "Fahrername", "Doch Jemand")
+    assert service.sync()["last_result"]["state"] == "done"
+    assert service.order(empty[0])["person"] == "Doch Jemand"
+
+
+def test_an_order_that_was_cleared_here_stops_no_sync(tmp_path: Path) -> None:
+    """A write takes away the only value of orders: their forms are empty then, and are read like any others."""
+    sandbox = Sandbox(orders=30)
+    sandbox.knobs.missing_labels = {"Auftragsnummer"}
+    cleared = [sandbox.add({"Fahrername": "Bald Leer"}) for _ in range(4)]
+    with connected(tmp_path, sandbox) as service:
+        for order_id in cleared:
+            assert service.put(order_id, person="").status_code == 200
+        result = service.sync(full="true")["last_result"]
+        assert (result["state"], result["failed"], result["message"]) == ("done", [], "")
+        assert service.order(cleared[0])["person"] is None
+
+
+def test_a_list_of_empty_orders_is_not_believed(tmp_path: Path) -> None:
+    """PlanSo shows every order as empty while the mirror is filled: the run fails, and the next one reads them all."""
+    sandbox = Sandbox(orders=30)
+    sandbox.knobs.empty_form_orders = set(sandbox.order_ids()[1:])
+    with sandbox.serve() as url, running(settings_for(sandbox, url, f"sqlite:///{tmp_path}/c.db"), sandbox) as started:
+        status = started.synced()
+        assert (status["last_result"]["state"], "not believed" in status["message"]) == ("failed", True)
+        assert started.http.get("/health/ready").status_code == 503
+        sandbox.knobs.empty_form_orders.clear()
+        started.filled()
+        assert started.http.get("/api/orders").json()["count"] == len(sandbox.order_ids())
+
+
+def test_orders_that_had_values_are_not_emptied(service: Service) -> None:
+    """PlanSo shows a fifth of the known orders as empty: they keep their values, and the run is failed as before."""
+    shown_empty = service.sandbox.order_ids()[: ORDERS // 5]
+    before = {order_id: service.order(order_id)["person"] for order_id in shown_empty}
+    service.sandbox.knobs.empty_form_orders = set(shown_empty)
+    result = service.sync(full="true")["last_result"]
+    assert (result["state"], {one["kind"] for one in result["failed"]}) == ("failed", {"empty_form"})
+    assert {order_id: service.order(order_id)["person"] for order_id in shown_empty} == before
+
+
 @pytest.mark.parametrize("knob", ["fail_next", "html_for_json_next", "hang_next"])
 def test_bad_days_leave_the_mirror_alone(service: Service, knob: str) -> None:
     """Errors, HTML or silence for a while: rows stay, the status is honest, the next run is good by itself."""

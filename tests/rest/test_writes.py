@@ -198,12 +198,20 @@ def test_a_lost_answer_is_looked_after(service: Service) -> None:
 
 
 def test_a_session_that_ends_in_mid_write_is_invisible(service: Service) -> None:
-    """The session dies before each of a write's requests in turn: the write goes through, each time."""
+    """
+    The session dies before each of a write's requests in turn: the write goes through, each time. Only where the save
+    itself was sent and answered with the login page it is not known what became of it: 202, and looked after.
+    """
+    unsure = []
     for requests in range(5):
         service.sandbox.expire_sessions(after_requests=requests)
-        answer = service.put(IDS[49], person=f"Sitzung {requests}")
+        answer = service.put(IDS[35 + requests], person=f"Sitzung {requests}")
+        if answer.status_code == 202:
+            unsure.append(answer.json()["message"])
+            continue
         assert answer.status_code == 200, answer.text
-        assert service.sandbox.value(IDS[49], "Fahrername") == f"Sitzung {requests}"
+        assert service.sandbox.value(IDS[35 + requests], "Fahrername") == f"Sitzung {requests}"
+    assert len(unsure) <= 1, unsure
 
 
 @pytest.mark.parametrize(
@@ -262,9 +270,31 @@ def test_everything_can_be_cleared_at_once(tmp_path: Path) -> None:
         assert service.order(order_id)["person"] == "Wieder Da"
 
 
-def test_an_order_can_be_created_with_nothing(service: Service) -> None:
-    """Every field of POST is optional: an empty body creates an order that is in PlanSo and here."""
-    answer = service.http.post("/api/orders", json={})
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["order_id"] in service.sandbox.order_ids()
-    assert service.order(answer.json()["order_id"])["person"] is None
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"person": None, "vehicle_details": None},
+        {"vehicle_details": {"number_plate": "", "vin": None, "engine": "1.5 TSI"}},
+        {"phone": "030 23125 118", "email": "jana.petersen@example.de", "remarks": "ruft an", "shop_date": "8.12.26"},
+    ],
+)
+@pytest.mark.parametrize("query", ["", "?dry_run=true"])
+def test_a_new_order_is_somebodys(service: Service, body: dict[str, Any], query: str) -> None:
+    """Without a person, a plate or a VIN it could not be told from an order that does not exist: 422, nothing sent."""
+    asked = len(service.sandbox.requests)
+    answer = service.http.post(f"/api/orders{query}", json=body)
+    assert answer.status_code == 422, answer.text
+    assert "person, vehicle_details.number_plate, vehicle_details.vin" in answer.json()["message"]
+    assert [entry["loc"] for entry in answer.json()["detail"]] == [["body"]]
+    assert len(service.sandbox.requests) == asked
+
+
+@pytest.mark.parametrize("vehicle", [{"number_plate": "WN-AE 77"}, {"vin": "WVWZZZ1KZAW123777"}])
+def test_a_vehicle_is_enough_for_a_new_order(service: Service, vehicle: dict[str, str]) -> None:
+    """A plate alone, or a VIN alone, makes an order that can be changed and deleted."""
+    created = service.http.post("/api/orders", json={"vehicle_details": vehicle})
+    assert created.status_code == 200, created.text
+    order_id = created.json()["order_id"]
+    assert service.put(order_id, remarks="geht").status_code == 200
+    assert service.http.delete(f"/api/orders/{order_id}").status_code == 200

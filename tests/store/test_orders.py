@@ -47,6 +47,21 @@ def test_an_order_comes_back_as_it_was_saved(store: Store) -> None:
     assert store.read(lambda tx: orders.get(tx, SHOP, 124)) is None
 
 
+def test_doubts_are_kept_with_the_order(store: Store) -> None:
+    """What stands where a date should: in the order that is loaded and in its answer, until it reads again."""
+    doubtful = replace(order(), unreadable={"shop_date": 'KW "51"]}'})
+    save(store, doubtful, 5)
+    loaded, stored = store.read(lambda tx: (orders.load(tx, SHOP, 123), orders.get(tx, SHOP, 123)))
+    assert (loaded is not None, stored is not None) == (True, True)
+    assert loaded.unreadable == doubtful.unreadable  # type: ignore[union-attr]
+    assert json.loads(stored.document)["doubts"] == [{"field": "shop_date", "text": 'KW "51"]}'}]  # type: ignore[union-attr]
+
+    save(store, order(), 6)
+    again = store.read(lambda tx: orders.get(tx, SHOP, 123))
+    assert again is not None
+    assert (json.loads(again.document)["doubts"], again.version) == ([], 2)
+
+
 def test_an_answer_is_the_document_with_what_changes_by_itself(store: Store) -> None:
     """The stored answer is one JSON object: the order's document, its version, its freshness, its pending writes."""
     kept = order()
@@ -61,6 +76,7 @@ def test_an_answer_is_the_document_with_what_changes_by_itself(store: Store) -> 
     assert (stored.synced_at, stored.read_at) == (at(5), at(5))
     assert json.loads(stored.document) == {
         **kept.document(),
+        "doubts": [],
         "last_synced_at": at(5),
         "version": 1,
         "pending": [

@@ -25,7 +25,7 @@ from sqlalchemy import Executable
 from planso_connector.domain.clock import parse_stamp, stamp
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, State
-from planso_connector.store import operations
+from planso_connector.store import operations, save_evidence
 from planso_connector.store.transaction import Row, Transaction
 from tests.databases import Store
 from tests.store.samples import SHOP, at
@@ -46,6 +46,10 @@ def stores(store: Store, database_url: str) -> Iterator[tuple[Store, Store]]:
     other = Store(database_url)
     yield store, other
     other.close()
+
+
+def compared_clean(tx: Transaction, shop: str) -> None:
+    save_evidence.note_save(tx, shop, operation="", differences=(), is_clean=True, pairs=1, now=at(0))
 
 
 def pending(operation_id: str, order_id: int | None = 1, *, now: str = at(0), **more: object) -> Operation:
@@ -90,6 +94,7 @@ class Outbox(RuleBasedStateMachine):
         self.second = 100
         self.known: list[Known] = []
         self.ended: dict[str, Operation] = {}
+        self.is_any_clean = False
 
     @property
     def now(self) -> str:
@@ -150,7 +155,9 @@ class Outbox(RuleBasedStateMachine):
     @precondition(lambda self: self.pending)
     @rule(side=SIDES, holder=HOLDERS, length=LENGTHS, at_most=st.integers(1, 3))
     def claim(self, side: int, holder: str, length: int, at_most: int) -> None:
-        right = self.claimable()[:at_most]
+        right = self.claimable()[: at_most if self.is_any_clean else 1]
+        if not self.is_any_clean and any(one.is_pending and one.is_held(self.now) for one in self.known):
+            right = []
         until = at(self.second + length)
         claimed = self.stores[side].write(
             lambda tx: operations.claim(tx, self.shop, holder=holder, now=self.now, until=until, at_most=at_most)
@@ -159,6 +166,13 @@ class Outbox(RuleBasedStateMachine):
             one.holder, one.until = holder, until
             one.operation = replace(one.operation, attempts=one.operation.attempts + 1)
         assert claimed == [one.operation for one in right]
+
+    @precondition(lambda self: not self.is_any_clean)
+    @rule(side=SIDES)
+    def a_save_is_compared_clean(self, side: int) -> None:
+        """Until then one operation is under way at a time."""
+        self.stores[side].write(lambda tx: compared_clean(tx, self.shop))
+        self.is_any_clean = True
 
     @precondition(lambda self: self.is_any_held)
     @rule(side=SIDES, holder=HOLDERS, length=LENGTHS)
@@ -302,6 +316,7 @@ def test_whatever_is_done_in_whatever_order(stores: tuple[Store, Store]) -> None
 
 def test_a_create_that_gets_its_number_waits_for_what_is_under_way(store: Store) -> None:
     """An update of that order was claimed meanwhile: the create, recorded before it, is not until that one rests."""
+    store.write(lambda tx: compared_clean(tx, SHOP))
     store.write(lambda tx: operations.record(tx, SHOP, pending("op_create", None)))
     store.write(lambda tx: operations.claim(tx, SHOP, holder="a", now=at(1), until=at(50), at_most=1))
     store.write(lambda tx: operations.record(tx, SHOP, pending("op_update", 7, now=at(2))))
@@ -438,6 +453,7 @@ def test_those_of_one_order_that_come_at_once_have_an_order(stores: tuple[Store,
 
 def test_claims_at_once_share_nothing(stores: tuple[Store, Store]) -> None:
     """Four that claim at once: each operation has one holder, and of an order one is claimed."""
+    stores[0].write(lambda tx: compared_clean(tx, SHOP))
     for number in range(40):
         one = pending(f"op_{number:02}", number // 2, now=at(number))
         stores[0].write(lambda tx, one=one: operations.record(tx, SHOP, one))  # type: ignore[misc]

@@ -41,7 +41,7 @@ SCOPES: dict[Scope, str] = {
     Scope.APPOINTMENTS_WRITE: "Change the dates and times of an order, with PUT or PATCH, and nothing else.",
     Scope.SYNC: "Start a sync; how it goes, and the login with PlanSo.",
     Scope.METRICS: "The figures that monitoring collects; nothing of orders or people.",
-    Scope.ADMIN: "All of it, and logging in to PlanSo.",
+    Scope.ADMIN: "All of it, and logging in to PlanSo; resume stopped writes, write a damaged order's values back.",
 }
 
 
@@ -68,6 +68,8 @@ class Caller:
 
 
 ANYONE = Caller("", "", frozenset({Scope.ADMIN}))
+NOBODY = Caller("", "", frozenset())
+"""Who sent a request that nobody was asked a key for."""
 
 
 def new_key_id() -> str:

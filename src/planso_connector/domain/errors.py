@@ -30,7 +30,8 @@ ConnectorError
 ├── MassRemoval              too much vanished at once: keep the mirror, ask a person
 └── StoreUnavailable         our own database can't take it
     ├── TooManyPending       so many writes wait for PlanSo already that it takes no more
-    ├── WritesStopped        a save did damage: nothing is written until a person resumes
+    ├── WritesStopped        a save did damage, or a setting says so: nothing is written
+    │   └── WritesShadowed   a setting wants writes planned and told, and none sent
     ├── NotFilled            no sync has filled it yet: nobody knows whether there is such a thing
     └── NotIndexed           what orders are found by is being written anew: the same
 """
@@ -83,7 +84,11 @@ class NotAllowed(CallerError):
 
 
 class NotFound(CallerError):
-    """There is no such thing."""
+    """There is no such thing. `read_at` is the stamp of when PlanSo was asked for an order that it does not have."""
+
+    def __init__(self, message: str, *, read_at: str = "") -> None:
+        super().__init__(message)
+        self.read_at = read_at
 
 
 class Invalid(CallerError):
@@ -178,12 +183,18 @@ class PlansoRefused(PlansoError):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A field that PlanSo did not take over: what was sent, what the form holds now."""
+    """A field that PlanSo did not take over: what was sent, what the form holds now; None where it must not be seen."""
 
     field: str
     label: str
-    sent: str
-    kept: str
+    sent: str | None
+    kept: str | None
+
+    @property
+    def words(self) -> str:
+        values = {"sent": self.sent, "kept": self.kept}
+        told = ", ".join(f"{name} '{value}'" for name, value in values.items() if value is not None)
+        return f"{self.field} ('{self.label}')" + (f": {told}" if told else "")
 
 
 class ValueKept(PlansoRefused):
@@ -191,8 +202,7 @@ class ValueKept(PlansoRefused):
 
     def __init__(self, kept: Sequence[Kept]) -> None:
         self.kept = tuple(kept)
-        told = "; ".join(f"{k.field} ('{k.label}'): sent '{k.sent}', kept '{k.kept}'" for k in self.kept)
-        super().__init__(f"PlanSo kept another value. {told}")
+        super().__init__(f"PlanSo kept another value. {'; '.join(one.words for one in self.kept)}")
 
 
 class Damaged(PlansoError):
@@ -229,6 +239,10 @@ class TooManyPending(StoreUnavailable):
 
 class WritesStopped(StoreUnavailable):
     """Writes to this order or workshop are stopped, because a save did damage or by a setting; nothing was recorded."""
+
+
+class WritesShadowed(WritesStopped):
+    """The setting wants writes planned and told, and none sent; nothing was recorded."""
 
 
 class NotFilled(StoreUnavailable):

@@ -11,7 +11,8 @@ from planso_connector.domain.errors import Conflicting, ConnectorError, Invalid,
 from planso_connector.domain.operation import Conflict
 
 _PLAIN: dict[str, type[ConnectorError]] = {
-    kind.__name__: kind for kind in (errors.NotFound, PlansoRefused, errors.Expired, errors.Cancelled, errors.Ambiguous)
+    kind.__name__: kind
+    for kind in (errors.NotFound, PlansoRefused, errors.Damaged, errors.Expired, errors.Cancelled, errors.Ambiguous)
 }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, Flag, StrEnum, auto
 
 from planso_connector.domain.columns import CAPTIONS
+from planso_connector.domain.german import Slot
 
 Value = str | int | float | bool | None
 """A canonical value: text, canonical date or time (see `german`), id, number, flag; None where PlanSo holds nothing."""
@@ -24,20 +25,36 @@ class Kind(StrEnum):
     """One line."""
     LONG_TEXT = "long text"
     """Line breaks allowed."""
+    IDENTIFIER = "identifier"
+    """A plate or VIN: case, blanks and hyphens mean nothing, but they are written as the caller gave them."""
+    PHONE = "phone"
+    """A line with a phone number, which can be written in many ways."""
+    EMAIL = "e-mail"
+    """A line with an e-mail address; its case means nothing."""
+    AMOUNT = "amount"
+    """A line with a whole number of km, kg, EUR and so on: `84210` and `84.210` are the same."""
     DATE = "date"
     """A day, a time may follow."""
     MONTH = "date or month"
     """A day, or a month alone: vehicle papers name no day for HU/AU."""
+    PAST_MONTH = "past date or month"
+    """The same, of what lies in the past: registrations. It decides the century of a year of two digits."""
     TIME = "time"
     """A time of day, a date may stand in front."""
     DATETIME = "datetime"
     """A day and a time; the time may be missing."""
     NUMBER = "number"
-    """A decimal number, 0 or more."""
+    """A decimal number, 0 or more, of hours: a dot is a decimal point."""
     ID = "id"
     """The id of an option of a select."""
     FLAG = "flag"
     """A check box."""
+
+
+TEXTS = frozenset({Kind.TEXT, Kind.LONG_TEXT, Kind.IDENTIFIER, Kind.PHONE, Kind.EMAIL, Kind.AMOUNT})
+"""Kinds whose canonical value is the text as it was given."""
+MONTHS = frozenset({Kind.MONTH, Kind.PAST_MONTH})
+DATED = frozenset({Kind.DATE, Kind.TIME, Kind.DATETIME}) | MONTHS
 
 
 class On(Flag):
@@ -73,6 +90,8 @@ class Field:
     default: str | None = None
     """Sent on create when the caller says nothing and the form has the label."""
     min_length_on_create: int = 0
+    slot: Slot | None = None
+    """With Kind.TIME: which end of a range of times the field holds."""
 
     @property
     def path(self) -> str:
@@ -90,11 +109,12 @@ class Field:
         return On.UPDATE in self.on or self.on is On.NONE
 
 
-_T, _L, _D, _M, _C, _W, _N, _I, _F = (
+_T, _L, _A, _D, _P, _C, _W, _N, _I, _F = (
     Kind.TEXT,
     Kind.LONG_TEXT,
+    Kind.AMOUNT,
     Kind.DATE,
-    Kind.MONTH,
+    Kind.PAST_MONTH,
     Kind.TIME,
     Kind.DATETIME,
     Kind.NUMBER,
@@ -107,8 +127,10 @@ def _details(name: str, kind: Kind, labels: tuple[str, ...], meaning: str, examp
     return Field(name, kind, labels, meaning, example, group=Group.DETAILS)
 
 
-def _create_only(name: str, label: str, meaning: str, example: str, default: str | None = None) -> Field:
-    return Field(name, _T, (label,), meaning, example, on=On.CREATE, default=default)
+def _create_only(
+    name: str, label: str, meaning: str, example: str, default: str | None = None, kind: Kind = Kind.TEXT
+) -> Field:
+    return Field(name, kind, (label,), meaning, example, on=On.CREATE, default=default)
 
 
 def _read_only(name: str, kind: Kind, label: str, meaning: str, example: Value, group: Group = Group.ORDER) -> Field:
@@ -116,26 +138,31 @@ def _read_only(name: str, kind: Kind, label: str, meaning: str, example: Value, 
 
 
 _FIELDS: tuple[Field, ...] = (
-    _details("number_plate", _T, ("Kennzeichen", "Fahrzeug"), "Number plate", "WN-AE 2309"),
-    _details("vin", _T, ("VIN",), "Vehicle identification number, 17 characters", "WVWZZZ1KZAW123456"),
+    _details("number_plate", Kind.IDENTIFIER, ("Kennzeichen", "Fahrzeug"), "Number plate", "WN-AE 2309"),
+    _details("vin", Kind.IDENTIFIER, ("VIN",), "Vehicle identification number, 17 characters", "WVWZZZ1KZAW123456"),
     _details("makeID", _I, ("Hersteller",), "Make, the id that PlanSo's select offers", 58),
     _details("modelID", _I, ("Modell",), "Model, the id that PlanSo's select offers", 5802),
-    _details("first_registration", _M, ("Erstzulassung",), "First registration", "14.03.2019"),
+    _details("first_registration", _P, ("Erstzulassung",), "First registration", "14.03.2019"),
     _details("kba", _T, ("KBA",), "KBA key numbers, HSN/TSN", "0603/BGU"),
-    _details("hu_au", _M, ("HU/AU",), "Next main and exhaust inspection", "03/2027"),
+    _details("hu_au", Kind.MONTH, ("HU/AU",), "Next main and exhaust inspection", "03/2027"),
     _details("engine", _T, ("Motor",), "Engine", "1.5 TSI Benzin"),
-    _details("engine_size", _T, ("Hubraum",), "Engine size in cm³", "1498"),
-    _details("curb_weight", _T, ("Leergewicht",), "Curb weight in kg", "1320"),
-    _details("gross_weight", _T, ("Gesamtgewicht",), "Gross weight in kg", "1850"),
-    _details("engine_power", _T, ("Leistung",), "Engine power in kW", "96"),
-    _details("last_registration", _M, ("Letzte Zulassung",), "Last registration", "02.05.2023"),
-    _details("km_stand", _T, ("Kilometerstand",), "Mileage in km", "84210"),
+    _details("engine_size", _A, ("Hubraum",), "Engine size in cm³", "1498"),
+    _details("curb_weight", _A, ("Leergewicht",), "Curb weight in kg", "1320"),
+    _details("gross_weight", _A, ("Gesamtgewicht",), "Gross weight in kg", "1850"),
+    _details("engine_power", _A, ("Leistung",), "Engine power in kW", "96"),
+    _details("last_registration", _P, ("Letzte Zulassung",), "Last registration", "02.05.2023"),
+    _details("km_stand", _A, ("Kilometerstand",), "Mileage in km", "84210"),
     _details("engine_code", _T, ("Motorcode",), "Engine code", "DPCA"),
     _details("all_details", _F, ("Alle Fahrzeugdaten",), "All vehicle details are known", True),
     Field("person", _T, ("Fahrername", "Halter"), "Customer or driver", "Jana Petersen", min_length_on_create=1),
-    Field("phone", _T, ("Telefon", "Telefonnummer"), "Phone number", "030 23125 118", min_length_on_create=1),
+    Field("phone", Kind.PHONE, ("Telefon", "Telefonnummer"), "Phone number", "030 23125 118", min_length_on_create=1),
     Field(
-        "email", _T, ("Kunden E-Mail", "E-Mail"), "E-mail address", "jana.petersen@example.de", min_length_on_create=1
+        "email",
+        Kind.EMAIL,
+        ("Kunden E-Mail", "E-Mail"),
+        "E-mail address",
+        "jana.petersen@example.de",
+        min_length_on_create=1,
     ),
     Field("customer_category", _I, ("Kundenkategorie",), "Customer category, the id that PlanSo's select offers", 11),
     Field("damage", _T, ("Kategorie",), "Damage class", "KL 2-3"),
@@ -150,8 +177,8 @@ _FIELDS: tuple[Field, ...] = (
     Field("parts_delivery_date", _D, ("Teile Liefertermin",), "Parts are delivered", "04.12.2026"),
     Field("paint_date", _D, ("Lackiertermin",), "Painting", "10.12.2026"),
     Field("shop_back_date", _D, ("Werkstatt zurück",), "Back from the shop", "14.12.2026"),
-    Field("repair_date_time_from", _C, ("Reparatur von",), "Time slot, from", "08:00"),
-    Field("repair_date_time_to", _C, ("Reparatur bis",), "Time slot, to", "16:30"),
+    Field("repair_date_time_from", _C, ("Reparatur von",), "Time slot, from", "08:00", slot="from"),
+    Field("repair_date_time_to", _C, ("Reparatur bis",), "Time slot, to", "16:30", slot="to"),
     Field("estimate_date", _D, ("Besichtigung",), "Inspection for the estimate", "25.11.2026"),
     Field("return_date_time", _W, ("Rückgabe",), "Vehicle is handed back", "15.12.2026 16:00"),
     Field("damage_description", _L, ("Schadenbeschreibung",), "Damage", "Stoßfänger hinten gerissen, Heckklappe."),
@@ -160,7 +187,7 @@ _FIELDS: tuple[Field, ...] = (
     Field("express_link", _T, ("ExpressLink",), "ExpressLink", "https://express.example/k/118"),
     _create_only("type_of_date", "Terminart", "Kind of appointment", "0", default="0"),
     _create_only("parts_needed", "E-Teile benötigt", "Parts are needed", "ja"),
-    _create_only("rental_car_deductible", "Mietwagen Selbstbeteiligung", "Rental car, deductible", "500"),
+    _create_only("rental_car_deductible", "Mietwagen Selbstbeteiligung", "Rental car, deductible", "500", kind=_A),
     _create_only("rental_car_type", "Mietwagen Typ", "Rental car, type", "Kompakt"),
     _create_only("rental_car_motor", "Mietwagen Motor", "Rental car, engine", "Benzin"),
     _create_only("rental_car_transmission", "Mietwagen Getriebe", "Rental car, transmission", "Automatik"),
@@ -171,9 +198,9 @@ _FIELDS: tuple[Field, ...] = (
     _create_only("external_calculation_done", "Externe Kalkulation erledigt", "External calculation is done", "nein"),
     _create_only("insurance_adjuster", "Gutachter", "Insurance adjuster", "Sachverständigenbüro Lindner"),
     _create_only("activate_invoice", "Rechnung aktivieren", "Activate the invoice", "ja"),
-    _create_only("deductible", "Selbstbeteiligung", "Deductible in EUR", "150"),
+    _create_only("deductible", "Selbstbeteiligung", "Deductible in EUR", "150", kind=_A),
     _create_only("pickup_location", "Abholort", "Where the vehicle is fetched", "Ahornweg 4, 71332 Waiblingen"),
-    _create_only("distance", "Entfernung", "Distance in km", "12"),
+    _create_only("distance", "Entfernung", "Distance in km", "12", kind=_A),
     _create_only("pickup_company", "Abholfirma", "Who fetches it", "Abschleppdienst Beispiel GmbH"),
     _create_only("address_notes", "Adresshinweise", "Notes on the address", "Hofeinfahrt, bitte klingeln"),
     _create_only("vehicle_class", "Fahrzeugklasse", "Vehicle class", "Kompakt"),
@@ -183,11 +210,11 @@ _FIELDS: tuple[Field, ...] = (
     _read_only("planned_delivery_date", _D, "Plan Auslieferung", "Planned hand-over", "2026-12-15"),
     _read_only("parts_status", _T, "E-Teile Status", "Parts status in words", "teilweise geliefert"),
     _read_only("est_hours_mech", _N, "Sollstunden Mech", "Estimated hours, mechanics", 1.5),
-    _read_only("vin", _T, "VIN", "Vehicle identification number", "WVWZZZ1KZAW123456", Group.VEHICLE),
+    _read_only("vin", Kind.IDENTIFIER, "VIN", "Vehicle identification number", "WVWZZZ1KZAW123456", Group.VEHICLE),
     _read_only("kba", _T, "KBA", "KBA key numbers", "0603/BGU", Group.VEHICLE),
     _read_only("color_code", _T, "Farbe Nummer", "Paint code", "LC9X", Group.VEHICLE),
     _read_only("color_name", _T, "Farbton", "Paint name", "Deep Black Perleffekt", Group.VEHICLE),
-    _read_only("mileage", _T, "Kilometerstand", "Mileage in km", "84210", Group.VEHICLE),
+    _read_only("mileage", _A, "Kilometerstand", "Mileage in km", "84210", Group.VEHICLE),
     _read_only("vehicle", _T, "Fahrzeug", "Vehicle in words", "VW Golf VIII", Group.VEHICLE),
     _read_only("class", _T, "Klasse", "Vehicle class", "Kompakt", Group.VEHICLE),
     _read_only("leasing", _T, "Leasing/Flotte", "Leasing or fleet", "Flotte", Group.VEHICLE),
@@ -196,6 +223,29 @@ _FIELDS: tuple[Field, ...] = (
 FIELDS: tuple[Field, ...] = tuple(
     replace(field, labels=(*field.labels, *CAPTIONS.get(field.path, ()))) for field in _FIELDS
 )
+APPEND_FIELDS: tuple[Field, ...] = (
+    Field(
+        "remarks_append",
+        _L,
+        ("Bemerkungen",),
+        "A line to add to `remarks`, below what stands there when it is saved",
+        "Kundin bittet um Rückruf.",
+        on=On.UPDATE,
+    ),
+    Field(
+        "damage_description_append",
+        _L,
+        ("Schadenbeschreibung",),
+        "The same for `damage_description`",
+        "Auch die Tür hat einen Kratzer.",
+        on=On.UPDATE,
+    ),
+)
+"""
+What requests can add to a text instead of replacing it, named after the field that it stands in then. They are no
+fields of an order: no form has a control of their own, and no answer shows them.
+"""
+
 BY_PATH: dict[str, Field] = {field.path: field for field in FIELDS}
 MIRRORED: tuple[Field, ...] = tuple(field for field in FIELDS if field.mirrored)
 APPOINTMENTS: frozenset[str] = frozenset(

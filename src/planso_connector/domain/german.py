@@ -7,117 +7,205 @@ Canonical forms, used in the mirror and in answers:
 - number: a float.
 
 PlanSo's forms: `16.12.2025`, `12/2025`, `16.12.2025 12:08:59`, `12:08`, `11,30`. ISO dates occur in PlanSo too.
-Instants with an offset (`...Z`, `+02:00`) are told in German local time, which is what a workshop's wall shows.
+Instants with an offset (`2025-12-16T12:08:59Z`, `...+02:00`) are converted to German local time, which is what a
+workshop's wall clock shows. Everything that is left over behind a date or time is an error, never ignored.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum, auto
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
 _DAY = re.compile(r"(?P<d>\d{1,2})\s*\.\s*(?P<m>\d{1,2})\s*\.\s*(?P<y>\d{4}|\d{2})(?!\d)")
 _ISO_DAY = re.compile(r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})(?!\d)")
-_MONTH = re.compile(r"(?P<m>\d{1,2})\s*[./-]\s*(?P<y>\d{4})")
-_ISO_MONTH = re.compile(r"(?P<y>\d{4})-(?P<m>\d{1,2})")
-_CLOCK = re.compile(
-    r"(?P<h>\d{1,2})(?:[:.](?P<min>\d{2})(?::(?P<s>\d{2})(?:\.\d{1,9})?)?)?"
-    r"(?P<off>\s*(?:Z|[+-]\d{2}:?\d{2}))?(?P<uhr>\s*Uhr)?",
+_MONTH = re.compile(r"(?P<m>\d{1,2})(?:\s*[./-]\s*(?P<y>\d{4})|\s*(?P<sep>[./])\s*(?P<short>\d{2}))")
+_ISO_MONTH = re.compile(r"(?P<y>\d{4})-(?P<m>\d{1,2})(?P<short>)")
+_INSTANT = re.compile(
+    r"(?P<wall>\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?P<seconds>:\d{2})?)(?:\.\d{1,9})?"
+    r"(?P<offset>Z|(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>[0-5]\d))",
     re.IGNORECASE,
 )
+_BEFORE_CLOCK = re.compile(r"T|\s*,\s*|\s+", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"(?P<h>\d{1,2})(?:[:.](?P<min>\d{2})(?::(?P<s>\d{2})(?:\.\d{1,9})?)?)?(?P<uhr>\s*Uhr)?",
+    re.IGNORECASE,
+)
+_RANGE = re.compile(r"\s*(?:[-\u2013\u2014]|\bbis\b)\s*", re.IGNORECASE)
+_UHR = re.compile(r"\s*Uhr$", re.IGNORECASE)
 _BLANKS = re.compile(r"[\s\xa0\u202f']")
-_GROUPED = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d*)?")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d*)?")
+_GROUPED_SURELY = re.compile(r"[+-]?[1-9]\d{0,2}((\.\d{3})+,\d*|(\.\d{3}){2,})")
 _COMMA = re.compile(r"[+-]?\d*,\d*")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 
 DATE_HELP = "a date such as 16.12.2025, 16.12.25 or 2025-12-16, a time may follow"
 MONTH_HELP = "a date such as 16.12.2025 or 2025-12-16, or a month such as 12/2025"
 TIME_HELP = "a time such as 08:30, 08:30:00 or 8 Uhr, a date may stand in front"
+SLOT_HELP = f"{TIME_HELP}, or a range such as 14:00-16:00"
+
+Slot = Literal["from", "to"]
+"""Which end of a range of times a field holds."""
 
 
-def _year(digits: str) -> int:
-    year = int(digits)
+class Years(Enum):
+    """What a field can be, which decides the century of a year of two digits."""
+
+    NEAR = auto()
+    """Appointments, HU: at most `NEAR_YEARS` from today's year."""
+    PAST = auto()
+    """Registrations: the latest year that is not after the next one, so `01.07.65` is 1965."""
+
+
+NEAR_YEARS = 25
+
+
+def today_here() -> date:
+    """Today by the workshop's wall clock."""
+    return datetime.now(BERLIN).date()
+
+
+def _year(digits: str, years: Years, today: date | None) -> int:
     if len(digits) == 4:
-        return year
-    return year + (2000 if year < 70 else 1900)
+        return int(digits)
+    this_year = (today or today_here()).year
+    latest = this_year + (1 if years is Years.PAST else NEAR_YEARS)
+    year = latest - (latest - int(digits)) % 100
+    if years is Years.NEAR and abs(year - this_year) > NEAR_YEARS:
+        raise ValueError("the year has two digits and its century is not clear")
+    return year
 
 
-def _calendar_day(match: re.Match[str]) -> date:
-    day = date(_year(match["y"]), int(match["m"]), int(match["d"]))
+def _calendar_day(match: re.Match[str], years: Years, today: date | None) -> date:
+    day = date(_year(match["y"], years, today), int(match["m"]), int(match["d"]))
     if not 1900 <= day.year <= 2199:
         raise ValueError("the year is out of range, 1900 to 2199")
     return day
 
 
-def _clock_time(text: str) -> tuple[time, str | None]:
+def _clock_time(text: str) -> time:
     match = _CLOCK.fullmatch(text)
     if match is None or (match["min"] is None and match["uhr"] is None):
         raise ValueError("not a time")
-    return time(int(match["h"]), int(match["min"] or 0), int(match["s"] or 0)), match["off"]
+    return time(int(match["h"]), int(match["min"] or 0), int(match["s"] or 0))
 
 
 def _canonical_time(value: time) -> str:
     return value.strftime("%H:%M:%S" if value.second else "%H:%M")
 
 
-def parse_date(text: str, *, month_allowed: bool = False) -> str:
+def parse_date(text: str, *, month_allowed: bool = False, years: Years = Years.NEAR, today: date | None = None) -> str:
     """
     The canonical day, or day and time when `text` names a time other than midnight.
 
-    Raises ValueError with what would be accepted: for words, and for days that no calendar has (31.02.).
+    `years` and `today` complete a year of two digits; without `today` it is the workshop's own. Raises ValueError with
+    what would be accepted: for words, ranges, weekdays, and days that no calendar has (31.02.).
     """
     help_text = MONTH_HELP if month_allowed else DATE_HELP
     text = text.strip()
-    match = _DAY.match(text) or _ISO_DAY.match(text)
     try:
+        instant = _instant(text)
+        if instant is not None:
+            return _canonical_moment(_local_time(instant))
+        match = _DAY.match(text) or _ISO_DAY.match(text)
         if match is not None:
-            return _day_and_rest(_calendar_day(match), text[match.end() :])
+            return _day_and_rest(_calendar_day(match, years, today), text[match.end() :])
         month = (_MONTH.fullmatch(text) or _ISO_MONTH.fullmatch(text)) if month_allowed else None
         if month is not None:
-            return date(int(month["y"]), int(month["m"]), 1).strftime("%Y-%m")
+            return _canonical_month(month, years, today)
     except ValueError as error:
+        if "century" in str(error):
+            told = f"{_quoted(text)} has a year of two digits that may be of two centuries"
+            raise ValueError(f"{told}; accepted: {help_text}; here with four digits") from error
         raise ValueError(f"{_quoted(text)} is not on the calendar or the clock; accepted: {help_text}") from error
     raise ValueError(f"{_quoted(text)} is not a date; accepted: {help_text}")
+
+
+def _canonical_month(match: re.Match[str], years: Years, today: date | None) -> str:
+    short = match["short"]
+    if short and match["sep"] == "." and int(short) <= 12:
+        raise ValueError("a day without a year, or a month")
+    return date(_year(short or match["y"], years, today), int(match["m"]), 1).strftime("%Y-%m")
 
 
 def _quoted(text: str) -> str:
     return f"'{text[:40]}…'" if len(text) > 40 else f"'{text}'"
 
 
+def _instant(text: str) -> re.Match[str] | None:
+    """A date and time with an offset. Behind a time without seconds, a minus is the dash of a range."""
+    match = _INSTANT.fullmatch(text)
+    return None if match is None or (match["sign"] == "-" and match["seconds"] is None) else match
+
+
+def _local_time(instant: re.Match[str]) -> datetime:
+    """On the workshop's wall clock."""
+    offset = timedelta()
+    if instant["sign"] is not None:
+        offset = timedelta(hours=int(instant["hours"]), minutes=int(instant["minutes"]))
+        offset = -offset if instant["sign"] == "-" else offset
+    if not timedelta(hours=-12) <= offset <= timedelta(hours=14):
+        raise ValueError("no country has such an offset")
+    wall = datetime.fromisoformat(instant["wall"].upper())
+    if not 1900 <= wall.year <= 2199:
+        raise ValueError("the year is out of range, 1900 to 2199")
+    return (wall - offset).replace(tzinfo=UTC).astimezone(BERLIN).replace(tzinfo=None)
+
+
+def _canonical_moment(moment: datetime) -> str:
+    return moment.date().isoformat() if moment.time() == time() else moment.isoformat(timespec="seconds")
+
+
 def _day_and_rest(day: date, rest: str) -> str:
-    rest = rest.lstrip("T").strip(" ,\xa0")
-    if not rest:
-        return day.isoformat()
-    clock, offset = _clock_time(rest)
-    moment = datetime.combine(day, clock)
-    if offset:
-        aware = datetime.fromisoformat(moment.isoformat() + offset.strip().upper())
-        moment = aware.astimezone(BERLIN).replace(tzinfo=None)
-    if moment.time() == time():
-        return moment.date().isoformat()
-    return moment.isoformat(timespec="seconds")
+    clock = _clock_behind(rest)
+    return _canonical_moment(datetime.combine(day, _clock_time(clock) if clock else time()))
 
 
-def parse_time(text: str) -> str:
-    """The canonical time, or day and time where a date stands in front. Raises ValueError with what is accepted."""
+def _clock_behind(rest: str) -> str:
+    """What stands behind a day, without what separates them; empty where nothing does."""
+    separator = _BEFORE_CLOCK.match(rest)
+    if rest and separator is None:
+        raise ValueError("something is left over behind the day")
+    return rest[separator.end() :] if separator is not None else ""
+
+
+def parse_time(text: str, *, slot: Slot | None = None, years: Years = Years.NEAR, today: date | None = None) -> str:
+    """
+    The canonical time, or day and time where a date stands in front. With a `slot`, a range of times is taken too,
+    and its start or end is meant: `14-16 Uhr`, `05.12.2026 14:00-16:00`. Raises ValueError with what is accepted.
+    """
     text = text.strip()
     try:
+        instant = _instant(text)
+        if instant is not None:
+            return _local_time(instant).isoformat(timespec="seconds")
         match = _DAY.match(text) or _ISO_DAY.match(text)
-        if match is not None:
-            rest = text[match.end() :].lstrip("T").strip(" ,\xa0")
-            moment = _day_and_rest(_calendar_day(match), rest)
-            if not rest:
-                raise ValueError("a date alone")
-            return moment if "T" in moment else f"{moment}T00:00:00"
-        clock, offset = _clock_time(text)
-        if offset:
-            raise ValueError("an offset needs a date")
-        return _canonical_time(clock)
+        if match is None:
+            return _canonical_time(_time_or_range(text, slot))
+        day = _calendar_day(match, years, today)
+        clock = _time_or_range(_clock_behind(text[match.end() :]), slot)
+        return datetime.combine(day, clock).isoformat(timespec="seconds")
     except ValueError as error:
-        raise ValueError(f"{_quoted(text)} is not a time; accepted: {TIME_HELP}") from error
+        raise ValueError(f"{_quoted(text)} is not a time; accepted: {SLOT_HELP if slot else TIME_HELP}") from error
+
+
+def _time_or_range(text: str, slot: Slot | None) -> time:
+    pieces = _RANGE.split(text) if slot is not None else [text]
+    if len(pieces) == 1:
+        return _clock_time(text)
+    start, end = pieces
+    if _UHR.search(end) and not _UHR.search(start):
+        start += " Uhr"
+    times = _clock_time(start), _clock_time(end)
+    if times[0] >= times[1]:
+        raise ValueError("the range ends before it starts")
+    return times[slot == "to"]
 
 
 def planso_date(canonical: str) -> str:
@@ -131,23 +219,30 @@ def planso_date(canonical: str) -> str:
     return f"{german} {clock}" if clock else german
 
 
-def parse_decimal(text: str) -> float:
+def parse_decimal(text: str, *, dot_groups: bool = True) -> float:
     """
     `1.234,56` and `11,30` as PlanSo writes them; `11.3` too, since some installations do.
 
-    A single point before exactly three digits groups thousands: `1.234` is 1234. Raises ValueError for anything else.
+    A single dot before exactly three digits groups thousands (`1.234` is 1234, as prices and kilometres are written),
+    unless `dot_groups` is False: hours are never thousands, and `1.500` is one and a half. `0.125` is less than one
+    either way. Raises ValueError for anything else.
     """
+    value = float(exact_decimal(text, dot_groups=dot_groups))
+    if not math.isfinite(value):
+        raise ValueError(f"'{text}' is out of range")
+    return value
+
+
+def exact_decimal(text: str, *, dot_groups: bool = True) -> Decimal:
+    """As `parse_decimal`, with the decimals that stand there: `11,30` has two."""
     plain = _BLANKS.sub("", text).removesuffix("h").removesuffix("€")
-    if _GROUPED.fullmatch(plain):
+    if (_GROUPED if dot_groups else _GROUPED_SURELY).fullmatch(plain):
         plain = plain.replace(".", "").replace(",", ".")
     elif _COMMA.fullmatch(plain):
         plain = plain.replace(",", ".")
     if not _NUMBER.fullmatch(plain):
         raise ValueError(f"'{text}' is not a number")
-    value = float(plain)
-    if not math.isfinite(value):
-        raise ValueError(f"'{text}' is out of range")
-    return value
+    return Decimal(plain)
 
 
 def planso_decimal(value: float) -> str:

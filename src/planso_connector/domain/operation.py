@@ -1,12 +1,13 @@
 """
-An operation: one write to PlanSo that a caller asked for, recorded before anything is sent, carried through or told.
+An operation: one write to PlanSo that a caller asked for, recorded before anything is sent, and carried through.
 
             ┌── read back, and what was asked is there ──────────► confirmed
             ├── PlanSo, its form or the caller says no ──────────► refused
 pending ────┤
     ▲   │   ├── its deadline passed ─────────────────────────────► expired
-    └───┘   └── somebody else's doing stands in the way: a person ► conflict
- not yet: it is tried again, later and later
+    └───┘   ├── somebody else's doing stands in the way: a person ► conflict
+ not yet:   └── the save took values from other fields: a person ──► damaged
+ it is tried again, later and later
 
 A pending operation is claimed by one process at a time, for the length of a lease. Before the first request that may
 change something in PlanSo it is marked as sent: from then on PlanSo is looked at before anything is sent again.
@@ -18,6 +19,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from planso_connector.domain.fields import Value
 
@@ -115,12 +117,16 @@ class Operation:
     When the database was restored from a backup in which it was pending: whether it was sent since is not known, and
     what PlanSo shows now may have been made of it on purpose. It is looked for, and never sent again.
     """
-    sent: Mapping[str, Sequence[Value]] | None = None
+    sent: Mapping[str, Any] | None = None
     """
-    Of an update, by path, what the form that was sent last held in the fields that were not asked; before it, where an
-    earlier save had undone somebody's edit and this one was to put it back, what stood there instead. Of a create,
-    under `listed`, the orders of PlanSo's list that the mirror did not have.
+    What has to be known of the last send to judge later what it did. Of an update `read_at`, when the form that was
+    saved was asked for, and `controls`, the values of all its controls by name. Of a create `listed`, the orders of
+    PlanSo's list before it, and `controls`, what it sent where nobody asked for anything.
     """
+    differences: Sequence[Mapping[str, Any]] | None = None
+    """What the save changed that was not asked, as `domain.differences` writes it; None where nothing was compared."""
+    controls: Mapping[str, Sequence[str]] | None = None
+    """Of a restore, the values to write back by the control's name, as a browser sends them."""
 
 
 def new_id() -> str:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from planso_connector.domain.fields import MIRRORED, Group, Value
-from planso_connector.domain.part import NO_PARTS, Part, missing_count
+from planso_connector.domain.part import Part, missing_count, needs_none, says_missing
 
 PLATE = "vehicle_details.number_plate"
 VEHICLE = "vehicle.vehicle"
 
 IDENTITY = (PLATE, "vehicle_details.vin", "person", "phone", "email")
 """One of these stands in every order that is one."""
+
+NAMED_BY = ("person", PLATE, "vehicle_details.vin")
+"""One of these has to be given for a new order: an order without any can't be told from an empty form."""
 
 STAY = (
     "shop_date",
@@ -61,8 +64,8 @@ class FormReading:
     """No label holds anything: what PlanSo shows for an order that does not exist."""
     found: frozenset[str] = frozenset()
     """Paths of the fields for which the form has a label."""
-    unreadable: frozenset[str] = frozenset()
-    """Paths of the fields where something stands that their kind can't hold: a date that is none."""
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """What stands in the fields, by path, that their kind can't hold: a date that is none, as `KW 51`."""
     ambiguous: frozenset[str] = frozenset()
     """Paths of the fields without a value because several controls may hold it and say different things."""
 
@@ -97,6 +100,8 @@ class Order:
     employee_id: str | None = None
     position: str | None = None
     list_finish_date: str | None = None
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """As in FormReading: fields of which `values` holds None although something stands there."""
 
     def document(self) -> dict[str, object]:
         """The order as answers show it, without what changes by itself: `last_synced_at`, `version`, `pending`."""
@@ -116,7 +121,10 @@ class Order:
                 shown[entry.name] = value
             else:
                 groups[entry.group.value][entry.name] = value
-        return {**shown, **groups, "fields": dict(self.fields)}
+        whole = {**shown, **groups, "fields": dict(self.fields)}
+        # Last, and only where there are some: answers add the empty list, and no order has a new version by it.
+        doubts = [{"field": path, "text": text} for path, text in self.unreadable.items()]
+        return {**whole, "doubts": doubts} if doubts else whole
 
 
 def compose(entry: BoardEntry | None, order_id: int, form: FormReading, parts: PartsReading | None) -> Order:
@@ -141,6 +149,7 @@ def compose(entry: BoardEntry | None, order_id: int, form: FormReading, parts: P
         employee_id=(entry.employee_id or None) if entry is not None else None,
         position=(entry.position or None) if entry is not None else None,
         list_finish_date=(entry.finish_date or None) if entry is not None else None,
+        unreadable=form.unreadable,
     )
 
 
@@ -149,7 +158,10 @@ def refreshed(order: Order, form: FormReading) -> Order:
     entry = BoardEntry(order_id=order.id, short_name=order.short_name, finish_date=order.list_finish_date or "")
     status = order.values.get("parts_status")
     values = _with_fallbacks(entry, form, PartsReading(order.parts, str(status) if status else None))
-    return replace(order, values=values, fields=form.fields, plate=_plate(values, order.short_name))
+    plate, missing = _plate(values, order.short_name), waits_for_parts(values.get("parts_status"), order.parts)
+    return replace(
+        order, values=values, fields=form.fields, plate=plate, missing_parts=missing, unreadable=form.unreadable
+    )
 
 
 def with_parts(order: Order, parts: PartsReading) -> Order:
@@ -183,7 +195,9 @@ def overlap(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
     Whether two orders, values by field path, are in the workshop at the same time, as far as their dates tell: from the
     first to the last of `STAY`. One without any may be there at any time.
     """
-    mine, theirs = ([str(values[path])[:10] for path in STAY if values.get(path)] for values in (one, other))
+    mine, theirs = (
+        [str(values[path])[:10] for path in STAY if "-" in str(values.get(path) or "")] for values in (one, other)
+    )
     return not mine or not theirs or (min(mine) <= max(theirs) and min(theirs) <= max(mine))
 
 
@@ -207,7 +221,8 @@ def _plate(values: Mapping[str, Value], short_name: str) -> str | None:
 
 
 def waits_for_parts(status: Value, parts: Sequence[Part]) -> bool:
-    """Whether an order with this parts status and these parts waits for one."""
-    if isinstance(status, str) and status.strip().casefold() == NO_PARTS.casefold():
-        return False
-    return missing_count(parts) > 0
+    """
+    Whether an order with this parts status and these parts waits for one. A status that says that parts are missing
+    holds whatever the rows say: PlanSo may show none of them. Source: the PlanSo protocol's section 4.
+    """
+    return not needs_none(status) and (says_missing(status) or missing_count(parts) > 0)

@@ -7,11 +7,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from planso_connector.domain.fold import fold
+from planso_connector.domain.wording import says
 
 NO_PARTS = "ohne E-Teile"
 """The parts status of an order that needs none."""
 
-_MISSING = re.compile(r"\b(offen|fehlt|fehlend|rueckstand|backorder)")
+_NEEDS_NONE = re.compile(
+    r"(ohne|keine) ?(e ?|ersatz)?teile( (noetig|notwendig|benoetigt|erforderlich))|ohne ?(e ?|ersatz)?teile"
+)
+_MISSING = (
+    *("offen", "fehlt", "fehlen", "fehlend", "Fehlteil", "ausstehend", "missing"),
+    *(
+        "Rückstand",
+        "Ruckstand",
+        "Rückstände",
+        "rückständig",
+        "Lieferrückstand",
+        "backorder",
+        "backordered",
+        "back order",
+    ),
+    *("nicht geliefert", "nicht lieferbar", "nicht eingetroffen", "nicht angekommen", "nicht da", "nicht vorhanden"),
+    *("nicht delivered", "nicht received"),
+)
+"""What says of a part, and of an order's parts, that it is missing; `nicht` stands for any negation."""
+_INCOMPLETE = ("unvollständig", "unvollst", "inkomplett", "incomplete", "nicht vollständig", "nicht komplett")
+"""What says so of an order's parts alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +44,7 @@ class Part:
     description: str | None = None
     lead_no: str | None = None
     order_no: str | None = None
-    """The order's number at the supplier."""
+    """The order number that PlanSo shows with the part (`A.Nummer`): likely the workshop's own, not the supplier's."""
     row_id: str | None = None
     part_id: str | None = None
     qty: float | None = None
@@ -48,8 +69,19 @@ class Part:
             return True
         if self.is_delivered:
             return False
-        return self.is_to_order or self.is_ordered or _MISSING.search(fold(self.status or "")) is not None
+        return self.is_to_order or self.is_ordered or says(self.status or "", _MISSING)
 
 
 def missing_count(parts: Sequence[Part]) -> int:
     return sum(part.is_missing for part in parts)
+
+
+def needs_none(status: object) -> bool:
+    """Whether an order's parts status says that no parts are needed: `ohne E-Teile`, `Ohne Ersatzteile`."""
+    words = " ".join(re.findall(r"[a-z0-9]+", fold(status))) if isinstance(status, str) else ""
+    return _NEEDS_NONE.fullmatch(words) is not None
+
+
+def says_missing(status: object) -> bool:
+    """Whether an order's parts status says that parts are missing: `E-Teile offen`, `Rückstand`, `unvollständig`."""
+    return isinstance(status, str) and says(status, (*_MISSING, *_INCOMPLETE))

@@ -75,6 +75,19 @@ def matches(asked: str, held: str) -> tuple[float, str]:
     return best
 
 
+def is_same_writing(one: str, other: str) -> bool:
+    """
+    Whether two texts hold the same numbers in the same order and the same words, however the numbers are written:
+    `0151 234` and `+49 151 234`. False where one holds no number, or more digits than a number has.
+    """
+    mine, theirs = ([_canonical(piece) for piece in _pieces(_ascii_digits(text[:200]))] for text in (one, other))
+    return mine == theirs and all(mine) and _words(one) == _words(other)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", text.casefold())
+
+
 def _fit(asked: str, said: str, held: str) -> tuple[float, str]:
     if _is_same(asked, held):
         return (1.0 if len(held) >= _WITH_AREA_AT_LEAST else 0.9), EXACT

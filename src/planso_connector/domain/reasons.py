@@ -18,6 +18,8 @@ class Why(StrEnum):
     """False for a mandatory part, null for another: a missing part is expected only after the date."""
     NO_DATE = "no_date"
     """Null: no field holds a date."""
+    DATE_UNREADABLE = "date_unreadable"
+    """Null: something stands in the field, or in another date of the order, that is no date."""
     CLOSED = "closed"
     """Null: the vehicle was handed over, or the order left PlanSo's list."""
     READY_SINCE_UNKNOWN = "ready_since_unknown"

@@ -166,11 +166,16 @@ def _as_of_en(at: datetime, today: date) -> str:
     return f"As of {day_en(at.date(), today)}, {clock}: "
 
 
-def _missing_de(count: int) -> str:
+def _missing_de(count: int | None) -> str:
+    """None: some, nobody says how many."""
+    if count is None:
+        return "es fehlen noch Teile"
     return "ein Teil fehlt noch" if count == 1 else f"{_number(_NUMBERS_DE, count)} Teile fehlen noch"
 
 
-def _missing_en(count: int) -> str:
+def _missing_en(count: int | None) -> str:
+    if count is None:
+        return "parts are still missing"
     return "one part is still missing" if count == 1 else f"{_number(_NUMBERS_EN, count)} parts are still missing"
 
 
@@ -191,6 +196,7 @@ class _Tongue:
     planned: str
     was_planned: str
     no_date: str
+    unreadable_date: str
     passed: str
     passed_unknown: str
     part_later: str
@@ -201,7 +207,7 @@ class _Tongue:
     moment: Callable[[Moment, date], str]
     expected: Callable[[date, date], str]
     as_of: Callable[[datetime, date], str]
-    missing: Callable[[int], str]
+    missing: Callable[[int | None], str]
 
 
 _TONGUES: dict[Language, _Tongue] = {
@@ -231,6 +237,7 @@ _TONGUES: dict[Language, _Tongue] = {
         planned="Geplant ist {what} für {when}",
         was_planned="Geplant war {what} für {when}",
         no_date="Ein Termin für die Fertigstellung ist noch nicht eingetragen",
+        unreadable_date="Einen festen Termin für die Fertigstellung kann ich gerade nicht nennen",
         passed="; dieser Termin ist verstrichen",
         passed_unknown="; ob dieser Termin gehalten wurde, kann ich nicht sagen",
         part_later="; ein Teil wird aber erst {when}, erwartet",
@@ -269,6 +276,7 @@ _TONGUES: dict[Language, _Tongue] = {
         planned="{what} is planned for {when}",
         was_planned="{what} was planned for {when}",
         no_date="No completion date has been entered yet",
+        unreadable_date="I can't name a fixed completion date right now",
         passed="; that date has passed",
         passed_unknown="; I can't say whether that date was kept",
         part_later="; but a part is not expected before {when}",
@@ -329,17 +337,18 @@ def _stage(standing: Standing, tongue: _Tongue) -> str:
 
 
 def _plan(standing: Standing, tongue: _Tongue, today: date) -> str:
-    promised, missing = standing.promised, standing.parts.missing or 0
+    promised, missing = standing.promised, standing.parts.missing
+    has_missing = missing != 0 and standing.parts.total is not None
     if standing.stage.rung is Rung.CLOSED:
         return ""
     if standing.fetching.why is Fetch.RELEASED:
         return _planned(tongue.planned, promised, tongue, today) if promised.holds else ""
-    lacking = f"; {tongue.missing(missing)}" if missing else ""
+    lacking = f"; {tongue.missing(missing)}" if has_missing else ""
     if promised.moment is None:
-        return tongue.no_date + lacking
+        return (tongue.unreadable_date if promised.why is Why.DATE_UNREADABLE else tongue.no_date) + lacking
     if promised.is_past:
         verdict = tongue.passed if promised.holds is False else tongue.passed_unknown
-        besides = f"{tongue.conjunction}{tongue.missing(missing)}" if missing else ""
+        besides = f"{tongue.conjunction}{tongue.missing(missing)}" if has_missing else ""
         return _planned(tongue.was_planned, promised, tongue, today) + verdict + besides
     plan = _planned(tongue.planned, promised, tongue, today)
     if promised.why is Why.PART_EXPECTED_LATER and promised.part_expected is not None:

@@ -20,7 +20,7 @@ from planso_connector.domain.german import BERLIN
 from planso_connector.domain.ladder import HANDED_OVER, Place, Rung, place_of
 from planso_connector.domain.moment import Moment, moment_of
 from planso_connector.domain.order import Order
-from planso_connector.domain.part import NO_PARTS, Part
+from planso_connector.domain.part import Part, needs_none, says_missing
 from planso_connector.domain.reasons import Fetch, Why
 
 PROMISES = ("planned_delivery_date", "finish_date", "shop_back_date", "return_date_time")
@@ -39,7 +39,7 @@ APPOINTMENTS = (
 )
 """The dates of an order in the order in which its life has them."""
 
-_STILL_WAITING = re.compile(r"\b(bestellt|teilweise|unvollstaendig)")
+_STILL_WAITING = re.compile(r"\b(bestellt|teilweise|unvollstaendig|teillieferung|teilgeliefert)")
 _ARRIVED = "fahrzeugeingang (ist)"
 """The label, folded, of the day on which the vehicle came. No field is made of it where `(Soll)` holds something."""
 
@@ -97,7 +97,10 @@ class LatePart:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Counts are None where the parts were never read."""
+    """
+    Counts are None where the parts were never read; `missing` also where the order's parts status says that parts are
+    missing and no row does.
+    """
 
     total: int | None
     delivered: int | None
@@ -184,7 +187,13 @@ class _View:
         self._labels = labels
         found = ((path, moment_of(order.values.get(path))) for path in APPOINTMENTS)
         self.moments = {path: moment for path, moment in found if moment is not None}
+        self.unreadable = frozenset(order.unreadable)
         self.missing = [(part, expected(part)) for part in order.parts if part.is_missing]
+
+    @property
+    def misses_unshown(self) -> bool:
+        """Whether the order's parts status says that parts are missing, and none of its rows does."""
+        return not self.missing and says_missing(self.text("parts_status"))
 
     def text(self, path: str) -> str:
         value = self.order.values.get(path)
@@ -253,7 +262,11 @@ def _only_ahead(view: _View) -> str | None:
     if any(fold(label) == _ARRIVED and value.strip() for label, value in view.order.fields.items()):
         return None
     entry = next((path for path in ("repair_date", "shop_date") if path in view.moments), None)
-    if entry is None or (view.order.station_state or "").strip().lower() not in ("", "active"):
+    if (
+        entry is None
+        or view.unreadable.intersection(APPOINTMENTS)
+        or (view.order.station_state or "").strip().lower() not in ("", "active")
+    ):
         return None
     before = ("estimate_date", "parts_delivery_date")
     begun = any(moment.day <= view.today for path, moment in view.moments.items() if path not in before)
@@ -264,12 +277,13 @@ def _parts(view: _View) -> Parts:
     if view.readings.parts is None:
         return Parts(None, None, None, (), None, view.of_parts())
     dated = [(day, part) for part, day in view.missing if day is not None and not _needs_none(view)]
+    missing = None if view.misses_unshown else len(view.missing)
     late = [LatePart(part.description, day, (view.today - day).days) for day, part in dated if day < view.today]
     coming = [day for day, _ in dated if day >= view.today]
     return Parts(
         total=len(view.order.parts),
         delivered=sum(part.is_delivered and not part.is_missing for part in view.order.parts),
-        missing=0 if _needs_none(view) else len(view.missing),
+        missing=0 if _needs_none(view) else missing,
         late=tuple(sorted(late, key=lambda part: part.expected)),
         next_expected=min(coming, default=None),
         source=view.of_parts(),
@@ -277,7 +291,7 @@ def _parts(view: _View) -> Parts:
 
 
 def _needs_none(view: _View) -> bool:
-    return view.text("parts_status").casefold() == NO_PARTS.casefold()
+    return needs_none(view.text("parts_status"))
 
 
 def _next(view: _View) -> Appointment | None:
@@ -314,9 +328,12 @@ def _can_be_fetched(view: _View, place: Place | None, stage: Stage) -> tuple[boo
 
 
 def _promised(view: _View, stage: Stage, fetching: Fetching) -> Promised:
-    path = next((path for path in PROMISES if path in view.moments), None)
+    path = next((path for path in PROMISES if path in view.moments or path in view.unreadable), None)
     if path is None:
         return Promised(None, None, Why.NO_DATE, is_past=False, part_expected=None, source=None)
+    if path not in view.moments:
+        source = view.source(path)
+        return Promised(None, None, Why.DATE_UNREADABLE, is_past=False, part_expected=None, source=source)
     moment = view.moments[path]
     holds, why = _holds(view, stage, fetching, path)
     later = [day for part, day in view.missing if day is not None and day > moment.day]
@@ -363,15 +380,17 @@ def _parts_against(view: _View, promised: date) -> tuple[bool | None, Why] | Non
         return None, Why.PART_EXPECTED_LATER
     if any(day == promised for _, day in view.missing):
         return None, Why.PART_ON_THE_DAY
-    status = view.text("parts_status")
-    says_waiting = Part(view.order.id, status=status).is_missing or _STILL_WAITING.search(fold(status)) is not None
-    return (None, Why.PARTS_UNKNOWN) if says_waiting and not view.missing else None
+    undecided = [part.status or "" for part in view.order.parts if not (part.is_delivered or part.is_missing)]
+    waiting = any(_STILL_WAITING.search(fold(words)) for words in (view.text("parts_status"), *undecided))
+    return (None, Why.PARTS_UNKNOWN) if (waiting or view.misses_unshown) and not view.missing else None
 
 
 def _dates_against(view: _View, stage: Stage, promised: str) -> tuple[bool | None, Why] | None:
     others = {path: moment for path, moment in view.moments.items() if path not in (promised, "estimate_date")}
     if any(moment.day > view.moments[promised].day for moment in others.values()):
         return None, Why.DATES_CONTRADICT
+    if any(path != "estimate_date" for path in view.unreadable.intersection(APPOINTMENTS)):
+        return None, Why.DATE_UNREADABLE
     passed = {path for path, moment in others.items() if moment.is_past(view.now)}
     due = {"shop_back_date", "finish_date", "planned_delivery_date", "return_date_time"}
     if stage.rung is not None and stage.rung < Rung.PAINT:

@@ -1,8 +1,9 @@
 """
 Trust: what of a page is taken over, and what is left as it was because the page seems to have moved. Pure.
 
-A label that an order had and its form has no more, a date that no longer reads as one, prices that are all nought:
-the mirror keeps the last good value of just these, and a doubt says so. A person can accept the page as it is.
+A label that an order had and its form has no more, prices that are all nought: the mirror keeps the last good value of
+just these, and a doubt says so. A person can accept the page as it is. A date that no longer reads as one (`KW 51`) is
+in doubt too, but no value is kept: something else stands there now.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ class Doubtful(StrEnum):
     LABEL_GONE = "label_gone"
     """The order's form had this label when it was last read."""
     UNREADABLE = "unreadable"
-    """Something stands there, and it is no date or number any more."""
+    """Something stands there that is no date or number: the field has no value, its text stands in `fields`."""
     TABLE_GONE = "table_gone"
     """The order had parts, and now the page holds no table and no status."""
     PRICES_GONE = "prices_gone"
@@ -36,25 +37,23 @@ class Doubt:
 
 
 def believable_form(known: Order | None, form: FormReading) -> tuple[FormReading, tuple[Doubt, ...]]:
-    """The reading with the last good values where the page is doubtful, and the doubts."""
-    if known is None:
-        return form, ()
-    gone = [label for label in known.fields if label not in form.fields]
-    doubts = [Doubt("form", Doubtful.LABEL_GONE, label) for label in gone]
+    """
+    The reading, and the doubts. Where labels are gone, their fields and texts keep the last good values. What is
+    unreadable keeps none: the old day would be told as if the form still held it.
+    """
+    doubts = [Doubt("form", Doubtful.UNREADABLE, path) for path in form.unreadable]
+    gone = [label for label in known.fields if label not in form.fields] if known is not None else []
+    if known is None or not gone:
+        return form, tuple(doubts)
+    doubts = [*(Doubt("form", Doubtful.LABEL_GONE, label) for label in gone), *doubts]
     values = dict(form.values)
     for path, held in known.values.items():
-        if held is None or values.get(path) is not None:
-            continue
-        if path in form.unreadable:
-            doubts.append(Doubt("form", Doubtful.UNREADABLE, path))
+        if held is not None and values.get(path) is None and path not in form.found:
             values[path] = held
-        elif gone and path not in form.found:
-            values[path] = held
-    if not doubts:
-        return form, ()
     # In the order that the mirror has them: an order that shows the same has no new version.
     fields = {**{label: form.fields.get(label, held) for label, held in known.fields.items()}, **form.fields}
-    return replace(form, values=values, fields=fields), tuple(doubts)
+    kept = {path: text for path, text in known.unreadable.items() if path not in form.found}
+    return replace(form, values=values, fields=fields, unreadable={**kept, **form.unreadable}), tuple(doubts)
 
 
 def believable_parts(known: Sequence[Part], reading: PartsReading) -> tuple[PartsReading, tuple[Doubt, ...]]:

@@ -1,6 +1,7 @@
 """
 What a field's value may be, by kind: from the caller's words to the canonical value, from there to PlanSo's words and
-back, and when two values are the same. Each direction raises ValueError with what would be accepted.
+back, and when two values are the same. Each direction raises ValueError with what would be accepted. How PlanSo may
+write a value otherwise is in `agreement`, how a text that stands in a control is matched in `notation`.
 """
 
 from __future__ import annotations
@@ -8,16 +9,31 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from functools import partial
+from datetime import date
+from decimal import Decimal
 
-from planso_connector.domain import german
-from planso_connector.domain.fields import Field, Kind, Value
+from planso_connector.domain import german, phones
+from planso_connector.domain.fields import DATED, MONTHS, Field, Kind, Value
+from planso_connector.domain.german import Slot, Years
 
 MAX_ID = 2**63 - 1
 MAX_HOURS = 1_000_000.0
 
 _ID = re.compile(r"\d{1,18}")
+_UNIT = re.compile(r"\s*(?:km|kg|ccm|cm³|cm3|kW|EUR|€)$", re.IGNORECASE)
+_NOTHING = re.compile(
+    r"(?:00?\.00?\.(?:0000|00)|0000-00-00)?(?:[T\s]*0?0:00(?::00)?)?|[+-]?0*[.,]?0*(?:\s*(?:h|€))?", re.IGNORECASE
+)
+_NUMERIC = re.compile(
+    r"[+-]?(?:0|[1-9]\d*|[1-9]\d{0,2}(?:[.\s\xa0\u202f']\d{3})+)?(?:[.,]\d*)?(?:\s*(?:h|€))?", re.IGNORECASE
+)
+_NUMBERED = re.compile(r"(?:\+|0|\(0)[\d\s()/.\-]+")
+_PHONE_DIGITS = 6
+"""Digits from which on a text that begins as a phone number is one."""
+_LONGEST_NOTATION = 60
+"""Characters of the longest text that is looked at as a date, a number or a phone number."""
+_ON = frozenset({"1", "ja", "yes", "true", "on"})
+_OFF = frozenset({"0", "nein", "no", "false", "off"})
 _YES = frozenset({"1", "ja", "j", "yes", "true", "on", "wahr", "x"})
 _NO = frozenset({"0", "nein", "n", "no", "false", "off", "falsch", ""})
 
@@ -34,13 +50,16 @@ def checked_text(text: str, *, line_breaks: bool) -> str:
     return text
 
 
-def accept(field: Field, given: str | float) -> Value:
-    """The canonical value of what a caller sent; `""` (clear it) is None. Raises ValueError."""
+def accept(field: Field, given: str | float, *, today: date | None = None) -> Value:
+    """
+    The canonical value of what a caller sent; `""` (clear it) is None. `today`, by default the workshop's, completes a
+    year of two digits. Raises ValueError.
+    """
     if isinstance(given, str):
         checked_text(given, line_breaks=field.kind is Kind.LONG_TEXT)
         if given and not given.strip():
             raise ValueError('holds nothing but blanks; send "" to clear the field')
-        return _canonical_text(field.kind, given.strip())
+        return _canonical_text(field.kind, given.strip(), field.slot, today)
     if field.kind is Kind.NUMBER and not (math.isfinite(given) and 0 <= given <= MAX_HOURS):
         raise ValueError(f"accepted: a number from 0 to {MAX_HOURS:.0f}")
     if field.kind is Kind.ID and not 1 <= given <= MAX_ID:
@@ -48,24 +67,55 @@ def accept(field: Field, given: str | float) -> Value:
     return given
 
 
-def _canonical_text(kind: Kind, text: str) -> Value:
+def _canonical_text(kind: Kind, text: str, slot: Slot | None, today: date | None) -> Value:
     if not text:
         return None
-    parse = _PARSED.get(kind)
-    return parse(text) if parse is not None else text
+    if kind is Kind.TIME:
+        return german.parse_time(text, slot=slot, today=today)
+    if kind is Kind.DATETIME:
+        return _day_or_time(text, today)
+    if kind in DATED:
+        years = Years.PAST if kind is Kind.PAST_MONTH else Years.NEAR
+        return german.parse_date(text, month_allowed=kind in MONTHS, years=years, today=today)
+    return text
 
 
-def read(kind: Kind, shown: str) -> Value:
+def _day_or_time(text: str, today: date | None) -> str:
+    """A day, a time may follow; or a time of day alone, which some installations have there."""
+    try:
+        return german.parse_date(text, today=today)
+    except ValueError:
+        try:
+            return german.parse_time(text, today=today)
+        except ValueError:
+            pass
+        raise
+
+
+def read(kind: Kind, shown: str, *, today: date | None = None) -> Value:
     """
     The canonical value of what PlanSo shows; None for nothing, and for what its kind can't hold (the order's `fields`
-    keep the words as they are).
+    keep the words as they are). `today` as for `accept`.
     """
     text = shown.replace("\xa0", " ").strip()
     if not text:
         return None
     try:
-        to_value = _SHOWN_OTHERWISE.get(kind)
-        return to_value(text) if to_value is not None else _canonical_text(kind, text.replace("\r\n", "\n"))
+        if kind is Kind.NUMBER:
+            return german.parse_decimal(text, dot_groups=False)
+        if kind is Kind.ID:
+            return _id(text)
+        if kind is Kind.FLAG:
+            return is_yes(text)
+        return _canonical_text(kind, text.replace("\r\n", "\n"), None, today)
+    except ValueError:
+        return None
+
+
+def amount(text: str) -> Decimal | None:
+    """The number of an amount, as `84.210`, `84210 km`, `150,00 €`; None for anything else. A dot groups."""
+    try:
+        return german.exact_decimal(_UNIT.sub("", text.strip()))
     except ValueError:
         return None
 
@@ -82,7 +132,7 @@ def planso_words(kind: Kind, value: Value) -> str:
         return "1" if value else "0"
     if isinstance(value, float) or kind is Kind.NUMBER:
         return german.planso_decimal(float(value))
-    if kind in (Kind.DATE, Kind.MONTH, Kind.TIME, Kind.DATETIME):
+    if kind in DATED:
         return german.planso_date(str(value))
     return str(value)
 
@@ -97,26 +147,10 @@ def is_yes(text: str) -> bool:
     raise ValueError(f"'{text}' is neither yes nor no; accepted: ja, nein, 1, 0, true, false")
 
 
-_PARSED: Mapping[Kind, Callable[[str], str]] = {
-    Kind.DATE: german.parse_date,
-    Kind.DATETIME: german.parse_date,
-    Kind.MONTH: partial(german.parse_date, month_allowed=True),
-    Kind.TIME: german.parse_time,
-}
-"""Kinds whose texts are held in another notation than they come in."""
-
-_SHOWN_OTHERWISE: Mapping[Kind, Callable[[str], Value]] = {
-    Kind.NUMBER: german.parse_decimal,
-    Kind.ID: _id,
-    Kind.FLAG: is_yes,
-}
-"""Kinds whose values are no texts, from what PlanSo shows."""
-
-
 def same(kind: Kind, one: Value, other: Value) -> bool:
     """
-    Whether two canonical values say the same: numbers to the fourth decimal, a day as that day at midnight, texts
-    apart from outer white space and the writing of line breaks, nothing as an unchecked flag.
+    Whether two canonical values say the same: numbers to the fourth decimal, a day as that day at midnight, amounts as
+    numbers, other texts apart from outer white space and the writing of line breaks, nothing as an unchecked flag.
     """
     if kind is Kind.FLAG:
         return bool(one) == bool(other)
@@ -127,13 +161,68 @@ def same(kind: Kind, one: Value, other: Value) -> bool:
     if kind in (Kind.DATE, Kind.DATETIME):
         return str(one).removesuffix("T00:00:00") == str(other).removesuffix("T00:00:00")
     if isinstance(one, str) and isinstance(other, str):
-        return _plain(one) == _plain(other)
+        return plain(one) == plain(other) or (kind is Kind.AMOUNT and _is_same_amount(one, other))
     return one == other
+
+
+def _is_same_amount(one: str, other: str) -> bool:
+    number = amount(one)
+    return number is not None and number == amount(other)
 
 
 def _nothing(value: Value) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """`text` with line breaks as LF, no-break spaces as blanks, in NFC, without outer white space."""
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ")).strip()
+
+
+def is_nothing(text: str) -> bool:
+    """
+    Whether a control's text says nothing, as databases show it: blanks, `00.00.0000`, `0000-00-00 00:00:00`, `00:00`,
+    `0`, `0,00`. For the comparison of a control that nobody asked to change.
+    """
+    text = plain(text)
+    return len(text) <= _LONGEST_NOTATION and _NOTHING.fullmatch(text) is not None and text not in ("+", "-", ".", ",")
+
+
+def same_notation(one: str, other: str) -> bool:
+    """
+    Whether two texts of a control are the same value written otherwise: nothing and nothing, blanks and line breaks,
+    two notations of a date, a time, a number or a phone number, `1` and `ja`. Letters that differ, in case too, never
+    are. Symmetric; its field is not known, so a number counts as the same if one reading of both agrees (`1.500`).
+    """
+    if is_nothing(one) and is_nothing(other):
+        return True
+    mine, theirs = plain(one), plain(other)
+    if mine.split() == theirs.split():
+        return True
+    words = {mine.casefold(), theirs.casefold()}
+    if words <= _ON or words <= _OFF:
+        return True
+    if max(len(mine), len(theirs)) > _LONGEST_NOTATION:
+        return False
+    here, there = _readings(mine), _readings(theirs)
+    if here or there:
+        return bool(here & there)
+    return _is_number_of_phone(mine) and _is_number_of_phone(theirs) and phones.is_same_writing(mine, theirs)
+
+
+def _readings(text: str) -> set[tuple[str, object]]:
+    """What number, date or time a text may be."""
+    found: set[tuple[str, object]] = set()
+    if not any(character.isdigit() for character in text):
+        return found
+    if _NUMERIC.fullmatch(text):
+        found |= {("number", german.exact_decimal(text, dot_groups=groups)) for groups in (True, False)}
+    for kind in (Kind.MONTH, Kind.PAST_MONTH, Kind.TIME):
+        value = read(kind, text)
+        if value is not None:
+            found.add(("moment", str(value).removesuffix("T00:00:00")))
+    return found
+
+
+def _is_number_of_phone(text: str) -> bool:
+    return _NUMBERED.fullmatch(text) is not None and sum(c.isdigit() for c in text) >= _PHONE_DIGITS

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import structlog
 
 from planso_connector.domain.clock import CLOCKS_APART, Clock, Jumps, parse_stamp, stamp
-from planso_connector.domain.errors import Ambiguous, ConnectorError, Expired, PlansoUnsure
+from planso_connector.domain.errors import Ambiguous, ConnectorError, Expired, PlansoRefused, PlansoUnsure
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Operation
-from planso_connector.store import operations
+from planso_connector.store import operations, write_stops
 from planso_connector.store.engine import Database, Transaction
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=10)
 """How long a claim stands without being renewed: after so long a dead process's operations are taken over."""
@@ -36,9 +41,14 @@ class Later(Exception):
         self.order_id = order_id
 
 
+class Stopped(Later):
+    """Writes are stopped, by a person's setting or because a save did damage: nothing of it is sent meanwhile."""
+
+
 class Claim:
     """
     `until` is moved on by who renews it. `landing` is how long after it was sent a request may still take effect.
+    Where this process never `sends`, the operation is only looked for.
     """
 
     def __init__(
@@ -52,17 +62,20 @@ class Claim:
         landing: timedelta,
         clock: Clock,
         jumps: Jumps,
+        sends: bool = True,
     ) -> None:
         self.operation = operation
         self.holder = holder
         self.until = until
         self.sent_at = operation.sent_at
         self.sent = operation.sent
+        self._earlier = self.sent_at, self.sent
         self._database = database
         self._workshop = workshop
         self._landing = landing
         self._clock = clock
         self._jumps = jumps
+        self._sends = sends
 
     @property
     def deadline(self) -> str:
@@ -106,34 +119,51 @@ class Claim:
         if self._clock() > self.until - MARGIN:
             raise Lost(self.operation.id)
 
-    @asynccontextmanager
-    async def sending(
-        self, before: Mapping[str, Value] | None = None, sent: Mapping[str, Sequence[Value]] | None = None
-    ) -> AsyncIterator[None]:
+    async def send(
+        self,
+        request: Callable[[], Awaitable[T]],
+        before: Mapping[str, Value] | None = None,
+        sent: Mapping[str, Any] | None = None,
+    ) -> T | PlansoUnsure | PlansoRefused:
         """
-        On disk before it begins: PlanSo may have it. `before` and `sent` as in Operation. An error that says that
-        nothing happened takes the mark back, when the operation is put back. Raises Lost, StoreUnavailable.
+        Make a request that may change PlanSo, marked on disk before it begins; `before` and `sent` as in Operation.
+        What it returns, or the error that leaves open what PlanSo did: a refusal does too. Any other error says that
+        nothing was done, and takes the mark back when the operation is put back. Raises Lost, Stopped,
+        StoreUnavailable, and that error.
         """
-        earlier = self.sent_at, self.sent
+        if not self._sends:
+            raise Stopped("Nothing is sent: CONNECTOR_WRITES is not `on`.")
+        await self._mark_sent(before, sent)
+        try:
+            self.check_held()
+            return await request()
+        except (PlansoUnsure, PlansoRefused) as outcome:
+            log.info("send_not_confirmed", operation=self.operation.id, why=type(outcome).__name__)
+            return outcome
+        except (ConnectorError, Lost):
+            self.take_back_mark()
+            raise
 
+    async def _mark_sent(self, before: Mapping[str, Value] | None, sent: Mapping[str, Any] | None) -> None:
         def mark(tx: Transaction) -> bool:
             # By the clock as it is when its turn with the database has come, for which it may have waited long.
             now = stamp(self._clock())
-            return operations.mark_sent(
+            is_marked = operations.mark_sent(
                 tx, self._workshop, self.operation.id, holder=self.holder, now=now, before=before, sent=sent
             )
+            stop = None if is_marked else write_stops.holding(tx, self._workshop, self.operation)
+            if stop is not None:
+                raise Stopped(stop.words)
+            return is_marked
 
         if not await self._database.write(mark):
             raise Lost(self.operation.id)
+        self._earlier = self.sent_at, self.sent
         self.sent_at, self.sent = stamp(self._clock()), sent
-        try:
-            self.check_held()
-            yield
-        except PlansoUnsure:
-            raise
-        except (ConnectorError, Lost):
-            self.sent_at, self.sent = earlier
-            raise
+
+    def take_back_mark(self) -> None:
+        """The last send is known to have done nothing: what is known of the one before counts again."""
+        self.sent_at, self.sent = self._earlier
 
     @property
     def was_set_back(self) -> bool:

@@ -15,6 +15,7 @@ from planso_connector.domain.errors import Invalid, PageChanged, PlansoError
 from planso_connector.domain.fields import BY_PATH, FIELDS, On, Value
 from planso_connector.domain.order import PartsReading
 from planso_connector.domain.part import Part, missing_count
+from planso_connector.flows.write_stops import WritesStatus
 from planso_connector.planso.board import parse_board
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form
@@ -23,6 +24,7 @@ from planso_connector.planso.parts import parse_parts
 from planso_connector.planso.plan import named
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.tabs import parse_tab
+from planso_connector.planso.throttle import urgent
 from planso_connector.store.kept_pages import KeptPage
 
 TRIED = "remarks"
@@ -30,6 +32,9 @@ TRIED = "remarks"
 
 SHOWN = 10
 """So many orders of a list are named."""
+
+SESSION_READINGS = 3
+"""So often the form is read in each of the two sessions at most."""
 
 BEGINNING = 300
 
@@ -45,7 +50,10 @@ class Finding:
 
 
 async def examine(planso: Planso, order_id: int | None) -> AsyncIterator[Finding]:
-    """Log in, list, read one form and its parts, and what a write would send. Ends at the first step that fails."""
+    """
+    Log in, list, read one form and its parts, say what a write would send, and how many sessions the account may have.
+    Ends at the first step that fails.
+    """
     try:
         # Not `log_in`: that would send a password again that is remembered as rejected.
         board = await planso.board()
@@ -64,8 +72,28 @@ async def examine(planso: Planso, order_id: int | None) -> AsyncIterator[Finding
         missing = missing_count(parts.parts)
         yield Finding("parts", well=True, words=f"{len(parts.parts)} parts, {missing} missing; status: {status}.")
         yield _dry_run(form)
+        yield await _sessions(planso, chosen)
     except PlansoError as error:
         yield Finding(type(error).__name__, well=False, words=str(error))
+
+
+def writes(status: WritesStatus) -> Finding:
+    """Whether writes reach PlanSo, and how it is known how it saves."""
+    rows = tuple(("stopped", stop.words) for stop in status.stops)
+    told = f"{status.state}, {status.pending} pending; how this PlanSo saves is {status.saving}"
+    return Finding("writes", well=not rows, words=f"{told}, {status.clean_saves} saves compared clean.", rows=rows)
+
+
+async def _sessions(planso: Planso, order_id: int) -> Finding:
+    """Read the form in both sessions in turn, as writes during a sync would, until it is known whether both live."""
+    for _ in range(SESSION_READINGS):
+        with urgent():
+            await planso.read_form(order_id)
+        await planso.read_form(order_id)
+        if planso.sessions.status.is_decided:
+            break
+    reason = planso.sessions.status.reason
+    return Finding("sessions", well=True, words=f"{reason[0].upper()}{reason[1:]}.")
 
 
 def replay(pages: Sequence[KeptPage], profile: Profile) -> Iterator[Finding]:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from planso_connector.domain import restoring
+from planso_connector.domain.appending import undo_of
 from planso_connector.domain.errors import PlansoTimeout
 from planso_connector.domain.fields import Value
+from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Change, Operation
 from planso_connector.domain.plausible import looks_wrong
+from planso_connector.flows import appending
 from planso_connector.flows.live import Live
 from planso_connector.flows.push_create import with_defaults
 from planso_connector.flows.push_update import allowed
 from planso_connector.flows.reading import Reader
 from planso_connector.planso.client import Planso
+from planso_connector.planso.form import Form
+from planso_connector.planso.plan import Plan
 from planso_connector.planso.throttle import urgent
 
 WITHIN = 15.0
@@ -24,11 +30,18 @@ WITHIN = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`changes` in the form's order of asking; `notes` are sentences, on what looks wrong among them."""
+    """
+    `changes` in the form's order of asking; `notes` are sentences, those on the request alone OwnNotes. `asked` are the
+    fields of the write, whether they differ or not; `is_own`: whether their values came with the request.
+    """
 
     order_id: int | None
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
+    controls: tuple[str, ...] = ()
+    """Names of the controls that would be sent otherwise than they stand."""
+    asked: Mapping[str, Value] = field(default_factory=dict)
+    is_own: bool = True
 
 
 class DryRun:
@@ -43,13 +56,13 @@ class DryRun:
         async with _soon():
             blank = await self._planso.blank_form()
         plan = blank.plan({**with_defaults(blank, asked), **asked})
-        return Preview(None, plan.changes, (*plan.notes, *looks_wrong(asked)))
+        return Preview(None, plan.changes, (*plan.notes, *looks_wrong(asked)), _names(blank, plan))
 
     async def update(self, order_id: int, asked: Mapping[str, Value]) -> Preview:
         async with _soon():
             form = await self._live.existing_form(order_id, await self._reader.known(order_id))
-        plan = form.plan(asked)
-        return Preview(order_id, plan.changes, (*plan.notes, *looks_wrong(asked)))
+        plan = form.plan(appending.resolve(asked, form)[0])
+        return Preview(order_id, plan.changes, (*plan.notes, *looks_wrong(asked)), _names(form, plan), asked)
 
     async def undo(self, undone: Operation) -> Preview:
         """`undone` is a confirmed update, which changed something."""
@@ -58,15 +71,33 @@ class DryRun:
         known = await self._reader.known(undone.order_id)
         async with _soon():
             form = await self._live.existing_form(undone.order_id, known)
-        base = {path: undone.asked[path] for path in undone.before}
-        asked, left_alone = allowed(replace(undone, asked=undone.before, base=base, undoes=undone.id), form, known)
+        undo, base = undo_of(undone)
+        again = replace(undone, asked=undo, base=base, before=None, sent_at=None, undoes=undone.id)
+        asked, left_alone = allowed(again, form, known)
         plan = form.plan(asked)
-        return Preview(undone.order_id, plan.changes, (*left_alone, *plan.notes))
+        notes = (*left_alone, *plan.notes)
+        return Preview(undone.order_id, plan.changes, notes, _names(form, plan), undone.before, is_own=False)
+
+    async def restore(self, damaged: Operation, only: Sequence[str]) -> Preview:
+        """`damaged` is a damaged update. Raises NotPossible, too."""
+        assert damaged.order_id is not None, "what was damaged is an order"
+        chosen = restoring.restorable(damaged, only)
+        async with _soon():
+            form = await self._planso.read_form(damaged.order_id)
+        controls, changed = restoring.still_damaged(restoring.values_before(chosen), chosen, form.submitted)
+        plan = form.plan_controls(controls)
+        left_alone = [f"Would be left alone, because somebody changed it since: {', '.join(changed)}."]
+        notes = tuple(left_alone if changed else ())
+        return Preview(damaged.order_id, plan.changes, notes, _names(form, plan), is_own=False)
 
     async def delete(self, order_id: int) -> Preview:
         async with _soon():
             await self._live.existing_form(order_id, await self._reader.known(order_id))
-        return Preview(order_id, (), (f"Order {order_id} would be deleted in PlanSo.",))
+        return Preview(order_id, (), (OwnNote(f"Order {order_id} would be deleted in PlanSo."),))
+
+
+def _names(form: Form, plan: Plan) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(control.name for control in form.page.controls if control.index in plan.wire))
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.flows.readiness import Readiness, Ready
 from planso_connector.flows.sync import Sync, SyncStatus
 from planso_connector.planso.client import Planso
-from planso_connector.store import figures, lookup_keys
+from planso_connector.store import figures, lookup_keys, write_stops
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.lookup_keys import Rebuild
 
@@ -34,6 +34,9 @@ class Held:
     sync: SyncStatus
     last_success: float | None
     rebuild: Rebuild | None
+    writes_stopped: bool
+    """Whether those of the whole workshop are."""
+    stopped_orders: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Figures:
     """`held` is None where the database can't tell."""
 
     readiness: Readiness
+    planso_sessions: int
     planso_in_flight: int
     planso_waiting: int
     planso_allowed: int
@@ -70,6 +74,7 @@ class Measured:
         throttle = self._planso.throttle
         return Figures(
             await self._readiness.now(),
+            self._planso.sessions.status.count,
             throttle.in_flight,
             throttle.waiting,
             throttle.allowed,
@@ -78,8 +83,12 @@ class Measured:
         )
 
     async def _held(self) -> Held:
-        pending, rebuild = await self._database.read(
-            lambda tx: (figures.pending(tx, self._workshop), lookup_keys.rebuild(tx, self._workshop))
+        pending, rebuild, stops = await self._database.read(
+            lambda tx: (
+                figures.pending(tx, self._workshop),
+                lookup_keys.rebuild(tx, self._workshop),
+                write_stops.active(tx, self._workshop),
+            )
         )
         orders, operations = await self._counts()
         sync = await self._sync.status()
@@ -92,6 +101,8 @@ class Measured:
             sync=sync,
             last_success=parse_stamp(success).timestamp() if success else None,
             rebuild=rebuild,
+            writes_stopped=any(stop.order_id is None for stop in stops),
+            stopped_orders=sum(stop.order_id is not None for stop in stops),
         )
 
     async def _counts(self) -> tuple[dict[str, int], dict[str, int]]:

@@ -15,6 +15,7 @@ from planso_connector.domain.workhours import WorkHours
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.reading import Reader
 from planso_connector.flows.sync import Sync
+from planso_connector.planso.throttle import urgent
 from planso_connector.store.orders import StoredOrder
 
 LATE_RUNS = 3
@@ -80,7 +81,8 @@ class Freshness:
             return stored, ""
         try:
             async with asyncio.timeout(LIVE_WITHIN):
-                await self._reader.read_unlisted(order_id)
+                with urgent(begin_by=asyncio.get_running_loop().time() + LIVE_WITHIN):
+                    await self._reader.read_unlisted(order_id)
         except (PlansoError, TimeoutError) as error:
             why = str(error) or f"no answer within {LIVE_WITHIN:g} s"
             return stored, f"PlanSo could not be asked now ({why}); this is the connector's last reading."

@@ -8,19 +8,37 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
-from planso_connector.domain.clock import Clock, stamp
-from planso_connector.domain.errors import NotFound, PlansoError, PlansoUnavailable, PlansoUnsure
+from planso_connector.domain.assessment import Scope
+from planso_connector.domain.clock import Clock, parse_stamp, stamp
+from planso_connector.domain.differences import Difference
+from planso_connector.domain.errors import (
+    Damaged,
+    NotFound,
+    PlansoError,
+    PlansoRefused,
+    PlansoUnavailable,
+    PlansoUnsure,
+)
 from planso_connector.domain.fields import Value
 from planso_connector.domain.order import FormReading, Order, has_emptied, is_somebodys, refreshed
+from planso_connector.domain.snapshot import changed_columns
 from planso_connector.domain.trust import believable_form
 from planso_connector.flows.reading import Reader
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form, NoForm
+from planso_connector.planso.saving.form_snapshot import snapshot
 from planso_connector.planso.throttle import urgent
 
-PAUSES = (0.0, 0.3, 1.0)
+PAUSES = (0.0, 0.3, 1.0, 2.0, 4.0)
 """Seconds before each try to read back what was sent."""
+
+READINGS_AFTER = 4
+"""How often a form is read at most after a save until two readings in a row agree."""
+
+BLANK_PAUSE = 5.0
+"""Seconds at most between two looks at a blank form."""
 
 SECOND_LOOK_AFTER = 1.0
 """Seconds after which an order that seems not to be there is looked at again."""
@@ -43,36 +61,81 @@ class ReadBack:
     labels: frozenset[str] = frozenset()
     """PlanSo's labels of the fields that were saved."""
     with_parts: bool = False
+    differences: tuple[Difference, ...] | None = None
+    """What the save changed that was not asked; None where nothing was compared."""
+    also: frozenset[str] = frozenset()
+    """The fields and labels of what the save changed without being asked."""
+    scope: Scope = Scope.NONE
+    """Whose writes have to stop because of it."""
+    pairs: int = 0
+    """How many name/value pairs were sent; 0 where no save was compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class AfterSave:
+    """
+    The form as it is after a save. `readings` are those that led there, oldest first, `form` the last of them;
+    `volatile` are the columns in which the last two differ.
+    """
+
+    form: Form
+    read_at: str
+    readings: tuple[Form, ...]
+    volatile: frozenset[str]
+
+
+class EmptyForm(PlansoUnavailable):
+    """PlanSo answers with an empty form for an order that it lists."""
+
+    def __init__(self, message: str, form: Form) -> None:
+        super().__init__(message)
+        self.form = form
+
+
+class SavedOtherwise(Exception):
+    """Something was saved, and the form read back is not as it was asked or damaged: `error` says how."""
+
+    def __init__(self, error: PlansoRefused | Damaged, read_back: ReadBack) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.read_back = read_back
 
 
 class Live:
-    """Lives as long as the process."""
+    """One order's form as PlanSo shows it now, for the flows that write."""
 
     def __init__(self, planso: Planso, reader: Reader, clock: Clock) -> None:
         self._planso = planso
         self._reader = reader
         self._clock = clock
+        self._blank_for = planso.longest_request  # a minute with the usual timeout
 
-    async def existing_form(self, order_id: int, known: Order | None, previous: Form | None = None) -> Form:
+    async def existing_form(
+        self, order_id: int, known: Order | None, previous: Form | None = None, *, may_be_blank: bool = False
+    ) -> Form:
         """
         The form as it is now. An empty form is what PlanSo shows for an order that does not exist, and now and then
-        for one that does: saving that would wipe the order. Raises NotFound, PlansoUnavailable.
+        for one that does: saving that would wipe the order. `may_be_blank`: one is taken of an order that the mirror
+        was shown to be blank before, so that what it lost can be written back. Raises NotFound, PlansoUnavailable.
         """
         try:
-            return await self._existing_form(order_id, known, previous)
+            return await self._existing_form(order_id, known, previous, may_be_blank=may_be_blank)
         except NotFound:
             if known is None:
                 raise
             await asyncio.sleep(SECOND_LOOK_AFTER)
-            return await self._existing_form(order_id, known, previous)
+            return await self._existing_form(order_id, known, previous, may_be_blank=may_be_blank)
 
-    async def _existing_form(self, order_id: int, known: Order | None, previous: Form | None) -> Form:
+    async def _existing_form(
+        self, order_id: int, known: Order | None, previous: Form | None, *, may_be_blank: bool
+    ) -> Form:
+        gone = NotFound(f"There is no order {order_id} in PlanSo.", read_at=stamp(self._clock()))
         try:
             form = await self._planso.read_form(order_id)
         except NoForm:
             if await self.is_listed(order_id):
                 raise
-            raise NotFound(f"There is no order {order_id} in PlanSo.") from None
+            raise gone from None
         reading = form.reading()
         emptied = form.is_blank or has_emptied(known.values if known is not None else {}, reading)
         if previous is not None:
@@ -80,11 +143,11 @@ class Live:
         if known is not None and not known.archived and not emptied:
             return form
         if await self.is_listed(order_id):
-            if emptied:
-                raise PlansoUnavailable(f"PlanSo answers with an empty form for order {order_id}.")
+            if emptied and not (may_be_blank and known is not None and not any(known.values.values())):
+                raise EmptyForm(f"PlanSo answers with an empty form for order {order_id}.", form)
             return form
         if emptied or not is_somebodys(reading):
-            raise NotFound(f"There is no order {order_id} in PlanSo.")
+            raise gone
         return form
 
     async def is_listed(self, order_id: int) -> bool:
@@ -106,27 +169,62 @@ class Live:
                 return False
         return not await self.is_listed(order_id)
 
-    async def form_after(self, order_id: int, expected: Mapping[str, Value], what: str) -> tuple[Form, str]:
+    async def form_after(
+        self, order_id: int, asked: Mapping[str, Value], others: Mapping[str, Value], what: str
+    ) -> AfterSave:
         """
-        The form after something was sent, and when it was asked for. An empty one is PlanSo's hiccup, unless no value
-        is expected: who cleared everything finds everything cleared. Raises PlansoUnsure where it can't be read: by
-        then nobody may say that nothing happened.
+        The form after something was sent, read until two readings in a row agree. `asked` and `others` are the values
+        that it should hold; one that holds nearly nothing of them is PlanSo's hiccup at first, and if it stays so while
+        another order reads well, the save made it so.
+        Raises PlansoUnsure where it can't be read: by then nobody may say that nothing happened.
         """
-        reason = ""
-        for pause in PAUSES:
+        loop = asyncio.get_running_loop()
+        blank_since: float | None = None
+        readings: list[Form] = []
+        failures, pause = 0, 0.0
+        while True:
             await asyncio.sleep(pause)
             read_at = stamp(self._clock())
             try:
-                with urgent(begin_by=asyncio.get_running_loop().time() + WITHIN):
+                with urgent(begin_by=loop.time() + WITHIN):
                     form = await self._planso.read_form(order_id)
             except PlansoError as error:
-                reason = str(error)
+                failures += 1
+                if failures == len(PAUSES):
+                    told = f"PlanSo took {what}, and then it could not be read back: {error}."
+                    raise PlansoUnsure(told) from None
+                pause = PAUSES[failures]
                 continue
-            is_hiccup = form.is_blank and any(expected.values())
-            if not is_hiccup and not has_emptied(expected, form.reading()):
-                return form, read_at
-            reason = "PlanSo answers with an empty form"
-        raise PlansoUnsure(f"PlanSo took {what}, and then it could not be read back: {reason}.")
+            if _is_emptied(form, asked, others):
+                blank_since = loop.time() if blank_since is None else blank_since
+                if loop.time() - blank_since < self._blank_for:
+                    pause = min(max(2 * pause, 0.3), BLANK_PAUSE)
+                    continue
+                if not await self.another_reads_well(order_id):
+                    told = f"PlanSo took {what}, and then it could not be read back: PlanSo answers with empty forms."
+                    raise PlansoUnsure(told)
+                return AfterSave(form, read_at, (form,), frozenset())
+            readings.append(form)
+            pause = 0.0
+            if len(readings) > 1:
+                volatile = changed_columns(snapshot(readings[-2]), snapshot(form))
+                if not form.differences(readings[-2]) or len(readings) == READINGS_AFTER:
+                    return AfterSave(form, read_at, tuple(readings), frozenset(volatile))
+
+    async def stays_blank(self, order_id: int, sent_at: str | None) -> bool:
+        """Whether a form that is blank now was saved so long ago that it is no hiccup, and PlanSo is well otherwise."""
+        if sent_at is None or self._clock() - parse_stamp(sent_at) < timedelta(seconds=self._blank_for):
+            return False
+        return await self.another_reads_well(order_id)
+
+    async def another_reads_well(self, order_id: int) -> bool:
+        """Whether PlanSo shows the form of some other current order with a person or a vehicle in it."""
+        try:
+            board = await self._planso.board()
+            other = next((entry.order_id for entry in board if entry.order_id != order_id), None)
+            return other is not None and is_somebodys((await self._planso.read_form(other)).reading())
+        except PlansoError:
+            return False
 
     async def order(self, form: Form, known: Order | None) -> tuple[Order, bool]:
         """The order around a form just read, and whether its parts were read too: those of one that is not known."""
@@ -134,6 +232,14 @@ class Live:
         if known is not None:
             return in_the_mirror(known, form.reading()), False
         return await self._reader.whole(form.order_id, form.reading()), True
+
+
+def _is_emptied(form: Form, asked: Mapping[str, Value], others: Mapping[str, Value]) -> bool:
+    """A form that holds what was asked has not emptied by chance. Who cleared everything finds everything cleared."""
+    expected = {**others, **asked}
+    if form.is_blank:
+        return any(expected.values())
+    return has_emptied(expected, form.reading()) and not (any(asked.values()) and not form.not_taken_over(asked))
 
 
 def in_the_mirror(known: Order, reading: FormReading) -> Order:

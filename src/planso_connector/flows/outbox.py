@@ -21,7 +21,7 @@ from planso_connector.domain.operation import Operation, State, new_id
 from planso_connector.flows.claim import LEASE, Claim, Lost
 from planso_connector.flows.give_way import GiveWay
 from planso_connector.flows.push import Pusher
-from planso_connector.store import operations
+from planso_connector.store import operations, write_stops
 from planso_connector.store.engine import Database, Transaction
 
 log = structlog.get_logger(__name__)
@@ -44,6 +44,7 @@ class Outbox:
     `landing`: how long after it was sent a request may still take effect in PlanSo. `waiting`: so many may wait for
     their operations at once; a PlanSo that is slow must not fill the house with those who wait for it. `at_once`: so
     many operations are under way. `way`: whom an attempt gives way to before it begins. Each is made within `tracing`.
+    Without `sends`, PlanSo is only searched for what was sent before.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Outbox:
         at_once: int,
         way: GiveWay,
         tracing: Callable[[Operation], AbstractContextManager[object]] = nullcontext,
+        sends: bool = True,
     ) -> None:
         self._database = database
         self._pusher = pusher
@@ -66,6 +68,7 @@ class Outbox:
         self._clock = clock
         self._jumps = Jumps(clock, lambda by: log.warning("clock_jumped", seconds=round(by.total_seconds())))
         self._tracing = tracing
+        self._sends = sends
         self._process = new_id().replace("op_", "process_")
         self._claims = itertools.count(1)
         self._holder = self._process
@@ -143,7 +146,11 @@ class Outbox:
         return self._drained_by < math.inf and operation_id not in under_way
 
     async def _now(self, operation_id: str) -> Operation:
-        found = await self._database.read(lambda tx: operations.get(tx, self._workshop, operation_id))
+        def work(tx: Transaction) -> Operation | None:
+            found = operations.get(tx, self._workshop, operation_id)
+            return found and write_stops.explained(tx, self._workshop, found)
+
+        found = await self._database.read(work)
         if found is None:
             raise NotFound(f"There is no operation {operation_id} any more.")
         return found
@@ -177,7 +184,9 @@ class Outbox:
     async def _is_any_due(self) -> bool:
         now = stamp(self._clock())
         try:
-            return await self._database.read(lambda tx: operations.is_any_due(tx, self._workshop, now=now))
+            return await self._database.read(
+                lambda tx: operations.is_any_due(tx, self._workshop, now=now, sends=self._sends)
+            )
         except ConnectorError as error:
             log.warning("outbox_unread", error=type(error).__name__)
             return False
@@ -191,7 +200,13 @@ class Outbox:
         claiming = self._claiming = asyncio.create_task(
             self._database.write(
                 lambda tx: operations.claim(
-                    tx, self._workshop, holder=holder, now=stamp(now), until=stamp(until), at_most=room
+                    tx,
+                    self._workshop,
+                    holder=holder,
+                    now=stamp(now),
+                    until=stamp(until),
+                    at_most=room,
+                    sends=self._sends,
                 )
             )
         )
@@ -210,6 +225,7 @@ class Outbox:
                 landing=self._landing,
                 clock=self._clock,
                 jumps=self._jumps,
+                sends=self._sends,
             )
             origin = self._origins.get(operation.id)
             context = origin.copy() if origin is not None else None

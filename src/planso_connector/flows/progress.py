@@ -16,6 +16,12 @@ REASONS_KEPT = 100
 FAILED_AT_MOST = 0.05
 """Share of the listed orders that may fail in a run that is called good; one may always."""
 
+EMPTY_AT_MOST = 0.5
+"""Share of the listed orders that may hold nothing in a run that is called good; more is PlanSo's trouble."""
+
+EMPTY_ANYWAY = 10
+"""So many always may, if any other order is listed: a workshop makes orders and leaves them empty."""
+
 
 class Phase(StrEnum):
     """What a run is at."""
@@ -55,6 +61,8 @@ class Progress:
     in_a_row: int = 0
     listed: int = 0
     """Orders in PlanSo's list."""
+    empty: list[int] = field(default_factory=list)
+    """Orders that the mirror does not know and that hold nothing in PlanSo; they are not taken over."""
     forms: int = 0
     _doubts: Counter[Doubt] = field(default_factory=Counter)
     _before: Counter[str] = field(default_factory=Counter)
@@ -76,15 +84,30 @@ class Progress:
         if len(self.failures) < REASONS_KEPT:
             self.failures.append(failure)
 
+    def skip_empty(self, order_id: int) -> None:
+        """An empty order is no failure, however many come in a row: nothing that was known is lost."""
+        self.done += 1
+        self.empty.append(order_id)
+
     @property
     def is_good(self) -> bool:
-        """Whether a run that reached its end may count as a success: a few orders may be unreadable for long."""
-        return self.failed <= max(1, int(self.listed * FAILED_AT_MOST))
+        """
+        Whether a run that reached its end may count as a success: a few orders may be unreadable for long, and some may
+        be empty. A list of which nearly every order is empty is not believed: the mirror would be filled with nothing.
+        """
+        return self.failed <= max(1, int(self.listed * FAILED_AT_MOST)) and not self.is_emptied
+
+    @property
+    def is_emptied(self) -> bool:
+        """Whether so many orders hold nothing that PlanSo must be in trouble."""
+        empty = len(self.empty)
+        return empty > 0 and (empty == self.listed or empty > max(EMPTY_ANYWAY, int(self.listed * EMPTY_AT_MOST)))
 
     def doubts(self) -> list[dict[str, object]]:
         """
-        What was left as it was because its page seems to have moved: page, kind, what, in how many orders; for labels
-        the share of the orders read in which it held something, before and now.
+        What was left as it was because its page seems to have moved, and fields that no longer read as a date or
+        number: page, kind, what, in how many orders; for labels the share of the orders read in which it held
+        something, before and now.
         """
         told = []
         for doubt, orders in sorted(self._doubts.items(), key=lambda item: (-item[1], item[0].what)):

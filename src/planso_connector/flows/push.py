@@ -12,27 +12,32 @@ from random import Random
 import structlog
 
 from planso_connector.domain import failure, retry
+from planso_connector.domain.appending import targets_of
+from planso_connector.domain.assessment import Scope
 from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.differences import damaged
 from planso_connector.domain.errors import (
     Ambiguous,
     Conflicting,
     ConnectorError,
+    Damaged,
     Expired,
     Invalid,
     NotFound,
     PlansoRefused,
     StoreUnavailable,
 )
-from planso_connector.domain.operation import Action, State
-from planso_connector.flows.claim import Claim, Later
-from planso_connector.flows.live import Live, ReadBack
-from planso_connector.flows.push_create import CreatedOtherwise, CreatePush
+from planso_connector.domain.notes import split_notes
+from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.flows.claim import Claim, Later, Stopped
+from planso_connector.flows.live import Live, ReadBack, SavedOtherwise
+from planso_connector.flows.push_create import CreatePush
 from planso_connector.flows.push_delete import DeletePush
-from planso_connector.flows.push_update import KeptOtherwise, UpdatePush
+from planso_connector.flows.push_update import UpdatePush
 from planso_connector.flows.reading import Reader
 from planso_connector.planso.client import Planso
 from planso_connector.planso.throttle import urgent
-from planso_connector.store import operations, orders
+from planso_connector.store import operations, orders, save_evidence, write_stops
 from planso_connector.store.changes import Writer
 from planso_connector.store.engine import Database, Transaction
 
@@ -63,7 +68,7 @@ class Pusher:
         self._dice = dice
         live = Live(planso, reader, clock)
         self._push: dict[Action, UpdatePush | CreatePush | DeletePush] = {
-            Action.UPDATE: UpdatePush(planso, live, reader, clock),
+            Action.UPDATE: UpdatePush(database, planso, live, reader, workshop, clock),
             Action.CREATE: CreatePush(database, planso, live, reader, workshop, clock),
             Action.DELETE: DeletePush(planso, live, reader, clock),
         }
@@ -92,8 +97,9 @@ class Pusher:
         try:
             with urgent(begin_by=asyncio.get_running_loop().time() + BEGIN_WITHIN):
                 return _End(State.CONFIRMED, await self._push[claim.operation.action].carry_out(claim))
-        except (KeptOtherwise, CreatedOtherwise) as otherwise:
-            return _End(State.REFUSED, otherwise.read_back, otherwise.error)
+        except SavedOtherwise as otherwise:
+            state = State.DAMAGED if isinstance(otherwise.error, Damaged) else State.REFUSED
+            return _End(state, otherwise.read_back, otherwise.error)
         except Later as later:
             return later
         except StoreUnavailable:
@@ -113,16 +119,15 @@ class Pusher:
     async def _settle(self, claim: Claim, end: _End) -> None:
         operation, back = claim.operation, end.read_back
         now = stamp(self._clock())
-        told = " ".join(
-            [*([str(end.error)] if end.error is not None else []), *(back.notes if back is not None else ())]
-        )
-        labels = back.labels if back is not None else frozenset()
+        own_notes, others = split_notes(back.notes if back is not None else ())
+        message = " ".join([*([str(end.error)] if end.error is not None else []), *others])
+        notes = " ".join([*([operation.notes] if operation.notes else []), *own_notes])
         # Where nothing was sent, what the mirror did not know yet is somebody else's doing.
-        writer = None
-        if claim.sent_at is not None:
-            writer = Writer(operation.id, operation.caller, frozenset(operation.asked), labels)
+        writer = _writer(operation, back) if claim.sent_at is not None else None
 
         def work(tx: Transaction) -> bool:
+            if end.state is State.EXPIRED and write_stops.is_paused(tx, self._workshop, operation):
+                raise Stopped("Writes are stopped, or were: its deadline does not count meanwhile.")
             if back is not None and operation.action is Action.CREATE:
                 tx.lock(f"created {self._workshop}")
                 if back.order_id in operations.created(tx, self._workshop, but=operation.id):
@@ -130,19 +135,26 @@ class Pusher:
             if back is not None and back.order is not None:
                 stored = {"read_at": back.read_at, "now": now}
                 orders.save(tx, self._workshop, back.order, **stored, with_parts=back.with_parts, writer=writer)
-            elif back is not None:
+            elif back is not None and end.state is not State.DAMAGED:
                 orders.mark_deleted(tx, self._workshop, back.order_id, now=now, read_at=back.read_at, writer=writer)
+            elif isinstance(end.error, NotFound) and operation.order_id is not None:
+                # It was not there at two looks, whoever deleted it.
+                orders.mark_deleted(tx, self._workshop, operation.order_id, now=now, read_at=end.error.read_at)
+            if back is not None and back.differences is not None:
+                _learn(tx, self._workshop, operation, back, now)
             return operations.settle(
                 tx,
                 self._workshop,
                 operation.id,
                 holder=claim.holder,
                 state=end.state,
-                message=told,
+                message=message,
+                notes=notes,
                 nothing_sent=claim.sent_at is None,
                 before=back.before if back is not None else None,
                 order_id=back.order_id if back is not None else None,
                 failure=failure.written(end.error) if end.error is not None else None,
+                differences=back.differences if back is not None else None,
                 now=now,
             )
 
@@ -151,6 +163,10 @@ class Pusher:
         except Later as later:
             await self._put_back(claim, later)
             return
+        if back is not None and back.scope is not Scope.NONE:
+            columns = [one.column for one in damaged(back.differences or ())]
+            whole = back.scope is Scope.WORKSHOP
+            log.error("writes_stopped", operation=operation.id, order_id=back.order_id, whole=whole, columns=columns)
         log.info(
             "operation_settled" if settled else "operation_lost",
             operation=operation.id,
@@ -163,8 +179,10 @@ class Pusher:
         operation = claim.operation
         now = self._clock()
         next_at = later.not_before or now + retry.pause(operation.attempts, self._dice)
-        # Its end is told when it comes.
-        due = min(stamp(next_at), max(claim.deadline, stamp(now)))
+        # Its end is told when it comes; while writes are stopped it does not come.
+        due = stamp(next_at)
+        if not isinstance(later, Stopped):
+            due = min(due, max(claim.deadline, stamp(now)))
         await self._database.write(
             lambda tx: operations.put_back(
                 tx,
@@ -187,3 +205,35 @@ class Pusher:
             await self._settle(claim, _End(State.EXPIRED, error=Expired(claim.late_words(_FAULT))))
         else:
             await self._put_back(claim, Later(_FAULT))
+
+
+def _writer(operation: Operation, back: ReadBack | None) -> Writer:
+    labels = back.labels if back is not None else frozenset()
+    also = back.also if back is not None else frozenset()
+    return Writer(operation.id, operation.caller, targets_of(operation.asked), labels, also)
+
+
+def _learn(tx: Transaction, workshop: str, operation: Operation, back: ReadBack, now: str) -> None:
+    """What the compared save showed of this PlanSo; and where it did damage, nothing more is written."""
+    differences = back.differences or ()
+    if back.pairs:
+        save_evidence.note_save(
+            tx,
+            workshop,
+            operation=operation.id,
+            differences=differences,
+            is_clean=back.scope is Scope.NONE,
+            pairs=back.pairs,
+            now=now,
+        )
+    if back.scope is not Scope.NONE:
+        columns = [one.column for one in damaged(differences)]
+        write_stops.stop(
+            tx,
+            workshop,
+            order_id=back.order_id if back.scope is Scope.ORDER else None,
+            operation=operation.id,
+            reason=f"{len(columns)} other fields of order {back.order_id}",
+            columns=columns,
+            now=now,
+        )

@@ -1,9 +1,10 @@
 """
 Push an update: read the form, plan, read it again until two readings agree, save the later one with the asked controls
-changed, read it back and compare. Transactions: the claim's mark before the save, nothing else; the settling is push's.
+changed, read it back until two readings agree, and compare all controls. Transactions: the claim's mark before the
+save, nothing else; the settling is push's.
 
 PlanSo's forms carry no version, so an edit that falls between the last reading and the save can't be told from none:
-that window is one request long. What can be told, that a save undid an edit which was seen meanwhile, is put back.
+that window is one request long. What a save is seen to have overwritten is reported, never written again.
 """
 
 from __future__ import annotations
@@ -13,177 +14,128 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from planso_connector.domain import restoring
+from planso_connector.domain.agreement import means_same
+from planso_connector.domain.appending import targets_of
+from planso_connector.domain.assessment import Assessment, Experience, Scope, assess
 from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.differences import DAMAGE, Difference, Verdict
 from planso_connector.domain.errors import (
-    Ambiguous,
     Conflicting,
-    ConnectorError,
-    Expired,
+    Damaged,
+    Kept,
+    PlansoRefused,
     PlansoUnavailable,
     PlansoUnsure,
     ValueKept,
 )
 from planso_connector.domain.fields import BY_PATH, Value
+from planso_connector.domain.german import BERLIN
 from planso_connector.domain.operation import Conflict, Operation
 from planso_connector.domain.order import Order
-from planso_connector.flows import undone as undoing
+from planso_connector.domain.snapshot import Snapshot, changed_columns
+from planso_connector.flows import appending, overwritten
 from planso_connector.flows.claim import Claim, Later
-from planso_connector.flows.live import Live, ReadBack, in_the_mirror
+from planso_connector.flows.live import AfterSave, EmptyForm, Live, ReadBack, SavedOtherwise, in_the_mirror
 from planso_connector.flows.reading import Reader
-from planso_connector.flows.undone import Undone, same
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form
 from planso_connector.planso.login import SessionEnded
 from planso_connector.planso.plan import Plan
-from planso_connector.planso.watch import Watch
+from planso_connector.planso.saving.form_snapshot import snapshot
+from planso_connector.store import changes, operations, save_evidence
+from planso_connector.store.engine import Database
+from planso_connector.store.save_evidence import SaveEvidence
 
 log = structlog.get_logger(__name__)
 
 READINGS = 4
 """How often a form is read at most until two readings in a row agree; then the last one is taken."""
 
-PUT_BACKS = 3
-"""How often what a save undid is saved again at most: each of these may undo an edit too."""
-
 SAVES = 2
 """How often a save is begun at most: the second time only where an ended session kept the first from being seen."""
 
 
-class KeptOtherwise(Exception):
-    """PlanSo took the save, and its form read back holds other values: `error` names them."""
-
-    def __init__(self, error: ValueKept, read_back: ReadBack) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.read_back = read_back
-
-
 @dataclass(frozen=True, slots=True)
 class _Save:
-    """The form that was saved, and how. Without changes in the plan, nothing was."""
+    """The form that was saved, and how. Where the plan changes nothing, nothing was sent."""
 
     form: Form
     plan: Plan
-    wanted: Mapping[str, Value]
-    """What was asked, and what was put back."""
+    before: Snapshot
+    volatile: frozenset[str]
+    """The columns in which the last two readings before the save differ."""
+    asked: Mapping[str, Value]
     read_at: str
     """When the form was asked for."""
-    unsure: PlansoUnsure | None = None
-    """Why it is not sure, if it is not."""
+    outcome: PlansoUnsure | PlansoRefused | None = None
+    """Why it is not sure, or what PlanSo said against it."""
 
 
 class UpdatePush:
-    """Lives as long as the process."""
+    """Carry an update through."""
 
-    def __init__(self, planso: Planso, live: Live, reader: Reader, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, planso: Planso, live: Live, reader: Reader, workshop: str, clock: Clock
+    ) -> None:
+        self._database = database
         self._planso = planso
         self._live = live
         self._reader = reader
+        self._workshop = workshop
         self._clock = clock
 
     async def carry_out(self, claim: Claim) -> ReadBack:
-        """Raises KeptOtherwise, Conflicting, Later, Lost, Expired, and ConnectorErrors where nothing was saved."""
-        operation = claim.operation
-        assert operation.order_id is not None, "only a create has no order yet"
+        """Raises SavedOtherwise, Conflicting, Later, Lost, Expired, and ConnectorErrors where nothing was saved."""
+        order_id = claim.operation.order_id
+        assert order_id is not None, "only a create has no order yet"
+        async with self._reader.alone(order_id):
+            return await self._carry_out(claim, order_id)
+
+    async def _carry_out(self, claim: Claim, order_id: int) -> ReadBack:
         read_at = stamp(self._clock())
-        known = await self._reader.known(operation.order_id)
-        form = await self._live.existing_form(operation.order_id, known)
+        known = await self._reader.known(order_id)
+        is_restore = claim.operation.controls is not None
+        try:
+            form = await self._live.existing_form(order_id, known, may_be_blank=is_restore)
+        except EmptyForm as empty:
+            if await self._live.stays_blank(order_id, claim.sent_at):
+                raise await self._blanked(claim, empty.form, known) from None
+            raise
         asked, left_alone = await self._allowed(claim, form, known, read_at)
-        seen = await self._seen(claim)
-        undone = _undone(claim, asked, seen, form)
-        plan = form.plan({**asked, **undoing.still(undone, form)})
-        notes = (*left_alone, *plan.notes, *undoing.told(undone, form))
-        if not plan.changes:
+        plan = await self._planned(form, claim.operation, asked)
+        notes = (*left_alone, *plan.notes)
+        # PlanSo may hold what was sent in a notation of its own, which a new plan would correct for ever.
+        has_landed = claim.sent_at is not None and not is_restore and not form.not_taken_over(asked)
+        if not plan.wire or has_landed:
             return await self._unchanged(claim, form, known, read_at, notes)
         try:
             claim.check_sendable(read_at)
-        except (Expired, Ambiguous):
-            if claim.sent_at is None or form.plan(asked).changes:
-                raise
-            return await self._unchanged(claim, form, known, read_at, notes)
         except Later:
             await self._reader.keep(form.reading(), known, read_at)  # so that what people do meanwhile is known
             raise
-        undoing.add(seen, form)
-        read_back = await self._saved(claim, form, known, asked, undone, seen)
-        return replace(read_back, notes=(*left_alone, *read_back.notes))
-
-    async def _saved(
-        self,
-        claim: Claim,
-        form: Form,
-        known: Order | None,
-        asked: Mapping[str, Value],
-        undone: Mapping[str, Undone],
-        seen: dict[str, list[Value]],
-    ) -> ReadBack:
-        """
-        Saved, read back and compared. Where it turns out that an earlier save came late, or that somebody in this
-        process was shown an edit while this one was on its way, what that undid is put back.
-        """
-        order_id, earlier = claim.operation.order_id, claim.sent
-        assert order_id is not None, "only a create has no order yet"
-        with self._planso.watches.of(order_id) as watch:
-            for _ in range(SAVES):
-                try:
-                    save = await self._save(claim, form, known, asked, undone, watch)
-                except SessionEnded:
-                    form = await self._live.existing_form(order_id, known, form)  # logs in, as no held slot may
-                    continue
-                late = {**undone, **_undone(claim, asked, seen, save.form, sent=earlier)}
-                if not save.plan.changes and late == undone:
-                    return await self._unchanged(claim, save.form, known, save.read_at, save.plan.notes)
-                if save.plan.changes:
-                    read_back, now = await self._read_back(claim, save, known, asked)
-                    late |= _undone_meanwhile(earlier, save, now) | _overtaken(claim, watch, save, now)
-                else:
-                    now = save.form
-                    read_back = await self._unchanged(claim, now, known, save.read_at, save.plan.notes)
-                if late != undone:
-                    return await self._put_back(claim, now, known, asked, late, read_back, watch)
-                if save.unsure is not None and undoing.missing(undone, now) and not claim.is_late:
-                    raise Later(str(save.unsure))
-                return replace(read_back, notes=(*undoing.told(undone, now), *read_back.notes))
+        for _ in range(SAVES):
+            try:
+                save = await self._save(claim, form, known)
+            except SessionEnded:
+                form = await self._live.existing_form(order_id, known, form)  # logs in, as no held slot may
+                continue
+            if not save.plan.wire:
+                return await self._unchanged(claim, save.form, known, save.read_at, (*left_alone, *save.plan.notes))
+            return await self._read_back(claim, save, known, left_alone)
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be saved; nothing was saved.")
 
-    async def _put_back(
-        self,
-        claim: Claim,
-        form: Form,
-        known: Order | None,
-        asked: Mapping[str, Value],
-        late: dict[str, Undone],
-        done: ReadBack,
-        watch: Watch,
-    ) -> ReadBack:
-        """Once more, with what was undone, now or later. What was asked is there already, so a no is only told."""
-        notes = done.notes
-        try:
-            for _ in range(PUT_BACKS):
-                save = await self._save(claim, form, known, asked, late, watch)
-                if not save.plan.changes:
-                    form = save.form
-                    break
-                again, form = await self._read_back(claim, save, known, save.wanted)
-                done = replace(again, before=done.before, labels=done.labels)
-                overtaken = _overtaken(claim, watch, save, form)
-                if not overtaken:
-                    break
-                late = late | overtaken
-        except (KeptOtherwise, Later, ConnectorError) as error:
-            if isinstance(error, Later | PlansoUnavailable | PlansoUnsure) and not claim.is_late:
-                claim.sent = {**(claim.sent or {}), **{path: list(one) for path, one in late.items()}}
-                raise Later(str(error)) from error
-            log.warning("not_put_back", operation=claim.operation.id, error=type(error).__name__)
-        return replace(done, notes=(*notes, *undoing.told(late, form)))
-
-    async def _seen(self, claim: Claim) -> dict[str, list[Value]]:
-        """What each field was seen to become between when the operation was last sent and when that took effect."""
-        assert claim.operation.order_id is not None, "only a create has no order yet"
-        if claim.sent_at is None:
-            return {}
-        versions = await self._reader.seen_since(claim.operation.order_id, claim.sent_at)
-        return undoing.before_it_landed(claim.operation, claim.sent, versions)
+    async def _planned(self, form: Form, operation: Operation, asked: Mapping[str, Value]) -> Plan:
+        """Of a restore, the values before are planned where nobody changed them since. Raises Invalid, Conflicting."""
+        if operation.controls is None:
+            return form.plan(asked)
+        damaged = await self._database.read(lambda tx: operations.get(tx, self._workshop, operation.undoes or ""))
+        differences = [Difference.from_json(one) for one in (damaged.differences if damaged else None) or ()]
+        controls, changed = restoring.still_damaged(operation.controls, differences, form.submitted)
+        plan = form.plan_controls(controls)
+        if not changed:
+            return plan
+        return replace(plan, notes=(f"Left alone, because somebody changed it since: {', '.join(changed)}.",))
 
     async def _allowed(
         self, claim: Claim, form: Form, known: Order | None, read_at: str
@@ -203,19 +155,31 @@ class UpdatePush:
     async def _unchanged(
         self, claim: Claim, form: Form, known: Order | None, read_at: str, notes: tuple[str, ...]
     ) -> ReadBack:
+        """Nothing differs: it was so before, or what was sent earlier is there by now. Then what it did is reported."""
         order, with_parts = await self._live.order(form, known)
-        told = notes if claim.sent_at else (*notes, "Nothing differs from what PlanSo holds; nothing was sent.")
-        return ReadBack(order, order.id, read_at, None, told, with_parts=with_parts)
+        if claim.sent_at is None:
+            notes = (*notes, "Nothing differs from what PlanSo holds; nothing was sent.")
+            return ReadBack(order, order.id, read_at, None, notes, with_parts=with_parts)
+        differences = (
+            *await self._overwritten(claim, appending.written(claim.operation), form),
+            *overwritten.gone_since(claim.sent, snapshot(form)),
+        )
+        also = _names(form, differences)
+        return ReadBack(
+            order, order.id, read_at, None, notes, with_parts=with_parts, differences=differences, also=also
+        )
 
-    async def _save(
-        self,
-        claim: Claim,
-        previous: Form,
-        known: Order | None,
-        asked: Mapping[str, Value],
-        undone: Mapping[str, Undone],
-        watch: Watch,
-    ) -> _Save:
+    async def _overwritten(
+        self, claim: Claim, written: Mapping[str, Value], now: Form, readings: tuple[Form, ...] = ()
+    ) -> tuple[Difference, ...]:
+        """Edits by people that were seen since the form was read that was saved, and that the save wrote over."""
+        sent = claim.sent or {}
+        if claim.operation.order_id is None or "read_at" not in sent:
+            return ()
+        versions = await self._reader.seen_since(claim.operation.order_id, sent["read_at"])
+        return overwritten.found(written, sent, versions, readings, now)
+
+    async def _save(self, claim: Claim, previous: Form, known: Order | None) -> _Save:
         """
         Read until two readings agree, and save the later one, reading and save in one slot of the throttle: nothing
         waits between them but the mark.
@@ -224,58 +188,116 @@ class UpdatePush:
         for reading in range(READINGS):
             async with self._planso.one_slot():
                 read_at = stamp(self._clock())
-                form = await self._live.existing_form(previous.order_id, known, previous)
+                is_restore = claim.operation.controls is not None
+                form = await self._live.existing_form(previous.order_id, known, previous, may_be_blank=is_restore)
                 if form.differences(previous) and reading + 1 < READINGS:
                     previous = form
                     continue
-                watch.begin()
-                await self._allowed(claim, form, known, read_at)
-                wanted = {**asked, **undoing.still(undone, form)}
-                plan = form.plan(wanted)
-                save = _Save(form, plan, wanted, read_at)
-                if not plan.changes:
-                    return save
-                try:
-                    # Marked here and not before: how long it may land yet counts from the mark.
-                    async with claim.sending(_before(plan, claim), _sent(form, wanted, claim.operation)):
-                        await self._planso.save(form, plan)
-                except PlansoUnsure as unsure:
-                    log.info("write_unsure", order_id=form.order_id, operation=claim.operation.id)
-                    return replace(save, unsure=unsure)
-                return save
+                asked, _ = await self._allowed(claim, form, known, read_at)
+                plan = await self._planned(form, claim.operation, asked)
+                before = snapshot(form)
+                volatile = frozenset(changed_columns(snapshot(previous), before))
+                save = _Save(form, plan, before, volatile, asked, read_at)
+                return save if not plan.wire else await self._sent(claim, save)
         raise AssertionError("the last reading is saved")
 
-    async def _read_back(
-        self, claim: Claim, save: _Save, known: Order | None, asked: Mapping[str, Value]
-    ) -> tuple[ReadBack, Form]:
-        saved, plan = save.form, save.plan
-        assert saved.order_id is not None, "what is saved was read"
-        expected = {**_others(saved, asked), **asked}
-        form, read_at = await self._live.form_after(saved.order_id, expected, f"the save of order {saved.order_id}")
-        labels = frozenset(change.label for change in plan.changes)
-        meanwhile = [
-            f"{label} ('{before}', now '{now}')"
-            for label, before, now in saved.differences(form)
-            if label not in labels
+    async def _sent(self, claim: Claim, save: _Save) -> _Save:
+        controls = {column: list(state.values) for column, state in save.before.items()}
+        # Marked here and not before: how long it may land yet counts from the mark.
+        outcome = await claim.send(
+            lambda: self._planso.save(save.form, save.plan),
+            _before(save.plan, claim),
+            {"read_at": save.read_at, "controls": controls},
+        )
+        return replace(save, outcome=outcome)
+
+    async def _read_back(self, claim: Claim, save: _Save, known: Order | None, left_alone: tuple[str, ...]) -> ReadBack:
+        saved, plan, order_id = save.form, save.plan, save.form.order_id
+        assert order_id is not None, "what is saved was read"
+        seen = await self._live.form_after(
+            order_id, save.asked, _others(saved, save.asked), f"the save of order {order_id}"
+        )
+        now, sent = seen.form, snapshot(saved, plan)
+        kept = [
+            *(
+                k
+                for k in now.not_taken_over(save.asked, saved)
+                if not appending.is_there(claim.operation, k, saved, now)
+            ),
+            *_controls_kept(save, sent, now),
         ]
-        notes = plan.notes
-        if meanwhile:
-            notes = (*notes, f"Changed in PlanSo at the same time: {', '.join(meanwhile)}.")
-        order, with_parts = await self._live.order(form, known)
-        read_back = ReadBack(order, order.id, read_at, _before(plan, claim), notes, labels, with_parts)
-        kept = form.not_taken_over(asked)
-        if kept and save.unsure is not None:
-            # What people did meanwhile is known then, also where the save lands yet and undoes it.
-            await self._reader.keep(form.reading(), known, read_at)
-            raise Later(str(save.unsure))
+        if kept and isinstance(save.outcome, PlansoUnsure):
+            # What people did meanwhile is known then, also where the save lands yet and overwrites it.
+            await self._reader.keep(now.reading(), known, seen.read_at)
+            raise Later(str(save.outcome))
+        evidence = await self._database.read(lambda tx: save_evidence.load(tx, self._workshop))
+        assessment = await self._assessed(save, sent, seen, evidence)
+        if isinstance(save.outcome, PlansoRefused) and assessment.is_clean and _is_as_before(save.before, sent, now):
+            claim.take_back_mark()
+            raise save.outcome
+        notes = [*left_alone, *plan.notes, *now.normalised(save.asked, saved)]
+        if isinstance(save.outcome, PlansoRefused) and not kept:
+            notes.append(f"PlanSo has it, though it answered otherwise ({save.outcome}).")
+        before = _before(plan, claim)
+        written = {path: save.asked[path] for path in before if path in save.asked}
+        lost_edits = await self._overwritten(claim, written, now, seen.readings[:-1])
+        differences = (*assessment.differences, *lost_edits)
+        order, with_parts = await self._live.order(now, known)
+        read_back = ReadBack(
+            order,
+            order.id,
+            seen.read_at,
+            before,
+            tuple(notes),
+            frozenset(change.label for change in plan.changes),
+            with_parts,
+            differences,
+            _names(now, differences),
+            assessment.scope,
+            len(saved.pairs(plan)),
+        )
+        if not assessment.is_clean:
+            raise SavedOtherwise(_damage(differences, read_back, evidence), read_back)
         if kept:
-            raise KeptOtherwise(ValueKept(kept), read_back)
-        return read_back, form
+            raise SavedOtherwise(ValueKept(kept), read_back)
+        return read_back
+
+    async def _assessed(self, save: _Save, sent: Snapshot, seen: AfterSave, evidence: SaveEvidence) -> Assessment:
+        """Where a column seems to change with each save, the history tells whether people are known to edit it."""
+        now = self._clock().astimezone(BERLIN).replace(tzinfo=None)
+        after, volatile = snapshot(seen.form), save.volatile | seen.volatile
+
+        def judged(experience: Experience) -> Assessment:
+            return assess(save.before, sent, after, volatile=volatile, experience=experience, now=now)
+
+        assessment = judged(evidence.experience)
+        if not any(one.verdict is Verdict.REPEATED for one in assessment.differences):
+            return assessment
+        edited = await self._database.read(lambda tx: changes.edited_by_people(tx, self._workshop))
+        people = {column for column, state in after.items() if edited & seen.form.names_of(state.label)}
+        return judged(replace(evidence.experience, edited_by_people=people))
+
+    async def _blanked(self, claim: Claim, form: Form, known: Order | None) -> SavedOtherwise:
+        """The form has been blank since a save, for longer than PlanSo's hiccups last."""
+        differences = overwritten.gone_since(claim.sent, snapshot(form), Verdict.LOST)
+        order, with_parts = await self._live.order(form, known)
+        read_back = ReadBack(
+            order,
+            order.id,
+            stamp(self._clock()),
+            None,
+            with_parts=with_parts,
+            differences=differences,
+            also=_names(form, differences),
+            scope=Scope.WORKSHOP,
+        )
+        return SavedOtherwise(Damaged(f"The form of order {order.id} has been blank since it was saved."), read_back)
 
 
 def _before(plan: Plan, claim: Claim) -> dict[str, Value]:
     """What the form held before the operation, also where an earlier attempt got a part of it through."""
-    now = {change.path: change.before for change in plan.changes if change.path in claim.operation.asked}
+    asked = targets_of(claim.operation.asked)
+    now = {change.path: change.before for change in plan.changes if change.path in asked}
     return {**(claim.operation.before or {}), **now}
 
 
@@ -285,11 +307,42 @@ def _others(form: Form, asked: Mapping[str, Value]) -> dict[str, Value]:
     return {path: held for path, held in form.reading().values.items() if BY_PATH[path].labels not in labels}
 
 
-def _sent(form: Form, wanted: Mapping[str, Value], operation: Operation) -> dict[str, list[Value]]:
-    """As in Operation. `wanted` is what was asked, and what is put back."""
-    held = form.reading().values
-    back = {path: [held.get(path), value] for path, value in wanted.items() if path not in operation.asked}
-    return {path: [value] for path, value in _others(form, wanted).items()} | back
+def _controls_kept(save: _Save, sent: Snapshot, now: Form) -> list[Kept]:
+    """The controls that a restore wrote and that hold something else."""
+    if save.asked:
+        return []
+    after = snapshot(now)
+    written = [state for column, state in sent.items() if not state.is_like(save.before[column])]
+    return [
+        Kept(one.column, one.label or one.column, one.shown, after[one.column].shown if one.column in after else "")
+        for one in written
+        if one.column not in after or not one.says_same(after[one.column])
+    ]
+
+
+def _is_as_before(before: Snapshot, sent: Snapshot, now: Form) -> bool:
+    """Whether no asked control has changed."""
+    after = snapshot(now)
+    asked = [column for column in before if not before[column].is_like(sent[column])]
+    return all(column in after and after[column].says_same(before[column]) for column in asked)
+
+
+def _names(form: Form, differences: tuple[Difference, ...]) -> frozenset[str]:
+    """The fields and labels of what the save changed without being asked; edits by people are not its doing."""
+    own = [one for one in differences if one.verdict is not Verdict.EDITED]
+    return frozenset(name for one in own for name in form.names_of(one.label))
+
+
+def _damage(differences: tuple[Difference, ...], read_back: ReadBack, evidence: SaveEvidence) -> Damaged:
+    damage = [one for one in differences if one.verdict in DAMAGE]
+    whose = "this order" if read_back.scope is Scope.ORDER else "this workshop"
+    told = f"The save of order {read_back.order_id} damaged {len(damage)} other fields; writes to {whose} are stopped."
+    if evidence.most_pairs and read_back.pairs > evidence.most_pairs:
+        told += (
+            f" {read_back.pairs} values were sent, more than in any save that went well ({evidence.most_pairs}): "
+            "PlanSo may take a part of a large form only."
+        )
+    return Damaged(told)
 
 
 def allowed(operation: Operation, form: Form, known: Order | None) -> tuple[dict[str, Value], tuple[str, ...]]:
@@ -297,43 +350,27 @@ def allowed(operation: Operation, form: Form, known: Order | None) -> tuple[dict
     What may be written of what was asked, by what the caller relies on; and notes on what is left alone. Raises
     Conflicting.
     """
-    asked = dict(operation.asked)
-    if operation.base is None:
+    sent_with = operation.before if operation.sent_at is not None else None
+    asked, conflicts = appending.resolve(operation.asked, form, sent_with)
+    if operation.base is None and not conflicts:
         return asked, ()
     reading = form.reading()
     held = (in_the_mirror(known, reading) if known is not None else reading).values
-    conflicts = [
+
+    def is_same(path: str, one: Value, other: Value) -> bool:
+        return means_same(BY_PATH[path].kind, one, other)
+
+    conflicts += [
         Conflict(path, base, held.get(path), asked.get(path))
-        for path, base in operation.base.items()
-        if not same(path, held.get(path), base) and not (path in asked and same(path, held.get(path), asked[path]))
+        for path, base in (operation.base or {}).items()
+        if not is_same(path, held.get(path), base)
+        and not (path in asked and is_same(path, held.get(path), asked[path]))
     ]
     if not conflicts:
         return asked, ()
     names = ", ".join(conflict.field for conflict in conflicts)
-    if operation.undoes is None or len(conflicts) == len(asked):
+    if operation.undoes is None or len(conflicts) == len(operation.asked):
         raise Conflicting(f"Changed in PlanSo since: {names}. Nothing was sent.", conflicts)
     for conflict in conflicts:
-        del asked[conflict.field]
+        asked.pop(conflict.field, None)
     return asked, (f"Left alone, because somebody changed it since: {names}.",)
-
-
-def _undone(
-    claim: Claim, asked: Mapping[str, Value], seen: undoing.Sent, form: Form, *, sent: undoing.Sent | None = None
-) -> dict[str, Undone]:
-    """What a save of an earlier attempt undid by coming late; by default the last one."""
-    sent = claim.sent if sent is None else sent
-    return undoing.of_save(sent, seen, form, has_landed=undoing.has_landed(asked, sent, form))
-
-
-def _undone_meanwhile(earlier: undoing.Sent | None, save: _Save, now: Form) -> dict[str, Undone]:
-    """What such a save undid after the form that was saved had been read."""
-    seen: dict[str, list[Value]] = {}
-    undoing.add(seen, save.form)
-    return undoing.of_save(earlier, seen, now, has_landed=True)
-
-
-def _overtaken(claim: Claim, watch: Watch, save: _Save, now: Form) -> dict[str, Undone]:
-    """What the save undid although somebody in this process was shown it since the reading that was saved."""
-    seen = undoing.shown_before(watch.forms, save.wanted, now)
-    landed = save.unsure is None or not now.not_taken_over(save.wanted)
-    return undoing.of_save(claim.sent, seen, now, has_landed=landed)

@@ -17,11 +17,12 @@ from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.reindex import how_far
 from planso_connector.planso.client import Planso
-from planso_connector.store import figures, leases, lookup_keys, migrate, runs
+from planso_connector.store import figures, leases, lookup_keys, migrate, runs, write_stops
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.figures import Pending
 from planso_connector.store.lookup_keys import Rebuild
 from planso_connector.store.runs import Run
+from planso_connector.store.write_stops import WriteStop
 
 WITHIN = 2.0
 """Seconds that the database is waited for: who probes gives up soon."""
@@ -31,6 +32,9 @@ WRITE_EVERY = 5.0
 
 STUCK_AFTER = timedelta(minutes=5)
 """A write that waits for longer than this wants a person's look."""
+
+SHOWN = 5
+"""So many stopped orders are named."""
 
 _PROBE = "readiness"
 
@@ -71,20 +75,35 @@ class _Seen:
     success: Run | None
     pending: Pending
     rebuild: Rebuild | None
+    stops: tuple[WriteStop, ...]
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether writes of the whole workshop are."""
+        return any(stop.order_id is None for stop in self.stops)
 
 
 _Said = tuple[bool, str]
 
 
 class Ready:
-    """Lives as long as the process."""
+    """Lives as long as the process. `writes` is the setting CONNECTOR_WRITES."""
 
-    def __init__(self, database: Database, workshop: str, freshness: Freshness, planso: Planso, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        workshop: str,
+        freshness: Freshness,
+        planso: Planso,
+        clock: Clock,
+        writes: str = "on",
+    ) -> None:
         self._database = database
         self._workshop = workshop
         self._freshness = freshness
         self._planso = planso
         self._clock = clock
+        self._writes_setting = writes
         self._since: dict[str, tuple[bool, str]] = {}
         self._wrote: tuple[float, _Said] | None = None
         self._writing = asyncio.Lock()
@@ -93,7 +112,7 @@ class Ready:
         seen = await self._seen()
         unread = (False, "can't be read")
         if isinstance(seen, _Seen):
-            database, schema, writes = await self._writable(), self._schema(seen.revision), self._writes(seen.pending)
+            database, schema, writes = await self._writable(), self._schema(seen.revision), self._writes(seen)
             mirror, index = await self._mirror(seen.success), self._index(seen.rebuild)
         else:
             database, schema, writes, mirror, index = (False, seen), unread, unread, unread, unread
@@ -103,8 +122,9 @@ class Ready:
                 self._check("migrations", schema),
                 self._check("mirror", mirror),
                 self._check("planso_login", self._login()),
+                self._check("planso_sessions", self._sessions(), required=False),
                 self._check("planso", self._answers(), required=False),
-                self._check("writes", writes, required=False),
+                self._check("writes", writes, required=isinstance(seen, _Seen) and seen.is_stopped),
                 self._check("index", index, required=False),
             )
         )
@@ -120,7 +140,8 @@ class Ready:
         def work(tx: Transaction) -> _Seen:
             success = runs.last_success(tx, self._workshop)
             pending, rebuild = figures.pending(tx, self._workshop), lookup_keys.rebuild(tx, self._workshop)
-            return _Seen(figures.revision(tx), success, pending, rebuild)
+            stops = tuple(write_stops.active(tx, self._workshop))
+            return _Seen(figures.revision(tx), success, pending, rebuild, stops)
 
         try:
             async with asyncio.timeout(WITHIN):
@@ -173,7 +194,13 @@ class Ready:
     def _login(self) -> _Said:
         if self._planso.login_status.state == "rejected":
             return False, "rejected by PlanSo; nothing is tried until it is changed, or POST /api/auth/login"
-        return True, "accepted" if self._planso.login_status.state == "logged_in" else "not tried yet by this process"
+        if self._planso.login_status.state != "logged_in":
+            return True, "not tried yet by this process"
+        return True, f"accepted; {self._planso.sessions.status.reason}"
+
+    def _sessions(self) -> _Said:
+        trouble = self._planso.sessions.status.trouble
+        return not trouble, trouble or "PlanSo ends them seldom, if at all"
 
     def _answers(self) -> _Said:
         standing = self._planso.standing
@@ -184,7 +211,19 @@ class Ready:
             return True, "not asked yet by this process"
         return True, f"answered {_age(self._clock() - standing.answered_at)} ago"
 
-    def _writes(self, pending: Pending) -> _Said:
+    def _writes(self, seen: _Seen) -> _Said:
+        setting = "" if self._writes_setting == "on" else f"CONNECTOR_WRITES={self._writes_setting}, nothing is sent; "
+        waiting = self._waiting(seen.pending)
+        if not seen.stops:
+            return waiting[0], setting + waiting[1]
+        words = seen.stops[0].words
+        if not seen.is_stopped and len(seen.stops) > 1:
+            orders = ", ".join(str(stop.order_id) for stop in seen.stops[:SHOWN])
+            more = f" and {len(seen.stops) - SHOWN} more" if len(seen.stops) > SHOWN else ""
+            words = f"Writes to {len(seen.stops)} orders are stopped ({orders}{more}); GET /api/writes says why."
+        return False, f"{setting}{words} Meanwhile: {waiting[1]}."
+
+    def _waiting(self, pending: Pending) -> _Said:
         if pending.oldest is None:
             return True, "none waits"
         age = self._clock() - parse_stamp(pending.oldest)

@@ -6,15 +6,17 @@ Used by every verb that reads an order: the sync, a look at one order, the read-
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 import structlog
 
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.errors import PageChanged, PlansoError, StoreUnavailable
-from planso_connector.domain.fields import Value
 from planso_connector.domain.order import (
-    FROM_OTHER_PAGES,
     BoardEntry,
     FormReading,
     Order,
@@ -37,6 +39,10 @@ class EmptyForm(PageChanged):
     """PlanSo answers with an empty form for an order that is not empty; nothing was taken over."""
 
 
+class EmptyOrder(EmptyForm):
+    """An order that the mirror does not know is listed, and its form holds nothing; it was not taken over."""
+
+
 @dataclass(slots=True)
 class ReadOrder:
     """What came of one reading. `before` and `after` are the labels that held something, to tell fill rates."""
@@ -56,13 +62,26 @@ class Reader:
         self._workshop = workshop
         self._clock = clock
         self._parts = parts
+        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         planso.on_page_changed = self._keep
+
+    @asynccontextmanager
+    async def alone(self, order_id: int) -> AsyncIterator[None]:
+        """
+        While this lasts nobody else in this process reads the order's form: what is read by others is read before a
+        save begins or after it was read back, so an edit that the save overwrites is never seen and forgotten.
+        """
+        lock = self._locks.get(order_id)
+        if lock is None:
+            lock = self._locks[order_id] = asyncio.Lock()
+        async with lock:
+            yield
 
     async def known(self, order_id: int) -> Order | None:
         return await self._database.read(lambda tx: orders.load(tx, self._workshop, order_id))
 
     async def read(self, entry: BoardEntry, *, accept: bool = False) -> ReadOrder:
-        """Read and store an order of the list. Raises PlansoError; EmptyForm where nothing was taken over."""
+        """Read and store an order of the list. Raises PlansoError; EmptyForm and EmptyOrder: nothing was stored."""
         return await self._read(entry.order_id, entry, accept=accept)
 
     async def read_unlisted(self, order_id: int) -> ReadOrder:
@@ -70,12 +89,16 @@ class Reader:
         return await self._read(order_id, None, accept=False)
 
     async def _read(self, order_id: int, entry: BoardEntry | None, *, accept: bool) -> ReadOrder:
+        async with self.alone(order_id):
+            return await self._read_alone(order_id, entry, accept=accept)
+
+    async def _read_alone(self, order_id: int, entry: BoardEntry | None, *, accept: bool) -> ReadOrder:
         read_at = self._now()
         form = (await self._planso.read_form(order_id)).reading()
         known = await self.known(order_id)
         held = known.values if known is not None and not accept else {}
         if form.is_blank or has_emptied(held, form):
-            raise EmptyForm(f"PlanSo answers with an empty form for order {order_id}.")
+            _check_empty(order_id, known, form)
         doubts: tuple[Doubt, ...] = ()
         believed = form
         if not accept:
@@ -114,13 +137,9 @@ class Reader:
         if known is not None and not form.is_blank and not has_emptied(known.values, form):
             await self.keep(form, known, read_at)
 
-    async def seen_since(self, order_id: int, instant: str) -> list[dict[str, Value]]:
-        """
-        What fields were seen to become in PlanSo since `instant`, by version, oldest first, by the order's history.
-        Without the fields that the mirror has from other pages too.
-        """
-        found = await self._database.read(lambda tx: changes.seen_since(tx, self._workshop, order_id, instant))
-        return [{path: value for path, value in one.items() if path not in FROM_OTHER_PAGES} for one in found]
+    async def seen_since(self, order_id: int, instant: str) -> list[list[changes.Change]]:
+        """What people in PlanSo were seen to change since `instant`, by version, oldest first."""
+        return await self._database.read(lambda tx: changes.seen_since(tx, self._workshop, order_id, instant))
 
     async def _keep(self, error: PageChanged, order_id: int | None) -> None:
         """Every page that can't be read, whoever asked for it; who asked learns of the page, not of our trouble."""
@@ -162,6 +181,20 @@ class Reader:
 
     def _now(self) -> str:
         return stamp(self._clock())
+
+
+def _check_empty(order_id: int, known: Order | None, form: FormReading) -> None:
+    """
+    What an empty form means. Raises EmptyForm for an order that showed more and for a page without labels: that is
+    PlanSo's trouble; EmptyOrder for an order that was never known. One that showed no more before is just empty.
+    """
+    showed_more = known is not None and any(
+        shown and form.fields.get(label) != shown for label, shown in known.fields.items()
+    )
+    if showed_more or not form.fields:
+        raise EmptyForm(f"PlanSo answers with an empty form for order {order_id}.")
+    if known is None:
+        raise EmptyOrder(f"Order {order_id} holds nothing in PlanSo.")
 
 
 def _filled(known: Order | None) -> frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from planso_connector.planso.client import Planso
 from planso_connector.planso.login import LoginStatus
+from planso_connector.planso.sessions import SessionsStatus
 
 
 class Status:
@@ -13,6 +14,10 @@ class Status:
     @property
     def login(self) -> LoginStatus:
         return self._planso.login_status
+
+    @property
+    def sessions(self) -> SessionsStatus:
+        return self._planso.sessions.status
 
     async def log_in(self) -> None:
         """One try with the configured user. Raises LoginRejected, PlansoUnavailable."""

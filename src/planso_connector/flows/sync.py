@@ -17,6 +17,7 @@ import structlog
 
 from planso_connector.domain.clock import Clock, parse_stamp, stamp
 from planso_connector.domain.errors import ConnectorError, MassRemoval, PlansoUnavailable, StoreUnavailable
+from planso_connector.domain.trust import Doubtful
 from planso_connector.flows.give_way import GiveWay
 from planso_connector.flows.progress import Phase, Progress
 from planso_connector.flows.reading import Reader
@@ -40,6 +41,8 @@ HISTORY = 20
 
 RESUMED_WITHIN = timedelta(hours=12)
 """A full run that broke off is gone on with, if it began within this time."""
+
+_EMPTY_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +305,14 @@ def _summary(progress: Progress) -> str:
             "Orders of kind empty_form lost nearly all their values at once. If somebody emptied them, accept it: "
             "planso-connector sync --full --accept-removals."
         )
-    doubts = progress.doubts()
+    if progress.empty:
+        named = ", ".join(str(order_id) for order_id in sorted(progress.empty)[:_EMPTY_NAMED])
+        more = f" and {len(progress.empty) - _EMPTY_NAMED} more" if len(progress.empty) > _EMPTY_NAMED else ""
+        told.append(f"Orders that hold nothing in PlanSo were not taken over: {named}{more}.")
+    if progress.is_emptied:
+        told.append("So many empty orders are not believed; the run counts as failed.")
+    unreadable = [doubt for doubt in progress.doubts() if doubt["kind"] == Doubtful.UNREADABLE]
+    doubts = [doubt for doubt in progress.doubts() if doubt["kind"] != Doubtful.UNREADABLE]
     if doubts:
         first = doubts[0]
         told.append(
@@ -310,4 +320,7 @@ def _summary(progress: Progress) -> str:
             f"'{first['what']}' ({first['kind']}, in {first['orders']} orders): the last good values stay. "
             "If PlanSo is right, accept them: planso-connector sync --full --accept-removals."
         )
+    if unreadable:
+        named = ", ".join(f"{doubt['what']} (in {doubt['orders']} orders)" for doubt in unreadable)
+        told.append(f"What stands there is no date or number, so these have no value: {named}.")
     return " ".join(told)

@@ -22,7 +22,7 @@ from planso_connector.domain.order import BoardEntry, has_emptied
 from planso_connector.domain.reconcile import Known, Plan, Policy, Reading, reconcile
 from planso_connector.flows.give_way import GiveWay
 from planso_connector.flows.progress import Failure, Phase, Progress
-from planso_connector.flows.reading import EmptyForm, Reader
+from planso_connector.flows.reading import EmptyForm, EmptyOrder, Reader
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import NoForm
 from planso_connector.store import operations, orders, sections, sightings
@@ -157,6 +157,8 @@ class SyncRun:
             await work
         except LoginRejected:
             raise
+        except EmptyOrder:
+            self._progress.skip_empty(order_id)
         except EmptyForm:
             self._progress.fail(Failure(order_id, "form", "empty_form"))
         except PlansoError as error:

@@ -11,26 +11,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from planso_connector.domain import failure
+from planso_connector.domain import appending, failure, restoring
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.errors import (
     Cancelled,
     Duplicate,
+    Invalid,
     KeyReused,
     LoginRejected,
     NotFound,
     NotPossible,
+    Problem,
     StoreUnavailable,
     TooManyPending,
     VersionChanged,
+    WritesShadowed,
+    WritesStopped,
 )
 from planso_connector.domain.fields import Value
+from planso_connector.domain.german import BERLIN
 from planso_connector.domain.operation import Action, Operation, State, new_id
-from planso_connector.domain.order import FROM_OTHER_PAGES
+from planso_connector.domain.order import FROM_OTHER_PAGES, NAMED_BY
 from planso_connector.domain.plausible import looks_wrong
 from planso_connector.flows.outbox import Outbox
 from planso_connector.planso.client import Planso
-from planso_connector.store import operations, orders, search
+from planso_connector.store import operations, orders, search, write_stops
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.rendering import to_json
 
@@ -39,7 +44,8 @@ from planso_connector.store.rendering import to_json
 class Request:
     """
     What comes with a write. `wait` in seconds, None for the usual; `if_match` the ETag relied on, without its quotes,
-    `*` for any; `notes` sentences that the caller is told whatever comes of it.
+    `*` for any; `notes` sentences that the caller is told whatever comes of it. `names_orders`: whether the caller may
+    be told which other orders there are. `signed_by`: with whose name appended lines end, None where they don't.
     """
 
     caller: str = ""
@@ -48,12 +54,14 @@ class Request:
     if_match: str | None = None
     strict: bool = False
     notes: str = ""
+    names_orders: bool = True
+    signed_by: str | None = None
 
 
 class Writer:
     """
     Lives as long as the process. `wait` in seconds for PlanSo's confirmation, `deadline` for the whole of a write; no
-    write is taken on while `most_pending` are pending.
+    write is taken on while `most_pending` are pending. `writes` is the setting CONNECTOR_WRITES: `on`, `shadow`, `off`.
     """
 
     def __init__(
@@ -67,6 +75,7 @@ class Writer:
         deadline: timedelta,
         most_pending: int,
         clock: Clock,
+        writes: str = "on",
     ) -> None:
         self._database = database
         self._planso = planso
@@ -76,8 +85,11 @@ class Writer:
         self._deadline = deadline
         self._most_pending = most_pending
         self._clock = clock
+        self._writes = writes
 
     async def create(self, asked: Mapping[str, Value], request: Request) -> Operation:
+        """Raises Invalid for an order that would be nobody's, and what every write raises."""
+        _require_somebody(asked)
         return await self._write(Action.CREATE, None, asked, request)
 
     async def update(self, order_id: int, asked: Mapping[str, Value], request: Request) -> Operation:
@@ -93,8 +105,8 @@ class Writer:
         """
         undone = await self.undone(operation_id)
         assert undone.before is not None, "`undone` saw to it"
-        base = {path: undone.asked[path] for path in undone.before}
-        return await self._write(Action.UPDATE, undone.order_id, undone.before, request, base=base, undoes=undone.id)
+        asked, base = appending.undo_of(undone)
+        return await self._write(Action.UPDATE, undone.order_id, asked, request, base=base, undoes=undone.id)
 
     async def undone(self, operation_id: str) -> Operation:
         """The operation, if it can be undone. Raises NotFound, NotPossible."""
@@ -106,15 +118,32 @@ class Writer:
             raise NotPossible(f"Operation {operation_id} changed nothing; there is nothing to undo.")
         return operation
 
+    async def restore(self, operation_id: str, only: Sequence[str], request: Request) -> Operation:
+        """
+        A new operation that writes back what the save of a damaged one took, or of that what `only` names. Raises
+        NotFound, NotPossible, Invalid, and what every write raises.
+        """
+        damaged = await self.get(operation_id)
+        controls = restoring.values_before(restoring.restorable(damaged, only))
+        return await self._write(Action.UPDATE, damaged.order_id, {}, request, undoes=damaged.id, controls=controls)
+
+    def signed(self, asked: Mapping[str, Value], request: Request) -> Mapping[str, Value]:
+        """What is asked, with the day and the caller's name at the end of appended lines where the request wants it."""
+        if request.signed_by is None:
+            return asked
+        return appending.sign(asked, request.signed_by, self._clock().astimezone(BERLIN).date())
+
     async def check(self, action: Action, order_id: int | None, asked: Mapping[str, Value], request: Request) -> str:
-        """What recording it would tell, for a dry run. Raises VersionChanged, Duplicate, NotFound."""
+        """What recording it would tell, for a dry run. Raises Invalid, VersionChanged, Duplicate, NotFound."""
+        if action is Action.CREATE:
+            _require_somebody(asked)
         operation = Operation(id="", action=action, order_id=order_id, asked=dict(asked))
 
         def work(tx: Transaction) -> str:
             if request.if_match is not None and order_id is not None:
                 self._relied_on(tx, operation, request.if_match)
             is_create = action is Action.CREATE
-            return self._with_duplicates(tx, operation, strict=request.strict) if is_create else ""
+            return self._with_duplicates(tx, operation, request) if is_create else ""
 
         return await self._database.read(work)
 
@@ -127,27 +156,29 @@ class Writer:
         *,
         base: Mapping[str, Value] | None = None,
         undoes: str | None = None,
+        controls: Mapping[str, Sequence[str]] | None = None,
     ) -> Operation:
         """
         The operation as it stands when it is settled, or the wait is over, or the database can't tell any more. Raises
-        KeyReused, VersionChanged, Duplicate, NotFound, LoginRejected, TooManyPending and StoreUnavailable, where
-        nothing was recorded.
+        KeyReused, VersionChanged, Duplicate, NotFound, LoginRejected, WritesStopped, TooManyPending and
+        StoreUnavailable, where nothing was recorded.
         """
         now = self._clock()
         operation = Operation(
             id=new_id(),
             action=action,
             order_id=order_id,
-            asked=dict(asked),
+            asked=dict(self.signed(asked, request)),
             created_at=stamp(now),
             deadline_at=stamp(now + self._deadline),
             next_at=stamp(now),
             notes=" ".join([*looks_wrong(asked), *([request.notes] if request.notes else [])]),
             caller=request.caller,
             idempotency_key=request.idempotency_key,
-            request=_digest(action, order_id, asked, request, undoes),
+            request=_digest(action, order_id, asked, request, undoes, controls),
             base=base,
             undoes=undoes,
+            controls=controls,
         )
         recorded = await self._database.write(lambda tx: self._record(tx, operation, request))
         self._outbox.recorded(recorded.id)
@@ -168,6 +199,7 @@ class Writer:
                     f"Idempotency-Key: it came with another request before, operation {earlier.id}; accepted: a new "
                     "key, or the same request again."
                 )
+        self._check_not_stopped(tx, operation)
         if self._planso.login_status.state == "rejected":
             raise LoginRejected("PlanSo rejects the connector's user name or password; nothing was recorded.")
         if operations.are_pending(tx, self._workshop, at_least=self._most_pending):
@@ -179,13 +211,27 @@ class Writer:
             relied_on = self._relied_on(tx, operation, request.if_match)
             operation = replace(operation, base=operation.base or relied_on)
         if operation.action is Action.CREATE:
-            operation = replace(operation, notes=self._with_duplicates(tx, operation, strict=request.strict))
+            operation = replace(operation, notes=self._with_duplicates(tx, operation, request))
         return operations.record(tx, self._workshop, operation)
+
+    def _check_not_stopped(self, tx: Transaction, operation: Operation) -> None:
+        """Raises WritesShadowed, WritesStopped."""
+        if self._writes == "shadow":
+            raise WritesShadowed("CONNECTOR_WRITES=shadow: nothing was sent.")
+        if self._writes != "on":
+            raise WritesStopped(
+                "Writes are off by the setting CONNECTOR_WRITES=off; nothing was recorded. An operator sets it to `on` "
+                "and restarts the connector."
+            )
+        stop = write_stops.holding(tx, self._workshop, operation)
+        if stop is not None:
+            raise WritesStopped(f"{stop.words} Nothing was recorded.")
 
     def _relied_on(self, tx: Transaction, operation: Operation, tag: str) -> dict[str, Value] | None:
         """
-        What the mirror holds in the fields asked, at the version that the caller names; and what is pending, where the
-        caller's ETag names that too. None for `*`, which relies on there being such an order.
+        What the mirror holds in the fields asked, at the version that the caller names. An ETag stands for the fields
+        as GET shows them, and what is pending is not in them: a field that a pending write is about to change is a
+        conflict once it has, also for who was shown that it is pending. None for `*`, which relies on no value.
         """
         assert operation.order_id is not None, "a create relies on no version"
         stored = orders.get(tx, self._workshop, operation.order_id)
@@ -199,27 +245,29 @@ class Writer:
             told = f'If-Match: order {operation.order_id} has the ETag "{stored.tag}" now, not "{tag}".'
             raise VersionChanged(told, stored.document)
         held = dict(known.values)
-        if pending:
-            for earlier in operations.pending_of(tx, self._workshop, operation.order_id):
-                held |= earlier.asked
         if operation.action is Action.DELETE:  # relies on all of it
             return {path: value for path, value in held.items() if path not in FROM_OTHER_PAGES}
-        return {path: held.get(path) for path in operation.asked}
+        return {path: held.get(path) for path in operation.asked if appending.target_of(path) == path}
 
-    def _with_duplicates(self, tx: Transaction, operation: Operation, *, strict: bool) -> str:
-        """The notes of a create, with the orders that may be the same one. Raises Duplicate when `strict`."""
+    def _with_duplicates(self, tx: Transaction, operation: Operation, request: Request) -> str:
+        """The notes of a create, with the orders that may be the same one. Raises Duplicate when `request.strict`."""
         found = search.same_plate_and_time(tx, self._workshop, operation.asked)
         if not found:
             return operation.notes
-        named = ", ".join(str(order_id) for order_id in found[:5])
-        told = f"For this number plate there is already an order at this time: {named}."
-        if strict:
+        named = f": {', '.join(str(order_id) for order_id in found[:5])}" if request.names_orders else ""
+        told = f"For this number plate there is already an order at this time{named}."
+        if request.strict:
             raise Duplicate(f"{told} Nothing was created.")
         return f"{operation.notes} {told}".strip()
 
     async def get(self, operation_id: str) -> Operation:
         """Raises NotFound."""
-        found = await self._database.read(lambda tx: operations.get(tx, self._workshop, operation_id))
+
+        def work(tx: Transaction) -> Operation | None:
+            found = operations.get(tx, self._workshop, operation_id)
+            return found and write_stops.explained(tx, self._workshop, found)
+
+        found = await self._database.read(work)
         if found is None:
             raise NotFound(f"There is no operation {operation_id}.")
         return found
@@ -228,9 +276,13 @@ class Writer:
         self, order_id: int | None, state: State | None, before: tuple[str, str] | None, limit: int
     ) -> Sequence[Operation]:
         """Newest first; `before` as in store.operations."""
-        return await self._database.read(
-            lambda tx: operations.page(tx, self._workshop, order_id=order_id, state=state, before=before, limit=limit)
-        )
+
+        def work(tx: Transaction) -> Sequence[Operation]:
+            found = operations.page(tx, self._workshop, order_id=order_id, state=state, before=before, limit=limit)
+            is_stopped = bool(write_stops.active(tx, self._workshop))
+            return [write_stops.explained(tx, self._workshop, one) for one in found] if is_stopped else found
+
+        return await self._database.read(work)
 
     async def settled(self, operation: Operation, seconds: float) -> Operation:
         """
@@ -259,9 +311,29 @@ class Writer:
         return operation
 
 
+def _require_somebody(asked: Mapping[str, Value]) -> None:
+    """
+    Raises Invalid for a new order without a person and a vehicle: PlanSo shows it as it shows an order that does not
+    exist, so it could neither be changed nor deleted, nor found again after an answer that got lost.
+    """
+    if not any(asked.get(path) for path in NAMED_BY):
+        needed = f"a new order needs a person or a vehicle; accepted: at least one of {', '.join(NAMED_BY)}, not empty"
+        raise Invalid([Problem(("body",), needed, "missing")])
+
+
 def _digest(
-    action: Action, order_id: int | None, asked: Mapping[str, Value], request: Request, undoes: str | None
-) -> str:  # fmt: skip
+    action: Action,
+    order_id: int | None,
+    asked: Mapping[str, Value],
+    request: Request,
+    undoes: str | None,
+    controls: Mapping[str, Sequence[str]] | None,
+) -> str:
     """What makes two requests the same one, for the idempotency key; how their JSON was written does not."""
-    whole = to_json([action.value, order_id, dict(asked), request.if_match, undoes])
+    parts: list[object] = [action.value, order_id, dict(asked), request.if_match, undoes]
+    if controls is not None:
+        parts.append(dict(controls))
+    if request.signed_by is not None:  # without the day: a repetition on the next one is the same request
+        parts.append({"signed": True})
+    whole = to_json(parts)
     return hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -10,8 +10,8 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -24,7 +24,6 @@ from planso_connector.domain.errors import (
     LoginRejected,
     PageChanged,
     PlansoError,
-    PlansoRefused,
     PlansoTimeout,
     PlansoUnavailable,
     PlansoUnsure,
@@ -37,9 +36,11 @@ from planso_connector.planso.exchange import OnExchange, Outcome, Standing, outc
 from planso_connector.planso.form import Form, NoForm
 from planso_connector.planso.login import (
     ANSWERED,
+    BEGAN,
     LOGS_IN,
     SAVES,
     STAYS,
+    Account,
     LoginStatus,
     OnLogin,
     PlansoLogin,
@@ -50,19 +51,19 @@ from planso_connector.planso.parts import parse_parts
 from planso_connector.planso.plan import Plan
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.redact import redacted
-from planso_connector.planso.saved import data_id, is_error, words
+from planso_connector.planso.saving.answer import new_order_id, read_answer
+from planso_connector.planso.saving.encoding import Encoded, encode
+from planso_connector.planso.saving.pairs import sent_pairs
+from planso_connector.planso.saving.tokens import page_values
+from planso_connector.planso.sessions import Sessions
 from planso_connector.planso.tabs import Section, parse_tab, tab_call
 from planso_connector.planso.throttle import Throttle, retry_after
-from planso_connector.planso.watch import SENT_AT, Watches
-from planso_connector.planso.words import one_line
 
 T = TypeVar("T")
 OnPageChanged = Callable[[PageChanged, int | None], Awaitable[None]]
 """Awaited with what can't be read and the order it is of, before the error is raised."""
 
 _DYING = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
-_TRY_LATER = frozenset({425, 429})
-_MAYBE_DONE = frozenset({408})
 _PAGE = "planso_page"
 """The request's extension that names the kind of page, each of which has its own usual latency."""
 
@@ -81,7 +82,7 @@ class _Asked:
 
 class Planso:
     """
-    One PlanSo installation, with one session. `timeout` in seconds, for each step of a request.
+    One PlanSo installation, with up to two sessions of one user. `timeout` in seconds, for each step of a request.
 
     `already_rejected`: the password was rejected before this process began, so nothing is sent until `log_in`.
     `on_login` is awaited with the outcome of each login that PlanSo decided; `on_exchange` is told of each request.
@@ -104,14 +105,15 @@ class Planso:
         base = base_url(url, profile.paths.app)
         self.requests = 0
         self.standing = Standing(clock.now, profile.kinds, on_exchange)
-        self.watches = Watches()
         self.on_page_changed: OnPageChanged | None = None
         self._timeout, self._whole_page = timeout, WHOLE_PAGE * timeout
         self._profile = profile
         self.throttle = throttle
+        self._base = base
         self._app = httpx2.URL(base + profile.paths.app)
         self._do = httpx2.URL(base + profile.paths.do)
-        self._login = PlansoLogin(self._app, username, password, rejected=already_rejected, on_login=on_login)
+        self._account = Account(self._app, username, password, rejected=already_rejected, on_login=on_login)
+        self.sessions = Sessions(self._account)
         self._credentials = (username, password)
         self._rejected: set[bytes] = set()
         self._salt = secrets.token_bytes(16)
@@ -131,8 +133,13 @@ class Planso:
             event_hooks={"request": [self._count]},
         )
 
-    async def _count(self, _request: httpx2.Request) -> None:
+    async def _count(self, request: httpx2.Request) -> None:
         self.requests += 1
+        request.extensions[BEGAN] = self._account.now()
+
+    @property
+    def _login(self) -> PlansoLogin:
+        return self.sessions.current
 
     @property
     def longest_request(self) -> float:
@@ -141,7 +148,7 @@ class Planso:
 
     @property
     def login_status(self) -> LoginStatus:
-        return self._login.status
+        return self._account.status
 
     async def aclose(self) -> None:
         if "_client" in vars(self):
@@ -190,39 +197,44 @@ class Planso:
         call = tab_call(name, self._profile.calls.tabs, order_id)
         return await self._read("GET", call, asked, lambda answer: parse_tab(name, answer))
 
-    def one_slot(self) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def one_slot(self) -> AsyncIterator[None]:
         """
         A reading and a save in here follow each other without waiting. A session that ended is not renewed in here:
         every call raises SessionEnded then.
         """
-        return self.throttle.hold()
+        async with self._login.kept(), self.throttle.hold():
+            yield
 
     # -- saving: never sent twice, never resumed by itself
 
     async def save(self, form: Form, plan: Plan) -> None:
         """
-        Send the whole form with the plan's changes. That PlanSo says yes proves nothing: read the form again.
+        Send the form with the plan's changes, as the profile says. That PlanSo says yes proves nothing, nor does a no:
+        read the form again.
 
-        Raises SessionEnded and PlansoUnavailable (nothing was saved), PlansoUnsure (it may have been), PlansoRefused,
-        LoginRejected.
+        Raises SessionEnded and PlansoUnavailable (nothing was sent), PlansoUnsure (it may have been applied),
+        PlansoRefused, LoginRejected.
         """
         if form.order_id is None:
             raise ValueError("a form without an order is saved by `create`")
-        page = f"the save of order {form.order_id}"
-        await self._save(self._form_call("update", form.order_id), form.serialised(plan), page)
+        await self._save("update", form.order_id, form, plan, f"the save of order {form.order_id}")
 
     async def create(self, blank: Form, plan: Plan) -> int:
         """The new order's id. Raises as `save` does; PlansoUnsure too where the answer names no id."""
         page = "the new order"
-        answer = await self._save(self._form_call("insert", None), blank.serialised(plan), page)
-        order_id = data_id(answer)
+        response, answer = await self._save("insert", None, blank, plan, page)
+        order_id = new_order_id(answer, response.headers.get("location", ""), self._profile.save.answer)
         if order_id is None:
-            raise PlansoUnsure(f"{page}: PlanSo's answer names no id (dataID)")
+            where = self._profile.save.answer.new_id or "dataID"
+            raise PlansoUnsure(f"{page}: PlanSo's answer names no id ({where})")
         return order_id
 
-    async def delete(self, order_id: int) -> None:
-        """Raises as `save` does."""
-        await self._save(self._form_call("delete", order_id), None, f"the deletion of order {order_id}")
+    async def delete(self, order_id: int, form: Form | None = None) -> None:
+        """`form`: as it was just read; read here where a token is needed from it. Raises as `save` does."""
+        if form is None and any(token.origin in ("form", "answer") for token in self._profile.save.tokens):
+            form = await self.read_form(order_id)
+        await self._save("delete", order_id, form, None, f"the deletion of order {order_id}")
 
     # -- the session
 
@@ -230,8 +242,9 @@ class Planso:
         """
         Log in anew, once, whatever was remembered. Raises LoginRejected, PlansoUnavailable.
         """
-        self._login.forget()
-        await self._only_login(self._login)
+        login = self._login
+        login.forget()
+        await self._only_login(login)
 
     async def try_credentials(self, username: str, password: str) -> None:
         """
@@ -244,7 +257,7 @@ class Planso:
             known = (username, password) == self._credentials and self.login_status.state == "rejected"
             if known or mark in self._rejected:
                 raise LoginRejected("PlanSo rejected this user name and password before; they were not sent again")
-            visit = PlansoLogin(self._app, username, password)
+            visit = PlansoLogin(Account(self._app, username, password))
             try:
                 await self._only_login(visit)
             except LoginRejected:
@@ -277,21 +290,21 @@ class Planso:
             "callback": "",
         }
 
-    def _request(self, method: str, call: Mapping[str, str], fields: str | None, *, saves: bool) -> httpx2.Request:
+    def _headers(self, method: str) -> dict[str, str]:
         headers = {
             "X-Requested-With": "XMLHttpRequest",
             "Accept": "application/json, text/javascript, */*; q=0.01",
             "Referer": str(self._app),
         }
-        if method == "POST":
-            headers["Origin"] = origin(self._app)
+        return headers if method == "GET" else {**headers, "Origin": origin(self._app)}
+
+    def _request(self, method: str, call: Mapping[str, str]) -> httpx2.Request:
         return self._client.build_request(
             method,
             self._do,
             params=call,
-            headers=headers,
-            data={"fields": fields} if fields is not None else None,
-            extensions={SAVES: saves, _PAGE: f"{call['m']} {call.get('submode', '')}"},
+            headers=self._headers(method),
+            extensions={SAVES: False, _PAGE: f"{call['m']} {call.get('submode', '')}"},
         )
 
     async def _read(self, method: str, call: Mapping[str, str], asked: _Asked, parse: Callable[[Any], T]) -> T:
@@ -299,7 +312,7 @@ class Planso:
         response: httpx2.Response | None = None
         try:
             response = await self._answer(method, call, asked.words)
-            return self._parsed(response, parse)
+            return parse(json_of(response))
         except NotJson as error:
             told = f"{asked.words}: PlanSo answered with something else than the JSON that it promises"
             cause: BaseException | None = error
@@ -314,15 +327,9 @@ class Planso:
             await self.on_page_changed(changed, asked.order_id)
         raise changed from cause
 
-    def _parsed(self, response: httpx2.Response, parse: Callable[[Any], T]) -> T:
-        parsed = parse(json_of(response))
-        if isinstance(parsed, Form):
-            self.watches.saw(parsed, response.request.extensions[SENT_AT])
-        return parsed
-
     async def _answer(self, method: str, call: Mapping[str, str], page: str) -> httpx2.Response:
         """Sent once more where the connection died before the answer began."""
-        request = self._request(method, call, None, saves=False)
+        request = self._request(method, call)
         try:
             response = await self._exchange(request, self._login, page, forgiving=True)
         except PlansoUnavailable as error:
@@ -330,30 +337,57 @@ class Planso:
                 raise
             if error.__cause__.request is not request:
                 raise
-            response = await self._exchange(self._request(method, call, None, saves=False), self._login, page)
+            response = await self._exchange(self._request(method, call), self._login, page)
         await asyncio.sleep(0)  # who waits for the slot sends its request before this answer takes our time
         if not response.is_success:
             raise PlansoUnavailable(f"{page}: PlanSo answered {response.status_code}")
         return response
 
-    async def _save(self, call: Mapping[str, str], fields: str | None, page: str) -> Any:
-        """The answer's JSON, unless it is a refusal."""
-        request = self._request("POST", call, fields, saves=True)
-        response = await self._exchange(request, self._login, page)
-        status = response.status_code
-        if status in _TRY_LATER:
-            raise PlansoUnavailable(f"{page}: PlanSo answered {status}")
-        if 400 <= status < 500 and status not in _MAYBE_DONE:
-            raise PlansoRefused(f"{page}: PlanSo answered {status}")
+    async def _save(
+        self, action: str, order_id: int | None, form: Form | None, plan: Plan | None, page: str
+    ) -> tuple[httpx2.Response, Any]:
+        """The answer and its JSON, unless it is a refusal or proves nothing."""
+        style = self._profile.save
+        pairs = sent_pairs(form, plan, style) if form is not None and plan is not None else None
+        tokens = await self._tokens(form, page)
+        encoded = encode(pairs, style, action, order_id, self._profile.table_id, tokens)
+        response = await self._exchange(self._save_request(encoded, action), self._login, page)
+        return response, read_answer(response, style.answer, page)
+
+    async def _tokens(self, form: Form | None, page: str) -> dict[str, str]:
+        """The tokens of the profile, by name. Raises PlansoUnavailable where one can't be found; nothing was sent."""
+        found: dict[str, str] = dict(form.tokens) if form is not None else {}
+        pages: dict[str, dict[tuple[str, str], str]] = {}
+        for token in self._profile.save.tokens:
+            if token.origin == "cookie":
+                found[token.name] = self._login.cookie(token.key)
+            elif token.origin in ("meta", "input"):
+                if token.page not in pages:
+                    pages[token.page] = await self._page_values(token.page)
+                found[token.name] = pages[token.page].get((token.origin, token.key), "")
+            if not found.get(token.name):
+                missing = f"PlanSo's {token.origin} '{token.key}', which a save needs, was not found"
+                raise PlansoUnavailable(f"{page}: {missing}; nothing was sent")
+        return found
+
+    async def _page_values(self, path: str) -> dict[tuple[str, str], str]:
+        what = "the page that a save's token stands on"
+        url = httpx2.URL(self._base + path)
+        request = self._client.build_request("GET", url, headers={"Accept": "text/html"}, extensions={_PAGE: "app"})
+        response = await self._exchange(request, self._login, what)
         if not response.is_success:
-            raise PlansoUnsure(f"{page}: PlanSo answered {status}")
-        try:
-            answer = json_of(response)
-        except NotJson as error:
-            raise PlansoUnsure(f"{page}: PlanSo answered with something else than JSON") from error
-        if isinstance(answer, Mapping) and is_error(answer.get("error")):
-            raise PlansoRefused(f"{page}: PlanSo refused: {one_line(words(answer['error']))}")
-        return answer
+            raise PlansoUnavailable(f"{what}: PlanSo answered {response.status_code}; nothing was sent")
+        return page_values(text_of(response))
+
+    def _save_request(self, encoded: Encoded, action: str) -> httpx2.Request:
+        return self._client.build_request(
+            encoded.method,
+            httpx2.URL(self._base + encoded.path),
+            params=list(encoded.query),
+            headers={**self._headers(encoded.method), **encoded.headers},
+            content=encoded.body or None,
+            extensions={SAVES: True, _PAGE: f"save {action}"},
+        )
 
     async def _exchange(
         self, request: httpx2.Request, login: PlansoLogin, page: str, *, forgiving: bool = False
@@ -377,6 +411,8 @@ class Planso:
             raise SessionEnded(f"{page}: {error}") from error
         except PlansoTimeout as error:
             raise PlansoTimeout(f"{page}: {error}") from error
+        except PlansoUnsure as error:
+            raise PlansoUnsure(f"{page}: {error}") from error
         except PlansoUnavailable as error:
             if saves and request.extensions.get(ANSWERED):
                 raise PlansoUnsure(f"{page}: {error}") from error
@@ -385,7 +421,7 @@ class Planso:
             if not error.request.extensions.get(LOGS_IN):
                 raise sorted_error(error, page, saves=saves) from error
             at_login = sorted_error(error, "the login page", saves=False)
-            login.failed(at_login)
+            login.account.failed(at_login)
             raise at_login from error
         finally:
             await flow.aclose()
@@ -395,7 +431,6 @@ class Planso:
         extensions = request.extensions
         async with self.throttle.slot(urgent=bool(extensions.get(SAVES) or extensions.get(LOGS_IN))) as attempt:
             began = time.perf_counter()
-            extensions[SENT_AT] = time.monotonic()
             outcome: Outcome | None = None
             try:
                 async with asyncio.timeout(self._whole_page):

@@ -24,8 +24,14 @@ class NotJson(ValueError):
 
 def text_of(response: httpx2.Response) -> str:
     """By the declared charset, else as UTF-8, else as Windows-1252, which holds all of ISO-8859-1's letters."""
-    content = response.content.removeprefix(codecs.BOM_UTF8)
-    declared = _known(_header_charset(response))
+    return decoded(response.content, response.headers.get("content-type", ""))
+
+
+def decoded(content: bytes, content_type: str) -> str:
+    """As `text_of`, of an answer that is at hand as bytes."""
+    content = content.removeprefix(codecs.BOM_UTF8)
+    match = _CHARSET.search(content_type)
+    declared = _known(match[1] if match else None)
     for charset in (declared, "utf-8"):
         if charset is None or charset in _LATIN:
             continue

@@ -93,4 +93,4 @@ class Standing:
         if request.extensions.get(LOGS_IN):
             return "login"
         kind = self._calls.get(request.url.params.get("m", ""), "other")
-        return "save" if request.extensions.get(SAVES) and kind == "form" else kind
+        return "save" if request.extensions.get(SAVES) and kind in ("form", "other") else kind

@@ -7,32 +7,31 @@ Source: the PlanSo protocol's sections 3 and 6. Pure.
 from __future__ import annotations
 
 import html
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote
 
 from planso_connector.domain import values
-from planso_connector.domain.errors import Kept, PageChanged
+from planso_connector.domain.agreement import Agreement
+from planso_connector.domain.errors import Invalid, Kept, PageChanged, Problem
 from planso_connector.domain.fields import BY_PATH, FIELDS, Value
+from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.order import FormReading
-from planso_connector.planso import writing
+from planso_connector.planso import control_plan, writing
 from planso_connector.planso.control import Control, Entry
 from planso_connector.planso.handles import FieldHandles, Handle
 from planso_connector.planso.markup import Page, read_page
 from planso_connector.planso.plan import Plan, Wire, make_plan
 from planso_connector.planso.profile import Profile
+from planso_connector.planso.saving.encoding import urlencoded
+from planso_connector.planso.saving.tokens import form_tokens
 from planso_connector.planso.titles import party
 from planso_connector.planso.words import one_line
 
-_UNRESERVED = "-_.!~*'()"
-"""What encodeURIComponent leaves alone beside letters and digits."""
 _SCRIPTS = ("functions", "js")
 """The members of an answer that are scripts."""
-_NEEDS_NO_CODE = re.compile(rf"[A-Za-z0-9{re.escape(_UNRESERVED)}]*")
 
 
 class NoForm(PageChanged):
@@ -46,6 +45,8 @@ class Form:
     order_id: int | None
     page: Page
     profile: Profile
+    tokens: Mapping[str, str] = field(default_factory=dict)
+    """What the answer held of the tokens that a save needs (profile, `[save.tokens]`), by their names."""
 
     @classmethod
     def parse(cls, answer: Mapping[str, Any], profile: Profile, order_id: int | None) -> Form:
@@ -70,7 +71,7 @@ class Form:
             raise PageChanged(f"{name} is nested too deeply to be one") from error
         if not page.entries and content.strip():
             raise PageChanged(f"{name} holds no labelled control")
-        return cls(order_id, page, profile)
+        return cls(order_id, page, profile, form_tokens(profile.save, answer, page))
 
     @cached_property
     def _found(self) -> FieldHandles:
@@ -91,7 +92,9 @@ class Form:
             is_blank=self.is_blank,
             found=frozenset(path for path in BY_PATH if found.is_found(path)),
             ambiguous=frozenset(path for path, (_, is_ambiguous) in held.items() if is_ambiguous),
-            unreadable=frozenset(path for path in BY_PATH if read[path] is None and found.unreadable(path) is not None),
+            unreadable={
+                path: text for path in BY_PATH if read[path] is None and (text := found.unreadable(path)) is not None
+            },
         )
 
     def _shown(self) -> dict[str, str]:
@@ -115,6 +118,10 @@ class Form:
         """Every label of the form as a person reads it, in the form's order."""
         return tuple(dict.fromkeys(entry.label for entry in self.page.entries))
 
+    def target(self, path: str) -> Entry | None:
+        """Where a write to the field goes; None where the form has no label for it."""
+        return self._found.target(path)
+
     def missing_labels(self) -> list[tuple[str, tuple[str, ...]]]:
         """Fields that this form has no label and no column for, with the labels looked for."""
         return [(field.path, self._found.names(field.path)) for field in FIELDS if not self._found.handles(field.path)]
@@ -130,17 +137,60 @@ class Form:
 
     def unknowable(self) -> tuple[Control, ...]:
         """The controls that would be sent and that a script fills: the markup does not hold what a browser sends."""
-        known = self.profile.save_known
+        style = self.profile.save
+        known = {*style.known, *style.unfilled}
         return tuple(c for c in self.page.controls if c.filled is not None and c.is_sent and c.name not in known)
 
-    def plan(self, asked: Mapping[str, Value], *, only_changed: bool = False) -> Plan:
+    def plan(self, asked: Mapping[str, Value], *, only_changed: bool | None = None) -> Plan:
         """
         What to change so that the form holds the asked values, by field path; None clears.
 
         Raises Invalid with all fields that this form can't take: no such label, more than one, not offered, read only;
-        and where a script fills controls that the save would blank: all, or with `only_changed` those that are asked.
+        and where a script fills controls that the save would blank: all, or with `only_changed`, by default as the
+        profile says, those that are asked.
         """
-        return make_plan(self._found, asked, unknowable=self.unknowable(), only_changed=only_changed)
+        is_alone = self.profile.save.sends == "changed" if only_changed is None else only_changed
+        plan = make_plan(self._found, asked, unknowable=self.unknowable(), only_changed=is_alone)
+        problems = self._unsendable(plan)
+        if problems:
+            raise Invalid(problems)
+        return plan
+
+    def names_of(self, label: str) -> frozenset[str]:
+        """A label as the history names it: the paths of its fields, else the label itself."""
+        if not label:
+            return frozenset()
+        paths = [path for path in BY_PATH if any(entry.label == label for entry in self._found.entries(path))]
+        return frozenset(paths or [label])
+
+    def plan_controls(self, controls: Mapping[str, Sequence[str]]) -> Plan:
+        """
+        What to change so that these controls submit these values, by control name. Raises Invalid that names each
+        control that is not there or does not offer them.
+        """
+        return control_plan.plan_controls(self.page, controls)
+
+    @property
+    def submitted(self) -> dict[str, tuple[str, ...]]:
+        """What a browser would submit of the form as it stands, by control name."""
+        return control_plan.submitted_values(self.page)
+
+    def _unsendable(self, plan: Plan) -> list[Problem]:
+        """Where only what changed is sent: controls that have nothing to send, such as an unchecked box."""
+        style = self.profile.save
+        if style.sends == "whole" or style.unchecked is not None:
+            return []
+        silent = self.changed_names(plan) - {name for name, _ in self.changed_pairs(plan)}
+        return [
+            Problem(
+                loc=("body", *change.path.split(".")),
+                msg=f"'{change.label}' can't be emptied: this PlanSo is sent only what changes, and an unchecked box "
+                "or an empty selection sends nothing (profile, save.unchecked)",
+                type="planso_not_sendable",
+            )
+            for change in plan.changes
+            if (target := self._found.target(change.path)) is not None and target.control.name in silent
+        ]
 
     def pairs(self, plan: Plan | None = None) -> list[tuple[str, str]]:
         """
@@ -151,30 +201,58 @@ class Form:
         return [
             (control.name, value)
             for control in self.page.controls
-            for value in _sent(control, changed.get(control.index))
+            for value in sent_values(control, changed.get(control.index), self.profile.save.known)
         ]
 
     def changed_pairs(self, plan: Plan) -> list[tuple[str, str]]:
-        """Of the form with the plan's changes, all pairs of the names that the plan changes."""
-        names = {self.page.controls[index].name for index in plan.wire}
+        """All pairs of the names that the plan changes; an unchecked box has none, but where a hidden input has."""
+        names = self.changed_names(plan)
         return [pair for pair in self.pairs(plan) if pair[0] in names]
 
-    def serialised(self, plan: Plan | None = None) -> str:
-        """The pairs as one text, blanks as `%20`: every decoder takes that, not every one takes `+`."""
-        return "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in self.pairs(plan))
+    def changed_names(self, plan: Plan) -> frozenset[str]:
+        return frozenset(self.page.controls[index].name for index in plan.wire)
 
-    def not_taken_over(self, asked: Mapping[str, Value]) -> list[Kept]:
-        """The asked fields that this form, read back after a save, does not hold where they were written."""
+    def serialised(self, plan: Plan | None = None) -> str:
+        """The form as jQuery's serialize() gives it, with the plan's changes."""
+        return urlencoded(self.pairs(plan))
+
+    def not_taken_over(self, asked: Mapping[str, Value], saved: Form | None = None) -> list[Kept]:
+        """
+        The asked fields that this form, read back after a save, does not hold where they were written: what it holds
+        means something else. `saved` is the form that was saved, whose notation decided what was sent.
+        """
         kept = []
         for path, value in asked.items():
-            handle, entry = self._found.handle(path), self._found.target(path)
-            kind = BY_PATH[path].kind
-            if value is None if handle is None else entry is not None and writing.holds(entry, kind, value):
+            if self._agreement(path, value, saved) is not Agreement.DIFFERENT:
                 continue
+            handle, entry = self._found.handle(path), self._found.target(path)
             label = handle.entry.label if handle is not None else self._found.names(path)[0]
-            sent = values.planso_words(kind, value)
+            sent = values.planso_words(BY_PATH[path].kind, value)
             kept.append(Kept(field=path, label=label, sent=sent, kept=entry.shown if entry is not None else ""))
         return kept
+
+    def normalised(self, asked: Mapping[str, Value], saved: Form | None = None) -> tuple[str, ...]:
+        """
+        Sentences on the asked fields that this form, read back after a save, holds in another notation than they were
+        sent: they mean the same. `saved` as above; without it, dates and numbers are told by their value alone.
+        """
+        notes = []
+        for path, value in asked.items():
+            entry = self._found.target(path)
+            if entry is not None and self._agreement(path, value, saved) is Agreement.NORMALISED:
+                words = values.planso_words(BY_PATH[path].kind, value)
+                notes.append(OwnNote(f"PlanSo writes {path} ('{entry.label}') as '{entry.shown}' (asked '{words}')."))
+        return tuple(notes)
+
+    def _agreement(self, path: str, value: Value, saved: Form | None) -> Agreement:
+        entry = self._found.target(path)
+        if entry is None:
+            return Agreement.EQUAL if value is None else Agreement.DIFFERENT
+        if entry.clock is not None:
+            kind = BY_PATH[path].kind
+            return Agreement.EQUAL if values.same(kind, entry.value(kind), value) else Agreement.DIFFERENT
+        before = saved.target(path) if saved is not None else None
+        return writing.agreement_with(entry, BY_PATH[path].kind, value, before)
 
     def differences(self, other: Form) -> list[tuple[str, str, str]]:
         """Labels that show different things in two readings: (label, here, there). Hidden tokens don't count."""
@@ -221,14 +299,11 @@ def _state(entry: Entry) -> object:
     return entry.shown.replace("\r\n", "\n")
 
 
-def _encoded(text: str) -> str:
-    if _NEEDS_NO_CODE.fullmatch(text):
-        return text
-    return quote(text, safe=_UNRESERVED, errors="replace")
-
-
-def _sent(control: Control, changed: Wire | None) -> list[str]:
-    """The values that a browser sends for one control; none for an unchecked box."""
+def sent_values(control: Control, changed: Wire | None, known: Collection[str] = ()) -> list[str]:
+    """
+    The values that a browser sends for one control; none for an unchecked box. `known`: controls of which it was seen
+    that a browser sends what a script fills in.
+    """
     if not control.is_sent and (changed is None or not control.is_outside):
         return []
     if control.type == "hidden" and isinstance(changed, tuple):
@@ -239,4 +314,6 @@ def _sent(control: Control, changed: Wire | None) -> list[str]:
     if control.type in ("checkbox", "radio"):
         checked = changed if isinstance(changed, bool) else control.checked
         return [control.value] if checked else []
+    if changed is None and control.filled is not None and control.name in known:
+        return [control.filled.value or ""]
     return [changed if isinstance(changed, str) else control.value]

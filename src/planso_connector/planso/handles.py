@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from planso_connector.domain.fields import BY_PATH, Kind, Value
+from planso_connector.domain.fields import BY_PATH, DATED, Kind, Value
 from planso_connector.domain.order import PLATE
 from planso_connector.domain.plausible import looks_like_plate
 from planso_connector.planso.columns import controls_by_column
@@ -20,7 +20,7 @@ from planso_connector.planso.profile import Profile
 from planso_connector.planso.titles import Party, party, party_under
 from planso_connector.planso.words import label_key
 
-_STRICT = frozenset({Kind.DATE, Kind.MONTH, Kind.TIME, Kind.DATETIME, Kind.NUMBER})
+_STRICT = DATED | {Kind.NUMBER}
 _NOTHING = re.compile(r"[0\s\xa0.:/-]*")
 """An empty date or time; some databases show it as `00.00.0000`."""
 

@@ -1,5 +1,5 @@
 """
-The session: one login for all who wait, renewed when PlanSo ends it, never repeated with a rejected password.
+The login: one for all who wait, renewed when PlanSo ends the session, never repeated with a rejected password.
 
 Source: the PlanSo protocol's section 1. `PlansoLogin` is an auth flow: it yields the requests, the client sends them.
 """
@@ -7,17 +7,23 @@ Source: the PlanSo protocol's section 1. `PlansoLogin` is an auth flow: it yield
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import httpx2
+import structlog
 
 from planso_connector.domain import clock
-from planso_connector.domain.errors import LoginRejected, PlansoUnavailable
+from planso_connector.domain.errors import LoginRejected, PlansoUnavailable, PlansoUnsure
 from planso_connector.planso.decoding import declared_charset, is_login_page
+from planso_connector.planso.session import LoginCount, Session, SessionLimit
+
+log = structlog.get_logger(__name__)
 
 SAVES = "planso_saves"
 """The request's extension that says: this one changes something over there, don't send it twice."""
@@ -27,6 +33,8 @@ STAYS = "planso_stays"
 """The request's extension that says: this one holds a slot for what follows it, don't wait for a login."""
 ANSWERED = "planso_answered"
 """The request's extension that says: its answer began to arrive."""
+BEGAN = "planso_began"
+"""The request's extension with the instant of the monotonic clock at which it was sent."""
 MAX_REDIRECTS = 5
 _KEPT = {False: ("Accept", "User-Agent"), True: ("Accept", "User-Agent", "Content-Type", "Origin", "Referer")}
 """The headers that go along with a redirect, by whether the form goes along."""
@@ -36,7 +44,7 @@ OnLogin = Callable[[bool], Awaitable[None]]
 
 
 class SessionEnded(PlansoUnavailable):
-    """PlanSo ended the session before a save was taken: nothing was saved. Read the form again, then save again."""
+    """The session ended before a save was sent: nothing was sent. Read the form again, which logs in, then save."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,125 +60,67 @@ SESSIONS = 8
 """So many sessions one request meets at most."""
 
 
-class PlansoLogin(httpx2.Auth):
-    """The session of one user at one PlanSo. `app` is the address of the login page."""
+class Account:
+    """
+    One user at one PlanSo. Its sessions share the outcome of a login, also its failure, and log in one after the other.
+    `app` is the address of the login page.
+    """
 
     def __init__(
-        self, app: httpx2.URL, username: str, password: str, *, rejected: bool = False, on_login: OnLogin | None = None
+        self,
+        app: httpx2.URL,
+        username: str,
+        password: str,
+        *,
+        rejected: bool = False,
+        on_login: OnLogin | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._app = app
+        """`now` is a monotonic clock, in seconds."""
+        self.app = app
+        self.sessions: list[Session] = []
+        self.limit = SessionLimit()
+        self.lock = asyncio.Lock()
+        self.count = LoginCount()
+        self.failures = 0
+        self.failure: Exception | None = None
+        self.status = LoginStatus(state="rejected", message=REJECTED) if rejected else LoginStatus()
+        self.now = now
         self._username, self._password = username, password
         self._on_login = on_login
-        self._lock = asyncio.Lock()
-        self._cookies: httpx2.Cookies | None = None
-        self._generation = 0
-        self._served = 0
-        self._failures = 0
-        self._failure: Exception | None = None
-        self.status = LoginStatus(state="rejected", message=REJECTED) if rejected else LoginStatus()
 
     def forget(self) -> None:
-        """Drop the session and a remembered rejection: the next request logs in."""
-        self._cookies = None
+        """Drop a remembered rejection."""
         self.status = LoginStatus(last_login_at=self.status.last_login_at)
 
     def failed(self, error: Exception) -> None:
         """A login broke off. Those who waited for it share its failure, instead of trying one after the other."""
-        self._failures += 1
-        self._failure = error
+        self.failures += 1
+        self.failure = error
 
-    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        """
-        Raises LoginRejected, PlansoUnavailable and, for saves and in a held slot, SessionEnded.
-
-        A session that served somebody before it ended is worth another: with several requests in flight, a short one
-        can end on the same request again and again. One that served nobody is no session.
-        """
-        unserved = 0
-        for _ in range(SESSIONS):
-            logged_in = False
-            if not self._has_session():
-                if request.extensions.get(STAYS):
-                    raise SessionEnded("PlanSo's session ended; nothing was sent")
-                failures = self._failures
-                async with self._lock:
-                    self._must_try(failures)
-                    steps = self._steps(request)
-                    step: httpx2.Request | None = None if self._has_session() else next(steps)
-                    logged_in = step is not None
-                    while step is not None:
-                        answer = yield step
-                        await answer.aread()
-                        step = await self._next(steps, answer)
-            if logged_in and request.extensions.get(LOGS_IN):
-                return
-            generation, cookies = self._generation, self._cookies
-            _dress(request, cookies)
-            response = yield request
-            request.extensions[ANSWERED] = True
-            await response.aread()
-            if not self._is_ended(request, response):
-                self._served = generation
-                if cookies is not None and generation == self._generation:
-                    cookies.extract_cookies(response)
-                return
-            if generation == self._generation:
-                self._cookies = None
-            if request.extensions.get(SAVES) or request.extensions.get(STAYS):
-                raise SessionEnded("PlanSo ended the session; nothing was saved")
-            unserved += self._served != generation
-            if unserved > 1:
-                break
-        raise PlansoUnavailable("PlanSo answers with its login page although the login was accepted")
-
-    def _has_session(self) -> bool:
-        return self._cookies is not None
-
-    def _must_try(self, failures: int) -> None:
-        if self.status.state == "rejected":
-            raise LoginRejected(self.status.message)
-        if self._failures != failures and self._cookies is None and self._failure is not None:
-            raise PlansoUnavailable(str(self._failure)) from self._failure
-
-    def _is_ended(self, request: httpx2.Request, response: httpx2.Response) -> bool:
-        """The login page, or a redirect: PlanSo's calls promise neither. A redirected save may have been done."""
-        if not response.has_redirect_location:
-            return is_login_page(response)
-        target = redirect_target(response)
-        return target.path == self._app.path or not request.extensions.get(SAVES)
-
-    async def _next(
-        self, steps: Generator[httpx2.Request, httpx2.Response, bool], answer: httpx2.Response
-    ) -> httpx2.Request | None:
-        """The login's next request, None when it is decided. Raises LoginRejected, PlansoUnavailable."""
-        try:
-            return steps.send(answer)
-        except StopIteration as end:
-            accepted: bool = end.value
-        except PlansoUnavailable as error:
-            self.failed(error)
-            raise
+    async def decided(self, *, accepted: bool) -> None:
+        """PlanSo answered the login form. Raises LoginRejected, which ends all sessions of the account."""
         if accepted:
-            self._generation += 1
+            self.count.note(self.now())
             self.status = LoginStatus("logged_in", clock.now())
         else:
-            self._cookies = None
+            for session in self.sessions:
+                session.drop()
             self.status = LoginStatus("rejected", self.status.last_login_at, REJECTED)
         if self._on_login is not None:
             await self._on_login(accepted)
         if not accepted:
             raise LoginRejected(REJECTED)
-        return None
 
-    def _steps(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, bool]:
+    def steps(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, httpx2.Cookies | None]:
         """
-        Fetch the login page for its cookie, send the login form. Ends with whether it was accepted. The steps have
-        the time limits of the request that needs the login.
+        Fetch the login page for its cookie, send the login form. Ends with the session's cookies, None where it was
+        rejected. The steps have the time limits of the request that needs the login.
         """
         cookies = httpx2.Cookies()
         limits = {"timeout": request.extensions.get("timeout", {}), LOGS_IN: True}
         headers = {"Accept": "text/html", "User-Agent": request.headers.get("User-Agent", "")}
-        page = yield from _follow(httpx2.Request("GET", self._app, headers=headers, extensions=limits), cookies)
+        page = yield from _follow(httpx2.Request("GET", self.app, headers=headers, extensions=limits), cookies)
         if not is_login_page(page):
             raise PlansoUnavailable("PlanSo's login page shows no login form; nothing was sent to it")
         form = [
@@ -182,16 +132,177 @@ class PlansoLogin(httpx2.Auth):
         ]
         headers |= {
             "Content-Type": "application/x-www-form-urlencoded",
-            "Origin": origin(self._app),
-            "Referer": str(self._app),
+            "Origin": origin(self.app),
+            "Referer": str(self.app),
         }
         body = urlencode(form, encoding=declared_charset(page), errors="xmlcharrefreplace").encode()
-        step = httpx2.Request("POST", self._app, headers=headers, content=body, extensions=limits)
+        step = httpx2.Request("POST", self.app, headers=headers, content=body, extensions=limits)
         answer = yield from _follow(step, cookies)
-        if is_login_page(answer):
+        return None if is_login_page(answer) else cookies
+
+
+class PlansoLogin(httpx2.Auth):
+    """
+    Send requests within one session of an account. `beside` is the login whose session the account has beside it; this
+    one gives up its own and joins that where a second login ends the first.
+    """
+
+    def __init__(self, account: Account, beside: PlansoLogin | None = None) -> None:
+        self.account = account
+        self.session = Session()
+        account.sessions.append(self.session)
+        self.beside: PlansoLogin | None = beside
+        if beside is not None:
+            beside.beside = self
+        self._saves = 0
+        self._saves_ended = asyncio.Event()
+        self._saves_ended.set()
+
+    def forget(self) -> None:
+        """Drop the session and a remembered rejection: the next request logs in."""
+        self.session.drop()
+        self.account.forget()
+
+    def cookie(self, name: str) -> str:
+        """A cookie of the session, decoded as script reads it; empty where there is none. Raises SessionEnded."""
+        if self.session.cookies is None:
+            raise SessionEnded("PlanSo's session ended; nothing was sent")
+        found = [cookie.value for cookie in self.session.cookies.jar if cookie.name == name and cookie.value]
+        return unquote(found[-1]) if found else ""
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """
+        A save in here is not disturbed by a login of the other session: as long as it is not known whether that ends
+        this one, it waits until the save is through.
+        """
+        if self.beside is None or self.account.limit.is_decided:
+            yield
+            return
+        async with self.account.lock:
+            self._saves += 1
+            self._saves_ended.clear()
+        try:
+            yield
+        finally:
+            self._saves -= 1
+            if not self._saves:
+                self._saves_ended.set()
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """
+        Raises LoginRejected, PlansoUnavailable; SessionEnded in a held slot without a session; PlansoUnsure for a save
+        that is answered with the login page: PlanSo may have applied it all the same.
+
+        A session that served somebody before it ended is worth another: with several requests in flight, a short one
+        can end on the same request again and again. One that served nobody is no session.
+        """
+        unserved = 0
+        for _ in range(SESSIONS):
+            logged_in = False
+            if not self._has_session():
+                if request.extensions.get(STAYS):
+                    raise SessionEnded("PlanSo's session ended; nothing was sent")
+                failures = self.account.failures
+                async with self.account.lock:
+                    self._must_try(failures)
+                    steps, began_at = self.account.steps(request), self.account.now()
+                    if not self._has_session():
+                        await self._other_saves_ended()
+                    step: httpx2.Request | None = None if self._has_session() else next(steps)
+                    logged_in = step is not None
+                    while step is not None:
+                        answer = yield step
+                        await answer.aread()
+                        step = await self._next(steps, answer, began_at)
+            if logged_in and request.extensions.get(LOGS_IN):
+                return
+            if request.extensions.get(SAVES) and self._may_have_ended():
+                raise SessionEnded("another login may have ended PlanSo's session; nothing was sent")
+            session = self.session
+            generation, cookies = session.generation, session.cookies
+            _dress(request, cookies)
+            response = yield request
+            request.extensions[ANSWERED] = True
+            await response.aread()
+            if not self._is_ended(request, response):
+                self._served(session, generation, request)
+                if cookies is not None and generation == session.generation:
+                    cookies.extract_cookies(response)
+                return
+            if generation == session.generation:
+                session.end(self.account.now())
+            if request.extensions.get(SAVES):
+                raise PlansoUnsure("PlanSo answered with its login page; it may have been applied")
+            if request.extensions.get(STAYS):
+                raise SessionEnded("PlanSo ended the session; nothing was saved")
+            unserved += session.served != generation
+            if unserved > 1:
+                break
+        raise PlansoUnavailable("PlanSo answers with its login page although the login was accepted")
+
+    async def _other_saves_ended(self) -> None:
+        if self.beside is not None and not self.account.limit.is_decided:
+            await self.beside._saves_ended.wait()  # noqa: SLF001 - the same class
+
+    def _may_have_ended(self) -> bool:
+        """Nothing was served since the other session logged in, and what that does to this one is not known yet."""
+        if self.beside is None or self.account.limit.is_decided:
             return False
-        self._cookies = cookies
-        return True
+        return self.session.alive_at < self.beside.session.opened_at
+
+    def _has_session(self) -> bool:
+        return self.session.is_open
+
+    def _must_try(self, failures: int) -> None:
+        """Raises where a login is not to be tried. Joins the other session where it is the only one to be had."""
+        account = self.account
+        if account.status.state == "rejected":
+            raise LoginRejected(account.status.message)
+        if not self._has_session() and self.beside is not None:
+            was_decided = account.limit.is_one
+            if account.limit.judge(self.session, self.beside.session):
+                self.session = self.beside.session
+                if not was_decided:
+                    log.warning("one_planso_session", reason="a second login of the account ends the first session")
+        if account.failures != failures and not self._has_session() and account.failure is not None:
+            raise PlansoUnavailable(str(account.failure)) from account.failure
+
+    def _served(self, session: Session, generation: int, request: httpx2.Request) -> None:
+        session.served = generation
+        self.account.count.served()
+        if generation != session.generation:
+            return
+        sent_at: float = request.extensions.get(BEGAN, session.alive_at)
+        session.alive_at = max(session.alive_at, sent_at)
+        if self.beside is not None:
+            self.account.limit.served(session, self.beside.session, sent_at)
+
+    def _is_ended(self, request: httpx2.Request, response: httpx2.Response) -> bool:
+        """The login page, or a redirect of what is read. A redirect after a save may be how PlanSo says yes."""
+        if not response.has_redirect_location:
+            return is_login_page(response)
+        redirect_target(response)
+        return not request.extensions.get(SAVES)
+
+    async def _next(
+        self,
+        steps: Generator[httpx2.Request, httpx2.Response, httpx2.Cookies | None],
+        answer: httpx2.Response,
+        began_at: float,
+    ) -> httpx2.Request | None:
+        """The login's next request, None when it is decided. Raises LoginRejected, PlansoUnavailable."""
+        try:
+            return steps.send(answer)
+        except StopIteration as end:
+            cookies: httpx2.Cookies | None = end.value
+        except PlansoUnavailable as error:
+            self.account.failed(error)
+            raise
+        if cookies is not None:
+            self.session.open(cookies, began_at, self.account.now())
+        await self.account.decided(accepted=cookies is not None)
+        return None
 
 
 def origin(url: httpx2.URL) -> str:

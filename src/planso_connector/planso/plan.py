@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from planso_connector.domain import values
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.fields import BY_PATH, Kind, Value
+from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Change
 from planso_connector.planso import writing
 from planso_connector.planso.control import Control, Entry
@@ -20,11 +21,21 @@ from planso_connector.planso.handles import FieldHandles, Handle
 Wire = str | bool | tuple[int, ...]
 """A control's new state: an input's text, whether a box or radio button is checked, a select's chosen options."""
 
+_IDENTIFYING = {
+    "person": "name",
+    "phone": "phone number",
+    "email": "e-mail address",
+    "vehicle_details.number_plate": "number plate",
+    "vehicle_details.vin": "VIN",
+}
+"""Fields by which an order is found; who clears one by accident has to notice."""
+
 
 @dataclass(frozen=True)
 class Plan:
     """
-    What a save changes. `notes` are sentences for the caller; `wire` is the new state by the index of the control.
+    What a save changes. `notes` are sentences for the caller, OwnNotes where they say nothing of the order; `wire` is
+    the new state by the index of the control.
     """
 
     changes: tuple[Change, ...] = ()
@@ -48,7 +59,7 @@ def make_plan(
         handle = handles.handle(path)
         if handle is None:
             if value is None:
-                notes.append(f"{path}: {_no_label(handles, path)}; there is nothing to clear.")
+                notes.append(OwnNote(f"{path}: {_no_label(handles, path)}; there is nothing to clear."))
             else:
                 problems.append(_problem(path, "planso_label_missing", _no_label(handles, path)))
             continue
@@ -62,13 +73,14 @@ def make_plan(
             problems.append(_problem(path, "planso_not_offered", str(error)))
             continue
         if note:
-            notes.append(f"{path} ('{entry.label}') {note}.")
+            notes.append(OwnNote(f"{path} ('{entry.label}') {note}."))
         if new is not None and all(one.is_locked for one in handle.entries):
             problems.append(_problem(path, "planso_read_only", f"PlanSo's '{entry.label}' is read only there"))
         elif new is not None:
             wire |= new
             changes.append(Change(path, value, entry.value(BY_PATH[path].kind), entry.label))
-        notes += _still_supplied(handles, path, value, handle)
+        if value is None:
+            notes += _cleared(handles, path, handle, is_change=new is not None)
     if wire:
         filled = [control for control in unknowable if not only_changed or control.index in wire]
         problems += [Problem(("body",), _filled(control), "planso_script_filled") for control in filled]
@@ -160,17 +172,16 @@ def _no_label(handles: FieldHandles, path: str) -> str:
     return f"this PlanSo's form has no label {names}"
 
 
-def _still_supplied(handles: FieldHandles, path: str, value: Value, cleared: Handle) -> list[str]:
-    """After a clear another label may still hold a value, and the field is read from there."""
-    if value is not None:
-        return []
+def _cleared(handles: FieldHandles, path: str, cleared: Handle, *, is_change: bool) -> list[str]:
+    """After a clear another label may still hold a value, and the field is read from there; else it is gone."""
     kind = BY_PATH[path].kind
     others = [handle.entry for handle in handles.handles(path) if not handle.leads_to(cleared.entry.control.name)]
-    return [
-        f"{path}: '{cleared.entry.label}' is empty, and '{entry.label}' still supplies a value."
-        for entry in others
-        if entry.value(kind) is not None
-    ][:1]
+    supplying = [entry for entry in others if entry.value(kind) is not None]
+    if supplying:
+        return [f"{path}: '{cleared.entry.label}' is empty, and '{supplying[0].label}' still supplies a value."]
+    if is_change and path in _IDENTIFYING:
+        return [OwnNote(f"{path} is cleared: the order has no {_IDENTIFYING[path]} any more.")]
+    return []
 
 
 def _problem(path: str, kind: str, told: str) -> Problem:

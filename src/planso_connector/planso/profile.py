@@ -16,6 +16,8 @@ from typing import Any
 
 from planso_connector.domain.columns import COLUMNS, UNSURE_COLUMNS
 from planso_connector.domain.fields import BY_PATH, FIELDS
+from planso_connector.planso.profile_section import Section
+from planso_connector.planso.saving.style import SaveStyle, read_style
 from planso_connector.planso.words import label_key
 
 BUILT_IN = "default_profile.toml"
@@ -50,8 +52,15 @@ class PartsWords:
     """How the parts page is read. `headers`: column to header words; `status_words`: flag to words."""
 
     table_classes: Names
+    no_parts: Names
+    """What a page says that has no parts."""
     headers: Mapping[str, Names]
     status_words: Mapping[str, Names]
+
+    @cached_property
+    def header_keys(self) -> tuple[tuple[str, str], ...]:
+        """The words of `headers` as they are compared, each with its column's name."""
+        return tuple((label_key(word), name) for name, words in self.headers.items() for word in words)
 
 
 @dataclass(frozen=True)
@@ -64,8 +73,8 @@ class Profile:
     columns: Mapping[str, Names]
     """Field path to the columns of PlanSo's table that are tried, in order."""
     parts: PartsWords
-    save_known: frozenset[str] = frozenset()
-    """Names of controls that a script fills, and that may be saved all the same: learned or tried."""
+    save: SaveStyle
+    """How this installation saves; placeholders for the profile's own values are replaced."""
 
     @cached_property
     def column_fields(self) -> dict[str, Names]:
@@ -115,14 +124,17 @@ class Profile:
         """
         content = built_in()
         if path is not None:
-            content = _merged(content, _Section(_toml(path), f"profile {path}"))
+            content = _merged(content, Section(_toml(path), f"profile {path}"))
+        paths, calls = Paths(**content["paths"]), Calls(**content["calls"])
+        own = {"{do}": paths.do, "{app}": paths.app, "{form}": calls.form}
         return cls(
             table_id=content["table_id"] if table_id is None else table_id,
-            paths=Paths(**content["paths"]),
-            calls=Calls(**content["calls"]),
+            paths=paths,
+            calls=calls,
             labels=content["labels"],
             columns=content["columns"],
             parts=PartsWords(**content["parts"]),
+            save=content["save"].resolved(own | {"{call_back_class}": calls.form_call_back_class}),
         )
 
 
@@ -130,7 +142,7 @@ class Profile:
 def built_in() -> dict[str, Any]:
     """The content of the built-in profile, lists as tuples."""
     text = resources.files(__package__).joinpath(BUILT_IN).read_text(encoding="utf-8")
-    return _merged(_blank(), _Section(tomllib.loads(text), BUILT_IN))
+    return _merged(_blank(), Section(tomllib.loads(text), BUILT_IN))
 
 
 def _blank() -> dict[str, Any]:
@@ -143,9 +155,11 @@ def _blank() -> dict[str, Any]:
         "columns": {field.path: COLUMNS.get(field.path, ()) for field in FIELDS},
         "parts": {
             "table_classes": (),
+            "no_parts": (),
             "headers": dict.fromkeys(HEADERS, ()),
             "status_words": dict.fromkeys(STATUS_WORDS, ()),
         },
+        "save": SaveStyle(),
     }
 
 
@@ -195,44 +209,7 @@ def _toml(path: Path) -> dict[str, Any]:
         raise ValueError(f"profile {path} is not TOML: {error}; see {BUILT_IN} for an example") from error
 
 
-class _Section:
-    """One table of a profile file: knows where it is, so that complaints can name it."""
-
-    def __init__(self, content: Any, where: str, prefix: str = "") -> None:
-        self.where, self.prefix = where, prefix
-        if not isinstance(content, dict):
-            raise self.error("", "accepted: a table")
-        self.content: dict[str, Any] = content
-
-    def error(self, key: str, told: str) -> ValueError:
-        name = f"{self.prefix}{key}".rstrip(".") or "the file"
-        return ValueError(f"{self.where}: {name}: {told}")
-
-    def keys(self, known: Mapping[str, Any]) -> list[str]:
-        for key in self.content:
-            if key not in known:
-                raise self.error(key, f"unknown key; accepted: {', '.join(known)}")
-        return list(self.content)
-
-    def section(self, key: str) -> _Section:
-        return _Section(self.content[key], self.where, f"{self.prefix}{key}.")
-
-    def names(self, key: str) -> Names:
-        """One text or a list of texts, each with at least one letter or digit."""
-        given = self.content[key]
-        names = [given] if isinstance(given, str) else given
-        if isinstance(names, list) and names and all(isinstance(name, str) and label_key(name) for name in names):
-            return tuple(names)
-        raise self.error(key, 'accepted: a text or a list of texts with letters or digits, such as ["Halter"]')
-
-    def text(self, key: str) -> str:
-        given = self.content[key]
-        if isinstance(given, str) and given.strip() == given and given and given.isprintable():
-            return given
-        raise self.error(key, "accepted: a text in quotes, not empty, without blanks around it")
-
-
-def _merged(base: dict[str, Any], file: _Section) -> dict[str, Any]:
+def _merged(base: dict[str, Any], file: Section) -> dict[str, Any]:
     """`base` with what `file` says differently."""
     merged = dict(base)
     for key in file.keys(base):
@@ -246,19 +223,21 @@ def _merged(base: dict[str, Any], file: _Section) -> dict[str, Any]:
             merged[key] = _parts(base[key], file.section(key))
         elif key == "calls":
             merged[key] = _calls(base[key], file.section(key))
+        elif key == "save":
+            merged[key] = read_style(base[key], file.section(key))
         else:
             merged[key] = _texts(base[key], file.section(key))
     return merged
 
 
-def _table_id(file: _Section) -> int:
+def _table_id(file: Section) -> int:
     given = file.content["table_id"]
     if isinstance(given, bool) or not isinstance(given, int) or given < 1:
         raise file.error("table_id", "accepted: a whole number from 1, such as 12565")
     return given
 
 
-def _texts(base: Mapping[str, str], section: _Section) -> dict[str, str]:
+def _texts(base: Mapping[str, str], section: Section) -> dict[str, str]:
     texts = {**base, **{key: section.text(key) for key in section.keys(base)}}
     if section.prefix == "paths.":
         for key, path in texts.items():
@@ -267,17 +246,17 @@ def _texts(base: Mapping[str, str], section: _Section) -> dict[str, str]:
     return texts
 
 
-def _calls(base: dict[str, Any], section: _Section) -> dict[str, Any]:
+def _calls(base: dict[str, Any], section: Section) -> dict[str, Any]:
     merged = dict(base)
     for key in section.keys(base):
         merged[key] = _texts(base[key], section.section(key)) if key == "tabs" else section.text(key)
     return merged
 
 
-def _parts(base: dict[str, Any], section: _Section) -> dict[str, Any]:
+def _parts(base: dict[str, Any], section: Section) -> dict[str, Any]:
     merged = dict(base)
     for key in section.keys(base):
-        if key == "table_classes":
+        if key in ("table_classes", "no_parts"):
             merged[key] = section.names(key)
         else:
             words = section.section(key)
@@ -285,7 +264,7 @@ def _parts(base: dict[str, Any], section: _Section) -> dict[str, Any]:
     return merged
 
 
-def _labels(base: Mapping[str, Names], section: _Section) -> dict[str, Names]:
+def _labels(base: Mapping[str, Names], section: Section) -> dict[str, Names]:
     """`person = [...]`, and `"vehicle_details.vin" = [...]` or a table `[labels.vehicle_details]`."""
     given: dict[str, Names] = {}
     groups = {path.partition(".")[0] for path in base if "." in path}
@@ -307,7 +286,7 @@ def _labels(base: Mapping[str, Names], section: _Section) -> dict[str, Names]:
     return {**base, **followers, **given}
 
 
-def _columns(base: Mapping[str, Names], section: _Section) -> dict[str, Names]:
+def _columns(base: Mapping[str, Names], section: Section) -> dict[str, Names]:
     """`person = [...]`, and `"vehicle_details.vin" = [...]`; an empty list for none."""
     merged = dict(base)
     for key in section.keys(base):

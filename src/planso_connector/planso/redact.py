@@ -101,6 +101,44 @@ def masked_text(text: str) -> str:
     return _DIGIT.sub("9", _LETTER.sub(lambda letter: "X" if letter[0].isupper() else "x", text))
 
 
+class Masks:
+    """How a page's pieces are masked; a subclass keeps or hides more."""
+
+    def value(self, text: str) -> str:
+        """What stands at an attribute, in a text area or between tags."""
+        return masked_text(text)
+
+    def words(self, text: str, *, is_label: bool) -> str:
+        """A text between tags. `is_label`: in a label, header, option, legend or button, or known as such a word."""
+        return _own_words(text) if is_label else self.value(text)
+
+    def option(self, text: str) -> str:
+        return self.words(text, is_label=True)
+
+    def name(self, key: str, text: str) -> str:
+        """What stands at `class`, `id`, `name`, `type`, `for`, `form` or `data-action`."""
+        return text if _PLAIN_NAME.fullmatch(text) else self.value(text)
+
+    def script(self, _code: str) -> str:
+        """What is left of a script's code; empty for nothing."""
+        return ""
+
+
+def masked_page(content: str, masks: Masks, room: int) -> str:
+    """A page of HTML with each piece masked, at most `room` characters long."""
+    return _of_page(content, room, masks)
+
+
+def known_words() -> frozenset[str]:
+    """The labels and headers that the connector knows by itself, as label keys."""
+    return _known()
+
+
+def tells_of_somebody(text: str) -> bool:
+    """Whether a mail address, telephone number, date, plate or VIN stands in it."""
+    return _TELLING.search(text) is not None
+
+
 # JSON ---------------------------------------------------------------------------------------------------------------
 
 
@@ -167,18 +205,19 @@ def _unquoted(content: str) -> str:
 # HTML ---------------------------------------------------------------------------------------------------------------
 
 
-def _of_page(content: str, room: int) -> str:
+def _of_page(content: str, room: int, masks: Masks | None = None) -> str:
     page = unescaped_once(content)
-    masked = _Markup(page, room).masked()
+    masked = _Markup(page, room, masks or Masks()).masked()
     return masked if page == content or not has_tags(page) else html.escape(masked, quote=False)
 
 
 class _Markup:
     """Lives for one page: its tags and texts, one after the other, as they stand, well nested or not."""
 
-    def __init__(self, page: str, room: int) -> None:
+    def __init__(self, page: str, room: int, masks: Masks) -> None:
         self._page = page
         self._room = room
+        self._masks = masks
         self._out: list[str] = []
         self._size = 0
         self._words = ""
@@ -218,33 +257,44 @@ class _Markup:
         if not tag[1] and name in _WORDS:
             self._words = _WORDS[name] if self._words in ("", _WORDS[name]) or name == "option" else self._words
         if name in _DROPPED:
-            return tag.end() if tag[1] else _end_of(self._page, name, tag.end())
-        self._put(_tag(tag))
+            return tag.end() if tag[1] else self._dropped(name, tag.end())
+        self._put(_tag(tag, self._masks))
         if name != "textarea" or tag[1]:
             return tag.end()
         end = _AREA_END.search(self._page, tag.end())
         inside = len(self._page) if end is None else end.start()
-        self._put(_escaped(masked_text(html.unescape(self._page[tag.end() : inside]))))
+        text = self._page[tag.end() : inside]
+        first = re.match(r"\r\n|\r|\n", text)  # belongs to the markup, not to the value
+        at = first.end() if first is not None else 0
+        self._put(text[:at] + _escaped(self._masks.value(html.unescape(text[at:]))))
         return inside
+
+    def _dropped(self, name: str, at: int) -> int:
+        end = _end_of(self._page, name, at)
+        left = self._masks.script(self._page[at:end]) if name == "script" else ""
+        if left:
+            self._put(f"<script>{left}</script>")
+        return end
 
     def _text(self, text: str, at: int) -> None:
         plain = html.unescape(text)
-        is_words = bool(self._words) or at in self._rows or label_key(plain) in _known()
-        if is_words and len(plain) <= _LONGEST_LABEL:
-            self._put(_escaped(_own_words(plain)))
-        else:
-            self._put(_escaped(masked_text(plain)))
+        is_short = len(plain) <= _LONGEST_LABEL
+        if self._words == "option" and is_short:
+            self._put(_escaped(self._masks.option(plain)))
+            return
+        is_label = bool(self._words) or at in self._rows or label_key(plain) in _known()
+        self._put(_escaped(self._masks.words(plain, is_label=is_label and is_short)))
 
 
-def _tag(tag: re.Match[str]) -> str:
+def _tag(tag: re.Match[str], masks: Masks) -> str:
     name = tag[2] if tag[2].lower() in _TAGS else masked_text(tag[2])
     if tag[1]:
         return f"</{name}>"
-    attributes = "".join(_attribute(found[1], found[2]) for found in _ATTRIBUTE.finditer(tag[3]))
+    attributes = "".join(_attribute(found[1], found[2], masks) for found in _ATTRIBUTE.finditer(tag[3]))
     return f"<{name}{attributes}{' /' if tag[3].endswith('/') else ''}>"
 
 
-def _attribute(name: str, value: str | None) -> str:
+def _attribute(name: str, value: str | None, masks: Masks) -> str:
     """Names that HTML does not know are masked too: after a quote too many, a value's words stand as names."""
     key = name.lower()
     known = key in _NAMES or _DATA_NAME.fullmatch(key) is not None
@@ -252,8 +302,10 @@ def _attribute(name: str, value: str | None) -> str:
     if value is None:
         return f" {shown}"
     plain = html.unescape(value[1:-1] if value[0] in "\"'" else value)
-    if not (key in _KEPT_VALUES and _PLAIN_NAME.fullmatch(plain)) and not (key in _COUNTS and _NUMBER.fullmatch(plain)):
-        plain = masked_text(plain)
+    if key in _KEPT_VALUES:
+        plain = masks.name(key, plain)
+    elif not (key in _COUNTS and _NUMBER.fullmatch(plain)):
+        plain = masks.value(plain)
     return f' {shown}="{html.escape(plain)}"'
 
 

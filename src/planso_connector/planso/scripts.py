@@ -45,6 +45,11 @@ _FILLS_SELECT = re.compile(
     re.DOTALL,
 )
 _CHAIN = re.compile(r"\s*\.\s*[A-Za-z_$][\w$]*\((?:[^()]|\([^()]*\))*\)")
+_ESCAPE = re.compile(
+    r"\\(?:u(?P<unicode>[0-9a-fA-F]{4})|u\{(?P<braces>[0-9a-fA-F]{1,6})\}|x(?P<byte>[0-9a-fA-F]{2})|(?P<sign>.))",
+    re.DOTALL,
+)
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": ""}
 _LITERAL = re.compile(rf"(?:{_JS_TEXT}|-?\d+(?:\.\d+)?|true|false)\s*")
 _UNCHECKED = frozenset({"false", "0", ""})
 _HANDLER = re.compile(
@@ -235,7 +240,17 @@ def _literal(code: str) -> str | None:
 
 
 def _text(literal: str) -> str:
-    return re.sub(r"\\(.)", r"\1", literal[1:-1])
+    """What a JavaScript string literal says."""
+    text = _ESCAPE.sub(_unescaped, literal[1:-1])
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # two escapes can be one character
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    code = escape["unicode"] or escape["braces"] or escape["byte"]
+    if code:
+        number = int(code, 16)
+        return chr(number) if number < 0x110000 else "\ufffd"
+    return _ESCAPES.get(escape["sign"], escape["sign"])
 
 
 def _without_handlers(code: str) -> str:

@@ -1,9 +1,9 @@
 """
 The order's other tabs, read: what stands there as tables, as labels with their values, as links. Pure.
 
-Source: the PlanSo protocol's section 5, which says of the answers that they are `{"html": ...}` or JSON, and no more.
-Left out are the calls that need to be told more than the order (`dist_html`, `rental_car_data`), and the whole page
-(`shop_view_single`), which holds the tabs once more.
+Source: the PlanSo protocol's section 5. Answers are `{"html": ...}`, where `html` may be an object of pages,
+`{"center": {"content": ...}}`, or JSON. Not read are the calls that take more than the order (`dist_html`,
+`rental_car_data`), and the whole page (`shop_view_single`), which holds the tabs once more.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any
 from planso_connector.domain.errors import PageChanged
 from planso_connector.planso.markup import read_page
 from planso_connector.planso.tab_page import MOST_WORDS, Link, Table, TabPage
-from planso_connector.planso.words import label_key, one_line, unescaped_once
+from planso_connector.planso.unwrapping import markup_of, pages_of
+from planso_connector.planso.words import label_key, one_line
 
 MOST_TABLES, MOST_ROWS, MOST_PAIRS, MOST_LINKS = 200, 2000, 2000, 500
 """What one tab may hold, rows of all its tables together. What is beyond is left out: no order is so long."""
@@ -72,14 +73,16 @@ def tab_call(name: str, methods: Mapping[str, str], order_id: int) -> dict[str, 
 
 def parse_tab(name: str, answer: Any) -> Section:
     """
-    The tab in PlanSo's answer. JSON without `html` gives its members as pairs, nested ones as `outer.inner`.
+    The tab in PlanSo's answer, which may hold several pages. JSON without one gives its members as pairs, nested ones
+    as `outer.inner`.
 
     Raises PageChanged for an answer that is neither an object nor a list, that is an error, or is nested beyond reason.
     """
     reading = _Reading(name)
-    content = answer.get("html") if isinstance(answer, Mapping) else None
-    if isinstance(content, str):
-        reading.read(content)
+    pages = pages_of(answer) if isinstance(answer, Mapping) else None
+    if pages:
+        for page in pages:
+            reading.read(page)
     elif isinstance(answer, (Mapping, list)):
         if isinstance(answer, Mapping) and answer.get("error"):
             raise PageChanged(f"the tab {name}: PlanSo reports an error instead", page=name)
@@ -106,7 +109,7 @@ class _Reading:
 
     def read(self, content: str) -> str:
         """A page, or a piece of one; the text that stands in neither tables nor pairs."""
-        content = unescaped_once(content)
+        content = markup_of(content)
         if _is_too_deep(content):
             raise PageChanged(f"the tab {self._name}: the page is nested too deeply", page=self._name)
         page = TabPage(content)

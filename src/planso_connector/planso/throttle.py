@@ -82,7 +82,8 @@ class LoopTime(Protocol):
 @contextmanager
 def urgent(begin_by: float | None = None) -> Iterator[None]:
     """
-    What is asked of PlanSo in here, and in tasks begun in here, belongs to a write and goes before reads.
+    What is asked of PlanSo in here, and in tasks begun in here, belongs to a write or a live read: it goes before the
+    reads of a sync, and has a session of its own.
 
     A request that can't begin until `begin_by` is never sent: PlansoTimeout. An inner `urgent` replaces an outer one.
     """
@@ -91,6 +92,11 @@ def urgent(begin_by: float | None = None) -> Iterator[None]:
         yield
     finally:
         _urgent_until.reset(token)
+
+
+def is_urgent() -> bool:
+    """Whether what is asked here and now belongs to a write or a live read."""
+    return _urgent_until.get() is not None
 
 
 def retry_after(header: str | None, date: str | None = None) -> float | None:

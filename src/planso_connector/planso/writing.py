@@ -1,6 +1,7 @@
 """
 From a canonical value to what a control is given, and back: whether a control holds a value. Source: the PlanSo
-protocol's section 3 (German dates and decimals, a select's option text) and HTML's input types.
+protocol's sections 3 (German dates and decimals, a select's option text), 9 and 10 (the notation that stands there
+decides), and HTML's input types.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from planso_connector.domain import german, values
-from planso_connector.domain.fields import Kind, Value
-from planso_connector.planso.control import MACHINE_TYPES, Entry, Option, flag_of, machine_number
+from planso_connector.domain import agreement, german, notation, values
+from planso_connector.domain.agreement import Agreement
+from planso_connector.domain.fields import DATED, TEXTS, Kind, Value
+from planso_connector.planso.control import MACHINE_TYPES, Control, Entry, Option, flag_of, machine_number
 from planso_connector.planso.words import collapsed, label_key
 
-_DATED = (Kind.DATE, Kind.MONTH, Kind.TIME, Kind.DATETIME)
+_TIME_COLUMN = re.compile(r"_time\]?")
+"""How the name of a column ends that holds a time of day alone, unless a date stands there."""
 _SHOWN_OPTIONS = 40
 _NOTHING = re.compile(r"[0\s\xa0.:/-]*")
 """An empty date or time; some databases show it as `00.00.0000`."""
@@ -46,10 +49,54 @@ def holds(entry: Entry, kind: Kind, asked: Value) -> bool:
         except NotOffered:
             return False
     if asked is None:
-        return (
-            _NOTHING.fullmatch(entry.control.value) is not None if kind in _DATED else not entry.control.value.strip()
-        )
-    return values.same(kind, _held(entry, kind), text_for(entry, kind, asked).value)
+        return _NOTHING.fullmatch(entry.control.value) is not None if kind in DATED else not entry.control.value.strip()
+    try:
+        return values.same(kind, _held(entry, kind), text_for(entry, kind, asked).value)
+    except NotOffered:
+        return False
+
+
+def agreement_with(entry: Entry, kind: Kind, asked: Value, saved: Entry | None = None) -> Agreement:
+    """
+    Whether a control, read back after a save, holds what was asked. `saved` is the control as it stood in the form that
+    was saved, whose notation was written; without it the notation that stands there now is taken for it.
+    """
+    if entry.is_choice or entry.control.type == "checkbox":
+        return Agreement.EQUAL if holds(entry, kind, asked) else Agreement.DIFFERENT
+    shown = entry.control.value
+    if asked is None:
+        is_zero = kind is Kind.NUMBER and values.is_nothing(shown)
+        return Agreement.EQUAL if holds(entry, kind, asked) else _normalised_if(is_zero)
+    if kind is Kind.ID:
+        return Agreement.EQUAL if holds(entry, kind, asked) else Agreement.DIFFERENT
+    is_known = saved is not None and not saved.is_choice and saved.control.type == entry.control.type
+    try:
+        written = text_for(saved if saved is not None and is_known else entry, kind, asked)
+    except NotOffered:
+        return Agreement.DIFFERENT
+    held = entry.value(kind)
+    if values.same(kind, held, written.value):
+        return _as_sent(kind, written, entry, is_known=is_known)
+    if agreement.means_same(kind, written.value, held, shown):
+        return Agreement.NORMALISED
+    return _normalised_if(_is_time_column(entry.control) and _is_time_of(held, written.value))
+
+
+def _normalised_if(condition: bool) -> Agreement:
+    return Agreement.NORMALISED if condition else Agreement.DIFFERENT
+
+
+def _as_sent(kind: Kind, written: Written, entry: Entry, *, is_known: bool) -> Agreement:
+    """Of a control that holds the same value: whether it is also written as it was sent."""
+    if entry.control.type in MACHINE_TYPES or (kind not in TEXTS and not is_known):
+        return Agreement.EQUAL
+    return agreement.of_same_value(kind, written.text, entry.control.value)
+
+
+def _is_time_of(held: Value, moment: Value) -> bool:
+    """Whether a time of day alone is the time of a day and time."""
+    clock = str(moment).partition("T")[2]
+    return bool(clock) and isinstance(held, str) and clock == (held if held.count(":") == 2 else f"{held}:00")
 
 
 def _held(entry: Entry, kind: Kind) -> Value:
@@ -106,7 +153,7 @@ def _tests(kind: Kind, asked: Value) -> list[Callable[[Option], bool]]:
         lambda option: option.text.casefold() == words.casefold(),
         lambda option: option.value.strip() == words,
     ]
-    if kind not in (Kind.TEXT, Kind.LONG_TEXT):
+    if kind not in TEXTS:
         tests.append(lambda option: bool(option.text) and values.same(kind, values.read(kind, option.text), asked))
     return tests
 
@@ -155,7 +202,11 @@ def text_for(entry: Entry, kind: Kind, asked: Value) -> Written:
         return Written("", None)
     if control_type in MACHINE_TYPES:
         return _machine(control_type, kind, asked)
+    if kind in DATED:
+        return _dated(entry.control, kind, str(asked))
     words = values.planso_words(kind, asked)
+    if kind is Kind.NUMBER and not isinstance(asked, str):
+        return Written(notation.hours_in(entry.control.value, float(asked)), asked)
     if kind is Kind.FLAG:
         now = entry.control.value.strip().casefold()
         words = ("ja" if asked else "nein") if now in ("ja", "nein") else words
@@ -169,18 +220,69 @@ def text_for(entry: Entry, kind: Kind, asked: Value) -> Written:
     return Written(flat, flat, "holds one line in PlanSo; line breaks were written as blanks")
 
 
+def _is_time_column(control: Control) -> bool:
+    return _TIME_COLUMN.search(control.name, max(0, len(control.name) - 6)) is not None
+
+
+def _dated(control: Control, kind: Kind, asked: str) -> Written:
+    """A date or time in a text input, in the notation that stands there. Raises NotOffered."""
+    stands = notation.date_notation(control.value)
+    day, _, clock = asked.partition("T") if "-" in asked else ("", "", asked)
+    if not day:
+        return _clock_alone(control, kind, clock)
+    if len(day) == 7:
+        if stands is None or not stands.has_day:
+            return Written(notation.month_in(control.value, day), day)
+        first = f"{day}-01"
+        note = "holds a whole date in PlanSo; the first of the month was written"
+        return Written(_in(stands, kind, first), first, note)
+    if stands is None:
+        return Written(values.planso_words(kind, asked), asked)
+    if stands.has_day:
+        return Written(_in(stands, kind, asked), asked)
+    if kind is not Kind.TIME and not _is_time_column(control):
+        return Written(values.planso_words(kind, asked), asked)
+    if not clock:
+        raise NotOffered("holds a time of day in PlanSo; accepted: a date with a time, or a time such as 16:00")
+    clock = clock.removesuffix(":00") if clock.count(":") == 2 else clock
+    return Written(notation.clock_in(stands, clock), clock, "holds a time of day in PlanSo; the date was not written")
+
+
+def _in(stands: notation.DateNotation, kind: Kind, canonical: str) -> str:
+    """In the notation that stands there, unless that would read as something else (a year of two digits)."""
+    text = notation.moment_in(stands, canonical)
+    return text if values.same(kind, values.read(kind, text), canonical) else values.planso_words(kind, canonical)
+
+
+def _clock_alone(control: Control, kind: Kind, clock: str) -> Written:
+    """A time of day: alone where one stands alone, else behind the day that stands there. Raises NotOffered."""
+    stands = notation.date_notation(control.value)
+    if stands is not None and not stands.has_day:
+        return Written(notation.clock_in(stands, clock), clock)
+    try:
+        day = german.parse_date(control.value)[:10] if stands is not None else ""
+    except ValueError:
+        day = ""
+    if stands is not None and day:
+        moment = f"{day}T{clock if clock.count(':') == 2 else f'{clock}:00'}"
+        return Written(notation.moment_in(stands, moment), moment, "keeps the date that it holds in PlanSo")
+    if kind is not Kind.TIME and not _is_time_column(control):
+        raise NotOffered(f"holds no date in PlanSo that a time alone could go with; accepted: {german.DATE_HELP}")
+    return Written(values.planso_words(kind, clock), clock)
+
+
 def _machine(control_type: str, kind: Kind, asked: Value) -> Written:
     """Inputs of type date, time, number and so on, whose notation is HTML's."""
     text = str(asked)
     if control_type in ("number", "range"):
         number = _machine_words(kind, asked)
         return Written(number, asked if kind in (Kind.NUMBER, Kind.ID, Kind.FLAG) else number)
-    if kind not in _DATED:
+    if kind not in DATED:
         return _machine_text(control_type, asked)
     day, _, clock = text.partition("T") if "-" in text else ("", "", text)
     if control_type == "time":
         if not clock and day:
-            return Written("", None, "holds a time of day in PlanSo; the date alone could not be written")
+            raise NotOffered("holds a time of day in PlanSo; accepted: a time such as 16:00")
         note = "holds a time of day in PlanSo; the date was not written" if day else ""
         return Written(clock, clock.removesuffix(":00") if clock.count(":") == 2 else clock, note)
     if control_type == "month":
@@ -191,7 +293,7 @@ def _machine(control_type: str, kind: Kind, asked: Value) -> Written:
 
 def _machine_day(control_type: str, day: str, clock: str) -> Written:
     if not day:
-        return Written("", None, "holds a date in PlanSo; the time alone could not be written")
+        raise NotOffered(f"holds a date in PlanSo; accepted: {german.DATE_HELP}")
     note = ""
     if len(day) == 7:
         day, note = f"{day}-01", "holds a whole date in PlanSo; the first of the month was written"
@@ -207,6 +309,9 @@ def _machine_words(kind: Kind, asked: Value) -> str:
         text = repr(float(asked)) if abs(asked) < 1e15 else f"{asked:f}"
         return text.removesuffix(".0")
     words = values.planso_words(kind, asked)
+    amount = values.amount(words) if kind is Kind.AMOUNT else None
+    if amount is not None:
+        return f"{amount:f}"
     if machine_number(words) is not None:
         return words
     try:

@@ -30,11 +30,6 @@ class UpdateOrderResponse(Envelope):
 
 
 _ANSWER_TYPES: dict[Kind, type] = {Kind.NUMBER: float, Kind.ID: int, Kind.FLAG: bool}
-_ISO = {Kind.DATE, Kind.MONTH, Kind.DATETIME, Kind.TIME}
-
-
-def _canonical(field: table.Field) -> Any:
-    return None if field.example is None else values.accept(field, field.example)
 
 
 def _answered(group: Group) -> dict[str, Any]:
@@ -42,10 +37,11 @@ def _answered(group: Group) -> dict[str, Any]:
     for field in MIRRORED:
         if field.group is not group:
             continue
-        note = " ISO 8601." if field.kind in _ISO else ""
+        example = None if field.example is None else values.accept(field, field.example)
+        note = " ISO 8601." if field.kind in table.DATED else ""
         members[field.name] = (
             _ANSWER_TYPES.get(field.kind, str) | None,
-            Field(description=f"{field.meaning}.{note} In PlanSo: {field.labels[0]}.", examples=[_canonical(field)]),
+            Field(description=f"{field.meaning}.{note} In PlanSo: {field.labels[0]}.", examples=[example]),
         )
     return members
 
@@ -62,6 +58,14 @@ class PendingWrite(BaseModel):
     created_at: str = Field(description="When it was asked for. UTC.", examples=["2026-11-23T09:41:00.118000Z"])
 
 
+class FieldDoubt(BaseModel):
+    """A field that has no value although something stands there in PlanSo."""
+
+    field: str = Field(description="The field's path.", examples=["shop_date"])
+    text: str = Field(description="What stands there, which is no date or number.", examples=["KW 51"])
+
+
+_DOUBTS = Field(description="Fields that are null because what stands there is no date or number.", examples=[[]])
 _FORM = {"Fahrername": "Jana Petersen", "Kennzeichen": "WN-AE 2309", "Werkstattstart": "08.12.2026"}
 _SYNCED = Field(description="When PlanSo was last seen to hold this. UTC.", examples=["2026-11-23T09:40:12.507000Z"])
 
@@ -83,11 +87,18 @@ else:
         plate=(str | None, Field(description="Number plate.", examples=["WN-AE 2309"])),
         station_id=(str | None, Field(description="Station of the board, its id.", examples=["3"])),
         station_state=(str | None, Field(description="State at that station.", examples=["active"])),
-        missing_parts=(bool, Field(description="Whether at least one part is missing.", examples=[True])),
+        missing_parts=(
+            bool,
+            Field(
+                description="Whether at least one part is missing, or the order's parts status says so.",
+                examples=[True],
+            ),
+        ),
         archived=(bool, Field(description="Whether the order left PlanSo's list of current orders.", examples=[False])),
         vehicle_details=(_DetailsAnswer, Field(description="The vehicle's fields that requests can change.")),
         vehicle=(_Vehicle, Field(description="The vehicle.")),
         fields=(dict[str, str], Field(description="Every label of PlanSo's form and what it shows.", examples=[_FORM])),
+        doubts=(list[FieldDoubt], _DOUBTS),
         last_synced_at=(str, _SYNCED),
         version=(int, Field(description="Grows with every change.", examples=[4])),
         pending=(list[PendingWrite], Field(description="Writes that PlanSo has not confirmed.", examples=[[]])),
@@ -151,7 +162,10 @@ _PART: dict[str, tuple[str, Any]] = {
     "part_no": ("Part number. In PlanSo: Teile Nr.", "5H6 807 421"),
     "description": ("What it is. In PlanSo: Teil.", "Stoßfänger hinten"),
     "lead_no": ("Lead number of the calculation. In PlanSo: Leit Nr.", "6350"),
-    "order_no": ("The order's number at the supplier. In PlanSo: A.Nummer.", "B-20711"),
+    "order_no": (
+        "The order number shown with the part: likely the workshop's own, not the supplier's. In PlanSo: A.Nummer.",
+        "B-20711",
+    ),
     "row_id": ("PlanSo's id of the row in the table of parts.", "40711"),
     "part_id": ("PlanSo's id of the part.", "212133"),
     "qty": ("How many. In PlanSo: Menge.", 1.0),
@@ -159,8 +173,8 @@ _PART: dict[str, tuple[str, Any]] = {
     "price_total": ("Price of all in EUR. In PlanSo: G.Preis.", 412.5),
     "status": ("Status in words, as PlanSo shows it.", "bestellt"),
     "status_code": ("PlanSo's code of the status.", "2"),
-    "order_date": ("Ordered on. ISO 8601.", "2026-11-24"),
-    "delivery_date": ("Delivered on, or announced for. ISO 8601. In PlanSo: Datum.", "2026-12-04"),
+    "order_date": ("Ordered on. ISO 8601. In PlanSo: Datum, before the slash.", "2026-11-24"),
+    "delivery_date": ("Delivered on, or announced for. ISO 8601. In PlanSo: Datum, after the slash.", "2026-12-04"),
     "eta_date": (
         "Expected on, where the installation shows such a column. ISO 8601. In PlanSo: ETA, Liefertermin.",
         "2026-12-03",
@@ -287,6 +301,26 @@ class FieldConflict(BaseModel):
     yours: Any = Field(description="What the caller asked for.", examples=["2026-12-09"])
 
 
+class OverwrittenEdit(BaseModel):
+    """An edit by somebody in PlanSo that a save wrote over. Null without `orders:read`."""
+
+    label: str = Field(description="PlanSo's label of the control, else its name.", examples=["ExpressLink"])
+    theirs: str | None = Field(description="What it was seen to hold.", examples=["E-4711"])
+    now: str | None = Field(description="What it holds now.", examples=[""])
+
+
+class ControlDifference(BaseModel):
+    """A control of PlanSo's form that a save changed unasked; without `orders:read` without its values."""
+
+    column: str = Field(description="The control's name.", examples=["f_8123"])
+    label: str = Field(description="Its label.", examples=["Telefon"])
+    verdict: str = Field(description="What the difference is taken for, such as `lost`.", examples=["lost"])
+    before: list[str] | None = Field(
+        description="The values that a browser would have sent before.", examples=[["0151 23456"]]
+    )
+    after: list[str] | None = Field(description="The same after the save.", examples=[[""]])
+
+
 class OperationBody(BaseModel):
     """A write, from when it was recorded to what became of it."""
 
@@ -294,7 +328,8 @@ class OperationBody(BaseModel):
     action: str = Field(description="`update`, `create` or `delete`.", examples=["update"])
     order_id: int | None = Field(description="The order; null for one that is not created yet.", examples=[130])
     state: str = Field(
-        description="`pending`; or how it ended: `confirmed`, `refused`, `expired`, `conflict`.", examples=["confirmed"]
+        description="`pending`; or how it ended: `confirmed`, `refused`, `expired`, `damaged`, `conflict`.",
+        examples=["confirmed"],
     )
     message: str = Field(description="Why it is not done yet, or what came of it, for a person.", examples=[""])
     asked: dict[str, Any] = Field(
@@ -306,6 +341,17 @@ class OperationBody(BaseModel):
         description="What PlanSo held in the fields that were changed; null where nothing was sent, and without "
         "`orders:read`.",
         examples=[{"shop_date": "2026-12-08", "remarks": "Leihwagen"}],
+    )
+    differences: list[ControlDifference] = Field(
+        description="What its save changed unasked, and what that means. `POST .../restore` writes damage back.",
+        examples=[[]],
+    )
+    overwritten: list[OverwrittenEdit] = Field(
+        description="Edits by people in PlanSo that were seen, and that the save wrote over.", examples=[[]]
+    )
+    controls: dict[str, list[str] | None] | None = Field(
+        description="Of one that writes damaged values back: the controls and their values; null otherwise.",
+        examples=[None],
     )
     conflicts: list[FieldConflict] = Field(description="With `conflict`: each field.", examples=[[]])
     undoes: str | None = Field(description="The operation that this one undoes.", examples=[None])
@@ -353,7 +399,9 @@ class DryRunAnswer(UpdateOrderResponse):
     """What a write would change; nothing was recorded or sent."""
 
     dry_run: Literal[True] = Field(description="Always true.", examples=[True])
-    changes: list[PlannedChange] = Field(description="Each field that would change.")
+    changes: list[PlannedChange] = Field(
+        description="Each field that would change; without `orders:read` each that was asked for."
+    )
 
 
 class HistoryChange(BaseModel):

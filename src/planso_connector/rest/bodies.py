@@ -7,9 +7,10 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic_core import from_json
 from starlette.exceptions import HTTPException
+
+from planso_connector.rest.query_parameters import DeclaredQueryRoute
 
 MAX_BODY = 1024 * 1024
 """Bytes."""
@@ -47,7 +48,7 @@ class JsonRequest(Request):
             ) from None
 
 
-class JsonRoute(APIRoute):
+class JsonRoute(DeclaredQueryRoute):
     """A route that takes a JSON body, and says 415 to a body that is announced as anything else."""
 
     media_types: tuple[str, ...] = ("application/json",)

@@ -23,6 +23,7 @@ from planso_connector.flows.standing import Standings
 from planso_connector.flows.status import Status
 from planso_connector.flows.sync import Sync
 from planso_connector.flows.write import Writer
+from planso_connector.flows.write_stops import WriteStops
 from planso_connector.rest import (
     docs_page,
     health,
@@ -38,6 +39,7 @@ from planso_connector.rest import (
     requests_log,
     scopes,
     sync,
+    writes,
 )
 from planso_connector.rest.examples import Documented
 from planso_connector.rest.guard import Guard
@@ -63,6 +65,7 @@ class Flows:
     freshness: Freshness
     standings: Standings
     recognition: Recognition
+    write_stops: WriteStops
     next_run_at: Callable[[], datetime | None]
     asked: Callable[[str], None]
     authentication: Authentication
@@ -109,6 +112,7 @@ def build(
         lookup.routes(flows.recognition, shows_all=lookup_shows_all),
         *order_writes.routes(flows.lookup, flows.writer, flows.dry_run),
         *operations.routes(flows.writer, flows.dry_run, order_writes.Answers(flows.lookup)),
+        *writes.routes(flows.write_stops),
         planso_session.routes(flows.status),
         sync.routes(flows.sync, flows.next_run_at),
         health.routes(flows.readiness),

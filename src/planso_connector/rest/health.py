@@ -21,7 +21,8 @@ class Check(BaseModel):
     """One thing looked at."""
 
     name: str = Field(
-        description="`database`, `migrations`, `mirror`, `planso_login`, `planso`, `writes` or `index`.",
+        description="`database`, `migrations`, `mirror`, `planso_login`, `planso_sessions`, `planso`, `writes` or "
+        "`index`.",
         examples=["database"],
     )
     ok: bool = Field(description="Whether it is as it should be.", examples=[True])
@@ -88,9 +89,9 @@ def routes(readiness: Ready) -> APIRouter:
     async def ready(request: Request) -> JSONResponse:
         """
         200 when the database answers and takes writes, its tables are as this version needs them, the mirror is as
-        young as it should be, and PlanSo has not rejected the login. A PlanSo that does not answer, a write that waits
-        for long, or look-up keys that are being written anew, are `degraded`: reads go on. What is wrong is told to
-        callers with an API key alone.
+        young as it should be, PlanSo has not rejected the login, and no damage stopped the workshop's writes. A PlanSo
+        that does not answer, a write that waits for long, an order whose writes are stopped, or look-up keys that are
+        being written anew, are `degraded`: reads go on. What is wrong is told to callers with an API key alone.
         """
         now = await readiness.now()
         later = None if now.is_ready else {"Retry-After": RETRY_AFTER}

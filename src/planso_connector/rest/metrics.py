@@ -65,6 +65,9 @@ class Metrics:
             ["page", "outcome"],
             registry=self._registry,
         )
+        self._logins = Counter(
+            f"{_PREFIX}planso_logins", "Logins that PlanSo decided, by outcome.", ["outcome"], registry=self._registry
+        )
         self._planso_seconds = Histogram(
             f"{_PREFIX}planso_seconds",
             "From a request to PlanSo to the end of its answer, or of the wait for it.",
@@ -89,6 +92,9 @@ class Metrics:
     def planso(self, page: str, outcome: str, seconds: float) -> None:
         self._planso.labels(page, outcome).inc()
         self._planso_seconds.labels(page).observe(seconds)
+
+    def login(self, *, accepted: bool) -> None:
+        self._logins.labels("accepted" if accepted else "rejected").inc()
 
     def text(self, figures: Figures) -> bytes:
         self._figures = figures
@@ -147,6 +153,7 @@ class _AtOneInstant(Collector):
         checks = {check.name: int(check.ok) for check in figures.readiness.checks}
         yield _one("ready", "Whether GET /health/ready is 200.", int(figures.readiness.is_ready))
         yield _each("check_ok", "Whether each of its checks is ok.", "check", checks)
+        yield _one("planso_sessions", "Sessions with PlanSo that are open, 2 at most.", figures.planso_sessions)
         yield _one("planso_in_flight", "Requests to PlanSo under way.", figures.planso_in_flight)
         yield _one("planso_waiting", "Requests to PlanSo that wait for their turn.", figures.planso_waiting)
         yield _one("planso_allowed", "Requests to PlanSo that may be under way now.", figures.planso_allowed)
@@ -162,6 +169,9 @@ class _AtOneInstant(Collector):
             "operations", "Writes ever asked for; counted once a minute, but for `pending`.", "state", held.operations
         )
         yield _one("operation_oldest_pending_seconds", "Age of the oldest pending write, 0: none.", held.oldest_pending)
+        stopped = "1 while a save's damage stops the workshop's writes, until a person resumes them."
+        yield _one("writes_stopped", stopped, int(held.writes_stopped))
+        yield _one("writes_stopped_orders", "Orders whose own writes are stopped.", held.stopped_orders)
         if held.last_success is not None:
             yield _one("sync_last_success_timestamp_seconds", "End of the last good sync.", held.last_success)
         states = {state: int(state == held.sync.state) for state in SYNC_STATES}

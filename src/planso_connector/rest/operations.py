@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from planso_connector.domain import values
-from planso_connector.domain.caller import Caller, Scope
-from planso_connector.domain.errors import NotFound, Problem
+from planso_connector.domain.caller import Caller
+from planso_connector.domain.errors import Invalid, NotFound, Problem
 from planso_connector.domain.operation import Operation, State
-from planso_connector.flows.dry_run import DryRun
+from planso_connector.flows.dry_run import DryRun, Preview
 from planso_connector.flows.write import Writer
-from planso_connector.rest import answers
+from planso_connector.rest import answers, disclosure
 from planso_connector.rest.bodies import JsonRoute
 from planso_connector.rest.callers import OrdersResponse, caller_of
-from planso_connector.rest.examples import answer, example_of
-from planso_connector.rest.order_writes import ACCEPTED, Answers, Headers, IfMatch, OnlyTell, preview_of, told_of
+from planso_connector.rest.examples import answer, example_of, named
+from planso_connector.rest.order_writes import ACCEPTED, Answers, Headers, IfMatch, OnlyTell, preview_of
 from planso_connector.rest.preferences import Wait
-from planso_connector.rest.problems import failures
+from planso_connector.rest.problems import STOPPED, failures
 from planso_connector.rest.routes import routed
 from planso_connector.store import cursors
 
 _PREFIX = "/api/operations"
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _NO_STATE = Problem(
-    ("query", "state"), "must be one of pending, confirmed, refused, expired, conflict", "literal_error"
+    ("query", "state"), "must be one of pending, confirmed, refused, expired, damaged, conflict", "literal_error"
 )
 _NO_WAIT = Problem(("query", "wait"), "must be 60 or less", "less_than_equal")
 _NO_ID = Problem(("path", "operation_id"), "must have at most 100 characters", "string_too_long")
@@ -37,6 +38,27 @@ _TOO_LATE = {409: {"too_late": "Operation op_5f0c2b9e41d7a6380c1e can't be cance
 _NO_UNDO = {
     409: {"a_delete": "Operation op_5f0c2b9e41d7a6380c1e is a confirmed delete; only a confirmed update can be undone."}
 }
+
+_NO_RESTORE = {
+    409: {"not_damaged": "Operation op_5f0c2b9e41d7a6380c1e is confirmed; only a damaged one can be written back."}
+}
+_NOT_DAMAGED = Problem(
+    ("body", "only"), "'Fax' is not among what the save changed; accepted: 'Telefon', 'Telefonnummer'", "not_damaged"
+)
+
+
+class Restore(BaseModel):
+    """What to write back; without a body, all that was damaged."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=False)  # as schemas.Body
+
+    only: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
+        [],
+        max_length=1000,
+        description="Labels of PlanSo's form, or names of its controls: these alone.",
+        examples=[["Telefon"]],
+    )
+
 
 OperationId = Annotated[
     str,
@@ -48,7 +70,7 @@ OperationId = Annotated[
 
 def routes(writer: Writer, dry_run: DryRun, told: Answers) -> list[APIRouter]:
     """Built with the flows that serve them; a router holds no state of its own."""
-    return [_reading(writer), _doing(writer, dry_run, told)]
+    return [_reading(writer), _doing(writer, dry_run, told), _restoring(writer, dry_run, told)]
 
 
 def _reading(writer: Writer) -> APIRouter:
@@ -74,7 +96,7 @@ def _reading(writer: Writer) -> APIRouter:
         shown = found[:limit]
         following = cursors.write([shown[-1].created_at, shown[-1].id]) if len(found) > limit else None
         caller = caller_of(request)
-        listed = [_shown(operation, caller) for operation in shown]
+        listed = [disclosure.operation_for(operation, caller) for operation in shown]
         body = {"success": True, "message": "", "operations": listed, "count": len(listed), "next_cursor": following}
         return OrdersResponse(to_json(body), _orders(shown))
 
@@ -92,7 +114,7 @@ def _reading(writer: Writer) -> APIRouter:
         `orders:read` it is the caller's own write, or 404.
         """
         caller, operation = caller_of(request), await writer.get(operation_id)
-        if operation.caller != caller.label and not caller.has(Scope.ORDERS_READ):
+        if not disclosure.may_see(operation, caller):
             raise NotFound(f"There is no operation {operation_id}.")
         return _told(await writer.settled(operation, wait or 0.0), caller)
 
@@ -124,7 +146,7 @@ def _doing(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         response_description="As after an update",
         responses=answer(undone=answers.UPDATED, dry_run=answers.DRY_RUN)
         | ACCEPTED
-        | failures(404, 409, 412, 422, 502, 503, 504, invalid=_NO_ID, shown=_NO_UNDO | _NOT_THERE),
+        | failures(404, 409, 412, 422, 502, 503, 504, invalid=_NO_ID, shown=_NO_UNDO | _NOT_THERE | STOPPED),
     )
     async def undo_operation(
         operation_id: OperationId, headers: Headers, if_match: IfMatch, only_tell: OnlyTell = False
@@ -133,48 +155,62 @@ def _doing(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         A new operation that gives the fields of a confirmed update back what they held before. Fields that somebody
         changed since are left alone, and told; where all were, it is 412.
         """
+
+        async def plan() -> Preview:
+            try:
+                return await dry_run.undo(await writer.undone(operation_id))
+            except Invalid as error:
+                raise disclosure.error_for(error, headers.caller, is_own=False) from None
+
         if only_tell:
-            undone = await writer.undone(operation_id)
-            return preview_of(await dry_run.undo(undone), "", headers, is_undo=True)
-        return await told.of(await writer.undo(operation_id, headers.request(if_match=if_match)), headers)
+            return preview_of(await plan(), "", headers)
+        return await told.of_write(writer.undo(operation_id, headers.request(if_match=if_match)), plan, headers)
+
+    return router
+
+
+def _restoring(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
+    router = routed(_PREFIX, "operations", JsonRoute)
+
+    @router.post(
+        "/{operation_id}/restore",
+        summary="Write a damaged order's values back",
+        response_model=answers.UpdateOrderResponse | answers.DryRunAnswer,
+        response_description="As after an update",
+        responses=answer(restored=answers.UPDATED, dry_run=answers.DRY_RUN)
+        | ACCEPTED
+        | failures(404, 409, 412, 413, 415, 422, 502, 503, 504, invalid=_NOT_DAMAGED, shown=_NO_RESTORE | _NOT_THERE),
+    )
+    async def restore_operation(
+        operation_id: OperationId,
+        headers: Headers,
+        body: Annotated[Restore | None, Body(openapi_examples=named(one_field={"only": ["Telefon"]}))] = None,
+        only_tell: OnlyTell = False,
+    ) -> Response:
+        """
+        For a person who has looked at the damage: a new operation that writes back the values that a `damaged`
+        operation's save took, to the letter. Controls that somebody changed since are left alone, and told. It is sent
+        although writes to the order are stopped.
+        """
+        only = body.only if body is not None else []
+
+        async def plan() -> Preview:
+            return await dry_run.restore(await writer.get(operation_id), only)
+
+        if only_tell:
+            return preview_of(await plan(), "", headers)
+        return await told.of_write(writer.restore(operation_id, only, headers.request()), plan, headers)
 
     return router
 
 
 def _told(operation: Operation, caller: Caller) -> Response:
-    body = {"success": True, "message": "", "operation": _shown(operation, caller)}
+    body = {"success": True, "message": "", "operation": disclosure.operation_for(operation, caller)}
     return OrdersResponse(to_json(body), _orders([operation]))
 
 
 def _orders(operations: Iterable[Operation]) -> list[int]:
     return sorted({operation.order_id for operation in operations if operation.order_id is not None})
-
-
-def _shown(operation: Operation, caller: Caller) -> dict[str, Any]:
-    """Who may not read orders is shown what it asked for itself. An undo asks for what the order held before."""
-    pending = operation.state is State.PENDING
-    reads = caller.has(Scope.ORDERS_READ)
-    conflicts: list[dict[str, Any]] = list((operation.failure or {}).get("conflicts", ()))  # type: ignore[call-overload]
-    hidden = dict.fromkeys(("base", "theirs", "yours"))
-    knows_asked = reads or (operation.caller == caller.label and operation.undoes is None)
-    return {
-        "id": operation.id,
-        "action": operation.action,
-        "order_id": operation.order_id,
-        "state": operation.state,
-        "message": told_of(operation),
-        "asked": operation.asked if knows_asked else {},
-        "before": operation.before if reads else None,
-        "conflicts": [one if reads else hidden | {"field": one["field"]} for one in conflicts],
-        "undoes": operation.undoes,
-        "caller": operation.caller,
-        "attempts": operation.attempts,
-        "sent": operation.sent_at is not None,
-        "created_at": operation.created_at,
-        "deadline_at": operation.deadline_at,
-        "next_attempt_at": operation.next_at if pending else None,
-        "settled_at": operation.settled_at,
-    }
 
 
 def _read_cursor(cursor: str) -> tuple[str, str]:

@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 
-from planso_connector.domain import failure
+from planso_connector.domain.appending import is_append
 from planso_connector.domain.caller import Caller, Scope
-from planso_connector.domain.errors import Conflicting, Invalid, NotAllowed, NotFound, Problem, StoreUnavailable
-from planso_connector.domain.fields import APPOINTMENTS
+from planso_connector.domain.errors import (
+    Conflicting,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    Problem,
+    StoreUnavailable,
+    WritesShadowed,
+)
+from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENTS
+from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.flows.dry_run import DryRun, Preview
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.write import Writer
-from planso_connector.rest import answers, schemas
+from planso_connector.rest import answers, disclosure, schemas
 from planso_connector.rest.bodies import JsonRoute, MergePatchRoute
 from planso_connector.rest.callers import OrdersResponse
 from planso_connector.rest.examples import Responses, answer, named, with_headers
 from planso_connector.rest.orders import OrderId
 from planso_connector.rest.preferences import WriteHeaders, version_relied_on
-from planso_connector.rest.problems import NO_ORDER_ID, failure_of, failures, for_caller
+from planso_connector.rest.problems import (
+    NO_ORDER_ID,
+    NOT_ON_THE_CALENDAR,
+    RETRY_STOPPED,
+    STOPPED,
+    failure_of,
+    failures,
+)
 from planso_connector.rest.routes import routed
+
+log = structlog.get_logger(__name__)
 
 _PREFIX = "/api/orders"
 _FAILURES = (404, 409, 412, 413, 415, 422, 502, 503, 504)
@@ -41,8 +61,8 @@ _ON_DISK: Responses = {
 ACCEPTED = with_headers(_ON_DISK, 202, "Location", "Operation-Id", "Preference-Applied")
 
 
-def _answers(done: Responses, *statuses: int, invalid: Problem | None = None) -> Responses:
-    told = done | ACCEPTED | (failures(*statuses, invalid=invalid) if invalid else failures(*statuses))
+def _answers(done: Responses, *statuses: int, invalid: Problem = NOT_ON_THE_CALENDAR) -> Responses:
+    told = done | ACCEPTED | failures(*statuses, invalid=invalid, shown=STOPPED)
     told = with_headers(told, 200, "Operation-Id", "Preference-Applied")
     return with_headers(told, 412, "ETag") if 412 in statuses else told
 
@@ -79,6 +99,13 @@ IfMatch = Annotated[str | None, Depends(version_relied_on)]
 OnlyTell = Annotated[
     bool, Query(alias="dry_run", description="Tell what would change, and do nothing: the answer is a `DryRunAnswer`.")
 ]
+Signed = Annotated[
+    bool,
+    Query(
+        description="The appended lines (`remarks_append`, `damage_description_append`) end with the day and the API "
+        "key's name: `(30.11.2026, phone agent)`."
+    ),
+]
 
 
 class Answers:
@@ -87,18 +114,35 @@ class Answers:
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
 
+    async def of_write(
+        self,
+        write: Awaitable[Operation],
+        plan: Callable[[], Awaitable[Preview]],
+        headers: WriteHeaders,
+        notes: str = "",
+    ) -> Response:
+        """As `of`; where the setting wants writes planned only, 503 with what the write would change."""
+        try:
+            operation = await write
+        except WritesShadowed as shadowed:
+            preview = await plan()
+            log.info("write_shadowed", order_id=preview.order_id, controls=list(preview.controls))
+            return preview_of(preview, notes, headers, instead_of=shadowed)
+        return await self.of(operation, headers)
+
     async def of(self, operation: Operation, headers: WriteHeaders) -> Response:
         """200 confirmed, 202 pending, else the failure that it ended with."""
         told = {**headers.preferences.applied, "Operation-Id": operation.id}
+        caller = headers.caller
         if operation.state is State.PENDING:
-            return _accepted(operation, told)
+            return _accepted(operation, caller, told)
+        message = disclosure.message_of(operation, caller)
         if operation.state is State.CONFIRMED:
-            body = {"success": True, "message": told_of(operation), "order_id": operation.order_id}
-            return JSONResponse(body, headers=told)
-        error = failure.raised(operation.failure or {"type": "PlansoRefused"}, operation.message)
-        shows = isinstance(error, Conflicting) and headers.caller.has(Scope.ORDERS_READ)
+            return JSONResponse({"success": True, "message": message, "order_id": operation.order_id}, headers=told)
+        error = disclosure.error_of(operation, caller)
+        shows = isinstance(error, Conflicting) and disclosure.may_read(caller)
         order = await self._order_now(operation) if shows else None
-        answered = failure_of(for_caller(error, headers.caller), order, message=operation.message)
+        answered = failure_of(error, order, message=message)
         answered.headers.update(told)
         return answered
 
@@ -110,17 +154,12 @@ class Answers:
             return None
 
 
-def told_of(operation: Operation) -> str:
-    """What is told of an operation, for a person: why it is not done yet, or what came of it; and its notes."""
-    return " ".join(part for part in (operation.message, operation.notes) if part)
-
-
-def _accepted(operation: Operation, headers: dict[str, str]) -> Response:
+def _accepted(operation: Operation, caller: Caller, headers: dict[str, str]) -> Response:
     location = f"/api/operations/{operation.id}"
     told = f"On disk here. PlanSo has not confirmed it yet; it is tried until {operation.deadline_at[:19]}Z."
     body = {
         "success": True,
-        "message": f"{told} {told_of(operation)}".strip(),
+        "message": f"{told} {disclosure.message_of(operation, caller)}".strip(),
         "order_id": operation.order_id,
         "operation_id": operation.id,
         "state": operation.state,
@@ -128,25 +167,26 @@ def _accepted(operation: Operation, headers: dict[str, str]) -> Response:
     return JSONResponse(body, 202, headers={**headers, "Location": location})
 
 
-def preview_of(preview: Preview, unknown: str, headers: WriteHeaders, *, is_undo: bool = False) -> Response:
-    """What the order holds, `before`, and with an undo what it held, `after`, are for who may read orders."""
-    told = ["Dry run: nothing was recorded or sent.", *preview.notes, unknown]
-    if preview.order_id is not None and not preview.changes and not preview.notes:
-        told.insert(1, "Nothing differs from what PlanSo holds.")
-    reads = headers.caller.has(Scope.ORDERS_READ)
-    changes: list[dict[str, Any]] = [
-        {
-            "field": change.path,
-            "label": change.label,
-            "before": change.before if reads else None,
-            "after": change.asked if reads or not is_undo else None,
-        }
-        for change in preview.changes
-    ]
-    message = " ".join(part for part in told if part)
-    body = {"success": True, "message": message, "order_id": preview.order_id, "dry_run": True, "changes": changes}
-    shown = [preview.order_id] if preview.order_id is not None and changes and reads else []
-    return OrdersResponse(to_json(body), shown, headers.preferences.applied)
+def preview_of(
+    preview: Preview, unknown: str, headers: WriteHeaders, *, instead_of: WritesShadowed | None = None
+) -> Response:
+    """What a write would change. `instead_of` a write that the setting keeps from being sent it is no success."""
+    caller, applied = headers.caller, headers.preferences.applied
+    changes = disclosure.changes_for(preview, caller)
+    beginning = str(instead_of or "Dry run: nothing was recorded or sent.")
+    told = [beginning, *disclosure.notes_for(preview, caller), unknown]
+    body = {
+        "success": instead_of is None,
+        "message": " ".join(part for part in told if part),
+        "order_id": preview.order_id,
+        "dry_run": True,
+        "changes": changes,
+    }
+    is_shown = preview.order_id is not None and bool(changes) and disclosure.may_read(caller)
+    shown = [preview.order_id] if preview.order_id is not None and is_shown else []
+    if instead_of is None:
+        return OrdersResponse(to_json(body), shown, applied)
+    return OrdersResponse(to_json(body), shown, {**applied, "Retry-After": RETRY_STOPPED}, status=503)
 
 
 def _permit(caller: Caller, asked: Iterable[str]) -> None:
@@ -174,15 +214,23 @@ class Updating:
         *,
         null_clears: bool,
         only_tell: bool,
+        signed: bool,
     ) -> Response:
         unknown = schemas.unknown_fields(body, strict=headers.preferences.strict)
         asked = body.asked(null_clears=null_clears)
         _permit(headers.caller, asked)
-        request = headers.request(notes=unknown, if_match=if_match)
-        if only_tell:
+        if signed and not any(map(is_append, asked)):
+            needed = f"there is no line to sign; accepted: with one of {', '.join(one.name for one in APPEND_FIELDS)}"
+            raise Invalid([Problem(("query", "signed"), needed, "nothing_to_sign")])
+        request = headers.request(notes=unknown, if_match=if_match, signed=signed)
+
+        async def plan() -> Preview:
             await self._writer.check(Action.UPDATE, order_id, asked, request)
-            return preview_of(await self._dry_run.update(order_id, asked), unknown, headers)
-        return await self._told.of(await self._writer.update(order_id, asked, request), headers)
+            return await self._dry_run.update(order_id, self._writer.signed(asked, request))
+
+        if only_tell:
+            return preview_of(await plan(), unknown, headers)
+        return await self._told.of_write(self._writer.update(order_id, asked, request), plan, headers, unknown)
 
 
 def routes(lookup: Lookup, writer: Writer, dry_run: DryRun) -> list[APIRouter]:
@@ -208,15 +256,17 @@ def _update(updating: Updating) -> APIRouter:
         headers: Headers,
         if_match: IfMatch,
         only_tell: OnlyTell = False,
+        signed: Signed = False,
     ) -> Response:
         """
         Absent or null: unchanged. `""`: cleared. 200 means that PlanSo has it: read back and compared, and the
-        connector's database shows it. Where nothing differs, nothing is sent, and `message` says so.
+        connector's database shows it. Where nothing differs, nothing is sent, and `message` says so. `..._append` adds
+        a line to what stands there when it is saved, so that no other caller's text is lost.
         """
         if body.order_id != order_id:
             wrong = f"must equal the order id in the path, {order_id}"
             raise Invalid([Problem(("body", "order_id"), wrong, "order_id_mismatch")])
-        return await updating(order_id, body, headers, if_match, null_clears=False, only_tell=only_tell)
+        return await updating(order_id, body, headers, if_match, null_clears=False, only_tell=only_tell, signed=signed)
 
     return router
 
@@ -242,10 +292,15 @@ def _create(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         """
         unknown = schemas.unknown_fields(body, strict=headers.preferences.strict)
         asked = body.asked(null_clears=False)
-        if only_tell:
+
+        async def plan() -> Preview:
             told_too = await writer.check(Action.CREATE, None, asked, headers.request())
-            return preview_of(await dry_run.create(asked), f"{unknown} {told_too}".strip(), headers)
-        return await told.of(await writer.create(asked, headers.request(notes=unknown)), headers)
+            preview = await dry_run.create(asked)
+            return replace(preview, notes=(*preview.notes, *([OwnNote(told_too)] if told_too else [])))
+
+        if only_tell:
+            return preview_of(await plan(), unknown, headers)
+        return await told.of_write(writer.create(asked, headers.request(notes=unknown)), plan, headers, unknown)
 
     return router
 
@@ -264,10 +319,15 @@ def _delete(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         order_id: OrderId, headers: Headers, if_match: IfMatch, only_tell: OnlyTell = False
     ) -> Response:
         """Deletes the order in PlanSo and looks whether it is gone; its row stays here, marked deleted."""
+        request = headers.request(if_match=if_match)
+
+        async def plan() -> Preview:
+            await writer.check(Action.DELETE, order_id, {}, request)
+            return await dry_run.delete(order_id)
+
         if only_tell:
-            await writer.check(Action.DELETE, order_id, {}, headers.request(if_match=if_match))
-            return preview_of(await dry_run.delete(order_id), "", headers)
-        return await told.of(await writer.delete(order_id, headers.request(if_match=if_match)), headers)
+            return preview_of(await plan(), "", headers)
+        return await told.of_write(writer.delete(order_id, request), plan, headers)
 
     return router
 
@@ -294,8 +354,9 @@ def _patch(updating: Updating) -> APIRouter:
         headers: Headers,
         if_match: IfMatch,
         only_tell: OnlyTell = False,
+        signed: Signed = False,
     ) -> Response:
         """As PUT, but null clears: numbers, ids and flags too."""
-        return await updating(order_id, body, headers, if_match, null_clears=True, only_tell=only_tell)
+        return await updating(order_id, body, headers, if_match, null_clears=True, only_tell=only_tell, signed=signed)
 
     return router

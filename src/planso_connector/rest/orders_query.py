@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic_core import to_json
 
 from planso_connector.domain import german, values
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.rest import answers
+from planso_connector.rest.query_parameters import DeclaredQueryRoute
 from planso_connector.store.search import Filters
 
 
@@ -81,7 +81,7 @@ def chosen(document: str, names: frozenset[str]) -> str:
     return to_json({name: value for name, value in whole.items() if name in names or name == "id"}).decode()
 
 
-class OrdersQueryRoute(APIRoute):
+class OrdersQueryRoute(DeclaredQueryRoute):
     """
     A route that takes an OrdersQuery and nothing else. FastAPI goes through all declared parameters of each request,
     which takes longer than the look-up; this reads those that came. The document is FastAPI's.

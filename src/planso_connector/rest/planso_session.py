@@ -51,7 +51,7 @@ class Credentials(BaseModel):
 
 
 class SessionAnswer(Envelope):
-    """How the last login with PlanSo went."""
+    """How the last login with PlanSo went, and how many sessions the connector has there."""
 
     state: str = Field(
         description="`logged_in`, `unknown` (not tried yet), or `rejected`: nothing is tried until it is changed.",
@@ -59,6 +59,17 @@ class SessionAnswer(Envelope):
     )
     last_login_at: str | None = Field(
         description="When PlanSo last accepted the configured user. UTC.", examples=["2026-11-23T09:39:58.211000Z"]
+    )
+    sessions: int = Field(
+        description="Sessions that are open: 2 (one for syncs, one for writes and live reads), 1 or 0.", examples=[2]
+    )
+    sessions_reason: str = Field(
+        description="Why so many, for a person.",
+        examples=["two sessions: one for syncs, one for writes and live reads"],
+    )
+    sessions_trouble: str = Field(
+        description="What is wrong with them, for a person: PlanSo ends them again and again. Else empty.",
+        examples=[""],
     )
 
 
@@ -103,9 +114,18 @@ def routes(status: Status) -> APIRouter:
         responses=answer(logged_in=example_of(SessionAnswer)),
     )
     async def login_status() -> JSONResponse:
-        """How the last login went; nothing is sent to PlanSo."""
-        login = status.login
-        at = stamp(login.last_login_at) if login.last_login_at is not None else None
-        return JSONResponse({"success": True, "message": login.message, "state": login.state, "last_login_at": at})
+        """How the last login went, and how many sessions there are; nothing is sent to PlanSo."""
+        login, sessions = status.login, status.sessions
+        return JSONResponse(
+            {
+                "success": True,
+                "message": login.message,
+                "state": login.state,
+                "last_login_at": stamp(login.last_login_at) if login.last_login_at is not None else None,
+                "sessions": sessions.count,
+                "sessions_reason": sessions.reason,
+                "sessions_trouble": sessions.trouble,
+            }
+        )
 
     return router

@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Query, Request
 
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.flows import write
+from planso_connector.rest import disclosure
 from planso_connector.rest.callers import caller_of
 
 LONGEST_WAIT = 60
@@ -90,7 +91,7 @@ class WriteHeaders:
         self.preferences = preferences
         self._key = idempotency_key
 
-    def request(self, *, notes: str = "", if_match: str | None = None) -> write.Request:
+    def request(self, *, notes: str = "", if_match: str | None = None, signed: bool = False) -> write.Request:
         return write.Request(
             caller=self.caller.label,
             wait=self.preferences.wait,
@@ -98,6 +99,8 @@ class WriteHeaders:
             if_match=if_match,
             strict=self.preferences.strict,
             notes=notes,
+            signed_by=self.caller.name if signed else None,
+            names_orders=disclosure.may_read(self.caller),
         )
 
 

@@ -16,12 +16,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from planso_connector.domain import errors, german
-from planso_connector.domain.caller import Caller, Scope
+from planso_connector.domain.caller import NOBODY
 from planso_connector.domain.errors import Problem
-from planso_connector.domain.operation import Conflict
 from planso_connector.domain.order import tag
+from planso_connector.rest import disclosure
 from planso_connector.rest.bodies import MAX_BODY
-from planso_connector.rest.callers import OrdersResponse, caller_of
+from planso_connector.rest.callers import OrdersResponse, caller_of, is_known
 from planso_connector.rest.examples import Responses, named
 
 log = structlog.get_logger(__name__)
@@ -39,6 +39,7 @@ STATUS: dict[type[errors.ConnectorError], int] = {
     errors.PlansoTimeout: 504,
     errors.PlansoUnsure: 504,
     errors.PlansoRefused: 502,
+    errors.Damaged: 502,
     errors.LoginRejected: 502,
     errors.PageChanged: 502,
     errors.PlansoError: 502,
@@ -67,7 +68,8 @@ MEANING = {
     431: "The head is larger than 32 KiB or has more than 100 lines.",
     502: "PlanSo refused, kept another value, can't be reached, or answered with something that can't be understood.",
     503: "The connector itself can't take it: its database is full, read-only, locked or away, or too many requests "
-    "are under way; or it can't tell yet: its database is being filled, or what orders are found by written anew.",
+    "are under way; or it can't tell yet: its database is being filled, or what orders are found by written anew; or "
+    "writes are stopped: a save did damage and a person has to look, or `CONNECTOR_WRITES` is not `on`.",
     504: "PlanSo did not answer in time: `message` says whether it may have the change.",
 }
 
@@ -107,8 +109,21 @@ EXAMPLES: dict[int, dict[str, str]] = {
 }
 
 
+STOPPED: dict[int, dict[str, str]] = {
+    503: {
+        **EXAMPLES[503],
+        "writes_stopped": "Writes are stopped since 2026-11-23T09:41:02Z because operation op_5f0c2b9e41d7a6380c1e did "
+        "damage (1 value was lost: 'Telefon'); a person resumes them: `planso-connector writes resume`, or POST "
+        "/api/writes/resume. Nothing was recorded.",
+    }
+}
+"""For `failures`' `shown`: what writes may answer too."""
+
 RETRY_AFTER = "5"
 """Seconds: as long as a writer waits for the database, and short enough for a disk that was just cleared."""
+
+RETRY_STOPPED = "300"
+"""Seconds: stopped writes go on when a person has looked at the damage."""
 
 
 class Detail(BaseModel):
@@ -207,24 +222,14 @@ def failure_of(error: errors.ConnectorError, order: str | None = None, *, messag
     text = to_json(body).decode()
     headers = _challenge(error)
     if isinstance(error, errors.StoreUnavailable):
-        headers["Retry-After"] = RETRY_AFTER
+        is_stopped = isinstance(error, errors.WritesStopped)
+        headers["Retry-After"] = RETRY_STOPPED if is_stopped else RETRY_AFTER
     if order:
         shown = from_json(order)
         headers["ETag"] = f'"{tag(shown["version"], [one["operation_id"] for one in shown["pending"]])}"'
         text = f'{text[:-1]},"order":{order}}}'
         return OrdersResponse(text.encode(), [shown["id"]], headers, status=status_of(error))
     return Response(text.encode(), status_of(error), headers, "application/json")
-
-
-def for_caller(error: errors.ConnectorError, caller: Caller) -> errors.ConnectorError:
-    """What a caller is told of an order that is not as it knows it: without `orders:read` no value."""
-    if caller.has(Scope.ORDERS_READ):
-        return error
-    if isinstance(error, errors.VersionChanged):
-        return errors.VersionChanged(str(error), "")
-    if isinstance(error, errors.Conflicting):
-        return errors.Conflicting(str(error), [Conflict(one.field, None, None, None) for one in error.conflicts])
-    return error
 
 
 def _challenge(error: errors.ConnectorError) -> dict[str, str]:
@@ -242,9 +247,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(errors.ConnectorError)
     async def told(request: Request, error: errors.ConnectorError) -> Response:
-        if isinstance(error, errors.StoreUnavailable):
+        if isinstance(error, errors.StoreUnavailable) and not isinstance(error, errors.WritesStopped):
             log.warning("store_unavailable", reason=str(error))
-        return failure_of(error if not isinstance(error, errors.Stale) else for_caller(error, caller_of(request)))
+        return failure_of(disclosure.error_for(error, caller_of(request) if is_known(request) else NOBODY))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

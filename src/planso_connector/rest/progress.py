@@ -105,7 +105,11 @@ class PartsProgress(BaseModel):
 
     total: int | None = Field(description="How many; null where they were never read.", examples=[6])
     delivered: int | None = Field(description="Delivered and not on backorder.", examples=[5])
-    missing: int | None = Field(description="As `GET .../parts` says it of each; 0 with `ohne E-Teile`.", examples=[1])
+    missing: int | None = Field(
+        description="As `GET .../parts` says it of each; 0 with `ohne E-Teile`. Null: the parts were never read, or "
+        "the order's parts status says that parts are missing and none of its parts is.",
+        examples=[1],
+    )
     late: list[LatePart] = Field(description="The missing ones that should be there.", examples=[[]])
     next_expected: str | None = Field(
         description="When the next missing part is expected. ISO 8601.", examples=["2026-12-04"]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
 
-from planso_connector.rest.examples import with_headers
+from planso_connector.rest.examples import Responses, with_headers
 from planso_connector.rest.problems import failures
+from planso_connector.rest.query_parameters import UNKNOWN, DeclaredQueryRoute
 
-_EVERYWHERE = with_headers(failures(429, 503), 429, "RateLimit", "RateLimit-Policy", "Retry-After")
+_EVERYWHERE: Responses = with_headers(failures(429, 503), 429, "RateLimit", "RateLimit-Policy", "Retry-After")
+_UNDER_API = _EVERYWHERE | failures(422, invalid=UNKNOWN)
 
 
-def routed(prefix: str, tag: str, route_class: type[APIRoute] = APIRoute) -> APIRouter:
+def routed(prefix: str, tag: str, route_class: type[DeclaredQueryRoute] = DeclaredQueryRoute) -> APIRouter:
     """
     The application takes its routes out of it: a router that is included stays one, is asked each time which of its
-    routes is meant, and makes them all anew.
+    routes is meant, and makes them all anew. Outside of `/api` a query is nobody's business: load balancers and
+    monitoring add their own.
     """
-    return APIRouter(prefix=prefix, tags=[tag], route_class=route_class, responses=_EVERYWHERE)
+    if not prefix.startswith("/api"):
+        return APIRouter(prefix=prefix, tags=[tag], responses=_EVERYWHERE)
+    return APIRouter(prefix=prefix, tags=[tag], route_class=route_class, responses=_UNDER_API)

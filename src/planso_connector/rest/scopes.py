@@ -26,6 +26,7 @@ _READ = (Scope.ORDERS_READ,)
 _WRITE = (Scope.ORDERS_WRITE,)
 _CHANGE = (Scope.ORDERS_WRITE, Scope.APPOINTMENTS_WRITE)
 _SYNC = (Scope.SYNC,)
+_ADMIN = (Scope.ADMIN,)
 _HOW_FRESH = (Scope.SYNC, Scope.ORDERS_READ)
 
 NEEDS: dict[str, Need] = {
@@ -45,10 +46,13 @@ NEEDS: dict[str, Need] = {
     "GET /api/operations/{operation_id}": (*_READ, *_CHANGE),  # without orders:read the caller's own alone
     "POST /api/operations/{operation_id}/cancel": _WRITE,
     "POST /api/operations/{operation_id}/undo": _WRITE,
+    "POST /api/operations/{operation_id}/restore": _ADMIN,
+    "GET /api/writes": (*_READ, *_CHANGE),
+    "POST /api/writes/resume": _ADMIN,
     "POST /api/sync": _SYNC,
     "GET /api/sync/status": _HOW_FRESH,
     "GET /api/sync/runs": _HOW_FRESH,
-    "POST /api/auth/login": (Scope.ADMIN,),
+    "POST /api/auth/login": _ADMIN,
     "GET /api/auth/status": _SYNC,
     "GET /health/live": OPEN,
     "GET /health/ready": RECOGNISED,

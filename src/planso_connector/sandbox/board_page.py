@@ -4,6 +4,7 @@ from datetime import datetime
 from itertools import groupby
 
 from planso_connector.sandbox.catalogue import STATIONS
+from planso_connector.sandbox.login_page import SCRIPT, editor, script_settings
 from planso_connector.sandbox.orders import Order
 from planso_connector.sandbox.php import escape
 from planso_connector.sandbox.workshop import Change, Workshop
@@ -26,6 +27,7 @@ table{border-collapse:collapse;width:100%;background:#fff;border-radius:8px}
 td,th{padding:.35rem .7rem;text-align:left;vertical-align:top;border-bottom:1px solid #e3e8ed;white-space:pre-wrap;
 overflow-wrap:anywhere}th{width:34%;font-weight:600}details{margin-top:1.2rem}code,pre{background:#e1e7ec;border-radius:4px;
 padding:.1rem .3rem}pre{padding:.6rem;overflow-x:auto}
+#editor label{display:inline-block;width:34%}#editor input[type=text],#editor textarea{width:60%}
 """
 _SCRIPT = """
 let version = document.body.dataset.version;
@@ -56,7 +58,10 @@ def board_page(workshop: Workshop) -> str:
     with workshop.lock:
         user, password = workshop.installation.username, workshop.installation.password
         intro = f"Sandkasten, kein echter Betrieb: alle Personen sind erfunden. Anmeldung: {user} / {password}"
-        body = f'<main><div id="live">{live_part(workshop)}</div>{_HELP}</main><script>{_SCRIPT}</script>'
+        body = (
+            '<main><p><a href="/app">Anmelden und Aufträge bearbeiten</a></p>'
+            f'<div id="live">{live_part(workshop)}</div>{_HELP}</main><script>{_SCRIPT}</script>'
+        )
         return _page("Werkstatt-Board", intro, body, workshop.version)
 
 
@@ -124,7 +129,7 @@ def _clock(at: datetime) -> str:
 def order_page(workshop: Workshop, order: Order) -> str:
     """`GET /orders/{id}`: labels and values of one order, and its history since the start."""
     with workshop.lock:
-        groups = workshop.form.groups(order, workshop.knobs.missing_labels)
+        groups = workshop.form.groups(order)
         rows = "".join(
             f"<tr><th>{escape(control.label)}</th><td>{escape(workshop.text(order, control.usual))}</td></tr>"
             for _, controls in groups
@@ -137,8 +142,12 @@ def order_page(workshop: Workshop, order: Order) -> str:
         )
         past = f'<div class="last"><h2>Änderungen</h2><ul>{history}</ul></div>' if history else ""
         title = f"Auftrag {order.id} · {workshop.short_name(order)}"
-        body = f'<main><p><a href="/">zum Board</a></p>{past}<table>{rows}</table></main>'
-        return _page(title, "archiviert" if order.archived else "", body, workshop.version)
+        body = (
+            f'<main><p><a href="/">zum Board</a></p>{past}<table>{rows}</table>{editor(order.id)}</main>'
+            f'<script src="{SCRIPT}"></script>'
+        )
+        attributes = script_settings(workshop.installation, workshop.knobs.save_style, workshop.save_calls())
+        return _page(title, "archiviert" if order.archived else "", body, workshop.version, attributes)
 
 
 def missing_page(order_id: int) -> str:
@@ -148,11 +157,11 @@ def missing_page(order_id: int) -> str:
     )
 
 
-def _page(title: str, intro: str, body: str, version: int) -> str:
+def _page(title: str, intro: str, body: str, version: int, attributes: str = "") -> str:
     return (
         '<!DOCTYPE html><html lang="de"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)} – PlanSo-Sandkasten</title><style>{_STYLE}</style></head>"
-        f'<body data-version="{version}"><header><h1>{escape(title)}</h1><p>{escape(intro)}</p></header>'
+        f'<body data-version="{version}"{attributes}><header><h1>{escape(title)}</h1><p>{escape(intro)}</p></header>'
         f"{body}</body></html>"
     )

@@ -1,5 +1,6 @@
 """`/do`: one method per call (protocol, sections 2 to 6)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,8 +8,11 @@ from planso_connector.sandbox import tabs
 from planso_connector.sandbox.forms import SaveRefusedError
 from planso_connector.sandbox.orders import Order
 from planso_connector.sandbox.parts_markup import parts_html
-from planso_connector.sandbox.php import read_form
-from planso_connector.sandbox.workshop import Workshop
+from planso_connector.sandbox.php import Pairs
+from planso_connector.sandbox.save_calls import Done, SaveCalls
+from planso_connector.sandbox.save_request import read_body
+from planso_connector.sandbox.save_style import SaveStyle
+from planso_connector.sandbox.workshop import Workshop, form_answer
 
 LIST = "resourceplanner_get_project_stations"
 FORM = "visual_forms_plain"
@@ -17,35 +21,66 @@ PARTS = "resourceplanner_shop_view_get_parts"
 
 @dataclass(frozen=True)
 class Call:
-    """One `/do` request: the query's members, and the body by name."""
+    """One request to `/do`, or to another address that saves.
 
-    query: dict[str, str]
-    form: dict[str, list[str]]
+    `pairs` is the form that it carries, `fault` why it can't be saved (German), `tokens` are the session tokens that
+    came along, one for each place where one belongs.
+    """
 
-    @property
-    def m(self) -> str:
-        """The method that is called."""
-        return self.query.get("m", "")
+    m: str
+    table: str
+    submode: str
+    order_id: int | None
+    saves: bool = False
+    pairs: Pairs | None = None
+    fault: str = ""
+    tokens: Sequence[str] = ()
 
-    @property
-    def submode(self) -> str:
-        """`update`, `insert`, `delete`; empty where there is none."""
-        return self.query.get("submode", "")
 
-    @property
-    def order_id(self) -> int | None:
-        """The order that is meant; None without one, or when it isn't a number."""
-        given = self.query.get("dataID") or self.query.get("ID") or self.query.get("projectID") or ""
-        return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
+def read_call(
+    style: SaveStyle,
+    templates: SaveCalls,
+    path: str,
+    query: Mapping[str, str],
+    headers: Mapping[str, str],
+    body: bytes,
+) -> Call:
+    """The call that a request makes, on an installation that saves in this style and at these addresses."""
+    m, table, submode = query.get("m", ""), query.get("tableID", ""), query.get("submode", "")
+    order_id = _order_id(next((query[name] for name in ("dataID", "ID", "projectID", "id") if query.get(name)), ""))
+    deletes = templates["delete"].fits(path, query, {}) or submode == "delete"
+    is_save = (m == FORM and bool(body or deletes)) or (path, m) in _addresses(templates)
+    if not is_save:
+        return Call(m, table, submode, order_id)
+    fault, outer, pairs = "", dict[str, str](), None
+    try:
+        names = {name for template in templates.values() for name in template.outer}
+        outer, pairs = read_body(style, headers.get("content-type", ""), body, names)
+    except SaveRefusedError as refusal:
+        fault = str(refusal)
+    kind = next((kind for kind, template in templates.items() if template.fits(path, query, outer)), None)
+    if kind is None:
+        return Call(m, table, submode, order_id, saves=True, fault=fault or "Diese Adresse speichert nicht.")
+    if kind != "delete" and pairs is None and not fault:
+        fault = "Es kamen keine Formularfelder an."
+    template = templates[kind]
+    order_id = _order_id(template.order_id(query, outer))
+    tokens = template.tokens(query, outer, headers)
+    return Call(m, table, kind, order_id, saves=True, pairs=pairs, fault=fault, tokens=tokens)
 
-    @property
-    def saves(self) -> bool:
-        """Whether this call would change something."""
-        return self.m == FORM and ("fields" in self.form or self.submode == "delete")
+
+def _addresses(templates: SaveCalls) -> set[tuple[str, str]]:
+    """Path and method of saves that have an address of their own."""
+    return {(t.path, t.query.get("m", "")) for t in templates.values()} - {("/do", FORM)}
+
+
+def _order_id(text: str) -> int | None:
+    """The order that is meant; None without one, or when it isn't a number."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def answer(workshop: Workshop, call: Call) -> Any:
-    """The JSON that PlanSo answers a logged-in caller."""
+    """The JSON that PlanSo answers a logged-in caller who only reads."""
     if call.m == LIST:
         return _list(workshop)
     if call.m == FORM:
@@ -56,6 +91,25 @@ def answer(workshop: Workshop, call: Call) -> Any:
         with workshop.lock:
             return tabs.tab(workshop, call.m, workshop.find(call.order_id))
     return {"error": f"Unbekannte Methode: {call.m}"}
+
+
+def save(workshop: Workshop, call: Call, token: str) -> tuple[Done, int]:
+    """Carry out a save: what was done to which order. `token` is that of the session. Raises `SaveRefusedError`."""
+    if call.table and call.table != str(workshop.installation.table_id):
+        raise SaveRefusedError("Die Tabelle wurde nicht gefunden.")
+    if call.fault:
+        raise SaveRefusedError(call.fault)
+    if any(given != token for given in call.tokens):
+        raise SaveRefusedError("Das Sicherheitstoken fehlt oder ist abgelaufen. Bitte laden Sie die Seite neu.")
+    if call.submode == "insert":
+        return "insert", workshop.insert(call.pairs or [])
+    if call.order_id is None:
+        raise SaveRefusedError("Es wurde kein Auftrag genannt.")
+    if call.submode == "delete":
+        workshop.remove(call.order_id)
+        return "delete", call.order_id
+    workshop.save(call.order_id, call.pairs or [])
+    return "update", call.order_id
 
 
 def _list(workshop: Workshop) -> Any:
@@ -88,35 +142,9 @@ def _entry(workshop: Workshop, order: Order) -> dict[str, Any]:
 
 
 def _form(workshop: Workshop, call: Call) -> dict[str, Any]:
-    if call.query.get("tableID") != str(workshop.installation.table_id):
-        return {"error": "Die Tabelle wurde nicht gefunden."} if call.saves else _content("")
-    if not call.saves:
-        return _content(workshop.form_markup(call.order_id))
-    sent = read_form(call.form["fields"][-1]) if "fields" in call.form else {}
-    try:
-        return _saved(workshop, call, sent)
-    except SaveRefusedError as refusal:
-        return {"error": str(refusal), "functions": ""}
-
-
-def _content(markup: str) -> dict[str, Any]:
-    return {"center": {"content": markup}, "functions": "visual_forms.init();"}
-
-
-def _saved(workshop: Workshop, call: Call, sent: dict[str, list[str]]) -> dict[str, Any]:
-    if call.submode == "insert":
-        new_id = workshop.insert(sent)
-        data_id = str(new_id) if workshop.installation.ids_as_text else new_id
-        return {"saved": 1, "dataID": data_id, "functions": "visual_forms.saved();"}
-    if call.order_id is None:
-        raise SaveRefusedError("Es wurde kein Auftrag genannt.")
-    if call.submode == "delete":
-        workshop.remove(call.order_id)
-        return {"deleted": 1, "functions": "visual_forms.removed();"}
-    if call.submode != "update":
-        raise SaveRefusedError(f"Unbekannter Modus: {call.submode}")
-    workshop.save(call.order_id, sent)
-    return {"saved": 1, "message": "Gespeichert", "functions": "visual_forms.saved();"}
+    if call.table != str(workshop.installation.table_id):
+        return form_answer("")
+    return workshop.form_answer(call.order_id)
 
 
 def _parts(workshop: Workshop, order_id: int | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["text", "date", "datetime", "long", "select", "multi", "checkbox", "radio", "file", "locked"]
+Kind = Literal["text", "date", "datetime", "long", "select", "multi", "checkbox", "radio", "file", "locked", "hidden"]
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,15 @@ class Option:
 
 @dataclass(frozen=True)
 class Field:
-    """One field under its usual label. `locked` is shown and never sent, as is `file`."""
+    """One field under its usual label. `locked` is shown and never sent, as is `file`.
+
+    `caption` is what the form shows where that is another text than the label.
+    """
 
     label: str
     kind: Kind = "text"
     options: tuple[Option, ...] = ()
+    caption: str = ""
 
 
 def _options(*texts: str, first: int = 1, blank: str = "") -> tuple[Option, ...]:
@@ -182,3 +186,13 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Anlagen", (Field("Foto hochladen", "file"),)),
 )
 FIELDS: dict[str, Field] = {field.label: field for _, group in GROUPS for field in group}
+
+WEEK = Field("KW")
+"""With the knob `derive`: the week of Werkstattstart."""
+COPY = Field("Halter")
+"""With the knob `derive`: a copy of Fahrername."""
+TWIN_BLOCK = "Versicherung"
+TWINS: dict[str, Field] = {
+    label: Field(f"{TWIN_BLOCK}: {label}", field.kind, field.options, caption=label) for label, field in FIELDS.items()
+}
+"""With the knob `twin_labels`: by usual label the field of the same caption in the insurer's block."""

@@ -1,15 +1,23 @@
 """The form's HTML in the markups that section 3 of the protocol allows."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from planso_connector.sandbox.forms import Control
+from planso_connector.sandbox.controls import Control
 from planso_connector.sandbox.php import escape
 
 Block = Callable[[Control], str]
 
 
-def form_html(markup: str, table_id: int, groups: list[tuple[str, list[Control]]], hidden: list[Control]) -> str:
-    """The whole form: hidden inputs, groups of fields, the submit button."""
+def form_html(
+    markup: str,
+    table_id: int,
+    groups: list[tuple[str, list[Control]]],
+    hidden: list[Control],
+    rows: list[Control],
+) -> str:
+    """The whole form: hidden inputs, groups of fields, child rows, the submit button."""
     head = "".join(f'<input type="hidden" name="{escape(c.name)}" value="{escape(c.value)}">' for c in hidden)
     body = "".join(
         f"<fieldset><legend>{escape(title)}</legend>\n{_group(markup, controls)}</fieldset>\n"
@@ -17,8 +25,27 @@ def form_html(markup: str, table_id: int, groups: list[tuple[str, list[Control]]
     )
     return (
         f'<div class="visual_form"><form id="visual_form_{table_id}" method="post" action="/do">'
-        f'{head}\n{body}<div class="buttons"><input type="submit" name="save" value="Speichern">'
+        f'{head}\n{body}{_rows(rows)}<div class="buttons"><input type="submit" name="save" value="Speichern">'
         f'<button type="button" name="close" value="1">Schließen</button></div></form></div>'
+    )
+
+
+def _rows(cells: list[Control]) -> str:
+    """A table of child rows, two cells each."""
+    if not cells:
+        return ""
+    pairs = [cells[at : at + 2] for at in range(0, len(cells), 2)]
+    body = "".join("<tr>" + "".join(f"<td>{_control(cell)}</td>" for cell in pair) + "</tr>" for pair in pairs)
+    head = "<thead><tr><th>Position</th><th>Anzahl</th></tr></thead>"
+    return f'<table class="sub_rows">{head}<tbody>{body}</tbody></table>\n'
+
+
+def filling_script(controls: Iterable[Control]) -> str:
+    """The jQuery calls that fill what the markup left empty."""
+    return "".join(
+        f"$('[name=\"{control.name}\"]').val({json.dumps(control.value)});"
+        for control in controls
+        if control.script_filled == "functions"
     )
 
 
@@ -76,6 +103,10 @@ def _id(control: Control) -> str:
 def _control(control: Control, *, identified: bool = False) -> str:
     """The control itself, with an id where a label refers to it."""
     name = f' name="{escape(control.name)}"'
+    if control.script_filled:
+        if control.script_filled == "data":
+            name += f' data-{"date" if control.is_date else "value"}="{escape(control.value)}"'
+        control = replace(control, values=() if control.options else ("",))
     attributes = f'{name} id="{_id(control)}"' if identified else name
     match control.kind:
         case "long":
@@ -83,7 +114,7 @@ def _control(control: Control, *, identified: bool = False) -> str:
             return f'<textarea rows="4"{attributes}>\n{escape(control.value)}</textarea>'
         case "select" | "multi":
             multiple = " multiple" if control.kind == "multi" else ""
-            return f"<select{multiple}{attributes}>{_options(control)}</select>"
+            return f"<select{multiple}{attributes}>{options_html(control)}</select>"
         case "radio":
             return _radios(control, name, identified=identified)
         case "checkbox":
@@ -98,7 +129,7 @@ def _control(control: Control, *, identified: bool = False) -> str:
             return f'<input type="text"{attributes} value="{escape(control.value)}">'
 
 
-def _options(control: Control) -> str:
+def options_html(control: Control) -> str:
     html, group = "", ""
     for option in control.options:
         if option.group != group:

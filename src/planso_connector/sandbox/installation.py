@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from planso_connector.sandbox.save_style import SaveStyle
+
+if TYPE_CHECKING:
+    from planso_connector.sandbox.like import Recorded
 
 CHOICES = frozenset({"Kategorie", "Projekt-Status", "E-Teile Status", "Hol-/Bringservice", "Serviceberater"})
 """Labels that are a select on one installation and a text input on the next."""
@@ -15,7 +20,7 @@ class Installation:
 
     table_id: int = 12565
     username: str = "werkstatt"
-    password: str = "demo"  # noqa: S105 - the sandbox's own, printed on its page
+    password: str = "demo"
     field_names: int = 1
     """Seed of the `name` attributes: another number, other names (`f_8123`)."""
     list_shape: Literal["object", "list"] = "object"
@@ -24,7 +29,8 @@ class Installation:
     escaped_markup: bool = False
     """The form's `content` arrives entity-escaped once more."""
     markup: Literal["div", "table", "for", "wrapped", "busy"] = "div"
-    parts_markup: Literal["native", "plain"] = "native"
+    parts_markup: Literal["native", "second", "plain"] = "native"
+    """`second`: the cells of a second installation (protocol, section 4), several tables on a page, and sums."""
     parts_script_key: Literal["js", "functions"] = "js"
     column_order: int = 0
     """Seed that shuffles the columns of the parts table; 0 keeps the protocol's order."""
@@ -43,6 +49,10 @@ class Installation:
     """Date fields hold `2026-11-23` instead of `23.11.2026`."""
     login_redirects: bool = False
     """A successful login answers 302 to `/app?m=start` instead of 200."""
+    save_style: SaveStyle = field(default_factory=SaveStyle)
+    """The style of saving at the start; the knob `save_style` changes it."""
+    recorded: "Recorded | None" = None
+    """The form and the saves of a recording, in place of the usual ones."""
 
     def label(self, usual: str) -> str:
         """The label that this installation shows for the usual one."""

@@ -1,6 +1,13 @@
 """The pages of `/app`: the login form, and what a logged-in person sees (protocol, section 1)."""
 
+import json
+
+from planso_connector.sandbox.installation import Installation
 from planso_connector.sandbox.php import escape
+from planso_connector.sandbox.save_calls import SaveCalls
+from planso_connector.sandbox.save_style import SaveStyle
+
+SCRIPT = "/sandbox/planso.js"
 
 
 def login_page(message: str = "", username: str = "") -> str:
@@ -10,19 +17,42 @@ def login_page(message: str = "", username: str = "") -> str:
 <html lang="de"><head><title>PlanSo – Anmeldung (Sandkasten)</title></head><body class="login">
 <h1>Anmelden für die Werkstatt</h1>{alert}
 <form method="post" action="/app" id="login_form">
-<label>Benutzername <input type="text" name="system_login_username" value="{escape(username)}"></label>
-<label>Passwort <input type="password" name="system_login_password"></label>
+<label>Benutzername
+<input type="text" name="system_login_username" id="system_login_username" value="{escape(username)}"></label>
+<label>Passwort <input type="password" name="system_login_password" id="system_login_password"></label>
 <input type="hidden" name="user_lat"><input type="hidden" name="user_lng"><input type="hidden" name="user_accuracy">
-<button type="submit">Anmelden</button></form>
+<button type="submit" id="ps_system_login">Anmelden</button></form>
 <p><small>Zugang vergessen? Büro fragen – Rückruf möglich.</small></p></body></html>"""
 
 
-def start_page(user: str) -> str:
-    """What `/app` shows to somebody who is logged in."""
+def start_page(installation: Installation, style: SaveStyle, saves: SaveCalls, token: str) -> str:
+    """What `/app` shows to somebody who is logged in: the board, and one order's form, both filled by script."""
+    source, attributes = escape(style.token_source), script_settings(installation, style, saves)
+    meta = f'<meta name="{source}" content="{escape(token)}">' if style.shows_token("meta") else ""
+    hidden = f'<input type="hidden" name="{source}" value="{escape(token)}">' if style.shows_token("input") else ""
     return f"""<!DOCTYPE html>
-<html lang="de"><head><title>PlanSo (Sandkasten)</title></head><body class="app">
-<h1>Werkstattübersicht</h1><p>Angemeldet als {escape(user)}. <a href="/do?m=logout">Abmelden</a></p>
-<div id="resourceplanner"></div><script>resourceplanner.start();</script></body></html>"""
+<html lang="de"><head><title>PlanSo (Sandkasten)</title>{meta}</head><body class="app"{attributes}>
+<h1>Werkstattübersicht</h1><p>Angemeldet als {escape(installation.username)}. <a href="/do?m=logout">Abmelden</a></p>
+{hidden}{editor()}<ul id="resourceplanner"></ul><script src="{SCRIPT}"></script></body></html>"""
+
+
+def script_settings(installation: Installation, style: SaveStyle, saves: SaveCalls) -> str:
+    """The attribute of `<body>` that tells the script how this installation works."""
+    told = {
+        "table": installation.table_id,
+        "escaped": installation.escaped_markup,
+        "style": style.as_json(),
+        "saves": {kind: call.as_json() for kind, call in saves.items()},
+    }
+    return f' data-planso="{escape(json.dumps(told))}"'
+
+
+def editor(order_id: int | str = "") -> str:
+    """Where the script shows a form, at first that of the order."""
+    return f"""<section id="editor" data-order="{order_id}" hidden><h2 id="title"></h2><p id="result" role="status"></p>
+<div id="form"></div><p><button type="button" id="save">Speichern</button>
+<button type="button" id="delete">Auftrag löschen</button></p></section>
+<p><button type="button" id="new">Neuer Auftrag</button></p>"""
 
 
 def maintenance_page() -> str:

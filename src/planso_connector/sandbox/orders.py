@@ -63,6 +63,8 @@ class Order:
     archived: bool = False
     parts: list[Part] = field(default_factory=list)
     parts_badge: Literal["button", "select", "none"] = "button"
+    rows: list[list[str]] | None = None
+    """Child rows (id, text, amount), with the knob `child_rows`; None until the first save."""
 
     def as_json(self) -> dict[str, Any]:
         """The order as JSON values."""

@@ -21,24 +21,42 @@ _TABLE_CLASSES = ("parts_table", "rsp_parts_table", "psrs_parts_table")
 
 def parts_html(installation: Installation, order: Order | None, plate: str, make: str, vin: str, badge: str) -> str:
     """The page for one order; an unknown order has an empty table. `badge` is its parts status in words."""
+    status = _badge(order, badge) if order else ""
     parts = order.parts if order else []
-    native = installation.parts_markup == "native"
-    columns = _native_columns() if native else _plain_columns()
+    columns = _COLUMNS[installation.parts_markup]()
     if installation.column_order:
         random.Random(installation.column_order).shuffle(columns)
-    head = "".join(f"<th>{escape(title)}</th>" for title, _ in columns)
-    rows = "\n".join(_row(part, columns, native=native) for part in parts)
-    if native:
+    if installation.parts_markup == "plain":
+        tables = _table('<table class="table table-striped">', columns, parts, native=False)
+    else:
         kind = _TABLE_CLASSES[order.id % 3] if order else _TABLE_CLASSES[0]
-        table = (
+        start = (
             f'<table class="table {kind}" data-vin="{escape(vin)}" data-make="{escape(make)}" '
             f'data-number_plate="{escape(plate)}" data-pnum="{order.id if order else ""}">'
         )
-    else:
-        table = '<table class="table table-striped">'
-    status = _badge(order, badge) if order else ""
+        # A second installation has a table for each calculation, and none for an order without parts.
+        groups = [parts[at : at + 3] for at in range(0, len(parts), 3)]
+        shown = groups if installation.parts_markup == "second" else [parts]
+        tables = "".join(_table(start, columns, group, native=True) for group in shown)
+        if installation.parts_markup == "second":
+            tables += ("" if parts else "<p>Keine Ersatzteile bekannt</p>") + _sums(order)
+    return f'<div class="parts_wrapper">{status}{tables}</div>'
+
+
+def _table(start: str, columns: list[Column], parts: list[Part], *, native: bool) -> str:
+    head = "".join(f"<th>{escape(title)}</th>" for title, _ in columns)
+    rows = "\n".join(_row(part, columns, native=native) for part in parts)
+    return f"{start}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _sums(order: Order | None) -> str:
+    """What the parts cost; the total stands last."""
+    prices = [part.price_total.replace(".", "").replace(",", ".") for part in order.parts] if order else []
+    total = f"{sum(map(float, prices)):.2f}".replace(".", ",")
     return (
-        f'<div class="parts_wrapper">{status}{table}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        '<table class="table table-striped table-bordered"><thead><tr><th>Auftragsnummer</th><th>Ersatzteile Summe</th>'
+        f"</tr></thead><tbody><tr><td>{order.id if order else ''}</td><td>{total} €</td></tr>"
+        f"<tr><td>Gesamtpreis</td><td><b>{total} €</b></td></tr></tbody></table>"
     )
 
 
@@ -116,3 +134,63 @@ def _boxes_cell(part: Part) -> str:
         for action, title, is_set in _BOXES
     )
     return f'<td class="spare_part_boxes">{boxes}</td>'
+
+
+def _second_columns() -> list[Column]:
+    """The cells of a second installation; its boxes stand beside the status."""
+    return [
+        ("", _second_status_cell),
+        (
+            "Teil",
+            lambda part: f'<td class="for_parts_edit">{escape(part.description)} <button>Bearbeiten</button></td>',
+        ),
+        (
+            "Teile Nr",
+            lambda part: (
+                f'<td class="teile_nr_fields" data-prtnumber="{escape(part.number)}">{escape(part.number)}</td>'
+            ),
+        ),
+        ("Leit Nr", lambda part: f"<td>{escape(part.lead)}</td>"),
+        (
+            "E.Preis",
+            lambda part: f'<td><span class="rsp_price_for_parts">{escape(part.price_each)}</span>&nbsp;€</td>',
+        ),
+        ("Menge", lambda part: f'<td><span class="rsp_menge_for_parts">{escape(part.quantity)}</span></td>'),
+        ("G.Preis", lambda part: f'<td class="rsp_parts_total_price">{escape(part.price_total)}&nbsp;€</td>'),
+        ("Bestelldatum /\nLieferdatum", _second_date_cell),
+        ("A.Nummer", lambda part: f'<td class="parts_project_num_td">{escape(part.supplier_order)}</td>'),
+    ]
+
+
+def _second_status_cell(part: Part) -> str:
+    """Boxes with their action as a class."""
+    boxes = "".join(
+        f'<input type="checkbox" class="{action} spare_part_status"{" checked" if is_set(part) else ""}>'
+        for action, _, is_set in _BOXES
+    )
+    return f'<td class="spare_part_main_status"><i class="fa" title="{escape(part.status)}"></i>{boxes}</td>'
+
+
+def _second_date_cell(part: Part) -> str:
+    """`<order date> / <delivery date>`, each way that section 4 names."""
+    ordered, delivered = escape(part.ordered_on), escape(part.delivered_on)
+    style = part.row_id % 5
+    if style == 0 and ordered and not delivered:
+        return f'<td><span class="rsvgp_bestelldate_td" title="{ordered}">{ordered}</span></td>'
+    if style == 1:
+        return f"<td>{ordered or '-'}&nbsp;/&nbsp;{delivered or '-'}</td>"
+    if style == 2:
+        first = f'<span title="Bestellt am {ordered}">{ordered[:6]}</span>' if ordered else "Array"
+        second = f'<span title="geliefert am {delivered}">{delivered[:6]}</span>' if delivered else "-"
+        return f"<td>{first} / {second}</td>"
+    if style == 3:
+        return f'<td><span title="Werkstatt">{ordered or "-"}</span> / <span title="">{delivered or "-"}</span></td>'
+    first = f'<span class="rsvgp_bestelldate_td" title="{ordered}">{ordered}</span>' if ordered else "-"
+    return f"<td>{first} / " + (f'<span title="{delivered}">{delivered}</span>' if delivered else "-") + "</td>"
+
+
+_COLUMNS: dict[str, Callable[[], list[Column]]] = {
+    "native": _native_columns,
+    "second": _second_columns,
+    "plain": _plain_columns,
+}

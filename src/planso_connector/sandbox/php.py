@@ -9,15 +9,21 @@ from starlette.responses import Response
 
 from planso_connector.sandbox.installation import Installation
 
+Pairs = list[tuple[str, str]]
 
-def read_form(body: bytes | str) -> dict[str, list[str]]:
-    """A urlencoded body by name, values in the order they came. UTF-8, or ISO-8859-1 as old browsers send it."""
+
+def read_pairs(body: bytes | str) -> Pairs:
+    """A urlencoded text's pairs in their order. UTF-8, or ISO-8859-1 as old browsers send it."""
     raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
+    split = (pair.partition(b"=") for pair in raw.split(b"&") if pair)
+    return [(_decoded(name), _decoded(value)) for name, _, value in split]
+
+
+def by_name(pairs: Pairs) -> dict[str, list[str]]:
+    """The values of each name, in the order they came."""
     form: dict[str, list[str]] = {}
-    for pair in raw.split(b"&"):
-        if pair:
-            name, _, value = pair.partition(b"=")
-            form.setdefault(_decoded(name), []).append(_decoded(value))
+    for name, value in pairs:
+        form.setdefault(name, []).append(value)
     return form
 
 

@@ -1,7 +1,10 @@
 """`/app` and `/do` over HTTP: sessions, bad days, and what was asked (protocol, sections 1 and 8)."""
 
+import asyncio
 import random
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
 
@@ -9,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp
 
-from planso_connector.sandbox import calls, login_page
+from planso_connector.sandbox import calls, login_page, save_answer
+from planso_connector.sandbox.forms import SaveRefusedError
 from planso_connector.sandbox.openings import Openings, Unanswered
-from planso_connector.sandbox.php import html_answer, json_answer, read_form
+from planso_connector.sandbox.php import by_name, html_answer, json_answer, read_pairs
 from planso_connector.sandbox.sessions import Sessions
 from planso_connector.sandbox.workshop import Workshop
 
@@ -52,15 +56,15 @@ class PlansoApp:
         self.in_flight = 0
         self.in_flight_peak = 0
         self._dice = random.Random(0)
+        self._locks: dict[str, asyncio.Lock] = {}
 
     async def app(self, request: Request) -> ASGIApp:
         """`GET /app` opens a session and shows the login page, `POST /app` logs in."""
-        started, knobs = monotonic(), self.workshop.knobs
+        started = monotonic()
         body = await request.body()
-        await self._slowly()
-        with self.workshop.lock:
-            fails = knobs.take("fail_app_next")
-            response = self._proxy_failure() if fails else self._page(request, body)
+        async with self._turn(request):
+            await self._slowly()
+            response = self._page_or_failure(request, body)
         told = RequestLog(
             method=request.method,
             m="app",
@@ -76,6 +80,21 @@ class PlansoApp:
         self._log(told)
         return response
 
+    @asynccontextmanager
+    async def _turn(self, request: Request) -> AsyncIterator[None]:
+        """Wait for the session's other requests to end, where the installation locks sessions."""
+        cookie = request.cookies.get(COOKIE)
+        if cookie is None or not self.workshop.knobs.session_lock:
+            yield
+            return
+        async with self._locks.setdefault(cookie, asyncio.Lock()):
+            yield
+
+    def _page_or_failure(self, request: Request, body: bytes) -> Response:
+        with self.workshop.lock:
+            fails = self.workshop.knobs.take("fail_app_next")
+            return self._proxy_failure() if fails else self._page(request, body)
+
     def _page(self, request: Request, body: bytes) -> Response:
         session_id, is_new = self.sessions.start(request.cookies.get(COOKIE))
         response = self._logged_in(session_id, body) if request.method == "POST" else self._start(session_id)
@@ -85,11 +104,17 @@ class PlansoApp:
 
     def _start(self, session_id: str) -> Response:
         if self.sessions.logged_in(session_id):
-            return html_answer(login_page.start_page(self.installation.username), self.installation)
+            token = self.sessions.token(session_id)
+            style = self.workshop.knobs.save_style
+            page = login_page.start_page(self.installation, style, self.workshop.save_calls(), token)
+            response = html_answer(page, self.installation)
+            if style.shows_token("cookie"):
+                response.set_cookie(style.token_source, token, path="/", samesite="lax")
+            return response
         return html_answer(login_page.login_page(), self.installation)
 
     def _logged_in(self, session_id: str, body: bytes) -> Response:
-        form = read_form(body)
+        form = by_name(read_pairs(body))
         username = form.get("system_login_username", [""])[-1]
         password = form.get("system_login_password", [""])[-1]
         why_not = self.sessions.log_in(session_id, username, password, self.workshop.knobs)
@@ -105,14 +130,17 @@ class PlansoApp:
         self.in_flight += 1
         self.in_flight_peak = max(self.in_flight_peak, self.in_flight)
         try:
-            call = calls.Call(dict(request.query_params), read_form(await request.body()))
-            await self._slowly(self.workshop.knobs.save_latency if call.saves else 0.0)
-            heard = not await request.is_disconnected()
-            with self.workshop.lock:
-                is_too_late = call.saves and monotonic() - started > self.workshop.knobs.saves_within
-                trouble = self._proxy_failure() if is_too_late else self._trouble(request, call)
-                version = self.workshop.version if trouble is None else None
-                response = trouble if trouble is not None else self._answer(call)
+            body, style = await request.body(), self.workshop.knobs.save_style
+            templates = self.workshop.save_calls()
+            call = calls.read_call(style, templates, request.url.path, request.query_params, request.headers, body)
+            async with self._turn(request):
+                await self._slowly(self.workshop.knobs.save_latency if call.saves else 0.0)
+                heard = not await request.is_disconnected()
+                with self.workshop.lock:
+                    is_too_late = call.saves and monotonic() - started > self.workshop.knobs.saves_within
+                    trouble = self._proxy_failure() if is_too_late else self._trouble(request, call)
+                    version = self.workshop.version if trouble is None else None
+                    response = trouble if trouble is not None else self._answer(request, call)
         finally:
             self.in_flight -= 1
         told = RequestLog(
@@ -147,9 +175,43 @@ class PlansoApp:
             return html_answer(login_page.maintenance_page(), self.installation)
         return None
 
-    def _answer(self, call: calls.Call) -> ASGIApp:
-        answered = json_answer(calls.answer(self.workshop, call), self.installation)
-        return self._lost() if call.saves and self.workshop.knobs.take("lose_answers_next") else answered
+    def _answer(self, request: Request, call: calls.Call) -> ASGIApp:
+        token, style = self.sessions.token(request.cookies.get(COOKIE)), self.workshop.knobs.save_style
+        if not call.saves:
+            answer = calls.answer(self.workshop, call)
+            if call.m == calls.FORM and style.shows_token("member"):
+                answer[style.token_source] = token
+            return json_answer(answer, self.installation)
+        answered = self._saved(call, token)
+        return self._lost() if self.workshop.knobs.take("lose_answers_next") else answered
+
+    def _saved(self, call: calls.Call, token: str) -> Response:
+        knobs = self.workshop.knobs
+        try:
+            done, order_id = calls.save(self.workshop, call, token)
+        except SaveRefusedError as refusal:
+            return save_answer.refusal(self.installation, knobs.save_style, str(refusal))
+        if knobs.take("applied_but_next"):
+            return self._disguised(knobs.applied_but)
+        if done == "insert" and knobs.insert_names is not None:
+            order_id = knobs.insert_names
+        form = self.workshop.form_answer(order_id) if knobs.save_style.answer == "form" else {}
+        return save_answer.success(self.installation, knobs.save_style, done, order_id, form)
+
+    def _disguised(self, how: str) -> Response:
+        """An answer that doesn't look as if the save had been carried out."""
+        match how:
+            case "login_page":
+                return html_answer(login_page.login_page(), self.installation)
+            case "redirect_app":
+                return RedirectResponse("/app", 302)
+            case "html":
+                return html_answer(login_page.maintenance_page(), self.installation)
+            case "refuse":
+                style = self.workshop.knobs.save_style
+                return save_answer.refusal(self.installation, style, "Speichern fehlgeschlagen.")
+            case _:
+                return html_answer(login_page.proxy_page(int(how)), self.installation, int(how))
 
     def _lost(self) -> ASGIApp:
         how = self.workshop.knobs.lose_answers_by

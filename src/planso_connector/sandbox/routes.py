@@ -2,20 +2,23 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from planso_connector.sandbox import board_page
+from planso_connector.sandbox import board_page, login_page
 from planso_connector.sandbox.knobs import KnobError
 from planso_connector.sandbox.openings import WithTransport
 from planso_connector.sandbox.orders import Order
 from planso_connector.sandbox.planso_app import PlansoApp
 from planso_connector.sandbox.workshop import Workshop
+
+_SCRIPT_FILE = Path(__file__).with_name("planso.js")
 
 
 def application(workshop: Workshop, planso: PlansoApp) -> ASGIApp:
@@ -23,6 +26,7 @@ def application(workshop: Workshop, planso: PlansoApp) -> ASGIApp:
     routes: list[BaseRoute] = [
         Route("/app", planso.app, methods=["GET", "POST"]),
         Route("/do", planso.do, methods=["GET", "POST"]),
+        Route("/save", planso.do, methods=["GET", "POST"]),
         *_pages(workshop),
         *_tools(workshop, planso),
     ]
@@ -40,6 +44,9 @@ def _pages(workshop: Workshop) -> list[BaseRoute]:
             return HTMLResponse(board_page.missing_page(order_id), 404)
         return HTMLResponse(board_page.order_page(workshop, found))
 
+    async def script(_: Request) -> Response:
+        return FileResponse(_SCRIPT_FILE, media_type="text/javascript; charset=utf-8")
+
     async def icon(_: Request) -> Response:
         return Response(status_code=204)
 
@@ -51,6 +58,7 @@ def _pages(workshop: Workshop) -> list[BaseRoute]:
         Route("/orders", index),
         Route("/orders/{order_id:int}", order),
         Route("/favicon.ico", icon),
+        Route(login_page.SCRIPT, script),
     ]
 
 
@@ -64,16 +72,22 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
             try:
                 given = json.loads(await request.body())
                 with workshop.lock:
-                    workshop.knobs.set_json(given)
+                    workshop.knobs.set_json(given, workshop.form.labels())
             except (KnobError, ValueError) as error:
                 return JSONResponse({"error": str(error)}, 400)
         with workshop.lock:
             return JSONResponse(workshop.knobs.as_json())
 
+    async def meanings(_: Request) -> Response:
+        return JSONResponse(workshop.knobs.meanings())
+
     async def order(request: Request) -> Response:
         found = workshop.find(request.path_params["order_id"])
         if found is None:
             return JSONResponse({"error": "Diesen Auftrag gibt es nicht."}, 404)
+        if request.method == "DELETE":
+            workshop.delete(found.id)
+            return Response(status_code=204)
         if request.method == "POST":
             try:
                 given = json.loads(await request.body())
@@ -86,8 +100,9 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
         if request.method == "POST":
             try:
                 given = json.loads(await request.body())
-                made = workshop.add({str(label): str(text) for label, text in given.items()})
-            except (AttributeError, KeyError, ValueError) as error:
+                order_id = int(given.pop("id")) if "id" in given else None
+                made = workshop.add({str(label): str(text) for label, text in given.items()}, order_id)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
                 return JSONResponse({"error": str(error)}, 400)
             return JSONResponse(_order(workshop, workshop.order(made)), 201)
         return JSONResponse({"orders": [_order(workshop, one) for one in workshop.all()]})
@@ -113,9 +128,10 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
     return [
         Route("/sandbox/board", board),
         Route("/sandbox/knobs", knobs, methods=["GET", "POST"]),
+        Route("/sandbox/knobs/meanings", meanings),
         Route("/sandbox/orders", orders, methods=["GET", "POST"]),
         Route("/sandbox/changes", changes),
-        Route("/sandbox/orders/{order_id:int}", order, methods=["GET", "POST"]),
+        Route("/sandbox/orders/{order_id:int}", order, methods=["GET", "POST", "DELETE"]),
         Route("/sandbox/requests", requests),
     ]
 
@@ -123,7 +139,7 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
 def _order(workshop: Workshop, order: Order) -> dict[str, Any]:
     """Values as people read them, and the form as a browser would send it."""
     with workshop.lock:
-        controls = workshop.form.controls(order, workshop.knobs.missing_labels)
+        controls = workshop.form.controls(order)
         return {
             "id": order.id,
             "archived": order.archived,

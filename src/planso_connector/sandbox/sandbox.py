@@ -1,5 +1,6 @@
 """The sandbox as tests and commands use it: one workshop, one PlanSo before it, and hands to reach in from behind."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date
@@ -36,7 +37,7 @@ class Sandbox:
         Raises `StateFileError` when the file is damaged or was made with other settings.
         """
         self.installation = installation or Installation()
-        self.knobs = Knobs()
+        self.knobs = Knobs(save_style=self.installation.save_style)
         self._workshop = Workshop(self.installation, self.knobs, orders=orders, seed=seed, today=today, state=state)
         self._planso = PlansoApp(self._workshop)
         self.app: ASGIApp = application(self._workshop, self._planso)
@@ -111,13 +112,13 @@ class Sandbox:
         """The wire values of every control: by shown label, hidden ones by name, several values with commas."""
         with self._workshop.lock:
             order = self._workshop.order(order_id)
-            controls = self._workshop.form.controls(order, self.knobs.missing_labels)
+            controls = self._workshop.form.controls(order)
             return {control.label or control.name: ",".join(control.values) for control in controls}
 
     def snapshot(self, order_id: int) -> list[tuple[str, str]]:
         """The pairs that jQuery's `serialize()` would send of the form now, not yet URL-encoded."""
         with self._workshop.lock:
-            controls = self._workshop.form.controls(self._workshop.order(order_id), self.knobs.missing_labels)
+            controls = self._workshop.form.controls(self._workshop.order(order_id))
             return [pair for control in controls for pair in control.sends()]
 
     def plates(self) -> dict[int, str]:
@@ -147,6 +148,10 @@ class Sandbox:
     def delete(self, order_id: int) -> None:
         """Remove the order for good. Raises KeyError."""
         self._workshop.delete(order_id)
+
+    def add(self, texts: Mapping[str, str], order_id: int | None = None) -> int:
+        """A new order with texts by label; its id, which can be that of a deleted one. Raises KeyError, ValueError."""
+        return self._workshop.add(texts, order_id)
 
 
 def run(

@@ -12,10 +12,14 @@ WRONG_PASSWORDS = 3
 
 @dataclass
 class Session:
-    """One PHPSESSID; `user` is empty until a login, `requests` counts the `/do` requests since."""
+    """One PHPSESSID; `user` is empty until a login, `requests` counts the `/do` requests since.
+
+    `token` is what `/app` shows in a `<meta>` where saves must bring it.
+    """
 
     user: str = ""
     requests: int = 0
+    token: str = field(default_factory=lambda: secrets.token_hex(20))
 
 
 @dataclass
@@ -44,6 +48,10 @@ class Sessions:
         """Whether the cookie is that of somebody who logged in."""
         return cookie is not None and self._open.get(cookie, Session()).user != ""
 
+    def token(self, cookie: str | None) -> str:
+        """The session's token; without a session, one that nobody knows."""
+        return self._open.get(cookie or "", Session()).token
+
     def log_in(self, session_id: str, username: str, password: str, knobs: Knobs) -> str:
         """Log the session in; the German reason why not, or `""`."""
         if username in knobs.locked_accounts:
@@ -52,6 +60,8 @@ class Sessions:
         if (username, password) == (self.installation.username, self.installation.password):
             self.logins += 1
             self._wrong.pop(username, None)
+            if knobs.one_session_per_account:
+                self._open = {key: other for key, other in self._open.items() if other.user != username}
             self._open[session_id] = Session(user=username)
             return ""
         self.rejected_logins += 1

@@ -6,16 +6,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
-from planso_connector.sandbox import shop, state_file
+from planso_connector.sandbox import save_effects, shop, state_file
 from planso_connector.sandbox.catalogue import FIELDS, STATUS_STATIONS
-from planso_connector.sandbox.form_markup import form_html
-from planso_connector.sandbox.forms import Form, SaveRefusedError, Sent
+from planso_connector.sandbox.form_markup import filling_script
+from planso_connector.sandbox.forms import Form, SaveRefusedError, Taken
 from planso_connector.sandbox.installation import CHOICES, Installation
-from planso_connector.sandbox.knobs import Alteration, Edit, Knobs
+from planso_connector.sandbox.knobs import Edit, Knobs
+from planso_connector.sandbox.like import LikeForm
 from planso_connector.sandbox.orders import Order, Wire
-from planso_connector.sandbox.php import escape
+from planso_connector.sandbox.php import Pairs, by_name, escape
+from planso_connector.sandbox.save_calls import SaveCalls, save_calls
 
 _KEPT_CHANGES = 20_000
 
@@ -41,7 +44,8 @@ class Workshop:
     ) -> None:
         self.installation = installation
         self.knobs = knobs
-        self.form = Form(installation)
+        recorded = installation.recorded
+        self.form = LikeForm(installation, knobs, recorded.form) if recorded else Form(installation, knobs)
         self.lock = threading.RLock()
         self.changes: deque[Change] = deque(maxlen=_KEPT_CHANGES)
         self.version = 0
@@ -49,6 +53,7 @@ class Workshop:
         self._next_id = max(self._orders, default=100) + 1
         self._touched: set[int] = set()
         self._gone: set[int] = set()
+        self._blank: dict[int, tuple[int, float]] = {}
         self._state = state
         self._made_with: dict[str, Any] = {
             "orders": orders,
@@ -57,6 +62,8 @@ class Workshop:
             "selects": sorted(label for label in CHOICES if installation.is_select(label)),
             "iso_dates": installation.iso_dates,
         }
+        if recorded is not None:
+            self._made_with["like"] = sorted(recorded.form.fields)
         if state is not None:
             self._load(state)
 
@@ -101,7 +108,7 @@ class Workshop:
 
     def text(self, order: Order, usual: str) -> str:
         """What a person reads in a field."""
-        return self.form.text(usual, order.values.get(usual, []))
+        return self.form.text(usual, self.form.stored(order, usual))
 
     def short_name(self, order: Order) -> str:
         """Plate and last name, as the board shows it."""
@@ -116,47 +123,75 @@ class Workshop:
 
     # -- the form
 
-    def form_markup(self, order_id: int | None) -> str:
-        """The form's HTML for a reader. An unknown id gets the empty form."""
+    def form_answer(self, order_id: int | None) -> dict[str, Any]:
+        """The form's HTML and script for a reader. An unknown id gets the empty form."""
         with self.lock:
             order = self.find(order_id)
-            if order_id is not None and order_id in self.knobs.empty_form_orders:
+            self.form.readings += 1
+            if order_id is not None and (order_id in self.knobs.empty_form_orders or self._is_blank(order_id)):
                 order = None
-            missing = self.knobs.missing_labels
-            groups, hidden = self.form.groups(order, missing), self.form.hidden(order)
-            html = form_html(self.installation.markup, self.installation.table_id, groups, hidden)
+            html, script = self.form.markup(order), filling_script(self.form.controls(order))
             if order_id is not None:
                 if order_id in self.knobs.no_content_orders:
                     html = ""
                 self._others(self.knobs.take_edits("edit_after_next_read", order_id))
-            return escape(html) if self.installation.escaped_markup else html
+            return form_answer(escape(html) if self.installation.escaped_markup else html, script)
 
-    def save(self, order_id: int, sent: Sent) -> None:
-        """Take a whole form for an order. Raises `SaveRefusedError`."""
+    def save_calls(self) -> SaveCalls:
+        """Where saves go on this installation now."""
+        recorded = self.installation.recorded
+        if recorded is not None and self.knobs.save_style == recorded.saves.style:
+            return recorded.saves.calls
+        return save_calls(self.knobs.save_style, self.installation.table_id)
+
+    def _is_blank(self, order_id: int) -> bool:
+        """Whether the order's form is blank because of a save; counts one reading."""
+        readings, until = self._blank.get(order_id, (0, 0.0))
+        self._blank[order_id] = (max(0, readings - 1), until)
+        return readings > 0 or monotonic() < until
+
+    def save(self, order_id: int, pairs: Pairs) -> None:
+        """Take a form for an order. Raises `SaveRefusedError`."""
         with self.lock:
             self._others(self.knobs.take_edits("edit_before_next_save", order_id))
             order = self._for_change(order_id)
-            values = self.form.taken(order, self.knobs.missing_labels, sent)
+            taken = self._taken(order, pairs)
             if not self.knobs.take("drop_saves_next"):
-                self._set(order, self._altered(order.values, values), by="Verbindung")
-                self._keep()
+                self._carry_out(order, taken)
+            self._others(self.knobs.take_edits("edit_after_next_save", order_id))
 
-    def insert(self, sent: Sent) -> int:
-        """Take a whole form as a new order; its id. Raises `SaveRefusedError`."""
+    def insert(self, pairs: Pairs) -> int:
+        """Take a form as a new order; its id. Raises `SaveRefusedError`."""
         with self.lock:
             self._not_refused()
-            values = self.form.taken(None, self.knobs.missing_labels, sent)
+            taken = self._taken(None, pairs)
             order_id = self._next_id
             self._next_id += 1
             if self.knobs.take("drop_saves_next"):
                 return order_id
-            order = self._empty(order_id)
-            self._set(order, self._altered(order.values, values), by="Verbindung")
             self._touched.add(order_id)
-            self._keep()
+            self._carry_out(self._empty(order_id), taken)
             return order_id
 
+    def _taken(self, order: Order | None, pairs: Pairs) -> Taken:
+        """What a save means. Only so many pairs are looked at as the knob `take_pairs` says."""
+        style = self.knobs.save_style
+        if "form" in style.tokens and (order.token if order else "neu") not in by_name(pairs).get("form_token", []):
+            raise SaveRefusedError("Das Sicherheitstoken des Formulars fehlt oder ist abgelaufen.")
+        return self.form.taken(order, by_name(pairs[: self.knobs.take_pairs]), whole=style.sends == "whole")
+
+    def _carry_out(self, order: Order, taken: Taken) -> None:
+        rows_before = order.rows
+        order.rows = taken.rows
+        if rows_before != order.rows:
+            self._touched.add(order.id)
+        self._set(order, save_effects.kept(self.form, order, taken), by="Verbindung")
+        if self.knobs.blank_after_save or self.knobs.blank_seconds_after_save:
+            self._blank[order.id] = (self.knobs.blank_after_save, monotonic() + self.knobs.blank_seconds_after_save)
+        self._keep()
+
     def _empty(self, order_id: int) -> Order:
+        self._gone.discard(order_id)
         order = Order(
             id=order_id,
             row_id=str(600_000 + order_id * 7),
@@ -190,19 +225,10 @@ class Workshop:
             raise SaveRefusedError(f"Der Auftrag {order_id} wurde nicht gefunden.")
         return self._orders[order_id]
 
-    def _altered(self, before: Wire, after: Wire) -> Wire:
-        """The values as PlanSo keeps them, where a knob says that it keeps others."""
-        kept = dict(after)
-        for label, alteration in self.knobs.alter_saved.items():
-            usual = self.form.usual(label)
-            if before.get(usual) != after.get(usual):
-                kept[usual] = self.form.wire(usual, _alter(alteration, self.form.text(usual, after[usual])))
-        return kept
-
     def _set(self, order: Order, values: Wire, *, by: str) -> None:
         now = datetime.now(UTC)
         for usual, wire in values.items():
-            if order.values.get(usual) == wire:
+            if self.form.stored(order, usual) == wire:
                 continue
             before, after = self.text(order, usual), self.form.text(usual, wire)
             order.values[usual] = list(wire)
@@ -226,13 +252,20 @@ class Workshop:
             self._set(order, {usual: self.form.wire(usual, value)}, by="Werkstatt")
             self._keep()
 
-    def add(self, texts: Mapping[str, str]) -> int:
-        """Somebody makes an order in PlanSo itself, texts by label; its id. Raises as `edit` does."""
+    def add(self, texts: Mapping[str, str], order_id: int | None = None) -> int:
+        """Somebody makes an order in PlanSo itself, texts by label; its id, which may be that of a deleted order.
+
+        Raises as `edit` does, and ValueError for an id that an order has.
+        """
         with self.lock:
             usual_texts = {self.form.usual(label): text for label, text in texts.items()}
             values = {usual: self.form.wire(usual, text) for usual, text in usual_texts.items()}
-            order = self._empty(self._next_id)
-            self._next_id += 1
+            if order_id is None:
+                order_id = self._next_id
+            if order_id in self._orders or not 0 < order_id < 10**15:
+                raise ValueError(f"The id {order_id} can't be given to a new order")
+            self._next_id = max(self._next_id, order_id + 1)
+            order = self._empty(order_id)
             self._set(order, values, by="Werkstatt")
             self._touched.add(order.id)
             self._keep()
@@ -255,7 +288,6 @@ class Workshop:
             self._keep()
 
 
-def _alter(alteration: Alteration, text: str) -> str:
-    if isinstance(alteration, str):
-        return alteration
-    return text[:alteration] if isinstance(alteration, int) else alteration(text)
+def form_answer(html: str, script: str = "") -> dict[str, Any]:
+    """The JSON in which a form arrives."""
+    return {"center": {"content": html}, "functions": f"visual_forms.init();{script}"}

@@ -101,7 +101,7 @@ def restore(backup: Path, path: Path, now: datetime) -> Restored:
             _copy_pages(source, prepared)
         migrate.migrate_file(prepared)
         erased = _erase_again(live, prepared, now) if was_there else 0
-        marked = _mark(prepared, now, _known(live, restored.api_keys))
+        marked = _mark(prepared, now, _known(live, restored.api_keys), _known(live, restored.stops))
         verify(prepared)
         aside = _aside(path, now) if was_there else None
         if aside is not None:
@@ -146,10 +146,10 @@ def _alone(path: Path) -> Iterator[apsw.Connection]:
         yield connection
 
 
-def _mark(path: Path, now: datetime, live_keys: Sequence[Row] = ()) -> Marked:
+def _mark(path: Path, now: datetime, live_keys: Sequence[Row] = (), live_stops: Sequence[Row] = ()) -> Marked:
     with closing(sqlite.connect(path)) as connection, sqlite.failures_named(path):
         connection.execute("BEGIN IMMEDIATE")
-        marked = restored.mark(sqlite.SqliteTransaction(connection), now, live_keys)
+        marked = restored.mark(sqlite.SqliteTransaction(connection), now, live_keys, live_stops)
         connection.execute("COMMIT")
         _leave_wal(connection)
     return marked

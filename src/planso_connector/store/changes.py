@@ -36,6 +36,25 @@ _SINCE = (
     )
     .order_by(changes.c.version)
 )
+_ours = changes.alias("ours")
+_EDITS = (
+    select(changes.c.changes)
+    .where(
+        changes.c.workshop == bindparam("of_workshop"),
+        changes.c.by == "planso",
+        ~select(_ours.c.version)
+        .where(
+            _ours.c.workshop == changes.c.workshop,
+            _ours.c.order_id == changes.c.order_id,
+            _ours.c.version == changes.c.version,
+            _ours.c.by == "operation",
+        )
+        .exists(),
+    )
+    .order_by(changes.c.at.desc())
+    .limit(bindparam("at_most", type_=BigInteger))
+)
+_EDITS_LOOKED_AT = 1000
 
 _SHARED = frozenset(field.labels for field in MIRRORED if field.group is not Group.VEHICLE)
 _TOLD = [field for field in MIRRORED if field.group is not Group.VEHICLE or field.labels not in _SHARED]
@@ -46,12 +65,30 @@ _MEMBERS = ("short_name", "station_id", "station_state", "missing_parts", "archi
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who had an operation carried out, the fields that it asked for, and PlanSo's labels of these."""
+    """
+    Who had an operation carried out, the fields that it asked for, and PlanSo's labels of these. `also` are fields and
+    labels that its save changed without being asked.
+    """
 
     operation_id: str
     caller: str
     paths: frozenset[str]
     labels: frozenset[str] = frozenset()
+    also: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a version: of a `field` (a path, or the order's own member), or of a `label` that has no field."""
+
+    field: str = ""
+    label: str = ""
+    before: Any = None
+    after: Any = None
+
+    @property
+    def name(self) -> str:
+        return self.field or self.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +122,11 @@ def note(
     others = found
     if writer is not None:
         is_whole = before is None or not writer.paths  # a create or a delete
-        own = [change for change in found if is_whole or change.get("field") in writer.paths]
+        own = [
+            change
+            for change in found
+            if is_whole or change.get("field") in writer.paths | writer.also or change.get("label") in writer.also
+        ]
         others = [change for change in found if change not in own and change.get("label") not in writer.labels]
     row = {"workshop": workshop, "order_id": order_id, "version": version, "at": now}
     if own and writer is not None:
@@ -103,12 +144,16 @@ def page(tx: Transaction, workshop: str, order_id: int, *, below: int, limit: in
     ]
 
 
-def seen_since(tx: Transaction, workshop: str, order_id: int, instant: str) -> list[dict[str, Any]]:
-    """What fields, by path, became by somebody's doing in PlanSo after `instant`, by version, oldest first."""
+def seen_since(tx: Transaction, workshop: str, order_id: int, instant: str) -> list[list[Change]]:
+    """What somebody in PlanSo changed after `instant`, by version, oldest first."""
     rows = tx.rows(_SINCE, of_workshop=workshop, of_order=order_id, instant=instant)
-    return [
-        {change["field"]: change["after"] for change in json.loads(row["changes"]) if "field" in change} for row in rows
-    ]
+    return [[Change(**change) for change in json.loads(row["changes"])] for row in rows]
+
+
+def edited_by_people(tx: Transaction, workshop: str) -> set[str]:
+    """Fields and labels that somebody in PlanSo changed lately without a write of ours at the same time."""
+    rows = tx.rows(_EDITS, of_workshop=workshop, at_most=_EDITS_LOOKED_AT)
+    return {Change(**change).name for row in rows for change in json.loads(row["changes"])}
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -30,12 +30,15 @@ from sqlalchemy import (
 )
 
 from planso_connector.domain.clock import parse_stamp, stamp, too_far
+from planso_connector.domain.differences import Difference
 from planso_connector.domain.failure import is_invalid
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.store import save_evidence
 from planso_connector.store.rendering import storable, to_json
-from planso_connector.store.tables import operations
+from planso_connector.store.tables import operations, orders
 from planso_connector.store.transaction import Row, Transaction
+from planso_connector.store.write_stops import HOLDS_UP
 
 KEYS_KEPT = timedelta(days=7)
 """How long an idempotency key stands for its operation."""
@@ -49,8 +52,13 @@ _NEWEST_FIRST = c.created_at.desc(), c.id.desc()
 
 _RECORD = insert(operations).values({one.name: bindparam(one.name, type_=one.type) for one in operations.c})
 _GET = select(operations).where(*_IS)
+_IS_DELETED = (
+    select(orders.c.id)
+    .where(orders.c.workshop == c.workshop, orders.c.id == c.order_id, orders.c.deleted_at.is_not(None))
+    .exists()
+)
 _CREATED = select(c.order_id).where(
-    _OF_WORKSHOP, c.action == Action.CREATE.value, c.order_id.is_not(None), c.id != bindparam("but")
+    _OF_WORKSHOP, c.action == Action.CREATE.value, c.order_id.is_not(None), c.id != bindparam("but"), ~_IS_DELETED
 )
 # Not sorted here: SQLite would go through all operations that there ever were in the index that has them so.
 _PENDING_OF_ORDER = select(operations).where(
@@ -78,6 +86,8 @@ _IS_FIRST = ~(
         _earlier.c.workshop == c.workshop,
         _earlier.c.order_id == c.order_id,
         _earlier.c.state == State.PENDING.value,
+        # What a person approved to undo a damage goes before what the stopped order has waiting.
+        c.controls.is_(None),
         tuple_(_earlier.c.created_at, _earlier.c.id) < tuple_(c.created_at, c.id),
     )
     .exists()
@@ -94,7 +104,9 @@ _IS_ALONE = ~(
     )
     .exists()
 )
-_DUE = _OF_WORKSHOP, _PENDING, _IS_TIME, _IS_FREE
+# What was sent and is not known to have landed is looked for in PlanSo all the same, and not sent again.
+_MAY_GO_ON = or_(c.sent_at.is_not(None), and_(bindparam("sends", type_=Integer) == 1, ~HOLDS_UP))
+_DUE = _OF_WORKSHOP, _PENDING, _IS_TIME, _IS_FREE, _MAY_GO_ON
 _CLAIMABLE = (
     select(operations)
     .where(*_DUE, _IS_FIRST, _IS_ALONE)
@@ -102,6 +114,11 @@ _CLAIMABLE = (
     .limit(bindparam("at_most", type_=BigInteger))
     # In PostgreSQL a slow holder's step may come between this and the claim: what is in somebody's hands is left alone.
     .with_for_update(of=operations, skip_locked=True)
+)
+_ANY_HELD = (
+    select(c.id)
+    .where(_OF_WORKSHOP, _PENDING, c.held_until > bindparam("now"), c.held_until <= bindparam("too_far"))
+    .limit(1)
 )
 _ANY_DUE = select(c.id).where(*_DUE).limit(1)
 _CLAIM = (
@@ -112,7 +129,7 @@ _CLAIM = (
 _RENEW = update(operations).where(*_IS, _MINE).values(held_until=bindparam("until"))
 _MARK_SENT = (
     update(operations)
-    .where(*_IS, _MINE)
+    .where(*_IS, _MINE, ~HOLDS_UP)
     .values(
         sent_at=bindparam("sent_at"),
         first_sent_at=func.coalesce(c.first_sent_at, bindparam("sent_at", type_=Text)),
@@ -159,12 +176,14 @@ _SETTLE = (
     .values(
         state=bindparam("state"),
         message=bindparam("message"),
+        notes=func.coalesce(bindparam("notes", type_=Text), c.notes),
         before=case((_NOTHING_SENT, None), else_=func.coalesce(bindparam("before", type_=Text), c.before)),
         sent_at=case((_NOTHING_SENT, None), else_=c.sent_at),
         first_sent_at=case((_NOTHING_SENT, None), else_=c.first_sent_at),
         order_id=func.coalesce(bindparam("order_id", type_=BigInteger), c.order_id),
         failure=bindparam("failure", type_=Text),
         settled_at=bindparam("settled_at"),
+        differences=bindparam("differences", type_=Text),
         sent=None,
         holder=None,
         held_until=None,
@@ -208,6 +227,8 @@ def record(tx: Transaction, workshop: str, operation: Operation) -> Operation:
         first_sent_at=operation.first_sent_at,
         sent=_json(operation.sent),
         restored_at=operation.restored_at,
+        differences=_json_list(operation.differences),
+        controls=_json(operation.controls),
         holder=None,
         held_until=None,
     )
@@ -251,13 +272,20 @@ def erased_key(key: str) -> str:
     return key if is_erased else f"erased:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def claim(tx: Transaction, workshop: str, *, holder: str, now: str, until: str, at_most: int) -> list[Operation]:
+def claim(
+    tx: Transaction, workshop: str, *, holder: str, now: str, until: str, at_most: int, sends: bool = True
+) -> list[Operation]:
     """
     Those that are due and nobody's, longest due first: of each order only the first that is pending, and none where
-    another of the order is under way. They are `holder`'s until `until`.
+    another of the order is under way. They are `holder`'s until `until`. Of those whose writes are stopped, and where
+    this process never `sends`, only what was sent before: to be looked for. One at a time until a save of this workshop
+    was compared clean: a PlanSo that saves otherwise than expected damages one order then, not several.
     """
     tx.lock(f"claim {workshop}")
-    due = tx.rows(_CLAIMABLE, of_workshop=workshop, now=now, too_far=too_far(now), at_most=at_most)
+    due = tx.rows(_CLAIMABLE, of_workshop=workshop, now=now, too_far=too_far(now), at_most=at_most, sends=int(sends))
+    if due and not save_evidence.is_any_clean(tx, workshop):
+        is_any_held = bool(tx.rows(_ANY_HELD, of_workshop=workshop, now=now, too_far=too_far(now)))
+        due = [] if is_any_held else due[:1]
     claimed = [_operation(row) for row in due]
     if claimed:
         held = {"of_workshop": workshop, "holder": holder, "held_until": until}
@@ -265,9 +293,9 @@ def claim(tx: Transaction, workshop: str, *, holder: str, now: str, until: str, 
     return [replace(operation, attempts=operation.attempts + 1) for operation in claimed]
 
 
-def is_any_due(tx: Transaction, workshop: str, *, now: str) -> bool:
-    """Whether one may be claimable: those that wait for another of their order count."""
-    return bool(tx.rows(_ANY_DUE, of_workshop=workshop, now=now, too_far=too_far(now)))
+def is_any_due(tx: Transaction, workshop: str, *, now: str, sends: bool = True) -> bool:
+    """Whether one may be claimable, as `claim`: those that wait for another of their order count."""
+    return bool(tx.rows(_ANY_DUE, of_workshop=workshop, now=now, too_far=too_far(now), sends=int(sends)))
 
 
 def renew(tx: Transaction, workshop: str, ids: Iterable[str], *, holder: str, now: str, until: str) -> set[str]:
@@ -284,11 +312,11 @@ def mark_sent(
     holder: str,
     now: str,
     before: Mapping[str, Value] | None,
-    sent: Mapping[str, Sequence[Value]] | None,
+    sent: Mapping[str, Any] | None,
 ) -> bool:
     """
-    From now on PlanSo may have it. False, with nothing changed, where it is not `holder`'s any more or was cancelled:
-    then nothing must be sent.
+    From now on PlanSo may have it. False, with nothing changed, where it is not `holder`'s any more, was cancelled, or
+    writes of it are stopped: then nothing must be sent.
     """
     changed = tx.run(
         _MARK_SENT,
@@ -312,7 +340,7 @@ def put_back(
     next_at: str,
     message: str,
     sent_at: str | None,
-    sent: Mapping[str, Sequence[Value]] | None = None,
+    sent: Mapping[str, Any] | None = None,
     order_id: int | None = None,
 ) -> bool:
     """
@@ -356,23 +384,26 @@ def settle(
     now: str,
     nothing_sent: bool = False,
     message: str = "",
+    notes: str = "",
     before: Mapping[str, Value] | None = None,
     order_id: int | None = None,
     failure: Mapping[str, object] | None = None,
+    differences: Sequence[Difference] | None = None,
 ) -> bool:
     """
-    How a pending operation ended. `nothing_sent`: PlanSo surely has nothing of it, marked or not; `order_id` is the
-    number that PlanSo gave to a created order. False, with nothing changed, when it is not pending any more or not
-    `holder`'s.
+    How a pending operation ended. `notes` replace those that it has, if there are any; `nothing_sent`: PlanSo surely
+    has nothing of it, marked or not; `order_id` is the number that PlanSo gave to a created order. False, with nothing
+    changed, when it is not pending any more or not `holder`'s.
     """
-    end = _end(workshop, operation_id, state, now, message, before, order_id, failure)
-    return tx.run(_SETTLE_HELD, of_holder=holder, nothing_sent=int(nothing_sent), **end) == 1
+    end = _end(workshop, operation_id, state, now, message, before, order_id, failure, differences)
+    noted = storable(notes) if notes else None
+    return tx.run(_SETTLE_HELD, of_holder=holder, nothing_sent=int(nothing_sent), notes=noted, **end) == 1
 
 
 def cancel(tx: Transaction, workshop: str, operation_id: str, *, now: str, message: str, failure: Row) -> bool:
     """Ends a pending operation of which nothing was sent. False where something may have been, or it is not pending."""
     end = _end(workshop, operation_id, State.REFUSED, now, message, None, None, failure)
-    return tx.run(_CANCEL, nothing_sent=1, **end) == 1
+    return tx.run(_CANCEL, nothing_sent=1, notes=None, **end) == 1
 
 
 def _end(
@@ -384,6 +415,7 @@ def _end(
     before: Mapping[str, Value] | None,
     order_id: int | None,
     failure: Mapping[str, object] | None,
+    differences: Sequence[Difference] | None = None,
 ) -> dict[str, Any]:
     return {
         "of_workshop": workshop,
@@ -394,11 +426,15 @@ def _end(
         "order_id": order_id,
         "failure": storable(to_json(failure)) if failure is not None else None,
         "settled_at": now,
+        "differences": storable(to_json([one.as_json() for one in differences])) if differences is not None else None,
     }
 
 
 def created(tx: Transaction, workshop: str, *, but: str = "") -> set[int]:
-    """The orders that creates made; but that of one operation."""
+    """
+    The orders that creates made; but that of one operation. Not those that were deleted since: PlanSo may give their
+    numbers to others.
+    """
     return {row["order_id"] for row in tx.rows(_CREATED, of_workshop=workshop, but=but)}
 
 
@@ -464,6 +500,10 @@ def _json(values: Mapping[str, object] | None) -> str | None:
     return storable(to_json(dict(values))) if values is not None else None
 
 
+def _json_list(values: Sequence[Mapping[str, object]] | None) -> str | None:
+    return storable(to_json([dict(one) for one in values])) if values is not None else None
+
+
 def _loaded(text: str | None) -> Any:
     return json.loads(text) if text is not None else None
 
@@ -493,4 +533,6 @@ def _operation(row: Row) -> Operation:
         first_sent_at=row["first_sent_at"],
         sent=_loaded(row["sent"]),
         restored_at=row["restored_at"],
+        differences=_loaded(row["differences"]),
+        controls=_loaded(row["controls"]),
     )

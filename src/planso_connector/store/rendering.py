@@ -46,6 +46,7 @@ def storable_order(order: Order) -> Order:
         values={path: _clean(value) for path, value in order.values.items()},
         fields={storable(label): storable(value) for label, value in order.fields.items()},
         parts=tuple(_storable_part(part) for part in order.parts),
+        unreadable={path: storable(text) for path, text in order.unreadable.items()},
     )
 
 
@@ -126,6 +127,7 @@ def order_from(row: Row, parts: Sequence[Part]) -> Order:
         employee_id=row["employee_id"],
         position=row["position"],
         list_finish_date=row["list_finish_date"],
+        unreadable={doubt["field"]: doubt["text"] for doubt in shown.get("doubts", ())},
     )
 
 
@@ -145,7 +147,10 @@ def answer(row: Row, pending: Sequence[str]) -> str:
     The order as answers show it, JSON text: the row's `document` with what changes by itself. `pending` are JSON texts.
     """
     rest = f'"last_synced_at":"{row["synced_at"]}","version":{row["version"]},"pending":[{",".join(pending)}]'
-    return f"{row['document'][:-1]},{rest}}}"
+    document = row["document"]
+    # Its last member is the object `fields`, or the list `doubts` where there are some: see Order.document.
+    doubts = "" if document.endswith("]}") else '"doubts":[],'
+    return f"{document[:-1]},{doubts}{rest}}}"
 
 
 def pending_entry(row: Row) -> str:

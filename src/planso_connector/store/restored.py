@@ -14,7 +14,7 @@ from planso_connector.domain.clock import stamp
 from planso_connector.domain.operation import State
 from planso_connector.store import operations as outbox
 from planso_connector.store import people
-from planso_connector.store.tables import erasures, keys, leases, operations, orders, sightings
+from planso_connector.store.tables import erasures, keys, leases, operations, orders, sightings, write_stops
 from planso_connector.store.transaction import Row, Transaction
 
 _NEXT = bindparam("version", type_=BigInteger)
@@ -33,6 +33,12 @@ _GIVE_UP = (
         (operations.c.order_id == bindparam("of_order", type_=BigInteger)) | (operations.c.id == bindparam("of_id")),
     )
     .values(state=State.CONFLICT.value, settled_at=bindparam("now"), holder=None, held_until=None)
+)
+_ALL_STOPS = select(write_stops)
+_STOP = (
+    insert(write_stops)
+    .values({c.name: bindparam(c.name, type_=c.type) for c in write_stops.c})
+    .on_conflict_do_nothing()
 )
 _ALL_KEYS = select(keys)
 _NEW_KEY = insert(keys).values({c.name: bindparam(c.name, type_=c.type) for c in keys.c})
@@ -56,17 +62,20 @@ class Marked:
     revoked: int
 
 
-def mark(tx: Transaction, now: datetime, live_keys: Iterable[Row] = ()) -> Marked:
+def mark(tx: Transaction, now: datetime, live_keys: Iterable[Row] = (), live_stops: Iterable[Row] = ()) -> Marked:
     """
     For all workshops: what is pending is only looked for, never sent again; the next sync reads every order; no version
     is given out twice, since callers may hold one of after the backup. API keys are as in `live_keys`, those of the
     database of before; what that does not know is revoked, since it may have been, or have got a new secret, meanwhile.
+    What is stopped in the database of before, `live_stops`, stays so, since nobody resumed it.
     """
     pending = outbox.restored(tx, now=stamp(now))
     tx.run(_UNSEEN)
     tx.run(_FREE)
     # Seconds since 1970: no order changes once a second, so these lie beyond all versions before this restore.
     tx.run(_VERSIONS, version=int(now.timestamp()))
+    for stop in live_stops:
+        tx.run(_STOP, **stop)
     return Marked(pending, _put_keys(tx, live_keys, stamp(now)))
 
 
@@ -83,6 +92,11 @@ def _put_keys(tx: Transaction, live_keys: Iterable[Row], now: str) -> int:
 def api_keys(tx: Transaction) -> list[Row]:
     """The API keys of all workshops."""
     return tx.rows(_ALL_KEYS)
+
+
+def stops(tx: Transaction) -> list[Row]:
+    """What is stopped, of all workshops."""
+    return tx.rows(_ALL_STOPS)
 
 
 def protocol(tx: Transaction) -> list[Row]:

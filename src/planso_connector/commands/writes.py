@@ -1,0 +1,157 @@
+"""`writes`: whether writes reach PlanSo, resuming them after damage, writing a damaged order's values back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from planso_connector import app as root
+from planso_connector.commands.console import configure_logs, database_there, err, fail, loaded, out, run, told
+from planso_connector.domain import clock, restoring
+from planso_connector.domain.differences import Difference
+from planso_connector.domain.operation import Operation, State
+from planso_connector.flows.write_stops import WriteStops
+from planso_connector.settings import Settings
+from planso_connector.store.write_stops import WriteStop
+
+T = TypeVar("T")
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at what became of a restore."""
+
+cli = typer.Typer(
+    name="writes",
+    help="Stopped writes: after a save did damage nothing is written until a person resumes.",
+    no_args_is_help=True,
+)
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
+
+
+@cli.command()
+def status() -> None:
+    """Whether writes reach PlanSo; what is stopped, since when and why. Exit code 1 while something is stopped."""
+    found = _with_stops(lambda stops, _: stops.status())
+    saves = "save" if found.clean_saves == 1 else "saves"
+    out.print(
+        f"Writes: {found.state}; {found.pending} pending. How this PlanSo saves is {found.saving}; "
+        f"{found.clean_saves} {saves} compared clean.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    _print_stops(found.stops)
+    if found.stops:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def resume(
+    order: Annotated[int | None, typer.Option(min=1, help="Only this order; without it everything stopped.")] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(help="A damaged control, by name, that changes with saves by itself; may be given again."),
+    ] = None,
+    yes: Yes = False,
+) -> None:
+    """Resume writes, once somebody has looked at the damage. A running connector goes on within a second."""
+    found = _with_stops(lambda stops, _: stops.status())
+    ending = [stop for stop in found.stops if order is None or stop.order_id == order]
+    if not ending:
+        out.print("Nothing is stopped there." if found.stops else "Nothing is stopped.")
+        return
+    _print_stops(ending)
+    waiting = f"{found.pending} pending writes are sent then" if found.pending else "no write is pending"
+    _ask(f"Resume? ({waiting})", yes=yes)
+    ended = _with_stops(lambda stops, _: stops.resume(order, accept or ()))
+    where = ["all orders" if stop.order_id is None else f"order {stop.order_id}" for stop in ended]
+    out.print(f"Resumed: {', '.join(where) or 'somebody else had done so'}.", highlight=False, soft_wrap=True)
+
+
+@cli.command()
+def restore(
+    operation: Annotated[str, typer.Argument(metavar="OPERATION", help="The damaged operation, `op_...`.")],
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only the control of this label or name; may be given again.")
+    ] = None,
+    yes: Yes = False,
+    wait: Annotated[float, typer.Option(min=0, max=3600, help="Seconds to wait for what becomes of it.")] = 60.0,
+) -> None:
+    """Write back to PlanSo what a damaged operation's save took: it is recorded, a running connector carries it out."""
+    names = only or []
+
+    async def look(stops: WriteStops, _: Settings) -> tuple[Operation, list[Difference]]:
+        damaged = await stops.operation(operation)
+        return damaged, restoring.restorable(damaged, names)
+
+    damaged, controls = _with_stops(look)
+    table = Table("label", "control", "after the save", "is written back")
+    for one in controls:
+        table.add_row(*map(escape, (one.label, one.column, ", ".join(one.after), ", ".join(one.before))))
+    out.print(table)
+    _ask(f"Write these values back to order {damaged.order_id}?", yes=yes)
+
+    async def record(stops: WriteStops, settings: Settings) -> Operation:
+        recorded = await stops.record_restore(operation, names, settings.connector_write_deadline)
+        err.print(f"Recorded as {recorded.id}.", highlight=False)
+        return await _settled(stops, recorded, wait)
+
+    _tell(_with_stops(record), wait)
+
+
+async def _settled(stops: WriteStops, operation: Operation, wait: float) -> Operation:
+    until = asyncio.get_running_loop().time() + wait
+    while operation.state is State.PENDING and (left := until - asyncio.get_running_loop().time()) > 0:
+        await asyncio.sleep(min(LOOK_EVERY, left))
+        operation = await stops.operation(operation.id)
+    return operation
+
+
+def _tell(restore: Operation, wait: float) -> None:
+    """What became of it. Exit code 1 where it is not done."""
+    message = " ".join(part for part in (restore.message, restore.notes) if part)
+    if restore.state is State.CONFIRMED:
+        out.print(f"Written back, read again and compared. {message}".strip(), markup=False, highlight=False)
+        return
+    if restore.state is not State.PENDING:
+        fail(f"{restore.id} is {restore.state}: {message}")
+    if not restore.attempts:
+        fail(
+            f"No running connector took {restore.id} up within {wait:g} s. It stays recorded and is carried out by the "
+            f"next one that serves, until {restore.deadline_at[:19]}Z."
+        )
+    fail(f"{restore.id} is not confirmed within {wait:g} s; the connector goes on with it. {message}".strip())
+
+
+def _print_stops(stops: tuple[WriteStop, ...] | list[WriteStop]) -> None:
+    for stop in stops:
+        err.print(stop.words, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        if stop.columns:
+            named = ", ".join(stop.columns)
+            err.print(f"  damaged controls: {named}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _ask(question: str, *, yes: bool) -> None:
+    if not yes and not typer.confirm(question):
+        fail("Nothing was done.")
+
+
+def _with_stops(work: Callable[[WriteStops, Settings], Awaitable[T]]) -> T:
+    async def ask(settings: Settings) -> T:
+        async with root.opened(settings) as database:
+            stops = WriteStops(
+                database,
+                settings.connector_workshop,
+                clock.now,
+                setting=settings.connector_writes,
+                saving=root.saving(settings),
+            )
+            return await work(stops, settings)
+
+    with told():
+        settings = database_there(loaded())
+        configure_logs(settings, quiet=True)
+        return run(ask(settings))

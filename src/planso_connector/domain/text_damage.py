@@ -1,0 +1,69 @@
+"""Whether two texts of a form say the same, or one is the other broken or cut. Pure."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from planso_connector.domain.plausible import looks_like_plate
+from planso_connector.domain.values import plain, same_notation
+
+_SHORTEST_DECIMAL = re.compile(r"[+-]?\d+[.,]\d+")
+
+
+def is_same_value(one: str, other: str) -> bool:
+    """
+    Whether PlanSo may have made one of the other by its own normalisation: another notation, case, a plate's blanks,
+    fewer decimals.
+    """
+    if same_notation(one, other) or _folded(one) == _folded(other):
+        return True
+    return _is_same_plate(one, other) or _is_rounded(one, other) or _is_rounded(other, one)
+
+
+def _folded(text: str) -> str:
+    return " ".join(plain(text).casefold().split())
+
+
+def _is_same_plate(one: str, other: str) -> bool:
+    first, second = (re.sub(r"[\s-]", "", text).upper() for text in (one, other))
+    return first == second and looks_like_plate(one.upper()) and looks_like_plate(other.upper())
+
+
+def _is_rounded(exact: str, rounded: str) -> bool:
+    """Whether `rounded` is a decimal number with fewer decimals; at least one is left."""
+    if not (_SHORTEST_DECIMAL.fullmatch(exact) and _SHORTEST_DECIMAL.fullmatch(rounded)):
+        return False
+    longer, shorter = exact.replace(",", "."), rounded.replace(",", ".")
+    decimals = len(shorter.partition(".")[2])
+    return decimals < len(longer.partition(".")[2]) and abs(float(longer) - float(shorter)) <= 0.5001 * 10**-decimals
+
+
+def is_cut(before: str, after: str) -> bool:
+    """Whether `after` is the beginning of `before`."""
+    first, second = _folded(before), _folded(after)
+    return len(second) < len(first) and first.startswith(second)
+
+
+def is_garbled(before: str, after: str) -> bool:
+    """Whether `after` is `before` in a broken encoding: mojibake, marks or nothing for letters, escaped HTML."""
+    if before == after or not after:
+        return False
+    if html.unescape(after) == before:
+        return True
+    if before.isascii():
+        return False
+    return after in _broken(before) or _has_marks(before, after)
+
+
+def _broken(text: str) -> set[str]:
+    found = {"".join(letter for letter in text if letter.isascii())}
+    for written, read in (("utf-8", "iso-8859-1"), ("utf-8", "cp1252"), ("iso-8859-1", "utf-8"), ("cp1252", "utf-8")):
+        found.add(text.encode(written, "replace").decode(read, "replace"))
+    return found
+
+
+def _has_marks(before: str, after: str) -> bool:
+    """Whether question marks stand where letters beyond ASCII stood, one for each or one for each byte."""
+    pattern = "".join(re.escape(letter) if letter.isascii() else "[?\ufffd]{1,4}" for letter in before)
+    return re.fullmatch(pattern, after) is not None

@@ -1,0 +1,78 @@
+"""Take the snapshot of a form, as it stands or as a plan would send it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from planso_connector.domain.snapshot import ControlState
+from planso_connector.domain.values import is_nothing
+from planso_connector.planso.control import Control, Entry
+from planso_connector.planso.form import Form, sent_values
+from planso_connector.planso.plan import Plan, Wire
+
+
+def snapshot(form: Form, plan: Plan | None = None) -> dict[str, ControlState]:
+    """Every control of the form by its name, in the form's order; one without a name by its label and place."""
+    entries, places = _entries(form)
+    groups: dict[str, list[Control]] = {}
+    for control in form.page.controls:
+        entry = entries.get(control.index)
+        column = control.name or (f"{entry.label} #{places[entry]}" if entry is not None else "")
+        if column:
+            groups.setdefault(column, []).append(control)
+    wire = plan.wire if plan is not None else {}
+    states = {}
+    for column, controls in groups.items():
+        entry = next((entries[control.index] for control in controls if control.index in entries), None)
+        label, place = (entry.label, places[entry]) if entry is not None else ("", 0)
+        states[column] = _state(ControlState(column, label, place), controls, wire)
+    return states
+
+
+def _entries(form: Form) -> tuple[dict[int, Entry], dict[Entry, int]]:
+    """The label of each control by the control's index, and how many labels of the same words stand before it."""
+    seen: Counter[str] = Counter()
+    found: dict[int, Entry] = {}
+    places = {}
+    for entry in form.page.entries:
+        places[entry] = seen[entry.key]
+        seen[entry.key] += 1
+        for member in entry.members:
+            found.setdefault(member.index, entry)
+    return found, places
+
+
+def _state(named: ControlState, controls: Sequence[Control], wire: Mapping[int, Wire]) -> ControlState:
+    values: list[str] = []
+    shown: list[str] = []
+    is_empty, offer = True, 0
+    has_box = any(control.type == "checkbox" for control in controls)
+    for control in controls:
+        new = wire.get(control.index)
+        values += sent_values(control, new)
+        if has_box and control.type == "hidden":
+            continue  # what stands for the box while it is not checked
+        text, nothing = _shown(control, new)
+        is_empty = is_empty and nothing
+        if text:
+            shown.append(text)
+        if control.options:
+            offer = hash(tuple((option.value, option.text) for option in control.options)) or 1
+    return ControlState(
+        named.column, named.label, named.place, tuple(values), ", ".join(dict.fromkeys(shown)), is_empty, offer
+    )
+
+
+def _shown(control: Control, new: Wire | None) -> tuple[str, bool]:
+    """What a person sees, and whether it is nothing."""
+    if control.type == "select":
+        chosen = new if isinstance(new, tuple) else control.chosen
+        options = [(at, control.options[at]) for at in chosen]
+        nothing = all(option.is_nothing(first=at == 0) or option.value in ("", "0") for at, option in options)
+        return ", ".join(option.text for _, option in options), nothing
+    if control.type in ("checkbox", "radio"):
+        checked = new if isinstance(new, bool) else control.checked
+        return (control.choice or "ja" if checked else ""), not checked
+    text = new if isinstance(new, str) else control.value
+    return text, is_nothing(text)

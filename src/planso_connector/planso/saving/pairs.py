@@ -1,0 +1,21 @@
+"""Which pairs of a form a save sends, by the installation's style. Pure."""
+
+from __future__ import annotations
+
+from planso_connector.planso.form import Form
+from planso_connector.planso.plan import Plan
+from planso_connector.planso.saving.encoding import Pairs, with_line_breaks
+from planso_connector.planso.saving.style import SaveStyle
+
+
+def sent_pairs(form: Form, plan: Plan, style: SaveStyle) -> Pairs:
+    """All pairs, or those of the controls that change and of those that always go along. What changes has the style's
+    line breaks, the rest stays as it came."""
+    names = form.changed_names(plan)
+    pairs = form.pairs(plan)
+    if style.sends == "changed":
+        pairs = [pair for pair in pairs if pair[0] in names or pair[0] in style.always]
+        sent = {name for name, _ in pairs}
+        if style.unchecked is not None:
+            pairs += [(name, style.unchecked) for name in sorted(names - sent)]
+    return [(name, with_line_breaks(value, style) if name in names else value) for name, value in pairs]

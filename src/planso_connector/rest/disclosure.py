@@ -1,0 +1,231 @@
+"""
+Decide what a caller learns of an order through a write: every message, operation, preview and error passes here.
+
+A caller with `orders:read` is shown all of it. Any other learns what became of its write, the names of fields, and the
+values that it sent itself. For such a caller no text is passed on that was written elsewhere and may quote PlanSo: the
+message is made here, from the operation's state, its failure and the names of fields. What is not known to be harmless
+is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from planso_connector.domain import errors, failure
+from planso_connector.domain.appending import target_of, targets_of
+from planso_connector.domain.caller import Caller, Scope
+from planso_connector.domain.differences import Difference, Verdict, sentences
+from planso_connector.domain.errors import ConnectorError, Kept, Problem
+from planso_connector.domain.fields import BY_PATH, Value
+from planso_connector.domain.notes import OwnNote, split_notes
+from planso_connector.domain.operation import Action, Conflict, Operation, State
+from planso_connector.flows.dry_run import Preview
+
+_HARMLESS = (
+    errors.NotAuthenticated,
+    errors.NotAllowed,
+    errors.NotFound,
+    errors.Invalid,
+    errors.KeyReused,
+    errors.NotPossible,
+    errors.Cancelled,
+    errors.LoginRejected,
+    errors.MassRemoval,
+    errors.StoreUnavailable,
+)
+"""Errors whose texts are made of the request, of ids and counts."""
+
+_IN_SHORT: tuple[tuple[type[ConnectorError], str], ...] = (
+    (errors.Duplicate, "For this number plate there is already an order at this time. Nothing was created."),
+    (errors.Expired, "Its deadline passed before PlanSo confirmed it."),
+    (errors.Ambiguous, "Whether PlanSo has it can't be told; it is not sent again, and a person has to look."),
+    (errors.Damaged, "The save damaged other fields of the order; a person has to look."),
+    (errors.PlansoTimeout, "PlanSo did not answer in time."),
+    (errors.PlansoUnavailable, "PlanSo can't be reached, or answers with an error."),
+    (errors.PlansoUnsure, "PlanSo may have it; its answer never came or can't be understood."),
+    (errors.PageChanged, "A page of PlanSo can't be read."),
+    (errors.PlansoError, "PlanSo refused it."),
+    (ConnectorError, "It was not done."),
+)
+"""What the others say to a caller that may not read orders; the first that fits."""
+
+
+def may_read(caller: Caller) -> bool:
+    """Whether the caller may be shown what orders hold."""
+    return caller.has(Scope.ORDERS_READ)
+
+
+def may_see(operation: Operation, caller: Caller) -> bool:
+    """Whether the caller is told of the operation at all."""
+    return may_read(caller) or operation.caller == caller.label
+
+
+def message_of(operation: Operation, caller: Caller) -> str:
+    """
+    Why it is not done yet or what came of it; what its save changed besides, with values for who may read orders; and
+    what was said of the request when it was recorded.
+    """
+    reads = may_read(caller)
+    besides = sentences([Difference.from_json(one) for one in operation.differences or ()], with_values=reads)
+    notes = operation.notes if reads or _is_own_text(operation, caller) else ""
+    return " ".join(part for part in (_outcome(operation, caller), *besides, notes) if part)
+
+
+def _outcome(operation: Operation, caller: Caller) -> str:
+    if may_read(caller) or isinstance(operation.message, OwnNote):
+        return operation.message
+    match operation.state:
+        case State.PENDING:
+            return "PlanSo has not confirmed it yet."
+        case State.CONFIRMED:
+            return _confirmed(operation)
+        case _:
+            return str(error_of(operation, caller))
+
+
+def _confirmed(operation: Operation) -> str:
+    if operation.action is not Action.UPDATE:
+        return ""
+    if operation.sent_at is None:
+        return "Nothing differs from what PlanSo holds; nothing was sent."
+    left = sorted(targets_of(operation.asked) - (operation.before or {}).keys())
+    if operation.undoes is None or not left:
+        return ""
+    return f"Left as they are, because they hold it already or somebody changed them since: {', '.join(left)}."
+
+
+def error_of(operation: Operation, caller: Caller) -> ConnectorError:
+    """What a refused, expired, damaged or conflicting operation is answered with."""
+    error = failure.raised(operation.failure or {"type": errors.PlansoRefused.__name__}, operation.message)
+    if may_read(caller):
+        return error
+    is_own = _is_own_text(operation, caller)
+    if isinstance(error, errors.ValueKept):
+        return errors.ValueKept([Kept(one.field, one.label, one.sent if is_own else None, None) for one in error.kept])
+    if isinstance(error, errors.Conflicting):
+        what_was_sent = "Nothing was sent." if operation.sent_at is None else "What was sent is not there any more."
+        return _conflicting(error, what_was_sent)
+    if isinstance(error, errors.NotFound):
+        return errors.NotFound(f"There is no order {operation.order_id} in PlanSo.")
+    if isinstance(error, errors.Cancelled):
+        return errors.Cancelled("Cancelled before anything was sent.")
+    if operation.action is Action.CREATE and operation.order_id is not None:
+        told = f"Order {operation.order_id} was created, but PlanSo kept other values than were sent."
+        return errors.PlansoRefused(told)
+    if isinstance(error, errors.Expired):
+        sent = "Nothing was sent." if operation.sent_at is None else "It was sent, and PlanSo may have it."
+        return errors.Expired(f"{_in_short(error)} {sent}")
+    return error_for(error, caller, is_own=is_own)
+
+
+def error_for(error: ConnectorError, caller: Caller, *, is_own: bool = True) -> ConnectorError:
+    """
+    The error as the caller may be told of it: of the same kind, so with the same status. `is_own`: whether all values
+    that it may quote came with the caller's request.
+    """
+    if may_read(caller):
+        return error
+    if isinstance(error, errors.VersionChanged):
+        return errors.VersionChanged(str(error), "")
+    if isinstance(error, errors.Conflicting):
+        return _conflicting(error, "Nothing was sent.")
+    if isinstance(error, errors.Invalid) and not is_own:
+        return errors.Invalid([Problem(one.loc, "can't be taken by PlanSo's form", one.type) for one in error.problems])
+    if isinstance(error, _HARMLESS):
+        return error
+    return _in_short(error)
+
+
+def _conflicting(error: errors.Conflicting, what_was_sent: str) -> errors.Conflicting:
+    names = [Conflict(one.field, None, None, None) for one in error.conflicts]
+    told = f"Changed in PlanSo since: {', '.join(one.field for one in names)}. {what_was_sent}"
+    return errors.Conflicting(told, names)
+
+
+def _in_short(error: ConnectorError) -> ConnectorError:
+    return next(kind(told) for kind, told in _IN_SHORT if isinstance(error, kind))
+
+
+def _is_own_text(operation: Operation, caller: Caller) -> bool:
+    """Whether all values that it asks for came from the caller. An undo asks for what the order held before."""
+    return operation.caller == caller.label and operation.undoes is None
+
+
+def operation_for(operation: Operation, caller: Caller) -> dict[str, Any]:
+    """The operation as an answer's member."""
+    reads = may_read(caller)
+    pending = operation.state is State.PENDING
+    conflicts = failure.conflicts_of(operation.failure)
+    return {
+        "id": operation.id,
+        "action": operation.action,
+        "order_id": operation.order_id,
+        "state": operation.state,
+        "message": message_of(operation, caller),
+        "asked": operation.asked if reads or _is_own_text(operation, caller) else {},
+        "before": operation.before if reads else None,
+        "differences": [_difference(one, reads=reads) for one in operation.differences or ()],
+        "overwritten": [
+            _overwritten(one, reads=reads)
+            for one in operation.differences or ()
+            if one["verdict"] == Verdict.OVERWRITTEN
+        ],
+        "controls": _controls(operation.controls, reads=reads),
+        "conflicts": [_conflict(one, reads=reads) for one in conflicts],
+        "undoes": operation.undoes,
+        "caller": operation.caller,
+        "attempts": operation.attempts,
+        "sent": operation.sent_at is not None,
+        "created_at": operation.created_at,
+        "deadline_at": operation.deadline_at,
+        "next_attempt_at": operation.next_at if pending else None,
+        "settled_at": operation.settled_at,
+    }
+
+
+def _difference(difference: Mapping[str, Any], *, reads: bool) -> dict[str, Any]:
+    names = {name: difference.get(name) for name in ("column", "label", "verdict")}
+    return names | {name: difference.get(name) if reads else None for name in ("before", "after")}
+
+
+def _overwritten(difference: Mapping[str, Any], *, reads: bool) -> dict[str, Any]:
+    label = difference.get("label") or difference.get("column")
+    values = {"theirs": difference.get("shown_before"), "now": difference.get("shown_after")}
+    return {"label": label, **(values if reads else dict.fromkeys(values))}
+
+
+def _controls(controls: Mapping[str, Any] | None, *, reads: bool) -> Mapping[str, Any] | None:
+    return controls if controls is None or reads else dict.fromkeys(controls)
+
+
+def _conflict(conflict: Conflict, *, reads: bool) -> dict[str, Value]:
+    values = {"base": conflict.base, "theirs": conflict.theirs, "yours": conflict.yours}
+    return {"field": conflict.field, **(values if reads else dict.fromkeys(values))}
+
+
+def changes_for(preview: Preview, caller: Caller) -> list[dict[str, Value]]:
+    """
+    What a write would change. A caller that may not read orders is shown every field that it asked for, whether it
+    differs or not: else it could try values until none differs. Of an undo and a restore it is shown names alone.
+    """
+    if may_read(caller):
+        return [
+            {"field": one.path, "label": one.label, "before": one.before, "after": one.asked} for one in preview.changes
+        ]
+    if preview.order_id is None or not preview.asked:
+        fields = [(one.path, one.label, one.asked) for one in preview.changes]
+    else:
+        fields = [(path, BY_PATH[target_of(path)].labels[0], value) for path, value in preview.asked.items()]
+    return [
+        {"field": path, "label": label, "before": None, "after": value if preview.is_own else None}
+        for path, label, value in fields
+    ]
+
+
+def notes_for(preview: Preview, caller: Caller) -> list[str]:
+    """What is said beside the changes of a preview."""
+    if may_read(caller):
+        differs = preview.order_id is None or preview.changes or preview.notes
+        return [*([] if differs else ["Nothing differs from what PlanSo holds."]), *preview.notes]
+    return split_notes(preview.notes)[0] if preview.is_own else []

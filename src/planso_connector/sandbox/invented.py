@@ -1,0 +1,42 @@
+"""Values that the sandbox makes up for fields that only a knob shows."""
+
+import re
+from datetime import date, datetime
+
+_DATE = re.compile(r"(?:(\d{2})\.(\d{2})\.(\d{4})|(\d{4})-(\d{2})-(\d{2}))")
+
+
+def day_of(text: str) -> date | None:
+    """The day that a text begins with, German or ISO."""
+    found = _DATE.match(text)
+    if found is None:
+        return None
+    day, month, year = found.group(1, 2, 3) if found[1] else found.group(6, 5, 4)
+    try:
+        return datetime(int(year), int(month), int(day)).date()  # noqa: DTZ001 - a calendar day
+    except ValueError:
+        return None
+
+
+def week_of(text: str) -> str:
+    """The ISO week of a date, `49` for `30.11.2026`; nothing where there is none."""
+    day = day_of(text)
+    return "" if day is None else str(day.isocalendar().week)
+
+
+def twin_text(order_id: int, label: str) -> str:
+    """What the insurer's block holds under a label."""
+    if "Mail" in label:
+        return f"schaden{order_id}@example.org"
+    if "Telefon" in label or "Mobil" in label:
+        return f"040 66969 {order_id % 1000:03d}"
+    if "name" in label.lower():
+        return f"Schadenabteilung {order_id}"
+    return f"VS {order_id}"
+
+
+def iso(text: str) -> str:
+    """A German date, with a time or without, as ISO; other texts as they are."""
+    day, _, clock = text.partition(" ")
+    parts = day.split(".")
+    return f"{parts[2]}-{parts[1]}-{parts[0]}" + (f" {clock}" if clock else "") if len(parts) == 3 else text

@@ -1,0 +1,118 @@
+"""What arrives with a save, read the way this installation's PHP reads it. What is not in its style is refused."""
+
+import json
+import re
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from planso_connector.sandbox.forms import SaveRefusedError
+from planso_connector.sandbox.php import Pairs, read_pairs
+from planso_connector.sandbox.save_style import SaveStyle
+
+_NAME = re.compile(rb'name="([^"]*)"', re.IGNORECASE)
+_BOUNDARY = re.compile(r'boundary="?([^";]+)', re.IGNORECASE)
+_NOT_UNDERSTOOD = "Die Anfrage wurde nicht verstanden: Es kamen keine Formularfelder an."
+
+
+def read_body(
+    style: SaveStyle, content_type: str, body: bytes, outer: AbstractSet[str]
+) -> tuple[dict[str, str], Pairs | None]:
+    """What stands in the body beside the form, and the form's pairs in their order; None where there is no form.
+
+    `outer` are the names that can stand beside it. Raises `SaveRefusedError` when the body is in another style.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    if not body:
+        return {}, None
+    if style.body == "json":
+        return _divided(_json_pairs(body, kind), outer)
+    if style.body == "multipart":
+        return _divided(_multipart_pairs(body, kind, content_type), outer)
+    if kind not in ("", "application/x-www-form-urlencoded"):
+        raise SaveRefusedError(_NOT_UNDERSTOOD)
+    if style.body == "plain":
+        return _divided(read_pairs(body), outer)
+    return _parameter(style, read_pairs(body), outer)
+
+
+def _parameter(style: SaveStyle, sent: Pairs, names: AbstractSet[str]) -> tuple[dict[str, str], Pairs | None]:
+    """The form in one parameter."""
+    outer = {name: value for name, value in sent if name in names}
+    form = [value for name, value in sent if name == style.parameter]
+    if not form:
+        if any(name not in names for name, _ in sent):
+            raise SaveRefusedError(_NOT_UNDERSTOOD)
+        return outer, None
+    if style.body == "fields":
+        if form[-1].lstrip().startswith(("{", "[")):
+            raise SaveRefusedError(_NOT_UNDERSTOOD)
+        return outer, read_pairs(form[-1])
+    parsed = _parsed(form[-1])
+    return outer, _of_object(parsed) if style.body == "fields_json" else _of_list(parsed)
+
+
+def _divided(sent: Pairs, names: AbstractSet[str]) -> tuple[dict[str, str], Pairs | None]:
+    """The pairs of a body that holds the form's and others side by side."""
+    outer = {name: value for name, value in sent if name in names}
+    form = [(name, value) for name, value in sent if name not in names]
+    return outer, form or None
+
+
+def _json_pairs(body: bytes, kind: str) -> Pairs:
+    if kind != "application/json":
+        raise SaveRefusedError(_NOT_UNDERSTOOD)
+    return _of_object(_parsed(body))
+
+
+def _parsed(text: str | bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise SaveRefusedError(_NOT_UNDERSTOOD) from None
+
+
+def _of_object(parsed: Any) -> Pairs:
+    """`{name: value}`, a list of values for a name that the form has several times."""
+    if not isinstance(parsed, dict):
+        raise SaveRefusedError(_NOT_UNDERSTOOD)
+    return [
+        (name, _scalar(value))
+        for name, given in parsed.items()
+        for value in (given if isinstance(given, list) else [given])
+    ]
+
+
+def _of_list(parsed: Any) -> Pairs:
+    """`[{"name": ..., "value": ...}]`, as jQuery's `serializeArray()` makes it."""
+    if not isinstance(parsed, list) or not all(isinstance(e, dict) and "name" in e and "value" in e for e in parsed):
+        raise SaveRefusedError(_NOT_UNDERSTOOD)
+    return [(str(entry["name"]), _scalar(entry["value"])) for entry in parsed]
+
+
+def _scalar(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "1" if value else ""
+    if not isinstance(value, (str, int, float)):
+        raise SaveRefusedError(_NOT_UNDERSTOOD)
+    return str(value)
+
+
+def _multipart_pairs(body: bytes, kind: str, content_type: str) -> Pairs:
+    boundary = _BOUNDARY.search(content_type)
+    if kind != "multipart/form-data" or boundary is None:
+        raise SaveRefusedError(_NOT_UNDERSTOOD)
+    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary[1].encode())
+    return list(_parts(pieces[1:-1]))
+
+
+def _parts(pieces: Iterable[bytes]) -> Iterable[tuple[str, str]]:
+    for piece in pieces:
+        head, _, value = piece.partition(b"\r\n\r\n")
+        name = _NAME.search(head)
+        if name is None:
+            raise SaveRefusedError(_NOT_UNDERSTOOD)
+        if b"filename=" not in head:
+            # Browsers escape what would end the name.
+            plain = name[1].replace(b"%22", b'"').replace(b"%0D", b"\r").replace(b"%0A", b"\n")
+            yield plain.decode("utf-8", "replace"), value.decode("utf-8", "replace")

@@ -1,0 +1,138 @@
+"""What earlier saves of a workshop showed: how many compared clean, and which controls changed along with them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import bindparam, case, delete, func, select
+from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
+
+from planso_connector.domain.assessment import Experience
+from planso_connector.domain.differences import Difference, Verdict
+from planso_connector.store.tables import save_effects, save_evidence
+from planso_connector.store.transaction import Transaction
+
+ACCEPTED, DEPENDENT, EDITED, LOST = "accepted", "dependent", "edited", "lost"
+"""`save_effects.effect`: by a person's word, together with the cause, by the last save, by an earlier one."""
+
+_EFFECT_OF = {
+    Verdict.COPY: DEPENDENT,
+    Verdict.DEPENDENT: DEPENDENT,
+    Verdict.EDITED: EDITED,
+    Verdict.REPEATED: EDITED,
+    Verdict.LOST: LOST,
+}
+
+_OF_WORKSHOP = save_evidence.c.workshop == bindparam("of_workshop")
+_GET = select(save_evidence).where(_OF_WORKSHOP)
+_EFFECTS = select(save_effects).where(save_effects.c.workshop == bindparam("of_workshop"))
+_NEW = insert(save_evidence).values(
+    workshop=bindparam("workshop"), clean_saves=bindparam("clean_saves"), most_pairs=bindparam("pairs"), trial=None
+)
+_more = _NEW.excluded.most_pairs > save_evidence.c.most_pairs
+_NOTE_CLEAN = _NEW.on_conflict_do_update(
+    index_elements=["workshop"],
+    set_={
+        "clean_saves": save_evidence.c.clean_saves + 1,
+        "most_pairs": case((_more, _NEW.excluded.most_pairs), else_=save_evidence.c.most_pairs),
+    },
+)
+_EFFECT = insert(save_effects).values({c.name: bindparam(c.name) for c in save_effects.c})
+_NOTE_EFFECT = _EFFECT.on_conflict_do_update(
+    index_elements=["workshop", "column", "cause"],
+    set_={
+        "effect": _EFFECT.excluded.effect,
+        "times": save_effects.c.times + 1,
+        "operation": _EFFECT.excluded.operation,
+        "seen_at": _EFFECT.excluded.seen_at,
+    },
+    where=save_effects.c.effect != ACCEPTED,
+)
+_FORGET = delete(save_effects).where(
+    save_effects.c.workshop == bindparam("of_workshop"),
+    save_effects.c.effect == bindparam("of_effect"),
+    save_effects.c.operation != bindparam("but"),
+)
+_COUNT = select(func.coalesce(func.max(save_evidence.c.clean_saves), 0).label("clean")).where(_OF_WORKSHOP)
+
+
+@dataclass(frozen=True, slots=True)
+class SaveEvidence:
+    """`clean_saves` compared without damage; `most_pairs` is the largest form among them, in name/value pairs."""
+
+    clean_saves: int = 0
+    most_pairs: int = 0
+    trial: str | None = None
+    """The last trial on an order of no consequence, JSON text."""
+    experience: Experience = field(default_factory=Experience)
+
+
+def load(tx: Transaction, workshop: str) -> SaveEvidence:
+    found = tx.rows(_GET, of_workshop=workshop)
+    effects: defaultdict[str, set[str]] = defaultdict(set)
+    dependents: defaultdict[str, set[str]] = defaultdict(set)
+    for row in tx.rows(_EFFECTS, of_workshop=workshop):
+        if row["effect"] == DEPENDENT:
+            dependents[row["column"]].add(row["cause"])
+        else:
+            effects[row["effect"]].add(row["column"])
+    experience = Experience(
+        dependents=dependents, accepted=effects[ACCEPTED], lost=effects[LOST], edited=effects[EDITED]
+    )
+    if not found:
+        return SaveEvidence(experience=experience)
+    (row,) = found
+    return SaveEvidence(row["clean_saves"], row["most_pairs"], row["trial"], experience)
+
+
+def note_save(
+    tx: Transaction,
+    workshop: str,
+    *,
+    operation: str,
+    differences: Sequence[Difference],
+    is_clean: bool,
+    pairs: int,
+    now: str,
+) -> None:
+    """What a save that was compared showed; `pairs` is how many name/value pairs were sent."""
+    if is_clean:
+        tx.run(_NOTE_CLEAN, workshop=workshop, clean_saves=1, pairs=pairs)
+    for one in differences:
+        effect = _EFFECT_OF.get(one.verdict)
+        if effect is not None:
+            cause = one.cause if effect == DEPENDENT else ""
+            _note(tx, workshop, one.column, cause, effect, operation, now)
+    tx.run(_FORGET, of_workshop=workshop, of_effect=EDITED, but=operation)
+
+
+def accept(tx: Transaction, workshop: str, columns: Iterable[str], *, now: str) -> None:
+    """A person says that these controls change with saves by themselves."""
+    for column in sorted(set(columns)):
+        _note(tx, workshop, column, "", ACCEPTED, "", now)
+
+
+def forget_suspicions(tx: Transaction, workshop: str) -> None:
+    """A person resumed the writes: what was lost or edited before is not held against the next save."""
+    for effect in (EDITED, LOST):
+        tx.run(_FORGET, of_workshop=workshop, of_effect=effect, but="")
+
+
+def is_any_clean(tx: Transaction, workshop: str) -> bool:
+    """Whether any save of this workshop was ever compared without damage."""
+    return bool(tx.rows(_COUNT, of_workshop=workshop)[0]["clean"])
+
+
+def _note(tx: Transaction, workshop: str, column: str, cause: str, effect: str, operation: str, now: str) -> None:
+    tx.run(
+        _NOTE_EFFECT,
+        workshop=workshop,
+        column=column,
+        cause=cause,
+        effect=effect,
+        times=1,
+        operation=operation,
+        seen_at=now,
+    )

@@ -1,0 +1,91 @@
+"""Debian's Chromium, one per worker, driven by Playwright. Playwright's own browsers are never downloaded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+T = TypeVar("T")
+MISSING = "no Chromium on this machine (apt-get install chromium)"
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+class Chromium:
+    """
+    A running browser. What is done with a page runs in a thread of its own.
+
+    Playwright leaves its event loop running in the thread that started it, where no other test could start one.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="chromium")
+        self._path = path
+        self._driver: Any = None
+        self._browser: Browser | None = None
+
+    def visit(self, url: str, do: Callable[[Page], T], *, har: Path | None = None) -> T:
+        """Do something with a page of a new session at the sandbox, and record its requests in a HAR file."""
+        return self._thread.submit(self._visit, url, do, har).result(timeout=300)
+
+    def _visit(self, url: str, do: Callable[[Page], T], har: Path | None) -> T:
+        recorded: dict[str, Any] = {}
+        if har is not None:
+            recorded = {"record_har_path": har, "record_har_content": "embed", "record_har_mode": "full"}
+        with self._started().new_context(base_url=url, locale="de-DE", **recorded) as context:
+            context.set_default_timeout(60_000)
+            return do(context.new_page())
+
+    def _started(self) -> Browser:
+        if self._browser is None:
+            from playwright.sync_api import sync_playwright  # takes half a second that most tests need not wait
+
+            self._driver = sync_playwright().start()
+            self._browser = self._driver.chromium.launch(executable_path=self._path, args=list(FLAGS))
+        return self._browser
+
+    def close(self) -> None:
+        self._thread.submit(self._stop).result(timeout=60)
+        self._thread.shutdown()
+
+    def _stop(self) -> None:
+        if self._browser is not None:
+            self._browser.close()
+            self._driver.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """The browser. Where there is none, the test is left out, on CI it fails."""
+    path = shutil.which("chromium")
+    if path is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
+    browser = Chromium(path)
+    yield browser
+    browser.close()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Say plainly at the very end what was left out."""
+    yield
+    left_out = [report for report in terminalreporter.stats.get("skipped", []) if MISSING in str(report.longrepr)]
+    if left_out:
+        terminalreporter.write_line(f"LEFT OUT: {len(left_out)} tests that need a browser: {MISSING}.", yellow=True)

@@ -1,0 +1,97 @@
+"""Recordings written by hand: what a browser exports, entry by entry."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+URL = "https://reit.planso.de"
+CALL = "/do?m=visual_forms_plain&tableID=12565&submode={}&dataID={}&call_back_class=wrapper_class&callback="
+MARKUP = (
+    "<form><input type=hidden name=rowID value='{row}'>"
+    "<div><label>Fahrername</label><input name=f_1 value='{person}'></div>"
+    "<div><label>Telefon</label><input name=f_2 value='{phone}'></div>"
+    "<div><label>Kennzeichen</label><input name=f_3 value='{plate}'></div>"
+    "<div><label>Bemerkungen</label><textarea name=f_4>\n{remarks}</textarea></div>"
+    "<div><label>Mietwagen Navi</label><input type=checkbox name=f_5 value=1 checked></div>"
+    "<div><label>VIN</label><input name=f_6 value='{vin}'></div>"
+    "<div><label>KBA</label><input name=f_7 value='7'></div></form>"
+)
+HELD = {
+    "row": "600123",
+    "person": "Alt",
+    "phone": "07151 1234567",
+    "plate": "WN-A 12",
+    "remarks": "eins",
+    "vin": "WVWZZZ1KZAW000001",
+}
+FORM_TYPE = "application/x-www-form-urlencoded; charset=UTF-8"
+
+
+def entry(
+    method: str, url: str, answer: Any = "", *, body: str = "", kind: str = FORM_TYPE, **more: Any
+) -> dict[str, Any]:
+    """An entry; `answer` is JSON unless it is a text. `more`: status, headers, cookies, redirect."""
+    text = answer if isinstance(answer, str) else json.dumps(answer)
+    headers = [{"name": name, "value": value} for name, value in more.get("headers", {}).items()]
+    cookies = [{"name": name, "value": value} for name, value in more.get("cookies", {}).items()]
+    posted = {"postData": {"mimeType": kind, "text": body}} if body else {}
+    return {
+        "startedDateTime": "2026-11-30T08:00:00.000Z",
+        "time": 12.5,
+        "request": {
+            "method": method,
+            "url": url if url.startswith("http") else URL + url,
+            "httpVersion": "h2",
+            "headers": [{"name": ":method", "value": method}, *headers],
+            "cookies": cookies,
+            "queryString": [],
+            "headersSize": -1,
+            "bodySize": len(body),
+            **posted,
+        },
+        "response": {
+            "status": more.get("status", 200),
+            "statusText": "",
+            "headers": [],
+            "cookies": [],
+            "content": {"size": len(text), "mimeType": "application/json", "text": text},
+            "redirectURL": more.get("redirect", ""),
+        },
+        "cache": {},
+        "timings": {},
+    }
+
+
+def login() -> dict[str, Any]:
+    body = "system_login_username=meister.roehrich&system_login_password=streng+geheim%21&user_lat="
+    return entry("POST", "/app", "<html><body>Werkstatt</body></html>", body=body)
+
+
+def board(*ids: int) -> dict[str, Any]:
+    orders = {str(at): {"ID": str(i), "short_name": "WN-A 12 Alt", "station": "2@active"} for at, i in enumerate(ids)}
+    return entry("POST", "/do?m=resourceplanner_get_project_stations&filterID=", orders)
+
+
+def form(order_id: int | str = 4711, submode: str = "update", answer: Any = None, **held: str) -> dict[str, Any]:
+    content = MARKUP.format_map({**HELD, **held})
+    return entry("POST", CALL.format(submode, order_id), {"center": {"content": content}, **(answer or {})})
+
+
+def pairs(**changed: str) -> list[tuple[str, str]]:
+    """What a browser sends of `form()`, with controls changed; an empty `f_5` is an unchecked box."""
+    sent = {"rowID": HELD["row"], "f_1": HELD["person"], "f_2": HELD["phone"], "f_3": HELD["plate"]}
+    sent |= {"f_4": HELD["remarks"], "f_5": "1", "f_6": HELD["vin"], "f_7": "7", **changed}
+    return [(name, value) for name, value in sent.items() if name != "f_5" or value]
+
+
+def save(url: str = CALL.format("update", 4711), answer: Any = None, **changed: str) -> dict[str, Any]:
+    body = urlencode({"fields": urlencode(pairs(**(changed or {"f_1": "Neu"})))})
+    return entry("POST", url, {"saved": 1} if answer is None else answer, body=body)
+
+
+def har(path: Path, *entries: dict[str, Any], **log: Any) -> Path:
+    path.write_text(json.dumps({"log": {"version": "1.2", "creator": {}, "entries": list(entries), **log}}), "utf-8")
+    return path

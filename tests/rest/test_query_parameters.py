@@ -1,0 +1,100 @@
+"""Query parameters: a route takes those that it declares, each once, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from planso_connector.rest.scopes import NEEDS
+from planso_connector.sandbox import Sandbox
+from tests.service import Service
+
+ORDERS = 20
+IDS = sorted(Sandbox(orders=ORDERS).order_ids())
+UNDER_API = sorted(route for route in NEEDS if " /api" in route)
+BODIES: dict[str, dict[str, Any]] = {
+    "PUT": {"order_id": IDS[0], "remarks": "geändert"},
+    "PATCH": {"remarks": "geändert"},
+    "POST": {"person": "Neu Angelegt"},
+}
+
+
+def ask(service: Service, route: str, query: str) -> httpx2.Response:
+    """The route on an order that exists, with a body that it would carry out."""
+    method, _, template = route.partition(" ")
+    address = template.format(order_id=IDS[0], name="work", operation_id="op_1")
+    return service.http.request(method, f"{address}?{query}", json=BODIES.get(method))
+
+
+def refusals(answer: httpx2.Response) -> list[tuple[list[str], str]]:
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["success"] is False
+    return [(entry["loc"], entry["type"]) for entry in answer.json()["detail"]]
+
+
+def declared(service: Service) -> dict[str, list[str]]:
+    """The query parameters of each route, by the OpenAPI document."""
+    paths = service.http.get("/openapi.json").json()["paths"]
+    return {
+        f"{method.upper()} {path}": [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    }
+
+
+def test_no_route_takes_a_parameter_that_it_does_not_declare(service: Service) -> None:
+    """On every route under /api: 422 that names the parameter, in the document too; and nothing is done."""
+    asked = len(service.sandbox.requests)
+    document = service.http.get("/openapi.json").json()["paths"]
+    names = declared(service)
+    for route in UNDER_API:
+        answer = ask(service, route, "dryrun=true&zzzz=")
+        unknown = [(["query", "dryrun"], "extra_forbidden"), (["query", "zzzz"], "extra_forbidden")]
+        assert refusals(answer) == unknown, route
+        accepted = f"accepted: {', '.join(names[route])}" if names[route] else "it has none"
+        assert f"zzzz: is not a parameter of this route; {accepted}" in answer.json()["message"], route
+        method, _, path = route.partition(" ")
+        assert "422" in document[path][method.lower()]["responses"], route
+    assert len(service.sandbox.requests) == asked
+    assert service.http.get("/api/operations").json()["count"] == 0
+
+
+def test_no_route_takes_a_parameter_twice(service: Service) -> None:
+    """Each declared parameter of each route: which of two values is meant can't be told, so it is 422."""
+    for route, names in declared(service).items():
+        for name in names:
+            assert (["query", name], "repeated") in refusals(ask(service, route, f"{name}=1&{name}=2")), (route, name)
+
+
+@pytest.mark.parametrize("written", ["dryrun", "dry-run", "dryRun", "DRY_RUN", "dry_rum", "dry%5Frun_"])
+def test_a_near_miss_is_answered_with_the_name_that_was_meant(service: Service, written: str) -> None:
+    """However `dry_run` is miswritten, nothing is deleted, and the right name is suggested."""
+    answer = ask(service, "DELETE /api/orders/{order_id}", f"{written}=true")
+    assert "did you mean dry_run? Accepted: dry_run" in answer.json()["message"]
+    assert service.sandbox.value(IDS[0], "Fahrername")
+    assert refusals(answer)
+
+
+@pytest.mark.parametrize(
+    "query", ["%00=1", "=1", "a" * 5000 + "=1", "%ff%fe", "plate[]=x", "&".join(f"p{n}" for n in range(500))]
+)
+def test_odd_names_are_refused_in_few_words(service: Service, query: str) -> None:
+    """Whatever stands there is a parameter that is not declared; the answer stays short."""
+    answer = ask(service, "GET /api/orders", query)
+    assert all(kind == "extra_forbidden" for _, kind in refusals(answer))
+    assert len(answer.content) < 20_000
+
+
+def test_declared_parameters_are_taken_as_before(service: Service) -> None:
+    """Those of a route's dependencies and of its parameter model too; an empty query is none."""
+    for address in (
+        "/api/orders?plate=WN&limit=3&sort=id&archived=false",
+        f"/api/orders/{IDS[0]}?max_age=86400",
+        "/api/lookup?q=wn&limit=3",
+        "/api/operations?limit=3&",
+        "/api/sync/runs?",
+        "/health/live?probe=1",
+    ):
+        assert service.http.get(address).status_code == 200, address

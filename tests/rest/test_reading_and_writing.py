@@ -1,0 +1,74 @@
+"""Clients that read, change what they read, and write it back with the ETag that they read: nobody's text is lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from planso_connector.sandbox import Sandbox
+from tests.service import PATIENCE, Service, connected
+
+ROUNDS = 8
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """A PlanSo that takes its time, so that reads fall between a write's acceptance and its confirmation."""
+    with connected(tmp_path, Sandbox(orders=6), connector_sync_parts=False) as started:
+        started.sandbox.knobs.latency = 0.02
+        yield started
+
+
+def add_line(service: Service, order_id: int, line: str) -> bool:
+    """One read, one write by the book. Whether it was answered with success, at once or in the end."""
+    with httpx2.Client(base_url=service.address, timeout=PATIENCE, verify=False) as client:
+        read = client.get(f"/api/orders/{order_id}")
+        text = "\n".join(one for one in (read.json()["order"]["remarks"], line) if one)
+        body, headers = {"remarks": text}, {"If-Match": read.headers["ETag"]}
+        written = client.patch(f"/api/orders/{order_id}", json=body, headers=headers)
+        assert written.status_code in (200, 202, 412), written.text
+        return written.status_code == 200 or (
+            written.status_code == 202 and service.settled(written)["state"] == "confirmed"
+        )
+
+
+def test_no_text_is_lost_between_clients_that_go_by_the_etag(service: Service) -> None:
+    """Three clients add lines at the same time, some of them while another's write is pending: every 200 is there."""
+    order_id = service.sandbox.order_ids()[0]
+    begin = threading.Barrier(3)
+
+    def work(name: str) -> list[str]:
+        begin.wait(PATIENCE)
+        return [line for line in (f"{name} {at}" for at in range(ROUNDS)) if add_line(service, order_id, line)]
+
+    with ThreadPoolExecutor(3) as pool:
+        taken = [line for lines in pool.map(work, ("Anna", "Bert", "Cleo")) for line in lines]
+    assert len(taken) >= ROUNDS
+    held = service.sandbox.value(order_id, "Bemerkungen").splitlines()
+    assert [line for line in taken if line not in held] == []
+    assert len(set(held)) == len(held)
+
+
+@pytest.mark.parametrize("same_field", [True, False])
+def test_an_etag_vouches_for_what_is_shown(service: Service, same_field: bool) -> None:
+    """
+    Read while another's write to the field is pending, which the order's own members don't show: 412 with what stands
+    there by then. A pending write to another field is in nobody's way.
+    """
+    order_id = service.sandbox.order_ids()[1]
+    address, other = f"/api/orders/{order_id}", "remarks" if same_field else "express_link"
+    service.sandbox.knobs.latency = 0.3
+    first = service.http.patch(address, json={other: "zuerst"}, headers={"Prefer": "respond-async"})
+    read = service.http.get(address)
+    assert [one["operation_id"] for one in read.json()["order"]["pending"]] == [first.headers["Operation-Id"]]
+    second = service.http.patch(address, json={"remarks": "danach"}, headers={"If-Match": read.headers["ETag"]})
+    assert second.status_code == (412 if same_field else 200), second.text
+    assert service.settled(first)["state"] == "confirmed"
+    assert service.sandbox.value(order_id, "Bemerkungen") == ("zuerst" if same_field else "danach")
+    if same_field:
+        assert second.json()["conflicts"][0]["theirs"] == second.json()["order"]["remarks"] == "zuerst"

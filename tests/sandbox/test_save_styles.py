@@ -1,0 +1,168 @@
+"""Every style of saving is understood in itself, and every other one refused in its way."""
+
+import re
+from dataclasses import replace
+from typing import Any, get_args
+
+import httpx2
+import pytest
+
+from planso_connector.sandbox import SaveStyle, StyleError
+from planso_connector.sandbox.save_style import Address, Body, TokenSource
+
+from .browser import Browser, Pairs, replaced
+from .sending import ANSWERS, BODIES, send
+
+NASTY = "Zeile 1\r\n„Größe“ + 50 % = ½ & <b>\t'x' 😀"
+
+
+def changed(browser: Browser, label: str = "Bemerkungen", value: str = NASTY) -> tuple[Pairs, str]:
+    """The pairs of order 123 with one field changed, and the field's name."""
+    name = browser.name(label)
+    return replaced(browser.pairs(123), name, value), name
+
+
+@pytest.mark.parametrize("address", get_args(Address))
+@pytest.mark.parametrize("body", BODIES)
+def test_a_form_sent_in_the_installations_style_is_kept(browser: Browser, body: Body, address: Address) -> None:
+    """Each body, with its address: an update keeps every pair, an insert makes an order, a delete removes it."""
+    style = browser.sandbox.knobs.save_style = SaveStyle(body=body, address=address)
+    pairs, _ = changed(browser)
+
+    assert browser.json(send(browser, style, 123, pairs, "update"))["saved"] == 1
+    assert browser.sandbox.snapshot(123) == browser.pairs(123) == pairs
+    empty = replaced(browser.pairs("", "insert"), browser.name("Fahrername"), "Neu")
+    made = browser.json(send(browser, style, "", empty, "insert"))["dataID"]
+    assert browser.sandbox.value(made, "Fahrername") == "Neu"
+    assert browser.json(send(browser, style, made, None, "delete"))["deleted"] == 1
+    assert made not in browser.sandbox.order_ids()
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_form_sent_in_another_style_is_refused(browser: Browser, body: Body) -> None:
+    """No other body, parameter or address changes anything, and each is refused."""
+    style = browser.sandbox.knobs.save_style = SaveStyle(body=body)
+    pairs, _ = changed(browser)
+    before = browser.sandbox.snapshot(123)
+    others = [replace(style, body=other) for other in get_args(Body) if other != body]
+    others += [replace(style, address="body"), replace(style, address="own")]
+    if body.startswith("fields"):
+        others.append(replace(style, parameter="daten"))
+
+    for other in others:
+        assert browser.json(send(browser, other, 123, pairs, "update")).get("error"), other
+    assert browser.sandbox.snapshot(123) == before
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_where_only_changes_are_sent_the_rest_stays(browser: Browser, body: Body) -> None:
+    """Two names change and nothing else, another person's edit least of all; an empty value unchecks a box."""
+    style = browser.sandbox.knobs.save_style = SaveStyle(body=body, sends="changed")
+    name, box = browser.name("Bemerkungen"), browser.name("Datenschutz bestätigt")
+    browser.sandbox.edit(123, "Datenschutz bestätigt", "1")
+    browser.sandbox.edit(123, "Telefon", "dazwischen")
+    before = dict(browser.sandbox.values(123))
+
+    answer = send(browser, style, 123, [(name, NASTY), (box, "")], "update")
+
+    assert browser.json(answer)["saved"] == 1
+    assert browser.sandbox.values(123) == before | {"Bemerkungen": NASTY, "Datenschutz bestätigt": ""}
+    made = browser.json(send(browser, style, "", [(name, "nur dies")], "insert"))["dataID"]
+    assert browser.sandbox.value(made, "Bemerkungen") == "nur dies"
+    assert browser.sandbox.value(made, "Kundenkategorie") == ""
+
+
+def token_in(browser: Browser, source: str) -> str:
+    """Where a browser finds the session's token."""
+    if source == "member":
+        return str(browser.json(browser.call(123))["geheim"])
+    page = browser.http.get("/app").text
+    if source == "cookie":
+        return str(browser.http.cookies["geheim"])
+    (token,) = re.findall(r'<(?:meta|input type="hidden") name="geheim" (?:content|value)="(\w+)">', page)
+    return str(token)
+
+
+@pytest.mark.parametrize("source", get_args(TokenSource))
+@pytest.mark.parametrize("place", ["header", "parameter", "query"])
+@pytest.mark.parametrize("body", ["fields", "json", "multipart"])
+def test_the_sessions_token_must_come_along(browser: Browser, body: Any, place: Any, source: Any) -> None:
+    """Without it, with a wrong one or with that of an earlier login nothing is saved, deleted neither."""
+    style = SaveStyle(body=body, tokens=(place,), token_from=source, token_source="geheim", token_header="X-T")
+    browser.sandbox.knobs.save_style = style
+    pairs, _ = changed(browser)
+    token = token_in(browser, source)
+
+    for wrong in ("", "x"):
+        assert browser.json(send(browser, style, 123, pairs, "update", wrong))["error"]
+        assert browser.json(send(browser, style, 123, None, "delete", wrong))["error"]
+    assert browser.sandbox.value(123, "Bemerkungen") != NASTY
+    assert browser.json(send(browser, style, 123, pairs, "update", token))["saved"] == 1
+    assert browser.sandbox.value(123, "Bemerkungen") == NASTY
+    browser.log_in()
+    assert browser.json(send(browser, style, 123, pairs, "update", token))["error"]
+
+
+def test_the_hidden_token_of_the_form_must_be_right(browser: Browser) -> None:
+    """With `form`, a missing or foreign `form_token` is refused."""
+    style = browser.sandbox.knobs.save_style = SaveStyle(tokens=("form",))
+    pairs, _ = changed(browser)
+
+    assert browser.json(send(browser, style, 123, replaced(pairs, "form_token", "x"), "update"))["error"]
+    without = [pair for pair in pairs if pair[0] != "form_token"]
+    assert browser.json(send(browser, style, 123, without, "update"))["error"]
+    assert browser.json(send(browser, style, 123, pairs, "update"))["saved"] == 1
+
+
+def success_id(answer: str, response: httpx2.Response) -> str:
+    """Where each shape tells a new order's id."""
+    if answer in ("empty", "redirect"):
+        return response.headers["location"].rpartition("dataID=")[2]
+    told = response.json()
+    return str(told["data"]["id"] if answer == "success" else told["id"] if answer == "status" else told["dataID"])
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_successes_refusals_and_new_ids_have_several_shapes(browser: Browser, answer: Any) -> None:
+    """A success differs from a refusal in each shape, a refusal carries its text, an insert names the new order."""
+    style = browser.sandbox.knobs.save_style = SaveStyle(answer=answer)
+    pairs, _ = changed(browser)
+
+    done = send(browser, style, 123, pairs, "update")
+    made = success_id(answer, send(browser, style, "", browser.pairs("", "insert"), "insert"))
+    browser.sandbox.knobs.refuse_saves = "Pflichtfeld fehlt"
+    refused = send(browser, style, 123, pairs, "update")
+
+    assert "Pflichtfeld fehlt" in refused.text
+    assert "Pflichtfeld fehlt" not in done.text
+    assert (done.status_code, refused.status_code) == {"empty": (200, 422), "redirect": (302, 200)}.get(
+        answer, (200, 200)
+    )
+    assert int(made) in browser.sandbox.order_ids()
+    assert browser.sandbox.value(123, "Bemerkungen") == NASTY
+
+
+def test_the_style_is_a_knob_and_a_text(browser: Browser) -> None:
+    """Over HTTP what is not named is as usual; nonsense is 400 or an error that names what there is."""
+    told = browser.http.post("/sandbox/knobs", json={"save_style": {"body": "json", "tokens": ["form"]}}).json()
+    assert told["save_style"]["body"] == "json"
+    assert browser.sandbox.knobs.save_style == SaveStyle(body="json", tokens=("form",))
+    text = "body=json,sends=changed,tokens=form/header,space=+,parameter=daten"
+    expected = SaveStyle(body="json", sends="changed", tokens=("form", "header"), space="+", parameter="daten")
+    assert SaveStyle.from_text(text) == expected
+    assert SaveStyle.from_json(expected.as_json()) == expected
+    nonsense: tuple[object, ...] = (
+        {"body": "xml"},
+        {"bdoy": "json"},
+        {"tokens": "form"},
+        {"parameter": "a b"},
+        [],
+        "json",
+        1,
+    )
+    for wrong in nonsense:
+        answer = browser.http.post("/sandbox/knobs", json={"save_style": wrong})
+        assert (answer.status_code, "save_style" in answer.json()["error"]) == (400, True)
+    for text in ("json", "body=xml", "tokens=x", "=", "body"):
+        with pytest.raises(StyleError, match="save_style"):
+            SaveStyle.from_text(text)
