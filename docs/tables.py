@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from planso_connector.domain.caller import SCOPES
+from planso_connector.domain.columns import COLUMNS
 from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENTS, FIELDS, Field, On
 from planso_connector.rest.problems import MEANING
 from planso_connector.rest.scopes import NEEDS, Need
@@ -38,8 +39,11 @@ def _where(field: Field) -> str:
 
 
 def fields() -> str:
-    rows = ((f"`{f.path}`", f.kind.value, ", ".join(f.labels), _where(f), f.meaning) for f in (*FIELDS, *APPEND_FIELDS))
-    return _table(("field", "kind", "label in PlanSo", "on", "meaning"), rows)
+    rows = (
+        (f"`{f.path}`", f.kind.value, ", ".join(f.labels), ", ".join(COLUMNS.get(f.path, ())), _where(f), f.meaning)
+        for f in (*FIELDS, *APPEND_FIELDS)
+    )
+    return _table(("field", "kind", "label in PlanSo", "column in PlanSo", "on", "meaning"), rows)
 
 
 def _shown(default: object) -> str:

@@ -19,7 +19,9 @@ from planso_connector.flows.write_stops import WritesStatus
 from planso_connector.planso.board import parse_board
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form
+from planso_connector.planso.handles import Handle
 from planso_connector.planso.parts import parse_parts
+from planso_connector.planso.plan import named
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.tabs import parse_tab
 from planso_connector.planso.throttle import urgent
@@ -62,8 +64,9 @@ async def examine(planso: Planso, order_id: int | None) -> AsyncIterator[Finding
             yield Finding("form", well=False, words="There is no order to read; name one with --order.")
             return
         form = await planso.read_form(chosen)
-        yield _mapped(chosen, form)
+        yield look_at_fields(chosen, form)
         yield _unmapped(form)
+        yield look_at_handles(form)
         parts = await planso.parts(chosen)
         status = parts.status or "none on the page"
         missing = missing_count(parts.parts)
@@ -159,10 +162,15 @@ def _beginning(content: str) -> str:
     return f"it begins with: {told}" if told else "it is empty"
 
 
-def _mapped(order_id: int, form: Form) -> Finding:
+def look_at_fields(order_id: int, form: Form) -> Finding:
+    """Which fields of an order this form holds, and how each was found."""
     reading = form.reading()
     absent = dict(form.missing_labels())
-    rows = [(path, _kind(path), _presence(reading.values, path)) for path in BY_PATH if path not in absent]
+    rows = [
+        (path, _kind(path), _presence(reading.values, path), _found_by(handle))
+        for path, handle in form.handles().items()
+        if path not in absent
+    ]
     return Finding(
         "form",
         well=not reading.is_blank,
@@ -180,6 +188,24 @@ def _unmapped(form: Form) -> Finding:
     return Finding("labels", well=not needed, words=words, rows=rows)
 
 
+def look_at_handles(form: Form) -> Finding:
+    """What keeps fields of this form from being written, and columns that may be fields."""
+    doubts = [
+        ("field", path, f"{handle.doubt}: {', '.join(map(named, handle.candidates))}")
+        for path, handle in form.handles().items()
+        if handle.doubt
+    ]
+    filled = [("script", control.name, control.label) for control in form.unknowable()]
+    copied = [("copied id", own_id, "") for own_id in form.page.copied_ids]
+    hints = [("hint", path, f"may be the column '{column}' ({control.name})") for path, column, control in form.hints()]
+    words = f"{len(doubts)} fields can't be told apart, {len(filled)} controls are filled by a script."
+    if doubts:
+        words += " A write to such a field is answered with 422; a profile can name its column."
+    if filled:
+        words += " No write is sent with this form: it would blank them."
+    return Finding("handles", well=not doubts and not filled, words=words, rows=(*doubts, *filled, *copied, *hints))
+
+
 def _dry_run(form: Form) -> Finding:
     try:
         plan = form.plan({TRIED: "Probe"})
@@ -193,6 +219,12 @@ def _dry_run(form: Form) -> Finding:
         f"{', '.join(change.label for change in plan.changes)}. Nothing was sent."
     )
     return Finding("dry run", well=len(before) == len(after), words=words)
+
+
+def _found_by(handle: Handle) -> str:
+    """`label 'Telefon' under 'Kunde'`, `column 'shop_date'`."""
+    heading = f" under '{handle.entry.heading}'" if handle.entry.heading else ""
+    return f"{'column' if handle.is_column else 'label'} '{handle.name}'{heading}"
 
 
 def _kind(path: str) -> str:
