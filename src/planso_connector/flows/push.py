@@ -222,6 +222,7 @@ def _learn(tx: Transaction, workshop: str, operation: Operation, back: ReadBack,
             pairs=back.pairs,
             now=now,
         )
+        save_evidence.note_form(tx, workshop, back.controls)
     if back.scope is not Scope.NONE:
         write_stops.stop(
             tx,
