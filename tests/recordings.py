@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Page
 
 from planso_connector.sandbox import Installation, Sandbox, SaveStyle
 
 from .chromium import Chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 STEPS = ("change", "create", "delete")
 """What a recording can hold beside the login, the list and an opened order."""
@@ -41,7 +43,8 @@ def control(page: Page, label: str) -> Any:
 def save(page: Page, state: str = "saved") -> str:
     """Click on saving and wait for PlanSo's answer; its text."""
     page.click("#save")
-    page.wait_for_selector(f"#result[data-state='{state}']")
+    page.wait_for_selector("#result[data-state='saved'], #result[data-state='refused']")
+    assert page.get_attribute("#result", "data-state") == state, page.inner_text("#result")
     return page.inner_text("#result")
 
 
@@ -50,13 +53,13 @@ def work(page: Page, installation: Installation, *, order_id: int = 123, steps: 
     log_in(page, installation)
     open_order(page, order_id)
     if "change" in steps:
-        control(page, "Bemerkungen").fill("Kundin kommt um 8 + bringt „Größe“\nzweite Zeile")
+        control(page, installation.label("Bemerkungen")).fill("Kundin kommt um 8 + bringt „Größe“\nzweite Zeile")
         save(page)
     if "create" in steps:
         page.click("#new")
         page.wait_for_selector("#editor[data-open=''] form")
-        control(page, "Fahrername").fill("Ute Neumann")
-        control(page, "Kennzeichen").fill("WN-N 77")
+        control(page, installation.label("Fahrername")).fill("Ute Neumann")
+        control(page, installation.label("Kennzeichen")).fill("WN-N 77")
         save(page)
         if "delete" in steps:
             page.click("#delete")

@@ -258,7 +258,7 @@ def test_a_stop_holds_for_every_process_and_survives_a_restart(tmp_path: Path, d
 def test_a_deadline_that_passes_while_stopped_does_not_end_a_write(tmp_path: Path) -> None:
     """Stopped for longer than the whole deadline, also one whose save is not known to have landed: still pending."""
     sandbox = Sandbox(orders=12)
-    changes = {"planso_timeout": 1.0, "connector_write_deadline": timedelta(seconds=4)}
+    changes = {"planso_timeout": 1.0, "connector_write_deadline": timedelta(seconds=10)}
     with connected(tmp_path, sandbox, **changes) as service:
         first, second = sandbox.order_ids()[:2]
         with silent(service.sandbox):
@@ -266,7 +266,7 @@ def test_a_deadline_that_passes_while_stopped_does_not_end_a_write(tmp_path: Pat
             stop(service)
         deadline = parse_stamp(service.operation(unsent)["deadline_at"])
         now = stamp(clock.now())
-        unsure = _record(service, second, {"person": "Unklar"}, now, sent_at=now, deadline=timedelta(seconds=4))
+        unsure = _record(service, second, {"person": "Unklar"}, now, sent_at=now, deadline=timedelta(seconds=10))
         wait_until(lambda: clock.now() > deadline + timedelta(seconds=1))
         told = service.http.get(f"/api/operations/{unsure}").json()["operation"]
         assert (told["state"], service.operation(unsent)["state"]) == ("pending", "pending")

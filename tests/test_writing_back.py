@@ -120,7 +120,7 @@ def test_what_a_save_took_is_written_back_to_the_letter(service: Service, orders
     (entry, *_) = service.http.get(f"/api/orders/{order_id}/history").json()["history"]
     assert entry["operation_id"] == operation["id"]
     assert put(service, order_id, person="X").status_code == 503  # it resumes nothing
-    assert "holds these values already" in restore(service, done).json()["message"]
+    assert "nothing was sent" in restore(service, done).json()["message"]
 
 
 def test_only_what_is_named_is_written_back(service: Service, orders: Iterator[int]) -> None:

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -118,7 +119,12 @@ def _sandbox_told() -> Iterator[ModuleType]:
 
     try:
         yield sandbox
-    except (sandbox.PortTakenError, sandbox.StateFileError, sandbox.StyleError) as error:
+    except (
+        sandbox.PortTakenError,
+        sandbox.RecordingError,
+        sandbox.StateFileError,
+        sandbox.StyleError,
+    ) as error:
         fail(str(error))
 
 
@@ -237,10 +243,15 @@ def run_sandbox(
     save_style: Annotated[
         str, typer.Option(help="How it saves, such as `body=json,sends=changed`; see docs/sandbox.md.")
     ] = "",
+    like: Annotated[
+        Path | None, typer.Option(help="Play the PlanSo of a browser's network log (HAR), with invented values.")
+    ] = None,
 ) -> None:
     """A small PlanSo to try things on, user `werkstatt`, password `demo`."""
     with told(), _sandbox_told() as stand_in:
-        installation = stand_in.Installation(save_style=stand_in.SaveStyle.from_text(save_style))
+        installation = stand_in.Installation() if like is None else stand_in.installation_like(like)
+        if save_style:
+            installation = replace(installation, save_style=stand_in.SaveStyle.from_text(save_style))
         planso = stand_in.Sandbox(orders=orders, seed=seed, state=state, installation=installation)
         planso.knobs.latency = latency
         _listen(host, port, "--port").close()

@@ -83,7 +83,6 @@ def after(asked: dict[str, Value], content: str = CONTENT) -> dict[str, str]:
         ("vehicle_details.all_details", None, {}),
         ("rental_car_navi", "ja", {"navi": "1"}),
         ("rental_car_navi", "nein", {}),
-        ("vehicle_details.engine_power", "96", {"power": "96"}),
         ("vehicle_details.engine", "x", {}),
         ("vehicle_details.number_plate", "B-NO 123", {"plate": "B-NO 123"}),
         ("vehicle_details.number_plate", None, {}),
@@ -106,6 +105,7 @@ def test_only_what_was_asked_changes(path: str, value: Value, changed: dict[str,
         ("pickup_service", "fliegt", "planso_not_offered", "accepted: kommt, bringt"),
         ("rental_car_navi", "vielleicht", "planso_not_offered", "ja, nein"),
         ("vehicle_details.engine", "y", "planso_read_only", "'Motor'"),
+        ("vehicle_details.engine_power", "96", "planso_read_only", "'Leistung'"),
     ],
 )
 def test_what_the_form_cannot_take_is_told(path: str, value: Value, kind: str, told: str) -> None:

@@ -42,7 +42,8 @@ def test_values_come_back_as_they_were(hidden: str, area: str, option: str) -> N
 def test_raw_line_breaks_survive_the_parser(text: str) -> None:
     """`\\r\\n` stands in the page's text areas and values as bytes, not as references; it must not become `\\n`."""
     raw = html.escape(text)
-    markup = f'<textarea\r\nname="t">\r\n{raw}</textarea>\r\n<input name="i"\r\n value="{raw}" data-x=\'a\r\nb\'>'
+    hidden = f'<input type=hidden name="i"\r\n value="{raw}" data-x=\'a\r\nb\'>'
+    markup = f'<textarea\r\nname="t">\r\n{raw}</textarea>\r\n{hidden}'
 
     assert parse_qsl(sent(markup), keep_blank_values=True) == [("t", text), ("i", text)]
 
@@ -54,6 +55,15 @@ PIECES = (
     "<textarea\rname=b title='a>\r\n'>", "</textarea\r\n>",
     "<select name='c\r\n'>", "<option value='\r'\r\nselected>", "<option selected>", "</select>",
 )  # fmt: skip
+
+
+@given(st.text("ab \r\n\t", max_size=30))
+def test_a_text_input_has_no_line_breaks(text: str) -> None:
+    """Browsers take them out of its value before anybody sees it."""
+    markup = f'<input name="i" value="{html.escape(text)}"><input type=tel name="t" value="{html.escape(text)}">'
+    line = text.replace("\r", "").replace("\n", "")
+
+    assert parse_qsl(sent(markup), keep_blank_values=True) == [("i", line), ("t", line)]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=14))
@@ -72,8 +82,9 @@ def test_a_form_feed_beside_the_form_changes_nothing(pieces: list[str]) -> None:
 
 def test_form_feeds_are_no_line_breaks() -> None:
     """Raw or as a reference, with line breaks beside them, they go back as they came."""
-    assert sent("<input name=a value='1\f2\r\n3'><textarea name=b>\f\n4\r</textarea>") == "a=1%0C2%0D%0A3&b=%0C%0A4%0D"
-    assert sent("<input name=a value='1&#012;2\r3&#xC4'>") == "a=1%0C2%0D3%C3%84"
+    area = "<textarea name=b>\f\n4\r</textarea>"
+    assert sent(f"<input type=hidden name=a value='1\f2\r\n3'>{area}") == "a=1%0C2%0D%0A3&b=%0C%0A4%0D"
+    assert sent("<input type=hidden name=a value='1&#012;2\r3&#xC4'>") == "a=1%0C2%0D3%C3%84"
 
 
 OPTIONS = st.lists(st.tuples(st.text("abc", max_size=2), st.booleans(), st.booleans()), max_size=5)
@@ -120,7 +131,7 @@ def test_what_a_browser_sends_is_sent_in_order() -> None:
 
 
 def test_the_encoding_is_that_of_encode_uri_component() -> None:
-    """Unreserved characters stay, a blank is `%20`, which every decoder takes, everything else is UTF-8 in percent."""
+    """Unreserved characters stay, a blank is `%20`, everything else is UTF-8 in percent."""
     assert sent('<input name=a value="-_.!~*\'() +/ä€%&amp;=">') == "a=-_.!~*'()%20%2B%2F%C3%A4%E2%82%AC%25%26%3D"
 
 

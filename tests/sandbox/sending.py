@@ -27,12 +27,12 @@ def send(
         query |= {"m": "visual_forms_save", "mode": submode, "id": str(order_id)}
     headers = {}
     for place in style.tokens:
-        if place == "meta_header":
-            headers["X-CSRF-Token"] = token
-        elif place == "meta_parameter":
-            outer["csrf_token"] = token
-        elif place == "meta_query":
-            query["csrf_token"] = token
+        if place == "header":
+            headers[style.token_header] = token
+        elif place == "parameter":
+            outer[style.token_parameter] = token
+        elif place == "query":
+            query[style.token_parameter] = token
     path = "/save" if style.address == "own" else "/do"
     body = _body(style, outer, pairs)
     return browser.http.post(path, params=query, **{**body, "headers": headers | body.get("headers", {})})

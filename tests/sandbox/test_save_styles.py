@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from planso_connector.sandbox import SaveStyle, StyleError
-from planso_connector.sandbox.save_style import Address, Body
+from planso_connector.sandbox.save_style import Address, Body, TokenSource
 
 from .browser import Browser, Pairs, replaced
 from .sending import ANSWERS, BODIES, send
@@ -72,13 +72,26 @@ def test_where_only_changes_are_sent_the_rest_stays(browser: Browser, body: Body
     assert browser.sandbox.value(made, "Kundenkategorie") == ""
 
 
-@pytest.mark.parametrize("place", ["meta_header", "meta_parameter", "meta_query"])
-@pytest.mark.parametrize("body", BODIES)
-def test_the_token_of_the_start_page_must_come_along(browser: Browser, body: Body, place: Any) -> None:
+def token_in(browser: Browser, source: str) -> str:
+    """Where a browser finds the session's token."""
+    if source == "member":
+        return str(browser.json(browser.call(123))["geheim"])
+    page = browser.http.get("/app").text
+    if source == "cookie":
+        return str(browser.http.cookies["geheim"])
+    (token,) = re.findall(r'<(?:meta|input type="hidden") name="geheim" (?:content|value)="(\w+)">', page)
+    return str(token)
+
+
+@pytest.mark.parametrize("source", get_args(TokenSource))
+@pytest.mark.parametrize("place", ["header", "parameter", "query"])
+@pytest.mark.parametrize("body", ["fields", "json", "multipart"])
+def test_the_sessions_token_must_come_along(browser: Browser, body: Any, place: Any, source: Any) -> None:
     """Without it, with a wrong one or with that of an earlier login nothing is saved, deleted neither."""
-    style = browser.sandbox.knobs.save_style = SaveStyle(body=body, tokens=(place,))
+    style = SaveStyle(body=body, tokens=(place,), token_from=source, token_source="geheim", token_header="X-T")
+    browser.sandbox.knobs.save_style = style
     pairs, _ = changed(browser)
-    (token,) = re.findall(r'<meta name="csrf-token" content="(\w+)">', browser.http.get("/app").text)
+    token = token_in(browser, source)
 
     for wrong in ("", "x"):
         assert browser.json(send(browser, style, 123, pairs, "update", wrong))["error"]
@@ -134,8 +147,8 @@ def test_the_style_is_a_knob_and_a_text(browser: Browser) -> None:
     told = browser.http.post("/sandbox/knobs", json={"save_style": {"body": "json", "tokens": ["form"]}}).json()
     assert told["save_style"]["body"] == "json"
     assert browser.sandbox.knobs.save_style == SaveStyle(body="json", tokens=("form",))
-    text = "body=json,sends=changed,tokens=form/meta_header,space=+,parameter=daten"
-    expected = SaveStyle(body="json", sends="changed", tokens=("form", "meta_header"), space="+", parameter="daten")
+    text = "body=json,sends=changed,tokens=form/header,space=+,parameter=daten"
+    expected = SaveStyle(body="json", sends="changed", tokens=("form", "header"), space="+", parameter="daten")
     assert SaveStyle.from_text(text) == expected
     assert SaveStyle.from_json(expected.as_json()) == expected
     nonsense: tuple[object, ...] = (

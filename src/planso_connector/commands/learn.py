@@ -54,7 +54,7 @@ def learn(
             if redacted_file is not None:
                 _write(redacted_file, redacted(found))
                 err.print(f"{redacted_file}: the copy without personal data.", highlight=False, markup=False)
-            lesson = learn_from(found, checked(found, recording), profile)
+            lesson = learn_from(found, checked(found, recording))
         except (RecordingError, ValueError) as error:
             fail(str(error))
         _write(target, lesson.toml())

@@ -84,7 +84,11 @@ class NotAllowed(CallerError):
 
 
 class NotFound(CallerError):
-    """There is no such thing."""
+    """There is no such thing. `read_at` is the stamp of when PlanSo was asked for an order that it does not have."""
+
+    def __init__(self, message: str, *, read_at: str = "") -> None:
+        super().__init__(message)
+        self.read_at = read_at
 
 
 class Invalid(CallerError):

@@ -2,14 +2,16 @@
 The one table of an order's fields. The request and answer schemas, the mapping to PlanSo's form, the columns of the
 mirror and the tables in the docs are made from it.
 
-Labels: the PlanSo protocol's sections 3 and 7, in the order in which they are tried. A profile can replace them.
+Labels: the PlanSo protocol's sections 3 and 7, in the order in which they are tried, then the captions of section 9
+(`columns`). A profile can replace them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, Flag, StrEnum, auto
 
+from planso_connector.domain.columns import CAPTIONS
 from planso_connector.domain.german import Slot
 
 Value = str | int | float | bool | None
@@ -135,7 +137,7 @@ def _read_only(name: str, kind: Kind, label: str, meaning: str, example: Value, 
     return Field(name, kind, (label,), meaning, example, on=On.NONE, group=group)
 
 
-FIELDS: tuple[Field, ...] = (
+_FIELDS: tuple[Field, ...] = (
     _details("number_plate", Kind.IDENTIFIER, ("Kennzeichen", "Fahrzeug"), "Number plate", "WN-AE 2309"),
     _details("vin", Kind.IDENTIFIER, ("VIN",), "Vehicle identification number, 17 characters", "WVWZZZ1KZAW123456"),
     _details("makeID", _I, ("Hersteller",), "Make, the id that PlanSo's select offers", 58),
@@ -217,6 +219,32 @@ FIELDS: tuple[Field, ...] = (
     _read_only("class", _T, "Klasse", "Vehicle class", "Kompakt", Group.VEHICLE),
     _read_only("leasing", _T, "Leasing/Flotte", "Leasing or fleet", "Flotte", Group.VEHICLE),
 )
+
+FIELDS: tuple[Field, ...] = tuple(
+    replace(field, labels=(*field.labels, *CAPTIONS.get(field.path, ()))) for field in _FIELDS
+)
+APPEND_FIELDS: tuple[Field, ...] = (
+    Field(
+        "remarks_append",
+        _L,
+        ("Bemerkungen",),
+        "A line to add to `remarks`, below what stands there when it is saved",
+        "Kundin bittet um Rückruf.",
+        on=On.UPDATE,
+    ),
+    Field(
+        "damage_description_append",
+        _L,
+        ("Schadenbeschreibung",),
+        "The same for `damage_description`",
+        "Auch die Tür hat einen Kratzer.",
+        on=On.UPDATE,
+    ),
+)
+"""
+What requests can add to a text instead of replacing it, named after the field that it stands in then. They are no
+fields of an order: no form has a control of their own, and no answer shows them.
+"""
 
 BY_PATH: dict[str, Field] = {field.path: field for field in FIELDS}
 MIRRORED: tuple[Field, ...] = tuple(field for field in FIELDS if field.mirrored)

@@ -121,7 +121,7 @@ class Operation:
     """
     What has to be known of the last send to judge later what it did. Of an update `read_at`, when the form that was
     saved was asked for, and `controls`, the values of all its controls by name. Of a create `listed`, the orders of
-    PlanSo's list that the mirror did not have.
+    PlanSo's list before it, and `controls`, what it sent where nobody asked for anything.
     """
     differences: Sequence[Mapping[str, Any]] | None = None
     """What the save changed that was not asked, as `domain.differences` writes it; None where nothing was compared."""

@@ -66,6 +66,8 @@ class FormReading:
     """Paths of the fields for which the form has a label."""
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """What stands in the fields, by path, that their kind can't hold: a date that is none, as `KW 51`."""
+    ambiguous: frozenset[str] = frozenset()
+    """Paths of the fields without a value because several controls may hold it and say different things."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
+
+import structlog
 
 from planso_connector.domain.clock import CLOCKS_APART, Clock, Jumps, parse_stamp, stamp
-from planso_connector.domain.errors import Ambiguous, ConnectorError, Expired, PlansoUnsure
+from planso_connector.domain.errors import Ambiguous, ConnectorError, Expired, PlansoRefused, PlansoUnsure
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Operation
 from planso_connector.store import operations, write_stops
 from planso_connector.store.engine import Database, Transaction
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=10)
 """How long a claim stands without being renewed: after so long a dead process's operations are taken over."""
 
 MARGIN = timedelta(seconds=2)
 """Nothing is sent in the last part of a lease, by which another process's clock may be ahead."""
-
-
-Mark = tuple[str | None, Mapping[str, Any] | None]
-"""`sent_at` and `sent` of an operation: what is known of its last send."""
 
 
 class Lost(Exception):
@@ -69,6 +69,7 @@ class Claim:
         self.until = until
         self.sent_at = operation.sent_at
         self.sent = operation.sent
+        self._earlier = self.sent_at, self.sent
         self._database = database
         self._workshop = workshop
         self._landing = landing
@@ -118,18 +119,32 @@ class Claim:
         if self._clock() > self.until - MARGIN:
             raise Lost(self.operation.id)
 
-    @asynccontextmanager
-    async def sending(
-        self, before: Mapping[str, Value] | None = None, sent: Mapping[str, Any] | None = None
-    ) -> AsyncIterator[None]:
+    async def send(
+        self,
+        request: Callable[[], Awaitable[T]],
+        before: Mapping[str, Value] | None = None,
+        sent: Mapping[str, Any] | None = None,
+    ) -> T | PlansoUnsure | PlansoRefused:
         """
-        On disk before it begins: PlanSo may have it. `before` and `sent` as in Operation. An error that says that
-        nothing happened takes the mark back, when the operation is put back. Raises Lost, Stopped, StoreUnavailable.
+        Make a request that may change PlanSo, marked on disk before it begins; `before` and `sent` as in Operation.
+        What it returns, or the error that leaves open what PlanSo did: a refusal does too. Any other error says that
+        nothing was done, and takes the mark back when the operation is put back. Raises Lost, Stopped,
+        StoreUnavailable, and that error.
         """
-        earlier = self.mark
         if not self._sends:
             raise Stopped("Nothing is sent: CONNECTOR_WRITES is not `on`.")
+        await self._mark_sent(before, sent)
+        try:
+            self.check_held()
+            return await request()
+        except (PlansoUnsure, PlansoRefused) as outcome:
+            log.info("send_not_confirmed", operation=self.operation.id, why=type(outcome).__name__)
+            return outcome
+        except (ConnectorError, Lost):
+            self.take_back_mark()
+            raise
 
+    async def _mark_sent(self, before: Mapping[str, Value] | None, sent: Mapping[str, Any] | None) -> None:
         def mark(tx: Transaction) -> bool:
             # By the clock as it is when its turn with the database has come, for which it may have waited long.
             now = stamp(self._clock())
@@ -143,23 +158,12 @@ class Claim:
 
         if not await self._database.write(mark):
             raise Lost(self.operation.id)
+        self._earlier = self.sent_at, self.sent
         self.sent_at, self.sent = stamp(self._clock()), sent
-        try:
-            self.check_held()
-            yield
-        except PlansoUnsure:
-            raise
-        except (ConnectorError, Lost):
-            self.sent_at, self.sent = earlier
-            raise
 
-    def take_back_mark(self, earlier: Mark) -> None:
-        """It was read back that the last send did nothing; `earlier` is what `mark` was before it."""
-        self.sent_at, self.sent = earlier
-
-    @property
-    def mark(self) -> Mark:
-        return self.sent_at, self.sent
+    def take_back_mark(self) -> None:
+        """The last send is known to have done nothing: what is known of the one before counts again."""
+        self.sent_at, self.sent = self._earlier
 
     @property
     def was_set_back(self) -> bool:

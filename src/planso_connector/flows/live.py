@@ -131,12 +131,13 @@ class Live:
     async def _existing_form(
         self, order_id: int, known: Order | None, previous: Form | None, *, may_be_blank: bool
     ) -> Form:
+        gone = NotFound(f"There is no order {order_id} in PlanSo.", read_at=stamp(self._clock()))
         try:
             form = await self._planso.read_form(order_id)
         except NoForm:
             if await self.is_listed(order_id):
                 raise
-            raise NotFound(f"There is no order {order_id} in PlanSo.") from None
+            raise gone from None
         reading = form.reading()
         emptied = form.is_blank or has_emptied(known.values if known is not None else {}, reading)
         if previous is not None:
@@ -148,7 +149,7 @@ class Live:
                 raise EmptyForm(f"PlanSo answers with an empty form for order {order_id}.", form)
             return form
         if emptied or not is_somebodys(reading):
-            raise NotFound(f"There is no order {order_id} in PlanSo.")
+            raise gone
         return form
 
     async def is_listed(self, order_id: int) -> bool:

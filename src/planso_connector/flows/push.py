@@ -12,6 +12,7 @@ from random import Random
 import structlog
 
 from planso_connector.domain import failure, retry
+from planso_connector.domain.appending import targets_of
 from planso_connector.domain.assessment import Scope
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.differences import damaged
@@ -136,6 +137,9 @@ class Pusher:
                 orders.save(tx, self._workshop, back.order, **stored, with_parts=back.with_parts, writer=writer)
             elif back is not None and end.state is not State.DAMAGED:
                 orders.mark_deleted(tx, self._workshop, back.order_id, now=now, read_at=back.read_at, writer=writer)
+            elif isinstance(end.error, NotFound) and operation.order_id is not None:
+                # It was not there at two looks, whoever deleted it.
+                orders.mark_deleted(tx, self._workshop, operation.order_id, now=now, read_at=end.error.read_at)
             if back is not None and back.differences is not None:
                 _learn(tx, self._workshop, operation, back, now)
             return operations.settle(
@@ -206,7 +210,7 @@ class Pusher:
 def _writer(operation: Operation, back: ReadBack | None) -> Writer:
     labels = back.labels if back is not None else frozenset()
     also = back.also if back is not None else frozenset()
-    return Writer(operation.id, operation.caller, frozenset(operation.asked), labels, also)
+    return Writer(operation.id, operation.caller, targets_of(operation.asked), labels, also)
 
 
 def _learn(tx: Transaction, workshop: str, operation: Operation, back: ReadBack, now: str) -> None:

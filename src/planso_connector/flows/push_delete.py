@@ -6,6 +6,7 @@ settling is push's.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.errors import (
@@ -57,27 +58,32 @@ class DeletePush:
                 await self._reader.keep(form.reading(), known, read_at)  # the caller is shown the order as it is
                 raise
             claim.check_sendable(read_at)
-            unsure: PlansoUnsure | None = None
             try:
-                async with self._planso.one_slot(), claim.sending():
-                    await self._planso.delete(order_id)
+                async with self._planso.one_slot():
+                    outcome = await claim.send(partial(self._planso.delete, order_id, form))
             except SessionEnded:
                 continue
-            except PlansoUnsure as error:
-                unsure = error
-            return await self._looked_after(order_id, form, unsure)
+            return await self._looked_after(claim, order_id, form, outcome)
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be deleted; nothing was deleted.")
 
-    async def _looked_after(self, order_id: int, form: Form, unsure: PlansoUnsure | None) -> ReadBack:
+    async def _looked_after(
+        self, claim: Claim, order_id: int, form: Form, outcome: PlansoUnsure | PlansoRefused | None
+    ) -> ReadBack:
         read_at = stamp(self._clock())
         try:
             with urgent(begin_by=asyncio.get_running_loop().time() + WITHIN):
                 gone = await self._live.is_gone(order_id, form.reading().values)
         except PlansoError as error:
-            told = f"PlanSo took the deletion of order {order_id}, and then could not be asked: {error}"
+            told = f"The deletion of order {order_id} was sent, and then PlanSo could not be asked: {error}"
             raise Later(told) from None
         if gone:
-            return ReadBack(None, order_id, read_at, None)
-        if unsure is not None:
-            raise Later(str(unsure))
+            notes = (
+                (f"PlanSo has deleted it, though it answered otherwise ({outcome}).",) if outcome is not None else ()
+            )
+            return ReadBack(None, order_id, read_at, None, notes)
+        if isinstance(outcome, PlansoUnsure):
+            raise Later(str(outcome))
+        if outcome is not None:
+            claim.take_back_mark()
+            raise outcome
         raise PlansoRefused(f"PlanSo still shows order {order_id} after it was deleted.")

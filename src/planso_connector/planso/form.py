@@ -1,13 +1,14 @@
 """
-One order's form: read by its labels, serialised as a browser would, compared with what was asked.
+One order's form: read by its labels and columns, serialised as a browser would, compared with what was asked.
 
 Source: the PlanSo protocol's sections 3 and 6. Pure.
 """
 
 from __future__ import annotations
 
+import html
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,16 +17,21 @@ from planso_connector.domain import values
 from planso_connector.domain.agreement import Agreement
 from planso_connector.domain.errors import Invalid, Kept, PageChanged, Problem
 from planso_connector.domain.fields import BY_PATH, FIELDS, Value
+from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.order import FormReading
 from planso_connector.planso import control_plan, writing
 from planso_connector.planso.control import Control, Entry
-from planso_connector.planso.labels import FieldLabels
+from planso_connector.planso.handles import FieldHandles, Handle, is_another_party
 from planso_connector.planso.markup import Page, read_page
 from planso_connector.planso.plan import Plan, Wire, make_plan
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.encoding import urlencoded
 from planso_connector.planso.saving.tokens import form_tokens
+from planso_connector.planso.titles import party
 from planso_connector.planso.words import one_line
+
+_SCRIPTS = ("functions", "js")
+"""The members of an answer that are scripts."""
 
 
 class NoForm(PageChanged):
@@ -45,19 +51,22 @@ class Form:
     @classmethod
     def parse(cls, answer: Mapping[str, Any], profile: Profile, order_id: int | None) -> Form:
         """
-        The form in PlanSo's JSON answer `{"center": {"content": "<html>"}}`.
+        The form in PlanSo's JSON answer `{"center": {"content": "<html>"}, "functions": "<script>"}`; the content may
+        be an object or a list of tabs, which are read as one page.
 
         An empty content is a blank form without labels, as for an order that does not exist. Raises PageChanged where
         the answer holds no content, or one without any labelled control.
         """
         name = f"the form of order {order_id}" if order_id is not None else "the empty form"
         center = answer.get("center")
-        content = center.get("content") if isinstance(center, Mapping) else None
-        if not isinstance(content, str):
+        pieces = _pieces(center.get("content")) if isinstance(center, Mapping) else []
+        if not pieces:
             told = f"; PlanSo says: {one_line(answer['error'])}" if answer.get("error") else ""
             raise NoForm(f"{name} did not arrive: the answer has no center.content{told}")
         try:
-            page = read_page(content)
+            content = "".join(pieces)
+            scripts = "\n;".join(str(answer[name]) for name in _SCRIPTS if isinstance(answer.get(name), str))
+            page = read_page(content, scripts, is_whole=len(pieces) > 1)
         except RecursionError as error:
             raise PageChanged(f"{name} is nested too deeply to be one") from error
         if not page.entries and content.strip():
@@ -65,8 +74,8 @@ class Form:
         return cls(order_id, page, profile, form_tokens(profile.save, answer, page))
 
     @cached_property
-    def _found(self) -> FieldLabels:
-        return FieldLabels(self.page.entries, self.profile.labels)
+    def _found(self) -> FieldHandles:
+        return FieldHandles(self.page.entries, self.page.controls, self.profile)
 
     def reading(self) -> FormReading:
         """The canonical value of every field by path (None where nothing is), and what every label shows."""
@@ -75,20 +84,28 @@ class Form:
     @cached_property
     def _reading(self) -> FormReading:
         found = self._found
-        read: dict[str, Value] = {path: found.value(path) for path in BY_PATH}
-        shown: dict[str, str] = {}
-        for entry in self.page.entries:
-            if not shown.get(entry.label):
-                shown[entry.label] = entry.shown
+        held = {path: found.value(path) for path in BY_PATH}
+        read = {path: value for path, (value, _) in held.items()}
         return FormReading(
             values=read,
-            fields=shown,
+            fields=self._shown(),
             is_blank=self.is_blank,
-            found=frozenset(path for path in BY_PATH if found.entries(path)),
+            found=frozenset(path for path in BY_PATH if found.handles(path)),
+            ambiguous=frozenset(path for path, (_, is_ambiguous) in held.items() if is_ambiguous),
             unreadable={
                 path: text for path in BY_PATH if read[path] is None and (text := found.unreadable(path)) is not None
             },
         )
+
+    def _shown(self) -> dict[str, str]:
+        """What every label shows; of equal labels the first that is not empty, and not another party's."""
+        shown: dict[str, str] = {}
+        others: dict[str, str] = {}
+        for entry in self.page.entries:
+            target = others if is_another_party(entry) else shown
+            if not target.get(entry.label):
+                target[entry.label] = entry.shown
+        return {label: shown.get(label) or others.get(label, "") for label in self.labels}
 
     @property
     def is_blank(self) -> bool:
@@ -105,16 +122,34 @@ class Form:
         return self._found.target(path)
 
     def missing_labels(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Fields that this form has no label for, with the labels looked for."""
-        return [(field.path, self._found.names(field.path)) for field in FIELDS if not self._found.entries(field.path)]
+        """Fields that this form has no label and no column for, with the labels looked for."""
+        return [(field.path, self._found.names(field.path)) for field in FIELDS if not self._found.handles(field.path)]
 
-    def plan(self, asked: Mapping[str, Value]) -> Plan:
+    def handles(self) -> dict[str, Handle]:
+        """By field path how the field is found, with the doubt that keeps it from being written."""
+        found = {path: self._found.handle(path) for path in BY_PATH}
+        return {path: handle for path, handle in found.items() if handle is not None}
+
+    def hints(self) -> list[tuple[str, str, Control]]:
+        """Columns that may be a field's, which is not sure enough to use: field, column, control."""
+        return self._found.hints()
+
+    def unknowable(self) -> tuple[Control, ...]:
+        """The controls that would be sent and that a script fills: the markup does not hold what a browser sends."""
+        style = self.profile.save
+        known = {*style.known, *style.unfilled}
+        return tuple(c for c in self.page.controls if c.filled is not None and c.is_sent and c.name not in known)
+
+    def plan(self, asked: Mapping[str, Value], *, only_changed: bool | None = None) -> Plan:
         """
         What to change so that the form holds the asked values, by field path; None clears.
 
-        Raises Invalid with all fields that this form can't take: no such label, not offered, read only.
+        Raises Invalid with all fields that this form can't take: no such label, more than one, not offered, read only;
+        and where a script fills controls that the save would blank: all, or with `only_changed`, by default as the
+        profile says, those that are asked.
         """
-        plan = make_plan(self._found, asked)
+        is_alone = self.profile.save.sends == "changed" if only_changed is None else only_changed
+        plan = make_plan(self._found, asked, unknowable=self.unknowable(), only_changed=is_alone)
         problems = self._unsendable(plan)
         if problems:
             raise Invalid(problems)
@@ -158,14 +193,14 @@ class Form:
 
     def pairs(self, plan: Plan | None = None) -> list[tuple[str, str]]:
         """
-        Names and values that a browser would send, decoded, in document order, with the plan's changes. What is not
-        changed goes back as it came: line breaks too, which jQuery would rewrite.
+        The names and values that jQuery's serialize() makes of the form, with the plan's changes, in the form's order.
+        What is not changed goes back as it came: line breaks too, which jQuery would rewrite.
         """
         changed = plan.wire if plan is not None else {}
         return [
             (control.name, value)
             for control in self.page.controls
-            for value in sent_values(control, changed.get(control.index))
+            for value in sent_values(control, changed.get(control.index), self.profile.save.known)
         ]
 
     def changed_pairs(self, plan: Plan) -> list[tuple[str, str]]:
@@ -189,8 +224,8 @@ class Form:
         for path, value in asked.items():
             if self._agreement(path, value, saved) is not Agreement.DIFFERENT:
                 continue
-            entry = self._found.target(path)
-            label = entry.label if entry is not None else self._found.names(path)[0]
+            handle, entry = self._found.handle(path), self._found.target(path)
+            label = handle.entry.label if handle is not None else self._found.names(path)[0]
             sent = values.planso_words(BY_PATH[path].kind, value)
             kept.append(Kept(field=path, label=label, sent=sent, kept=entry.shown if entry is not None else ""))
         return kept
@@ -205,7 +240,7 @@ class Form:
             entry = self._found.target(path)
             if entry is not None and self._agreement(path, value, saved) is Agreement.NORMALISED:
                 words = values.planso_words(BY_PATH[path].kind, value)
-                notes.append(f"PlanSo writes {path} ('{entry.label}') as '{entry.shown}' (asked '{words}').")
+                notes.append(OwnNote(f"PlanSo writes {path} ('{entry.label}') as '{entry.shown}' (asked '{words}')."))
         return tuple(notes)
 
     def _agreement(self, path: str, value: Value, saved: Form | None) -> Agreement:
@@ -227,6 +262,23 @@ class Form:
         return differences
 
 
+def _pieces(content: Any) -> list[str]:
+    """The texts of a content: one, or those of its tabs in order, each after its title where that names somebody."""
+    if isinstance(content, str):
+        return [content]
+    if not isinstance(content, (Mapping, list)):
+        return []
+    pieces: list[str] = []
+    for title, tab in content.items() if isinstance(content, Mapping) else enumerate(content):
+        inner = tab.get("content", tab.get("html")) if isinstance(tab, Mapping) else tab
+        named = str(tab.get("title") or title) if isinstance(tab, Mapping) else str(title)
+        found = _pieces(inner)
+        if found and party(named) is not None:
+            found[0] = f"<h1>{html.escape(named)}</h1>{found[0]}"
+        pieces += found
+    return pieces
+
+
 def _by_occurrence(entries: Iterable[Entry]) -> dict[tuple[str, int], Entry]:
     seen: Counter[str] = Counter()
     found = {}
@@ -243,14 +295,21 @@ def _state(entry: Entry) -> object:
     return entry.shown.replace("\r\n", "\n")
 
 
-def sent_values(control: Control, changed: Wire | None) -> list[str]:
-    """The values that a browser sends for one control; none for an unchecked box."""
-    if not control.is_sent:
+def sent_values(control: Control, changed: Wire | None, known: Collection[str] = ()) -> list[str]:
+    """
+    The values that a browser sends for one control; none for an unchecked box. `known`: controls of which it was seen
+    that a browser sends what a script fills in.
+    """
+    if not control.is_sent and (changed is None or not control.is_outside):
         return []
+    if control.type == "hidden" and isinstance(changed, tuple):
+        return [",".join(control.options[at].value for at in changed)]
     if control.type == "select":
         chosen = changed if isinstance(changed, tuple) else control.chosen
         return [control.options[at].value for at in chosen if not control.options[at].disabled]
     if control.type in ("checkbox", "radio"):
         checked = changed if isinstance(changed, bool) else control.checked
         return [control.value] if checked else []
+    if changed is None and control.filled is not None and control.name in known:
+        return [control.filled.value or ""]
     return [changed if isinstance(changed, str) else control.value]

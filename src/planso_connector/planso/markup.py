@@ -6,20 +6,33 @@ Source: the PlanSo protocol's section 3. Pure; how labels find their controls is
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from planso_connector.planso.control import Control, Entry, Option
-from planso_connector.planso.pairing import Element, Pairing, read_pairing
+from planso_connector.planso.control import Control, Entry, Filled, Option
+from planso_connector.planso.dropdowns import read_items, takes_several
+from planso_connector.planso.input_values import browser_value
+from planso_connector.planso.pairing import Pairing, read_pairing
+from planso_connector.planso.scripts import read_filled
+from planso_connector.planso.titles import Titles
+from planso_connector.planso.tree import Element, Tree, radio_group
 from planso_connector.planso.words import collapsed, label_key, unescaped_once
 
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _REFERENCE = re.compile(r"&#(?:0*1[02]|x0*[ac])(?![\da-f])|&NewLine;", re.IGNORECASE)
 """To a form feed or a line feed."""
 _ROWS = re.compile(r"\s*<(tr|td|th|tbody|thead)\b", re.IGNORECASE)
+_SHOWN_CONTROL = re.compile(r"<(?:select|textarea)\b|<input\b(?![^>]*hidden)", re.IGNORECASE)
+_ESCAPED_CONTROL = re.compile(r"&lt;(?:input|select|textarea)\b", re.IGNORECASE)
+_TAG_OR_TEXT = re.compile(r"<[a-zA-Z/!](?:\"[^\"]*\"|'[^']*'|[^\"'>])*>|[^<]+|<")
+_ESCAPED_AT_MOST = 3
+_FORM = re.compile(r"<form\b", re.IGNORECASE)
+_NEVER_READ_ONLY = frozenset({"hidden", "select", "checkbox", "radio", "range", "color"})
+"""Types on which `readonly` has no meaning."""
 _MARKUP = re.compile(
     r"<!--.*?-->"
     r"|(?P<area><textarea\b(?:\"[^\"]*\"|'[^']*'|[^\"'>])*>)(?P<first>\r\n|\r|\n)?(?P<text>.*?)(?=</textarea|\Z)"
@@ -31,29 +44,70 @@ _MARKUP = re.compile(
 
 @dataclass(frozen=True)
 class Page:
-    """The form of one page: its controls in document order, its labels with theirs."""
+    """
+    The form of one page: its controls in document order, its labels with theirs, and the ids that several controls
+    bear. A control's `index` is its place in `controls`.
+    """
 
     controls: tuple[Control, ...]
     entries: tuple[Entry, ...]
+    copied_ids: tuple[str, ...] = ()
 
 
-def read_page(content: str) -> Page:
+def read_page(content: str, functions: str = "", *, is_whole: bool = False) -> Page:
     """
     The form in `content`: the `<form>` with the most labelled controls, or all of it where no form holds them (a
-    form that is misnested in a table is closed at once by every HTML parser).
+    form that is misnested in a table is closed at once by every HTML parser) or `is_whole` says so. `functions` is the
+    script that comes with it.
     """
-    content = unescaped_once(content)
+    content = _unescaped(content)
     if _ROWS.match(content):
         content = f"<table>{content}</table>"
     source, feeds = _without_carriage_returns(content)
     root = LexborHTMLParser(source).root
     if root is None:
         return Page((), ())
-    pairing = read_pairing(root)
-    scope = _scope(pairing)
-    elements = [element for element in pairing.controls if scope is None or element.form == scope]
-    controls = {element.id: _control(index, element, pairing.choices, feeds) for index, element in enumerate(elements)}
-    return Page(tuple(controls.values()), tuple(_entries(pairing, controls)))
+    tree = Tree(root)
+    pairing = read_pairing(tree)
+    elements = _elements(tree, pairing, None if is_whole else _scope(pairing), source)
+    items = read_items(tree, source)
+    filled = read_filled(tree, source, functions, items)
+    read = _Read(pairing.choices, feeds, Titles(tree, source), items, filled)
+    controls = {
+        element.id: read.control(index, element, is_outside=is_outside)
+        for index, (element, is_outside) in enumerate(elements)
+    }
+    _uncheck(controls, elements)
+    return Page(tuple(controls.values()), tuple(_entries(pairing, controls)), pairing.copied_ids)
+
+
+def _unescaped(content: str) -> str:
+    """Markup that arrived entity-escaped once more, as markup: where its controls are no tags but text."""
+    for _ in range(_ESCAPED_AT_MOST):
+        if "&lt;" not in content:
+            return content
+        if _SHOWN_CONTROL.search(content) or not _ESCAPED_CONTROL.search(content):
+            return unescaped_once(content)
+        content = "".join(
+            part if part.startswith("<") else html.unescape(part) for part in _TAG_OR_TEXT.findall(content)
+        )
+    return content
+
+
+def _elements(tree: Tree, pairing: Pairing, scope: int | None, source: str) -> list[tuple[Element, bool]]:
+    """
+    The form's controls, and whether each stands outside of it: labelled ones that belong to no form, behind a form
+    that an inner `</form>` closed early.
+    """
+    if scope is None:
+        return [(element, False) for element in tree.controls]
+    orphans: set[int] = set()
+    if any(pair.target.form is None for pair in pairing.pairs) and len(_FORM.findall(source)) > len(
+        tree.root.css("form")
+    ):
+        first = next(element.position for element in tree.controls if element.form == scope)
+        orphans = {p.target.id for p in pairing.pairs if p.target.form is None and p.target.position > first}
+    return [(e, e.id in orphans) for e in tree.controls if e.form == scope or e.id in orphans]
 
 
 def _without_carriage_returns(content: str) -> tuple[str, bool]:
@@ -95,33 +149,60 @@ def _scope(pairing: Pairing) -> int | None:
     return best if best is not None and counts[best] >= outside else None
 
 
-def _control(index: int, element: Element, choices: dict[int, str], feeds: bool) -> Control:
-    attributes, kind, name = element.attributes, element.type, element.name
-    value = attributes.get("value") or ""
-    options: tuple[Option, ...] = ()
-    if kind == "textarea":
-        value = element.node.text()
-        if feeds and value.startswith("\f"):
-            value = value[2:] if value.startswith("\f\n") else value[1:]
-    elif kind == "select":
-        value = ""
-        options = tuple(_options(element.node, feeds))
-    elif kind in ("checkbox", "radio") and "value" not in attributes:
-        value = "on"
-    if feeds:
-        name, value = name.replace("\f", "\r"), value.replace("\f", "\r")
-    return Control(
-        index,
-        kind,
-        name,
-        value,
-        disabled="disabled" in attributes or element.is_locked,
-        checked="checked" in attributes and kind in ("checkbox", "radio"),
-        multiple="multiple" in attributes and kind == "select",
-        listed=kind == "select" and (attributes.get("size") or "1").strip() not in ("", "0", "1"),
-        options=options,
-        choice=choices.get(element.id, ""),
-    )
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What is needed to make controls of the tree's elements."""
+
+    choices: Mapping[int, str]
+    feeds: bool
+    titles: Titles
+    items: Mapping[int, tuple[Option, ...]]
+    filled: Mapping[int, Filled]
+
+    def control(self, index: int, element: Element, *, is_outside: bool) -> Control:
+        attributes, kind, name = element.attributes, element.type, element.name
+        value = attributes.get("value") or ""
+        options = self.items.get(element.id, ())
+        if kind == "textarea":
+            value = element.node.text()
+            if self.feeds and value.startswith("\f"):
+                value = value[2:] if value.startswith("\f\n") else value[1:]
+        elif kind == "select":
+            value = ""
+            options = tuple(_options(element.node, self.feeds))
+        elif kind in ("checkbox", "radio") and "value" not in attributes:
+            value = "on"
+        if self.feeds:
+            name, value = name.replace("\f", "\r"), value.replace("\f", "\r")
+        return Control(
+            index,
+            kind,
+            name,
+            browser_value(kind, value, attributes),
+            "disabled" in attributes or element.is_locked,
+            "checked" in attributes and kind in ("checkbox", "radio"),
+            "multiple" in attributes if kind == "select" else bool(options) and takes_several(element),
+            kind == "select" and (attributes.get("size") or "1").strip() not in ("", "0", "1"),
+            options,
+            self.choices.get(element.id, ""),
+            attributes.get("id") or "",
+            "readonly" in attributes and kind not in _NEVER_READ_ONLY,
+            is_outside,
+            self.filled.get(element.id),
+            headings=self.titles.above(element),
+        )
+
+
+def _uncheck(controls: Mapping[int, Control], elements: Sequence[tuple[Element, bool]]) -> None:
+    """Of several checked radio buttons of a group a browser keeps the last."""
+    last: dict[tuple[int | None, str], Control] = {}
+    for element, _ in elements:
+        control = controls[element.id]
+        if control.type == "radio" and control.checked and control.name:
+            earlier = last.get(radio_group(element))
+            if earlier is not None:
+                earlier.checked = False
+            last[radio_group(element)] = control
 
 
 def _options(select: LexborNode, feeds: bool) -> Iterable[Option]:
@@ -156,4 +237,8 @@ def _entries(pairing: Pairing, controls: dict[int, Control]) -> Iterable[Entry]:
         if found is None:
             continue
         members = groups.get(found.name, [found]) if found.type == "radio" else [found]
-        yield Entry(pair.label, label_key(pair.label), tuple(members))
+        rivals = tuple(controls[rival.id] for rival in pair.rivals if rival.id in controls)
+        for member in members:
+            member.label = member.label or pair.label
+        hint = pair.full_text if pair.full_text != pair.label else ""
+        yield Entry(pair.label, label_key(pair.label), tuple(members), hint, rivals, pair.doubt)

@@ -1,88 +1,44 @@
 """
 Which label belongs to which control. A label finds its control, in this order:
 
-1. by `for`;
-2. by holding it;
-3. by standing before it in its own block (the widest ancestor with no other label), or after it (check boxes);
+1. by `for`, and by holding it;
+2. by standing before it in its own block (the widest ancestor with no other label), or after it;
+3. as the head of its column in a grid (`grid`);
 4. as the text of the table cell, `dt` or block before the control, where there is no `<label>` at all;
-5. by standing before it among other labels in one common block.
+5. by standing before or after it among other labels in one common block (`sequence`);
+6. as `aria-label`, `title`, or the title of a block that holds this control alone (`captions`).
 
-Labels of single radio buttons are the buttons' words, not fields. Source: the PlanSo protocol's section 3, which
-promises blocks of a label and a control and no more.
+Where the markup leaves two controls to choose from, the pair says so (`doubt`, `rivals`): nothing is guessed. Labels of
+single radio buttons are the buttons' words, not fields. Source: the PlanSo protocol's section 3, which promises blocks
+of a label and a control and no more.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
 
 from selectolax.lexbor import LexborNode
 
-from planso_connector.planso.control import NEVER_SENT
-from planso_connector.planso.label_text import BREAKS, CONTROLS, pieces, text_around_controls
+from planso_connector.planso.captions import pair_captions
+from planso_connector.planso.grid import pair_columns
+from planso_connector.planso.label_text import BREAKS, CONTROLS, label_words, text_of
+from planso_connector.planso.pair import Pair
+from planso_connector.planso.rivals import settle
+from planso_connector.planso.sequence import pair_in_sequence
+from planso_connector.planso.tree import Element, Label, Tree, common, radio_group
 from planso_connector.planso.words import label_key, shown_label
 
 _NO_LABELS = frozenset({"legend", "h1", "h2", "h3", "h4", "h5", "h6", "button", "a", "script", "style", "thead"})
 _FENCES = frozenset({"form", "body", "fieldset", "table", "tbody", "html"})
 _YES_WORDS = frozenset({"ja", "yes", "aktiv", "an"})
+_REMARK = re.compile(r"\b(error|invalid|help|hint)\b", re.IGNORECASE)
+"""Classes of a second label that says something about the control, such as what is wrong with it."""
 _LEVELS = 4
-
-Trail = tuple[int, ...]
-"""The ids of an element's ancestors, from the root down."""
-
-
-class Place(NamedTuple):
-    """
-    What all children of one element have in common: their ancestors, the nearest `tr` and `form` among them, and
-    whether a disabled fieldset disables them.
-    """
-
-    trail: Trail
-    row: int | None = None
-    form: int | None = None
-    is_locked: bool = False
-
-
-@dataclass(eq=False, slots=True)
-class Element:
-    """A control in the tree."""
-
-    node: LexborNode
-    id: int
-    trail: Trail
-    position: int
-    attributes: Mapping[str, str | None]
-    type: str
-    name: str
-    form: int | None
-    is_locked: bool
-    is_hidden: bool
-    can_be_labelled: bool
-
-
-@dataclass(eq=False, slots=True)
-class Label:
-    """`before` and `after`: where its neighbours stand; `depth`: how many ancestors it shares with one of them."""
-
-    node: LexborNode
-    place: Place
-    position: int
-    text: str = ""
-    target: Element | None = None
-    nested: Sequence[Element] = ()
-    before: int = -1
-    after: int = 1 << 60
-    depth: int = 0
-
-
-class Pair(NamedTuple):
-    label: str
-    target: Element
+_Ids = Mapping[tuple[int | None, str], list[Element]]
 
 
 @dataclass(frozen=True)
@@ -92,165 +48,124 @@ class Pairing:
     controls: list[Element]
     pairs: list[Pair]
     choices: dict[int, str]
+    copied_ids: tuple[str, ...]
 
 
-def read_pairing(root: LexborNode) -> Pairing:
-    tree = _Tree(root)
-    labels = _field_labels(tree)
+def read_pairing(tree: Tree) -> Pairing:
+    ids = _ids(tree)
+    labels = _field_labels(tree, ids)
     _by_block(tree, labels, within_row=True)
-    texts = _by_text(tree)
+    pairs = pair_columns(tree, labels)
+    pairs += _by_text(tree)
     _by_block(tree, labels, within_row=False)
-    _by_neighbour(tree, labels)
-    found = [(label.position, Pair(label.text, label.target)) for label in labels if label.target is not None]
-    found += texts
-    found.sort(key=lambda entry: entry[0])
-    return Pairing(tree.controls, [pair for _, pair in found], tree.choices)
+    pair_in_sequence(tree, labels)
+    if any(element.is_open and element.id not in tree.claimed for element in tree.controls):
+        pairs += pair_captions(tree)
+    pairs += [
+        Pair(label.position, label.text, label.target, label.full_text, label.rivals, label.doubt)
+        for label in labels
+        if label.target is not None
+    ]
+    pairs.sort(key=lambda pair: pair.position)
+    copied = {own_id for (form, own_id), elements in ids.items() if form is None and len(elements) > 1}
+    return Pairing(tree.controls, settle(tree, labels, pairs), tree.choices, tuple(sorted(copied)))
 
 
-_NOWHERE = Place(())
-
-
-class _Tree:
-    """The labels and controls of a page in document order, with their ancestors."""
-
-    def __init__(self, root: LexborNode) -> None:
-        self._places: dict[int, Place] = {}
-        self.controls: list[Element] = []
-        self.labels: list[Label] = []
-        self.claimed: set[int] = set()
-        self.choices: dict[int, str] = {}
-        self._root = root
-        for position, node in enumerate(root.css("label,input,select,textarea")):
-            tag, place = node.tag or "", self._place(node.parent)
-            if tag == "label":
-                self.labels.append(Label(node, place, position))
-            else:
-                self.controls.append(self._element(node, tag, place, position))
-        self.positions = [element.position for element in self.controls]
-        self.by_id = {element.id: element for element in self.controls}
-
-    def _place(self, parent: LexborNode | None) -> Place:
-        if parent is None:
-            return _NOWHERE
-        own = parent.mem_id
-        known = self._places.get(own)
-        if known is None:
-            around, tag = self._place(parent.parent), parent.tag
-            trail, row, form, is_locked = around
-            if tag == "tr":
-                row = own
-            elif tag == "form":
-                form = own
-            elif tag == "fieldset":
-                is_locked = is_locked or "disabled" in parent.attributes
-            elif tag == "legend" and is_locked:
-                is_locked = self._is_legend_locked(parent)
-            known = self._places[own] = Place((*trail, own), row, form, is_locked)
-        return known
-
-    def _is_legend_locked(self, legend: LexborNode) -> bool:
-        """A fieldset does not disable what stands in its first legend; one around it does."""
-        fieldset = legend.parent
-        if fieldset is None or fieldset.tag != "fieldset":
-            return True
-        first = next(child for child in fieldset.iter() if child.tag == "legend")
-        return first.mem_id != legend.mem_id or self._place(fieldset.parent).is_locked
-
-    @cached_property
-    def _named_forms(self) -> dict[str, int]:
-        forms = [(form.attributes.get("id"), form.mem_id) for form in self._root.css("form")]
-        return {name: form for name, form in reversed(forms) if name}
-
-    def _element(self, node: LexborNode, tag: str, place: Place, position: int) -> Element:
-        attributes = node.attributes
-        form = self._named_forms.get(attributes["form"] or "") if "form" in attributes else place.form
-        kind = (attributes.get("type") or "text").strip().lower() if tag == "input" else tag
-        return Element(
-            node,
-            node.mem_id,
-            place.trail,
-            position,
-            attributes,
-            kind,
-            attributes.get("name") or "",
-            form,
-            place.is_locked,
-            kind == "hidden",
-            kind not in NEVER_SENT,
-        )
-
-    def claim(self, element: Element) -> None:
-        """Taken by a label; a radio button stands for its whole group."""
-        self.claimed.add(element.id)
-        if element.type == "radio":
-            self.claimed |= {
-                e.id for e in self.controls if e.type == "radio" and _radio_group(e) == _radio_group(element)
-            }
-
-
-def _common(one: Trail, other: Trail) -> int:
-    """How many ancestors two trails share; those of siblings are one object."""
-    if one is other:
-        return len(one)
-    shared = min(len(one), len(other))
-    while shared and one[shared - 1] != other[shared - 1]:
-        shared -= 1
-    return shared
-
-
-def _field_labels(tree: _Tree) -> list[Label]:
-    """The labels that name fields, with those targets that `for` and nesting tell."""
-    ids: dict[tuple[int | None, str], Element] = {}
+def _ids(tree: Tree) -> _Ids:
+    """The controls that bear an id, by form and id, and by id alone."""
+    ids: dict[tuple[int | None, str], list[Element]] = defaultdict(list)
     for element in tree.controls:
         own_id = element.attributes.get("id")
         if own_id:
-            ids.setdefault((element.form, own_id), element)
-            ids.setdefault((None, own_id), element)
+            ids[None, own_id].append(element)
+            if element.form is not None:
+                ids[element.form, own_id].append(element)
+    return ids
+
+
+def _field_labels(tree: Tree, ids: _Ids) -> list[Label]:
+    """The labels that name fields, with those targets that `for` and nesting tell."""
     for label in tree.labels:
         _read_label(tree, label, ids)
     targeting = Counter(
-        _radio_group(label.target) for label in tree.labels if label.target is not None and label.target.type == "radio"
+        radio_group(label.target) for label in tree.labels if label.target is not None and label.target.type == "radio"
     )
     labels = []
     for label in tree.labels:
         target = label.target
-        if target is not None and target.type == "radio" and targeting[_radio_group(target)] > 1:
+        if target is not None and target.type == "radio" and targeting[radio_group(target)] > 1:
             tree.choices[target.id] = label.text
         elif target is not None and target.type == "checkbox" and label_key(label.text) in _YES_WORDS:
             tree.choices[target.id] = label.text
             label.target = None
         elif label_key(label.text):
             labels.append(label)
-            if target is not None:
-                tree.claim(target)
     _bare_choices(tree)
-    _meet(labels)
+    if any(label.is_explicit for label in labels):
+        labels = _without_remarks(labels)
+    _meet(tree, labels)
+    _release_shared(labels)
+    for label in labels:
+        if label.target is not None:
+            tree.claim(label.target)
     return labels
 
 
-def _radio_group(element: Element) -> tuple[int | None, str]:
-    return element.form, element.name
-
-
-def _read_label(tree: _Tree, label: Label, ids: Mapping[tuple[int | None, str], Element]) -> None:
+def _read_label(tree: Tree, label: Label, ids: _Ids) -> None:
     node = label.node
     first = node.first_child
+    nested: list[Element] = []
     if first is not None and first.next is None and first.is_text_node:
-        label.text = shown_label(first.text_content or "")
+        label.text = label.full_text = shown_label(first.text_content or "")
     else:
-        before, after = text_around_controls(node)
-        label.text = before if label_key(before) else after
-        inside = [tree.by_id[inner.mem_id] for inner in node.css("input,select,textarea")]
-        label.nested = [element for element in inside if element.can_be_labelled]
+        label.text, label.full_text = label_words(node)
+        inside = [tree.by_id[inner.mem_id] for inner in node.css("input,select,textarea") if inner.mem_id in tree.by_id]
+        nested = [element for element in inside if element.can_be_labelled]
     wanted = node.attributes.get("for")
     if wanted:
-        target = ids.get((label.place.form, wanted)) or ids.get((None, wanted))
-        label.target = target if target is not None and target.can_be_labelled else None
-    if label.target is None and label.nested:
-        label.target = _preferred(label.nested)
+        named = ids.get((label.place.form, wanted)) or ids.get((None, wanted)) or []
+        named = [element for element in named if element.can_be_labelled]
+        if len(named) == 1:
+            label.target, label.is_explicit = named[0], True
+        elif not nested:
+            label.copies = named
+    if label.target is None and nested:
+        label.target, label.is_explicit = _preferred(nested), True
 
 
-def _bare_choices(tree: _Tree) -> None:
+def _without_remarks(labels: list[Label]) -> list[Label]:
+    """Without the error messages and hints that are labels of controls which other labels name."""
+    named = Counter(label.target.id for label in labels if label.target is not None and label.is_explicit)
+    return [
+        label
+        for label in labels
+        if label.target is None
+        or named[label.target.id] < 2
+        or not _REMARK.search(label.node.attributes.get("class") or "")
+    ]
+
+
+def _release_shared(labels: list[Label]) -> None:
+    """Of several labels that name one control, those in other blocks look for another: the `for` was copied."""
+    by_target: dict[int, list[Label]] = defaultdict(list)
+    for label in labels:
+        if label.is_explicit and label.target is not None and label.target.type != "radio":
+            by_target[label.target.id].append(label)
+    for sharing in by_target.values():
+        target = sharing[0].target
+        if len(sharing) < 2 or target is None:
+            continue
+        own = [label for label in sharing if label.is_own(target) or _is_inside(label, target)]
+        for label in sharing if len(own) == 1 else ():
+            if label is not own[0]:
+                label.copies, label.target, label.is_explicit = (target,), None, False
+
+
+def _is_inside(label: Label, element: Element) -> bool:
+    return label.node.mem_id in element.trail
+
+
+def _bare_choices(tree: Tree) -> None:
     """The words of radio buttons without a label of their own: the text that follows up to the next element."""
     for element in tree.controls:
         if element.type != "radio" or element.id in tree.choices:
@@ -262,7 +177,7 @@ def _bare_choices(tree: _Tree) -> None:
             elif node.is_element_node:
                 words.append(node.text())
             node = node.next
-        tree.choices[element.id] = shown_label("".join(words))
+        tree.choices[element.id] = shown_label("".join(words)) or element.attributes.get("aria-label") or ""
 
 
 def _preferred(elements: Iterable[Element]) -> Element | None:
@@ -278,20 +193,18 @@ def _preferred(elements: Iterable[Element]) -> Element | None:
     return hidden or unnamed
 
 
-def _meet(labels: list[Label]) -> None:
+def _meet(tree: Tree, labels: list[Label]) -> None:
     """Tells neighbours of each other."""
+    for label in labels:
+        label.at, label.until = tree.index_after(label.position), len(tree.controls)
     for one, other in pairwise(labels):
+        one.until, other.since = other.at, one.at
         one.after, other.before = other.position, one.position
-        other.depth = _common(one.place.trail, other.place.trail)
+        other.depth = common(one.place.trail, other.place.trail)
         one.depth = max(one.depth, other.depth)
 
 
-def _free_between(tree: _Tree, start: int, end: int) -> list[Element]:
-    first, last = bisect_right(tree.positions, start), bisect_left(tree.positions, end)
-    return [e for e in tree.controls[first:last] if e.can_be_labelled and e.id not in tree.claimed]
-
-
-def _by_block(tree: _Tree, labels: list[Label], *, within_row: bool) -> None:
+def _by_block(tree: Tree, labels: list[Label], *, within_row: bool) -> None:
     """Labels whose own block holds a control, after them or else before them."""
     for label in labels:
         if label.target is not None:
@@ -302,64 +215,64 @@ def _by_block(tree: _Tree, labels: list[Label], *, within_row: bool) -> None:
             continue
         if within_row and row is not None:
             depth = max(depth, trail.index(row))
-        target = _preferred(_within(tree, label.position, label.after, depth, trail[depth]))
-        if target is None or target.is_hidden:
-            boxes = _within(tree, label.before, label.position, depth, trail[depth])
-            target = next((box for box in boxes if box.name and not box.is_hidden), target)
+        block = trail[depth]
+        after = tree.free_in(label.at, label.until, depth, block) if label.at < label.until else []
+        before = tree.free_in(label.since, label.at, depth, block) if label.since < label.at else []
+        target = _preferred(_nearest(label, after)) if after else None
+        if before and (target is None or target.is_hidden or target.is_open):
+            target = _from_both_sides(tree, label, target, [element for element in before if element.is_open])
         if target is not None:
             label.target = target
             tree.claim(target)
 
 
-def _within(tree: _Tree, start: int, end: int, depth: int, block: int) -> list[Element]:
-    """The free controls of a span that stand in `block`, which is the ancestor at `depth`."""
-    return [e for e in _free_between(tree, start, end) if len(e.trail) > depth and e.trail[depth] == block]
+def _from_both_sides(tree: Tree, label: Label, target: Element | None, before: list[Element]) -> Element | None:
+    """The control of a block that has some before its label as well; where both are as near, it can't be told."""
+    before = [element for element in before if _text_before(tree, element) is None]
+    before = [element for element in before if common(label.place.trail, element.trail) == _depth(label, before)]
+    if not before:
+        return target
+    if target is None or not target.is_open:
+        return before[0] if before[0].type == "checkbox" or len(before) == 1 else _doubted(label, before)
+    near, far = common(label.place.trail, target.trail), common(label.place.trail, before[-1].trail)
+    if near != far:
+        return target if near > far else before[-1]
+    return _doubted(label, [target, before[-1]])
 
 
-def _by_neighbour(tree: _Tree, labels: list[Label]) -> None:
-    """Labels that share their block with others: `label input label input`, or check boxes before their labels."""
-    for label in labels:
-        if label.target is not None:
-            continue
-        near = [
-            e
-            for e in _free_between(tree, label.position, label.after)
-            if _common(label.place.trail, e.trail) == label.depth and e.name and not e.is_hidden
-        ]
-        previous = _previous_element(label.node)
-        box = tree.by_id.get(previous.mem_id) if previous is not None else None
-        if box is not None and box.type == "checkbox" and box.id not in tree.claimed:
-            near = [box]
-        if near:
-            label.target = near[0]
-            tree.claim(near[0])
+def _doubted(label: Label, elements: list[Element]) -> Element:
+    label.rivals, label.doubt = tuple(elements[1:]), "controls stand before and after it"
+    return elements[0]
 
 
-def _previous_element(node: LexborNode) -> LexborNode | None:
-    previous = node.prev
-    while previous is not None and not previous.is_element_node:
-        if previous.is_text_node and (previous.text_content or "").strip():
-            return None
-        previous = previous.prev
-    return previous
+def _nearest(label: Label, elements: list[Element]) -> list[Element]:
+    """Those in the narrowest block that holds the label and a control to see."""
+    if len(elements) < 2:
+        return elements
+    depth = _depth(label, [element for element in elements if element.is_open])
+    return [element for element in elements if common(label.place.trail, element.trail) >= depth]
 
 
-def _by_text(tree: _Tree) -> list[tuple[int, Pair]]:
+def _depth(label: Label, elements: list[Element]) -> int:
+    return max((common(label.place.trail, element.trail) for element in elements), default=0)
+
+
+def _by_text(tree: Tree) -> list[Pair]:
     """Pairs of a control and the text before it, for controls that no label stands at."""
     used: set[int] = set()
-    pairs: list[tuple[int, Pair]] = []
-    free = [e for e in tree.controls if e.name and e.can_be_labelled and e.id not in tree.claimed]
+    pairs: list[Pair] = []
+    free = [element for element in tree.controls if element.name and tree.is_free(element)]
     for element in sorted(free, key=lambda e: e.is_hidden):
         found = _text_before(tree, element) if element.id not in tree.claimed else None
         if found is None or found[0] in used or not label_key(found[1]):
             continue
         used.add(found[0])
         tree.claim(element)
-        pairs.append((element.position, Pair(found[1], element)))
+        pairs.append(Pair(element.position, found[1], element))
     return pairs
 
 
-def _text_before(tree: _Tree, element: Element) -> tuple[int, str] | None:
+def _text_before(tree: Tree, element: Element) -> tuple[int, str] | None:
     """The nearest text before a control, not beyond another control or a label: its node's id, and it."""
     node: LexborNode | None = _outermost_label(element.node)
     for _ in range(3):
@@ -376,7 +289,7 @@ def _text_before(tree: _Tree, element: Element) -> tuple[int, str] | None:
             elif tag in _NO_LABELS | CONTROLS | {"label"} or previous.css_first("label,input,select,textarea"):
                 return (mark, shown_label("".join(words))) if words and tag != "label" else None
             else:
-                text = "".join(piece or "" for piece in pieces(previous))
+                text = text_of(previous)
             if label_key(text):
                 words.insert(0, text)
                 mark = previous.mem_id
@@ -401,6 +314,6 @@ def _outermost_label(node: LexborNode) -> LexborNode:
     return found
 
 
-def _is_free_hidden(tree: _Tree, node: LexborNode) -> bool:
+def _is_free_hidden(tree: Tree, node: LexborNode) -> bool:
     element = tree.by_id.get(node.mem_id)
     return element is not None and element.is_hidden and element.id not in tree.claimed

@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from planso_connector.domain.columns import COLUMNS, UNSURE_COLUMNS
 from planso_connector.domain.fields import BY_PATH, FIELDS
 from planso_connector.planso.profile_section import Section
 from planso_connector.planso.saving.style import SaveStyle, read_style
@@ -25,6 +26,8 @@ Names = tuple[str, ...]
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")
 """Nothing in it may lead to another host, whoever reads it: no //, no backslash, no @, nothing encoded."""
+
+_COLUMN = re.compile(r"[\w-]*[^\W\d_][\w-]*")
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,38 @@ class Profile:
     calls: Calls
     labels: Mapping[str, Names]
     """Field path to the labels that are tried, in order."""
+    columns: Mapping[str, Names]
+    """Field path to the columns of PlanSo's table that are tried, in order."""
     parts: PartsWords
     save: SaveStyle
     """How this installation saves; placeholders for the profile's own values are replaced."""
+
+    @cached_property
+    def column_fields(self) -> dict[str, Names]:
+        """The fields of every column that says something, by the column in lower case; none where it is a hint only."""
+        fields: dict[str, Names] = dict.fromkeys(self.hint_fields, ())
+        for path, columns in self.columns.items():
+            for column in columns:
+                fields[column.casefold()] = (*fields.get(column.casefold(), ()), path)
+        return fields
+
+    @cached_property
+    def hint_fields(self) -> dict[str, Names]:
+        """The fields that a column may carry, without being sure, by the column in lower case."""
+        fields: dict[str, Names] = {}
+        for path, columns in UNSURE_COLUMNS.items():
+            for column in columns:
+                fields[column.casefold()] = (*fields.get(column.casefold(), ()), path)
+        return fields
+
+    @cached_property
+    def label_fields(self) -> dict[str, Names]:
+        """The fields of every label, by the label's key."""
+        fields: dict[str, Names] = {}
+        for path, labels in self.labels.items():
+            for label in labels:
+                fields[label_key(label)] = (*fields.get(label_key(label), ()), path)
+        return fields
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -95,6 +127,7 @@ class Profile:
             paths=paths,
             calls=calls,
             labels=content["labels"],
+            columns=content["columns"],
             parts=PartsWords(**content["parts"]),
             save=content["save"].resolved(own | {"{call_back_class}": calls.form_call_back_class}),
         )
@@ -114,6 +147,7 @@ def _blank() -> dict[str, Any]:
         "paths": dict.fromkeys(Paths.__dataclass_fields__, ""),
         "calls": {**dict.fromkeys(Calls.__dataclass_fields__, ""), "tabs": dict.fromkeys(TABS, "")},
         "labels": {field.path: field.labels for field in FIELDS},
+        "columns": {field.path: COLUMNS.get(field.path, ()) for field in FIELDS},
         "parts": {
             "table_classes": (),
             "no_parts": (),
@@ -178,6 +212,8 @@ def _merged(base: dict[str, Any], file: Section) -> dict[str, Any]:
             merged[key] = _table_id(file)
         elif key == "labels":
             merged[key] = _labels(base[key], file.section(key))
+        elif key == "columns":
+            merged[key] = _columns(base[key], file.section(key))
         elif key == "parts":
             merged[key] = _parts(base[key], file.section(key))
         elif key == "calls":
@@ -243,3 +279,16 @@ def _labels(base: Mapping[str, Names], section: Section) -> dict[str, Names]:
         if path not in given and field.labels == BY_PATH[leader].labels
     }
     return {**base, **followers, **given}
+
+
+def _columns(base: Mapping[str, Names], section: Section) -> dict[str, Names]:
+    """`person = [...]`, and `"vehicle_details.vin" = [...]`; an empty list for none."""
+    merged = dict(base)
+    for key in section.keys(base):
+        given = section.content[key]
+        names = [given] if isinstance(given, str) else given
+        if not isinstance(names, list) or not all(isinstance(name, str) and _COLUMN.fullmatch(name) for name in names):
+            raise section.error(key, 'accepted: a column or a list of columns, such as ["shop_date"]; [] for none')
+        merged[key] = tuple(names)
+        merged |= {path: tuple(names) for path in base if path not in section.content and base[path] == base[key] != ()}
+    return merged

@@ -9,6 +9,8 @@ from functools import lru_cache
 
 _OUTER = " \t\r\n\f\xa0*:"
 _TAGS = re.compile(r"<[a-zA-Z/!?][^>]*>")
+_INVITATION = re.compile(r"(bitte|please)?(wähle|auswähle|auswahl|select|choose).*|bitte")
+"""`- bitte wählen -` as a label key. `kein` and `ohne` are not among them: `ohne E-Teile` is an answer."""
 
 
 @lru_cache(maxsize=4096)
@@ -25,6 +27,11 @@ def collapsed(text: str) -> str:
 def shown_label(text: str) -> str:
     """A label as a person would name it: white space collapsed, no soft hyphens, no `*` and `:` around it."""
     return collapsed(text.replace("\xad", "")).strip(_OUTER)
+
+
+def is_invitation(text: str) -> bool:
+    """Whether an option's text only asks to choose: `- bitte wählen -`."""
+    return _INVITATION.fullmatch(label_key(text)) is not None
 
 
 def has_tags(content: str) -> bool:

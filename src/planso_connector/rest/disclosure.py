@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from planso_connector.domain import errors, failure
+from planso_connector.domain.appending import target_of, targets_of
 from planso_connector.domain.caller import Caller, Scope
 from planso_connector.domain.differences import Difference, Verdict, sentences
 from planso_connector.domain.errors import ConnectorError, Kept, Problem
@@ -88,7 +89,7 @@ def _confirmed(operation: Operation) -> str:
         return ""
     if operation.sent_at is None:
         return "Nothing differs from what PlanSo holds; nothing was sent."
-    left = [path for path in operation.asked if path not in (operation.before or {})]
+    left = sorted(targets_of(operation.asked) - (operation.before or {}).keys())
     if operation.undoes is None or not left:
         return ""
     return f"Left as they are, because they hold it already or somebody changed them since: {', '.join(left)}."
@@ -215,7 +216,7 @@ def changes_for(preview: Preview, caller: Caller) -> list[dict[str, Value]]:
     if preview.order_id is None or not preview.asked:
         fields = [(one.path, one.label, one.asked) for one in preview.changes]
     else:
-        fields = [(path, BY_PATH[path].labels[0], value) for path, value in preview.asked.items()]
+        fields = [(path, BY_PATH[target_of(path)].labels[0], value) for path, value in preview.asked.items()]
     return [
         {"field": path, "label": label, "before": None, "after": value if preview.is_own else None}
         for path, label, value in fields

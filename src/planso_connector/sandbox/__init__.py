@@ -2,7 +2,9 @@
 
 from planso_connector.sandbox.installation import Installation
 from planso_connector.sandbox.knobs import KnobError, Knobs
+from planso_connector.sandbox.like import installation_like
 from planso_connector.sandbox.planso_app import RequestLog
+from planso_connector.sandbox.recording import RecordingError
 from planso_connector.sandbox.sandbox import Sandbox, run
 from planso_connector.sandbox.save_style import SaveStyle, StyleError
 from planso_connector.sandbox.server import PortTakenError
@@ -13,10 +15,12 @@ __all__ = [
     "KnobError",
     "Knobs",
     "PortTakenError",
+    "RecordingError",
     "RequestLog",
     "Sandbox",
     "SaveStyle",
     "StateFileError",
     "StyleError",
+    "installation_like",
     "run",
 ]

@@ -146,7 +146,7 @@ def order_page(workshop: Workshop, order: Order) -> str:
             f'<main><p><a href="/">zum Board</a></p>{past}<table>{rows}</table>{editor(order.id)}</main>'
             f'<script src="{SCRIPT}"></script>'
         )
-        attributes = script_settings(workshop.installation, workshop.knobs.save_style)
+        attributes = script_settings(workshop.installation, workshop.knobs.save_style, workshop.save_calls())
         return _page(title, "archiviert" if order.archived else "", body, workshop.version, attributes)
 
 

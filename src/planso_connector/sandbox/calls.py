@@ -1,6 +1,6 @@
 """`/do`: one method per call (protocol, sections 2 to 6)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,23 +9,22 @@ from planso_connector.sandbox.forms import SaveRefusedError
 from planso_connector.sandbox.orders import Order
 from planso_connector.sandbox.parts_markup import parts_html
 from planso_connector.sandbox.php import Pairs
-from planso_connector.sandbox.save_answer import Done
+from planso_connector.sandbox.save_calls import Done, SaveCalls
 from planso_connector.sandbox.save_request import read_body
-from planso_connector.sandbox.save_style import TOKEN_HEADER, TOKEN_PARAMETER, SaveStyle
+from planso_connector.sandbox.save_style import SaveStyle
 from planso_connector.sandbox.workshop import Workshop, form_answer
 
 LIST = "resourceplanner_get_project_stations"
 FORM = "visual_forms_plain"
-OWN_SAVE = "visual_forms_save"
 PARTS = "resourceplanner_shop_view_get_parts"
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request to `/do` or `/save`.
+    """One request to `/do`, or to another address that saves.
 
-    `pairs` is the form that it carries, `fault` why it can't be saved (German), `tokens` the tokens of `/app` that
-    came along, by where they came.
+    `pairs` is the form that it carries, `fault` why it can't be saved (German), `tokens` are the session tokens that
+    came along, one for each place where one belongs.
     """
 
     m: str
@@ -35,41 +34,48 @@ class Call:
     saves: bool = False
     pairs: Pairs | None = None
     fault: str = ""
-    tokens: Mapping[str, str] | None = None
+    tokens: Sequence[str] = ()
 
 
-def read_call(style: SaveStyle, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> Call:
-    """The call that a request makes, on an installation that saves in this style."""
-    m, table = query.get("m", ""), query.get("tableID", "")
-    if m not in (FORM, OWN_SAVE):
-        return Call(m, table, "", _order_id(query, "dataID", "ID", "projectID"))
-    is_own = path == "/save" and m == OWN_SAVE
-    submode = query.get("mode" if is_own else "submode", "")
-    if not (body or is_own or submode == "delete"):
-        return Call(m, table, submode, _order_id(query, "dataID"))
+def read_call(
+    style: SaveStyle,
+    templates: SaveCalls,
+    path: str,
+    query: Mapping[str, str],
+    headers: Mapping[str, str],
+    body: bytes,
+) -> Call:
+    """The call that a request makes, on an installation that saves in this style and at these addresses."""
+    m, table, submode = query.get("m", ""), query.get("tableID", ""), query.get("submode", "")
+    order_id = _order_id(next((query[name] for name in ("dataID", "ID", "projectID", "id") if query.get(name)), ""))
+    deletes = templates["delete"].fits(path, query, {}) or submode == "delete"
+    is_save = (m == FORM and bool(body or deletes)) or (path, m) in _addresses(templates)
+    if not is_save:
+        return Call(m, table, submode, order_id)
+    fault, outer, pairs = "", dict[str, str](), None
     try:
-        outer, pairs = read_body(style, headers.get("content-type", ""), body)
+        names = {name for template in templates.values() for name in template.outer}
+        outer, pairs = read_body(style, headers.get("content-type", ""), body, names)
     except SaveRefusedError as refusal:
-        return Call(m, table, submode, _order_id(query, "dataID", "id"), saves=True, fault=str(refusal))
-    where: Mapping[str, str] = outer if style.address == "body" else query
-    submode = where.get("mode" if is_own else "submode", "")
-    tokens = {
-        "meta_header": headers.get(TOKEN_HEADER.lower(), ""),
-        "meta_parameter": outer.get(TOKEN_PARAMETER, ""),
-        "meta_query": query.get(TOKEN_PARAMETER, ""),
-    }
-    fault = ""
-    if is_own != (style.address == "own"):
-        fault = "Diese Adresse speichert nicht."
-    elif submode != "delete" and pairs is None:
+        fault = str(refusal)
+    kind = next((kind for kind, template in templates.items() if template.fits(path, query, outer)), None)
+    if kind is None:
+        return Call(m, table, submode, order_id, saves=True, fault=fault or "Diese Adresse speichert nicht.")
+    if kind != "delete" and pairs is None and not fault:
         fault = "Es kamen keine Formularfelder an."
-    order_id = _order_id(where, "id" if is_own else "dataID")
-    return Call(m, table, submode, order_id, saves=True, pairs=pairs, fault=fault, tokens=tokens)
+    template = templates[kind]
+    order_id = _order_id(template.order_id(query, outer))
+    tokens = template.tokens(query, outer, headers)
+    return Call(m, table, kind, order_id, saves=True, pairs=pairs, fault=fault, tokens=tokens)
 
 
-def _order_id(given: Mapping[str, str], *names: str) -> int | None:
+def _addresses(templates: SaveCalls) -> set[tuple[str, str]]:
+    """Path and method of saves that have an address of their own."""
+    return {(t.path, t.query.get("m", "")) for t in templates.values()} - {("/do", FORM)}
+
+
+def _order_id(text: str) -> int | None:
     """The order that is meant; None without one, or when it isn't a number."""
-    text = next((given[name] for name in names if given.get(name)), "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
@@ -89,13 +95,12 @@ def answer(workshop: Workshop, call: Call) -> Any:
 
 def save(workshop: Workshop, call: Call, token: str) -> tuple[Done, int]:
     """Carry out a save: what was done to which order. `token` is that of the session. Raises `SaveRefusedError`."""
-    if call.table != str(workshop.installation.table_id):
+    if call.table and call.table != str(workshop.installation.table_id):
         raise SaveRefusedError("Die Tabelle wurde nicht gefunden.")
     if call.fault:
         raise SaveRefusedError(call.fault)
-    for place in workshop.knobs.save_style.tokens:
-        if place != "form" and (call.tokens or {}).get(place) != token:
-            raise SaveRefusedError("Das Sicherheitstoken fehlt oder ist abgelaufen. Bitte laden Sie die Seite neu.")
+    if any(given != token for given in call.tokens):
+        raise SaveRefusedError("Das Sicherheitstoken fehlt oder ist abgelaufen. Bitte laden Sie die Seite neu.")
     if call.submode == "insert":
         return "insert", workshop.insert(call.pairs or [])
     if call.order_id is None:
@@ -103,8 +108,6 @@ def save(workshop: Workshop, call: Call, token: str) -> tuple[Done, int]:
     if call.submode == "delete":
         workshop.remove(call.order_id)
         return "delete", call.order_id
-    if call.submode != "update":
-        raise SaveRefusedError(f"Unbekannter Modus: {call.submode}")
     workshop.save(call.order_id, call.pairs or [])
     return "update", call.order_id
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["text", "date", "datetime", "long", "select", "multi", "checkbox", "radio", "file", "locked"]
+Kind = Literal["text", "date", "datetime", "long", "select", "multi", "checkbox", "radio", "file", "locked", "hidden"]
 
 
 @dataclass(frozen=True)

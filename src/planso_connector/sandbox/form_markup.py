@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from planso_connector.sandbox.forms import Control
+from planso_connector.sandbox.controls import Control
 from planso_connector.sandbox.php import escape
 
 Block = Callable[[Control], str]
@@ -114,7 +114,7 @@ def _control(control: Control, *, identified: bool = False) -> str:
             return f'<textarea rows="4"{attributes}>\n{escape(control.value)}</textarea>'
         case "select" | "multi":
             multiple = " multiple" if control.kind == "multi" else ""
-            return f"<select{multiple}{attributes}>{_options(control)}</select>"
+            return f"<select{multiple}{attributes}>{options_html(control)}</select>"
         case "radio":
             return _radios(control, name, identified=identified)
         case "checkbox":
@@ -129,7 +129,7 @@ def _control(control: Control, *, identified: bool = False) -> str:
             return f'<input type="text"{attributes} value="{escape(control.value)}">'
 
 
-def _options(control: Control) -> str:
+def options_html(control: Control) -> str:
     html, group = "", ""
     for option in control.options:
         if option.group != group:

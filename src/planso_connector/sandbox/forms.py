@@ -11,13 +11,14 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal
 
-from planso_connector.sandbox.catalogue import COPY, FIELDS, GROUPS, TWIN_BLOCK, TWINS, WEEK, Field, Option
+from planso_connector.sandbox.catalogue import COPY, FIELDS, GROUPS, TWIN_BLOCK, TWINS, WEEK, Field
+from planso_connector.sandbox.controls import Control, ControlKind
+from planso_connector.sandbox.form_markup import form_html
 from planso_connector.sandbox.installation import CHOICES, Installation
-from planso_connector.sandbox.invented import twin_text, week_of
+from planso_connector.sandbox.invented import iso, twin_text, week_of
 from planso_connector.sandbox.knobs import Knobs
 from planso_connector.sandbox.orders import Order, Wire
 
-ControlKind = Literal["text", "long", "select", "multi", "checkbox", "radio", "file", "locked", "hidden"]
 Sent = Mapping[str, list[str]]
 """By `name` attribute the values that arrived, in their order."""
 _ROW_NAME = re.compile(r"pos\[(\w+)\]\[(text|menge)\]")
@@ -26,36 +27,6 @@ _NEW_ROW = "new_1"
 
 class SaveRefusedError(Exception):
     """PlanSo refuses a save; the text is German, for a person."""
-
-
-@dataclass(frozen=True)
-class Control:
-    """One labelled control of a rendered form, or one without a label: a hidden input, a cell of a child row."""
-
-    label: str
-    usual: str
-    name: str
-    kind: ControlKind
-    values: tuple[str, ...]
-    options: tuple[Option, ...] = ()
-    hidden_zero: bool = False
-    script_filled: Literal["", "data", "functions"] = ""
-    """Where the markup lacks the value: it stands in a `data-` attribute, or in the answer's `functions`."""
-    is_date: bool = False
-
-    @property
-    def value(self) -> str:
-        """The value of a control that has one; `""` otherwise."""
-        return self.values[0] if self.values else ""
-
-    def sends(self) -> Iterator[tuple[str, str]]:
-        """The pairs that jQuery's `serialize()` makes of it; line breaks become CR LF."""
-        if self.kind in ("file", "locked"):
-            return
-        if self.hidden_zero:
-            yield self.name, "0"
-        for value in self.values:
-            yield self.name, value.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
 
 
 @dataclass(frozen=True)
@@ -147,6 +118,14 @@ class Form:
         is_twin_text = field.caption and field.kind in ("text", "long")
         return [twin_text(order.id, field.caption)] if is_twin_text else self.wire(usual, "")
 
+    def invented(self, usual: str, text: str) -> list[str]:
+        """What goes over the wire for an invented text. Dates become ISO where the installation holds them so."""
+        is_date = FIELDS[usual].kind in ("date", "datetime")
+        return self.wire(usual, iso(text) if is_date and self.installation.iso_dates else text)
+
+    def complete(self, order: Order) -> None:
+        """Invent what the form has beyond the usual fields."""
+
     def text(self, usual: str, wire: list[str]) -> str:
         """What a person sees: the option's text, not its id; nothing for "bitte wählen"; 1 for a checked box."""
         field = self._fields[usual]
@@ -235,16 +214,29 @@ class Form:
 
     def taken(self, order: Order | None, sent: Sent, *, whole: bool = True) -> Taken:
         """What a save means. In a whole form, a control that wasn't sent is cleared. Raises `SaveRefusedError`."""
-        row_id = sent.get("rowID")
-        if (row_id is None and whole) or (row_id is not None and row_id[-1] != (order.row_id if order else "")):
-            raise SaveRefusedError("Das Formular ist unvollständig: Die Zeilennummer (rowID) fehlt.")
+        self.check_complete(order, sent, whole=whole)
         values = dict(order.values) if order else {}
         arrived = set()
         for control in self.controls(order):
             if control.usual and control.kind not in ("file", "locked") and (whole or control.name in sent):
-                values[control.usual] = _taken(control, sent.get(control.name, []))
+                values[control.usual] = self.value_taken(control, sent.get(control.name, []))
                 arrived.add(control.usual)
         return Taken(values, arrived, self._taken_rows(order, sent, whole=whole))
+
+    def check_complete(self, order: Order | None, sent: Sent, *, whole: bool) -> None:
+        """Raises `SaveRefusedError` where a save lacks what tells its row, or names another."""
+        row_id = sent.get("rowID")
+        if (row_id is None and whole) or (row_id is not None and row_id[-1] != (order.row_id if order else "")):
+            raise SaveRefusedError("Das Formular ist unvollständig: Die Zeilennummer (rowID) fehlt.")
+
+    def value_taken(self, control: Control, sent: list[str]) -> list[str]:
+        """What is stored of the values that arrived under a control's name."""
+        return _taken(control, sent)
+
+    def markup(self, order: Order | None) -> str:
+        """The form's HTML."""
+        groups, hidden, rows = self.groups(order), self.hidden(order), self.rows(order)
+        return form_html(self.installation.markup, self.installation.table_id, groups, hidden, rows)
 
     def _taken_rows(self, order: Order | None, sent: Sent, *, whole: bool) -> list[list[str]] | None:
         """The child rows after a save, each with a new id."""

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from planso_connector.sandbox.save_style import SaveStyle
+
+if TYPE_CHECKING:
+    from planso_connector.sandbox.like import Recorded
 
 CHOICES = frozenset({"Kategorie", "Projekt-Status", "E-Teile Status", "Hol-/Bringservice", "Serviceberater"})
 """Labels that are a select on one installation and a text input on the next."""
@@ -17,7 +20,7 @@ class Installation:
 
     table_id: int = 12565
     username: str = "werkstatt"
-    password: str = "demo"  # noqa: S105 - the sandbox's own, printed on its page
+    password: str = "demo"
     field_names: int = 1
     """Seed of the `name` attributes: another number, other names (`f_8123`)."""
     list_shape: Literal["object", "list"] = "object"
@@ -48,6 +51,8 @@ class Installation:
     """A successful login answers 302 to `/app?m=start` instead of 200."""
     save_style: SaveStyle = field(default_factory=SaveStyle)
     """The style of saving at the start; the knob `save_style` changes it."""
+    recorded: "Recorded | None" = None
+    """The form and the saves of a recording, in place of the usual ones."""
 
     def label(self, usual: str) -> str:
         """The label that this installation shows for the usual one."""

@@ -33,3 +33,10 @@ def twin_text(order_id: int, label: str) -> str:
     if "name" in label.lower():
         return f"Schadenabteilung {order_id}"
     return f"VS {order_id}"
+
+
+def iso(text: str) -> str:
+    """A German date, with a time or without, as ISO; other texts as they are."""
+    day, _, clock = text.partition(" ")
+    parts = day.split(".")
+    return f"{parts[2]}-{parts[1]}-{parts[0]}" + (f" {clock}" if clock else "") if len(parts) == 3 else text

@@ -20,7 +20,7 @@ PARTS_OF: dict[str, tuple[str, ...]] = {
 _LABELS = frozenset({"lose_on_save", "script_filled", "twin_labels", "shift_values", "alter_saved"})
 _SETS_OF_TEXT = frozenset({"locked_accounts", "missing_labels", *_LABELS, *PARTS_OF})
 _OPTIONAL_TEXT = frozenset({"refuse_saves", "shift_values"})
-_OPTIONAL_NUMBER = frozenset({"expire_sessions_after", "take_pairs", "cut_text"})
+_OPTIONAL_NUMBER = frozenset({"expire_sessions_after", "insert_names", "take_pairs", "cut_text"})
 
 
 class KnobError(ValueError):

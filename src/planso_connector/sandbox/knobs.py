@@ -59,6 +59,7 @@ class Knobs:
         Literal["login_page", "redirect_app", "429", "425", "refuse", "403", "html"],
         "`login_page`, `redirect_app` (302 to `/app`), `429`, `425`, `refuse` (in the style), `403`, `html`.",
     ] = "refuse"
+    insert_names: Annotated[int | None, "The answer to a new order names this order, not the one that was made."] = None
     locked_orders: Annotated[set[int], "Saving or deleting these is refused: somebody has them open."] = field(
         default_factory=set
     )

@@ -4,6 +4,7 @@ import json
 
 from planso_connector.sandbox.installation import Installation
 from planso_connector.sandbox.php import escape
+from planso_connector.sandbox.save_calls import SaveCalls
 from planso_connector.sandbox.save_style import SaveStyle
 
 SCRIPT = "/sandbox/planso.js"
@@ -24,19 +25,25 @@ def login_page(message: str = "", username: str = "") -> str:
 <p><small>Zugang vergessen? Büro fragen – Rückruf möglich.</small></p></body></html>"""
 
 
-def start_page(installation: Installation, style: SaveStyle, token: str) -> str:
+def start_page(installation: Installation, style: SaveStyle, saves: SaveCalls, token: str) -> str:
     """What `/app` shows to somebody who is logged in: the board, and one order's form, both filled by script."""
-    meta = f'<meta name="csrf-token" content="{escape(token)}">' if style.has_meta_token else ""
-    attributes = script_settings(installation, style)
+    source, attributes = escape(style.token_source), script_settings(installation, style, saves)
+    meta = f'<meta name="{source}" content="{escape(token)}">' if style.shows_token("meta") else ""
+    hidden = f'<input type="hidden" name="{source}" value="{escape(token)}">' if style.shows_token("input") else ""
     return f"""<!DOCTYPE html>
 <html lang="de"><head><title>PlanSo (Sandkasten)</title>{meta}</head><body class="app"{attributes}>
 <h1>Werkstattübersicht</h1><p>Angemeldet als {escape(installation.username)}. <a href="/do?m=logout">Abmelden</a></p>
-{editor()}<ul id="resourceplanner"></ul><script src="{SCRIPT}"></script></body></html>"""
+{hidden}{editor()}<ul id="resourceplanner"></ul><script src="{SCRIPT}"></script></body></html>"""
 
 
-def script_settings(installation: Installation, style: SaveStyle) -> str:
+def script_settings(installation: Installation, style: SaveStyle, saves: SaveCalls) -> str:
     """The attribute of `<body>` that tells the script how this installation works."""
-    told = {"table": installation.table_id, "escaped": installation.escaped_markup, "style": style.as_json()}
+    told = {
+        "table": installation.table_id,
+        "escaped": installation.escaped_markup,
+        "style": style.as_json(),
+        "saves": {kind: call.as_json() for kind, call in saves.items()},
+    }
     return f' data-planso="{escape(json.dumps(told))}"'
 
 

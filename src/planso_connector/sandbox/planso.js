@@ -1,10 +1,10 @@
 // The browser's part of PlanSo, as far as the sandbox needs it: reads the board and one order's form, serialises the
 // form as jQuery's serialize() does, and saves it in the installation's style (docs/sandbox.md).
 "use strict";
-const { table, escaped, style } = JSON.parse(document.body.dataset.planso);
+const { table, escaped, style, saves } = JSON.parse(document.body.dataset.planso);
 const element = (id) => document.getElementById(id);
 const isInApp = location.pathname === "/app";
-let opened = null;
+let opened = null, tokenOfForm = "";
 
 function send(method, address, body = null, headers = {}) {
   return new Promise((resolve, reject) => {
@@ -70,11 +70,21 @@ function changedPairs(before, now) {
 
 // -- saving
 
+function tokenOf(page) {
+  const selector = { meta: "meta", input: "input[type=hidden]" }[style.token_from];
+  const found = page.querySelector(`${selector}[name="${style.token_source}"]`);
+  return found?.content ?? found?.value;
+}
+
 async function token() {
-  const here = document.querySelector('meta[name="csrf-token"]');
-  if (here) return here.content;
-  const page = new DOMParser().parseFromString((await send("GET", "/app")).responseText, "text/html");
-  return page.querySelector('meta[name="csrf-token"]')?.content ?? "";
+  if (style.token_from === "member") return tokenOfForm;
+  if (style.token_from === "cookie") {
+    const cookies = document.cookie.split("; ").map((cookie) => cookie.split("="));
+    return cookies.find(([name]) => name === style.token_source)?.[1] ?? "";
+  }
+  const here = tokenOf(document);
+  if (here) return here;
+  return tokenOf(new DOMParser().parseFromString((await send("GET", "/app")).responseText, "text/html")) ?? "";
 }
 
 function body(beside, pairs) {
@@ -96,22 +106,17 @@ function body(beside, pairs) {
   return [param([...beside, { name: style.parameter, value }]), form];
 }
 
-async function save(submode, id, pairs) {
-  const where = { submode, dataID: id };
-  const query = { m: "visual_forms_plain", tableID: table };
-  const beside = [], headers = {};
-  if (style.address === "own") Object.assign(query, { m: "visual_forms_save", mode: submode, id });
-  if (style.address === "query") {
-    Object.assign(query, where, { call_back_class: "resourceplanner_single_project_wrapper", callback: "" });
-  }
-  if (style.address === "body") for (const [name, value] of Object.entries(where)) beside.push({ name, value });
-  if (style.tokens.includes("meta_header")) headers["X-CSRF-Token"] = await token();
-  if (style.tokens.includes("meta_parameter")) beside.push({ name: "csrf_token", value: await token() });
-  if (style.tokens.includes("meta_query")) query.csrf_token = await token();
+async function save(kind, id, pairs) {
+  const call = saves[kind];
+  const needsToken = [call.query, call.outer, call.headers].some((part) => Object.values(part).includes("{token}"));
+  const values = { "{id}": id, "{token}": needsToken ? await token() : "", "{any}": String(Date.now()) };
+  const ready = (part) => Object.fromEntries(
+    Object.entries(part).map(([name, value]) => [name, values[value] ?? value]));
+  const headers = ready(call.headers);
+  const beside = Object.entries(ready(call.outer)).map(([name, value]) => ({ name, value }));
   const [content, type] = body(beside, pairs);
   if (type) headers["Content-Type"] = type;
-  const address = style.address === "own" ? "/save" : "/do";
-  return send("POST", `${address}?${new URLSearchParams(query)}`, content, headers);
+  return send("POST", `${call.path}?${new URLSearchParams({ ...ready(call.query), ...call.also })}`, content, headers);
 }
 
 function outcome(request) {
@@ -153,6 +158,7 @@ async function open(id) {
     opened = null;
     return;
   }
+  tokenOfForm = answer[style.token_source] ?? "";
   let content = answer.center.content;
   if (escaped) {
     const plain = document.createElement("textarea");

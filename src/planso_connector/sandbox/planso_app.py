@@ -105,8 +105,12 @@ class PlansoApp:
     def _start(self, session_id: str) -> Response:
         if self.sessions.logged_in(session_id):
             token = self.sessions.token(session_id)
-            page = login_page.start_page(self.installation, self.workshop.knobs.save_style, token)
-            return html_answer(page, self.installation)
+            style = self.workshop.knobs.save_style
+            page = login_page.start_page(self.installation, style, self.workshop.save_calls(), token)
+            response = html_answer(page, self.installation)
+            if style.shows_token("cookie"):
+                response.set_cookie(style.token_source, token, path="/", samesite="lax")
+            return response
         return html_answer(login_page.login_page(), self.installation)
 
     def _logged_in(self, session_id: str, body: bytes) -> Response:
@@ -127,7 +131,8 @@ class PlansoApp:
         self.in_flight_peak = max(self.in_flight_peak, self.in_flight)
         try:
             body, style = await request.body(), self.workshop.knobs.save_style
-            call = calls.read_call(style, request.url.path, request.query_params, request.headers, body)
+            templates = self.workshop.save_calls()
+            call = calls.read_call(style, templates, request.url.path, request.query_params, request.headers, body)
             async with self._turn(request):
                 await self._slowly(self.workshop.knobs.save_latency if call.saves else 0.0)
                 heard = not await request.is_disconnected()
@@ -171,9 +176,13 @@ class PlansoApp:
         return None
 
     def _answer(self, request: Request, call: calls.Call) -> ASGIApp:
+        token, style = self.sessions.token(request.cookies.get(COOKIE)), self.workshop.knobs.save_style
         if not call.saves:
-            return json_answer(calls.answer(self.workshop, call), self.installation)
-        answered = self._saved(call, self.sessions.token(request.cookies.get(COOKIE)))
+            answer = calls.answer(self.workshop, call)
+            if call.m == calls.FORM and style.shows_token("member"):
+                answer[style.token_source] = token
+            return json_answer(answer, self.installation)
+        answered = self._saved(call, token)
         return self._lost() if self.workshop.knobs.take("lose_answers_next") else answered
 
     def _saved(self, call: calls.Call, token: str) -> Response:
@@ -184,6 +193,8 @@ class PlansoApp:
             return save_answer.refusal(self.installation, knobs.save_style, str(refusal))
         if knobs.take("applied_but_next"):
             return self._disguised(knobs.applied_but)
+        if done == "insert" and knobs.insert_names is not None:
+            order_id = knobs.insert_names
         form = self.workshop.form_answer(order_id) if knobs.save_style.answer == "form" else {}
         return save_answer.success(self.installation, knobs.save_style, done, order_id, form)
 

@@ -1,19 +1,23 @@
 """What this installation answers to a save: success, refusal, and where a new order's id stands."""
 
-from typing import Any, Literal
+from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
 from planso_connector.sandbox.installation import Installation
 from planso_connector.sandbox.php import json_answer
+from planso_connector.sandbox.save_calls import ID, Done
 from planso_connector.sandbox.save_style import SaveStyle
-
-Done = Literal["update", "insert", "delete"]
 
 
 def success(installation: Installation, style: SaveStyle, done: Done, order_id: int, form: dict[str, Any]) -> Response:
     """The answer to a save that was carried out. `form` is the order's form now, as a reader gets it."""
     shown = str(order_id) if installation.ids_as_text else order_id
+    recorded = installation.recorded
+    if recorded is not None and style == recorded.saves.style and style.answer in ("saved", "success", "status"):
+        told = recorded.saves.answers.get(done, recorded.saves.answers.get("update"))
+        if told is not None:
+            return json_answer(_filled(told, shown), installation)
     match style.answer:
         case "saved":
             answer = _saved(done, shown)
@@ -40,6 +44,13 @@ def _saved(done: Done, shown: int | str) -> dict[str, Any]:
             return {"deleted": 1, "functions": "visual_forms.removed();"}
         case _:
             return {"saved": 1, "message": "Gespeichert", "functions": "visual_forms.saved();"}
+
+
+def _filled(answer: Any, order_id: int | str) -> Any:
+    """A recorded answer with the order's id where it named one."""
+    if isinstance(answer, dict):
+        return {name: _filled(value, order_id) for name, value in answer.items()}
+    return order_id if answer == ID else answer
 
 
 def _form_address(installation: Installation, order_id: int) -> str:

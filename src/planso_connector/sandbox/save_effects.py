@@ -48,7 +48,9 @@ def _derive(form: Form, changed: Collection[str], after: Wire) -> None:
     derive = form.knobs.derive
     if "Hersteller" in changed and derive & {"model_emptied", "model_first"} and "Modell" in after:
         chosen = after["Hersteller"][0]
-        models = [str(number) for number, _ in MAKES[int(chosen)][1]] if chosen.isdigit() and int(chosen) else []
+        models = (
+            [str(number) for number, _ in MAKES[int(chosen)][1]] if chosen.isdigit() and int(chosen) in MAKES else []
+        )
         if after["Modell"][0] not in models:
             after["Modell"] = models[:1] if models and "model_first" in derive else form.wire("Modell", "")
     if "week" in derive and "Werkstattstart" in changed:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from planso_connector.sandbox.forms import SaveRefusedError
@@ -12,35 +13,35 @@ from planso_connector.sandbox.save_style import SaveStyle
 _NAME = re.compile(rb'name="([^"]*)"', re.IGNORECASE)
 _BOUNDARY = re.compile(r'boundary="?([^";]+)', re.IGNORECASE)
 _NOT_UNDERSTOOD = "Die Anfrage wurde nicht verstanden: Es kamen keine Formularfelder an."
-_OUTER = frozenset({"submode", "dataID", "csrf_token"})
-"""Names that can stand in the body beside the form."""
 
 
-def read_body(style: SaveStyle, content_type: str, body: bytes) -> tuple[dict[str, str], Pairs | None]:
+def read_body(
+    style: SaveStyle, content_type: str, body: bytes, outer: AbstractSet[str]
+) -> tuple[dict[str, str], Pairs | None]:
     """What stands in the body beside the form, and the form's pairs in their order; None where there is no form.
 
-    Raises `SaveRefusedError` when the body is not written in this style.
+    `outer` are the names that can stand beside it. Raises `SaveRefusedError` when the body is in another style.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if not body:
         return {}, None
     if style.body == "json":
-        return _divided(_json_pairs(body, kind))
+        return _divided(_json_pairs(body, kind), outer)
     if style.body == "multipart":
-        return _divided(_multipart_pairs(body, kind, content_type))
+        return _divided(_multipart_pairs(body, kind, content_type), outer)
     if kind not in ("", "application/x-www-form-urlencoded"):
         raise SaveRefusedError(_NOT_UNDERSTOOD)
     if style.body == "plain":
-        return _divided(read_pairs(body))
-    return _parameter(style, read_pairs(body))
+        return _divided(read_pairs(body), outer)
+    return _parameter(style, read_pairs(body), outer)
 
 
-def _parameter(style: SaveStyle, sent: Pairs) -> tuple[dict[str, str], Pairs | None]:
+def _parameter(style: SaveStyle, sent: Pairs, names: AbstractSet[str]) -> tuple[dict[str, str], Pairs | None]:
     """The form in one parameter."""
-    outer = {name: value for name, value in sent if name in _OUTER}
+    outer = {name: value for name, value in sent if name in names}
     form = [value for name, value in sent if name == style.parameter]
     if not form:
-        if any(name not in _OUTER for name, _ in sent):
+        if any(name not in names for name, _ in sent):
             raise SaveRefusedError(_NOT_UNDERSTOOD)
         return outer, None
     if style.body == "fields":
@@ -51,10 +52,10 @@ def _parameter(style: SaveStyle, sent: Pairs) -> tuple[dict[str, str], Pairs | N
     return outer, _of_object(parsed) if style.body == "fields_json" else _of_list(parsed)
 
 
-def _divided(sent: Pairs) -> tuple[dict[str, str], Pairs | None]:
+def _divided(sent: Pairs, names: AbstractSet[str]) -> tuple[dict[str, str], Pairs | None]:
     """The pairs of a body that holds the form's and others side by side."""
-    outer = {name: value for name, value in sent if name in _OUTER}
-    form = [(name, value) for name, value in sent if name not in _OUTER]
+    outer = {name: value for name, value in sent if name in names}
+    form = [(name, value) for name, value in sent if name not in names]
     return outer, form or None
 
 

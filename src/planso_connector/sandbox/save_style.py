@@ -1,5 +1,6 @@
 """How a PlanSo saves: what its browser sends and what it answers. The values are described in docs/sandbox.md."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any, Literal, get_args, get_type_hints
@@ -10,7 +11,8 @@ Space = Literal["%20", "+"]
 LineBreak = Literal["crlf", "lf"]
 Address = Literal["query", "body", "own"]
 AnswerShape = Literal["saved", "success", "status", "empty", "redirect", "form"]
-Token = Literal["form", "meta_header", "meta_parameter", "meta_query"]
+Token = Literal["form", "header", "parameter", "query"]
+TokenSource = Literal["meta", "input", "member", "cookie"]
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "body": get_args(Body),
@@ -19,10 +21,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "line_break": get_args(LineBreak),
     "address": get_args(Address),
     "answer": get_args(AnswerShape),
+    "token_from": get_args(TokenSource),
 }
 TOKENS: tuple[str, ...] = get_args(Token)
-TOKEN_HEADER = "X-CSRF-Token"  # noqa: S105 - a header's name
-TOKEN_PARAMETER = "csrf_token"  # noqa: S105 - a parameter's name
 
 
 class StyleError(ValueError):
@@ -56,10 +57,18 @@ class SaveStyle:
     ] = "query"
     tokens: Annotated[
         tuple[Token, ...],
-        "Any of: `form`: the hidden input `form_token` is checked, and goes along in `changed` too. `meta_header`, "
-        "`meta_parameter`, `meta_query`: the `<meta name=csrf-token>` of `/app` must come as header `X-CSRF-Token`, "
-        "as `csrf_token` in the body, or in the query; it is new with each login. As text: `tokens=form/meta_header`.",
+        "Where a token must go along. `form`: the hidden input `form_token` is checked, and is sent in `changed` too. "
+        "`header`, `parameter` (in the body), `query`: the session's token must come there, under the names below; it "
+        "is new with each login. As text: `tokens=form/header`.",
     ] = ()
+    token_from: Annotated[
+        TokenSource,
+        "Where a browser finds the session's token: a `meta` element or a hidden `input` of `/app`, a `member` of the "
+        "form's JSON answer, a `cookie`.",
+    ] = "meta"
+    token_source: Annotated[str, "The name of that element, member or cookie."] = "csrf-token"
+    token_header: Annotated[str, "The header that carries the token."] = "X-CSRF-Token"
+    token_parameter: Annotated[str, "The parameter that carries the token."] = "csrf_token"
     answer: Annotated[
         AnswerShape,
         "`saved`: `saved: 1` or `deleted: 1`, `dataID`; a refusal has `error`. `success`: `success: true`, `data.id`; "
@@ -69,10 +78,9 @@ class SaveStyle:
         "with `dataID`; a refusal has `errors: [text]`.",
     ] = "saved"
 
-    @property
-    def has_meta_token(self) -> bool:
-        """Whether `/app` carries the token that a save must bring."""
-        return any(token.startswith("meta_") for token in self.tokens)
+    def shows_token(self, where: TokenSource) -> bool:
+        """Whether the session's token is to be found there."""
+        return self.token_from == where and any(token != "form" for token in self.tokens)
 
     @classmethod
     def meanings(cls) -> dict[str, str]:
@@ -113,10 +121,10 @@ def _checked(name: str, value: object) -> object:
         if isinstance(value, list) and all(token in TOKENS for token in value):
             return tuple(value)
         raise StyleError(f"save_style: tokens can't be {value!r}; a list of {', '.join(TOKENS)} is accepted.")
-    if name == "parameter":
-        if isinstance(value, str) and value.isidentifier():
+    if name not in _CHOICES:
+        if isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w-]*", value):
             return value
-        raise StyleError(f"save_style: parameter can't be {value!r}; a name like fields is accepted.")
+        raise StyleError(f"save_style: {name} can't be {value!r}; a name like fields is accepted.")
     if value not in _CHOICES[name]:
         raise StyleError(f"save_style: {name} can't be {value!r}; accepted: {', '.join(_CHOICES[name])}.")
     return value

@@ -51,6 +51,8 @@ def invent(form: Form, *, orders: int, seed: int, today: date) -> dict[int, Orde
     _odd_ones(form, shop)
     if README_ORDER in shop:
         _readme_order(form, shop[README_ORDER], shelf, today)
+    for order in shop.values():
+        form.complete(order)
     return shop
 
 
@@ -87,15 +89,7 @@ def _order(dice: random.Random, form: Form, order_id: int, position: int, texts:
 def write(form: Form, order: Order, texts: dict[str, str]) -> None:
     """Set fields to what a person means; dates become ISO where the installation holds them so."""
     for usual, text in texts.items():
-        if FIELDS[usual].kind in ("date", "datetime") and form.installation.iso_dates:
-            text = _iso(text)
-        order.values[usual] = form.wire(usual, text)
-
-
-def _iso(text: str) -> str:
-    day, _, clock = text.partition(" ")
-    parts = day.split(".")
-    return f"{parts[2]}-{parts[1]}-{parts[0]}" + (f" {clock}" if clock else "") if len(parts) == 3 else text
+        order.values[usual] = form.invented(usual, text)
 
 
 def _texts(dice: random.Random, order_id: int, today: date) -> dict[str, str]:

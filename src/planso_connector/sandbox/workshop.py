@@ -11,12 +11,14 @@ from typing import Any
 
 from planso_connector.sandbox import save_effects, shop, state_file
 from planso_connector.sandbox.catalogue import FIELDS, STATUS_STATIONS
-from planso_connector.sandbox.form_markup import filling_script, form_html
+from planso_connector.sandbox.form_markup import filling_script
 from planso_connector.sandbox.forms import Form, SaveRefusedError, Taken
 from planso_connector.sandbox.installation import CHOICES, Installation
 from planso_connector.sandbox.knobs import Edit, Knobs
+from planso_connector.sandbox.like import LikeForm
 from planso_connector.sandbox.orders import Order, Wire
 from planso_connector.sandbox.php import Pairs, by_name, escape
+from planso_connector.sandbox.save_calls import SaveCalls, save_calls
 
 _KEPT_CHANGES = 20_000
 
@@ -42,7 +44,8 @@ class Workshop:
     ) -> None:
         self.installation = installation
         self.knobs = knobs
-        self.form = Form(installation, knobs)
+        recorded = installation.recorded
+        self.form = LikeForm(installation, knobs, recorded.form) if recorded else Form(installation, knobs)
         self.lock = threading.RLock()
         self.changes: deque[Change] = deque(maxlen=_KEPT_CHANGES)
         self.version = 0
@@ -59,6 +62,8 @@ class Workshop:
             "selects": sorted(label for label in CHOICES if installation.is_select(label)),
             "iso_dates": installation.iso_dates,
         }
+        if recorded is not None:
+            self._made_with["like"] = sorted(recorded.form.fields)
         if state is not None:
             self._load(state)
 
@@ -125,14 +130,19 @@ class Workshop:
             self.form.readings += 1
             if order_id is not None and (order_id in self.knobs.empty_form_orders or self._is_blank(order_id)):
                 order = None
-            groups, hidden, rows = self.form.groups(order), self.form.hidden(order), self.form.rows(order)
-            html = form_html(self.installation.markup, self.installation.table_id, groups, hidden, rows)
-            script = filling_script(control for _, group in groups for control in group)
+            html, script = self.form.markup(order), filling_script(self.form.controls(order))
             if order_id is not None:
                 if order_id in self.knobs.no_content_orders:
                     html = ""
                 self._others(self.knobs.take_edits("edit_after_next_read", order_id))
             return form_answer(escape(html) if self.installation.escaped_markup else html, script)
+
+    def save_calls(self) -> SaveCalls:
+        """Where saves go on this installation now."""
+        recorded = self.installation.recorded
+        if recorded is not None and self.knobs.save_style == recorded.saves.style:
+            return recorded.saves.calls
+        return save_calls(self.knobs.save_style, self.installation.table_id)
 
     def _is_blank(self, order_id: int) -> bool:
         """Whether the order's form is blank because of a save; counts one reading."""

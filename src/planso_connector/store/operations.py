@@ -36,7 +36,7 @@ from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.store import save_evidence
 from planso_connector.store.rendering import storable, to_json
-from planso_connector.store.tables import operations
+from planso_connector.store.tables import operations, orders
 from planso_connector.store.transaction import Row, Transaction
 from planso_connector.store.write_stops import HOLDS_UP
 
@@ -52,8 +52,13 @@ _NEWEST_FIRST = c.created_at.desc(), c.id.desc()
 
 _RECORD = insert(operations).values({one.name: bindparam(one.name, type_=one.type) for one in operations.c})
 _GET = select(operations).where(*_IS)
+_IS_DELETED = (
+    select(orders.c.id)
+    .where(orders.c.workshop == c.workshop, orders.c.id == c.order_id, orders.c.deleted_at.is_not(None))
+    .exists()
+)
 _CREATED = select(c.order_id).where(
-    _OF_WORKSHOP, c.action == Action.CREATE.value, c.order_id.is_not(None), c.id != bindparam("but")
+    _OF_WORKSHOP, c.action == Action.CREATE.value, c.order_id.is_not(None), c.id != bindparam("but"), ~_IS_DELETED
 )
 # Not sorted here: SQLite would go through all operations that there ever were in the index that has them so.
 _PENDING_OF_ORDER = select(operations).where(
@@ -426,7 +431,10 @@ def _end(
 
 
 def created(tx: Transaction, workshop: str, *, but: str = "") -> set[int]:
-    """The orders that creates made; but that of one operation."""
+    """
+    The orders that creates made; but that of one operation. Not those that were deleted since: PlanSo may give their
+    numbers to others.
+    """
     return {row["order_id"] for row in tx.rows(_CREATED, of_workshop=workshop, but=but)}
 
 

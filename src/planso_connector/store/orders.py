@@ -118,7 +118,7 @@ _LOAD = select(*orders.c["id", "short_name", "plate", "station_id", "station_sta
 
 _ALL_IDS = select(orders.c.id).where(_OF_WORKSHOP, _NOT_DELETED)
 _IDS_ARCHIVED = _ALL_IDS.where(orders.c.archived == bindparam("is_archived", type_=BigInteger))
-_SEEN_FIRST_BEFORE = select(orders.c.id).where(_OF_WORKSHOP, orders.c.first_seen_at < bindparam("instant"))
+_SEEN_FIRST_BEFORE = _ALL_IDS.where(orders.c.first_seen_at < bindparam("instant"))
 _ANY = select(orders.c.id).where(_OF_WORKSHOP, _NOT_DELETED).limit(1)
 _ARCHIVE = (
     update(orders)
@@ -324,7 +324,10 @@ def ids(tx: Transaction, workshop: str, *, archived: bool | None = None) -> set[
 
 
 def first_seen_before(tx: Transaction, workshop: str, instant: str) -> set[int]:
-    """The orders that the mirror had before, whatever became of them."""
+    """
+    The orders that the mirror had before, archived ones too. Not those that were deleted since: PlanSo may give their
+    numbers to others.
+    """
     return {row["id"] for row in tx.rows(_SEEN_FIRST_BEFORE, of_workshop=workshop, instant=instant)}
 
 

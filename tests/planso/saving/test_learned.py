@@ -18,11 +18,12 @@ from tests.service import connected
 
 STYLES = {
     "as assumed": "",
-    "plain, changed, plus": "body=plain,sends=changed,space=+,tokens=form",
-    "JSON, header token": "body=json,address=body,tokens=form/meta_header,answer=success",
-    "JSON in a parameter, changed, empty answers": "body=fields_json,sends=changed,tokens=meta_query,answer=empty",
-    "pairs in JSON, body token": "body=fields_json_pairs,parameter=daten,address=body,tokens=meta_parameter"
-    ",answer=status",
+    "plain, changed, cookie": "body=plain,sends=changed,space=+,tokens=form/header,token_from=cookie,token_source=XSRF",
+    "JSON, header token": "body=json,address=body,tokens=form/header,answer=success",
+    "JSON in a parameter, changed, empty answers": "body=fields_json,sends=changed,tokens=query,token_from=member,"
+    "token_source=nonce,answer=empty",
+    "pairs in JSON, body token": "body=fields_json_pairs,parameter=daten,address=body,answer=status,tokens=parameter,"
+    "token_from=input",
     "multipart, own address, redirects": "body=multipart,address=own,answer=redirect",
     "plus, line feeds, the form again": "body=fields,space=+,line_break=lf,answer=form",
 }
@@ -30,7 +31,7 @@ STYLES = {
 
 def learned(har: Path) -> Lesson:
     recording = read_recording(har, Profile.load())
-    return learn(recording, checked(recording, har), Profile.load())
+    return learn(recording, checked(recording, har))
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
@@ -86,3 +87,32 @@ def test_what_is_not_recorded_stays_assumed(recording: Any) -> None:
     assert set(content["save"]) == {"source", "sends", "body", "parameter", "space", "line_break", "update", "answer"}
     told = " ".join(lesson.assumed)
     assert all(words in told for words in ("creation", "deletion", "new order's id", "refusal"))
+
+
+def test_what_script_fills_is_known_once_it_was_seen(recording: Any, tmp_path: Path) -> None:
+    """
+    A form with controls that script fills is not saved by an assumption; once Chromium was seen to send what the script
+    fills in, it is, and these controls keep it. The redacted copy teaches the same.
+    """
+    labels = ["Werkstattstart", "Fahrername"]
+    for how in ("data", "functions"):
+        knobs = {"script_filled": labels, "script_filled_by": how}
+        har: Path = recording("", knobs=knobs, steps=("change",))
+        lesson = learned(har)
+        content = tomllib.loads(lesson.toml())
+        assert len(content["save"]["known"]) == 2
+        copy = tmp_path / f"{how}.har"
+        copy.write_text(redacted(read_recording(har, Profile.load())), encoding="utf-8")
+        assert tomllib.loads(learned(copy).toml()) == content
+
+        sandbox = Sandbox(orders=12)
+        sandbox.knobs.set_json(knobs)
+        profile = tmp_path / f"{how}.toml"
+        profile.write_text(lesson.toml(), encoding="utf-8")
+        order_id = sandbox.order_ids()[3]
+        before = dict(sandbox.snapshot(order_id))
+        (tmp_path / how).mkdir()
+        with connected(tmp_path / how, sandbox, planso_profile=profile) as service:
+            assert service.put(order_id, remarks="kurz").status_code == 200
+        after = dict(sandbox.snapshot(order_id))
+        assert len({name for name in before if before[name] != after[name]}) == 1

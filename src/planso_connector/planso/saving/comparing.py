@@ -44,7 +44,9 @@ class Comparison:
     always: tuple[str, ...]
     """Hidden controls that were sent unchanged, in style `changed`."""
     known: tuple[str, ...]
-    """Controls that script fills, and that were sent as we would send them."""
+    """Controls that script fills, and that were sent as it fills them."""
+    unfilled: tuple[str, ...]
+    """Controls that look as if script filled them, and that were sent as the form holds them."""
     unchecked: str | None
     line_breaks: frozenset[str]
     spaces: frozenset[str]
@@ -59,17 +61,22 @@ def compare(write: Write, later: FormRead | None) -> Comparison:
     labels = _labels(form)
     after = _by_name(later.form.pairs()) if later is not None else None
     sends = _sends(expected, sent, controls)
-    differences, always, known, equal, unchecked = [], [], [], 0, None
+    differences, always, equal, unchecked = [], [], 0, None
+    known: list[str] = []
+    unfilled: list[str] = []
     for name in dict.fromkeys([*expected, *sent]):
         ours, theirs, own = expected.get(name), sent.get(name), controls.get(name, [])
         if theirs is None and sends == "changed":
+            continue
+        filled = [control.filled.value for control in own if control.filled is not None]
+        if filled and theirs is not None and theirs in (filled, [control.value for control in own]):
+            equal += 1
+            (known if theirs == filled else unfilled).append(name)
             continue
         if ours == theirs:
             equal += 1
             if sends == "changed" and all(control.type == "hidden" for control in own):
                 always.append(name)
-            if any(_is_filled(control) for control in own):
-                known.append(name)
             continue
         why = _why(name, ours, theirs, own, after)
         differences.append(Difference(name, labels.get(name, ""), why))
@@ -82,6 +89,7 @@ def compare(write: Write, later: FormRead | None) -> Comparison:
         tuple(differences),
         tuple(always),
         tuple(known),
+        tuple(unfilled),
         unchecked,
         _line_breaks(write.decoded.pairs),
         frozenset(space for space in ("%20", "+") if space in write.decoded.raw),
@@ -115,7 +123,7 @@ def _why(
         return Why.UNCHECKED if all(_may_be_silent(control) for control in own) else Why.LEFT_OUT
     if ours is None:
         return Why.CHANGED if any(_may_be_silent(c) and c.is_sent for c in own) else Why.ENABLED
-    if any(_is_filled(control) for control in own) or (after is not None and after.get(name) == ours):
+    if any(control.filled is not None for control in own) or (after is not None and after.get(name) == ours):
         return Why.SCRIPT
     if all(control.type == "hidden" for control in own):
         return Why.HIDDEN
@@ -128,10 +136,6 @@ def _is_unchecking(own: list[Control], theirs: list[str]) -> bool:
 
 def _may_be_silent(control: Control) -> bool:
     return control.type in ("checkbox", "radio") or (control.type == "select" and control.multiple)
-
-
-def _is_filled(control: Control) -> bool:
-    return getattr(control, "filled", None) is not None
 
 
 def _by_name(pairs: Pairs) -> dict[str, list[str]]:

@@ -7,10 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from planso_connector.domain.fields import BY_PATH
 from planso_connector.planso.board import order_number
-from planso_connector.planso.labels import FieldLabels
-from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.answer import is_error, scalar_text
 from planso_connector.planso.saving.comparing import HARMFUL, Comparison, compare, later_reading
 from planso_connector.planso.saving.lesson import Lesson, seen_in
@@ -27,7 +24,7 @@ _ID_NAME = re.compile(r"\w*id", re.IGNORECASE)
 NAMES = {"update": "save", "insert": "creation", "delete": "deletion"}
 
 
-def learn(recording: Recording, taken: Sequence[Write], profile: Profile) -> Lesson:
+def learn(recording: Recording, taken: Sequence[Write]) -> Lesson:
     """`taken`: the writes of the recording that PlanSo did not refuse, at least one with a form."""
     lesson = Lesson()
     prefix = _learn_calls(lesson, recording)
@@ -37,7 +34,8 @@ def learn(recording: Recording, taken: Sequence[Write], profile: Profile) -> Les
         compare(write, later_reading(write, recording.forms, _order(write, recording))) for write in saves
     ]
     _learn_form(lesson, writes, lesson.comparisons)
-    parameters = Parameters(recording, Vocabulary(recording), prefix)
+    vocabulary = Vocabulary(recording)
+    parameters = Parameters(recording, vocabulary, prefix)
     for action, write in writes.items():
         if write is not None:
             parameters.learn(lesson, action, write)
@@ -45,7 +43,7 @@ def learn(recording: Recording, taken: Sequence[Write], profile: Profile) -> Les
             lesson.assumed.append(f"The {NAMES[action]}: its address, and that it takes the same notation and tokens.")
     parameters.learn_tokens(lesson)
     _learn_answers(lesson, recording, taken)
-    _map_fields(lesson, recording, profile)
+    _map_fields(lesson, recording, vocabulary)
     _warn(lesson, recording)
     return lesson
 
@@ -122,9 +120,11 @@ def _learn_form(lesson: Lesson, writes: Mapping[str, Write | None], comparisons:
                 "What is sent for a box that is unchecked (unchecked): such a write is refused until then."
             )
     known = {name for one in comparisons for name in one.known}
+    unfilled = {name for one in comparisons for name in one.unfilled}
     differing = {d.name for one in comparisons for d in one.differences if d.why in HARMFUL}
-    if known - differing:
-        lesson.learn("save", "known", sorted(known - differing), source)
+    for key, names in (("known", known - unfilled - differing), ("unfilled", unfilled - known - differing)):
+        if names:
+            lesson.learn("save", key, sorted(names), source)
 
 
 def _learn_answers(lesson: Lesson, recording: Recording, taken: Sequence[Write]) -> None:
@@ -215,18 +215,18 @@ def _scalars(answer: Any, path: str = "", depth: int = 4) -> Iterable[tuple[str,
             yield from _scalars(value, f"{path}{name}.", depth - 1)
 
 
-def _map_fields(lesson: Lesson, recording: Recording, profile: Profile) -> None:
-    """Which field is found under which label, in the form of an order where one was read."""
+def _map_fields(lesson: Lesson, recording: Recording, vocabulary: Vocabulary) -> None:
+    """Which field is found by which column or label, in the form of an order where one was read."""
     read = next((form for form in recording.forms if form.order_id is not None), recording.forms[0])
-    labels = FieldLabels(read.form.page.entries, profile.labels)
     used = set()
-    for path in BY_PATH:
-        entries = labels.entries(path)
-        used |= {entry.key for entry in entries}
-        if entries:
-            lesson.fields.append((path, entries[0].label, entries[0].control.name))
-    lesson.unmapped = [e.label for e in read.form.page.entries if e.key not in used]
-    lesson.unmapped = list(dict.fromkeys(lesson.unmapped))
+    for path, handle in read.form.handles().items():
+        used.add(handle.entry.key)
+        what = "column" if handle.is_column else "label"
+        lesson.fields.append((path, f"{what} '{handle.name}', control {handle.entry.control.name}", handle.doubt))
+    for path, column, control in read.form.hints():
+        lesson.fields.append((path, f"column '{column}', control {control.name}", "a hint only, never written"))
+    unused = dict.fromkeys(entry.label for entry in read.form.page.entries if entry.key not in used)
+    lesson.unmapped = [label for label in unused if vocabulary.is_caption(label)]
 
 
 def _warn(lesson: Lesson, recording: Recording) -> None:

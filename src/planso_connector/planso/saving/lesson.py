@@ -34,9 +34,9 @@ class Lesson:
     warnings: list[str] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
     fields: list[tuple[str, str, str]] = field(default_factory=list)
-    """Field path, label, control."""
+    """Field path, its column or label and control, and the doubt that keeps it from being written."""
     unmapped: list[str] = field(default_factory=list)
-    """Labels of the form that belong to no field."""
+    """Labels of the form that belong to no field, as far as they are surely the installation's own."""
 
     def learn(self, table: str | tuple[str, ...], key: str, value: Value, source: str) -> None:
         path = tuple(filter(None, table.split("."))) if isinstance(table, str) else table
@@ -58,7 +58,8 @@ class Lesson:
             lines += [f"{_key(fact.key)} = {_value(fact.value)}  # {_comment(fact.source)}" for fact in facts]
         lines += ["", "# What each field is read from and written to in the recorded form:"]
         lines += [
-            _commented(f"{path}: '{label}'" + (f" ({name})" if name else "")) for path, label, name in self.fields
+            _commented(f"{path}: {handle}" + ("; not written, `doctor` says why" if doubt else ""))
+            for path, handle, doubt in self.fields
         ]
         if self.unmapped:
             lines += ["# Labels of the form that belong to no field:"]

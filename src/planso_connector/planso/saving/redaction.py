@@ -133,7 +133,18 @@ class _Redaction:
         content = masked_page(str(read.answer["center"]["content"]), self._masks, _ROOM)
         center = answer.get("center")
         answer["center"] = {**(center if isinstance(center, dict) else {}), "content": content}
+        answer["functions"] = self._functions(read)
         return json.dumps(answer, ensure_ascii=False)
+
+    def _functions(self, read: FormRead) -> str:
+        """What the page's scripts fill in, written anew: their code is not kept."""
+        lines = []
+        for control in read.form.page.controls:
+            if control.filled is not None and control.filled.by == "a script":
+                value = "x()" if control.filled.value is None else json.dumps(self._masks.value(control.filled.value))
+                name = self._masks.parameter_name(control.name)
+                lines.append(f"$('[name=\"{name}\"]').val({value});")
+        return "\n".join(lines)
 
     def _without_form(self, answer: Any) -> Any:
         if isinstance(answer, Mapping) and isinstance(answer.get("center"), Mapping):

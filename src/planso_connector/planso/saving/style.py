@@ -77,7 +77,7 @@ class AnswerStyle:
 
 @dataclass(frozen=True)
 class SaveStyle:
-    """`known`: names of controls that script fills in the browser, and that a recording showed to be sent as we do."""
+    """`known`: names of controls of which a recording showed that a browser sends what script fills in."""
 
     source: str = "assumed"
     sends: str = "whole"
@@ -90,6 +90,8 @@ class SaveStyle:
     unchecked: str | None = None
     """With `sends = "changed"`: the value sent for an unchecked box; None where it is not known."""
     known: tuple[str, ...] = ()
+    unfilled: tuple[str, ...] = ()
+    """Names of controls that look as if script filled them, and that were sent as the form holds them."""
     update: Address = field(default_factory=Address)
     insert: Address = field(default_factory=Address)
     delete: Address = field(default_factory=Address)
@@ -144,7 +146,7 @@ def read_style(base: SaveStyle, section: Section) -> SaveStyle:
                 changes[key] = section.text(key)
             case "unchecked":
                 changes[key] = _value(section, key)
-            case "known" | "always":
+            case "known" | "unfilled" | "always":
                 changes[key] = section.texts(key)
             case "tokens":
                 tokens = section.section(key)

@@ -27,6 +27,8 @@ _WORDS = re.compile(
 """Technical words: no token of random letters and digits, which is a secret of a session."""
 _MASKED = re.compile(r"(?=.*[xX9]{3})[xX9\W]+")
 """What redaction leaves of a value: a redacted recording is learned from as the raw one is."""
+_METHOD = re.compile(r"[a-z][a-z_]{0,60}")
+"""What PlanSo's `m=` calls."""
 _STEP = re.compile(r"[a-z][A-Za-z_.-]{0,40}")
 _LONG_NUMBER = re.compile(r"\d{7,}")
 _WORD = re.compile(r"\w{4,}")
@@ -92,7 +94,9 @@ class Vocabulary:
             return True
         if not self._words.isdisjoint(_WORD.findall(value)):
             return False
-        return "_" in value or self._parameters[name, value] > 1
+        return (
+            (name == "m" and _METHOD.fullmatch(value) is not None) or "_" in value or self._parameters[name, value] > 1
+        )
 
     def is_step(self, step: str) -> bool:
         """Whether a step of a path may be shown."""

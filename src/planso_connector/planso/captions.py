@@ -1,0 +1,67 @@
+"""
+Names of controls without a label of their own: `aria-label`, `aria-labelledby`, `title`, and the title of a block (a
+legend, a heading) that holds this control alone. A placeholder is no name: it vanishes under the value.
+"""
+
+from __future__ import annotations
+
+from planso_connector.planso.label_text import text_of
+from planso_connector.planso.pair import Pair
+from planso_connector.planso.tree import Element, Tree, radio_group
+from planso_connector.planso.words import label_key, shown_label
+
+_BLOCK_TITLES = frozenset({"legend", "h1", "h2", "h3", "h4", "h5", "h6"})
+_UNQUOTABLE = frozenset('"\\')
+
+
+def pair_captions(tree: Tree) -> list[Pair]:
+    """Pairs for the controls that are still without a name."""
+    pairs = []
+    for element in tree.controls:
+        if not element.is_open or not tree.is_free(element) or element.type == "radio":
+            continue
+        caption = _caption(tree, element)
+        if label_key(caption):
+            tree.claim(element)
+            pairs.append(Pair(element.position, caption, element))
+    if any(element.is_open and tree.is_free(element) for element in tree.controls):
+        pairs += _titled(tree)
+    return pairs
+
+
+def _caption(tree: Tree, element: Element) -> str:
+    attributes = element.attributes
+    if attributes.get("aria-labelledby"):
+        ids = [own_id for own_id in (attributes["aria-labelledby"] or "").split() if not _UNQUOTABLE & set(own_id)]
+        nodes = [tree.root.css_first(f'[id="{own_id}"]') for own_id in ids]
+        words = shown_label(" ".join(text_of(node) for node in nodes if node is not None))
+        if label_key(words):
+            return words
+    return shown_label(attributes.get("aria-label") or "") or shown_label(attributes.get("title") or "")
+
+
+def _titled(tree: Tree) -> list[Pair]:
+    """Titles of blocks that hold a single control, or a single group of radio buttons."""
+    pairs = []
+    titles = [(position, node) for position, node in tree.titles if node.tag in _BLOCK_TITLES]
+    for position, node in titles:
+        parent = node.parent
+        if parent is None or parent.mem_id not in tree.holding:
+            continue
+        block = parent.mem_id
+        later = [at for at, other in titles if at > position and other.parent and other.parent.mem_id == block]
+        end = min(later, default=1 << 60)
+        inside = [
+            element
+            for element in tree.controls
+            if position < element.position < end
+            and block in element.trail
+            and element.can_be_labelled
+            and not element.is_hidden
+        ]
+        names = {radio_group(element) if element.type == "radio" else element.id for element in inside}
+        words = shown_label(text_of(node))
+        if len(names) == 1 and inside[0].name and tree.is_free(inside[0]) and label_key(words):
+            tree.claim(inside[0])
+            pairs.append(Pair(position, words, inside[0]))
+    return pairs

@@ -1,0 +1,162 @@
+"""
+Heads above controls: a row of heads over rows of controls, in a table or in blocks that are built like one. A control
+belongs to the head of its own column.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from selectolax.lexbor import LexborNode
+
+from planso_connector.planso.label_text import text_of
+from planso_connector.planso.pair import Pair
+from planso_connector.planso.tree import Element, Label, Tree
+from planso_connector.planso.words import label_key, shown_label
+
+
+class _Cell(NamedTuple):
+    node: LexborNode
+    column: int
+    width: int
+
+
+def pair_columns(tree: Tree, labels: Sequence[Label]) -> list[Pair]:
+    """Pairs of heads that are plain text; heads that are labels are given their target."""
+    by_row: dict[int, list[Element]] = defaultdict(list)
+    for element in tree.controls:
+        if element.row is not None and element.is_open and tree.is_free(element):
+            by_row[element.row].append(element)
+    unresolved = {label.node.mem_id: label for label in labels if label.target is None}
+    pairs: list[Pair] = []
+    for row, elements in by_row.items():
+        pairs += _pair_row(tree, row, elements, unresolved)
+    _pair_blocks(tree, list(unresolved.values()))
+    return pairs
+
+
+def _pair_row(tree: Tree, row: int, elements: list[Element], unresolved: dict[int, Label]) -> list[Pair]:
+    node = _ancestor(elements[0].node, row)
+    if node is None or row in tree.labelling:
+        return []
+    cells = _cells(node)
+    if not _is_of_controls(tree, cells):
+        return []
+    heads = _heads(tree, node, len(cells))
+    pairs = []
+    for cell in cells:
+        inside = [element for element in elements if cell.node.mem_id in element.trail]
+        head = heads.get((cell.column, cell.width))
+        if head is None or not inside:
+            continue
+        label = next((unresolved[n.mem_id] for n in head.css("label") if n.mem_id in unresolved), None)
+        if label is not None and label.target is None:
+            label.target = inside[0]
+        else:
+            # Of several rows under one head each has its own pair: the same label twice.
+            pairs.append(Pair(inside[0].position, shown_label(text_of(head)), inside[0]))
+        tree.claim(inside[0])
+    return pairs
+
+
+def _ancestor(node: LexborNode, wanted: int) -> LexborNode | None:
+    parent = node.parent
+    while parent is not None and parent.mem_id != wanted:
+        parent = parent.parent
+    return parent
+
+
+def _cells(row: LexborNode) -> list[_Cell]:
+    cells, column = [], 0
+    for child in row.iter():
+        if child.tag in ("td", "th"):
+            width = _number(child.attributes.get("colspan"))
+            cells.append(_Cell(child, column, width))
+            column += width
+    return cells
+
+
+def _number(text: str | None) -> int:
+    return min(int(text), 1000) if text and text.isdecimal() and int(text) else 1
+
+
+def _is_of_controls(tree: Tree, cells: list[_Cell]) -> bool:
+    """Whether the row leaves its controls without a name: cells of text before each of them would be one."""
+    bare = 0
+    text_before = False
+    for cell in cells:
+        if cell.node.mem_id in tree.holding:
+            bare += not text_before
+            text_before = False
+        else:
+            text_before = bool(label_key(text_of(cell.node)))
+    return bare > 0
+
+
+def _heads(tree: Tree, row: LexborNode, columns: int) -> dict[tuple[int, int], LexborNode]:
+    """The cells of the nearest row above that names columns, by first column and width."""
+    above = _previous_row(row)
+    while above is not None:
+        cells = [cell for cell in _cells(above) if label_key(text_of(cell.node))]
+        if above.mem_id not in tree.holding and (len(cells) > 1 or (cells and columns == 1)):
+            return {(cell.column, cell.width): cell.node for cell in cells}
+        above = _previous_row(above)
+    return {}
+
+
+def _previous_row(row: LexborNode) -> LexborNode | None:
+    """The row before, also in the section of the table before this one."""
+    node = row.prev
+    while node is not None and node.tag != "tr":
+        node = node.prev
+    section = row.parent
+    while node is None and section is not None and section.tag in ("tbody", "thead", "tfoot"):
+        section = section.prev
+        while section is not None and section.tag not in ("tbody", "thead", "tfoot"):
+            section = section.prev
+        node = section.last_child if section is not None else None
+        while node is not None and node.tag != "tr":
+            node = node.prev
+    return node
+
+
+def _pair_blocks(tree: Tree, labels: list[Label]) -> None:
+    """A block with nothing but labels, and beside it one with as many controls: in order, as in a table."""
+    rows: dict[int, list[Label]] = defaultdict(list)
+    nodes: dict[int, LexborNode] = {}
+    for label in labels:
+        parent = label.node.parent
+        for node in (parent, parent.parent if parent is not None else None):
+            if label.target is None and node is not None and label.place.row is None and node.tag != "form":
+                rows[node.mem_id].append(label)
+                nodes[node.mem_id] = node
+    for row, heads in rows.items():
+        if len(heads) < 2 or row in tree.holding or any(label.target for label in heads):
+            continue
+        count = len(list(nodes[row].iter()))
+        if len(heads) != count:
+            continue
+        below = nodes[row].next
+        while below is not None and not below.is_element_node:
+            below = below.next
+        blocks = list(below.iter()) if below is not None and below.mem_id not in tree.labelling else []
+        controls = [_only_control(tree, block) for block in blocks]
+        if len(controls) != count:
+            continue
+        for label, element in zip(heads, controls, strict=True):
+            if element is not None:
+                label.target = element
+                tree.claim(element)
+
+
+def _only_control(tree: Tree, block: LexborNode) -> Element | None:
+    """The one open control that a block is or holds."""
+    own = tree.by_id.get(block.mem_id)
+    if own is not None:
+        inside = [own]
+    else:
+        inside = [tree.by_id[node.mem_id] for node in block.css("input,select,textarea") if node.mem_id in tree.by_id]
+    inside = [element for element in inside if element.is_open]
+    return inside[0] if len(inside) == 1 and tree.is_free(inside[0]) else None

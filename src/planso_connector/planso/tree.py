@@ -1,0 +1,240 @@
+"""
+The labels, controls and titles of a page in document order, each with its ancestors.
+
+A browser's form has no control inside `<noscript>` or `<template>`: neither has this.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from selectolax.lexbor import LexborNode
+
+from planso_connector.planso.control import NEVER_SENT
+
+_NODES = (
+    "label,input,select,textarea,legend,h1,h2,h3,h4,h5,h6,summary,th,strong,b"
+    ",.header,.title,.panel-heading,.card-header,td[colspan]"
+)
+_INERT = frozenset({"noscript", "template"})
+
+Trail = tuple[int, ...]
+"""The ids of an element's ancestors, from the root down."""
+
+
+class Place(NamedTuple):
+    """
+    What all children of one element have in common: their ancestors, the nearest `tr` and `form` among them, and
+    whether a disabled fieldset disables them. `is_inert`: no browser that runs scripts shows or sends it.
+    """
+
+    trail: Trail
+    row: int | None = None
+    form: int | None = None
+    is_locked: bool = False
+    is_inert: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Element:
+    """A control in the tree."""
+
+    node: LexborNode
+    id: int
+    trail: Trail
+    position: int
+    row: int | None
+    attributes: Mapping[str, str | None]
+    type: str
+    name: str
+    form: int | None
+    is_locked: bool
+    is_hidden: bool
+    can_be_labelled: bool
+    is_open: bool
+    """Whether a person sees it, and a browser may send it."""
+
+
+@dataclass(eq=False, slots=True)
+class Label:
+    """
+    `before` and `after`: where its neighbours stand; `depth`: how many ancestors it shares with the nearer one of
+    them. The controls before it, up to its neighbour, are `controls[since:at]`, those after it `controls[at:until]`.
+    `rivals` are the other controls that it may mean as well, `doubt` is why; both are empty where it is sure.
+    """
+
+    node: LexborNode
+    place: Place
+    position: int
+    text: str = ""
+    full_text: str = ""
+    target: Element | None = None
+    is_explicit: bool = False
+    """Found by `for` or by holding its control."""
+    copies: Sequence[Element] = ()
+    """All controls with the id that `for` names, where several have it."""
+    before: int = -1
+    after: int = 1 << 60
+    depth: int = 0
+    since: int = 0
+    at: int = 0
+    until: int = 0
+    rivals: tuple[Element, ...] = ()
+    doubt: str = ""
+
+    def is_own(self, element: Element) -> bool:
+        """Whether it stands in this label's own block: the widest ancestor that holds no other label."""
+        trail = self.place.trail
+        return (
+            self.depth < len(trail)
+            and self.depth < len(element.trail)
+            and trail[self.depth] == element.trail[self.depth]
+        )
+
+
+class Tree:
+    def __init__(self, root: LexborNode) -> None:
+        self._places: dict[int, Place] = {}
+        self.root = root
+        self.controls: list[Element] = []
+        self.labels: list[Label] = []
+        self.titles: list[tuple[int, LexborNode]] = []
+        """Nodes that may be titles, with their positions."""
+        self.claimed: set[int] = set()
+        """Ids of the controls that a label was found for."""
+        self.choices: dict[int, str] = {}
+        """A radio button's id to its words."""
+        self._read()
+        self.positions = [element.position for element in self.controls]
+        self.by_id = {element.id: element for element in self.controls}
+
+    def _read(self) -> None:
+        for position, node in enumerate(self.root.css(_NODES)):
+            tag = node.tag or ""
+            if tag in ("input", "select", "textarea"):
+                place = self.place(node.parent)
+                if not place.is_inert:
+                    self.controls.append(self._element(node, tag, place, position))
+            elif tag == "label":
+                place = self.place(node.parent)
+                if not place.is_inert:
+                    self.labels.append(Label(node, place, position))
+            else:
+                self.titles.append((position, node))
+
+    def place(self, parent: LexborNode | None) -> Place:
+        """The place of the children of `parent`."""
+        if parent is None:
+            return _NOWHERE
+        own = parent.mem_id
+        known = self._places.get(own)
+        if known is None:
+            around, tag = self.place(parent.parent), parent.tag or ""
+            trail, row, form, is_locked, is_inert = around
+            if tag == "tr":
+                row = own
+            elif tag == "form":
+                form = own
+            elif tag == "fieldset":
+                is_locked = is_locked or "disabled" in parent.attributes
+            elif tag == "legend" and is_locked:
+                is_locked = self._is_legend_locked(parent)
+            elif tag in _INERT:
+                is_inert = True
+            known = self._places[own] = Place((*trail, own), row, form, is_locked, is_inert)
+        return known
+
+    def _is_legend_locked(self, legend: LexborNode) -> bool:
+        """A fieldset does not disable what stands in its first legend; one around it does."""
+        fieldset = legend.parent
+        if fieldset is None or fieldset.tag != "fieldset":
+            return True
+        first = next(child for child in fieldset.iter() if child.tag == "legend")
+        return first.mem_id != legend.mem_id or self.place(fieldset.parent).is_locked
+
+    @cached_property
+    def _named_forms(self) -> dict[str, int]:
+        forms = [(form.attributes.get("id"), form.mem_id) for form in self.root.css("form")]
+        return {name: form for name, form in reversed(forms) if name}
+
+    @cached_property
+    def holding(self) -> frozenset[int]:
+        """The ids of all elements that hold a control."""
+        return frozenset().union(*{id(element.trail): element.trail for element in self.controls}.values())
+
+    @cached_property
+    def labelling(self) -> frozenset[int]:
+        """The ids of all elements that hold a label."""
+        return frozenset().union(*{id(label.place.trail): label.place.trail for label in self.labels}.values())
+
+    def _element(self, node: LexborNode, tag: str, place: Place, position: int) -> Element:
+        attributes = node.attributes
+        form = self._named_forms.get(attributes["form"] or "") if "form" in attributes else place.form
+        kind = (attributes.get("type") or "text").lower() if tag == "input" else tag
+        name = attributes.get("name") or ""
+        is_hidden, can_be_labelled = kind == "hidden", kind not in NEVER_SENT
+        return Element(
+            node,
+            node.mem_id,
+            place.trail,
+            position,
+            place.row,
+            attributes,
+            kind,
+            name,
+            form,
+            place.is_locked,
+            is_hidden,
+            can_be_labelled,
+            can_be_labelled and not is_hidden and name != "",
+        )
+
+    def claim(self, element: Element) -> None:
+        """Taken by a label; a radio button stands for its whole group."""
+        self.claimed.add(element.id)
+        if element.type == "radio":
+            group = radio_group(element)
+            self.claimed |= {e.id for e in self.controls if e.type == "radio" and radio_group(e) == group}
+
+    def index_after(self, position: int) -> int:
+        """The index of the first control after a position."""
+        return bisect_right(self.positions, position)
+
+    def free_in(self, start: int, end: int, depth: int, block: int) -> list[Element]:
+        """The free controls of a span of indexes that stand in `block`, which is the ancestor at `depth`."""
+        return [
+            element
+            for element in self.controls[start:end]
+            if element.can_be_labelled
+            and element.id not in self.claimed
+            and len(element.trail) > depth
+            and element.trail[depth] == block
+        ]
+
+    def has_free(self, start: int, end: int) -> bool:
+        """Whether a span of indexes holds an open control without a label."""
+        return any(element.is_open and element.id not in self.claimed for element in self.controls[start:end])
+
+    def is_free(self, element: Element) -> bool:
+        return element.can_be_labelled and element.id not in self.claimed
+
+
+def radio_group(element: Element) -> tuple[int | None, str]:
+    return element.form, element.name
+
+
+def common(one: Trail, other: Trail) -> int:
+    """How many ancestors two trails share; those of siblings are one object."""
+    if one is other:
+        return len(one)
+    shared = min(len(one), len(other))
+    while shared and one[shared - 1] != other[shared - 1]:
+        shared -= 1
+    return shared
+
+
+_NOWHERE = Place(())
