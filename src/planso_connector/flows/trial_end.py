@@ -9,7 +9,7 @@ import structlog
 
 from planso_connector.domain import failure
 from planso_connector.domain.clock import Clock, stamp
-from planso_connector.domain.differences import DAMAGE, Difference, damaged
+from planso_connector.domain.differences import DAMAGE, Difference, Verdict, damaged
 from planso_connector.domain.errors import Damaged
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.domain.order import Order
@@ -95,10 +95,14 @@ class TrialEnd:
     ) -> list[Difference]:
         """Writes of the workshop are stopped; what was lost, with what the trial itself had changed, is kept."""
         now = stamp(self._clock())
-        lost = [one for one in saved.assessment.differences if one.verdict in DAMAGE]
+        found = saved.assessment.differences
+        lost = [one for one in found if one.verdict in DAMAGE]
+        # An empty text in place of `0` is no damage by itself; where the save did some, it is written back too.
+        lost += [replace(one, verdict=Verdict.TRIED) for one in found if one.verdict is Verdict.NOTATION]
         columns = {one.column for one in lost}
         lost += [one for one in saves.left() if one.column not in columns]
-        differences = [*lost, *(one for one in saved.assessment.differences if one.verdict not in DAMAGE)]
+        columns = {one.column for one in lost}
+        differences = [*lost, *(one for one in found if one.column not in columns)]
         order = in_the_mirror(known, saved.after.reading()) if known is not None else None
         why = f"A trial of saving damaged {len(lost)} fields of order {trial.order_id}; writes are stopped."
         names = frozenset(name for one in lost for name in saved.after.names_of(one.label))
