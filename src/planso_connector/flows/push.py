@@ -228,12 +228,13 @@ def _learn(tx: Transaction, workshop: str, operation: Operation, back: ReadBack,
         )
         save_evidence.note_form(tx, workshop, back.controls)
     if back.scope is not Scope.NONE:
+        columns = [one.column for one in damaged(differences)]
         write_stops.stop(
             tx,
             workshop,
             order_id=back.order_id if back.scope is Scope.ORDER else None,
             operation=operation.id,
-            reason=f"The save of order {back.order_id} damaged other fields.",
-            columns=[one.column for one in damaged(differences)],
+            reason=f"{len(columns)} other fields of order {back.order_id}",
+            columns=columns,
             now=now,
         )
