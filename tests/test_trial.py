@@ -146,6 +146,43 @@ def test_a_trial_beside_a_serving_connector(stand: Stand) -> None:
         assert service.order(ORDER)["remarks"] == "b"
 
 
+def test_an_edit_by_somebody_meanwhile_is_no_damage_and_stays(stand: Stand) -> None:
+    """In a field that the trial does not touch."""
+    stand.knobs(edit_after_next_save=[[ORDER, "Farbton", "Rot von jemandem"]])
+    before = stand.sandbox.snapshot(ORDER)
+    was = stand.sandbox.value(ORDER, "Farbton")
+    assert stand.tried().exit_code == 0
+    expected = [(name, "Rot von jemandem" if value == was else value) for name, value in before]
+    assert stand.sandbox.snapshot(ORDER) == expected
+
+
+LEARNED: list[tuple[dict[str, Any], str]] = [
+    ({"body": "json", "sends": "changed"}, 'sends = "changed"\nunchecked = ""\nbody = "json"'),
+    ({"body": "multipart"}, 'body = "multipart"'),
+    ({"body": "fields_json_pairs", "sends": "changed"}, 'body = "fields_json_pairs"'),
+]
+
+
+@pytest.mark.parametrize(("style", "save"), LEARNED)
+def test_a_learned_style_is_tried_as_it_was_learned(stand: Stand, style: dict[str, str], save: str) -> None:
+    """`learned` before, `tried` after, `learned` again with another profile."""
+    stand.knobs(save_style=style)
+    profile = stand.folder / "profile.toml"
+    head = '[save]\nsource = "learned"\n'
+    always = 'always = ["rowID"]\n'
+    profile.write_text(f"{head}{save}\n")
+    stand.environment["PLANSO_PROFILE"] = str(profile)
+    before = stand.sandbox.snapshot(ORDER)
+    done = stand.tried()
+    assert done.exit_code == 0, done.output
+    assert stand.sandbox.snapshot(ORDER) == before
+    assert ("only what changes is sent" in done.stdout) == (style.get("sends") == "changed")
+    assert "tried: tried on order 123" in done.stdout
+    profile.write_text(f"{head}{always}{save}\n")
+    status = command_here(stand.folder, "writes", "status", **stand.environment)
+    assert "is learned: learned from a recording; it was tried" in " ".join(status.stdout.split())
+
+
 def test_where_planso_keeps_what_does_not_arrive_only_changes_are_sent(stand: Stand) -> None:
     """
     Also where a token has to go along. A connector started from then on overwrites nobody's edit, and unchecks boxes;
@@ -173,6 +210,37 @@ def test_where_planso_keeps_what_does_not_arrive_only_changes_are_sent(stand: St
         stand.knobs(edit_before_next_save=[[ORDER, "Farbton", "Blau von jemandem"]])
         service.put(ORDER, remarks="Ruft nicht an.")
         assert stand.sandbox.value(ORDER, "Farbton") == "Rot von jemandem"
+
+
+def test_what_a_script_fills_is_not_emptied(stand: Stand) -> None:
+    """
+    Refused by name, and nothing is sent, unless the order's values may be lost: then what the script fills in goes
+    along, and where PlanSo keeps it, such a form can be saved from then on. A value that is lost is damage.
+    """
+    stand.knobs(script_filled=["Werkstattstart", "Farbton"])
+    before = stand.sandbox.snapshot(ORDER)
+    refused = stand.tried()
+    assert (refused.exit_code, stand.saves) == (1, 0)
+    assert all(word in refused.stderr for word in ("Werkstattstart", "Farbton", "--may-lose")), refused.stderr
+    with stand.service() as service:
+        assert service.put(ORDER, remarks="x").status_code == 422
+
+    done = stand.tried("--may-lose")
+    assert done.exit_code == 0, done.output
+    assert stand.sandbox.snapshot(ORDER) == before
+    with stand.service() as service:
+        assert service.put(ORDER, remarks="x").status_code == 200
+        expected = [(name, "x" if value == before_text(before) else value) for name, value in before]
+        assert stand.sandbox.snapshot(ORDER) == expected
+
+    stand.knobs(lose_on_save=["Farbton"])
+    damaged = stand.tried("--may-lose")
+    assert (damaged.exit_code, "Farbton" in damaged.stdout) == (1, True), damaged.output
+
+
+def before_text(pairs: list[tuple[str, str]]) -> str:
+    """The README order's remarks."""
+    return next(value for _, value in pairs if value.startswith("Kundin ruft"))
 
 
 DAMAGES: dict[str, dict[str, Any]] = {

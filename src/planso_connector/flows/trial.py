@@ -33,6 +33,7 @@ from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form
 from planso_connector.planso.plan import Plan
 from planso_connector.planso.profile import Profile
+from planso_connector.planso.saving.form_snapshot import snapshot
 from planso_connector.planso.saving.style import SaveStyle
 from planso_connector.planso.saving.tried import fingerprint
 from planso_connector.store import leases, operations, save_evidence, write_stops
@@ -175,8 +176,7 @@ class TrialFlow:
         form = await self._read(prepared.order_id, known)
         profile = self._profile
         if prepared.may_lose:
-            names = tuple(dict.fromkeys(control.name for control in form.page.controls if control.name))
-            profile = replace(profile, save=replace(profile.save, known=names))
+            profile = _taking_filled(form, profile)
             form = replace(form, profile=profile)
         text, day = self._changes(form)
         if text is None:
@@ -224,7 +224,7 @@ class TrialFlow:
         marked = await run.saves.save(lambda form: form.plan(run.text.asked))
         self._check(run, marked)
         (column, *_) = trial_fields.columns(marked.before, marked.plan)
-        text = marked.after.submitted[column]
+        text = snapshot(marked.after)[column].values
         found = await PartialTrial(run.saves, column, {column: [f"{value} 2" for value in text]}).run()
         if found.style is not None:
             run.style = found.style
@@ -275,6 +275,7 @@ class TrialFlow:
             sends=run.style.sends,
             always=run.style.always if is_partial else (),
             unchecked=run.style.unchecked if is_partial else None,
+            known=tuple(name for name in saves.profile.save.known if name not in self._profile.save.known),
         )
         form, read_at = await saves.read(), stamp(self._clock())
         await self._reader.keep(form.reading(), run.known, read_at)
@@ -332,6 +333,16 @@ def _same_again(form: Form, text: Change) -> Plan:
         return Plan()
     plan = form.plan(text.asked)
     return Plan(wire={index: form.page.controls[index].value for index in plan.wire})
+
+
+def _taking_filled(form: Form, profile: Profile) -> Profile:
+    """The profile by which controls that a script fills go with what it fills in, and empty where that is not known."""
+    filled = [control for control in form.unknowable() if control.filled is not None]
+    known = [control.name for control in filled if control.filled is not None and control.filled.value is not None]
+    unfilled = [control.name for control in filled if control.name not in known]
+    style = profile.save
+    style = replace(style, known=(*style.known, *known), unfilled=(*style.unfilled, *unfilled))
+    return replace(profile, save=style)
 
 
 def _who(form: Form) -> str:

@@ -208,8 +208,8 @@ class TrialSaves:
             raise Left(f"{', '.join(left)} could not be put back{f' ({why})' if why else ''}")
 
     def _back(self, form: Form) -> Plan:
-        held = self.original.submitted
-        return form.plan_controls({column: held.get(column, ()) for column in self._otherwise(form)})
+        held = snapshot(self.original)
+        return form.plan_controls({column: held[column].values for column in self._otherwise(form)})
 
     def left(self) -> list[Difference]:
         """What the trial changed and the form, as it was read last, holds otherwise than before the trial."""
