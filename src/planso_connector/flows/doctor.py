@@ -6,7 +6,7 @@ Reads only; no transaction, no write.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import parse_qsl
@@ -15,6 +15,7 @@ from planso_connector.domain.errors import Invalid, PageChanged, PlansoError
 from planso_connector.domain.fields import BY_PATH, FIELDS, On, Value
 from planso_connector.domain.order import PartsReading
 from planso_connector.domain.part import Part, missing_count
+from planso_connector.domain.saving_knowledge import Knowledge
 from planso_connector.flows.write_stops import WritesStatus
 from planso_connector.planso.board import parse_board
 from planso_connector.planso.client import Planso
@@ -49,10 +50,12 @@ class Finding:
     rows: tuple[tuple[str, ...], ...] = field(default=())
 
 
-async def examine(planso: Planso, order_id: int | None) -> AsyncIterator[Finding]:
+async def examine(
+    planso: Planso, order_id: int | None, on_form: Callable[[Form], Awaitable[None]]
+) -> AsyncIterator[Finding]:
     """
     Log in, list, read one form and its parts, say what a write would send, and how many sessions the account may have.
-    Ends at the first step that fails.
+    Ends at the first step that fails. `on_form` is awaited with the form.
     """
     try:
         # Not `log_in`: that would send a password again that is remembered as rejected.
@@ -64,6 +67,8 @@ async def examine(planso: Planso, order_id: int | None) -> AsyncIterator[Finding
             yield Finding("form", well=False, words="There is no order to read; name one with --order.")
             return
         form = await planso.read_form(chosen)
+        if not form.is_blank:
+            await on_form(form)
         yield look_at_fields(chosen, form)
         yield _unmapped(form)
         yield look_at_handles(form)
@@ -72,19 +77,24 @@ async def examine(planso: Planso, order_id: int | None) -> AsyncIterator[Finding
         missing = missing_count(parts.parts)
         yield Finding("parts", well=True, words=f"{len(parts.parts)} parts, {missing} missing; status: {status}.")
         yield _dry_run(form)
-        yield await _sessions(planso, chosen)
+        yield await sessions(planso, chosen)
     except PlansoError as error:
         yield Finding(type(error).__name__, well=False, words=str(error))
 
 
 def writes(status: WritesStatus) -> Finding:
-    """Whether writes reach PlanSo, and how it is known how it saves."""
+    """Whether writes reach PlanSo."""
     rows = tuple(("stopped", stop.words) for stop in status.stops)
-    told = f"{status.state}, {status.pending} pending; how this PlanSo saves is {status.saving}"
+    told = f"{status.state}, {status.pending} pending"
     return Finding("writes", well=not rows, words=f"{told}, {status.clean_saves} saves compared clean.", rows=rows)
 
 
-async def _sessions(planso: Planso, order_id: int) -> Finding:
+def saving(known: Knowledge) -> Finding:
+    """How it is known how this PlanSo saves, and what a person does next to know it better."""
+    return Finding("saving", well=True, words=f"{known.state}: {known.reason}. {known.next_step}".rstrip())
+
+
+async def sessions(planso: Planso, order_id: int) -> Finding:
     """Read the form in both sessions in turn, as writes during a sync would, until it is known whether both live."""
     for _ in range(SESSION_READINGS):
         with urgent():

@@ -226,6 +226,7 @@ def _learn(tx: Transaction, workshop: str, operation: Operation, back: ReadBack,
             pairs=back.pairs,
             now=now,
         )
+        save_evidence.note_form(tx, workshop, back.controls)
     if back.scope is not Scope.NONE:
         columns = [one.column for one in damaged(differences)]
         write_stops.stop(

@@ -256,6 +256,7 @@ class UpdatePush:
             _names(now, differences),
             assessment.scope,
             len(saved.pairs(plan)),
+            frozenset(control.name for control in saved.page.controls),
         )
         if not assessment.is_clean:
             raise SavedOtherwise(_damage(differences, read_back, evidence), read_back)
