@@ -141,3 +141,61 @@ def test_an_order_that_a_write_finds_gone_is_gone_for_all(service: Service) -> N
         assert (answer.status_code, service.operation(answer)["sent"]) == (404, False), answer.text
         assert service.http.get(f"/api/orders/{order_id}").status_code == 404
         assert service.http.get(f"/api/orders/{order_id}/history").json()["history"][0]["by"] == "PlanSo"
+
+
+STRANGER = {"Fahrername": "Kai Fremd", "Kennzeichen": "S-KU 41", "Telefon": "0711 998877", "Bemerkungen": "fremd"}
+
+
+def test_an_order_that_has_anothers_number_is_not_written(service: Service) -> None:
+    """
+    While an update, a delete and an undo wait, their orders are deleted in PlanSo and the numbers given to another
+    customer's: 409, nothing is sent, GET shows the new orders. A write to what is known of those goes through.
+    """
+    sandbox = service.sandbox
+    updated, deleted, undone = sandbox.order_ids()[:3]
+    earlier = service.put(undone, remarks="vorher").headers["Operation-Id"]
+    knobs(service, fail_next=1_000_000)
+    waiting = [
+        service.http.patch(f"/api/orders/{updated}", json={"remarks": "für den Alten"}, headers=ASYNC),
+        service.http.delete(f"/api/orders/{deleted}", headers=ASYNC),
+        service.http.post(f"/api/operations/{earlier}/undo", headers=ASYNC),
+    ]
+    for order_id in (updated, deleted, undone):
+        sandbox.delete(order_id)
+        sandbox.add(STRANGER, order_id)
+    sandbox.forget_requests()
+    knobs(service)
+    for order_id, answer in zip((updated, deleted, undone), waiting, strict=True):
+        told = service.settled(answer)
+        assert (told["state"], told["sent"]) == ("conflict", False), told
+        assert "vehicle_details.number_plate" in told["message"]
+        assert sandbox.value(order_id, "Bemerkungen") == "fremd"
+        order = service.order(order_id)
+        assert (order["person"], order["plate"], order["remarks"]) == ("Kai Fremd", "S-KU 41", "fremd")
+    assert saves(service) == 0
+    again = service.http.post(f"/api/operations/{earlier}/undo")
+    assert again.status_code in (409, 412), again.text
+    assert service.put(updated, remarks="für den Neuen").status_code == 200
+
+
+def test_a_number_of_a_deleted_order_is_known_as_that(service: Service) -> None:
+    """Deleted by us, and its number is another's: a write for the deleted one is 409, the next one is not."""
+    order_id = service.sandbox.order_ids()[0]
+    assert service.http.delete(f"/api/orders/{order_id}").status_code == 200
+    service.sandbox.add(STRANGER, order_id)
+    answer = service.put(order_id, remarks="für den Alten")
+    assert answer.status_code == 409, answer.text
+    assert service.order(order_id)["person"] == "Kai Fremd"
+    assert service.put(order_id, remarks="für den Neuen").status_code == 200
+
+
+def test_a_corrected_order_is_the_same_one(service: Service) -> None:
+    """Somebody corrects the plate while a write waits that changes person and phone: it goes through."""
+    sandbox = service.sandbox
+    order_id = next(one for one in sandbox.order_ids() if sandbox.value(one, "VIN") or sandbox.value(one, "Telefon"))
+    knobs(service, fail_next=1_000_000)
+    waiting = service.http.patch(f"/api/orders/{order_id}", json={"person": "Neu", "phone": "0711 1"}, headers=ASYNC)
+    sandbox.edit(order_id, "Kennzeichen", "WN-KO 1")
+    knobs(service)
+    assert service.settled(waiting)["state"] == "confirmed"
+    assert (sandbox.value(order_id, "Fahrername"), sandbox.value(order_id, "Kennzeichen")) == ("Neu", "WN-KO 1")

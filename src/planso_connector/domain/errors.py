@@ -14,6 +14,7 @@ ConnectorError
 │   └── Clash                it does not go together with what is there already
 │       ├── KeyReused        the idempotency key came with another request before
 │       ├── Duplicate        such an order is there, and the caller wants none
+│       ├── Stranger         PlanSo gave the order's number to another one
 │       ├── NotPossible      the operation can't be cancelled or undone
 │       └── Cancelled        the caller called it off before anything was sent
 ├── PlansoError              PlanSo let us down
@@ -140,6 +141,10 @@ class KeyReused(Clash):
 
 class Duplicate(Clash):
     """Such an order is there already, and the caller wants none then."""
+
+
+class Stranger(Clash):
+    """The order's number is another order's in PlanSo by now; nothing is sent to that."""
 
 
 class NotPossible(Clash):

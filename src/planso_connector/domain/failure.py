@@ -12,7 +12,15 @@ from planso_connector.domain.operation import Conflict
 
 _PLAIN: dict[str, type[ConnectorError]] = {
     kind.__name__: kind
-    for kind in (errors.NotFound, PlansoRefused, errors.Damaged, errors.Expired, errors.Cancelled, errors.Ambiguous)
+    for kind in (
+        errors.NotFound,
+        PlansoRefused,
+        errors.Damaged,
+        errors.Expired,
+        errors.Cancelled,
+        errors.Ambiguous,
+        errors.Stranger,
+    )
 }
 
 

@@ -22,6 +22,7 @@ from enum import StrEnum
 from typing import Any
 
 from planso_connector.domain.fields import Value
+from planso_connector.domain.identity import Identity
 
 
 class Action(StrEnum):
@@ -127,6 +128,8 @@ class Operation:
     """What the save changed that was not asked, as `domain.differences` writes it; None where nothing was compared."""
     controls: Mapping[str, Sequence[str]] | None = None
     """Of a restore, the values to write back by the control's name, as a browser sends them."""
+    identity: Identity | None = None
+    """What the order was known by when it was recorded; None where the mirror did not know it."""
 
 
 def new_id() -> str:

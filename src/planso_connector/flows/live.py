@@ -20,8 +20,11 @@ from planso_connector.domain.errors import (
     PlansoRefused,
     PlansoUnavailable,
     PlansoUnsure,
+    Stranger,
 )
 from planso_connector.domain.fields import Value
+from planso_connector.domain.identity import differing, is_stranger
+from planso_connector.domain.operation import Operation
 from planso_connector.domain.order import FormReading, Order, has_emptied, is_somebodys, refreshed
 from planso_connector.domain.snapshot import changed_columns
 from planso_connector.domain.trust import believable_form
@@ -151,6 +154,19 @@ class Live:
         if emptied or not is_somebodys(reading):
             raise gone
         return form
+
+    async def check_identity(self, operation: Operation, form: Form, read_at: str) -> None:
+        """Raises Stranger where the order is another one than the operation was recorded for; the mirror takes that."""
+        reading, identity = form.reading(), operation.identity or {}
+        if not is_stranger(identity, reading.values):
+            return
+        assert form.order_id is not None, "what is saved was read"
+        await self._reader.take(form.order_id, reading, read_at)
+        names = ", ".join(differing(identity, reading.values))
+        raise Stranger(
+            f"Order {form.order_id} is another order in PlanSo than the one that this write was recorded for: {names} "
+            "differ. Nothing is sent to it."
+        )
 
     async def is_listed(self, order_id: int) -> bool:
         return any(entry.order_id == order_id for entry in await self._planso.board())

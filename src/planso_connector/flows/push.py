@@ -26,6 +26,7 @@ from planso_connector.domain.errors import (
     NotFound,
     PlansoRefused,
     StoreUnavailable,
+    Stranger,
 )
 from planso_connector.domain.notes import split_notes
 from planso_connector.domain.operation import Action, Operation, State
@@ -104,7 +105,7 @@ class Pusher:
             return later
         except StoreUnavailable:
             raise
-        except (Conflicting, Ambiguous) as error:
+        except (Conflicting, Stranger, Ambiguous) as error:
             return _End(State.CONFLICT, error=error)
         except Expired as error:
             return _End(State.EXPIRED, error=error)

@@ -26,6 +26,7 @@ from planso_connector.domain.errors import (
     ValueKept,
 )
 from planso_connector.domain.fields import FIELDS, Value
+from planso_connector.domain.identity import identity_of, is_stranger
 from planso_connector.domain.order import IDENTITY, is_somebodys
 from planso_connector.flows import overwritten
 from planso_connector.flows.claim import Claim, Later
@@ -84,6 +85,11 @@ class CreatePush:
         except PlansoUnsure as unsure:
             raise Later(str(unsure), order_id=order_id) from None
         form, held = seen.form, snapshot(seen.form)
+        if is_stranger(identity_of(asked, []), form.reading().values):
+            raise Ambiguous(
+                f"PlanSo answered with the number of order {order_id}, which shows another vehicle and customer. It was "
+                "not sent again."
+            )
         order, with_parts = await self._live.order(form, None)
         # A control of the empty form alone, such as a token, is nothing that the order lost.
         lost = tuple(one for one in overwritten.gone_since(claim.sent, held) if one.column in held)

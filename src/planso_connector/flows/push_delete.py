@@ -18,7 +18,7 @@ from planso_connector.domain.errors import (
     PlansoUnsure,
 )
 from planso_connector.flows.claim import Claim, Later
-from planso_connector.flows.live import WITHIN, Live, ReadBack
+from planso_connector.flows.live import WITHIN, EmptyForm, Live, ReadBack
 from planso_connector.flows.push_update import allowed
 from planso_connector.flows.reading import Reader
 from planso_connector.planso.client import Planso
@@ -48,10 +48,14 @@ class DeletePush:
             read_at = stamp(self._clock())
             try:
                 form = await self._live.existing_form(order_id, known)
+            except EmptyForm as empty:
+                await self._live.check_identity(claim.operation, empty.form, read_at)
+                raise
             except NotFound:
                 if claim.sent_at is None:
                     raise
                 return ReadBack(None, order_id, read_at, None)
+            await self._live.check_identity(claim.operation, form, read_at)
             try:
                 allowed(claim.operation, form, known)
             except Conflicting:

@@ -99,6 +99,7 @@ class UpdatePush:
         try:
             form = await self._live.existing_form(order_id, known, may_be_blank=is_restore)
         except EmptyForm as empty:
+            await self._live.check_identity(claim.operation, empty.form, read_at)
             if await self._live.stays_blank(order_id, claim.sent_at):
                 raise await self._blanked(claim, empty.form, known) from None
             raise
@@ -140,7 +141,11 @@ class UpdatePush:
     async def _allowed(
         self, claim: Claim, form: Form, known: Order | None, read_at: str
     ) -> tuple[dict[str, Value], tuple[str, ...]]:
-        """As `allowed`; a conflict with what may be on its way still is none yet. The mirror takes what conflicts."""
+        """
+        As `allowed`; a conflict with what may be on its way still is none yet. The mirror takes what conflicts. Raises
+        Stranger, too.
+        """
+        await self._live.check_identity(claim.operation, form, read_at)
         try:
             return allowed(claim.operation, form, known)
         except Conflicting as conflict:

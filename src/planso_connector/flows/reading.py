@@ -134,6 +134,10 @@ class Reader:
             believed, _ = believable_form(known, form)
             await self._store(refreshed(known, believed), None, read_at, with_parts=False)
 
+    async def take(self, order_id: int, form: FormReading, read_at: str) -> None:
+        """The mirror takes the order as it is now, whatever it held: the number is another order's."""
+        await self._store(await self.whole(order_id, form), None, read_at, with_parts=True)
+
     async def saw(self, order_id: int, form: FormReading, read_at: str) -> None:
         """As `keep`, of an order that was looked at in passing; nothing either where its form has emptied."""
         known = await self.known(order_id)

@@ -30,6 +30,7 @@ from planso_connector.domain.errors import (
 )
 from planso_connector.domain.fields import Value
 from planso_connector.domain.german import BERLIN
+from planso_connector.domain.identity import Identity, identity_of
 from planso_connector.domain.operation import Action, Operation, State, new_id
 from planso_connector.domain.order import FROM_OTHER_PAGES, NAMED_BY
 from planso_connector.domain.plausible import looks_wrong
@@ -210,9 +211,22 @@ class Writer:
         if request.if_match is not None and operation.order_id is not None:
             relied_on = self._relied_on(tx, operation, request.if_match)
             operation = replace(operation, base=operation.base or relied_on)
+        operation = replace(operation, identity=self._identity(tx, operation))
         if operation.action is Action.CREATE:
             operation = replace(operation, notes=self._with_duplicates(tx, operation, request))
         return operations.record(tx, self._workshop, operation)
+
+    def _identity(self, tx: Transaction, operation: Operation) -> Identity | None:
+        """What the order is known by: what the mirror holds, a deleted order's too, and what is pending before it."""
+        if operation.order_id is None:
+            return None
+        operations.lock_order(tx, self._workshop, operation.order_id)
+        known = orders.load(tx, self._workshop, operation.order_id)
+        undone = operations.get(tx, self._workshop, operation.undoes) if operation.undoes is not None else None
+        pending = operations.pending_of(tx, self._workshop, operation.order_id) if known is not None else []
+        asked = [*(earlier.asked for earlier in pending), operation.asked]
+        held = known.values if known is not None else {}
+        return identity_of(held, asked, undone.identity if undone is not None else None)
 
     def _check_not_stopped(self, tx: Transaction, operation: Operation) -> None:
         """Raises WritesShadowed, WritesStopped."""

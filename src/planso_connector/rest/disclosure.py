@@ -28,6 +28,7 @@ _HARMLESS = (
     errors.NotFound,
     errors.Invalid,
     errors.KeyReused,
+    errors.Stranger,
     errors.NotPossible,
     errors.Cancelled,
     errors.LoginRejected,

@@ -197,9 +197,7 @@ def record(tx: Transaction, workshop: str, operation: Operation) -> Operation:
     """
     Writes the operation down as it is, later than all that its order has; its id is new. The operation as it stands.
     """
-    if operation.order_id is not None:
-        # So that no two of one order are recorded at once, and the later one sees the earlier.
-        tx.lock(f"operations {workshop} {operation.order_id}")
+    lock_order(tx, workshop, operation.order_id)
     created_at = _later_than_the_last(tx, workshop, operation)
     tx.run(
         _RECORD,
@@ -229,10 +227,17 @@ def record(tx: Transaction, workshop: str, operation: Operation) -> Operation:
         restored_at=operation.restored_at,
         differences=_json_list(operation.differences),
         controls=_json(operation.controls),
+        identity=_json(operation.identity),
         holder=None,
         held_until=None,
     )
     return _operation(tx.rows(_GET, of_workshop=workshop, of_id=operation.id)[0])
+
+
+def lock_order(tx: Transaction, workshop: str, order_id: int | None) -> None:
+    """So that no two operations of one order are recorded at once, and the later one sees the earlier."""
+    if order_id is not None:
+        tx.lock(f"operations {workshop} {order_id}")
 
 
 def _later_than_the_last(tx: Transaction, workshop: str, operation: Operation) -> str:
@@ -535,4 +540,5 @@ def _operation(row: Row) -> Operation:
         restored_at=row["restored_at"],
         differences=_loaded(row["differences"]),
         controls=_loaded(row["controls"]),
+        identity=_loaded(row["identity"]),
     )

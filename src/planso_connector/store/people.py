@@ -76,6 +76,7 @@ _EMPTY = (
         sent=None,
         differences=None,
         controls=None,
+        identity=None,
         failure=None,
         request=None,
         message=ERASED,

@@ -225,6 +225,7 @@ operations = Table(
     Column("restored_at", _KEY),
     Column("differences", Text),
     Column("controls", Text),
+    Column("identity", Text),
 )
 """
 The outbox: every write that was asked for. No foreign key: a create has no order yet, and an order may not be
