@@ -301,7 +301,11 @@ class UpdatePush:
     async def _assessed(self, save: _Save, sent: Snapshot, seen: AfterSave, evidence: SaveEvidence) -> Assessment:
         """Where a column seems to change with each save, the history tells whether people are known to edit it."""
         now = self._clock().astimezone(BERLIN).replace(tzinfo=None)
-        after, volatile = snapshot(seen.form), save.volatile | seen.volatile
+        after = snapshot(seen.form)
+        # What is gone in the last reading is no token that differs between readings.
+        volatile = save.volatile | {
+            column for column in seen.volatile if column in after and not after[column].is_empty
+        }
 
         def judged(experience: Experience) -> Assessment:
             return assess(save.before, sent, after, volatile=volatile, experience=experience, now=now)
