@@ -303,9 +303,8 @@ class UpdatePush:
         now = self._clock().astimezone(BERLIN).replace(tzinfo=None)
         after = snapshot(seen.form)
         # What is gone in the last reading is no token that differs between readings.
-        volatile = save.volatile | {
-            column for column in seen.volatile if column in after and not after[column].is_empty
-        }
+        held = {column for column, state in after.items() if not state.is_empty}
+        volatile = save.volatile | (seen.volatile & held)
 
         def judged(experience: Experience) -> Assessment:
             return assess(save.before, sent, after, volatile=volatile, experience=experience, now=now)
