@@ -185,7 +185,7 @@ class UpdatePush:
             *await self._overwritten(claim, appending.written(claim.operation), form),
             *overwritten.gone_since(claim.sent, snapshot(form)),
         )
-        also = _names(form, differences)
+        also = _names(form, differences) | _restored(form, claim.operation)
         return ReadBack(
             order, order.id, read_at, None, notes, with_parts=with_parts, differences=differences, also=also
         )
@@ -287,7 +287,7 @@ class UpdatePush:
             frozenset(change.label for change in plan.changes),
             with_parts,
             differences,
-            _names(now, differences),
+            _names(now, differences) | _restored(now, claim.operation),
             assessment.scope,
             len(saved.pairs(plan)),
             frozenset(control.name for control in saved.page.controls),
@@ -370,6 +370,13 @@ def _names(form: Form, differences: tuple[Difference, ...]) -> frozenset[str]:
     """The fields and labels of what the save changed without being asked; edits by people are not its doing."""
     own = [one for one in differences if one.verdict is not Verdict.EDITED]
     return frozenset(name for one in own for name in form.names_of(one.label))
+
+
+def _restored(form: Form, operation: Operation) -> frozenset[str]:
+    """The fields and labels that a restore writes back."""
+    held = snapshot(form)
+    columns = [column for column in operation.controls or {} if column in held]
+    return frozenset(name for column in columns for name in form.names_of(held[column].label))
 
 
 def _damage(differences: tuple[Difference, ...], read_back: ReadBack, evidence: SaveEvidence) -> Damaged:
