@@ -8,16 +8,21 @@ from dataclasses import replace
 
 from planso_connector.domain.snapshot import ControlState
 from planso_connector.domain.values import is_nothing
-from planso_connector.planso.control import Control, Entry
+from planso_connector.planso.control import NEVER_SENT, Control, Entry
 from planso_connector.planso.form import Form, sent_values
 from planso_connector.planso.plan import Plan, Wire
 
 
 def snapshot(form: Form, plan: Plan | None = None) -> dict[str, ControlState]:
-    """Every control of the form by its name, in the form's order; one without a name by its label and place."""
+    """
+    Every control of the form by its name, in the form's order; one without a name by its label and place. Buttons and
+    files hold nothing of the order.
+    """
     entries, places = _entries(form)
     groups: dict[str, list[Control]] = {}
     for control in form.page.controls:
+        if control.type in NEVER_SENT:
+            continue
         entry = entries.get(control.index)
         column = control.name or (f"{entry.label} #{places[entry]}" if entry is not None else "")
         if column:
