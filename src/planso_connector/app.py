@@ -21,6 +21,7 @@ from planso_connector.domain.reconcile import Policy
 from planso_connector.domain.workhours import WorkHours
 from planso_connector.flows.accesses import Accesses
 from planso_connector.flows.authenticate import Authentication
+from planso_connector.flows.database_clock import DatabaseClock
 from planso_connector.flows.dry_run import DryRun
 from planso_connector.flows.figures import Measured
 from planso_connector.flows.freshness import Freshness
@@ -84,7 +85,7 @@ class Connector:
     write_stops: WriteStops
     rest: FastAPI
     server: server.Server
-    now: Clock
+    now: DatabaseClock
 
 
 @asynccontextmanager
@@ -125,6 +126,8 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
 async def _wired(
     settings: Settings, profile: Profile, database: Database, traces: telemetry.Traces, now: Clock
 ) -> AsyncIterator[Connector]:
+    now = database_clock = DatabaseClock(database, now)
+    await database_clock.measure()
     workshop = settings.connector_workshop
     password = settings.planso_password.get_secret_value()
     rejection = Rejection(database, workshop, now, (settings.planso_url, settings.planso_user, password))
@@ -195,8 +198,8 @@ async def _wired(
         saving=saving(settings),
         on_resume=outbox.wake,
     )
-    readiness = Ready(database, workshop, freshness, planso, now, settings.connector_writes)
-    measured = Measured(database, workshop, sync, readiness, planso, now)
+    readiness = Ready(database, workshop, freshness, planso, database_clock, settings.connector_writes)
+    measured = Measured(database, workshop, sync, readiness, planso, database_clock)
     standings = Standings(database, workshop, freshness, profile.labels, now)
     dry_run = DryRun(planso, Live(planso, reader, now), reader)
     recognition = Recognition(database, workshop)
@@ -244,7 +247,7 @@ async def _wired(
             write_stops=stops,
             rest=rest,
             server=web,
-            now=now,
+            now=database_clock,
         )
     finally:
         await sync.close()
@@ -259,6 +262,7 @@ async def at_work(built: Connector) -> AsyncIterator[None]:
     tasks = {
         asyncio.create_task(start.fill(built.sync), name="fill"),
         asyncio.create_task(start.reindex(built.reindex), name="reindex"),
+        asyncio.create_task(built.now.run(), name="clock"),
         asyncio.create_task(built.outbox.run(), name="outbox"),
         asyncio.create_task(built.schedule.run(), name="schedule"),
         asyncio.create_task(built.accesses.run(), name="accesses"),
