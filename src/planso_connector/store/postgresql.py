@@ -13,7 +13,7 @@ from typing import Any, LiteralString, cast
 import psycopg
 from psycopg import errors
 from psycopg.rows import dict_row
-from sqlalchemy import URL, Executable
+from sqlalchemy import URL, Executable, func, select
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
 from planso_connector.domain.errors import StoreUnavailable, TooBroad
@@ -132,6 +132,7 @@ class Postgresql:
 
     def __init__(self, url: URL) -> None:
         self._url = url
+        self.clock: Executable | None = select(func.clock_timestamp().label("instant"))
         self.reads, self.questions, self.writes = Inbox(), Inbox(), Inbox()
         jobs = [(self.reads, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")] * READERS
         jobs += [(self.questions, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")] * QUESTIONERS
