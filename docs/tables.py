@@ -14,7 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from planso_connector.domain.caller import SCOPES
-from planso_connector.domain.fields import APPOINTMENTS, FIELDS, Field, On
+from planso_connector.domain.columns import COLUMNS
+from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENTS, FIELDS, Field, On
 from planso_connector.rest.problems import MEANING
 from planso_connector.rest.scopes import NEEDS, Need
 from planso_connector.sandbox import Knobs, SaveStyle
@@ -33,12 +34,16 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 def _where(field: Field) -> str:
     if field.on is On.NONE:
         return "answers"
-    return "PUT, PATCH, POST" if On.UPDATE in field.on else "POST"
+    verbs = {"PUT, PATCH": On.UPDATE, "POST": On.CREATE}
+    return ", ".join(name for name, on in verbs.items() if on in field.on)
 
 
 def fields() -> str:
-    rows = ((f"`{f.path}`", f.kind.value, ", ".join(f.labels), _where(f), f.meaning) for f in FIELDS)
-    return _table(("field", "kind", "label in PlanSo", "on", "meaning"), rows)
+    rows = (
+        (f"`{f.path}`", f.kind.value, ", ".join(f.labels), ", ".join(COLUMNS.get(f.path, ())), _where(f), f.meaning)
+        for f in (*FIELDS, *APPEND_FIELDS)
+    )
+    return _table(("field", "kind", "label in PlanSo", "column in PlanSo", "on", "meaning"), rows)
 
 
 def _shown(default: object) -> str:

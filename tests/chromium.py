@@ -7,10 +7,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 T = TypeVar("T")
 MISSING = "no Chromium on this machine (apt-get install chromium)"
@@ -53,6 +55,8 @@ class Chromium:
 
     def _started(self) -> Browser:
         if self._browser is None:
+            from playwright.sync_api import sync_playwright  # takes half a second that most tests need not wait
+
             self._driver = sync_playwright().start()
             self._browser = self._driver.chromium.launch(executable_path=self._path, args=list(FLAGS))
         return self._browser
@@ -78,8 +82,10 @@ def chromium() -> Iterator[Chromium]:
     browser.close()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say plainly at the end what was left out."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Say plainly at the very end what was left out."""
+    yield
     left_out = [report for report in terminalreporter.stats.get("skipped", []) if MISSING in str(report.longrepr)]
     if left_out:
         terminalreporter.write_line(f"LEFT OUT: {len(left_out)} tests that need a browser: {MISSING}.", yellow=True)

@@ -28,6 +28,7 @@ LONG = (
     "test_sync_laws.py",
     "test_kill_outbox.py",
     "test_outbox_laws.py::test_whatever",
+    "test_learned.py::test_a_connector",
     "test_lookup_corpus.py",
     "test_kill.py",
     "test_hostile.py::test_the_document",

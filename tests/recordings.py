@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Page
 
 from planso_connector.sandbox import Installation, Sandbox, SaveStyle
 
 from .chromium import Chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 STEPS = ("change", "create", "delete")
 """What a recording can hold beside the login, the list and an opened order."""

@@ -41,17 +41,19 @@ from planso_connector.flows.standing import Standings
 from planso_connector.flows.status import Status
 from planso_connector.flows.sync import Sync
 from planso_connector.flows.sync_run import SyncPolicy
+from planso_connector.flows.trial import TrialFlow
 from planso_connector.flows.write import Writer
-from planso_connector.flows.write_stops import WriteStops
+from planso_connector.flows.write_stops import ProfileOfSaving, WriteStops
 from planso_connector.planso.client import Planso
 from planso_connector.planso.profile import Profile
+from planso_connector.planso.saving.tried import fingerprint, with_trial
 from planso_connector.planso.throttle import Throttle
 from planso_connector.rest import door, guard, hosts, server
 from planso_connector.rest.gate import Gate
 from planso_connector.rest.limits import Limits, Rate
 from planso_connector.rest.metrics import Metrics
 from planso_connector.settings import Settings, SettingsError
-from planso_connector.store import migrate
+from planso_connector.store import migrate, save_evidence
 from planso_connector.store.engine import Database
 from planso_connector.store.runs import Trigger
 from planso_connector.workers import retention as retention_turns
@@ -83,6 +85,7 @@ class Connector:
     keys: Keys
     accesses: Accesses
     write_stops: WriteStops
+    trial: TrialFlow
     rest: FastAPI
     server: server.Server
     now: DatabaseClock
@@ -128,7 +131,9 @@ async def _wired(
 ) -> AsyncIterator[Connector]:
     now = database_clock = DatabaseClock(database, now)
     await database_clock.measure()
-    workshop = settings.connector_workshop
+    workshop, configured = settings.connector_workshop, profile
+    trial = await database.read(lambda tx: save_evidence.trial(tx, workshop))
+    profile = with_trial(configured, settings.planso_url, trial)
     password = settings.planso_password.get_secret_value()
     rejection = Rejection(database, workshop, now, (settings.planso_url, settings.planso_user, password))
     metrics = Metrics()
@@ -189,16 +194,17 @@ async def _wired(
     turns = Schedule(lambda: sync.run(Trigger.SCHEDULE), hours, interval, now, dice=Random())  # noqa: S311
     lookup = Lookup(database, workshop)
     freshness = Freshness(sync, reader, lookup, hours, interval, now)
-    status = Status(planso)
     stops = WriteStops(
         database,
         workshop,
         now,
         setting=settings.connector_writes,
-        saving=saving(settings),
+        profile=profile_of_saving(settings),
         on_resume=outbox.wake,
     )
-    readiness = Ready(database, workshop, freshness, planso, database_clock, settings.connector_writes)
+    status = Status(planso, stops)
+    of_saving = profile_of_saving(settings)
+    readiness = Ready(database, workshop, freshness, planso, database_clock, settings.connector_writes, of_saving)
     measured = Measured(database, workshop, sync, readiness, planso, database_clock)
     standings = Standings(database, workshop, freshness, profile.labels, now)
     dry_run = DryRun(planso, Live(planso, reader, now), reader)
@@ -245,6 +251,16 @@ async def _wired(
             keys=keys,
             accesses=accesses,
             write_stops=stops,
+            trial=TrialFlow(
+                database,
+                planso,
+                reader,
+                workshop,
+                now,
+                profile=configured,
+                url=settings.planso_url,
+                writes=settings.connector_writes,
+            ),
             rest=rest,
             server=web,
             now=database_clock,
@@ -356,9 +372,10 @@ def _kept(settings: Settings) -> Kept:
     )
 
 
-def saving(settings: Settings) -> str:
-    """How it is known how this PlanSo saves, by its profile. Raises SettingsError."""
-    return str(getattr(getattr(_profile(settings), "save", None), "source", "assumed"))
+def profile_of_saving(settings: Settings) -> ProfileOfSaving:
+    """Where the configured profile's way of saving comes from, and its fingerprint. Raises SettingsError."""
+    profile = _profile(settings)
+    return ProfileOfSaving(profile.save.source, fingerprint(profile, settings.planso_url))
 
 
 def _hours(settings: Settings) -> WorkHours:

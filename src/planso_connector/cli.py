@@ -16,21 +16,18 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from planso_connector import __version__
 from planso_connector import app as root
 from planso_connector.commands import backup as backup_commands
+from planso_connector.commands import doctor as doctor_command
 from planso_connector.commands import keys, writes
 from planso_connector.commands import learn as learn_command
 from planso_connector.commands import privacy as privacy_commands
 from planso_connector.commands.console import configure_logs, err, fail, loaded, out, run, told
 from planso_connector.draining import DrainingServer
-from planso_connector.flows import doctor as doctor_flow
 from planso_connector.settings import Settings, SettingsError
-from planso_connector.store import kept_pages
 from planso_connector.store import migrate as store_migrate
 from planso_connector.store.runs import RunState, Trigger
 
@@ -46,6 +43,7 @@ cli = typer.Typer(
 )
 cli.add_typer(keys.keys)
 cli.command()(keys.accesses)
+cli.command()(doctor_command.doctor)
 cli.command()(backup_commands.backup)
 cli.command()(backup_commands.restore)
 cli.command()(learn_command.learn)
@@ -209,62 +207,6 @@ async def _sync(settings: Settings, *, full: bool, accept: bool) -> None:
         fail(ended.message)
     if ended.message:
         err.print(ended.message, style="yellow", markup=False, highlight=False)
-
-
-@cli.command()
-def doctor(
-    order: Annotated[int | None, typer.Option(min=1, help="The order to read; without it the list's first.")] = None,
-    replay: Annotated[
-        bool,
-        typer.Option("--replay", help="Read the kept pages again, those that could not be read; PlanSo is not asked."),
-    ] = False,
-) -> None:
-    """Look at this PlanSo: log in, list, read one form and its parts, say what maps. Never writes."""
-    with told():
-        settings = loaded()
-        configure_logs(settings, quiet=True)
-        if not run(_replay(settings) if replay else _doctor(settings, order)):
-            raise typer.Exit(1)
-
-
-async def _doctor(settings: Settings, order: int | None) -> bool:
-    well = True
-    async with root.connector(settings) as built:
-        async for finding in doctor_flow.examine(built.planso, order):
-            well = well and finding.well
-            _print(finding)
-        stopped = doctor_flow.writes(await built.write_stops.status())
-        _print(stopped)
-        kept = await _kept_pages(built)
-    well = well and stopped.well
-    if kept:
-        told = "1 page that could not be read is" if len(kept) == 1 else f"{len(kept)} pages that could not be read are"
-        out.print(f"{told} kept; `planso-connector doctor --replay` reads them again.", highlight=False)
-    return well
-
-
-async def _replay(settings: Settings) -> bool:
-    async with root.connector(settings) as built:
-        findings = list(doctor_flow.replay(await _kept_pages(built), built.profile))
-    for finding in findings:
-        _print(finding)
-    return all(finding.well for finding in findings)
-
-
-async def _kept_pages(built: root.Connector) -> list[kept_pages.KeptPage]:
-    workshop = built.settings.connector_workshop
-    return await built.database.read(lambda tx: kept_pages.all(tx, workshop))
-
-
-def _print(finding: doctor_flow.Finding) -> None:
-    mark = "[green]ok[/]" if finding.well else "[red]look[/]"
-    out.print(f"{mark}  [bold]{escape(finding.step)}[/]: ", end="")
-    out.print(finding.words, markup=False, highlight=False)
-    if finding.rows:
-        table = Table(show_header=False, box=None, padding=(0, 2))
-        for row in finding.rows:
-            table.add_row("", *map(escape, row))
-        out.print(table)
 
 
 @cli.command()

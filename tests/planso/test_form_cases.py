@@ -24,14 +24,6 @@ from tests.planso.conftest import form_of
 
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "form_cases.json").read_text(encoding="utf-8"))
 
-PENDING = {
-    "hidden mirror behind a date picker",
-    "decimal 1.500",
-    "decimal 0.125",
-    "decimal 12.250 of MySQL DECIMAL(x,3)",
-}
-"""Cases of notation: hours with a decimal point, dates as they stand there."""
-
 
 def by_name(form: Form, asked: dict[str, Value] | None = None) -> dict[str, list[str]]:
     """What is sent, by name."""
@@ -53,13 +45,7 @@ def changed(content: str, asked: dict[str, Value]) -> dict[str, list[str]] | str
     return {name: after.get(name, []) for name in before | after if before.get(name) != after.get(name)}
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, id=case["name"], marks=[pytest.mark.xfail(strict=False)] if case["name"] in PENDING else [])
-        for case in CASES
-    ],
-)
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in CASES])
 def test_a_form_is_read_and_sent_as_a_browser_does(case: dict[str, Any]) -> None:
     """What a person reads is read, what Chromium sends is sent, and a write changes what was asked and nothing else."""
     form = form_of(case["content"])

@@ -163,9 +163,9 @@ def test_a_hidden_mirror_is_written_in_its_own_notation() -> None:
 @pytest.mark.parametrize("path", ["person", "phone"])
 def test_emptying_what_names_the_customer_is_told(path: str) -> None:
     """A cleared name or phone number stands in the message; clearing what is empty does not."""
-    label = {"person": "Fahrername", "phone": "Telefon"}[path]
+    label, word = {"person": ("Fahrername", "name"), "phone": ("Telefon", "phone number")}[path]
     full, empty = (form_of(f"<div><label>{label}</label><input name=a value='{v}'></div>") for v in ("0151 1", ""))
-    assert full.plan({path: None}).notes == (f"{path} ('{label}') is emptied.",)
+    assert full.plan({path: None}).notes == (f"{path} is cleared: the order has no {word} any more.",)
     assert empty.plan({path: None}).notes == ()
 
 

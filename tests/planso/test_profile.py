@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from planso_connector.domain.columns import COLUMNS
 from planso_connector.domain.fields import BY_PATH, FIELDS
 from planso_connector.planso import profile as profile_module
 from planso_connector.planso.profile import HEADERS, STATUS_WORDS, TABS, Profile
+from tests.planso.conftest import form_of
 
 
 def test_the_built_in_file_says_what_the_table_of_fields_says() -> None:
@@ -14,6 +16,8 @@ def test_the_built_in_file_says_what_the_table_of_fields_says() -> None:
     labels = profile_module.built_in()["labels"]
 
     assert labels == {field.path: field.labels for field in FIELDS}
+    columns = profile_module.built_in()["columns"]
+    assert {path: names for path, names in columns.items() if names} == COLUMNS
     written = (Path(profile_module.__file__).parent / profile_module.BUILT_IN).read_text(encoding="utf-8")
     assert all(f"{field.path} = " in written.replace('"', "") for field in FIELDS)
 
@@ -67,6 +71,25 @@ def test_a_read_only_twin_follows_its_writable_field(tmp_path: Path) -> None:
     assert Profile.load(file).labels["vehicle.mileage"] == ("KM-Stand",)
 
 
+def test_a_file_names_columns_or_none(tmp_path: Path) -> None:
+    """A list replaces the built-in one, an empty list switches it off; a read-only twin follows."""
+    file = tmp_path / "reit.toml"
+    file.write_text(
+        '[columns]\nperson = "Kundenname"\nshop_date = []\n"vehicle_details.vin" = ["FIN"]\n', encoding="utf-8"
+    )
+
+    profile = Profile.load(file)
+
+    assert profile.columns["person"] == ("Kundenname",)
+    assert profile.columns["shop_date"] == ()
+    assert profile.columns["vehicle.vin"] == ("FIN",)
+    assert profile.columns["phone"] == COLUMNS["phone"]
+    form = form_of(
+        "<form><div><label>x</label><input name=Kundenname value=M></div><input name=shop_date></form>", profile
+    )
+    assert [path for path, handle in form.handles().items() if handle.is_column] == ["person"]
+
+
 def test_the_setting_wins_over_the_file(tmp_path: Path) -> None:
     """PLANSO_TABLE_ID stands above the profile."""
     file = tmp_path / "reit.toml"
@@ -83,6 +106,9 @@ def test_the_setting_wins_over_the_file(tmp_path: Path) -> None:
         ("[labels]\nperson = []", "labels.person", "list of texts"),
         ("[labels]\nperson = ['*:']", "labels.person", "letters or digits"),
         ("[labels.vehicle]\nwheels = ['x']", "labels.vehicle.wheels", "vin"),
+        ("[columns]\nperson = ['123']", "columns.person", "[] for none"),
+        ("[columns]\nperson = [5]", "columns.person", "[] for none"),
+        ("[columns]\npersno = ['x']", "columns.persno", "person"),
         ("tableid = 1", "tableid", "table_id"),
         ("table_id = '1'", "table_id", "whole number"),
         ("table_id = true", "table_id", "whole number"),

@@ -203,7 +203,23 @@ def repeated_with_its_key(stage: Stage) -> Answered:
     return [stage.put(headers=keyed), *stage.own(stage.put(headers=keyed)), stage.patch(stage.held, headers=keyed)]
 
 
+def appended(stage: Stage) -> Answered:
+    if stage.field == "shop_date":
+        return [stage.caller.patch(stage.address, json={"remarks_append": "Ruft an."})]
+    line = {"remarks_append": "Ruft an."}
+    tried = stage.caller.patch(stage.address, json=line, params=DRY)
+    done = stage.own(stage.caller.patch(stage.address, json=line))
+    undo = f"/api/operations/{done[0].headers['Operation-Id']}/undo"
+    undone = [stage.caller.post(undo, params=DRY), *stage.own(stage.caller.post(undo))]
+    stage.knobs.normalise = {"blanks"}
+    stage.service.sandbox.edit(stage.order_id, "Bemerkungen", f"{SECRET}  zwei  Blanks")
+    collapsed = stage.own(stage.caller.patch(stage.address, json=line))
+    stage.knobs.alter_saved = {"Bemerkungen": f"{SECRET} behalten"}
+    return [tried, *done, *undone, *collapsed, *stage.own(stage.caller.patch(stage.address, json=line))]
+
+
 SCENARIOS: list[Scenario] = [
+    appended,
     changed_at_the_same_time,
     written_and_written_again,
     cleared,
@@ -258,6 +274,7 @@ def test_no_write_tells_more_than_its_caller_may_read(service: Service, scenario
                 told = scenario(Stage(service, client, order_id, scopes))
             finally:
                 service.sandbox.knobs.alter_saved, service.sandbox.knobs.refuse_saves = {}, None
+                service.sandbox.knobs.normalise = set()
         deeds = [answer for answer in told if answer.request.method != "GET"]
         statuses[who] = [answer.status_code for answer in deeds]
         assert 500 not in [answer.status_code for answer in told]

@@ -13,7 +13,7 @@ import pytest
 from planso_connector.sandbox import Sandbox
 from tests.service import PATIENCE, Service, connected
 
-ROUNDS = 8
+ROUNDS = 3
 
 
 @pytest.fixture
@@ -38,20 +38,24 @@ def add_line(service: Service, order_id: int, line: str) -> bool:
 
 
 def test_no_text_is_lost_between_clients_that_go_by_the_etag(service: Service) -> None:
-    """Three clients add lines at the same time, some of them while another's write is pending: every 200 is there."""
+    """
+    Three clients add lines at the same time, some of them while another's write is pending, and read again after each
+    412: every line that was answered with success is there, once.
+    """
     order_id = service.sandbox.order_ids()[0]
     begin = threading.Barrier(3)
 
-    def work(name: str) -> list[str]:
+    def work(name: str) -> None:
         begin.wait(PATIENCE)
-        return [line for line in (f"{name} {at}" for at in range(ROUNDS)) if add_line(service, order_id, line)]
+        for at in range(ROUNDS):
+            while not add_line(service, order_id, f"{name} {at}"):
+                pass
 
     with ThreadPoolExecutor(3) as pool:
-        taken = [line for lines in pool.map(work, ("Anna", "Bert", "Cleo")) for line in lines]
-    assert len(taken) >= ROUNDS
+        list(pool.map(work, ("Anna", "Bert", "Cleo")))
     held = service.sandbox.value(order_id, "Bemerkungen").splitlines()
-    assert [line for line in taken if line not in held] == []
-    assert len(set(held)) == len(held)
+    taken = [f"{name} {at}" for name in ("Anna", "Bert", "Cleo") for at in range(ROUNDS)]
+    assert sorted(line for line in held if line in taken) == sorted(taken)
 
 
 @pytest.mark.parametrize("same_field", [True, False])

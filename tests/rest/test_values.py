@@ -138,4 +138,4 @@ def test_an_emptied_phone_number_is_told(service: Service) -> None:
     service.sandbox.edit(IDS[5], "Telefon", "0151 234")
     answer = service.put(IDS[5], phone="")
     assert answer.status_code == 200, answer.text
-    assert "phone ('Telefon') is emptied" in answer.json()["message"]
+    assert "phone is cleared" in answer.json()["message"]

@@ -1,7 +1,5 @@
 """Section 1 of the protocol: cookies, login, expiry, locked accounts."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import httpx2
 import pytest
 
@@ -146,29 +144,3 @@ def test_what_was_asked_is_kept(open_browser: Open) -> None:
         ("POST", "visual_forms_plain", "update", 123, 200),
     ]
     assert browser.sandbox.in_flight_peak == 1
-
-
-def test_a_login_may_end_the_other_sessions_of_its_account(open_browser: Open) -> None:
-    """With `one_session_per_account` the first session meets the login page after a second login."""
-    first = open_browser()
-    first.sandbox.knobs.set_json({"one_session_per_account": True})
-    second = Browser(first.sandbox, str(first.http.base_url))
-    with second:
-        second.log_in()
-        assert is_login_page(first.call(123))
-        assert "0" in second.list()
-
-
-def test_one_session_is_served_one_request_at_a_time(open_browser: Open) -> None:
-    """With `session_lock` the requests of one session overlap nowhere, and those of another one with both of them."""
-    first = open_browser()
-    second = Browser(first.sandbox, str(first.http.base_url))
-    with second, ThreadPoolExecutor(3) as pool:
-        second.log_in()
-        first.sandbox.forget_requests()
-        first.sandbox.knobs.set_json({"session_lock": True, "latency": 0.3})
-        list(pool.map(lambda ask: ask(), [lambda: first.call(123), lambda: first.call(124), lambda: second.call(125)]))
-    ended = {request.order_id: request.ended for request in first.sandbox.requests}
-    assert first.sandbox.in_flight_peak == 3
-    assert abs(ended[123] - ended[124]) >= 0.3
-    assert ended[125] < max(ended[123], ended[124])

@@ -38,8 +38,8 @@ def status() -> None:
     found = _with_stops(lambda stops, _: stops.status())
     saves = "save" if found.clean_saves == 1 else "saves"
     out.print(
-        f"Writes: {found.state}; {found.pending} pending. How this PlanSo saves is {found.saving}; "
-        f"{found.clean_saves} {saves} compared clean.",
+        f"Writes: {found.state}; {found.pending} pending. How this PlanSo saves is {found.saving.state}: "
+        f"{found.saving.reason}; {found.clean_saves} {saves} compared clean.",
         highlight=False,
         soft_wrap=True,
     )
@@ -147,7 +147,7 @@ def _with_stops(work: Callable[[WriteStops, Settings], Awaitable[T]]) -> T:
                 settings.connector_workshop,
                 clock.now,
                 setting=settings.connector_writes,
-                saving=root.saving(settings),
+                profile=root.profile_of_saving(settings),
             )
             return await work(stops, settings)
 

@@ -223,6 +223,29 @@ _FIELDS: tuple[Field, ...] = (
 FIELDS: tuple[Field, ...] = tuple(
     replace(field, labels=(*field.labels, *CAPTIONS.get(field.path, ()))) for field in _FIELDS
 )
+APPEND_FIELDS: tuple[Field, ...] = (
+    Field(
+        "remarks_append",
+        _L,
+        ("Bemerkungen",),
+        "A line to add to `remarks`, below what stands there when it is saved",
+        "Kundin bittet um Rückruf.",
+        on=On.UPDATE,
+    ),
+    Field(
+        "damage_description_append",
+        _L,
+        ("Schadenbeschreibung",),
+        "The same for `damage_description`",
+        "Auch die Tür hat einen Kratzer.",
+        on=On.UPDATE,
+    ),
+)
+"""
+What requests can add to a text instead of replacing it, named after the field that it stands in then. They are no
+fields of an order: no form has a control of their own, and no answer shows them.
+"""
+
 BY_PATH: dict[str, Field] = {field.path: field for field in FIELDS}
 MIRRORED: tuple[Field, ...] = tuple(field for field in FIELDS if field.mirrored)
 APPOINTMENTS: frozenset[str] = frozenset(

@@ -6,7 +6,7 @@ Reads only; no transaction, no write.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import parse_qsl
@@ -15,11 +15,14 @@ from planso_connector.domain.errors import Invalid, PageChanged, PlansoError
 from planso_connector.domain.fields import BY_PATH, FIELDS, On, Value
 from planso_connector.domain.order import PartsReading
 from planso_connector.domain.part import Part, missing_count
+from planso_connector.domain.saving_knowledge import Knowledge
 from planso_connector.flows.write_stops import WritesStatus
 from planso_connector.planso.board import parse_board
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form
+from planso_connector.planso.handles import Handle
 from planso_connector.planso.parts import parse_parts
+from planso_connector.planso.plan import named
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.tabs import parse_tab
 from planso_connector.planso.throttle import urgent
@@ -47,10 +50,12 @@ class Finding:
     rows: tuple[tuple[str, ...], ...] = field(default=())
 
 
-async def examine(planso: Planso, order_id: int | None) -> AsyncIterator[Finding]:
+async def examine(
+    planso: Planso, order_id: int | None, on_form: Callable[[Form], Awaitable[None]]
+) -> AsyncIterator[Finding]:
     """
     Log in, list, read one form and its parts, say what a write would send, and how many sessions the account may have.
-    Ends at the first step that fails.
+    Ends at the first step that fails. `on_form` is awaited with the form.
     """
     try:
         # Not `log_in`: that would send a password again that is remembered as rejected.
@@ -62,26 +67,34 @@ async def examine(planso: Planso, order_id: int | None) -> AsyncIterator[Finding
             yield Finding("form", well=False, words="There is no order to read; name one with --order.")
             return
         form = await planso.read_form(chosen)
-        yield _mapped(chosen, form)
+        if not form.is_blank:
+            await on_form(form)
+        yield look_at_fields(chosen, form)
         yield _unmapped(form)
+        yield look_at_handles(form)
         parts = await planso.parts(chosen)
         status = parts.status or "none on the page"
         missing = missing_count(parts.parts)
         yield Finding("parts", well=True, words=f"{len(parts.parts)} parts, {missing} missing; status: {status}.")
         yield _dry_run(form)
-        yield await _sessions(planso, chosen)
+        yield await sessions(planso, chosen)
     except PlansoError as error:
         yield Finding(type(error).__name__, well=False, words=str(error))
 
 
 def writes(status: WritesStatus) -> Finding:
-    """Whether writes reach PlanSo, and how it is known how it saves."""
+    """Whether writes reach PlanSo."""
     rows = tuple(("stopped", stop.words) for stop in status.stops)
-    told = f"{status.state}, {status.pending} pending; how this PlanSo saves is {status.saving}"
+    told = f"{status.state}, {status.pending} pending"
     return Finding("writes", well=not rows, words=f"{told}, {status.clean_saves} saves compared clean.", rows=rows)
 
 
-async def _sessions(planso: Planso, order_id: int) -> Finding:
+def saving(known: Knowledge) -> Finding:
+    """How it is known how this PlanSo saves, and what a person does next to know it better."""
+    return Finding("saving", well=True, words=f"{known.state}: {known.reason}. {known.next_step}".rstrip())
+
+
+async def sessions(planso: Planso, order_id: int) -> Finding:
     """Read the form in both sessions in turn, as writes during a sync would, until it is known whether both live."""
     for _ in range(SESSION_READINGS):
         with urgent():
@@ -159,10 +172,15 @@ def _beginning(content: str) -> str:
     return f"it begins with: {told}" if told else "it is empty"
 
 
-def _mapped(order_id: int, form: Form) -> Finding:
+def look_at_fields(order_id: int, form: Form) -> Finding:
+    """Which fields of an order this form holds, and how each was found."""
     reading = form.reading()
     absent = dict(form.missing_labels())
-    rows = [(path, _kind(path), _presence(reading.values, path)) for path in BY_PATH if path not in absent]
+    rows = [
+        (path, _kind(path), _presence(reading.values, path), _found_by(handle))
+        for path, handle in form.handles().items()
+        if path not in absent
+    ]
     return Finding(
         "form",
         well=not reading.is_blank,
@@ -180,6 +198,24 @@ def _unmapped(form: Form) -> Finding:
     return Finding("labels", well=not needed, words=words, rows=rows)
 
 
+def look_at_handles(form: Form) -> Finding:
+    """What keeps fields of this form from being written, and columns that may be fields."""
+    doubts = [
+        ("field", path, f"{handle.doubt}: {', '.join(map(named, handle.candidates))}")
+        for path, handle in form.handles().items()
+        if handle.doubt
+    ]
+    filled = [("script", control.name, control.label) for control in form.unknowable()]
+    copied = [("copied id", own_id, "") for own_id in form.page.copied_ids]
+    hints = [("hint", path, f"may be the column '{column}' ({control.name})") for path, column, control in form.hints()]
+    words = f"{len(doubts)} fields can't be told apart, {len(filled)} controls are filled by a script."
+    if doubts:
+        words += " A write to such a field is answered with 422; a profile can name its column."
+    if filled:
+        words += " No write is sent with this form: it would blank them."
+    return Finding("handles", well=not doubts and not filled, words=words, rows=(*doubts, *filled, *copied, *hints))
+
+
 def _dry_run(form: Form) -> Finding:
     try:
         plan = form.plan({TRIED: "Probe"})
@@ -193,6 +229,12 @@ def _dry_run(form: Form) -> Finding:
         f"{', '.join(change.label for change in plan.changes)}. Nothing was sent."
     )
     return Finding("dry run", well=len(before) == len(after), words=words)
+
+
+def _found_by(handle: Handle) -> str:
+    """`label 'Telefon' under 'Kunde'`, `column 'shop_date'`."""
+    heading = f" under '{handle.entry.heading}'" if handle.entry.heading else ""
+    return f"{'column' if handle.is_column else 'label'} '{handle.name}'{heading}"
 
 
 def _kind(path: str) -> str:

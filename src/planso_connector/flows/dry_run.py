@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from planso_connector.domain import restoring
+from planso_connector.domain.appending import undo_of
 from planso_connector.domain.errors import PlansoTimeout
 from planso_connector.domain.fields import Value
 from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Change, Operation
 from planso_connector.domain.plausible import looks_wrong
+from planso_connector.flows import appending
 from planso_connector.flows.live import Live
 from planso_connector.flows.push_create import with_defaults
 from planso_connector.flows.push_update import allowed
@@ -59,7 +61,7 @@ class DryRun:
     async def update(self, order_id: int, asked: Mapping[str, Value]) -> Preview:
         async with _soon():
             form = await self._live.existing_form(order_id, await self._reader.known(order_id))
-        plan = form.plan(asked)
+        plan = appending.plan(form, asked, appending.resolve(asked, form)[0])
         return Preview(order_id, plan.changes, (*plan.notes, *looks_wrong(asked)), _names(form, plan), asked)
 
     async def undo(self, undone: Operation) -> Preview:
@@ -69,8 +71,9 @@ class DryRun:
         known = await self._reader.known(undone.order_id)
         async with _soon():
             form = await self._live.existing_form(undone.order_id, known)
-        base = {path: undone.asked[path] for path in undone.before}
-        asked, left_alone = allowed(replace(undone, asked=undone.before, base=base, undoes=undone.id), form, known)
+        undo, base = undo_of(undone)
+        again = replace(undone, asked=undo, base=base, before=None, sent_at=None, undoes=undone.id)
+        asked, left_alone = allowed(again, form, known)
         plan = form.plan(asked)
         notes = (*left_alone, *plan.notes)
         return Preview(undone.order_id, plan.changes, notes, _names(form, plan), undone.before, is_own=False)

@@ -72,6 +72,8 @@ class ReadBack:
     """Whose writes have to stop because of it."""
     pairs: int = 0
     """How many name/value pairs were sent; 0 where no save was compared."""
+    controls: frozenset[str] = frozenset()
+    """The names of the controls of the form that was saved."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from random import Random
 import structlog
 
 from planso_connector.domain import failure, retry
+from planso_connector.domain.appending import targets_of
 from planso_connector.domain.assessment import Scope
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.differences import damaged
@@ -210,7 +211,7 @@ class Pusher:
 def _writer(operation: Operation, back: ReadBack | None) -> Writer:
     labels = back.labels if back is not None else frozenset()
     also = back.also if back is not None else frozenset()
-    return Writer(operation.id, operation.caller, frozenset(operation.asked), labels, also)
+    return Writer(operation.id, operation.caller, targets_of(operation.asked), labels, also)
 
 
 def _learn(tx: Transaction, workshop: str, operation: Operation, back: ReadBack, now: str) -> None:
@@ -226,13 +227,15 @@ def _learn(tx: Transaction, workshop: str, operation: Operation, back: ReadBack,
             pairs=back.pairs,
             now=now,
         )
+        save_evidence.note_form(tx, workshop, back.controls)
     if back.scope is not Scope.NONE:
+        columns = [one.column for one in damaged(differences)]
         write_stops.stop(
             tx,
             workshop,
             order_id=back.order_id if back.scope is Scope.ORDER else None,
             operation=operation.id,
-            reason=f"The save of order {back.order_id} damaged other fields.",
-            columns=[one.column for one in damaged(differences)],
+            reason=f"{len(columns)} other fields of order {back.order_id}",
+            columns=columns,
             now=now,
         )

@@ -87,8 +87,8 @@ class CreatePush:
         form, held = seen.form, snapshot(seen.form)
         if is_stranger(identity_of(asked, []), form.reading().values) and not await self._live.is_listed(order_id):
             raise Ambiguous(
-                f"PlanSo answered with the number of order {order_id}, an archived one of another customer. It was "
-                "not sent again."
+                f"PlanSo answered with the number of order {order_id}, an archived one of another customer. "
+                "It was not sent again."
             )
         order, with_parts = await self._live.order(form, None)
         # A control of the empty form alone, such as a token, is nothing that the order lost.

@@ -16,6 +16,7 @@ import structlog
 
 from planso_connector.domain import restoring
 from planso_connector.domain.agreement import means_same
+from planso_connector.domain.appending import targets_of
 from planso_connector.domain.assessment import Assessment, Experience, Scope, assess
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.differences import DAMAGE, Difference, Verdict
@@ -33,7 +34,7 @@ from planso_connector.domain.german import BERLIN
 from planso_connector.domain.operation import Conflict, Operation
 from planso_connector.domain.order import Order
 from planso_connector.domain.snapshot import Snapshot, changed_columns
-from planso_connector.flows import overwritten
+from planso_connector.flows import appending, overwritten
 from planso_connector.flows.claim import Claim, Later
 from planso_connector.flows.live import AfterSave, EmptyForm, Live, ReadBack, SavedOtherwise, in_the_mirror
 from planso_connector.flows.reading import Reader
@@ -128,7 +129,7 @@ class UpdatePush:
     async def _planned(self, form: Form, operation: Operation, asked: Mapping[str, Value]) -> Plan:
         """Of a restore, the values before are planned where nobody changed them since. Raises Invalid, Conflicting."""
         if operation.controls is None:
-            return form.plan(asked)
+            return appending.plan(form, operation.asked, asked)
         damaged = await self._database.read(lambda tx: operations.get(tx, self._workshop, operation.undoes or ""))
         differences = [Difference.from_json(one) for one in (damaged.differences if damaged else None) or ()]
         controls, changed = restoring.still_damaged(operation.controls, differences, form.submitted)
@@ -164,9 +165,8 @@ class UpdatePush:
         if claim.sent_at is None:
             notes = (*notes, "Nothing differs from what PlanSo holds; nothing was sent.")
             return ReadBack(order, order.id, read_at, None, notes, with_parts=with_parts)
-        written = {path: claim.operation.asked[path] for path in claim.operation.before or {}}
         differences = (
-            *await self._overwritten(claim, written, form),
+            *await self._overwritten(claim, appending.written(claim.operation), form),
             *overwritten.gone_since(claim.sent, snapshot(form)),
         )
         also = _names(form, differences)
@@ -223,7 +223,14 @@ class UpdatePush:
             order_id, save.asked, _others(saved, save.asked), f"the save of order {order_id}"
         )
         now, sent = seen.form, snapshot(saved, plan)
-        kept = [*now.not_taken_over(save.asked, saved), *_controls_kept(save, sent, now)]
+        kept = [
+            *(
+                k
+                for k in now.not_taken_over(save.asked, saved)
+                if not appending.is_there(claim.operation, k, saved, now)
+            ),
+            *_controls_kept(save, sent, now),
+        ]
         if kept and isinstance(save.outcome, PlansoUnsure):
             # What people did meanwhile is known then, also where the save lands yet and overwrites it.
             await self._reader.keep(now.reading(), known, seen.read_at)
@@ -233,7 +240,8 @@ class UpdatePush:
         if isinstance(save.outcome, PlansoRefused) and assessment.is_clean and _is_as_before(save.before, sent, now):
             claim.take_back_mark()
             raise save.outcome
-        notes = [*left_alone, *plan.notes, *now.normalised(save.asked, saved)]
+        notation = appending.notes_on_notation(now, claim.operation.asked, save.asked, saved)
+        notes = [*left_alone, *plan.notes, *notation]
         if isinstance(save.outcome, PlansoRefused) and not kept:
             notes.append(f"PlanSo has it, though it answered otherwise ({save.outcome}).")
         before = _before(plan, claim)
@@ -253,6 +261,7 @@ class UpdatePush:
             _names(now, differences),
             assessment.scope,
             len(saved.pairs(plan)),
+            frozenset(control.name for control in saved.page.controls),
         )
         if not assessment.is_clean:
             raise SavedOtherwise(_damage(differences, read_back, evidence), read_back)
@@ -294,7 +303,8 @@ class UpdatePush:
 
 def _before(plan: Plan, claim: Claim) -> dict[str, Value]:
     """What the form held before the operation, also where an earlier attempt got a part of it through."""
-    now = {change.path: change.before for change in plan.changes if change.path in claim.operation.asked}
+    asked = targets_of(claim.operation.asked)
+    now = {change.path: change.before for change in plan.changes if change.path in asked}
     return {**(claim.operation.before or {}), **now}
 
 
@@ -347,8 +357,9 @@ def allowed(operation: Operation, form: Form, known: Order | None) -> tuple[dict
     What may be written of what was asked, by what the caller relies on; and notes on what is left alone. Raises
     Conflicting.
     """
-    asked = dict(operation.asked)
-    if operation.base is None:
+    sent_with = operation.before if operation.sent_at is not None else None
+    asked, conflicts = appending.resolve(operation.asked, form, sent_with)
+    if operation.base is None and not conflicts:
         return asked, ()
     reading = form.reading()
     held = (in_the_mirror(known, reading) if known is not None else reading).values
@@ -356,17 +367,17 @@ def allowed(operation: Operation, form: Form, known: Order | None) -> tuple[dict
     def is_same(path: str, one: Value, other: Value) -> bool:
         return means_same(BY_PATH[path].kind, one, other)
 
-    conflicts = [
+    conflicts += [
         Conflict(path, base, held.get(path), asked.get(path))
-        for path, base in operation.base.items()
+        for path, base in (operation.base or {}).items()
         if not is_same(path, held.get(path), base)
         and not (path in asked and is_same(path, held.get(path), asked[path]))
     ]
     if not conflicts:
         return asked, ()
     names = ", ".join(conflict.field for conflict in conflicts)
-    if operation.undoes is None or len(conflicts) == len(asked):
+    if operation.undoes is None or len(conflicts) == len(operation.asked):
         raise Conflicting(f"Changed in PlanSo since: {names}. Nothing was sent.", conflicts)
     for conflict in conflicts:
-        del asked[conflict.field]
+        asked.pop(conflict.field, None)
     return asked, (f"Left alone, because somebody changed it since: {names}.",)

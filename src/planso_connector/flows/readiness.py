@@ -14,11 +14,13 @@ from datetime import timedelta
 
 from planso_connector.domain.clock import parse_stamp, stamp
 from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.domain.saving_knowledge import Knowledge, knowledge
 from planso_connector.flows.database_clock import DatabaseClock
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.reindex import how_far
+from planso_connector.flows.write_stops import ProfileOfSaving
 from planso_connector.planso.client import Planso
-from planso_connector.store import figures, leases, lookup_keys, migrate, runs, write_stops
+from planso_connector.store import figures, leases, lookup_keys, migrate, runs, save_evidence, write_stops
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.figures import Pending
 from planso_connector.store.lookup_keys import Rebuild
@@ -77,6 +79,7 @@ class _Seen:
     pending: Pending
     rebuild: Rebuild | None
     stops: tuple[WriteStop, ...]
+    saving: Knowledge
 
     @property
     def is_stopped(self) -> bool:
@@ -98,6 +101,7 @@ class Ready:
         planso: Planso,
         clock: DatabaseClock,
         writes: str = "on",
+        profile: ProfileOfSaving | None = None,
     ) -> None:
         self._database = database
         self._workshop = workshop
@@ -105,6 +109,7 @@ class Ready:
         self._planso = planso
         self._clock = clock
         self._writes_setting = writes
+        self._profile = profile or ProfileOfSaving()
         self._since: dict[str, tuple[bool, str]] = {}
         self._wrote: tuple[float, _Said] | None = None
         self._writing = asyncio.Lock()
@@ -143,7 +148,9 @@ class Ready:
             success = runs.last_success(tx, self._workshop)
             pending, rebuild = figures.pending(tx, self._workshop), lookup_keys.rebuild(tx, self._workshop)
             stops = tuple(write_stops.active(tx, self._workshop))
-            return _Seen(figures.revision(tx), success, pending, rebuild, stops)
+            trial = save_evidence.trial(tx, self._workshop)
+            saving = knowledge(self._profile.source, self._profile.fingerprint, trial)
+            return _Seen(figures.revision(tx), success, pending, rebuild, stops, saving)
 
         try:
             async with asyncio.timeout(WITHIN):
@@ -217,7 +224,7 @@ class Ready:
         setting = "" if self._writes_setting == "on" else f"CONNECTOR_WRITES={self._writes_setting}, nothing is sent; "
         waiting = self._waiting(seen.pending)
         if not seen.stops:
-            return waiting[0], setting + waiting[1]
+            return waiting[0], f"{setting}{waiting[1]}; how this PlanSo saves is {seen.saving.state}"
         words = seen.stops[0].words
         if not seen.is_stopped and len(seen.stops) > 1:
             orders = ", ".join(str(stop.order_id) for stop in seen.stops[:SHOWN])

@@ -68,14 +68,20 @@ class Reader:
     @asynccontextmanager
     async def alone(self, order_id: int) -> AsyncIterator[None]:
         """
-        While this lasts nobody else in this process reads the order's form: what is read by others is read before a
-        save begins or after it was read back, so an edit that the save overwrites is never seen and forgotten.
+        While this lasts nobody else in this process begins to read the order's form: what others read is read before a
+        save or after it was read back, so no edit that the save overwrites is seen and forgotten.
         """
         lock = self._locks.get(order_id)
         if lock is None:
             lock = self._locks[order_id] = asyncio.Lock()
         async with lock:
             yield
+
+    async def _until_not_saved(self, order_id: int) -> None:
+        lock = self._locks.get(order_id)
+        if lock is not None:
+            async with lock:
+                pass
 
     async def known(self, order_id: int) -> Order | None:
         return await self._database.read(lambda tx: orders.load(tx, self._workshop, order_id))
@@ -89,10 +95,7 @@ class Reader:
         return await self._read(order_id, None, accept=False)
 
     async def _read(self, order_id: int, entry: BoardEntry | None, *, accept: bool) -> ReadOrder:
-        async with self.alone(order_id):
-            return await self._read_alone(order_id, entry, accept=accept)
-
-    async def _read_alone(self, order_id: int, entry: BoardEntry | None, *, accept: bool) -> ReadOrder:
+        await self._until_not_saved(order_id)
         read_at = self._now()
         form = (await self._planso.read_form(order_id)).reading()
         known = await self.known(order_id)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from planso_connector.domain.saving_knowledge import Knowledge
+from planso_connector.flows.write_stops import WriteStops
 from planso_connector.planso.client import Planso
 from planso_connector.planso.login import LoginStatus
 from planso_connector.planso.sessions import SessionsStatus
 
 
 class Status:
-    def __init__(self, planso: Planso) -> None:
+    def __init__(self, planso: Planso, stops: WriteStops) -> None:
         self._planso = planso
+        self._stops = stops
 
     @property
     def login(self) -> LoginStatus:
@@ -18,6 +21,10 @@ class Status:
     @property
     def sessions(self) -> SessionsStatus:
         return self._planso.sessions.status
+
+    async def saving(self) -> Knowledge:
+        """How it is known how this PlanSo saves. Raises StoreUnavailable."""
+        return await self._stops.saving()
 
     async def log_in(self) -> None:
         """One try with the configured user. Raises LoginRejected, PlansoUnavailable."""

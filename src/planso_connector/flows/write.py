@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from planso_connector.domain import failure, restoring
+from planso_connector.domain import appending, failure, restoring
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.errors import (
     Cancelled,
@@ -32,6 +32,7 @@ from planso_connector.domain.errors import (
     WritesStopped,
 )
 from planso_connector.domain.fields import Value
+from planso_connector.domain.german import BERLIN
 from planso_connector.domain.identity import Identity, identity_of
 from planso_connector.domain.operation import Action, Operation, State, new_id
 from planso_connector.domain.order import FROM_OTHER_PAGES, NAMED_BY
@@ -51,7 +52,7 @@ class Request:
     """
     What comes with a write. `wait` in seconds, None for the usual; `if_match` the ETag relied on, without its quotes,
     `*` for any; `notes` sentences that the caller is told whatever comes of it. `names_orders`: whether the caller may
-    be told which other orders there are.
+    be told which other orders there are. `signed_by`: with whose name appended lines end, None where they don't.
     """
 
     caller: str = ""
@@ -61,6 +62,7 @@ class Request:
     strict: bool = False
     notes: str = ""
     names_orders: bool = True
+    signed_by: str | None = None
 
 
 class Writer:
@@ -110,8 +112,8 @@ class Writer:
         """
         undone = await self.undone(operation_id)
         assert undone.before is not None, "`undone` saw to it"
-        base = {path: undone.asked[path] for path in undone.before}
-        return await self._write(Action.UPDATE, undone.order_id, undone.before, request, base=base, undoes=undone.id)
+        asked, base = appending.undo_of(undone)
+        return await self._write(Action.UPDATE, undone.order_id, asked, request, base=base, undoes=undone.id)
 
     async def undone(self, operation_id: str) -> Operation:
         """The operation, if it can be undone. Raises NotFound, NotPossible."""
@@ -131,6 +133,12 @@ class Writer:
         damaged = await self.get(operation_id)
         controls = restoring.values_before(restoring.restorable(damaged, only))
         return await self._write(Action.UPDATE, damaged.order_id, {}, request, undoes=damaged.id, controls=controls)
+
+    def signed(self, asked: Mapping[str, Value], request: Request) -> Mapping[str, Value]:
+        """What is asked, with the day and the caller's name at the end of appended lines where the request wants it."""
+        if request.signed_by is None:
+            return asked
+        return appending.sign(asked, request.signed_by, self._clock().astimezone(BERLIN).date())
 
     async def check(self, action: Action, order_id: int | None, asked: Mapping[str, Value], request: Request) -> str:
         """What recording it would tell, for a dry run. Raises Invalid, VersionChanged, Duplicate, NotFound."""
@@ -167,7 +175,7 @@ class Writer:
             id=new_id(),
             action=action,
             order_id=order_id,
-            asked=dict(asked),
+            asked=dict(self.signed(asked, request)),
             created_at=stamp(now),
             deadline_at=stamp(now + self._deadline),
             next_at=stamp(now),
@@ -287,7 +295,7 @@ class Writer:
         held = dict(known.values)
         if operation.action is Action.DELETE:  # relies on all of it
             return {path: value for path, value in held.items() if path not in FROM_OTHER_PAGES}
-        return {path: held.get(path) for path in operation.asked}
+        return {path: held.get(path) for path in operation.asked if appending.target_of(path) == path}
 
     def _with_duplicates(self, tx: Transaction, operation: Operation, request: Request) -> str:
         """The notes of a create, with the orders that may be the same one. Raises Duplicate when `request.strict`."""
@@ -371,5 +379,9 @@ def _digest(
 ) -> str:
     """What makes two requests the same one, for the idempotency key; how their JSON was written does not."""
     parts: list[object] = [action.value, order_id, dict(asked), request.if_match, undoes]
-    whole = to_json([*parts, dict(controls)] if controls is not None else parts)
+    if controls is not None:
+        parts.append(dict(controls))
+    if request.signed_by is not None:  # without the day: a repetition on the next one is the same request
+        parts.append({"signed": True})
+    whole = to_json(parts)
     return hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

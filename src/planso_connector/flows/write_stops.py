@@ -6,7 +6,7 @@ What stops writes is the settling of a damaged operation; that nothing is sent m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -16,7 +16,8 @@ from planso_connector.domain import restoring
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.errors import Invalid, NotFound, Problem
 from planso_connector.domain.operation import Action, Operation, new_id
-from planso_connector.store import figures, operations, write_stops
+from planso_connector.domain.saving_knowledge import Knowledge, knowledge
+from planso_connector.store import figures, operations, save_evidence, write_stops
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.write_stops import WriteStop
 
@@ -28,14 +29,12 @@ COMMAND = "planso-connector writes restore"
 
 @dataclass(frozen=True, slots=True)
 class WritesStatus:
-    """
-    `setting`: CONNECTOR_WRITES. `saving`: how it is known how this PlanSo saves, `assumed`, `learned` or `tried`.
-    """
+    """`setting`: CONNECTOR_WRITES. `saving`: how it is known how this PlanSo saves."""
 
     setting: str
     stops: tuple[WriteStop, ...]
     pending: int
-    saving: str
+    saving: Knowledge
     clean_saves: int
 
     @property
@@ -49,8 +48,16 @@ class WritesStatus:
         return any(stop.order_id is None for stop in self.stops)
 
 
+@dataclass(frozen=True, slots=True)
+class ProfileOfSaving:
+    """Where the profile's way of saving comes from, `assumed` or `learned`, and its fingerprint as trials keep it."""
+
+    source: str = "assumed"
+    fingerprint: str = ""
+
+
 class WriteStops:
-    """Lives as long as the process. `on_resume` is called when something was resumed: pending writes may be due."""
+    """`on_resume` is called when something was resumed: pending writes may be due."""
 
     def __init__(
         self,
@@ -59,14 +66,14 @@ class WriteStops:
         clock: Clock,
         *,
         setting: str = "on",
-        saving: str = "assumed",
+        profile: ProfileOfSaving | None = None,
         on_resume: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._workshop = workshop
         self._clock = clock
         self._setting = setting
-        self._saving = saving
+        self._profile = profile or ProfileOfSaving()
         self._on_resume = on_resume
 
     async def status(self) -> WritesStatus:
@@ -75,11 +82,34 @@ class WriteStops:
                 self._setting,
                 tuple(write_stops.active(tx, self._workshop)),
                 figures.pending(tx, self._workshop).pending,
-                self._saving,
+                self._knowledge(tx),
                 write_stops.clean_saves(tx, self._workshop),
             )
 
         return await self._database.read(work)
+
+    async def saving(self) -> Knowledge:
+        """How it is known how this PlanSo saves."""
+        return await self._database.read(self._knowledge)
+
+    def _knowledge(self, tx: Transaction) -> Knowledge:
+        trial = save_evidence.trial(tx, self._workshop)
+        return knowledge(self._profile.source, self._profile.fingerprint, trial)
+
+    async def note_form(self, names: Iterable[str]) -> None:
+        """A form with controls of these names was read: where it is not the one that was tried, that is kept."""
+        noted = frozenset(names)
+        await self._database.write(lambda tx: save_evidence.note_form(tx, self._workshop, noted))
+
+    async def forget_trial(self) -> bool:
+        """Nothing is known of a trial any more. Whether there was one."""
+
+        def work(tx: Transaction) -> bool:
+            was = save_evidence.trial(tx, self._workshop)
+            save_evidence.keep_trial(tx, self._workshop, None)
+            return was is not None
+
+        return await self._database.write(work)
 
     async def resume(self, order_id: int | None = None, accept: Sequence[str] = ()) -> list[WriteStop]:
         """

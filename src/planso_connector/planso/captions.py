@@ -20,7 +20,7 @@ def pair_captions(tree: Tree) -> list[Pair]:
     for element in tree.controls:
         if not element.is_open or not tree.is_free(element) or element.type == "radio":
             continue
-        caption = _caption(tree, element)
+        caption = _caption(element)
         if label_key(caption):
             tree.claim(element)
             pairs.append(Pair(element.position, caption, element))
@@ -29,15 +29,23 @@ def pair_captions(tree: Tree) -> list[Pair]:
     return pairs
 
 
-def _caption(tree: Tree, element: Element) -> str:
-    attributes = element.attributes
-    if attributes.get("aria-labelledby"):
-        ids = [own_id for own_id in (attributes["aria-labelledby"] or "").split() if not _UNQUOTABLE & set(own_id)]
-        nodes = [tree.root.css_first(f'[id="{own_id}"]') for own_id in ids]
+def pair_references(tree: Tree) -> list[Pair]:
+    """Pairs of controls that name their label themselves, by `aria-labelledby`."""
+    pairs = []
+    for element in tree.controls:
+        if "aria-labelledby" not in element.attributes or not element.is_open or not tree.is_free(element):
+            continue
+        ids = (element.attributes["aria-labelledby"] or "").split()
+        nodes = [tree.root.css_first(f'[id="{own_id}"]') for own_id in ids if not _UNQUOTABLE & set(own_id)]
         words = shown_label(" ".join(text_of(node) for node in nodes if node is not None))
         if label_key(words):
-            return words
-    return shown_label(attributes.get("aria-label") or "") or shown_label(attributes.get("title") or "")
+            tree.claim(element)
+            pairs.append(Pair(element.position, words, element))
+    return pairs
+
+
+def _caption(element: Element) -> str:
+    return shown_label(element.attributes.get("aria-label") or "") or shown_label(element.attributes.get("title") or "")
 
 
 def _titled(tree: Tree) -> list[Pair]:

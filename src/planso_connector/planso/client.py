@@ -54,6 +54,7 @@ from planso_connector.planso.redact import redacted
 from planso_connector.planso.saving.answer import new_order_id, read_answer
 from planso_connector.planso.saving.encoding import Encoded, encode
 from planso_connector.planso.saving.pairs import sent_pairs
+from planso_connector.planso.saving.style import SaveStyle
 from planso_connector.planso.saving.tokens import page_values
 from planso_connector.planso.sessions import Sessions
 from planso_connector.planso.tabs import Section, parse_tab, tab_call
@@ -208,17 +209,17 @@ class Planso:
 
     # -- saving: never sent twice, never resumed by itself
 
-    async def save(self, form: Form, plan: Plan) -> None:
+    async def save(self, form: Form, plan: Plan, style: SaveStyle | None = None) -> None:
         """
-        Send the form with the plan's changes, as the profile says. That PlanSo says yes proves nothing, nor does a no:
-        read the form again.
+        Send the form with the plan's changes, in this style or as the profile says. That PlanSo says yes proves
+        nothing, nor does a no: read the form again.
 
         Raises SessionEnded and PlansoUnavailable (nothing was sent), PlansoUnsure (it may have been applied),
         PlansoRefused, LoginRejected.
         """
         if form.order_id is None:
             raise ValueError("a form without an order is saved by `create`")
-        await self._save("update", form.order_id, form, plan, f"the save of order {form.order_id}")
+        await self._save("update", form.order_id, form, plan, f"the save of order {form.order_id}", style)
 
     async def create(self, blank: Form, plan: Plan) -> int:
         """The new order's id. Raises as `save` does; PlansoUnsure too where the answer names no id."""
@@ -344,10 +345,16 @@ class Planso:
         return response
 
     async def _save(
-        self, action: str, order_id: int | None, form: Form | None, plan: Plan | None, page: str
+        self,
+        action: str,
+        order_id: int | None,
+        form: Form | None,
+        plan: Plan | None,
+        page: str,
+        style: SaveStyle | None = None,
     ) -> tuple[httpx2.Response, Any]:
         """The answer and its JSON, unless it is a refusal or proves nothing."""
-        style = self._profile.save
+        style = style or self._profile.save
         pairs = sent_pairs(form, plan, style) if form is not None and plan is not None else None
         tokens = await self._tokens(form, page)
         encoded = encode(pairs, style, action, order_id, self._profile.table_id, tokens)

@@ -38,8 +38,8 @@ def possible_columns(name: str) -> Iterator[str]:
 
 
 def _column(name: str, wanted: Collection[str], endings: Collection[str]) -> str | None:
-    last = name.rstrip("[]")[-1:]
-    if last.casefold() not in endings:
+    last = name[-1]
+    if (name.rstrip("[]")[-1:] if last == "]" else last).casefold() not in endings:
         return None
     return next((column for column in possible_columns(name) if column in wanted), None)
 
@@ -54,7 +54,9 @@ def controls_by_column(controls: Iterable[Control], wanted: Collection[str]) -> 
     for control in controls:
         if not control.is_sent:
             continue
-        column = _column(control.name, wanted, endings) or _column(control.id, wanted, endings)
+        column = _column(control.name, wanted, endings)
+        if column is None and control.id:
+            column = _column(control.id, wanted, endings)
         if column is not None:
             found.setdefault(column, []).append(control)
     return {column: held for column, held in found.items() if len({control.name for control in held}) == 1}

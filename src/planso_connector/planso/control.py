@@ -114,6 +114,8 @@ class Entry:
     hint: str = ""
     rivals: tuple[Control, ...] = ()
     doubt: str = ""
+    clock: Control | None = None
+    """The input of the time of day, where date and time are two inputs under one label."""
     control: Control = field(init=False)
     is_choice: bool = field(init=False)
     """A select, a drop-down or a group of radio buttons."""
@@ -153,6 +155,8 @@ class Entry:
             return ", ".join(self.choices[at].text for at in self.chosen)
         if self.control.type == "checkbox":
             return "ja" if self.control.checked else "nein"
+        if self.clock is not None:
+            return f"{self.control.value} {self.clock.value}".strip()
         return self.control.value
 
     @property
@@ -175,6 +179,8 @@ class Entry:
             return self._chosen_value(kind)
         if control.type == "checkbox":
             return control.checked if kind is Kind.FLAG else _boxed(kind, control)
+        if self.clock is not None:
+            return values.read(kind, self.shown)
         if control.type in MACHINE_TYPES and kind is Kind.NUMBER:
             return machine_number(control.value)
         return _without_zero_id(kind, values.read(kind, control.value))

@@ -17,10 +17,8 @@ _FENCES = frozenset({"form", "body", "html", "fieldset", "table", "tbody", "tr"}
 _LEVELS = 5
 
 
-def read_items(tree: Tree, source: str) -> dict[int, tuple[Option, ...]]:
+def read_items(tree: Tree) -> dict[int, tuple[Option, ...]]:
     """The options of hidden inputs, by the control's id."""
-    if "data-value" not in source:
-        return {}
     found: dict[int, list[Option]] = defaultdict(list)
     owners: dict[int, list[Element]] = {}
     for node in tree.root.css("[data-value]"):

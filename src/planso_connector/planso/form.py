@@ -17,10 +17,11 @@ from planso_connector.domain import values
 from planso_connector.domain.agreement import Agreement
 from planso_connector.domain.errors import Invalid, Kept, PageChanged, Problem
 from planso_connector.domain.fields import BY_PATH, FIELDS, Value
+from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.order import FormReading
 from planso_connector.planso import control_plan, writing
 from planso_connector.planso.control import Control, Entry
-from planso_connector.planso.handles import FieldHandles, Handle, is_another_party
+from planso_connector.planso.handles import FieldHandles, Handle
 from planso_connector.planso.markup import Page, read_page
 from planso_connector.planso.plan import Plan, Wire, make_plan
 from planso_connector.planso.profile import Profile
@@ -89,7 +90,7 @@ class Form:
             values=read,
             fields=self._shown(),
             is_blank=self.is_blank,
-            found=frozenset(path for path in BY_PATH if found.handles(path)),
+            found=frozenset(path for path in BY_PATH if found.is_found(path)),
             ambiguous=frozenset(path for path, (_, is_ambiguous) in held.items() if is_ambiguous),
             unreadable={
                 path: text for path in BY_PATH if read[path] is None and (text := found.unreadable(path)) is not None
@@ -99,12 +100,13 @@ class Form:
     def _shown(self) -> dict[str, str]:
         """What every label shows; of equal labels the first that is not empty, and not another party's."""
         shown: dict[str, str] = {}
-        others: dict[str, str] = {}
+        others = self._found.others
         for entry in self.page.entries:
-            target = others if is_another_party(entry) else shown
-            if not target.get(entry.label):
-                target[entry.label] = entry.shown
-        return {label: shown.get(label) or others.get(label, "") for label in self.labels}
+            if not shown.get(entry.label):
+                shown[entry.label] = "" if others and entry in others else entry.shown
+        for entry in others:
+            shown[entry.label] = shown[entry.label] or entry.shown
+        return shown
 
     @property
     def is_blank(self) -> bool:
@@ -239,13 +241,16 @@ class Form:
             entry = self._found.target(path)
             if entry is not None and self._agreement(path, value, saved) is Agreement.NORMALISED:
                 words = values.planso_words(BY_PATH[path].kind, value)
-                notes.append(f"PlanSo writes {path} ('{entry.label}') as '{entry.shown}' (asked '{words}').")
+                notes.append(OwnNote(f"PlanSo writes {path} ('{entry.label}') as '{entry.shown}' (asked '{words}')."))
         return tuple(notes)
 
     def _agreement(self, path: str, value: Value, saved: Form | None) -> Agreement:
         entry = self._found.target(path)
         if entry is None:
             return Agreement.EQUAL if value is None else Agreement.DIFFERENT
+        if entry.clock is not None:
+            kind = BY_PATH[path].kind
+            return Agreement.EQUAL if values.same(kind, entry.value(kind), value) else Agreement.DIFFERENT
         before = saved.target(path) if saved is not None else None
         return writing.agreement_with(entry, BY_PATH[path].kind, value, before)
 

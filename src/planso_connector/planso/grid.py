@@ -129,7 +129,7 @@ def _pair_blocks(tree: Tree, labels: list[Label]) -> None:
     for label in labels:
         parent = label.node.parent
         for node in (parent, parent.parent if parent is not None else None):
-            if label.target is None and node is not None and label.place.row is None and node.tag != "form":
+            if node is not None and not label.copies and label.place.row is None and node.tag != "form":
                 rows[node.mem_id].append(label)
                 nodes[node.mem_id] = node
     for row, heads in rows.items():

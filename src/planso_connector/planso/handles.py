@@ -6,8 +6,10 @@ never guessed: a label that stands twice, a label and a column that disagree, a 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from planso_connector.domain.fields import BY_PATH, DATED, Kind, Value
 from planso_connector.domain.order import PLATE
@@ -58,7 +60,11 @@ class Handle:
         return tuple(found.values())
 
     def leads_to(self, name: str) -> bool:
-        return any(entry.control.name == name for entry in self.candidates)
+        """Whether a control of this name is among the candidates."""
+        return any(
+            entry.control.name == name or (entry.clock is not None and entry.clock.name == name)
+            for entry in self.candidates
+        )
 
 
 class FieldHandles:
@@ -66,19 +72,61 @@ class FieldHandles:
 
     def __init__(self, entries: Sequence[Entry], controls: Sequence[Control], profile: Profile) -> None:
         self._profile = profile
-        self._labels_by_key: dict[str, list[Entry]] = {}
-        self._labels_by_control: dict[int, list[Entry]] = {}
+        self._entries, self._controls = entries, controls
         self._handles: dict[str, list[Handle]] = {}
         self._targets: dict[str, Handle | None] = {}
+        self._first: dict[str, Entry] = {}
+        """The first label of each key."""
+        self._twins: dict[str, list[Entry]] = {}
+        """All labels of the keys that stand more than once."""
         for entry in entries:
-            self._labels_by_key.setdefault(entry.key, []).append(entry)
-            self._labels_by_control.setdefault(entry.control.index, []).append(entry)
+            first = self._first.setdefault(entry.key, entry)
+            if first is not entry:
+                self._twins.setdefault(entry.key, [first]).append(entry)
         self._by_column = controls_by_column(controls, profile.column_fields)
         self._column_of = {held[0].name: column for column, held in self._by_column.items()}
-        self._by_name: dict[str, list[Control]] = {}
-        for control in controls:
+        self.others = [
+            entry for entry in entries if (entry.control.headings or entry.hint) and _is_another_partys(entry)
+        ]
+        """The labels that stand for somebody else than the customer."""
+        self._plain = {} if self._by_column else self._plain_entries()
+
+    def _plain_entries(self) -> dict[str, Entry]:
+        """The entries by key that leave nothing to decide: a label that stands once, a name that is sent once."""
+        names = [control.name for control in self._controls if control.is_sent]
+        repeated = {name for name, count in Counter(names).items() if count > 1} if len(set(names)) < len(names) else ()
+        plain = {
+            key: entry
+            for key, entry in self._first.items()
+            if not entry.doubt and key not in self._twins and entry.control.name not in repeated
+        }
+        for entry in self.others:
+            plain.pop(entry.key, None)
+        return plain
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Control]]:
+        """The sent controls of each name."""
+        found: dict[str, list[Control]] = {}
+        for control in self._controls:
             if control.is_sent:
-                self._by_name.setdefault(control.name, []).append(control)
+                found.setdefault(control.name, []).append(control)
+        return found
+
+    @cached_property
+    def _labels_by_control(self) -> dict[int, list[Entry]]:
+        """The labels of each control, by its index."""
+        found: dict[int, list[Entry]] = {}
+        for entry in self._entries:
+            found.setdefault(entry.control.index, []).append(entry)
+            if entry.clock is not None:
+                found.setdefault(entry.clock.index, []).append(entry)
+        return found
+
+    def _labels(self, key: str) -> Sequence[Entry]:
+        """The labels of a key."""
+        first = self._first.get(key)
+        return self._twins.get(key, (first,)) if first is not None else ()
 
     def names(self, path: str) -> tuple[str, ...]:
         """The labels that are tried for a field."""
@@ -107,6 +155,10 @@ class FieldHandles:
         """
         return self._for_plates(self.handles(path)) if path == PLATE else self.handles(path)
 
+    def is_found(self, path: str) -> bool:
+        """Whether the form has a handle for the field."""
+        return not self._plain.keys().isdisjoint(self._profile.label_keys[path]) or bool(self.handles(path))
+
     def entries(self, path: str) -> Sequence[Entry]:
         """What PlanSo keeps at each of the field's handles."""
         return [handle.entry for handle in self.handles(path)]
@@ -132,11 +184,20 @@ class FieldHandles:
         The field's canonical value, None where nothing holds one; and whether that is because several controls may
         hold the field and say different things, or several fields claim its control.
         """
-        handles = self.readable(path)
-        if not handles:
-            return None, False
         kind = BY_PATH[path].kind
         empty: Value = None
+        if path != PLATE and self._plain:
+            for key in self._profile.label_keys[path]:
+                entry = self._plain.get(key)
+                if entry is None and key in self._first:
+                    break
+                value = entry.value(kind) if entry is not None else None
+                if not _is_empty(value):
+                    return value, False
+                empty = value if empty is None else empty
+            else:
+                return empty, False
+        handles = self.readable(path)
         for at, handle in enumerate(handles):
             target = self.handle(path) if at == 0 else handle
             if target is not None and target.doubt:
@@ -170,7 +231,7 @@ class FieldHandles:
 
     def title_of_another(self, path: str) -> str:
         """The title under which a label of the field stands for somebody else; empty where there is none."""
-        found = [entry for name in self.names(path) for entry in self._labels_by_key.get(label_key(name), ())]
+        found = [entry for key in self._profile.label_keys[path] for entry in self._labels(key)]
         return next((entry.hint or entry.heading for entry in found if _party(entry) is Party.OTHER), "")
 
     def _column_handle(self, path: str) -> Handle | None:
@@ -185,14 +246,14 @@ class FieldHandles:
         radios = tuple(control for control in controls if control.type == "radio")
         first = next((one for one in controls if one.type != "hidden"), controls[-1])
         for known in self._labels_by_control.get((radios[0] if radios else first).index, ()):
-            return Entry(known.label, known.key, known.members, known.hint)
+            return Entry(known.label, known.key, known.members, known.hint, clock=known.clock)
         return Entry(first.name, label_key(first.name), radios or (first,))
 
     def _label_handles(self, path: str) -> list[Handle]:
         found = []
-        for name in self._profile.labels[path]:
-            twins = self._labels_by_key.get(label_key(name))
-            if twins is None:
+        for name, key in zip(self._profile.labels[path], self._profile.label_keys[path], strict=True):
+            twins = self._labels(key)
+            if not twins:
                 continue
             handle = _decided(path, name, twins)
             if handle is None:
@@ -318,7 +379,7 @@ def _party(entry: Entry) -> Party | None:
     return by_hint or party_under(entry.control.headings)
 
 
-def is_another_party(entry: Entry) -> bool:
+def _is_another_partys(entry: Entry) -> bool:
     return _party(entry) is Party.OTHER
 
 

@@ -206,9 +206,9 @@ class PlansoLogin(httpx2.Auth):
                 failures = self.account.failures
                 async with self.account.lock:
                     self._must_try(failures)
-                    steps, began_at = self.account.steps(request), self.account.now()
                     if not self._has_session():
                         await self._other_saves_ended()
+                    steps, began_at = self.account.steps(request), self.account.now()
                     step: httpx2.Request | None = None if self._has_session() else next(steps)
                     logged_in = step is not None
                     while step is not None:

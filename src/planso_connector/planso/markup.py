@@ -67,12 +67,13 @@ def read_page(content: str, functions: str = "", *, is_whole: bool = False) -> P
     root = LexborHTMLParser(source).root
     if root is None:
         return Page((), ())
-    tree = Tree(root)
+    tree = Tree(root, source)
     pairing = read_pairing(tree)
     elements = _elements(tree, pairing, None if is_whole else _scope(pairing), source)
-    items = read_items(tree, source)
-    filled = read_filled(tree, source, functions, items)
-    read = _Read(pairing.choices, feeds, Titles(tree, source), items, filled)
+    has_data = "data-" in source
+    items = read_items(tree) if has_data else {}
+    filled = read_filled(tree, source, functions, items, has_data=has_data)
+    read = _Read(pairing.choices, feeds, Titles(tree, source, has_data=has_data), items, filled)
     controls = {
         element.id: read.control(index, element, is_outside=is_outside)
         for index, (element, is_outside) in enumerate(elements)
@@ -84,9 +85,9 @@ def read_page(content: str, functions: str = "", *, is_whole: bool = False) -> P
 def _unescaped(content: str) -> str:
     """Markup that arrived entity-escaped once more, as markup: where its controls are no tags but text."""
     for _ in range(_ESCAPED_AT_MOST):
-        if "&lt;" not in content:
+        if _SHOWN_CONTROL.search(content) or "&lt;" not in content:
             return content
-        if _SHOWN_CONTROL.search(content) or not _ESCAPED_CONTROL.search(content):
+        if not _ESCAPED_CONTROL.search(content):
             return unescaped_once(content)
         content = "".join(
             part if part.startswith("<") else html.unescape(part) for part in _TAG_OR_TEXT.findall(content)
@@ -160,37 +161,51 @@ class _Read:
     filled: Mapping[int, Filled]
 
     def control(self, index: int, element: Element, *, is_outside: bool) -> Control:
-        attributes, kind, name = element.attributes, element.type, element.name
+        attributes, kind, name, own = element.attributes, element.type, element.name, element.id
         value = attributes.get("value") or ""
-        options = self.items.get(element.id, ())
-        if kind == "textarea":
-            value = element.node.text()
-            if self.feeds and value.startswith("\f"):
-                value = value[2:] if value.startswith("\f\n") else value[1:]
-        elif kind == "select":
-            value = ""
-            options = tuple(_options(element.node, self.feeds))
-        elif kind in ("checkbox", "radio") and "value" not in attributes:
-            value = "on"
         if self.feeds:
             name, value = name.replace("\f", "\r"), value.replace("\f", "\r")
+        is_disabled = element.is_locked or "disabled" in attributes
+        headings = self.titles.above(element)
+        if kind == "select":
+            control = self._select(index, element, name, is_disabled=is_disabled)
+        elif kind in ("checkbox", "radio"):
+            value = value if "value" in attributes else "on"
+            checked, choice = "checked" in attributes, self.choices.get(own, "")
+            control = Control(index, kind, name, value, is_disabled, checked, choice=choice)
+        elif kind == "textarea":
+            control = Control(index, kind, name, self._area(element), is_disabled)
+        elif own in self.items:
+            several = takes_several(element)
+            control = Control(index, kind, name, value, is_disabled, multiple=several, options=self.items[own])
+        else:
+            control = Control(index, kind, name, browser_value(kind, value, attributes), is_disabled)
+        control.id, control.headings = attributes.get("id") or "", headings
+        control.readonly = "readonly" in attributes and kind not in _NEVER_READ_ONLY
+        control.filled = self.filled.get(own)
+        if is_outside:
+            control.is_outside, control.is_sent = True, False
+        return control
+
+    def _select(self, index: int, element: Element, name: str, *, is_disabled: bool) -> Control:
+        attributes = element.attributes
         return Control(
             index,
-            kind,
+            "select",
             name,
-            browser_value(kind, value, attributes),
-            "disabled" in attributes or element.is_locked,
-            "checked" in attributes and kind in ("checkbox", "radio"),
-            "multiple" in attributes if kind == "select" else bool(options) and takes_several(element),
-            kind == "select" and (attributes.get("size") or "1").strip() not in ("", "0", "1"),
-            options,
-            self.choices.get(element.id, ""),
-            attributes.get("id") or "",
-            "readonly" in attributes and kind not in _NEVER_READ_ONLY,
-            is_outside,
-            self.filled.get(element.id),
-            headings=self.titles.above(element),
+            disabled=is_disabled,
+            multiple="multiple" in attributes,
+            listed=(attributes.get("size") or "1").strip() not in ("", "0", "1"),
+            options=tuple(_options(element.node, self.feeds)),
         )
+
+    def _area(self, element: Element) -> str:
+        value = element.node.text()
+        if self.feeds:
+            if value.startswith("\f"):
+                value = value[2:] if value.startswith("\f\n") else value[1:]
+            value = value.replace("\f", "\r")
+        return value
 
 
 def _uncheck(controls: Mapping[int, Control], elements: Sequence[tuple[Element, bool]]) -> None:
@@ -236,9 +251,18 @@ def _entries(pairing: Pairing, controls: dict[int, Control]) -> Iterable[Entry]:
         found = controls.get(pair.target.id)
         if found is None:
             continue
-        members = groups.get(found.name, [found]) if found.type == "radio" else [found]
-        rivals = tuple(controls[rival.id] for rival in pair.rivals if rival.id in controls)
-        for member in members:
-            member.label = member.label or pair.label
-        hint = pair.full_text if pair.full_text != pair.label else ""
-        yield Entry(pair.label, label_key(pair.label), tuple(members), hint, rivals, pair.doubt)
+        label = pair.label
+        found.label = found.label or label
+        members: tuple[Control, ...] = (found,)
+        if found.type == "radio":
+            members = tuple(groups.get(found.name, members))
+            for member in members:
+                member.label = found.label
+        entry = Entry(label, label_key(label), members, doubt=pair.doubt)
+        if pair.full_text != label:
+            entry.hint = pair.full_text
+        if pair.rivals:
+            entry.rivals = tuple(controls[rival.id] for rival in pair.rivals if rival.id in controls)
+        if pair.clock is not None:
+            entry.clock = controls.get(pair.clock.id)
+        yield entry

@@ -10,7 +10,8 @@ from planso_connector.planso.tree import Element
 class Pair(NamedTuple):
     """
     `position` is the label's in the document, `full_text` the label with the hints in it. `rivals` are the other
-    controls that the label may mean, `doubt` says why; empty where it is sure.
+    controls that the label may mean, `doubt` says why; empty where it is sure. `clock` is the input of the time of day
+    beside one of a date.
     """
 
     position: int
@@ -19,3 +20,4 @@ class Pair(NamedTuple):
     full_text: str = ""
     rivals: tuple[Element, ...] = ()
     doubt: str = ""
+    clock: Element | None = None

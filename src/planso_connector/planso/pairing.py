@@ -1,7 +1,7 @@
 """
 Which label belongs to which control. A label finds its control, in this order:
 
-1. by `for`, and by holding it;
+1. by `for`, by holding it, by `aria-labelledby`;
 2. by standing before it in its own block (the widest ancestor with no other label), or after it;
 3. as the head of its column in a grid (`grid`);
 4. as the text of the table cell, `dt` or block before the control, where there is no `<label>` at all;
@@ -23,7 +23,7 @@ from itertools import pairwise
 
 from selectolax.lexbor import LexborNode
 
-from planso_connector.planso.captions import pair_captions
+from planso_connector.planso.captions import pair_captions, pair_references
 from planso_connector.planso.grid import pair_columns
 from planso_connector.planso.label_text import BREAKS, CONTROLS, label_words, text_of
 from planso_connector.planso.pair import Pair
@@ -54,11 +54,15 @@ class Pairing:
 def read_pairing(tree: Tree) -> Pairing:
     ids = _ids(tree)
     labels = _field_labels(tree, ids)
+    pairs = pair_references(tree)
     _by_block(tree, labels, within_row=True)
-    pairs = pair_columns(tree, labels)
-    pairs += _by_text(tree)
+    pairs += pair_columns(tree, labels)
+    shared = _shared_blocks(tree, labels)
+    pairs += _by_text(tree, shared)
     _by_block(tree, labels, within_row=False)
     pair_in_sequence(tree, labels)
+    if shared:
+        pairs += _by_text(tree, frozenset())
     if any(element.is_open and element.id not in tree.claimed for element in tree.controls):
         pairs += pair_captions(tree)
     pairs += [
@@ -100,6 +104,7 @@ def _field_labels(tree: Tree, ids: _Ids) -> list[Label]:
             label.target = None
         elif label_key(label.text):
             labels.append(label)
+    tree.naming = {label.node.mem_id for label in labels}
     _bare_choices(tree)
     if any(label.is_explicit for label in labels):
         labels = _without_remarks(labels)
@@ -195,11 +200,13 @@ def _preferred(elements: Iterable[Element]) -> Element | None:
 
 def _meet(tree: Tree, labels: list[Label]) -> None:
     """Tells neighbours of each other."""
+    at, end, positions = 0, len(tree.controls), tree.positions
     for label in labels:
-        label.at, label.until = tree.index_after(label.position), len(tree.controls)
+        while at < end and positions[at] < label.position:
+            at += 1
+        label.at, label.until = at, end
     for one, other in pairwise(labels):
         one.until, other.since = other.at, one.at
-        one.after, other.before = other.position, one.position
         other.depth = common(one.place.trail, other.place.trail)
         one.depth = max(one.depth, other.depth)
 
@@ -217,51 +224,65 @@ def _by_block(tree: Tree, labels: list[Label], *, within_row: bool) -> None:
             depth = max(depth, trail.index(row))
         block = trail[depth]
         after = tree.free_in(label.at, label.until, depth, block) if label.at < label.until else []
-        before = tree.free_in(label.since, label.at, depth, block) if label.since < label.at else []
-        target = _preferred(_nearest(label, after)) if after else None
-        if before and (target is None or target.is_hidden or target.is_open):
-            target = _from_both_sides(tree, label, target, [element for element in before if element.is_open])
+        # Most often just the neighbour's control stands before it.
+        is_neighbours = label.at - label.since == 1 and tree.controls[label.since].id in tree.claimed
+        has_before = label.since < label.at and not is_neighbours
+        before = tree.free_in(label.since, label.at, depth, block) if has_before else []
+        target = _chosen(tree, label, after, before) if before else _preferred(_nearest(label, after))
         if target is not None:
             label.target = target
             tree.claim(target)
 
 
-def _from_both_sides(tree: Tree, label: Label, target: Element | None, before: list[Element]) -> Element | None:
+def _chosen(tree: Tree, label: Label, after: list[Element], before: list[Element]) -> Element | None:
     """The control of a block that has some before its label as well; where both are as near, it can't be told."""
-    before = [element for element in before if _text_before(tree, element) is None]
-    before = [element for element in before if common(label.place.trail, element.trail) == _depth(label, before)]
-    if not before:
-        return target
-    if target is None or not target.is_open:
-        return before[0] if before[0].type == "checkbox" or len(before) == 1 else _doubted(label, before)
-    near, far = common(label.place.trail, target.trail), common(label.place.trail, before[-1].trail)
-    if near != far:
-        return target if near > far else before[-1]
-    return _doubted(label, [target, before[-1]])
-
-
-def _doubted(label: Label, elements: list[Element]) -> Element:
-    label.rivals, label.doubt = tuple(elements[1:]), "controls stand before and after it"
-    return elements[0]
+    depth = max(_depth(label, after), _depth(label, before))
+    open_after, open_before = (
+        [element for element in side if element.is_open and common(label.place.trail, element.trail) == depth]
+        for side in (after, before)
+    )
+    if not open_before:
+        return _preferred(_nearest(label, after))
+    box = open_before[-1]
+    is_alone = len(open_before) == 1 and _text_before(tree, box) is None
+    if not open_after and (is_alone or box.type == "checkbox"):
+        return box
+    label.doubt = "controls stand before and after it" if open_after else "the control before it has other words too"
+    candidates = [*open_after, *open_before]
+    label.rivals = tuple(candidates[1:])
+    return candidates[0]
 
 
 def _nearest(label: Label, elements: list[Element]) -> list[Element]:
     """Those in the narrowest block that holds the label and a control to see."""
     if len(elements) < 2:
         return elements
-    depth = _depth(label, [element for element in elements if element.is_open])
+    depth = _depth(label, elements)
     return [element for element in elements if common(label.place.trail, element.trail) >= depth]
 
 
 def _depth(label: Label, elements: list[Element]) -> int:
-    return max((common(label.place.trail, element.trail) for element in elements), default=0)
+    """How many ancestors the label shares with the nearest open control."""
+    return max((common(label.place.trail, element.trail) for element in elements if element.is_open), default=0)
 
 
-def _by_text(tree: Tree) -> list[Pair]:
-    """Pairs of a control and the text before it, for controls that no label stands at."""
+def _shared_blocks(tree: Tree, labels: list[Label]) -> frozenset[int]:
+    """The blocks in which labels without a control stand beside controls without a label."""
+    return frozenset(
+        label.place.trail[label.depth - 1]
+        for label in labels
+        if label.target is None and label.depth and tree.has_free(label.since, label.until)
+    )
+
+
+def _by_text(tree: Tree, shared: frozenset[int]) -> list[Pair]:
+    """Pairs of a control and the text before it, where no label stands at it, nor beside it in a `shared` block."""
     used: set[int] = set()
     pairs: list[Pair] = []
-    free = [element for element in tree.controls if element.name and tree.is_free(element)]
+    free = [e for e in tree.controls if e.id not in tree.claimed and e.name and e.can_be_labelled]
+    free = [element for element in free if tree.naming.isdisjoint(element.trail)]
+    if shared:
+        free = [element for element in free if shared.isdisjoint(element.trail[-2:])]
     for element in sorted(free, key=lambda e: e.is_hidden):
         found = _text_before(tree, element) if element.id not in tree.claimed else None
         if found is None or found[0] in used or not label_key(found[1]):
@@ -274,7 +295,7 @@ def _by_text(tree: Tree) -> list[Pair]:
 
 def _text_before(tree: Tree, element: Element) -> tuple[int, str] | None:
     """The nearest text before a control, not beyond another control or a label: its node's id, and it."""
-    node: LexborNode | None = _outermost_label(element.node)
+    node: LexborNode | None = _outermost_label(tree, element.node)
     for _ in range(3):
         words: list[str] = []
         mark = 0
@@ -283,7 +304,7 @@ def _text_before(tree: Tree, element: Element) -> tuple[int, str] | None:
             tag = previous.tag or ""
             if previous.is_text_node:
                 text = previous.text_content or ""
-            elif not previous.is_element_node or (tag == "input" and _is_free_hidden(tree, previous)):
+            elif not previous.is_element_node or _says_nothing(tree, previous, tag):
                 previous = previous.prev
                 continue
             elif tag in _NO_LABELS | CONTROLS | {"label"} or previous.css_first("label,input,select,textarea"):
@@ -299,21 +320,24 @@ def _text_before(tree: Tree, element: Element) -> tuple[int, str] | None:
         if words:
             return mark, shown_label("".join(words))
         node = node.parent if node is not None else None
-        if node is None or (node.tag or "") in _FENCES:
+        if node is None or (node.tag or "") in _FENCES or node.mem_id in tree.naming:
             return None
     return None
 
 
-def _outermost_label(node: LexborNode) -> LexborNode:
+def _outermost_label(tree: Tree, node: LexborNode) -> LexborNode:
     """The label without words of its own that holds a control (a switch, a radio button's), else the control."""
     parent, found = node.parent, node
     for _ in range(_LEVELS):
-        if parent is not None and parent.tag == "label":
+        if parent is not None and parent.tag == "label" and parent.mem_id not in tree.naming:
             found = parent
         parent = parent.parent if parent is not None else None
     return found
 
 
-def _is_free_hidden(tree: Tree, node: LexborNode) -> bool:
+def _says_nothing(tree: Tree, node: LexborNode, tag: str) -> bool:
+    """Whether it is a hidden input that no label names, or a label without words."""
+    if tag == "label":
+        return node.mem_id not in tree.naming and not label_key(node.text()) and node.mem_id not in tree.holding
     element = tree.by_id.get(node.mem_id)
     return element is not None and element.is_hidden and element.id not in tree.claimed

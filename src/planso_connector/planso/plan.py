@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from planso_connector.domain import values
 from planso_connector.domain.errors import Invalid, Problem
-from planso_connector.domain.fields import BY_PATH, Value
+from planso_connector.domain.fields import BY_PATH, Kind, Value
 from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Change
 from planso_connector.planso import writing
@@ -26,6 +26,7 @@ _IDENTIFYING = {
     "phone": "phone number",
     "email": "e-mail address",
     "vehicle_details.number_plate": "number plate",
+    "vehicle_details.vin": "VIN",
 }
 """Fields by which an order is found; who clears one by accident has to notice."""
 
@@ -90,11 +91,11 @@ def make_plan(
 
 def ambiguity(handle: Handle) -> str:
     """Why a field can't be written, with the controls that it may be."""
-    named = [_named(entry) for entry in handle.candidates]
-    return f"where PlanSo's form holds it can't be told: {handle.doubt}; candidates: {', '.join(named)}"
+    candidates = ", ".join(map(named, handle.candidates))
+    return f"where PlanSo's form holds it can't be told: {handle.doubt}; candidates: {candidates}"
 
 
-def _named(entry: Entry) -> str:
+def named(entry: Entry) -> str:
     """`'Telefon' under 'Kunde' (k_tel)`: label, heading and name."""
     heading = f" under '{entry.heading}'" if entry.heading else ""
     return f"'{entry.label}'{heading} ({entry.control.name or 'without a name'})"
@@ -135,10 +136,29 @@ def _new_state(entry: Entry, path: str, value: Value) -> tuple[dict[int, Wire] |
     if entry.control.type == "checkbox":
         checked = writing.checked_for(kind, value)
         return (None if checked == entry.control.checked else {entry.control.index: checked}), ""
+    if entry.clock is not None:
+        return _two_inputs(entry, entry.clock, kind, value)
     written = writing.text_for(entry, kind, value)
     if writing.holds(entry, kind, value):
         return None, written.note
     return {entry.control.index: written.text}, written.note
+
+
+def _two_inputs(entry: Entry, clock: Control, kind: Kind, value: Value) -> tuple[dict[int, Wire] | None, str]:
+    """The new state of an input for the date and one for the time of day; a time alone leaves the date."""
+    if values.same(kind, entry.value(kind), value):
+        return None, ""
+    text = str(value or "")
+    day, _, time = text.partition("T") if value is None or "-" in text else ("", "", text)
+    if clock.value.count(":") < 2 and time.count(":") == 2:
+        time = time.removesuffix(":00")
+    new: dict[int, Wire] = {}
+    parts = [(clock, Kind.TIME, time), *([(entry.control, Kind.DATE, day)] if day or value is None else [])]
+    for control, part, asked in parts:
+        one = Entry(entry.label, entry.key, (control,))
+        if not writing.holds(one, part, asked or None):
+            new[control.index] = writing.text_for(one, part, asked or None).text
+    return new or None, ""
 
 
 def _no_label(handles: FieldHandles, path: str) -> str:

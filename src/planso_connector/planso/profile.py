@@ -95,6 +95,11 @@ class Profile:
         return fields
 
     @cached_property
+    def label_keys(self) -> dict[str, Names]:
+        """The keys of every field's labels."""
+        return {path: tuple(map(label_key, labels)) for path, labels in self.labels.items()}
+
+    @cached_property
     def label_fields(self) -> dict[str, Names]:
         """The fields of every label, by the label's key."""
         fields: dict[str, Names] = {}

@@ -24,6 +24,9 @@ _AFFIX = re.compile(
     r"(?:^|(?<=[^a-z\d]))(show|shown|display|visible|anzeige|text|txt|view|picker|formatted|dummy|fake|hidden|submit"
     r"|real|iso|db|raw|value|val|alt|input|mirror)(?=$|[^a-z\d])"
 )
+_DAY_NAME = re.compile(r"date|datum|tag|day")
+_CLOCK_NAME = re.compile(r"time|zeit|uhr")
+_CLOCK = re.compile(r"\s*\d?\d:\d\d(:\d\d)?( Uhr)?\s*")
 _SIGNS = re.compile(r"[^a-z\d]")
 _LEAST = 3
 """Shorter values are equal by chance."""
@@ -38,7 +41,8 @@ def settle(tree: Tree, labels: Sequence[Label], pairs: list[Pair]) -> list[Pair]
         if label.target is None and label.copies:
             pair = Pair(label.position, label.text, label.copies[0], label.full_text, tuple(label.copies[1:]), _COPIED)
             settled.append(pair)
-    settled.sort(key=lambda pair: pair.position)
+    if len(settled) > len(pairs):
+        settled.sort(key=lambda pair: pair.position)
     return _with_shared(settled)
 
 
@@ -60,6 +64,8 @@ def _settled(tree: Tree, at: int, pair: Pair, label: Label | None) -> Pair:
     if not _has_free_neighbour(tree, at):
         return pair
     beside = tuple(_beside(tree, at, pair, label))
+    if len(beside) == 1 and _is_day(pair.target) and _is_clock(beside[0]):
+        return pair._replace(clock=beside[0])
     if beside:
         return pair._replace(rivals=beside, doubt="several controls stand beside it")
     mirrors = tuple(_mirrors(tree, at, pair, label))
@@ -92,8 +98,11 @@ def _block(target: Element, label: Label | None) -> int:
         return len(target.trail)
     if label.node.mem_id in target.trail:
         return target.trail.index(label.node.mem_id) + 1
-    is_elsewhere = label.is_explicit or label.place.row != target.row
-    return len(target.trail) if is_elsewhere else common(label.place.trail, target.trail)
+    if label.is_explicit or label.place.row != target.row:
+        return len(target.trail)
+    if target.row is not None:
+        return target.trail.index(target.row) + 1
+    return common(label.place.trail, target.trail)
 
 
 def _beside(tree: Tree, at: int, pair: Pair, label: Label | None) -> Iterator[Element]:
@@ -106,14 +115,32 @@ def _beside(tree: Tree, at: int, pair: Pair, label: Label | None) -> Iterator[El
     if pair.label.casefold().rpartition(" ")[2] in _BEGINNINGS:
         return
     depth = _block(target, label)
-    for element in tree.controls[at + 1 :]:
-        if element.trail[:depth] != target.trail[:depth] or (label is not None and element.position > label.after):
+    end = label.until if label is not None and label.until > at else len(tree.controls)
+    for element in tree.controls[at + 1 : end]:
+        if element.trail[:depth] != target.trail[:depth]:
             return
         if element.is_hidden or not element.can_be_labelled or not element.name:
             continue
         if not tree.is_free(element) or _family(element) != _family(target) or element.name == target.name:
             return
         yield element
+
+
+def _is_day(element: Element) -> bool:
+    value = element.attributes.get("value") or ""
+    if not value:
+        return element.type == "date" or _DAY_NAME.search(element.name.casefold()) is not None
+    try:
+        return "T" not in german.parse_date(value)
+    except ValueError:
+        return False
+
+
+def _is_clock(element: Element) -> bool:
+    value = element.attributes.get("value") or ""
+    if not value:
+        return element.type == "time" or _CLOCK_NAME.search(element.name.casefold()) is not None
+    return _CLOCK.fullmatch(value) is not None
 
 
 def _family(element: Element) -> str:

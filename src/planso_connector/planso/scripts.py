@@ -10,7 +10,7 @@ while the page loads. A `<select>` with options is never one: a browser sends wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from selectolax.lexbor import LexborNode, SelectolaxError
@@ -22,7 +22,6 @@ from planso_connector.planso.tree import Element, Tree
 from planso_connector.planso.words import collapsed, is_invitation, label_key
 
 _VALUE_TYPES_NOT = frozenset({"checkbox", "radio", "color", "range"})
-_BESIDE = ("data-", "contenteditable")
 _ATTRIBUTES = ("data-value", "data-date", "data-selected", "data-text")
 _NOTHING = re.compile(r"[0\s\xa0.:/-]*|null|undefined|none|nan|false", re.IGNORECASE)
 _JS_TEXT = r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'"
@@ -73,17 +72,24 @@ class _Setting(NamedTuple):
     checks: bool = False
 
 
-def read_filled(tree: Tree, source: str, functions: str, with_items: Iterable[int]) -> dict[int, Filled]:
+def read_filled(
+    tree: Tree, source: str, functions: str, with_items: Collection[int], *, has_data: bool
+) -> dict[int, Filled]:
     """
     What scripts put into controls, by the control's id. `source` is the page, `with_items` are the hidden inputs of
-    drop-downs.
+    drop-downs, `has_data` says whether the page has any `data-` attribute.
     """
     filled: dict[int, Filled] = {}
-    if any(word in source for word in _BESIDE):
+    if has_data:
         for element in tree.controls:
-            found = _beside(tree, element, element.id in with_items)
+            found = _beside(element, element.id in with_items)
             if found is not None:
                 filled[element.id] = found
+    for element in tree.controls:
+        if element.type == "textarea" and element.name and not _holds_something(element):
+            text = _edited_beside(element)
+            if text:
+                filled.setdefault(element.id, Filled(text, text, "an editable block"))
     code = functions
     if "<script" in source:
         code += "".join(f"\n;{node.text()}" for node in tree.root.css("script"))
@@ -95,7 +101,7 @@ def read_filled(tree: Tree, source: str, functions: str, with_items: Iterable[in
     return filled
 
 
-def _beside(tree: Tree, element: Element, has_items: bool) -> Filled | None:
+def _beside(element: Element, has_items: bool) -> Filled | None:
     if element.type in _VALUE_TYPES_NOT or not element.name or _holds_something(element):
         return None
     attributes = element.attributes
@@ -108,9 +114,6 @@ def _beside(tree: Tree, element: Element, has_items: bool) -> Filled | None:
     if has_items:
         text = _shown_by_dropdown(element)
         return Filled(None, text, "the drop-down's text") if text else None
-    if element.type == "textarea":
-        text = _edited_beside(element)
-        return Filled(text, text, "an editable block") if text else None
     return None
 
 

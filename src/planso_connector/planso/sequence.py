@@ -5,15 +5,18 @@ labels stand is decided for the whole block, by what comes first; where that doe
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise, takewhile
 
 from selectolax.lexbor import LexborNode
 
 from planso_connector.planso.tree import Element, Label, Tree
 
 _BREAKS = frozenset({"br", "hr"})
+
+_LABEL_FIRST = re.compile("(LC)+")
+_CONTROL_FIRST = re.compile("(CL)+")
 
 _Item = Label | Element | str
 """A label, a control, `T` for words between them, `|` for a line break, `X` for what is settled already."""
@@ -29,8 +32,7 @@ def pair_in_sequence(tree: Tree, labels: Sequence[Label]) -> None:
     for parent in parents:
         node = next(_climb(label.node, parent) for label in labels if parent in label.place.trail)
         for segment in _segments(_items(tree, known, node)):
-            for line in _lines(segment):
-                _pair_line(tree, line)
+            _pair_segment(tree, segment)
 
 
 def _climb(node: LexborNode, wanted: int) -> LexborNode:
@@ -69,77 +71,115 @@ def _segments(items: Iterable[_Item]) -> list[list[_Item]]:
     return segments
 
 
-def _lines(segment: list[_Item]) -> list[list[_Item]]:
-    """The segment by its line breaks, as one where they part labels from their controls."""
+def _pair_segment(tree: Tree, segment: list[_Item]) -> None:
+    """Where the whole comes out even, and its lines too, both must say the same."""
+    as_whole = _even([item for item in segment if item not in ("|", "T")])
+    as_lines = _even_lines(segment)
+    found = as_whole if as_lines is None else as_lines
+    if found is not None and (as_whole is None or as_lines is None or as_whole == as_lines):
+        for label, element in found:
+            label.target = element
+            tree.claim(element)
+    elif as_whole is None:
+        _pair_unevenly(tree, segment)
+    else:
+        _doubt_neighbours(tree, segment)
+
+
+def _even(items: Sequence[_Item]) -> list[tuple[Label, Element]] | None:
+    """Pairs of `label control label control`, or of `control label control label`; unnamed controls don't count."""
+    things = [item for item in items if isinstance(item, Label) or (isinstance(item, Element) and item.name)]
+    shape = "".join("L" if isinstance(item, Label) else "C" for item in things)
+    if _LABEL_FIRST.fullmatch(shape):
+        labels, elements = things[::2], things[1::2]
+    elif _CONTROL_FIRST.fullmatch(shape):
+        labels, elements = things[1::2], things[::2]
+    else:
+        things = [item for item in items if not isinstance(item, str)]
+        shape = "".join("L" if isinstance(item, Label) else "C" for item in things)
+        if not _LABEL_FIRST.fullmatch(shape):
+            return None
+        labels, elements = things[::2], things[1::2]
+    return [
+        (label, element)
+        for label, element in zip(labels, elements, strict=True)
+        if isinstance(label, Label) and isinstance(element, Element)
+    ]
+
+
+def _even_lines(segment: list[_Item]) -> list[tuple[Label, Element]] | None:
+    """
+    The pairs of all lines, where several have labels, all on one side. Lines without a label, or with a label and
+    words, have none.
+    """
     lines: list[list[_Item]] = [[]]
     for item in segment:
         if item == "|":
             lines.append([])
         else:
             lines[-1].append(item)
+    if len(lines) < 2:
+        return None
+    found: list[tuple[Label, Element]] = []
+    is_first: list[bool] = []
     for line in lines:
-        if any(isinstance(item, Label) for item in line) and not any(isinstance(item, Element) for item in line):
-            return [[item for item in segment if item != "|"]]
-    return lines
+        if not any(isinstance(item, Label) for item in line):
+            continue
+        if not any(isinstance(item, Element) for item in line) and line[-1] == "T":
+            continue
+        pairs = _even(line)
+        if pairs is None:
+            return None
+        is_first.append(pairs[0][0].position < pairs[0][1].position)
+        found += pairs
+    return found if len(is_first) > 1 and len(set(is_first)) == 1 else None
 
 
-def _pair_line(tree: Tree, line: list[_Item]) -> None:
-    shape = "".join(item if isinstance(item, str) else "L" if isinstance(item, Label) else "C" for item in line)
-    things = [item for item in line if isinstance(item, (Label, Element))]
-    plain = shape.replace("T", "")
-    if "L" not in plain or "C" not in plain:
+def _pair_unevenly(tree: Tree, segment: list[_Item]) -> None:
+    """What does not come out even: check boxes right before their labels, and labels first with something left over."""
+    things = [item for item in segment if item not in ("|", "T")]
+    if not things or not isinstance(things[0], Label):
+        for before, item in pairwise(item for item in segment if item != "|"):
+            is_box = isinstance(before, Element) and before.type == "checkbox" and tree.is_free(before)
+            if is_box and isinstance(item, Label) and isinstance(before, Element):
+                item.target = before
+                tree.claim(before)
+        _doubt_neighbours(tree, segment)
         return
-    if re.fullmatch("(CL)+", plain):
-        _pair(tree, [(label, element) for element, label in zip(things[::2], things[1::2], strict=True)])
-    elif plain.startswith("L"):
-        _pair(tree, _after(line))
-    else:
-        _pair(tree, _beside_boxes(line))
-        _doubt_neighbours(tree, things)
-
-
-def _pair(tree: Tree, found: Iterable[tuple[_Item, _Item]]) -> None:
-    for label, element in found:
-        if isinstance(label, Label) and isinstance(element, Element) and tree.is_free(element):
-            label.target = element
-            tree.claim(element)
-
-
-def _after(line: list[_Item]) -> list[tuple[_Item, _Item]]:
-    """Each label with the control after it; of several labels in a row, the last where words stand between them."""
-    found: list[tuple[_Item, _Item]] = []
     waiting: list[Label] = []
-    for at, item in enumerate(line):
+    items = [item for item in segment if item != "|"]
+    for at, item in enumerate(items):
         if isinstance(item, Label):
-            if line[at - 1] == "T":
+            if at and items[at - 1] == "T":
+                # A label with words after it shows a value, and has no control.
                 waiting.clear()
             waiting.append(item)
         elif isinstance(item, Element) and waiting:
-            if len(waiting) == 1:
-                found.append((waiting[0], item))
-            else:
-                rivals = [later for later in line[at:] if isinstance(later, Element)]
-                for label in waiting:
-                    label.target, label.rivals = item, tuple(rivals[1:])
-                    label.doubt = "several labels stand before it"
+            _pair_run(tree, waiting, items[at:])
             waiting = []
-    return found
 
 
-def _beside_boxes(line: list[_Item]) -> list[tuple[_Item, _Item]]:
-    """Labels right after a check box."""
-    found: list[tuple[_Item, _Item]] = []
-    for before, item in itertools.pairwise(line):
-        if isinstance(item, Label) and isinstance(before, Element) and before.type == "checkbox":
-            found.append((item, before))
-    return found
+def _pair_run(tree: Tree, labels: list[Label], items: Sequence[_Item]) -> None:
+    """A label and the controls up to the next label: the first that is sent, else the first; several are doubtful."""
+    run = [item for item in takewhile(lambda item: not isinstance(item, Label), items) if isinstance(item, Element)]
+    target = next((element for element in run if element.name), run[0])
+    if len(labels) == 1:
+        labels[0].target = target
+        tree.claim(target)
+        return
+    for label in labels:
+        label.target, label.rivals = run[0], tuple(run[1:])
+        label.doubt = "several labels stand before it"
 
 
-def _doubt_neighbours(tree: Tree, things: Sequence[Label | Element]) -> None:
+def _doubt_neighbours(tree: Tree, segment: Sequence[_Item]) -> None:
     """Labels between controls of which one is left over: each may be named by the label before or after it."""
+    things = [item for item in segment if not isinstance(item, str)]
     for at, label in enumerate(things):
         if not isinstance(label, Label) or label.target is not None:
             continue
-        near = [item for item in things[max(0, at - 1) : at + 2] if isinstance(item, Element) and tree.is_free(item)]
+        before = takewhile(lambda item: isinstance(item, Element), reversed(things[:at]))
+        after = takewhile(lambda item: isinstance(item, Element), things[at + 1 :])
+        near = [item for item in (*before, *after) if isinstance(item, Element) and tree.is_free(item)]
         if near:
             label.target, label.rivals, label.doubt = near[0], tuple(near[1:]), "controls stand before and after it"

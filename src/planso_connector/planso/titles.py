@@ -15,10 +15,10 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborNode
 
 from planso_connector.planso.label_text import text_of
-from planso_connector.planso.tree import Element, Tree
+from planso_connector.planso.tree import Element, Trail, Tree
 from planso_connector.planso.words import label_key, shown_label
 
-_RANKS = {"legend": 0, "summary": 0, "h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
+_RANKS = {"legend": 0, "h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _LEAST_RANK = 7
 _LONGEST = 60
 _TABS = re.compile("tab[s\"'=-]")
@@ -71,27 +71,42 @@ class _Title(NamedTuple):
 class Titles:
     """The titles of a page by the block that they hold for."""
 
-    def __init__(self, tree: Tree, source: str) -> None:
+    def __init__(self, tree: Tree, source: str, *, has_data: bool) -> None:
         self._by_block: dict[int, list[_Title]] = defaultdict(list)
+        self._above: dict[Trail, tuple[int, int, tuple[str, ...]]] = {}
+        """By a control's ancestors but the nearest: between which positions the titles hold, and these."""
         for position, node in tree.titles:
             found = _title(tree, position, node)
             if found is not None:
                 self._by_block[found[0]].append(found[1])
-        if _TABS.search(source):
+        if _TABS.search(source) if has_data else "tabs" in source:
             self._read_tabs(tree)
 
     def above(self, element: Element) -> tuple[str, ...]:
         """The titles that a control stands under, the nearest first."""
         if not self._by_block:
             return ()
+        # Fields of one section stand in blocks of their own beside each other: what is around those is looked up once.
+        around, block = element.trail[:-1], element.trail[-1]
+        if block not in self._by_block:
+            known = self._above.get(around)
+            if known is not None and known[0] < element.position < known[1]:
+                return known[2]
+        found = [self._by_block[one] for one in reversed(element.trail) if one in self._by_block]
         texts = []
-        for block in reversed(element.trail):
+        for titles in found:
             rank = _LEAST_RANK + 1
-            for title in reversed(self._by_block.get(block, ())):
+            for title in reversed(titles):
                 if title.position < element.position and title.rank < rank:
                     rank = title.rank
                     texts.append(title.text)
-        return tuple(texts)
+        above = tuple(texts)
+        if block not in self._by_block:
+            positions = [title.position for titles in found for title in titles]
+            first = max((one for one in positions if one < element.position), default=-2)
+            last = min((one for one in positions if one > element.position), default=1 << 60)
+            self._above[around] = first, last, above
+        return above
 
     def _read_tabs(self, tree: Tree) -> None:
         named: dict[str, str] = {}

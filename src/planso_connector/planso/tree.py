@@ -6,7 +6,6 @@ A browser's form has no control inside `<noscript>` or `<template>`: neither has
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,10 +15,10 @@ from selectolax.lexbor import LexborNode
 
 from planso_connector.planso.control import NEVER_SENT
 
-_NODES = (
-    "label,input,select,textarea,legend,h1,h2,h3,h4,h5,h6,summary,th,strong,b"
-    ",.header,.title,.panel-heading,.card-header,td[colspan]"
-)
+_NODES = "label,input,select,textarea,legend,h1,h2,h3,h4,h5,h6,th,strong,b"
+_HEADS = ",.header,.panel-heading,.card-header"
+_WIDE_CELLS = ",td[colspan]"
+_CONTROLS = frozenset({"input", "select", "textarea"})
 _INERT = frozenset({"noscript", "template"})
 
 Trail = tuple[int, ...]
@@ -62,9 +61,9 @@ class Element:
 @dataclass(eq=False, slots=True)
 class Label:
     """
-    `before` and `after`: where its neighbours stand; `depth`: how many ancestors it shares with the nearer one of
-    them. The controls before it, up to its neighbour, are `controls[since:at]`, those after it `controls[at:until]`.
-    `rivals` are the other controls that it may mean as well, `doubt` is why; both are empty where it is sure.
+    `depth`: how many ancestors it shares with the nearer one of its neighbours. The controls before it, up to its
+    neighbour, are `controls[since:at]`, those after it `controls[at:until]`. `rivals` are the other controls that it
+    may mean as well, `doubt` is why; both are empty where it is sure.
     """
 
     node: LexborNode
@@ -77,8 +76,6 @@ class Label:
     """Found by `for` or by holding its control."""
     copies: Sequence[Element] = ()
     """All controls with the id that `for` names, where several have it."""
-    before: int = -1
-    after: int = 1 << 60
     depth: int = 0
     since: int = 0
     at: int = 0
@@ -97,32 +94,40 @@ class Label:
 
 
 class Tree:
-    def __init__(self, root: LexborNode) -> None:
+    def __init__(self, root: LexborNode, source: str) -> None:
         self._places: dict[int, Place] = {}
         self.root = root
         self.controls: list[Element] = []
         self.labels: list[Label] = []
         self.titles: list[tuple[int, LexborNode]] = []
         """Nodes that may be titles, with their positions."""
+        self.holding: set[int] = set()
+        """The ids of all elements that hold a control."""
         self.claimed: set[int] = set()
         """Ids of the controls that a label was found for."""
+        self.naming: set[int] = set()
+        """Ids of the labels that name fields: not those of single radio buttons, and none without words."""
         self.choices: dict[int, str] = {}
         """A radio button's id to its words."""
-        self._read()
+        # Each selector takes time on every node of the page.
+        heads = _HEADS if "head" in source else ""
+        self._read(_NODES + heads + (_WIDE_CELLS if "colspan" in source else ""))
         self.positions = [element.position for element in self.controls]
         self.by_id = {element.id: element for element in self.controls}
 
-    def _read(self) -> None:
-        for position, node in enumerate(self.root.css(_NODES)):
-            tag = node.tag or ""
-            if tag in ("input", "select", "textarea"):
-                place = self.place(node.parent)
-                if not place.is_inert:
-                    self.controls.append(self._element(node, tag, place, position))
-            elif tag == "label":
+    def _read(self, selector: str) -> None:
+        for position, node in enumerate(self.root.css(selector)):
+            tag = node.tag
+            if tag == "label":
                 place = self.place(node.parent)
                 if not place.is_inert:
                     self.labels.append(Label(node, place, position))
+            elif tag in _CONTROLS:
+                place = self.place(node.parent)
+                if not place.is_inert:
+                    self.controls.append(self._element(node, tag or "", place, position))
+                    if place.trail[-1] not in self.holding:
+                        self.holding.update(place.trail)
             else:
                 self.titles.append((position, node))
 
@@ -162,14 +167,13 @@ class Tree:
         return {name: form for name, form in reversed(forms) if name}
 
     @cached_property
-    def holding(self) -> frozenset[int]:
-        """The ids of all elements that hold a control."""
-        return frozenset().union(*{id(element.trail): element.trail for element in self.controls}.values())
-
-    @cached_property
     def labelling(self) -> frozenset[int]:
-        """The ids of all elements that hold a label."""
-        return frozenset().union(*{id(label.place.trail): label.place.trail for label in self.labels}.values())
+        """The ids of all elements that hold a label that names a field."""
+        found: set[int] = set()
+        for label in self.labels:
+            if label.place.trail[-1] not in found and label.node.mem_id in self.naming:
+                found.update(label.place.trail)
+        return frozenset(found)
 
     def _element(self, node: LexborNode, tag: str, place: Place, position: int) -> Element:
         attributes = node.attributes
@@ -199,10 +203,6 @@ class Tree:
         if element.type == "radio":
             group = radio_group(element)
             self.claimed |= {e.id for e in self.controls if e.type == "radio" and radio_group(e) == group}
-
-    def index_after(self, position: int) -> int:
-        """The index of the first control after a position."""
-        return bisect_right(self.positions, position)
 
     def free_in(self, start: int, end: int, depth: int, block: int) -> list[Element]:
         """The free controls of a span of indexes that stand in `block`, which is the ancestor at `depth`."""

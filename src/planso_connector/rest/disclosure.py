@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from planso_connector.domain import errors, failure
+from planso_connector.domain.appending import target_of, targets_of
 from planso_connector.domain.caller import Caller, Scope
 from planso_connector.domain.differences import Difference, Verdict, sentences
 from planso_connector.domain.errors import ConnectorError, Kept, Problem
@@ -89,7 +90,7 @@ def _confirmed(operation: Operation) -> str:
         return ""
     if operation.sent_at is None:
         return "Nothing differs from what PlanSo holds; nothing was sent."
-    left = [path for path in operation.asked if path not in (operation.before or {})]
+    left = sorted(targets_of(operation.asked) - (operation.before or {}).keys())
     if operation.undoes is None or not left:
         return ""
     return f"Left as they are, because they hold it already or somebody changed them since: {', '.join(left)}."
@@ -102,7 +103,9 @@ def error_of(operation: Operation, caller: Caller) -> ConnectorError:
         return error
     is_own = _is_own_text(operation, caller)
     if isinstance(error, errors.ValueKept):
-        return errors.ValueKept([Kept(one.field, one.label, one.sent if is_own else None, None) for one in error.kept])
+        own = operation.asked if is_own else {}  # of an appended line the whole text was sent
+        kept = [Kept(k.field, k.label, k.sent if k.field in own else None, None) for k in error.kept]
+        return errors.ValueKept(kept)
     if isinstance(error, errors.Conflicting):
         what_was_sent = "Nothing was sent." if operation.sent_at is None else "What was sent is not there any more."
         return _conflicting(error, what_was_sent)
@@ -216,7 +219,7 @@ def changes_for(preview: Preview, caller: Caller) -> list[dict[str, Value]]:
     if preview.order_id is None or not preview.asked:
         fields = [(one.path, one.label, one.asked) for one in preview.changes]
     else:
-        fields = [(path, BY_PATH[path].labels[0], value) for path, value in preview.asked.items()]
+        fields = [(path, BY_PATH[target_of(path)].labels[0], value) for path, value in preview.asked.items()]
     return [
         {"field": path, "label": label, "before": None, "after": value if preview.is_own else None}
         for path, label, value in fields

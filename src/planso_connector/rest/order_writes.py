@@ -11,6 +11,7 @@ from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 
+from planso_connector.domain.appending import is_append
 from planso_connector.domain.caller import Caller, Scope
 from planso_connector.domain.errors import (
     Conflicting,
@@ -21,7 +22,7 @@ from planso_connector.domain.errors import (
     StoreUnavailable,
     WritesShadowed,
 )
-from planso_connector.domain.fields import APPOINTMENTS
+from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENTS
 from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.flows.dry_run import DryRun, Preview
@@ -97,6 +98,13 @@ Headers = Annotated[WriteHeaders, Depends()]
 IfMatch = Annotated[str | None, Depends(version_relied_on)]
 OnlyTell = Annotated[
     bool, Query(alias="dry_run", description="Tell what would change, and do nothing: the answer is a `DryRunAnswer`.")
+]
+Signed = Annotated[
+    bool,
+    Query(
+        description="The appended lines (`remarks_append`, `damage_description_append`) end with the day and the API "
+        "key's name: `(30.11.2026, phone agent)`."
+    ),
 ]
 
 
@@ -206,15 +214,19 @@ class Updating:
         *,
         null_clears: bool,
         only_tell: bool,
+        signed: bool,
     ) -> Response:
         unknown = schemas.unknown_fields(body, strict=headers.preferences.strict)
         asked = body.asked(null_clears=null_clears)
         _permit(headers.caller, asked)
-        request = headers.request(notes=unknown, if_match=if_match)
+        if signed and not any(map(is_append, asked)):
+            needed = f"there is no line to sign; accepted: with one of {', '.join(one.name for one in APPEND_FIELDS)}"
+            raise Invalid([Problem(("query", "signed"), needed, "nothing_to_sign")])
+        request = headers.request(notes=unknown, if_match=if_match, signed=signed)
 
         async def plan() -> Preview:
             await self._writer.check(Action.UPDATE, order_id, asked, request)
-            return await self._dry_run.update(order_id, asked)
+            return await self._dry_run.update(order_id, self._writer.signed(asked, request))
 
         if only_tell:
             return preview_of(await plan(), unknown, headers)
@@ -244,15 +256,17 @@ def _update(updating: Updating) -> APIRouter:
         headers: Headers,
         if_match: IfMatch,
         only_tell: OnlyTell = False,
+        signed: Signed = False,
     ) -> Response:
         """
         Absent or null: unchanged. `""`: cleared. 200 means that PlanSo has it: read back and compared, and the
-        connector's database shows it. Where nothing differs, nothing is sent, and `message` says so.
+        connector's database shows it. Where nothing differs, nothing is sent, and `message` says so. `..._append` adds
+        a line to what stands there when it is saved, so that no other caller's text is lost.
         """
         if body.order_id != order_id:
             wrong = f"must equal the order id in the path, {order_id}"
             raise Invalid([Problem(("body", "order_id"), wrong, "order_id_mismatch")])
-        return await updating(order_id, body, headers, if_match, null_clears=False, only_tell=only_tell)
+        return await updating(order_id, body, headers, if_match, null_clears=False, only_tell=only_tell, signed=signed)
 
     return router
 
@@ -340,8 +354,9 @@ def _patch(updating: Updating) -> APIRouter:
         headers: Headers,
         if_match: IfMatch,
         only_tell: OnlyTell = False,
+        signed: Signed = False,
     ) -> Response:
         """As PUT, but null clears: numbers, ids and flags too."""
-        return await updating(order_id, body, headers, if_match, null_clears=True, only_tell=only_tell)
+        return await updating(order_id, body, headers, if_match, null_clears=True, only_tell=only_tell, signed=signed)
 
     return router

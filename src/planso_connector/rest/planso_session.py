@@ -60,6 +60,15 @@ class SessionAnswer(Envelope):
     last_login_at: str | None = Field(
         description="When PlanSo last accepted the configured user. UTC.", examples=["2026-11-23T09:39:58.211000Z"]
     )
+    saving: str = Field(
+        description="How it is known how this PlanSo saves: `assumed`, `learned` from a recording, `tried` on an "
+        "order.",
+        examples=["tried"],
+    )
+    saving_reason: str = Field(
+        description="Why, for a person.",
+        examples=["tried on order 130 on 2026-11-23: the whole form is sent, and nothing else of the order changed"],
+    )
     sessions: int = Field(
         description="Sessions that are open: 2 (one for syncs, one for writes and live reads), 1 or 0.", examples=[2]
     )
@@ -111,17 +120,19 @@ def routes(status: Status) -> APIRouter:
         summary="Login with PlanSo",
         response_model=SessionAnswer,
         response_description="How the last login went",
-        responses=answer(logged_in=example_of(SessionAnswer)),
+        responses=answer(logged_in=example_of(SessionAnswer)) | failures(503),
     )
     async def login_status() -> JSONResponse:
         """How the last login went, and how many sessions there are; nothing is sent to PlanSo."""
-        login, sessions = status.login, status.sessions
+        login, sessions, saving = status.login, status.sessions, await status.saving()
         return JSONResponse(
             {
                 "success": True,
                 "message": login.message,
                 "state": login.state,
                 "last_login_at": stamp(login.last_login_at) if login.last_login_at is not None else None,
+                "saving": saving.state,
+                "saving_reason": saving.reason,
                 "sessions": sessions.count,
                 "sessions_reason": sessions.reason,
                 "sessions_trouble": sessions.trouble,

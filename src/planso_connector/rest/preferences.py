@@ -91,7 +91,7 @@ class WriteHeaders:
         self.preferences = preferences
         self._key = idempotency_key
 
-    def request(self, *, notes: str = "", if_match: str | None = None) -> write.Request:
+    def request(self, *, notes: str = "", if_match: str | None = None, signed: bool = False) -> write.Request:
         return write.Request(
             caller=self.caller.label,
             wait=self.preferences.wait,
@@ -99,6 +99,7 @@ class WriteHeaders:
             if_match=if_match,
             strict=self.preferences.strict,
             notes=notes,
+            signed_by=self.caller.name if signed else None,
             names_orders=disclosure.may_read(self.caller),
         )
 

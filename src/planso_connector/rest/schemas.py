@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
+from planso_connector.domain import appending, values
 from planso_connector.domain import fields as table
-from planso_connector.domain import values
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.fields import Group, Kind, On, Value, fields_on
 
@@ -45,6 +46,19 @@ _ACCEPTS = {
 }
 
 
+def _line(field: table.Field, text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty; accepted: a line to add, or null")
+    values.accept(field, text)
+    return text
+
+
+def _append_definition(field: table.Field) -> Any:
+    told = f"{field.meaning}. Not together with the field itself. In PlanSo: {field.labels[0]}."
+    kind = Annotated[str, AfterValidator(partial(_line, field))]
+    return kind | None, Field(None, description=told, examples=[field.example])
+
+
 def _definition(field: table.Field, body: On) -> Any:
     kind = _request_type(field)
     default: Value = None
@@ -70,7 +84,10 @@ class Body(BaseModel):
     body_kind: ClassVar[On] = On.UPDATE
 
     def asked(self, *, null_clears: bool) -> dict[str, Value]:
-        """Field path to canonical value, for the fields that were sent. Null is no change, or clears."""
+        """
+        Field path to canonical value, for the fields that were sent. Null is no change, or clears. Raises Invalid for a
+        field that is both written and appended to.
+        """
         found: dict[str, Value] = {}
         details = getattr(self, Group.DETAILS.value, None)
         all_details_null = null_clears and details is None and Group.DETAILS.value in self.model_fields_set
@@ -85,7 +102,25 @@ class Body(BaseModel):
                 found[field.path] = values.accept(field, given)
             elif null_clears:
                 found[field.path] = None
-        return found
+        return found | self._appended(found)
+
+    def _appended(self, written: Mapping[str, Value]) -> dict[str, Value]:
+        """The lines to add; null adds nothing, in a merge patch too."""
+        given = {field: getattr(self, field.name, None) for field in table.APPEND_FIELDS}
+        lines = {field.name: values.accept(field, line) for field, line in given.items() if line is not None}
+        both = [name for name in lines if appending.target_of(name) in written]
+        if both:
+            raise Invalid(
+                [
+                    Problem(
+                        ("body", name),
+                        f"{appending.target_of(name)} is given too; accepted: one of the two",
+                        "conflicting_fields",
+                    )
+                    for name in both
+                ]
+            )
+        return lines
 
     def unknown(self) -> dict[str, Any]:
         """The members that the contract doesn't know, by path."""
@@ -126,7 +161,10 @@ def _example(body: On, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def _members(body: On) -> dict[str, Any]:
-    return {field.name: _definition(field, body) for field in fields_on(body) if field.group is Group.ORDER}
+    members = {field.name: _definition(field, body) for field in fields_on(body) if field.group is Group.ORDER}
+    if body is On.UPDATE:
+        members |= {field.name: _append_definition(field) for field in table.APPEND_FIELDS}
+    return members
 
 
 _Details = create_model(

@@ -44,6 +44,7 @@ class WritesAnswer(Envelope):
         "order.",
         examples=["assumed"],
     )
+    saving_reason: str = Field(description="Why, for a person.", examples=["nobody has seen this PlanSo save yet"])
     clean_saves: int = Field(description="Saves that were compared and changed nothing unasked.", examples=[112])
 
 
@@ -126,7 +127,8 @@ def _status(status: WritesStatus) -> dict[str, Any]:
         "state": status.state,
         "stops": [_shown(stop) for stop in status.stops],
         "pending": status.pending,
-        "saving": status.saving,
+        "saving": status.saving.state,
+        "saving_reason": status.saving.reason,
         "clean_saves": status.clean_saves,
     }
 

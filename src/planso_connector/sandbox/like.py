@@ -13,7 +13,7 @@ from planso_connector.sandbox.controls import Control, ControlKind
 from planso_connector.sandbox.form_markup import options_html
 from planso_connector.sandbox.forms import Form, SaveRefusedError, Sent
 from planso_connector.sandbox.installation import Installation
-from planso_connector.sandbox.invented import iso
+from planso_connector.sandbox.invented import day_of, iso
 from planso_connector.sandbox.knobs import Knobs
 from planso_connector.sandbox.orders import Order
 from planso_connector.sandbox.php import escape
@@ -60,7 +60,7 @@ def _form_reading(exchanges: list[Exchange], path: Path) -> tuple[Exchange, str]
     readings = [e for e in exchanges if e.query.get("m") == "visual_forms_plain" and isinstance(e.json, dict)]
     for reading in sorted(readings, key=lambda e: (not e.query.get("dataID"), bool(e.body))):
         content = (reading.json.get("center") or {}).get("content")
-        if isinstance(content, str) and "name=" in html.unescape(content):
+        if isinstance(content, str) and re.search(r"\bname\s*=", html.unescape(content), re.IGNORECASE):
             return reading, content
     raise RecordingError(
         f"{path} holds no order's form. Record it again: log in, open an order, change a field, save; and export the "
@@ -92,8 +92,11 @@ class LikeForm(Form):
 
     def invented(self, usual: str, text: str) -> list[str]:
         recorded = self._recorded.fields.get(usual)
-        if recorded is not None and FIELDS[usual].kind in ("date", "datetime") and recorded.shapes[:1] == ("iso",):
-            text = iso(text).partition(" ")[0]
+        if recorded is not None:
+            is_date = FIELDS[usual].kind in ("date", "datetime")
+            text = _typed(
+                recorded, iso(text).partition(" ")[0] if is_date and recorded.shapes[:1] == ("iso",) else text
+            )
         try:
             wire = self.wire(usual, text)
         except ValueError:
@@ -113,7 +116,9 @@ class LikeForm(Form):
                 order.values[usual] = [str(order.id)]
             else:
                 pairs = zip(recorded.shapes, recorded.lengths, strict=True)
-                order.values[usual] = [_invented(dice, shape, length, recorded) for shape, length in pairs]
+                order.values[usual] = [
+                    _typed(recorded, _invented(dice, shape, length, recorded)) for shape, length in pairs
+                ]
 
     def stored(self, order: Order | None, usual: str) -> list[str]:
         recorded = self._recorded.fields.get(usual)
@@ -191,6 +196,16 @@ def _slot(slot: Slot, control: Control | None) -> str:
     if slot.tag == "textarea":
         return f"{start}>\n{escape(value)}</textarea>"
     return f'{start} value="{escape(value)}">'
+
+
+def _typed(recorded: RecordedField, text: str) -> str:
+    """A value that an input of the recorded type holds: browsers empty others."""
+    if recorded.input_type == "date":
+        return iso(text).partition(" ")[0] if day_of(text) else ""
+    if recorded.input_type == "number":
+        plain = text.replace(".", "").replace(",", ".")
+        return plain if re.fullmatch(r"-?\d+(\.\d+)?", plain) else ""
+    return text
 
 
 def _invented(dice: random.Random, shape: Shape, length: int, recorded: RecordedField) -> str:

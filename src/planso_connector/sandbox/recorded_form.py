@@ -54,6 +54,7 @@ class RecordedField:
     field: Field
     shapes: tuple[Shape, ...]
     lengths: tuple[int, ...]
+    input_type: str = "text"
     is_hidden: bool = False
     hidden_zero: bool = False
     script_filled: Literal["", "data", "functions"] = ""
@@ -129,6 +130,7 @@ class _Reader:
             field=Field(label, kind, options, caption=caption),
             shapes=tuple(_shape(value) for value in values),
             lengths=tuple(len(value) for value in values),
+            input_type=_type(main),
             is_hidden=not visible,
             hidden_zero=bool(boxes) and len(nodes) > len(boxes),
             script_filled=self._script_filled(name, main),

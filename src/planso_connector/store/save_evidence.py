@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import bindparam, case, delete, func, select
+from sqlalchemy import Text, bindparam, case, delete, func, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
 from planso_connector.domain.assessment import Experience
 from planso_connector.domain.differences import Difference, Verdict
+from planso_connector.domain.saving_knowledge import Trial, control_names
+from planso_connector.store.rendering import storable, to_json
 from planso_connector.store.tables import save_effects, save_evidence
 from planso_connector.store.transaction import Transaction
 
@@ -39,6 +42,11 @@ _NOTE_CLEAN = _NEW.on_conflict_do_update(
         "most_pairs": case((_more, _NEW.excluded.most_pairs), else_=save_evidence.c.most_pairs),
     },
 )
+_TRIAL = insert(save_evidence).values(
+    workshop=bindparam("workshop"), clean_saves=0, most_pairs=0, trial=bindparam("trial", type_=Text)
+)
+_KEEP_TRIAL = _TRIAL.on_conflict_do_update(index_elements=["workshop"], set_={"trial": _TRIAL.excluded.trial})
+_GET_TRIAL = select(save_evidence.c.trial).where(_OF_WORKSHOP)
 _EFFECT = insert(save_effects).values({c.name: bindparam(c.name) for c in save_effects.c})
 _NOTE_EFFECT = _EFFECT.on_conflict_do_update(
     index_elements=["workshop", "column", "cause"],
@@ -64,8 +72,6 @@ class SaveEvidence:
 
     clean_saves: int = 0
     most_pairs: int = 0
-    trial: str | None = None
-    """The last trial on an order of no consequence, JSON text."""
     experience: Experience = field(default_factory=Experience)
 
 
@@ -84,7 +90,26 @@ def load(tx: Transaction, workshop: str) -> SaveEvidence:
     if not found:
         return SaveEvidence(experience=experience)
     (row,) = found
-    return SaveEvidence(row["clean_saves"], row["most_pairs"], row["trial"], experience)
+    return SaveEvidence(row["clean_saves"], row["most_pairs"], experience)
+
+
+def trial(tx: Transaction, workshop: str) -> Trial | None:
+    """The last trial on an order of no consequence."""
+    found = tx.rows(_GET_TRIAL, of_workshop=workshop)
+    return Trial.from_json(json.loads(found[0]["trial"])) if found and found[0]["trial"] else None
+
+
+def keep_trial(tx: Transaction, workshop: str, trial: Trial | None) -> None:
+    """In place of the last one. None: nothing is known of a trial any more."""
+    tx.run(_KEEP_TRIAL, workshop=workshop, trial=storable(to_json(trial.as_json())) if trial else None)
+
+
+def note_form(tx: Transaction, workshop: str, names: Iterable[str]) -> None:
+    """A form with controls of these names was read: whether it is still the one that was tried."""
+    last = trial(tx, workshop)
+    now = last.seen(control_names(names)) if last is not None else None
+    if now != last:
+        keep_trial(tx, workshop, now)
 
 
 def note_save(

@@ -18,11 +18,12 @@ from tests.service import connected
 
 STYLES = {
     "as assumed": "",
-    "plain, changed, plus": "body=plain,sends=changed,space=+,tokens=form",
-    "JSON, header token": "body=json,address=body,tokens=form/meta_header,answer=success",
-    "JSON in a parameter, changed, empty answers": "body=fields_json,sends=changed,tokens=meta_query,answer=empty",
-    "pairs in JSON, body token": "body=fields_json_pairs,parameter=daten,address=body,tokens=meta_parameter"
-    ",answer=status",
+    "plain, changed, cookie": "body=plain,sends=changed,space=+,tokens=form/header,token_from=cookie,token_source=XSRF",
+    "JSON, header token": "body=json,address=body,tokens=form/header,answer=success",
+    "JSON in a parameter, changed, empty answers": "body=fields_json,sends=changed,tokens=query,token_from=member,"
+    "token_source=nonce,answer=empty",
+    "pairs in JSON, body token": "body=fields_json_pairs,parameter=daten,address=body,answer=status,tokens=parameter,"
+    "token_from=input",
     "multipart, own address, redirects": "body=multipart,address=own,answer=redirect",
     "plus, line feeds, the form again": "body=fields,space=+,line_break=lf,answer=form",
 }

@@ -50,7 +50,8 @@ def _state(named: ControlState, controls: Sequence[Control], wire: Mapping[int, 
     has_box = any(control.type == "checkbox" for control in controls)
     for control in controls:
         new = wire.get(control.index)
-        values += sent_values(control, new)
+        filled = control.filled if new is None and control.is_sent else None
+        values += [filled.value] if filled is not None and filled.value is not None else sent_values(control, new)
         if has_box and control.type == "hidden":
             continue  # what stands for the box while it is not checked
         text, nothing = _shown(control, new)
@@ -65,7 +66,9 @@ def _state(named: ControlState, controls: Sequence[Control], wire: Mapping[int, 
 
 
 def _shown(control: Control, new: Wire | None) -> tuple[str, bool]:
-    """What a person sees, and whether it is nothing."""
+    """What a person sees, and whether it is nothing: what a script fills is something, also where it is not known."""
+    if new is None and control.filled is not None and control.type not in ("checkbox", "radio"):
+        return control.filled.text or control.filled.value or "", False
     if control.type == "select":
         chosen = new if isinstance(new, tuple) else control.chosen
         options = [(at, control.options[at]) for at in chosen]

@@ -175,6 +175,19 @@ def _sort(recording: Recording, entry: Entry, profile: Profile) -> None:
         values = page_values(entry.text)
         if values:
             recording.pages.append((entry, values))
+    _bound(recording)
+
+
+def _bound(recording: Recording) -> None:
+    """Of a very long recording its beginning and its end, so that memory stays bounded."""
+    for kept, most in (
+        (recording.forms, 200),
+        (recording.lists, 50),
+        (recording.pages, 50),
+        (recording.requests, 2000),
+    ):
+        if len(kept) > most:
+            del kept[most // 2]
 
 
 def _content(answer: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,143 @@
+"""`planso-connector doctor`: look at a PlanSo, or try on one of its orders how it saves."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from planso_connector import app as root
+from planso_connector.commands.console import configure_logs, err, fail, loaded, out, run, told
+from planso_connector.flows import doctor as doctor_flow
+from planso_connector.flows.trial import Prepared
+from planso_connector.planso.form import Form
+from planso_connector.settings import Settings
+from planso_connector.store import kept_pages
+
+
+def doctor(
+    order: Annotated[int | None, typer.Option(min=1, help="The order to read; without it the list's first.")] = None,
+    replay: Annotated[
+        bool,
+        typer.Option("--replay", help="Read the kept pages again, those that could not be read; PlanSo is not asked."),
+    ] = False,
+    try_write: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="ORDER",
+            help="Try on this order of no consequence how PlanSo saves. Says what it will do, and asks first.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With --try-write: begin without asking.")] = False,
+    may_lose: Annotated[
+        bool,
+        typer.Option("--may-lose", help="With --try-write: also where the form has values that saving it may empty."),
+    ] = False,
+    forget_trial: Annotated[
+        bool, typer.Option("--forget-trial", help="Forget what was tried: saves go as the profile says. Sends nothing.")
+    ] = False,
+) -> None:
+    """
+    Look at this PlanSo: log in, list, read one form and its parts, say what maps and how saving is known. Never writes
+    without --try-write.
+    """
+    if try_write is None and (yes or may_lose):
+        fail("--yes and --may-lose go with --try-write ORDER.", code=2)
+    with told():
+        settings = loaded()
+        configure_logs(settings, quiet=True)
+        if forget_trial:
+            run(_forget(settings))
+        elif try_write is not None:
+            if not run(_try(settings, try_write, yes=yes, may_lose=may_lose)):
+                raise typer.Exit(1)
+        elif not run(_replay(settings) if replay else _doctor(settings, order)):
+            raise typer.Exit(1)
+
+
+async def _doctor(settings: Settings, order: int | None) -> bool:
+    well = True
+    async with root.connector(settings) as built:
+        stops = built.write_stops
+
+        async def note(form: Form) -> None:
+            await stops.note_form(control.name for control in form.page.controls)
+
+        async for finding in doctor_flow.examine(built.planso, order, note):
+            well = well and finding.well
+            _print(finding)
+        status = await stops.status()
+        kept = await _kept_pages(built)
+    stopped = doctor_flow.writes(status)
+    _print(stopped)
+    if kept:
+        words = (
+            "1 page that could not be read is" if len(kept) == 1 else f"{len(kept)} pages that could not be read are"
+        )
+        out.print(f"{words} kept; `planso-connector doctor --replay` reads them again.", highlight=False)
+    _print(doctor_flow.saving(status.saving))
+    return well and stopped.well
+
+
+async def _replay(settings: Settings) -> bool:
+    async with root.connector(settings) as built:
+        findings = list(doctor_flow.replay(await _kept_pages(built), built.profile))
+    for finding in findings:
+        _print(finding)
+    return all(finding.well for finding in findings)
+
+
+async def _try(settings: Settings, order: int, *, yes: bool, may_lose: bool) -> bool:
+    well = True
+    async with root.connector(settings) as built:
+        prepared = await built.trial.prepare(order, may_lose=may_lose)
+        _announce(prepared)
+        if not yes and not typer.confirm("Begin?"):
+            fail("Nothing was done.")
+        async with aclosing(built.trial.run(prepared)) as findings:
+            async for finding in findings:
+                well = well and finding.well
+                _print(finding)
+        _print(doctor_flow.saving(await built.write_stops.saving()))
+    return well
+
+
+async def _forget(settings: Settings) -> None:
+    async with root.connector(settings) as built:
+        was = await built.write_stops.forget_trial()
+    words = "Forgotten; restart a connector that runs." if was else "Nothing was tried here."
+    out.print(words, highlight=False)
+
+
+def _announce(prepared: Prepared) -> None:
+    """What the person has to know before it begins; the order's plate and person, to see that it is the right one."""
+    out.print(f"Order {prepared.order_id}: {prepared.who}", markup=False, highlight=False)
+    out.print("This is done to it in PlanSo. After each save all controls are read again and compared:")
+    for number, step in enumerate(prepared.steps, 1):
+        out.print(f"  {number}. {step}", markup=False, highlight=False)
+    err.print(
+        "Nobody should have it open in PlanSo meanwhile. Where a save does damage, it ends at once, and all writes "
+        "stop: take an order that nobody needs.",
+        style="yellow",
+        highlight=False,
+    )
+
+
+async def _kept_pages(built: root.Connector) -> list[kept_pages.KeptPage]:
+    workshop = built.settings.connector_workshop
+    return await built.database.read(lambda tx: kept_pages.all(tx, workshop))
+
+
+def _print(finding: doctor_flow.Finding) -> None:
+    mark = "[green]ok[/]" if finding.well else "[red]look[/]"
+    out.print(f"{mark}  [bold]{escape(finding.step)}[/]: ", end="")
+    out.print(finding.words, markup=False, highlight=False)
+    if finding.rows:
+        table = Table(show_header=False, box=None, padding=(0, 2))
+        for row in finding.rows:
+            table.add_row("", *map(escape, row))
+        out.print(table)
