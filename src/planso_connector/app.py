@@ -129,8 +129,7 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
 async def _wired(
     settings: Settings, profile: Profile, database: Database, traces: telemetry.Traces, now: Clock
 ) -> AsyncIterator[Connector]:
-    now = database_clock = DatabaseClock(database, now)
-    await database_clock.measure()
+    now = database_clock = await DatabaseClock.measured(database, now)
     workshop, configured = settings.connector_workshop, profile
     trial = await database.read(lambda tx: save_evidence.trial(tx, workshop))
     profile = with_trial(configured, settings.planso_url, trial)

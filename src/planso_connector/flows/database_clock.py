@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from planso_connector.domain.clock import Clock, steady
+from planso_connector.domain.clock import Clock, now, steady
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.engine import Database
 
@@ -40,6 +40,13 @@ class DatabaseClock:
         self._measured: tuple[datetime, float] | None = None
         self.ahead = timedelta(0)
         """How far the process's clock is ahead of the database's; less than nothing: behind."""
+
+    @classmethod
+    async def measured(cls, database: Database, clock: Clock = now) -> DatabaseClock:
+        """Raises StoreUnavailable."""
+        measured = cls(database, clock)
+        await measured.measure()
+        return measured
 
     def __call__(self) -> datetime:
         if self._measured is None:
