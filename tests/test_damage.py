@@ -192,3 +192,40 @@ def test_a_save_that_is_answered_with_a_no_is_read_back_too(service: Service) ->
     knobs(service, refuse_saves="Gesperrt")
     refused = service.put(orders[8], remarks="nein")
     assert (refused.status_code, service.operation(refused)["sent"]) == (502, False)
+
+
+def test_damage_by_a_save_without_an_answer_is_found_and_nothing_is_sent_again(tmp_path: Path) -> None:
+    """
+    The answer is lost, or the save is carried out after the connector gave up waiting for it: what it did to other
+    fields is damage all the same, whether it took what was asked or not, and the damaged form is not saved again.
+    """
+    with connected(tmp_path, Sandbox(orders=6), connector_sync_parts=False, planso_timeout=1.0) as service:
+        sandbox = service.sandbox
+        troubles: list[tuple[dict[str, Any], dict[str, str]]] = [
+            ({"lose_answers_next": 1, "lose_answers_by": "504"}, {"remarks": "is not among the first pairs"}),
+            ({"save_latency": 2.5}, {"remarks": "is not among the first pairs"}),
+            ({"save_latency": 2.5}, {"person": "Wilma Spät"}),
+        ]
+        for order, (trouble, asked) in zip(full(sandbox), troubles, strict=False):
+            sandbox.forget_requests()
+            knobs(service, take_pairs=20, **trouble)
+            body = {"order_id": order, **asked}
+            answer = service.http.put(f"/api/orders/{order}", json=body, headers={"Prefer": "respond-async"})
+            operation = service.settled(answer)
+            knobs(service, save_latency=0.0)
+            assert operation["state"] == "damaged", (trouble, operation["message"])
+            assert sum(request.saving for request in sandbox.requests) == 1, trouble
+            assert "lost" in by_label(operation).values(), trouble
+            resume(service)
+
+
+def test_a_field_that_a_late_save_cleared_as_asked_is_not_called_gone(tmp_path: Path) -> None:
+    """Nor are choices that say nothing: what was asked, and what is as it was, is no difference."""
+    with connected(tmp_path, Sandbox(orders=6), connector_sync_parts=False, planso_timeout=1.0) as service:
+        order = full(service.sandbox)[0]
+        knobs(service, save_latency=2.5)
+        body = {"order_id": order, "vehicle_details": {"vin": ""}}
+        answer = service.http.put(f"/api/orders/{order}", json=body, headers={"Prefer": "respond-async"})
+        operation = service.settled(answer)
+        assert (operation["state"], operation["differences"]) == ("confirmed", [])
+        assert "Gone" not in operation["message"]

@@ -17,8 +17,8 @@ from planso_connector.domain.plausible import looks_wrong
 from planso_connector.flows import appending
 from planso_connector.flows.live import Live
 from planso_connector.flows.push_create import with_defaults
-from planso_connector.flows.push_update import allowed
 from planso_connector.flows.reading import Reader
+from planso_connector.flows.relied_on import allowed
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form
 from planso_connector.planso.plan import Plan

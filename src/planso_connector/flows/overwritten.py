@@ -12,7 +12,7 @@ from typing import Any
 from planso_connector.domain.differences import Difference, Verdict
 from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.snapshot import Snapshot
-from planso_connector.domain.values import same
+from planso_connector.domain.values import is_nothing, same
 from planso_connector.planso.form import Form
 from planso_connector.planso.saving.form_snapshot import snapshot
 from planso_connector.store.changes import Change
@@ -83,7 +83,9 @@ def gone_since(
     differences = []
     for column, values in (sent or {}).get("controls", {}).items():
         state = now.get(column)
-        if any(value.strip(" 0") for value in values) and (state is None or state.is_empty):
+        if state is not None and list(state.values) == values:
+            continue  # a choice that says nothing has a value, too
+        if any(not is_nothing(value) for value in values) and (state is None or state.is_empty):
             label = state.label if state is not None else ""
             after = state.values if state is not None else ()
             told = ", ".join(values)

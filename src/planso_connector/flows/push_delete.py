@@ -19,8 +19,8 @@ from planso_connector.domain.errors import (
 )
 from planso_connector.flows.claim import Claim, Later
 from planso_connector.flows.live import WITHIN, EmptyForm, Live, ReadBack
-from planso_connector.flows.push_update import allowed
 from planso_connector.flows.reading import Reader
+from planso_connector.flows.relied_on import allowed
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form
 from planso_connector.planso.login import SessionEnded

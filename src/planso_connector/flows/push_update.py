@@ -10,12 +10,12 @@ that window is one request long. What a save is seen to have overwritten is repo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import structlog
 
 from planso_connector.domain import restoring
-from planso_connector.domain.agreement import means_same
 from planso_connector.domain.appending import targets_of
 from planso_connector.domain.assessment import Assessment, Experience, Scope, assess
 from planso_connector.domain.clock import Clock, stamp
@@ -31,13 +31,14 @@ from planso_connector.domain.errors import (
 )
 from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.german import BERLIN
-from planso_connector.domain.operation import Conflict, Operation
+from planso_connector.domain.operation import Operation
 from planso_connector.domain.order import Order
 from planso_connector.domain.snapshot import Snapshot, changed_columns
 from planso_connector.flows import appending, overwritten
 from planso_connector.flows.claim import Claim, Later
-from planso_connector.flows.live import AfterSave, EmptyForm, Live, ReadBack, SavedOtherwise, in_the_mirror
+from planso_connector.flows.live import AfterSave, EmptyForm, Live, ReadBack, SavedOtherwise
 from planso_connector.flows.reading import Reader
+from planso_connector.flows.relied_on import allowed
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form
 from planso_connector.planso.login import SessionEnded
@@ -51,6 +52,9 @@ log = structlog.get_logger(__name__)
 
 READINGS = 4
 """How often a form is read at most until two readings in a row agree; then the last one is taken."""
+
+OPEN_AT_MOST = 200
+"""So many saves of which it is not known what they did are kept by a process."""
 
 SAVES = 2
 """How often a save is begun at most: the second time only where an ended session kept the first from being seen."""
@@ -84,15 +88,18 @@ class UpdatePush:
         self._reader = reader
         self._workshop = workshop
         self._clock = clock
+        self._open: dict[str, tuple[_Save, tuple[str, ...]]] = {}
+        """By operation the save of which it is not known what it did, and notes: looked at again by this process."""
 
     async def carry_out(self, claim: Claim) -> ReadBack:
         """Raises SavedOtherwise, Conflicting, Later, Lost, Expired, and ConnectorErrors where nothing was saved."""
         order_id = claim.operation.order_id
         assert order_id is not None, "only a create has no order yet"
+        earlier = self._open.pop(claim.operation.id, None)
         async with self._reader.alone(order_id):
-            return await self._carry_out(claim, order_id)
+            return await self._carry_out(claim, order_id, earlier)
 
-    async def _carry_out(self, claim: Claim, order_id: int) -> ReadBack:
+    async def _carry_out(self, claim: Claim, order_id: int, earlier: tuple[_Save, tuple[str, ...]] | None) -> ReadBack:
         read_at = stamp(self._clock())
         known = await self._reader.known(order_id)
         is_restore = claim.operation.controls is not None
@@ -103,6 +110,15 @@ class UpdatePush:
             if await self._live.stays_blank(order_id, claim.sent_at):
                 raise await self._blanked(claim, empty.form, known) from None
             raise
+        if (
+            earlier is not None
+            and claim.sent_at is not None
+            and (claim.sent or {}).get("read_at") == earlier[0].read_at
+        ):
+            await self._live.check_identity(claim.operation, form, read_at)
+            with suppress(Later):  # it has not landed, and did nothing else
+                return await self._read_back(claim, *earlier, known)
+            form = await self._live.existing_form(order_id, known, form, may_be_blank=is_restore)
         asked, left_alone = await self._allowed(claim, form, known, read_at)
         plan = await self._planned(form, claim.operation, asked)
         notes = (*left_alone, *plan.notes)
@@ -123,7 +139,7 @@ class UpdatePush:
                 continue
             if not save.plan.wire:
                 return await self._unchanged(claim, save.form, known, save.read_at, (*left_alone, *save.plan.notes))
-            return await self._read_back(claim, save, known, left_alone)
+            return await self._read_back(claim, save, left_alone, known)
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be saved; nothing was saved.")
 
     async def _planned(self, form: Form, operation: Operation, asked: Mapping[str, Value]) -> Plan:
@@ -207,7 +223,9 @@ class UpdatePush:
         raise AssertionError("the last reading is saved")
 
     async def _sent(self, claim: Claim, save: _Save) -> _Save:
-        controls = {column: list(state.values) for column, state in save.before.items()}
+        sent = snapshot(save.form, save.plan)
+        unasked = (column for column, state in save.before.items() if state.is_like(sent[column]))
+        controls = {column: list(save.before[column].values) for column in unasked}
         # Marked here and not before: how long it may land yet counts from the mark.
         outcome = await claim.send(
             lambda: self._planso.save(save.form, save.plan),
@@ -216,7 +234,17 @@ class UpdatePush:
         )
         return replace(save, outcome=outcome)
 
-    async def _read_back(self, claim: Claim, save: _Save, known: Order | None, left_alone: tuple[str, ...]) -> ReadBack:
+    async def _read_back(self, claim: Claim, save: _Save, left_alone: tuple[str, ...], known: Order | None) -> ReadBack:
+        """Where it stays open what the save did, it is judged again at the next attempt, before anything is sent."""
+        try:
+            return await self._judged(claim, save, left_alone, known)
+        except (Later, PlansoUnsure):
+            self._open[claim.operation.id] = save, left_alone
+            if len(self._open) > OPEN_AT_MOST:
+                del self._open[next(iter(self._open))]
+            raise
+
+    async def _judged(self, claim: Claim, save: _Save, left_alone: tuple[str, ...], known: Order | None) -> ReadBack:
         saved, plan, order_id = save.form, save.plan, save.form.order_id
         assert order_id is not None, "what is saved was read"
         seen = await self._live.form_after(
@@ -231,12 +259,13 @@ class UpdatePush:
             ),
             *_controls_kept(save, sent, now),
         ]
-        if kept and isinstance(save.outcome, PlansoUnsure):
+        evidence = await self._database.read(lambda tx: save_evidence.load(tx, self._workshop))
+        assessment = await self._assessed(save, sent, seen, evidence)
+        # A save without an answer can have done damage and not what was asked: then it is not sent again.
+        if kept and isinstance(save.outcome, PlansoUnsure) and assessment.is_clean:
             # What people did meanwhile is known then, also where the save lands yet and overwrites it.
             await self._reader.keep(now.reading(), known, seen.read_at)
             raise Later(str(save.outcome))
-        evidence = await self._database.read(lambda tx: save_evidence.load(tx, self._workshop))
-        assessment = await self._assessed(save, sent, seen, evidence)
         if isinstance(save.outcome, PlansoRefused) and assessment.is_clean and _is_as_before(save.before, sent, now):
             claim.take_back_mark()
             raise save.outcome
@@ -350,34 +379,3 @@ def _damage(differences: tuple[Difference, ...], read_back: ReadBack, evidence: 
             "PlanSo may take a part of a large form only."
         )
     return Damaged(told)
-
-
-def allowed(operation: Operation, form: Form, known: Order | None) -> tuple[dict[str, Value], tuple[str, ...]]:
-    """
-    What may be written of what was asked, by what the caller relies on; and notes on what is left alone. Raises
-    Conflicting.
-    """
-    sent_with = operation.before if operation.sent_at is not None else None
-    asked, conflicts = appending.resolve(operation.asked, form, sent_with)
-    if operation.base is None and not conflicts:
-        return asked, ()
-    reading = form.reading()
-    held = (in_the_mirror(known, reading) if known is not None else reading).values
-
-    def is_same(path: str, one: Value, other: Value) -> bool:
-        return means_same(BY_PATH[path].kind, one, other)
-
-    conflicts += [
-        Conflict(path, base, held.get(path), asked.get(path))
-        for path, base in (operation.base or {}).items()
-        if not is_same(path, held.get(path), base)
-        and not (path in asked and is_same(path, held.get(path), asked[path]))
-    ]
-    if not conflicts:
-        return asked, ()
-    names = ", ".join(conflict.field for conflict in conflicts)
-    if operation.undoes is None or len(conflicts) == len(operation.asked):
-        raise Conflicting(f"Changed in PlanSo since: {names}. Nothing was sent.", conflicts)
-    for conflict in conflicts:
-        asked.pop(conflict.field, None)
-    return asked, (f"Left alone, because somebody changed it since: {names}.",)
