@@ -171,8 +171,12 @@ class PlansoTimeout(PlansoUnavailable):
 class PlansoUnsure(PlansoError):
     """
     The answer to a save never came, says that something failed, or can't be understood; it may have happened: look
-    before trying again.
+    before trying again. `is_over`: PlanSo answered, so what does not show by now does not come later.
     """
+
+    def __init__(self, message: str, *, is_over: bool = False) -> None:
+        super().__init__(message)
+        self.is_over = is_over
 
 
 class Expired(PlansoError):
