@@ -229,3 +229,18 @@ def test_a_field_that_a_late_save_cleared_as_asked_is_not_called_gone(tmp_path: 
         operation = service.settled(answer)
         assert (operation["state"], operation["differences"]) == ("confirmed", [])
         assert "Gone" not in operation["message"]
+
+
+def test_a_restore_is_not_said_to_have_made_what_somebody_edited_since(service: Service) -> None:
+    """The history names the connector for what it wrote back, and PlanSo for the edit that came between."""
+    order = full(service.sandbox)[0]
+    knobs(service, lose_on_save=["VIN", "Farbton"])
+    damaged = service.operation(service.put(order, remarks="a"))
+    knobs(service)
+    service.sandbox.edit(order, "Telefon", "0171 7654321")
+    assert service.http.post(f"/api/operations/{damaged['id']}/restore").status_code == 200
+
+    entries = service.http.get(f"/api/orders/{order}/history").json()["history"]
+    newest = [entry for entry in entries if entry["version"] == entries[0]["version"]]
+    by = {entry["by"]: {change.get("field") for change in entry["changes"]} for entry in newest}
+    assert by == {"connector": {"vehicle_details.vin", "vehicle.color_name"}, "PlanSo": {"phone"}}

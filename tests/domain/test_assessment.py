@@ -58,6 +58,13 @@ ORDER_FORM = {
     "Termin angelegt": "23.11.2026 09:41:00",
     "Betrag": "0,00",
     "Abholung": "",
+    "Firma": "Auto O'Neil",
+    "Ausland": "+43 1 5127744",
+    "Sachbearbeiter": "Jörg Mai",
+    "LWg_Typ": "Kombi",
+    "Tage": "3",
+    "Lackiert": "09.12.2026",
+    "Fertig": "10.12.2026",
     "-lock_version": "7",
     "-csrf": "b1c2d3e4f5a6b7c8",
 }
@@ -127,6 +134,45 @@ CASES: list[tuple[str, Texts, Texts, dict[str, Verdict], Scope]] = [
         DATE,
         {"Bemerkungen": "Kundin wartet auf R&uuml;ckruf."},
         {"Bemerkungen": Verdict.GARBLED},
+        WORKSHOP,
+    ),
+    ("not decoded", DATE, {"Fahrername": "Jana%20Petersen"}, {"Fahrername": Verdict.GARBLED}, WORKSHOP),
+    ("blanks not decoded", DATE, {"Fahrername": "Jana+Petersen"}, {"Fahrername": Verdict.GARBLED}, WORKSHOP),
+    ("a plus decoded twice", DATE, {"Ausland": "43 1 5127744"}, {"Ausland": Verdict.GARBLED}, WORKSHOP),
+    ("slashes added", DATE, {"Firma": "Auto O\\'Neil"}, {"Firma": Verdict.GARBLED}, WORKSHOP),
+    ("the word of a fault", DATE, {"Modell": "Array"}, {"Modell": Verdict.GARBLED}, WORKSHOP),
+    ("the first day of all", DATE, {"Abholung": "01.01.1970"}, {"Abholung": Verdict.GARBLED}, WORKSHOP),
+    ("a comma lost", DATE, {"Sollstunden Karo": "1130"}, {"Sollstunden Karo": Verdict.GARBLED}, WORKSHOP),
+    ("a garbled clerk", DATE, {"Sachbearbeiter": "JÃ¶rg Mai"}, {"Sachbearbeiter": Verdict.GARBLED}, WORKSHOP),
+    ("another clerk", DATE, {"Sachbearbeiter": "Ines Au"}, {"Sachbearbeiter": Verdict.EDITED}, NONE),
+    ("now, over a day to come", PERSON, {"Rückgabe": "30.11.2026 09:01:12"}, {"Rückgabe": Verdict.EDITED}, NONE),
+    ("a rental car's type after the make", {"Hersteller": "BMW"}, {"LWg_Typ": ""}, {"LWg_Typ": Verdict.LOST}, ORDER),
+    (
+        "a number lost as another one falls by it",
+        {"Sollstunden Karo": "8,30"},
+        {"Tage": ""},
+        {"Tage": Verdict.LOST},
+        ORDER,
+    ),
+    (
+        "all dates a day later",
+        PERSON,
+        {"Werkstattstart": "09.12.2026", "Lackiert": "10.12.2026", "Fertig": "11.12.2026"},
+        {"Werkstattstart": Verdict.EDITED, "Lackiert": Verdict.EDITED, "Fertig": Verdict.EDITED},
+        NONE,
+    ),
+    (
+        "a day that stands elsewhere, twice",
+        PERSON,
+        {"Lackiert": "15.12.2026", "Fertig": "15.12.2026"},
+        {"Lackiert": Verdict.EDITED, "Fertig": Verdict.EDITED},
+        NONE,
+    ),
+    (
+        "dates that changed places",
+        PERSON,
+        {"Lackiert": "10.12.2026", "Fertig": "09.12.2026"},
+        {"Lackiert": Verdict.SHIFTED, "Fertig": Verdict.SHIFTED},
         WORKSHOP,
     ),
 ]
@@ -219,3 +265,131 @@ def test_sentences_name_fields_and_show_values_only_where_allowed() -> None:
         "Changed in PlanSo at the same time: 'Telefon'.",
     ]
     assert "now '0151 23512345'" in " ".join(sentences(found, with_values=True))
+
+
+ADVISERS = frozenset({("", "bitte wählen"), ("7", "Mai"), ("8", "Au"), ("9", "Lenz")})
+SEVEN_LESS = ADVISERS - {("7", "Mai")}
+STATES = frozenset({("0", "offen"), ("1", "erledigt"), ("2", "erledigt (Lack)")})
+
+
+def box(column: str, *, checked: bool) -> ControlState:
+    return ControlState(column, column, 0, ("1",) if checked else (), "ja" if checked else "", not checked)
+
+
+def chosen(column: str, value: str, offer: frozenset[tuple[str, str]]) -> ControlState:
+    text = dict(offer)[value]
+    return ControlState(column, column, 0, (value,), text, value == "", offer)
+
+
+def several(column: str, *held: str) -> ControlState:
+    return ControlState(column, column, 0, held, ", ".join(held), not any(held))
+
+
+def snapshot(*states: ControlState) -> Snapshot:
+    return {state.column: state for state in states}
+
+
+Controls = tuple[ControlState, ...]
+OF_CONTROLS: list[tuple[str, Controls, Controls, Controls, dict[str, Verdict], Scope]] = [
+    (
+        "boxes lost with one that was asked to be unchecked",
+        (box("navi", checked=True), box("bt", checked=True), box("isofix", checked=True)),
+        (box("navi", checked=False),),
+        (box("navi", checked=False), box("bt", checked=False), box("isofix", checked=False)),
+        {"bt": Verdict.LOST, "isofix": Verdict.LOST},
+        WORKSHOP,
+    ),
+    (
+        "a choice lost that is offered only while it is chosen",
+        (control("Telefon", "1"), chosen("adviser", "7", ADVISERS)),
+        (control("Telefon", "2"),),
+        (control("Telefon", "2"), chosen("adviser", "", SEVEN_LESS)),
+        {"adviser": Verdict.LOST},
+        ORDER,
+    ),
+    (
+        "one of several under a name lost",
+        (control("Telefon", "1"), several("pos[]", "Haube", "Tür", "Dach")),
+        (control("Telefon", "2"),),
+        (control("Telefon", "2"), several("pos[]", "Haube", "", "Dach")),
+        {"pos[]": Verdict.LOST},
+        ORDER,
+    ),
+    (
+        "the others lost of the name that was asked",
+        (several("with[]", "bt", "isofix"),),
+        (several("with[]", "navi", "bt", "isofix"),),
+        (several("with[]", "navi"),),
+        {"with[]": Verdict.LOST},
+        ORDER,
+    ),
+    (
+        "a shorter choice, by somebody",
+        (control("Telefon", "1"), chosen("state", "2", STATES)),
+        (control("Telefon", "2"),),
+        (control("Telefon", "2"), chosen("state", "1", STATES)),
+        {"state": Verdict.EDITED},
+        NONE,
+    ),
+    (
+        "the same choice in several lists, by somebody",
+        tuple(chosen(name, value, STATES) for name, value in (("a", "1"), ("b", "0"), ("c", "0"), ("d", "0"))),
+        (chosen("d", "2", STATES),),
+        tuple(chosen(name, value, STATES) for name, value in (("a", "1"), ("b", "1"), ("c", "1"), ("d", "2"))),
+        {"b": Verdict.EDITED, "c": Verdict.EDITED},
+        NONE,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "after", "expected", "scope"),
+    [case[1:] for case in OF_CONTROLS],
+    ids=[case[0] for case in OF_CONTROLS],
+)
+def test_what_a_difference_of_choices_and_groups_means(
+    before: Controls, asked: Controls, after: Controls, expected: dict[str, Verdict], scope: Scope
+) -> None:
+    """Boxes, drop-downs and several inputs under one name: what is lost of them is not taken for something else."""
+    sent = {**snapshot(*before), **snapshot(*asked)}
+    found = assess(snapshot(*before), sent, snapshot(*after), now=NOW)
+    assert {one.column: one.verdict for one in found.differences} == expected
+    assert found.scope is scope
+
+
+def test_what_nobody_can_send_never_repeats_itself() -> None:
+    """A disabled control shows what PlanSo computes; that it changes with each save is no damage."""
+    before, after = (replace(control("Fortschritt", text), is_sent=False) for text in ("40 %", "60 %"))
+    other = control("Telefon", "1"), control("Telefon", "2")
+    found = assess(
+        snapshot(before, other[0]),
+        snapshot(before, other[1]),
+        snapshot(after, other[1]),
+        experience=Experience(edited={before.column}),
+        now=NOW,
+    )
+    assert [one.verdict for one in found.differences] == [Verdict.EDITED]
+
+
+class _Counted(ControlState):
+    """A control that counts how often any is compared."""
+
+    compared = 0
+
+    def says_same(self, other: ControlState) -> bool:
+        _Counted.compared += 1
+        return super().says_same(other)
+
+
+def test_many_rows_that_were_inserted_anew_are_not_compared_each_with_each() -> None:
+    """A thousand rows in another order, and other rows in their place."""
+
+    def rows(offset: int, words: str, step: int) -> Snapshot:
+        texts = {f"pos[{at + offset}][text]": f"{words} {at}" for at in range(1000)[::step]}
+        return {column: _Counted(column, "", 0, (text,), text) for column, text in texts.items()}
+
+    _Counted.compared = 0
+    before = rows(0, "Haube", 1)
+    for anew, is_clean in ((rows(5000, "Haube", -1), True), (rows(5000, "Dach", 1), False)):
+        assert assess(before, before, anew, now=NOW).is_clean is is_clean
+    assert _Counted.compared < 20_000

@@ -8,16 +8,18 @@ renew and normalise; a new value that is left is somebody's edit, a lost one is 
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 from typing import NamedTuple
 
-from planso_connector.domain.derivation import Asked, is_copy, is_derived, is_stamp
+from planso_connector.domain.derivation import Asked, day_of, is_copy, is_derived, is_stamp
 from planso_connector.domain.differences import DAMAGE, Difference, Verdict
 from planso_connector.domain.snapshot import ControlState, Snapshot
-from planso_connector.domain.text_damage import is_cut, is_garbled
+from planso_connector.domain.text_damage import folded, is_cut, is_garbled
+from planso_connector.domain.values import is_nothing
 
 
 class Scope(IntEnum):
@@ -77,8 +79,18 @@ class _Pair(NamedTuple):
 
     @property
     def is_lost(self) -> bool:
-        """Whether a value was there and none is."""
-        return self.old is not None and not self.old.is_empty and (self.new is None or self.new.is_empty)
+        """Whether a value was there and none is; of several under one name, whether there are fewer."""
+        if self.old is None or self.old.is_empty:
+            return False
+        if self.new is None or self.new.is_empty:
+            return True
+        return len(self.old.values) > 1 and len(self.new.full_values) < len(self.old.full_values)
+
+    @property
+    def is_cut(self) -> bool:
+        if self.old is None or self.new is None or self.old.offer:
+            return False
+        return is_cut(self.old.shown, self.new.shown)
 
     def difference(self, verdict: Verdict, cause: str = "") -> Difference:
         old, new = self.old, self.new
@@ -111,7 +123,7 @@ def assess(
     left_out = {one.column for one in asked} | set(volatile)
     pairs = [pair for pair in _matched(before, after) if pair.state.column not in left_out and pair.differs]
     explained: list[Difference] = []
-    unexplained: list[_Pair] = []
+    unexplained = _lost_beside(asked, after)
     for pair in pairs:
         found = _explanation(pair, asked, experience, now)
         if found is not None:
@@ -122,14 +134,63 @@ def assess(
     return Assessment(differences, _scope(differences, experience))
 
 
+def _lost_beside(asked: Sequence[Asked], after: Snapshot) -> list[_Pair]:
+    """The asked controls that share their name with others, such as boxes of one list, whose values are gone."""
+    found = []
+    for one in asked:
+        new = after.get(one.column)
+        if new is None:
+            continue
+        others = Counter(one.old.values) & Counter(one.new.values)
+        is_any_gone = any(not is_nothing(value) for value in others - Counter(new.values))
+        if is_any_gone and not Counter(new.values) - Counter(one.new.values):
+            found.append(_Pair(one.new, new))
+    return found
+
+
+class _Rows:
+    """Controls that are there anew, to find those of rows that were inserted anew with the same values."""
+
+    def __init__(self, new: Snapshot) -> None:
+        self._new = new
+        self._seen: Counter[tuple[str, str]] = Counter()
+        self._named: defaultdict[tuple[str, str], list[ControlState]] = defaultdict(list)
+        self._alike: defaultdict[tuple[str, ...], deque[ControlState]] = defaultdict(deque)
+        for state in new.values():
+            self._named[state.row_name].append(state)
+            for key in self._keys(state):
+                self._alike[key].append(state)
+
+    @staticmethod
+    def _keys(state: ControlState) -> list[tuple[str, ...]]:
+        text = folded(state.shown)
+        return [(*state.row_name, text), *([(state.label, text)] if len(state.shown) >= _TELLING else [])]
+
+    def find(self, old: ControlState) -> ControlState | None:
+        """The same value under a like name, a telling one under any; else in the same place in another notation."""
+        at, named = self._seen[old.row_name], self._named[old.row_name]
+        self._seen[old.row_name] += 1
+        if old.is_empty:
+            return None
+        for key in self._keys(old):
+            alike = self._alike[key]
+            while alike and alike[0].column not in self._new:
+                alike.popleft()
+            if alike and old.says_same(alike[0]):
+                return alike[0]
+        found = named[at] if at < len(named) else None
+        return found if found is not None and found.column in self._new and old.says_same(found) else None
+
+
 def _matched(before: Snapshot, after: Snapshot) -> list[_Pair]:
     """By name, else by label and place, else as a row that was inserted anew."""
     pairs = [_Pair(old, after[column]) for column, old in before.items() if column in after]
     gone = [old for column, old in before.items() if column not in after]
     new = {column: state for column, state in after.items() if column not in before}
     by_label = {(state.label, state.place): state for state in new.values() if state.label}
+    rows = _Rows(new)
     for old in gone:
-        found = by_label.get((old.label, old.place)) or next((one for one in new.values() if old.is_row_of(one)), None)
+        found = by_label.get((old.label, old.place)) or rows.find(old)
         if found is not None and found.column in new:
             del new[found.column]
             pairs.append(_Pair(old, found))
@@ -147,6 +208,8 @@ def _explanation(
         return (Verdict.ROWS if old.column != new.column and not old.label else Verdict.NOTATION), ""
     if column in experience.accepted:
         return Verdict.ACCEPTED, ""
+    if old is not None and new is not None and is_garbled(old.shown, new.shown):
+        return None
     for one in asked:
         if one.column in experience.dependents.get(column, ()):
             return Verdict.DEPENDENT, one.column
@@ -183,9 +246,9 @@ def _judged(unexplained: Sequence[_Pair], before: Snapshot, experience: Experien
             yield pair.difference(Verdict.SHIFTED)
         elif pair.old is not None and pair.new is not None and is_garbled(pair.old.shown, pair.new.shown):
             yield pair.difference(Verdict.GARBLED)
-        elif pair.is_lost or (pair.old is not None and pair.new is not None and is_cut(pair.old.shown, pair.new.shown)):
+        elif pair.is_lost or pair.is_cut:
             yield pair.difference(Verdict.LOST)
-        elif column in experience.edited and column not in experience.edited_by_people:
+        elif column in experience.edited and column not in experience.edited_by_people and pair.state.is_sent:
             yield pair.difference(Verdict.REPEATED)
         else:
             yield pair.difference(Verdict.EDITED)
@@ -196,9 +259,31 @@ def _shifted(pairs: Sequence[_Pair], before: Snapshot) -> set[str]:
     held = {state.shown for state in before.values() if len(state.shown) >= _TELLING}
     moved = [pair for pair in pairs if pair.new is not None and pair.new.shown in held]
     lost = {pair.old.shown for pair in pairs if pair.is_lost and pair.old is not None}
-    if len(moved) > 1 or any(pair.new is not None and pair.new.shown in lost for pair in moved):
+    if any(pair.new is not None and pair.new.shown in lost for pair in moved):
         return {pair.state.column for pair in moved}
-    return set()
+    replaced = {pair.old.shown for pair in pairs if pair.old is not None}
+    moved = [pair for pair in moved if _tells_a_move(pair, replaced)]
+    return {pair.state.column for pair in moved} if len(moved) > 1 and not _are_postponed(moved) else set()
+
+
+def _tells_a_move(pair: _Pair, replaced: Collection[str]) -> bool:
+    """
+    Whether what a control holds is likely another one's value: people choose `erledigt` in several lists, and a day
+    that stands elsewhere, and stays there, for several dates.
+    """
+    if pair.new is None or pair.new.offer:
+        return False
+    return pair.new.shown in replaced or day_of(pair.new.shown) is None
+
+
+def _are_postponed(pairs: Sequence[_Pair]) -> bool:
+    """Whether all are dates that are as much later or earlier, as when somebody moves an order in the calendar."""
+    moved_by = set()
+    for pair in pairs:
+        old = day_of(pair.old.shown) if pair.old is not None else None
+        new = day_of(pair.new.shown) if pair.new is not None else None
+        moved_by.add(new - old if old is not None and new is not None else None)
+    return len(moved_by) == 1 and None not in moved_by
 
 
 def _scope(differences: Sequence[Difference], experience: Experience) -> Scope:

@@ -18,11 +18,15 @@ _WEEK = re.compile(r"(?:(?:kw|w)?\s*(?P<week>\d{1,2})(?:\s*[/.]\s*\d{2,4})?|\d{4
 _WEEKDAYS = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")
 _MAKES = re.compile(r"hersteller|marke|fabrikat|make(id)?", re.IGNORECASE)
 _MODELS = re.compile(r"modell?|baureihe|(fahrzeug)?typ|model(id)?", re.IGNORECASE)
+_MODEL_COLUMNS = re.compile(r"modell?|baureihe|fahrzeugtyp|model(id)?", re.IGNORECASE)
+"""`LWg_Typ` is a rental car's."""
 _AUDIT = re.compile(
-    r"ge(ä|ae|_)ndert|aktualisiert|bearbeit|zuletzt|changed|modified|updated|last_?(edit|change|save|user)"
-    r"|timestamp|revision|version",
+    r"ge(ä|ae|_)ndert|aktualisiert|bearbeitet|\bbearbeiter\b|zuletzt|changed|modified|updated"
+    r"|last_?(edit|change|save|user)|timestamp",
     re.IGNORECASE,
 )
+_AUDIT_HIDDEN = re.compile(r"revision|version", re.IGNORECASE)
+"""In the name of a control without a label; `Fahrzeugversion` is a value as any other."""
 _TOKEN = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9+/=_.\-]{12,}")
 _EPOCH = re.compile(r"\d{10}(\d{3})?")
 _LAST_PART = re.compile(r"[A-Za-z]+(?=[^A-Za-z]*$)")
@@ -42,7 +46,10 @@ class Asked(NamedTuple):
 def is_copy(old: ControlState, new: ControlState, asked: Asked) -> bool:
     """Whether the control shows the asked value too, alone or in place of the old one within a longer text."""
     if asked.new.is_empty:
-        return new.is_empty and not asked.old.is_empty and old.says_same(asked.old)
+        if not new.is_empty or asked.old.is_empty or not old.says_same(asked.old):
+            return False
+        # A box that is unchecked, or `erledigt` in a list, is no copy of another one.
+        return bool(old.label and old.label == asked.old.label) or (_tells(old.shown) and not old.offer)
     if _tells(asked.new.shown) and not new.is_empty and is_same_value(new.shown, asked.new.shown):
         return True
     if not _tells(asked.old.shown):
@@ -57,30 +64,30 @@ def _tells(text: str) -> bool:
 
 def is_derived(old: ControlState, new: ControlState, asked: Asked) -> bool:
     """Whether PlanSo may compute the control from the asked one."""
-    if old.offer and new.offer and old.offer != new.offer:
-        return True  # a list that PlanSo built anew
-    if _means(asked.old, _MAKES) and _means(old, _MODELS):
+    if old.offer and new.offer and 2 * len(old.offer & new.offer) < len(old.offer):
+        return True  # a list that PlanSo built anew, not one that lacks an option
+    if _means(asked.old, _MAKES, _MAKES) and _means(old, _MODELS, _MODEL_COLUMNS):
         return True
     return _follows_date(old, new, asked) or _follows_number(old, new, asked)
 
 
-def _means(state: ControlState, words: re.Pattern[str]) -> bool:
+def _means(state: ControlState, labels: re.Pattern[str], columns: re.Pattern[str]) -> bool:
     last = _LAST_PART.search(state.column)
-    return words.fullmatch(state.label.strip()) is not None or (
-        last is not None and words.fullmatch(last[0]) is not None
+    return labels.fullmatch(state.label.strip()) is not None or (
+        last is not None and columns.fullmatch(last[0]) is not None
     )
 
 
 def _follows_date(old: ControlState, new: ControlState, asked: Asked) -> bool:
     """A week number, a weekday, or another date at the same distance."""
-    was, becomes = _day(asked.old.shown), _day(asked.new.shown)
+    was, becomes = day_of(asked.old.shown), day_of(asked.new.shown)
     if new.is_empty:
         return asked.new.is_empty and was is not None and _is_of(old.shown, was)
     if becomes is None:
         return False
     if _is_of(new.shown, becomes):
         return True
-    mine, other = _day(old.shown), _day(new.shown)
+    mine, other = day_of(old.shown), day_of(new.shown)
     return was is not None and mine is not None and other is not None and other - mine == becomes - was
 
 
@@ -93,7 +100,8 @@ def _is_of(text: str, day: date) -> bool:
     return text.strip().casefold().rstrip(".") in (name, name[:2])
 
 
-def _day(text: str) -> date | None:
+def day_of(text: str) -> date | None:
+    """The day that a text says; None for other texts."""
     try:
         return date.fromisoformat(german.parse_date(text)[:10])
     except ValueError:
@@ -101,7 +109,9 @@ def _day(text: str) -> date | None:
 
 
 def _follows_number(old: ControlState, new: ControlState, asked: Asked) -> bool:
-    """A sum that takes the asked number in."""
+    """A sum that takes the asked number in; it comes to nothing only where that was all of it."""
+    if new.is_empty and not asked.new.is_empty:
+        return False
     numbers = [_number(state) for state in (old, new, asked.old, asked.new)]
     if any(number is None for number in numbers):
         return False
@@ -124,13 +134,21 @@ def is_stamp(old: ControlState, new: ControlState, now: datetime | None) -> bool
         return False
     if _AUDIT.search(old.label) or _AUDIT.search(old.column):
         return True
-    if now is not None and _is_now(new.shown, now):
+    if now is not None and _is_now(new.shown, now) and not _is_to_come(old.shown, now):
         return True
     if old.label:
         return False
+    if _AUDIT_HIDDEN.search(old.column):
+        return True
     if _TOKEN.fullmatch(new.shown) and (old.is_empty or _TOKEN.fullmatch(old.shown)):
         return True
     return old.shown.isdecimal() and new.shown.isdecimal() and int(new.shown) == int(old.shown) + 1
+
+
+def _is_to_come(text: str, now: datetime) -> bool:
+    """Whether it is a day in the future, which no stamp says."""
+    day = day_of(text)
+    return day is not None and day > now.date()
 
 
 def _is_now(text: str, now: datetime) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from planso_connector.domain.text_damage import is_same_value
+from planso_connector.domain.values import is_nothing
 
 _NUMBERS = re.compile(r"(?:new[_-]?)?\d+")
 
@@ -15,7 +16,7 @@ _NUMBERS = re.compile(r"(?:new[_-]?)?\d+")
 class ControlState:
     """
     One control, or all that share a name. `values` is what a browser would send of it, `shown` what a person sees;
-    `offer` tells one list of options from another, 0 where there is none; `place` counts equal labels.
+    `offer` are the options to choose from, by value and text; `place` counts equal labels.
     """
 
     column: str
@@ -25,7 +26,9 @@ class ControlState:
     shown: str = ""
     is_empty: bool = False
     """No text, the placeholder or first option, an unchecked box."""
-    offer: int = 0
+    offer: frozenset[tuple[str, str]] = frozenset()
+    is_sent: bool = True
+    """Whether a browser sends it: not where it is disabled or has no name."""
 
     def is_like(self, other: ControlState) -> bool:
         """Whether both hold the same, to the letter."""
@@ -35,17 +38,26 @@ class ControlState:
         """Whether both hold the same, however it is written."""
         if self.is_empty and other.is_empty:
             return True
-        if self.offer or other.offer:  # the id of an option may change, its text is what is meant
-            return self.is_empty == other.is_empty and self.shown == other.shown
+        if self.offer or other.offer:
+            if self.offer == other.offer:
+                return sorted(self.values) == sorted(other.values)
+            # In a list that was made anew the id of an option may be another one; its text is what is meant.
+            texts = [sorted(one.shown.split(", ")) for one in (self, other)]
+            return self.is_empty == other.is_empty and texts[0] == texts[1]
         if len(self.values) > 1 or len(other.values) > 1:
-            return self.values == other.values
+            is_as_many = len(self.values) == len(other.values)
+            return is_as_many and all(map(is_same_value, self.values, other.values))
         return self.is_empty == other.is_empty and is_same_value(self.shown, other.shown)
 
-    def is_row_of(self, other: ControlState) -> bool:
-        """Whether `other` may be this control of a row that was inserted anew: the same value under a like name."""
-        if self.is_empty or self.label != other.label or not self.says_same(other):
-            return False
-        return _NUMBERS.sub("#", self.column) == _NUMBERS.sub("#", other.column) or len(self.shown) > 2
+    @property
+    def full_values(self) -> list[str]:
+        """The values that say something."""
+        return [value for value in self.values if not is_nothing(value)]
+
+    @property
+    def row_name(self) -> tuple[str, str]:
+        """What a control keeps when its row is inserted anew: its label, and its name without the row's number."""
+        return self.label, _NUMBERS.sub("#", self.column)
 
     def is_part_of(self, other: ControlState) -> bool:
         """Whether what this control shows stands within what the other shows."""

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import html
 import re
+from urllib.parse import unquote, unquote_plus
 
 from planso_connector.domain.plausible import looks_like_plate
 from planso_connector.domain.values import plain, same_notation
 
 _SHORTEST_DECIMAL = re.compile(r"[+-]?\d+[.,]\d+")
+_NO_GROUPS = re.compile(r"\d+[.,]\d{1,2}")
+_WORD_OF_A_FAULT = re.compile(
+    r"array|null|undefined|nan|\[object object\]|invalid date"
+    r"|(?:(?:01\.01\.1970|1970-01-01)(?:[ T]0[01]:00(?::00)?)?|30\.11\.-0001|-0001-11-30)(?: 00:00(?::00)?)?",
+    re.IGNORECASE,
+)
+"""What PHP and JavaScript make of a value that is none: the names of their types, and the day on which time begins."""
+_LINE_BREAK = re.compile(r"<br\s*/?>(?:\r?\n)?", re.IGNORECASE)
 
 
 def is_same_value(one: str, other: str) -> bool:
@@ -16,12 +25,13 @@ def is_same_value(one: str, other: str) -> bool:
     Whether PlanSo may have made one of the other by its own normalisation: another notation, case, a plate's blanks,
     fewer decimals.
     """
-    if same_notation(one, other) or _folded(one) == _folded(other):
+    if same_notation(one, other) or folded(one) == folded(other):
         return True
     return _is_same_plate(one, other) or _is_rounded(one, other) or _is_rounded(other, one)
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """Without case and with single blanks."""
     return " ".join(plain(text).casefold().split())
 
 
@@ -41,19 +51,41 @@ def _is_rounded(exact: str, rounded: str) -> bool:
 
 def is_cut(before: str, after: str) -> bool:
     """Whether `after` is the beginning of `before`."""
-    first, second = _folded(before), _folded(after)
+    first, second = folded(before), folded(after)
     return len(second) < len(first) and first.startswith(second)
 
 
 def is_garbled(before: str, after: str) -> bool:
-    """Whether `after` is `before` in a broken encoding: mojibake, marks or nothing for letters, escaped HTML."""
-    if before == after or not after:
+    """
+    Whether `after` is `before` in a broken encoding: mojibake, marks or nothing for letters, escaped once too often or
+    decoded so, a decimal number without its comma; or no value but the word of a fault.
+    """
+    if before == after or not after.strip():
         return False
-    if html.unescape(after) == before:
+    if _WORD_OF_A_FAULT.fullmatch(after.strip()):
+        return True
+    if not before:
+        return False
+    if before in _unescaped(after) or after.strip() == unquote_plus(before).strip() or _lost_its_comma(before, after):
         return True
     if before.isascii():
         return False
     return after in _broken(before) or _has_marks(before, after)
+
+
+def _unescaped(text: str) -> tuple[str, ...]:
+    return (
+        html.unescape(text),
+        unquote(text),
+        unquote_plus(text),
+        re.sub(r"\\(.)", r"\1", text),
+        re.sub(r"\\?u([0-9a-f]{4})", lambda found: chr(int(found[1], 16)), text),
+        _LINE_BREAK.sub("\n", text),
+    )
+
+
+def _lost_its_comma(before: str, after: str) -> bool:
+    return _NO_GROUPS.fullmatch(before) is not None and after.lstrip("0") == re.sub(r"\D", "", before).lstrip("0")
 
 
 def _broken(text: str) -> set[str]:

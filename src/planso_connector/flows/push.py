@@ -211,7 +211,8 @@ class Pusher:
 def _writer(operation: Operation, back: ReadBack | None) -> Writer:
     labels = back.labels if back is not None else frozenset()
     also = back.also if back is not None else frozenset()
-    return Writer(operation.id, operation.caller, targets_of(operation.asked), labels, also)
+    is_whole = operation.action is not Action.UPDATE
+    return Writer(operation.id, operation.caller, targets_of(operation.asked), labels, also, is_whole)
 
 
 def _learn(tx: Transaction, workshop: str, operation: Operation, back: ReadBack, now: str) -> None:

@@ -188,7 +188,7 @@ class UpdatePush:
             *await self._overwritten(claim, appending.written(claim.operation), form),
             *overwritten.gone_since(claim.sent, snapshot(form)),
         )
-        also = _names(form, differences)
+        also = _names(form, differences) | _restored(form, claim.operation)
         return ReadBack(
             order, order.id, read_at, None, notes, with_parts=with_parts, differences=differences, also=also
         )
@@ -292,7 +292,7 @@ class UpdatePush:
             frozenset(change.label for change in plan.changes),
             with_parts,
             differences,
-            _names(now, differences),
+            _names(now, differences) | _restored(now, claim.operation),
             assessment.scope,
             len(saved.pairs(plan)),
             frozenset(control.name for control in saved.page.controls),
@@ -306,7 +306,10 @@ class UpdatePush:
     async def _assessed(self, save: _Save, sent: Snapshot, seen: AfterSave, evidence: SaveEvidence) -> Assessment:
         """Where a column seems to change with each save, the history tells whether people are known to edit it."""
         now = self._clock().astimezone(BERLIN).replace(tzinfo=None)
-        after, volatile = snapshot(seen.form), save.volatile | seen.volatile
+        after = snapshot(seen.form)
+        # What is gone in the last reading is no token that differs between readings.
+        held = {column for column, state in after.items() if not state.is_empty}
+        volatile = save.volatile | (seen.volatile & held)
 
         def judged(experience: Experience) -> Assessment:
             return assess(save.before, sent, after, volatile=volatile, experience=experience, now=now)
@@ -372,6 +375,13 @@ def _names(form: Form, differences: tuple[Difference, ...]) -> frozenset[str]:
     """The fields and labels of what the save changed without being asked; edits by people are not its doing."""
     own = [one for one in differences if one.verdict is not Verdict.EDITED]
     return frozenset(name for one in own for name in form.names_of(one.label))
+
+
+def _restored(form: Form, operation: Operation) -> frozenset[str]:
+    """The fields and labels that a restore writes back."""
+    held = snapshot(form)
+    columns = [column for column in operation.controls or {} if column in held]
+    return frozenset(name for column in columns for name in form.names_of(held[column].label))
 
 
 def _damage(differences: tuple[Difference, ...], read_back: ReadBack, evidence: SaveEvidence) -> Damaged:

@@ -67,7 +67,7 @@ _MEMBERS = ("short_name", "station_id", "station_state", "missing_parts", "archi
 class Writer:
     """
     Who had an operation carried out, the fields that it asked for, and PlanSo's labels of these. `also` are fields and
-    labels that its save changed without being asked.
+    labels that its save changed without being asked. `is_whole`: a create or a delete, which changed all of it.
     """
 
     operation_id: str
@@ -75,6 +75,7 @@ class Writer:
     paths: frozenset[str]
     labels: frozenset[str] = frozenset()
     also: frozenset[str] = frozenset()
+    is_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def note(
     own: list[dict[str, Any]] = []
     others = found
     if writer is not None:
-        is_whole = before is None or not writer.paths  # a create or a delete
+        is_whole = before is None or writer.is_whole
         own = [
             change
             for change in found

@@ -133,18 +133,6 @@ def note_save(
     tx.run(_FORGET, of_workshop=workshop, of_effect=EDITED, but=operation)
 
 
-def accept(tx: Transaction, workshop: str, columns: Iterable[str], *, now: str) -> None:
-    """A person says that these controls change with saves by themselves."""
-    for column in sorted(set(columns)):
-        _note(tx, workshop, column, "", ACCEPTED, "", now)
-
-
-def forget_suspicions(tx: Transaction, workshop: str) -> None:
-    """A person resumed the writes: what was lost or edited before is not held against the next save."""
-    for effect in (EDITED, LOST):
-        tx.run(_FORGET, of_workshop=workshop, of_effect=effect, but="")
-
-
 def is_any_clean(tx: Transaction, workshop: str) -> bool:
     """Whether any save of this workshop was ever compared without damage."""
     return bool(tx.rows(_COUNT, of_workshop=workshop)[0]["clean"])

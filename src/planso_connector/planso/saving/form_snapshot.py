@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from planso_connector.domain.snapshot import ControlState
 from planso_connector.domain.values import is_nothing
@@ -46,7 +47,7 @@ def _entries(form: Form) -> tuple[dict[int, Entry], dict[Entry, int]]:
 def _state(named: ControlState, controls: Sequence[Control], wire: Mapping[int, Wire]) -> ControlState:
     values: list[str] = []
     shown: list[str] = []
-    is_empty, offer = True, 0
+    is_empty, offer = True, frozenset[tuple[str, str]]()
     has_box = any(control.type == "checkbox" for control in controls)
     for control in controls:
         new = wire.get(control.index)
@@ -59,9 +60,14 @@ def _state(named: ControlState, controls: Sequence[Control], wire: Mapping[int, 
         if text:
             shown.append(text)
         if control.options:
-            offer = hash(tuple((option.value, option.text) for option in control.options)) or 1
-    return ControlState(
-        named.column, named.label, named.place, tuple(values), ", ".join(dict.fromkeys(shown)), is_empty, offer
+            offer = frozenset((option.value, option.text) for option in control.options)
+    return replace(
+        named,
+        values=tuple(values),
+        shown=", ".join(dict.fromkeys(shown)),
+        is_empty=is_empty,
+        offer=offer,
+        is_sent=any(control.is_sent for control in controls),
     )
 
 
