@@ -162,3 +162,6 @@ def test_only_what_was_jumped_over_is_no_time() -> None:
     assert pass_by(-DAYS, nothing) == -DAYS
     assert jumps.ahead_since(before) == nothing
     assert parse_stamp(before) < shown + DAYS
+    of_an_earlier_clock = stamp(shown + DAYS / 2)
+    assert pass_by(DAYS, nothing) == DAYS
+    assert jumps.ahead_since(of_an_earlier_clock) == DAYS

@@ -6,6 +6,8 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import orders
@@ -58,7 +60,8 @@ def test_a_create_whose_answer_is_lost_is_not_made_twice(sqlite_path: Path) -> N
     assert len(set(sandbox.order_ids()) - before) == 1
 
 
-def test_a_jump_ahead_is_no_time_in_which_a_create_lands(sqlite_path: Path) -> None:
+@pytest.mark.parametrize("jump", [timedelta(seconds=50), DAYS], ids=["50 s", "2 days"])
+def test_a_jump_ahead_is_no_time_in_which_a_create_lands(sqlite_path: Path, jump: timedelta) -> None:
     """Its answer is given up, the clock jumps ahead, and then PlanSo makes the order."""
     sandbox = Sandbox(orders=4)
     before = set(sandbox.order_ids())
@@ -68,7 +71,7 @@ def test_a_jump_ahead_is_no_time_in_which_a_create_lands(sqlite_path: Path) -> N
             sandbox.knobs.save_latency = 1.7
             await process.record(NEW)
             await until("the mark", lambda: sandbox.in_flight > 0 and len(sandbox.requests) > 2)
-            process.ahead = DAYS
+            process.ahead = jump
             return await process.settled(NEW.id)
 
     confirmed(sandbox, story)

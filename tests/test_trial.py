@@ -94,8 +94,7 @@ WHOLE: dict[str, dict[str, Any]] = {
         "twin_labels": ["Bemerkungen", "Telefon"],
     },
     "derived fields": {"derive": ["week", "copy"]},
-    "one request at a time": {"session_lock": True},
-    "one session": {"one_session_per_account": True},
+    "one request at a time": {"session_lock": True, "latency": 0.1, "one_session_per_account": True},
 }
 
 
@@ -109,6 +108,9 @@ def test_the_order_is_as_it_was_and_that_is_known(stand: Stand, knobs: dict[str,
     assert kept(stand) == before
     assert "PlanSo empties what does not arrive" in done.stdout
     assert "tried on order 123" in done.stdout
+    if "session_lock" in knobs:
+        assert "serves two requests of one session at once" not in done.stdout
+        assert "One session: a second login of this account ends the first" in done.stdout
     assert stand.sandbox.value(ORDER, "Kennzeichen") in done.stdout  # so that a person sees whose order it is
 
 

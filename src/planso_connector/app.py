@@ -21,6 +21,7 @@ from planso_connector.domain.reconcile import Policy
 from planso_connector.domain.workhours import WorkHours
 from planso_connector.flows.accesses import Accesses
 from planso_connector.flows.authenticate import Authentication
+from planso_connector.flows.database_clock import DatabaseClock
 from planso_connector.flows.dry_run import DryRun
 from planso_connector.flows.figures import Measured
 from planso_connector.flows.freshness import Freshness
@@ -87,7 +88,7 @@ class Connector:
     trial: TrialFlow
     rest: FastAPI
     server: server.Server
-    now: Clock
+    now: DatabaseClock
 
 
 @asynccontextmanager
@@ -128,6 +129,7 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
 async def _wired(
     settings: Settings, profile: Profile, database: Database, traces: telemetry.Traces, now: Clock
 ) -> AsyncIterator[Connector]:
+    now = database_clock = await DatabaseClock.measured(database, now)
     workshop, configured = settings.connector_workshop, profile
     trial = await database.read(lambda tx: save_evidence.trial(tx, workshop))
     profile = with_trial(configured, settings.planso_url, trial)
@@ -200,10 +202,9 @@ async def _wired(
         on_resume=outbox.wake,
     )
     status = Status(planso, stops)
-    readiness = Ready(
-        database, workshop, freshness, planso, now, settings.connector_writes, profile_of_saving(settings)
-    )
-    measured = Measured(database, workshop, sync, readiness, planso, now)
+    of_saving = profile_of_saving(settings)
+    readiness = Ready(database, workshop, freshness, planso, database_clock, settings.connector_writes, of_saving)
+    measured = Measured(database, workshop, sync, readiness, planso, database_clock)
     standings = Standings(database, workshop, freshness, profile.labels, now)
     dry_run = DryRun(planso, Live(planso, reader, now), reader)
     recognition = Recognition(database, workshop)
@@ -261,7 +262,7 @@ async def _wired(
             ),
             rest=rest,
             server=web,
-            now=now,
+            now=database_clock,
         )
     finally:
         await sync.close()
@@ -276,6 +277,7 @@ async def at_work(built: Connector) -> AsyncIterator[None]:
     tasks = {
         asyncio.create_task(start.fill(built.sync), name="fill"),
         asyncio.create_task(start.reindex(built.reindex), name="reindex"),
+        asyncio.create_task(built.now.run(), name="clock"),
         asyncio.create_task(built.outbox.run(), name="outbox"),
         asyncio.create_task(built.schedule.run(), name="schedule"),
         asyncio.create_task(built.accesses.run(), name="accesses"),

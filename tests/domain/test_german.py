@@ -135,8 +135,8 @@ def test_what_is_no_time_is_told(words: str) -> None:
 def test_hours_are_never_thousands(whole: int, thousandths: int) -> None:
     """A dot in hours is a decimal point; in prices it groups, unless nothing but a zero stands before it."""
     text = f"{whole}.{thousandths:03d}"
-    assert german.parse_decimal(text, dot_groups=False) == whole + thousandths / 1000
-    assert german.parse_decimal(text) == (whole * 1000 + thousandths if whole else thousandths / 1000)
+    assert german.parse_decimal(text, dot_groups=False) == float(text)
+    assert german.parse_decimal(text) == (whole * 1000 + thousandths if whole else float(text))
 
 
 @given(st.decimals(0, 1_000_000, places=4).map(float))

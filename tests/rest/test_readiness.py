@@ -20,7 +20,7 @@ from planso_connector.store.tables import operations
 from planso_connector.store.transaction import Transaction
 from tests.service import PATIENCE, Service, connected, running, settings_for
 
-NAMES = ["database", "migrations", "mirror", "planso_login", "planso_sessions", "planso", "writes", "index"]
+NAMES = ["database", "migrations", "mirror", "planso_login", "planso_sessions", "planso", "writes", "index", "clock"]
 
 
 def ready(service: Service) -> tuple[int, str, dict[str, dict[str, Any]]]:

@@ -17,6 +17,7 @@ from planso_connector.store.transaction import Transaction
 from planso_connector.store.write_stops import WriteStop
 from tests.databases import Store
 from tests.store.samples import SHOP, at
+from tests.store.test_outbox import compared_clean
 
 _SHOPS = itertools.count()
 _SCOPES = st.sampled_from((None, 1, 2))
@@ -80,6 +81,7 @@ def test_resuming_ends_one_order_or_all(store: Store) -> None:
 @pytest.mark.parametrize("scope", [None, 1])
 def test_only_what_was_sent_or_writes_back_is_claimed_while_stopped(store: Store, scope: int | None) -> None:
     """What is held up is not even due, so that nobody spins on it; what a process never sends is neither."""
+    store.write(lambda tx: compared_clean(tx, SHOP))
     for order_id in (1, 2, 3):
         _record(store, SHOP, f"op_{order_id}", order_id, 0)
     _record(store, SHOP, "op_back", 1, 1, controls={"f_1": ["x"]})

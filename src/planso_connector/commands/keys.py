@@ -19,6 +19,7 @@ from planso_connector.commands.console import configure_logs, database_there, er
 from planso_connector.domain import clock
 from planso_connector.domain.caller import SCOPES, Scope
 from planso_connector.flows.accesses import Accesses
+from planso_connector.flows.database_clock import DatabaseClock
 from planso_connector.flows.keys import Keys
 from planso_connector.settings import Duration, Settings
 from planso_connector.store.engine import Database, address
@@ -166,7 +167,7 @@ def _duration(given: str | None, option: str) -> timedelta | None:
 
 def _with_keys(work: Callable[[Keys], Awaitable[T]], *, anew: bool = False) -> T:
     async def ask(database: Database, workshop: str) -> T:
-        return await work(Keys(database, workshop, clock.now))
+        return await work(Keys(database, workshop, await DatabaseClock.measured(database)))
 
     return _with_database(ask, anew=anew)
 

@@ -12,9 +12,10 @@ from rich.table import Table
 
 from planso_connector import app as root
 from planso_connector.commands.console import configure_logs, database_there, err, fail, loaded, out, run, told
-from planso_connector.domain import clock, restoring
+from planso_connector.domain import restoring
 from planso_connector.domain.differences import Difference
 from planso_connector.domain.operation import Operation, State
+from planso_connector.flows.database_clock import DatabaseClock
 from planso_connector.flows.write_stops import WriteStops
 from planso_connector.settings import Settings
 from planso_connector.store.write_stops import WriteStop
@@ -145,7 +146,7 @@ def _with_stops(work: Callable[[WriteStops, Settings], Awaitable[T]]) -> T:
             stops = WriteStops(
                 database,
                 settings.connector_workshop,
-                clock.now,
+                await DatabaseClock.measured(database),
                 setting=settings.connector_writes,
                 profile=root.profile_of_saving(settings),
             )

@@ -36,8 +36,8 @@ def parse_stamp(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-JUMP = timedelta(minutes=1)
-"""A clock that moved by so much more or less than time passed was set; less is how clocks are kept."""
+JUMP = timedelta(seconds=2)
+"""A clock that moved by so much more or less than time passed was set; less is how clocks are kept right."""
 
 
 def steady() -> float:
@@ -70,15 +70,16 @@ class Jumps:
             return
         self._told(jump)
         if jump > timedelta(0):
-            self._ahead.append((expected, jump))
+            # Nothing that was written since bears an instant that was jumped over: it comes from an earlier clock.
+            self._ahead.append((max(expected, shown + jump), jump))
         back = -jump
         while back > timedelta(0) and self._ahead:
             before, by = self._ahead.pop()
             if by > back:
-                self._ahead.append((before, by - back))
+                self._ahead.append((before - back, by - back))
             back -= by
 
     def ahead_since(self, instant: str) -> timedelta:
         """Of a stamp that was written before the jumps; of one that was written after them, nothing."""
         self.look()
-        return sum((by for before, by in self._ahead if instant <= stamp(before)), timedelta(0))
+        return sum((by for before, by in self._ahead if instant < stamp(before)), timedelta(0))

@@ -30,6 +30,7 @@ ConnectorError
 │   └── PageChanged          their page moved: stop this reader, keep the mirror
 ├── MassRemoval              too much vanished at once: keep the mirror, ask a person
 └── StoreUnavailable         our own database can't take it
+    ├── CommitUnknown        it may have taken it: look before trying again
     ├── TooManyPending       so many writes wait for PlanSo already that it takes no more
     ├── WritesStopped        a save did damage, or a setting says so: nothing is written
     │   └── WritesShadowed   a setting wants writes planned and told, and none sent
@@ -170,8 +171,12 @@ class PlansoTimeout(PlansoUnavailable):
 class PlansoUnsure(PlansoError):
     """
     The answer to a save never came, says that something failed, or can't be understood; it may have happened: look
-    before trying again.
+    before trying again. `is_over`: PlanSo answered, so what does not show by now does not come later.
     """
+
+    def __init__(self, message: str, *, is_over: bool = False) -> None:
+        super().__init__(message)
+        self.is_over = is_over
 
 
 class Expired(PlansoError):
@@ -236,6 +241,17 @@ class MassRemoval(ConnectorError):
 
 class StoreUnavailable(ConnectorError):
     """The connector's own database can't take it: full, read-only, locked or away."""
+
+
+class CommitUnknown(StoreUnavailable):
+    """
+    The connection to the database broke while it committed: whether it did is not known. `operation_id` is the write
+    that it was to record.
+    """
+
+    def __init__(self, message: str, operation_id: str = "") -> None:
+        super().__init__(message)
+        self.operation_id = operation_id
 
 
 class TooManyPending(StoreUnavailable):

@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from planso_connector.domain.clock import Clock, parse_stamp
+from planso_connector.domain.clock import parse_stamp
 from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.flows.database_clock import DatabaseClock
 from planso_connector.flows.readiness import Readiness, Ready
 from planso_connector.flows.sync import Sync, SyncStatus
 from planso_connector.planso.client import Planso
@@ -49,6 +50,8 @@ class Figures:
     planso_waiting: int
     planso_allowed: int
     database_waiting: dict[str, int]
+    clock_ahead: float
+    """Seconds by which this machine's clock is ahead of the database's."""
     held: Held | None
 
 
@@ -56,7 +59,7 @@ class Measured:
     """Lives as long as the process."""
 
     def __init__(
-        self, database: Database, workshop: str, sync: Sync, readiness: Ready, planso: Planso, clock: Clock
+        self, database: Database, workshop: str, sync: Sync, readiness: Ready, planso: Planso, clock: DatabaseClock
     ) -> None:
         self._database = database
         self._workshop = workshop
@@ -79,6 +82,7 @@ class Measured:
             throttle.waiting,
             throttle.allowed,
             self._database.waiting,
+            self._clock.ahead.total_seconds(),
             held,
         )
 

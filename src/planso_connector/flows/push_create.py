@@ -85,9 +85,9 @@ class CreatePush:
         except PlansoUnsure as unsure:
             raise Later(str(unsure), order_id=order_id) from None
         form, held = seen.form, snapshot(seen.form)
-        if is_stranger(identity_of(asked, []), form.reading().values):
+        if is_stranger(identity_of(asked, []), form.reading().values) and not await self._live.is_listed(order_id):
             raise Ambiguous(
-                f"PlanSo answered with the number of order {order_id}, which shows another vehicle and customer. "
+                f"PlanSo answered with the number of order {order_id}, an archived one of another customer. "
                 "It was not sent again."
             )
         order, with_parts = await self._live.order(form, None)

@@ -36,7 +36,7 @@ from planso_connector.domain.order import Order
 from planso_connector.domain.snapshot import Snapshot, changed_columns
 from planso_connector.flows import appending, overwritten
 from planso_connector.flows.claim import Claim, Later
-from planso_connector.flows.live import AfterSave, EmptyForm, Live, ReadBack, SavedOtherwise
+from planso_connector.flows.live import AfterSave, EmptyForm, Live, ReadBack, SavedOtherwise, in_the_mirror
 from planso_connector.flows.reading import Reader
 from planso_connector.flows.relied_on import allowed
 from planso_connector.planso.client import Planso
@@ -131,6 +131,9 @@ class UpdatePush:
         except Later:
             await self._reader.keep(form.reading(), known, read_at)  # so that what people do meanwhile is known
             raise
+        if known is not None and in_the_mirror(known, form.reading()) != known:
+            # What people did before is theirs, at a version of its own: it tells which columns they edit.
+            await self._reader.keep(form.reading(), known, read_at)
         for _ in range(SAVES):
             try:
                 save = await self._save(claim, form, known)
@@ -265,6 +268,8 @@ class UpdatePush:
         if kept and isinstance(save.outcome, PlansoUnsure) and assessment.is_clean:
             # What people did meanwhile is known then, also where the save lands yet and overwrites it.
             await self._reader.keep(now.reading(), known, seen.read_at)
+            if save.outcome.is_over:
+                claim.take_back_mark()
             raise Later(str(save.outcome))
         if isinstance(save.outcome, PlansoRefused) and assessment.is_clean and _is_as_before(save.before, sent, now):
             claim.take_back_mark()

@@ -12,9 +12,10 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
-from planso_connector.domain.clock import Clock, parse_stamp, stamp
+from planso_connector.domain.clock import parse_stamp, stamp
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.domain.saving_knowledge import Knowledge, knowledge
+from planso_connector.flows.database_clock import DatabaseClock
 from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.reindex import how_far
 from planso_connector.flows.write_stops import ProfileOfSaving
@@ -98,7 +99,7 @@ class Ready:
         workshop: str,
         freshness: Freshness,
         planso: Planso,
-        clock: Clock,
+        clock: DatabaseClock,
         writes: str = "on",
         profile: ProfileOfSaving | None = None,
     ) -> None:
@@ -131,6 +132,7 @@ class Ready:
                 self._check("planso", self._answers(), required=False),
                 self._check("writes", writes, required=isinstance(seen, _Seen) and seen.is_stopped),
                 self._check("index", index, required=False),
+                self._check("clock", self._clocks(), required=False),
             )
         )
 
@@ -236,6 +238,13 @@ class Ready:
         age = self._clock() - parse_stamp(pending.oldest)
         told = f"{pending.pending} wait for PlanSo, the oldest for {_age(age)}"
         return age < STUCK_AFTER, told
+
+    def _clocks(self) -> _Said:
+        if not self._clock.differs:
+            return True, "agrees with the database's"
+        seconds = self._clock.ahead.total_seconds()
+        off = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'}"
+        return False, f"this machine's clock is {off} the database's, which counts: set it, and let NTP keep it"
 
     def _index(self, rebuild: Rebuild | None) -> _Said:
         if rebuild is None:

@@ -6,15 +6,18 @@ The same transaction looks at the idempotency key, the version that the caller r
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from planso_connector.domain import appending, failure, restoring
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.errors import (
     Cancelled,
+    CommitUnknown,
     Duplicate,
     Invalid,
     KeyReused,
@@ -39,6 +42,9 @@ from planso_connector.planso.client import Planso
 from planso_connector.store import operations, orders, search, write_stops
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.rendering import to_json
+
+LOOK_AGAIN = (0.0, 0.5, 1.5)
+"""Seconds before each look whether an operation is recorded, where the answer to its commit is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +168,7 @@ class Writer:
         """
         The operation as it stands when it is settled, or the wait is over, or the database can't tell any more. Raises
         KeyReused, VersionChanged, Duplicate, NotFound, LoginRejected, WritesStopped, TooManyPending and
-        StoreUnavailable, where nothing was recorded.
+        StoreUnavailable, where nothing was recorded, and CommitUnknown, where it may be.
         """
         now = self._clock()
         operation = Operation(
@@ -181,12 +187,40 @@ class Writer:
             undoes=undoes,
             controls=controls,
         )
-        recorded = await self._database.write(lambda tx: self._record(tx, operation, request))
+        recorded = await self._recorded(operation, request)
         self._outbox.recorded(recorded.id)
         try:
             return await self.settled(recorded, request.wait if request.wait is not None else self._wait)
         except StoreUnavailable:
             return recorded
+
+    async def _recorded(self, operation: Operation, request: Request) -> Operation:
+        """
+        Where the answer to the commit is lost, the operation's id tells whether it is recorded: a transaction that gets
+        its lock sees how the one before ended. Raises CommitUnknown where that can't be seen either.
+        """
+
+        def work(tx: Transaction, *, is_again: bool) -> Operation:
+            tx.lock(f"operation {self._workshop} {operation.id}")
+            found = operations.get(tx, self._workshop, operation.id) if is_again else None
+            return found or self._record(tx, operation, request)
+
+        lost: StoreUnavailable | None = None
+        for pause in (0.0, *LOOK_AGAIN):
+            await asyncio.sleep(pause)
+            try:
+                return await self._database.write(partial(work, is_again=lost is not None))
+            except (TooManyPending, WritesStopped):
+                raise
+            except StoreUnavailable as error:
+                if lost is None and not isinstance(error, CommitUnknown):
+                    raise
+                lost = error
+        raise CommitUnknown(
+            f"{lost} The write may be recorded all the same, as operation {operation.id}: look at "
+            f"/api/operations/{operation.id}, or repeat it with its Idempotency-Key.",
+            operation.id,
+        )
 
     def _record(self, tx: Transaction, operation: Operation, request: Request) -> Operation:
         if operation.idempotency_key is not None:

@@ -419,7 +419,7 @@ class Planso:
         except PlansoTimeout as error:
             raise PlansoTimeout(f"{page}: {error}") from error
         except PlansoUnsure as error:
-            raise PlansoUnsure(f"{page}: {error}") from error
+            raise PlansoUnsure(f"{page}: {error}", is_over=error.is_over) from error
         except PlansoUnavailable as error:
             if saves and request.extensions.get(ANSWERED):
                 raise PlansoUnsure(f"{page}: {error}") from error

@@ -37,26 +37,21 @@ def possible_columns(name: str) -> Iterator[str]:
         at = last.find("_", at + 1)
 
 
-def _column(name: str, wanted: Collection[str], endings: Collection[str]) -> str | None:
-    last = name[-1]
-    if (name.rstrip("[]")[-1:] if last == "]" else last).casefold() not in endings:
-        return None
-    return next((column for column in possible_columns(name) if column in wanted), None)
-
-
 def controls_by_column(controls: Iterable[Control], wanted: Collection[str]) -> dict[str, list[Control]]:
     """
     The sent controls of each wanted column (keys). A column that several names hold has none: which is meant can't be
     told. By `id` only where the `name` holds no wanted column.
     """
     found: dict[str, list[Control]] = {}
-    endings = {column[-1] for column in wanted}
+    # Most names end in a digit, as no column does: they are passed over quickly.
+    endings = {"]", *(column[-1] for column in wanted), *(column[-1].upper() for column in wanted)}
     for control in controls:
-        if not control.is_sent:
+        name, own_id = control.name, control.id
+        if not control.is_sent or (name[-1] not in endings and (not own_id or own_id[-1] not in endings)):
             continue
-        column = _column(control.name, wanted, endings)
-        if column is None and control.id:
-            column = _column(control.id, wanted, endings)
+        column = next((one for one in possible_columns(name) if one in wanted), None)
+        if column is None and own_id:
+            column = next((one for one in possible_columns(own_id) if one in wanted), None)
         if column is not None:
             found.setdefault(column, []).append(control)
     return {column: held for column, held in found.items() if len({control.name for control in held}) == 1}

@@ -85,9 +85,7 @@ class FieldHandles:
                 self._twins.setdefault(entry.key, [first]).append(entry)
         self._by_column = controls_by_column(controls, profile.column_fields)
         self._column_of = {held[0].name: column for column, held in self._by_column.items()}
-        self.others = [
-            entry for entry in entries if (entry.control.headings or entry.hint) and _is_another_partys(entry)
-        ]
+        self.others = [entry for entry in entries if _party(entry) is Party.OTHER]
         """The labels that stand for somebody else than the customer."""
         self._plain = {} if self._by_column else self._plain_entries()
 
@@ -215,7 +213,12 @@ class FieldHandles:
         kind = BY_PATH[path].kind
         if kind not in _STRICT:
             return None
-        for entry in (handle.entry for handle in self.readable(path)):
+        keys = [key for key in self._profile.label_keys[path] if key in self._first]
+        if not self._by_column and all(key in self._plain for key in keys):
+            entries = [self._plain[key] for key in keys]
+        else:
+            entries = [handle.entry for handle in self.readable(path)]
+        for entry in entries:
             if not entry.is_choice and _NOTHING.fullmatch(entry.shown) is None and entry.value(kind) is None:
                 return entry.shown.strip()
         return None
@@ -375,12 +378,9 @@ def _customers(entries: Sequence[Entry]) -> list[Entry]:
 
 def _party(entry: Entry) -> Party | None:
     """Of whom an entry speaks: by what else stands in its label, else by the nearest heading that names somebody."""
-    by_hint = party(entry.hint) if entry.hint else None
-    return by_hint or party_under(entry.control.headings)
-
-
-def _is_another_partys(entry: Entry) -> bool:
-    return _party(entry) is Party.OTHER
+    if entry.hint:
+        return party(entry.hint) or party_under(entry.control.headings)
+    return party_under(entry.control.headings)
 
 
 def _may_hold_plate(entry: Entry) -> bool:

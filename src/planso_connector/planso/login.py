@@ -233,7 +233,7 @@ class PlansoLogin(httpx2.Auth):
             if generation == session.generation:
                 session.end(self.account.now())
             if request.extensions.get(SAVES):
-                raise PlansoUnsure("PlanSo answered with its login page; it may have been applied")
+                raise PlansoUnsure("PlanSo answered with its login page; it may have been applied", is_over=True)
             if request.extensions.get(STAYS):
                 raise SessionEnded("PlanSo ended the session; nothing was saved")
             unserved += session.served != generation

@@ -67,17 +67,22 @@ def read_page(content: str, functions: str = "", *, is_whole: bool = False) -> P
     root = LexborHTMLParser(source).root
     if root is None:
         return Page((), ())
+    return _read(root, source, functions, feeds=feeds, is_whole=is_whole)
+
+
+def _read(root: LexborNode, source: str, functions: str, *, feeds: bool, is_whole: bool) -> Page:
     tree = Tree(root, source)
     pairing = read_pairing(tree)
-    elements = _elements(tree, pairing, None if is_whole else _scope(pairing), source)
-    has_data = "data-" in source
-    items = read_items(tree) if has_data else {}
-    filled = read_filled(tree, source, functions, items, has_data=has_data)
-    read = _Read(pairing.choices, feeds, Titles(tree, source, has_data=has_data), items, filled)
-    controls = {
-        element.id: read.control(index, element, is_outside=is_outside)
-        for index, (element, is_outside) in enumerate(elements)
-    }
+    scope = None if is_whole else _scope(pairing)
+    outside = _outside(tree, pairing, scope, source) if scope is not None else frozenset()
+    elements = [e for e in tree.controls if scope is None or e.form == scope or e.id in outside]
+    items = read_items(tree) if any(pair.target.is_hidden for pair in pairing.pairs) else {}
+    read = _Read(pairing.choices, feeds, Titles(tree, source), items, read_filled(tree, functions, items))
+    # Labels and places are let go before as many controls are made: the garbage collector counts what is alive at once.
+    del tree
+    controls = {element.id: read.control(index, element) for index, element in enumerate(elements)}
+    for own in outside:
+        controls[own].is_outside, controls[own].is_sent = True, False
     _uncheck(controls, elements)
     return Page(tuple(controls.values()), tuple(_entries(pairing, controls)), pairing.copied_ids)
 
@@ -95,20 +100,16 @@ def _unescaped(content: str) -> str:
     return content
 
 
-def _elements(tree: Tree, pairing: Pairing, scope: int | None, source: str) -> list[tuple[Element, bool]]:
+def _outside(tree: Tree, pairing: Pairing, scope: int, source: str) -> frozenset[int]:
     """
-    The form's controls, and whether each stands outside of it: labelled ones that belong to no form, behind a form
-    that an inner `</form>` closed early.
+    The labelled controls that belong to no form, behind a form that an inner `</form>` closed early: their ids. A
+    browser doesn't send them.
     """
-    if scope is None:
-        return [(element, False) for element in tree.controls]
-    orphans: set[int] = set()
-    if any(pair.target.form is None for pair in pairing.pairs) and len(_FORM.findall(source)) > len(
-        tree.root.css("form")
-    ):
-        first = next(element.position for element in tree.controls if element.form == scope)
-        orphans = {p.target.id for p in pairing.pairs if p.target.form is None and p.target.position > first}
-    return [(e, e.id in orphans) for e in tree.controls if e.form == scope or e.id in orphans]
+    orphans = [pair.target for pair in pairing.pairs if pair.target.form is None]
+    if not orphans or len(_FORM.findall(source)) <= len(tree.root.css("form")):
+        return frozenset()
+    first = next(element.position for element in tree.controls if element.form == scope)
+    return frozenset(element.id for element in orphans if element.position > first)
 
 
 def _without_carriage_returns(content: str) -> tuple[str, bool]:
@@ -160,7 +161,7 @@ class _Read:
     items: Mapping[int, tuple[Option, ...]]
     filled: Mapping[int, Filled]
 
-    def control(self, index: int, element: Element, *, is_outside: bool) -> Control:
+    def control(self, index: int, element: Element) -> Control:
         attributes, kind, name, own = element.attributes, element.type, element.name, element.id
         value = attributes.get("value") or ""
         if self.feeds:
@@ -183,8 +184,6 @@ class _Read:
         control.id, control.headings = attributes.get("id") or "", headings
         control.readonly = "readonly" in attributes and kind not in _NEVER_READ_ONLY
         control.filled = self.filled.get(own)
-        if is_outside:
-            control.is_outside, control.is_sent = True, False
         return control
 
     def _select(self, index: int, element: Element, name: str, *, is_disabled: bool) -> Control:
@@ -208,10 +207,10 @@ class _Read:
         return value
 
 
-def _uncheck(controls: Mapping[int, Control], elements: Sequence[tuple[Element, bool]]) -> None:
+def _uncheck(controls: Mapping[int, Control], elements: Sequence[Element]) -> None:
     """Of several checked radio buttons of a group a browser keeps the last."""
     last: dict[tuple[int | None, str], Control] = {}
-    for element, _ in elements:
+    for element in elements:
         control = controls[element.id]
         if control.type == "radio" and control.checked and control.name:
             earlier = last.get(radio_group(element))
@@ -221,7 +220,7 @@ def _uncheck(controls: Mapping[int, Control], elements: Sequence[tuple[Element, 
 
 
 def _options(select: LexborNode, feeds: bool) -> Iterable[Option]:
-    own = select.mem_id
+    has_disabled_group = select.css_first("optgroup[disabled]") is not None
     for node in select.css("option"):
         attributes = node.attributes
         text = node.text()
@@ -232,14 +231,12 @@ def _options(select: LexborNode, feeds: bool) -> Iterable[Option]:
             value,
             collapsed(text) or collapsed(attributes.get("label") or ""),
             "selected" in attributes,
-            "disabled" in attributes or _is_group_disabled(node.parent, own),
+            "disabled" in attributes or (has_disabled_group and _is_group_disabled(node.parent)),
         )
 
 
-def _is_group_disabled(parent: LexborNode | None, select: int) -> bool:
-    if parent is None or parent.mem_id == select:
-        return False
-    return parent.tag == "optgroup" and "disabled" in parent.attributes
+def _is_group_disabled(parent: LexborNode | None) -> bool:
+    return parent is not None and parent.tag == "optgroup" and "disabled" in parent.attributes
 
 
 def _entries(pairing: Pairing, controls: dict[int, Control]) -> Iterable[Entry]:

@@ -36,7 +36,10 @@ def settle(tree: Tree, labels: Sequence[Label], pairs: list[Pair]) -> list[Pair]
     """The pairs with what is doubtful about each, and those of labels that could not be resolved at all."""
     by_position = {label.position: label for label in labels}
     index = {element.id: at for at, element in enumerate(tree.controls)}
-    settled = [_settled(tree, index[pair.target.id], pair, by_position.get(pair.position)) for pair in pairs]
+    settled = [
+        pair if pair.doubt else _settled(tree, index[pair.target.id], pair, by_position.get(pair.position))
+        for pair in pairs
+    ]
     for label in labels:
         if label.target is None and label.copies:
             pair = Pair(label.position, label.text, label.copies[0], label.full_text, tuple(label.copies[1:]), _COPIED)
@@ -51,8 +54,6 @@ _COPIED = "its 'for' is copied"
 
 def _settled(tree: Tree, at: int, pair: Pair, label: Label | None) -> Pair:
     """The pair of the control at an index, and of its label in the tree where it has one."""
-    if pair.doubt:
-        return pair
     if label is not None and label.target is not pair.target:
         label = None
     if label is not None and (label.is_explicit or label.copies):

@@ -22,7 +22,8 @@ from planso_connector.planso.tree import Element, Tree
 from planso_connector.planso.words import collapsed, is_invitation, label_key
 
 _VALUE_TYPES_NOT = frozenset({"checkbox", "radio", "color", "range"})
-_ATTRIBUTES = ("data-value", "data-date", "data-selected", "data-text")
+_VALUES = ("data-value", "data-date", "data-selected", "data-text")
+_ATTRIBUTES = frozenset(_VALUES)
 _NOTHING = re.compile(r"[0\s\xa0.:/-]*|null|undefined|none|nan|false", re.IGNORECASE)
 _JS_TEXT = r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'"
 _SELECTED = re.compile(rf"(?:\$|jQuery)\(\s*(?P<selector>{_JS_TEXT})\s*\)")
@@ -72,27 +73,16 @@ class _Setting(NamedTuple):
     checks: bool = False
 
 
-def read_filled(
-    tree: Tree, source: str, functions: str, with_items: Collection[int], *, has_data: bool
-) -> dict[int, Filled]:
-    """
-    What scripts put into controls, by the control's id. `source` is the page, `with_items` are the hidden inputs of
-    drop-downs, `has_data` says whether the page has any `data-` attribute.
-    """
+def read_filled(tree: Tree, functions: str, with_items: Collection[int]) -> dict[int, Filled]:
+    """What scripts put into controls, by the control's id. `with_items` are the hidden inputs of drop-downs."""
     filled: dict[int, Filled] = {}
-    if has_data:
-        for element in tree.controls:
+    for element in tree.controls:
+        if not _ATTRIBUTES.isdisjoint(element.attributes) or element.id in with_items or element.type == "textarea":
             found = _beside(element, element.id in with_items)
             if found is not None:
                 filled[element.id] = found
-    for element in tree.controls:
-        if element.type == "textarea" and element.name and not _holds_something(element):
-            text = _edited_beside(element)
-            if text:
-                filled.setdefault(element.id, Filled(text, text, "an editable block"))
     code = functions
-    if "<script" in source:
-        code += "".join(f"\n;{node.text()}" for node in tree.root.css("script"))
+    code += "".join(f"\n;{node.text()}" for node in tree.scripts)
     for setting in _settings(code) if "(" in code else ():
         for element in _selected(tree, setting.selector):
             found = _set(element, setting)
@@ -105,16 +95,17 @@ def _beside(element: Element, has_items: bool) -> Filled | None:
     if element.type in _VALUE_TYPES_NOT or not element.name or _holds_something(element):
         return None
     attributes = element.attributes
-    found = {name: attributes[name] or "" for name in _ATTRIBUTES if name in attributes}
+    found = {name: attributes[name] or "" for name in _VALUES if name in attributes}
     found = {name: text for name, text in found.items() if _is_value(name, text)}
     if found:
-        value = next((found[name] for name in _ATTRIBUTES[:3] if name in found), None)
+        value = next((found[name] for name in _VALUES[:3] if name in found), None)
         name = next(iter(found))
         return Filled(value or found[name], found.get("data-text") or value or "", name)
     if has_items:
         text = _shown_by_dropdown(element)
         return Filled(None, text, "the drop-down's text") if text else None
-    return None
+    text = _edited_beside(element) if element.type == "textarea" else ""
+    return Filled(text, text, "an editable block") if text else None
 
 
 def _is_value(name: str, text: str) -> bool:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborNode
 
 from planso_connector.planso.label_text import text_of
-from planso_connector.planso.tree import Element, Trail, Tree
+from planso_connector.planso.tree import Element, Tree
 from planso_connector.planso.words import label_key, shown_label
 
 _RANKS = {"legend": 0, "h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
@@ -71,15 +71,15 @@ class _Title(NamedTuple):
 class Titles:
     """The titles of a page by the block that they hold for."""
 
-    def __init__(self, tree: Tree, source: str, *, has_data: bool) -> None:
+    def __init__(self, tree: Tree, source: str) -> None:
         self._by_block: dict[int, list[_Title]] = defaultdict(list)
-        self._above: dict[Trail, tuple[int, int, tuple[str, ...]]] = {}
-        """By a control's ancestors but the nearest: between which positions the titles hold, and these."""
+        self._above: dict[int, tuple[int, int, tuple[str, ...]]] = {}
+        """By a control's second ancestor: between which positions the titles hold, and these."""
         for position, node in tree.titles:
             found = _title(tree, position, node)
             if found is not None:
                 self._by_block[found[0]].append(found[1])
-        if _TABS.search(source) if has_data else "tabs" in source:
+        if _TABS.search(source):
             self._read_tabs(tree)
 
     def above(self, element: Element) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ class Titles:
         if not self._by_block:
             return ()
         # Fields of one section stand in blocks of their own beside each other: what is around those is looked up once.
-        around, block = element.trail[:-1], element.trail[-1]
+        around, block = element.trail[-2:]
         if block not in self._by_block:
             known = self._above.get(around)
             if known is not None and known[0] < element.position < known[1]:

@@ -15,9 +15,8 @@ from selectolax.lexbor import LexborNode
 
 from planso_connector.planso.control import NEVER_SENT
 
-_NODES = "label,input,select,textarea,legend,h1,h2,h3,h4,h5,h6,th,strong,b"
+_NODES = "label,input,select,textarea,script,legend,h1,h2,h3,h4,h5,h6,th,strong,b,td[colspan]"
 _HEADS = ",.header,.panel-heading,.card-header"
-_WIDE_CELLS = ",td[colspan]"
 _CONTROLS = frozenset({"input", "select", "textarea"})
 _INERT = frozenset({"noscript", "template"})
 
@@ -101,6 +100,7 @@ class Tree:
         self.labels: list[Label] = []
         self.titles: list[tuple[int, LexborNode]] = []
         """Nodes that may be titles, with their positions."""
+        self.scripts: list[LexborNode] = []
         self.holding: set[int] = set()
         """The ids of all elements that hold a control."""
         self.claimed: set[int] = set()
@@ -110,8 +110,7 @@ class Tree:
         self.choices: dict[int, str] = {}
         """A radio button's id to its words."""
         # Each selector takes time on every node of the page.
-        heads = _HEADS if "head" in source else ""
-        self._read(_NODES + heads + (_WIDE_CELLS if "colspan" in source else ""))
+        self._read(_NODES + _HEADS if "head" in source else _NODES)
         self.positions = [element.position for element in self.controls]
         self.by_id = {element.id: element for element in self.controls}
 
@@ -126,8 +125,12 @@ class Tree:
                 place = self.place(node.parent)
                 if not place.is_inert:
                     self.controls.append(self._element(node, tag or "", place, position))
-                    if place.trail[-1] not in self.holding:
-                        self.holding.update(place.trail)
+                    for ancestor in reversed(place.trail):
+                        if ancestor in self.holding:
+                            break
+                        self.holding.add(ancestor)
+            elif tag == "script":
+                self.scripts.append(node)
             else:
                 self.titles.append((position, node))
 
@@ -171,8 +174,10 @@ class Tree:
         """The ids of all elements that hold a label that names a field."""
         found: set[int] = set()
         for label in self.labels:
-            if label.place.trail[-1] not in found and label.node.mem_id in self.naming:
-                found.update(label.place.trail)
+            for ancestor in reversed(label.place.trail if label.node.mem_id in self.naming else ()):
+                if ancestor in found:
+                    break
+                found.add(ancestor)
         return frozenset(found)
 
     def _element(self, node: LexborNode, tag: str, place: Place, position: int) -> Element:

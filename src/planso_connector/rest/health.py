@@ -21,8 +21,8 @@ class Check(BaseModel):
     """One thing looked at."""
 
     name: str = Field(
-        description="`database`, `migrations`, `mirror`, `planso_login`, `planso_sessions`, `planso`, `writes` or "
-        "`index`.",
+        description="`database`, `migrations`, `mirror`, `planso_login`, `planso_sessions`, `planso`, `writes`, "
+        "`index` or `clock`.",
         examples=["database"],
     )
     ok: bool = Field(description="Whether it is as it should be.", examples=[True])

@@ -159,6 +159,8 @@ class _AtOneInstant(Collector):
         yield _one("planso_allowed", "Requests to PlanSo that may be under way now.", figures.planso_allowed)
         waiting = figures.database_waiting
         yield _each("database_waiting", "Units of work that wait for the database.", "kind", waiting)
+        ahead = "By how much this machine's clock is ahead of the database's; 0 with SQLite."
+        yield _one("clock_ahead_seconds", ahead, figures.clock_ahead)
         held = figures.held
         if held is None:
             return

@@ -224,6 +224,8 @@ def failure_of(error: errors.ConnectorError, order: str | None = None, *, messag
     if isinstance(error, errors.StoreUnavailable):
         is_stopped = isinstance(error, errors.WritesStopped)
         headers["Retry-After"] = RETRY_STOPPED if is_stopped else RETRY_AFTER
+    if isinstance(error, errors.CommitUnknown) and error.operation_id:
+        headers["Operation-Id"] = error.operation_id
     if order:
         shown = from_json(order)
         headers["ETag"] = f'"{tag(shown["version"], [one["operation_id"] for one in shown["pending"]])}"'

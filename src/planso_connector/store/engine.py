@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Executable, make_url
 from sqlalchemy.exc import ArgumentError
 
 from planso_connector.domain.errors import StoreUnavailable
@@ -23,6 +24,8 @@ class _Backend(Protocol):
     reads: Inbox
     questions: Inbox
     writes: Inbox
+    clock: Executable | None
+    """The statement that asks for the server's instant; None where there is no server."""
 
     def mark(self) -> int | None: ...
 
@@ -98,6 +101,23 @@ class Database:
     def waiting(self) -> dict[str, int]:
         """Units of work that no thread has taken yet, by kind."""
         return {"read": self.reads_waiting, "write": self._backend.writes.waiting}
+
+    async def measure_clock(self, steady: Callable[[], float]) -> tuple[datetime, float, float] | None:
+        """
+        The instant by the database server's clock, what `steady` gave then, and by how many seconds that may be wrong.
+        None where the database has no clock of its own.
+        """
+        statement = self._backend.clock
+        if statement is None:
+            return None
+
+        def work(tx: Transaction) -> tuple[datetime, float, float]:
+            before = steady()
+            instant: datetime = tx.rows(statement)[0]["instant"]
+            half = (steady() - before) / 2
+            return instant.astimezone(UTC), before + half, half
+
+        return await self.read(work)
 
     async def close(self) -> None:
         """Finishes the work that waits, then lets go of the database."""

@@ -13,10 +13,10 @@ from typing import Any, LiteralString, cast
 import psycopg
 from psycopg import errors
 from psycopg.rows import dict_row
-from sqlalchemy import URL, Executable
+from sqlalchemy import URL, Executable, func, select
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
-from planso_connector.domain.errors import StoreUnavailable, TooBroad
+from planso_connector.domain.errors import CommitUnknown, StoreUnavailable, TooBroad
 from planso_connector.store.threads import Inbox, Work, tell
 from planso_connector.store.transaction import Row, Statements
 
@@ -132,6 +132,7 @@ class Postgresql:
 
     def __init__(self, url: URL) -> None:
         self._url = url
+        self.clock: Executable | None = select(func.clock_timestamp().label("instant"))
         self.reads, self.questions, self.writes = Inbox(), Inbox(), Inbox()
         jobs = [(self.reads, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")] * READERS
         jobs += [(self.questions, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")] * QUESTIONERS
@@ -187,6 +188,10 @@ class Postgresql:
                 if work.within is not None and isinstance(error.__cause__, errors.QueryCanceled):
                     work.error = TooBroad(work.within)
                 connection = _usable(connection)
+                if committing and connection is None:
+                    work.error = CommitUnknown(
+                        f"The connection to the connector's database ({place(self._url)}) broke while it committed."
+                    )
                 if attempt == ATTEMPTS or committing or not _again(error, lost=connection is None and not fresh):
                     break
                 if connection is not None:

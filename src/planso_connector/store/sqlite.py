@@ -143,6 +143,7 @@ class Sqlite:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.clock: Executable | None = None
         self.reads, self.questions, self.writes = Inbox(), Inbox(), Inbox()
         connections: list[apsw.Connection] = []
         try:

@@ -31,21 +31,21 @@ def read_answer(response: httpx2.Response, style: AnswerStyle, page: str) -> Any
     if "redirect" in style.success and response.has_redirect_location:
         return None
     if not response.is_success:
-        raise PlansoUnsure(f"{page}: PlanSo answered {status}; it may have been applied")
+        is_over = status < 500 and status != 408  # a proxy that gave up waiting says nothing of PlanSo
+        raise PlansoUnsure(f"{page}: PlanSo answered {status}; it may have been applied", is_over=is_over)
     if "empty" in style.success and not response.content.strip():
         return None
     try:
         answer = json_of(response)
     except NotJson as error:
-        raise PlansoUnsure(
-            f"{page}: PlanSo answered with something else than JSON; it may have been applied"
-        ) from error
+        told = f"{page}: PlanSo answered with something else than JSON; it may have been applied"
+        raise PlansoUnsure(told, is_over=True) from error
     refusal = next((rule for rule in style.refusal if _applies(rule, answer)), None)
     if refusal is not None:
         raise PlansoRefused(f"{page}: PlanSo refused: {one_line(_words_of_refusal(answer, refusal))}")
     if style.success and not any(_is_success(answer, rule) for rule in style.success):
         usual = " or ".join(style.success)
-        raise PlansoUnsure(f"{page}: PlanSo's answer is not the usual one after a save ({usual})")
+        raise PlansoUnsure(f"{page}: PlanSo's answer is not the usual one after a save ({usual})", is_over=True)
     return answer
 
 
