@@ -241,6 +241,7 @@ def test_a_restore_is_not_said_to_have_made_what_somebody_edited_since(service: 
     assert service.http.post(f"/api/operations/{damaged['id']}/restore").status_code == 200
 
     entries = service.http.get(f"/api/orders/{order}/history").json()["history"]
-    newest = [entry for entry in entries if entry["version"] == entries[0]["version"]]
-    by = {entry["by"]: {change.get("field") for change in entry["changes"]} for entry in newest}
+    damage_at = next(entry["version"] for entry in entries if entry["operation_id"] == damaged["id"])
+    since = [entry for entry in entries if entry["version"] > damage_at]
+    by = {entry["by"]: {change.get("field") for change in entry["changes"]} for entry in since}
     assert by == {"connector": {"vehicle_details.vin", "vehicle.color_name"}, "PlanSo": {"phone"}}
