@@ -32,10 +32,6 @@ def is_append(path: str) -> bool:
     return path in _APPENDED
 
 
-def is_removal(path: str) -> bool:
-    return path in _REMOVED
-
-
 def sign(asked: Mapping[str, Value], name: str, day: date) -> dict[str, Value]:
     """The same with `(30.11.2026, phone agent)` at the end of each appended line."""
     words = ", ".join([f"{day:%d.%m.%Y}", *([" ".join(name.split())] if name else [])])

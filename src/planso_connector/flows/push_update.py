@@ -372,8 +372,8 @@ def _is_as_before(before: Snapshot, sent: Snapshot, now: Form) -> bool:
 
 
 def _names(form: Form, differences: tuple[Difference, ...]) -> frozenset[str]:
-    """The fields and labels of what the save changed without being asked; edits by people are not its doing."""
-    own = [one for one in differences if one.verdict is not Verdict.EDITED]
+    """The fields and labels of what the save changed without being asked, as far as that is known to be its doing."""
+    own = [one for one in differences if one.verdict not in (Verdict.EDITED, Verdict.GONE)]
     return frozenset(name for one in own for name in form.names_of(one.label))
 
 

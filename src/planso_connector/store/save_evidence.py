@@ -21,7 +21,6 @@ ACCEPTED, DEPENDENT, EDITED, LOST = "accepted", "dependent", "edited", "lost"
 """`save_effects.effect`: by a person's word, together with the cause, by the last save, by an earlier one."""
 
 _EFFECT_OF = {
-    Verdict.COPY: DEPENDENT,
     Verdict.DEPENDENT: DEPENDENT,
     Verdict.EDITED: EDITED,
     Verdict.REPEATED: EDITED,

@@ -31,8 +31,8 @@ def read_answer(response: httpx2.Response, style: AnswerStyle, page: str) -> Any
     if "redirect" in style.success and response.has_redirect_location:
         return None
     if not response.is_success:
-        is_over = status < 500 and status != 408  # a proxy that gave up waiting says nothing of PlanSo
-        raise PlansoUnsure(f"{page}: PlanSo answered {status}; it may have been applied", is_over=is_over)
+        # A status of the 400s or 500s may come from something in front of PlanSo, which goes on.
+        raise PlansoUnsure(f"{page}: PlanSo answered {status}; it may have been applied", is_over=status < 400)
     if "empty" in style.success and not response.content.strip():
         return None
     try:
