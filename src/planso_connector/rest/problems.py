@@ -56,8 +56,8 @@ MEANING = {
     404: "There is no such order, or no such operation.",
     408: "The request did not arrive in time: its head or its body takes longer than `CONNECTOR_ARRIVAL`.",
     409: "It does not go together with what is there: the idempotency key came with another request before, with "
-    "`handling=strict` such an order exists, the operation can't be cancelled or undone, PlanSo gave the number to another "
-    "order meanwhile; or a person has to look.",
+    "`handling=strict` such an order exists, the operation can't be cancelled or undone, PlanSo gave the number to "
+    "another order meanwhile; or a person has to look.",
     412: "The order is not as the caller knows it: another version than `If-Match` names, or a field that somebody in "
     "PlanSo changed too. Nothing was sent; `order` is the order now.",
     413: "The body is larger than 1 MiB.",
