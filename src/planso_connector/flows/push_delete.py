@@ -86,6 +86,8 @@ class DeletePush:
             )
             return ReadBack(None, order_id, read_at, None, notes)
         if isinstance(outcome, PlansoUnsure):
+            if outcome.is_over:
+                claim.take_back_mark()
             raise Later(str(outcome))
         if outcome is not None:
             claim.take_back_mark()

@@ -56,7 +56,8 @@ MEANING = {
     404: "There is no such order, or no such operation.",
     408: "The request did not arrive in time: its head or its body takes longer than `CONNECTOR_ARRIVAL`.",
     409: "It does not go together with what is there: the idempotency key came with another request before, with "
-    "`handling=strict` such an order exists, the operation can't be cancelled or undone; or a person has to look.",
+    "`handling=strict` such an order exists, the operation can't be cancelled or undone, PlanSo gave the number to "
+    "another order meanwhile; or a person has to look.",
     412: "The order is not as the caller knows it: another version than `If-Match` names, or a field that somebody in "
     "PlanSo changed too. Nothing was sent; `order` is the order now.",
     413: "The body is larger than 1 MiB.",
@@ -69,7 +70,8 @@ MEANING = {
     502: "PlanSo refused, kept another value, can't be reached, or answered with something that can't be understood.",
     503: "The connector itself can't take it: its database is full, read-only, locked or away, or too many requests "
     "are under way; or it can't tell yet: its database is being filled, or what orders are found by written anew; or "
-    "writes are stopped: a save did damage and a person has to look, or `CONNECTOR_WRITES` is not `on`.",
+    "writes are stopped: a save did damage and a person has to look, or `CONNECTOR_WRITES` is not `on`. With "
+    "`Operation-Id` the write may be recorded all the same: look at that operation.",
     504: "PlanSo did not answer in time: `message` says whether it may have the change.",
 }
 
