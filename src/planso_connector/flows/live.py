@@ -89,7 +89,7 @@ class AfterSave:
     volatile: frozenset[str]
 
 
-class EmptyForm(PlansoUnavailable):
+class BlankForm(PlansoUnavailable):
     """PlanSo answers with an empty form for an order that it lists."""
 
     def __init__(self, message: str, form: Form) -> None:
@@ -149,7 +149,7 @@ class Live:
             return form
         if await self.is_listed(order_id):
             if emptied and not (may_be_blank and known is not None and not any(known.values.values())):
-                raise EmptyForm(f"PlanSo answers with an empty form for order {order_id}.", form)
+                raise BlankForm(f"PlanSo answers with an empty form for order {order_id}.", form)
             return form
         if emptied or not is_somebodys(reading):
             raise gone

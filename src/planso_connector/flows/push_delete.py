@@ -18,7 +18,7 @@ from planso_connector.domain.errors import (
     PlansoUnsure,
 )
 from planso_connector.flows.claim import Claim, Later
-from planso_connector.flows.live import WITHIN, EmptyForm, Live, ReadBack
+from planso_connector.flows.live import WITHIN, BlankForm, Live, ReadBack
 from planso_connector.flows.reading import Reader
 from planso_connector.flows.relied_on import allowed
 from planso_connector.planso.client import Planso
@@ -48,7 +48,7 @@ class DeletePush:
             read_at = stamp(self._clock())
             try:
                 form = await self._live.existing_form(order_id, known)
-            except EmptyForm as empty:
+            except BlankForm as empty:
                 await self._live.check_identity(claim.operation, empty.form, read_at)
                 raise
             except NotFound:

@@ -36,7 +36,7 @@ from planso_connector.domain.order import Order
 from planso_connector.domain.snapshot import Snapshot, changed_columns
 from planso_connector.flows import appending, overwritten
 from planso_connector.flows.claim import Claim, Later
-from planso_connector.flows.live import AfterSave, EmptyForm, Live, ReadBack, SavedOtherwise, in_the_mirror
+from planso_connector.flows.live import AfterSave, BlankForm, Live, ReadBack, SavedOtherwise, in_the_mirror
 from planso_connector.flows.reading import Reader
 from planso_connector.flows.relied_on import allowed
 from planso_connector.planso.client import Planso
@@ -105,7 +105,7 @@ class UpdatePush:
         is_restore = claim.operation.controls is not None
         try:
             form = await self._live.existing_form(order_id, known, may_be_blank=is_restore)
-        except EmptyForm as empty:
+        except BlankForm as empty:
             await self._live.check_identity(claim.operation, empty.form, read_at)
             if await self._live.stays_blank(order_id, claim.sent_at):
                 raise await self._blanked(claim, empty.form, known) from None

@@ -15,7 +15,7 @@ from planso_connector.domain.errors import ConnectorError, PlansoRefused, Planso
 from planso_connector.domain.german import BERLIN
 from planso_connector.domain.order import Order
 from planso_connector.domain.snapshot import ControlState, Snapshot, changed_columns
-from planso_connector.flows.live import EmptyForm, Live
+from planso_connector.flows.live import BlankForm, Live
 from planso_connector.planso.client import Planso
 from planso_connector.planso.form import Form
 from planso_connector.planso.login import SessionEnded
@@ -124,7 +124,7 @@ class TrialSaves:
         try:
             with urgent():  # the session in which saves go
                 form = await self._live.existing_form(self.order_id, self._known, self._now)
-        except EmptyForm as empty:
+        except BlankForm as empty:
             if not self.done or self.done[-1].assessment.is_clean:
                 raise
             form = empty.form

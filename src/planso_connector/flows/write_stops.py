@@ -83,7 +83,7 @@ class WriteStops:
                 tuple(write_stops.active(tx, self._workshop)),
                 figures.pending(tx, self._workshop).pending,
                 self._knowledge(tx),
-                write_stops.clean_saves(tx, self._workshop),
+                save_evidence.load(tx, self._workshop).clean_saves,
             )
 
         return await self._database.read(work)

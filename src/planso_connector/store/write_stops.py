@@ -19,14 +19,12 @@ from planso_connector.domain.clock import parse_stamp, stamp
 from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Operation, State
 from planso_connector.store.rendering import storable, to_json
-from planso_connector.store.tables import operations, save_effects, save_evidence, write_stops
+from planso_connector.store.save_evidence import ACCEPTED
+from planso_connector.store.tables import operations, save_effects, write_stops
 from planso_connector.store.transaction import Row, Transaction
 
 WHOLE_WORKSHOP = 0
 """In the column `order_id`; PlanSo numbers orders from 1."""
-
-ACCEPTED = "accepted"
-"""In the column `effect` of `save_effects`."""
 
 _c, _op = write_stops.c, operations.c
 HOLDS_UP = and_(
@@ -46,7 +44,6 @@ _NEW = insert(write_stops).values({column.name: bindparam(column.name) for colum
 # One statement: of two that stop at once, the second one's columns are merged in by the next line.
 _STOP = _NEW.on_conflict_do_nothing(index_elements=["workshop", "order_id"])
 _MERGE = update(write_stops).where(*_IS).values(columns=bindparam("columns"))
-_CLEAN = select(save_evidence.c.clean_saves).where(save_evidence.c.workshop == bindparam("of_workshop"))
 _NEW_EFFECT = insert(save_effects).values({column.name: bindparam(column.name) for column in save_effects.c})
 _ACCEPT = _NEW_EFFECT.on_conflict_do_update(
     index_elements=["workshop", "column", "cause"],
@@ -179,12 +176,6 @@ def accept(tx: Transaction, workshop: str, columns: Iterable[str], *, operation:
     for column in columns:
         row = {"column": storable(column), "cause": "", "effect": ACCEPTED, "times": 1, "operation": operation}
         tx.run(_ACCEPT, workshop=workshop, seen_at=now, **row)
-
-
-def clean_saves(tx: Transaction, workshop: str) -> int:
-    """How many saves of this installation were compared and changed nothing that was not asked."""
-    found = tx.rows(_CLEAN, of_workshop=workshop)
-    return int(found[0]["clean_saves"]) if found else 0
 
 
 def _extended(
