@@ -272,7 +272,7 @@ def test_damage_in_a_trial_stops_all_writes_and_can_be_written_back(stand: Stand
         assert stop["order_id"] is None
         assert stop["operation"] in done.stdout
         again = stand.tried(order=other)
-        assert (again.exit_code, "writes resume" in again.stderr) == (1, True)
+        assert (again.exit_code, "writes resume" in " ".join(again.stderr.split())) == (1, True)
         restored = command_here(stand.folder, "writes", "restore", stop["operation"], "--yes", **stand.environment)
         assert restored.exit_code == 0, restored.output
         assert stand.sandbox.snapshot(ORDER) == before

@@ -131,7 +131,18 @@ def assess(
         else:
             unexplained.append(pair)
     differences = (*_several_copies(explained, before, asked), *_judged(unexplained, before, experience))
-    return Assessment(differences, _scope(differences, experience))
+    scope = _scope(differences, experience)
+    if scope is Scope.WORKSHOP:  # nobody is blamed for what stands beside such damage
+        differences = tuple(
+            replace(one, verdict=Verdict.CHANGED) if one.verdict is Verdict.EDITED else one for one in differences
+        )
+    if scope is not Scope.NONE:
+        emptied = [_Pair(one.old, after.get(one.column)) for one in asked if not one.new.is_empty]
+        named = {one.column for one in differences}
+        differences += tuple(
+            pair.difference(Verdict.CHANGED) for pair in emptied if pair.is_lost and pair.state.column not in named
+        )
+    return Assessment(differences, scope)
 
 
 def _lost_beside(asked: Sequence[Asked], after: Snapshot) -> list[_Pair]:

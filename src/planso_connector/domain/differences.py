@@ -41,11 +41,13 @@ class Verdict(StrEnum):
     """The same text in a broken encoding."""
     REPEATED = "repeated"
     """New values in the same control after two saves: the save does it, nobody in PlanSo."""
+    CHANGED = "changed"
+    """A new value after a save that did damage, or an asked control that it emptied: taken for its doing too."""
     TRIED = "tried"
     """A trial on an order of no consequence changed it, and could not put it back."""
 
 
-DAMAGE = frozenset({Verdict.LOST, Verdict.SHIFTED, Verdict.GARBLED, Verdict.REPEATED, Verdict.TRIED})
+DAMAGE = frozenset({Verdict.LOST, Verdict.SHIFTED, Verdict.GARBLED, Verdict.REPEATED, Verdict.CHANGED, Verdict.TRIED})
 OF_PLANSO = frozenset({Verdict.COPY, Verdict.DEPENDENT, Verdict.ACCEPTED})
 """Changes that come with a save; stamps, notation and rows are too small to speak of."""
 

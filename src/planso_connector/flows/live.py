@@ -218,7 +218,7 @@ class Live:
                 if loop.time() - blank_since < self._blank_for:
                     pause = min(max(2 * pause, 0.3), BLANK_PAUSE)
                     continue
-                if not await self.another_reads_well(order_id):
+                if not await self._is_only(form):
                     told = f"PlanSo took {what}, and then it could not be read back: PlanSo answers with empty forms."
                     raise PlansoUnsure(told)
                 return AfterSave(form, read_at, (form,), frozenset())
@@ -229,18 +229,24 @@ class Live:
                 if not form.differences(readings[-2]) or len(readings) == READINGS_AFTER:
                     return AfterSave(form, read_at, tuple(readings), frozenset(volatile))
 
-    async def stays_blank(self, order_id: int, sent_at: str | None) -> bool:
-        """Whether a form that is blank now was saved so long ago that it is no hiccup, and PlanSo is well otherwise."""
+    async def stays_blank(self, form: Form, sent_at: str | None) -> bool:
+        """Whether a form that is blank was saved so long ago that it is no hiccup, and PlanSo is well otherwise."""
         if sent_at is None or self._clock() - parse_stamp(sent_at) < timedelta(seconds=self._blank_for):
             return False
-        return await self.another_reads_well(order_id)
+        return await self._is_only(form)
 
-    async def another_reads_well(self, order_id: int) -> bool:
-        """Whether PlanSo shows the form of some other current order with a person or a vehicle in it."""
+    async def _is_only(self, form: Form) -> bool:
+        """
+        Whether PlanSo shows some other current order with a person or a vehicle in it, and this form as it is still:
+        else it may have recovered just now.
+        """
+        assert form.order_id is not None, "it was read"
         try:
             board = await self._planso.board()
-            other = next((entry.order_id for entry in board if entry.order_id != order_id), None)
-            return other is not None and is_somebodys((await self._planso.read_form(other)).reading())
+            other = next((entry.order_id for entry in board if entry.order_id != form.order_id), None)
+            if other is None or not is_somebodys((await self._planso.read_form(other)).reading()):
+                return False
+            return not (await self._planso.read_form(form.order_id)).differences(form)
         except PlansoError:
             return False
 

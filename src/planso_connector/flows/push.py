@@ -236,7 +236,7 @@ def _learn(tx: Transaction, workshop: str, operation: Operation, back: ReadBack,
             workshop,
             order_id=back.order_id if back.scope is Scope.ORDER else None,
             operation=operation.id,
-            reason=f"{len(columns)} other fields of order {back.order_id}",
+            reason=f"to {len(columns)} field{'s' if len(columns) != 1 else ''} of order {back.order_id}",
             columns=columns,
             now=now,
         )

@@ -107,7 +107,7 @@ class UpdatePush:
             form = await self._live.existing_form(order_id, known, may_be_blank=is_restore)
         except BlankForm as empty:
             await self._live.check_identity(claim.operation, empty.form, read_at)
-            if await self._live.stays_blank(order_id, claim.sent_at):
+            if await self._live.stays_blank(empty.form, claim.sent_at):
                 raise await self._blanked(claim, empty.form, known) from None
             raise
         if (
@@ -298,7 +298,8 @@ class UpdatePush:
             frozenset(control.name for control in saved.page.controls),
         )
         if not assessment.is_clean:
-            raise SavedOtherwise(_damage(differences, read_back, evidence), read_back)
+            asked = {saved.page.controls[index].name for index in plan.wire}
+            raise SavedOtherwise(_damage(differences, asked, bool(kept), read_back, evidence), read_back)
         if kept:
             raise SavedOtherwise(ValueKept(kept), read_back)
         return read_back
@@ -384,13 +385,18 @@ def _restored(form: Form, operation: Operation) -> frozenset[str]:
     return frozenset(name for column in columns for name in form.names_of(held[column].label))
 
 
-def _damage(differences: tuple[Difference, ...], read_back: ReadBack, evidence: SaveEvidence) -> Damaged:
-    damage = [one for one in differences if one.verdict in DAMAGE]
+def _damage(
+    differences: tuple[Difference, ...], asked: set[str], is_kept: bool, read_back: ReadBack, evidence: SaveEvidence
+) -> Damaged:
+    others = sum(one.verdict in DAMAGE and one.column not in asked for one in differences)
+    fields = f"{others} other field{'s' if others != 1 else ''}"
     whose = "this order" if read_back.scope is Scope.ORDER else "this workshop"
-    told = f"The save of order {read_back.order_id} damaged {len(damage)} other fields; writes to {whose} are stopped."
+    done = "was not saved" if is_kept else "was saved"
+    told = f"The save of order {read_back.order_id} damaged {fields}; what was asked {done}. "
+    told += f"Writes to {whose} are stopped."
     if evidence.most_pairs and read_back.pairs > evidence.most_pairs:
         told += (
-            f" {read_back.pairs} values were sent, more than in any save that went well ({evidence.most_pairs}): "
-            "PlanSo may take a part of a large form only."
+            f" This form is larger ({read_back.pairs} values) than any that was saved well ({evidence.most_pairs}); "
+            "perhaps PlanSo took only a part of it."
         )
     return Damaged(told)

@@ -157,11 +157,11 @@ class Form:
         return plan
 
     def names_of(self, label: str) -> frozenset[str]:
-        """A label as the history names it: the paths of its fields, else the label itself."""
+        """A label as the history names it: by the paths of its fields, and by itself."""
         if not label:
             return frozenset()
         paths = [path for path in BY_PATH if any(entry.label == label for entry in self._found.entries(path))]
-        return frozenset(paths or [label])
+        return frozenset([*paths, label])
 
     def plan_controls(self, controls: Mapping[str, Sequence[str]]) -> Plan:
         """

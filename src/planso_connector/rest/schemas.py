@@ -106,7 +106,8 @@ class Body(BaseModel):
 
     def _appended(self, written: Mapping[str, Value]) -> dict[str, Value]:
         """The lines to add; null adds nothing, in a merge patch too."""
-        given = {field: getattr(self, field.name, None) for field in table.APPEND_FIELDS}
+        known = [field for field in table.APPEND_FIELDS if field.name in type(self).model_fields]
+        given = {field: getattr(self, field.name) for field in known}
         lines = {field.name: values.accept(field, line) for field, line in given.items() if line is not None}
         both = [name for name in lines if appending.target_of(name) in written]
         if both:

@@ -84,10 +84,13 @@ class WriteStop:
                 f" --order {self.order_id}",
                 f' {{"order_id": {self.order_id}}}',
             )
+        restore = (
+            f"; `planso-connector writes restore {self.operation}` writes back what it lost" if self.operation else ""
+        )
         why = f"operation {self.operation} did damage ({self.reason})" if self.operation else self.reason
         return (
-            f"Writes{of} are stopped since {self.stopped_at[:19]}Z because {why}; a person resumes them: "
-            f"`planso-connector writes resume{how}`, or POST /api/writes/resume{body}."
+            f"Writes{of} are stopped since {self.stopped_at[:19]}Z because {why}. A person has to look at the order in "
+            f"PlanSo{restore}; then `planso-connector writes resume{how}`, or POST /api/writes/resume{body}, goes on."
         )
 
 
