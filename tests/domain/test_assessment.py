@@ -199,6 +199,16 @@ def test_a_form_of_which_only_the_beginning_was_taken_stops_the_workshop() -> No
     assert {one.label for one in found.differences if one.verdict is Verdict.LOST} >= {"Bemerkungen", "Kurzname"}
 
 
+def test_a_zero_that_is_gone_beside_damage_is_written_back_too() -> None:
+    """By itself it says the same as nothing; beside a loss it belongs to what the save took."""
+    (alone,) = assessed(ORDER_FORM, DATE, {"Betrag": ""}).differences
+    beside = assessed(ORDER_FORM, DATE, {"Betrag": "", "Bemerkungen": ""})
+
+    assert alone.verdict is Verdict.NOTATION
+    assert {one.label: one.verdict for one in beside.differences}["Betrag"] is Verdict.CHANGED
+    assert beside.scope is ORDER
+
+
 def test_experience_explains_and_accuses() -> None:
     """
     A dependent that was seen once and a column that a person accepted are explained; a column that was lost or edited

@@ -137,6 +137,9 @@ def assess(
             replace(one, verdict=Verdict.CHANGED) if one.verdict is Verdict.EDITED else one for one in differences
         )
     if scope is not Scope.NONE:
+        differences = tuple(  # a zero that is gone is written back with the rest
+            replace(one, verdict=Verdict.CHANGED) if one.is_emptied_notation else one for one in differences
+        )
         emptied = [_Pair(one.old, after.get(one.column)) for one in asked if not one.new.is_empty]
         named = {one.column for one in differences}
         differences += tuple(

@@ -74,6 +74,11 @@ class Difference:
         """What a person calls the control."""
         return f"'{self.label or self.column}'"
 
+    @property
+    def is_emptied_notation(self) -> bool:
+        """Whether `0` or the like became no text at all, which says the same and is not the same."""
+        return self.verdict is Verdict.NOTATION and bool(self.shown_before) and not self.shown_after
+
     def is_called(self, name: str) -> bool:
         """Whether a person may mean this control by `name`."""
         return name.strip().casefold() in (self.column.casefold(), self.label.casefold())
