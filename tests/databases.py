@@ -28,6 +28,7 @@ from alembic.config import Config
 from planso_connector.store import migrate, sqlite
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.tables import metadata
+from planso_connector.store.threads import TIMEOUT
 
 T = TypeVar("T")
 
@@ -37,10 +38,10 @@ TEMPLATE = "migrated"
 class Store:
     """A database and an event loop to use it from a plain test. `url` is where it is."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
         self.url = url
         self.runner = asyncio.Runner()
-        self.database = Database.open(url)
+        self.database = Database.open(url, timeout)
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         return self.runner.run(self.database.read(work))

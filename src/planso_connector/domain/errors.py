@@ -30,6 +30,7 @@ ConnectorError
 │   └── PageChanged          their page moved: stop this reader, keep the mirror
 ├── MassRemoval              too much vanished at once: keep the mirror, ask a person
 └── StoreUnavailable         our own database can't take it
+    ├── StoreSilent          it does not answer: nothing of it was done
     ├── CommitUnknown        it may have taken it: look before trying again
     ├── TooManyPending       so many writes wait for PlanSo already that it takes no more
     ├── WritesStopped        a save did damage, or a setting says so: nothing is written
@@ -243,10 +244,14 @@ class StoreUnavailable(ConnectorError):
     """The connector's own database can't take it: full, read-only, locked or away."""
 
 
+class StoreSilent(StoreUnavailable):
+    """The database has not answered in time; nothing of it was done."""
+
+
 class CommitUnknown(StoreUnavailable):
     """
-    The connection to the database broke while it committed: whether it did is not known. `operation_id` is the write
-    that it was to record.
+    The connection to the database broke while it committed, or its answer never came: whether it did is not known.
+    `operation_id` is the write that it was to record.
     """
 
     def __init__(self, message: str, operation_id: str = "") -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Protocol, TypeVar, cast
 
 from sqlalchemy import URL, Executable, make_url
@@ -12,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.sqlite import Sqlite
-from planso_connector.store.threads import Inbox
+from planso_connector.store.threads import TIMEOUT, Answers, Inbox
 from planso_connector.store.transaction import Row, Transaction
 
 __all__ = ["Database", "Row", "Transaction", "address"]
@@ -24,6 +25,7 @@ class _Backend(Protocol):
     reads: Inbox
     questions: Inbox
     writes: Inbox
+    answers: Answers
     clock: Executable | None
     """The statement that asks for the server's instant; None where there is no server."""
 
@@ -53,24 +55,26 @@ class Database:
     Lives as long as the process. A unit of work is a plain function of a transaction: it awaits nothing, so no
     transaction is ever open across the network. It may be run more than once, so it touches nothing but the database.
 
-    Both verbs raise StoreUnavailable when the database can't do it, and whatever the unit itself raises.
+    Both verbs raise StoreUnavailable when the database can't do it, and whatever the unit itself raises. Where it does
+    not answer: StoreSilent after the time-out, or CommitUnknown where it may have committed.
     """
 
     def __init__(self, backend: _Backend) -> None:
         self._backend = backend
 
     @classmethod
-    def open(cls, url: str) -> Database:
+    def open(cls, url: str, timeout: float = TIMEOUT) -> Database:
         """
         `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host/name`; `migrate` made
-        its tables. PostgreSQL is connected to when it is first needed. Raises StoreUnavailable.
+        its tables. PostgreSQL is connected to when it is first needed. `timeout`: seconds that it may take for a unit
+        of work. Raises StoreUnavailable.
         """
         where = address(url)
         if isinstance(where, Path):
-            return cls(Sqlite(where))
+            return cls(Sqlite(where, timeout))
         from planso_connector.store.postgresql import Postgresql  # here: psycopg loads libpq
 
-        return cls(Postgresql(where))
+        return cls(Postgresql(where, timeout))
 
     async def read(self, work: Callable[[Transaction], T], *, within: float | None = None) -> T:
         """
@@ -81,9 +85,28 @@ class Database:
         inbox = self._backend.reads if within is None else self._backend.questions
         return cast("T", await inbox.do(work, within))
 
+    async def read_at_once(self, work: Callable[[Transaction], T], seconds: float) -> T:
+        """As `read`, before all that waits; StoreSilent after so many seconds."""
+        return cast("T", await self._backend.reads.do(work, at_once=seconds))
+
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """What `work` returns, once its transaction is committed; when it raises, nothing of it stays."""
         return cast("T", await self._backend.writes.do(work))
+
+    async def write_at_once(self, work: Callable[[Transaction], T], seconds: float) -> T:
+        """As `write`, before all that waits; StoreSilent or CommitUnknown after so many seconds."""
+        return cast("T", await self._backend.writes.do(work, at_once=seconds))
+
+    @property
+    def silent_for(self) -> float | None:
+        """Seconds since it answered last, where something asked since then got no answer in its time."""
+        since = self._backend.answers.silent_since
+        return None if since is None else monotonic() - since
+
+    @property
+    def missed(self) -> int:
+        """Units of work that were given up because it did not answer."""
+        return self._backend.answers.missed
 
     def mark(self) -> int | None:
         """
@@ -119,6 +142,11 @@ class Database:
 
         return await self.read(work)
 
+    def end_within(self, seconds: float) -> None:
+        """From then on nobody waits for the database any more: the process is to end whether it answers or not."""
+        for inbox in (self._backend.reads, self._backend.questions, self._backend.writes):
+            inbox.end_within(seconds)
+
     async def close(self) -> None:
-        """Finishes the work that waits, then lets go of the database."""
+        """Finishes the work that waits, then lets go of the database; a database that is silent is not waited for."""
         await self._backend.close()

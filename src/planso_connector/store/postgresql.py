@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, LiteralString, cast
+from typing import Any, TypeVar, cast
 
 import psycopg
 from psycopg import errors
+from psycopg.abc import PQGen
 from psycopg.rows import dict_row
 from sqlalchemy import URL, Executable, func, select
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
-from planso_connector.domain.errors import CommitUnknown, StoreUnavailable, TooBroad
-from planso_connector.store.threads import Inbox, Work, tell
+from planso_connector.domain.errors import CommitUnknown, StoreSilent, StoreUnavailable, TooBroad
+from planso_connector.store.threads import LEEWAY, TIMEOUT, Answers, Inbox, Work, tell
 from planso_connector.store.transaction import Row, Statements
 
-Connection = psycopg.Connection[Row]
+T = TypeVar("T")
+
+NETWORK: dict[str, int] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""
+libpq's parameters, where the URL has none: seconds, the last in milliseconds. By itself Linux tells of a peer that is
+gone after two hours where nothing was sent, and after a quarter of an hour where something was.
+"""
+FIRST_ANSWER = 3.0
+"""Seconds for the answer to BEGIN or ROLLBACK, for which a server does nothing: who takes longer is not there."""
 
 READERS, QUESTIONERS = 2, 3
 """Threads for short readings, and for questions that may take seconds."""
@@ -44,9 +58,39 @@ _UNAVAILABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...],
     ((errors.DeadlockDetected, errors.SerializationFailure), "other writes stand in the way again and again"),
     ((errors.DataCorrupted, errors.IndexCorrupted), "it is damaged"),
 )
+_SILENT = "it has not answered in time"
 _UNREACHED = "it can't be reached, or does not let this user into this database"
 """libpq keeps the server's reason for a refused connection to itself, but for a text in the server's language."""
 _OURS = (psycopg.OperationalError, psycopg.InternalError, psycopg.InterfaceError, errors.InsufficientPrivilege)
+
+
+class Unanswered(psycopg.OperationalError):
+    """The server has not answered in time. What the connection is in the middle of is not known."""
+
+
+class Connection(psycopg.Connection[Row]):
+    """
+    Waits for no answer for longer than `patience` seconds, nor beyond `until`. TCP can't be relied on for that: the
+    kernel of a server that stands still goes on confirming what it gets.
+    """
+
+    patience: float = TIMEOUT
+    until: float = math.inf
+    """As `time.monotonic`."""
+    is_silent: bool = False
+    on_answer: Callable[[], None] | None = None
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        """As psycopg's, which all waiting for the server goes through."""
+        seconds = max(0.0, min(self.patience, self.until - time.monotonic()))
+        try:
+            result = super().wait(gen, interval, seconds if timeout is None else min(timeout, seconds))
+        except errors._WaitTimeout as error:  # noqa: SLF001 - psycopg wants its callers to convert it
+            self.is_silent = True
+            raise Unanswered(f"no answer in {seconds:.1f} s") from error
+        if self.on_answer is not None:
+            self.on_answer()
+        return result
 
 
 def place(url: URL) -> str:
@@ -60,6 +104,8 @@ def failures_named(url: URL) -> Iterator[None]:
     """Turns what the database can't do into StoreUnavailable; errors of the program pass."""
     try:
         yield
+    except (Unanswered, errors.ConnectionTimeout) as error:
+        raise StoreSilent(f"The connector's database ({place(url)}) can't be used: {_SILENT}.") from error
     except _OURS as error:
         reason = next((reason for kind, reason in _UNAVAILABLE if isinstance(error, kind)), None)
         if reason is None and isinstance(error, errors.InsufficientPrivilege):
@@ -77,19 +123,30 @@ def connect(url: URL) -> Connection:
         "user": url.username,
         "password": url.password,
         "dbname": url.database,
-        "connect_timeout": 5,
+        **NETWORK,
         "application_name": "planso-connector",
         **{name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()},
     }
-    connection = psycopg.connect(
-        **{name: value for name, value in given.items() if value is not None}, row_factory=dict_row, autocommit=True
+    connection = Connection.connect(
+        **{name: value for name, value in given.items() if value is not None},
+        row_factory=cast("Any", dict_row),
+        autocommit=True,
     )
     try:
         connection.execute("SET lock_timeout = '5s'")
     except psycopg.Error:
         connection.close()
         raise
-    return cast("Connection", connection)
+    return connection
+
+
+def _begin_for(mode: str, timeout: float) -> bytes:
+    """
+    Begins a transaction that the server itself ends where a statement takes too long, or the connector is gone in the
+    middle of it: it would hold its locks until TCP finds out, for hours.
+    """
+    told = f"BEGIN ISOLATION LEVEL {mode}; SET LOCAL statement_timeout = '{timeout:.3f}s'; "
+    return f"{told}SET LOCAL idle_in_transaction_session_timeout = '{timeout + LEEWAY:.3f}s'".encode()
 
 
 class PostgresqlTransaction:
@@ -130,13 +187,17 @@ class PostgresqlTransaction:
 class Postgresql:
     """One database: its threads and their inboxes."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, timeout: float = TIMEOUT) -> None:
         self._url = url
+        self._timeout = timeout
         self.clock: Executable | None = select(func.clock_timestamp().label("instant"))
-        self.reads, self.questions, self.writes = Inbox(), Inbox(), Inbox()
-        jobs = [(self.reads, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")] * READERS
-        jobs += [(self.questions, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")] * QUESTIONERS
-        jobs += [(self.writes, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")] * WRITERS
+        self.answers = Answers()
+        self.reads, self.questions = (Inbox(place(url), timeout, self.answers) for _ in range(2))
+        self.writes = Inbox(place(url), timeout, self.answers, changes=True)
+        reading = _begin_for("REPEATABLE READ READ ONLY", timeout)
+        writing = _begin_for("READ COMMITTED READ WRITE", timeout)
+        jobs = [(self.reads, reading)] * READERS + [(self.questions, reading)] * QUESTIONERS
+        jobs += [(self.writes, writing)] * WRITERS
         self._threads = [
             threading.Thread(target=self._serve, args=job, name=f"postgresql-{number}", daemon=True)
             for number, job in enumerate(jobs)
@@ -151,10 +212,9 @@ class Postgresql:
         self.writes.close(WRITERS)
         self.reads.close(READERS)
         self.questions.close(QUESTIONERS)
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join)
+        await self.writes.left(self._threads)
 
-    def _serve(self, inbox: Inbox, begin: LiteralString) -> None:
+    def _serve(self, inbox: Inbox, begin: bytes) -> None:
         statements = Statements(cast("Any", psycopg_dialect)())
         connection: Connection | None = None
         while (work := inbox.take()) is not None:
@@ -167,7 +227,7 @@ class Postgresql:
             connection.close()
 
     def _attempt(
-        self, connection: Connection | None, statements: Statements, work: Work, begin: LiteralString
+        self, connection: Connection | None, statements: Statements, work: Work, begin: bytes
     ) -> Connection | None:
         """One unit in a transaction of its own. The connection to go on with."""
         for attempt in range(1, ATTEMPTS + 1):
@@ -176,10 +236,13 @@ class Postgresql:
             try:
                 with failures_named(self._url):
                     if connection is None:
-                        connection = connect(self._url)
-                    connection.execute(begin)
+                        connection = self._connect()
+                    if not work.begin():
+                        break  # its caller was told meanwhile that nothing of it was done
+                    self._begin(connection, work, begin)
                     result = work.unit(PostgresqlTransaction(connection, statements, work))
                     committing = True
+                    connection.until = max(connection.until, time.monotonic() + FIRST_ANSWER)
                     connection.execute("COMMIT")
                 work.result, work.error = result, None
                 break
@@ -187,16 +250,33 @@ class Postgresql:
                 work.error = error
                 if work.within is not None and isinstance(error.__cause__, errors.QueryCanceled):
                     work.error = TooBroad(work.within)
+                if isinstance(error, StoreSilent) and not work.abandoned:
+                    self.answers.miss(work.since)
                 connection = _usable(connection)
                 if committing and connection is None:
                     work.error = CommitUnknown(
                         f"The connection to the connector's database ({place(self._url)}) broke while it committed."
                     )
-                if attempt == ATTEMPTS or committing or not _again(error, lost=connection is None and not fresh):
+                lost = connection is None and not fresh
+                is_over = work.abandoned or (work.until is not None and time.monotonic() >= work.until)
+                if attempt == ATTEMPTS or committing or is_over or not _again(error, lost=lost):
                     break
                 if connection is not None:
                     time.sleep(0.01 * attempt)  # who was given up for another lets it finish
         return connection
+
+    def _connect(self) -> Connection:
+        connection = connect(self._url)
+        connection.patience, connection.on_answer = math.inf, self.answers.heard  # `until` bounds it
+        return connection
+
+    def _begin(self, connection: Connection, work: Work, begin: bytes) -> None:
+        """What is not answered at once is a connection that is dead: nothing is done yet, and a new one may do it."""
+        if work.until is None:
+            work.until = time.monotonic() + LEEWAY + (self._timeout if work.left is None else work.left)
+        connection.until = min(work.until, time.monotonic() + min(FIRST_ANSWER, self._timeout / 2))
+        connection.execute(begin, prepare=False)  # more than one statement can't be
+        connection.until = work.until
 
 
 def _again(error: BaseException, *, lost: bool) -> bool:
@@ -210,7 +290,8 @@ def _usable(connection: Connection | None) -> Connection | None:
     if connection is None:
         return None
     with suppress(psycopg.Error):
-        if not connection.closed:
+        if not connection.closed and not connection.is_silent:
+            connection.until = time.monotonic() + FIRST_ANSWER
             connection.execute("ROLLBACK")
             return connection
     with suppress(psycopg.Error):

@@ -7,7 +7,6 @@ in one process break each other's locks, and older ones can corrupt a WAL that i
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
 import time
@@ -22,7 +21,7 @@ from sqlalchemy.dialects import sqlite
 
 from planso_connector.domain import grams
 from planso_connector.domain.errors import StoreUnavailable, TooBroad
-from planso_connector.store.threads import Inbox, Work, tell
+from planso_connector.store.threads import TIMEOUT, Answers, Inbox, Work, tell
 from planso_connector.store.transaction import Row, Statements
 
 BUSY_TIMEOUT = 5000
@@ -141,10 +140,12 @@ class SqliteTransaction:
 class Sqlite:
     """One file: its writer, its readers, their inboxes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
         self._path = path
         self.clock: Executable | None = None
-        self.reads, self.questions, self.writes = Inbox(), Inbox(), Inbox()
+        self.answers = Answers()
+        self.reads, self.questions = (Inbox(f"'{path}'", timeout, self.answers) for _ in range(2))
+        self.writes = Inbox(f"'{path}'", timeout, self.answers, changes=True)
         connections: list[apsw.Connection] = []
         try:
             connections += [connect(path, read_only=True) for _ in range(READERS + QUESTIONERS)]
@@ -174,17 +175,17 @@ class Sqlite:
         self.writes.close(1)
         self.reads.close(READERS)
         self.questions.close(QUESTIONERS)
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join)
+        await self.writes.left(self._threads)
         self._watch.close()
 
     def reader(self, connection: apsw.Connection, inbox: Inbox) -> None:
         transaction = SqliteTransaction(connection)
         while (work := inbox.take()) is not None:
-            if not work.abandoned:
+            if work.begin():
                 if not work.is_late:
                     with _time_limit(connection, work):
                         self._attempt(connection, transaction, work, begin="BEGIN")
+                self.answers.heard()
                 tell([work])
             del work  # waiting for the next one must not keep this one's answer alive
         connection.close()
@@ -195,10 +196,11 @@ class Sqlite:
         closed = False
         while not closed:
             batch, closed = self.writes.take_waiting(BATCH)
-            batch = [work for work in batch if not work.abandoned]
+            batch = [work for work in batch if work.begin()]
             if len(batch) < 2 or not self._together(connection, transaction, batch):
                 for work in batch:
                     self._attempt(connection, transaction, work, begin="BEGIN IMMEDIATE")
+            self.answers.heard()
             tell(batch)
             del batch
         connection.close()

@@ -3,15 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
 
-from planso_connector.domain.errors import StoreUnavailable
+import structlog
+
+from planso_connector.domain.errors import CommitUnknown, StoreSilent, StoreUnavailable
 from planso_connector.store.transaction import Transaction
+
+log = structlog.get_logger(__name__)
+
+TIMEOUT = 10.0
+"""Seconds that a unit of work may take: CONNECTOR_DATABASE_TIMEOUT."""
+LEEWAY = 2.0
+"""Seconds beyond its time, in which the database itself reports that a statement took too long."""
+
+
+class Answers:
+    """When the database answered last, and since when it is silent; seconds as `time.monotonic` has. Of all threads."""
+
+    def __init__(self) -> None:
+        self.answered_at = monotonic()
+        self.silent_since: float | None = None
+        self.missed = 0
+        """Units of work that were given up because the database did not answer."""
+
+    def heard(self) -> None:
+        self.answered_at = monotonic()
+        if self.silent_since is not None:
+            silent, self.silent_since = self.answered_at - self.silent_since, None
+            log.info("database_answers_again", silent_seconds=round(silent, 1))
+
+    def miss(self, since: float) -> None:
+        """What was asked at `since` got no answer in its time."""
+        self.missed += 1
+        if self.silent_since is None:
+            self.silent_since = max(self.answered_at, since)
+            log.warning("database_silent", seconds=round(monotonic() - self.silent_since, 1))
 
 
 @dataclass(slots=True, eq=False)
@@ -26,10 +59,26 @@ class Work:
     since: float = field(default_factory=monotonic)
     result: Any = None
     error: BaseException | None = field(default=None)
+    begun: bool = False
+    until: float | None = None
+    """When its thread gives it up, as `time.monotonic`; its thread decides when it begins it."""
+    _decided: threading.Lock = field(default_factory=threading.Lock)
+    """Held from when on it is begun, or given up before that: whichever comes first."""
 
     @property
     def abandoned(self) -> bool:
-        return self.future.cancelled()
+        """Nobody waits for it any more."""
+        return self.future.done()
+
+    def begin(self) -> bool:
+        """For its thread: whether it may be done. Not where its caller was told that nothing of it was."""
+        if not self.begun and not self.abandoned:
+            self.begun = self._decided.acquire(blocking=False)
+        return self.begun
+
+    def withdraw(self) -> bool:
+        """For its caller: whether it was not begun, and now never is."""
+        return self._decided.acquire(blocking=False)
 
     @property
     def left(self) -> float | None:
@@ -68,22 +117,84 @@ def _resolve(works: list[Work]) -> None:
         work.error = None  # an exception and the frame that holds it are a cycle
 
 
-class Inbox:
-    """Where work waits for a crew of threads. Once closed, it takes no more, and what it holds is still done."""
+class _Look:
+    """Wakes a thread to look for what comes first."""
 
-    def __init__(self) -> None:
-        self._queue: SimpleQueue[Work | None] = SimpleQueue()
+
+class Inbox:
+    """
+    Where work waits for a crew of threads. Once closed, it takes no more, and what it holds is still done.
+
+    Nobody waits here for longer than `timeout` seconds, whatever the threads do, but for a unit that `changes`
+    something and was begun: what became of that its thread says, and it has twice the time until it counts as unknown.
+    """
+
+    def __init__(
+        self, name: str = "", timeout: float = TIMEOUT, answers: Answers | None = None, *, changes: bool = False
+    ) -> None:
+        self._name = name
+        self._timeout = timeout
+        self._answers = answers or Answers()
+        self._changes = changes
+        self._queue: SimpleQueue[Work | _Look | None] = SimpleQueue()
+        self._first: SimpleQueue[Work] = SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
+        self._waited_for: set[Work] = set()
+        self._ends_at = math.inf
 
-    async def do(self, unit: Callable[[Transaction], Any], within: float | None = None) -> Any:
+    async def do(
+        self, unit: Callable[[Transaction], Any], within: float | None = None, *, at_once: float | None = None
+    ) -> Any:
+        """With `at_once` it comes before all that waits, and is given up after so many seconds."""
         loop = asyncio.get_running_loop()
         work = Work(unit, loop, loop.create_future(), within)
         with self._lock:
-            if self._closed:
+            if self._closed or work.since >= self._ends_at:
                 raise StoreUnavailable("The connector's database is closed.")
-            self._queue.put(work)
-        return await work.future
+            if at_once is None:
+                self._queue.put(work)
+            else:
+                self._first.put(work)
+                self._queue.put(_Look())
+        seconds = at_once or (self._timeout if within is None else min(within + LEEWAY, self._timeout))
+        if work.since + seconds < self._ends_at:
+            timer = loop.call_later(seconds, self._give_up, work, at_once is not None)
+        else:
+            timer = loop.call_later(self._ends_at - work.since, self._give_up, work, True)
+        self._waited_for.add(work)
+        try:
+            return await work.future
+        finally:
+            timer.cancel()
+            self._waited_for.discard(work)
+
+    def _give_up(self, work: Work, is_final: bool) -> None:
+        if work.future.done():
+            return
+        is_unbegun = work.withdraw()
+        if self._changes and not is_unbegun and not is_final:
+            work.loop.call_later(self._timeout + 2 * LEEWAY, self._give_up, work, True)
+            return
+        silent = monotonic() - work.since
+        is_busy = self._answers.answered_at > work.since
+        if not is_busy:
+            self._answers.miss(work.since)
+        if self._changes and not is_unbegun:
+            told = f"The connector's database ({self._name}) has not said for {silent:.0f} s whether it took a write."
+            work.future.set_exception(CommitUnknown(told))
+        elif is_busy:
+            told = f"The connector's database has more to do than it can: no answer in {silent:.1f} s; ask again soon."
+            work.future.set_exception(StoreSilent(told))
+        else:
+            told = f"The connector's database ({self._name}) can't be used: it has not answered for {silent:.1f} s."
+            work.future.set_exception(StoreSilent(told))
+
+    def end_within(self, seconds: float) -> None:
+        """From then on nobody waits here any more, and nothing is taken. The earliest end counts."""
+        self._ends_at = min(self._ends_at, monotonic() + seconds)
+        for work in self._waited_for:
+            work.loop.call_later(self._ends_at - monotonic(), self._give_up, work, True)
 
     @property
     def waiting(self) -> int:
@@ -98,18 +209,34 @@ class Inbox:
 
     def take(self) -> Work | None:
         """The next work, waiting for it; None: the inbox is closed, this thread can go."""
-        return self._queue.get()
+        return self._next(block=True)
 
     def take_waiting(self, at_most: int) -> tuple[list[Work], bool]:
         """Work as soon as there is any, and what else waits then; and whether the inbox closed."""
-        first = self._queue.get()
+        work = self._next(block=True)
         batch: list[Work] = []
-        while first is not None:
-            batch.append(first)
+        while work is not None:
+            batch.append(work)
             if len(batch) == at_most:
                 return batch, False
             try:
-                first = self._queue.get_nowait()
+                work = self._next(block=False)
             except Empty:
                 return batch, False
         return batch, True
+
+    def _next(self, *, block: bool) -> Work | None:
+        """Raises Empty."""
+        while True:
+            try:
+                return self._first.get_nowait()
+            except Empty:
+                work = self._queue.get(block)
+            if not isinstance(work, _Look):
+                return work
+
+    async def left(self, threads: Sequence[threading.Thread]) -> None:
+        """Waits for the crew to go, but not for a thread that is stuck: it ends with the process."""
+        until = min(monotonic() + self._timeout + LEEWAY, max(self._ends_at, monotonic() + 1.0))
+        for thread in threads:
+            await asyncio.to_thread(thread.join, max(0.0, until - monotonic()))
