@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from planso_connector import app
 from planso_connector.domain import clock
 from planso_connector.domain.clock import Clock
+from planso_connector.domain.errors import StoreSilent
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import Settings
 from planso_connector.store import sqlite
@@ -124,7 +125,8 @@ class Service:
         finally:
             go_on.set()
             for one in held:
-                one.result(PATIENCE)
+                with suppress(StoreSilent):  # it was given up meanwhile
+                    one.result(PATIENCE)
 
     def read_log(self) -> Sequence[Access]:
         """The access log with all that happened until now, newest first."""

@@ -29,7 +29,7 @@ from planso_connector.flows.give_way import GiveWay
 from planso_connector.flows.keys import Keys
 from planso_connector.flows.live import Live
 from planso_connector.flows.lookup import Lookup
-from planso_connector.flows.outbox import Outbox
+from planso_connector.flows.outbox import GRACE, Outbox
 from planso_connector.flows.push import Pusher
 from planso_connector.flows.readiness import Ready
 from planso_connector.flows.reading import Reader
@@ -65,6 +65,9 @@ log = structlog.get_logger(__name__)
 READS_WAITING = 64
 """Reads that wait for the database, from where on requests are refused: some tenths of a second's work."""
 
+RECORDING = 5.0
+"""Seconds beyond the grace for the database to take how things ended; then the process ends without its answer."""
+
 PUSHES_PER_REQUEST = 2
 """Operations under way for each request that PlanSo is asked at once. More only crowd out those who read."""
 
@@ -89,6 +92,11 @@ class Connector:
     rest: FastAPI
     server: server.Server
     now: DatabaseClock
+
+    def drain(self, seconds: float) -> None:
+        """What is under way has so many seconds, and the database some more to record it."""
+        self.outbox.drain(seconds)
+        self.database.end_within(seconds + RECORDING)
 
 
 @asynccontextmanager
@@ -116,7 +124,7 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
     """
     try:
         await asyncio.to_thread(migrate.migrate, settings.connector_database_url)
-        database = Database.open(settings.connector_database_url)
+        database = Database.open(settings.connector_database_url, settings.connector_database_timeout)
     except ValueError as error:
         raise SettingsError(f"CONNECTOR_DATABASE_URL: {error}") from error
     try:
@@ -265,6 +273,7 @@ async def _wired(
             now=database_clock,
         )
     finally:
+        database.end_within(GRACE + RECORDING)
         await sync.close()
         await outbox.close()
         await accesses.close()

@@ -136,7 +136,7 @@ async def _serve(settings: Settings) -> None:
         built = await lasting.enter_async_context(root.connector(settings))
         await root.may_listen(built, listening.getsockname()[0])
         await lasting.enter_async_context(root.at_work(built))
-        server = DrainingServer(built.server, built.outbox.drain)
+        server = DrainingServer(built.server, built.drain)
         sys.setswitchinterval(SWITCH_INTERVAL)
         gc.collect()
         gc.freeze()

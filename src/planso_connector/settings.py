@@ -68,6 +68,13 @@ class Settings(BaseSettings):
     connector_database_url: str = Field(
         "sqlite:///connector.db", description="`sqlite:///file.db`, or `postgresql://user:password@host/name`."
     )
+    connector_database_timeout: float = Field(
+        10.0,
+        ge=0.5,
+        le=600,
+        description="Seconds that the database may take for a read or a write; then it is 503 and the connection is "
+        "given up.",
+    )
     connector_workshop: str = Field(
         "default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Short name of the workshop, part of every key."
     )

@@ -5,13 +5,14 @@ one that counts.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 
 from planso_connector.domain.clock import parse_stamp
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.flows.database_clock import DatabaseClock
-from planso_connector.flows.readiness import Readiness, Ready
+from planso_connector.flows.readiness import WITHIN, Readiness, Ready
 from planso_connector.flows.sync import Sync, SyncStatus
 from planso_connector.planso.client import Planso
 from planso_connector.store import figures, lookup_keys, write_stops
@@ -50,6 +51,9 @@ class Figures:
     planso_waiting: int
     planso_allowed: int
     database_waiting: dict[str, int]
+    database_silent: float
+    """Seconds since the database answered last, where what was asked since got no answer; 0: it answers."""
+    database_missed: dict[str, int]
     clock_ahead: float
     """Seconds by which this machine's clock is ahead of the database's."""
     held: Held | None
@@ -70,21 +74,27 @@ class Measured:
         self._counted: tuple[float, dict[str, int], dict[str, int]] | None = None
 
     async def now(self) -> Figures:
-        try:
-            held = await self._held()
-        except StoreUnavailable:
-            held = None
+        held, readiness = await asyncio.gather(self._held_at_once(), self._readiness.now())
         throttle = self._planso.throttle
         return Figures(
-            await self._readiness.now(),
+            readiness,
             self._planso.sessions.status.count,
             throttle.in_flight,
             throttle.waiting,
             throttle.allowed,
             self._database.waiting,
+            self._database.silent_for or 0.0,
+            self._database.missed,
             self._clock.ahead.total_seconds(),
             held,
         )
+
+    async def _held_at_once(self) -> Held | None:
+        try:
+            async with asyncio.timeout(WITHIN):
+                return await self._held()
+        except (StoreUnavailable, TimeoutError):
+            return None
 
     async def _held(self) -> Held:
         pending, rebuild, stops = await self._database.read(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from planso_connector.domain.clock import parse_stamp, stamp
-from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.domain.errors import CommitUnknown, StoreSilent, StoreUnavailable
 from planso_connector.domain.saving_knowledge import Knowledge, knowledge
 from planso_connector.flows.database_clock import DatabaseClock
 from planso_connector.flows.freshness import Freshness
@@ -27,11 +27,11 @@ from planso_connector.store.lookup_keys import Rebuild
 from planso_connector.store.runs import Run
 from planso_connector.store.write_stops import WriteStop
 
-WITHIN = 2.0
-"""Seconds that the database is waited for: who probes gives up soon."""
+WITHIN = 1.4
+"""Seconds that the database is waited for: who probes gives up after two, and its key is looked at before."""
 
-WRITE_EVERY = 5.0
-"""Seconds for which a write that went well, or not, stands."""
+WRITE_EVERY, FAILED_WRITE_EVERY = 5.0, 1.0
+"""Seconds for which a write that went well stands, and one that did not."""
 
 STUCK_AFTER = timedelta(minutes=5)
 """A write that waits for longer than this wants a person's look."""
@@ -40,6 +40,9 @@ SHOWN = 5
 """So many stopped orders are named."""
 
 _PROBE = "readiness"
+_REMEDY = (
+    "look at its server, its disk, and the network and firewalls in between; it is used again as soon as it answers"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class Check:
 @dataclass(frozen=True, slots=True)
 class Readiness:
     checks: tuple[Check, ...]
+    silent_since: str | None = None
+    """The stamp of the database's last answer, where it has stopped to answer."""
 
     @property
     def is_ready(self) -> bool:
@@ -115,16 +120,16 @@ class Ready:
         self._writing = asyncio.Lock()
 
     async def now(self) -> Readiness:
-        seen = await self._seen()
+        seen, database = await asyncio.gather(self._seen(), self._writable())
         unread = (False, "can't be read")
         if isinstance(seen, _Seen):
-            database, schema, writes = await self._writable(), self._schema(seen.revision), self._writes(seen)
+            schema, writes = self._schema(seen.revision), self._writes(seen)
             mirror, index = await self._mirror(seen.success), self._index(seen.rebuild)
         else:
             database, schema, writes, mirror, index = (False, seen), unread, unread, unread, unread
         return Readiness(
             (
-                self._check("database", database),
+                self._check("database", database, began=self._silent_since()),
                 self._check("migrations", schema),
                 self._check("mirror", mirror),
                 self._check("planso_login", self._login()),
@@ -133,15 +138,21 @@ class Ready:
                 self._check("writes", writes, required=isinstance(seen, _Seen) and seen.is_stopped),
                 self._check("index", index, required=False),
                 self._check("clock", self._clocks(), required=False),
-            )
+            ),
+            self._silent_since(),
         )
 
-    def _check(self, name: str, said: _Said, *, required: bool = True) -> Check:
+    def _check(self, name: str, said: _Said, *, required: bool = True, began: str | None = None) -> Check:
+        """`began`: from when on it is so, where that is known better than by looking now."""
         ok, words = said
         known = self._since.get(name)
         if known is None or known[0] != ok:
-            known = self._since[name] = (ok, stamp(self._clock()))
+            known = self._since[name] = (ok, began or stamp(self._clock()))
         return Check(name, ok, words, known[1], required)
+
+    def _silent_since(self) -> str | None:
+        silent = self._database.silent_for
+        return None if silent is None else stamp(self._clock() - timedelta(seconds=silent))
 
     async def _seen(self) -> _Seen | str:
         def work(tx: Transaction) -> _Seen:
@@ -153,16 +164,18 @@ class Ready:
             return _Seen(figures.revision(tx), success, pending, rebuild, stops, saving)
 
         try:
-            async with asyncio.timeout(WITHIN):
-                return await self._database.read(work)
+            return await self._database.read_at_once(work, WITHIN)
         except StoreUnavailable as error:
-            return str(error)
-        except TimeoutError:
-            return f"answered no question within {WITHIN:g} s"
+            silent = self._database.silent_for
+            if not isinstance(error, StoreSilent) or silent is None:
+                return str(error)
+            since = stamp(self._clock() - timedelta(seconds=silent))
+            return f"has not answered since {since[:19]}Z, for {_age(timedelta(seconds=silent))}: {_REMEDY}"
 
     async def _writable(self) -> _Said:
         async with self._writing:
-            if self._wrote is None or time.monotonic() - self._wrote[0] > WRITE_EVERY:
+            stands = WRITE_EVERY if self._wrote is not None and self._wrote[1][0] else FAILED_WRITE_EVERY
+            if self._wrote is None or time.monotonic() - self._wrote[0] > stands:
                 said = await self._write()
                 self._wrote = (time.monotonic(), said)
             return self._wrote[1]
@@ -170,14 +183,13 @@ class Ready:
     async def _write(self) -> _Said:
         now = stamp(self._clock())
         try:
-            async with asyncio.timeout(WITHIN):
-                await self._database.write(
-                    lambda tx: leases.acquire(tx, self._workshop, _PROBE, holder=_PROBE, now=now, until=now)
-                )
+            await self._database.write_at_once(
+                lambda tx: leases.acquire(tx, self._workshop, _PROBE, holder=_PROBE, now=now, until=now), WITHIN
+            )
+        except (StoreSilent, CommitUnknown):
+            return False, f"took no write within {WITHIN:g} s; another program may hold it"
         except StoreUnavailable as error:
             return False, str(error)
-        except TimeoutError:
-            return False, f"took no write within {WITHIN:g} s; another program may hold it"
         return True, "answers, and takes writes"
 
     def _schema(self, revision: str | None) -> _Said:

@@ -45,6 +45,8 @@ from planso_connector.store.rendering import to_json
 
 LOOK_AGAIN = (0.0, 0.5, 1.5)
 """Seconds before each look whether an operation is recorded, where the answer to its commit is lost."""
+LOOK_WITHIN = 3.0
+"""Seconds for each look: who asked has waited already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,9 @@ class Writer:
         for pause in (0.0, *LOOK_AGAIN):
             await asyncio.sleep(pause)
             try:
-                return await self._database.write(partial(work, is_again=lost is not None))
+                if lost is None:
+                    return await self._database.write(partial(work, is_again=False))
+                return await self._database.write_at_once(partial(work, is_again=True), LOOK_WITHIN)
             except (TooManyPending, WritesStopped):
                 raise
             except StoreUnavailable as error:

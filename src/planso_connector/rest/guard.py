@@ -35,6 +35,9 @@ _NOTHING_HERE = "There is nothing at this address; /docs lists what there is."
 WATCHING = frozenset({"/api/sync/status", "/health/live", "/health/ready", "/metrics"})
 """Who asks these looks on. A sync that gave way to its own watchers would take as long as they watch."""
 
+ALWAYS_ANSWERED = frozenset({"/health/ready", "/metrics"})
+"""Also while the database does not answer, and can't say whose key came."""
+
 
 class Guard:
     """
@@ -107,21 +110,21 @@ class Guard:
             return None
         if need == RECOGNISED:
             try:
-                return await self._caller(connection)
+                return await self._caller(connection, watches=True)
             except (ConnectorError, HTTPException):
                 return None
-        caller = await self._caller(connection)
+        caller = await self._caller(connection, watches=path in ALWAYS_ANSWERED)
         if not caller.has(*need):
             wanted = " or ".join(f"`{scope}`" for scope in need)
             held = ", ".join(f"`{scope}`" for scope in sorted(caller.scopes)) or "none"
             raise NotAllowed(f"The scope {wanted} is needed; this API key has {held}.", " ".join(need))
         return caller
 
-    async def _caller(self, connection: Connection) -> Caller:
+    async def _caller(self, connection: Connection, *, watches: bool = False) -> Caller:
         key = _key(connection)
         if key is not None:
             connection[callers.KEY_ID] = id_in(key)
-        caller = await self._authentication.caller(key)
+        caller = await self._authentication.caller(key, watches=watches)
         if caller is not None:
             return caller
         if not self._allow_anonymous:

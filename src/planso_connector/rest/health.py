@@ -48,6 +48,7 @@ class ReadyAnswer(Envelope):
 
 _READY = example_of(ReadyAnswer)
 _VAGUE = "Not ready; with an API key it is told why."
+_SILENT = "Not ready: the connector's database has not answered since {}; with an API key it is told more."
 _UNFILLED = "no sync has filled it yet; GET /api/sync/status tells how far it is"
 _NOT_READY = example_of(
     ReadyAnswer,
@@ -88,17 +89,19 @@ def routes(readiness: Ready) -> APIRouter:
     )
     async def ready(request: Request) -> JSONResponse:
         """
-        200 when the database answers and takes writes, its tables are as this version needs them, the mirror is as
-        young as it should be, PlanSo has not rejected the login, and no damage stopped the workshop's writes. A PlanSo
-        that does not answer, a write that waits for long, an order whose writes are stopped, or look-up keys that are
-        being written anew, are `degraded`: reads go on. What is wrong is told to callers with an API key alone.
+        Answers within 2 s. 200 when the database answers and takes writes, its tables are as this version needs them,
+        the mirror is as young as it should be, PlanSo has not rejected the login, and no damage stopped the workshop's
+        writes. A PlanSo that does not answer, a write that waits for long, an order whose writes are stopped, or
+        look-up keys that are being written anew, are `degraded`: reads go on. What is wrong is told to callers with an
+        API key alone, but for a database that does not answer.
         """
         now = await readiness.now()
         later = None if now.is_ready else {"Retry-After": RETRY_AFTER}
         if not is_known(request):
+            silent = _SILENT.format(now.silent_since) if now.silent_since is not None else _VAGUE
             vague = {
                 "success": now.is_ready,
-                "message": "" if now.is_ready else _VAGUE,
+                "message": "" if now.is_ready else silent,
                 "state": now.state,
                 "checks": [],
             }

@@ -159,6 +159,13 @@ class _AtOneInstant(Collector):
         yield _one("planso_allowed", "Requests to PlanSo that may be under way now.", figures.planso_allowed)
         waiting = figures.database_waiting
         yield _each("database_waiting", "Units of work that wait for the database.", "kind", waiting)
+        silent = "Since the database answered last, where what was asked since got no answer; 0: it answers."
+        yield _one("database_silent_seconds", silent, figures.database_silent)
+        missed = "Reads and writes that were given up because the database did not answer."
+        unanswered = CounterMetricFamily(_PREFIX + "database_unanswered", missed, labels=["kind"])
+        for kind, count in figures.database_missed.items():
+            unanswered.add_metric([kind], count)
+        yield unanswered
         ahead = "By how much this machine's clock is ahead of the database's; 0 with SQLite."
         yield _one("clock_ahead_seconds", ahead, figures.clock_ahead)
         held = figures.held

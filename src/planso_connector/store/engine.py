@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.sqlite import Sqlite
-from planso_connector.store.threads import TIMEOUT, Answers, Inbox
+from planso_connector.store.threads import TIMEOUT, Inbox
 from planso_connector.store.transaction import Row, Transaction
 
 __all__ = ["Database", "Row", "Transaction", "address"]
@@ -25,7 +25,6 @@ class _Backend(Protocol):
     reads: Inbox
     questions: Inbox
     writes: Inbox
-    answers: Answers
     clock: Executable | None
     """The statement that asks for the server's instant; None where there is no server."""
 
@@ -99,14 +98,16 @@ class Database:
 
     @property
     def silent_for(self) -> float | None:
-        """Seconds since it answered last, where something asked since then got no answer in its time."""
-        since = self._backend.answers.silent_since
-        return None if since is None else monotonic() - since
+        """Seconds since a read or write was answered last, where one asked since then got no answer in its time."""
+        found = (self._backend.reads.answers.silent_since, self._backend.writes.answers.silent_since)
+        return max((monotonic() - since for since in found if since is not None), default=None)
 
     @property
-    def missed(self) -> int:
-        """Units of work that were given up because it did not answer."""
-        return self._backend.answers.missed
+    def missed(self) -> dict[str, int]:
+        """Units of work that were given up because it did not answer, by kind."""
+        backend = self._backend
+        reads = backend.reads.answers.missed + backend.questions.answers.missed
+        return {"read": reads, "write": backend.writes.answers.missed}
 
     def mark(self) -> int | None:
         """

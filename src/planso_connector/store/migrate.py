@@ -6,6 +6,7 @@ by apsw's SQLite, on PostgreSQL for the same one way. Two processes may do it at
 from __future__ import annotations
 
 import io
+import time
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -87,11 +88,19 @@ def _migrate_postgresql(url: URL) -> None:
     from planso_connector.store import postgresql  # here: psycopg loads libpq
 
     with postgresql.failures_named(url), closing(postgresql.connect(url)) as connection, connection.transaction():
-        connection.execute("SET LOCAL lock_timeout = 0")
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        # Asked again and again: a server that is silent must not look like one where another process migrates.
+        while not _is_locked(connection):
+            time.sleep(0.2)
         script = _script("postgresql", _postgresql_revision(connection))
         if script:
+            connection.execute("SET LOCAL lock_timeout = 0")
+            connection.patience = postgresql.MAINTENANCE
             connection.execute(script)
+
+
+def _is_locked(connection: postgresql.Connection) -> bool:
+    row = connection.execute("SELECT pg_try_advisory_xact_lock(%s) AS locked", (_LOCK,)).fetchone()
+    return row is not None and bool(row["locked"])
 
 
 def revision_of(connection: apsw.Connection) -> str | None:

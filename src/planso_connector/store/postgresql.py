@@ -33,7 +33,9 @@ NETWORK: dict[str, int] = {
 libpq's parameters, where the URL has none: seconds, the last in milliseconds. By itself Linux tells of a peer that is
 gone after two hours where nothing was sent, and after a quarter of an hour where something was.
 """
-FIRST_ANSWER = 3.0
+MAINTENANCE = 3600.0
+"""Seconds for a statement that may go through all that is held: an index over a large table takes minutes."""
+FIRST_ANSWER = 2.0
 """Seconds for the answer to BEGIN or ROLLBACK, for which a server does nothing: who takes longer is not there."""
 
 READERS, QUESTIONERS = 2, 3
@@ -77,17 +79,21 @@ class Connection(psycopg.Connection[Row]):
     patience: float = TIMEOUT
     until: float = math.inf
     """As `time.monotonic`."""
+    answered_at: float = -math.inf
     is_silent: bool = False
     on_answer: Callable[[], None] | None = None
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """As psycopg's, which all waiting for the server goes through."""
+        """As psycopg's, which all waiting for the server goes through. Raises Unanswered."""
+        if self.is_silent:
+            raise Unanswered("an answer before this one never came")
         seconds = max(0.0, min(self.patience, self.until - time.monotonic()))
         try:
             result = super().wait(gen, interval, seconds if timeout is None else min(timeout, seconds))
         except errors._WaitTimeout as error:  # noqa: SLF001 - psycopg wants its callers to convert it
             self.is_silent = True
             raise Unanswered(f"no answer in {seconds:.1f} s") from error
+        self.answered_at = time.monotonic()
         if self.on_answer is not None:
             self.on_answer()
         return result
@@ -191,9 +197,9 @@ class Postgresql:
         self._url = url
         self._timeout = timeout
         self.clock: Executable | None = select(func.clock_timestamp().label("instant"))
-        self.answers = Answers()
-        self.reads, self.questions = (Inbox(place(url), timeout, self.answers) for _ in range(2))
-        self.writes = Inbox(place(url), timeout, self.answers, changes=True)
+        self.reads, self.questions = (Inbox(kind, place(url), timeout) for kind in ("read", "question"))
+        self.writes = Inbox("write", place(url), timeout, changes=True)
+        self._unanswered_at = -math.inf
         reading = _begin_for("REPEATABLE READ READ ONLY", timeout)
         writing = _begin_for("READ COMMITTED READ WRITE", timeout)
         jobs = [(self.reads, reading)] * READERS + [(self.questions, reading)] * QUESTIONERS
@@ -220,23 +226,26 @@ class Postgresql:
         while (work := inbox.take()) is not None:
             if not work.abandoned:
                 if not work.is_late:
-                    connection = self._attempt(connection, statements, work, begin)
+                    connection = self._attempt(connection, statements, work, begin, inbox.answers)
                 tell([work])
             del work  # waiting for the next one must not keep this one's answer alive
         if connection is not None:
             connection.close()
 
     def _attempt(
-        self, connection: Connection | None, statements: Statements, work: Work, begin: bytes
+        self, connection: Connection | None, statements: Statements, work: Work, begin: bytes, answers: Answers
     ) -> Connection | None:
         """One unit in a transaction of its own. The connection to go on with."""
         for attempt in range(1, ATTEMPTS + 1):
+            if connection is not None and connection.answered_at < self._unanswered_at:
+                connection.close()  # what happened to another connection since happened to this one too
+                connection = None
             fresh = connection is None
             committing = False
             try:
                 with failures_named(self._url):
                     if connection is None:
-                        connection = self._connect()
+                        connection = self._connect(answers)
                     if not work.begin():
                         break  # its caller was told meanwhile that nothing of it was done
                     self._begin(connection, work, begin)
@@ -248,10 +257,12 @@ class Postgresql:
                 break
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is its caller's to handle
                 work.error = error
-                if work.within is not None and isinstance(error.__cause__, errors.QueryCanceled):
+                if work.within is not None and attempt == 1 and isinstance(error.__cause__, errors.QueryCanceled):
                     work.error = TooBroad(work.within)
-                if isinstance(error, StoreSilent) and not work.abandoned:
-                    self.answers.miss(work.since)
+                if isinstance(error, StoreSilent):
+                    self._unanswered_at = time.monotonic()
+                    if not work.abandoned:
+                        answers.miss(work.since)
                 connection = _usable(connection)
                 if committing and connection is None:
                     work.error = CommitUnknown(
@@ -265,9 +276,9 @@ class Postgresql:
                     time.sleep(0.01 * attempt)  # who was given up for another lets it finish
         return connection
 
-    def _connect(self) -> Connection:
+    def _connect(self, answers: Answers) -> Connection:
         connection = connect(self._url)
-        connection.patience, connection.on_answer = math.inf, self.answers.heard  # `until` bounds it
+        connection.patience, connection.on_answer = math.inf, answers.heard  # `until` bounds it
         return connection
 
     def _begin(self, connection: Connection, work: Work, begin: bytes) -> None:

@@ -38,6 +38,7 @@ def mark(url: URL, now: datetime) -> restored.Marked:
     with postgresql.failures_named(url), closing(postgresql.connect(url)) as connection:
         if _is_any_connected(connection):
             raise StoreUnavailable(f"A connector is connected to {postgresql.place(url)}; stop it first.")
+        connection.patience = postgresql.MAINTENANCE
         migrate.migrate(url.render_as_string(hide_password=False))
         with connection.transaction():
             return restored.mark(

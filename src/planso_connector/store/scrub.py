@@ -26,6 +26,7 @@ def scrub(url: str) -> bool:
         from planso_connector.store import postgresql  # here: psycopg loads libpq
 
         with postgresql.failures_named(where), closing(postgresql.connect(where)) as session:
+            session.patience = postgresql.MAINTENANCE
             session.execute(f"VACUUM {', '.join(metadata.tables)}".encode())
         return True
     with closing(sqlite.connect(where)) as connection, sqlite.failures_named(where):

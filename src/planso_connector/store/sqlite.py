@@ -21,7 +21,7 @@ from sqlalchemy.dialects import sqlite
 
 from planso_connector.domain import grams
 from planso_connector.domain.errors import StoreUnavailable, TooBroad
-from planso_connector.store.threads import TIMEOUT, Answers, Inbox, Work, tell
+from planso_connector.store.threads import TIMEOUT, Inbox, Work, tell
 from planso_connector.store.transaction import Row, Statements
 
 BUSY_TIMEOUT = 5000
@@ -143,9 +143,8 @@ class Sqlite:
     def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
         self._path = path
         self.clock: Executable | None = None
-        self.answers = Answers()
-        self.reads, self.questions = (Inbox(f"'{path}'", timeout, self.answers) for _ in range(2))
-        self.writes = Inbox(f"'{path}'", timeout, self.answers, changes=True)
+        self.reads, self.questions = (Inbox(kind, f"'{path}'", timeout) for kind in ("read", "question"))
+        self.writes = Inbox("write", f"'{path}'", timeout, changes=True)
         connections: list[apsw.Connection] = []
         try:
             connections += [connect(path, read_only=True) for _ in range(READERS + QUESTIONERS)]
@@ -185,7 +184,7 @@ class Sqlite:
                 if not work.is_late:
                     with _time_limit(connection, work):
                         self._attempt(connection, transaction, work, begin="BEGIN")
-                self.answers.heard()
+                inbox.answers.heard()
                 tell([work])
             del work  # waiting for the next one must not keep this one's answer alive
         connection.close()
@@ -200,7 +199,7 @@ class Sqlite:
             if len(batch) < 2 or not self._together(connection, transaction, batch):
                 for work in batch:
                     self._attempt(connection, transaction, work, begin="BEGIN IMMEDIATE")
-            self.answers.heard()
+            self.writes.answers.heard()
             tell(batch)
             del batch
         connection.close()

@@ -25,9 +25,10 @@ LEEWAY = 2.0
 
 
 class Answers:
-    """When the database answered last, and since when it is silent; seconds as `time.monotonic` has. Of all threads."""
+    """When a crew's database answered last, and since when it is silent; seconds as `time.monotonic` has."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
         self.answered_at = monotonic()
         self.silent_since: float | None = None
         self.missed = 0
@@ -37,14 +38,14 @@ class Answers:
         self.answered_at = monotonic()
         if self.silent_since is not None:
             silent, self.silent_since = self.answered_at - self.silent_since, None
-            log.info("database_answers_again", silent_seconds=round(silent, 1))
+            log.info("database_answers_again", kind=self._kind, silent_seconds=round(silent, 1))
 
     def miss(self, since: float) -> None:
         """What was asked at `since` got no answer in its time."""
         self.missed += 1
         if self.silent_since is None:
             self.silent_since = max(self.answered_at, since)
-            log.warning("database_silent", seconds=round(monotonic() - self.silent_since, 1))
+            log.warning("database_silent", kind=self._kind, seconds=round(monotonic() - self.silent_since, 1))
 
 
 @dataclass(slots=True, eq=False)
@@ -129,12 +130,11 @@ class Inbox:
     something and was begun: what became of that its thread says, and it has twice the time until it counts as unknown.
     """
 
-    def __init__(
-        self, name: str = "", timeout: float = TIMEOUT, answers: Answers | None = None, *, changes: bool = False
-    ) -> None:
+    def __init__(self, kind: str, name: str, timeout: float, *, changes: bool = False) -> None:
+        """`kind` is `read`, `question` or `write`; `name` is where the database is, for messages."""
+        self.answers = Answers(kind)
         self._name = name
         self._timeout = timeout
-        self._answers = answers or Answers()
         self._changes = changes
         self._queue: SimpleQueue[Work | _Look | None] = SimpleQueue()
         self._first: SimpleQueue[Work] = SimpleQueue()
@@ -177,9 +177,9 @@ class Inbox:
             work.loop.call_later(self._timeout + 2 * LEEWAY, self._give_up, work, True)
             return
         silent = monotonic() - work.since
-        is_busy = self._answers.answered_at > work.since
+        is_busy = self.answers.answered_at > work.since
         if not is_busy:
-            self._answers.miss(work.since)
+            self.answers.miss(work.since)
         if self._changes and not is_unbegun:
             told = f"The connector's database ({self._name}) has not said for {silent:.0f} s whether it took a write."
             work.future.set_exception(CommitUnknown(told))
