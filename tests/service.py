@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from planso_connector import app
 from planso_connector.domain import clock
+from planso_connector.domain.caller import Scope
 from planso_connector.domain.clock import Clock
 from planso_connector.domain.errors import StoreSilent
 from planso_connector.sandbox import Sandbox
@@ -102,6 +103,11 @@ class Service:
     def in_the_database(self, work: Callable[[Transaction], None]) -> None:
         """A hand on the connector's own connection to its database."""
         asyncio.run_coroutine_threadsafe(self._connector.database.write(work), self._loop).result(PATIENCE)
+
+    def create_key(self, *scopes: Scope) -> str:
+        """From then on each request needs one."""
+        creating = self._connector.keys.create("test", list(scopes), None)
+        return asyncio.run_coroutine_threadsafe(creating, self._loop).result(PATIENCE)[1]
 
     @property
     def reads_waiting(self) -> int:

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from planso_connector.domain import clock
+from planso_connector.domain.caller import Scope
 from planso_connector.domain.clock import parse_stamp
 from planso_connector.sandbox import Sandbox
 from tests.databases import PostgresqlServer
@@ -77,6 +78,25 @@ def test_nobody_waits_for_a_silent_postgresql(firewall: tuple[Firewall, str], fa
         assert service.put(order, remarks="rechtzeitig").status_code == 200
         states = [one["state"] for one in service.http.get("/api/operations").json()["operations"]]
         assert states == ["confirmed"]
+
+
+def test_keys_are_known_while_postgresql_is_silent(firewall: tuple[Firewall, str]) -> None:
+    """
+    Whose key it is can't be asked then: for readiness and metrics the last answer counts. Who has no key learns that
+    the database is silent, and nothing else; a wrong secret is not let in.
+    """
+    with at_work(firewall[1]) as service:
+        key = service.create_key(Scope.METRICS)
+        known, wrong = {"X-API-Key": key}, {"X-API-Key": key[:-1] + ("a" if key[-1] != "a" else "b")}
+        assert service.http.get("/metrics", headers=known).status_code == 200
+        with firewall[0].closed(), ThreadPoolExecutor() as callers:
+            metrics = [callers.submit(service.http.get, "/metrics", headers=one) for one in (known, wrong, {})]
+            ready = [callers.submit(service.http.get, "/health/ready", headers=one) for one in (known, wrong, {})]
+            assert [one.result().status_code for one in metrics] == [200, 401, 401]
+            assert "has not answered since" in checks(ready[0].result())["database"]["words"]
+            for one in ready[1:]:
+                assert one.result().json()["checks"] == []
+                assert "database has not answered since" in one.result().json()["message"]
 
 
 def test_a_commit_that_is_swallowed_is_looked_for(firewall: tuple[Firewall, str]) -> None:

@@ -88,8 +88,10 @@ class Authentication:
                 return self._lately[key_id][0]
             raise
         self._lately.pop(key_id, None)
-        if found is not None and len(self._lately) < HELD_AT_MOST:
-            self._lately[key_id] = found, monotonic()
+        if found is not None:
+            self._any_lately = True, monotonic()
+            if len(self._lately) < HELD_AT_MOST:
+                self._lately[key_id] = found, monotonic()
         if mark is not None and mark == self._mark and found is not None and len(self._held) < HELD_AT_MOST:
             self._held[key_id] = found
         return found
