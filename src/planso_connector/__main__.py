@@ -5,11 +5,22 @@ an OpenAPI document too, which most processes never are asked for.
 """
 
 import gc
+import os
 
 gc.disable()
 
 
+def _open_standard_streams() -> None:
+    """Started with one closed, as by `2>&-`, the next file or connection would have its number, and take its lines."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
 def main() -> None:
+    _open_standard_streams()
     from pydantic import BaseModel
 
     BaseModel.model_config["defer_build"] = True

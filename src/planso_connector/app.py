@@ -14,7 +14,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from planso_connector import telemetry
+from planso_connector import logs, telemetry
 from planso_connector.domain import clock
 from planso_connector.domain.clock import Clock
 from planso_connector.domain.reconcile import Policy
@@ -31,7 +31,7 @@ from planso_connector.flows.live import Live
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.outbox import Outbox
 from planso_connector.flows.push import Pusher
-from planso_connector.flows.readiness import Ready
+from planso_connector.flows.readiness import OfProcess, Ready
 from planso_connector.flows.reading import Reader
 from planso_connector.flows.recognise import Recognition
 from planso_connector.flows.reindex import Reindex
@@ -135,7 +135,7 @@ async def _wired(
     profile = with_trial(configured, settings.planso_url, trial)
     password = settings.planso_password.get_secret_value()
     rejection = Rejection(database, workshop, now, (settings.planso_url, settings.planso_user, password))
-    metrics = Metrics()
+    metrics = Metrics(lambda: logs.output.lost_lines)
     writes_way, sync_way = GiveWay(), GiveWay()
 
     def asked(method: str) -> None:
@@ -203,7 +203,16 @@ async def _wired(
     )
     status = Status(planso, stops)
     of_saving = profile_of_saving(settings)
-    readiness = Ready(database, workshop, freshness, planso, database_clock, settings.connector_writes, of_saving)
+    readiness = Ready(
+        database,
+        workshop,
+        freshness,
+        planso,
+        database_clock,
+        settings.connector_writes,
+        of_saving,
+        of_process=[OfProcess("log", logs.trouble, "every line is written", required=False)],
+    )
     measured = Measured(database, workshop, sync, readiness, planso, database_clock)
     standings = Standings(database, workshop, freshness, profile.labels, now)
     dry_run = DryRun(planso, Live(planso, reader, now), reader)

@@ -25,7 +25,7 @@ from planso_connector.commands import doctor as doctor_command
 from planso_connector.commands import keys, writes
 from planso_connector.commands import learn as learn_command
 from planso_connector.commands import privacy as privacy_commands
-from planso_connector.commands.console import configure_logs, err, fail, loaded, out, run, told
+from planso_connector.commands.console import configure_logs, err, fail, loaded, out, run, say, told
 from planso_connector.draining import DrainingServer
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import migrate as store_migrate
@@ -99,7 +99,7 @@ def _demo_planso(settings: Settings, port: int) -> Iterator[Settings]:
         _sandbox_told() as sandbox,
         (planso := sandbox.Sandbox(state=DEMO_FOLDER / "planso.json")).serve("127.0.0.1", port) as url,
     ):
-        err.print(f"The sandbox plays PlanSo: [bold]{url}/[/] shows its orders.", highlight=False)
+        say(f"The sandbox plays PlanSo: [bold]{url}/[/] shows its orders.")
         changes: dict[str, Any] = {
             "planso_url": url,
             "planso_user": planso.installation.username,
@@ -142,7 +142,7 @@ async def _serve(settings: Settings) -> None:
         gc.freeze()
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        err.print(f"The connector listens on [bold]http://{shown}:{port}[/]; /docs explains it.", highlight=False)
+        say(f"The connector listens on [bold]http://{shown}:{port}[/]; /docs explains it.")
         # uvicorn drains at a signal and then raises it again, which would end the process before our own clearing up.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ T = TypeVar("T")
 out = Console()
 err = Console(stderr=True)
 
+SAID_WITHIN = 1.0
+"""Seconds that a message waits for standard error."""
+
 
 @contextmanager
 def told() -> Iterator[None]:
@@ -34,8 +38,21 @@ def told() -> Iterator[None]:
         fail(str(error))
 
 
+def say(message: str, **style: Any) -> None:
+    """
+    Print on standard error, as `err.print` does, but never fail by it and never wait for long: a service starts, and a
+    command ends with its exit code, also where nobody can read why.
+    """
+    shown = io.StringIO()
+    like: dict[str, Any] = {"force_terminal": err.is_terminal, "color_system": err.color_system, "width": err.width}
+    Console(file=shown, **like).print(message, highlight=False, **style)
+    logs.output.start()
+    logs.output.put(shown.getvalue().removesuffix("\n"))
+    logs.output.flush(SAID_WITHIN)
+
+
 def fail(message: str, code: int = 1) -> NoReturn:
-    err.print(message, style="red", markup=False, highlight=False)
+    say(message, style="red", markup=False)
     raise typer.Exit(code)
 
 
@@ -43,7 +60,7 @@ def loaded() -> Settings:
     """The settings; on standard error, names that look like settings and are none."""
     settings = Settings.load()
     for line in unknown():
-        err.print(line, style="yellow", markup=False, highlight=False)
+        say(line, style="yellow", markup=False)
     return settings
 
 

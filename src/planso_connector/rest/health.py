@@ -22,7 +22,7 @@ class Check(BaseModel):
 
     name: str = Field(
         description="`database`, `migrations`, `mirror`, `planso_login`, `planso_sessions`, `planso`, `writes`, "
-        "`index` or `clock`.",
+        "`index`, `clock` or `log`.",
         examples=["database"],
     )
     ok: bool = Field(description="Whether it is as it should be.", examples=[True])

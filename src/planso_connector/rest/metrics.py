@@ -47,7 +47,8 @@ SYNC_STATES = ("idle", "running", "failed")
 class Metrics:
     """Lives as long as one connector, whose registry it is. What is counted here begins at 0 with each start."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines_lost: Callable[[], int] = lambda: 0) -> None:
+        """`lines_lost`: lines that the log lost since the start."""
         self._registry = CollectorRegistry()
         self._in_flight = 0
         self._figures: Figures | None = None
@@ -75,7 +76,7 @@ class Metrics:
             registry=self._registry,
             buckets=_PLANSO_BUCKETS,
         )
-        self._registry.register(_AtOneInstant(lambda: self._figures, lambda: self._in_flight))
+        self._registry.register(_AtOneInstant(lambda: self._figures, lambda: self._in_flight, lines_lost))
         ProcessCollector(registry=self._registry)
 
     def began(self) -> None:
@@ -140,13 +141,18 @@ class _Requests(Collector):
 class _AtOneInstant(Collector):
     """What is not counted but looked at, each time it is asked for."""
 
-    def __init__(self, figures: Callable[[], Figures | None], in_flight: Callable[[], int]) -> None:
+    def __init__(
+        self, figures: Callable[[], Figures | None], in_flight: Callable[[], int], lines_lost: Callable[[], int]
+    ) -> None:
         self._figures = figures
         self._in_flight = in_flight
+        self._lines_lost = lines_lost
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily(_PREFIX.rstrip("_"), "The version that runs.", {"version": __version__})
         yield _one("requests_in_flight", "Requests being answered, this one among them.", self._in_flight())
+        lost = "Lines of the log that could not be written."
+        yield CounterMetricFamily(_PREFIX + "log_lines_lost", lost, self._lines_lost())
         figures = self._figures()
         if figures is None:
             return
