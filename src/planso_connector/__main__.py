@@ -7,7 +7,10 @@ an OpenAPI document too, which most processes never are asked for.
 import gc
 import os
 
+from planso_connector import signals
+
 gc.disable()
+signals.end_if_first()
 
 
 def _open_standard_streams() -> None:

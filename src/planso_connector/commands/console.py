@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import signal
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -78,6 +79,23 @@ def database_there(settings: Settings) -> Settings:
 def configure_logs(settings: Settings, *, quiet: bool = False) -> None:
     level = "warning" if quiet and settings.connector_log_level == "info" else settings.connector_log_level
     logs.configure(level, settings.secrets())
+
+
+@contextmanager
+def cancelled_by_sigterm() -> Iterator[None]:
+    """Meanwhile SIGTERM cancels the task, as Ctrl-C does, so that it ends in order; a second one ends the process."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None, "called within one"
+
+    def cancel(*_: object) -> None:
+        signal.signal(signal.SIGTERM, before)
+        loop.call_soon_threadsafe(task.cancel)
+
+    before = signal.signal(signal.SIGTERM, cancel)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def run(main_coroutine: Coroutine[Any, Any, T]) -> T:
