@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -35,7 +35,17 @@ def free_port() -> int:
 
 
 class ConnectorProcess:
-    def __init__(self, environment: Mapping[str, str], folder: Path, *arguments: str, port: int | None = None) -> None:
+    """`stderr`: what its log goes to, in place of the file that `log` reads; `before` is called in the new process."""
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        folder: Path,
+        *arguments: str,
+        port: int | None = None,
+        stderr: int = subprocess.STDOUT,
+        before: Callable[[], None] | None = None,
+    ) -> None:
         self._port = port or free_port()
         self._log = folder / f"log-{self._port}.txt"
         self.address = f"http://127.0.0.1:{self._port}"
@@ -47,7 +57,8 @@ class ConnectorProcess:
                 env={**os.environ, **settings, **environment},
                 cwd=folder,
                 stdout=log,
-                stderr=subprocess.STDOUT,
+                stderr=stderr,
+                preexec_fn=before,
             )
 
     def alive(self) -> None:
@@ -59,7 +70,7 @@ class ConnectorProcess:
                     return
             except httpx2.TransportError:
                 pass
-            assert self.process.poll() is None, self.log()
+            assert self.process.poll() is None, (self.process.returncode, self.log())
             assert time.monotonic() < until, self.log()
             threading.Event().wait(0.02)
 
@@ -88,9 +99,9 @@ class ConnectorProcess:
 
 @contextmanager
 def connector_process(
-    environment: Mapping[str, str], folder: Path, *arguments: str, port: int | None = None
+    environment: Mapping[str, str], folder: Path, *arguments: str, port: int | None = None, **streams: Any
 ) -> Iterator[ConnectorProcess]:
-    connector = ConnectorProcess(environment, folder, *arguments, port=port)
+    connector = ConnectorProcess(environment, folder, *arguments, port=port, **streams)
     try:
         connector.alive()
         yield connector

@@ -109,6 +109,19 @@ class Service:
         creating = self._connector.keys.create("test", list(scopes), None)
         return asyncio.run_coroutine_threadsafe(creating, self._loop).result(PATIENCE)[1]
 
+    def workers_cancelled(self) -> set[str]:
+        """The names of the connector's background tasks, each of which is cancelled by a stranger."""
+
+        async def cancel() -> set[str]:
+            names = set(self._connector.supervisor.heartbeat_ages())
+            tasks = [task for task in asyncio.all_tasks() if task.get_name() in names]
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            return {task.get_name() for task in tasks}
+
+        return asyncio.run_coroutine_threadsafe(cancel(), self._loop).result(PATIENCE)
+
     @property
     def reads_waiting(self) -> int:
         return self._connector.database.reads_waiting
@@ -133,6 +146,23 @@ class Service:
             for one in held:
                 with suppress(StoreSilent):  # it was given up meanwhile
                     one.result(PATIENCE)
+
+    @contextmanager
+    def writer_held(self) -> Iterator[None]:
+        """While this lasts, the connector's database writes nothing."""
+        go_on, writing = threading.Event(), threading.Event()
+
+        def hold(_: Transaction) -> None:
+            writing.set()
+            go_on.wait(PATIENCE)
+
+        held = asyncio.run_coroutine_threadsafe(self._connector.database.write(hold), self._loop)
+        assert writing.wait(PATIENCE)
+        try:
+            yield
+        finally:
+            go_on.set()
+            held.result(PATIENCE)
 
     def read_log(self) -> Sequence[Access]:
         """The access log with all that happened until now, newest first."""

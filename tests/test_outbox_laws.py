@@ -461,12 +461,16 @@ class Process:
         return clock.now() + self.ahead
 
     async def __aenter__(self) -> Self:
-        self._running = asyncio.create_task(self.outbox.run())
+        self._running = {
+            asyncio.create_task(self.outbox.claim_what_is_due()),
+            asyncio.create_task(self.outbox.renew_claims()),
+        }
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._running.cancel()
-        await asyncio.wait({self._running})
+        for task in self._running:
+            task.cancel()
+        await asyncio.wait(self._running)
         await self.outbox.close()
         await self.planso.aclose()
         await self.database.close()
@@ -578,7 +582,7 @@ def test_a_stop_is_heard_while_something_becomes_due(sqlite_path: Path, planso: 
     async def story() -> None:
         async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
             for _ in range(3):
-                running = asyncio.create_task(process.outbox.run())
+                running = asyncio.create_task(process.outbox.claim_what_is_due())
                 await asyncio.sleep(0.05)
                 process.outbox.wake()
                 running.cancel()

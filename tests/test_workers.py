@@ -6,24 +6,27 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from planso_connector import app
 from planso_connector.domain import clock
+from planso_connector.domain.clock import stamp
 from planso_connector.domain.errors import NotPossible
-from planso_connector.flows import sync
+from planso_connector.flows import outbox, sync
+from planso_connector.flows.heartbeat import Beat
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.engine import Transaction
 from planso_connector.store.tables import leases
 from planso_connector.workers import retention, start
-from tests.service import connected, settings_for
+from planso_connector.workers.supervisor import Supervisor, Worker
+from tests.service import Service, connected, wait_until
 from tests.test_late_saves import wait_for
 from tests.test_outbox_laws import NEW, Process
 from tests.test_overwritten import until
@@ -69,26 +72,95 @@ def test_what_is_done_at_the_start_is_tried_until_it_is_done() -> None:
     assert next(outcomes, None) is None
 
 
-class Broken:
-    """In the place of what runs beside the requests."""
+def test_whatever_ends_a_worker_it_is_restarted() -> None:
+    """
+    A fault, one that is no Exception, a group of them, a cancellation that nobody here asked for, a loop that returns:
+    the log names the worker and the cause, and it runs again, after a pause that grows.
+    """
+    ends: Iterator[BaseException | None] = iter(
+        [KeyError("ours"), BaseExceptionGroup("", [Over()]), asyncio.CancelledError(), None]
+    )
 
-    async def run(self) -> None:
-        raise Over
+    async def run(_: Beat) -> None:
+        error = next(ends, started)
+        if error is started:
+            started.set()
+            await asyncio.Event().wait()
+        if isinstance(error, BaseException):
+            raise error
+
+    async def story() -> None:
+        supervisor = Supervisor()
+        async with supervisor.at_work([Worker("one", run), Worker("done", done, ends=True)]):
+            await until("the first end", supervisor.trouble)
+            trouble = supervisor.trouble()
+            assert trouble is not None
+            assert "one ended by KeyError and restarts in 0 s: " in trouble[0]
+            await started.wait()
+            assert "one ended 4 times, by returning, and runs again" in str(supervisor.trouble())
+        assert supervisor.restarts() == {"one": 4, "done": 0}
+        assert list(supervisor.heartbeat_ages()) == ["one"]
+
+    async def done(_: Beat) -> None:
+        pass
+
+    started = asyncio.Event()
+    with capture_logs() as lines, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("planso_connector.workers.supervisor.FIRST_PAUSE", 0.05)
+        asyncio.run(story())
+    ended = [line for line in lines if line["event"] == "worker_ended"]
+    assert [line["log_level"] for line in ended] == ["critical"] * 4
+    assert [line["restarts_in"] for line in ended] == [0.05, 0.1, 0.2, 0.4]
+    assert {line["worker"] for line in lines} == {"one"}
 
 
-def test_a_worker_that_ends_after_all_is_told(sqlite_path: Path) -> None:
-    """The log names it: without it writes would stay here, or accesses unwritten, and nobody would know."""
-    sandbox = Sandbox(orders=4)
+ASYNC = {"Prefer": "respond-async"}
+WORKERS = {"clock", "outbox", "outbox_claims", "schedule", "accesses", "retention"}
 
-    async def story(url: str) -> None:
-        settings = settings_for(sandbox, url, f"sqlite:///{sqlite_path}")
-        async with app.connector(settings) as built, app.at_work(replace(built, outbox=Broken())):  # type: ignore[arg-type]
-            await until("the line", lambda: any(line["event"] == "worker_ended" for line in lines))
 
-    with sandbox.serve() as url, capture_logs() as lines:
-        asyncio.run(story(url))
-    told = next(line for line in lines if line["event"] == "worker_ended")
-    assert (told["worker"], told["log_level"]) == ("outbox", "critical")
+def workers_check(service: Service) -> dict[str, Any]:
+    checks = service.http.get("/health/ready").json()["checks"]
+    return next(check for check in checks if check["name"] == "workers")
+
+
+def test_workers_that_ended_work_again(tmp_path: Path) -> None:
+    """
+    Every background task is cancelled by somebody: 503 names each of them and since when; without hands all run again,
+    as the metrics say, a write is carried through and a sync comes in its turn.
+    """
+    sandbox = Sandbox(orders=6)
+    always = {"connector_sync_interval": timedelta(seconds=2), "connector_sync_hours": "00:00-24:00"}
+    with connected(tmp_path, sandbox, **always) as service:
+        wait_until(lambda: workers_check(service)["ok"])
+        ended = service.workers_cancelled()
+        assert ended >= WORKERS
+        told = service.http.get("/health/ready")
+        assert told.status_code == 503
+        check = workers_check(service)
+        assert all(f"{name} ended by CancelledError and restarts in" in check["words"] for name in WORKERS)
+        assert check["since"] <= stamp(clock.now())
+        wait_until(lambda: service.http.get("/health/ready").status_code == 200, "the workers")
+        metrics = service.http.get("/metrics").text
+        for name in WORKERS:
+            assert f'planso_connector_worker_restarts_total{{worker="{name}"}} 1.0' in metrics
+            assert f'planso_connector_worker_heartbeat_age_seconds{{worker="{name}"}}' in metrics
+        assert service.put(sandbox.order_ids()[0], remarks="wieder da").status_code == 200
+        before = service.synced()["last_result"]["started_at"]
+        wait_until(lambda: service.synced()["last_result"]["started_at"] != before, "a sync")
+
+
+def test_a_worker_that_is_stuck_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database does not answer when a claim is renewed: 503 says what is stuck; it is ready when that is over."""
+    monkeypatch.setattr(outbox, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(outbox, "STUCK_AFTER", 0.5)
+    sandbox = Sandbox(orders=6)
+    with connected(tmp_path, sandbox, planso_timeout=2.0) as service:
+        sandbox.knobs.hang_next = 1
+        service.http.patch(f"/api/orders/{sandbox.order_ids()[0]}", json={"remarks": "wartet"}, headers=ASYNC)
+        wait_until(lambda: sandbox.knobs.hang_next == 0, "a write under way")
+        with service.writer_held():
+            wait_until(lambda: "outbox_claims is stuck" in workers_check(service)["words"], "the stuck worker")
+        wait_until(lambda: service.http.get("/health/ready").status_code == 200, "the outbox")
 
 
 def test_a_claim_that_is_under_way_at_the_stop_is_given_back(postgresql_url: str) -> None:
@@ -97,7 +169,7 @@ def test_a_claim_that_is_under_way_at_the_stop_is_given_back(postgresql_url: str
 
     async def story(url: str) -> None:
         process = Process(sandbox, url, postgresql_url)
-        running = asyncio.create_task(process.outbox.run())
+        running = asyncio.create_task(process.outbox.claim_what_is_due())
         with psycopg.connect(postgresql_url, autocommit=True) as other:
             other.execute("SELECT pg_advisory_lock(hashtextextended('claim shop', 0))")
             await process.record(NEW)

@@ -5,11 +5,25 @@ an OpenAPI document too, which most processes never are asked for.
 """
 
 import gc
+import os
+
+from planso_connector import signals
 
 gc.disable()
+signals.end_if_first()
+
+
+def _open_standard_streams() -> None:
+    """Started with one closed, as by `2>&-`, the next file or connection would have its number, and take its lines."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def main() -> None:
+    _open_standard_streams()
     from pydantic import BaseModel
 
     BaseModel.model_config["defer_build"] = True

@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from random import Random
 
 import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from planso_connector import telemetry
+from planso_connector import logs, telemetry
 from planso_connector.domain import clock
 from planso_connector.domain.clock import Clock
 from planso_connector.domain.reconcile import Policy
@@ -31,7 +32,7 @@ from planso_connector.flows.live import Live
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.outbox import GRACE, Outbox
 from planso_connector.flows.push import Pusher
-from planso_connector.flows.readiness import Ready
+from planso_connector.flows.readiness import OfProcess, Ready
 from planso_connector.flows.reading import Reader
 from planso_connector.flows.recognise import Recognition
 from planso_connector.flows.reindex import Reindex
@@ -59,6 +60,7 @@ from planso_connector.store.runs import Trigger
 from planso_connector.workers import retention as retention_turns
 from planso_connector.workers import start
 from planso_connector.workers.schedule import Schedule
+from planso_connector.workers.supervisor import Supervisor, Worker
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +93,7 @@ class Connector:
     trial: TrialFlow
     rest: FastAPI
     server: server.Server
+    supervisor: Supervisor
     now: DatabaseClock
 
     def drain(self, seconds: float) -> None:
@@ -143,7 +146,8 @@ async def _wired(
     profile = with_trial(configured, settings.planso_url, trial)
     password = settings.planso_password.get_secret_value()
     rejection = Rejection(database, workshop, now, (settings.planso_url, settings.planso_user, password))
-    metrics = Metrics()
+    supervisor = Supervisor()
+    metrics = Metrics(lambda: logs.output.lost_lines, supervisor.restarts, supervisor.heartbeat_ages)
     writes_way, sync_way = GiveWay(), GiveWay()
 
     def asked(method: str) -> None:
@@ -198,7 +202,7 @@ async def _wired(
     )
     sync = Sync(database, planso, reader, workshop, now, _policy(settings), sync_way, traces.sync)
     hours, interval = _hours(settings), settings.connector_sync_interval
-    turns = Schedule(lambda: sync.run(Trigger.SCHEDULE), hours, interval, now, dice=Random())  # noqa: S311
+    turns = Schedule(lambda beat: sync.run(Trigger.SCHEDULE, beat=beat), hours, interval, now, dice=Random())  # noqa: S311
     lookup = Lookup(database, workshop)
     freshness = Freshness(sync, reader, lookup, hours, interval, now)
     stops = WriteStops(
@@ -211,7 +215,19 @@ async def _wired(
     )
     status = Status(planso, stops)
     of_saving = profile_of_saving(settings)
-    readiness = Ready(database, workshop, freshness, planso, database_clock, settings.connector_writes, of_saving)
+    readiness = Ready(
+        database,
+        workshop,
+        freshness,
+        planso,
+        database_clock,
+        settings.connector_writes,
+        of_saving,
+        of_process=[
+            OfProcess("workers", supervisor.trouble, "all run", required=True),
+            OfProcess("log", logs.trouble, "every line is written", required=False),
+        ],
+    )
     measured = Measured(database, workshop, sync, readiness, planso, database_clock)
     standings = Standings(database, workshop, freshness, profile.labels, now)
     dry_run = DryRun(planso, Live(planso, reader, now), reader)
@@ -270,6 +286,7 @@ async def _wired(
             ),
             rest=rest,
             server=web,
+            supervisor=supervisor,
             now=database_clock,
         )
     finally:
@@ -283,29 +300,19 @@ async def _wired(
 @asynccontextmanager
 async def at_work(built: Connector) -> AsyncIterator[None]:
     """While this lasts, the connector works: it carries writes to PlanSo, fills an empty mirror, syncs in turns."""
-    tasks = {
-        asyncio.create_task(start.fill(built.sync), name="fill"),
-        asyncio.create_task(start.reindex(built.reindex), name="reindex"),
-        asyncio.create_task(built.now.run(), name="clock"),
-        asyncio.create_task(built.outbox.run(), name="outbox"),
-        asyncio.create_task(built.schedule.run(), name="schedule"),
-        asyncio.create_task(built.accesses.run(), name="accesses"),
-        asyncio.create_task(retention_turns.run(built.retention.run, built.now), name="retention"),
-    }
-    for task in tasks:
-        task.add_done_callback(_told_if_it_broke)
-    try:
+    is_scheduled = built.settings.connector_sync_interval > timedelta(0)
+    workers = (
+        Worker("fill", partial(start.fill, built.sync), ends=True),
+        Worker("reindex", partial(start.reindex, built.reindex), ends=True),
+        Worker("clock", built.now.run),
+        Worker("outbox", built.outbox.claim_what_is_due),
+        Worker("outbox_claims", built.outbox.renew_claims),
+        Worker("schedule", built.schedule.run, ends=not is_scheduled),
+        Worker("accesses", built.accesses.run),
+        Worker("retention", partial(retention_turns.run, built.retention.run, built.now)),
+    )
+    async with built.supervisor.at_work(workers):
         yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-
-
-def _told_if_it_broke(task: asyncio.Task[None]) -> None:
-    """Each of them goes on after a fault of ours; one that ended by one after all would be missed by nobody."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("worker_ended", worker=task.get_name(), exc_info=error)
 
 
 async def may_listen(built: Connector, address: str) -> None:

@@ -18,18 +18,28 @@ import typer
 from pydantic import SecretStr
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from planso_connector import __version__
+from planso_connector import __version__, signals
 from planso_connector import app as root
 from planso_connector.commands import backup as backup_commands
 from planso_connector.commands import doctor as doctor_command
 from planso_connector.commands import keys, writes
 from planso_connector.commands import learn as learn_command
 from planso_connector.commands import privacy as privacy_commands
-from planso_connector.commands.console import configure_logs, err, fail, loaded, out, run, told
+from planso_connector.commands.console import (
+    cancelled_by_sigterm,
+    configure_logs,
+    err,
+    fail,
+    loaded,
+    out,
+    run,
+    say,
+    told,
+)
 from planso_connector.draining import DrainingServer
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import migrate as store_migrate
-from planso_connector.store.runs import RunState, Trigger
+from planso_connector.store.runs import Run, RunState, Trigger
 
 cli = typer.Typer(
     name="planso-connector",
@@ -99,7 +109,7 @@ def _demo_planso(settings: Settings, port: int) -> Iterator[Settings]:
         _sandbox_told() as sandbox,
         (planso := sandbox.Sandbox(state=DEMO_FOLDER / "planso.json")).serve("127.0.0.1", port) as url,
     ):
-        err.print(f"The sandbox plays PlanSo: [bold]{url}/[/] shows its orders.", highlight=False)
+        say(f"The sandbox plays PlanSo: [bold]{url}/[/] shows its orders.")
         changes: dict[str, Any] = {
             "planso_url": url,
             "planso_user": planso.installation.username,
@@ -142,13 +152,13 @@ async def _serve(settings: Settings) -> None:
         gc.freeze()
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        err.print(f"The connector listens on [bold]http://{shown}:{port}[/]; /docs explains it.", highlight=False)
+        say(f"The connector listens on [bold]http://{shown}:{port}[/]; /docs explains it.")
         # uvicorn drains at a signal and then raises it again, which would end the process before our own clearing up.
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: None)
+            signal.signal(number, server.handle_exit)
         await server.serve(sockets=[listening])
         for number in (signal.SIGINT, signal.SIGTERM):  # who asks a second time does not want to wait
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signals.end)
 
 
 def _listen(host: str, port: int, setting: str) -> socket.socket:
@@ -183,23 +193,16 @@ def sync(
     with told():
         settings = loaded()
         configure_logs(settings, quiet=True)
-        run(_sync(settings, full=full, accept=accept))
+        try:
+            run(_sync(settings, full=full, accept=accept))
+        except asyncio.CancelledError:
+            fail("Stopped by SIGTERM. What was read until then is stored; the next sync goes on from there.", 143)
 
 
 async def _sync(settings: Settings, *, full: bool, accept: bool) -> None:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with root.connector(settings) as built:
-        run_id, joined = await built.sync.start(Trigger.COMMAND, full=full, accept=accept)
-        if joined:
-            err.print("A sync is under way already; this is it.")
-        with Progress(*columns, console=err) as bar:
-            task = bar.add_task("list", total=None)
-            while (running := (await built.sync.status()).running) is not None:
-                bar.update(task, description=running.phase, completed=running.done, total=running.total or None)
-                await asyncio.sleep(0.1)
-            ended = await built.sync.find(run_id)
-            assert ended is not None, "a run is kept"
-            bar.update(task, description=ended.state, completed=ended.done, total=ended.total)
+        with cancelled_by_sigterm():
+            ended = await _follow(built, full=full, accept=accept)
     out.print(f"{ended.done} orders read, {ended.changed} changed, {ended.requests} requests to PlanSo.")
     for failure in ended.failed:
         err.print(f"  {failure}", highlight=False)
@@ -207,6 +210,23 @@ async def _sync(settings: Settings, *, full: bool, accept: bool) -> None:
         fail(ended.message)
     if ended.message:
         err.print(ended.message, style="yellow", markup=False, highlight=False)
+
+
+async def _follow(built: root.Connector, *, full: bool, accept: bool) -> Run:
+    """Begin a run, or join the one under way, and show how far it is until it has ended."""
+    run_id, joined = await built.sync.start(Trigger.COMMAND, full=full, accept=accept)
+    if joined:
+        err.print("A sync is under way already; this is it.")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err) as bar:
+        task = bar.add_task("list", total=None)
+        while (running := (await built.sync.status()).running) is not None:
+            bar.update(task, description=running.phase, completed=running.done, total=running.total or None)
+            await asyncio.sleep(0.1)
+        ended = await built.sync.find(run_id)
+        assert ended is not None, "a run is kept"
+        bar.update(task, description=ended.state, completed=ended.done, total=ended.total)
+    return ended
 
 
 @cli.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx2
@@ -52,3 +53,20 @@ def test_who_is_refused_slows_no_sync(store: Store) -> None:
         return told
 
     assert store.runner.run(main()) == [(401, 0), (401, 0), (403, 0), (404, 0), (405, 0), (200, 0), (200, 1)]
+
+
+def test_a_fault_around_the_routes_is_answered_in_the_envelope() -> None:
+    """Where logging, counting or checking fails before an answer begins, the caller still gets JSON, not text."""
+
+    async def faulty(_scope: object, _receive: object, _send: object) -> None:
+        raise KeyError("ours")
+
+    async def main() -> httpx2.Response:
+        async with httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(Gate(faulty)), base_url="http://localhost"
+        ) as client:
+            return await client.get("/api/orders")
+
+    answer = asyncio.run(main())
+    assert (answer.status_code, answer.json()["success"]) == (500, False)
+    assert "ours" not in answer.text

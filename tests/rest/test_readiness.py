@@ -21,6 +21,7 @@ from planso_connector.store.transaction import Transaction
 from tests.service import PATIENCE, Service, connected, running, settings_for
 
 NAMES = ["database", "migrations", "mirror", "planso_login", "planso_sessions", "planso", "writes", "index", "clock"]
+NAMES += ["workers", "log"]
 
 
 def ready(service: Service) -> tuple[int, str, dict[str, dict[str, Any]]]:

@@ -210,7 +210,7 @@ def test_no_caller_writes_a_line_of_the_log(tmp_path: Path) -> None:
         for header in (f"X-Request-ID: a\\n{forged}", f"traceparent: 00-{forged}", f"User-Agent: \x1b[2J{forged}"):
             raw.get(connector.address, "/api/orders", header, f"Idempotency-Key: {forged}", f"Prefer: {forged}")
         raw.exchange(connector.address, b"FORGED\n" + forged.encode() + b"\r\n\r\n")
-        log = connector.log()
+    log = connector.log()
     lines = [line for line in log.splitlines() if line.startswith("{")]
     events: list[Any] = [json.loads(line)["event"] for line in lines]
     assert len(events) > 5

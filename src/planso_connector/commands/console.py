@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import signal
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -22,6 +24,9 @@ T = TypeVar("T")
 out = Console()
 err = Console(stderr=True)
 
+SAID_WITHIN = 1.0
+"""Seconds that a message waits for standard error."""
+
 
 @contextmanager
 def told() -> Iterator[None]:
@@ -34,8 +39,21 @@ def told() -> Iterator[None]:
         fail(str(error))
 
 
+def say(message: str, **style: Any) -> None:
+    """
+    Print on standard error, as `err.print` does, but never fail by it and never wait for long: a service starts, and a
+    command ends with its exit code, also where nobody can read why.
+    """
+    shown = io.StringIO()
+    like: dict[str, Any] = {"force_terminal": err.is_terminal, "color_system": err.color_system, "width": err.width}
+    Console(file=shown, **like).print(message, highlight=False, **style)
+    logs.output.start()
+    logs.output.put(shown.getvalue().removesuffix("\n"))
+    logs.output.flush(SAID_WITHIN)
+
+
 def fail(message: str, code: int = 1) -> NoReturn:
-    err.print(message, style="red", markup=False, highlight=False)
+    say(message, style="red", markup=False)
     raise typer.Exit(code)
 
 
@@ -43,7 +61,7 @@ def loaded() -> Settings:
     """The settings; on standard error, names that look like settings and are none."""
     settings = Settings.load()
     for line in unknown():
-        err.print(line, style="yellow", markup=False, highlight=False)
+        say(line, style="yellow", markup=False)
     return settings
 
 
@@ -61,6 +79,23 @@ def database_there(settings: Settings) -> Settings:
 def configure_logs(settings: Settings, *, quiet: bool = False) -> None:
     level = "warning" if quiet and settings.connector_log_level == "info" else settings.connector_log_level
     logs.configure(level, settings.secrets())
+
+
+@contextmanager
+def cancelled_by_sigterm() -> Iterator[None]:
+    """Meanwhile SIGTERM cancels the task, as Ctrl-C does, so that it ends in order; a second one ends the process."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None, "called within one"
+
+    def cancel(*_: object) -> None:
+        signal.signal(signal.SIGTERM, before)
+        loop.call_soon_threadsafe(task.cancel)
+
+    before = signal.signal(signal.SIGTERM, cancel)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def run(main_coroutine: Coroutine[Any, Any, T]) -> T:

@@ -17,6 +17,7 @@ import structlog
 from planso_connector.domain.caller import Caller
 from planso_connector.domain.clock import Clock, stamp
 from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.flows.heartbeat import Beat, unwatched
 from planso_connector.store import accesses, keys
 from planso_connector.store.accesses import Access
 from planso_connector.store.engine import Database, Transaction
@@ -25,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 WRITE_EVERY = 15.0
 """Seconds. Each write makes the lists and keys old that are held until somebody writes."""
+STUCK_AFTER = 60.0
+"""Seconds that writing what waits takes at most."""
 LAST_USE_EVERY = timedelta(minutes=1)
 BATCH = 500
 """Accesses in one transaction: a write that comes meanwhile waits for no more. So many don't wait for their time."""
@@ -73,9 +76,10 @@ class Accesses:
         if caller.key_id:
             self._used[caller.key_id] = self._clock()
 
-    async def run(self) -> None:
+    async def run(self, beat: Beat = unwatched) -> None:
         """Until it is cancelled; what waits then is `close`'s."""
         while True:
+            beat(2 * self._every + STUCK_AFTER)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._every):
                     await self._many.wait()

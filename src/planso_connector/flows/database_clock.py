@@ -13,12 +13,16 @@ import structlog
 
 from planso_connector.domain.clock import Clock, now, steady
 from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.flows.heartbeat import Beat, unwatched
 from planso_connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
 
 MEASURE_EVERY = 3.0
 """Seconds between two looks at the database's clock."""
+
+STUCK_AFTER = 30.0
+"""Seconds between two looks at most, with a database that lets all wait."""
 
 APART_AT_MOST = timedelta(seconds=2)
 """A process's clock that differs by more is reported."""
@@ -73,9 +77,10 @@ class DatabaseClock:
             told = log.warning if self.differs else log.info
             told("clock_differs" if self.differs else "clock_agrees", seconds=round(self.ahead.total_seconds(), 1))
 
-    async def run(self) -> None:
+    async def run(self, beat: Beat = unwatched) -> None:
         """Until it is cancelled."""
         while True:
+            beat(STUCK_AFTER)
             await asyncio.sleep(MEASURE_EVERY)
             try:
                 await self.measure()

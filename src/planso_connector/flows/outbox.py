@@ -20,6 +20,7 @@ from planso_connector.domain.errors import ConnectorError, NotFound
 from planso_connector.domain.operation import Operation, State, new_id
 from planso_connector.flows.claim import LEASE, Claim, Lost
 from planso_connector.flows.give_way import GiveWay
+from planso_connector.flows.heartbeat import Beat, unwatched
 from planso_connector.flows.push import Pusher
 from planso_connector.store import operations, write_stops
 from planso_connector.store.engine import Database, Transaction
@@ -31,6 +32,9 @@ HEARTBEAT = 3.0
 
 LOOK_EVERY = 1.0
 """Seconds between two looks for what is due: put back, recorded by another process, or left by a dead one."""
+
+STUCK_AFTER = 30.0
+"""Seconds that a turn of its loops may take at most, with a database that lets all wait."""
 
 ORIGINS_KEPT = 1000
 """Of so many operations it is known which request asked for them; the log's line `operation_recorded` tells of all."""
@@ -94,11 +98,26 @@ class Outbox:
             del self._origins[next(iter(self._origins))]
         self.wake()
 
-    async def run(self) -> None:
+    async def claim_what_is_due(self, beat: Beat = unwatched) -> None:
         """Until it is cancelled. What is under way then is `close`'s."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._renew_now_and_then())
-            group.create_task(self._claim_now_and_then())
+        # At the first look, what a dead process left is not due yet: its claims have to run out.
+        while True:
+            beat(STUCK_AFTER)
+            try:
+                await self._look()
+            except Exception:
+                log.exception("outbox_fault")
+                await asyncio.sleep(LOOK_EVERY)
+
+    async def renew_claims(self, beat: Beat = unwatched) -> None:
+        """Until it is cancelled."""
+        while True:
+            beat(STUCK_AFTER)
+            await asyncio.sleep(HEARTBEAT)
+            try:
+                await self._renew()
+            except Exception:
+                log.exception("outbox_fault")
 
     async def wait(self, operation: Operation, seconds: float, *, give_up: Callable[[Operation], bool]) -> Operation:
         """
@@ -159,15 +178,6 @@ class Outbox:
         """The operation is otherwise than before."""
         for event in self._moved.get(operation_id, ()):
             event.set()
-
-    async def _claim_now_and_then(self) -> None:
-        # At the first look, what a dead process left is not due yet: its claims have to run out.
-        while True:
-            try:
-                await self._look()
-            except Exception:
-                log.exception("outbox_fault")
-                await asyncio.sleep(LOOK_EVERY)
 
     async def _look(self) -> None:
         try:
@@ -255,14 +265,6 @@ class Outbox:
             await self._pusher.fault(claim)
         except ConnectorError as error:
             log.warning("operation_stays_claimed", operation=claim.operation.id, error=type(error).__name__)
-
-    async def _renew_now_and_then(self) -> None:
-        while True:
-            await asyncio.sleep(HEARTBEAT)
-            try:
-                await self._renew()
-            except Exception:
-                log.exception("outbox_fault")
 
     async def _renew(self) -> None:
         now = self._clock()

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from planso_connector.domain.clock import parse_stamp, stamp
 from planso_connector.domain.errors import CommitUnknown, StoreSilent, StoreUnavailable
@@ -57,6 +58,19 @@ class Check:
     words: str
     since: str
     required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OfProcess:
+    """
+    A check of the process itself, which no database is asked for. `trouble`: what is wrong, and since when in seconds
+    since 1970; None where it is `well`.
+    """
+
+    name: str
+    trouble: Callable[[], tuple[str, float] | None]
+    well: str
+    required: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +121,7 @@ class Ready:
         clock: DatabaseClock,
         writes: str = "on",
         profile: ProfileOfSaving | None = None,
+        of_process: Sequence[OfProcess] = (),
     ) -> None:
         self._database = database
         self._workshop = workshop
@@ -115,6 +130,7 @@ class Ready:
         self._clock = clock
         self._writes_setting = writes
         self._profile = profile or ProfileOfSaving()
+        self._of_process = of_process
         self._since: dict[str, tuple[bool, str]] = {}
         self._wrote: tuple[float, _Said] | None = None
         self._writing = asyncio.Lock()
@@ -138,6 +154,7 @@ class Ready:
                 self._check("writes", writes, required=isinstance(seen, _Seen) and seen.is_stopped),
                 self._check("index", index, required=False),
                 self._check("clock", self._clocks(), required=False),
+                *(self._own(one) for one in self._of_process),
             ),
             self._silent_since(),
         )
@@ -153,6 +170,13 @@ class Ready:
     def _silent_since(self) -> str | None:
         silent = self._database.silent_for
         return None if silent is None else stamp(self._clock() - timedelta(seconds=silent))
+
+    def _own(self, one: OfProcess) -> Check:
+        trouble = one.trouble()
+        if trouble is None:
+            return self._check(one.name, (True, one.well), required=one.required)
+        check = self._check(one.name, (False, trouble[0]), required=one.required)
+        return replace(check, since=stamp(datetime.fromtimestamp(trouble[1], UTC)))
 
     async def _seen(self) -> _Seen | str:
         def work(tx: Transaction) -> _Seen:

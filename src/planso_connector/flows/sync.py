@@ -19,6 +19,7 @@ from planso_connector.domain.clock import Clock, parse_stamp, stamp
 from planso_connector.domain.errors import ConnectorError, MassRemoval, PlansoUnavailable, StoreUnavailable
 from planso_connector.domain.trust import Doubtful
 from planso_connector.flows.give_way import GiveWay
+from planso_connector.flows.heartbeat import Beat, unwatched
 from planso_connector.flows.progress import Phase, Progress
 from planso_connector.flows.reading import Reader
 from planso_connector.flows.sync_run import SyncPolicy, SyncRun
@@ -35,6 +36,12 @@ LEASE_FOR = timedelta(seconds=10)
 
 HEARTBEAT = 3.0
 """Seconds between two renewals of the lease and of the stored progress."""
+
+STUCK_AFTER = 1800.0
+"""
+Seconds in which a run comes a page further, also with a PlanSo that asks for a pause: `LONGEST_RETRY_AFTER`, several
+times.
+"""
 
 HISTORY = 20
 """So many runs back one is looked for."""
@@ -123,11 +130,23 @@ class Sync:
             return run, parse_stamp(broken.started_at)
         return run, now
 
-    async def run(self, trigger: Trigger, *, full: bool = False, accept: bool = False) -> Run | None:
-        """Begin or join a run and wait for its end; a run in another process is not waited for (None)."""
+    async def run(
+        self, trigger: Trigger, *, full: bool = False, accept: bool = False, beat: Beat = unwatched
+    ) -> Run | None:
+        """
+        Begin or join a run and wait for its end; a run in another process is not waited for (None). It beats whenever
+        the run comes further.
+        """
         run_id, _ = await self.start(trigger, full=full, accept=accept)
-        if self._task is not None and not self._task.done():
-            await asyncio.shield(self._task)
+        beat(STUCK_AFTER)
+        task, at = self._task, None
+        while task is not None and not task.done():
+            if (progress := self._progress) is not None and at != (at := (progress.phase, progress.done)):
+                beat(STUCK_AFTER)
+            await asyncio.wait({task}, timeout=HEARTBEAT)
+        if task is not None and not task.cancelled():
+            task.result()
+        beat(STUCK_AFTER)
         found = await self.find(run_id)
         return found if found is not None and found.state is not RunState.RUNNING else None
 

@@ -21,7 +21,7 @@ from planso_connector.rest.answering import Answering, Body, Headers
 from planso_connector.rest.bodies import MAX_BODY
 from planso_connector.rest.hosts import Hosts
 from planso_connector.rest.limits import Limits, Refused, Turnstile
-from planso_connector.rest.problems import failure
+from planso_connector.rest.problems import FAULT, failure
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +96,16 @@ class Gate:
             await self._app(scope, receive, send)
             return
         answering = Answering(scope, send)
+        try:
+            await self._answer(scope, receive, answering)
+        except Exception:
+            if answering.status:
+                raise
+            # What stands around the routes failed: the server would answer as text, which no caller reads.
+            log.exception("request_failed", method=scope["method"])
+            await failure(500, FAULT)(scope, receive, answering.send)
+
+    async def _answer(self, scope: Scope, receive: Receive, answering: Answering) -> None:
         if scope["path"] == LIVE:
             await self._app(scope, receive, answering.send)
             return

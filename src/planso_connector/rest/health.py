@@ -22,7 +22,7 @@ class Check(BaseModel):
 
     name: str = Field(
         description="`database`, `migrations`, `mirror`, `planso_login`, `planso_sessions`, `planso`, `writes`, "
-        "`index` or `clock`.",
+        "`index`, `clock`, `workers` or `log`.",
         examples=["database"],
     )
     ok: bool = Field(description="Whether it is as it should be.", examples=[True])
@@ -90,10 +90,10 @@ def routes(readiness: Ready) -> APIRouter:
     async def ready(request: Request) -> JSONResponse:
         """
         Answers within 2 s. 200 when the database answers and takes writes, its tables are as this version needs them,
-        the mirror is as young as it should be, PlanSo has not rejected the login, and no damage stopped the workshop's
-        writes. A PlanSo that does not answer, a write that waits for long, an order whose writes are stopped, or
-        look-up keys that are being written anew, are `degraded`: reads go on. What is wrong is told to callers with an
-        API key alone, but for a database that does not answer.
+        the mirror is as young as it should be, PlanSo has not rejected the login, no damage stopped the workshop's
+        writes, and what runs in the background runs. A PlanSo that does not answer, a write that waits for long, an
+        order whose writes are stopped, or look-up keys that are being written anew, are `degraded`: reads go on. What
+        is wrong is told to callers with an API key alone, but for a database that does not answer.
         """
         now = await readiness.now()
         later = None if now.is_ready else {"Retry-After": RETRY_AFTER}

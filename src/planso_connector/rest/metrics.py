@@ -8,7 +8,7 @@ that a profile names. So the number of series is bounded, and no series tells of
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from itertools import accumulate
 
 from fastapi import APIRouter, Response
@@ -47,7 +47,13 @@ SYNC_STATES = ("idle", "running", "failed")
 class Metrics:
     """Lives as long as one connector, whose registry it is. What is counted here begins at 0 with each start."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        lines_lost: Callable[[], int] = lambda: 0,
+        worker_restarts: Callable[[], dict[str, int]] = dict,
+        heartbeat_ages: Callable[[], dict[str, float]] = dict,
+    ) -> None:
+        """`lines_lost`: of the log. `worker_restarts`, `heartbeat_ages` in seconds: by name of the worker."""
         self._registry = CollectorRegistry()
         self._in_flight = 0
         self._figures: Figures | None = None
@@ -76,6 +82,7 @@ class Metrics:
             buckets=_PLANSO_BUCKETS,
         )
         self._registry.register(_AtOneInstant(lambda: self._figures, lambda: self._in_flight))
+        self._registry.register(_OfProcess(lines_lost, worker_restarts, heartbeat_ages))
         ProcessCollector(registry=self._registry)
 
     def began(self) -> None:
@@ -191,11 +198,36 @@ class _AtOneInstant(Collector):
             yield _one("sync_last_requests", "Requests to PlanSo of the last sync.", last.requests)
 
 
+class _OfProcess(Collector):
+    """What the log and the background loops say of themselves."""
+
+    def __init__(
+        self,
+        lines_lost: Callable[[], int],
+        restarts: Callable[[], dict[str, int]],
+        heartbeat_ages: Callable[[], dict[str, float]],
+    ) -> None:
+        self._lines_lost = lines_lost
+        self._restarts = restarts
+        self._heartbeat_ages = heartbeat_ages
+
+    def collect(self) -> Iterator[Metric]:
+        lost = "Lines of the log that could not be written."
+        yield CounterMetricFamily(_PREFIX + "log_lines_lost", lost, self._lines_lost())
+        again = "Background loops that ended by a fault and were restarted."
+        restarts = CounterMetricFamily(_PREFIX + "worker_restarts", again, labels=["worker"])
+        for worker, count in self._restarts().items():
+            restarts.add_metric([worker], count)
+        yield restarts
+        ages = "Since a background loop showed that it goes on; the check `workers` says whether that is too long."
+        yield _each("worker_heartbeat_age_seconds", ages, "worker", self._heartbeat_ages())
+
+
 def _one(name: str, meaning: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(_PREFIX + name, meaning, value)
 
 
-def _each(name: str, meaning: str, label: str, values: dict[str, int]) -> GaugeMetricFamily:
+def _each(name: str, meaning: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(_PREFIX + name, meaning, labels=[label])
     for member, value in values.items():
         family.add_metric([member], value)

@@ -47,6 +47,8 @@ STATUS: dict[type[errors.ConnectorError], int] = {
     errors.StoreUnavailable: 503,
 }
 
+FAULT = "A fault in the connector; its log has the place."
+
 MEANING = {
     400: "The request is no proper HTTP: without `Host`, or with a header twice that may come once.",
     401: "No API key came, or one that is not valid (`WWW-Authenticate: Bearer`). After `POST /api/auth/login` with "
@@ -274,7 +276,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def a_fault(request: Request, error: Exception) -> JSONResponse:
         log.error("request_failed", method=request.method, exc_info=error)
-        return failure(500, "A fault in the connector; its log has the place.")
+        return failure(500, FAULT)
 
 
 _PLAIN = {

@@ -11,11 +11,15 @@ import structlog
 
 from planso_connector.domain.clock import Clock
 from planso_connector.domain.errors import ConnectorError
+from planso_connector.flows.heartbeat import Beat, unwatched
 
 log = structlog.get_logger(__name__)
 
 FIRST, EVERY = 300.0, 3600.0
 """Seconds."""
+
+TURN = 3600.0
+"""Seconds that a turn takes at most; one that is stuck is no danger to anybody."""
 
 JUMP = timedelta(minutes=10)
 """A clock that moved so much more or less than time passed is not believed yet: by a wrong year all would be old."""
@@ -24,6 +28,7 @@ JUMP = timedelta(minutes=10)
 async def run(
     apply: Callable[[], Awaitable[object]],
     clock: Clock,
+    beat: Beat = unwatched,
     *,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
@@ -31,6 +36,7 @@ async def run(
     """Until it is cancelled."""
     pause = FIRST
     while True:
+        beat(pause + TURN)
         shown, since = clock(), monotonic()
         await sleep(pause)
         pause = EVERY

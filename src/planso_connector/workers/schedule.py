@@ -11,6 +11,7 @@ import structlog
 
 from planso_connector.domain.clock import Clock
 from planso_connector.domain.workhours import WorkHours
+from planso_connector.flows.heartbeat import Beat, unwatched
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +29,7 @@ class Schedule:
 
     def __init__(
         self,
-        start: Callable[[], Awaitable[object]],
+        start: Callable[[Beat], Awaitable[object]],
         hours: WorkHours,
         interval: timedelta,
         clock: Clock,
@@ -36,7 +37,10 @@ class Schedule:
         dice: Random,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """`start` begins or joins a sync and returns when that ended. An interval of zero is no schedule."""
+        """
+        `start` begins or joins a sync, returns when that ended, and beats while it goes on. An interval of zero is no
+        schedule.
+        """
         self._start = start
         self._hours = hours
         self._interval = interval
@@ -50,27 +54,27 @@ class Schedule:
         """UTC. None during a turn, whose end decides when the next one comes, and where there is no schedule."""
         return self._next_run_at
 
-    async def run(self) -> None:
+    async def run(self, beat: Beat = unwatched) -> None:
         if self._interval <= timedelta(0):
             return
         try:
             # As if a turn had ended an interval ago.
             ended = self._clock() - self._interval
             while True:
-                await self._wait(ended)
+                await self._wait(ended, beat)
                 self._next_run_at = None
-                await self._turn()
+                await self._turn(beat)
                 ended = self._clock()
         finally:
             self._next_run_at = None
 
-    async def _turn(self) -> None:
+    async def _turn(self, beat: Beat) -> None:
         try:
-            await self._start()
+            await self._start(beat)
         except Exception as error:  # noqa: BLE001 - whatever it was, the next turn tries again; its text may hold secrets
             log.warning("scheduled_sync_failed", error=type(error).__name__)
 
-    async def _wait(self, ended: datetime) -> None:
+    async def _wait(self, ended: datetime, beat: Beat) -> None:
         """Until the next turn is due. When the clock is set back, so is `ended`, the end of the turn before."""
         jitter = self._dice.random()
         due = await self._due(ended, jitter)
@@ -81,6 +85,7 @@ class Schedule:
                     return
                 # The clock jumped over the hours in which it was due.
                 due = await self._due(now - self._interval, jitter)
+            beat(2 * SLICE.total_seconds())
             pause = min(SLICE, due - now)
             await self._sleep(pause.total_seconds())
             before, now = now, self._clock()

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from planso_connector.domain.errors import ConnectorError
+from planso_connector.flows.heartbeat import Beat, unwatched
 from planso_connector.flows.reindex import Reindex
 from planso_connector.flows.sync import Sync
 from planso_connector.store.runs import Trigger
@@ -17,13 +18,21 @@ log = structlog.get_logger(__name__)
 AGAIN_FIRST, AGAIN_LAST = 3.0, 300.0
 """Seconds between two tries, doubled each time."""
 
+STEP = 900.0
+"""Seconds that a question to the database, or a step of a rebuild, takes at most; clearing old keys is one."""
+
 
 async def until_done(
-    step: Callable[[], Awaitable[bool]], failed: str, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    step: Callable[[], Awaitable[bool]],
+    failed: str,
+    beat: Beat = unwatched,
+    *,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> None:
     """Until `step` says so, whatever it raises meanwhile: that is logged as `failed`."""
     pause = AGAIN_FIRST
     while True:
+        beat(STEP)
         try:
             if await step():
                 return
@@ -31,29 +40,30 @@ async def until_done(
             log.warning(failed, error=type(error).__name__)
         except Exception:
             log.exception(failed)
+        beat(pause + STEP)
         await sleep(pause)
         pause = min(pause * 2, AGAIN_LAST)
 
 
-async def fill(sync: Sync) -> None:
+async def fill(sync: Sync, beat: Beat) -> None:
     """Until a run has ended well: also when another process seems to be at it, or PlanSo is away, also out of hours."""
 
     async def step() -> bool:
         if not await sync.is_empty():
             return True
-        await sync.run(Trigger.START)
+        await sync.run(Trigger.START, beat=beat)
         return False
 
-    await until_done(step, "mirror_not_filled")
+    await until_done(step, "mirror_not_filled", beat)
 
 
-async def reindex(reindex: Reindex) -> None:
+async def reindex(reindex: Reindex, beat: Beat) -> None:
     """After an upgrade from a version that had no keys, or other ones: until it is done, by this process or another."""
 
     async def step() -> bool:
         if not await reindex.is_due():
             return True
-        await reindex.run()
+        await reindex.run(lambda _: beat(STEP))
         return False
 
-    await until_done(step, "not_reindexed")
+    await until_done(step, "not_reindexed", beat)

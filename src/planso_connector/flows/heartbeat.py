@@ -1,0 +1,12 @@
+"""Heartbeat: how a background loop shows that it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Beat = Callable[[float], None]
+"""Called at each turn of a loop, with the seconds within which it calls again unless it is stuck."""
+
+
+def unwatched(_within: float) -> None:
+    """For a loop that nobody watches."""

@@ -1,0 +1,27 @@
+"""SIGTERM where nothing in particular is to be done by it: it ends the process, also as PID 1 of a container."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+
+IS_FIRST = os.getpid() == 1
+
+
+def end(number: int, _frame: FrameType | None = None) -> None:
+    """What the signal does by default. The kernel does nothing by default to PID 1: there it is done here."""
+    if IS_FIRST:
+        os._exit(128 + number)
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
+
+
+def end_if_first() -> None:
+    """
+    To be called first of all: until `serve` listens a start takes a second, or minutes where it migrates, and commands
+    run for as long as PlanSo takes. Where the kernel does by default what `end` does it is left to it: it needs not
+    wait for Python to get its turn.
+    """
+    if IS_FIRST:
+        signal.signal(signal.SIGTERM, end)

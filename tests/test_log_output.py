@@ -1,0 +1,179 @@
+"""A log that can't be written: standard error on a full disk, without a reader, or with one that reads no more."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planso_connector.log_output import QUEUE, LogOutput, Lost
+from planso_connector.sandbox import Sandbox
+from tests.process import ConnectorProcess, connector_process
+from tests.service import wait_until
+
+
+@contextmanager
+def a_stderr(kind: str) -> Iterator[dict[str, Any]]:
+    """How a process is started whose standard error takes no line."""
+    if kind == "closed":
+        yield {"before": lambda: os.close(2)}
+        return
+    if kind == "full disk":
+        with Path("/dev/full").open("wb") as full:
+            yield {"stderr": full.fileno()}
+        return
+    reading, writing = os.pipe()
+    if kind == "no reader":
+        os.close(reading)
+    else:
+        os.set_blocking(writing, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writing, b"x" * 4096)
+        os.set_blocking(writing, True)
+    try:
+        yield {"stderr": writing}
+    finally:
+        os.close(writing)
+        with suppress(OSError):
+            os.close(reading)
+
+
+def environment(sandbox: Sandbox, url: str, folder: Path) -> dict[str, str]:
+    return {
+        "PLANSO_URL": url,
+        "PLANSO_USER": sandbox.installation.username,
+        "PLANSO_PASSWORD": sandbox.installation.password,
+        "CONNECTOR_DATABASE_URL": f"sqlite:///{folder}/connector.db",
+        "CONNECTOR_SYNC_HOURS": "00:00-24:00",
+        "CONNECTOR_SYNC_INTERVAL": "0.2s",
+    }
+
+
+def metric(connector: ConnectorProcess, name: str) -> float:
+    lines = connector.http.get("/metrics").text.splitlines()
+    (value,) = [line.split()[-1] for line in lines if line.startswith(f"planso_connector_{name}")]
+    return float(value)
+
+
+def check(connector: ConnectorProcess, name: str) -> dict[str, Any]:
+    checks = connector.http.get("/health/ready").json()["checks"]
+    return next(check for check in checks if check["name"] == name)
+
+
+@pytest.mark.parametrize("kind", ["full disk", "no reader", "nobody reads", "closed"])
+def test_all_goes_on_without_a_log(tmp_path: Path, kind: str) -> None:
+    """It starts, writes are 200, faults are answered, syncs come in turns, it is ready, SIGTERM ends it with 0."""
+    sandbox = Sandbox(orders=6)
+    order_id = sandbox.order_ids()[0]
+    with (
+        sandbox.serve() as url,
+        a_stderr(kind) as streams,
+        connector_process(environment(sandbox, url, tmp_path), tmp_path, **streams) as connector,
+    ):
+        connector.synced()
+        body = {"order_id": order_id, "remarks": "ohne Log"}
+        written = connector.http.put(f"/api/orders/{order_id}", json=body)
+        assert (written.status_code, written.json()["success"]) == (200, True)
+        created = connector.http.post("/api/orders", json={"person": "Nora Neu"})
+        assert (created.status_code, created.json()["success"]) == (200, True)
+        assert sandbox.value(order_id, "Bemerkungen") == "ohne Log"
+        first = connector.synced()["last_result"]["started_at"]
+        wait_until(lambda: connector.synced()["last_result"]["started_at"] != first, "another sync")
+        ready = connector.http.get("/health/ready")
+        assert ready.status_code == 200
+        if kind != "nobody reads":  # so many lines as wait are not lost yet
+            assert metric(connector, "log_lines_lost_total") > 5
+            assert (ready.json()["state"], check(connector, "log")["ok"]) == ("degraded", False)
+            assert "lines of the log are lost" in check(connector, "log")["words"]
+        assert connector.stop() == 0
+
+
+def test_the_first_line_says_how_many_are_missing(tmp_path: Path) -> None:
+    """The reader of a pipe goes and another one comes: a line with count, since when and why, then the log goes on."""
+    sandbox, path = Sandbox(orders=6), tmp_path / "log"
+    os.mkfifo(path)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    writing = os.open(path, os.O_WRONLY)
+    with sandbox.serve() as url:
+        settings = {**environment(sandbox, url, tmp_path), "CONNECTOR_SYNC_INTERVAL": "0"}
+        with connector_process(settings, tmp_path, stderr=writing) as connector:
+            connector.synced()
+            os.close(reading)
+            wait_until(lambda: not check(connector, "log")["ok"], "a lost line")
+            since = check(connector, "log")["since"]
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), encoding="utf-8") as log:
+                wait_until(lambda: check(connector, "log")["ok"], "a written line")
+                assert connector.http.get("/health/ready").json()["state"] == "ready"
+                lost = metric(connector, "log_lines_lost_total")
+                text = log.read()
+    os.close(writing)
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    (at,) = [at for at, line in enumerate(lines) if line["event"] == "log_lines_lost"]
+    assert (lines[at]["lines"], lines[at]["since"], lines[at]["reason"]) == (lost, since, "Broken pipe")
+    assert at + 1 < len(lines)
+
+
+def test_lines_that_find_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody reads the pipe: logging goes on at once. Then it is read: what waited is there, the rest was counted."""
+    reading, writing = os.pipe()
+    reports: list[Lost] = []
+
+    def report(lost: Lost) -> str:
+        reports.append(lost)
+        return "report"
+
+    output = LogOutput(report)
+    sent = QUEUE * 3
+    with os.fdopen(writing, "w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        output.start()
+        for number in range(sent):
+            output.put(f"{number} {'x' * 100}")
+        output.flush(0.01)
+        lost = output.lost_lines
+        assert 0 < lost < sent
+        read: list[bytes] = []
+        reader = threading.Thread(target=lambda: read.extend(iter(lambda: os.read(reading, 65536), b"")))
+        reader.start()
+        output.flush(90)
+        output.put("after")
+        output.flush(90)
+    reader.join(90)
+    os.close(reading)
+    lines = b"".join(read).decode().splitlines()
+    assert lines[-1] == "after"
+    assert lines.count("report") == len(reports) == 1
+    assert (reports[0].lines, output.lost_lines) == (lost, lost)
+    assert output.trouble is None
+    assert len(lines) == sent - lost + 2
+
+
+UNSPEAKABLE = """
+import logging, structlog
+from planso_connector import logs
+
+class Unspeakable:
+    def __repr__(self):
+        raise KeyError("geheim")
+
+logs.configure("info", [])
+structlog.get_logger("ours").error("event", value=Unspeakable())
+logging.getLogger("theirs").error("%d things", "geheim")
+structlog.get_logger("ours").info("next")
+"""
+
+
+def test_a_line_that_cant_be_made_is_lost_and_nothing_else() -> None:
+    """Neither our own logger nor the libraries' raise or print anything; the next line says that two are missing."""
+    done = subprocess.run([sys.executable, "-c", UNSPEAKABLE], capture_output=True, text=True, timeout=90, check=True)
+    lost, following = (json.loads(line) for line in done.stderr.splitlines())
+    assert (lost["event"], lost["lines"], following["event"]) == ("log_lines_lost", 2, "next")
