@@ -28,7 +28,9 @@ from planso_connector.commands import privacy as privacy_commands
 from planso_connector.commands.console import configure_logs, err, fail, loaded, out, run, told
 from planso_connector.draining import DrainingServer
 from planso_connector.settings import Settings, SettingsError
+from planso_connector.store import file_system
 from planso_connector.store import migrate as store_migrate
+from planso_connector.store.engine import address
 from planso_connector.store.runs import RunState, Trigger
 
 cli = typer.Typer(
@@ -133,6 +135,9 @@ async def _serve(settings: Settings) -> None:
         listening = lasting.enter_context(
             closing(_listen(settings.connector_host, settings.connector_port, "CONNECTOR_PORT"))
         )
+        database = address(settings.connector_database_url)
+        if isinstance(database, Path) and (told := file_system.warning(database)) is not None:
+            err.print(told, style="yellow", markup=False, highlight=False)
         built = await lasting.enter_async_context(root.connector(settings))
         await root.may_listen(built, listening.getsockname()[0])
         await lasting.enter_async_context(root.at_work(built))
