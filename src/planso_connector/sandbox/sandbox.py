@@ -1,6 +1,7 @@
 """The sandbox as tests and commands use it: one workshop, one PlanSo before it, and hands to reach in from behind."""
 
-from collections.abc import Mapping
+import socket
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date
@@ -46,9 +47,9 @@ class Sandbox:
         """Run in a thread; `with sandbox.serve() as url`. Raises `PortTakenError`."""
         return server.in_thread(self.app, self._planso.openings.release, host, port)
 
-    def run(self, host: str, port: int) -> None:
-        """Run in the main thread until interrupted. Raises `PortTakenError`."""
-        server.in_main_thread(self.app, self._planso.openings.release, host, port)
+    def run(self, listening: Sequence[socket.socket]) -> None:
+        """Run in the main thread until interrupted, on sockets that are bound."""
+        server.in_main_thread(self.app, self._planso.openings.release, listening)
 
     # -- what was asked of it
 
@@ -164,4 +165,5 @@ def run(
     installation: Installation | None = None,
 ) -> None:
     """The command `sandbox`: serve until interrupted. Raises `PortTakenError`, `StateFileError`."""
-    Sandbox(orders=orders, seed=seed, installation=installation, state=state).run(host, port)
+    with server.listen(host, port) as listening:
+        Sandbox(orders=orders, seed=seed, installation=installation, state=state).run([listening])
