@@ -256,13 +256,23 @@ def run_sandbox(
     like: Annotated[
         Path | None, typer.Option(help="Play the PlanSo of a browser's network log (HAR), with invented values.")
     ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name it is reached by, besides localhost and addresses; may be given again."),
+    ] = None,
 ) -> None:
     """A small PlanSo to try things on, user `werkstatt`, password `demo`."""
     with told(), _sandbox_told() as stand_in:
         installation = stand_in.Installation() if like is None else stand_in.installation_like(like)
         if save_style:
             installation = replace(installation, save_style=stand_in.SaveStyle.from_text(save_style))
-        planso = stand_in.Sandbox(orders=orders, seed=seed, state=state, installation=installation)
+        planso = stand_in.Sandbox(
+            orders=orders,
+            seed=seed,
+            state=state,
+            installation=installation,
+            allowed_hosts=[host, *(allowed_host or [])],
+        )
         planso.knobs.latency = latency
         with _listening(host, port, "--host", "--port") as sockets:
             login = f"user {planso.installation.username}, password {planso.installation.password}"

@@ -1,7 +1,7 @@
 """The sandbox as tests and commands use it: one workshop, one PlanSo before it, and hands to reach in from behind."""
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date
@@ -32,8 +32,10 @@ class Sandbox:
         installation: Installation | None = None,
         state: Path | None = None,
         today: date = TODAY,
+        allowed_hosts: Iterable[str] = (),
     ) -> None:
-        """Invent `orders` orders from `seed` and `today`; with `state`, go on where that file ends.
+        """Invent `orders` orders from `seed` and `today`; with `state`, go on where that file ends. Served by
+        `localhost`, addresses and `allowed_hosts`.
 
         Raises `StateFileError` when the file is damaged or was made with other settings.
         """
@@ -41,7 +43,7 @@ class Sandbox:
         self.knobs = Knobs(save_style=self.installation.save_style)
         self._workshop = Workshop(self.installation, self.knobs, orders=orders, seed=seed, today=today, state=state)
         self._planso = PlansoApp(self._workshop)
-        self.app: ASGIApp = application(self._workshop, self._planso)
+        self.app: ASGIApp = application(self._workshop, self._planso, allowed_hosts)
 
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> AbstractContextManager[str]:
         """Run in a thread; `with sandbox.serve() as url`. Raises `PortTakenError`."""
