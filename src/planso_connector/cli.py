@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, closing, contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +18,7 @@ import typer
 from pydantic import SecretStr
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from planso_connector import __version__, signals
+from planso_connector import __version__, listening, signals
 from planso_connector import app as root
 from planso_connector.commands import backup as backup_commands
 from planso_connector.commands import doctor as doctor_command
@@ -38,7 +38,9 @@ from planso_connector.commands.console import (
 )
 from planso_connector.draining import DrainingServer
 from planso_connector.settings import Settings, SettingsError
+from planso_connector.store import file_system
 from planso_connector.store import migrate as store_migrate
+from planso_connector.store.engine import address
 from planso_connector.store.runs import Run, RunState, Trigger
 
 cli = typer.Typer(
@@ -104,7 +106,8 @@ def serve(
 def _demo_planso(settings: Settings, port: int) -> Iterator[Settings]:
     DEMO_FOLDER.mkdir(exist_ok=True)
     # Taken before the thread starts, so that a port in use is told here and not in its log.
-    _listen("127.0.0.1", port, "--sandbox-port").close()
+    with _listening("127.0.0.1", port, "--sandbox-port", "--sandbox-port"):
+        pass
     with (
         _sandbox_told() as sandbox,
         (planso := sandbox.Sandbox(state=DEMO_FOLDER / "planso.json")).serve("127.0.0.1", port) as url,
@@ -140,41 +143,47 @@ def _sandbox_told() -> Iterator[ModuleType]:
 
 async def _serve(settings: Settings) -> None:
     async with AsyncExitStack() as lasting:
-        listening = lasting.enter_context(
-            closing(_listen(settings.connector_host, settings.connector_port, "CONNECTOR_PORT"))
+        sockets = lasting.enter_context(
+            _listening(settings.connector_host, settings.connector_port, "CONNECTOR_HOST", "CONNECTOR_PORT")
         )
+        database = address(settings.connector_database_url)
+        if isinstance(database, Path) and (told := file_system.warning(database)) is not None:
+            err.print(told, style="yellow", markup=False, highlight=False)
         built = await lasting.enter_async_context(root.connector(settings))
-        await root.may_listen(built, listening.getsockname()[0])
+        for one in sockets:
+            await root.may_listen(built, one.getsockname()[0])
         await lasting.enter_async_context(root.at_work(built))
         server = DrainingServer(built.server, built.drain)
         sys.setswitchinterval(SWITCH_INTERVAL)
         gc.collect()
         gc.freeze()
-        host, port = listening.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        say(f"The connector listens on [bold]http://{shown}:{port}[/]; /docs explains it.")
+        say(f"The connector listens on {listening.shown(sockets)}; /docs explains it.")
         # uvicorn drains at a signal and then raises it again, which would end the process before our own clearing up.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, server.handle_exit)
-        await server.serve(sockets=[listening])
+        await server.serve(sockets=sockets)
         for number in (signal.SIGINT, signal.SIGTERM):  # who asks a second time does not want to wait
             signal.signal(number, signals.end)
 
 
-def _listen(host: str, port: int, setting: str) -> socket.socket:
+def _listen(host: str, port: int, host_setting: str, port_setting: str) -> list[socket.socket]:
+    """Raises SettingsError."""
     try:
-        family, _, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        # asyncio lets only a socket that says it is TCP send at once; each answer would come 40 ms late.
-        listening = socket.socket(family, socket.SOCK_STREAM, proto)
-        try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(address)
-        except OSError:
-            listening.close()
-            raise
-    except OSError as error:
-        raise SettingsError(f"{setting}: can't listen on {host}:{port}: {error.strerror or error}") from error
-    return listening
+        return listening.bound(listening.addresses(host), port)
+    except listening.HostError as error:
+        raise SettingsError(f"{host_setting}: {error}") from error
+    except listening.PortError as error:
+        raise SettingsError(f"{port_setting}: {error}") from error
+
+
+@contextmanager
+def _listening(host: str, port: int, host_setting: str, port_setting: str) -> Iterator[list[socket.socket]]:
+    sockets = _listen(host, port, host_setting, port_setting)
+    try:
+        yield sockets
+    finally:
+        for one in sockets:
+            one.close()
 
 
 @cli.command()
@@ -266,15 +275,26 @@ def run_sandbox(
     like: Annotated[
         Path | None, typer.Option(help="Play the PlanSo of a browser's network log (HAR), with invented values.")
     ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name it is reached by, besides localhost and addresses; may be given again."),
+    ] = None,
 ) -> None:
     """A small PlanSo to try things on, user `werkstatt`, password `demo`."""
     with told(), _sandbox_told() as stand_in:
         installation = stand_in.Installation() if like is None else stand_in.installation_like(like)
         if save_style:
             installation = replace(installation, save_style=stand_in.SaveStyle.from_text(save_style))
-        planso = stand_in.Sandbox(orders=orders, seed=seed, state=state, installation=installation)
+        planso = stand_in.Sandbox(
+            orders=orders,
+            seed=seed,
+            state=state,
+            installation=installation,
+            allowed_hosts=[host, *(allowed_host or [])],
+        )
         planso.knobs.latency = latency
-        _listen(host, port, "--port").close()
-        login = f"user {planso.installation.username}, password {planso.installation.password}"
-        err.print(f"The sandbox plays PlanSo at http://{host}:{port} ({login}).", highlight=False)
-        planso.run(host, port)
+        with _listening(host, port, "--host", "--port") as sockets:
+            login = f"user {planso.installation.username}, password {planso.installation.password}"
+            shown = listening.shown(sockets)
+            err.print(f"The sandbox plays PlanSo at {shown} ({login}).", markup=False, highlight=False)
+            planso.run(sockets)

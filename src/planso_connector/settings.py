@@ -63,7 +63,9 @@ class Settings(BaseSettings):
         None, description="TOML file with what this installation names or calls otherwise, see docs/profile.md."
     )
     planso_timeout: float = Field(30.0, gt=0, le=600, description="Seconds to wait for one page of PlanSo.")
-    connector_host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    connector_host: str = Field(
+        "127.0.0.1", min_length=1, description="Address to listen on; of a name, all its addresses."
+    )
     connector_port: int = Field(8102, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
     connector_database_url: str = Field(
         "sqlite:///connector.db", description="`sqlite:///file.db`, or `postgresql://user:password@host/name`."

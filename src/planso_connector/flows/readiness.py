@@ -143,6 +143,9 @@ class Ready:
             mirror, index = await self._mirror(seen.success), self._index(seen.rebuild)
         else:
             database, schema, writes, mirror, index = (False, seen), unread, unread, unread, unread
+        if (fault := self._database.fault) is not None:
+            database = (False, fault.words)
+            self._since["database"] = (False, stamp(fault.noticed_at))
         return Readiness(
             (
                 self._check("database", database, began=self._silent_since()),

@@ -1,6 +1,7 @@
 """All addresses of the sandbox: PlanSo's own, the pages for people, and the tools under `/sandbox`."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,14 @@ from planso_connector.sandbox import board_page, login_page
 from planso_connector.sandbox.knobs import KnobError
 from planso_connector.sandbox.openings import WithTransport
 from planso_connector.sandbox.orders import Order
+from planso_connector.sandbox.own_pages import OwnPages
 from planso_connector.sandbox.planso_app import PlansoApp
 from planso_connector.sandbox.workshop import Workshop
 
 _SCRIPT_FILE = Path(__file__).with_name("planso.js")
 
 
-def application(workshop: Workshop, planso: PlansoApp) -> ASGIApp:
+def application(workshop: Workshop, planso: PlansoApp, allowed_hosts: Iterable[str] = ()) -> ASGIApp:
     """The ASGI app."""
     routes: list[BaseRoute] = [
         Route("/app", planso.app, methods=["GET", "POST"]),
@@ -30,7 +32,7 @@ def application(workshop: Workshop, planso: PlansoApp) -> ASGIApp:
         *_pages(workshop),
         *_tools(workshop, planso),
     ]
-    return WithTransport(Starlette(routes=routes))
+    return WithTransport(OwnPages(Starlette(routes=routes), allowed_hosts))
 
 
 def _pages(workshop: Workshop) -> list[BaseRoute]:

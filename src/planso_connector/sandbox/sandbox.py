@@ -1,6 +1,7 @@
 """The sandbox as tests and commands use it: one workshop, one PlanSo before it, and hands to reach in from behind."""
 
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date
@@ -31,8 +32,10 @@ class Sandbox:
         installation: Installation | None = None,
         state: Path | None = None,
         today: date = TODAY,
+        allowed_hosts: Iterable[str] = (),
     ) -> None:
-        """Invent `orders` orders from `seed` and `today`; with `state`, go on where that file ends.
+        """Invent `orders` orders from `seed` and `today`; with `state`, go on where that file ends. Served by
+        `localhost`, addresses and `allowed_hosts`.
 
         Raises `StateFileError` when the file is damaged or was made with other settings.
         """
@@ -40,15 +43,15 @@ class Sandbox:
         self.knobs = Knobs(save_style=self.installation.save_style)
         self._workshop = Workshop(self.installation, self.knobs, orders=orders, seed=seed, today=today, state=state)
         self._planso = PlansoApp(self._workshop)
-        self.app: ASGIApp = application(self._workshop, self._planso)
+        self.app: ASGIApp = application(self._workshop, self._planso, allowed_hosts)
 
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> AbstractContextManager[str]:
         """Run in a thread; `with sandbox.serve() as url`. Raises `PortTakenError`."""
         return server.in_thread(self.app, self._planso.openings.release, host, port)
 
-    def run(self, host: str, port: int) -> None:
-        """Run in the main thread until interrupted. Raises `PortTakenError`."""
-        server.in_main_thread(self.app, self._planso.openings.release, host, port)
+    def run(self, listening: Sequence[socket.socket]) -> None:
+        """Run in the main thread until interrupted, on sockets that are bound."""
+        server.in_main_thread(self.app, self._planso.openings.release, listening)
 
     # -- what was asked of it
 
@@ -164,4 +167,5 @@ def run(
     installation: Installation | None = None,
 ) -> None:
     """The command `sandbox`: serve until interrupted. Raises `PortTakenError`, `StateFileError`."""
-    Sandbox(orders=orders, seed=seed, installation=installation, state=state).run(host, port)
+    with server.listen(host, port) as listening:
+        Sandbox(orders=orders, seed=seed, installation=installation, state=state).run([listening])

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import uvicorn
@@ -86,7 +86,7 @@ def in_thread(app: ASGIApp, release: Callable[[], None], host: str, port: int) -
         listener.close()
 
 
-def in_main_thread(app: ASGIApp, release: Callable[[], None], host: str, port: int) -> None:
-    """Serve until interrupted. Raises `PortTakenError`."""
-    with listen(host, port) as listener, suppress(KeyboardInterrupt):
-        _Server(app, release).run(sockets=[listener])
+def in_main_thread(app: ASGIApp, release: Callable[[], None], listening: Sequence[socket.socket]) -> None:
+    """Serve until interrupted."""
+    with suppress(KeyboardInterrupt):
+        _Server(app, release).run(sockets=list(listening))

@@ -12,6 +12,7 @@ from sqlalchemy import URL, Executable, make_url
 from sqlalchemy.exc import ArgumentError
 
 from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.store.file_watch import Fault
 from planso_connector.store.sqlite import Sqlite
 from planso_connector.store.threads import TIMEOUT, Inbox
 from planso_connector.store.transaction import Row, Transaction
@@ -27,6 +28,9 @@ class _Backend(Protocol):
     writes: Inbox
     clock: Executable | None
     """The statement that asks for the server's instant; None where there is no server."""
+
+    @property
+    def fault(self) -> Fault | None: ...
 
     def mark(self) -> int | None: ...
 
@@ -115,6 +119,11 @@ class Database:
         What was read after a mark was taken is as it is now while the mark is the same.
         """
         return self._backend.mark()
+
+    @property
+    def fault(self) -> Fault | None:
+        """What keeps the database from accepting anything until a person does something; None for a server's."""
+        return self._backend.fault
 
     @property
     def reads_waiting(self) -> int:

@@ -211,6 +211,10 @@ class Postgresql:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def fault(self) -> None:
+        """Its files are the server's."""
+
     def mark(self) -> None:
         """Only by asking the server, which takes as long as to ask for what is wanted."""
 

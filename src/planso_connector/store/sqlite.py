@@ -7,6 +7,7 @@ in one process break each other's locks, and older ones can corrupt a WAL that i
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -20,7 +21,8 @@ from sqlalchemy import Executable
 from sqlalchemy.dialects import sqlite
 
 from planso_connector.domain import grams
-from planso_connector.domain.errors import StoreUnavailable, TooBroad
+from planso_connector.domain.errors import CommitUnknown, StoreUnavailable, TooBroad
+from planso_connector.store.file_watch import Fault, FileWatch, leave_files
 from planso_connector.store.threads import TIMEOUT, Inbox, Work, tell
 from planso_connector.store.transaction import Row, Statements
 
@@ -145,6 +147,8 @@ class Sqlite:
         self.clock: Executable | None = None
         self.reads, self.questions = (Inbox(kind, f"'{path}'", timeout) for kind in ("read", "question"))
         self.writes = Inbox("write", f"'{path}'", timeout, changes=True)
+        with failures_named(path):
+            self._files = FileWatch(path, connect)
         connections: list[apsw.Connection] = []
         try:
             connections += [connect(path, read_only=True) for _ in range(READERS + QUESTIONERS)]
@@ -152,6 +156,7 @@ class Sqlite:
         except StoreUnavailable:
             for connection in connections:
                 connection.close()
+            self._files.close()
             raise
         self._watch = connections.pop()
         jobs: list[tuple[Callable[..., None], tuple[Any, ...]]] = [(self.writer, (connections.pop(),))]
@@ -170,24 +175,38 @@ class Sqlite:
         except apsw.Error:
             return None
 
+    @property
+    def fault(self) -> Fault | None:
+        return self._files.fault
+
     async def close(self) -> None:
+        await asyncio.to_thread(self._files.stop)
         self.writes.close(1)
         self.reads.close(READERS)
         self.questions.close(QUESTIONERS)
         await self.writes.left(self._threads)
-        self._watch.close()
+        self._close(self._watch)
+        self._files.close()
+
+    def _close(self, connection: apsw.Connection) -> None:
+        if self._files.check() is not None:
+            leave_files(connection)
+        connection.close()
 
     def reader(self, connection: apsw.Connection, inbox: Inbox) -> None:
         transaction = SqliteTransaction(connection)
         while (work := inbox.take()) is not None:
             if work.begin():
-                if not work.is_late:
+                fault = self._files.fault
+                if fault is not None and not fault.is_readable:
+                    work.error = StoreUnavailable(fault.words)
+                elif not work.is_late:
                     with _time_limit(connection, work):
                         self._attempt(connection, transaction, work, begin="BEGIN")
                 inbox.answers.heard()
                 tell([work])
             del work  # waiting for the next one must not keep this one's answer alive
-        connection.close()
+        self._close(connection)
 
     def writer(self, connection: apsw.Connection) -> None:
         connection.set_wal_hook(_Log())
@@ -196,13 +215,25 @@ class Sqlite:
         while not closed:
             batch, closed = self.writes.take_waiting(BATCH)
             batch = [work for work in batch if work.begin()]
-            if len(batch) < 2 or not self._together(connection, transaction, batch):
-                for work in batch:
-                    self._attempt(connection, transaction, work, begin="BEGIN IMMEDIATE")
+            self._commit(connection, transaction, batch)
             self.writes.answers.heard()
             tell(batch)
             del batch
-        connection.close()
+        self._close(connection)
+
+    def _commit(self, connection: apsw.Connection, transaction: SqliteTransaction, batch: list[Work]) -> None:
+        """What was committed is on disk only if the files were in place before and after."""
+        if (fault := self._files.check()) is not None:
+            for work in batch:
+                work.error = StoreUnavailable(fault.words)
+            return
+        if len(batch) < 2 or not self._together(connection, transaction, batch):
+            for work in batch:
+                self._attempt(connection, transaction, work, begin="BEGIN IMMEDIATE")
+        if (fault := self._files.check()) is not None:
+            for work in batch:
+                if work.error is None:
+                    work.result, work.error = None, CommitUnknown(fault.words)
 
     def _attempt(self, connection: apsw.Connection, transaction: SqliteTransaction, work: Work, *, begin: str) -> None:
         """One unit in a transaction of its own."""
@@ -289,5 +320,7 @@ def _time_limit(connection: apsw.Connection, work: Work) -> Iterator[None]:
 
 
 def _rollback(connection: apsw.Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
+    """Never raises: its thread would end, and everybody who waits for it would wait for ever."""
+    with suppress(apsw.Error):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")

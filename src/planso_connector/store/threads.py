@@ -111,7 +111,9 @@ def _resolve(works: list[Work]) -> None:
     for work in works:
         if work.future.done():
             continue
-        if work.error is not None:
+        if isinstance(work.error, StopIteration):  # no future takes it, and those behind it would wait for ever
+            work.future.set_exception(RuntimeError("a unit of work raised StopIteration"))
+        elif work.error is not None:
             work.future.set_exception(work.error)
         else:
             work.future.set_result(work.result)

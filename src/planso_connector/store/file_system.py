@@ -1,0 +1,45 @@
+"""What kind of file system a path lies on."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+_LOCAL = frozenset({"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "ramfs", "tmpfs", "xfs", "zfs"})
+_SHARED = frozenset({"9p", "afs", "ceph", "cifs", "gfs2", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs"})
+_MOUNTS = Path("/proc/self/mountinfo")
+
+
+def kind_of(path: Path, mounts: Path = _MOUNTS) -> str:
+    """The type of the file system, as the system's table of mounts names it; empty where it has none."""
+    try:
+        lines = mounts.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    real = os.path.realpath(path)
+    longest, kind = 0, ""
+    for line in lines:
+        fields, _, rest = line.partition(" - ")
+        place = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields.split(" ")[4])
+        below = place if place.endswith("/") else f"{place}/"
+        if (real == place or real.startswith(below)) and len(place) >= longest:  # a later mount covers an earlier one
+            longest, kind = len(place), rest.split(" ")[0]
+    return kind
+
+
+def is_local(path: Path) -> bool:
+    """Whether a file's time of change is exact there; network file systems set it later, as they like."""
+    return kind_of(path) in _LOCAL
+
+
+def warning(path: Path, mounts: Path = _MOUNTS) -> str | None:
+    """What to say at the start about where a database lies."""
+    kind = kind_of(path.parent, mounts)
+    if kind not in _SHARED and not kind.startswith("fuse"):
+        return None
+    return (
+        f"The database '{path}' lies on a file system of type {kind}. SQLite needs file locks and shared memory, which "
+        "such ones often lack between machines: let one machine alone use it; better, put it on a local disk, or use "
+        "PostgreSQL."
+    )
