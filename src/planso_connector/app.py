@@ -192,7 +192,8 @@ async def _wired(
     hours, interval = _hours(settings), settings.connector_sync_interval
     turns = Schedule(lambda: sync.run(Trigger.SCHEDULE), hours, interval, now, dice=Random())  # noqa: S311
     lookup = Lookup(database, workshop)
-    freshness = Freshness(sync, reader, lookup, hours, interval, now)
+    live = Live(planso, reader, now)
+    freshness = Freshness(sync, reader, live, lookup, hours, interval, now)
     stops = WriteStops(
         database,
         workshop,
@@ -206,7 +207,7 @@ async def _wired(
     readiness = Ready(database, workshop, freshness, planso, database_clock, settings.connector_writes, of_saving)
     measured = Measured(database, workshop, sync, readiness, planso, database_clock)
     standings = Standings(database, workshop, freshness, profile.labels, now)
-    dry_run = DryRun(planso, Live(planso, reader, now), reader)
+    dry_run = DryRun(planso, live, reader)
     recognition = Recognition(database, workshop)
     accesses = Accesses(database, workshop, now)
     flows = door.Flows(
