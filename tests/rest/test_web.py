@@ -58,6 +58,16 @@ def test_no_path_leads_anywhere_else(service: Service, path: str) -> None:
     assert b"root:" not in answer
 
 
+@pytest.mark.parametrize(
+    "spelling", ["/api%2Forders", "/api/orders%2f{id}", "/api/orders/{id}%2fparts", "%2Fapi/orders"]
+)
+def test_an_encoded_slash_is_no_slash(service: Service, spelling: str) -> None:
+    """Where a proxy in front sees one part of a path, this service must not see two: nothing is there."""
+    answer = raw.get(service.address, spelling.format(id=first(service)))
+    assert raw.status(answer) in (400, 404), answer
+    assert b'"success":false' in answer
+
+
 BODY = b'{"order_id": 1}'
 SMUGGLED = b"GET /api/orders HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -150,10 +160,13 @@ def test_a_json_bomb_is_a_4xx(service: Service, body: bytes) -> None:
 
 
 def test_a_packed_body_is_not_unpacked(service: Service) -> None:
-    """A gzip bomb stays the few bytes that it is: it is no JSON."""
+    """A gzip bomb stays the few bytes that it is: 415 that says what is accepted."""
     bomb = gzip.compress(b'{"order_id": 1, "remarks": "' + b"a" * 50_000_000 + b'"}')
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-    assert service.http.put("/api/orders/1", content=bomb, headers=headers).status_code == 422
+    answer = service.http.put("/api/orders/1", content=bomb, headers=headers)
+    assert answer.status_code == 415
+    assert "Content-Encoding: 'gzip' is not accepted" in answer.json()["message"]
+    assert answer.headers["Accept-Encoding"] == "identity"
 
 
 def test_what_a_caller_sends_never_becomes_a_header(service: Service) -> None:
