@@ -68,6 +68,35 @@ def test_an_encoded_slash_is_no_slash(service: Service, spelling: str) -> None:
     assert b'"success":false' in answer
 
 
+@pytest.mark.parametrize(
+    "path", ["/health/live", "/health/ready", "/metrics", "/docs", "/api/orders", "/api/orders/{id}", "/no"]
+)
+def test_head_is_get_without_its_body(service: Service, path: str) -> None:
+    """Who watches over services asks by HEAD: the same status and the same headers."""
+    address = path.format(id=first(service))
+    head, whole = service.http.head(address), service.http.get(address)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert head.headers["Content-Type"] == whole.headers["Content-Type"]
+    assert head.headers.keys() == whole.headers.keys()
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://LOCALHOST/api/sync/status", 200),
+        ("http://localhost?limit=1", 400),
+        ("http://evil.example/api/sync/status", 400),
+        ("http://localhost@evil.example/api/sync/status", 400),
+        ("ftp://localhost/api/sync/status", 400),
+    ],
+)
+def test_an_address_with_a_host_names_the_same_host(service: Service, target: str, status: int) -> None:
+    """As proxies are sent it: which of two hosts is meant can't be told, and only one was checked."""
+    answer = raw.get(service.address, target, host="localhost")
+    assert raw.status(answer) == status, answer
+    assert b'"success":' in answer
+
+
 BODY = b'{"order_id": 1}'
 SMUGGLED = b"GET /api/orders HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

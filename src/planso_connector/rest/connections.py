@@ -36,9 +36,10 @@ minute mostly: who closes first can't be asked in that moment, and then one who 
 _LOOK_AGAIN = 0.05
 """Seconds for the loop to read what has arrived on a kept connection that was to be closed; reading calls that off."""
 _OTHER_FILES = 128
-_NO_HTTP, _NO_ADDRESS, _LATE, _TOO_LARGE, _FULL = (
+_NO_HTTP, _NO_ADDRESS, _ANOTHER_HOST, _LATE, _TOO_LARGE, _FULL = (
     (400, "This is no HTTP that the connector understands."),
     (400, "The address holds what no address may; accepted: UTF-8, percent-encoded, as M%C3%BCller for Müller."),
+    (400, "The address names another host than the header Host; accepted: the path alone, or the same host."),
     (408, "The request did not arrive in time."),
     (431, f"The head is too large; accepted: up to {MOST_HEADERS} headers and {LARGEST_HEAD} bytes."),
     (503, "The connector has as many connections as it takes."),
@@ -160,6 +161,11 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         headers = self.headers
+        if not self.url.startswith((b"/", b"*")) and _host_in(self.url) not in (
+            value.lower() for name, value in headers if name == b"host"
+        ):
+            self._refusal = _ANOTHER_HOST
+            raise ValueError(_ANOTHER_HOST[1])
         # What came with the head's last bytes may be a body: only then is it worth counting.
         if len(headers) > MOST_HEADERS or (
             self._head > LARGEST_HEAD
@@ -240,6 +246,12 @@ def _encoded(data: bytes) -> bytes:
     """
     line, end, rest = data.partition(b"\r\n")
     return _BEYOND_ASCII.sub(lambda found: b"%%%02X" % found[0][0], line) + end + rest
+
+
+def _host_in(url: bytes) -> bytes:
+    """Host and port of an address as proxies are sent it, `http://host/path`; empty for any other (RFC 9112, 3.2)."""
+    parts = re.match(rb"https?://([^/?@]+)(?:[/?]|$)", url.lower())
+    return parts[1] if parts is not None else b""
 
 
 def _has_arrived(transport: asyncio.Transport) -> bool:
