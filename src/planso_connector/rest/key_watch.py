@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from dataclasses import dataclass
+from time import monotonic
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,6 +17,8 @@ from planso_connector.rest.answering import answering_of
 
 EVERY = 1.0
 """Seconds between two looks at the keys of requests that wait, and from which on a request is one of those."""
+
+_RefusalOf = Callable[[Scope], Awaitable[NotAuthenticated | None]]
 
 
 class KeyWithdrawn(Exception):
@@ -27,17 +29,37 @@ class KeyWithdrawn(Exception):
         self.error = error
 
 
-@dataclass(slots=True, eq=False)
 class _Request:
-    scope: Scope
-    key: str | None
-    began: float
-    limit: asyncio.Timeout
-    refusal: NotAuthenticated | None = None
+    """One that is under way: `send` of an answer that took long looks at the key first."""
+
+    __slots__ = ("_began", "_refusal_of", "_send", "_task", "key", "refusal", "scope")
+
+    def __init__(self, key: str | None, scope: Scope, send: Send, refusal_of: _RefusalOf) -> None:
+        self.key, self.scope = key, scope
+        self._send, self._refusal_of = send, refusal_of
+        self._began = monotonic()
+        self._task = asyncio.current_task()
+        self.refusal: NotAuthenticated | None = None
 
     @property
-    def is_answered(self) -> bool:
-        return answering_of(self.scope).status != 0
+    def waits(self) -> bool:
+        return monotonic() - self._began >= EVERY and answering_of(self.scope).status == 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and self.waits:
+            refusal = await self._refusal_of(self.scope)
+            if refusal is not None:
+                raise KeyWithdrawn(refusal)
+        await self._send(message)
+
+    def end(self, refusal: NotAuthenticated) -> None:
+        assert self._task is not None, "a server runs each request in a task"
+        self.refusal = refusal
+        self._task.cancel()
+
+    def take_back_cancellation(self) -> None:
+        assert self._task is not None, "a server runs each request in a task"
+        self._task.uncancel()
 
 
 class KeyWatch:
@@ -46,49 +68,36 @@ class KeyWatch:
     def __init__(self, check: Callable[[Scope], Awaitable[object]]) -> None:
         self._check = check
         self._under_way: set[_Request] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def carry_out(self, app: ASGIApp, key: str | None, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises KeyWithdrawn, before any answer began."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-
-        async def send_while_valid(message: Message) -> None:
-            if message["type"] == "http.response.start" and loop.time() - began >= EVERY:
-                refusal = await self._refusal(scope)
-                if refusal is not None:
-                    raise KeyWithdrawn(refusal)
-            await send(message)
-
-        limit = asyncio.timeout(None)
-        request = _Request(scope, key, began, limit)
+        request = _Request(key, scope, send, self._refusal)
+        self._under_way.add(request)
+        if self._watching is None or self._watching.done():
+            # Not in this request's context: its trace would stand in lines about others.
+            self._watching = asyncio.get_running_loop().create_task(self._watch(), name="key watch", context=Context())
         try:
-            async with limit:
-                self._under_way.add(request)
-                if self._task is None or self._task.done():
-                    # Not in this request's context: its trace would stand in lines about others.
-                    self._task = loop.create_task(self._watch(), name="key watch", context=Context())
-                try:
-                    await app(scope, receive, send_while_valid)
-                finally:
-                    self._under_way.discard(request)
-        except TimeoutError:
+            await app(scope, receive, request.send)
+        except asyncio.CancelledError:
             if request.refusal is None:
                 raise
+            request.take_back_cancellation()
             raise KeyWithdrawn(request.refusal) from None
+        finally:
+            self._under_way.discard(request)
 
     async def _watch(self) -> None:
         """As long as there are requests. One look for each key, however many wait with it."""
-        loop = asyncio.get_running_loop()
         while self._under_way:
             await asyncio.sleep(EVERY)
             seen: dict[str | None, NotAuthenticated | None] = {}
-            for request in [one for one in self._under_way if one.began <= loop.time() - EVERY]:
+            for request in [one for one in self._under_way if one.waits]:
                 if request.key not in seen:
                     seen[request.key] = await self._refusal(request.scope)
-                request.refusal = seen[request.key]
-                if request.refusal is not None and request in self._under_way and not request.is_answered:
-                    request.limit.reschedule(loop.time())
+                refusal = seen[request.key]
+                if refusal is not None and request in self._under_way and request.waits:
+                    request.end(refusal)
 
     async def _refusal(self, scope: Scope) -> NotAuthenticated | None:
         try:
