@@ -204,7 +204,8 @@ async def _wired(
     hours, interval = _hours(settings), settings.connector_sync_interval
     turns = Schedule(lambda beat: sync.run(Trigger.SCHEDULE, beat=beat), hours, interval, now, dice=Random())  # noqa: S311
     lookup = Lookup(database, workshop)
-    freshness = Freshness(sync, reader, lookup, hours, interval, now)
+    live = Live(planso, reader, now)
+    freshness = Freshness(sync, reader, live, lookup, hours, interval, now)
     stops = WriteStops(
         database,
         workshop,
@@ -230,7 +231,7 @@ async def _wired(
     )
     measured = Measured(database, workshop, sync, readiness, planso, database_clock)
     standings = Standings(database, workshop, freshness, profile.labels, now)
-    dry_run = DryRun(planso, Live(planso, reader, now), reader)
+    dry_run = DryRun(planso, live, reader)
     recognition = Recognition(database, workshop)
     accesses = Accesses(database, workshop, now)
     flows = door.Flows(

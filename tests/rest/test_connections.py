@@ -1,22 +1,31 @@
-"""Kept connections, on the server that the connector runs on, while its loop is busy."""
+"""Connections, on the server that the connector runs on: kept while its loop is busy, left by their callers."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
+import struct
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
+from typing import TypeVar
 
+import pytest
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.server import ServerState
 
 from planso_connector.rest import server
 from planso_connector.rest.limits import Limits
 from tests.rest import raw
 
+T = TypeVar("T")
+
 KEPT = 0.2
 """Seconds for which a connection is kept."""
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def answered(connection: socket.socket) -> bool:
@@ -31,46 +40,93 @@ def answered(connection: socket.socket) -> bool:
     return told.startswith(b"HTTP/1.1 200")
 
 
-def test_a_request_that_has_arrived_is_answered_though_its_connection_was_to_be_closed() -> None:
-    """It comes while the loop is busy with what came before, until after the time for which its connection is kept."""
-    holding, sent = threading.Event(), threading.Event()
-    far, near = socket.socketpair()
-
-    def hold() -> None:
-        near.recv(1)
-        holding.set()
-        assert sent.wait(raw.PATIENCE)
-        time.sleep(2 * KEPT)
-
-    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"ok"})
-
+def served(app: ASGIApp, client: Callable[[str], T]) -> tuple[T, ServerState]:
+    """What `client` returns, which is called with the address of a server of this app; and what the server has left."""
     config = server.configured(app, Limits())
     config.timeout_keep_alive = KEPT  # type: ignore[assignment]  # seconds
     config.load()
 
-    def client(address: str) -> bool:
-        with closing(raw.connect(address)) as kept:
-            kept.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert answered(kept)
-            far.send(b"x")
-            assert holding.wait(raw.PATIENCE)
-            kept.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            sent.set()
-            return answered(kept)
-
-    async def story() -> bool:
-        serving = uvicorn.Server(config)
-        loop = asyncio.get_running_loop()
-        loop.add_reader(near, hold)
-        listening = await loop.create_server(
-            lambda: config.http_protocol_class(config=config, server_state=serving.server_state, app_state={}),  # type: ignore[call-arg]
+    async def story() -> tuple[T, ServerState]:
+        state = uvicorn.Server(config).server_state
+        listening = await asyncio.get_running_loop().create_server(
+            lambda: config.http_protocol_class(config=config, server_state=state, app_state={}),  # type: ignore[call-arg]
             "127.0.0.1",
         )
         async with listening:
             address = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-            return await asyncio.to_thread(client, address)
+            return await asyncio.to_thread(client, address), state
 
-    with closing(far), closing(near), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        assert runner.run(story())
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        return runner.run(story())
+
+
+def reset(connection: socket.socket) -> None:
+    """Closed as by a client that crashed."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def test_a_request_that_has_arrived_is_answered_though_its_connection_was_to_be_closed() -> None:
+    """It comes while the loop is busy with what came before, until after the time for which its connection is kept."""
+    holding, sent = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        holding.set()
+        assert sent.wait(raw.PATIENCE)
+        time.sleep(2 * KEPT)
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+        if scope["path"] == "/hold":
+            hold()
+
+    def client(address: str) -> bool:
+        with closing(raw.connect(address)) as kept, closing(raw.connect(address)) as other:
+            kept.sendall(GET)
+            assert answered(kept)
+            other.sendall(GET.replace(b" / ", b" /hold "))
+            assert holding.wait(raw.PATIENCE)
+            kept.sendall(GET)
+            sent.set()
+            return answered(kept)
+
+    assert served(app, client)[0]
+
+
+def test_callers_that_leave_cost_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Between two requests, before their answer, amid several large ones: no error, no warning, nothing left."""
+    begun, left = threading.Semaphore(0), threading.Event()
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        begun.release()
+        if scope["path"] == "/late":
+            await asyncio.to_thread(left.wait, raw.PATIENCE)
+        body = b"ok" if scope["path"] == "/" else bytes(20_000_000)  # more than lies on the way
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+        await send({"type": "http.response.body", "body": body})
+
+    def ask(address: str) -> socket.socket:
+        connection = raw.connect(address)
+        connection.sendall(GET)
+        assert answered(connection)
+        return connection
+
+    def client(address: str) -> bytes:
+        for path in (b"/late", b"/large"):
+            for requests in (1, 3):
+                leaving = raw.connect(address)
+                leaving.sendall(GET.replace(b" / ", b" " + path + b" ") * requests)
+                for _ in range(2 if requests > 1 and path == b"/large" else 1):  # the second waits with its answer
+                    assert begun.acquire(timeout=raw.PATIENCE)
+                reset(leaving)
+        reset(ask(address))
+        with closing(ask(address)) as last:  # by then the server knows that the others left
+            left.set()
+            return raw.until_closed(last)  # and by then it has looked at all kept connections
+
+    told, state = served(app, client)
+    assert told == b""
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert not state.connections
+    assert not state.tasks

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 from collections.abc import Iterator
@@ -126,6 +127,77 @@ def test_what_is_not_json_is_415(service: Service, media_type: str) -> None:
     assert "application/json" in answer.json()["message"]
     charset = {"Content-Type": "application/json; charset=utf-8"}
     assert service.http.put(f"/api/orders/{ORDER}", content=fine, headers=charset).status_code == 200
+
+
+NAMED = json.dumps({"order_id": ORDER, "person": "Müller"}, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("headers", "content"),
+    [
+        ("application/json; charset=utf8", NAMED.encode()),
+        ("application/json;charset=UTF8;", NAMED.encode()),
+        ("application/json; charset='utf-8'", NAMED.encode()),
+        ('application/json; version=1; charset="utf-8"', NAMED.encode()),
+        ("Application/JSON", NAMED.encode("utf-8-sig")),
+    ],
+)
+def test_utf_8_is_taken_however_it_is_named(service: Service, headers: str, content: bytes) -> None:
+    """Spellings of the one charset that JSON has, and a byte order mark in front of it."""
+    only_tell = {"dry_run": "true"}
+    answer = service.http.put(
+        f"/api/orders/{ORDER}", params=only_tell, content=content, headers={"Content-Type": headers}
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["changes"][0]["after"] == "Müller"
+
+
+@pytest.mark.parametrize(
+    ("headers", "content", "status", "named"),
+    [
+        ({"Content-Type": "application/json; charset=latin-1"}, NAMED.encode("latin-1"), 415, "charset=utf-8"),
+        ({"Content-Type": "application/json; charset=utf-16"}, NAMED.encode("utf-16"), 415, "charset=utf-8"),
+        (JSON, NAMED.encode("utf-16"), 422, "it seems to be UTF-16"),
+        (JSON, NAMED.encode("utf-16-le"), 422, "it seems to be UTF-16"),
+        (JSON, NAMED.encode("utf-16-be"), 422, "it seems to be UTF-16"),
+        (JSON, NAMED.encode("latin-1"), 422, "UTF-8"),
+        (JSON, gzip.compress(NAMED.encode(), mtime=0), 422, "it seems to be gzip"),
+        (JSON | {"Content-Encoding": "gzip"}, gzip.compress(NAMED.encode(), mtime=0), 415, "not compressed"),
+        (JSON | {"Content-Encoding": "br"}, NAMED.encode(), 415, "not compressed"),
+        ({}, NAMED.encode(), 415, "is missing; accepted: application/json"),
+    ],
+)
+def test_another_encoding_is_named(
+    service: Service, headers: dict[str, str], content: bytes, status: int, named: str
+) -> None:
+    """What is no UTF-8, or compressed, is refused, and the message says what it is or what is accepted."""
+    answer = service.http.put(f"/api/orders/{ORDER}", content=content, headers=headers)
+    assert answer.status_code == status
+    assert answer.json()["success"] is False
+    assert named in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("content", "locations"),
+    [
+        (b'{"order_id": 160, "person": "A", "person": "B"}', [["body", "person"]]),
+        (b'{"order_id": 160, "person": "A", "person": "A"}', [["body", "person"]]),
+        (b'{"order_id": 160, "p\\u0065rson": "A", "person": "B"}', [["body", "person"]]),
+        (b'{"order_id": 160, "order_id": 160}', [["body", "order_id"]]),
+        (
+            b'{"order_id": 160, "vehicle_details": {"vin": "A", "vin": "A", "kba": "1", "kba": "2"}}',
+            [["body", "vehicle_details", "vin"], ["body", "vehicle_details", "kba"]],
+        ),
+        (b'{"order_id": 160, "x": [1, {"a": 1, "a": 1}]}', [["body", "x", 1, "a"]]),
+        (b'{"order_id": 160, "x": {"a": 1, "a": 1}, "x": 2}', [["body", "x"]]),
+    ],
+)
+def test_a_member_that_is_there_twice_is_named(service: Service, content: bytes, locations: list[list[Any]]) -> None:
+    """Readers differ in which of the two they take: 422, also where both say the same."""
+    ours = content.replace(b'"order_id": 160', b'"order_id": %d' % ORDER)
+    answer = service.http.put(f"/api/orders/{ORDER}", content=ours, headers=JSON)
+    assert answer.status_code == 422
+    assert [(one["loc"], one["type"]) for one in answer.json()["detail"]] == [(loc, "repeated") for loc in locations]
 
 
 def test_unknown_addresses_and_methods_have_the_envelope(service: Service) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from planso_connector.rest.scopes import NEEDS
 from planso_connector.sandbox import Sandbox
+from tests.rest import raw
 from tests.service import Service
 
 ORDERS = 20
@@ -78,13 +79,39 @@ def test_a_near_miss_is_answered_with_the_name_that_was_meant(service: Service, 
 
 
 @pytest.mark.parametrize(
-    "query", ["%00=1", "=1", "a" * 5000 + "=1", "%ff%fe", "plate[]=x", "&".join(f"p{n}" for n in range(500))]
+    "query", ["%00=1", "=1", "a" * 5000 + "=1", "plate[]=x", "&".join(f"p{n}" for n in range(500))]
 )
 def test_odd_names_are_refused_in_few_words(service: Service, query: str) -> None:
     """Whatever stands there is a parameter that is not declared; the answer stays short."""
     answer = ask(service, "GET /api/orders", query)
     assert all(kind == "extra_forbidden" for _, kind in refusals(answer))
     assert len(answer.content) < 20_000
+
+
+@pytest.mark.parametrize("query", ["person=M%FCller", "person=Kai&text=%ED%A0%80", "pers%F6n=x", "%ff%fe"])
+@pytest.mark.parametrize("path", ["/api/orders", "/api/operations"])
+def test_what_is_no_utf_8_is_refused(service: Service, path: str, query: str) -> None:
+    """It would be read as something else and find nothing; the answer says which parameter and what is accepted."""
+    answer = service.http.get(f"{path}?{query}")
+    ((location, kind),) = refusals(answer)
+    assert (location[0], kind) == ("query", "not_utf8")
+    assert "%C3%BC for ü" in answer.json()["message"]
+
+
+def test_an_address_as_it_was_typed(service: Service) -> None:
+    """curl sends letters as they are: UTF-8 is understood, Latin-1 is told what is wrong, control characters too."""
+    assert service.put(IDS[1], person="Jörg Schäfer").status_code == 200
+    typed = "/api/orders?person=Schäfer&fields=id"
+    found = raw.get(service.address, typed)
+    assert raw.status(found) == 200
+    assert f'"id":{IDS[1]}'.encode() in found
+    latin = "GET /api/orders?person=Schäfer HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("latin-1")
+    refused = raw.exchange(service.address, latin)
+    assert raw.status(refused) == 422
+    assert b"person: is not UTF-8" in refused
+    odd = raw.get(service.address, "/api/orders?person=\x01")
+    assert raw.status(odd) == 400
+    assert b'"message":"The address holds what no address may; accepted: UTF-8, percent-encoded' in odd
 
 
 def test_declared_parameters_are_taken_as_before(service: Service) -> None:

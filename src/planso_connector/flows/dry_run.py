@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from planso_connector.domain import restoring
 from planso_connector.domain.appending import undo_of
-from planso_connector.domain.errors import PlansoTimeout
+from planso_connector.domain.errors import NotFound, PlansoTimeout
 from planso_connector.domain.fields import Value
 from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Change, Operation
+from planso_connector.domain.order import Order
 from planso_connector.domain.plausible import looks_wrong
 from planso_connector.flows import appending
 from planso_connector.flows.live import Live
@@ -59,8 +60,7 @@ class DryRun:
         return Preview(None, plan.changes, (*plan.notes, *looks_wrong(asked)), _names(blank, plan))
 
     async def update(self, order_id: int, asked: Mapping[str, Value]) -> Preview:
-        async with _soon():
-            form = await self._live.existing_form(order_id, await self._reader.known(order_id))
+        form, _ = await self._existing_form(order_id)
         plan = appending.plan(form, asked, appending.resolve(asked, form)[0])
         return Preview(order_id, plan.changes, (*plan.notes, *looks_wrong(asked)), _names(form, plan), asked)
 
@@ -68,9 +68,7 @@ class DryRun:
         """`undone` is a confirmed update, which changed something."""
         assert undone.order_id is not None, "an update has an order"
         assert undone.before is not None, "it changed something"
-        known = await self._reader.known(undone.order_id)
-        async with _soon():
-            form = await self._live.existing_form(undone.order_id, known)
+        form, known = await self._existing_form(undone.order_id)
         undo, base = undo_of(undone)
         again = replace(undone, asked=undo, base=base, before=None, sent_at=None, undoes=undone.id)
         asked, left_alone = allowed(again, form, known)
@@ -91,9 +89,18 @@ class DryRun:
         return Preview(damaged.order_id, plan.changes, notes, _names(form, plan), is_own=False)
 
     async def delete(self, order_id: int) -> Preview:
-        async with _soon():
-            await self._live.existing_form(order_id, await self._reader.known(order_id))
+        await self._existing_form(order_id)
         return Preview(order_id, (), (OwnNote(f"Order {order_id} would be deleted in PlanSo."),))
+
+    async def _existing_form(self, order_id: int) -> tuple[Form, Order | None]:
+        """And the order as the mirror knows it, which takes note of one that is gone. Raises as `Live`'s."""
+        known = await self._reader.known(order_id)
+        try:
+            async with _soon():
+                return await self._live.existing_form(order_id, known), known
+        except NotFound as gone:
+            await self._reader.gone(order_id, gone.read_at)
+            raise
 
 
 def _names(form: Form, plan: Plan) -> tuple[str, ...]:

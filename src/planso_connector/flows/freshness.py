@@ -10,11 +10,13 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from planso_connector.domain.clock import Clock, parse_stamp
-from planso_connector.domain.errors import PlansoError
+from planso_connector.domain.errors import NotFound, PlansoError
 from planso_connector.domain.workhours import WorkHours
+from planso_connector.flows.live import Live
 from planso_connector.flows.lookup import Lookup
-from planso_connector.flows.reading import Reader
+from planso_connector.flows.reading import EmptyForm, Reader
 from planso_connector.flows.sync import Sync
+from planso_connector.planso.form import NoForm
 from planso_connector.planso.throttle import urgent
 from planso_connector.store.orders import StoredOrder
 
@@ -34,10 +36,18 @@ class Freshness:
     """Lives as long as the process."""
 
     def __init__(
-        self, sync: Sync, reader: Reader, lookup: Lookup, hours: WorkHours, interval: timedelta, clock: Clock
+        self,
+        sync: Sync,
+        reader: Reader,
+        live: Live,
+        lookup: Lookup,
+        hours: WorkHours,
+        interval: timedelta,
+        clock: Clock,
     ) -> None:
         self._sync = sync
         self._reader = reader
+        self._live = live
         self._lookup = lookup
         self._hours = hours
         self._interval = interval
@@ -74,7 +84,8 @@ class Freshness:
     async def order(self, order_id: int, max_age: float | None) -> tuple[StoredOrder, str]:
         """
         The order, read live first if it was last read more than `max_age` seconds ago. When PlanSo can't be asked, the
-        mirror's, and a sentence that says so. Raises NotFound.
+        mirror's, and a sentence that says so. Raises NotFound, also where PlanSo is seen to have it no more: the mirror
+        takes note of that.
         """
         stored = await self._lookup.order(order_id)
         if max_age is None or (self._clock() - parse_stamp(stored.read_at)).total_seconds() <= max_age:
@@ -82,8 +93,18 @@ class Freshness:
         try:
             async with asyncio.timeout(LIVE_WITHIN):
                 with urgent(begin_by=asyncio.get_running_loop().time() + LIVE_WITHIN):
-                    await self._reader.read_unlisted(order_id)
+                    await self._read(order_id)
+        except NotFound as gone:
+            await self._reader.gone(order_id, gone.read_at)
         except (PlansoError, TimeoutError) as error:
             why = str(error) or f"no answer within {LIVE_WITHIN:g} s"
             return stored, f"PlanSo could not be asked now ({why}); this is the connector's last reading."
         return await self._lookup.order(order_id), ""
+
+    async def _read(self, order_id: int) -> None:
+        """What PlanSo shows of an order that is not there, it shows now and then of one that is well."""
+        try:
+            await self._reader.read_unlisted(order_id)
+        except (NoForm, EmptyForm):
+            await self._live.existing_form(order_id, await self._reader.known(order_id))
+            await self._reader.read_unlisted(order_id)

@@ -46,6 +46,9 @@ BLANK_PAUSE = 5.0
 SECOND_LOOK_AFTER = 1.0
 """Seconds after which an order that seems not to be there is looked at again."""
 
+OTHERS = 3
+"""Orders at most that are looked at to see whether PlanSo is well: one of them may be empty."""
+
 WITHIN = 60.0
 """Seconds within which each of these begins, whatever PlanSo asks for."""
 
@@ -120,8 +123,9 @@ class Live:
     ) -> Form:
         """
         The form as it is now. An empty form is what PlanSo shows for an order that does not exist, and now and then
-        for one that does: saving that would wipe the order. `may_be_blank`: one is taken of an order that the mirror
-        was shown to be blank before, so that what it lost can be written back. Raises NotFound, PlansoUnavailable.
+        for one that does: saving that would wipe the order. One that the mirror knows is gone where two looks say so
+        and PlanSo is well otherwise. `may_be_blank`: one is taken of an order that the mirror was shown to be blank
+        before, so that what it lost can be written back. Raises NotFound, PlansoUnavailable.
         """
         try:
             return await self._existing_form(order_id, known, previous, may_be_blank=may_be_blank)
@@ -129,7 +133,12 @@ class Live:
             if known is None:
                 raise
             await asyncio.sleep(SECOND_LOOK_AFTER)
-            return await self._existing_form(order_id, known, previous, may_be_blank=may_be_blank)
+            try:
+                return await self._existing_form(order_id, known, previous, may_be_blank=may_be_blank)
+            except NotFound:
+                if await self._shows_another(order_id):
+                    raise
+        raise PlansoUnavailable(f"PlanSo shows neither order {order_id} nor any other.")
 
     async def _existing_form(
         self, order_id: int, known: Order | None, previous: Form | None, *, may_be_blank: bool
@@ -242,13 +251,18 @@ class Live:
         """
         assert form.order_id is not None, "it was read"
         try:
-            board = await self._planso.board()
-            other = next((entry.order_id for entry in board if entry.order_id != form.order_id), None)
-            if other is None or not is_somebodys((await self._planso.read_form(other)).reading()):
-                return False
-            return not (await self._planso.read_form(form.order_id)).differences(form)
+            is_well = await self._shows_another(form.order_id)
+            return is_well and not (await self._planso.read_form(form.order_id)).differences(form)
         except PlansoError:
             return False
+
+    async def _shows_another(self, order_id: int) -> bool:
+        """Whether PlanSo shows some other current order with a person or a vehicle in it. Raises PlansoError."""
+        others = [entry.order_id for entry in await self._planso.board() if entry.order_id != order_id]
+        for other in others[:OTHERS]:
+            if is_somebodys((await self._planso.read_form(other)).reading()):
+                return True
+        return False
 
     async def order(self, form: Form, known: Order | None) -> tuple[Order, bool]:
         """The order around a form just read, and whether its parts were read too: those of one that is not known."""

@@ -138,6 +138,13 @@ class Reader:
         """The mirror takes the order as it is now, whatever it held: the number is another order's."""
         await self._store(await self.whole(order_id, form), None, read_at, with_parts=True)
 
+    async def gone(self, order_id: int, read_at: str) -> None:
+        """The mirror takes note that PlanSo has no such order, as `Live.existing_form` was shown at `read_at`."""
+        now = self._now()
+        await self._database.write(
+            lambda tx: orders.mark_deleted(tx, self._workshop, order_id, now=now, read_at=read_at)
+        )
+
     async def saw(self, order_id: int, form: FormReading, read_at: str) -> None:
         """As `keep`, of an order that was looked at in passing; nothing either where its form has emptied."""
         known = await self.known(order_id)

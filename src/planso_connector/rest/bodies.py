@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import json
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from fastapi import Request, Response
@@ -10,14 +12,24 @@ from fastapi.exceptions import RequestValidationError
 from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 
+from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.rest.query_parameters import DeclaredQueryRoute
 
 MAX_BODY = 1024 * 1024
 """Bytes."""
 
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BEGINNINGS = {b"\x1f\x8b": "gzip", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"{\0": "UTF-16", b"\0{": "UTF-16"}
+"""Of bodies that are in other ways encoded than they are announced."""
+_MOST_NAMED = 20
+
 
 class JsonRequest(Request):
-    """A request whose body is read up to MAX_BODY, and as strict JSON: UTF-8, no NaN, no lone surrogates."""
+    """
+    A request whose body is read up to MAX_BODY, and as strict JSON: UTF-8, a byte order mark may stand in front, no
+    NaN, no lone surrogates, no member twice.
+    """
 
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
@@ -40,12 +52,18 @@ class JsonRequest(Request):
         return self._json
 
     async def _parsed(self) -> Any:
+        content = (await self.body()).removeprefix(_BYTE_ORDER_MARK)
         try:
-            return from_json(await self.body(), allow_inf_nan=False)
+            parsed = from_json(content, allow_inf_nan=False)
         except ValueError as error:
+            guess = _BEGINNINGS.get(content[:2])
+            why = f"it seems to be {guess}" if guess else str(error)
             raise RequestValidationError(
-                [{"loc": ("body",), "msg": f"The body can't be read as JSON in UTF-8: {error}", "type": "json_invalid"}]
+                [{"loc": ("body",), "msg": f"The body can't be read as JSON in UTF-8: {why}", "type": "json_invalid"}]
             ) from None
+        if problems := _repeated(content.decode()):
+            raise Invalid(problems[:_MOST_NAMED])
+        return parsed
 
 
 class JsonRoute(DeclaredQueryRoute):
@@ -69,13 +87,20 @@ class JsonRoute(DeclaredQueryRoute):
         return handler
 
     def _check_type(self, request: Request) -> None:
+        """Raises HTTPException."""
         given = request.headers.get("content-type", "")
-        media_type, _, parameters = given.partition(";")
-        charset = parameters.strip().lower()
-        if media_type.strip().lower() not in self.media_types or (
-            charset.startswith("charset=") and charset.strip('"') not in ("charset=utf-8", 'charset="utf-8')
-        ):
-            raise HTTPException(415, f"Content-Type: '{given[:80]}' is not accepted; accepted: {self.media_types[0]}")
+        media_type, *parameters = given.split(";")
+        if media_type.strip().lower() not in self.media_types:
+            what = f"'{given[:80]}' is not accepted" if given else "is missing"
+            raise HTTPException(415, f"Content-Type: {what}; accepted: {self.media_types[0]}")
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip().lower() == "charset" and value.strip(" \t\"'").lower() not in _CHARSETS:
+                raise HTTPException(415, f"Content-Type: '{given[:80]}' is not accepted; accepted: charset=utf-8")
+        encoding = request.headers.get("content-encoding", "identity")
+        if encoding.strip().lower() != "identity":
+            told = f"Content-Encoding: '{encoding[:80]}' is not accepted; accepted: the body as it is, not compressed"
+            raise HTTPException(415, told, {"Accept-Encoding": "identity"})
 
 
 class MergePatchRoute(JsonRoute):
@@ -86,3 +111,35 @@ class MergePatchRoute(JsonRoute):
 
 def _too_large() -> HTTPException:
     return HTTPException(413, f"The body is too large; accepted: up to {MAX_BODY} bytes.")
+
+
+def _repeated(content: str) -> list[Problem]:
+    """The members that stand in one object of valid JSON more than once: readers differ in which of them they take."""
+    found: list[tuple[dict[str, Any], dict[str, int]]] = []
+
+    def noted(members: list[tuple[str, Any]]) -> dict[str, Any]:
+        by_name = dict(members)
+        if len(by_name) < len(members):
+            times = Counter(name for name, _ in members)
+            found.append((by_name, {name: count for name, count in times.items() if count > 1}))
+        return by_name
+
+    whole = json.loads(content, object_pairs_hook=noted, parse_int=str, parse_float=str)
+    if not found:
+        return []
+    paths = {id(one): path for one, path in _objects(whole, ("body",))}
+    return [  # what stands within one of two members of the same name is not in the whole any more
+        Problem((*paths[id(one)], name), f"is given {count} times; accepted: once", "repeated")
+        for one, names in found
+        if id(one) in paths
+        for name, count in names.items()
+    ]
+
+
+def _objects(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[dict[str, Any], tuple[str | int, ...]]]:
+    """Each object within `value`, and its path."""
+    if isinstance(value, dict):
+        yield value, path
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, member in members:
+        yield from _objects(member, (*path, name))

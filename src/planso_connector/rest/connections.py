@@ -7,12 +7,15 @@ uvicorn bounds neither the size of a head nor the time it takes, and a byte now 
 from __future__ import annotations
 
 import asyncio
+import re
 import select
+import sys
 import time
 from http import HTTPStatus
 from typing import Any, cast
 
 import structlog
+from httptools import HttpParserInvalidURLError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from planso_connector.rest.answering import dressed
@@ -33,12 +36,16 @@ minute mostly: who closes first can't be asked in that moment, and then one who 
 _LOOK_AGAIN = 0.05
 """Seconds for the loop to read what has arrived on a kept connection that was to be closed; reading calls that off."""
 _OTHER_FILES = 128
-_NO_HTTP, _LATE, _TOO_LARGE, _FULL = (
+_NO_HTTP, _NO_ADDRESS, _ANOTHER_HOST, _LATE, _TOO_LARGE, _FULL = (
     (400, "This is no HTTP that the connector understands."),
+    (400, "The address holds what no address may; accepted: UTF-8, percent-encoded, as M%C3%BCller for Müller."),
+    (400, "The address names another host than the header Host; accepted: the path alone, or the same host."),
     (408, "The request did not arrive in time."),
     (431, f"The head is too large; accepted: up to {MOST_HEADERS} headers and {LARGEST_HEAD} bytes."),
     (503, "The connector has as many connections as it takes."),
 )
+
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 
 class Silent:
@@ -120,6 +127,7 @@ class Connection(HttpToolsProtocol):
         self._silent: Silent = cast(Any, self.config).silent
         self._refusal = _NO_HTTP
         self._in_head, self._head = True, 0
+        self._running: Any = None  # uvicorn's `cycle` is the request that came last, which may wait for this one
         if len(self.connections) > self._silent.most and not self._silent.make_room(self):
             log.warning("connections_full", most=self._silent.most)
             self._refuse(_FULL)
@@ -129,12 +137,23 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._silent.heard(self)
         self._silent.loose(self)
+        running = self._running
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()  # which uvicorn leaves to a connection that was reset
+        if running is not None and not running.response_complete:
+            running.disconnected = True
+            running.message_event.set()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
             if not self._head:
                 self._silent.begins(self)
+                if not data.isascii():
+                    data = _encoded(data)
             self._head += len(data)
         super().data_received(data)
         if self._in_head and self._head > LARGEST_HEAD:
@@ -142,6 +161,11 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         headers = self.headers
+        if not self.url.startswith((b"/", b"*")) and _host_in(self.url) not in (
+            value.lower() for name, value in headers if name == b"host"
+        ):
+            self._refusal = _ANOTHER_HOST
+            raise ValueError(_ANOTHER_HOST[1])
         # What came with the head's last bytes may be a body: only then is it worth counting.
         if len(headers) > MOST_HEADERS or (
             self._head > LARGEST_HEAD
@@ -182,7 +206,9 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
 
     def send_400_response(self, _msg: str) -> None:
-        self._refuse(self._refusal)
+        # uvicorn calls it while it handles the parser's error, and tells nothing of that.
+        is_address = isinstance(sys.exception(), HttpParserInvalidURLError)
+        self._refuse(_NO_ADDRESS if is_address else self._refusal)
 
     def give_up(self) -> None:
         """Nothing came in time: said to one who began to ask."""
@@ -211,6 +237,21 @@ class Connection(HttpToolsProtocol):
         ]
         self.transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
         self.transport.close()
+
+
+def _encoded(data: bytes) -> bytes:
+    """
+    The beginning of a request, what is no ASCII in its first line percent-encoded: curl and many programs send an
+    address as it was typed, which the parser refuses.
+    """
+    line, end, rest = data.partition(b"\r\n")
+    return _BEYOND_ASCII.sub(lambda found: b"%%%02X" % found[0][0], line) + end + rest
+
+
+def _host_in(url: bytes) -> bytes:
+    """Host and port of an address as proxies are sent it, `http://host/path`; empty for any other (RFC 9112, 3.2)."""
+    parts = re.match(rb"https?://([^/?@]+)(?:[/?]|$)", url.lower())
+    return parts[1] if parts is not None else b""
 
 
 def _has_arrived(transport: asyncio.Transport) -> bool:

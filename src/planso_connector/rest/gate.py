@@ -95,6 +95,8 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":  # as GET, and the server, which has a scope of its own, leaves the body out
+            scope = {**scope, "method": "GET"}
         answering = Answering(scope, send)
         try:
             await self._answer(scope, receive, answering)

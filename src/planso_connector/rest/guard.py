@@ -23,6 +23,7 @@ from planso_connector.flows.accesses import Accesses
 from planso_connector.flows.authenticate import Authentication
 from planso_connector.rest import callers, scopes
 from planso_connector.rest.answering import answering_of
+from planso_connector.rest.key_watch import KeyWatch, KeyWithdrawn
 from planso_connector.rest.problems import failure, failure_of
 from planso_connector.rest.scopes import RECOGNISED, Place
 
@@ -59,6 +60,7 @@ class Guard:
         self._authentication = authentication
         self._accesses = accesses
         self._allow_anonymous = allow_anonymous
+        self._watch = KeyWatch(self._caller)
 
     async def __call__(self, connection: Connection, receive: Receive, send: Send) -> None:
         if connection["type"] == "lifespan":
@@ -68,7 +70,7 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
         path = get_route_path(connection)
-        place = scopes.place_of(path)
+        place = None if _has_hidden_slash(connection) else scopes.place_of(path)
         if place is not None:
             connection[callers.TEMPLATE] = place.template
         try:
@@ -89,7 +91,9 @@ class Guard:
         if path not in WATCHING:
             self._asked(connection["method"])
         try:
-            await self._app(connection, receive, send)
+            await self._watch.carry_out(self._app, _key(connection), connection, receive, send)
+        except KeyWithdrawn as withdrawn:
+            await failure_of(withdrawn.error)(connection, receive, send)
         finally:
             self._note(connection, place, caller, answering_of(connection).status)
 
@@ -138,6 +142,14 @@ class Guard:
             self._accesses.note(caller, route, shown)
         elif status == 200 and connection["method"] == "GET" and place.order_id is not None:
             self._accesses.note(caller, route, [place.order_id])
+
+
+def _has_hidden_slash(connection: Connection) -> bool:
+    """
+    Whether an encoded slash stands in the address: what is before this service sees another address there than the
+    router, `/api%2Forders`, and rules of a proxy for one would not hold for the other.
+    """
+    return b"%2f" in connection["raw_path"].lower()
 
 
 def _key(connection: Connection) -> str | None:

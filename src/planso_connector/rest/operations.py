@@ -63,7 +63,10 @@ class Restore(BaseModel):
 OperationId = Annotated[
     str,
     Path(
-        max_length=100, description="The operation's id, as `Location` names it.", examples=["op_5f0c2b9e41d7a6380c1e"]
+        max_length=100,
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="The operation's id, as `Location` names it.",
+        examples=["op_5f0c2b9e41d7a6380c1e"],
     ),
 ]
 

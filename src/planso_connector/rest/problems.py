@@ -63,7 +63,7 @@ MEANING = {
     412: "The order is not as the caller knows it: another version than `If-Match` names, or a field that somebody in "
     "PlanSo changed too. Nothing was sent; `order` is the order now.",
     413: "The body is larger than 1 MiB.",
-    415: "The body is not announced as JSON.",
+    415: "The body is not announced as JSON, is in another charset than UTF-8, or is compressed.",
     421: "This host name is not served here; `CONNECTOR_ALLOWED_HOSTS` names those that are. Without any API key only "
     "names of this machine itself are.",
     422: "Something in the request can't be taken; `detail` names each field and what would be accepted.",

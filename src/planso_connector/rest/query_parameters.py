@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from fastapi._compat import field_annotation_is_sequence
 from fastapi.dependencies.models import Dependant
@@ -23,12 +25,15 @@ UNKNOWN = Problem(
 
 _MOST_NAMED = 20
 _LONGEST_NAME = 60
+_BEYOND_ASCII = re.compile(rb"%[89a-f]", re.IGNORECASE)
+"""In a query, of which the server passes on ASCII alone."""
 
 
 class DeclaredQueryRoute(APIRoute):
     """
-    A route that answers 422 to a query parameter it does not declare, and to one that is given twice where one value is
-    meant. What it declares is read off the FastAPI route, dependencies and parameter models included.
+    A route that answers 422 to a query parameter it does not declare, to one that is given twice where one value is
+    meant, and to what is no UTF-8, which would find nothing. What it declares is read off the FastAPI route,
+    dependencies and parameter models included.
     """
 
     def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
@@ -38,8 +43,10 @@ class DeclaredQueryRoute(APIRoute):
         self._repeatable = {name for name, annotation in declared.items() if field_annotation_is_sequence(annotation)}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["query_string"]:
-            self._check(QueryParams(scope["query_string"]))
+        if query := scope["query_string"]:
+            if _BEYOND_ASCII.search(query) and (undecodable := list(_undecodable(query))):
+                raise Invalid(undecodable[:_MOST_NAMED])
+            self._check(QueryParams(query))
         await super().handle(scope, receive, send)
 
     def _check(self, given: QueryParams) -> None:
@@ -57,6 +64,18 @@ class DeclaredQueryRoute(APIRoute):
         ]
         if problems:
             raise Invalid(problems[:_MOST_NAMED])
+
+
+def _undecodable(query: bytes) -> Iterator[Problem]:
+    """The parameters that are not UTF-8: Latin-1 mostly, of an old terminal."""
+    for pair in query.split(b"&"):
+        try:
+            unquote_to_bytes(pair).decode()
+        except UnicodeDecodeError:
+            name = unquote_to_bytes(pair.partition(b"=")[0]).decode("utf-8", "replace")[:_LONGEST_NAME]
+            yield Problem(
+                ("query", name), "is not UTF-8; accepted: UTF-8, percent-encoded, as %C3%BC for ü", "not_utf8"
+            )
 
 
 def _declared(dependant: Dependant) -> Iterator[tuple[str, Any]]:
