@@ -20,6 +20,7 @@ from planso_connector.domain.clock import Clock
 from planso_connector.domain.reconcile import Policy
 from planso_connector.domain.workhours import WorkHours
 from planso_connector.flows.accesses import Accesses
+from planso_connector.flows.admission import Admission
 from planso_connector.flows.authenticate import Authentication
 from planso_connector.flows.database_clock import DatabaseClock
 from planso_connector.flows.dry_run import DryRun
@@ -165,13 +166,14 @@ async def _wired(
     reader = Reader(database, planso, workshop, now, parts=settings.connector_sync_parts)
     pusher = Pusher(database, planso, reader, workshop, now, Random())  # noqa: S311
     landing = timedelta(seconds=planso.longest_request)
+    admission = Admission(settings.connector_parallel_total // 2, "for PlanSo")
     outbox = Outbox(
         database,
         pusher,
         workshop,
         landing,
         now,
-        waiting=max(1, settings.connector_parallel_total // 2),
+        admission=admission,
         at_once=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
         way=writes_way,
         tracing=traces.push,
@@ -192,7 +194,7 @@ async def _wired(
     hours, interval = _hours(settings), settings.connector_sync_interval
     turns = Schedule(lambda: sync.run(Trigger.SCHEDULE), hours, interval, now, dice=Random())  # noqa: S311
     lookup = Lookup(database, workshop)
-    freshness = Freshness(sync, reader, lookup, hours, interval, now)
+    freshness = Freshness(sync, reader, lookup, hours, interval, now, admission)
     stops = WriteStops(
         database,
         workshop,
@@ -201,12 +203,12 @@ async def _wired(
         profile=profile_of_saving(settings),
         on_resume=outbox.wake,
     )
-    status = Status(planso, stops)
+    status = Status(planso, stops, admission)
     of_saving = profile_of_saving(settings)
     readiness = Ready(database, workshop, freshness, planso, database_clock, settings.connector_writes, of_saving)
-    measured = Measured(database, workshop, sync, readiness, planso, database_clock)
+    measured = Measured(database, workshop, sync, readiness, planso, database_clock, admission)
     standings = Standings(database, workshop, freshness, profile.labels, now)
-    dry_run = DryRun(planso, Live(planso, reader, now), reader)
+    dry_run = DryRun(planso, Live(planso, reader, now), reader, admission)
     recognition = Recognition(database, workshop)
     accesses = Accesses(database, workshop, now)
     flows = door.Flows(

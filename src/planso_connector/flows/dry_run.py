@@ -15,6 +15,7 @@ from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Change, Operation
 from planso_connector.domain.plausible import looks_wrong
 from planso_connector.flows import appending
+from planso_connector.flows.admission import Admission
 from planso_connector.flows.live import Live
 from planso_connector.flows.push_create import with_defaults
 from planso_connector.flows.reading import Reader
@@ -45,21 +46,25 @@ class Preview:
 
 
 class DryRun:
-    """Lives as long as the process. Raises what PlanSo's reading and the plan raise: NotFound, Invalid, PlansoError."""
+    """
+    Lives as long as the process. Raises what PlanSo's reading and the plan raise: NotFound, Invalid, PlansoError; and
+    TooManyWaiting.
+    """
 
-    def __init__(self, planso: Planso, live: Live, reader: Reader) -> None:
+    def __init__(self, planso: Planso, live: Live, reader: Reader, admission: Admission) -> None:
         self._planso = planso
         self._live = live
         self._reader = reader
+        self._admission = admission
 
     async def create(self, asked: Mapping[str, Value]) -> Preview:
-        async with _soon():
+        async with self._soon():
             blank = await self._planso.blank_form()
         plan = blank.plan({**with_defaults(blank, asked), **asked})
         return Preview(None, plan.changes, (*plan.notes, *looks_wrong(asked)), _names(blank, plan))
 
     async def update(self, order_id: int, asked: Mapping[str, Value]) -> Preview:
-        async with _soon():
+        async with self._soon():
             form = await self._live.existing_form(order_id, await self._reader.known(order_id))
         plan = appending.plan(form, asked, appending.resolve(asked, form)[0])
         return Preview(order_id, plan.changes, (*plan.notes, *looks_wrong(asked)), _names(form, plan), asked)
@@ -69,7 +74,7 @@ class DryRun:
         assert undone.order_id is not None, "an update has an order"
         assert undone.before is not None, "it changed something"
         known = await self._reader.known(undone.order_id)
-        async with _soon():
+        async with self._soon():
             form = await self._live.existing_form(undone.order_id, known)
         undo, base = undo_of(undone)
         again = replace(undone, asked=undo, base=base, before=None, sent_at=None, undoes=undone.id)
@@ -82,7 +87,7 @@ class DryRun:
         """`damaged` is a damaged update. Raises NotPossible, too."""
         assert damaged.order_id is not None, "what was damaged is an order"
         chosen = restoring.restorable(damaged, only)
-        async with _soon():
+        async with self._soon():
             form = await self._planso.read_form(damaged.order_id)
         controls, changed = restoring.still_damaged(restoring.values_before(chosen), chosen, form.submitted)
         plan = form.plan_controls(controls)
@@ -91,20 +96,19 @@ class DryRun:
         return Preview(damaged.order_id, plan.changes, notes, _names(form, plan), is_own=False)
 
     async def delete(self, order_id: int) -> Preview:
-        async with _soon():
+        async with self._soon():
             await self._live.existing_form(order_id, await self._reader.known(order_id))
         return Preview(order_id, (), (OwnNote(f"Order {order_id} would be deleted in PlanSo."),))
+
+    @asynccontextmanager
+    async def _soon(self) -> AsyncIterator[None]:
+        try:
+            with self._admission.place(), urgent(begin_by=asyncio.get_running_loop().time() + WITHIN):
+                async with asyncio.timeout(WITHIN):
+                    yield
+        except TimeoutError:
+            raise PlansoTimeout(f"PlanSo did not answer within {WITHIN:g} s; nothing was recorded or sent.") from None
 
 
 def _names(form: Form, plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(control.name for control in form.page.controls if control.index in plan.wire))
-
-
-@asynccontextmanager
-async def _soon() -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(WITHIN):
-            with urgent(begin_by=asyncio.get_running_loop().time() + WITHIN):
-                yield
-    except TimeoutError:
-        raise PlansoTimeout(f"PlanSo did not answer within {WITHIN:g} s; nothing was recorded or sent.") from None

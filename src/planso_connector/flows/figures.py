@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from planso_connector.domain.clock import parse_stamp
 from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.flows.admission import Admission
 from planso_connector.flows.database_clock import DatabaseClock
 from planso_connector.flows.readiness import Readiness, Ready
 from planso_connector.flows.sync import Sync, SyncStatus
@@ -49,6 +50,8 @@ class Figures:
     planso_in_flight: int
     planso_waiting: int
     planso_allowed: int
+    requests_waiting: int
+    """Requests of callers that wait for PlanSo."""
     database_waiting: dict[str, int]
     clock_ahead: float
     """Seconds by which this machine's clock is ahead of the database's."""
@@ -59,7 +62,14 @@ class Measured:
     """Lives as long as the process."""
 
     def __init__(
-        self, database: Database, workshop: str, sync: Sync, readiness: Ready, planso: Planso, clock: DatabaseClock
+        self,
+        database: Database,
+        workshop: str,
+        sync: Sync,
+        readiness: Ready,
+        planso: Planso,
+        clock: DatabaseClock,
+        admission: Admission,
     ) -> None:
         self._database = database
         self._workshop = workshop
@@ -67,6 +77,7 @@ class Measured:
         self._readiness = readiness
         self._planso = planso
         self._clock = clock
+        self._admission = admission
         self._counted: tuple[float, dict[str, int], dict[str, int]] | None = None
 
     async def now(self) -> Figures:
@@ -81,6 +92,7 @@ class Measured:
             throttle.in_flight,
             throttle.waiting,
             throttle.allowed,
+            self._admission.waiting,
             self._database.waiting,
             self._clock.ahead.total_seconds(),
             held,

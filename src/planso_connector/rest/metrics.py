@@ -157,6 +157,7 @@ class _AtOneInstant(Collector):
         yield _one("planso_in_flight", "Requests to PlanSo under way.", figures.planso_in_flight)
         yield _one("planso_waiting", "Requests to PlanSo that wait for their turn.", figures.planso_waiting)
         yield _one("planso_allowed", "Requests to PlanSo that may be under way now.", figures.planso_allowed)
+        yield _one("requests_waiting", "Requests of callers that wait for PlanSo.", figures.requests_waiting)
         waiting = figures.database_waiting
         yield _each("database_waiting", "Units of work that wait for the database.", "kind", waiting)
         ahead = "By how much this machine's clock is ahead of the database's; 0 with SQLite."
