@@ -39,6 +39,8 @@ class Between:
             self._let_go.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/app":
+            await self._held()
         if scope["type"] != "http" or scope["path"] != "/do":
             await self._planso(scope, receive, send)
             return
@@ -51,8 +53,7 @@ class Between:
             answer.append(message)
 
         try:
-            if not self._let_go.is_set():
-                await asyncio.to_thread(self._let_go.wait)
+            await self._held()
             await self._planso(scope, receive, keep)
             page = _page(scope["query_string"].decode())
             if page == (LIST, None) and self.spoil is not None:
@@ -65,6 +66,10 @@ class Between:
             self.in_flight -= 1
         for message in answer:
             await send(message)
+
+    async def _held(self) -> None:
+        if not self._let_go.is_set():
+            await asyncio.to_thread(self._let_go.wait)
 
 
 def _page(query: str) -> Page:

@@ -23,6 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from planso_connector.domain import clock
 from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.flows.admission import Admission
 from planso_connector.flows.give_way import PACE, GiveWay
 from planso_connector.flows.outbox import Outbox
 from planso_connector.flows.push import Pusher
@@ -454,7 +455,14 @@ class Process:
         self.reader = Reader(self.database, self.planso, "shop", self.clock, parts=False)
         pusher = Pusher(self.database, self.planso, self.reader, "shop", self.clock, Random(1))
         self.outbox = Outbox(
-            self.database, pusher, "shop", timedelta(seconds=2), self.clock, waiting=256, at_once=32, way=self.way
+            self.database,
+            pusher,
+            "shop",
+            timedelta(seconds=2),
+            self.clock,
+            admission=Admission(256, "for PlanSo"),
+            at_once=32,
+            way=self.way,
         )
 
     def clock(self) -> datetime:

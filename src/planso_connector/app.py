@@ -21,6 +21,7 @@ from planso_connector.domain.clock import Clock
 from planso_connector.domain.reconcile import Policy
 from planso_connector.domain.workhours import WorkHours
 from planso_connector.flows.accesses import Accesses
+from planso_connector.flows.admission import Admission
 from planso_connector.flows.authenticate import Authentication
 from planso_connector.flows.database_clock import DatabaseClock
 from planso_connector.flows.dry_run import DryRun
@@ -177,13 +178,14 @@ async def _wired(
     reader = Reader(database, planso, workshop, now, parts=settings.connector_sync_parts)
     pusher = Pusher(database, planso, reader, workshop, now, Random())  # noqa: S311
     landing = timedelta(seconds=planso.longest_request)
+    admission = Admission(settings.connector_parallel_total // 2, "for PlanSo")
     outbox = Outbox(
         database,
         pusher,
         workshop,
         landing,
         now,
-        waiting=max(1, settings.connector_parallel_total // 2),
+        admission=admission,
         at_once=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
         way=writes_way,
         tracing=traces.push,
@@ -205,7 +207,7 @@ async def _wired(
     turns = Schedule(lambda beat: sync.run(Trigger.SCHEDULE, beat=beat), hours, interval, now, dice=Random())  # noqa: S311
     lookup = Lookup(database, workshop)
     live = Live(planso, reader, now)
-    freshness = Freshness(sync, reader, live, lookup, hours, interval, now)
+    freshness = Freshness(sync, reader, live, lookup, hours, interval, now, admission)
     stops = WriteStops(
         database,
         workshop,
@@ -214,7 +216,7 @@ async def _wired(
         profile=profile_of_saving(settings),
         on_resume=outbox.wake,
     )
-    status = Status(planso, stops)
+    status = Status(planso, stops, admission)
     of_saving = profile_of_saving(settings)
     readiness = Ready(
         database,
@@ -229,9 +231,9 @@ async def _wired(
             OfProcess("log", logs.trouble, "every line is written", required=False),
         ],
     )
-    measured = Measured(database, workshop, sync, readiness, planso, database_clock)
+    measured = Measured(database, workshop, sync, readiness, planso, database_clock, admission)
     standings = Standings(database, workshop, freshness, profile.labels, now)
-    dry_run = DryRun(planso, live, reader)
+    dry_run = DryRun(planso, live, reader, admission)
     recognition = Recognition(database, workshop)
     accesses = Accesses(database, workshop, now)
     flows = door.Flows(

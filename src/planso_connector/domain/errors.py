@@ -29,6 +29,7 @@ ConnectorError
 │   ├── LoginRejected        wrong password: stop, call a person
 │   └── PageChanged          their page moved: stop this reader, keep the mirror
 ├── MassRemoval              too much vanished at once: keep the mirror, ask a person
+├── TooManyWaiting           as many requests wait as may: try again in a moment
 └── StoreUnavailable         our own database can't take it
     ├── StoreSilent          it does not answer: nothing of it was done
     ├── CommitUnknown        it may have taken it: look before trying again
@@ -238,6 +239,10 @@ class PageChanged(PlansoError):
 
 class MassRemoval(ConnectorError):
     """Too many orders vanished from PlanSo's list at once to be believed."""
+
+
+class TooManyWaiting(ConnectorError):
+    """As many requests wait as may, or of this caller; nothing was done: try again in a moment."""
 
 
 class StoreUnavailable(ConnectorError):

@@ -16,6 +16,7 @@ from planso_connector.domain.operation import Change, Operation
 from planso_connector.domain.order import Order
 from planso_connector.domain.plausible import looks_wrong
 from planso_connector.flows import appending
+from planso_connector.flows.admission import Admission
 from planso_connector.flows.live import Live
 from planso_connector.flows.push_create import with_defaults
 from planso_connector.flows.reading import Reader
@@ -46,15 +47,19 @@ class Preview:
 
 
 class DryRun:
-    """Lives as long as the process. Raises what PlanSo's reading and the plan raise: NotFound, Invalid, PlansoError."""
+    """
+    Lives as long as the process. Raises what PlanSo's reading and the plan raise: NotFound, Invalid, PlansoError; and
+    TooManyWaiting.
+    """
 
-    def __init__(self, planso: Planso, live: Live, reader: Reader) -> None:
+    def __init__(self, planso: Planso, live: Live, reader: Reader, admission: Admission) -> None:
         self._planso = planso
         self._live = live
         self._reader = reader
+        self._admission = admission
 
     async def create(self, asked: Mapping[str, Value]) -> Preview:
-        async with _soon():
+        async with self._soon():
             blank = await self._planso.blank_form()
         plan = blank.plan({**with_defaults(blank, asked), **asked})
         return Preview(None, plan.changes, (*plan.notes, *looks_wrong(asked)), _names(blank, plan))
@@ -80,7 +85,7 @@ class DryRun:
         """`damaged` is a damaged update. Raises NotPossible, too."""
         assert damaged.order_id is not None, "what was damaged is an order"
         chosen = restoring.restorable(damaged, only)
-        async with _soon():
+        async with self._soon():
             form = await self._planso.read_form(damaged.order_id)
         controls, changed = restoring.still_damaged(restoring.values_before(chosen), chosen, form.submitted)
         plan = form.plan_controls(controls)
@@ -96,22 +101,21 @@ class DryRun:
         """And the order as the mirror knows it, which takes note of one that is gone. Raises as `Live`'s."""
         known = await self._reader.known(order_id)
         try:
-            async with _soon():
+            async with self._soon():
                 return await self._live.existing_form(order_id, known), known
         except NotFound as gone:
             await self._reader.gone(order_id, gone.read_at)
             raise
 
+    @asynccontextmanager
+    async def _soon(self) -> AsyncIterator[None]:
+        try:
+            with self._admission.place(), urgent(begin_by=asyncio.get_running_loop().time() + WITHIN):
+                async with asyncio.timeout(WITHIN):
+                    yield
+        except TimeoutError:
+            raise PlansoTimeout(f"PlanSo did not answer within {WITHIN:g} s; nothing was recorded or sent.") from None
+
 
 def _names(form: Form, plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(control.name for control in form.page.controls if control.index in plan.wire))
-
-
-@asynccontextmanager
-async def _soon() -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(WITHIN):
-            with urgent(begin_by=asyncio.get_running_loop().time() + WITHIN):
-                yield
-    except TimeoutError:
-        raise PlansoTimeout(f"PlanSo did not answer within {WITHIN:g} s; nothing was recorded or sent.") from None

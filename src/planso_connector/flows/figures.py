@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from planso_connector.domain.clock import parse_stamp
 from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.flows.admission import Admission
 from planso_connector.flows.database_clock import DatabaseClock
 from planso_connector.flows.readiness import WITHIN, Readiness, Ready
 from planso_connector.flows.sync import Sync, SyncStatus
@@ -50,6 +51,8 @@ class Figures:
     planso_in_flight: int
     planso_waiting: int
     planso_allowed: int
+    requests_waiting: int
+    """Requests of callers that wait for PlanSo."""
     database_waiting: dict[str, int]
     database_silent: float
     """Seconds since the database answered last, where what was asked since got no answer; 0: it answers."""
@@ -63,7 +66,14 @@ class Measured:
     """Lives as long as the process."""
 
     def __init__(
-        self, database: Database, workshop: str, sync: Sync, readiness: Ready, planso: Planso, clock: DatabaseClock
+        self,
+        database: Database,
+        workshop: str,
+        sync: Sync,
+        readiness: Ready,
+        planso: Planso,
+        clock: DatabaseClock,
+        admission: Admission,
     ) -> None:
         self._database = database
         self._workshop = workshop
@@ -71,6 +81,7 @@ class Measured:
         self._readiness = readiness
         self._planso = planso
         self._clock = clock
+        self._admission = admission
         self._counted: tuple[float, dict[str, int], dict[str, int]] | None = None
 
     async def now(self) -> Figures:
@@ -82,6 +93,7 @@ class Measured:
             throttle.in_flight,
             throttle.waiting,
             throttle.allowed,
+            self._admission.waiting,
             self._database.waiting,
             self._database.silent_for or 0.0,
             self._database.missed,

@@ -10,8 +10,9 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from planso_connector.domain.clock import Clock, parse_stamp
-from planso_connector.domain.errors import NotFound, PlansoError
+from planso_connector.domain.errors import NotFound, PlansoError, TooManyWaiting
 from planso_connector.domain.workhours import WorkHours
+from planso_connector.flows.admission import Admission
 from planso_connector.flows.live import Live
 from planso_connector.flows.lookup import Lookup
 from planso_connector.flows.reading import EmptyForm, Reader
@@ -44,6 +45,7 @@ class Freshness:
         hours: WorkHours,
         interval: timedelta,
         clock: Clock,
+        admission: Admission,
     ) -> None:
         self._sync = sync
         self._reader = reader
@@ -52,6 +54,7 @@ class Freshness:
         self._hours = hours
         self._interval = interval
         self._clock = clock
+        self._admission = admission
         self._told: tuple[datetime, datetime] | None = None
 
     async def is_stale(self) -> bool:
@@ -91,12 +94,12 @@ class Freshness:
         if max_age is None or (self._clock() - parse_stamp(stored.read_at)).total_seconds() <= max_age:
             return stored, ""
         try:
-            async with asyncio.timeout(LIVE_WITHIN):
-                with urgent(begin_by=asyncio.get_running_loop().time() + LIVE_WITHIN):
+            with self._admission.place(), urgent(begin_by=asyncio.get_running_loop().time() + LIVE_WITHIN):
+                async with asyncio.timeout(LIVE_WITHIN):
                     await self._read(order_id)
         except NotFound as gone:
             await self._reader.gone(order_id, gone.read_at)
-        except (PlansoError, TimeoutError) as error:
+        except (PlansoError, TimeoutError, TooManyWaiting) as error:
             why = str(error) or f"no answer within {LIVE_WITHIN:g} s"
             return stored, f"PlanSo could not be asked now ({why}); this is the connector's last reading."
         return await self._lookup.order(order_id), ""

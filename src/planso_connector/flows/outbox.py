@@ -18,6 +18,7 @@ import structlog
 from planso_connector.domain.clock import Clock, Jumps, stamp
 from planso_connector.domain.errors import ConnectorError, NotFound
 from planso_connector.domain.operation import Operation, State, new_id
+from planso_connector.flows.admission import Admission
 from planso_connector.flows.claim import LEASE, Claim, Lost
 from planso_connector.flows.give_way import GiveWay
 from planso_connector.flows.heartbeat import Beat, unwatched
@@ -45,10 +46,9 @@ GRACE = 10.0
 
 class Outbox:
     """
-    `landing`: how long after it was sent a request may still take effect in PlanSo. `waiting`: so many may wait for
-    their operations at once; a PlanSo that is slow must not fill the house with those who wait for it. `at_once`: so
-    many operations are under way. `way`: whom an attempt gives way to before it begins. Each is made within `tracing`.
-    Without `sends`, PlanSo is only searched for what was sent before.
+    `landing`: how long after it was sent a request may still take effect in PlanSo. `admission`: how many requests may
+    wait for their operations at once. `at_once`: so many operations are under way. `way`: whom an attempt gives way to
+    before it begins. Each is made within `tracing`. Without `sends`, PlanSo is only searched for what was sent before.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Outbox:
         landing: timedelta,
         clock: Clock,
         *,
-        waiting: int,
+        admission: Admission,
         at_once: int,
         way: GiveWay,
         tracing: Callable[[Operation], AbstractContextManager[object]] = nullcontext,
@@ -80,7 +80,7 @@ class Outbox:
         self._claiming: asyncio.Task[list[Operation]] | None = None
         self._woken = asyncio.Event()
         self._moved: dict[str, list[asyncio.Event]] = {}
-        self._waiting, self._most_waiting = 0, waiting
+        self._admission = admission
         self._at_once = at_once
         self._way = way
         self._drained_by = math.inf
@@ -125,9 +125,12 @@ class Outbox:
         looked at when this process moves it, and every second, because another process may. At once where as many wait
         as may.
         """
-        if self._waiting >= self._most_waiting:
+        if self._admission.is_full:
             return operation
-        self._waiting += 1
+        with self._admission.place():
+            return await self._settled(operation, seconds, give_up)
+
+    async def _settled(self, operation: Operation, seconds: float, give_up: Callable[[Operation], bool]) -> Operation:
         moved = asyncio.Event()
         self._moved.setdefault(operation.id, []).append(moved)
         until = asyncio.get_running_loop().time() + seconds
@@ -145,7 +148,6 @@ class Outbox:
                 operation = await self._now(operation.id)
             return operation
         finally:
-            self._waiting -= 1
             waiting = self._moved[operation.id]
             waiting.remove(moved)
             if not waiting:

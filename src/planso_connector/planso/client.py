@@ -247,13 +247,14 @@ class Planso:
         login.forget()
         await self._only_login(login)
 
-    async def try_credentials(self, username: str, password: str) -> None:
+    async def try_credentials(self, username: str, password: str, begun_within: float | None = None) -> None:
         """
-        Whether PlanSo takes them; the session stays as it is. Raises LoginRejected, PlansoUnavailable.
+        Whether PlanSo takes them; the session stays as it is. One try after the other; one that can't begin within so
+        many seconds is not sent. Raises LoginRejected, PlansoUnavailable.
 
         What PlanSo rejected once is not sent a second time by this process: an account can be locked.
         """
-        async with self._trying:
+        async with self._next_try(begun_within):
             mark = hashlib.blake2b(f"{username}\0{password}".encode("utf-8", "surrogatepass"), key=self._salt).digest()
             known = (username, password) == self._credentials and self.login_status.state == "rejected"
             if known or mark in self._rejected:
@@ -265,6 +266,18 @@ class Planso:
                 self._rejected.add(mark)
                 raise LoginRejected("PlanSo rejected the user name or the password") from None
             await self._leave(visit)
+
+    @asynccontextmanager
+    async def _next_try(self, within: float | None) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(within):
+                await self._trying.acquire()
+        except TimeoutError:
+            raise PlansoTimeout(f"other logins were tried for {within or 0:g} s; this one was not sent") from None
+        try:
+            yield
+        finally:
+            self._trying.release()
 
     async def _only_login(self, login: PlansoLogin) -> None:
         request = self._client.build_request("GET", self._app, extensions={LOGS_IN: True})

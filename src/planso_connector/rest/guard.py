@@ -19,6 +19,7 @@ from starlette.types import Scope as Connection
 
 from planso_connector.domain.caller import ANYONE, Caller, id_in
 from planso_connector.domain.errors import ConnectorError, NotAllowed, NotAuthenticated
+from planso_connector.flows import admission
 from planso_connector.flows.accesses import Accesses
 from planso_connector.flows.authenticate import Authentication
 from planso_connector.rest import callers, scopes
@@ -87,6 +88,7 @@ class Guard:
             await self._app(connection, receive, send)
             return
         connection[callers.CALLER] = caller
+        admission.current_key.set(caller.key_id)  # the server gives each request a context of its own
         self._accesses.used(caller)
         if path not in WATCHING:
             self._asked(connection["method"])

@@ -164,6 +164,7 @@ class _AtOneInstant(Collector):
         yield _one("planso_in_flight", "Requests to PlanSo under way.", figures.planso_in_flight)
         yield _one("planso_waiting", "Requests to PlanSo that wait for their turn.", figures.planso_waiting)
         yield _one("planso_allowed", "Requests to PlanSo that may be under way now.", figures.planso_allowed)
+        yield _one("requests_waiting", "Requests of callers that wait for PlanSo.", figures.requests_waiting)
         waiting = figures.database_waiting
         yield _each("database_waiting", "Units of work that wait for the database.", "kind", waiting)
         silent = "Since the database answered last, where what was asked since got no answer; 0: it answers."

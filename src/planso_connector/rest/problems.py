@@ -44,6 +44,7 @@ STATUS: dict[type[errors.ConnectorError], int] = {
     errors.PageChanged: 502,
     errors.PlansoError: 502,
     errors.MassRemoval: 502,
+    errors.TooManyWaiting: 503,
     errors.StoreUnavailable: 503,
 }
 
@@ -71,9 +72,9 @@ MEANING = {
     431: "The head is larger than 32 KiB or has more than 100 lines.",
     502: "PlanSo refused, kept another value, can't be reached, or answered with something that can't be understood.",
     503: "The connector itself can't take it: its database is full, read-only, locked or away, or too many requests "
-    "are under way; or it can't tell yet: its database is being filled, or what orders are found by written anew; or "
-    "writes are stopped: a save did damage and a person has to look, or `CONNECTOR_WRITES` is not `on`. With "
-    "`Operation-Id` the write may be recorded all the same: look at that operation.",
+    "are under way or wait for PlanSo; or it can't tell yet: its database is being filled, or what orders are found by "
+    "written anew; or writes are stopped: a save did damage and a person has to look, or `CONNECTOR_WRITES` is not "
+    "`on`. With `Operation-Id` the write may be recorded all the same: look at that operation.",
     504: "PlanSo did not answer in time: `message` says whether it may have the change.",
 }
 
@@ -228,6 +229,8 @@ def failure_of(error: errors.ConnectorError, order: str | None = None, *, messag
     if isinstance(error, errors.StoreUnavailable):
         is_stopped = isinstance(error, errors.WritesStopped)
         headers["Retry-After"] = RETRY_STOPPED if is_stopped else RETRY_AFTER
+    if isinstance(error, errors.TooManyWaiting):
+        headers["Retry-After"] = RETRY_AFTER
     if isinstance(error, errors.CommitUnknown) and error.operation_id:
         headers["Operation-Id"] = error.operation_id
     if order:
