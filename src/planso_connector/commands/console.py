@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
+import io
+import json
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -21,6 +24,19 @@ T = TypeVar("T")
 
 out = Console()
 err = Console(stderr=True)
+
+
+def accept_any_text() -> None:
+    """What the character set of a terminal or a pipe lacks comes out as `\\xfc`; without this it is a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def print_json(document: object) -> None:
+    """In UTF-8, or in ASCII where standard output takes something else: valid JSON in either case."""
+    is_utf_8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
+    typer.echo(json.dumps(document, ensure_ascii=not is_utf_8, indent=2))
 
 
 @contextmanager
