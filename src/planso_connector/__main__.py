@@ -29,9 +29,11 @@ def main() -> None:
     BaseModel.model_config["defer_build"] = True
 
     from planso_connector.cli import cli
+    from planso_connector.commands.console import accept_any_text
 
     gc.freeze()
     gc.enable()
+    accept_any_text()
     cli()
 
 

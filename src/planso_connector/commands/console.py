@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import io
+import json
 import signal
 import sys
 from collections.abc import Coroutine, Iterator
@@ -26,6 +28,19 @@ err = Console(stderr=True)
 
 SAID_WITHIN = 1.0
 """Seconds that a message waits for standard error."""
+
+
+def accept_any_text() -> None:
+    """What the character set of a terminal or a pipe lacks comes out as `\\xfc`; without this it is a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def print_json(document: object) -> None:
+    """In UTF-8, or in ASCII where standard output takes something else: valid JSON in either case."""
+    is_utf_8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
+    typer.echo(json.dumps(document, ensure_ascii=not is_utf_8, indent=2))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -15,7 +14,17 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from planso_connector import app as root
-from planso_connector.commands.console import configure_logs, database_there, err, fail, loaded, out, run, told
+from planso_connector.commands.console import (
+    configure_logs,
+    database_there,
+    err,
+    fail,
+    loaded,
+    out,
+    print_json,
+    run,
+    told,
+)
 from planso_connector.domain import clock
 from planso_connector.domain.caller import SCOPES, Scope
 from planso_connector.flows.accesses import Accesses
@@ -74,7 +83,7 @@ def list_keys(as_json: AsJson = False) -> None:
     """Every key with its scopes, expiry and last use, never a secret; revoked and expired ones too."""
     found = _with_keys(Keys.all)
     if as_json:
-        typer.echo(json.dumps([_shown(key) for key in found], ensure_ascii=False, indent=2))
+        print_json([_shown(key) for key in found])
         return
     whole = [Column(name, no_wrap=True, overflow="fold") for name in ("id", "name")]
     table = Table(*whole, "scopes", "state", "created", "expires", "last use")
@@ -122,7 +131,7 @@ def accesses(
 
     found, names = _with_database(read)
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in found], indent=2))
+        print_json([asdict(one) for one in found])
         return
     table = Table("at (UTC)", "key", "route", "orders", "times")
     for one in found:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from planso_connector.commands.console import configure_logs, database_there, err, fail, out, run, told
+from planso_connector.commands.console import configure_logs, database_there, err, fail, out, print_json, run, told
 from planso_connector.domain import clock
 from planso_connector.domain.identifier import Identifier, Kind
 from planso_connector.flows.privacy import Erased, Privacy
@@ -41,15 +41,14 @@ def export(
         settings = database_there(Settings.load())
         configure_logs(settings, quiet=True)
         held = run(_export(settings, identifier))
-        document = json.dumps(held, ensure_ascii=False, indent=2)
         if not held["orders"] and not held["operations"]:
             err.print("Nothing is held of it.", highlight=False)
         if output is None:
-            typer.echo(document)
+            print_json(held)
             return
         try:
             with os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-                file.write(document + "\n")
+                file.write(json.dumps(held, ensure_ascii=False, indent=2) + "\n")
         except OSError as error:
             fail(f"--output: '{output}' can't be written: {error.strerror}; accepted: the name of a new file")
         err.print(f"Written: {output}, which only you may read.", highlight=False)
