@@ -104,6 +104,14 @@ def test_an_impossible_id_is_a_clear_4xx(service: Service, method: str, order_id
     assert answer.json()["success"] is False
 
 
+@pytest.mark.parametrize("what", ["", "/cancel", "/undo", "/restore"])
+def test_an_impossible_operation_is_refused(service: Service, what: str) -> None:
+    """An id that holds NUL, which PostgreSQL takes in no text, is 422 before the database is asked."""
+    answer = service.http.request("POST" if what else "GET", f"/api/operations/a%00b{what}")
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["path", "operation_id"]
+
+
 def test_too_much_is_413(service: Service) -> None:
     """A body over 1 MiB is 413, announced or chunked; one just under it is read."""
     huge = body(remarks="x" * 1024 * 1024)
