@@ -137,6 +137,7 @@ def test_a_write_replaces_what_is_too_long(service: Service, order: int) -> None
     assert (read(service, order)["remarks"], read(service, order)["doubts"]) == ("Kurz", [])
 
     operation = answer.headers["Operation-Id"]
+    assert service.operation(answer)["before"]["remarks"].startswith("50000 characters (fingerprint ")
     assert service.http.post(f"/api/operations/{operation}/undo").status_code == 200
     assert service.sandbox.value(order, REMARKS) == text
 
