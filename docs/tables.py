@@ -15,7 +15,7 @@ from pathlib import Path
 
 from planso_connector.domain.caller import SCOPES
 from planso_connector.domain.columns import COLUMNS
-from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENTS, FIELDS, Field, On
+from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENTS, FIELDS, Field, Kind, On
 from planso_connector.rest.problems import MEANING
 from planso_connector.rest.scopes import NEEDS, Need
 from planso_connector.sandbox import Knobs, SaveStyle
@@ -38,12 +38,24 @@ def _where(field: Field) -> str:
     return ", ".join(name for name, on in verbs.items() if on in field.on)
 
 
+def _at_most(field: Field) -> str:
+    return "" if field.kind in (Kind.NUMBER, Kind.ID, Kind.FLAG) else str(field.longest)
+
+
 def fields() -> str:
     rows = (
-        (f"`{f.path}`", f.kind.value, ", ".join(f.labels), ", ".join(COLUMNS.get(f.path, ())), _where(f), f.meaning)
+        (
+            f"`{f.path}`",
+            f.kind.value,
+            _at_most(f),
+            ", ".join(f.labels),
+            ", ".join(COLUMNS.get(f.path, ())),
+            _where(f),
+            f.meaning,
+        )
         for f in (*FIELDS, *APPEND_FIELDS)
     )
-    return _table(("field", "kind", "label in PlanSo", "column in PlanSo", "on", "meaning"), rows)
+    return _table(("field", "kind", "characters", "label in PlanSo", "column in PlanSo", "on", "meaning"), rows)
 
 
 def _shown(default: object) -> str:

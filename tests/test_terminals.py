@@ -33,7 +33,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     return url
 
 
-def run(database: str, *arguments: str, stdout: int = subprocess.PIPE, **environment: str) -> tuple[int, bytes, str]:
+def run(
+    database: str, *arguments: str, environment: dict[str, str], stdout: int = subprocess.PIPE
+) -> tuple[int, bytes, str]:
     done = subprocess.run(
         [sys.executable, "-m", "planso_connector", *arguments],
         env={**os.environ, "CONNECTOR_DATABASE_URL": database, **environment},
@@ -48,7 +50,9 @@ def run(database: str, *arguments: str, stdout: int = subprocess.PIPE, **environ
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_an_export_is_json_in_any_character_set(database: str, encoding: str) -> None:
     """`privacy export` to a terminal or a pipe of another character set: every program can read what comes out."""
-    code, out, err = run(database, "privacy", "export", "--plate", "WN-TE 1234", PYTHONIOENCODING=encoding, **POOR)
+    code, out, err = run(
+        database, "privacy", "export", "--plate", "WN-TE 1234", environment={"PYTHONIOENCODING": encoding, **POOR}
+    )
 
     assert (code, err) == (0, "")
     assert NAME in json.dumps(json.loads(out.decode("utf-8")), ensure_ascii=False)
@@ -57,7 +61,7 @@ def test_an_export_is_json_in_any_character_set(database: str, encoding: str) ->
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_table_shows_what_it_can(database: str, encoding: str) -> None:
     """Characters that the terminal lacks come out as numbers, the rest as it is."""
-    code, out, err = run(database, "keys", "list", PYTHONIOENCODING=encoding, **POOR)
+    code, out, err = run(database, "keys", "list", environment={"PYTHONIOENCODING": encoding, **POOR})
 
     assert (code, err) == (0, "")
     shown = out.decode(encoding)
@@ -71,7 +75,7 @@ def test_a_pipe_that_nobody_reads_is_no_traceback(database: str, arguments: tupl
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        code, _, err = run(database, *arguments, stdout=writing)
+        code, _, err = run(database, *arguments, environment={}, stdout=writing)
     finally:
         os.close(writing)
 

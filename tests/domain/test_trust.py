@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from planso_connector.domain.order import FormReading, Order, PartsReading, compose
+from planso_connector.domain.order import Excess, FormReading, Order, PartsReading, compose, refreshed
 from planso_connector.domain.part import Part
 from planso_connector.domain.trust import Doubtful, believable_form, believable_parts
 
@@ -76,3 +76,15 @@ def test_prices_that_all_vanish_are_kept() -> None:
     some = PartsReading((replace(priced[0], price_each=None), priced[1]))
     assert believable_parts(priced, some) == (some, ())
     assert believable_parts(priced, PartsReading(())) == (PartsReading(()), ())
+
+
+def test_a_doubt_about_a_label_goes_with_the_label() -> None:
+    """It stays where the label is gone from the form, and ends where the label shows less."""
+    long = Excess.of("x" * 30_000)
+    known = replace(KNOWN, fields={**KNOWN.fields, "Notiz": ""}, unreadable={"fields.Notiz": long, "short_name": long})
+    gone, _ = believable_form(known, GOOD)
+    assert (gone.fields["Notiz"], gone.unreadable) == ("", {"fields.Notiz": long})
+    there, _ = believable_form(known, replace(GOOD, fields={**GOOD.fields, "Notiz": "kurz"}))
+    assert (there.fields["Notiz"], there.unreadable) == ("kurz", {})
+    assert refreshed(known, there).unreadable == {"short_name": long}
+    assert known.document()["fields"]["Notiz"] is None  # type: ignore[index]

@@ -8,6 +8,7 @@ import pytest
 
 from planso_connector.domain.errors import PageChanged
 from planso_connector.domain.order import BoardEntry
+from planso_connector.domain.reconcile import fingerprint
 from planso_connector.planso.board import parse_board
 from planso_connector.planso.decoding import NotJson, json_of, text_of
 
@@ -81,3 +82,13 @@ def test_what_is_no_json_is_told(content: bytes) -> None:
     """Garbage of every kind is one error."""
     with pytest.raises(NotJson):
         json_of(httpx2.Response(200, content=content))
+
+
+def test_a_member_that_is_too_long_is_empty_and_named() -> None:
+    """Not cut: the entry says what there is, and another text makes another fingerprint of it."""
+    answer = {"1": {"ID": "130", "short_name": "A" * 201, "station": "3@" + "b" * 100_000, "finish_date": "KL 2"}}
+    (entry,) = parse_board(answer)
+    assert (entry.short_name, entry.station_id, entry.station_state, entry.finish_date) == ("", "3", "", "KL 2")
+    assert {name: doubt.length for name, doubt in entry.too_long} == {"short_name": 201, "station_state": 100_000}
+    answer["1"]["short_name"] = "B" * 201
+    assert fingerprint(parse_board(answer)[0]) != fingerprint(entry)

@@ -448,3 +448,20 @@ async def test_every_part_of_the_sandbox_is_read(markup: Any) -> None:
                     assert (part.description, part.qty) == (real["description"], float(real["quantity"]))
                 compared += len(there)
     assert compared > 50
+
+
+@pytest.mark.parametrize("length", [201, 100_000])
+def test_a_member_that_is_too_long_is_none_and_named(length: int) -> None:
+    """The part stays, with all else that it has; nothing is cut, and numbers of any length are none."""
+    long = "A" * length
+    cells = CELLS | {
+        "Teile Nr": f'<td data-prtnumber="{long}">5G6</td>',
+        "Leit Nr": f"<td>{long}</td>",
+        "Menge": f"<td>{'9' * length}</td>",
+        "": MAIN.format("offen " * length),
+    }
+    reading = parts_of(native(list(cells), cells))
+    (part,) = reading.parts
+    assert (part.part_no, part.lead_no, part.status, part.qty) == (None, None, None, None)
+    assert (part.description, part.price_each, part.row_id) == (WHOLE.description, WHOLE.price_each, "9")
+    assert reading.too_long == {"part_no", "lead_no", "status"}

@@ -873,7 +873,9 @@ def switched(connection: apsw.Connection, *, on: bool) -> None:
 def test_a_full_disk_is_503_and_costs_nothing(service: Service, order: int) -> None:
     """No room for the operation: 503 that says so, nothing is recorded or sent; with room the same key goes through."""
     before, recorded = service.sandbox.snapshot(order), listed(service, limit=500)
-    asked = {"remarks": "x" * 600_000}  # more than the pages that are free by now
+    # More than the pages that are free by now.
+    long = ("remarks", "damage_description", "workshop_distribution", "external_calculation")
+    asked = dict.fromkeys(long, "🚗" * 20_000)
     service.in_the_database(limit_pages(1))
     try:
         answer = put(service, order, asked, Idempotency_Key="full")
@@ -885,7 +887,7 @@ def test_a_full_disk_is_503_and_costs_nothing(service: Service, order: int) -> N
     finally:
         service.in_the_database(limit_pages(100_000))
     assert put(service, order, asked, Idempotency_Key="full").status_code == 200
-    assert len(service.sandbox.value(order, REMARKS)) == 600_000
+    assert len(service.sandbox.value(order, REMARKS)) == 20_000
 
 
 def test_a_read_only_database_is_503_and_nothing_is_sent(service: Service, order: int) -> None:

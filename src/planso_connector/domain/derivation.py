@@ -28,8 +28,9 @@ _AUDIT = re.compile(
 _AUDIT_HIDDEN = re.compile(r"revision|version", re.IGNORECASE)
 """In the name of a control without a label; `Fahrzeugversion` is a value as any other."""
 _TOKEN = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9+/=_.\-]{12,}")
+_COUNT = re.compile(r"\d{1,18}")
 _EPOCH = re.compile(r"\d{10}(\d{3})?")
-_LAST_PART = re.compile(r"[A-Za-z]+(?=[^A-Za-z]*$)")
+_PART = re.compile(r"[A-Za-z]+")
 
 
 class Asked(NamedTuple):
@@ -72,10 +73,8 @@ def is_derived(old: ControlState, new: ControlState, asked: Asked) -> bool:
 
 
 def _means(state: ControlState, labels: re.Pattern[str], columns: re.Pattern[str]) -> bool:
-    last = _LAST_PART.search(state.column)
-    return labels.fullmatch(state.label.strip()) is not None or (
-        last is not None and columns.fullmatch(last[0]) is not None
-    )
+    last = _PART.findall(state.column)[-1:]
+    return labels.fullmatch(state.label.strip()) is not None or any(map(columns.fullmatch, last))
 
 
 def _follows_date(old: ControlState, new: ControlState, asked: Asked) -> bool:
@@ -142,7 +141,8 @@ def is_stamp(old: ControlState, new: ControlState, now: datetime | None) -> bool
         return True
     if _TOKEN.fullmatch(new.shown) and (old.is_empty or _TOKEN.fullmatch(old.shown)):
         return True
-    return old.shown.isdecimal() and new.shown.isdecimal() and int(new.shown) == int(old.shown) + 1
+    is_count = _COUNT.fullmatch(old.shown) and _COUNT.fullmatch(new.shown)
+    return is_count is not None and int(new.shown) == int(old.shown) + 1
 
 
 def _is_to_come(text: str, now: datetime) -> bool:

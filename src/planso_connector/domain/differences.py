@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from planso_connector.domain.notes import shortened
+
 
 class Verdict(StrEnum):
     """What a difference means. Those of `DAMAGE` stop writes."""
@@ -114,7 +116,9 @@ def sentences(differences: Sequence[Difference], *, with_values: bool) -> list[s
         if not found:
             continue
         named = [
-            f"{one.name} ({was} '{one.shown_before}', now '{one.shown_after}')" if with_values else one.name
+            f"{one.name} ({was} '{shortened(one.shown_before)}', now '{shortened(one.shown_after)}')"
+            if with_values
+            else one.name
             for one in found[:_NAMED_AT_MOST]
         ]
         more = f" and {len(found) - _NAMED_AT_MOST} more" if len(found) > _NAMED_AT_MOST else ""

@@ -46,6 +46,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from planso_connector.domain.notes import shortened
+
 if TYPE_CHECKING:
     from planso_connector.domain.operation import Conflict
 
@@ -205,7 +207,7 @@ class Kept:
     @property
     def words(self) -> str:
         values = {"sent": self.sent, "kept": self.kept}
-        told = ", ".join(f"{name} '{value}'" for name, value in values.items() if value is not None)
+        told = ", ".join(f"{name} '{shortened(value)}'" for name, value in values.items() if value is not None)
         return f"{self.field} ('{self.label}')" + (f": {told}" if told else "")
 
 

@@ -56,6 +56,17 @@ TEXTS = frozenset({Kind.TEXT, Kind.LONG_TEXT, Kind.IDENTIFIER, Kind.PHONE, Kind.
 MONTHS = frozenset({Kind.MONTH, Kind.PAST_MONTH})
 DATED = frozenset({Kind.DATE, Kind.TIME, Kind.DATETIME}) | MONTHS
 
+NOTATION_AT_MOST = 60
+"""Characters of the longest text that is read as a date, a time, a number, an id, or yes or no."""
+_LONGEST = {Kind.TEXT: 500, Kind.LONG_TEXT: 20_000, Kind.IDENTIFIER: 40, Kind.PHONE: 200, Kind.EMAIL: 254}
+"""Characters of a value. PlanSo's own columns are not known; databases of its kind hold 255 in a line of text."""
+SHOWN_AT_MOST = max(_LONGEST.values())
+"""Characters of what a label of the form shows."""
+LABEL_AT_MOST = 200
+"""Characters of a label; what is longer names nothing."""
+LISTED_AT_MOST = 200
+"""Characters of what PlanSo's list says of an order, in each of its members."""
+
 
 class On(Flag):
     """On which request bodies a field appears."""
@@ -92,6 +103,13 @@ class Field:
     min_length_on_create: int = 0
     slot: Slot | None = None
     """With Kind.TIME: which end of a range of times the field holds."""
+    longer: int | None = None
+    """Characters of a value where that is not what is usual for its kind."""
+
+    @property
+    def longest(self) -> int:
+        """Characters of a value at most: callers' is 422 beyond, PlanSo's is null with a doubt."""
+        return self.longer or _LONGEST.get(self.kind, NOTATION_AT_MOST)
 
     @property
     def path(self) -> str:
@@ -184,7 +202,7 @@ _FIELDS: tuple[Field, ...] = (
     Field("damage_description", _L, ("Schadenbeschreibung",), "Damage", "Stoßfänger hinten gerissen, Heckklappe."),
     Field("workshop_distribution", _L, ("Werkstattverteilung",), "Distribution over the shops", "Karo 2, Lack 1"),
     Field("external_calculation", _L, ("Externe Kalkulation",), "External calculation", "DAT 2026-118"),
-    Field("express_link", _T, ("ExpressLink",), "ExpressLink", "https://express.example/k/118"),
+    Field("express_link", _T, ("ExpressLink",), "ExpressLink", "https://express.example/k/118", longer=2000),
     _create_only("type_of_date", "Terminart", "Kind of appointment", "0", default="0"),
     _create_only("parts_needed", "E-Teile benötigt", "Parts are needed", "ja"),
     _create_only("rental_car_deductible", "Mietwagen Selbstbeteiligung", "Rental car, deductible", "500", kind=_A),

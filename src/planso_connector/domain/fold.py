@@ -4,22 +4,48 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Literal
+
+KEY_AT_MOST = 250
+"""Characters of a key: PostgreSQL's indices hold 2,700 bytes a row, of which a character takes up to four."""
 
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "ł": "l", "đ": "d"})
+
+
+_MARKS = "".join(map(re.escape, (c for c in map(chr, range(0x300, 0x20000)) if unicodedata.combining(c))))
+_MANY_MARKS = re.compile(f"[{_MARKS}]{{30}}(?=[{_MARKS}])")
+"""Unicode's bound for a stream-safe text (UAX 15). Beyond U+20000 no character combines with the one before."""
+_MAY_HOLD_MANY = re.compile("[\u0300-\U0001ffff]{31}")
+"""The same at a fortieth of the time, for what is usual here."""
+
+
+def normalized(form: Literal["NFC", "NFKC", "NFKD"], text: str) -> str:
+    """
+    As `unicodedata.normalize`, which sorts the marks on one letter by insertion: a million of them would take hours.
+    Runs of more than 30 are parted by U+034F, as UAX 15 has it.
+    """
+    if not text.isascii() and _MAY_HOLD_MANY.search(text):
+        text = _MANY_MARKS.sub("\\g<0>\u034f", text)
+    return unicodedata.normalize(form, text)
 
 
 def fold(text: str) -> str:
     """Lower case, `ä`=`ae`, `ß`=`ss`, no accents, runs of white space as one blank."""
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text).casefold().translate(_UMLAUTS)
-        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+        text = normalized("NFC", text).casefold().translate(_UMLAUTS)
+        text = "".join(c for c in normalized("NFKD", text) if not unicodedata.combining(c) and c != "\u034f")
     # Here too for what is not ASCII: only NFKD makes a letter of ℌ, and a capital one.
     return " ".join(text.casefold().split())
 
 
 def fold_plate(text: str) -> str:
-    """Letters and digits alone, upper case: `WN-AE 2309`, `wnae2309` and `WN AE2309` are `WNAE2309`."""
-    return re.sub(r"[^A-Z0-9]", "", fold(text).upper())
+    """Letters and digits alone, upper case: `WN-AE 2309`, `wnae2309` and `WN AE2309` are `WNAE2309`. A key's length."""
+    return re.sub(r"[^A-Z0-9]", "", fold(text[: 4 * KEY_AT_MOST]).upper())[:KEY_AT_MOST]
+
+
+def fold_key(text: str) -> str:
+    """As `fold`, and so short that it can stand in an index."""
+    return fold(text[:KEY_AT_MOST])[:KEY_AT_MOST]
 
 
 def fold_phone(text: str) -> str:

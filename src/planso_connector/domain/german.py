@@ -119,6 +119,8 @@ def parse_date(text: str, *, month_allowed: bool = False, years: Years = Years.N
         month = (_MONTH.fullmatch(text) or _ISO_MONTH.fullmatch(text)) if month_allowed else None
         if month is not None:
             return _canonical_month(month, years, today)
+    except _SkippedHour as error:
+        raise ValueError(f"{_quoted(text)} {error}; accepted: {help_text}") from error
     except ValueError as error:
         if "century" in str(error):
             told = f"{_quoted(text)} has a year of two digits that may be of two centuries"
@@ -164,7 +166,19 @@ def _canonical_moment(moment: datetime) -> str:
 
 def _day_and_rest(day: date, rest: str) -> str:
     clock = _clock_behind(rest)
-    return _canonical_moment(datetime.combine(day, _clock_time(clock) if clock else time()))
+    return _canonical_moment(existing(datetime.combine(day, _clock_time(clock) if clock else time())))
+
+
+class _SkippedHour(ValueError):
+    """The text says what is wrong with a time that no clock shows."""
+
+
+def existing(moment: datetime) -> datetime:
+    """`moment` itself, of a wall clock. Raises ValueError in the hour that is left out when summer time begins."""
+    there_and_back = moment.replace(tzinfo=BERLIN).astimezone(UTC).astimezone(BERLIN)
+    if there_and_back.replace(tzinfo=None) != moment:
+        raise _SkippedHour("does not exist: clocks go from 2:00 to 3:00 on that day")
+    return moment
 
 
 def _clock_behind(rest: str) -> str:
@@ -190,7 +204,9 @@ def parse_time(text: str, *, slot: Slot | None = None, years: Years = Years.NEAR
             return _canonical_time(_time_or_range(text, slot))
         day = _calendar_day(match, years, today)
         clock = _time_or_range(_clock_behind(text[match.end() :]), slot)
-        return datetime.combine(day, clock).isoformat(timespec="seconds")
+        return existing(datetime.combine(day, clock)).isoformat(timespec="seconds")
+    except _SkippedHour as error:
+        raise ValueError(f"{_quoted(text)} {error}; accepted: {SLOT_HELP if slot else TIME_HELP}") from error
     except ValueError as error:
         raise ValueError(f"{_quoted(text)} is not a time; accepted: {SLOT_HELP if slot else TIME_HELP}") from error
 
@@ -229,8 +245,8 @@ def parse_decimal(text: str, *, dot_groups: bool = True) -> float:
     """
     value = float(exact_decimal(text, dot_groups=dot_groups))
     if not math.isfinite(value):
-        raise ValueError(f"'{text}' is out of range")
-    return value
+        raise ValueError(f"{_quoted(text)} is out of range")
+    return value + 0.0  # no -0.0
 
 
 def exact_decimal(text: str, *, dot_groups: bool = True) -> Decimal:
@@ -241,7 +257,7 @@ def exact_decimal(text: str, *, dot_groups: bool = True) -> Decimal:
     elif _COMMA.fullmatch(plain):
         plain = plain.replace(",", ".")
     if not _NUMBER.fullmatch(plain):
-        raise ValueError(f"'{text}' is not a number")
+        raise ValueError(f"{_quoted(text)} is not a number")
     return Decimal(plain)
 
 

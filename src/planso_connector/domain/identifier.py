@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from planso_connector.domain import emails, phones, plate
 from planso_connector.domain.errors import Invalid, Problem
-from planso_connector.domain.fold import fold, fold_plate
+from planso_connector.domain.fold import fold, fold_plate, normalized
 
 _GROUPS = re.compile(r"\+?\d+")
 _BETWEEN_GROUPS = re.compile(r"[\s/().·_‐-―−-]*")
@@ -64,7 +63,7 @@ class Identifier:
             ends = {probe[-_ENDS:] for probe in self._probes}
             return any(
                 not self._probes.isdisjoint(phones.keys(number))
-                for number, digits in _numbers(unicodedata.normalize("NFKC", text))
+                for number, digits in _numbers(normalized("NFKC", text))
                 if any(end in digits[-_ENDS - 1 :] for end in ends)  # one more: `-0` at the end is the central's
             )
         assert self._pattern is not None, "every plate and address has one"

@@ -22,7 +22,7 @@ from functools import lru_cache
 from string import ascii_lowercase
 from typing import NamedTuple
 
-from planso_connector.domain.fold import fold
+from planso_connector.domain.fold import KEY_AT_MOST, fold
 from planso_connector.domain.phonetics import code
 
 EXACT = "name exact"
@@ -127,7 +127,7 @@ def _groups(text: str) -> list[tuple[str, ...]]:
         for part in re.split(r"[-/&+]", chunk):
             pieces += [re.sub(r"\W", "", fold(piece)) for piece in _PIECE.findall(part)]
         if "-" in chunk:
-            groups.append(tuple(p[:LETTERS_AT_MOST] for p in pieces if p))
+            groups.append(tuple(p[:LETTERS_AT_MOST] for p in pieces if p)[:HELD_AT_MOST])
         else:
             groups += [(p[:LETTERS_AT_MOST],) for p in pieces if p]
     return [g for g in groups if g]
@@ -160,8 +160,8 @@ def tokens(name: str) -> tuple[str, ...]:
     words = _read(name)
     for group, particles in zip(words.groups, words.particles, strict=True):
         if particles:
-            found["".join((*particles, *group))] = None
-        found["".join(group)] = None
+            found["".join((*particles, *group))[:KEY_AT_MOST]] = None
+        found["".join(group)[:KEY_AT_MOST]] = None
         found.update(dict.fromkeys(group))
     return tuple(found)
 

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+QUOTED_AT_MOST = 300
+"""Characters of a value in a message."""
+
+
+def shortened(text: str, at_most: int = QUOTED_AT_MOST) -> str:
+    """`text` for a message, cut where it is longer."""
+    return text if len(text) <= at_most else f"{text[: at_most - 1]}…"
+
 
 class OwnNote(str):
     """

@@ -33,9 +33,40 @@ STAY = (
 FROM_OTHER_PAGES = ("damage", "parts_status")
 """Fields that the list or the parts page supply where the form does not."""
 
+FIELDS = "fields."
+"""How the path of a label begins that has no field of its own."""
+
 HELD_AT_LEAST = 3
 LEFT_AT_LEAST = 0.2
 """A form that holds less than this share of the values that its order had, if that had so many, has emptied."""
+
+
+DOUBT_AT_MOST = 500
+"""Characters of a text that a doubt tells as it stands."""
+
+
+class Excess(NamedTuple):
+    """
+    More than a field may hold, which stands in PlanSo. It is not kept, and never cut: what is read may be written back.
+    `text` is empty where it has more than `DOUBT_AT_MOST` characters; `fingerprint` is another for another text.
+    """
+
+    text: str
+    length: int
+    fingerprint: str
+
+    @classmethod
+    def of(cls, text: str) -> Excess:
+        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+        return cls(text if len(text) <= DOUBT_AT_MOST else "", len(text), digest)
+
+    def __str__(self) -> str:
+        """What tells it from any other."""
+        return self.text or f"{self.length} characters (fingerprint {self.fingerprint})"
+
+
+Unread = str | Excess
+"""What stands in a field and is not its value: a text that its kind can't hold, as `KW 51`, or too much of one."""
 
 
 class BoardEntry(NamedTuple):
@@ -52,6 +83,8 @@ class BoardEntry(NamedTuple):
     position: str = ""
     finish_date: str = ""
     """Free text; on some installations the damage class."""
+    too_long: tuple[tuple[str, Excess], ...] = ()
+    """The members of these that are empty because PlanSo holds too much there, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +97,17 @@ class FormReading:
     """No label holds anything: what PlanSo shows for an order that does not exist."""
     found: frozenset[str] = frozenset()
     """Paths of the fields for which the form has a label."""
-    unreadable: Mapping[str, str] = field(default_factory=dict)
-    """What stands in the fields, by path, that their kind can't hold: a date that is none, as `KW 51`."""
+    unreadable: Mapping[str, Unread] = field(default_factory=dict)
+    """
+    What stands in the fields that have no value because of it, by path; in labels that `fields` shows empty because of
+    it, by `fields.` and the label.
+    """
     ambiguous: frozenset[str] = frozenset()
     """Paths of the fields without a value because several controls may hold it and say different things."""
+
+    def relied_on(self, path: str) -> Value:
+        """What a write relies on: the value, or what stands there instead of one."""
+        return _relied_on(self, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +118,8 @@ class PartsReading:
     status: str | None = None
     has_table: bool = True
     """Whether the page held a table at all; without one, no parts is no news."""
+    too_long: frozenset[str] = frozenset()
+    """Members of parts, or `status`, that are None because PlanSo holds too much there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +142,12 @@ class Order:
     employee_id: str | None = None
     position: str | None = None
     list_finish_date: str | None = None
-    unreadable: Mapping[str, str] = field(default_factory=dict)
+    unreadable: Mapping[str, Unread] = field(default_factory=dict)
     """As in FormReading: fields of which `values` holds None although something stands there."""
+
+    def relied_on(self, path: str) -> Value:
+        """As in FormReading."""
+        return _relied_on(self, path)
 
     def document(self) -> dict[str, object]:
         """The order as answers show it, without what changes by itself: `last_synced_at`, `version`, `pending`."""
@@ -121,10 +167,20 @@ class Order:
                 shown[entry.name] = value
             else:
                 groups[entry.group.value][entry.name] = value
-        whole = {**shown, **groups, "fields": dict(self.fields)}
+        fields = {label: None if f"{FIELDS}{label}" in self.unreadable else text for label, text in self.fields.items()}
+        whole = {**shown, **groups, "fields": fields}
         # Last, and only where there are some: answers add the empty list, and no order has a new version by it.
-        doubts = [{"field": path, "text": text} for path, text in self.unreadable.items()]
+        doubts = [{"field": path, **_told(doubt)} for path, doubt in self.unreadable.items()]
         return {**whole, "doubts": doubts} if doubts else whole
+
+
+def _told(doubt: Unread) -> dict[str, object]:
+    return {"text": doubt} if isinstance(doubt, str) else doubt._asdict()
+
+
+def _relied_on(held: FormReading | Order, path: str) -> Value:
+    doubt = held.unreadable.get(path)
+    return held.values.get(path) if doubt is None else str(doubt)
 
 
 def compose(entry: BoardEntry | None, order_id: int, form: FormReading, parts: PartsReading | None) -> Order:
@@ -138,7 +194,7 @@ def compose(entry: BoardEntry | None, order_id: int, form: FormReading, parts: P
     return Order(
         id=order_id,
         short_name=short_name,
-        plate=_plate(values, short_name),
+        plate=_plate(values, form, short_name),
         station_id=(entry.station_id or None) if entry is not None else None,
         station_state=(entry.station_state or None) if entry is not None else None,
         missing_parts=waits_for_parts(values.get("parts_status"), parts.parts if parts is not None else ()),
@@ -149,7 +205,7 @@ def compose(entry: BoardEntry | None, order_id: int, form: FormReading, parts: P
         employee_id=(entry.employee_id or None) if entry is not None else None,
         position=(entry.position or None) if entry is not None else None,
         list_finish_date=(entry.finish_date or None) if entry is not None else None,
-        unreadable=form.unreadable,
+        unreadable={**form.unreadable, **dict(entry.too_long if entry is not None else ())},
     )
 
 
@@ -158,10 +214,10 @@ def refreshed(order: Order, form: FormReading) -> Order:
     entry = BoardEntry(order_id=order.id, short_name=order.short_name, finish_date=order.list_finish_date or "")
     status = order.values.get("parts_status")
     values = _with_fallbacks(entry, form, PartsReading(order.parts, str(status) if status else None))
-    plate, missing = _plate(values, order.short_name), waits_for_parts(values.get("parts_status"), order.parts)
-    return replace(
-        order, values=values, fields=form.fields, plate=plate, missing_parts=missing, unreadable=form.unreadable
-    )
+    plate, missing = _plate(values, form, order.short_name), waits_for_parts(values.get("parts_status"), order.parts)
+    listed = {name: doubt for name, doubt in order.unreadable.items() if name in BoardEntry._fields}
+    unreadable = {**form.unreadable, **listed}
+    return replace(order, values=values, fields=form.fields, plate=plate, missing_parts=missing, unreadable=unreadable)
 
 
 def with_parts(order: Order, parts: PartsReading) -> Order:
@@ -179,7 +235,7 @@ def has_emptied(held: Mapping[str, Value], form: FormReading) -> bool:
     if not form.fields:
         return True
     paths = [path for path, value in held.items() if value]
-    left = sum(bool(form.values.get(path)) for path in paths)
+    left = sum(bool(form.relied_on(path)) for path in paths)
     return len(paths) >= HELD_AT_LEAST and left < len(paths) * LEFT_AT_LEAST
 
 
@@ -203,19 +259,21 @@ def overlap(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
 
 def is_somebodys(form: FormReading) -> bool:
     """Whether a form names a person or a vehicle: the form of an order that does not exist may hold defaults."""
-    return any(form.values.get(path) for path in IDENTITY)
+    return any(form.relied_on(path) for path in IDENTITY)
 
 
 def _with_fallbacks(entry: BoardEntry | None, form: FormReading, parts: PartsReading | None) -> dict[str, Value]:
     values = dict(form.values)
-    if values.get("damage") is None and entry is not None and entry.finish_date:
+    if form.relied_on("damage") is None and entry is not None and entry.finish_date:
         values["damage"] = entry.finish_date
     if parts is not None and parts.status:
         values["parts_status"] = parts.status
     return values
 
 
-def _plate(values: Mapping[str, Value], short_name: str) -> str | None:
+def _plate(values: Mapping[str, Value], form: FormReading, short_name: str) -> str | None:
+    if PLATE in form.unreadable:
+        return None
     plate = values.get(PLATE) or values.get(VEHICLE)
     return str(plate) if plate else (short_name or None)
 

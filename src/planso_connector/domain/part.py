@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from planso_connector.domain.fold import fold
 from planso_connector.domain.wording import says
 
+MEMBER_AT_MOST = 200
+"""Characters of a part's member..."""
+DESCRIPTION_AT_MOST = 2000
+"""...and of its description. A part has None where PlanSo holds more."""
+
 NO_PARTS = "ohne E-Teile"
 """The parts status of an order that needs none."""
 
@@ -37,7 +42,10 @@ _INCOMPLETE = ("unvollständig", "unvollst", "inkomplett", "incomplete", "nicht 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Dates are canonical (ISO 8601), prices in EUR, `qty` a decimal number; None where the table holds nothing."""
+    """
+    Dates are canonical (ISO 8601), prices in EUR, `qty` a decimal number; None where the table holds nothing, or more
+    than is kept.
+    """
 
     order_id: int
     part_no: str | None = None

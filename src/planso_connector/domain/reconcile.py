@@ -76,7 +76,8 @@ def fingerprint(entry: BoardEntry) -> str:
     do all below it.
     """
     told = (entry.short_name, entry.station_id, entry.station_state, entry.employee_id, entry.finish_date)
-    return hashlib.blake2b("\0".join(told).encode("utf-8", "replace"), digest_size=12).hexdigest()
+    too_long = (str(excess) for _, excess in entry.too_long)
+    return hashlib.blake2b("\0".join((*told, *too_long)).encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
 def reconcile(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import re
 from urllib.parse import unquote, unquote_plus
 
+from planso_connector.domain.character_references import unescaped
 from planso_connector.domain.plausible import looks_like_plate
 from planso_connector.domain.values import plain, same_notation
 
@@ -17,6 +17,7 @@ _WORD_OF_A_FAULT = re.compile(
     re.IGNORECASE,
 )
 """What PHP and JavaScript make of a value that is none: the names of their types, and the day on which time begins."""
+_LETTERS, _MARKS = re.compile(r"([?\x80-\U0010ffff]+)"), re.compile(r"([?\ufffd]+)")
 _LINE_BREAK = re.compile(r"<br\s*/?>(?:\r?\n)?", re.IGNORECASE)
 
 
@@ -75,7 +76,7 @@ def is_garbled(before: str, after: str) -> bool:
 
 def _unescaped(text: str) -> tuple[str, ...]:
     return (
-        html.unescape(text),
+        unescaped(text),
         unquote(text),
         unquote_plus(text),
         re.sub(r"\\(.)", r"\1", text),
@@ -97,5 +98,8 @@ def _broken(text: str) -> set[str]:
 
 def _has_marks(before: str, after: str) -> bool:
     """Whether question marks stand where letters beyond ASCII stood, one for each or one for each byte."""
-    pattern = "".join(re.escape(letter) if letter.isascii() else "[?\ufffd]{1,4}" for letter in before)
-    return re.fullmatch(pattern, after) is not None
+    written, read = _LETTERS.split(before), _MARKS.split(after)
+    return written[::2] == read[::2] and all(
+        len(letters) <= len(marks) <= 4 * len(letters) - 3 * letters.count("?")
+        for letters, marks in zip(written[1::2], read[1::2], strict=True)
+    )

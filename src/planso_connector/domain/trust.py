@@ -3,7 +3,7 @@ Trust: what of a page is taken over, and what is left as it was because the page
 
 A label that an order had and its form has no more, prices that are all nought: the mirror keeps the last good value of
 just these, and a doubt says so. A person can accept the page as it is. A date that no longer reads as one (`KW 51`) is
-in doubt too, but no value is kept: something else stands there now.
+in doubt too, and so is what is too long to be kept, but no value is kept: something else stands there now.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from planso_connector.domain.order import FormReading, Order, PartsReading
+from planso_connector.domain.order import FIELDS, BoardEntry, FormReading, Order, PartsReading
 from planso_connector.domain.part import Part
 
 
@@ -21,6 +21,8 @@ class Doubtful(StrEnum):
     """The order's form had this label when it was last read."""
     UNREADABLE = "unreadable"
     """Something stands there that is no date or number: the field has no value, its text stands in `fields`."""
+    TOO_LONG = "too_long"
+    """More stands there than is kept: it has no value, and the order's doubts say how much there is."""
     TABLE_GONE = "table_gone"
     """The order had parts, and now the page holds no table and no status."""
     PRICES_GONE = "prices_gone"
@@ -41,7 +43,10 @@ def believable_form(known: Order | None, form: FormReading) -> tuple[FormReading
     The reading, and the doubts. Where labels are gone, their fields and texts keep the last good values. What is
     unreadable keeps none: the old day would be told as if the form still held it.
     """
-    doubts = [Doubt("form", Doubtful.UNREADABLE, path) for path in form.unreadable]
+    doubts = [
+        Doubt("form", Doubtful.UNREADABLE if isinstance(doubt, str) else Doubtful.TOO_LONG, path)
+        for path, doubt in form.unreadable.items()
+    ]
     gone = [label for label in known.fields if label not in form.fields] if known is not None else []
     if known is None or not gone:
         return form, tuple(doubts)
@@ -52,7 +57,8 @@ def believable_form(known: Order | None, form: FormReading) -> tuple[FormReading
             values[path] = held
     # In the order that the mirror has them: an order that shows the same has no new version.
     fields = {**{label: form.fields.get(label, held) for label, held in known.fields.items()}, **form.fields}
-    kept = {path: text for path, text in known.unreadable.items() if path not in form.found}
+    lost = {*(path for path in known.values if path not in form.found), *(f"{FIELDS}{label}" for label in gone)}
+    kept = {path: doubt for path, doubt in known.unreadable.items() if path in lost}
     return replace(form, values=values, fields=fields, unreadable={**kept, **form.unreadable}), tuple(doubts)
 
 
@@ -67,6 +73,13 @@ def believable_parts(known: Sequence[Part], reading: PartsReading) -> tuple[Part
         return reading, ()
     parts = tuple(_priced(part, held.get(_identity(part))) for part in reading.parts)
     return replace(reading, parts=parts), (Doubt("parts", Doubtful.PRICES_GONE, "price_each"),)
+
+
+def too_long(entry: BoardEntry | None, parts: PartsReading | None) -> tuple[Doubt, ...]:
+    """The doubts about what the list and the parts page hold too much of."""
+    listed = [Doubt("list", Doubtful.TOO_LONG, name) for name, _ in (entry.too_long if entry is not None else ())]
+    cells = sorted(parts.too_long if parts is not None else ())
+    return (*listed, *(Doubt("parts", Doubtful.TOO_LONG, name) for name in cells))
 
 
 def _identity(part: Part) -> tuple[str | None, str | None]:

@@ -13,7 +13,8 @@ from datetime import date
 from decimal import Decimal
 
 from planso_connector.domain import german, phones
-from planso_connector.domain.fields import DATED, MONTHS, Field, Kind, Value
+from planso_connector.domain.fields import DATED, MONTHS, NOTATION_AT_MOST, TEXTS, Field, Kind, Value
+from planso_connector.domain.fold import normalized
 from planso_connector.domain.german import Slot, Years
 
 MAX_ID = 2**63 - 1
@@ -30,8 +31,6 @@ _NUMERIC = re.compile(
 _NUMBERED = re.compile(r"(?:\+|0|\(0)[\d\s()/.\-]+")
 _PHONE_DIGITS = 6
 """Digits from which on a text that begins as a phone number is one."""
-_LONGEST_NOTATION = 60
-"""Characters of the longest text that is looked at as a date, a number or a phone number."""
 _ON = frozenset({"1", "ja", "yes", "true", "on"})
 _OFF = frozenset({"0", "nein", "no", "false", "off"})
 _YES = frozenset({"1", "ja", "j", "yes", "true", "on", "wahr", "x"})
@@ -56,6 +55,8 @@ def accept(field: Field, given: str | float, *, today: date | None = None) -> Va
     year of two digits. Raises ValueError.
     """
     if isinstance(given, str):
+        if len(given) > field.longest:
+            raise ValueError(f"has {len(given)} characters; accepted: up to {field.longest}")
         checked_text(given, line_breaks=field.kind is Kind.LONG_TEXT)
         if given and not given.strip():
             raise ValueError('holds nothing but blanks; send "" to clear the field')
@@ -64,7 +65,7 @@ def accept(field: Field, given: str | float, *, today: date | None = None) -> Va
         raise ValueError(f"accepted: a number from 0 to {MAX_HOURS:.0f}")
     if field.kind is Kind.ID and not 1 <= given <= MAX_ID:
         raise ValueError(f"accepted: an id from 1 to {MAX_ID}")
-    return given
+    return given + 0.0 if field.kind is Kind.NUMBER else given  # JSON knows -0.0
 
 
 def _canonical_text(kind: Kind, text: str, slot: Slot | None, today: date | None) -> Value:
@@ -98,7 +99,7 @@ def read(kind: Kind, shown: str, *, today: date | None = None) -> Value:
     keep the words as they are). `today` as for `accept`.
     """
     text = shown.replace("\xa0", " ").strip()
-    if not text:
+    if not text or (kind not in TEXTS and len(text) > NOTATION_AT_MOST):
         return None
     try:
         if kind is Kind.NUMBER:
@@ -114,6 +115,8 @@ def read(kind: Kind, shown: str, *, today: date | None = None) -> Value:
 
 def amount(text: str) -> Decimal | None:
     """The number of an amount, as `84.210`, `84210 km`, `150,00 €`; None for anything else. A dot groups."""
+    if len(text) > NOTATION_AT_MOST:
+        return None
     try:
         return german.exact_decimal(_UNIT.sub("", text.strip()))
     except ValueError:
@@ -176,7 +179,7 @@ def _nothing(value: Value) -> bool:
 
 def plain(text: str) -> str:
     """`text` with line breaks as LF, no-break spaces as blanks, in NFC, without outer white space."""
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ")).strip()
+    return normalized("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ")).strip()
 
 
 def is_nothing(text: str) -> bool:
@@ -185,7 +188,7 @@ def is_nothing(text: str) -> bool:
     `0`, `0,00`. For the comparison of a control that nobody asked to change.
     """
     text = plain(text)
-    return len(text) <= _LONGEST_NOTATION and _NOTHING.fullmatch(text) is not None and text not in ("+", "-", ".", ",")
+    return len(text) <= NOTATION_AT_MOST and _NOTHING.fullmatch(text) is not None and text not in ("+", "-", ".", ",")
 
 
 def same_notation(one: str, other: str) -> bool:
@@ -202,7 +205,7 @@ def same_notation(one: str, other: str) -> bool:
     words = {mine.casefold(), theirs.casefold()}
     if words <= _ON or words <= _OFF:
         return True
-    if max(len(mine), len(theirs)) > _LONGEST_NOTATION:
+    if max(len(mine), len(theirs)) > NOTATION_AT_MOST:
         return False
     here, there = _readings(mine), _readings(theirs)
     if here or there:

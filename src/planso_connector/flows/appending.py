@@ -23,7 +23,8 @@ def resolve(
 ) -> tuple[dict[str, Value], list[Conflict]]:
     """
     The fields with the values that they have to hold, and the lines that can't be taken out because they stand there no
-    more. `sent_with` is what the fields held in the form that was sent before, None where nothing was.
+    more. `sent_with` is what the fields held in the form that was sent before, None where nothing was. Raises Invalid
+    for a line that makes a text too long.
     """
     resolved: dict[str, Value] = {}
     gone: list[Conflict] = []
@@ -37,12 +38,21 @@ def resolve(
         if before is not None and _is_done(path, line, before, text):
             resolved[target] = text.value or None
         elif appending.is_append(path):
-            resolved[target] = text.with_line(line)
+            resolved[target] = _within_bound(path, text.with_line(line))
         elif text.count(line):
             resolved[target] = text.without_line(line)
         else:
             gone.append(Conflict(target, line, text.value or None, None))
     return resolved, gone
+
+
+def _within_bound(path: str, text: str) -> str:
+    """Raises Invalid."""
+    target = BY_PATH[appending.target_of(path)]
+    if len(text) > target.longest:
+        told = f"{target.path} would have {len(text)} characters with this line; accepted: up to {target.longest}"
+        raise Invalid([Problem(("body", path), told, "string_too_long")])
+    return text
 
 
 def plan(form: Form, asked: Mapping[str, Value], resolved: Mapping[str, Value]) -> Plan:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from planso_connector.domain.differences import Difference, Verdict
-from planso_connector.domain.fields import BY_PATH, Value
+from planso_connector.domain.fields import BY_PATH, SHOWN_AT_MOST, Value
 from planso_connector.domain.snapshot import Snapshot
 from planso_connector.domain.values import is_nothing, same
 from planso_connector.planso.form import Form
@@ -37,9 +37,13 @@ def found(
         if reading.not_taken_over(written):
             seen |= {column: state.shown for column, state in snapshot(reading).items() if column in as_sent}
     edits = {column: theirs for column, theirs in seen.items() if theirs != held[column].shown}
+    columns: dict[str, list[str]] = {}
+    for column in as_sent:
+        for name in now.names_of(held[column].label):
+            columns.setdefault(name, []).append(column)
     for name, change in _last_seen(written, versions).items():
-        for column in as_sent:
-            if name in now.names_of(held[column].label) and not _holds(now, held[column].shown, change):
+        for column in columns.get(name, ()):
+            if not _holds(now, held[column].shown, change):
                 edits[column] = "" if change.after is None else str(change.after)
     return tuple(
         Difference(
@@ -70,7 +74,8 @@ def _holds(now: Form, shown: str, change: Change) -> bool:
     """Whether the form holds what the change made of it."""
     if change.field in BY_PATH:
         return same(BY_PATH[change.field].kind, now.reading().values.get(change.field), change.after)
-    return shown == (change.after or "")
+    is_too_long = change.after is None and len(shown) > SHOWN_AT_MOST  # the history has no text of it
+    return is_too_long or shown == (change.after or "")
 
 
 def gone_since(

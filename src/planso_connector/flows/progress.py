@@ -9,6 +9,7 @@ from enum import StrEnum
 from planso_connector.domain.trust import Doubt, Doubtful
 from planso_connector.flows.reading import ReadOrder
 
+DOUBTS_KEPT = 200
 REASONS_KEPT = 100
 """Of a run's failures, so many are kept with their reason."""
 
@@ -106,11 +107,12 @@ class Progress:
     def doubts(self) -> list[dict[str, object]]:
         """
         What was left as it was because its page seems to have moved, and fields that no longer read as a date or
-        number: page, kind, what, in how many orders; for labels the share of the orders read in which it held
-        something, before and now.
+        number, or hold more than is kept: page, kind, what, in how many orders; for labels the share of the orders read
+        in which it held something, before and now. At most `DOUBTS_KEPT`, those of most orders first.
         """
         told = []
-        for doubt, orders in sorted(self._doubts.items(), key=lambda item: (-item[1], item[0].what)):
+        found = sorted(self._doubts.items(), key=lambda item: (-item[1], item[0].what))
+        for doubt, orders in found[:DOUBTS_KEPT]:
             entry: dict[str, object] = {"page": doubt.page, "kind": doubt.kind, "what": doubt.what, "orders": orders}
             if doubt.kind is Doubtful.LABEL_GONE:
                 entry["filled_before"] = round(self._before[doubt.what] / self.forms, 3)

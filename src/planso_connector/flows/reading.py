@@ -26,7 +26,7 @@ from planso_connector.domain.order import (
     with_parts,
 )
 from planso_connector.domain.reconcile import fingerprint
-from planso_connector.domain.trust import Doubt, believable_form, believable_parts
+from planso_connector.domain.trust import Doubt, believable_form, believable_parts, too_long
 from planso_connector.planso.client import Planso
 from planso_connector.store import changes, kept_pages, orders
 from planso_connector.store.engine import Database, Transaction
@@ -116,7 +116,7 @@ class Reader:
         else:
             order = compose(entry, order_id, believed, parts)
         changed = await self._store(order, entry, read_at, with_parts=parts is not None)
-        return ReadOrder(changed, doubts, _filled(known), _shown(form))
+        return ReadOrder(changed, (*doubts, *too_long(entry, parts)), _filled(known), _shown(form))
 
     async def _store(self, order: Order, entry: BoardEntry | None, read_at: str, *, with_parts: bool) -> bool:
         now = self._now()

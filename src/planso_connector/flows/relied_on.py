@@ -22,16 +22,16 @@ def allowed(operation: Operation, form: Form, known: Order | None) -> tuple[dict
     if operation.base is None and not conflicts:
         return asked, ()
     reading = form.reading()
-    held = (in_the_mirror(known, reading) if known is not None else reading).values
+    held = in_the_mirror(known, reading) if known is not None else reading
 
     def is_same(path: str, one: Value, other: Value) -> bool:
         return means_same(BY_PATH[path].kind, one, other)
 
     conflicts += [
-        Conflict(path, base, held.get(path), asked.get(path))
+        Conflict(path, base, held.relied_on(path), asked.get(path))
         for path, base in (operation.base or {}).items()
-        if not is_same(path, held.get(path), base)
-        and not (path in asked and is_same(path, held.get(path), asked[path]))
+        if not is_same(path, held.relied_on(path), base)
+        and not (path in asked and is_same(path, held.relied_on(path), asked[path]))
     ]
     if not conflicts:
         return asked, ()

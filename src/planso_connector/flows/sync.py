@@ -50,6 +50,8 @@ RESUMED_WITHIN = timedelta(hours=12)
 """A full run that broke off is gone on with, if it began within this time."""
 
 _EMPTY_NAMED = 5
+_DOUBTS_NAMED = 10
+_WITHOUT_VALUE = {Doubtful.UNREADABLE: "is no date or number", Doubtful.TOO_LONG: "is longer than is kept"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,8 +332,8 @@ def _summary(progress: Progress) -> str:
         told.append(f"Orders that hold nothing in PlanSo were not taken over: {named}{more}.")
     if progress.is_emptied:
         told.append("So many empty orders are not believed; the run counts as failed.")
-    unreadable = [doubt for doubt in progress.doubts() if doubt["kind"] == Doubtful.UNREADABLE]
-    doubts = [doubt for doubt in progress.doubts() if doubt["kind"] != Doubtful.UNREADABLE]
+    all_doubts = progress.doubts()
+    doubts = [doubt for doubt in all_doubts if doubt["kind"] not in _WITHOUT_VALUE]
     if doubts:
         first = doubts[0]
         told.append(
@@ -339,7 +341,9 @@ def _summary(progress: Progress) -> str:
             f"'{first['what']}' ({first['kind']}, in {first['orders']} orders): the last good values stay. "
             "If PlanSo is right, accept them: planso-connector sync --full --accept-removals."
         )
-    if unreadable:
-        named = ", ".join(f"{doubt['what']} (in {doubt['orders']} orders)" for doubt in unreadable)
-        told.append(f"What stands there is no date or number, so these have no value: {named}.")
+    for kind, why in _WITHOUT_VALUE.items():
+        found = [f"{doubt['what']} (in {doubt['orders']} orders)" for doubt in all_doubts if doubt["kind"] == kind]
+        more = f" and {len(found) - _DOUBTS_NAMED} more" if len(found) > _DOUBTS_NAMED else ""
+        if found:
+            told.append(f"What stands there {why}, so these have no value: {', '.join(found[:_DOUBTS_NAMED])}{more}.")
     return " ".join(told)

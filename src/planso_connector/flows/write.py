@@ -296,10 +296,9 @@ class Writer:
         if int(version) != stored.version or (pending and tag != stored.tag):
             told = f'If-Match: order {operation.order_id} has the ETag "{stored.tag}" now, not "{tag}".'
             raise VersionChanged(told, stored.document)
-        held = dict(known.values)
         if operation.action is Action.DELETE:  # relies on all of it
-            return {path: value for path, value in held.items() if path not in FROM_OTHER_PAGES}
-        return {path: held.get(path) for path in operation.asked if appending.target_of(path) == path}
+            return {path: known.relied_on(path) for path in known.values if path not in FROM_OTHER_PAGES}
+        return {path: known.relied_on(path) for path in operation.asked if appending.target_of(path) == path}
 
     def _with_duplicates(self, tx: Transaction, operation: Operation, request: Request) -> str:
         """The notes of a create, with the orders that may be the same one. Raises Duplicate when `request.strict`."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from planso_connector.domain.character_references import unescaped
 from planso_connector.domain.errors import PageChanged
-from planso_connector.domain.order import BoardEntry
+from planso_connector.domain.fields import LISTED_AT_MOST
+from planso_connector.domain.order import BoardEntry, Excess
 from planso_connector.planso.words import collapsed
 
 _DIGITS = re.compile(r"\s*([0-9]{1,18})\s*")
@@ -66,15 +67,23 @@ def _entry(order: Mapping[str, Any]) -> BoardEntry | None:
     if order_id is None:
         return None
     station_id, _, state = _text(order, "station").partition("@")
-    return BoardEntry(
+    entry = BoardEntry(
         order_id=order_id,
-        short_name=collapsed(html.unescape(_text(order, "short_name"))),
+        short_name=collapsed(unescaped(_text(order, "short_name"))),
         station_id=station_id.strip(),
         station_state=state.strip(),
         employee_id=_text(order, "employeeID"),
         position=_text(order, "theorder"),
-        finish_date=collapsed(html.unescape(_text(order, "finish_date"))),
+        finish_date=collapsed(unescaped(_text(order, "finish_date"))),
     )
+    return entry if max(map(len, entry[1:-1])) <= LISTED_AT_MOST else _bounded(entry)
+
+
+def _bounded(entry: BoardEntry) -> BoardEntry:
+    """The entry without the members that are too long to be kept."""
+    told = {name: str(text) for name, text in zip(entry._fields[1:-1], entry[1:-1], strict=True)}
+    too_long = {name: Excess.of(text) for name, text in told.items() if len(text) > LISTED_AT_MOST}
+    return BoardEntry(entry.order_id, **told | dict.fromkeys(too_long, ""), too_long=tuple(too_long.items()))
 
 
 def _text(order: Mapping[str, Any], name: str) -> str:

@@ -213,7 +213,7 @@ def machine_number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    return number if number - number == 0 else None
+    return number + 0.0 if number - number == 0 else None  # no -0.0
 
 
 def _boxed(kind: Kind, control: Control) -> Value:

@@ -16,9 +16,10 @@ from typing import Any
 from planso_connector.domain import values
 from planso_connector.domain.agreement import Agreement
 from planso_connector.domain.errors import Invalid, Kept, PageChanged, Problem
-from planso_connector.domain.fields import BY_PATH, FIELDS, Value
-from planso_connector.domain.notes import OwnNote
-from planso_connector.domain.order import FormReading
+from planso_connector.domain.fields import BY_PATH, FIELDS, LABEL_AT_MOST, SHOWN_AT_MOST, Value
+from planso_connector.domain.notes import OwnNote, shortened
+from planso_connector.domain.order import FIELDS as PATH_OF_LABEL
+from planso_connector.domain.order import Excess, FormReading, Unread
 from planso_connector.planso import control_plan, writing
 from planso_connector.planso.control import Control, Entry
 from planso_connector.planso.handles import FieldHandles, Handle
@@ -86,15 +87,22 @@ class Form:
         found = self._found
         held = {path: found.value(path) for path in BY_PATH}
         read = {path: value for path, (value, _) in held.items()}
+        unreadable: dict[str, Unread] = {}
+        for path, value in held.items():
+            doubt = found.doubt(path, value[0])
+            if doubt is not None:
+                read[path], unreadable[path] = None, doubt
+        shown = self._shown()
+        for label, text in shown.items():
+            if len(text) > SHOWN_AT_MOST:
+                shown[label], unreadable[f"{PATH_OF_LABEL}{label}"] = "", Excess.of(text)
         return FormReading(
             values=read,
-            fields=self._shown(),
+            fields=shown,
             is_blank=self.is_blank,
             found=frozenset(path for path in BY_PATH if found.is_found(path)),
             ambiguous=frozenset(path for path, (_, is_ambiguous) in held.items() if is_ambiguous),
-            unreadable={
-                path: text for path in BY_PATH if read[path] is None and (text := found.unreadable(path)) is not None
-            },
+            unreadable=unreadable,
         )
 
     def _shown(self) -> dict[str, str]:
@@ -102,10 +110,11 @@ class Form:
         shown: dict[str, str] = {}
         others = self._found.others
         for entry in self.page.entries:
-            if not shown.get(entry.label):
+            if len(entry.label) <= LABEL_AT_MOST and not shown.get(entry.label):
                 shown[entry.label] = "" if others and entry in others else entry.shown
         for entry in others:
-            shown[entry.label] = shown[entry.label] or entry.shown
+            if entry.label in shown:
+                shown[entry.label] = shown[entry.label] or entry.shown
         return shown
 
     @property
@@ -158,10 +167,15 @@ class Form:
 
     def names_of(self, label: str) -> frozenset[str]:
         """A label as the history names it: by the paths of its fields, and by itself."""
-        if not label:
-            return frozenset()
-        paths = [path for path in BY_PATH if any(entry.label == label for entry in self._found.entries(path))]
-        return frozenset([*paths, label])
+        return frozenset([*self._paths_by_label.get(label, ()), label]) if label else frozenset()
+
+    @cached_property
+    def _paths_by_label(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for path in BY_PATH:
+            for entry in self._found.entries(path):
+                found.setdefault(entry.label, set()).add(path)
+        return found
 
     def plan_controls(self, controls: Mapping[str, Sequence[str]]) -> Plan:
         """
@@ -241,7 +255,8 @@ class Form:
             entry = self._found.target(path)
             if entry is not None and self._agreement(path, value, saved) is Agreement.NORMALISED:
                 words = values.planso_words(BY_PATH[path].kind, value)
-                notes.append(OwnNote(f"PlanSo writes {path} ('{entry.label}') as '{entry.shown}' (asked '{words}')."))
+                told = f"as '{shortened(entry.shown)}' (asked '{shortened(words)}')"
+                notes.append(OwnNote(f"PlanSo writes {path} ('{entry.label}') {told}."))
         return tuple(notes)
 
     def _agreement(self, path: str, value: Value, saved: Form | None) -> Agreement:

@@ -5,6 +5,7 @@ belongs to the head of its own column.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -79,7 +80,7 @@ def _cells(row: LexborNode) -> list[_Cell]:
 
 
 def _number(text: str | None) -> int:
-    return min(int(text), 1000) if text and text.isdecimal() and int(text) else 1
+    return int(text) if text and re.fullmatch(r"[1-9]\d{0,2}", text) else 1
 
 
 def _is_of_controls(tree: Tree, cells: list[_Cell]) -> bool:

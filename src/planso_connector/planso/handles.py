@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from planso_connector.domain.fields import BY_PATH, DATED, Kind, Value
-from planso_connector.domain.order import PLATE
+from planso_connector.domain.order import DOUBT_AT_MOST, PLATE, Excess, Unread
 from planso_connector.domain.plausible import looks_like_plate
 from planso_connector.planso.columns import controls_by_column
 from planso_connector.planso.control import Control, Entry
@@ -208,7 +208,14 @@ class FieldHandles:
             empty = value if empty is None else empty
         return empty, False
 
-    def unreadable(self, path: str) -> str | None:
+    def doubt(self, path: str, value: Value) -> Unread | None:
+        """What stands there that is not the field's value, or too long to be kept as it; None where nothing does."""
+        if isinstance(value, str):
+            return Excess.of(value) if len(value) > BY_PATH[path].longest else None
+        text = self._unreadable(path) if value is None else None
+        return Excess.of(text) if text is not None and len(text) > DOUBT_AT_MOST else text
+
+    def _unreadable(self, path: str) -> str | None:
         """What stands at one of the field's handles that its kind, a date or number, can't hold; None where nothing."""
         kind = BY_PATH[path].kind
         if kind not in _STRICT:

@@ -6,13 +6,13 @@ Source: the PlanSo protocol's section 3. Pure; how labels find their controls is
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from planso_connector.domain.character_references import unescaped
 from planso_connector.planso.control import Control, Entry, Filled, Option
 from planso_connector.planso.dropdowns import read_items, takes_several
 from planso_connector.planso.input_values import browser_value
@@ -94,9 +94,7 @@ def _unescaped(content: str) -> str:
             return content
         if not _ESCAPED_CONTROL.search(content):
             return unescaped_once(content)
-        content = "".join(
-            part if part.startswith("<") else html.unescape(part) for part in _TAG_OR_TEXT.findall(content)
-        )
+        content = "".join(part if part.startswith("<") else unescaped(part) for part in _TAG_OR_TEXT.findall(content))
     return content
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from selectolax.lexbor import LexborNode
 
 from planso_connector.domain import german
+from planso_connector.domain.fields import NOTATION_AT_MOST
 from planso_connector.planso.words import collapsed
 
 _SILENT = frozenset(
@@ -100,7 +101,7 @@ def number_texts(cell: LexborNode | None) -> list[str]:
 def read_number(texts: Iterable[str], *, point_is_decimal: bool = False) -> float | None:
     """The first text that is one number; `point_is_decimal` decides what `1.500` is."""
     for text in texts:
-        match = _NUMBER.fullmatch(text)
+        match = _NUMBER.fullmatch(text) if len(text) <= NOTATION_AT_MOST else None
         if match is None:
             continue
         digits = re.sub(r"\s", "", match[1]).rstrip(",.")

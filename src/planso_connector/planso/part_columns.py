@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from selectolax.lexbor import LexborNode
 
+from planso_connector.domain.fields import LABEL_AT_MOST
 from planso_connector.planso.part_cells import header_text
 from planso_connector.planso.profile import PartsWords
 from planso_connector.planso.words import label_key
@@ -27,7 +28,7 @@ def columns_of(cells: Iterable[tuple[int, LexborNode]], words: PartsWords) -> di
     found: dict[str, list[tuple[bool, int, str]]] = {}
     for column, cell in cells:
         text = header_text(cell)
-        key = label_key(text)
+        key = label_key(text[:LABEL_AT_MOST])
         fits = _fitting(text, words.header_keys)
         if "order_date" in fits and "delivery_date" in fits and "/" in text:
             name: str | None = "dates"
@@ -54,9 +55,13 @@ def is_parts_table(columns: Mapping[str, int], *, is_like_sums: bool) -> bool:
     return not is_like_sums or len(of_part) > 1
 
 
-@lru_cache(maxsize=1024)
 def _fitting(text: str, header_keys: tuple[tuple[str, str], ...]) -> Mapping[str, int]:
-    """By name, the length of its longest word that is in the header."""
+    """By name, the length of its longest word that is in the header. One that is longer than a label says nothing."""
+    return _remembered_fit(text, header_keys) if len(text) <= LABEL_AT_MOST else {}
+
+
+@lru_cache(maxsize=1024)
+def _remembered_fit(text: str, header_keys: tuple[tuple[str, str], ...]) -> Mapping[str, int]:
     key, tokens = label_key(text), {label_key(token) for token in re.split(r"[\W_]+", text)}
     fits: dict[str, int] = {}
     for word, name in header_keys:

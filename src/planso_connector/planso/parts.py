@@ -14,9 +14,10 @@ from typing import Any
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from planso_connector.domain.errors import PageChanged
+from planso_connector.domain.fields import BY_PATH
 from planso_connector.domain.fold import fold
 from planso_connector.domain.order import PartsReading
-from planso_connector.domain.part import Part
+from planso_connector.domain.part import DESCRIPTION_AT_MOST, MEMBER_AT_MOST, Part
 from planso_connector.domain.wording import says
 from planso_connector.planso.part_cells import (
     cell_text,
@@ -86,10 +87,14 @@ def parse_parts(answer: Mapping[str, Any], words: PartsWords, order_id: int) -> 
     says_none = _says_none(shown_text(root), words)
     tables = list(_tables(root, words, says_none=says_none))
     native = [table for table in tables if table.is_native]
-    parts = [_part(row, table, words, order_id) for table in native or tables for row in table.rows]
+    too_long: set[str] = set()
+    parts = [_part(row, table, words, order_id, too_long) for table in native or tables for row in table.rows]
     found = tuple(part for part in parts if part is not None)
     status = _order_status(root, {table.node for table in tables})
-    return PartsReading(found, status, has_table=bool(tables) or says_none)
+    if status is not None and len(status) > BY_PATH["parts_status"].longest:
+        status = None
+        too_long.add("parts_status")
+    return PartsReading(found, status, has_table=bool(tables) or says_none, too_long=frozenset(too_long))
 
 
 @dataclass(frozen=True)
@@ -159,8 +164,11 @@ def _cells(row: LexborNode) -> Iterator[tuple[int, LexborNode]]:
             column += int(span) if re.fullmatch(r"[1-9]\d{0,2}", span) else 1
 
 
-def _part(row: LexborNode, table: _Table, words: PartsWords, order_id: int) -> Part | None:
-    """None for a row that holds no part: without cells, one cell across a plain table, a total, a template."""
+def _part(row: LexborNode, table: _Table, words: PartsWords, order_id: int, too_long: set[str]) -> Part | None:
+    """
+    None for a row that holds no part: without cells, one cell across a plain table, a total, a template. `too_long`
+    takes the names of members of which there is more than is kept.
+    """
     by_column = dict(_cells(row))
     if not by_column or (table.width > 1 and len(by_column) == 1):
         return None
@@ -175,23 +183,30 @@ def _part(row: LexborNode, table: _Table, words: PartsWords, order_id: int) -> P
         return None
     if not number and _says_none(texts.get("description") or "", words):
         return None
-    status = _status(row, cells.get("status"), texts.get("status"))
+
+    def kept(name: str, text: str | None, at_most: int = MEMBER_AT_MOST) -> str | None:
+        if text is None or len(text) <= at_most:
+            return text
+        too_long.add(name)
+        return None
+
+    status = kept("status", _status(row, cells.get("status"), texts.get("status")))
     dates = _dates(cells)
     prices = number_texts(cells.get("price_each")), number_texts(cells.get("price_total"))
     each, total = read_number(prices[0]), read_number(prices[1])
     return Part(
         order_id=order_id,
-        part_no=number,
-        description=texts.get("description"),
-        lead_no=texts.get("lead_no"),
-        order_no=texts.get("order_no"),
-        row_id=text_or_none(attributes.get("data-id")),
-        part_id=text_or_none(attributes.get("data-partid")),
+        part_no=kept("part_no", number),
+        description=kept("description", texts.get("description"), DESCRIPTION_AT_MOST),
+        lead_no=kept("lead_no", texts.get("lead_no")),
+        order_no=kept("order_no", texts.get("order_no")),
+        row_id=kept("row_id", text_or_none(attributes.get("data-id"))),
+        part_id=kept("part_id", text_or_none(attributes.get("data-partid"))),
         qty=quantity(number_texts(cells.get("qty")), each, total, " ".join((*prices[0], *prices[1]))),
         price_each=each,
         price_total=total,
         status=status,
-        status_code=text_or_none(attributes.get("data-status")),
+        status_code=kept("status_code", text_or_none(attributes.get("data-status"))),
         order_date=dates.ordered,
         delivery_date=dates.delivered,
         eta_date=read_date(cells.get("eta_date")),

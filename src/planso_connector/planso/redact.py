@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from planso_connector.domain.character_references import unescaped
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.words import has_tags, label_key, unescaped_once
 
@@ -266,7 +267,7 @@ class _Markup:
         text = self._page[tag.end() : inside]
         first = re.match(r"\r\n|\r|\n", text)  # belongs to the markup, not to the value
         at = first.end() if first is not None else 0
-        self._put(text[:at] + _escaped(self._masks.value(html.unescape(text[at:]))))
+        self._put(text[:at] + _escaped(self._masks.value(unescaped(text[at:]))))
         return inside
 
     def _dropped(self, name: str, at: int) -> int:
@@ -277,7 +278,7 @@ class _Markup:
         return end
 
     def _text(self, text: str, at: int) -> None:
-        plain = html.unescape(text)
+        plain = unescaped(text)
         is_short = len(plain) <= _LONGEST_LABEL
         if self._words == "option" and is_short:
             self._put(_escaped(self._masks.option(plain)))
@@ -301,7 +302,7 @@ def _attribute(name: str, value: str | None, masks: Masks) -> str:
     shown = name if known else masked_text(name)
     if value is None:
         return f" {shown}"
-    plain = html.unescape(value[1:-1] if value[0] in "\"'" else value)
+    plain = unescaped(value[1:-1] if value[0] in "\"'" else value)
     if key in _KEPT_VALUES:
         plain = masks.name(key, plain)
     elif not (key in _COUNTS and _NUMBER.fullmatch(plain)):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from selectolax.lexbor import LexborNode
 
+from planso_connector.domain.fields import LABEL_AT_MOST
 from planso_connector.planso.label_text import text_of
 from planso_connector.planso.tree import Element, Tree
 from planso_connector.planso.words import label_key, shown_label
@@ -45,8 +46,7 @@ _OTHER = re.compile(
 
 
 @lru_cache(maxsize=1024)
-def party(title: str) -> Party | None:
-    """The customer or somebody else; None for neither, and for a title that names both."""
+def _party(title: str) -> Party | None:
     words = title.casefold()
     if _OPPONENT.search(words):
         return Party.OTHER
@@ -54,6 +54,11 @@ def party(title: str) -> Party | None:
     if bool(customer) is bool(other):
         return None
     return Party.CUSTOMER if customer else Party.OTHER
+
+
+def party(title: str) -> Party | None:
+    """The customer or somebody else; None for neither, for a title that names both, and for one too long to be one."""
+    return _party(title) if len(title) <= LABEL_AT_MOST else None
 
 
 @lru_cache(maxsize=1024)

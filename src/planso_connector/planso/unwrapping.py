@@ -6,10 +6,11 @@ Source: the PlanSo protocol's sections 3 and 5.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Mapping
 from typing import Any
+
+from planso_connector.domain.character_references import unescaped
 
 _REAL_TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>")
 _WRAPPER = re.compile(
@@ -30,13 +31,13 @@ def markup_of(content: str) -> str:
         return content
     tags = _REAL_TAG.findall(content)
     if not tags:
-        return html.unescape(content)
+        return unescaped(content)
     if any(not _WRAPPER.match(tag) for tag in tags if not tag.startswith("<!")) or len(tags) >= 2 * len(
         _ESCAPED.findall(content)
     ):
         return content
     pieces = _REAL_TAG.split(content)
-    return "".join(html.unescape(piece) + tag for piece, tag in zip(pieces, [*tags, ""], strict=True))
+    return "".join(unescaped(piece) + tag for piece, tag in zip(pieces, [*tags, ""], strict=True))
 
 
 def pages_of(answer: Mapping[str, Any]) -> list[str] | None:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-import html
 import re
-import unicodedata
 from functools import lru_cache
 
+from planso_connector.domain.character_references import unescaped
+from planso_connector.domain.fields import LABEL_AT_MOST
+from planso_connector.domain.fold import normalized
+
 _OUTER = " \t\r\n\f\xa0*:"
-_TAGS = re.compile(r"<[a-zA-Z/!?][^>]*>")
+_TAG_BEGINS = re.compile(r"<[a-zA-Z/!?]")
+_TAGS = re.compile(r"<[a-zA-Z/!?][^<>]*>")
 _INVITATION = re.compile(r"(bitte|please)?(wähle|auswähle|auswahl|select|choose).*|bitte")
 """`- bitte wählen -` as a label key. `kein` and `ohne` are not among them: `ohne E-Teile` is an answer."""
 
 
-@lru_cache(maxsize=4096)
 def label_key(text: str) -> str:
     """Letters and digits alone, without case: `Sollstunden Karo *:` is `sollstundenkaro`, `HU/AU` is `huau`."""
-    return "".join(c for c in unicodedata.normalize("NFC", text).casefold() if c.isalnum())
+    return _remembered_key(text) if len(text) <= LABEL_AT_MOST else _key(text)
+
+
+@lru_cache(maxsize=4096)
+def _remembered_key(text: str) -> str:
+    return _key(text)
+
+
+def _key(text: str) -> str:
+    return "".join(c for c in normalized("NFC", text).casefold() if c.isalnum())
 
 
 def collapsed(text: str) -> str:
@@ -35,15 +46,17 @@ def is_invitation(text: str) -> bool:
 
 
 def has_tags(content: str) -> bool:
-    return _TAGS.search(content) is not None
+    # Not one pattern for both: `<a<a<a` would be gone through to its end from each `<`.
+    begins = _TAG_BEGINS.search(content)
+    return begins is not None and ">" in content[begins.end() :]
 
 
 def one_line(told: object, limit: int = 300) -> str:
     """Words of PlanSo for a message of ours: tags stripped, one line, cut at `limit` characters."""
-    text = collapsed(html.unescape(_TAGS.sub(" ", str(told))))
+    text = collapsed(unescaped(_TAGS.sub(" ", str(told))))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def unescaped_once(content: str) -> str:
     """HTML that arrived entity-escaped once more, as HTML; content that has tags is left as it is."""
-    return content if has_tags(content) or "&lt;" not in content else html.unescape(content)
+    return content if has_tags(content) or "&lt;" not in content else unescaped(content)

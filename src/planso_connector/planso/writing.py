@@ -9,16 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from planso_connector.domain import agreement, german, notation, values
 from planso_connector.domain.agreement import Agreement
 from planso_connector.domain.fields import DATED, TEXTS, Kind, Value
+from planso_connector.domain.notes import shortened
 from planso_connector.planso.control import MACHINE_TYPES, Control, Entry, Option, flag_of, machine_number
 from planso_connector.planso.words import collapsed, label_key
 
 _TIME_COLUMN = re.compile(r"_time\]?")
 """How the name of a column ends that holds a time of day alone, unless a date stands there."""
 _SHOWN_OPTIONS = 40
+_SHOWN_OF_OPTION = 80
+"""Characters."""
 _NOTHING = re.compile(r"[0\s\xa0.:/-]*")
 """An empty date or time; some databases show it as `00.00.0000`."""
 
@@ -138,13 +142,14 @@ def chosen_for(entry: Entry, kind: Kind, asked: Value) -> tuple[int, ...]:
         several = _several(entry, asked, offered)
         if several:
             return several
-    raise NotOffered(f"'{_asked_words(kind, asked)}' is not offered by PlanSo's '{entry.label}'; {_offer(entry, kind)}")
+    words = shortened(_asked_words(kind, asked), _SHOWN_OF_OPTION)
+    raise NotOffered(f"'{words}' is not offered by PlanSo's '{entry.label}'; {_offer(entry, kind)}")
 
 
 def _tests(kind: Kind, asked: Value) -> list[Callable[[Option], bool]]:
     """How an option is found, strictest first."""
     if kind is Kind.ID:
-        return [lambda option: option.value.strip().isdecimal() and int(option.value) == asked]
+        return [lambda option: values.read(kind, option.value) == asked]
     if kind is Kind.FLAG:
         return [lambda option: flag_of(option) is asked]
     words = collapsed(_asked_words(kind, asked))
@@ -186,9 +191,10 @@ def _offer(entry: Entry, kind: Kind) -> str:
     """`accepted: Karo, Lack`; for ids `42 (VW)`; at most 40, then how many more there are."""
     choices = [option for at, option in enumerate(entry.choices) if not option.disabled]
     choices = [option for option in choices if option.text and not option.is_nothing(first=option is choices[0])]
-    told = [f"{option.value} ({option.text})" if kind is Kind.ID else option.text for option in choices]
-    more = f", … and {len(told) - _SHOWN_OPTIONS} more" if len(told) > _SHOWN_OPTIONS else ""
-    return f"accepted: {', '.join(told[:_SHOWN_OPTIONS]) or 'nothing'}{more}"
+    texts = [(shortened(option.text, _SHOWN_OF_OPTION), option.value) for option in choices[:_SHOWN_OPTIONS]]
+    told = [f"{shortened(value, _SHOWN_OF_OPTION)} ({text})" if kind is Kind.ID else text for text, value in texts]
+    more = f", … and {len(choices) - _SHOWN_OPTIONS} more" if len(choices) > _SHOWN_OPTIONS else ""
+    return f"accepted: {', '.join(told) or 'nothing'}{more}"
 
 
 def _asked_words(kind: Kind, asked: Value) -> str:
@@ -265,6 +271,10 @@ def _clock_alone(control: Control, kind: Kind, clock: str) -> Written:
         day = ""
     if stands is not None and day:
         moment = f"{day}T{clock if clock.count(':') == 2 else f'{clock}:00'}"
+        try:
+            german.existing(datetime.fromisoformat(moment))
+        except ValueError as error:
+            raise NotOffered(f"on the {german.planso_date(day)} that it holds in PlanSo {error}") from error
         return Written(notation.moment_in(stands, moment), moment, "keeps the date that it holds in PlanSo")
     if kind is not Kind.TIME and not _is_time_column(control):
         raise NotOffered(f"holds no date in PlanSo that a time alone could go with; accepted: {german.DATE_HELP}")

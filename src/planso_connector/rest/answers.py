@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, create_model
 from planso_connector.domain import fields as table
 from planso_connector.domain import values
 from planso_connector.domain.fields import MIRRORED, Group, Kind
+from planso_connector.domain.order import DOUBT_AT_MOST
 from planso_connector.domain.part import Part
 from planso_connector.flows.reindex import how_far
 from planso_connector.rest.examples import example_of
@@ -61,12 +62,29 @@ class PendingWrite(BaseModel):
 class FieldDoubt(BaseModel):
     """A field that has no value although something stands there in PlanSo."""
 
-    field: str = Field(description="The field's path.", examples=["shop_date"])
-    text: str = Field(description="What stands there, which is no date or number.", examples=["KW 51"])
+    field: str = Field(description="The field's path, or `fields.` and a label.", examples=["shop_date"])
+    text: str = Field(
+        description=f"What stands there; empty where that is longer than {DOUBT_AT_MOST} characters.",
+        examples=["KW 51"],
+    )
+    length: int | None = Field(
+        None, description="Only where it is too long to be the field's value: its characters.", examples=[None]
+    )
+    fingerprint: str | None = Field(
+        None, description="Only beside `length`: another one for another text.", examples=[None]
+    )
 
 
-_DOUBTS = Field(description="Fields that are null because what stands there is no date or number.", examples=[[]])
-_FORM = {"Fahrername": "Jana Petersen", "Kennzeichen": "WN-AE 2309", "Werkstattstart": "08.12.2026"}
+_DOUBTS = Field(
+    description="What is null because what stands there is no date or number, or is longer than is kept: fields by "
+    "path, labels of `fields` as `fields.Label`. Never cut: what was read could be written back.",
+    examples=[[]],
+)
+_FIELDS = Field(
+    description=f"Every label of PlanSo's form and what it shows; null where that is longer than {table.SHOWN_AT_MOST} "
+    "characters.",
+    examples=[{"Fahrername": "Jana Petersen", "Kennzeichen": "WN-AE 2309", "Werkstattstart": "08.12.2026"}],
+)
 _SYNCED = Field(description="When PlanSo was last seen to hold this. UTC.", examples=["2026-11-23T09:40:12.507000Z"])
 
 if TYPE_CHECKING:
@@ -97,7 +115,7 @@ else:
         archived=(bool, Field(description="Whether the order left PlanSo's list of current orders.", examples=[False])),
         vehicle_details=(_DetailsAnswer, Field(description="The vehicle's fields that requests can change.")),
         vehicle=(_Vehicle, Field(description="The vehicle.")),
-        fields=(dict[str, str], Field(description="Every label of PlanSo's form and what it shows.", examples=[_FORM])),
+        fields=(dict[str, str | None], _FIELDS),
         doubts=(list[FieldDoubt], _DOUBTS),
         last_synced_at=(str, _SYNCED),
         version=(int, Field(description="Grows with every change.", examples=[4])),
@@ -295,7 +313,7 @@ class WriteAccepted(Envelope):
 class FieldConflict(BaseModel):
     """A field that the caller and somebody in PlanSo changed; without `orders:read` its path alone."""
 
-    field: str = Field(description="The field's path.", examples=["shop_date"])
+    field: str = Field(description="The field's path, or `fields.` and a label.", examples=["shop_date"])
     base: Any = Field(description="What the caller relied on.", examples=["2026-12-08"])
     theirs: Any = Field(description="What PlanSo holds.", examples=["2026-12-10"])
     yours: Any = Field(description="What the caller asked for.", examples=["2026-12-09"])
@@ -387,7 +405,7 @@ class OperationsAnswer(Envelope):
 class PlannedChange(BaseModel):
     """What a write would change."""
 
-    field: str = Field(description="The field's path.", examples=["shop_date"])
+    field: str = Field(description="The field's path, or `fields.` and a label.", examples=["shop_date"])
     label: str = Field(description="PlanSo's label.", examples=["Werkstattstart"])
     before: Any = Field(description="What PlanSo holds; null without `orders:read`.", examples=["2026-12-08"])
     after: Any = Field(

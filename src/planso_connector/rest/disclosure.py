@@ -17,9 +17,10 @@ from planso_connector.domain.appending import target_of, targets_of
 from planso_connector.domain.caller import Caller, Scope
 from planso_connector.domain.differences import Difference, Verdict, sentences
 from planso_connector.domain.errors import ConnectorError, Kept, Problem
-from planso_connector.domain.fields import BY_PATH, Value
+from planso_connector.domain.fields import BY_PATH, SHOWN_AT_MOST, Value
 from planso_connector.domain.notes import OwnNote, split_notes
 from planso_connector.domain.operation import Action, Conflict, Operation, State
+from planso_connector.domain.order import Excess
 from planso_connector.flows.dry_run import Preview
 
 _HARMLESS = (
@@ -160,7 +161,7 @@ def operation_for(operation: Operation, caller: Caller) -> dict[str, Any]:
     reads = may_read(caller)
     pending = operation.state is State.PENDING
     conflicts = failure.conflicts_of(operation.failure)
-    return {
+    told: dict[str, Any] = {
         "id": operation.id,
         "action": operation.action,
         "order_id": operation.order_id,
@@ -185,6 +186,20 @@ def operation_for(operation: Operation, caller: Caller) -> dict[str, Any]:
         "next_attempt_at": operation.next_at if pending else None,
         "settled_at": operation.settled_at,
     }
+    return told | {name: _bounded(told[name]) for name in _OF_PLANSO}
+
+
+_OF_PLANSO = ("asked", "before", "differences", "overwritten", "controls", "conflicts")
+"""Members that may hold what stood in PlanSo, of any length: `asked`, too, where it is undone."""
+
+
+def _bounded(told: Any) -> Any:
+    """The same with the length of each text that is longer than an order shows, in its place."""
+    if isinstance(told, str):
+        return told if len(told) <= SHOWN_AT_MOST else str(Excess.of(told))
+    if isinstance(told, Mapping):
+        return {name: _bounded(value) for name, value in told.items()}
+    return [_bounded(value) for value in told] if isinstance(told, (list, tuple)) else told
 
 
 def _difference(difference: Mapping[str, Any], *, reads: bool) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def preferred(header: str) -> Language:
 def answered(
     request: Request,
     accept_language: Annotated[
-        str | None, Header(description="`de` or `en`, with q-values.", examples=["en-GB, de;q=0.5"])
+        str | None, Header(max_length=1000, description="`de` or `en`, with q-values.", examples=["en-GB, de;q=0.5"])
     ] = None,
 ) -> Language:
     """The language of this answer. The parameter documents the header, which may come in several lines."""

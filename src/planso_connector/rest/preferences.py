@@ -46,6 +46,7 @@ class Preferences:
             str | None,
             Header(
                 alias="Prefer",
+                max_length=1000,
                 description="`wait=N`: seconds to wait for PlanSo's confirmation, at most 60. `respond-async`: don't "
                 "wait. `handling=strict`: fields that are not known are 422 instead of left out, and a create for "
                 "which there is an order already is 409.",

@@ -26,11 +26,13 @@ def _acceptable(field: table.Field, value: Any) -> Any:
 
 def _request_type(field: table.Field) -> Any:
     check = AfterValidator(partial(_acceptable, field))
+    if field.kind is Kind.FLAG:
+        return Annotated[bool, check]
     if field.kind is Kind.NUMBER:
         return Annotated[float, Field(ge=0, le=values.MAX_HOURS, allow_inf_nan=False), check]
     if field.kind is Kind.ID:
         return Annotated[int, Field(ge=1, le=values.MAX_ID), BeforeValidator(_whole), check]
-    return Annotated[bool if field.kind is Kind.FLAG else str, check]
+    return Annotated[str, Field(max_length=field.longest), check]
 
 
 _ACCEPTS = {
@@ -55,7 +57,7 @@ def _line(field: table.Field, text: str) -> str:
 
 def _append_definition(field: table.Field) -> Any:
     told = f"{field.meaning}. Not together with the field itself. In PlanSo: {field.labels[0]}."
-    kind = Annotated[str, AfterValidator(partial(_line, field))]
+    kind = Annotated[str, Field(max_length=field.longest), AfterValidator(partial(_line, field))]
     return kind | None, Field(None, description=told, examples=[field.example])
 
 

@@ -43,12 +43,14 @@ class FailedOrder(BaseModel):
 
 class DoubtfulPage(BaseModel):
     """
-    Something of PlanSo's pages that seems to have moved: the last good values stay, but of what is `unreadable`, which
-    has no value until it reads as a date or number again.
+    Something of PlanSo's pages that seems to have moved: the last good values stay, but of what is `unreadable` or
+    `too_long`, which has no value until it reads as a date or number again, or is shorter.
     """
 
-    page: str = Field(description="The page: `form` or `parts`.", examples=["form"])
-    kind: str = Field(description="`label_gone`, `unreadable`, `table_gone` or `prices_gone`.", examples=["label_gone"])
+    page: str = Field(description="The page: `list`, `form` or `parts`.", examples=["form"])
+    kind: str = Field(
+        description="`label_gone`, `unreadable`, `too_long`, `table_gone` or `prices_gone`.", examples=["label_gone"]
+    )
     what: str = Field(description="The label, or the field's path.", examples=["Werkstattstart"])
     orders: int = Field(description="In how many of the orders read.", examples=[214])
     filled_before: float | None = Field(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from typing import Any, cast
 
 from planso_connector.domain.fields import MIRRORED, Group, Value
-from planso_connector.domain.fold import fold, fold_phone, fold_plate
-from planso_connector.domain.order import Order
+from planso_connector.domain.fold import fold, fold_key, fold_phone, fold_plate
+from planso_connector.domain.order import Excess, Order, Unread
 from planso_connector.domain.part import Part
 from planso_connector.store.transaction import Row
+
+TEXT_AT_MOST = 100_000
 
 _PART_COLUMNS = tuple(field.name for field in dataclass_fields(Part) if field.name != "order_id")
 _PART_FLAGS = frozenset(name for name in _PART_COLUMNS if name.startswith("is_"))
@@ -46,8 +48,12 @@ def storable_order(order: Order) -> Order:
         values={path: _clean(value) for path, value in order.values.items()},
         fields={storable(label): storable(value) for label, value in order.fields.items()},
         parts=tuple(_storable_part(part) for part in order.parts),
-        unreadable={path: storable(text) for path, text in order.unreadable.items()},
+        unreadable={storable(path): _storable_doubt(doubt) for path, doubt in order.unreadable.items()},
     )
+
+
+def _storable_doubt(doubt: Unread) -> Unread:
+    return storable(doubt) if isinstance(doubt, str) else doubt._replace(text=storable(doubt.text))
 
 
 def _clean(value: Any) -> Any:
@@ -83,8 +89,8 @@ def order_columns(order: Order) -> dict[str, object]:
         "person_key": folded("person"),
         "phone_key": fold_phone(str(values.get("phone") or "")),
         "email_key": folded("email"),
-        "damage_key": folded("damage"),
-        "status_key": folded("project_status"),
+        "damage_key": fold_key(str(values.get("damage") or "")),
+        "status_key": fold_key(str(values.get("project_status") or "")),
         "text_key": text_key(order),
     }
 
@@ -92,14 +98,24 @@ def order_columns(order: Order) -> dict[str, object]:
 def text_key(order: Order) -> str:
     """
     What free text is looked for in: every value and every part, folded, and plate and phone number as they are looked
-    up. So it holds the other keys too.
+    up. So it holds the other keys too. Of an order with more than `TEXT_AT_MOST` characters the rest is not found.
     """
-    told = [order.short_name, order.plate, *order.fields.values()]
-    told += [value for value in order.values.values() if isinstance(value, str)]
+    told = [order.short_name, order.plate, *(order.values.get(path) for path in ("person", "phone", "email"))]
+    told += [*order.values.values(), *order.fields.values()]
     for part in order.parts:
         told += [part.description, part.part_no, part.order_no, part.lead_no, part.status]
+    texts = (text for text in dict.fromkeys(told) if isinstance(text, str) and text)
     keys = fold_plate(order.plate or "").lower(), fold_phone(str(order.values.get("phone") or ""))
-    return " ".join([fold(" ".join(dict.fromkeys(filter(None, told)))), *filter(None, keys)])
+    return " ".join([fold(" ".join(_within(texts, TEXT_AT_MOST)))[:TEXT_AT_MOST], *filter(None, keys)])
+
+
+def _within(texts: Iterable[str], room: int) -> Iterator[str]:
+    """The texts up to the first that there is no room for."""
+    for text in texts:
+        room -= len(text) + 1
+        if room < 0:
+            return
+        yield text
 
 
 def _stored(value: Value) -> Value:
@@ -121,14 +137,18 @@ def order_from(row: Row, parts: Sequence[Part]) -> Order:
         station_state=row["station_state"],
         missing_parts=bool(row["missing_parts"]),
         values=values,
-        fields=shown["fields"],
+        fields={label: text or "" for label, text in shown["fields"].items()},
         parts=tuple(parts),
         archived=bool(row["archived"]),
         employee_id=row["employee_id"],
         position=row["position"],
         list_finish_date=row["list_finish_date"],
-        unreadable={doubt["field"]: doubt["text"] for doubt in shown.get("doubts", ())},
+        unreadable={doubt.pop("field"): _doubt(doubt) for doubt in shown.get("doubts", ())},
     )
+
+
+def _doubt(told: dict[str, Any]) -> Unread:
+    return Excess(**told) if "length" in told else str(told["text"])
 
 
 def part_columns(part: Part) -> dict[str, object]:

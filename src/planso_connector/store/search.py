@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam,
 
 from planso_connector.domain import grams
 from planso_connector.domain.fields import Value
-from planso_connector.domain.fold import fold, fold_phone, fold_plate
+from planso_connector.domain.fold import fold, fold_key, fold_phone, fold_plate
 from planso_connector.domain.order import PLATE, overlap
 from planso_connector.store import cursors
 from planso_connector.store.answers import answers
@@ -335,8 +335,8 @@ _FOLDINGS = {
     "phone": fold_phone,
     "person": fold,
     "email": fold,
-    "status": fold,
-    "damage": fold,
+    "status": fold_key,
+    "damage": fold_key,
 }
 
 

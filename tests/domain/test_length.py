@@ -1,0 +1,146 @@
+"""Work on a text grows with its length, whatever it holds."""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+import unicodedata
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from planso_connector.domain import german, values
+from planso_connector.domain.appending import Text
+from planso_connector.domain.character_references import unescaped
+from planso_connector.domain.derivation import Asked, is_derived, is_stamp
+from planso_connector.domain.fields import FIELDS, TEXTS, Field, Kind
+from planso_connector.domain.fold import KEY_AT_MOST, fold, fold_key, fold_plate, normalized
+from planso_connector.domain.snapshot import ControlState
+from planso_connector.domain.text_damage import is_garbled, is_same_value
+from planso_connector.planso.words import has_tags, label_key, one_line, unescaped_once
+from planso_connector.store.lookup_keys import keys_of
+from tests.test_bounds import PATTERNS
+
+SMALL, LARGE = 2000, 64_000
+
+
+def control(shown: str, column: str = "f_1") -> ControlState:
+    return ControlState(column, "Notiz", values=(shown,), shown=shown)
+
+
+def appended(text: str) -> object:
+    lines = Text(text), Text(text, is_one_line=True)
+    return [
+        (one.count(text[: len(text) // 2] or "x"), one.without_line(text[: len(text) // 2] or "x")) for one in lines
+    ]
+
+
+WORK: dict[str, Callable[[str], object]] = {
+    "fold": fold,
+    "plate": fold_plate,
+    "key": fold_key,
+    "label": label_key,
+    "tags": has_tags,
+    "one line": one_line,
+    "unescaped": unescaped_once,
+    "plain": values.plain,
+    "read": lambda text: [values.read(kind, text) for kind in Kind],
+    "same": lambda text: [values.same(kind, text, text + "x") for kind in Kind],
+    "notation": lambda text: values.same_notation(text, text[:-1]),
+    "value": lambda text: is_same_value(text, text[:-1] + "?"),
+    "garbled": lambda text: is_garbled(text, re.sub(r"[^\x00-\x7f]", "?", text)) or is_garbled(text, f"{text}?x"),
+    "derived": lambda text: is_derived(control(text), control(text + "1"), Asked(control(text), control("1"))),
+    "column": lambda text: is_derived(control("1", text), control("2", text), Asked(control("3", text), control("4"))),
+    "stamp": lambda text: is_stamp(control(text), control(text + "1"), None),
+    "appended": appended,
+    "keys": lambda text: keys_of(text, text, text, text),
+}
+
+
+def took(work: Callable[[str], object], text: str) -> float:
+    begin = time.process_time()
+    work(text)
+    return time.process_time() - begin
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_work_grows_with_the_length(name: str) -> None:
+    """32 times the text takes less than 32 times 8 the processor time: a square of it would be 1,024 times."""
+    for pattern in PATTERNS.values():
+        small, large = pattern(SMALL), pattern(LARGE)
+        usual = min(took(WORK[name], small) for _ in range(3))
+        assert took(WORK[name], large) < 256 * max(usual, 0.002)
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.path)
+@pytest.mark.parametrize("length", [1, 100, 10_000, 1_000_000])
+def test_no_value_is_taken_that_is_too_long(field: Field, length: int) -> None:
+    """Every field says how long a text may be, and takes one of that length but for what is in it."""
+    text = "1" * length
+    if length > field.longest:
+        with pytest.raises(ValueError, match=f"has {length} characters; accepted: up to {field.longest}"):
+            values.accept(field, text)
+    elif field.kind in TEXTS:
+        assert values.accept(field, text) == text
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=80))
+@example("000000-" * 50)
+@example("\ufdfa" * 200)
+@settings(max_examples=30)
+def test_keys_are_bounded(text: str) -> None:
+    """Whatever stands where a plate or a name should, an index can hold its keys."""
+    for long in (text, text * 5, text + "\ufdfa" * 20):
+        keys = keys_of(long, long, long, long)
+        assert len(keys) < 400
+        assert all(len(key) <= 254 for _, key in keys)
+        assert max(len(fold_key(long)), len(fold_plate(long))) <= KEY_AT_MOST
+
+
+@given(
+    st.text(st.sampled_from("aée\u0323\u0301\u0308한ᄒ\u1161\u11ab日"), max_size=29), st.sampled_from(["NFC", "NFKD"])
+)
+def test_texts_are_normalised_as_unicode_has_it(text: str, form: Literal["NFC", "NFKD"]) -> None:
+    """With up to 30 marks in a row; more are parted."""
+    assert normalized(form, text) == unicodedata.normalize(form, text)
+    assert fold("u" + "\u0323\u0308" * 500) == "u"
+
+
+@given(st.text(st.sampled_from("&#x0123456789;aA< "), max_size=40))
+def test_references_are_read_as_html_has_it(text: str) -> None:
+    """And where a number has thousands of digits, as any other that stands for no character."""
+    assert unescaped(text) == html.unescape(text)
+    assert unescaped("&#" + "9" * 5000 + ";") == unescaped("&#" + "0" * 5000 + ";") == "\ufffd"
+    assert unescaped("&#" + "0" * 5000 + "65;") == "A"
+
+
+@given(st.text(st.sampled_from("<>a/! x"), max_size=12))
+def test_tags_are_found_as_before(text: str) -> None:
+    assert has_tags(text) is (re.search(r"<[a-zA-Z/!?][^>]*>", text) is not None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("Käß", "K??", True),
+        ("Käß", "K????", True),
+        ("Käß", "K?", False),
+        ("Wer? Käß", "Wer? K??", True),
+        ("ü?", "??", True),
+        ("ü" * 40, "?" * 60 + "x", False),
+        ("Käß", "Kä?", False),
+    ],
+)
+def test_marks_for_letters_are_damage(before: str, after: str, expected: bool) -> None:
+    """One to four for each letter, also in long rows of them."""
+    assert is_garbled(before, after) is expected
+
+
+def test_zero_has_no_sign() -> None:
+    """As PlanSo may write it."""
+    for text in ("-0,00", "-0", "-0.0"):
+        assert str(german.parse_decimal(text)) == "0.0"
