@@ -40,6 +40,8 @@ from tests.record import (
 
 SEED = 20261123
 CALLERS, WRITES, KILLS, DOOMED = 5, 30, 4, 4
+PAUSE = 0.2
+"""Seconds between two writes of a caller: the bad days of PlanSo, of which each takes 0.2 to 0.5 s, all meet some."""
 
 
 def the_days_were_bad(record: Record) -> None:
@@ -84,7 +86,7 @@ def test_what_was_accepted_survives_kills_and_bad_days(database_url: str, tmp_pa
             stack.callback(caller.http.close)
         with ThreadPoolExecutor(CALLERS) as pool, second_person(planso, SEED, ids):
             at_work = [
-                pool.submit(caller.carry_out, plan(SEED, "abcdefgh"[at], orders, doomed[at::CALLERS], WRITES))
+                pool.submit(caller.carry_out, plan(SEED, "abcdefgh"[at], orders, doomed[at::CALLERS], WRITES), PAUSE)
                 for at, caller in enumerate(callers)
             ]
             with weather(planso, SEED, LATE):
