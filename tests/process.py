@@ -35,7 +35,16 @@ def free_port() -> int:
 
 
 class ConnectorProcess:
-    def __init__(self, environment: Mapping[str, str], folder: Path, *arguments: str, port: int | None = None) -> None:
+    """`output`: a file descriptor for what it prints and logs; else a file, which `log` reads."""
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        folder: Path,
+        *arguments: str,
+        port: int | None = None,
+        output: int | None = None,
+    ) -> None:
         self._port = port or free_port()
         self._log = folder / f"log-{self._port}.txt"
         self.address = f"http://127.0.0.1:{self._port}"
@@ -46,7 +55,7 @@ class ConnectorProcess:
                 [sys.executable, "-m", "planso_connector", "serve", *arguments],
                 env={**os.environ, **settings, **environment},
                 cwd=folder,
-                stdout=log,
+                stdout=log if output is None else output,
                 stderr=subprocess.STDOUT,
             )
 
