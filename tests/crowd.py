@@ -94,9 +94,11 @@ class Caller:
     def __post_init__(self) -> None:
         self.http = httpx2.Client(base_url=self.address, timeout=PATIENCE)
 
-    def carry_out(self, writes: Sequence[Write]) -> None:
+    def carry_out(self, writes: Sequence[Write], pause: float = 0.0) -> None:
+        """`pause`: seconds between two writes, so that they meet all that happens meanwhile."""
         for write in writes:
             self.send(write)
+            threading.Event().wait(pause)
 
     def send(self, write: Write) -> Answered | None:
         """The answer; None where the connection broke and the caller let it be."""

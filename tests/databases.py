@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
@@ -202,8 +202,8 @@ def _reachable(programs: Path, folder: Path, account: pwd.struct_passwd | None) 
     return folder / "installed" / programs.relative_to(package.parent)
 
 
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[PostgresqlServer]:
+@contextmanager
+def running_server() -> Iterator[PostgresqlServer]:
     """A PostgreSQL server with a migrated template database. Without binaries the tests fail: they don't skip."""
     programs = _installed()
     if programs is None:
@@ -231,6 +231,13 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
             server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    """One server for all tests of a worker."""
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -26,8 +26,9 @@ class Firewall:
     that passes.
     """
 
-    def __init__(self, upstream: Path) -> None:
-        self._upstream = str(upstream / ".s.PGSQL.5432")
+    def __init__(self, upstream: Path | tuple[str, int]) -> None:
+        """`upstream`: the folder of a server's Unix socket, or an address."""
+        self._upstream = str(upstream / ".s.PGSQL.5432") if isinstance(upstream, Path) else upstream
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listening.getsockname()[1]
         self._open = threading.Event()
@@ -50,6 +51,12 @@ class Firewall:
     def forget(self) -> None:
         self._forgotten |= self._ends
 
+    def cut(self) -> None:
+        """Breaks off every connection."""
+        for one in list(self._ends):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
     def end(self) -> None:
         self._ended = True
         self._open.set()
@@ -69,7 +76,7 @@ class Firewall:
 
     def _carry(self, client: socket.socket) -> None:
         self._open.wait()
-        with client, socket.socket(socket.AF_UNIX) as server:
+        with client, socket.socket(socket.AF_UNIX if isinstance(self._upstream, str) else socket.AF_INET) as server:
             if self._ended:
                 return
             server.connect(self._upstream)
