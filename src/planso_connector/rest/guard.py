@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from urllib.parse import urlsplit
 
 from starlette._utils import get_route_path  # the router's own: both must see the same address
@@ -61,7 +61,7 @@ class Guard:
         self._authentication = authentication
         self._accesses = accesses
         self._allow_anonymous = allow_anonymous
-        self._watch = KeyWatch(self._caller)
+        self._watch = KeyWatch(partial(self._caller, watches=True))
 
     async def __call__(self, connection: Connection, receive: Receive, send: Send) -> None:
         if connection["type"] == "lifespan":
@@ -93,7 +93,10 @@ class Guard:
         if path not in WATCHING:
             self._asked(connection["method"])
         try:
-            await self._watch.carry_out(self._app, _key(connection), connection, receive, send)
+            if path in ALWAYS_ANSWERED:
+                await self._app(connection, receive, send)
+            else:
+                await self._watch.carry_out(self._app, _key(connection), connection, receive, send)
         except KeyWithdrawn as withdrawn:
             await failure_of(withdrawn.error)(connection, receive, send)
         finally:
