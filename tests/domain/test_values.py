@@ -96,7 +96,7 @@ def test_nothing_likes(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["-", "x", "nein", "0,01", "1", "01.01.2026", "08:00", "00.00.0001", "0 km", ".", "0x"]
+    "text", ["-", "x", "nein", "0,01", "1", "01.01.2026", "08:00", "00.00.0001", "0 km", ".", "0x", "H", "+"]
 )
 def test_what_says_something_is_not_nothing(text: str) -> None:
     """Whatever a person may have meant by it."""

@@ -23,7 +23,9 @@ MAX_HOURS = 1_000_000.0
 _ID = re.compile(r"\d{1,18}")
 _UNIT = re.compile(r"\s*(?:km|kg|ccm|cm³|cm3|kW|EUR|€)$", re.IGNORECASE)
 _NOTHING = re.compile(
-    r"(?:00?\.00?\.(?:0000|00)|0000-00-00)?(?:[T\s]*0?0:00(?::00)?)?|[+-]?0*[.,]?0*(?:\s*(?:h|€))?", re.IGNORECASE
+    r"(?:00?\.00?\.(?:0000|00)|0000-00-00)?(?:[T\s]*0?0:00(?::00)?)?"
+    r"|[+-]?(?:0+[.,]?0*|[.,]0+)(?:\s*(?:h|€))?|€",
+    re.IGNORECASE,
 )
 _NUMERIC = re.compile(
     r"[+-]?(?:0|[1-9]\d*|[1-9]\d{0,2}(?:[.\s\xa0\u202f']\d{3})+)?(?:[.,]\d*)?(?:\s*(?:h|€))?", re.IGNORECASE
@@ -188,7 +190,7 @@ def is_nothing(text: str) -> bool:
     `0`, `0,00`. For the comparison of a control that nobody asked to change.
     """
     text = plain(text)
-    return len(text) <= NOTATION_AT_MOST and _NOTHING.fullmatch(text) is not None and text not in ("+", "-", ".", ",")
+    return len(text) <= NOTATION_AT_MOST and _NOTHING.fullmatch(text) is not None
 
 
 def same_notation(one: str, other: str) -> bool:
