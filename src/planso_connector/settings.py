@@ -27,6 +27,8 @@ from planso_connector.setting_files import FileError, Files
 
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
+_DATABASE_SECRETS = re.compile(r"^[^:]+://[^:/?@]*:([^@]*)@|[?&](?:ssl)?password=([^&]*)")
+
 
 def _duration(given: object) -> object:
     """`30`, `30 s`, `5 min`, `24 h`, `7 d`; a bare number is seconds."""
@@ -67,6 +69,12 @@ class Settings(BaseSettings):
     connector_port: int = Field(8102, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
     connector_database_url: str = Field(
         "sqlite:///connector.db", description="`sqlite:///file.db`, or `postgresql://user:password@host/name`."
+    )
+    connector_database_connections: int = Field(
+        13,
+        ge=3,
+        le=13,
+        description="Connections to PostgreSQL at most, 3 to 13; with fewer, writes and long questions wait longer.",
     )
     connector_workshop: str = Field(
         "default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Short name of the workshop, part of every key."
@@ -207,8 +215,9 @@ class Settings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """What must never stand in a log."""
-        password = urlsplit(self.connector_database_url).password or ""
-        return [self.planso_password.get_secret_value(), password, unquote(password)]
+        found = _DATABASE_SECRETS.findall(self.connector_database_url)
+        passwords = [password for pair in found for password in pair if password]
+        return [self.planso_password.get_secret_value(), *passwords, *map(unquote, passwords)]
 
     @classmethod
     def load(cls) -> Self:

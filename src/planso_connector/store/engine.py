@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
-from sqlalchemy import URL, Executable, make_url
+from sqlalchemy import Executable, make_url
 from sqlalchemy.exc import ArgumentError
 
 from planso_connector.domain.errors import StoreUnavailable
@@ -15,9 +15,15 @@ from planso_connector.store.sqlite import Sqlite
 from planso_connector.store.threads import Inbox
 from planso_connector.store.transaction import Row, Transaction
 
+if TYPE_CHECKING:
+    from planso_connector.store.postgresql_url import PostgresqlUrl
+
 __all__ = ["Database", "Row", "Transaction", "address"]
 
 T = TypeVar("T")
+
+CONNECTIONS = 13
+"""Connections to PostgreSQL at most, unless the operator sets another number."""
 
 
 class _Backend(Protocol):
@@ -25,27 +31,32 @@ class _Backend(Protocol):
     questions: Inbox
     writes: Inbox
     clock: Executable | None
-    """The statement that asks for the server's instant; None where there is no server."""
+    """The statement that asks for the server's `epoch`, in seconds; None where there is no server."""
+    check: Callable[[Transaction], list[str]] | None
+    """Tells what the operator should look at about the server."""
 
     def mark(self) -> int | None: ...
 
     async def close(self) -> None: ...
 
 
-def address(url: str) -> Path | URL:
+def address(url: str) -> Path | PostgresqlUrl:
     """The file of a SQLite URL, or a PostgreSQL URL taken apart. Raises StoreUnavailable, without showing the URL."""
+    scheme = url.partition("://")[0]
+    if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
+        from planso_connector.store.postgresql_url import parse  # here: psycopg loads libpq
+
+        return parse(url)
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
         raise StoreUnavailable("The database URL can't be read; accepted: sqlite:///FILE, postgresql://...") from error
     kind = parsed.get_backend_name()
-    if kind == "sqlite":
-        if not parsed.database or parsed.database.startswith((":memory:", "file:")):
-            raise StoreUnavailable("A SQLite database needs a file: sqlite:///connector.db, or sqlite:////srv/x.db")
-        return Path(parsed.database)
-    if kind in ("postgresql", "postgres"):
-        return parsed
-    raise StoreUnavailable(f"'{kind}' databases are not supported; accepted: sqlite:///FILE, postgresql://...")
+    if kind != "sqlite":
+        raise StoreUnavailable(f"'{kind}' databases are not supported; accepted: sqlite:///FILE, postgresql://...")
+    if not parsed.database or parsed.database.startswith((":memory:", "file:")):
+        raise StoreUnavailable("A SQLite database needs a file: sqlite:///connector.db, or sqlite:////srv/x.db")
+    return Path(parsed.database)
 
 
 class Database:
@@ -60,17 +71,18 @@ class Database:
         self._backend = backend
 
     @classmethod
-    def open(cls, url: str) -> Database:
+    def open(cls, url: str, connections: int = CONNECTIONS) -> Database:
         """
         `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host/name`; `migrate` made
-        its tables. PostgreSQL is connected to when it is first needed. Raises StoreUnavailable.
+        its tables. PostgreSQL is connected to when it is first needed, at most `connections` times. Raises
+        StoreUnavailable.
         """
         where = address(url)
         if isinstance(where, Path):
             return cls(Sqlite(where))
         from planso_connector.store.postgresql import Postgresql  # here: psycopg loads libpq
 
-        return cls(Postgresql(where))
+        return cls(Postgresql(where, connections))
 
     async def read(self, work: Callable[[Transaction], T], *, within: float | None = None) -> T:
         """
@@ -113,11 +125,16 @@ class Database:
 
         def work(tx: Transaction) -> tuple[datetime, float, float]:
             before = steady()
-            instant: datetime = tx.rows(statement)[0]["instant"]
+            epoch = tx.rows(statement)[0]["epoch"]
             half = (steady() - before) / 2
-            return instant.astimezone(UTC), before + half, half
+            return datetime.fromtimestamp(float(epoch), UTC), before + half, half
 
         return await self.read(work)
+
+    async def shortcomings(self) -> list[str]:
+        """What an operator should look at about the database server, in words; the connector works all the same."""
+        check = self._backend.check
+        return [] if check is None else await self.read(check)
 
     async def close(self) -> None:
         """Finishes the work that waits, then lets go of the database."""

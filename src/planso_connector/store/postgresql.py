@@ -1,4 +1,4 @@
-"""PostgreSQL, through psycopg: a few threads that each own a connection, and get a new one when theirs is lost."""
+"""PostgreSQL, through psycopg: threads that take a connection for each unit of work, a new one where it was lost."""
 
 from __future__ import annotations
 
@@ -6,26 +6,45 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, LiteralString, cast
 
 import psycopg
 from psycopg import errors
 from psycopg.rows import dict_row
-from sqlalchemy import URL, Executable, func, select
+from sqlalchemy import Double, Executable, func, select
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
 from planso_connector.domain.errors import CommitUnknown, StoreUnavailable, TooBroad
+from planso_connector.store.postgresql_check import shortcomings
+from planso_connector.store.postgresql_connections import Connection, Connections, Kind
+from planso_connector.store.postgresql_url import PostgresqlUrl
 from planso_connector.store.threads import Inbox, Work, tell
-from planso_connector.store.transaction import Row, Statements
-
-Connection = psycopg.Connection[Row]
+from planso_connector.store.transaction import Row, Statements, Transaction
 
 READERS, QUESTIONERS = 2, 3
 """Threads for short readings, and for questions that may take seconds."""
 WRITERS = 8
-"""Connections that write at once: PostgreSQL lets those share a commit's flush."""
+"""Threads that write at once: PostgreSQL lets those share a commit's flush."""
+_LOCAL = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = 0; "
+_LOCAL += "SET LOCAL idle_in_transaction_session_timeout = '60s'"
+"""
+What a unit relies on, whatever the role or the server has set. Of the transaction: behind PgBouncer what is set for a
+session stays for the next one who gets it. Sent with BEGIN, it costs no round trip of its own.
+"""
+READING: LiteralString = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_LOCAL}"
+WRITING: LiteralString = (
+    f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_LOCAL}; "
+    # A write that was answered as recorded is on disk, also where somebody wanted this role to be quick.
+    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+)
+NAME = "planso-connector"
+"""The connections' `application_name`, unless the URL gives another."""
+PREPARE_AFTER, PREPARED = 5, 500
+"""How often a statement is run until it is prepared, which halves what a short one costs; how many are kept."""
 LIMIT_AGAIN = 0.1
 """Seconds that may have passed of a question's time until a further statement is told how much is left."""
 ATTEMPTS = 5
@@ -37,27 +56,25 @@ _UNAVAILABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...],
     (errors.TooManyConnections, "it has too many connections already"),
     (errors.LockNotAvailable, "another program holds a lock and did not finish in time"),
     (errors.QueryCanceled, "a statement took too long"),
-    (errors.ReadOnlySqlTransaction, "it is read-only"),
+    (errors.ReadOnlySqlTransaction, "it is read-only, as a standby is"),
     ((errors.InvalidPassword, errors.InvalidAuthorizationSpecification), "it rejects the user name or the password"),
     (errors.InvalidCatalogName, "there is no such database on this server"),
     ((errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow), "it is shutting down or starting up"),
     ((errors.DeadlockDetected, errors.SerializationFailure), "other writes stand in the way again and again"),
+    (errors.ProtocolViolation, "the pooler before it has no connection for this in time"),
     ((errors.DataCorrupted, errors.IndexCorrupted), "it is damaged"),
 )
-_UNREACHED = "it can't be reached, or does not let this user into this database"
+_UNREACHED = "it can't be reached, or does not let this user into this database, or has no connection left"
 """libpq keeps the server's reason for a refused connection to itself, but for a text in the server's language."""
 _OURS = (psycopg.OperationalError, psycopg.InternalError, psycopg.InterfaceError, errors.InsufficientPrivilege)
 
 
-def place(url: URL) -> str:
-    """Where the database is, without user and password, for messages."""
-    host = url.host or url.query.get("host") or "local socket"
-    return f"PostgreSQL '{url.database or ''}' at {host}{f':{url.port}' if url.port else ''}"
-
-
 @contextmanager
-def failures_named(url: URL) -> Iterator[None]:
-    """Turns what the database can't do into StoreUnavailable; errors of the program pass."""
+def failures_named(url: PostgresqlUrl, *, told: bool = False) -> Iterator[None]:
+    """
+    Turns what the database can't do into StoreUnavailable; errors of the program pass. `told`: with what the server
+    says itself, for operators.
+    """
     try:
         yield
     except _OURS as error:
@@ -66,30 +83,56 @@ def failures_named(url: URL) -> Iterator[None]:
             reason = "this user may not do that"
         if reason is None:
             reason = _UNREACHED if error.sqlstate is None else f"it reports {type(error).__name__}"
-        raise StoreUnavailable(f"The connector's database ({place(url)}) can't be used: {reason}.") from error
+        if told:
+            reason = f"{reason}. It says: {_in_one_line(error, url)}"
+        raise StoreUnavailable(f"The connector's database ({url.place}) can't be used: {reason}.") from error
 
 
-def connect(url: URL) -> Connection:
-    """A connection outside of any transaction. Raises psycopg's errors."""
-    given: dict[str, Any] = {
-        "host": url.host,
-        "port": url.port,
-        "user": url.username,
-        "password": url.password,
-        "dbname": url.database,
-        "connect_timeout": 5,
-        "application_name": "planso-connector",
-        **{name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()},
+def _in_one_line(error: psycopg.Error, url: PostgresqlUrl) -> str:
+    line = " ".join(str(error).split())
+    for secret in url.secrets:
+        line = line.replace(secret, "***")
+    return line.rstrip(".")[:1000]
+
+
+def connect(url: PostgresqlUrl) -> Connection:
+    """
+    A connection outside of any transaction. Raises psycopg's errors; StoreUnavailable where no connection to this
+    database could be used.
+    """
+    given = {
+        "connect_timeout": "5",
+        "fallback_application_name": NAME,
+        **({"target_session_attrs": "primary"} if url.has_several_hosts else {}),
+        **url.parameters,
+        "client_encoding": "UTF8",
     }
-    connection = psycopg.connect(
-        **{name: value for name, value in given.items() if value is not None}, row_factory=dict_row, autocommit=True
-    )
     try:
-        connection.execute("SET lock_timeout = '5s'")
-    except psycopg.Error:
+        connection = psycopg.connect("", **cast("Any", given), row_factory=dict_row, autocommit=True)
+    except psycopg.ProgrammingError as error:
+        raise StoreUnavailable(f"The database URL can't be used: {_in_one_line(error, url)}.") from None
+    try:
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            raise StoreUnavailable(
+                f"The connector's database ({url.place}) can't be used: its encoding is {encoding}, which can't hold "
+                "every text. Make one with UTF8: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0."
+            )
+        connection.prepare_threshold = None if is_pooled(connection) else PREPARE_AFTER
+        connection.prepared_max = PREPARED
+    except BaseException:
         connection.close()
         raise
     return cast("Connection", connection)
+
+
+def is_pooled(connection: psycopg.Connection[Any]) -> bool:
+    """
+    Whether a pooler such as PgBouncer is in between: it gives out process numbers of its own. Statements that are
+    prepared on one of its servers are not there on the next.
+    """
+    found = connection.execute("SELECT pg_backend_pid() AS pid").fetchone()
+    return found is None or found["pid"] != connection.info.backend_pid
 
 
 class PostgresqlTransaction:
@@ -130,13 +173,16 @@ class PostgresqlTransaction:
 class Postgresql:
     """One database: its threads and their inboxes."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: PostgresqlUrl, connections: int) -> None:
         self._url = url
-        self.clock: Executable | None = select(func.clock_timestamp().label("instant"))
+        self._connections = Connections(lambda: connect(url), connections)
+        epoch = func.extract("epoch", func.clock_timestamp())
+        self.clock: Executable | None = select(sql_cast(epoch, Double).label("epoch"))
+        self.check: Callable[[Transaction], list[str]] | None = partial(shortcomings, wanted=connections)
         self.reads, self.questions, self.writes = Inbox(), Inbox(), Inbox()
-        jobs = [(self.reads, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")] * READERS
-        jobs += [(self.questions, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")] * QUESTIONERS
-        jobs += [(self.writes, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")] * WRITERS
+        jobs: list[tuple[Inbox, Kind, LiteralString]] = [(self.reads, Kind.READ, READING)] * READERS
+        jobs += [(self.questions, Kind.QUESTION, READING)] * QUESTIONERS
+        jobs += [(self.writes, Kind.WRITE, WRITING)] * WRITERS
         self._threads = [
             threading.Thread(target=self._serve, args=job, name=f"postgresql-{number}", daemon=True)
             for number, job in enumerate(jobs)
@@ -153,50 +199,57 @@ class Postgresql:
         self.questions.close(QUESTIONERS)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
+        self._connections.close()
 
-    def _serve(self, inbox: Inbox, begin: LiteralString) -> None:
+    def _serve(self, inbox: Inbox, kind: Kind, begin: LiteralString) -> None:
         statements = Statements(cast("Any", psycopg_dialect)())
-        connection: Connection | None = None
         while (work := inbox.take()) is not None:
             if not work.abandoned:
                 if not work.is_late:
-                    connection = self._attempt(connection, statements, work, begin)
+                    self._attempt(statements, work, kind, begin)
                 tell([work])
             del work  # waiting for the next one must not keep this one's answer alive
-        if connection is not None:
-            connection.close()
 
-    def _attempt(
-        self, connection: Connection | None, statements: Statements, work: Work, begin: LiteralString
-    ) -> Connection | None:
-        """One unit in a transaction of its own. The connection to go on with."""
+    def _attempt(self, statements: Statements, work: Work, kind: Kind, begin: LiteralString) -> None:
+        """One unit in a transaction of its own."""
         for attempt in range(1, ATTEMPTS + 1):
-            fresh = connection is None
-            committing = False
+            connection: Connection | None = None
+            fresh = lost = committing = False
             try:
                 with failures_named(self._url):
-                    if connection is None:
-                        connection = connect(self._url)
-                    connection.execute(begin)
+                    connection, fresh = self._connections.take(kind)
+                    begin_with(connection, begin)
                     result = work.unit(PostgresqlTransaction(connection, statements, work))
                     committing = True
-                    connection.execute("COMMIT")
+                    connection.execute("COMMIT", prepare=False)
                 work.result, work.error = result, None
-                break
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is its caller's to handle
                 work.error = error
                 if work.within is not None and isinstance(error.__cause__, errors.QueryCanceled):
                     work.error = TooBroad(work.within)
-                connection = _usable(connection)
-                if committing and connection is None:
+                usable = _usable(connection)
+                lost = connection is not None and usable is None
+                if committing and lost:
                     work.error = CommitUnknown(
-                        f"The connection to the connector's database ({place(self._url)}) broke while it committed."
+                        f"The connection to the connector's database ({self._url.place}) broke while it committed."
                     )
-                if attempt == ATTEMPTS or committing or not _again(error, lost=connection is None and not fresh):
-                    break
                 if connection is not None:
+                    self._connections.give_back(kind, usable)
+                if attempt == ATTEMPTS or committing or not _again(error, lost=lost and not fresh):
+                    break
+                if not lost:
                     time.sleep(0.01 * attempt)  # who was given up for another lets it finish
-        return connection
+            else:
+                self._connections.give_back(kind, connection)
+                break
+
+
+def begin_with(connection: Connection, begin: LiteralString) -> None:
+    """Begins a transaction."""
+    try:
+        connection.execute(begin, prepare=False)
+    except errors.FeatureNotSupported as error:  # "cannot set transaction read-write mode during recovery"
+        raise errors.ReadOnlySqlTransaction from error
 
 
 def _again(error: BaseException, *, lost: bool) -> bool:
@@ -211,7 +264,7 @@ def _usable(connection: Connection | None) -> Connection | None:
         return None
     with suppress(psycopg.Error):
         if not connection.closed:
-            connection.execute("ROLLBACK")
+            connection.execute("ROLLBACK", prepare=False)
             return connection
     with suppress(psycopg.Error):
         connection.close()

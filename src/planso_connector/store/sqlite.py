@@ -23,7 +23,7 @@ from sqlalchemy.dialects import sqlite
 from planso_connector.domain import grams
 from planso_connector.domain.errors import StoreUnavailable, TooBroad
 from planso_connector.store.threads import Inbox, Work, tell
-from planso_connector.store.transaction import Row, Statements
+from planso_connector.store.transaction import Row, Statements, Transaction
 
 BUSY_TIMEOUT = 5000
 """Milliseconds to wait for another process that holds the write lock."""
@@ -144,6 +144,7 @@ class Sqlite:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.clock: Executable | None = None
+        self.check: Callable[[Transaction], list[str]] | None = None
         self.reads, self.questions, self.writes = Inbox(), Inbox(), Inbox()
         connections: list[apsw.Connection] = []
         try:
