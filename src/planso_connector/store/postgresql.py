@@ -56,7 +56,10 @@ _UNAVAILABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...],
     (errors.TooManyConnections, "it has too many connections already"),
     (errors.LockNotAvailable, "another program holds a lock and did not finish in time"),
     (errors.QueryCanceled, "a statement took too long"),
-    (errors.ReadOnlySqlTransaction, "it is read-only, as a standby is"),
+    (
+        errors.ReadOnlySqlTransaction,
+        "it is read-only, as a standby is: name the server that takes writes, or each of them",
+    ),
     ((errors.InvalidPassword, errors.InvalidAuthorizationSpecification), "it rejects the user name or the password"),
     (errors.InvalidCatalogName, "there is no such database on this server"),
     ((errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow), "it is shutting down or starting up"),
@@ -92,7 +95,7 @@ def _in_one_line(error: psycopg.Error, url: PostgresqlUrl) -> str:
     line = " ".join(str(error).split())
     for secret in url.secrets:
         line = line.replace(secret, "***")
-    return line.rstrip(".")[:1000]
+    return line.rstrip(".?")[:1000]
 
 
 def connect(url: PostgresqlUrl) -> Connection:
@@ -249,7 +252,7 @@ def begin_with(connection: Connection, begin: LiteralString) -> None:
     try:
         connection.execute(begin, prepare=False)
     except errors.FeatureNotSupported as error:  # "cannot set transaction read-write mode during recovery"
-        raise errors.ReadOnlySqlTransaction from error
+        raise errors.ReadOnlySqlTransaction(str(error)) from error
 
 
 def _again(error: BaseException, *, lost: bool) -> bool:

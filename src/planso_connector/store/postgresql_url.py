@@ -41,6 +41,7 @@ class PostgresqlUrl:
         hosts = (self.parameters.get("host") or self.parameters.get("hostaddr") or "local socket").split(",")
         ports = self.parameters.get("port", "").split(",")
         ports = ports * len(hosts) if len(ports) == 1 else ports
+        hosts = [f"[{host}]" if ":" in host else host for host in hosts]
         shown = ", ".join(f"{host}:{port}" if port else host for host, port in zip(hosts, ports, strict=False))
         return f"PostgreSQL '{self.parameters.get('dbname', '')}' at {shown}"
 
@@ -103,7 +104,7 @@ def _add_query(found: dict[str, str], query: str) -> None:
         if name not in known:
             near = get_close_matches(name, known, 1)
             meant = f"is '{near[0]}' meant?" if near else "docs/operating.md says where they are listed"
-            raise _unreadable(f"libpq has no parameter '{name[:40]}': {meant}")
+            raise _unreadable(f"libpq has no parameter '{name[:40]}' ({meant})")
         if name in _LISTS:
             lists.setdefault(name, []).append(unquote(value))
         else:
