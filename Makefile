@@ -15,7 +15,7 @@ help: ## tell what there is to run
 run: $(SETUP) ## start the connector on port 8102, with the sandbox as its PlanSo on port 8190
 	$(BIN)/planso-connector serve --demo
 
-test: $(SETUP) ## pass the tests, on SQLite and PostgreSQL, and those with a browser where there is Chromium
+test: $(SETUP) ## pass the tests, on SQLite and PostgreSQL, and those with Chromium and PgBouncer where there are
 	$(BIN)/pytest -n 4 --dist worksteal
 
 check: $(SETUP) ## check format, lint, types, import directions and docs

@@ -22,7 +22,7 @@ logs.configure("error", [])
 settings.register_profile("no time", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no time")
 
-pytest_plugins = ["tests.databases", "tests.chromium", "tests.recordings"]
+pytest_plugins = ["tests.databases", "tests.chromium", "tests.pgbouncer", "tests.recordings"]
 
 LONG = (
     "test_sync_laws.py",

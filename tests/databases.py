@@ -60,15 +60,16 @@ class PostgresqlServer:
     def __init__(self, folder: Path, binaries: Path, account: pwd.struct_passwd | None) -> None:
         self.folder = folder
         self._binaries = binaries
-        self._account = account
+        self.account = account
         self._databases = 0
         self._spare: list[str] = []
 
-    def url(self, database: str) -> str:
-        return f"postgresql://postgres@/{database}?host={self.folder}"
+    def url(self, database: str, role: str = "postgres") -> str:
+        return f"postgresql://{role}@/{database}?host={self.folder}"
 
-    def start(self) -> None:
-        options = f"-k {self.folder} -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=60"
+    def start(self, connections: int = 60) -> None:
+        options = f"-k {self.folder} -c listen_addresses= -c fsync=off -c full_page_writes=off"
+        options += f" -c max_connections={connections}"
         self._run("pg_ctl", "start", "-w", "-s", "-D", self._data, "-l", str(self.folder / "log"), "-o", options)
 
     def stop(self) -> None:
@@ -83,8 +84,14 @@ class PostgresqlServer:
             shutil.rmtree(self._data, ignore_errors=True)
             self._run("initdb", *common, "--locale=C")
 
-    def sql(self, statement: str) -> None:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+    def beside(self, folder: Path) -> PostgresqlServer:
+        """Another server of the same programs, not yet made."""
+        if self.account is not None:
+            os.chown(folder, self.account.pw_uid, self.account.pw_gid)
+        return PostgresqlServer(folder, self._binaries, self.account)
+
+    def sql(self, statement: str, database: str = "postgres") -> None:
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
             connection.execute(statement.encode())
 
     def fresh(self, template: str = TEMPLATE) -> str:
@@ -93,6 +100,23 @@ class PostgresqlServer:
         name = f"test_{self._databases}"
         self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
+
+    def owned(self, *settings: str, connections: int = -1) -> str:
+        """The URL of an empty database of a role without rights elsewhere, which has these settings, `name = value`."""
+        self._databases += 1
+        name = f"role_{self._databases}"
+        self.sql(f"CREATE ROLE {name} LOGIN CONNECTION LIMIT {connections}")
+        for setting in settings:
+            self.sql(f"ALTER ROLE {name} SET {setting}")
+        self.sql(f"CREATE DATABASE {name} OWNER {name}")
+        return self.url(name, name)
+
+    def disconnect(self, role: str | None) -> None:
+        """Ends every connection that this role has."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            found = connection.execute("SELECT pid FROM pg_stat_activity WHERE usename = %s", (role,)).fetchall()
+            for (pid,) in found:
+                connection.execute("SELECT pg_terminate_backend(%s, 90000)", (pid,))
 
     def lend(self) -> str:
         """The name of a migrated, empty database: making one takes ten times as long as emptying one."""
@@ -115,7 +139,7 @@ class PostgresqlServer:
         return str(self.folder / "data")
 
     def _run(self, program: str, *arguments: str) -> None:
-        account = self._account
+        account = self.account
         with (self.folder / "output").open("ab") as output:  # not a pipe, which the server would keep open
             subprocess.run(
                 [self._binaries / program, *arguments],

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import apsw
 import pytest
-from sqlalchemy import URL
 
 from planso_connector.domain import clock
 from planso_connector.domain.caller import Scope
@@ -22,6 +21,7 @@ from planso_connector.flows.keys import Keys
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import backup, migrate, postgresql, postgresql_backup, write_stops
 from planso_connector.store.engine import Transaction, address
+from planso_connector.store.postgresql_url import PostgresqlUrl
 from planso_connector.store.restored import Marked
 from tests.databases import Store, make_as_of
 from tests.service import running, settings_for
@@ -247,7 +247,7 @@ def test_nobody_restores_under_a_running_connector(
 def test_a_connector_that_is_just_leaving_is_waited_for(postgresql_url: str) -> None:
     """Whoever stops the connector and marks right away is not told that it is connected."""
     place = address(postgresql_url)
-    assert isinstance(place, URL)
+    assert isinstance(place, PostgresqlUrl)
     leaving = postgresql.connect(place)
     going = threading.Timer(0.5, leaving.close)
     going.start()

@@ -71,11 +71,12 @@ class Cutter:
         records = False
         while data := client.recv(1 << 16):
             records = records or b"INSERT INTO operations" in data
-            if records and self.cut and b"COMMIT" in data:
+            if records and self.cut and b"COMMIT\0" in data:
                 cut, self.cut = self.cut, None
                 if cut == "before":
                     break
                 swallow.set()
+            records = records and b"COMMIT\0" not in data
             server.sendall(data)
         self._shut(client, server)
 

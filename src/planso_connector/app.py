@@ -118,6 +118,8 @@ async def connector(settings: Settings, now: Clock = clock.now) -> AsyncIterator
         opened(settings) as database,
         _wired(settings, profile, database, traces, now) as wired,
     ):
+        for words in await database.shortcomings():
+            log.warning("database_settings", words=words)
         yield wired
 
 
@@ -128,7 +130,11 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
     """
     try:
         await asyncio.to_thread(migrate.migrate, settings.connector_database_url)
-        database = Database.open(settings.connector_database_url, settings.connector_database_timeout)
+        database = Database.open(
+            settings.connector_database_url,
+            settings.connector_database_timeout,
+            settings.connector_database_connections,
+        )
     except ValueError as error:
         raise SettingsError(f"CONNECTOR_DATABASE_URL: {error}") from error
     try:

@@ -27,6 +27,8 @@ from planso_connector.setting_files import FileError, Files
 
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
+_DATABASE_SECRETS = re.compile(r"^[^:]+://[^:/?@]*:([^@]*)@|[?&](?:ssl)?password=([^&]*)")
+
 
 def _duration(given: object) -> object:
     """`30`, `30 s`, `5 min`, `24 h`, `7 d`; a bare number is seconds."""
@@ -76,6 +78,12 @@ class Settings(BaseSettings):
         le=600,
         description="Seconds that the database may take for a read or a write; then it is 503 and the connection is "
         "given up.",
+    )
+    connector_database_connections: int = Field(
+        13,
+        ge=3,
+        le=13,
+        description="Connections to PostgreSQL at most, 3 to 13; with fewer, writes and long questions wait longer.",
     )
     connector_workshop: str = Field(
         "default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Short name of the workshop, part of every key."
@@ -216,8 +224,9 @@ class Settings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """What must never stand in a log."""
-        password = urlsplit(self.connector_database_url).password or ""
-        return [self.planso_password.get_secret_value(), password, unquote(password)]
+        found = _DATABASE_SECRETS.findall(self.connector_database_url)
+        passwords = [password for pair in found for password in pair if password]
+        return [self.planso_password.get_secret_value(), *passwords, *map(unquote, passwords)]
 
     @classmethod
     def load(cls) -> Self:

@@ -69,7 +69,7 @@ def create(
     _print_once(key, text)
     if is_first:
         where = address(Settings.load().connector_database_url)
-        place = f"'{where}'" if isinstance(where, Path) else f"'{where.database}'"
+        place = f"'{where}'" if isinstance(where, Path) else f"'{where.parameters.get('dbname', '')}'"
         err.print(
             f"It is the first one in the database {place}: from now on every request to /api of the connector on it "
             "needs a key.",

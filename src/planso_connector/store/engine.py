@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
-from sqlalchemy import URL, Executable, make_url
+from sqlalchemy import Executable, make_url
 from sqlalchemy.exc import ArgumentError
 
 from planso_connector.domain.errors import StoreUnavailable
@@ -17,9 +17,15 @@ from planso_connector.store.sqlite import Sqlite
 from planso_connector.store.threads import TIMEOUT, Inbox
 from planso_connector.store.transaction import Row, Transaction
 
+if TYPE_CHECKING:
+    from planso_connector.store.postgresql_url import PostgresqlUrl
+
 __all__ = ["Database", "Row", "Transaction", "address"]
 
 T = TypeVar("T")
+
+CONNECTIONS = 13
+"""Connections to PostgreSQL at most, unless the operator sets another number."""
 
 
 class _Backend(Protocol):
@@ -27,7 +33,9 @@ class _Backend(Protocol):
     questions: Inbox
     writes: Inbox
     clock: Executable | None
-    """The statement that asks for the server's instant; None where there is no server."""
+    """The statement that asks for the server's `epoch`, in seconds; None where there is no server."""
+    check: Callable[[Transaction], list[str]] | None
+    """Tells what the operator should look at about the server."""
 
     @property
     def fault(self) -> Fault | None: ...
@@ -37,20 +45,23 @@ class _Backend(Protocol):
     async def close(self) -> None: ...
 
 
-def address(url: str) -> Path | URL:
+def address(url: str) -> Path | PostgresqlUrl:
     """The file of a SQLite URL, or a PostgreSQL URL taken apart. Raises StoreUnavailable, without showing the URL."""
+    scheme = url.partition("://")[0]
+    if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
+        from planso_connector.store.postgresql_url import parse  # here: psycopg loads libpq
+
+        return parse(url)
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
         raise StoreUnavailable("The database URL can't be read; accepted: sqlite:///FILE, postgresql://...") from error
     kind = parsed.get_backend_name()
-    if kind == "sqlite":
-        if not parsed.database or parsed.database.startswith((":memory:", "file:")):
-            raise StoreUnavailable("A SQLite database needs a file: sqlite:///connector.db, or sqlite:////srv/x.db")
-        return Path(parsed.database)
-    if kind in ("postgresql", "postgres"):
-        return parsed
-    raise StoreUnavailable(f"'{kind}' databases are not supported; accepted: sqlite:///FILE, postgresql://...")
+    if kind != "sqlite":
+        raise StoreUnavailable(f"'{kind}' databases are not supported; accepted: sqlite:///FILE, postgresql://...")
+    if not parsed.database or parsed.database.startswith((":memory:", "file:")):
+        raise StoreUnavailable("A SQLite database needs a file: sqlite:///connector.db, or sqlite:////srv/x.db")
+    return Path(parsed.database)
 
 
 class Database:
@@ -66,18 +77,18 @@ class Database:
         self._backend = backend
 
     @classmethod
-    def open(cls, url: str, timeout: float = TIMEOUT) -> Database:
+    def open(cls, url: str, timeout: float = TIMEOUT, connections: int = CONNECTIONS) -> Database:
         """
         `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host/name`; `migrate` made
-        its tables. PostgreSQL is connected to when it is first needed. `timeout`: seconds that it may take for a unit
-        of work. Raises StoreUnavailable.
+        its tables. `timeout`: seconds that it may take for a unit of work. PostgreSQL is connected to when it is first
+        needed, at most `connections` times. Raises StoreUnavailable.
         """
         where = address(url)
         if isinstance(where, Path):
             return cls(Sqlite(where, timeout))
         from planso_connector.store.postgresql import Postgresql  # here: psycopg loads libpq
 
-        return cls(Postgresql(where, timeout))
+        return cls(Postgresql(where, connections, timeout))
 
     async def read(self, work: Callable[[Transaction], T], *, within: float | None = None) -> T:
         """
@@ -146,9 +157,9 @@ class Database:
 
         def work(tx: Transaction) -> tuple[datetime, float, float]:
             before = steady()
-            instant: datetime = tx.rows(statement)[0]["instant"]
+            epoch = tx.rows(statement)[0]["epoch"]
             half = (steady() - before) / 2
-            return instant.astimezone(UTC), before + half, half
+            return datetime.fromtimestamp(float(epoch), UTC), before + half, half
 
         return await self.read(work)
 
@@ -156,6 +167,11 @@ class Database:
         """From then on nobody waits for the database any more: the process is to end whether it answers or not."""
         for inbox in (self._backend.reads, self._backend.questions, self._backend.writes):
             inbox.end_within(seconds)
+
+    async def shortcomings(self) -> list[str]:
+        """What an operator should look at about the database server, in words; the connector works all the same."""
+        check = self._backend.check
+        return [] if check is None else await self.read(check)
 
     async def close(self) -> None:
         """Finishes the work that waits, then lets go of the database; a database that is silent is not waited for."""

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import apsw
-from sqlalchemy import URL
 
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store import sqlite
@@ -22,7 +21,8 @@ from planso_connector.store.engine import address
 if TYPE_CHECKING:
     from alembic.config import Config
 
-    from planso_connector.store import postgresql
+    from planso_connector.store.postgresql_connections import Connection
+    from planso_connector.store.postgresql_url import PostgresqlUrl
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 7_021_568_311
@@ -54,7 +54,7 @@ def current(url: str) -> str | None:
             return revision_of(connection)
     from planso_connector.store import postgresql  # here: psycopg loads libpq
 
-    with postgresql.failures_named(where), closing(postgresql.connect(where)) as session:
+    with postgresql.failures_named(where, told=True), closing(postgresql.connect(where)) as session:
         return _postgresql_revision(session)
 
 
@@ -84,10 +84,11 @@ def migrate_file(path: Path) -> None:
         connection.execute("COMMIT")
 
 
-def _migrate_postgresql(url: URL) -> None:
-    from planso_connector.store import postgresql  # here: psycopg loads libpq
+def _migrate_postgresql(url: PostgresqlUrl) -> None:
+    from planso_connector.store import postgresql, postgresql_check  # here: psycopg loads libpq
 
-    with postgresql.failures_named(url), closing(postgresql.connect(url)) as connection, connection.transaction():
+    with postgresql.failures_named(url, told=True), closing(postgresql.connect(url)) as connection:
+        postgresql.begin_with(connection, postgresql.WRITING, postgresql.MAINTENANCE)
         # Asked again and again: a server that is silent must not look like one where another process migrates.
         while not _is_locked(connection):
             time.sleep(0.2)
@@ -95,10 +96,12 @@ def _migrate_postgresql(url: URL) -> None:
         if script:
             connection.execute("SET LOCAL lock_timeout = 0")
             connection.patience = postgresql.MAINTENANCE
+            postgresql_check.prepare_for_migration(connection, url)
             connection.execute(script)
+        connection.execute("COMMIT")
 
 
-def _is_locked(connection: postgresql.Connection) -> bool:
+def _is_locked(connection: Connection) -> bool:
     row = connection.execute("SELECT pg_try_advisory_xact_lock(%s) AS locked", (_LOCK,)).fetchone()
     return row is not None and bool(row["locked"])
 
@@ -111,7 +114,7 @@ def revision_of(connection: apsw.Connection) -> str | None:
     return cast("str | None", connection.execute("SELECT version_num FROM alembic_version").get)
 
 
-def _postgresql_revision(connection: postgresql.Connection) -> str | None:
+def _postgresql_revision(connection: Connection) -> str | None:
     found = connection.execute("SELECT to_regclass('alembic_version') AS found").fetchone()
     if found is None or found["found"] is None:
         return None

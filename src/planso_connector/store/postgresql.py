@@ -1,4 +1,4 @@
-"""PostgreSQL, through psycopg: a few threads that each own a connection, and get a new one when theirs is lost."""
+"""PostgreSQL, through psycopg: threads that take a connection for each unit of work, a new one where it was lost."""
 
 from __future__ import annotations
 
@@ -7,27 +7,29 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar, cast
+from functools import partial
+from typing import Any, cast
 
 import psycopg
 from psycopg import errors
-from psycopg.abc import PQGen
 from psycopg.rows import dict_row
-from sqlalchemy import URL, Executable, func, select
+from sqlalchemy import Double, Executable, func, select
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
 from planso_connector.domain.errors import CommitUnknown, StoreSilent, StoreUnavailable, TooBroad
+from planso_connector.store.postgresql_check import shortcomings
+from planso_connector.store.postgresql_connections import Connection, Connections, Kind, Unanswered
+from planso_connector.store.postgresql_url import PostgresqlUrl
 from planso_connector.store.threads import LEEWAY, TIMEOUT, Answers, Inbox, Work, tell
-from planso_connector.store.transaction import Row, Statements
+from planso_connector.store.transaction import Row, Statements, Transaction
 
-T = TypeVar("T")
-
-NETWORK: dict[str, int] = {
-    "connect_timeout": 5,
-    "keepalives_idle": 20,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
+NETWORK = {
+    "connect_timeout": "5",
+    "keepalives_idle": "20",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
 }
 """
 libpq's parameters, where the URL has none: seconds, the last in milliseconds. By itself Linux tells of a peer that is
@@ -41,7 +43,15 @@ FIRST_ANSWER = 2.0
 READERS, QUESTIONERS = 2, 3
 """Threads for short readings, and for questions that may take seconds."""
 WRITERS = 8
-"""Connections that write at once: PostgreSQL lets those share a commit's flush."""
+"""Threads that write at once: PostgreSQL lets those share a commit's flush."""
+READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_ON_DISK = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+"""A write that was answered as recorded is on disk, also where somebody wanted this role to be quick."""
+NAME = "planso-connector"
+"""The connections' `application_name`, unless the URL gives another."""
+PREPARE_AFTER, PREPARED = 5, 500
+"""How often a statement is run until it is prepared, which halves what a short one costs; how many are kept."""
 LIMIT_AGAIN = 0.1
 """Seconds that may have passed of a question's time until a further statement is told how much is left."""
 ATTEMPTS = 5
@@ -53,106 +63,89 @@ _UNAVAILABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...],
     (errors.TooManyConnections, "it has too many connections already"),
     (errors.LockNotAvailable, "another program holds a lock and did not finish in time"),
     (errors.QueryCanceled, "a statement took too long"),
-    (errors.ReadOnlySqlTransaction, "it is read-only"),
+    (
+        errors.ReadOnlySqlTransaction,
+        "it is read-only, as a standby is: name the server that takes writes, or each of them",
+    ),
     ((errors.InvalidPassword, errors.InvalidAuthorizationSpecification), "it rejects the user name or the password"),
     (errors.InvalidCatalogName, "there is no such database on this server"),
     ((errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow), "it is shutting down or starting up"),
     ((errors.DeadlockDetected, errors.SerializationFailure), "other writes stand in the way again and again"),
+    (errors.ProtocolViolation, "the pooler before it has no connection for this in time"),
     ((errors.DataCorrupted, errors.IndexCorrupted), "it is damaged"),
 )
 _SILENT = "it has not answered in time"
-_UNREACHED = "it can't be reached, or does not let this user into this database"
+_UNREACHED = "it can't be reached, or does not let this user into this database, or has no connection left"
 """libpq keeps the server's reason for a refused connection to itself, but for a text in the server's language."""
 _OURS = (psycopg.OperationalError, psycopg.InternalError, psycopg.InterfaceError, errors.InsufficientPrivilege)
 
 
-class Unanswered(psycopg.OperationalError):
-    """The server has not answered in time. What the connection is in the middle of is not known."""
-
-
-class Connection(psycopg.Connection[Row]):
-    """
-    Waits for no answer for longer than `patience` seconds, nor beyond `until`. TCP can't be relied on for that: the
-    kernel of a server that stands still goes on confirming what it gets.
-    """
-
-    patience: float = TIMEOUT
-    until: float = math.inf
-    """As `time.monotonic`."""
-    answered_at: float = -math.inf
-    is_silent: bool = False
-    on_answer: Callable[[], None] | None = None
-
-    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """As psycopg's, which all waiting for the server goes through. Raises Unanswered."""
-        if self.is_silent:
-            raise Unanswered("an answer before this one never came")
-        seconds = max(0.0, min(self.patience, self.until - time.monotonic()))
-        try:
-            result = super().wait(gen, interval, seconds if timeout is None else min(timeout, seconds))
-        except errors._WaitTimeout as error:  # noqa: SLF001 - psycopg wants its callers to convert it
-            self.is_silent = True
-            raise Unanswered(f"no answer in {seconds:.1f} s") from error
-        self.answered_at = time.monotonic()
-        if self.on_answer is not None:
-            self.on_answer()
-        return result
-
-
-def place(url: URL) -> str:
-    """Where the database is, without user and password, for messages."""
-    host = url.host or url.query.get("host") or "local socket"
-    return f"PostgreSQL '{url.database or ''}' at {host}{f':{url.port}' if url.port else ''}"
-
-
 @contextmanager
-def failures_named(url: URL) -> Iterator[None]:
-    """Turns what the database can't do into StoreUnavailable; errors of the program pass."""
+def failures_named(url: PostgresqlUrl, *, told: bool = False) -> Iterator[None]:
+    """
+    Turns what the database can't do into StoreUnavailable; errors of the program pass. `told`: with what the server
+    says itself, for operators.
+    """
     try:
         yield
     except (Unanswered, errors.ConnectionTimeout) as error:
-        raise StoreSilent(f"The connector's database ({place(url)}) can't be used: {_SILENT}.") from error
+        raise StoreSilent(f"The connector's database ({url.place}) can't be used: {_SILENT}.") from error
     except _OURS as error:
         reason = next((reason for kind, reason in _UNAVAILABLE if isinstance(error, kind)), None)
         if reason is None and isinstance(error, errors.InsufficientPrivilege):
             reason = "this user may not do that"
         if reason is None:
             reason = _UNREACHED if error.sqlstate is None else f"it reports {type(error).__name__}"
-        raise StoreUnavailable(f"The connector's database ({place(url)}) can't be used: {reason}.") from error
+        if told:
+            reason = f"{reason}. It says: {_in_one_line(error, url)}"
+        raise StoreUnavailable(f"The connector's database ({url.place}) can't be used: {reason}.") from error
 
 
-def connect(url: URL) -> Connection:
-    """A connection outside of any transaction. Raises psycopg's errors."""
-    given: dict[str, Any] = {
-        "host": url.host,
-        "port": url.port,
-        "user": url.username,
-        "password": url.password,
-        "dbname": url.database,
+def _in_one_line(error: psycopg.Error, url: PostgresqlUrl) -> str:
+    line = " ".join(str(error).split())
+    for secret in url.secrets:
+        line = line.replace(secret, "***")
+    return line.rstrip(".?")[:1000]
+
+
+def connect(url: PostgresqlUrl) -> Connection:
+    """
+    A connection outside of any transaction. Raises psycopg's errors; StoreUnavailable where no connection to this
+    database could be used.
+    """
+    given = {
         **NETWORK,
-        "application_name": "planso-connector",
-        **{name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()},
+        "fallback_application_name": NAME,
+        **({"target_session_attrs": "primary"} if url.has_several_hosts else {}),
+        **url.parameters,
+        "client_encoding": "UTF8",
     }
-    connection = Connection.connect(
-        **{name: value for name, value in given.items() if value is not None},
-        row_factory=cast("Any", dict_row),
-        autocommit=True,
-    )
     try:
-        connection.execute("SET lock_timeout = '5s'")
-    except psycopg.Error:
+        connection = Connection.connect("", **cast("Any", given), row_factory=cast("Any", dict_row), autocommit=True)
+    except psycopg.ProgrammingError as error:
+        raise StoreUnavailable(f"The database URL can't be used: {_in_one_line(error, url)}.") from None
+    try:
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            raise StoreUnavailable(
+                f"The connector's database ({url.place}) can't be used: its encoding is {encoding}, which can't hold "
+                "every text. Make one with UTF8: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0."
+            )
+        connection.prepare_threshold = None if is_pooled(connection) else PREPARE_AFTER
+        connection.prepared_max = PREPARED
+    except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _begin_for(mode: str, timeout: float) -> bytes:
+def is_pooled(connection: psycopg.Connection[Any]) -> bool:
     """
-    Begins a transaction that the server itself ends where a statement takes too long, or the connector is gone in the
-    middle of it: it would hold its locks until TCP finds out, for hours.
+    Whether a pooler such as PgBouncer is in between: it gives out process numbers of its own. Statements that are
+    prepared on one of its servers are not there on the next.
     """
-    told = f"BEGIN ISOLATION LEVEL {mode}; SET LOCAL statement_timeout = '{timeout:.3f}s'; "
-    return f"{told}SET LOCAL idle_in_transaction_session_timeout = '{timeout + LEEWAY:.3f}s'".encode()
+    found = connection.execute("SELECT pg_backend_pid() AS pid").fetchone()
+    return found is None or found["pid"] != connection.info.backend_pid
 
 
 class PostgresqlTransaction:
@@ -193,17 +186,18 @@ class PostgresqlTransaction:
 class Postgresql:
     """One database: its threads and their inboxes."""
 
-    def __init__(self, url: URL, timeout: float = TIMEOUT) -> None:
+    def __init__(self, url: PostgresqlUrl, connections: int, timeout: float = TIMEOUT) -> None:
         self._url = url
         self._timeout = timeout
-        self.clock: Executable | None = select(func.clock_timestamp().label("instant"))
-        self.reads, self.questions = (Inbox(kind, place(url), timeout) for kind in ("read", "question"))
-        self.writes = Inbox("write", place(url), timeout, changes=True)
-        self._unanswered_at = -math.inf
-        reading = _begin_for("REPEATABLE READ READ ONLY", timeout)
-        writing = _begin_for("READ COMMITTED READ WRITE", timeout)
-        jobs = [(self.reads, reading)] * READERS + [(self.questions, reading)] * QUESTIONERS
-        jobs += [(self.writes, writing)] * WRITERS
+        self._connections = Connections(lambda: connect(url), connections, timeout)
+        epoch = func.extract("epoch", func.clock_timestamp())
+        self.clock: Executable | None = select(sql_cast(epoch, Double).label("epoch"))
+        self.check: Callable[[Transaction], list[str]] | None = partial(shortcomings, wanted=connections)
+        self.reads, self.questions = (Inbox(kind, url.place, timeout) for kind in ("read", "question"))
+        self.writes = Inbox("write", url.place, timeout, changes=True)
+        jobs = [(self.reads, Kind.READ, READING)] * READERS
+        jobs += [(self.questions, Kind.QUESTION, READING)] * QUESTIONERS
+        jobs += [(self.writes, Kind.WRITE, WRITING)] * WRITERS
         self._threads = [
             threading.Thread(target=self._serve, args=job, name=f"postgresql-{number}", daemon=True)
             for number, job in enumerate(jobs)
@@ -211,87 +205,96 @@ class Postgresql:
         for thread in self._threads:
             thread.start()
 
-    @property
-    def fault(self) -> None:
-        """Its files are the server's."""
-
     def mark(self) -> None:
         """Only by asking the server, which takes as long as to ask for what is wanted."""
+
+    @property
+    def fault(self) -> None:
+        """A server's files are not seen from here."""
 
     async def close(self) -> None:
         self.writes.close(WRITERS)
         self.reads.close(READERS)
         self.questions.close(QUESTIONERS)
         await self.writes.left(self._threads)
+        self._connections.close()
 
-    def _serve(self, inbox: Inbox, begin: bytes) -> None:
+    def _serve(self, inbox: Inbox, kind: Kind, mode: str) -> None:
         statements = Statements(cast("Any", psycopg_dialect)())
-        connection: Connection | None = None
         while (work := inbox.take()) is not None:
             if not work.abandoned:
                 if not work.is_late:
-                    connection = self._attempt(connection, statements, work, begin, inbox.answers)
+                    self._attempt(statements, work, kind, mode, inbox.answers)
                 tell([work])
             del work  # waiting for the next one must not keep this one's answer alive
-        if connection is not None:
-            connection.close()
 
-    def _attempt(
-        self, connection: Connection | None, statements: Statements, work: Work, begin: bytes, answers: Answers
-    ) -> Connection | None:
-        """One unit in a transaction of its own. The connection to go on with."""
+    def _attempt(self, statements: Statements, work: Work, kind: Kind, mode: str, answers: Answers) -> None:
+        """One unit in a transaction of its own."""
         for attempt in range(1, ATTEMPTS + 1):
-            if connection is not None and connection.answered_at < self._unanswered_at:
-                connection.close()  # what happened to another connection since happened to this one too
-                connection = None
-            fresh = connection is None
-            committing = False
+            connection: Connection | None = None
+            fresh = lost = committing = False
             try:
                 with failures_named(self._url):
-                    if connection is None:
-                        connection = self._connect(answers)
-                    if not work.begin():
-                        break  # its caller was told meanwhile that nothing of it was done
-                    self._begin(connection, work, begin)
-                    result = work.unit(PostgresqlTransaction(connection, statements, work))
-                    committing = True
-                    connection.until = max(connection.until, time.monotonic() + FIRST_ANSWER)
-                    connection.execute("COMMIT")
-                work.result, work.error = result, None
-                break
+                    connection, fresh = self._connections.take(kind)
+                    connection.on_answer = answers.heard
+                    if work.begin():  # else its caller was told meanwhile that nothing of it was done
+                        self._begin(connection, work, mode)
+                        result = work.unit(PostgresqlTransaction(connection, statements, work))
+                        committing = True
+                        connection.until = max(connection.until, time.monotonic() + FIRST_ANSWER)
+                        connection.execute("COMMIT", prepare=False)
+                        work.result, work.error = result, None
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is its caller's to handle
                 work.error = error
                 if work.within is not None and attempt == 1 and isinstance(error.__cause__, errors.QueryCanceled):
                     work.error = TooBroad(work.within)
-                if isinstance(error, StoreSilent):
-                    self._unanswered_at = time.monotonic()
-                    if not work.abandoned:
-                        answers.miss(work.since)
-                connection = _usable(connection)
-                if committing and connection is None:
+                if isinstance(error, StoreSilent) and not work.abandoned:
+                    answers.miss(work.since)
+                usable = _usable(connection)
+                lost = connection is not None and usable is None
+                if committing and lost:
                     work.error = CommitUnknown(
-                        f"The connection to the connector's database ({place(self._url)}) broke while it committed."
+                        f"The connection to the connector's database ({self._url.place}) broke while it committed."
                     )
-                lost = connection is None and not fresh
-                is_over = work.abandoned or (work.until is not None and time.monotonic() >= work.until)
-                if attempt == ATTEMPTS or committing or is_over or not _again(error, lost=lost):
-                    break
                 if connection is not None:
+                    self._connections.give_back(kind, usable)
+                is_over = work.abandoned or (work.until is not None and time.monotonic() >= work.until)
+                if attempt == ATTEMPTS or committing or is_over or not _again(error, lost=lost and not fresh):
+                    break
+                if not lost:
                     time.sleep(0.01 * attempt)  # who was given up for another lets it finish
-        return connection
+            else:
+                self._connections.give_back(kind, connection)
+                break
 
-    def _connect(self, answers: Answers) -> Connection:
-        connection = connect(self._url)
-        connection.patience, connection.on_answer = math.inf, answers.heard  # `until` bounds it
-        return connection
-
-    def _begin(self, connection: Connection, work: Work, begin: bytes) -> None:
+    def _begin(self, connection: Connection, work: Work, mode: str) -> None:
         """What is not answered at once is a connection that is dead: nothing is done yet, and a new one may do it."""
         if work.until is None:
             work.until = time.monotonic() + LEEWAY + (self._timeout if work.left is None else work.left)
         connection.until = min(work.until, time.monotonic() + min(FIRST_ANSWER, self._timeout / 2))
-        connection.execute(begin, prepare=False)  # more than one statement can't be
+        begin_with(connection, mode, self._timeout)
         connection.until = work.until
+
+
+def begin_with(connection: Connection, mode: str, timeout: float = TIMEOUT) -> None:
+    """
+    Begins a transaction, `READING` or `WRITING`, with all that a unit relies on, whatever the role or the server has
+    set. Of the transaction: behind PgBouncer what is set for a session stays for the next one who gets it. Sent with
+    BEGIN, it costs no round trip. The server itself ends what takes longer than `timeout` seconds, or whose connector
+    is gone: it would hold its locks until TCP finds out, for hours.
+    """
+    statements = [
+        mode,
+        "SET LOCAL lock_timeout = '5s'",
+        f"SET LOCAL statement_timeout = '{timeout:.3f}s'",
+        f"SET LOCAL idle_in_transaction_session_timeout = '{timeout + LEEWAY:.3f}s'",
+    ]
+    if mode == WRITING:
+        statements.append(_ON_DISK)
+    try:
+        connection.execute("; ".join(statements).encode(), prepare=False)  # more than one statement can't be
+    except errors.FeatureNotSupported as error:  # "cannot set transaction read-write mode during recovery"
+        raise errors.ReadOnlySqlTransaction(str(error)) from error
 
 
 def _again(error: BaseException, *, lost: bool) -> bool:
@@ -307,7 +310,7 @@ def _usable(connection: Connection | None) -> Connection | None:
     with suppress(psycopg.Error):
         if not connection.closed and not connection.is_silent:
             connection.until = time.monotonic() + FIRST_ANSWER
-            connection.execute("ROLLBACK")
+            connection.execute("ROLLBACK", prepare=False)
             return connection
     with suppress(psycopg.Error):
         connection.close()

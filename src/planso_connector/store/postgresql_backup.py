@@ -8,11 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import URL
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store import migrate, postgresql, restored
+from planso_connector.store.postgresql_connections import Connection
+from planso_connector.store.postgresql_url import PostgresqlUrl
 from planso_connector.store.transaction import Statements
 
 LEAVING = 3.0
@@ -20,41 +21,44 @@ LEAVING = 3.0
 
 _OTHERS = """
 SELECT count(*) AS others FROM pg_stat_activity
-WHERE datname = current_database() AND application_name = 'planso-connector' AND pid <> pg_backend_pid()
+WHERE datname = current_database() AND application_name = %s AND pid <> pg_backend_pid()
 """
 
 
-def backup_command(url: URL, file: Path) -> str:
+def backup_command(url: PostgresqlUrl, file: Path) -> str:
     """For a shell; without the password, because commands stand in histories and lists of processes."""
-    return f"pg_dump --format=custom --file={file} '{_shown(url)}'"
+    return f"pg_dump --format=custom --file={file} '{url.shown}'"
 
 
-def restore_command(url: URL, file: Path) -> str:
-    return f"pg_restore --clean --if-exists --no-owner --single-transaction --dbname='{_shown(url)}' {file}"
+def restore_command(url: PostgresqlUrl, file: Path) -> str:
+    return f"pg_restore --clean --if-exists --no-owner --single-transaction --dbname='{url.shown}' {file}"
 
 
-def mark(url: URL, now: datetime) -> restored.Marked:
+def mark(url: PostgresqlUrl, now: datetime) -> restored.Marked:
     """As `store.restored.mark`. Raises StoreUnavailable, with nothing changed, where a connector is connected."""
-    with postgresql.failures_named(url), closing(postgresql.connect(url)) as connection:
-        if _is_any_connected(connection):
-            raise StoreUnavailable(f"A connector is connected to {postgresql.place(url)}; stop it first.")
-        connection.patience = postgresql.MAINTENANCE
-        migrate.migrate(url.render_as_string(hide_password=False))
-        with connection.transaction():
-            return restored.mark(
-                postgresql.PostgresqlTransaction(connection, Statements(cast("Any", psycopg_dialect)())), now
+    with postgresql.failures_named(url, told=True), closing(postgresql.connect(url)) as connection:
+        if postgresql.is_pooled(connection):
+            raise StoreUnavailable(
+                f"Behind a pooler ({url.place}) nothing tells whether a connector is connected: stop it, and give "
+                "CONNECTOR_DATABASE_URL the server's own address for this command."
             )
+        if _is_any_connected(connection):
+            raise StoreUnavailable(f"A connector is connected to {url.place}; stop it first.")
+        connection.patience = postgresql.MAINTENANCE
+        migrate.migrate(url.text)
+        postgresql.begin_with(connection, postgresql.WRITING, postgresql.MAINTENANCE)
+        marked = restored.mark(
+            postgresql.PostgresqlTransaction(connection, Statements(cast("Any", psycopg_dialect)())), now
+        )
+        connection.execute("COMMIT")
+        return marked
 
 
-def _is_any_connected(connection: postgresql.Connection) -> bool:
+def _is_any_connected(connection: Connection) -> bool:
     """A connector that has ended is seen a little longer: the server's side of a connection ends after the client's."""
-    until = time.monotonic() + LEAVING
-    while (row := connection.execute(_OTHERS).fetchone()) is not None and row["others"]:
+    until, name = time.monotonic() + LEAVING, connection.info.parameter_status("application_name")
+    while (row := connection.execute(_OTHERS, (name,)).fetchone()) is not None and row["others"]:
         if time.monotonic() > until:
             return True
         time.sleep(0.05)
     return False
-
-
-def _shown(url: URL) -> str:
-    return url.set(drivername="postgresql", password=None).render_as_string()

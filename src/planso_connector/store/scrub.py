@@ -25,7 +25,7 @@ def scrub(url: str) -> bool:
     if not isinstance(where, Path):
         from planso_connector.store import postgresql  # here: psycopg loads libpq
 
-        with postgresql.failures_named(where), closing(postgresql.connect(where)) as session:
+        with postgresql.failures_named(where, told=True), closing(postgresql.connect(where)) as session:
             session.patience = postgresql.MAINTENANCE
             session.execute(f"VACUUM {', '.join(metadata.tables)}".encode())
         return True

@@ -24,7 +24,7 @@ from planso_connector.domain import grams
 from planso_connector.domain.errors import CommitUnknown, StoreUnavailable, TooBroad
 from planso_connector.store.file_watch import Fault, FileWatch, leave_files
 from planso_connector.store.threads import TIMEOUT, Inbox, Work, tell
-from planso_connector.store.transaction import Row, Statements
+from planso_connector.store.transaction import Row, Statements, Transaction
 
 BUSY_TIMEOUT = 5000
 """Milliseconds to wait for another process that holds the write lock."""
@@ -145,6 +145,7 @@ class Sqlite:
     def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
         self._path = path
         self.clock: Executable | None = None
+        self.check: Callable[[Transaction], list[str]] | None = None
         self.reads, self.questions = (Inbox(kind, f"'{path}'", timeout) for kind in ("read", "question"))
         self.writes = Inbox("write", f"'{path}'", timeout, changes=True)
         with failures_named(path):
