@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -12,6 +14,9 @@ from typing import Any
 
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.transaction import Transaction
+
+goes_first: ContextVar[bool] = ContextVar("goes_first", default=False)
+"""Whether work of this request, and of tasks begun for it, is done before that of others which waits already."""
 
 
 @dataclass(slots=True, eq=False)
@@ -69,10 +74,16 @@ def _resolve(works: list[Work]) -> None:
 
 
 class Inbox:
-    """Where work waits for a crew of threads. Once closed, it takes no more, and what it holds is still done."""
+    """
+    Where work waits for a crew of threads, that which goes first before all other. Once closed, it takes no more, and
+    what it holds is still done.
+    """
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[Work | None] = SimpleQueue()
+        self._first: deque[Work] = deque()
+        self._others: deque[Work] = deque()
+        self._count: SimpleQueue[bool] = SimpleQueue()
+        """An entry for each work that waits: True; and one for each thread of a closed inbox: False."""
         self._lock = threading.Lock()
         self._closed = False
 
@@ -82,34 +93,41 @@ class Inbox:
         with self._lock:
             if self._closed:
                 raise StoreUnavailable("The connector's database is closed.")
-            self._queue.put(work)
+            (self._first if goes_first.get() else self._others).append(work)
+            self._count.put(True)
         return await work.future
 
     @property
     def waiting(self) -> int:
-        return self._queue.qsize()
+        return self._count.qsize()
 
     def close(self, threads: int) -> None:
         with self._lock:
             if not self._closed:
                 self._closed = True
                 for _ in range(threads):
-                    self._queue.put(None)
+                    self._count.put(False)
 
     def take(self) -> Work | None:
         """The next work, waiting for it; None: the inbox is closed, this thread can go."""
-        return self._queue.get()
+        return self._next() if self._count.get() else None
 
     def take_waiting(self, at_most: int) -> tuple[list[Work], bool]:
         """Work as soon as there is any, and what else waits then; and whether the inbox closed."""
-        first = self._queue.get()
+        is_more = self._count.get()
         batch: list[Work] = []
-        while first is not None:
-            batch.append(first)
+        while is_more:
+            batch.append(self._next())
             if len(batch) == at_most:
                 return batch, False
             try:
-                first = self._queue.get_nowait()
+                is_more = self._count.get_nowait()
             except Empty:
                 return batch, False
         return batch, True
+
+    def _next(self) -> Work:
+        try:
+            return self._first.popleft()
+        except IndexError:
+            return self._others.popleft()
