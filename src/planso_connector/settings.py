@@ -179,7 +179,11 @@ class Settings(BaseSettings):
         "127.0.0.0/8, ::1", description="Addresses or networks without limits of their own; those of keys stay."
     )
     connector_parallel: int = Field(64, ge=1, description="Requests of one key or address under way at once.")
-    connector_parallel_total: int = Field(512, ge=1, description="Requests under way at once.")
+    connector_parallel_total: int = Field(
+        512,
+        ge=1,
+        description="Requests under way at once; half of them may wait for PlanSo, half (64 at most) be reads at work.",
+    )
     connector_connections: int = Field(2000, ge=1, description="Connections at once.")
     connector_arrival: Duration = Field(
         timedelta(seconds=20), gt=timedelta(0), description="Within which a request's head has to arrive, and its body."

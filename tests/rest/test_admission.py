@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,8 +12,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.responses import Response
 
 from planso_connector.domain.caller import Scope
+from planso_connector.rest.gate import Gate
+from planso_connector.rest.limits import Limits
 from planso_connector.sandbox import Sandbox
 from tests.between import Between
 from tests.rest.test_callers import make
@@ -76,6 +80,42 @@ def hanging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hanging]:
     folder: Path = tmp_path_factory.mktemp("hanging")
     with connected(folder, sandbox, **SLOTS) as service, ThreadPoolExecutor(2 * MOST) as others:
         yield Hanging(service, between, others)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/orders", 503),
+        ("PUT", "/api/orders/1", 200),
+        ("GET", "/health/ready", 200),
+        ("GET", "/metrics", 200),
+    ],
+)
+def test_reads_are_refused_first(method: str, path: str, status: int) -> None:
+    """Where as many reads are under way as may, another is 503; writes and who watches over the service go on."""
+
+    async def story() -> httpx2.Response:
+        go_on, reading = asyncio.Event(), asyncio.Semaphore(0)
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            if scope["path"] == "/slow":
+                reading.release()
+                await go_on.wait()
+            await Response()(scope, receive, send)
+
+        transport = httpx2.ASGITransport(Gate(app, limits=Limits(parallel_total=4)))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            slow = [asyncio.create_task(client.get("/slow")) for _ in range(2)]
+            for _ in slow:
+                await reading.acquire()
+            asked = await client.request(method, path)
+            go_on.set()
+            assert [one.status_code for one in await asyncio.gather(*slow)] == [200, 200]
+            assert (await client.get("/fast")).status_code == 200
+        return asked
+
+    asked = asyncio.run(story())
+    assert (asked.status_code, asked.headers.get("Retry-After")) == (status, "1" if status == 503 else None)
 
 
 WAITING = ["login", "other_login", "dry_run", "create", "delete", "live_read"]

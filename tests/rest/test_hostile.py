@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from planso_connector.rest.problems import MOST_PROBLEMS
 from planso_connector.sandbox import Sandbox
 from tests.service import Service, connected
 
@@ -91,6 +92,41 @@ def test_a_bad_body_is_422_and_nothing_is_written(service: Service, content: byt
     assert told["detail"]
     assert service.sandbox.snapshot(ORDER) == before
     assert len(service.sandbox.requests) == requests
+
+
+LISTS = f"/api/operations/op_{'0' * 20}/restore"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content"),
+    [
+        ("POST", "/api/writes/resume", b"{" + b",".join(b'"k%d":1' % number for number in range(70_000)) + b"}"),
+        ("POST", "/api/writes/resume", b'{"accept": [' + b",".join([b"1"] * 5_000) + b"]}"),
+        ("POST", LISTS, b'{"only": [' + b",".join([b'""'] * 300_000) + b"]}"),
+        (
+            "PATCH",
+            f"/api/orders/{ORDER}",
+            b'{"vehicle_details": [' + b",".join([b"[" * 90 + b"]" * 90] * 5_000) + b"]}",
+        ),
+        ("PATCH", f"/api/orders/{ORDER}", b"{" + b",".join([b'"person": 1'] * 80_000) + b"}"),
+        ("PATCH", f"/api/orders/{ORDER}", b'{"' + b"." * 1_000_000 + b'": {}}'),
+        ("GET", "/api/orders?" + "&".join(f"p{number}=1" for number in range(4_000)), b""),
+    ],
+    ids=["members", "entries", "many entries", "lists in lists", "one member again and again", "a long name", "query"],
+)
+def test_a_flood_of_faults_gets_a_short_answer(service: Service, method: str, path: str, content: bytes) -> None:
+    """However much is wrong with a request, the 422 names some of it and stays small."""
+    answer = service.http.request(method, path, content=content, headers=JSON)
+    assert (answer.status_code, answer.json()["success"]) == (422, False)
+    assert 0 < len(answer.json()["detail"]) <= MOST_PROBLEMS
+    assert len(answer.content) < 40_000
+
+
+def test_a_long_text_may_hold_any_marks(service: Service) -> None:
+    """What looks like many members and lists inside a text is text."""
+    long = ',:[{\\"' * 4_000
+    answer = service.http.patch(f"/api/orders/{ORDER}?dry_run=true", json={"remarks": long})
+    assert answer.status_code == 200, answer.text
 
 
 @pytest.mark.parametrize("order_id", ["0", "-1", "9223372036854775808", "1e3", "abc", "1.5", "%00"])

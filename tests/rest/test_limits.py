@@ -235,7 +235,10 @@ def finished(connection: socket.socket) -> bytes:
 
 
 def test_only_so_many_at_once(tmp_path: Path, caller: str) -> None:
-    """Beyond its own requests under way one caller gets 429, beyond all of them everybody gets 503, until some end."""
+    """
+    Beyond its own requests under way one caller gets 429, beyond all of them everybody who writes gets 503, until some
+    end. Who reads is answered: requests that wait for their bodies keep nobody out.
+    """
     settings = {
         "connector_parallel": AT_ONCE,
         "connector_parallel_total": IN_ALL,
@@ -256,19 +259,28 @@ def test_only_so_many_at_once(tmp_path: Path, caller: str) -> None:
         assert ask(service, f"{caller}1").status_code == 404
         for _ in range(IN_ALL - AT_ONCE):
             begin(f"{caller}2")
-        full = ask(service, f"{caller}3")
+        full = service.http.post("/api/sync", headers={"X-Forwarded-For": f"{caller}3"})
         assert (full.status_code, full.headers["Retry-After"], full.json()["success"]) == (503, "1", False)
+        assert ask(service, f"{caller}3").status_code == 404
         assert ask(service, caller, "/health/live").status_code == 200
         assert raw.status(finished(mine[0])) == 404
         assert ask(service, caller).status_code == 404
-        assert ask(service, f"{caller}3").status_code == 404
+        assert service.http.post("/api/sync", headers={"X-Forwarded-For": f"{caller}3"}).status_code == 202
 
 
 def test_a_connector_that_is_behind_refuses_at_once(tmp_path: Path) -> None:
-    """Where as many reads wait for the database as may, others get 503 at once; those before them get their answers."""
+    """
+    Where as many reads wait for the database as may, others get 503 at once; those before them get their answers. A
+    write is taken all the same.
+    """
     asked = b"GET /api/orders HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with connected(tmp_path, Sandbox(orders=12)) as service, ExitStack() as stack:
-        service.put(service.sandbox.order_ids()[0], remarks="danach ist keine Antwort mehr bereit")
+    with (
+        connected(tmp_path, Sandbox(orders=12)) as service,
+        ExitStack() as stack,
+        ThreadPoolExecutor() as others,
+    ):
+        order_id = service.sandbox.order_ids()[0]
+        service.put(order_id, remarks="danach ist keine Antwort mehr bereit")
         with service.readers_held():
             waiting = [stack.enter_context(closing(raw.connect(service.address))) for _ in range(READS_WAITING)]
             for connection in waiting:
@@ -276,8 +288,10 @@ def test_a_connector_that_is_behind_refuses_at_once(tmp_path: Path) -> None:
             wait_until(lambda: service.reads_waiting >= READS_WAITING)
             refused = service.http.get("/api/orders")
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
-            assert service.put(1, remarks="auch nicht").status_code == 503
+            accepted = others.submit(service.put, order_id, remarks="doch")
+            wait_until(lambda: service.reads_waiting > READS_WAITING)  # whether there are keys is what it waits for
             assert service.http.get("/health/live").status_code == 200
+        assert accepted.result().status_code == 200
         assert {raw.status(connection.recv(1000)) for connection in waiting} == {200}
         assert service.http.get("/api/orders").status_code == 200
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 
 from planso_connector.domain.errors import TooManyWaiting
@@ -15,6 +15,8 @@ from planso_connector.domain.errors import TooManyWaiting
 current_key: ContextVar[str] = ContextVar("current_key", default="")
 """The id of the API key that the request at hand came with; empty without one."""
 
+request_waits: ContextVar[AbstractContextManager[object] | None] = ContextVar("request_waits", default=None)
+"""Entered as long as the request at hand waits."""
 
 _AGAIN = "try again in a moment"
 
@@ -44,7 +46,8 @@ class Admission:
         self.waiting += 1
         self._by_key[key] += 1
         try:
-            yield
+            with request_waits.get() or nullcontext():
+                yield
         finally:
             self.waiting -= 1
             self._by_key[key] -= 1

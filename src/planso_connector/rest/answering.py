@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -32,6 +33,8 @@ _CLOSE = (b"connection", b"close")
 _MOST_DRAINED, _DRAINING = 4 * MAX_BODY, 1.0
 """Bytes and seconds for what is left of a body that nobody read: who is still sending can't listen to an answer."""
 
+NOTED_NOWHERE = nullcontext()
+
 _ANSWERING = "planso_connector.answering"
 
 
@@ -42,7 +45,7 @@ class Answering:
     its own.
     """
 
-    __slots__ = ("_is_https", "_send", "body", "fields", "status")
+    __slots__ = ("_is_https", "_send", "_waits", "body", "fields", "status")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._send = send
@@ -50,7 +53,14 @@ class Answering:
         self.body: Body | None = None
         self.fields: RawHeaders = []
         self.status = 0
+        self._waits: AbstractContextManager[object] = NOTED_NOWHERE
         scope[_ANSWERING] = self
+
+    def take(self, fields: RawHeaders, waits: AbstractContextManager[object]) -> None:
+        """The answer's `fields`; within `waits` the request waits for its body, or until its answer is taken."""
+        self.fields, self._waits = fields, waits
+        if self.body is not None:
+            self.body.waits = waits
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -62,7 +72,8 @@ class Answering:
             if self.body is not None and not self.body.is_complete and not await self.body.drain():
                 headers.append(_CLOSE)
             message["headers"] = headers
-        await self._send(message)
+        with self._waits:
+            await self._send(message)
 
 
 def answering_of(scope: Mapping[str, Any]) -> Answering:
@@ -84,20 +95,22 @@ def dressed(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
 class Body:
     """A request's body on its way in. All of it has to arrive within `seconds`: one that drips is cut off with 408."""
 
-    __slots__ = ("_drainable", "_receive", "_until", "is_complete")
+    __slots__ = ("_drainable", "_receive", "_until", "is_complete", "waits")
 
     def __init__(self, receive: Receive, headers: Headers, seconds: float) -> None:
         self._receive = receive
         self._until = asyncio.get_running_loop().time() + seconds
         self._drainable = b"expect" not in headers and int(headers.get(b"content-length", b"0")) <= _MOST_DRAINED
         self.is_complete = False
+        self.waits: AbstractContextManager[object] = NOTED_NOWHERE
 
     async def receive(self) -> Message:
         if self.is_complete:
             return await self._receive()
         try:
-            async with asyncio.timeout_at(self._until):
-                message = await self._receive()
+            with self.waits:
+                async with asyncio.timeout_at(self._until):
+                    message = await self._receive()
         except TimeoutError:
             self._drainable = False
             raise HTTPException(408, "The body did not arrive in time.") from None
@@ -110,11 +123,12 @@ class Body:
             return False
         left = _MOST_DRAINED
         try:
-            async with asyncio.timeout(_DRAINING):
-                while not self.is_complete and left > 0:
-                    message = await self._receive()
-                    self.is_complete = not message.get("more_body", False)
-                    left -= len(message.get("body", b""))
+            with self.waits:
+                async with asyncio.timeout(_DRAINING):
+                    while not self.is_complete and left > 0:
+                        message = await self._receive()
+                        self.is_complete = not message.get("more_body", False)
+                        left -= len(message.get("body", b""))
         except TimeoutError:
             return False
         return self.is_complete

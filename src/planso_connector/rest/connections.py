@@ -19,7 +19,7 @@ from httptools import HttpParserInvalidURLError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from planso_connector.rest.answering import dressed
-from planso_connector.rest.gate import ARRIVED
+from planso_connector.rest.gate import ARRIVED, OVERLOADED
 from planso_connector.rest.problems import failure
 
 log = structlog.get_logger(__name__)
@@ -35,6 +35,11 @@ minute mostly: who closes first can't be asked in that moment, and then one who 
 """
 _LOOK_AGAIN = 0.05
 """Seconds for the loop to read what has arrived on a kept connection that was to be closed; reading calls that off."""
+REFUSED_FOR = 0.25
+"""
+Seconds for which nothing is read from a connection that was told to ask again later. Some clients ask again at once,
+and refusing hundreds of them without end takes the time of those who were let in.
+"""
 _OTHER_FILES = 128
 _NO_HTTP, _NO_ADDRESS, _ANOTHER_HOST, _LATE, _TOO_LARGE, _FULL = (
     (400, "This is no HTTP that the connector understands."),
@@ -187,8 +192,15 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self.cycle.scope.get(OVERLOADED) and not self.transport.is_closing():
+            self.flow.pause_reading()
+            self.loop.call_later(REFUSED_FOR, self._read_on)
         if self.cycle.response_complete and not self.pipeline and not self.transport.is_closing():
             self._silent.awaits(self, new=False)
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def timeout_keep_alive_handler(self) -> None:
         # A busy loop comes to its timers before it reads what has long arrived: a request would be cut off unread.

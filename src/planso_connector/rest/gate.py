@@ -17,16 +17,20 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from planso_connector.flows.admission import request_waits
 from planso_connector.rest.answering import Answering, Body, Headers
 from planso_connector.rest.bodies import MAX_BODY
 from planso_connector.rest.hosts import Hosts
-from planso_connector.rest.limits import Limits, Refused, Turnstile
+from planso_connector.rest.limits import Limits, Priority, Refused, Turnstile
 from planso_connector.rest.problems import FAULT, failure
+from planso_connector.store.threads import goes_first
 
 log = structlog.get_logger(__name__)
 
 LIVE = "/health/live"
 """Asked by whoever watches over the process, by whatever name and however often: no gate."""
+_WATCHED = frozenset({"/health/ready", "/metrics"})
+"""Asked by whoever watches over the service: refused for their rate alone."""
 
 _ONCE = (b"host", b"origin", b"content-length", b"content-type", b"authorization", b"x-api-key", b"idempotency-key")
 """Where they come twice, one reader takes the first and another the last."""
@@ -54,10 +58,12 @@ _CORS: dict[str, Any] = {
 }
 ARRIVED = "planso_connector.arrived"
 """Where in the scope the server says when the request's head was there: seconds as `time.monotonic` has."""
+OVERLOADED = "planso_connector.overloaded"
+"""Where in the scope it stands that the request was refused because there are too many."""
 LATE, CROWD = 0.05, 32
 """
-Seconds from there to the gate, after which a request is refused where so many are under way: it would wait for all of
-them. Where there are fewer, the process or the machine stood still for a moment.
+Seconds from there to the gate, after which a read is refused where so many others keep the process busy: it would wait
+for all of them. Where there are fewer, the process or the machine stood still for a moment.
 """
 _BEHIND = "The connector has more to do than it can; ask again in a moment."
 _BETWEEN_LINES = 10.0
@@ -67,7 +73,7 @@ _BETWEEN_LINES = 10.0
 class Gate:
     """
     `origins`: the other sites whose pages may ask. `refused` is called with the status of each refusal. `is_behind`
-    tells whether so much waits already that it is kinder to refuse: who is refused at once can ask again.
+    tells whether so much waits already that it is kinder to refuse a read: who is refused at once can ask again.
     """
 
     def __init__(
@@ -120,27 +126,35 @@ class Gate:
             self._on_refusal(refusal.status_code)
             await refusal(scope, receive, answering.send)
             return
-        turn = self._turnstile.enter(scope, headers)
-        if not isinstance(turn, Refused) and (self._is_late(scope) or self._is_behind()):
+        priority = _priority(scope)
+        turn = self._turnstile.enter(scope, headers, priority)
+        if not isinstance(turn, Refused) and priority is Priority.READ and self._is_overloaded(scope):
             self._turnstile.leave(turn)
             turn = Refused(503, _BEHIND, 1, turn.fields)
         if isinstance(turn, Refused):
             self._tell(turn)
             self._on_refusal(turn.status)
             answering.fields = turn.fields
+            scope[OVERLOADED] = turn.status == 503
             refusal = failure(turn.status, turn.message)
             refusal.headers["Retry-After"] = str(turn.retry_after)
             await refusal(scope, receive, answering.send)
             return
-        answering.fields = turn.fields
+        answering.take(turn.fields, turn)
+        # The server gives each request a context of its own.
+        goes_first.set(priority is not Priority.READ)
+        request_waits.set(turn)
         try:
             await self._app(scope, receive, answering.send)
         finally:
             self._turnstile.leave(turn)
 
-    def _is_late(self, scope: Scope) -> bool:
+    def _is_overloaded(self, scope: Scope) -> bool:
+        active = self._turnstile.active_reads
+        if self._is_behind() or active > self._turnstile.most_reads:
+            return True
         arrived: float | None = scope.get(ARRIVED)
-        return arrived is not None and self._turnstile.running > CROWD and time.monotonic() - arrived > LATE
+        return arrived is not None and active > CROWD and time.monotonic() - arrived > LATE
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         if len(headers) != len(scope["headers"]):
@@ -176,3 +190,9 @@ class Gate:
         if now - self._told_at >= _BETWEEN_LINES:
             log.warning("requests_refused", status=refused.status, count=self._refused)
             self._told_at, self._refused = now, 0
+
+
+def _priority(scope: Scope) -> Priority:
+    if scope["method"] not in _READS:
+        return Priority.WRITE
+    return Priority.WATCH if scope["path"] in _WATCHED else Priority.READ

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from typing import Literal
 
@@ -9,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from planso_connector.flows.readiness import Ready
+from planso_connector.flows.readiness import Readiness, Ready
 from planso_connector.rest.answers import Envelope
 from planso_connector.rest.callers import is_known
 from planso_connector.rest.examples import answer, example_of
@@ -59,8 +60,27 @@ _NOT_READY = example_of(
 )
 
 
+class _Shared:
+    """One evaluation for all who ask while one is under way: each gets one that began after it asked."""
+
+    def __init__(self, readiness: Ready) -> None:
+        self._readiness = readiness
+        self._next: asyncio.Task[Readiness] | None = None
+        self._under_way = asyncio.Lock()
+
+    async def now(self) -> Readiness:
+        if self._next is None:
+            self._next = asyncio.create_task(self._evaluated())
+        return await asyncio.shield(self._next)
+
+    async def _evaluated(self) -> Readiness:
+        async with self._under_way:
+            self._next = None
+            return await self._readiness.now()
+
+
 def routes(readiness: Ready) -> APIRouter:
-    router = routed("/health", "health")
+    router, shared = routed("/health", "health"), _Shared(readiness)
 
     @router.get(
         "/live",
@@ -95,7 +115,7 @@ def routes(readiness: Ready) -> APIRouter:
         order whose writes are stopped, or look-up keys that are being written anew, are `degraded`: reads go on. What
         is wrong is told to callers with an API key alone, but for a database that does not answer.
         """
-        now = await readiness.now()
+        now = await shared.now()
         later = None if now.is_ready else {"Retry-After": RETRY_AFTER}
         if not is_known(request):
             silent = _SILENT.format(now.silent_since) if now.silent_since is not None else _VAGUE

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from heapq import nsmallest
 
 from starlette.types import Scope
@@ -74,6 +75,22 @@ class Refused:
     fields: RawHeaders
 
 
+MOST_READS = 64
+"""
+Reads that keep the process busy at once: each takes a millisecond or so, and whatever else is under way waits for all
+of them again and again. As many as one key may have at once; half of all slots at most, the others are for writes.
+"""
+
+
+class Priority(Enum):
+    """Which requests are refused first where there are too many."""
+
+    READ = 1
+    WRITE = 2
+    WATCH = 3
+    """Refused for its rate alone: who watches over the connector has to see that there is too much to do."""
+
+
 class _Caller:
     __slots__ = ("at", "left", "running")
 
@@ -128,13 +145,22 @@ class _Kind:
 
 
 class Turn:
-    """One request under way, and the RateLimit fields of its answer."""
+    """One request under way, and the RateLimit fields of its answer. In its context the request only waits."""
 
-    __slots__ = ("callers", "fields")
+    __slots__ = ("_turnstile", "callers", "fields", "reads")
 
-    def __init__(self) -> None:
+    def __init__(self, turnstile: Turnstile, reads: int) -> None:
+        self._turnstile = turnstile
+        self.reads = reads
+        """1 for a read, else 0."""
         self.callers: list[_Caller] = []
         self.fields: RawHeaders = []
+
+    def __enter__(self) -> None:
+        self._turnstile.active_reads -= self.reads
+
+    def __exit__(self, *_: object) -> None:
+        self._turnstile.active_reads += self.reads
 
 
 class Turnstile:
@@ -148,24 +174,31 @@ class Turnstile:
         self._total = limits.parallel_total
         self.running = 0
         """Requests under way."""
+        self.active_reads = 0
+        """Of them, reads that wait neither for PlanSo nor until their answer is taken."""
+        self.most_reads = min(MOST_READS, max(1, limits.parallel_total // 2))
         self._known: dict[str, Hashable] = {}
 
-    def enter(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Turn | Refused:
-        """A turn is to be given back with `leave`."""
-        if self.running >= self._total:
-            told = f"The connector is full: {self._total} requests are under way."
-            return Refused(503, told, 1, [])
-        turn = Turn()
+    def enter(self, scope: Scope, headers: Mapping[bytes, bytes], priority: Priority = Priority.READ) -> Turn | Refused:
+        """
+        A turn is to be given back with `leave`. `most_reads` is not looked at here: a caller that asks for too much
+        is told that first.
+        """
+        if priority is Priority.WRITE and self.running >= self._total:
+            return Refused(503, f"The connector is full: {self._total} requests are under way.", 1, [])
+        turn = Turn(self, int(priority is Priority.READ))
         asked = [(kind, who) for kind, who in self._who(scope, headers) if who is not None]
         if asked:
             refused = self._take(turn, asked)
             if refused is not None:
                 return refused
         self.running += 1
+        self.active_reads += turn.reads
         return turn
 
     def leave(self, turn: Turn) -> None:
         self.running -= 1
+        self.active_reads -= turn.reads
         for caller in turn.callers:
             caller.running -= 1
 

@@ -131,6 +131,10 @@ RETRY_STOPPED = "300"
 """Seconds: stopped writes go on when a person has looked at the damage."""
 
 
+MOST_PROBLEMS = 100
+"""A 422 tells so many: of a body with all fields wrong each, and no more of a list of thousands."""
+
+
 class Detail(BaseModel):
     """One thing wrong with one field."""
 
@@ -262,9 +266,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        problems = [problem_of(entry) for entry in error.errors()]
-        told = (p.msg if p.type == "json_invalid" else f"{p.field}: {p.msg}" for p in problems)
-        return failure(422, "; ".join(told), problems)
+        found = error.errors()
+        problems = [problem_of(entry) for entry in found[:MOST_PROBLEMS]]
+        told = [p.msg if p.type == "json_invalid" else f"{p.field}: {p.msg}" for p in problems]
+        more = [f"and {len(found) - MOST_PROBLEMS} more"] if len(found) > MOST_PROBLEMS else []
+        return failure(422, "; ".join([*told, *more]), problems)
 
     @app.exception_handler(HTTPException)
     async def by_status(_request: Request, error: HTTPException) -> JSONResponse:

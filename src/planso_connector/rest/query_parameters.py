@@ -52,10 +52,10 @@ class DeclaredQueryRoute(APIRoute):
     def _check(self, given: QueryParams) -> None:
         """Raises Invalid."""
         times = Counter(name for name, _ in given.multi_items())
+        unknown = [name for name in times if name not in self._names][:_MOST_NAMED]
         problems = [
             Problem(("query", name[:_LONGEST_NAME]), _not_declared(name, self._names), "extra_forbidden")
-            for name in times
-            if name not in self._names
+            for name in unknown
         ]
         problems += [
             Problem(("query", name), f"is given {count} times; accepted: once", "repeated")

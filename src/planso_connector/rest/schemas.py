@@ -78,6 +78,10 @@ def _definition(field: table.Field, body: On) -> Any:
     )
 
 
+_LONGEST_NAME = 60
+"""So many characters of a member that is not known are told."""
+
+
 class Body(BaseModel):
     """What a request body may hold; fields that the contract doesn't know are left out, and told."""
 
@@ -141,13 +145,17 @@ def unknown_fields(body: Body, *, strict: bool) -> str:
     """
     unknown = body.unknown()
     refused = [
-        Problem(("body", *path.split(".")), "is not a field of this request; leave it out", "extra_forbidden")
+        Problem(
+            ("body", *path[:_LONGEST_NAME].split(".")),
+            "is not a field of this request; leave it out",
+            "extra_forbidden",
+        )
         for path, value in unknown.items()
         if strict or isinstance(value, dict | list)
     ]
     if refused:
         raise Invalid(refused[:20])
-    names = [repr(path[:60])[1:-1] for path in unknown]
+    names = [repr(path[:_LONGEST_NAME])[1:-1] for path in unknown]
     if not names:
         return ""
     more = f" and {len(names) - 20} more" if len(names) > 20 else ""

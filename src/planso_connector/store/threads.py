@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -46,6 +48,10 @@ class Answers:
         if self.silent_since is None:
             self.silent_since = max(self.answered_at, since)
             log.warning("database_silent", kind=self._kind, seconds=round(monotonic() - self.silent_since, 1))
+
+
+goes_first: ContextVar[bool] = ContextVar("goes_first", default=False)
+"""Whether work of this request, and of tasks begun for it, is done before that of others which waits already."""
 
 
 @dataclass(slots=True, eq=False)
@@ -120,13 +126,10 @@ def _resolve(works: list[Work]) -> None:
         work.error = None  # an exception and the frame that holds it are a cycle
 
 
-class _Look:
-    """Wakes a thread to look for what comes first."""
-
-
 class Inbox:
     """
-    Where work waits for a crew of threads. Once closed, it takes no more, and what it holds is still done.
+    Where work waits for a crew of threads, that which goes first before all other. Once closed, it takes no more, and
+    what it holds is still done.
 
     Nobody waits here for longer than `timeout` seconds, whatever the threads do, but for a unit that `changes`
     something and was begun: what became of that its thread says, and it has twice the time until it counts as unknown.
@@ -138,8 +141,10 @@ class Inbox:
         self._name = name
         self._timeout = timeout
         self._changes = changes
-        self._queue: SimpleQueue[Work | _Look | None] = SimpleQueue()
-        self._first: SimpleQueue[Work] = SimpleQueue()
+        self._first: deque[Work] = deque()
+        self._others: deque[Work] = deque()
+        self._count: SimpleQueue[bool] = SimpleQueue()
+        """An entry for each work that waits: True; and one for each thread of a closed inbox: False."""
         self._lock = threading.Lock()
         self._closed = False
         self._waited_for: set[Work] = set()
@@ -154,11 +159,8 @@ class Inbox:
         with self._lock:
             if self._closed or work.since >= self._ends_at:
                 raise StoreUnavailable("The connector's database is closed.")
-            if at_once is None:
-                self._queue.put(work)
-            else:
-                self._first.put(work)
-                self._queue.put(_Look())
+            (self._others if at_once is None and not goes_first.get() else self._first).append(work)
+            self._count.put(True)
         seconds = at_once or (self._timeout if within is None else min(within + LEEWAY, self._timeout))
         if work.since + seconds < self._ends_at:
             timer = loop.call_later(seconds, self._give_up, work, at_once is not None)
@@ -200,45 +202,41 @@ class Inbox:
 
     @property
     def waiting(self) -> int:
-        return self._queue.qsize()
+        return self._count.qsize()
 
     def close(self, threads: int) -> None:
         with self._lock:
             if not self._closed:
                 self._closed = True
                 for _ in range(threads):
-                    self._queue.put(None)
+                    self._count.put(False)
 
     def take(self) -> Work | None:
         """The next work, waiting for it; None: the inbox is closed, this thread can go."""
-        return self._next(block=True)
+        return self._next() if self._count.get() else None
 
     def take_waiting(self, at_most: int) -> tuple[list[Work], bool]:
         """Work as soon as there is any, and what else waits then; and whether the inbox closed."""
-        work = self._next(block=True)
+        is_more = self._count.get()
         batch: list[Work] = []
-        while work is not None:
-            batch.append(work)
+        while is_more:
+            batch.append(self._next())
             if len(batch) == at_most:
                 return batch, False
             try:
-                work = self._next(block=False)
+                is_more = self._count.get_nowait()
             except Empty:
                 return batch, False
         return batch, True
-
-    def _next(self, *, block: bool) -> Work | None:
-        """Raises Empty."""
-        while True:
-            try:
-                return self._first.get_nowait()
-            except Empty:
-                work = self._queue.get(block)
-            if not isinstance(work, _Look):
-                return work
 
     async def left(self, threads: Sequence[threading.Thread]) -> None:
         """Waits for the crew to go, but not for a thread that is stuck: it ends with the process."""
         until = min(monotonic() + self._timeout + LEEWAY, max(self._ends_at, monotonic() + 1.0))
         for thread in threads:
             await asyncio.to_thread(thread.join, max(0.0, until - monotonic()))
+
+    def _next(self) -> Work:
+        try:
+            return self._first.popleft()
+        except IndexError:
+            return self._others.popleft()
