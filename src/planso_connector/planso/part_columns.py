@@ -14,6 +14,8 @@ from planso_connector.planso.words import label_key
 
 _SHORT = 4
 """Header words of up to so many letters must be a word of the header: `Teil` is in `Abteilung` too."""
+_LONGEST = 1000
+"""Characters of a header that are looked at."""
 _PLURALS = ("", "e", "en", "s")
 _BARE = frozenset({"teil", "teile", "part", "parts"})
 """Headers that are the part's description, or its number beside a column that is called its description."""
@@ -26,7 +28,7 @@ def columns_of(cells: Iterable[tuple[int, LexborNode]], words: PartsWords) -> di
     """
     found: dict[str, list[tuple[bool, int, str]]] = {}
     for column, cell in cells:
-        text = header_text(cell)
+        text = header_text(cell)[:_LONGEST]
         key = label_key(text)
         fits = _fitting(text, words.header_keys)
         if "order_date" in fits and "delivery_date" in fits and "/" in text:

@@ -8,15 +8,27 @@ import unicodedata
 from functools import lru_cache
 
 _OUTER = " \t\r\n\f\xa0*:"
-_TAGS = re.compile(r"<[a-zA-Z/!?][^>]*>")
+_TAGS = re.compile(r"<[a-zA-Z/!?][^<>]*>")
 _INVITATION = re.compile(r"(bitte|please)?(wähle|auswähle|auswahl|select|choose).*|bitte")
 """`- bitte wählen -` as a label key. `kein` and `ohne` are not among them: `ohne E-Teile` is an answer."""
 
 
-@lru_cache(maxsize=4096)
+_LOOKED_THROUGH = 20_000
+"""Characters of PlanSo's words that are looked through for a line."""
+_REMEMBERED = 200
+"""Characters of a text that is remembered: 4096 whole pages would take gigabytes."""
+
+
 def label_key(text: str) -> str:
     """Letters and digits alone, without case: `Sollstunden Karo *:` is `sollstundenkaro`, `HU/AU` is `huau`."""
+    return _known_key(text) if len(text) <= _REMEMBERED else _key(text)
+
+
+def _key(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFC", text).casefold() if c.isalnum())
+
+
+_known_key = lru_cache(maxsize=4096)(_key)
 
 
 def collapsed(text: str) -> str:
@@ -40,7 +52,7 @@ def has_tags(content: str) -> bool:
 
 def one_line(told: object, limit: int = 300) -> str:
     """Words of PlanSo for a message of ours: tags stripped, one line, cut at `limit` characters."""
-    text = collapsed(html.unescape(_TAGS.sub(" ", str(told))))
+    text = collapsed(html.unescape(_TAGS.sub(" ", str(told)[:_LOOKED_THROUGH])))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
