@@ -149,3 +149,28 @@ def test_a_login_page_that_is_too_large_is_told(service: Service, swollen: Swoll
     assert "the login page: PlanSo's answer is larger than 200 KB" in answer.json()["message"]
     swollen.which = lambda *_: False
     assert service.http.post("/api/auth/login").status_code == 200
+
+
+def test_an_order_that_is_listed_twice_changes_when_it_changes(service: Service, swollen: Swollen) -> None:
+    """Whichever of its rows comes first: it was read anew, with a new version, at each sync."""
+    order_id = service.sandbox.order_ids()[3]
+    turn = 0
+
+    def twice(answer: Any) -> list[Any]:
+        nonlocal turn
+        turn += 1
+        rows = [row for row in answer.values() if isinstance(row, dict)]
+        own = next(row for row in rows if str(row["ID"]) == str(order_id))
+        others = [row for row in rows if row is not own]
+        both = [{**own, "station": "1@done"}, {**own, "station": "2@active"}]
+        return both[:: 1 if turn % 2 else -1] + others
+
+    swollen.rewrite = twice
+    service.sync()
+    first = service.order(order_id)
+
+    for _ in range(2):
+        assert service.sync()["last_result"]["changed"] == 0
+
+    assert service.order(order_id)["version"] == first["version"]
+    assert (first["station_id"], first["station_state"]) == ("2", "active")

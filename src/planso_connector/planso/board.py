@@ -19,7 +19,8 @@ _MEMBERS = frozenset({"short_name", "station", "employeeID", "theorder", "finish
 
 def parse_board(answer: Any) -> list[BoardEntry]:
     """
-    The orders among the members of an object or list, each once; members that are no orders are passed over.
+    The orders among the members of an object or list, each once; members that are no orders are passed over. Of an
+    order's rows that differ the same one is taken each time, whatever their order in the list.
 
     Raises PageChanged for an answer that is neither, and for an error in an object without orders.
     """
@@ -31,7 +32,8 @@ def parse_board(answer: Any) -> list[BoardEntry]:
     for order in orders:
         entry = _entry(order)
         if entry is not None:
-            entries.setdefault(entry.order_id, entry)
+            known = entries.get(entry.order_id)
+            entries[entry.order_id] = entry if known is None else min(known, entry, key=_precedence)
     if not entries and isinstance(answer, Mapping) and answer.get("error"):
         raise PageChanged("the list of orders did not arrive: PlanSo reports an error instead")
     return list(entries.values())
@@ -75,6 +77,12 @@ def _entry(order: Mapping[str, Any]) -> BoardEntry | None:
         position=_text(order, "theorder"),
         finish_date=collapsed(html.unescape(_text(order, "finish_date"))),
     )
+
+
+def _precedence(entry: BoardEntry) -> tuple[object, ...]:
+    """A row at a station that works on the order goes before others."""
+    told = (entry.station_id, entry.short_name, entry.station_state, entry.employee_id, entry.finish_date)
+    return entry.station_state != "active", *told, entry.position
 
 
 def _text(order: Mapping[str, Any], name: str) -> str:
