@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 
+from pydantic import ByteSize
+
 from planso_connector.domain.caller import SCOPES
 from planso_connector.domain.columns import COLUMNS
 from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENTS, FIELDS, Field, Kind, On
@@ -59,6 +61,8 @@ def fields() -> str:
 
 
 def _shown(default: object) -> str:
+    if isinstance(default, ByteSize):
+        return f"{default / 1e6:g} MB"
     if not isinstance(default, timedelta):
         return str(default)
     if default < timedelta(minutes=1):

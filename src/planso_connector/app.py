@@ -177,6 +177,7 @@ async def _wired(
         profile,
         throttle=Throttle(settings.connector_planso_concurrency, settings.connector_planso_rate or None),
         timeout=settings.planso_timeout,
+        max_answer=settings.planso_max_answer,
         already_rejected=await rejection.is_remembered(),
         on_login=logged_in,
         on_exchange=exchanged,

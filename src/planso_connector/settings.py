@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -65,6 +65,13 @@ class Settings(BaseSettings):
         None, description="TOML file with what this installation names or calls otherwise, see docs/profile.md."
     )
     planso_timeout: float = Field(30.0, gt=0, le=600, description="Seconds to wait for one page of PlanSo.")
+    planso_max_answer: ByteSize = Field(
+        ByteSize(4_000_000),
+        ge=100_000,
+        le=50_000_000,
+        description="Largest answer of PlanSo that is read, unpacked; the list of orders may be twice as large. Of "
+        "what is larger the mirror keeps what it holds.",
+    )
     connector_host: str = Field(
         "127.0.0.1", min_length=1, description="Address to listen on; of a name, all its addresses."
     )

@@ -28,6 +28,7 @@ ConnectorError
 │   ├── Damaged              the save took values from other fields: stop, call a person
 │   ├── LoginRejected        wrong password: stop, call a person
 │   └── PageChanged          their page moved: stop this reader, keep the mirror
+│       └── PageTooLarge     more than is read of any page: the same
 ├── MassRemoval              too much vanished at once: keep the mirror, ask a person
 ├── TooManyWaiting           as many requests wait as may: try again in a moment
 └── StoreUnavailable         our own database can't take it
@@ -237,6 +238,13 @@ class PageChanged(PlansoError):
         super().__init__(message)
         self.page = page
         self.content = content
+
+
+class PageTooLarge(PageChanged):
+    """
+    An answer of PlanSo is larger than is read, in bytes or in what they hold: tags, nesting, values. It was not read to
+    its end, or not parsed.
+    """
 
 
 class MassRemoval(ConnectorError):

@@ -21,6 +21,7 @@ from planso_connector.flows.freshness import Freshness
 from planso_connector.flows.reindex import how_far
 from planso_connector.flows.write_stops import ProfileOfSaving
 from planso_connector.planso.client import Planso
+from planso_connector.planso.exchange import Outcome
 from planso_connector.store import figures, leases, lookup_keys, migrate, runs, save_evidence, write_stops
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.figures import Pending
@@ -254,6 +255,8 @@ class Ready:
         standing = self._planso.standing
         if standing.failing_since is not None:
             age = _age(self._clock() - standing.failing_since)
+            if standing.failure is Outcome.TOO_LARGE:
+                return False, f"answers with more than PLANSO_MAX_ANSWER since {age}; reads go on, writes wait"
             return False, f"does not answer since {age} ({standing.failure}); reads go on, writes wait"
         if standing.answered_at is None:
             return True, "not asked yet by this process"

@@ -20,7 +20,8 @@ _MEMBERS = frozenset({"short_name", "station", "employeeID", "theorder", "finish
 
 def parse_board(answer: Any) -> list[BoardEntry]:
     """
-    The orders among the members of an object or list, each once; members that are no orders are passed over.
+    The orders among the members of an object or list, each once; members that are no orders are passed over. Of an
+    order's rows that differ the same one is taken each time, whatever their order in the list.
 
     Raises PageChanged for an answer that is neither, and for an error in an object without orders.
     """
@@ -32,7 +33,8 @@ def parse_board(answer: Any) -> list[BoardEntry]:
     for order in orders:
         entry = _entry(order)
         if entry is not None:
-            entries.setdefault(entry.order_id, entry)
+            known = entries.get(entry.order_id)
+            entries[entry.order_id] = entry if known is None else min(known, entry, key=_precedence)
     if not entries and isinstance(answer, Mapping) and answer.get("error"):
         raise PageChanged("the list of orders did not arrive: PlanSo reports an error instead")
     return list(entries.values())
@@ -84,6 +86,12 @@ def _bounded(entry: BoardEntry) -> BoardEntry:
     told = {name: str(text) for name, text in zip(entry._fields[1:-1], entry[1:-1], strict=True)}
     too_long = {name: Excess.of(text) for name, text in told.items() if len(text) > LISTED_AT_MOST}
     return BoardEntry(entry.order_id, **told | dict.fromkeys(too_long, ""), too_long=tuple(too_long.items()))
+
+
+def _precedence(entry: BoardEntry) -> tuple[object, ...]:
+    """A row at a station that works on the order goes before others."""
+    told = (entry.station_id, entry.short_name, entry.station_state, entry.employee_id, entry.finish_date)
+    return entry.station_state != "active", *told, entry.position
 
 
 def _text(order: Mapping[str, Any], name: str) -> str:

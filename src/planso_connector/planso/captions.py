@@ -5,13 +5,17 @@ legend, a heading) that holds this control alone. A placeholder is no name: it v
 
 from __future__ import annotations
 
+from bisect import bisect, bisect_left
+from itertools import islice, takewhile
+
+from selectolax.lexbor import LexborNode
+
 from planso_connector.planso.label_text import text_of
 from planso_connector.planso.pair import Pair
 from planso_connector.planso.tree import Element, Tree, radio_group
 from planso_connector.planso.words import label_key, shown_label
 
 _BLOCK_TITLES = frozenset({"legend", "h1", "h2", "h3", "h4", "h5", "h6"})
-_UNQUOTABLE = frozenset('"\\')
 
 
 def pair_captions(tree: Tree) -> list[Pair]:
@@ -36,7 +40,7 @@ def pair_references(tree: Tree) -> list[Pair]:
         if "aria-labelledby" not in element.attributes or not element.is_open or not tree.is_free(element):
             continue
         ids = (element.attributes["aria-labelledby"] or "").split()
-        nodes = [tree.root.css_first(f'[id="{own_id}"]') for own_id in ids if not _UNQUOTABLE & set(own_id)]
+        nodes = [tree.with_id.get(own_id) for own_id in ids]
         words = shown_label(" ".join(text_of(node) for node in nodes if node is not None))
         if label_key(words):
             tree.claim(element)
@@ -51,21 +55,22 @@ def _caption(element: Element) -> str:
 def _titled(tree: Tree) -> list[Pair]:
     """Titles of blocks that hold a single control, or a single group of radio buttons."""
     pairs = []
-    titles = [(position, node) for position, node in tree.titles if node.tag in _BLOCK_TITLES]
-    for position, node in titles:
+    ends: dict[int, int] = {}
+    titles: list[tuple[int, int, LexborNode, int]] = []
+    for position, node in reversed(tree.titles):
         parent = node.parent
-        if parent is None or parent.mem_id not in tree.holding:
+        if node.tag not in _BLOCK_TITLES or parent is None:
             continue
         block = parent.mem_id
-        later = [at for at, other in titles if at > position and other.parent and other.parent.mem_id == block]
-        end = min(later, default=1 << 60)
+        if block in tree.holding:
+            titles.append((position, ends.get(block, 1 << 60), node, block))
+        ends[block] = position
+    for position, end, node, block in reversed(titles):
+        later = islice(tree.controls, bisect(tree.positions, position), bisect_left(tree.positions, end))
         inside = [
             element
-            for element in tree.controls
-            if position < element.position < end
-            and block in element.trail
-            and element.can_be_labelled
-            and not element.is_hidden
+            for element in takewhile(lambda element: block in element.trail, later)  # noqa: B023 - used at once
+            if element.can_be_labelled and not element.is_hidden
         ]
         names = {radio_group(element) if element.type == "radio" else element.id for element in inside}
         words = shown_label(text_of(node))

@@ -23,6 +23,7 @@ from planso_connector.domain import clock
 from planso_connector.domain.errors import (
     LoginRejected,
     PageChanged,
+    PageTooLarge,
     PlansoError,
     PlansoTimeout,
     PlansoUnavailable,
@@ -30,8 +31,9 @@ from planso_connector.domain.errors import (
 )
 from planso_connector.domain.order import BoardEntry, PartsReading
 from planso_connector.planso.board import parse_board
+from planso_connector.planso.bounded_response import ACCEPT_ENCODING, LIST_TIMES, AnswerTooLarge, read_bounded
 from planso_connector.planso.connection import base_url, sorted_error
-from planso_connector.planso.decoding import NotJson, json_of, text_of
+from planso_connector.planso.decoding import NotJson, TooManyValues, json_of, text_of
 from planso_connector.planso.exchange import OnExchange, Outcome, Standing, outcome_of_error, outcome_of_status
 from planso_connector.planso.form import Form, NoForm
 from planso_connector.planso.login import (
@@ -47,6 +49,7 @@ from planso_connector.planso.login import (
     SessionEnded,
     origin,
 )
+from planso_connector.planso.off_loop import off_loop
 from planso_connector.planso.parts import parse_parts
 from planso_connector.planso.plan import Plan
 from planso_connector.planso.profile import Profile
@@ -68,6 +71,12 @@ _DYING = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
 _PAGE = "planso_page"
 """The request's extension that names the kind of page, each of which has its own usual latency."""
 
+_MOST = "planso_most"
+"""The request's extension that says how many bytes its answer may have, where that is not the usual number."""
+
+MOST_BYTES = 4_000_000
+"""Of one answer, unless told otherwise."""
+
 WHOLE_PAGE = 2
 """A page may take so many times the timeout in all, which by itself starts anew with each byte."""
 
@@ -84,6 +93,7 @@ class _Asked:
 class Planso:
     """
     One PlanSo installation, with up to two sessions of one user. `timeout` in seconds, for each step of a request.
+    `max_answer`: bytes of an answer, the list of orders aside, which may have LIST_TIMES as many.
 
     `already_rejected`: the password was rejected before this process began, so nothing is sent until `log_in`.
     `on_login` is awaited with the outcome of each login that PlanSo decided; `on_exchange` is told of each request.
@@ -98,6 +108,7 @@ class Planso:
         *,
         throttle: Throttle,
         timeout: float = 30.0,
+        max_answer: int = MOST_BYTES,
         already_rejected: bool = False,
         on_login: OnLogin | None = None,
         on_exchange: OnExchange | None = None,
@@ -108,6 +119,7 @@ class Planso:
         self.standing = Standing(clock.now, profile.kinds, on_exchange)
         self.on_page_changed: OnPageChanged | None = None
         self._timeout, self._whole_page = timeout, WHOLE_PAGE * timeout
+        self._max_answer = max_answer
         self._profile = profile
         self.throttle = throttle
         self._base = base
@@ -127,7 +139,7 @@ class Planso:
             max_connections=self.throttle.concurrency, max_keepalive_connections=self.throttle.concurrency
         )
         return httpx2.AsyncClient(
-            headers={"User-Agent": f"planso-connector/{__version__}"},
+            headers={"User-Agent": f"planso-connector/{__version__}", "Accept-Encoding": ACCEPT_ENCODING},
             timeout=self._timeout,
             follow_redirects=False,
             limits=limits,
@@ -175,6 +187,7 @@ class Planso:
             form = Form.parse(_object(answer, page), self._profile, order_id)
             if order_id is None and not form.labels:
                 raise PageChanged(f"{page} holds nothing at all")
+            form.reading()  # here, because it takes long on a large form
             return form
 
         return await self._read("POST", self._form_call(submode, order_id), _Asked(page, "form", order_id), parse)
@@ -313,33 +326,27 @@ class Planso:
         return headers if method == "GET" else {**headers, "Origin": origin(self._app)}
 
     def _request(self, method: str, call: Mapping[str, str]) -> httpx2.Request:
+        most = self._max_answer * (LIST_TIMES if call["m"] == self._profile.calls.board else 1)
         return self._client.build_request(
             method,
             self._do,
             params=call,
             headers=self._headers(method),
-            extensions={SAVES: False, _PAGE: f"{call['m']} {call.get('submode', '')}"},
+            extensions={SAVES: False, _MOST: most, _PAGE: f"{call['m']} {call.get('submode', '')}"},
         )
 
     async def _read(self, method: str, call: Mapping[str, str], asked: _Asked, parse: Callable[[Any], T]) -> T:
         """The answer's JSON as `parse` reads it. A page that is not what it was is handed to `on_page_changed`."""
-        response: httpx2.Response | None = None
         try:
             response = await self._answer(method, call, asked.words)
-            return parse(json_of(response))
-        except NotJson as error:
-            told = f"{asked.words}: PlanSo answered with something else than the JSON that it promises"
-            cause: BaseException | None = error
-            changed = PageChanged(told)
+            return await off_loop(len(response.content), lambda: _parsed(response, asked, parse))
         except NoForm:
             raise
         except PageChanged as error:
-            cause, changed = error.__cause__, error
-        changed.page = asked.kind
-        changed.content = redacted(text_of(response)) if response is not None else ""
-        if self.on_page_changed is not None:
-            await self.on_page_changed(changed, asked.order_id)
-        raise changed from cause
+            error.page = asked.kind
+            if self.on_page_changed is not None:
+                await self.on_page_changed(error, asked.order_id)
+            raise
 
     async def _answer(self, method: str, call: Mapping[str, str], page: str) -> httpx2.Response:
         """Sent once more where the connection died before the answer began."""
@@ -372,7 +379,7 @@ class Planso:
         tokens = await self._tokens(form, page)
         encoded = encode(pairs, style, action, order_id, self._profile.table_id, tokens)
         response = await self._exchange(self._save_request(encoded, action), self._login, page)
-        return response, read_answer(response, style.answer, page)
+        return response, await off_loop(len(response.content), lambda: read_answer(response, style.answer, page))
 
     async def _tokens(self, form: Form | None, page: str) -> dict[str, str]:
         """The tokens of the profile, by name. Raises PlansoUnavailable where one can't be found; nothing was sent."""
@@ -397,7 +404,7 @@ class Planso:
         response = await self._exchange(request, self._login, what)
         if not response.is_success:
             raise PlansoUnavailable(f"{what}: PlanSo answered {response.status_code}; nothing was sent")
-        return page_values(text_of(response))
+        return await off_loop(len(response.content), lambda: page_values(text_of(response)))
 
     def _save_request(self, encoded: Encoded, action: str) -> httpx2.Request:
         return self._client.build_request(
@@ -456,15 +463,15 @@ class Planso:
                 async with asyncio.timeout(self._whole_page):
                     response = await self._client.send(request, stream=True)
                     extensions[ANSWERED] = True
-                    try:
-                        await response.aread()
-                    finally:
-                        await response.aclose()
+                    response = await read_bounded(response, extensions.get(_MOST, self._max_answer))
                 outcome = outcome_of_status(response.status_code)
             except TimeoutError as error:
                 attempt.failed()
                 outcome = Outcome.TIMEOUT
                 raise httpx2.ReadTimeout("the page came too slowly", request=request) from error
+            except AnswerTooLarge:
+                outcome = Outcome.TOO_LARGE
+                raise
             except httpx2.TransportError as error:
                 if not (forgiving and isinstance(error, _DYING) and not extensions.get(ANSWERED)):
                     attempt.failed()
@@ -480,6 +487,27 @@ class Planso:
                 retry_after(headers.get("Retry-After"), headers.get("Date")),
             )
             return response
+
+
+def _parsed(response: httpx2.Response, asked: _Asked, parse: Callable[[Any], T]) -> T:
+    """Raises PageChanged, whose content is what came, without what it says of customers."""
+    try:
+        try:
+            return parse(json_of(response))
+        except TooManyValues as error:
+            raise PageTooLarge(f"{asked.words}: {error}") from error
+        except PageTooLarge as error:
+            raise PageTooLarge(f"{asked.words}: {error}") from error
+        except RecursionError as error:
+            raise PageTooLarge(f"{asked.words} is nested too deeply to be one") from error
+        except NotJson as error:
+            told = f"{asked.words}: PlanSo answered with something else than the JSON that it promises"
+            raise PageChanged(told) from error
+    except NoForm:
+        raise
+    except PageChanged as error:
+        error.content = "" if isinstance(error, PageTooLarge) else redacted(text_of(response))
+        raise
 
 
 def _object(answer: Any, page: str) -> Mapping[str, Any]:

@@ -18,9 +18,14 @@ _BEFORE = re.compile(
     r"|vehicle_details|vehicle|order|auftrag|project|projekt|visual_forms?|plain"
 )
 
+_LONGEST = 300
+"""Letters of a name that may hold a column."""
+
 
 def possible_columns(name: str) -> Iterator[str]:
     """The columns, as keys, that a `name` or `id` may hold; the whole name first."""
+    if len(name) > _LONGEST:
+        return
     last = name.casefold().removesuffix("[]")
     if last.endswith("]"):
         outer, _, last = last[:-1].rpartition("[")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx2
 
 from planso_connector.domain.errors import PageChanged, PlansoError, PlansoTimeout, PlansoUnavailable, PlansoUnsure
+from planso_connector.planso.bounded_response import AnswerTooLarge
 from planso_connector.planso.exchange import untrusted_certificate
 from planso_connector.planso.login import origin
 
@@ -14,6 +15,8 @@ _CONNECTING = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, h
 def sorted_error(error: httpx2.RequestError, page: str, *, saves: bool) -> PlansoError:
     """A failed exchange by what to do next."""
     what = type(error).__name__
+    if isinstance(error, AnswerTooLarge):
+        return error.sorted(page, saves=saves)
     untrusted = untrusted_certificate(error)
     if untrusted is not None:
         return PlansoUnavailable(f"{page}: PlanSo's certificate is not accepted ({untrusted}); nothing was sent")

@@ -89,7 +89,8 @@ class Control:
     def _chosen(self) -> tuple[int, ...]:
         if self.type != "select":
             values = self.value.split(",") if self.multiple else [self.value]
-            return tuple(at for at, option in enumerate(self.options) if option.value in values)[: len(values)]
+            held = set(values)
+            return tuple(at for at, option in enumerate(self.options) if option.value in held)[: len(values)]
         selected = tuple(at for at, option in enumerate(self.options) if option.selected)
         if self.multiple:
             return selected

@@ -6,6 +6,7 @@ options. Source: Semantic UI's dropdown, Bootstrap's menus.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from selectolax.lexbor import LexborNode
 
@@ -20,27 +21,31 @@ _LEVELS = 5
 def read_items(tree: Tree) -> dict[int, tuple[Option, ...]]:
     """The options of hidden inputs, by the control's id."""
     found: dict[int, list[Option]] = defaultdict(list)
-    owners: dict[int, list[Element]] = {}
+    named: dict[int, list[Element]] = defaultdict(list)
+    for element in tree.controls:
+        for ancestor in element.trail if element.name else ():
+            if len(named[ancestor]) < 2:
+                named[ancestor].append(element)
     for node in tree.root.css("[data-value]"):
         if node.tag in ("input", "select", "textarea", "option"):
             continue
-        owner = _owner(tree, node, owners)
+        owner = _owner(tree, node, named)
         if owner is not None:
             text = node.attributes.get("data-text") or collapsed(node.text())
             found[owner.id].append(Option(node.attributes.get("data-value") or "", text))
     return {own: tuple(options) for own, options in found.items()}
 
 
-def _owner(tree: Tree, node: LexborNode, owners: dict[int, list[Element]]) -> Element | None:
-    """The hidden input that is the only named control of the nearest block with controls."""
+def _owner(tree: Tree, node: LexborNode, named: Mapping[int, list[Element]]) -> Element | None:
+    """
+    The hidden input that is the only named control of the nearest block with controls. `named`: by block the first two.
+    """
     block = node.parent
     for _ in range(_LEVELS):
         if block is None or block.tag in _FENCES:
             return None
         if block.mem_id in tree.holding:
-            if block.mem_id not in owners:
-                owners[block.mem_id] = [e for e in tree.controls if e.name and block.mem_id in e.trail]
-            inside = owners[block.mem_id]
+            inside = named.get(block.mem_id, [])
             return inside[0] if len(inside) == 1 and inside[0].is_hidden else None
         block = block.parent
     return None

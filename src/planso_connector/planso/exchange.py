@@ -32,6 +32,8 @@ class Outcome(StrEnum):
     """No connection, because its certificate can't be trusted."""
     BROKEN = "broken"
     """The connection broke off."""
+    TOO_LARGE = "too_large"
+    """An answer of more bytes than `PLANSO_MAX_ANSWER`, which is not read."""
 
 
 _THERE = frozenset({Outcome.ANSWERED, Outcome.REFUSED})

@@ -109,9 +109,10 @@ class Form:
         """What every label shows; of equal labels the first that is not empty, and not another party's."""
         shown: dict[str, str] = {}
         others = self._found.others
+        known = set(map(id, others))
         for entry in self.page.entries:
             if len(entry.label) <= LABEL_AT_MOST and not shown.get(entry.label):
-                shown[entry.label] = "" if others and entry in others else entry.shown
+                shown[entry.label] = "" if id(entry) in known else entry.shown
         for entry in others:
             if entry.label in shown:
                 shown[entry.label] = shown[entry.label] or entry.shown

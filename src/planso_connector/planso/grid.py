@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from selectolax.lexbor import LexborNode
@@ -32,23 +32,27 @@ def pair_columns(tree: Tree, labels: Sequence[Label]) -> list[Pair]:
             by_row[element.row].append(element)
     unresolved = {label.node.mem_id: label for label in labels if label.target is None}
     pairs: list[Pair] = []
+    heads = _Heads(tree)
     for row, elements in by_row.items():
-        pairs += _pair_row(tree, row, elements, unresolved)
+        pairs += _pair_row(tree, row, elements, unresolved, heads)
     _pair_blocks(tree, list(unresolved.values()))
     return pairs
 
 
-def _pair_row(tree: Tree, row: int, elements: list[Element], unresolved: dict[int, Label]) -> list[Pair]:
+def _pair_row(tree: Tree, row: int, elements: list[Element], unresolved: dict[int, Label], known: _Heads) -> list[Pair]:
     node = _ancestor(elements[0].node, row)
     if node is None or row in tree.labelling:
         return []
     cells = _cells(node)
     if not _is_of_controls(tree, cells):
         return []
-    heads = _heads(tree, node, len(cells))
+    heads = known.above(node, has_one_cell=len(cells) == 1)
+    by_cell: dict[int, list[Element]] = defaultdict(list)
+    for element in elements:
+        by_cell[element.trail[element.trail.index(row) + 1] if element.trail[-1] != row else row].append(element)
     pairs = []
     for cell in cells:
-        inside = [element for element in elements if cell.node.mem_id in element.trail]
+        inside = by_cell.get(cell.node.mem_id)
         head = heads.get((cell.column, cell.width))
         if head is None or not inside:
             continue
@@ -96,15 +100,39 @@ def _is_of_controls(tree: Tree, cells: list[_Cell]) -> bool:
     return bare > 0
 
 
-def _heads(tree: Tree, row: LexborNode, columns: int) -> dict[tuple[int, int], LexborNode]:
-    """The cells of the nearest row above that names columns, by first column and width."""
-    above = _previous_row(row)
-    while above is not None:
-        cells = [cell for cell in _cells(above) if label_key(text_of(cell.node))]
-        if above.mem_id not in tree.holding and (len(cells) > 1 or (cells and columns == 1)):
+_Columns = Mapping[tuple[int, int], LexborNode]
+"""Cells by first column and width."""
+
+
+class _Heads:
+    """The cells of the nearest row above a row that names columns, looked up once for all rows below it."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._known: dict[tuple[int, bool], _Columns] = {}
+
+    def above(self, row: LexborNode, *, has_one_cell: bool) -> _Columns:
+        passed: list[tuple[int, bool]] = []
+        found: _Columns | None = None
+        above = _previous_row(row)
+        while above is not None and found is None:
+            key = above.mem_id, has_one_cell
+            found = self._known.get(key)
+            if found is None:
+                passed.append(key)
+                found = self._named(above, has_one_cell=has_one_cell)
+                above = _previous_row(above)
+        found = found or {}
+        self._known |= dict.fromkeys(passed, found)
+        return found
+
+    def _named(self, row: LexborNode, *, has_one_cell: bool) -> _Columns | None:
+        if row.mem_id in self._tree.holding:
+            return None
+        cells = [cell for cell in _cells(row) if label_key(text_of(cell.node))]
+        if len(cells) > 1 or (cells and has_one_cell):
             return {(cell.column, cell.width): cell.node for cell in cells}
-        above = _previous_row(above)
-    return {}
+        return None
 
 
 def _previous_row(row: LexborNode) -> LexborNode | None:

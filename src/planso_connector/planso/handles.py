@@ -290,7 +290,8 @@ class FieldHandles:
             same = [one for one in controls if one.label == control.label and one.type == control.type]
         else:
             same = [one for one in controls if one.type != "hidden" or one is control or one.value == control.value]
-            same += [one for one in controls if one.index > control.index and one not in same]
+            known = {one.index for one in same}
+            same += [one for one in controls if one.index > control.index and one.index not in known]
         same.sort(key=lambda one: one.index)
         return tuple(entry if one is control else Entry(entry.label, entry.key, (one,), entry.hint) for one in same)
 

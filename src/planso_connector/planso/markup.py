@@ -10,13 +10,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborNode
 
 from planso_connector.domain.character_references import unescaped
+from planso_connector.domain.errors import PageTooLarge
 from planso_connector.planso.control import Control, Entry, Filled, Option
 from planso_connector.planso.dropdowns import read_items, takes_several
 from planso_connector.planso.input_values import browser_value
 from planso_connector.planso.pairing import Pairing, read_pairing
+from planso_connector.planso.parser import parsed
 from planso_connector.planso.scripts import read_filled
 from planso_connector.planso.titles import Titles
 from planso_connector.planso.tree import Element, Tree, radio_group
@@ -26,17 +28,19 @@ _SPACE = re.compile(r"[ \t\r\n\f]+")
 _REFERENCE = re.compile(r"&#(?:0*1[02]|x0*[ac])(?![\da-f])|&NewLine;", re.IGNORECASE)
 """To a form feed or a line feed."""
 _ROWS = re.compile(r"\s*<(tr|td|th|tbody|thead)\b", re.IGNORECASE)
-_SHOWN_CONTROL = re.compile(r"<(?:select|textarea)\b|<input\b(?![^>]*hidden)", re.IGNORECASE)
+_SHOWN_CONTROL = re.compile(r"<(?:select|textarea)\b|<input\b(?![^<>]*hidden)", re.IGNORECASE)
 _ESCAPED_CONTROL = re.compile(r"&lt;(?:input|select|textarea)\b", re.IGNORECASE)
-_TAG_OR_TEXT = re.compile(r"<[a-zA-Z/!](?:\"[^\"]*\"|'[^']*'|[^\"'>])*>|[^<]+|<")
+_TAG_OR_TEXT = re.compile(r"<[a-zA-Z/!](?:\"[^\"]*+\"|'[^']*+'|[^\"'<>])*+>|[^<]++|<")
 _ESCAPED_AT_MOST = 3
 _FORM = re.compile(r"<form\b", re.IGNORECASE)
+MOST_MEMBERS = 50_000
+"""Radio buttons of all labels together."""
 _NEVER_READ_ONLY = frozenset({"hidden", "select", "checkbox", "radio", "range", "color"})
 """Types on which `readonly` has no meaning."""
 _MARKUP = re.compile(
-    r"<!--.*?-->"
-    r"|(?P<area><textarea\b(?:\"[^\"]*\"|'[^']*'|[^\"'>])*>)(?P<first>\r\n|\r|\n)?(?P<text>.*?)(?=</textarea|\Z)"
-    r"|(?P<tag><[a-zA-Z/!](?:\"[^\"]*\"|'[^']*'|[^\"'>])*>)"
+    r"<!--.*?(?:-->|\Z)"
+    r"|(?P<area><textarea\b(?:\"[^\"]*+\"|'[^']*+'|[^\"'<>])*+>)(?P<first>\r\n|\r|\n)?(?P<text>.*?)(?=</textarea|\Z)"
+    r"|(?P<tag><[a-zA-Z/!](?:\"[^\"]*+\"|'[^']*+'|[^\"'<>])*+>)"
     r"|(?P<plain>\r)",
     re.DOTALL | re.IGNORECASE,
 )
@@ -64,7 +68,7 @@ def read_page(content: str, functions: str = "", *, is_whole: bool = False) -> P
     if _ROWS.match(content):
         content = f"<table>{content}</table>"
     source, feeds = _without_carriage_returns(content)
-    root = LexborHTMLParser(source).root
+    root = parsed(source).root
     if root is None:
         return Page((), ())
     return _read(root, source, functions, feeds=feeds, is_whole=is_whole)
@@ -238,6 +242,9 @@ def _is_group_disabled(parent: LexborNode | None) -> bool:
 
 
 def _entries(pairing: Pairing, controls: dict[int, Control]) -> Iterable[Entry]:
+    rivals: dict[int, tuple[Control, ...]] = {}
+    """By the identity of the pairs' own tuples: many labels can have the same rivals."""
+    members_in_all = 0
     groups: dict[str, list[Control]] = {}
     for control in controls.values():
         if control.type == "radio" and control.name:
@@ -251,13 +258,19 @@ def _entries(pairing: Pairing, controls: dict[int, Control]) -> Iterable[Entry]:
         members: tuple[Control, ...] = (found,)
         if found.type == "radio":
             members = tuple(groups.get(found.name, members))
+            members_in_all += len(members)
+            if members_in_all > MOST_MEMBERS:
+                raise PageTooLarge("its groups of radio buttons have too many labels")
             for member in members:
                 member.label = found.label
         entry = Entry(label, label_key(label), members, doubt=pair.doubt)
         if pair.full_text != label:
             entry.hint = pair.full_text
         if pair.rivals:
-            entry.rivals = tuple(controls[rival.id] for rival in pair.rivals if rival.id in controls)
+            known = id(pair.rivals)
+            if known not in rivals:
+                rivals[known] = tuple(controls[rival.id] for rival in pair.rivals if rival.id in controls)
+            entry.rivals = rivals[known]
         if pair.clock is not None:
             entry.clock = controls.get(pair.clock.id)
         yield entry

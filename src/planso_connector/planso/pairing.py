@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -25,7 +25,7 @@ from selectolax.lexbor import LexborNode
 
 from planso_connector.planso.captions import pair_captions, pair_references
 from planso_connector.planso.grid import pair_columns
-from planso_connector.planso.label_text import BREAKS, CONTROLS, label_words, text_of
+from planso_connector.planso.label_text import BREAKS, CONTROLS, label_words
 from planso_connector.planso.pair import Pair
 from planso_connector.planso.rivals import settle
 from planso_connector.planso.sequence import pair_in_sequence
@@ -33,12 +33,15 @@ from planso_connector.planso.tree import Element, Label, Tree, common, radio_gro
 from planso_connector.planso.words import label_key, shown_label
 
 _NO_LABELS = frozenset({"legend", "h1", "h2", "h3", "h4", "h5", "h6", "button", "a", "script", "style", "thead"})
+_STOPS = _NO_LABELS | CONTROLS | {"label"}
 _FENCES = frozenset({"form", "body", "fieldset", "table", "tbody", "html"})
 _YES_WORDS = frozenset({"ja", "yes", "aktiv", "an"})
 _REMARK = re.compile(r"\b(error|invalid|help|hint)\b", re.IGNORECASE)
 """Classes of a second label that says something about the control, such as what is wrong with it."""
 _LEVELS = 4
-_Ids = Mapping[tuple[int | None, str], list[Element]]
+_LOOKED_AT = 200
+"""Siblings before a control among which its text is looked for."""
+_Ids = Mapping[tuple[int | None, str], Sequence[Element]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class Pairing:
 
 def read_pairing(tree: Tree) -> Pairing:
     ids = _ids(tree)
-    labels = _field_labels(tree, ids)
+    # Tuples, because many labels can name the same ones.
+    labels = _field_labels(tree, {key: tuple(e for e in held if e.can_be_labelled) for key, held in ids.items()})
     pairs = pair_references(tree)
     _by_block(tree, labels, within_row=True)
     pairs += pair_columns(tree, labels)
@@ -88,7 +92,7 @@ def _ids(tree: Tree) -> _Ids:
 
 
 def _field_labels(tree: Tree, ids: _Ids) -> list[Label]:
-    """The labels that name fields, with those targets that `for` and nesting tell."""
+    """The labels that name fields, with those targets that `for` (by `ids`) and nesting tell."""
     for label in tree.labels:
         _read_label(tree, label, ids)
     targeting = Counter(
@@ -128,8 +132,7 @@ def _read_label(tree: Tree, label: Label, ids: _Ids) -> None:
         nested = [element for element in inside if element.can_be_labelled]
     wanted = node.attributes.get("for")
     if wanted:
-        named = ids.get((label.place.form, wanted)) or ids.get((None, wanted)) or []
-        named = [element for element in named if element.can_be_labelled]
+        named = ids.get((label.place.form, wanted)) or ids.get((None, wanted)) or ()
         if len(named) == 1:
             label.target, label.is_explicit = named[0], True
         elif not nested:
@@ -300,17 +303,19 @@ def _text_before(tree: Tree, element: Element) -> tuple[int, str] | None:
         words: list[str] = []
         mark = 0
         previous = node.prev if node is not None else None
-        while previous is not None:
+        for _ in range(_LOOKED_AT):
+            if previous is None:
+                break
             tag = previous.tag or ""
             if previous.is_text_node:
                 text = previous.text_content or ""
             elif not previous.is_element_node or _says_nothing(tree, previous, tag):
                 previous = previous.prev
                 continue
-            elif tag in _NO_LABELS | CONTROLS | {"label"} or previous.css_first("label,input,select,textarea"):
+            elif tag in _STOPS or tree.holds_fields(previous):
                 return (mark, shown_label("".join(words))) if words and tag != "label" else None
             else:
-                text = text_of(previous)
+                text = tree.text(previous)
             if label_key(text):
                 words.insert(0, text)
                 mark = previous.mem_id

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborNode
 
 from planso_connector.domain.errors import PageChanged
 from planso_connector.domain.fields import BY_PATH
@@ -19,6 +19,7 @@ from planso_connector.domain.fold import fold
 from planso_connector.domain.order import PartsReading
 from planso_connector.domain.part import DESCRIPTION_AT_MOST, MEMBER_AT_MOST, Part
 from planso_connector.domain.wording import says
+from planso_connector.planso.parser import parsed
 from planso_connector.planso.part_cells import (
     cell_text,
     is_inside,
@@ -81,7 +82,7 @@ def parse_parts(answer: Mapping[str, Any], words: PartsWords, order_id: int) -> 
     if pages is None:
         raise PageChanged(f"the parts of order {order_id}: the answer has no html")
     content = "\n".join(map(markup_of, pages))
-    root = LexborHTMLParser(content).root if content.strip() else None
+    root = parsed(content).root if content.strip() else None
     if root is None:
         return PartsReading((), has_table=False)
     says_none = _says_none(shown_text(root), words)

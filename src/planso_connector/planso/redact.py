@@ -19,6 +19,8 @@ MOST_BYTES = 200_000
 
 _ROOM = 150_000
 """Characters of values and markup; the rest of MOST_BYTES is for quotes and names."""
+_LOOKED_AT = 1_000_000
+"""Characters of what is no JSON that are looked at."""
 _LONGEST_LABEL = 120
 _LONGEST_TAG = 20_000
 _MOST_BROKEN_TAGS = 100
@@ -93,6 +95,7 @@ def redacted(content: str) -> str:
     try:
         masked = _of_json(content)
     except (ValueError, RecursionError):
+        content = content[:_LOOKED_AT]
         masked = _of_page(_unquoted(content) if content.lstrip("\ufeff \t\r\n")[:1] in ("{", "[") else content, _ROOM)
     return masked.encode("utf-8", "replace")[:MOST_BYTES].decode("utf-8", "ignore")
 

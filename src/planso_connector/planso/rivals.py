@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import islice, takewhile
 
 from planso_connector.domain import german
 from planso_connector.planso.input_values import browser_value
@@ -28,6 +29,8 @@ _DAY_NAME = re.compile(r"date|datum|tag|day")
 _CLOCK_NAME = re.compile(r"time|zeit|uhr")
 _CLOCK = re.compile(r"\s*\d?\d:\d\d(:\d\d)?( Uhr)?\s*")
 _SIGNS = re.compile(r"[^a-z\d]")
+_NAMED = 5
+"""Labels of one control that a doubt names."""
 _LEAST = 3
 """Shorter values are equal by chance."""
 
@@ -35,6 +38,7 @@ _LEAST = 3
 def settle(tree: Tree, labels: Sequence[Label], pairs: list[Pair]) -> list[Pair]:
     """The pairs with what is doubtful about each, and those of labels that could not be resolved at all."""
     by_position = {label.position: label for label in labels}
+    copies: dict[int, tuple[Element, ...]] = {}
     index = {element.id: at for at, element in enumerate(tree.controls)}
     settled = [
         pair if pair.doubt else _settled(tree, index[pair.target.id], pair, by_position.get(pair.position))
@@ -42,7 +46,8 @@ def settle(tree: Tree, labels: Sequence[Label], pairs: list[Pair]) -> list[Pair]
     ]
     for label in labels:
         if label.target is None and label.copies:
-            pair = Pair(label.position, label.text, label.copies[0], label.full_text, tuple(label.copies[1:]), _COPIED)
+            rivals = copies.setdefault(label.copies[0].id, tuple(label.copies[1:]))
+            pair = Pair(label.position, label.text, label.copies[0], label.full_text, rivals, _COPIED)
             settled.append(pair)
     if len(settled) > len(pairs):
         settled.sort(key=lambda pair: pair.position)
@@ -90,7 +95,9 @@ def _passed_over(tree: Tree, label: Label) -> tuple[Element, ...]:
         return ()
     if label.node.mem_id in target.trail:
         return ()
-    return tuple(e for e in tree.controls if e.is_open and tree.is_free(e) and label.is_own(e))
+    before = takewhile(label.is_own, (tree.controls[at] for at in range(label.at - 1, -1, -1)))
+    after = takewhile(label.is_own, (tree.controls[at] for at in range(label.at, len(tree.controls))))
+    return tuple(e for e in (*[*before][::-1], *after) if e.is_open and tree.is_free(e))
 
 
 def _block(target: Element, label: Label | None) -> int:
@@ -195,13 +202,13 @@ def _with_shared(pairs: list[Pair]) -> list[Pair]:
     names: dict[int, dict[str, str]] = defaultdict(dict)
     for pair in pairs:
         names[pair.target.id].setdefault(label_key(pair.label), pair.label)
+    doubts = {own: f"the control has the labels {_quoted(held)}" for own, held in names.items() if len(held) > 1}
     return [
-        pair._replace(doubt=f"the control has the labels {_quoted(names[pair.target.id])}")
-        if len(names[pair.target.id]) > 1 and not pair.doubt
-        else pair
+        pair._replace(doubt=doubts[pair.target.id]) if pair.target.id in doubts and not pair.doubt else pair
         for pair in pairs
     ]
 
 
 def _quoted(names: dict[str, str]) -> str:
-    return " and ".join(f"'{name}'" for name in names.values())
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return " and ".join(f"'{name}'" for name in islice(names.values(), _NAMED)) + more

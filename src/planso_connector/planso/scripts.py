@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from selectolax.lexbor import LexborNode, SelectolaxError
 
+from planso_connector.domain.errors import PageTooLarge
 from planso_connector.planso.control import Filled
 from planso_connector.planso.input_values import browser_value
 from planso_connector.planso.label_text import text_of
@@ -25,27 +27,33 @@ _VALUE_TYPES_NOT = frozenset({"checkbox", "radio", "color", "range"})
 _VALUES = ("data-value", "data-date", "data-selected", "data-text")
 _ATTRIBUTES = frozenset(_VALUES)
 _NOTHING = re.compile(r"[0\s\xa0.:/-]*|null|undefined|none|nan|false", re.IGNORECASE)
-_JS_TEXT = r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'"
+MOST_CODE = 500_000
+"""Characters of a form's scripts; PlanSo's own have 30,000."""
+MOST_SETTINGS = 5_000
+"""Places in a form's scripts that set controls."""
+_JS_TEXT = r"\"(?:[^\"\\\n]++|\\.)*+\"|'(?:[^'\\\n]++|\\.)*+'"
 _SELECTED = re.compile(rf"(?:\$|jQuery)\(\s*(?P<selector>{_JS_TEXT})\s*\)")
 _BY_DOM = re.compile(
     rf"document\s*\.\s*(?P<how>getElementById|getElementsByName|querySelector(?:All)?)\(\s*(?P<what>{_JS_TEXT})\s*\)"
     r"(?:\s*\[\s*0\s*\])?"
 )
 _ALIAS = re.compile(r"(?:\b(?:var|let|const)\s+|[;{}\n]\s*)(?P<name>[A-Za-z_$][\w$]*)\s*=\s*$")
+_ALIAS_USE = re.compile(r"(?<![\w$.])[A-Za-z_$][\w$]*+(?=\s*\.)")
 _SETS = re.compile(
-    r"\s*\.\s*(?:(?:val|html|text|append)\(\s*(?P<val>[^)\s][^)]*)\)"
-    r"|(?:attr|prop)\(\s*['\"]value['\"]\s*,\s*(?P<attr>[^)]+)\)"
-    r"|(?:attr|prop)\(\s*['\"]checked['\"]\s*,\s*(?P<checked>[^)]+)\)|checked\s*=(?!=)\s*(?P<box>[^;\n]+)"
+    r"\s*\.\s*(?:(?:val|html|text|append)\(\s*(?P<val>[^)\s][^)]{0,2000})\)"
+    r"|(?:attr|prop)\(\s*['\"]value['\"]\s*,\s*(?P<attr>[^)]{1,2000})\)"
+    r"|(?:attr|prop)\(\s*['\"]checked['\"]\s*,\s*(?P<checked>[^)]{1,2000})\)|checked\s*=(?!=)\s*(?P<box>[^;\n]{1,2000})"
     r"|(?:datepicker|datetimepicker|select2|dropdown|calendar|timepicker|combobox|selectpicker|chosen)\(\s*"
     r"['\"](?:setDate|set date|update|val|data|set selected|set value|set exactly|setTime|setValue)['\"]"
-    r"\s*,\s*(?P<widget>[^)]+)\)"
-    r"|value\s*=(?!=)\s*(?P<dom>[^;\n]+))"
+    r"\s*,\s*(?P<widget>[^)]{1,2000})\)"
+    r"|value\s*=(?!=)\s*(?P<dom>[^;\n]{1,2000}))"
 )
 _FILLS_SELECT = re.compile(
-    r"\s*\.\s*(?:select2\(\s*\{[^;]*?\b(?:data|ajax)\b|append\(|html\(|load\(|dropdown\(\s*\{[^;]*?\bvalues\b)",
+    r"\s*\.\s*(?:select2\(\s*\{[^;]{0,2000}?\b(?:data|ajax)\b|append\(|html\(|load\("
+    r"|dropdown\(\s*\{[^;]{0,2000}?\bvalues\b)",
     re.DOTALL,
 )
-_CHAIN = re.compile(r"\s*\.\s*[A-Za-z_$][\w$]*\((?:[^()]|\([^()]*\))*\)")
+_CHAIN = re.compile(r"\s*\.\s*[A-Za-z_$][\w$]*\((?:[^()]|\([^()]{0,2000}\)){0,2000}\)")
 _ESCAPE = re.compile(
     r"\\(?:u(?P<unicode>[0-9a-fA-F]{4})|u\{(?P<braces>[0-9a-fA-F]{1,6})\}|x(?P<byte>[0-9a-fA-F]{2})|(?P<sign>.))",
     re.DOTALL,
@@ -61,7 +69,8 @@ _HANDLER = re.compile(
 _NAMED_FUNCTION = re.compile(
     r"\bfunction\s+(?P<name>[A-Za-z_$][\w$]*)\s*\(|\b(?P<variable>[A-Za-z_$][\w$]*)\s*=\s*function\s*\("
 )
-_LITERALS = re.compile(rf"{_JS_TEXT}|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_LITERALS = re.compile(rf"{_JS_TEXT}|//[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
+_WORD = re.compile(r"(?<![\w$])[A-Za-z_$][\w$]*+")
 
 
 class _Setting(NamedTuple):
@@ -83,8 +92,16 @@ def read_filled(tree: Tree, functions: str, with_items: Collection[int]) -> dict
                 filled[element.id] = found
     code = functions
     code += "".join(f"\n;{node.text()}" for node in tree.scripts)
-    for setting in _settings(code) if "(" in code else ():
-        for element in _selected(tree, setting.selector):
+    if len(code) > MOST_CODE:
+        raise PageTooLarge(f"its scripts have {len(code)} characters; at most {MOST_CODE} are read")
+    settings = list(islice(_settings(code), MOST_SETTINGS + 1)) if "(" in code else []
+    if len(settings) > MOST_SETTINGS:
+        raise PageTooLarge(f"its scripts set controls in more than {MOST_SETTINGS} places")
+    selected: dict[str, Sequence[Element]] = {}
+    for setting in settings:
+        if setting.selector not in selected:
+            selected[setting.selector] = _selected(tree, setting.selector)
+        for element in selected[setting.selector]:
             found = _set(element, setting)
             if found is not None:
                 filled.setdefault(element.id, found)
@@ -187,9 +204,9 @@ def _settings(code: str) -> Iterator[_Setting]:
         if before is not None:
             aliases[before["name"]] = match.selector
         yield from _calls(code, match.end, match.selector)
-    for name, selector in aliases.items():
-        for use in re.finditer(rf"(?<![\w$.]){re.escape(name)}(?=\s*\.)", code):
-            yield from _calls(code, use.end(), selector)
+    for use in _ALIAS_USE.finditer(code) if aliases else ():
+        if use[0] in aliases:
+            yield from _calls(code, use.end(), aliases[use[0]])
 
 
 class _Target(NamedTuple):
@@ -267,9 +284,13 @@ def _run_at_once(code: str) -> str:
             at = _end_of_function(code, match.end())
             bodies[match["name"] or match["variable"]] = code[match.end() : at]
     run = "".join(kept) + code[at:]
-    while mentioned := [name for name in bodies if re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", run)]:
-        run += "".join(f"\n;{bodies.pop(name)}" for name in mentioned)
-    return run
+    pieces = [run]
+    words = set(_WORD.findall(run))
+    while mentioned := [name for name in bodies if name in words]:
+        found = [bodies.pop(name) for name in mentioned]
+        words = {word for body in found for word in _WORD.findall(body)}
+        pieces += [f"\n;{body}" for body in found]
+    return "".join(pieces)
 
 
 def _end_of_function(code: str, start: int) -> int:

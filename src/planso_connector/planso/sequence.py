@@ -24,14 +24,13 @@ _Item = Label | Element | str
 
 def pair_in_sequence(tree: Tree, labels: Sequence[Label]) -> None:
     """Labels that share their block with others."""
-    parents: dict[int, None] = {}
+    parents: dict[int, Label] = {}
     for label in labels:
         if label.target is None and label.depth and not label.doubt and tree.has_free(label.since, label.until):
-            parents[label.place.trail[label.depth - 1]] = None
+            parents.setdefault(label.place.trail[label.depth - 1], label)
     known = {label.node.mem_id: label for label in labels}
-    for parent in parents:
-        node = next(_climb(label.node, parent) for label in labels if parent in label.place.trail)
-        for segment in _segments(_items(tree, known, node)):
+    for parent, inner in parents.items():
+        for segment in _segments(_items(tree, known, _climb(inner.node, parent))):
             _pair_segment(tree, segment)
 
 
@@ -167,8 +166,9 @@ def _pair_run(tree: Tree, labels: list[Label], items: Sequence[_Item]) -> None:
         labels[0].target = target
         tree.claim(target)
         return
+    rivals = tuple(run[1:])
     for label in labels:
-        label.target, label.rivals = run[0], tuple(run[1:])
+        label.target, label.rivals = run[0], rivals
         label.doubt = "several labels stand before it"
 
 

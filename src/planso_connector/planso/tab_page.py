@@ -9,11 +9,14 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborNode
 
 from planso_connector.planso.label_text import BREAKS
+from planso_connector.planso.parser import parsed
 from planso_connector.planso.words import collapsed, shown_label
 
+MOST_ROWS = 2000
+"""Rows of one table."""
 MOST_WORDS = 65_536
 """Characters of one text."""
 
@@ -100,7 +103,7 @@ class TabPage:
         self._open: list[list[_Row]] = []
         self._anchors: list[list[str]] = []
         self._terms: list[_Term | None] = [None]
-        self._parser = LexborHTMLParser(f"<table>{content}</table>" if _ROWS.match(content) else content)
+        self._parser = parsed(f"<table>{content}</table>" if _ROWS.match(content) else content)
         self._parser.strip_tags(_NO_TEXT)
         root = self._parser.root
         if root is not None:
@@ -211,7 +214,7 @@ class TabPage:
                 return None
         if not body:
             return None
-        lines = _lines(body)
+        lines = _lines(body[:MOST_ROWS])
         return Table(tuple(_lines([header])[0]) if header is not None else (), tuple(map(tuple, lines)))
 
 

@@ -9,7 +9,6 @@ Source: the PlanSo protocol's section 5. Answers are `{"html": ...}`, where `htm
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,11 +16,12 @@ from typing import Any
 
 from planso_connector.domain.errors import PageChanged
 from planso_connector.planso.markup import read_page
-from planso_connector.planso.tab_page import MOST_WORDS, Link, Table, TabPage
+from planso_connector.planso.tab_page import MOST_ROWS, MOST_WORDS, Link, Table, TabPage
 from planso_connector.planso.unwrapping import markup_of, pages_of
 from planso_connector.planso.words import label_key, one_line
 
-MOST_TABLES, MOST_ROWS, MOST_PAIRS, MOST_LINKS = 200, 2000, 2000, 500
+MOST_TABLES, MOST_PAIRS, MOST_LINKS = 200, 2000, 500
+MOST_MEMBERS = 5000
 """What one tab may hold, rows of all its tables together. What is beyond is left out: no order is so long."""
 
 _MORE = {"shop_view": {"get_fields": "false"}}
@@ -31,14 +31,6 @@ _LEVELS = 8
 """How deep the members of JSON are looked into."""
 _DEEPEST_READ = 200
 """Form controls are looked for in pages that are not nested more deeply."""
-_DEEPEST = 5000
-"""A parser's time grows with the square of the depth."""
-_LEFT_OPEN = (
-    "area|base|br|col|embed|hr|img|input|link|meta|source|wbr|"
-    "p|li|dt|dd|option|optgroup|tr|td|th|thead|tbody|tfoot|colgroup|body|html"
-)
-"""Elements that HTML lets a page leave open."""
-_TAG = re.compile(rf"<(/?)(?!(?:{_LEFT_OPEN})\b)[a-z][^<>]*(?<!/)>", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -78,15 +70,15 @@ def parse_tab(name: str, answer: Any) -> Section:
 
     Raises PageChanged for an answer that is neither an object nor a list, that is an error, or is nested beyond reason.
     """
-    reading = _Reading(name)
+    reading = _Reading()
     pages = pages_of(answer) if isinstance(answer, Mapping) else None
     if pages:
-        for page in pages:
+        for page in pages[:MOST_TABLES]:
             reading.read(page)
     elif isinstance(answer, (Mapping, list)):
         if isinstance(answer, Mapping) and answer.get("error"):
             raise PageChanged(f"the tab {name}: PlanSo reports an error instead", page=name)
-        for label, value in _members(answer):
+        for label, value in islice(_members(answer), MOST_MEMBERS):
             reading.read_member(label, value)
     else:
         raise PageChanged(f"the tab {name}: the answer is neither an object nor a list", page=name)
@@ -101,8 +93,7 @@ def parse_tab(name: str, answer: Any) -> Section:
 class _Reading:
     """What is gathered for a section."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self) -> None:
         self.tables: list[Table] = []
         self.pairs: dict[str, str] = {}
         self.links: dict[Link, None] = {}
@@ -110,8 +101,6 @@ class _Reading:
     def read(self, content: str) -> str:
         """A page, or a piece of one; the text that stands in neither tables nor pairs."""
         content = markup_of(content)
-        if _is_too_deep(content):
-            raise PageChanged(f"the tab {self._name}: the page is nested too deeply", page=self._name)
         page = TabPage(content)
         self.tables += page.tables
         self.links |= dict.fromkeys(page.links)
@@ -161,12 +150,3 @@ def _within(tables: Iterable[Table]) -> Iterator[Table]:
         room -= len(rows)
         if rows:
             yield Table(table.headers, rows)
-
-
-def _is_too_deep(content: str) -> bool:
-    depth = 0
-    for tag in _TAG.finditer(content):
-        depth = max(0, depth - 1) if tag[1] else depth + 1
-        if depth > _DEEPEST:
-            return True
-    return False

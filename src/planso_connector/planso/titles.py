@@ -6,8 +6,9 @@ follows it in its block, until the next one of its rank; a tab's title for the t
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
@@ -73,19 +74,46 @@ class _Title(NamedTuple):
     text: str
 
 
+class _Block:
+    """The titles of one block in the page's order, each with the one before it that it stands under."""
+
+    def __init__(self, titles: Sequence[_Title]) -> None:
+        self._titles = titles
+        self._positions = [title.position for title in titles]
+        self._outer: list[int] = []
+        for at, title in enumerate(titles):
+            outer = at - 1
+            while outer >= 0 and titles[outer].rank >= title.rank:
+                outer = self._outer[outer]
+            self._outer.append(outer)
+
+    def above(self, position: int) -> Iterator[str]:
+        at = bisect_left(self._positions, position) - 1
+        while at >= 0:
+            yield self._titles[at].text
+            at = self._outer[at]
+
+    def around(self, position: int) -> tuple[int, int]:
+        """The positions of the titles before and after it."""
+        at = bisect_left(self._positions, position)
+        before = self._positions[at - 1] if at else -2
+        return before, self._positions[at] if at < len(self._positions) else 1 << 60
+
+
 class Titles:
     """The titles of a page by the block that they hold for."""
 
     def __init__(self, tree: Tree, source: str) -> None:
-        self._by_block: dict[int, list[_Title]] = defaultdict(list)
+        found_in: dict[int, list[_Title]] = defaultdict(list)
         self._above: dict[int, tuple[int, int, tuple[str, ...]]] = {}
         """By a control's second ancestor: between which positions the titles hold, and these."""
         for position, node in tree.titles:
             found = _title(tree, position, node)
             if found is not None:
-                self._by_block[found[0]].append(found[1])
+                found_in[found[0]].append(found[1])
         if _TABS.search(source):
-            self._read_tabs(tree)
+            _read_tabs(tree, found_in)
+        self._by_block = {block: _Block(titles) for block, titles in found_in.items()}
 
     def above(self, element: Element) -> tuple[str, ...]:
         """The titles that a control stands under, the nearest first."""
@@ -98,36 +126,27 @@ class Titles:
             if known is not None and known[0] < element.position < known[1]:
                 return known[2]
         found = [self._by_block[one] for one in reversed(element.trail) if one in self._by_block]
-        texts = []
-        for titles in found:
-            rank = _LEAST_RANK + 1
-            for title in reversed(titles):
-                if title.position < element.position and title.rank < rank:
-                    rank = title.rank
-                    texts.append(title.text)
-        above = tuple(texts)
+        above = tuple(text for titles in found for text in titles.above(element.position))
         if block not in self._by_block:
-            positions = [title.position for titles in found for title in titles]
-            first = max((one for one in positions if one < element.position), default=-2)
-            last = min((one for one in positions if one > element.position), default=1 << 60)
+            beside = [titles.around(element.position) for titles in found]
+            first, last = max((one for one, _ in beside), default=-2), min((one for _, one in beside), default=1 << 60)
             self._above[around] = first, last, above
         return above
 
-    def _read_tabs(self, tree: Tree) -> None:
-        named: dict[str, str] = {}
-        for node in tree.root.css(_TAB_LINKS):
-            attributes = node.attributes
-            target = attributes.get("data-tab") or attributes.get("aria-controls")
-            target = (
-                target or attributes.get("data-target") or attributes.get("data-bs-target") or attributes.get("href")
-            )
-            text = shown_label(text_of(node))
-            if target and text and len(text) <= _LONGEST and node.mem_id not in tree.holding:
-                named.setdefault(target.removeprefix("#"), text)
-        for node in tree.root.css("[id],[data-tab]"):
-            title = named.get(node.attributes.get("data-tab") or "") or named.get(node.attributes.get("id") or "")
-            if title and node.mem_id in tree.holding:
-                self._by_block[node.mem_id].insert(0, _Title(-1, -1, title))
+
+def _read_tabs(tree: Tree, found_in: dict[int, list[_Title]]) -> None:
+    named: dict[str, str] = {}
+    for node in tree.root.css(_TAB_LINKS):
+        attributes = node.attributes
+        target = attributes.get("data-tab") or attributes.get("aria-controls")
+        target = target or attributes.get("data-target") or attributes.get("data-bs-target") or attributes.get("href")
+        text = shown_label(text_of(node))
+        if target and text and len(text) <= _LONGEST and node.mem_id not in tree.holding:
+            named.setdefault(target.removeprefix("#"), text)
+    for node in tree.root.css("[id],[data-tab]"):
+        title = named.get(node.attributes.get("data-tab") or "") or named.get(node.attributes.get("id") or "")
+        if title and node.mem_id in tree.holding:
+            found_in[node.mem_id].insert(0, _Title(-1, -1, title))
 
 
 def _title(tree: Tree, position: int, node: LexborNode) -> tuple[int, _Title] | None:
@@ -154,7 +173,7 @@ def _stands_alone(tree: Tree, node: LexborNode, parent: LexborNode, text: str) -
     if parent.mem_id in tree.holding:
         return party(text) is not None and not _names_control(tree, node)
     if node.tag in ("td", "th", "strong", "b"):
-        return shown_label(text_of(parent)) == text
+        return tree.shown(parent) == text
     return True
 
 
@@ -165,10 +184,4 @@ def _names_control(tree: Tree, node: LexborNode) -> bool:
         following = following.next
     if following is None:
         return False
-    return following.mem_id in tree.by_id or (
-        following.mem_id in tree.holding and len(_controls_in(tree, following)) == 1
-    )
-
-
-def _controls_in(tree: Tree, node: LexborNode) -> Sequence[Element]:
-    return [element for element in tree.controls if node.mem_id in element.trail]
+    return following.mem_id in tree.by_id or (following.mem_id in tree.holding and tree.counts[following.mem_id] == 1)

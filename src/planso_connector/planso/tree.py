@@ -6,6 +6,7 @@ A browser's form has no control inside `<noscript>` or `<template>`: neither has
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +14,20 @@ from typing import NamedTuple
 
 from selectolax.lexbor import LexborNode
 
+from planso_connector.domain.errors import PageTooLarge
 from planso_connector.planso.control import NEVER_SENT
+from planso_connector.planso.label_text import text_of
+from planso_connector.planso.words import shown_label
 
 _NODES = "label,input,select,textarea,script,legend,h1,h2,h3,h4,h5,h6,th,strong,b,td[colspan]"
 _HEADS = ",.header,.panel-heading,.card-header"
 _CONTROLS = frozenset({"input", "select", "textarea"})
 _INERT = frozenset({"noscript", "template"})
+
+MOST_CONTROLS = 5_000
+"""Controls of a form, and labels; PHP takes 1,000 values of a form unless told otherwise."""
+MOST_STEPS = 1_000_000
+"""Of all trails together: what is nested deeply and everywhere takes memory by the square."""
 
 Trail = tuple[int, ...]
 """The ids of an element's ancestors, from the root down."""
@@ -93,8 +102,14 @@ class Label:
 
 
 class Tree:
+    """Raises PageTooLarge for more controls, labels or nesting than any form has."""
+
     def __init__(self, root: LexborNode, source: str) -> None:
         self._places: dict[int, Place] = {}
+        self._steps = 0
+        self._words: dict[int, str] = {}
+        self._shown: dict[int, str] = {}
+        self._holds: dict[int, bool] = {}
         self.root = root
         self.controls: list[Element] = []
         self.labels: list[Label] = []
@@ -113,6 +128,8 @@ class Tree:
         self._read(_NODES + _HEADS if "head" in source else _NODES)
         self.positions = [element.position for element in self.controls]
         self.by_id = {element.id: element for element in self.controls}
+        if max(len(self.controls), len(self.labels)) > MOST_CONTROLS:
+            raise PageTooLarge(f"it has more than {MOST_CONTROLS} controls or labels")
 
     def _read(self, selector: str) -> None:
         for position, node in enumerate(self.root.css(selector)):
@@ -154,6 +171,9 @@ class Tree:
             elif tag in _INERT:
                 is_inert = True
             known = self._places[own] = Place((*trail, own), row, form, is_locked, is_inert)
+            self._steps += len(trail)
+            if self._steps > MOST_STEPS:
+                raise PageTooLarge("it is nested too deeply")
         return known
 
     def _is_legend_locked(self, legend: LexborNode) -> bool:
@@ -168,6 +188,45 @@ class Tree:
     def _named_forms(self) -> dict[str, int]:
         forms = [(form.attributes.get("id"), form.mem_id) for form in self.root.css("form")]
         return {name: form for name, form in reversed(forms) if name}
+
+    @cached_property
+    def _radio_groups(self) -> Mapping[tuple[int | None, str], list[int]]:
+        groups: dict[tuple[int | None, str], list[int]] = defaultdict(list)
+        for element in self.controls:
+            if element.type == "radio":
+                groups[radio_group(element)].append(element.id)
+        return groups
+
+    @cached_property
+    def counts(self) -> Counter[int]:
+        """How many controls each element holds, by its id."""
+        return Counter(ancestor for element in self.controls for ancestor in element.trail)
+
+    @cached_property
+    def with_id(self) -> dict[str, LexborNode]:
+        """The first element of each `id`."""
+        return {node.attributes["id"] or "": node for node in reversed(self.root.css("[id]"))}
+
+    def text(self, node: LexborNode) -> str:
+        """What can be read in `node`, not yet collapsed; remembered, since many may look at the same one."""
+        own = node.mem_id
+        if own not in self._words:
+            self._words[own] = text_of(node)
+        return self._words[own]
+
+    def shown(self, node: LexborNode) -> str:
+        """The same as a label."""
+        own = node.mem_id
+        if own not in self._shown:
+            self._shown[own] = shown_label(self.text(node))
+        return self._shown[own]
+
+    def holds_fields(self, node: LexborNode) -> bool:
+        """Whether a label or a control of any kind stands in it."""
+        own = node.mem_id
+        if own not in self._holds:
+            self._holds[own] = node.css_first("label,input,select,textarea") is not None
+        return self._holds[own]
 
     @cached_property
     def labelling(self) -> frozenset[int]:
@@ -206,8 +265,7 @@ class Tree:
         """Taken by a label; a radio button stands for its whole group."""
         self.claimed.add(element.id)
         if element.type == "radio":
-            group = radio_group(element)
-            self.claimed |= {e.id for e in self.controls if e.type == "radio" and radio_group(e) == group}
+            self.claimed.update(self._radio_groups[radio_group(element)])
 
     def free_in(self, start: int, end: int, depth: int, block: int) -> list[Element]:
         """The free controls of a span of indexes that stand in `block`, which is the ancestor at `depth`."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from selectolax.lexbor import LexborHTMLParser
-
 from planso_connector.planso.markup import Page
+from planso_connector.planso.parser import parsed
 from planso_connector.planso.saving.answer import member, scalar_text
 from planso_connector.planso.saving.style import SaveStyle
 
@@ -30,7 +29,7 @@ def form_tokens(style: SaveStyle, answer: Mapping[str, Any], page: Page) -> dict
 def page_values(content: str) -> dict[tuple[str, str], str]:
     """A page's `<meta name= content=>` and inputs with a value, as `("meta" | "input", name)` to value."""
     found: dict[tuple[str, str], str] = {}
-    tree = LexborHTMLParser(content)
+    tree = parsed(content)
     for kind, selector, held in (("meta", "meta[name]", "content"), ("input", "input[name]", "value")):
         for node in tree.css(selector):
             name, value = node.attributes.get("name"), node.attributes.get(held)
