@@ -7,7 +7,7 @@ BIN := .venv/bin
 UV := .venv/uv/bin/uv
 SETUP := .venv/.set-up
 
-.PHONY: help run test check format bench audit sbom wheel clean
+.PHONY: help run test check format bench storm audit sbom wheel clean
 
 help: ## tell what there is to run
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,11 @@ format: $(SETUP) ## put the code in order and write the docs tables anew
 
 bench: $(SETUP) ## measure, and print ratios of one run
 	$(BIN)/python -m bench
+
+STORM ?=
+
+storm: $(SETUP) ## inject faults for a minute on each database and check the laws; STORM="--seed 7 --seconds 300" changes that
+	$(BIN)/python -m tests.storm $(STORM)
 
 EXTRAS ?=
 

@@ -32,6 +32,20 @@ def test_links_in_the_docs_lead_somewhere() -> None:
             assert (page.parent / target).exists(), (page.name, target)
 
 
+def test_every_fault_of_the_runbook_has_its_test() -> None:
+    """Each row of the runbook's table of faults names tests that there are."""
+    table = (ROOT / "docs/runbook.md").read_text("utf-8").split("<!-- faults -->")[1]
+    rows = [line for line in table.splitlines() if line.startswith("| ") and not line.startswith(("| fault", "| ---"))]
+    assert len(rows) > 20
+    for row in rows:
+        named = re.findall(r"`(?:tests/)?([a-z_/]+)(?:::(test_\w+))?`", row.rsplit("|", 2)[1])
+        assert named, row
+        for file, test in named:
+            path = ROOT / "tests" / f"{file}.py"
+            assert path.exists(), row
+            assert not test or f"def {test}(" in path.read_text("utf-8"), (file, test)
+
+
 def test_the_profile_in_the_docs_is_one(tmp_path: Path) -> None:
     """The examples of docs/profile.md are accepted as they stand there."""
     example, saving = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/profile.md").read_text("utf-8"), re.DOTALL)
