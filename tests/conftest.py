@@ -46,6 +46,11 @@ LONG = (
 """Tests that take long, the longest first."""
 
 
+def pytest_runtest_teardown() -> None:
+    """What a test logged belongs to its output, not to that of the next one."""
+    logs.output.flush(5)
+
+
 def _rank(item: pytest.Item) -> int:
     name = f"{item.path.name}::{item.name}"
     return next((at for at, long in enumerate(LONG) if name.startswith(long)), len(LONG))

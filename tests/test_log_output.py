@@ -71,7 +71,7 @@ def check(connector: ConnectorProcess, name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", ["full disk", "no reader", "nobody reads", "closed"])
 def test_all_goes_on_without_a_log(tmp_path: Path, kind: str) -> None:
-    """It starts, writes are 200, faults are answered, syncs come in turns, it is ready, SIGTERM ends it with 0."""
+    """It starts, writes are 200, syncs come in turns, it is ready, SIGTERM ends it with 0."""
     sandbox = Sandbox(orders=6)
     order_id = sandbox.order_ids()[0]
     with (

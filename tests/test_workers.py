@@ -26,7 +26,7 @@ from planso_connector.store.engine import Transaction
 from planso_connector.store.tables import leases
 from planso_connector.workers import retention, start
 from planso_connector.workers.supervisor import Supervisor, Worker
-from tests.service import Service, connected, wait_until
+from tests.service import Service, connected, running, settings_for, wait_until
 from tests.test_late_saves import wait_for
 from tests.test_outbox_laws import NEW, Process
 from tests.test_overwritten import until
@@ -161,6 +161,18 @@ def test_a_worker_that_is_stuck_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         with service.writer_held():
             wait_until(lambda: "outbox_claims is stuck" in workers_check(service)["words"], "the stuck worker")
         wait_until(lambda: service.http.get("/health/ready").status_code == 200, "the outbox")
+
+
+def test_a_sync_that_is_stuck_is_named(sqlite_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run comes no further: 503 names the worker that waits for it; when the run goes on, all is well again."""
+    monkeypatch.setattr(sync, "STUCK_AFTER", 0.5)
+    sandbox = Sandbox(orders=6)
+    sandbox.knobs.hang_next = 1
+    with sandbox.serve() as url:
+        settings = settings_for(sandbox, url, f"sqlite:///{sqlite_path}", planso_timeout=3.0)
+        with running(settings, sandbox) as service:
+            wait_until(lambda: "fill is stuck" in workers_check(service)["words"], "the stuck worker")
+            wait_until(lambda: service.http.get("/health/ready").status_code == 200, "the mirror")
 
 
 def test_a_claim_that_is_under_way_at_the_stop_is_given_back(postgresql_url: str) -> None:
