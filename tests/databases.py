@@ -111,11 +111,11 @@ class PostgresqlServer:
         self.sql(f"CREATE DATABASE {name} OWNER {name}")
         return self.url(name, name)
 
-    def disconnect(self, role: str | None) -> None:
-        """Ends every connection that this role has."""
+    def disconnect(self, *, role: str | None = None, database: str | None = None) -> None:
+        """Ends every connection of this role, or to this database."""
+        find = "SELECT pid FROM pg_stat_activity WHERE usename = %s OR (datname = %s AND pid <> pg_backend_pid())"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            found = connection.execute("SELECT pid FROM pg_stat_activity WHERE usename = %s", (role,)).fetchall()
-            for (pid,) in found:
+            for (pid,) in connection.execute(find, (role, database)).fetchall():
                 connection.execute("SELECT pg_terminate_backend(%s, 90000)", (pid,))
 
     def lend(self) -> str:

@@ -76,9 +76,11 @@ def pgbouncer(postgresql_server: PostgresqlServer) -> Iterator[int]:
 
 
 @pytest.fixture
-def pooled_url(pgbouncer: int, postgresql_url: str) -> str:
+def pooled_url(pgbouncer: int, postgresql_server: PostgresqlServer, postgresql_url: str) -> Iterator[str]:
     """A fresh, migrated PostgreSQL database, behind PgBouncer."""
-    return f"{postgresql_url}&port={pgbouncer}"
+    yield f"{postgresql_url}&port={pgbouncer}"
+    # PgBouncer keeps its connections, which would look like those of a connector to who borrows the database next.
+    postgresql_server.disconnect(database=postgresql_url.partition("@/")[2].partition("?")[0])
 
 
 @pytest.fixture

@@ -93,6 +93,6 @@ def test_a_shortage_ends_by_itself(postgresql_server: PostgresqlServer) -> None:
         service.filled()
         for limit in (1, -1):
             postgresql_server.sql(f"ALTER ROLE {role} CONNECTION LIMIT {limit}")
-            postgresql_server.disconnect(role)
+            postgresql_server.disconnect(role=role)
             wait_until(lambda: service.http.get("/api/orders").status_code == 200, "a connection")
             assert asked_at_once(service, requests=80) == {200: 60, 202: 20}
