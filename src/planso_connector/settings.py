@@ -165,7 +165,9 @@ class Settings(BaseSettings):
     )
     connector_parallel: int = Field(64, ge=1, description="Requests of one key or address under way at once.")
     connector_parallel_total: int = Field(512, ge=1, description="Requests under way at once.")
-    connector_connections: int = Field(2000, ge=1, description="Connections at once.")
+    connector_connections: int = Field(
+        2000, ge=1, description="Connections at once; each needs an open file (`ulimit -n`), and 128 more are needed."
+    )
     connector_arrival: Duration = Field(
         timedelta(seconds=20), gt=timedelta(0), description="Within which a request's head has to arrive, and its body."
     )

@@ -32,7 +32,6 @@ minute mostly: who closes first can't be asked in that moment, and then one who 
 """
 _LOOK_AGAIN = 0.05
 """Seconds for the loop to read what has arrived on a kept connection that was to be closed; reading calls that off."""
-_OTHER_FILES = 128
 _NO_HTTP, _LATE, _TOO_LARGE, _FULL = (
     (400, "This is no HTTP that the connector understands."),
     (408, "The request did not arrive in time."),
@@ -218,21 +217,3 @@ def _has_arrived(transport: asyncio.Transport) -> bool:
     arrived = select.poll()
     arrived.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
     return bool(arrived.poll(0))
-
-
-def bounded(wanted: int) -> int:
-    """
-    So many connections as there are file descriptors for, which are raised as far as this user may; some are kept for
-    the database, PlanSo and the log.
-    """
-    try:
-        import resource
-    except ImportError:  # there are no such limits on Windows
-        return wanted
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + _OTHER_FILES
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        return max(1, min(wanted, soft - _OTHER_FILES))
-    return wanted
