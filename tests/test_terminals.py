@@ -34,8 +34,10 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def run(
-    database: str, *arguments: str, environment: dict[str, str], stdout: int = subprocess.PIPE
+    database: str, *arguments: str, encoding: str | None = None, stdout: int = subprocess.PIPE
 ) -> tuple[int, bytes, str]:
+    """Exit code, standard output and standard error."""
+    environment = {} if encoding is None else {"PYTHONIOENCODING": encoding, **POOR}
     done = subprocess.run(
         [sys.executable, "-m", "planso_connector", *arguments],
         env={**os.environ, "CONNECTOR_DATABASE_URL": database, **environment},
@@ -50,9 +52,7 @@ def run(
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_an_export_is_json_in_any_character_set(database: str, encoding: str) -> None:
     """`privacy export` to a terminal or a pipe of another character set: every program can read what comes out."""
-    code, out, err = run(
-        database, "privacy", "export", "--plate", "WN-TE 1234", environment={"PYTHONIOENCODING": encoding, **POOR}
-    )
+    code, out, err = run(database, "privacy", "export", "--plate", "WN-TE 1234", encoding=encoding)
 
     assert (code, err) == (0, "")
     assert NAME in json.dumps(json.loads(out.decode("utf-8")), ensure_ascii=False)
@@ -61,7 +61,7 @@ def test_an_export_is_json_in_any_character_set(database: str, encoding: str) ->
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_table_shows_what_it_can(database: str, encoding: str) -> None:
     """Characters that the terminal lacks come out as numbers, the rest as it is."""
-    code, out, err = run(database, "keys", "list", environment={"PYTHONIOENCODING": encoding, **POOR})
+    code, out, err = run(database, "keys", "list", encoding=encoding)
 
     assert (code, err) == (0, "")
     shown = out.decode(encoding)
@@ -75,7 +75,7 @@ def test_a_pipe_that_nobody_reads_is_no_traceback(database: str, arguments: tupl
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        code, _, err = run(database, *arguments, environment={}, stdout=writing)
+        code, _, err = run(database, *arguments, stdout=writing)
     finally:
         os.close(writing)
 

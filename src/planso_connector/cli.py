@@ -37,6 +37,7 @@ from planso_connector.commands.console import (
     told,
 )
 from planso_connector.draining import DrainingServer
+from planso_connector.rest import open_files
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import file_system
 from planso_connector.store import migrate as store_migrate
@@ -93,6 +94,7 @@ def serve(
         settings = loaded()
         changes = {"connector_host": host, "connector_port": port}
         settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
+        _tell_shortage(settings)
         if not demo:
             configure_logs(settings)
             run(_serve(settings))
@@ -100,6 +102,16 @@ def serve(
         with _demo_planso(settings, sandbox_port) as demo_settings:
             configure_logs(demo_settings)
             run(_serve(demo_settings))
+
+
+def _tell_shortage(settings: Settings) -> None:
+    """On standard error, how many connections there are file descriptors for. Raises SettingsError for too few."""
+    try:
+        line = open_files.shortage(settings.connector_connections)
+    except ValueError as error:
+        raise SettingsError(f"CONNECTOR_CONNECTIONS: {error}") from error
+    if line is not None:
+        err.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any, cast
 import uvicorn
 
 from planso_connector.accepting import Accepting
+from planso_connector.rest.server import Server
 
 GRACE = 10.0
 """Seconds that requests and writes under way have from the signal on."""
@@ -21,11 +22,13 @@ class DrainingServer(uvicorn.Server):
     connections are closed at once, and no new ones taken.
     """
 
-    def __init__(self, config: uvicorn.Config, drain: Callable[[float], None]) -> None:
+    def __init__(self, config: Server, drain: Callable[[float], None]) -> None:
         # Beyond the grace: who waited for a write until then still wants the answer.
         config.timeout_graceful_shutdown = round(GRACE) + 2
         super().__init__(config)
         self._drain = drain
+        # Each is a file descriptor before the connections of before are asked to make room.
+        self._at_once = config.silent.most
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, for sockets that are open already, but for how their connections are taken."""
@@ -36,7 +39,7 @@ class DrainingServer(uvicorn.Server):
         def protocol() -> Any:
             return make(config=config, server_state=state, app_state=self.lifespan.state)
 
-        taking = [Accepting(one, protocol, config.backlog) for one in sockets]
+        taking = [Accepting(one, protocol, config.backlog, self._at_once) for one in sockets]
         self.servers = cast("Any", taking)
         self.started = True
 

@@ -191,7 +191,9 @@ class Settings(BaseSettings):
         ge=1,
         description="Requests under way at once; half of them may wait for PlanSo, half (64 at most) be reads at work.",
     )
-    connector_connections: int = Field(2000, ge=1, description="Connections at once.")
+    connector_connections: int = Field(
+        2000, ge=1, description="Connections at once; each needs an open file (`ulimit -n`), and 128 more are needed."
+    )
     connector_arrival: Duration = Field(
         timedelta(seconds=20), gt=timedelta(0), description="Within which a request's head has to arrive, and its body."
     )

@@ -40,7 +40,6 @@ REFUSED_FOR = 0.25
 Seconds for which nothing is read from a connection that was told to ask again later. Some clients ask again at once,
 and refusing hundreds of them without end takes the time of those who were let in.
 """
-_OTHER_FILES = 128
 _NO_HTTP, _NO_ADDRESS, _ANOTHER_HOST, _LATE, _TOO_LARGE, _FULL = (
     (400, "This is no HTTP that the connector understands."),
     (400, "The address holds what no address may; accepted: UTF-8, percent-encoded, as M%C3%BCller for Müller."),
@@ -271,21 +270,3 @@ def _has_arrived(transport: asyncio.Transport) -> bool:
     arrived = select.poll()
     arrived.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
     return bool(arrived.poll(0))
-
-
-def bounded(wanted: int) -> int:
-    """
-    So many connections as there are file descriptors for, which are raised as far as this user may; some are kept for
-    the database, PlanSo and the log.
-    """
-    try:
-        import resource
-    except ImportError:  # there are no such limits on Windows
-        return wanted
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + _OTHER_FILES
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        return max(1, min(wanted, soft - _OTHER_FILES))
-    return wanted

@@ -8,8 +8,9 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from planso_connector.rest.connections import KEPT, Connection, Silent, bounded
+from planso_connector.rest.connections import KEPT, Connection, Silent
 from planso_connector.rest.limits import Limits
+from planso_connector.rest.open_files import connections
 
 
 class Server(uvicorn.Config):
@@ -34,5 +35,5 @@ def configured(app: ASGIApp, limits: Limits, *, proxies: Sequence[str] = ()) -> 
         lifespan="off",
         timeout_keep_alive=KEPT,
     )
-    config.silent = Silent(bounded(limits.connections), limits.arrival)
+    config.silent = Silent(connections(limits.connections), limits.arrival)
     return config

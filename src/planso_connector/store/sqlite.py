@@ -8,7 +8,9 @@ in one process break each other's locks, and older ones can corrupt a WAL that i
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -66,8 +68,18 @@ def failures_named(path: Path) -> Iterator[None]:
     except apsw.Error as error:
         for kind, reason in _UNAVAILABLE:
             if isinstance(error, kind):
+                if kind is apsw.CantOpenError and _is_out_of_files():
+                    reason = "the process has as many files open as it may (`ulimit -n`, systemd's LimitNOFILE=)"
                 raise StoreUnavailable(f"The connector's database '{path}' can't be used: {reason}.") from error
         raise
+
+
+def _is_out_of_files() -> bool:
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno in (errno.EMFILE, errno.ENFILE)
+    return False
 
 
 def _grams(*text: Any) -> str:
