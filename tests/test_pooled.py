@@ -17,7 +17,7 @@ ASYNC = {"Prefer": "respond-async"}
 COUNT = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s"
 
 
-def asked_at_once(service: Service, *, requests: int, callers: int = 24) -> Counter[int]:
+def asked_at_once(service: Service, *, requests: int, callers: int = 8) -> Counter[int]:
     """How often which status came, of reads and writes of so many callers."""
     orders = service.sandbox.order_ids()
 
@@ -42,7 +42,7 @@ def test_behind_pgbouncer_everybody_is_answered(pooled_url: str) -> None:
     sandbox = Sandbox(orders=20)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, pooled_url), sandbox) as service:
         service.filled()
-        statuses = asked_at_once(service, requests=400)
+        statuses = asked_at_once(service, requests=400, callers=16)
         assert statuses == {200: 300, 202: 100}
         assert service.put(sandbox.order_ids()[0], remarks="zuletzt").status_code == 200
 

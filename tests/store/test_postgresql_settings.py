@@ -157,9 +157,11 @@ def standby(postgresql_server: PostgresqlServer) -> Iterator[PostgresqlServer]:
         server.make()
         (folder / "data" / "standby.signal").touch()
         server.start(connections=100)  # a standby has to allow as many as what it follows had
-        yield server
+        try:
+            yield server
+        finally:
+            server.stop()
     finally:
-        server.stop()
         shutil.rmtree(folder)
 
 
