@@ -78,7 +78,7 @@ def test_a_port_taken_on_one_of_them_is_an_error() -> None:
     [
         (("serve", "--host", "a..b"), "CONNECTOR_HOST: 'a..b' is no address and no name that resolves"),
         (("serve", "--host", ELSEWHERE), f"CONNECTOR_HOST: this machine has no address {ELSEWHERE}"),
-        (("serve", "--port", "70000"), "CONNECTOR_PORT: can't listen on http://127.0.0.1:70000"),
+        (("serve", "--port", "70000"), "CONNECTOR_PORT: can't listen on 127.0.0.1:70000"),
         (("sandbox", "--host", "a..b"), "--host: 'a..b' is no address"),
         (("sandbox", "--port", "70000"), "--port: can't listen on"),
     ],

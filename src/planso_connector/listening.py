@@ -43,7 +43,7 @@ def bound(wanted: Sequence[str], port: int) -> list[socket.socket]:
                 continue
             for one in found:
                 one.close()
-            raise PortError(f"can't listen on {url(address, port)}: {_reason(error)}") from error
+            raise PortError(f"can't listen on {_place(address, port)}: {_reason(error)}") from error
         port = found[0].getsockname()[1]
     if missing is not None and not found:
         raise HostError(f"this machine has no address {', '.join(wanted)}: {_reason(missing)}") from missing
@@ -52,11 +52,11 @@ def bound(wanted: Sequence[str], port: int) -> list[socket.socket]:
 
 def shown(listening: Sequence[socket.socket]) -> str:
     """Where it can be reached, for a person."""
-    return " and ".join(url(*one.getsockname()[:2]) for one in listening)
+    return " and ".join(f"http://{_place(*one.getsockname()[:2])}" for one in listening)
 
 
-def url(address: str, port: int) -> str:
-    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+def _place(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _bound(address: str, port: int, *, alone: bool) -> socket.socket:

@@ -177,6 +177,28 @@ def test_a_folder_that_comes_back_is_used_again(path: Path) -> None:
     assert _rows(path) == ["after", "before"]
 
 
+def test_the_worst_that_happened_is_told(path: Path) -> None:
+    """The log goes, then the database: no restart is advised any more. Both come back: only a restart mends it."""
+    log, aside, log_aside = Path(f"{path}-wal"), path.with_name("aside"), path.with_name("log-aside")
+    with opened(path) as store:
+        store.write(counting.put("before"))
+
+        def says(fault: str) -> bool:
+            return store.database.fault is not None and FAULTS[fault][1] in store.database.fault.words
+
+        log.rename(log_aside)
+        wait_until(lambda: says("log deleted"), "the log's loss")
+        path.rename(aside)
+        wait_until(lambda: says("deleted"), "the database's loss")
+        log_aside.rename(log)
+        aside.rename(path)
+        wait_until(lambda: says("log deleted"), "its return")
+        with pytest.raises(StoreUnavailable, match="restart"):
+            store.write(counting.put("after"))
+
+    assert _rows(path) == ["before"]
+
+
 WRITE_AND_DIE = """
 import apsw, os, sys
 connection = apsw.Connection(sys.argv[1])
@@ -186,14 +208,16 @@ os._exit(0)
 """
 
 
-@pytest.mark.parametrize("fault", ["replaced", "all deleted"])
+@pytest.mark.parametrize("fault", ["replaced", "deleted", "all deleted"])
 def test_a_file_put_in_place_is_left_alone(path: Path, migrated_file: Path, fault: str) -> None:
     """Neither the log of the database before nor its end spoils the new one, whose own log is whole after a crash."""
     with opened(path) as store:
         store.write(counting.put("before"))
-        if fault == "replaced":
-            Path(shutil.copy(migrated_file, path.with_name("other"))).replace(path)
+        if fault == "deleted":
+            path.unlink()
             lost(store)
+        if fault != "all deleted":
+            Path(shutil.copy(migrated_file, path.with_name("other"))).replace(path)
             wait_until(lambda: not Path(f"{path}-shm").exists(), "the end of the log before")
         else:
             delete_all(path)

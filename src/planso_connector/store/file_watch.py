@@ -84,6 +84,7 @@ class FileWatch:
         self._written: tuple[bytes, int] | None = None
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._is_rescued = self._is_closed = False
+        self._is_final = False  # where another log or content was in use for a while, only a restart mends it
         self.fault: Fault | None = None
         self._thread = threading.Thread(target=self._run, name="sqlite-file-watch", daemon=True)
         self._thread.start()
@@ -93,9 +94,11 @@ class FileWatch:
             if self._is_closed:
                 return self.fault
             cause, fault = self._look(), self.fault
-            # Where log or content were others' for a while, nobody knows what went into them.
-            if fault is not None and (cause is None) != (fault.cause in (GONE, REPLACED)):
+            if fault is not None and fault.cause == OVERWRITTEN:
                 return fault
+            if cause is None and self._is_final:
+                cause = LOG_GONE
+            self._is_final = self._is_final or cause in (LOG_GONE, OVERWRITTEN)
             if cause is None:
                 if fault is not None:
                     log.warning("database_file_back", path=str(self._path), noticed_at=fault.noticed_at.isoformat())
