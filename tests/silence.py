@@ -26,9 +26,10 @@ class Firewall:
     that passes.
     """
 
-    def __init__(self, upstream: Path | tuple[str, int]) -> None:
-        """`upstream`: the folder of a server's Unix socket, or an address."""
-        self._upstream = str(upstream / ".s.PGSQL.5432") if isinstance(upstream, Path) else upstream
+    def __init__(self, folder: Path, port: int = 5432) -> None:
+        """`folder` is that of the Unix socket, `port` the one in its name."""
+        self._folder = folder
+        self.upstream_port = port
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listening.getsockname()[1]
         self._open = threading.Event()
@@ -76,10 +77,13 @@ class Firewall:
 
     def _carry(self, client: socket.socket) -> None:
         self._open.wait()
-        with client, socket.socket(socket.AF_UNIX if isinstance(self._upstream, str) else socket.AF_INET) as server:
+        with client, socket.socket(socket.AF_UNIX) as server:
             if self._ended:
                 return
-            server.connect(self._upstream)
+            try:
+                server.connect(str(self._folder / f".s.PGSQL.{self.upstream_port}"))
+            except OSError:  # the server is down: the client's connection ends here
+                return
             self._ends |= {client, server}
             back = threading.Thread(target=self._forward, args=(server, client))
             back.start()

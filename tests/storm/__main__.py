@@ -37,10 +37,10 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make storm", description=__doc__)
     parser.add_argument("--seed", type=int, default=None, help="the same seed draws the same faults")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the storm lasts, for each database")
-    parser.add_argument("--database", choices=("sqlite", "postgresql", "all"), default="all")
+    parser.add_argument("--database", choices=("sqlite", "postgresql", "pgbouncer", "all"), default="all")
     given = parser.parse_args(arguments)
     seed = randrange(1_000_000) if given.seed is None else given.seed
-    kinds: tuple[Kind, ...] = ("sqlite", "postgresql") if given.database == "all" else (given.database,)
+    kinds: tuple[Kind, ...] = ("sqlite", "postgresql", "pgbouncer") if given.database == "all" else (given.database,)
     out.print(f"seed {seed}, {given.seconds:g} s on each of {', '.join(kinds)}")
     broken = [law for kind in kinds for law in storm(kind, seed, given.seconds)]
     out.print(f"[red]{len(broken)} laws were broken; seed {seed}[/]" if broken else "every law held")

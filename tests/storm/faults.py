@@ -32,7 +32,7 @@ connection.execute("ROLLBACK")
 class Fault:
     name: str
     do: Callable[[Scene, Random], None]
-    databases: tuple[Kind, ...] = ("sqlite", "postgresql")
+    databases: tuple[Kind, ...] = ("sqlite", "postgresql", "pgbouncer")
 
 
 def _wait(seconds: float) -> None:
@@ -111,6 +111,12 @@ def _stop_postgresql(scene: Scene, dice: Random) -> None:
     scene.server.start()
 
 
+def _stop_pooler(scene: Scene, dice: Random) -> None:
+    scene.pooler.close()
+    _wait(dice.uniform(0.2, 3.0))
+    scene.start_pooler()
+
+
 def _freeze_postgresql(scene: Scene, dice: Random) -> None:
     assert scene.server is not None
     with frozen(scene.server):
@@ -136,7 +142,7 @@ def _cut(scene: Scene, dice: Random) -> None:
         _wait(0.3)
 
 
-_SERVER: tuple[Kind, ...] = ("postgresql",)
+_SERVER: tuple[Kind, ...] = ("postgresql", "pgbouncer")
 FAULTS = (
     Fault("kill -9", _kill),
     Fault("SIGTERM and start", _restart),
@@ -145,6 +151,7 @@ FAULTS = (
     Fault("another program holds the database's lock", _lock_sqlite, ("sqlite",)),
     Fault("database moved away and back", _move_sqlite_away, ("sqlite",)),
     Fault("PostgreSQL: immediate stop, start", _stop_postgresql, _SERVER),
+    Fault("PgBouncer: stopped and started", _stop_pooler, ("pgbouncer",)),
     Fault("PostgreSQL: frozen", _freeze_postgresql, _SERVER),
     Fault("PostgreSQL: network silent", _silence, _SERVER),
     Fault("PostgreSQL: firewall forgets its connections", _forget, _SERVER),

@@ -15,11 +15,12 @@ from random import Random
 from typing import Literal
 
 from tests.databases import PostgresqlServer, running_server
+from tests.pgbouncer import pooler
 from tests.process import ConnectorProcess, SandboxProcess, free_port, sandbox_process
 from tests.record import LAST, environment
 from tests.silence import Firewall
 
-Kind = Literal["sqlite", "postgresql"]
+Kind = Literal["sqlite", "postgresql", "pgbouncer"]
 ORDERS = 24
 PARALLEL_TOTAL = 64
 """Requests that the connector answers at once; few, so that a storm can fill it."""
@@ -38,6 +39,8 @@ class Scene:
     port: int = field(default_factory=free_port)
     server: PostgresqlServer | None = None
     firewall: Firewall | None = None
+    pooler: ExitStack = field(default_factory=ExitStack)
+    """Holds the running PgBouncer, where there is one."""
     kills: list[float] = field(default_factory=list)
     peaks: list[float] = field(default_factory=list)
     is_up: threading.Event = field(default_factory=threading.Event)
@@ -93,6 +96,13 @@ class Scene:
             os.kill(self.connector.process.pid, signal.SIGCONT)
             self.is_up.set()
 
+    def start_pooler(self) -> None:
+        """Start PgBouncer, in place of the one that runs."""
+        assert self.server is not None
+        assert self.firewall is not None
+        self.pooler.close()
+        self.firewall.upstream_port = self.pooler.enter_context(pooler(self.server))
+
     def note_peak(self) -> None:
         with suppress(OSError):
             status = Path(f"/proc/{self.connector.process.pid}/status").read_text("ascii")
@@ -112,6 +122,7 @@ class Scene:
         return writer
 
     def close(self) -> None:
+        self.pooler.close()
         if self._connector is not None and self._connector.process.poll() is None:
             self.connector.kill()
         for pipe in self._pipes:
@@ -139,6 +150,8 @@ def scene(kind: Kind, folder: Path, seed: int) -> Iterator[Scene]:
         }
         found = Scene(kind, folder, Random(f"{seed} scene"), planso, settings, server=server, firewall=between)
         stack.callback(found.close)
+        if kind == "pgbouncer":
+            found.start_pooler()
         found.start("file")
         found.connector.synced()
         yield found
