@@ -58,7 +58,7 @@ class Swollen:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Swollen]]:
-    sandbox = Sandbox(orders=6)
+    sandbox = Sandbox(orders=30)
     sandbox.app = swollen = Swollen(sandbox.app)
     folder: Path = tmp_path_factory.mktemp("large")
     with connected(folder, sandbox, planso_max_answer=MOST, connector_sync_parts=False) as service:
@@ -107,6 +107,18 @@ def test_one_order_s_form_keeps_no_other_from_being_read(service: Service, swoll
     assert service.put(other, remarks="noch neuer").status_code == 200
 
 
+def test_many_orders_with_too_large_forms_keep_no_other_from_being_read(service: Service, swollen: Swollen) -> None:
+    """They are read first, as what was not read for longest; ten failures in a row end a run else."""
+    *large, other = service.sandbox.order_ids()
+    service.sandbox.edit(other, "Bemerkungen", "trotzdem gelesen")
+    swollen.which = lambda _path, query, _is_save: query.get("m") == [FORM] and query["dataID"][0] in map(str, large)
+
+    result = service.sync(full="true")["last_result"]
+
+    assert len(result["failed"]) == len(large) > 10
+    assert service.order(other)["remarks"] == "trotzdem gelesen"
+
+
 def test_a_list_that_is_too_large_fails_the_sync_in_words(service: Service, swollen: Swollen) -> None:
     """Nothing is archived; readiness says of PlanSo what is wrong, until it answers as before."""
     swollen.which = lambda _path, query, _is_save: query.get("m") == [LIST]
@@ -116,7 +128,7 @@ def test_a_list_that_is_too_large_fails_the_sync_in_words(service: Service, swol
     assert status["state"] == "failed"
     assert "the list of orders: PlanSo's answer is larger than 400 KB" in status["last_result"]["message"]
     assert "PLANSO_MAX_ANSWER" in status["last_result"]["message"]
-    assert service.http.get("/api/orders").json()["count"] == 6
+    assert service.http.get("/api/orders").json()["count"] == 30
     planso = check(service, "planso")
     assert not planso["ok"]
     assert "more than PLANSO_MAX_ANSWER" in json.dumps(planso)

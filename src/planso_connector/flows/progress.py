@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from planso_connector.domain.errors import PageTooLarge
 from planso_connector.domain.trust import Doubt, Doubtful
 from planso_connector.flows.reading import ReadOrder
 
@@ -13,6 +14,9 @@ DOUBTS_KEPT = 200
 REASONS_KEPT = 100
 """Of a run's failures, so many are kept with their reason."""
 
+
+TOO_LARGE_COUNTS = 0.1
+"""An order whose page is too large counts as so many that fail in a row: PlanSo itself is well."""
 
 FAILED_AT_MOST = 0.05
 """Share of the listed orders that may fail in a run that is called good; one may always."""
@@ -59,7 +63,7 @@ class Progress:
     changed: int = 0
     failed: int = 0
     failures: list[Failure] = field(default_factory=list)
-    in_a_row: int = 0
+    in_a_row: float = 0
     listed: int = 0
     """Orders in PlanSo's list."""
     empty: list[int] = field(default_factory=list)
@@ -81,7 +85,7 @@ class Progress:
     def fail(self, failure: Failure) -> None:
         self.done += 1
         self.failed += 1
-        self.in_a_row += 1
+        self.in_a_row += TOO_LARGE_COUNTS if failure.kind == PageTooLarge.__name__ else 1
         if len(self.failures) < REASONS_KEPT:
             self.failures.append(failure)
 

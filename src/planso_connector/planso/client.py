@@ -33,7 +33,7 @@ from planso_connector.domain.order import BoardEntry, PartsReading
 from planso_connector.planso.board import parse_board
 from planso_connector.planso.bounded_response import ACCEPT_ENCODING, LIST_TIMES, AnswerTooLarge, read_bounded
 from planso_connector.planso.connection import base_url, sorted_error
-from planso_connector.planso.decoding import NotJson, TooManyValues, json_of, text_of
+from planso_connector.planso.decoding import MOST_LISTED, MOST_VALUES, NotJson, TooManyValues, json_of, text_of
 from planso_connector.planso.exchange import OnExchange, Outcome, Standing, outcome_of_error, outcome_of_status
 from planso_connector.planso.form import Form, NoForm
 from planso_connector.planso.login import (
@@ -493,7 +493,7 @@ def _parsed(response: httpx2.Response, asked: _Asked, parse: Callable[[Any], T])
     """Raises PageChanged, whose content is what came, without what it says of customers."""
     try:
         try:
-            return parse(json_of(response))
+            return parse(json_of(response, MOST_LISTED if asked.kind == "list" else MOST_VALUES))
         except TooManyValues as error:
             raise PageTooLarge(f"{asked.words}: {error}") from error
         except PageTooLarge as error:

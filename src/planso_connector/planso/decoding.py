@@ -18,8 +18,11 @@ _LATIN = frozenset({"iso8859-1", "cp1252", "ascii"})
 _NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})
 """Codecs of Python that no page is in; punycode takes time by the square of the length."""
 _WINDOWS = "".join(bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(256))
-MOST_VALUES = 500_000
-"""Members and items of one JSON answer: a list of 50,000 orders has 400,000. Each takes up to 100 bytes of memory."""
+MOST_VALUES, MOST_LISTED = 200_000, 500_000
+"""
+Members and items of a JSON answer, and of the list of orders: 50,000 have 400,000. Each takes up to 100 bytes,
+and Python's parser lets nobody else go on meanwhile.
+"""
 
 
 class NotJson(ValueError):
@@ -50,12 +53,12 @@ def decoded(content: bytes, content_type: str) -> str:
     return codecs.charmap_decode(content, "strict", _WINDOWS)[0]
 
 
-def json_of(response: httpx2.Response) -> Any:
-    """Raises NotJson."""
+def json_of(response: httpx2.Response, most: int = MOST_VALUES) -> Any:
+    """Raises NotJson; TooManyValues for more than `most`."""
     text = text_of(response)
     values = text.count(",") + text.count("[") + text.count("{")  # counts those in texts too
-    if values > MOST_VALUES:
-        raise TooManyValues(f"it holds more than {MOST_VALUES} values")
+    if values > most:
+        raise TooManyValues(f"it holds more than {most} values")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
