@@ -8,9 +8,14 @@ from contextlib import closing, suppress
 PATIENCE = 90.0
 
 
-def connect(address: str) -> socket.socket:
+def connect(address: str, *, buffer: int | None = None) -> socket.socket:
+    """`buffer`: bytes that the system takes for a program that reads nothing; else it decides."""
     host, _, port = address.removeprefix("http://").rpartition(":")
-    connection = socket.create_connection((host, int(port)), timeout=PATIENCE)
+    connection = socket.socket()
+    connection.settimeout(PATIENCE)
+    if buffer is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    connection.connect((host, int(port)))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 

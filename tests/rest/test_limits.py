@@ -20,6 +20,7 @@ from hypothesis import given, strategies
 
 from planso_connector.app import READS_WAITING
 from planso_connector.rest.callers import keys_given
+from planso_connector.rest.connections import MOST_UNTAKEN
 from planso_connector.rest.limits import Limits, Rate, Refused, Turnstile
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import SettingsError
@@ -379,6 +380,28 @@ def test_whoever_takes_no_answer_is_cut_off(narrow: Service) -> None:
     asked = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 10.2.%d.1\r\n\r\n"
     with closing(raw.connect(narrow.address)) as connection:
         assert pushed(connection, b"".join(asked % number for number in range(250)), 100 * 1024 * 1024)
+
+
+def test_answers_that_nobody_takes_have_a_bound_together(tmp_path: Path) -> None:
+    """
+    Of many who ask for long lists and read nothing, those stuck longest are broken off long before CONNECTOR_ARRIVAL:
+    what waits for them does not fill the memory. The last one gets its answer when it reads at last.
+    """
+    asked, times = b"GET /api/orders?limit=240 HTTP/1.1\r\nHost: localhost\r\n", 5
+    asked = (asked + b"\r\n") * (times - 1) + asked + b"Connection: close\r\n\r\n"
+    with (
+        connected(tmp_path, Sandbox(orders=250), connector_arrival=timedelta(seconds=5 * PATIENCE)) as service,
+        ExitStack() as stack,
+    ):
+        whole = len(service.http.get("/api/orders?limit=240").content)
+        silent = []
+        for _ in range(3 * MOST_UNTAKEN // whole):
+            connection = stack.enter_context(closing(raw.connect(service.address, buffer=4096)))
+            connection.sendall(asked)
+            assert connection.recv(12) == b"HTTP/1.1 200"
+            silent.append(connection)
+        assert len(raw.until_closed(silent[-1])) > times * whole
+        assert len(raw.until_closed(silent[0])) < times * whole
 
 
 def pushed(connection: socket.socket, part: bytes, most: int) -> bool:

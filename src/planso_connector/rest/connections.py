@@ -40,6 +40,11 @@ REFUSED_FOR = 0.25
 Seconds for which nothing is read from a connection that was told to ask again later. Some clients ask again at once,
 and refusing hundreds of them without end takes the time of those who were let in.
 """
+MOST_UNTAKEN = 16 << 20
+"""
+Bytes of all answers that wait until they are taken. Beyond it the connection that is stuck longest is broken off: a few
+hundred who ask for lists and read nothing took 400 MB.
+"""
 _NO_HTTP, _NO_ADDRESS, _ANOTHER_HOST, _LATE, _TOO_LARGE, _FULL = (
     (400, "This is no HTTP that the connector understands."),
     (400, "The address holds what no address may; accepted: UTF-8, percent-encoded, as M%C3%BCller for Müller."),
@@ -86,6 +91,14 @@ class Silent:
     def stuck(self, connection: Connection) -> None:
         self._stuck.setdefault(connection, connection.loop.time())
         self._look_again(connection.loop)
+        untaken = {one: one.transport.get_write_buffer_size() for one in self._stuck}
+        held = sum(untaken.values())
+        for oldest in [one for one in untaken if one is not connection]:
+            if held <= MOST_UNTAKEN:
+                return
+            held -= untaken[oldest]
+            self.loose(oldest)
+            oldest.transport.abort()
 
     def loose(self, connection: Connection) -> None:
         self._stuck.pop(connection, None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from typing import Annotated
 
@@ -27,6 +29,11 @@ from planso_connector.rest.routes import routed
 from planso_connector.store.changes import Entry
 
 _PREFIX = "/api/orders"
+LARGE, LARGE_AT_ONCE = 100, 4
+"""
+Lists of more orders than that are made so many at a time: each takes several MB until it is sent, and 64 at once took
+300.
+"""
 _NO_DAY = replace(NOT_ON_THE_CALENDAR, loc=("query", "after"))
 
 
@@ -53,12 +60,12 @@ SectionName = Annotated[
 
 
 def routes(lookup: Lookup, freshness: Freshness) -> list[APIRouter]:
-    """Built with the flows that serve them; a router holds no state of its own."""
+    """Built with the flows that serve them."""
     return [_reading(lookup, freshness), _reading_one(lookup, freshness), _reading_more(lookup), _history(lookup)]
 
 
 def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
-    router = routed(_PREFIX, "orders", OrdersQueryRoute)
+    router, large = routed(_PREFIX, "orders", OrdersQueryRoute), asyncio.Semaphore(LARGE_AT_ONCE)
 
     @router.get(
         "",
@@ -73,6 +80,10 @@ def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
         Newest shop_date first, then id, unless `sort` says otherwise. Filters are combined with AND. Archived orders
         only with `archived=true`.
         """
+        async with large if query.limit > LARGE else nullcontext():
+            return await found(query, request)
+
+    async def found(query: OrdersQuery, request: Request) -> Response:
         filters = query.filters()
         page = await lookup.find(filters)
         told: dict[str, object] = {"count": len(page.documents), "next_cursor": page.next_cursor}
