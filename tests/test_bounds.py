@@ -80,6 +80,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             "PLANSO_URL": url,
             "PLANSO_USER": sandbox.installation.username,
             "PLANSO_PASSWORD": sandbox.installation.password,
+            "PLANSO_MAX_ANSWER": "12 MB",  # else an answer is refused as a whole before its values are looked at
             "CONNECTOR_DATABASE_URL": f"sqlite:///{folder}/connector.db",
             "CONNECTOR_SYNC_INTERVAL": "24h",
         }

@@ -44,7 +44,7 @@ def saves(sandbox: Sandbox) -> int:
 
 def told_unavailable(service: Service, order_id: int, reason: str) -> None:
     """A write is 503 with the cause and when to come again; what only reads goes on."""
-    refused = service.put(order_id, remarks="x" * 60_000)
+    refused = service.put(order_id, remarks="🚗" * 20_000)
     assert (refused.status_code, reason in refused.json()["message"]) == (503, True), refused.text
     assert int(refused.headers["Retry-After"]) > 0
     assert service.http.get(f"/api/orders/{order_id}").status_code == 200
@@ -82,7 +82,7 @@ def test_a_write_under_way_outlives_the_fault(tmp_path: Path, fault: str) -> Non
         service.filled()
         sandbox.forget_requests()
         between.meanwhile = (FORM, order_id), hold
-        body = {"remarks": "y" * 30_000}
+        body = {"remarks": "y" * 20_000}
         accepted = service.http.patch(f"/api/orders/{order_id}", json=body, headers=ASYNC)
         assert accepted.status_code == 202
         assert saved.wait(PATIENCE)
@@ -98,7 +98,7 @@ def test_a_write_under_way_outlives_the_fault(tmp_path: Path, fault: str) -> Non
             assert still_pending(service, accepted)
             service.in_the_database(lambda tx: limit_pages(tx, 100_000))
         assert service.settled(accepted)["state"] == "confirmed"
-        assert (saves(sandbox), len(sandbox.value(order_id, "Bemerkungen"))) == (1, 30_000)
+        assert (saves(sandbox), len(sandbox.value(order_id, "Bemerkungen"))) == (1, 20_000)
         assert service.put(other, remarks="danach").status_code == 200
         assert service.sync()["state"] == "idle"
 

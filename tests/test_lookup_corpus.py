@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from tests.lookup_corpus.questions import Question, questions
 from tests.store.samples import SHOP, at
 
 AT_FIVE = 0.98
+BATCH = 200
+"""Orders in a unit of work, which the database has ten seconds for."""
 
 
 class Answer(NamedTuple):
@@ -32,12 +35,15 @@ class Answer(NamedTuple):
 def answers(url: str, asked: Sequence[Question]) -> list[Answer]:
     store = Store(url)
 
-    def fill(tx: Transaction) -> None:
-        for known in mirror.orders():
+    everything = list(mirror.orders())
+
+    def fill(tx: Transaction, first: int) -> None:
+        for known in everything[first : first + BATCH]:
             orders.save(tx, SHOP, known.order(), read_at=at(1), now=at(1))
 
     try:
-        store.write(fill)
+        for first in range(0, len(everything), BATCH):
+            store.write(partial(fill, first=first))
         if not url.startswith("sqlite"):
             run_script(url, "ANALYZE")  # as the server does by itself within a minute
         recognition = Recognition(store.database, SHOP)

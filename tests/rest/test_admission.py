@@ -171,3 +171,25 @@ def test_one_key_leaves_room_for_others_to_wait(tmp_path: Path) -> None:
             waiting.append(others.submit(lambda: hanging.login(**other)))
             wait_until(lambda: hanging.waiting() == MOST // 2 + 1)
         assert {answer.result().status_code for answer in waiting} == {200}
+
+
+def test_a_write_behind_many_others_does_not_wait_in_vain(tmp_path: Path) -> None:
+    """A write that can't be confirmed within its wait is 202 at once: long before those that came first are through."""
+    many, wait = 30, 10
+    with connected(tmp_path, Sandbox(orders=2 * many), connector_planso_concurrency=1) as service:
+        service.sandbox.knobs.latency = 0.1
+        last, *first = service.sandbox.order_ids()[: many + 1]
+
+        def pending() -> int:
+            return int(service.http.get("/api/operations?state=pending").json()["count"])
+
+        for order_id in first:
+            body, at_once = {"remarks": "eine von vielen"}, {"Prefer": "respond-async"}
+            assert service.http.patch(f"/api/orders/{order_id}", json=body, headers=at_once).status_code == 202
+        wait_until(lambda: pending() <= many - 3, "some to be through")
+        answer = service.http.patch(
+            f"/api/orders/{last}", json={"remarks": "die letzte"}, headers={"Prefer": f"wait={wait}"}
+        )
+        assert (answer.status_code, pending() > many * 2 // 3) == (202, True)
+        service.sandbox.knobs.latency = 0.0
+        assert service.settled(answer)["state"] == "confirmed"

@@ -23,6 +23,7 @@ from planso_connector.flows.claim import LEASE, Claim, Lost
 from planso_connector.flows.give_way import GiveWay
 from planso_connector.flows.heartbeat import Beat, unwatched
 from planso_connector.flows.push import Pusher
+from planso_connector.flows.queue import Queue
 from planso_connector.store import operations, write_stops
 from planso_connector.store.engine import Database, Transaction
 
@@ -81,6 +82,7 @@ class Outbox:
         self._woken = asyncio.Event()
         self._moved: dict[str, list[asyncio.Event]] = {}
         self._admission = admission
+        self._queue = Queue()
         self._at_once = at_once
         self._way = way
         self._drained_by = math.inf
@@ -93,6 +95,7 @@ class Outbox:
     def recorded(self, operation_id: str) -> None:
         """Its push belongs to the trace of the request that asked for it, as long as this process lives."""
         log.info("operation_recorded", operation=operation_id)
+        self._queue.add(operation_id, asyncio.get_running_loop().time())
         self._origins[operation_id] = copy_context()
         if len(self._origins) > ORIGINS_KEPT:
             del self._origins[next(iter(self._origins))]
@@ -123,12 +126,16 @@ class Outbox:
         """
         The operation when it is settled, or when the time is up, or when `give_up` says so of what it became: it is
         looked at when this process moves it, and every second, because another process may. At once where as many wait
-        as may.
+        as may, or where so many are before it that its turn comes later.
         """
-        if self._admission.is_full:
+        turn_in = self._queue.seconds_until(operation.id, beside=self._at_once)
+        if self._admission.is_full or turn_in > seconds:
             return operation
         with self._admission.place():
-            return await self._settled(operation, seconds, give_up)
+            found = await self._settled(operation, seconds, give_up)
+        if found.state is not State.PENDING:
+            self._queue.discard(found.id)
+        return found
 
     async def _settled(self, operation: Operation, seconds: float, give_up: Callable[[Operation], bool]) -> Operation:
         moved = asyncio.Event()
@@ -259,6 +266,7 @@ class Outbox:
             await self._fault(claim)
         finally:
             self._under_way.pop(claim, None)
+            self._queue.tried(operation_id, asyncio.get_running_loop().time())
             self.moved(operation_id)
             self.wake()
 
