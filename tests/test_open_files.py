@@ -18,8 +18,10 @@ from tests.service import wait_until
 
 
 @contextmanager
-def limited(files: int, folder: Path, planso: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A connector that may have so many files open, and its address. Its log is in `folder`."""
+def limited(
+    files: int, folder: Path, planso: str, *, output: Path | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A connector that may have so many files open, and its address. Its log is in `folder`, or goes to `output`."""
     port = free_port()
     environment = {
         "PLANSO_URL": planso,
@@ -29,7 +31,7 @@ def limited(files: int, folder: Path, planso: str) -> Iterator[tuple[subprocess.
         "CONNECTOR_DATABASE_URL": f"sqlite:///{folder}/connector.db",
     }
     command = [sys.executable, "-m", "planso_connector", "serve"]
-    with (folder / "log").open("wb") as log:
+    with (output or folder / "log").open("wb") as log:
         process = subprocess.Popen(
             ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *command],
             env={**os.environ, **environment},
@@ -86,6 +88,25 @@ def test_few_files_are_told_and_last(tmp_path: Path) -> None:
     log = (tmp_path / "log").read_text()
     assert log.count("connection_not_taken") <= 1
     assert "Traceback" not in log
+
+
+def test_a_warning_that_nobody_can_read_stops_no_start(tmp_path: Path) -> None:
+    """Few files, and standard error on a full disk: SIGTERM finds a server that drains and ends with 0."""
+    with (
+        Sandbox(orders=3).serve() as planso,
+        limited(100, tmp_path, planso, output=Path("/dev/full")) as (process, address),
+    ):
+
+        def listens() -> bool:
+            assert process.poll() is None, process.returncode
+            try:
+                return httpx2.get(f"{address}/health/live", timeout=PATIENCE).status_code == 200
+            except httpx2.TransportError:
+                return False
+
+        wait_until(listens, "the connector")
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
 
 
 OUT_OF_FILES = """

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import httpx2
@@ -78,6 +79,20 @@ def test_nobody_waits_for_a_silent_postgresql(firewall: tuple[Firewall, str], fa
         assert service.put(order, remarks="rechtzeitig").status_code == 200
         states = [one["state"] for one in service.http.get("/api/operations").json()["operations"]]
         assert states == ["confirmed"]
+
+
+def test_a_second_probe_does_not_wait_for_the_first(firewall: tuple[Firewall, str]) -> None:
+    """Each of those who ask for readiness is answered in time, and not one after the other."""
+    with at_work(firewall[1]) as service, firewall[0].closed(), ThreadPoolExecutor() as callers:
+
+        def answered_at() -> float:
+            assert service.http.get("/health/ready").status_code == 503
+            return monotonic()
+
+        first = callers.submit(answered_at)
+        sleep(0.1)
+        second = callers.submit(answered_at)
+        assert second.result() - first.result() < 1.0
 
 
 def test_keys_are_known_while_postgresql_is_silent(firewall: tuple[Firewall, str]) -> None:

@@ -111,7 +111,7 @@ def _tell_shortage(settings: Settings) -> None:
     except ValueError as error:
         raise SettingsError(f"CONNECTOR_CONNECTIONS: {error}") from error
     if line is not None:
-        err.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        say(line, style="yellow", markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -160,7 +160,7 @@ async def _serve(settings: Settings) -> None:
         )
         database = address(settings.connector_database_url)
         if isinstance(database, Path) and (told := file_system.warning(database)) is not None:
-            err.print(told, style="yellow", markup=False, highlight=False)
+            say(told, style="yellow", markup=False, soft_wrap=True)
         built = await lasting.enter_async_context(root.connector(settings))
         for one in sockets:
             await root.may_listen(built, one.getsockname()[0])

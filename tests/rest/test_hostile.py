@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from planso_connector.rest.bodies import MOST_VALUES
 from planso_connector.rest.problems import MOST_PROBLEMS
 from planso_connector.sandbox import Sandbox
 from tests.service import Service, connected
@@ -120,6 +121,15 @@ def test_a_flood_of_faults_gets_a_short_answer(service: Service, method: str, pa
     assert (answer.status_code, answer.json()["success"]) == (422, False)
     assert 0 < len(answer.json()["detail"]) <= MOST_PROBLEMS
     assert len(answer.content) < 40_000
+
+
+@pytest.mark.parametrize(("members", "is_read"), [(MOST_VALUES - 1, True), (MOST_VALUES + 1, False)])
+def test_as_many_members_are_read_as_the_message_says(service: Service, members: int, is_read: bool) -> None:
+    """Beyond it the 422 is about their number, not about what they are."""
+    content = {f"k{number}": 1 for number in range(members)}
+    answer = service.http.patch(f"/api/orders/{ORDER}?dry_run=true", json=content)
+    assert (answer.status_code == 200) is is_read, answer.text
+    assert (f"up to {MOST_VALUES} members" in answer.json()["message"]) is not is_read
 
 
 def test_a_long_text_may_hold_any_marks(service: Service) -> None:

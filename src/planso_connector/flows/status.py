@@ -1,6 +1,4 @@
-"""
-Status: what PlanSo's login said last, and one try of it when somebody asks; no transaction of its own.
-"""
+"""Status: what PlanSo's login said last, and one try of it when somebody asks; no transaction of its own."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ from planso_connector.planso.client import Planso
 from planso_connector.store import kept_pages, leases, orders, runs
 from planso_connector.store.engine import Database, Transaction
 from planso_connector.store.runs import Run, RunKind, RunState, Trigger
+from planso_connector.store.threads import goes_first
 
 log = structlog.get_logger(__name__)
 
@@ -207,6 +208,7 @@ class Sync:
     # a run ------------------------------------------------------------------------------------------------------
 
     async def _run(self, progress: Progress, full_since: datetime | None, *, accept: bool) -> None:
+        goes_first.set(False)  # a request that began it has it set, and a run would go before all who read
         with self._tracing(progress):
             await self._carried_out(progress, full_since, accept=accept)
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from planso_connector.domain.character_references import unescaped
 from planso_connector.domain.fields import LABEL_AT_MOST
 from planso_connector.domain.fold import normalized
+from planso_connector.domain.notes import QUOTED_AT_MOST, shortened
 
 _OUTER = " \t\r\n\f\xa0*:"
 _TAG_BEGINS = re.compile(r"<[a-zA-Z/!?]")
@@ -51,10 +52,9 @@ def has_tags(content: str) -> bool:
     return begins is not None and ">" in content[begins.end() :]
 
 
-def one_line(told: object, limit: int = 300) -> str:
+def one_line(told: object, limit: int = QUOTED_AT_MOST) -> str:
     """Words of PlanSo for a message of ours: tags stripped, one line, cut at `limit` characters."""
-    text = collapsed(unescaped(_TAGS.sub(" ", str(told))))
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return shortened(collapsed(unescaped(_TAGS.sub(" ", str(told)))), limit)
 
 
 def unescaped_once(content: str) -> str:

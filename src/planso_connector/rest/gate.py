@@ -23,14 +23,13 @@ from planso_connector.rest.bodies import MAX_BODY
 from planso_connector.rest.hosts import Hosts
 from planso_connector.rest.limits import Limits, Priority, Refused, Turnstile
 from planso_connector.rest.problems import FAULT, failure
+from planso_connector.rest.scopes import ALWAYS_ANSWERED
 from planso_connector.store.threads import goes_first
 
 log = structlog.get_logger(__name__)
 
 LIVE = "/health/live"
 """Asked by whoever watches over the process, by whatever name and however often: no gate."""
-_WATCHED = frozenset({"/health/ready", "/metrics"})
-"""Asked by whoever watches over the service: refused for their rate alone."""
 
 _ONCE = (b"host", b"origin", b"content-length", b"content-type", b"authorization", b"x-api-key", b"idempotency-key")
 """Where they come twice, one reader takes the first and another the last."""
@@ -195,4 +194,4 @@ class Gate:
 def _priority(scope: Scope) -> Priority:
     if scope["method"] not in _READS:
         return Priority.WRITE
-    return Priority.WATCH if scope["path"] in _WATCHED else Priority.READ
+    return Priority.WATCH if scope["path"] in ALWAYS_ANSWERED else Priority.READ

@@ -37,9 +37,6 @@ _NOTHING_HERE = "There is nothing at this address; /docs lists what there is."
 WATCHING = frozenset({"/api/sync/status", "/health/live", "/health/ready", "/metrics"})
 """Who asks these looks on. A sync that gave way to its own watchers would take as long as they watch."""
 
-ALWAYS_ANSWERED = frozenset({"/health/ready", "/metrics"})
-"""Also while the database does not answer, and can't say whose key came."""
-
 
 class Guard:
     """
@@ -93,7 +90,7 @@ class Guard:
         if path not in WATCHING:
             self._asked(connection["method"])
         try:
-            if path in ALWAYS_ANSWERED:
+            if path in scopes.ALWAYS_ANSWERED:
                 await self._app(connection, receive, send)
             else:
                 await self._watch.carry_out(self._app, _key(connection), connection, receive, send)
@@ -122,7 +119,7 @@ class Guard:
                 return await self._caller(connection, watches=True)
             except (ConnectorError, HTTPException):
                 return None
-        caller = await self._caller(connection, watches=path in ALWAYS_ANSWERED)
+        caller = await self._caller(connection, watches=path in scopes.ALWAYS_ANSWERED)
         if not caller.has(*need):
             wanted = " or ".join(f"`{scope}`" for scope in need)
             held = ", ".join(f"`{scope}`" for scope in sorted(caller.scopes)) or "none"

@@ -60,23 +60,26 @@ _NOT_READY = example_of(
 )
 
 
+SHARED_FOR = 0.25
+"""Seconds from the beginning of an evaluation in which others join it."""
+
+
 class _Shared:
-    """One evaluation for all who ask while one is under way: each gets one that began after it asked."""
+    """
+    One evaluation for all who ask within `SHARED_FOR`, if it takes so long. Nobody waits for one before another begins:
+    with a database that is silent each takes most of the 2 s that an answer may.
+    """
 
     def __init__(self, readiness: Ready) -> None:
         self._readiness = readiness
-        self._next: asyncio.Task[Readiness] | None = None
-        self._under_way = asyncio.Lock()
+        self._under_way: asyncio.Task[Readiness] | None = None
+        self._began = 0.0
 
     async def now(self) -> Readiness:
-        if self._next is None:
-            self._next = asyncio.create_task(self._evaluated())
-        return await asyncio.shield(self._next)
-
-    async def _evaluated(self) -> Readiness:
-        async with self._under_way:
-            self._next = None
-            return await self._readiness.now()
+        time = asyncio.get_running_loop().time()
+        if self._under_way is None or self._under_way.done() or time - self._began >= SHARED_FOR:
+            self._under_way, self._began = asyncio.create_task(self._readiness.now()), time
+        return await asyncio.shield(self._under_way)
 
 
 def routes(readiness: Ready) -> APIRouter:

@@ -31,7 +31,7 @@ from planso_connector.store.changes import Entry
 _PREFIX = "/api/orders"
 LARGE, LARGE_AT_ONCE = 100, 4
 """
-Lists of more orders than that are made so many at a time: each takes several MB until it is sent, and 64 at once took
+Lists of more orders than that are made so many at a time: each takes several MB while it is made, and 64 at once took
 300.
 """
 _NO_DAY = replace(NOT_ON_THE_CALENDAR, loc=("query", "after"))

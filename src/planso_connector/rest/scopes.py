@@ -22,6 +22,12 @@ OPEN = None
 RECOGNISED: tuple[Scope, ...] = ()
 """Nobody needs a key, and who has one is told more."""
 
+ALWAYS_ANSWERED = frozenset({"/health/ready", "/metrics"})
+"""
+Asked by whoever watches over the service: refused for their rate alone, and answered also while the database is silent
+and can't say whose key came.
+"""
+
 _READ = (Scope.ORDERS_READ,)
 _WRITE = (Scope.ORDERS_WRITE,)
 _CHANGE = (Scope.ORDERS_WRITE, Scope.APPOINTMENTS_WRITE)
