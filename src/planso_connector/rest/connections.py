@@ -45,6 +45,11 @@ MOST_UNTAKEN = 16 << 20
 Bytes of all answers that wait until they are taken. Beyond it the connection that is stuck longest is broken off: a few
 hundred who ask for lists and read nothing took 400 MB.
 """
+MOST_AHEAD = 10
+"""
+Requests that may wait for the answer to one before them on their connection: what arrives in one piece is parsed in one
+turn of the loop, and is a thousand requests where they are short. Programs send one or a few.
+"""
 _NO_HTTP, _NO_ADDRESS, _ANOTHER_HOST, _LATE, _TOO_LARGE, _FULL = (
     (400, "This is no HTTP that the connector understands."),
     (400, "The address holds what no address may; accepted: UTF-8, percent-encoded, as M%C3%BCller for Müller."),
@@ -190,6 +195,8 @@ class Connection(HttpToolsProtocol):
         ):
             self._refusal = _TOO_LARGE
             raise ValueError(_TOO_LARGE[1])
+        if len(self.pipeline) >= MOST_AHEAD:
+            raise ValueError("too many requests ahead of their answers")
         self._in_head = False
         self._silent.heard(self)
         cycle: Any = self.cycle
