@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from planso_connector.domain.fields import MIRRORED, Group
 from planso_connector.sandbox import Sandbox
-from tests.process import ConnectorProcess, connector_process
+from tests.between import FORM
+from tests.process import PATIENCE, ConnectorProcess, connector_process
+from tests.record import environment
 
 MARKS = "\u0323\u0301"
 """Marks of two classes, which Unicode's canonical order swaps."""
@@ -83,6 +88,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             "PLANSO_MAX_ANSWER": "12 MB",  # else an answer is refused as a whole before its values are looked at
             "CONNECTOR_DATABASE_URL": f"sqlite:///{folder}/connector.db",
             "CONNECTOR_SYNC_INTERVAL": "24h",
+            "PLANSO_MAX_ANSWER": "8 MB",  # a million characters of markup are 5 MB, as they stand in a form
         }
         with connector_process(environment, folder) as connector:
             connector.synced()
@@ -130,3 +136,45 @@ def test_a_plate_of_any_length_costs_nothing(run: Run) -> None:
         assert "up to 40" in answer.json()["message"] or "40 characters" in answer.json()["message"]
     assert run.connector.http.patch(address, json={"person": "Ina Sommer"}).status_code == 200
     assert run.peak() < start + 50
+
+
+class Answering:
+    """Stands before PlanSo. What each form is answered with while `content` is set."""
+
+    def __init__(self, planso: ASGIApp) -> None:
+        self._planso = planso
+        self.content = b""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self.content or f"m={FORM}" not in scope.get("query_string", b"").decode():
+            await self._planso(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": self.content})
+
+
+def test_many_who_wait_for_large_answers_take_no_more_memory_than_few(tmp_path: Path) -> None:
+    """Thirty callers ask for orders at once whose forms are 3.6 MB each: under 100 MB more."""
+    sandbox = Sandbox(orders=30)
+    planso = Answering(sandbox.app)
+    sandbox.app = planso
+    with (
+        sandbox.serve() as url,
+        connector_process(
+            {**environment(url, f"sqlite:///{tmp_path}/connector.db"), "PLANSO_TIMEOUT": "30"}, tmp_path
+        ) as connector,
+    ):
+        connector.synced()
+        run = Run(connector, sandbox, tmp_path)
+        start = run.peak()
+        planso.content = b'{"center": {"content": "%s"}}' % (b"\\u00e4" * 600_000)
+
+        def ask(order_id: int) -> int:
+            address = f"{connector.address}/api/orders/{order_id}"
+            return httpx2.get(address, params={"max_age": "0"}, timeout=PATIENCE).status_code
+
+        with ThreadPoolExecutor(30) as pool:
+            answers = list(pool.map(ask, sandbox.order_ids()))
+
+        assert set(answers) <= {200, 502, 503, 504}
+        assert run.peak() - start < 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from pathlib import Path
 import httpx2
 
 from planso_connector.sandbox import Sandbox
-from tests.process import PATIENCE, free_port
+from tests.process import PATIENCE, connector_process, free_port
+from tests.record import environment
 from tests.service import wait_until
 
 
@@ -107,6 +109,24 @@ def test_a_warning_that_nobody_can_read_stops_no_start(tmp_path: Path) -> None:
         wait_until(listens, "the connector")
         process.terminate()
         assert process.wait(PATIENCE) == 0
+
+
+def test_what_runs_goes_on_without_a_file_more(tmp_path: Path) -> None:
+    """The limit is lowered to what is open: whoever has a connection reads and writes, any field, any look-up."""
+    sandbox = Sandbox(orders=3)
+    order_id = sandbox.order_ids()[0]
+    with (
+        sandbox.serve() as planso,
+        connector_process(environment(planso, f"sqlite:///{tmp_path}/connector.db"), tmp_path) as connector,
+    ):
+        connector.synced()
+        pid = connector.process.pid
+        open_now = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_now, open_now))
+        number = {"phone": "+1 212 5551234"}
+        found = connector.http.get("/api/orders", params=number)
+        written = connector.http.patch(f"/api/orders/{order_id}", json=number, headers={"Prefer": "respond-async"})
+        assert (found.status_code, written.status_code) == (200, 202), (found.text, written.text)
 
 
 OUT_OF_FILES = """

@@ -36,6 +36,7 @@ from planso_connector.commands.console import (
     say,
     told,
 )
+from planso_connector.domain import phones
 from planso_connector.draining import DrainingServer
 from planso_connector.rest import open_files
 from planso_connector.settings import Settings, SettingsError
@@ -161,6 +162,7 @@ async def _serve(settings: Settings) -> None:
         database = address(settings.connector_database_url)
         if isinstance(database, Path) and (told := file_system.warning(database)) is not None:
             say(told, style="yellow", markup=False, soft_wrap=True)
+        phones.load()
         built = await lasting.enter_async_context(root.connector(settings))
         for one in sockets:
             await root.may_listen(built, one.getsockname()[0])

@@ -130,3 +130,54 @@ def test_callers_that_leave_cost_no_line_of_the_log(caplog: pytest.LogCaptureFix
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
     assert not state.connections
     assert not state.tasks
+
+
+@pytest.mark.parametrize(("count", "most_answers"), [(8, 8), (5000, 20)])
+def test_few_requests_may_come_before_the_answers_to_others(count: int, most_answers: int) -> None:
+    """Eight are answered in turn; thousands in one piece break the connection off, and another is served."""
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await asyncio.sleep(0.001)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    def client(address: str) -> tuple[int, bool]:
+        host, port = address.removeprefix("http://").split(":")
+        with closing(socket.create_connection((host, int(port)), 20)) as connection:
+            told = b""
+            with suppress(ConnectionError):
+                connection.sendall(GET * count)
+                while told.count(b"ok") < count and (part := connection.recv(65_536)):
+                    told += part
+        with closing(socket.create_connection((host, int(port)), 20)) as connection:
+            connection.sendall(GET)
+            return told.count(b"HTTP/1.1 200"), answered(connection)
+
+    (answers, is_served), _state = served(app, client)
+
+    assert answers <= most_answers
+    assert answers == count or count > most_answers
+    assert is_served
+
+
+def test_a_body_in_very_many_pieces_is_refused() -> None:
+    """Of a byte each they cost the loop seconds; as many as a network may make of the largest body are taken."""
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    def client(address: str) -> list[bytes]:
+        host, port = address.removeprefix("http://").split(":")
+        answers = []
+        for count in (1000, 20_000):
+            with closing(socket.create_connection((host, int(port)), 20)) as connection:
+                head = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+                with suppress(ConnectionError):
+                    connection.sendall(head + b"1\r\nx\r\n" * count + b"0\r\n\r\n")
+                answers.append(connection.recv(1000)[:12])
+        return answers
+
+    assert served(app, client)[0] == [b"HTTP/1.1 200", b"HTTP/1.1 413"]

@@ -103,6 +103,16 @@ def _fit(asked: str, said: str, held: str) -> tuple[float, str]:
     return NOTHING
 
 
+def load() -> None:
+    """
+    Load the library and the tables of all countries, 0.1 to 1 s: for a server before it serves, whose event loop would
+    stand still for it at the first number, and fail without a file descriptor left.
+    """
+    import phonenumbers
+
+    phonenumbers.PhoneMetadata.load_all()
+
+
 def _is_same(one: str, other: str) -> bool:
     """The same number, of which one may lack the 0 or +49 in front; both long enough to be whole."""
     short, long = sorted((one, other), key=len)
@@ -112,7 +122,7 @@ def _is_same(one: str, other: str) -> bool:
 @lru_cache(maxsize=4096)
 def _subscriber(whole: str) -> str:
     """A key without country and area code; empty where it has none."""
-    import phonenumbers  # 0.15 s: not before a phone number is asked for
+    import phonenumbers  # here: commands should not wait for it
 
     try:
         number = phonenumbers.parse(f"+{whole}")

@@ -33,7 +33,7 @@ def _vin(text: str) -> str | None:
 
 
 def _phone(text: str) -> str | None:
-    import phonenumbers  # here: it takes longer to load than a start should
+    import phonenumbers  # here: commands should not wait for it
 
     try:
         number = phonenumbers.parse(text, "DE")

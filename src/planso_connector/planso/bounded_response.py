@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx2
 
@@ -19,6 +21,12 @@ from planso_connector.planso.login import LOGS_IN
 ACCEPT_ENCODING = "gzip, deflate"
 LIST_TIMES = 2
 """The list of all orders may be so many times as large as another page: a form does not grow with the workshop."""
+
+LARGE, MOST_LARGE = 65_536, 3
+"""
+At most so many answers of more than LARGE bytes are held at once, from their arrival until they are parsed: sixty
+callers who waited for orders with 4 MB each took 300 MB.
+"""
 
 _LEAST_PIECE = 64
 """A piece counts as so many bytes at least: a megabyte in pieces of one byte takes 20 s of the processor."""
@@ -50,20 +58,54 @@ def size_in_words(size: int) -> str:
     return f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} KB"
 
 
-async def read_bounded(response: httpx2.Response, most: int) -> httpx2.Response:
+class Room:
+    """Places for large answers."""
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(MOST_LARGE)
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[Place]:
+        """For one answer after the other, given back at the end: when the last one is parsed."""
+        place = Place(self._places)
+        try:
+            yield place
+        finally:
+            place.leave()
+
+
+class Place:
+    """Taken as soon as an answer turns out to be large."""
+
+    def __init__(self, places: asyncio.Semaphore) -> None:
+        self._places = places
+        self._is_taken = False
+
+    async def take(self) -> None:
+        if not self._is_taken:
+            await self._places.acquire()
+            self._is_taken = True
+
+    def leave(self) -> None:
+        if self._is_taken:
+            self._is_taken = False
+            self._places.release()
+
+
+async def read_bounded(response: httpx2.Response, most: int, place: Place | None = None) -> httpx2.Response:
     """
     The answer with its content, unpacked. Closes `response`. Raises AnswerTooLarge, and what httpx2 raises:
     DecodingError for what can't be unpacked.
     """
     try:
-        content = await _content(response, most)
+        content = await _content(response, most, place)
     finally:
         await response.aclose()
     headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _DROPPED]
     return httpx2.Response(response.status_code, headers=headers, content=content, request=response.request)
 
 
-async def _content(response: httpx2.Response, most: int) -> bytes:
+async def _content(response: httpx2.Response, most: int, place: Place | None) -> bytes:
     announced = response.headers.get("content-length", "")
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > most):
         raise AnswerTooLarge(most, response.request)
@@ -74,6 +116,8 @@ async def _content(response: httpx2.Response, most: int) -> bytes:
         if arrived > most:
             raise AnswerTooLarge(most, response.request)
         unpacked.add(piece)
+        if place is not None and unpacked.size > LARGE:
+            await place.take()
         if time.perf_counter() - since > _AT_ONCE:
             await asyncio.sleep(0)
             since = time.perf_counter()
@@ -92,22 +136,22 @@ class _Unpacked:
         self._unpacker = zlib.decompressobj(_PACKED[packed[0]]) if packed else None
         self._may_lack_header = packed == ["deflate"]
         self._pieces: list[bytes] = []
-        self._size = 0
+        self.size = 0
 
     def add(self, piece: bytes) -> None:
         if self._unpacker is not None:
             piece = self._unpack(self._unpacker, piece)
-        self._size += len(piece)
-        if self._size > self._most:
+        self.size += len(piece)
+        if self.size > self._most:
             raise AnswerTooLarge(self._most, self._request)
         self._pieces.append(piece)
 
     def _unpack(self, unpacker: zlib._Decompress, piece: bytes) -> bytes:
-        room = self._most - self._size + 1
+        room = self._most - self.size + 1
         try:
             return unpacker.decompress(piece, room)
         except zlib.error as error:
-            if not self._may_lack_header or self._size:
+            if not self._may_lack_header or self.size:
                 raise httpx2.DecodingError("the answer can't be unpacked", request=self._request) from error
         # Some servers send deflate without zlib's header.
         self._may_lack_header = False

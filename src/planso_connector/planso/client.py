@@ -31,7 +31,14 @@ from planso_connector.domain.errors import (
 )
 from planso_connector.domain.order import BoardEntry, PartsReading
 from planso_connector.planso.board import parse_board
-from planso_connector.planso.bounded_response import ACCEPT_ENCODING, LIST_TIMES, AnswerTooLarge, read_bounded
+from planso_connector.planso.bounded_response import (
+    ACCEPT_ENCODING,
+    LIST_TIMES,
+    AnswerTooLarge,
+    Place,
+    Room,
+    read_bounded,
+)
 from planso_connector.planso.connection import base_url, sorted_error
 from planso_connector.planso.decoding import MOST_LISTED, MOST_VALUES, NotJson, TooManyValues, json_of, text_of
 from planso_connector.planso.exchange import OnExchange, Outcome, Standing, outcome_of_error, outcome_of_status
@@ -122,6 +129,7 @@ class Planso:
         self._max_answer = max_answer
         self._profile = profile
         self.throttle = throttle
+        self._room = Room()
         self._base = base
         self._app = httpx2.URL(base + profile.paths.app)
         self._do = httpx2.URL(base + profile.paths.do)
@@ -338,8 +346,9 @@ class Planso:
     async def _read(self, method: str, call: Mapping[str, str], asked: _Asked, parse: Callable[[Any], T]) -> T:
         """The answer's JSON as `parse` reads it. A page that is not what it was is handed to `on_page_changed`."""
         try:
-            response = await self._answer(method, call, asked.words)
-            return await off_loop(len(response.content), lambda: _parsed(response, asked, parse))
+            async with self._room.place() as place:
+                response = await self._answer(method, call, asked.words, place)
+                return await off_loop(len(response.content), lambda: _parsed(response, asked, parse))
         except NoForm:
             raise
         except PageChanged as error:
@@ -348,17 +357,19 @@ class Planso:
                 await self.on_page_changed(error, asked.order_id)
             raise
 
-    async def _answer(self, method: str, call: Mapping[str, str], page: str) -> httpx2.Response:
+    async def _answer(
+        self, method: str, call: Mapping[str, str], page: str, place: Place | None = None
+    ) -> httpx2.Response:
         """Sent once more where the connection died before the answer began."""
         request = self._request(method, call)
         try:
-            response = await self._exchange(request, self._login, page, forgiving=True)
+            response = await self._exchange(request, self._login, page, place, forgiving=True)
         except PlansoUnavailable as error:
             if not isinstance(error.__cause__, _DYING) or request.extensions.get(ANSWERED):
                 raise
             if error.__cause__.request is not request:
                 raise
-            response = await self._exchange(self._request(method, call), self._login, page)
+            response = await self._exchange(self._request(method, call), self._login, page, place)
         await asyncio.sleep(0)  # who waits for the slot sends its request before this answer takes our time
         if not response.is_success:
             raise PlansoUnavailable(f"{page}: PlanSo answered {response.status_code}")
@@ -378,8 +389,9 @@ class Planso:
         pairs = sent_pairs(form, plan, style) if form is not None and plan is not None else None
         tokens = await self._tokens(form, page)
         encoded = encode(pairs, style, action, order_id, self._profile.table_id, tokens)
-        response = await self._exchange(self._save_request(encoded, action), self._login, page)
-        return response, await off_loop(len(response.content), lambda: read_answer(response, style.answer, page))
+        async with self._room.place() as place:
+            response = await self._exchange(self._save_request(encoded, action), self._login, page, place)
+            return response, await off_loop(len(response.content), lambda: read_answer(response, style.answer, page))
 
     async def _tokens(self, form: Form | None, page: str) -> dict[str, str]:
         """The tokens of the profile, by name. Raises PlansoUnavailable where one can't be found; nothing was sent."""
@@ -401,10 +413,11 @@ class Planso:
         what = "the page that a save's token stands on"
         url = httpx2.URL(self._base + path)
         request = self._client.build_request("GET", url, headers={"Accept": "text/html"}, extensions={_PAGE: "app"})
-        response = await self._exchange(request, self._login, what)
-        if not response.is_success:
-            raise PlansoUnavailable(f"{what}: PlanSo answered {response.status_code}; nothing was sent")
-        return await off_loop(len(response.content), lambda: page_values(text_of(response)))
+        async with self._room.place() as place:
+            response = await self._exchange(request, self._login, what, place)
+            if not response.is_success:
+                raise PlansoUnavailable(f"{what}: PlanSo answered {response.status_code}; nothing was sent")
+            return await off_loop(len(response.content), lambda: page_values(text_of(response)))
 
     def _save_request(self, encoded: Encoded, action: str) -> httpx2.Request:
         return self._client.build_request(
@@ -417,11 +430,18 @@ class Planso:
         )
 
     async def _exchange(
-        self, request: httpx2.Request, login: PlansoLogin, page: str, *, forgiving: bool = False
+        self,
+        request: httpx2.Request,
+        login: PlansoLogin,
+        page: str,
+        place: Place | None = None,
+        *,
+        forgiving: bool = False,
     ) -> httpx2.Response:
         """
-        Send a request within the session, and sort what goes wrong on the way. `forgiving`: a connection that dies
-        before the answer began was an idle one that a proxy closed, and no sign of overload.
+        Send a request within the session, and sort what goes wrong on the way. `place` is for its answer; logins, one
+        at a time, need none, as who holds one may wait for them. `forgiving`: a connection that dies before the answer
+        began was an idle one that a proxy closed, and no sign of overload.
         """
         saves = bool(request.extensions.get(SAVES))
         request.extensions[STAYS] = self.throttle.is_held
@@ -429,11 +449,14 @@ class Planso:
         try:
             step = await anext(flow)
             while True:
-                response = await self._one(step, forgiving=forgiving and step is request)
+                is_asked = step is request
+                response = await self._one(step, place if is_asked else None, forgiving=forgiving and is_asked)
                 try:
                     step = await flow.asend(response)
                 except StopAsyncIteration:
                     return response
+                if place is not None:  # the next request may wait for a slot that somebody holds who waits for a place
+                    place.leave()
         except SessionEnded as error:
             raise SessionEnded(f"{page}: {error}") from error
         except PlansoTimeout as error:
@@ -453,7 +476,7 @@ class Planso:
         finally:
             await flow.aclose()
 
-    async def _one(self, request: httpx2.Request, *, forgiving: bool) -> httpx2.Response:
+    async def _one(self, request: httpx2.Request, place: Place | None, *, forgiving: bool) -> httpx2.Response:
         """One request in one slot, its answer read. A login goes before reads as a save does: all wait for it."""
         extensions = request.extensions
         async with self.throttle.slot(urgent=bool(extensions.get(SAVES) or extensions.get(LOGS_IN))) as attempt:
@@ -463,7 +486,7 @@ class Planso:
                 async with asyncio.timeout(self._whole_page):
                     response = await self._client.send(request, stream=True)
                     extensions[ANSWERED] = True
-                    response = await read_bounded(response, extensions.get(_MOST, self._max_answer))
+                    response = await read_bounded(response, extensions.get(_MOST, self._max_answer), place)
                 outcome = outcome_of_status(response.status_code)
             except TimeoutError as error:
                 attempt.failed()

@@ -45,13 +45,21 @@ MOST_UNTAKEN = 16 << 20
 Bytes of all answers that wait until they are taken. Beyond it the connection that is stuck longest is broken off: a few
 hundred who ask for lists and read nothing took 400 MB.
 """
-_NO_HTTP, _NO_ADDRESS, _ANOTHER_HOST, _LATE, _TOO_LARGE, _FULL = (
+MOST_AHEAD = 10
+"""
+Requests that may wait for the answer to one before them on their connection: what arrives in one piece is parsed in one
+turn of the loop, and is a thousand requests where they are short. Programs send one or a few.
+"""
+MOST_PIECES = 4000
+"""Of a body, as chunks or as the network cuts it: each costs as much as a kilobyte, and a megabyte may be 170,000."""
+_NO_HTTP, _NO_ADDRESS, _ANOTHER_HOST, _LATE, _TOO_LARGE, _FULL, _PIECES = (
     (400, "This is no HTTP that the connector understands."),
     (400, "The address holds what no address may; accepted: UTF-8, percent-encoded, as M%C3%BCller for Müller."),
     (400, "The address names another host than the header Host; accepted: the path alone, or the same host."),
     (408, "The request did not arrive in time."),
     (431, f"The head is too large; accepted: up to {MOST_HEADERS} headers and {LARGEST_HEAD} bytes."),
     (503, "The connector has as many connections as it takes."),
+    (413, f"The body comes in too many pieces; accepted: up to {MOST_PIECES}."),
 )
 
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
@@ -143,7 +151,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self._silent: Silent = cast(Any, self.config).silent
         self._refusal = _NO_HTTP
-        self._in_head, self._head = True, 0
+        self._in_head, self._head, self._pieces = True, 0, 0
         self._running: Any = None  # uvicorn's `cycle` is the request that came last, which may wait for this one
         if len(self.connections) > self._silent.most and not self._silent.make_room(self):
             log.warning("connections_full", most=self._silent.most)
@@ -190,6 +198,8 @@ class Connection(HttpToolsProtocol):
         ):
             self._refusal = _TOO_LARGE
             raise ValueError(_TOO_LARGE[1])
+        if len(self.pipeline) >= MOST_AHEAD:
+            raise ValueError("too many requests ahead of their answers")
         self._in_head = False
         self._silent.heard(self)
         cycle: Any = self.cycle
@@ -198,9 +208,16 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         self.headers = _Trailers()
 
+    def on_body(self, body: bytes) -> None:
+        self._pieces += 1
+        if self._pieces > MOST_PIECES:
+            self._refusal = _PIECES
+            raise ValueError(_PIECES[1])
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._in_head, self._head = True, 0
+        self._in_head, self._head, self._pieces = True, 0, 0
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
