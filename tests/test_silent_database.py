@@ -120,6 +120,30 @@ def test_a_commit_that_is_swallowed_is_looked_for(firewall: tuple[Firewall, str]
         assert sum(request.saving for request in service.sandbox.requests) == 1
 
 
+def test_readiness_does_not_blame_a_lock_for_a_broken_connection(firewall: tuple[Firewall, str]) -> None:
+    """Its own write's connection breaks at COMMIT, at once."""
+    with at_work(firewall[1]) as service:
+        probes: set[int] = set()
+
+        def cut(data: bytes) -> bool:
+            if b"INSERT INTO leases" in data:
+                probes.add(threading.get_ident())
+            if threading.get_ident() in probes and data.endswith(b"\x0bCOMMIT\x00"):
+                firewall[0].cut()
+            return False
+
+        firewall[0].forget_at = cut
+        words: set[str] = set()
+
+        def is_told() -> bool:
+            words.add(checks(service.http.get("/health/ready"))["database"]["words"])
+            return any("broke while it committed" in one for one in words)
+
+        wait_until(is_told)
+        firewall[0].forget_at = None
+        assert not any("another program may hold it" in one for one in words), words
+
+
 def test_a_stuck_reader_of_sqlite_is_told(tmp_path: Path) -> None:
     """A disk that does not answer: the same for SQLite."""
     with connected(tmp_path, Sandbox(orders=6), connector_database_timeout=1.0) as service:

@@ -52,6 +52,9 @@ NAME = "planso-connector"
 """The connections' `application_name`, unless the URL gives another."""
 PREPARE_AFTER, PREPARED = 5, 500
 """How often a statement is run until it is prepared, which halves what a short one costs; how many are kept."""
+LOCK_TIMEOUT, LOCK_SHARE = 5.0, 0.8
+"""Seconds that a lock is waited for, and how much of a question's time: a locked table is not a long question."""
+_BOUNDS = "SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true)"
 LIMIT_AGAIN = 0.1
 """Seconds that may have passed of a question's time until a further statement is told how much is left."""
 ATTEMPTS = 5
@@ -62,7 +65,7 @@ _UNAVAILABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...],
     (errors.OutOfMemory, "it has no memory left"),
     (errors.TooManyConnections, "it has too many connections already"),
     (errors.LockNotAvailable, "another program holds a lock and did not finish in time"),
-    (errors.QueryCanceled, "a statement took too long"),
+    (errors.QueryCanceled, "a statement took too long, or was cancelled"),
     (
         errors.ReadOnlySqlTransaction,
         "it is read-only, as a standby is: name the server that takes writes, or each of them",
@@ -183,7 +186,8 @@ class PostgresqlTransaction:
         if left is None or self._set_at - left < LIMIT_AGAIN:
             return
         self._set_at = left
-        self._connection.execute("SELECT set_config('statement_timeout', %s, true)", (f"{max(left, 0.001):.3f}s",))
+        bounds = [f"{max(0.001, seconds):.3f}s" for seconds in (left, min(LOCK_TIMEOUT, LOCK_SHARE * left))]
+        self._connection.execute(_BOUNDS, bounds)
 
     def run(self, statement: Executable, /, **parameters: object) -> int:
         compiled = self._statements[statement]
@@ -264,8 +268,9 @@ class Postgresql:
                         work.result, work.error = result, None
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is its caller's to handle
                 work.error = error
-                if work.within is not None and attempt == 1 and isinstance(error.__cause__, errors.QueryCanceled):
-                    work.error = TooBroad(work.within)
+                is_up = work.left is not None and work.left < LIMIT_AGAIN  # else somebody cancelled it
+                if is_up and attempt == 1 and isinstance(error.__cause__, errors.QueryCanceled):
+                    work.error = TooBroad(work.within or 0.0)
                 if isinstance(error, StoreSilent) and not work.abandoned:
                     answers.miss(work.since)
                 usable = _usable(connection)
@@ -303,7 +308,7 @@ def begin_with(connection: Connection, mode: str, timeout: float = TIMEOUT) -> N
     """
     statements = [
         mode,
-        "SET LOCAL lock_timeout = '5s'",
+        f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT:.3f}s'",
         f"SET LOCAL statement_timeout = '{timeout:.3f}s'",
         f"SET LOCAL idle_in_transaction_session_timeout = '{timeout + LEEWAY:.3f}s'",
     ]
