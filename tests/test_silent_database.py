@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -78,6 +79,23 @@ def test_nobody_waits_for_a_silent_postgresql(firewall: tuple[Firewall, str], fa
         assert service.put(order, remarks="rechtzeitig").status_code == 200
         states = [one["state"] for one in service.http.get("/api/operations").json()["operations"]]
         assert states == ["confirmed"]
+
+
+def test_who_asks_while_readiness_is_looked_at_waits_no_longer(firewall: tuple[Firewall, str]) -> None:
+    """Two who probe at once: the second is not told only after a look of its own has followed the first one's."""
+    with at_work(firewall[1]) as service, firewall[0].closed(), ThreadPoolExecutor() as callers:
+
+        def gap() -> float:
+            def ask() -> float:
+                assert service.http.get("/health/ready").status_code == 503
+                return time.monotonic()
+
+            first = callers.submit(ask)
+            time.sleep(0.2)
+            second = callers.submit(ask)
+            return second.result() - first.result()
+
+        wait_until(lambda: gap() < 1.0)
 
 
 def test_keys_are_known_while_postgresql_is_silent(firewall: tuple[Firewall, str]) -> None:
