@@ -43,7 +43,8 @@ SHOWN = 5
 
 _PROBE = "readiness"
 _REMEDY = (
-    "look at its server, its disk, and the network and firewalls in between; it is used again as soon as it answers"
+    "look at its server, its disk, programs that lock its tables, the network and firewalls in between; it is used "
+    "again as soon as it answers"
 )
 
 
