@@ -77,8 +77,9 @@ class ConnectorProcess:
     def synced(self) -> dict[str, Any]:
         until = time.monotonic() + PATIENCE
         while True:
-            status: dict[str, Any] = self.http.get("/api/sync/status").json()
-            if status["state"] != "running" and status["last_result"] is not None:
+            answer = self.http.get("/api/sync/status")
+            status: dict[str, Any] = answer.json()
+            if answer.status_code == 200 and status["state"] != "running" and status["last_result"] is not None:
                 return status
             assert time.monotonic() < until, status
             threading.Event().wait(0.02)

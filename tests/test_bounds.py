@@ -88,7 +88,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             "PLANSO_MAX_ANSWER": "12 MB",  # else an answer is refused as a whole before its values are looked at
             "CONNECTOR_DATABASE_URL": f"sqlite:///{folder}/connector.db",
             "CONNECTOR_SYNC_INTERVAL": "24h",
-            "PLANSO_MAX_ANSWER": "8 MB",  # a million characters of markup are 5 MB, as they stand in a form
         }
         with connector_process(environment, folder) as connector:
             connector.synced()

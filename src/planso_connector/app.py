@@ -313,7 +313,7 @@ async def at_work(built: Connector) -> AsyncIterator[None]:
     is_scheduled = built.settings.connector_sync_interval > timedelta(0)
     workers = (
         Worker("fill", partial(start.fill, built.sync), ends=True),
-        Worker("reindex", partial(start.reindex, built.reindex), ends=True),
+        Worker("reindex", partial(start.reindex, built.reindex)),
         Worker("clock", built.now.run),
         Worker("outbox", built.outbox.claim_what_is_due),
         Worker("outbox_claims", built.outbox.renew_claims),

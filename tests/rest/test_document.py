@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import select
+import socket
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jsonschema_rs
 import pytest
 
 from planso_connector.sandbox import Sandbox
-from tests.service import Service
+from tests.service import Service, connected
 
 ORDERS = 80
 ORDER = sorted(Sandbox(orders=ORDERS).order_ids())[70]
@@ -54,6 +58,19 @@ def declared(document: dict[str, Any]) -> list[Answer]:
         for status, response in operation["responses"].items()
         if status != "304"
     ]
+
+
+def test_nobody_waits_while_the_document_is_made(tmp_path: Path) -> None:
+    """The first who asks for it holds up nobody else: who asks after him is answered before him."""
+    with connected(tmp_path, Sandbox(orders=2)) as service:
+        place = (service.http.base_url.host, service.http.base_url.port or 80)
+        with socket.create_connection(place) as first, socket.create_connection(place) as second:
+            for path, asked in (("/openapi.json", first), ("/health/live", second)):
+                asked.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+                time.sleep(0.05)  # in this order
+            assert second.recv(1 << 16).startswith(b"HTTP/1.1 200")
+            assert select.select([first], [], [], 0)[0] == []
+            assert first.recv(1 << 16).startswith(b"HTTP/1.1 200")
 
 
 def properties(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

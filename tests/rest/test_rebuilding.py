@@ -11,11 +11,13 @@ import pytest
 
 from planso_connector.domain.clock import now, stamp
 from planso_connector.domain.order import PLATE
+from planso_connector.flows.heartbeat import unwatched
 from planso_connector.flows.reindex import LEASE, Reindex
 from planso_connector.sandbox import Sandbox
-from planso_connector.store import leases, migrate
+from planso_connector.store import leases, migrate, reindex
 from planso_connector.store.lookup_keys import Rebuild
 from planso_connector.store.rendering import to_json
+from planso_connector.workers import start
 from tests.databases import Store, make_as_of, run_script
 from tests.service import PATIENCE, Service, connected, running, settings_for
 from tests.store.samples import order
@@ -87,6 +89,22 @@ def test_a_rebuild_that_broke_off_is_gone_on_with(broken_off: Store) -> None:
     assert len(steps) == 1
     broken_off.runner.run(again.run(steps.append, anew=True))
     assert steps[1:] == [Rebuild(DONE, DONE, ORDERS), Rebuild(LAST, ORDERS, ORDERS)]
+
+
+def test_a_rebuild_that_another_process_left_is_gone_on_with(broken_off: Store) -> None:
+    """By a connector that had found all keys at its own start."""
+    again = Reindex(broken_off.database, WORKSHOP, now)
+    found: list[bool] = []
+
+    async def pause(_: float) -> None:
+        found.append(await again.is_due())
+        if len(found) == 2:
+            raise BrokenOff
+        await broken_off.database.write(lambda tx: reindex.begin(tx, WORKSHOP))
+
+    with pytest.raises(BrokenOff):
+        broken_off.runner.run(start.reindex(again, unwatched, sleep=pause))
+    assert found == [False, False]
 
 
 def test_nobody_is_told_that_there_is_none_before_it_is_known(broken_off: Store) -> None:

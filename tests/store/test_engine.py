@@ -245,6 +245,29 @@ def test_a_questions_statements_share_its_time(postgresql_url: str) -> None:
         store.close()
 
 
+def test_a_question_that_is_cancelled_or_finds_a_lock_is_not_too_broad(postgresql_url: str) -> None:
+    """Neither is its caller's fault."""
+    store = Store(postgresql_url)
+    others = "datname = current_database() AND query LIKE 'SELECT pg_sleep%%'"
+    cancel = text(f"SELECT count(pg_cancel_backend(pid)) AS found FROM pg_stat_activity WHERE {others}")  # noqa: S608
+
+    async def cancelled() -> None:
+        asked = asyncio.ensure_future(store.database.read(lambda tx: tx.rows(text("SELECT pg_sleep(9)")), within=20))
+        while (await store.database.read(lambda tx: tx.rows(cancel)))[0]["found"] == 0:
+            pass
+        await asked
+
+    try:
+        with pytest.raises(StoreUnavailable, match="was cancelled"):
+            store.runner.run(cancelled())
+        with psycopg.connect(postgresql_url) as other:
+            other.execute("LOCK TABLE rejected_logins")
+            with pytest.raises(StoreUnavailable, match="holds a lock"):
+                store.runner.run(store.database.read(counting.read("a"), within=0.5))
+    finally:
+        store.close()
+
+
 def test_many_long_questions_hold_nobody_else_up(store: Store) -> None:
     """
     While more of them wait than there are threads, other readings are answered at once; those that were not begun in

@@ -10,14 +10,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import migrate, scrub
 from planso_connector.store.postgresql_check import shortcomings
+from planso_connector.store.tables import rejected_logins
 from tests.databases import PostgresqlServer, Store
-from tests.service import running, settings_for
+from tests.service import running, settings_for, wait_until
 from tests.store import counting
 
 WORDS = "Łódź → 20 € 日本"
@@ -77,6 +78,39 @@ def test_what_the_environment_sets_is_not_what_counts(postgresql_url: str, monke
         with opened(url) as store:
             store.write(counting.put("a", WORDS))
             assert store.read(counting.read("a")) == WORDS
+
+
+def test_a_table_that_somebody_renamed_is_told(postgresql_server: PostgresqlServer) -> None:
+    """Callers get 503, readiness names what is missing; with its old name it works again by itself."""
+    name = postgresql_server.lend()
+    sandbox = Sandbox(orders=4)
+    settings = settings_for(sandbox, "", postgresql_server.url(name))
+    with sandbox.serve() as planso, running(settings.model_copy(update={"planso_url": planso}), sandbox) as service:
+        service.filled()
+        order = sandbox.order_ids()[0]
+        postgresql_server.sql("ALTER TABLE operations RENAME TO lost", name)
+        for path in ("/api/orders", f"/api/orders/{order}", "/api/operations", "/health/ready"):
+            answer = service.http.get(path)
+            assert (answer.status_code, answer.json()["success"]) == (503, False), answer.text
+            assert '"operations" does not exist' in answer.json()["message"]
+        assert service.put(order, remarks="a").status_code == 503
+        assert service.http.get("/metrics").status_code == 200
+        postgresql_server.sql("ALTER TABLE lost RENAME TO operations", name)
+        wait_until(lambda: service.http.get("/health/ready").status_code == 200, "readiness")
+        assert service.put(order, remarks="b").status_code == 200
+    postgresql_server.take_back(name)
+
+
+def test_a_table_that_was_altered_is_read_again(postgresql_server: PostgresqlServer) -> None:
+    """By another process that migrated, say: a statement that is prepared already does not fail."""
+    name = postgresql_server.fresh()
+    remembered = select(rejected_logins.c.fingerprint)
+    with opened(postgresql_server.url(name)) as store:
+        for _ in range(10):
+            store.read(lambda tx: tx.rows(remembered))
+        postgresql_server.sql("ALTER TABLE rejected_logins ALTER COLUMN fingerprint TYPE varchar(90)", name)
+        assert store.read(lambda tx: tx.rows(remembered)) == []
+    postgresql_server.drop(name)
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])

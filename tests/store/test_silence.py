@@ -97,6 +97,13 @@ def test_a_commit_without_an_answer_is_unknown(silent_store: Store, firewall: tu
     assert silent_store.read(counting.read("b")) == "1"
 
 
+def test_a_read_whose_commit_has_no_answer_is_read_again(silent_store: Store, firewall: tuple[Firewall, str]) -> None:
+    """It changed nothing, so there is nothing unknown about it."""
+    silent_store.write(counting.put("a"))
+    firewall[0].forget_at = lambda data: b"\x0bCOMMIT\x00" in data
+    assert silent_store.read(counting.read("a")) == "1"
+
+
 def test_a_forgotten_transaction_does_not_keep_its_locks(silent_store: Store, firewall: tuple[Firewall, str]) -> None:
     """The server ends it by itself: who wants the same lock gets it within seconds, not when TCP finds out."""
     statement = text("SELECT 1 AS one")

@@ -43,7 +43,8 @@ SHOWN = 5
 
 _PROBE = "readiness"
 _REMEDY = (
-    "look at its server, its disk, and the network and firewalls in between; it is used again as soon as it answers"
+    "look at its server, its disk, programs that lock its tables, the network and firewalls in between; it is used "
+    "again as soon as it answers"
 )
 
 
@@ -209,12 +210,14 @@ class Ready:
             return self._wrote[1]
 
     async def _write(self) -> _Said:
-        now = stamp(self._clock())
+        now, began = stamp(self._clock()), time.monotonic()
         try:
             await self._database.write_at_once(
                 lambda tx: leases.acquire(tx, self._workshop, _PROBE, holder=_PROBE, now=now, until=now), WITHIN
             )
-        except (StoreSilent, CommitUnknown):
+        except (StoreSilent, CommitUnknown) as error:
+            if time.monotonic() - began < WITHIN:
+                return False, str(error)
             return False, f"took no write within {WITHIN:g} s; another program may hold it"
         except StoreUnavailable as error:
             return False, str(error)

@@ -38,7 +38,7 @@ gone after two hours where nothing was sent, and after a quarter of an hour wher
 MAINTENANCE = 3600.0
 """Seconds for a statement that may go through all that is held: an index over a large table takes minutes."""
 FIRST_ANSWER = 2.0
-"""Seconds for the answer to BEGIN or ROLLBACK, for which a server does nothing: who takes longer is not there."""
+"""Seconds for BEGIN, ROLLBACK, a reading's COMMIT, for which a server does nothing: who takes longer is not there."""
 
 READERS, QUESTIONERS = 2, 3
 """Threads for short readings, and for questions that may take seconds."""
@@ -52,6 +52,9 @@ NAME = "planso-connector"
 """The connections' `application_name`, unless the URL gives another."""
 PREPARE_AFTER, PREPARED = 5, 500
 """How often a statement is run until it is prepared, which halves what a short one costs; how many are kept."""
+LOCK_TIMEOUT, LOCK_SHARE = 5.0, 0.8
+"""Seconds that a lock is waited for, and how much of a question's time: a locked table is not a long question."""
+_BOUNDS = "SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true)"
 LIMIT_AGAIN = 0.1
 """Seconds that may have passed of a question's time until a further statement is told how much is left."""
 ATTEMPTS = 5
@@ -62,7 +65,7 @@ _UNAVAILABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...],
     (errors.OutOfMemory, "it has no memory left"),
     (errors.TooManyConnections, "it has too many connections already"),
     (errors.LockNotAvailable, "another program holds a lock and did not finish in time"),
-    (errors.QueryCanceled, "a statement took too long"),
+    (errors.QueryCanceled, "a statement took too long, or was cancelled"),
     (
         errors.ReadOnlySqlTransaction,
         "it is read-only, as a standby is: name the server that takes writes, or each of them",
@@ -77,7 +80,20 @@ _UNAVAILABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...],
 _SILENT = "it has not answered in time"
 _UNREACHED = "it can't be reached, or does not let this user into this database, or has no connection left"
 """libpq keeps the server's reason for a refused connection to itself, but for a text in the server's language."""
-_OURS = (psycopg.OperationalError, psycopg.InternalError, psycopg.InterfaceError, errors.InsufficientPrivilege)
+_MISSING = (
+    errors.UndefinedTable,
+    errors.UndefinedColumn,
+    errors.UndefinedFunction,
+    errors.UndefinedObject,
+    errors.InvalidSchemaName,
+)
+_OURS = (
+    psycopg.OperationalError,
+    psycopg.InternalError,
+    psycopg.InterfaceError,
+    errors.InsufficientPrivilege,
+    *_MISSING,
+)
 
 
 @contextmanager
@@ -94,6 +110,8 @@ def failures_named(url: PostgresqlUrl, *, told: bool = False) -> Iterator[None]:
         reason = next((reason for kind, reason in _UNAVAILABLE if isinstance(error, kind)), None)
         if reason is None and isinstance(error, errors.InsufficientPrivilege):
             reason = "this user may not do that"
+        if isinstance(error, _MISSING):  # the connector's own statements: somebody renamed or dropped it
+            reason = f"what the connector made there is missing ({error.diag.message_primary}): put it back"
         if reason is None:
             reason = _UNREACHED if error.sqlstate is None else f"it reports {type(error).__name__}"
         if told:
@@ -168,7 +186,8 @@ class PostgresqlTransaction:
         if left is None or self._set_at - left < LIMIT_AGAIN:
             return
         self._set_at = left
-        self._connection.execute("SELECT set_config('statement_timeout', %s, true)", (f"{max(left, 0.001):.3f}s",))
+        bounds = [f"{max(0.001, seconds):.3f}s" for seconds in (left, min(LOCK_TIMEOUT, LOCK_SHARE * left))]
+        self._connection.execute(_BOUNDS, bounds)
 
     def run(self, statement: Executable, /, **parameters: object) -> int:
         compiled = self._statements[statement]
@@ -189,6 +208,7 @@ class Postgresql:
     def __init__(self, url: PostgresqlUrl, connections: int, timeout: float = TIMEOUT) -> None:
         self._url = url
         self._timeout = timeout
+        self._first_answer = min(FIRST_ANSWER, timeout / 2)
         self._connections = Connections(lambda: connect(url), connections, timeout)
         epoch = func.extract("epoch", func.clock_timestamp())
         self.clock: Executable | None = select(sql_cast(epoch, Double).label("epoch"))
@@ -240,14 +260,17 @@ class Postgresql:
                     if work.begin():  # else its caller was told meanwhile that nothing of it was done
                         self._begin(connection, work, mode)
                         result = work.unit(PostgresqlTransaction(connection, statements, work))
-                        committing = True
-                        connection.until = max(connection.until, time.monotonic() + FIRST_ANSWER)
+                        committing = kind is Kind.WRITE  # what was only read may be read again
+                        now = time.monotonic()
+                        until = max(connection.until, now + FIRST_ANSWER)
+                        connection.until = until if committing else now + self._first_answer
                         connection.execute("COMMIT", prepare=False)
                         work.result, work.error = result, None
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is its caller's to handle
                 work.error = error
-                if work.within is not None and attempt == 1 and isinstance(error.__cause__, errors.QueryCanceled):
-                    work.error = TooBroad(work.within)
+                is_up = work.left is not None and work.left < LIMIT_AGAIN  # else somebody cancelled it
+                if is_up and attempt == 1 and isinstance(error.__cause__, errors.QueryCanceled):
+                    work.error = TooBroad(work.within or 0.0)
                 if isinstance(error, StoreSilent) and not work.abandoned:
                     answers.miss(work.since)
                 usable = _usable(connection)
@@ -271,7 +294,7 @@ class Postgresql:
         """What is not answered at once is a connection that is dead: nothing is done yet, and a new one may do it."""
         if work.until is None:
             work.until = time.monotonic() + LEEWAY + (self._timeout if work.left is None else work.left)
-        connection.until = min(work.until, time.monotonic() + min(FIRST_ANSWER, self._timeout / 2))
+        connection.until = min(work.until, time.monotonic() + self._first_answer)
         begin_with(connection, mode, self._timeout)
         connection.until = work.until
 
@@ -285,7 +308,7 @@ def begin_with(connection: Connection, mode: str, timeout: float = TIMEOUT) -> N
     """
     statements = [
         mode,
-        "SET LOCAL lock_timeout = '5s'",
+        f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT:.3f}s'",
         f"SET LOCAL statement_timeout = '{timeout:.3f}s'",
         f"SET LOCAL idle_in_transaction_session_timeout = '{timeout + LEEWAY:.3f}s'",
     ]
@@ -300,7 +323,8 @@ def begin_with(connection: Connection, mode: str, timeout: float = TIMEOUT) -> N
 def _again(error: BaseException, *, lost: bool) -> bool:
     """Whether a new attempt may go better: nothing was committed, and the fault lay in the moment."""
     given_up = isinstance(error.__cause__, (errors.DeadlockDetected, errors.SerializationFailure))
-    return given_up or (lost and isinstance(error, StoreUnavailable))
+    is_outdated = isinstance(error, errors.FeatureNotSupported)  # a prepared statement, of a table altered since
+    return given_up or is_outdated or (lost and isinstance(error, StoreUnavailable))
 
 
 def _usable(connection: Connection | None) -> Connection | None:

@@ -22,6 +22,10 @@ STEP = 900.0
 """Seconds that a question to the database, or a step of a rebuild, takes at most; clearing old keys is one."""
 
 
+LOOK_AGAIN = 60.0
+"""Seconds until the look-up keys are looked at again."""
+
+
 async def until_done(
     step: Callable[[], Awaitable[bool]],
     failed: str,
@@ -57,8 +61,11 @@ async def fill(sync: Sync, beat: Beat) -> None:
     await until_done(step, "mirror_not_filled", beat)
 
 
-async def reindex(reindex: Reindex, beat: Beat) -> None:
-    """After an upgrade from a version that had no keys, or other ones: until it is done, by this process or another."""
+async def reindex(reindex: Reindex, beat: Beat, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
+    """
+    After an upgrade from a version that had no keys, or other ones, by this process or another; and whenever they lack
+    later: a process that wrote them anew was ended, or a database was restored under this one.
+    """
 
     async def step() -> bool:
         if not await reindex.is_due():
@@ -66,4 +73,7 @@ async def reindex(reindex: Reindex, beat: Beat) -> None:
         await reindex.run(lambda _: beat(STEP))
         return False
 
-    await until_done(step, "not_reindexed", beat)
+    while True:
+        await until_done(step, "not_reindexed", beat)
+        beat(LOOK_AGAIN + STEP)
+        await sleep(LOOK_AGAIN)
