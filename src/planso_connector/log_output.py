@@ -21,8 +21,8 @@ from queue import SimpleQueue
 FLUSH = 2.0
 """Seconds that the end of the process waits for lines that are not written yet."""
 
-QUEUE = 5_000
-"""Lines that wait for the thread at most, some 2 MB. Those that come on top are lost."""
+QUEUE, QUEUE_SIZE = 5_000, 4_000_000
+"""Lines, and characters of them, that wait for the thread at most. Those that come on top are lost."""
 
 GATHER = 0.02
 """
@@ -51,6 +51,7 @@ class LogOutput:
         self._report = report
         self._counting = threading.Lock()
         self._waiting: SimpleQueue[str | threading.Event] = SimpleQueue()
+        self._waiting_size = 0
         self._thread: threading.Thread | None = None
         self._fault = ""
         self._is_mid_line = False
@@ -64,9 +65,12 @@ class LogOutput:
 
     def put(self, line: str) -> None:
         """Never raises, never waits."""
-        if self._waiting.qsize() < QUEUE:
-            self._waiting.put(line)
-        else:
+        with self._counting:
+            has_room = self._waiting.qsize() < QUEUE and self._waiting_size + len(line) <= QUEUE_SIZE
+            if has_room:
+                self._waiting_size += len(line)
+                self._waiting.put(line)
+        if not has_room:
             self.lose(1, "nobody reads it")
 
     def lose(self, lines: int, reason: str) -> None:
@@ -90,6 +94,8 @@ class LogOutput:
                 time.sleep(GATHER)
             taken += [self._waiting.get() for _ in range(self._waiting.qsize())]
             lines = [one for one in taken if isinstance(one, str)]
+            with self._counting:
+                self._waiting_size -= sum(map(len, lines))
             try:
                 self._write_lines(lines)
             except Exception as error:  # noqa: BLE001 - nobody would start this thread again

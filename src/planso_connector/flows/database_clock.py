@@ -21,8 +21,8 @@ log = structlog.get_logger(__name__)
 MEASURE_EVERY = 3.0
 """Seconds between two looks at the database's clock."""
 
-STUCK_AFTER = 30.0
-"""Seconds between two looks at most, with a database that lets all wait."""
+STUCK_AFTER = 10.0
+"""Seconds between two looks at most, beside what the database may take."""
 
 APART_AT_MOST = timedelta(seconds=2)
 """A process's clock that differs by more is reported."""
@@ -80,7 +80,7 @@ class DatabaseClock:
     async def run(self, beat: Beat = unwatched) -> None:
         """Until it is cancelled."""
         while True:
-            beat(STUCK_AFTER)
+            beat(STUCK_AFTER + self._database.longest_wait)
             await asyncio.sleep(MEASURE_EVERY)
             try:
                 await self.measure()

@@ -35,8 +35,8 @@ HEARTBEAT = 3.0
 LOOK_EVERY = 1.0
 """Seconds between two looks for what is due: put back, recorded by another process, or left by a dead one."""
 
-STUCK_AFTER = 30.0
-"""Seconds that a turn of its loops may take at most, with a database that lets all wait."""
+STUCK_AFTER = 10.0
+"""Seconds that a turn of its loops takes at most, beside what the database may take."""
 
 ORIGINS_KEPT = 1000
 """Of so many operations it is known which request asked for them; the log's line `operation_recorded` tells of all."""
@@ -105,7 +105,7 @@ class Outbox:
         """Until it is cancelled. What is under way then is `close`'s."""
         # At the first look, what a dead process left is not due yet: its claims have to run out.
         while True:
-            beat(STUCK_AFTER)
+            beat(STUCK_AFTER + self._database.longest_wait)
             try:
                 await self._look()
             except Exception:
@@ -115,7 +115,7 @@ class Outbox:
     async def renew_claims(self, beat: Beat = unwatched) -> None:
         """Until it is cancelled."""
         while True:
-            beat(STUCK_AFTER)
+            beat(STUCK_AFTER + self._database.longest_wait)
             await asyncio.sleep(HEARTBEAT)
             try:
                 await self._renew()

@@ -118,6 +118,11 @@ class Database:
         return max((monotonic() - since for since in found if since is not None), default=None)
 
     @property
+    def longest_wait(self) -> float:
+        """Seconds that a read or a write takes at most, also while the database is silent."""
+        return self._backend.writes.longest_wait
+
+    @property
     def missed(self) -> dict[str, int]:
         """Units of work that were given up because it did not answer, by kind."""
         backend = self._backend

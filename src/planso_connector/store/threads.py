@@ -150,6 +150,11 @@ class Inbox:
         self._waited_for: set[Work] = set()
         self._ends_at = math.inf
 
+    @property
+    def longest_wait(self) -> float:
+        """Seconds that a caller waits here at most."""
+        return 2 * (self._timeout + LEEWAY) if self._changes else self._timeout
+
     async def do(
         self, unit: Callable[[Transaction], Any], within: float | None = None, *, at_once: float | None = None
     ) -> Any:
