@@ -54,7 +54,9 @@ def pending(connector: ConnectorProcess) -> int:
 def all_settled(connector: ConnectorProcess) -> None:
     until = time.monotonic() + PATIENCE
     while pending(connector):
-        assert time.monotonic() < until, connector.log()[-4000:]
+        if time.monotonic() > until:
+            waiting = connector.http.get("/api/operations", params={"state": "pending"}).json()["operations"]
+            raise AssertionError(waiting, connector.http.get("/health/ready").json(), connector.log()[-4000:])
         threading.Event().wait(0.1)
 
 
