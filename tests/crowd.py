@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx2
 
-from tests.process import PATIENCE, SandboxProcess
+from tests.process import PATIENCE, ConnectorProcess, SandboxProcess
 
 WRITTEN = {
     "person": "Fahrername",
@@ -196,6 +196,18 @@ def weather(planso: SandboxProcess, seed: int, late: float) -> Iterator[None]:
     with _now_and_then(change, lambda: dice.uniform(0.2, 0.5)):
         yield
     planso.knobs(**WELL, **SAVES_WELL)
+
+
+def introduce(planso: SandboxProcess, connector: ConnectorProcess, order: int) -> None:
+    """
+    The second person edits each of their fields once, without a save of ours, and the connector sees it. Else a field
+    that they happen to edit beside two of its first saves would be taken for damage, and writes would stop.
+    """
+    for label in EDITED:
+        answer = planso.http.post(f"/sandbox/orders/{order}", json={"label": label, "value": "Werkstatt zuvor"})
+        assert answer.status_code == 200, answer.text
+    assert connector.http.post("/api/sync").status_code == 202
+    connector.synced()
 
 
 @contextmanager

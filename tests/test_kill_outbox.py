@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-from tests.crowd import WELL, Caller, plan, second_person, weather
+from tests.crowd import WELL, Caller, introduce, plan, second_person, weather
 from tests.process import ConnectorProcess, connector_process, free_port, sandbox_process
 from tests.record import (
     LAST,
@@ -81,6 +81,7 @@ def test_what_was_accepted_survives_kills_and_bad_days(database_url: str, tmp_pa
 
         connector = start()
         connector.synced()
+        introduce(planso, connector, orders[1])
         # Until a save was compared clean they go one at a time, and each kill would stop them all for a lease.
         first_save = connector.http.patch(
             f"/api/orders/{orders[0]}", json={"remarks": "vorher"}, headers={"Prefer": "wait=30"}

@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.crowd import WELL, Caller, plan, second_person, weather
+from tests.crowd import WELL, Caller, introduce, plan, second_person, weather
 from tests.record import LATE, LAWS, Record, all_settled, became, operations
 from tests.storm.faults import FAULTS
 from tests.storm.scene import Kind, Scene, scene
@@ -51,6 +51,7 @@ def storm(kind: Kind, seed: int, seconds: float) -> list[str]:
     """The laws that were broken."""
     with tempfile.TemporaryDirectory(prefix="storm-") as folder, scene(kind, Path(folder), seed) as found:
         first = found.planso.orders()
+        introduce(found.planso, found.connector, max(first))
         callers = [Caller(found.connector.address) for _ in range(CALLERS)]
         watchers = Watchers(found, seed)
         tried, failed = _happen(found, callers, seed, seconds)
