@@ -68,9 +68,11 @@ def _flood(scene: Scene, dice: Random) -> None:
             while not over.wait(0.02):
                 with suppress(httpx2.TransportError):
                     if number % 4:
-                        http.put(f"/api/orders/{order}", params={"dry_run": "true"}, json=body)
+                        answer = http.put(f"/api/orders/{order}", params={"dry_run": "true"}, json=body)
                     else:
-                        http.post("/api/auth/login")
+                        answer = http.post("/api/auth/login")
+                    if answer.status_code == 503:
+                        over.wait(float(answer.headers.get("Retry-After", "1")))
 
     answered = 0
     with ThreadPoolExecutor(2 * PARALLEL_TOTAL) as pool:
