@@ -21,14 +21,14 @@ from typing import Any, cast
 
 import apsw
 
-from planso_connector.domain import grams
 from planso_connector.domain.fields import BY_PATH, MIRRORED, Group, Kind, Value
-from planso_connector.domain.fold import fold, fold_plate
+from planso_connector.domain.folding import fold, fold_plate
 from planso_connector.domain.order import PLATE as PLATE_PATH
 from planso_connector.domain.order import VEHICLE, Order
-from planso_connector.store import lookup_keys, migrate, orders, runs
-from planso_connector.store.rendering import order_columns, storable_order, to_json
-from planso_connector.store.sqlite import SqliteTransaction, connect
+from planso_connector.store import lookup_keys, orders, sync_runs, trigrams
+from planso_connector.store.engine.sqlite import SqliteTransaction, connect
+from planso_connector.store.maintenance import migrate
+from planso_connector.store.order_rows import order_columns, storable_order, to_json
 from planso_connector.store.tables import metadata
 
 FOLDER = Path(__file__).parents[1] / ".bench"
@@ -196,7 +196,7 @@ def _pattern(customer: int) -> tuple[list[Any], list[lookup_keys.Key]]:
 def _grams(customer: int) -> str:
     """The pieces of that row's text but those of the plate."""
     text = _pattern(customer)[0][_AT["text_key"]]
-    return grams.grams(text.replace(fold(_STAND_IN), "").replace(fold_plate(_STAND_IN).lower(), ""))
+    return trigrams.grams(text.replace(fold(_STAND_IN), "").replace(fold_plate(_STAND_IN).lower(), ""))
 
 
 def _rows(begin: int, end: int, count: int) -> tuple[_Rows, _Rows, _Rows, _Rows]:
@@ -216,7 +216,7 @@ def _rows(begin: int, end: int, count: int) -> tuple[_Rows, _Rows, _Rows, _Rows]
         row[_AT["plate_key"]] = fold_plate(plate)
         text = row[_AT["text_key"]].replace(fold(_STAND_IN), fold(plate))
         row[_AT["text_key"]] = text.replace(fold_plate(_STAND_IN).lower(), fold_plate(plate).lower())
-        texts.append((number + 1, f"{_grams(customer)} {grams.grams(f'{fold(plate)} {fold_plate(plate).lower()}')}"))
+        texts.append((number + 1, f"{_grams(customer)} {trigrams.grams(f'{fold(plate)} {fold_plate(plate).lower()}')}"))
         listed.append(tuple(row))
         seen.append((SHOP, order_id, NOW, NOW, NOW, _fingerprint(number)))
         archived = row[_AT["archived"]]
@@ -278,8 +278,8 @@ def _note_a_sync(database: apsw.Connection, count: int) -> None:
     """So that a connector does not think that the mirror was never filled."""
     tx = SqliteTransaction(database)
     lookup_keys.write_rebuild(tx, SHOP, None)
-    run = runs.start(tx, SHOP, now=NOW, kind=runs.RunKind.FULL, trigger=runs.Trigger.COMMAND)
-    runs.finish(tx, SHOP, run.id, now=NOW, state=runs.RunState.DONE, done=count, total=count)
+    run = sync_runs.start(tx, SHOP, now=NOW, kind=sync_runs.RunKind.FULL, trigger=sync_runs.Trigger.COMMAND)
+    sync_runs.finish(tx, SHOP, run.id, now=NOW, state=sync_runs.RunState.DONE, done=count, total=count)
 
 
 def checked(path: Path, count: int) -> None:
@@ -316,7 +316,7 @@ def _compare_pieces(number: int, made: apsw.Connection, saved: apsw.Connection) 
     """That each file finds the order by every piece of its text."""
     order_id = FIRST_ID + number
     text = str(saved.execute("SELECT text_key FROM orders WHERE id = ?", (order_id,)).get)
-    pieces = "(" + ") AND (".join(f'"{piece}"' for piece in grams.grams(text).split()[:400]) + ")"
+    pieces = "(" + ") AND (".join(f'"{piece}"' for piece in trigrams.grams(text).split()[:400]) + ")"
     asked = (
         "SELECT count(*) FROM text_index WHERE rowid = (SELECT number FROM text_index_orders WHERE order_id = ?)"
         " AND text_index MATCH ?"

@@ -27,7 +27,7 @@ from bench import plain
 from bench.processes import planso
 from planso_connector import app, logs
 from planso_connector.settings import Settings
-from planso_connector.store.runs import Run, Trigger
+from planso_connector.store.sync_runs import Run, Trigger
 
 ORDERS, LATENCY, AT_ONCE = 2000, 0.05, 8
 ASKED_ORDERS, PLAIN_ORDERS = 500, 100

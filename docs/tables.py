@@ -18,8 +18,8 @@ from pydantic import ByteSize
 from planso_connector.domain.caller import SCOPES
 from planso_connector.domain.columns import COLUMNS
 from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENTS, FIELDS, Field, Kind, On
-from planso_connector.rest.problems import MEANING
-from planso_connector.rest.scopes import NEEDS, Need
+from planso_connector.rest.middleware.route_scopes import NEEDS, Need
+from planso_connector.rest.schemas.errors import MEANING
 from planso_connector.sandbox import Knobs, SaveStyle
 from planso_connector.settings import Settings
 

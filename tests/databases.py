@@ -25,10 +25,11 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from planso_connector.store import migrate, sqlite
-from planso_connector.store.engine import Database, Transaction
+from planso_connector.store.engine import sqlite
+from planso_connector.store.engine.database import Database, Transaction
+from planso_connector.store.engine.threads import TIMEOUT
+from planso_connector.store.maintenance import migrate
 from planso_connector.store.tables import metadata
-from planso_connector.store.threads import TIMEOUT
 
 T = TypeVar("T")
 
@@ -171,7 +172,7 @@ def run_script(url: str, script: str) -> None:
 def make_as_of(url: str, revision: str) -> None:
     """Makes the tables of an empty database as an older version of the connector did."""
     config = Config(output_buffer=io.StringIO())
-    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(migrate.__file__).parents[1] / "migrations"))
     config.attributes["dialect"] = url.partition(":")[0]
     command.upgrade(config, revision, sql=True)
     assert isinstance(config.output_buffer, io.StringIO)

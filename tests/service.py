@@ -23,9 +23,9 @@ from planso_connector.domain.clock import Clock
 from planso_connector.domain.errors import StoreSilent
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import Settings
-from planso_connector.store import sqlite
-from planso_connector.store.accesses import Access
-from planso_connector.store.engine import Transaction
+from planso_connector.store.access_log import Access
+from planso_connector.store.engine import sqlite
+from planso_connector.store.engine.database import Transaction
 
 PATIENCE = 90.0
 """Seconds that a machine with others on it may need for anything. What is waited for is a state, never a time."""

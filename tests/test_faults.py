@@ -13,13 +13,13 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
-from planso_connector.flows.sync import LEASE
+from planso_connector.flows.syncing.sync import LEASE
 from planso_connector.sandbox import Sandbox
-from planso_connector.store.engine import Transaction
+from planso_connector.store.engine.database import Transaction
 from planso_connector.store.tables import leases, operations
 from tests.between import FORM, Between
 from tests.service import PATIENCE, Service, running, settings_for
-from tests.store.test_failures import LOCK, limit_pages
+from tests.store.engine.test_failures import LOCK, limit_pages
 
 ASYNC = {"Prefer": "respond-async"}
 

@@ -20,44 +20,47 @@ from planso_connector.domain import clock
 from planso_connector.domain.clock import Clock
 from planso_connector.domain.reconcile import Policy
 from planso_connector.domain.workhours import WorkHours
-from planso_connector.flows.accesses import Accesses
-from planso_connector.flows.admission import Admission
-from planso_connector.flows.authenticate import Authentication
-from planso_connector.flows.database_clock import DatabaseClock
-from planso_connector.flows.dry_run import DryRun
-from planso_connector.flows.figures import Measured
-from planso_connector.flows.freshness import Freshness
-from planso_connector.flows.give_way import GiveWay
-from planso_connector.flows.keys import Keys
-from planso_connector.flows.live import Live
-from planso_connector.flows.lookup import Lookup
-from planso_connector.flows.outbox import GRACE, Outbox
-from planso_connector.flows.push import Pusher
-from planso_connector.flows.readiness import OfProcess, Ready
-from planso_connector.flows.reading import Reader
-from planso_connector.flows.recognise import Recognition
-from planso_connector.flows.reindex import Reindex
-from planso_connector.flows.rejection import Rejection
-from planso_connector.flows.retention import Kept, Retention
-from planso_connector.flows.standing import Standings
-from planso_connector.flows.status import Status
-from planso_connector.flows.sync import Sync
-from planso_connector.flows.sync_run import SyncPolicy
-from planso_connector.flows.trial import TrialFlow
-from planso_connector.flows.write import Writer
-from planso_connector.flows.write_stops import ProfileOfSaving, WriteStops
-from planso_connector.planso.client import Planso
+from planso_connector.flows.operating.access_log import Accesses
+from planso_connector.flows.operating.admission import Admission
+from planso_connector.flows.operating.api_keys import Keys
+from planso_connector.flows.operating.authenticate import Authentication
+from planso_connector.flows.operating.database_clock import DatabaseClock
+from planso_connector.flows.operating.planso_login import Status
+from planso_connector.flows.operating.readiness import OfProcess, Ready
+from planso_connector.flows.operating.rejected_login import Rejection
+from planso_connector.flows.operating.retention import Kept, Retention
+from planso_connector.flows.operating.statistics import Measured
+from planso_connector.flows.querying.freshness import Freshness
+from planso_connector.flows.querying.lookup import Recognition
+from planso_connector.flows.querying.orders import Lookup
+from planso_connector.flows.querying.progress import Standings
+from planso_connector.flows.querying.reindex import Reindex
+from planso_connector.flows.syncing.pacing import GiveWay
+from planso_connector.flows.syncing.read_order import Reader
+from planso_connector.flows.syncing.sync import Sync
+from planso_connector.flows.syncing.sync_run import SyncPolicy
+from planso_connector.flows.trial.trial import TrialFlow
+from planso_connector.flows.writing.dry_run import DryRun
+from planso_connector.flows.writing.outbox import GRACE, Outbox
+from planso_connector.flows.writing.push import Pusher
+from planso_connector.flows.writing.read_back import Live
+from planso_connector.flows.writing.write import Writer
+from planso_connector.flows.writing.write_stops import ProfileOfSaving, WriteStops
+from planso_connector.planso.http.client import Planso
+from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.tried import fingerprint, with_trial
-from planso_connector.planso.throttle import Throttle
-from planso_connector.rest import door, guard, hosts, server
-from planso_connector.rest.gate import Gate
-from planso_connector.rest.limits import Limits, Rate
+from planso_connector.rest import application
 from planso_connector.rest.metrics import Metrics
+from planso_connector.rest.middleware import authentication, trusted_hosts
+from planso_connector.rest.middleware.admission import Gate
+from planso_connector.rest.middleware.rate_limits import Limits, Rate
+from planso_connector.server import config
 from planso_connector.settings import Settings, SettingsError
-from planso_connector.store import migrate, save_evidence
-from planso_connector.store.engine import Database
-from planso_connector.store.runs import Trigger
+from planso_connector.store import save_evidence
+from planso_connector.store.engine.database import Database
+from planso_connector.store.maintenance import migrate
+from planso_connector.store.sync_runs import Trigger
 from planso_connector.workers import retention as retention_turns
 from planso_connector.workers import start
 from planso_connector.workers.schedule import Schedule
@@ -93,7 +96,7 @@ class Connector:
     write_stops: WriteStops
     trial: TrialFlow
     rest: FastAPI
-    server: server.Server
+    server: config.Server
     supervisor: Supervisor
     now: DatabaseClock
 
@@ -243,7 +246,7 @@ async def _wired(
     dry_run = DryRun(planso, live, reader, admission)
     recognition = Recognition(database, workshop)
     accesses = Accesses(database, workshop, now)
-    flows = door.Flows(
+    flows = application.Flows(
         lookup,
         writer,
         dry_run,
@@ -260,7 +263,7 @@ async def _wired(
         authentication=Authentication(database, workshop, now),
         accesses=accesses,
     )
-    rest = door.build(
+    rest = application.build(
         flows,
         metrics,
         traces.requests,
@@ -327,7 +330,7 @@ async def at_work(built: Connector) -> AsyncIterator[None]:
 
 async def may_listen(built: Connector, address: str) -> None:
     """Raises SettingsError where others would reach a connector that asks nobody for a key."""
-    if guard.is_loopback(address) or built.settings.connector_allow_anonymous or await built.keys.is_any():
+    if authentication.is_loopback(address) or built.settings.connector_allow_anonymous or await built.keys.is_any():
         return
     raise SettingsError(
         f"CONNECTOR_HOST: {address} can be reached from other machines, and there is no API key yet. Make one, "
@@ -348,16 +351,18 @@ def _policy(settings: Settings) -> SyncPolicy:
     )
 
 
-def _server(settings: Settings, rest: ASGIApp, metrics: Metrics, is_behind: Callable[[], bool]) -> server.Server:
+def _server(settings: Settings, rest: ASGIApp, metrics: Metrics, is_behind: Callable[[], bool]) -> config.Server:
     with _naming("CONNECTOR_TRUSTED_PROXIES"):
-        proxies = [str(network) for network in hosts.networks(hosts.listed(settings.connector_trusted_proxies))]
+        proxies = [
+            str(network) for network in trusted_hosts.networks(trusted_hosts.listed(settings.connector_trusted_proxies))
+        ]
     with _naming("CONNECTOR_ALLOWED_HOSTS"):
-        names = hosts.Hosts(hosts.listed(settings.connector_allowed_hosts))
+        names = trusted_hosts.Hosts(trusted_hosts.listed(settings.connector_allowed_hosts))
     with _naming("CONNECTOR_CORS_ORIGINS"):
-        origins = hosts.origins(hosts.listed(settings.connector_cors_origins))
+        origins = trusted_hosts.origins(trusted_hosts.listed(settings.connector_cors_origins))
     limits = _limits(settings)
     gate = Gate(rest, hosts=names, origins=origins, limits=limits, refused=metrics.refused, is_behind=is_behind)
-    return server.configured(gate, limits, proxies=proxies)
+    return config.configured(gate, limits, proxies=proxies)
 
 
 def _limits(settings: Settings) -> Limits:
@@ -366,7 +371,7 @@ def _limits(settings: Settings) -> Limits:
     with _naming("CONNECTOR_ADDRESS_RATE_LIMIT"):
         address = Rate.parse(settings.connector_address_rate_limit)
     with _naming("CONNECTOR_UNLIMITED_ADDRESSES"):
-        exempt = hosts.networks(hosts.listed(settings.connector_unlimited_addresses))
+        exempt = trusted_hosts.networks(trusted_hosts.listed(settings.connector_unlimited_addresses))
     return Limits(
         key,
         address,

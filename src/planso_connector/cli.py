@@ -18,7 +18,7 @@ import typer
 from pydantic import SecretStr
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from planso_connector import __version__, listening, signals
+from planso_connector import __version__, signals
 from planso_connector import app as root
 from planso_connector.commands import backup as backup_commands
 from planso_connector.commands import doctor as doctor_command
@@ -36,14 +36,14 @@ from planso_connector.commands.console import (
     say,
     told,
 )
-from planso_connector.domain import phones
-from planso_connector.draining import DrainingServer
-from planso_connector.rest import open_files
+from planso_connector.domain.recognition import phones
+from planso_connector.server import listening_sockets, open_files
+from planso_connector.server.graceful_shutdown import DrainingServer
 from planso_connector.settings import Settings, SettingsError
-from planso_connector.store import file_system
-from planso_connector.store import migrate as store_migrate
-from planso_connector.store.engine import address
-from planso_connector.store.runs import Run, RunState, Trigger
+from planso_connector.store.engine import file_system
+from planso_connector.store.engine.database import address
+from planso_connector.store.maintenance import migrate as store_migrate
+from planso_connector.store.sync_runs import Run, RunState, Trigger
 
 cli = typer.Typer(
     name="planso-connector",
@@ -171,7 +171,7 @@ async def _serve(settings: Settings) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL)
         gc.collect()
         gc.freeze()
-        say(f"The connector listens on {listening.shown(sockets)}; /docs explains it.")
+        say(f"The connector listens on {listening_sockets.shown(sockets)}; /docs explains it.")
         # uvicorn drains at a signal and then raises it again, which would end the process before our own clearing up.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, server.handle_exit)
@@ -183,10 +183,10 @@ async def _serve(settings: Settings) -> None:
 def _listen(host: str, port: int, host_setting: str, port_setting: str) -> list[socket.socket]:
     """Raises SettingsError."""
     try:
-        return listening.bound(listening.addresses(host), port)
-    except listening.HostError as error:
+        return listening_sockets.bound(listening_sockets.addresses(host), port)
+    except listening_sockets.HostError as error:
         raise SettingsError(f"{host_setting}: {error}") from error
-    except listening.PortError as error:
+    except listening_sockets.PortError as error:
         raise SettingsError(f"{port_setting}: {error}") from error
 
 
@@ -309,6 +309,6 @@ def run_sandbox(
         planso.knobs.latency = latency
         with _listening(host, port, "--host", "--port") as sockets:
             login = f"user {planso.installation.username}, password {planso.installation.password}"
-            shown = listening.shown(sockets)
+            shown = listening_sockets.shown(sockets)
             err.print(f"The sandbox plays PlanSo at {shown} ({login}).", markup=False, highlight=False)
             planso.run(sockets)

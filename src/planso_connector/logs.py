@@ -22,7 +22,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from planso_connector.log_output import LogOutput, Lost
-from planso_connector.rest import trace
+from planso_connector.rest.middleware import trace_context
 
 # They log addresses, headers or statements when asked for more than warnings, and so cookies and customers.
 _TALKATIVE = ("httpx2", "httpcore2", "uvicorn.access", "asyncio", "alembic", "sqlalchemy", "urllib3")
@@ -146,7 +146,7 @@ class _Redacted:
 
 def _of_its_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """What has a span of its own within the request, a push or a sync, bears that one's ids."""
-    its = trace.current.get()
+    its = trace_context.current.get()
     if its is not None and "trace_id" not in event:
         event["trace_id"], event["span_id"] = its.trace_id, its.span_id
     return event

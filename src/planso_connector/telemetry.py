@@ -32,8 +32,8 @@ from starlette.types import Scope
 
 from planso_connector import __version__
 from planso_connector.domain.operation import Operation
-from planso_connector.flows.progress import Progress
-from planso_connector.rest.trace import OFF, Headers, Trace, Tracing, trace_of
+from planso_connector.flows.syncing.run_progress import Progress
+from planso_connector.rest.middleware.trace_context import OFF, Headers, Trace, Tracing, trace_of
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource

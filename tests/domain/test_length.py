@@ -14,14 +14,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from planso_connector.domain import german, values
-from planso_connector.domain.appending import Text
 from planso_connector.domain.character_references import unescaped
-from planso_connector.domain.derivation import Asked, is_derived, is_stamp
 from planso_connector.domain.fields import FIELDS, TEXTS, Field, Kind
-from planso_connector.domain.fold import KEY_AT_MOST, fold, fold_key, fold_plate, normalized
-from planso_connector.domain.snapshot import ControlState
-from planso_connector.domain.text_damage import is_garbled, is_same_value
-from planso_connector.planso.words import has_tags, label_key, one_line, unescaped_once
+from planso_connector.domain.folding import KEY_AT_MOST, fold, fold_key, fold_plate, normalized
+from planso_connector.domain.saving.appending import Text
+from planso_connector.domain.saving.derivation import Asked, is_derived, is_stamp
+from planso_connector.domain.saving.snapshot import ControlState
+from planso_connector.domain.saving.text_damage import is_garbled, is_same_value
+from planso_connector.planso.pages.text import has_tags, label_key, one_line, unescaped_once
 from planso_connector.store.lookup_keys import keys_of
 from tests.test_bounds import PATTERNS
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from planso_connector.domain.fields import BY_PATH, Value
-from planso_connector.domain.fold import fold, fold_phone, fold_plate
+from planso_connector.domain.folding import fold, fold_phone, fold_plate
+from planso_connector.domain.input_warnings import looks_wrong
 from planso_connector.domain.order import (
     BoardEntry,
     FormReading,
@@ -14,7 +15,6 @@ from planso_connector.domain.order import (
     refreshed,
 )
 from planso_connector.domain.part import Part
-from planso_connector.domain.plausible import looks_wrong
 
 
 @pytest.mark.parametrize(

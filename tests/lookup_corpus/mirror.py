@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from planso_connector.domain.fold import fold, fold_plate
+from planso_connector.domain.folding import fold, fold_plate
 from planso_connector.domain.order import PLATE, VEHICLE, Order
 
 

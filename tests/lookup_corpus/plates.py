@@ -11,8 +11,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from planso_connector.domain.district_codes import DISTRICTS
-from planso_connector.domain.fold import fold_plate
+from planso_connector.domain.folding import fold_plate
+from planso_connector.domain.recognition.district_codes import DISTRICTS
 
 MADE = 300
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from planso_connector.domain.fold import fold
+from planso_connector.domain.folding import fold
 from tests.lookup_corpus.mirror import SOUND_ALIKE, Known, orders, phone_in_every_writing
 from tests.lookup_corpus.plates import RULES, as_said, in_pairs, one_by_one
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from planso_connector.planso.client import Planso
-from planso_connector.planso.form import Form
+from planso_connector.planso.http.client import Planso
+from planso_connector.planso.http.throttle import Throttle
+from planso_connector.planso.pages.form import Form
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.throttle import Throttle
 from planso_connector.sandbox import Sandbox
 
 PROFILE = Profile.load()

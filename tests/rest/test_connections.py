@@ -17,8 +17,8 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from planso_connector.rest import server
-from planso_connector.rest.limits import Limits
+from planso_connector.rest.middleware.rate_limits import Limits
+from planso_connector.server import config
 from tests.rest import raw
 
 T = TypeVar("T")
@@ -42,21 +42,21 @@ def answered(connection: socket.socket) -> bool:
 
 def served(app: ASGIApp, client: Callable[[str], T]) -> tuple[T, ServerState]:
     """What `client` returns, which is called with the address of a server of this app; and what the server has left."""
-    config = server.configured(app, Limits())
-    config.timeout_keep_alive = KEPT  # type: ignore[assignment]  # seconds
-    config.load()
+    configuration = config.configured(app, Limits())
+    configuration.timeout_keep_alive = KEPT  # type: ignore[assignment]  # seconds
+    configuration.load()
 
     async def story() -> tuple[T, ServerState]:
-        state = uvicorn.Server(config).server_state
+        state = uvicorn.Server(configuration).server_state
         listening = await asyncio.get_running_loop().create_server(
-            lambda: config.http_protocol_class(config=config, server_state=state, app_state={}),  # type: ignore[call-arg]
+            lambda: configuration.http_protocol_class(config=configuration, server_state=state, app_state={}),  # type: ignore[call-arg]
             "127.0.0.1",
         )
         async with listening:
             address = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
             return await asyncio.to_thread(client, address), state
 
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=configuration.get_loop_factory()) as runner:
         return runner.run(story())
 
 

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planso_connector.domain import errors, failure
+from planso_connector.domain import errors, stored_errors
 from planso_connector.domain.caller import Caller, Scope
 from planso_connector.domain.errors import ConnectorError, Kept, Problem
 from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Action, Conflict, Operation, State
 from planso_connector.rest import disclosure
-from planso_connector.rest.problems import failure_of, status_of
+from planso_connector.rest.schemas.errors import failure_of, status_of
 from planso_connector.sandbox import Sandbox
-from tests.rest.test_callers import make
-from tests.rest.test_operations import unreadable
+from tests.rest.middleware.test_route_scopes import make
+from tests.rest.routes.test_operations import unreadable
 from tests.service import Service, connected
 
 SECRET = "Geheim"
@@ -392,7 +392,7 @@ OPERATIONS = st.builds(
     before=st.sampled_from([None, {"person": SECRET}]),
     base=st.sampled_from([None, {"person": SECRET}]),
     undoes=st.sampled_from([None, "op_0"]),
-    failure=st.sampled_from([None, *map(failure.written, FAILURES)]),
+    failure=st.sampled_from([None, *map(stored_errors.written, FAILURES)]),
     caller=st.just(OWNER.label),
     sent_at=st.sampled_from([None, "2026-11-23T09:41:00.118000Z"]),
     differences=st.sampled_from(

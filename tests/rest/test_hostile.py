@@ -18,8 +18,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from planso_connector.rest.bodies import MOST_VALUES
-from planso_connector.rest.problems import MOST_PROBLEMS
+from planso_connector.rest.json_body import MOST_VALUES
+from planso_connector.rest.schemas.errors import MOST_PROBLEMS
 from planso_connector.sandbox import Sandbox
 from tests.service import Service, connected
 

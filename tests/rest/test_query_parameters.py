@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from planso_connector.rest.scopes import NEEDS
+from planso_connector.rest.middleware.route_scopes import NEEDS
 from planso_connector.sandbox import Sandbox
 from tests.rest import raw
 from tests.service import Service

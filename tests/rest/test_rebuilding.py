@@ -11,12 +11,13 @@ import pytest
 
 from planso_connector.domain.clock import now, stamp
 from planso_connector.domain.order import PLATE
-from planso_connector.flows.heartbeat import unwatched
-from planso_connector.flows.reindex import LEASE, Reindex
+from planso_connector.flows.operating.heartbeat import unwatched
+from planso_connector.flows.querying.reindex import LEASE, Reindex
 from planso_connector.sandbox import Sandbox
-from planso_connector.store import leases, migrate, reindex
+from planso_connector.store import leases, reindex
 from planso_connector.store.lookup_keys import Rebuild
-from planso_connector.store.rendering import to_json
+from planso_connector.store.maintenance import migrate
+from planso_connector.store.order_rows import to_json
 from planso_connector.workers import start
 from tests.databases import Store, make_as_of, run_script
 from tests.service import PATIENCE, Service, connected, running, settings_for

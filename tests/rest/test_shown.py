@@ -10,8 +10,8 @@ import pytest
 
 from planso_connector.domain.caller import Scope
 from planso_connector.sandbox import Sandbox
-from tests.rest.test_callers import make
-from tests.rest.test_operations import unreadable
+from tests.rest.middleware.test_route_scopes import make
+from tests.rest.routes.test_operations import unreadable
 from tests.service import Service, connected
 
 IDS = sorted(Sandbox(orders=20).order_ids())

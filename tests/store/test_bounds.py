@@ -8,7 +8,7 @@ import pytest
 
 from planso_connector.domain.order import PLATE, Excess
 from planso_connector.store import orders
-from planso_connector.store.rendering import TEXT_AT_MOST
+from planso_connector.store.order_rows import TEXT_AT_MOST
 from planso_connector.store.tables import lookup_keys as keys
 from planso_connector.store.tables import orders as rows
 from tests.databases import Store

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from planso_connector.domain.operation import Action, Operation, State
-from planso_connector.store import logins, operations, runs
-from planso_connector.store.runs import RunKind, RunState, Trigger
+from planso_connector.store import operations, rejected_logins, sync_runs
+from planso_connector.store.sync_runs import RunKind, RunState, Trigger
 from tests.databases import Store
 from tests.store.samples import SHOP, at
 
@@ -158,17 +158,17 @@ def test_an_idempotency_key_is_its_callers_for_seven_days(store: Store) -> None:
 
 def test_a_run_from_its_start_to_its_end(store: Store) -> None:
     """Progress keeps what it is not told; after the end nothing moves."""
-    run = store.write(lambda tx: runs.start(tx, SHOP, now=at(1), phase="list"))
-    assert store.read(lambda tx: runs.last(tx, SHOP)) == run
+    run = store.write(lambda tx: sync_runs.start(tx, SHOP, now=at(1), phase="list"))
+    assert store.read(lambda tx: sync_runs.last(tx, SHOP)) == run
 
-    assert store.write(lambda tx: runs.progress(tx, SHOP, run.id, now=at(2), phase="orders", done=3, total=9))
-    assert store.write(lambda tx: runs.progress(tx, SHOP, run.id, now=at(3), done=4, requests=12))
+    assert store.write(lambda tx: sync_runs.progress(tx, SHOP, run.id, now=at(2), phase="orders", done=3, total=9))
+    assert store.write(lambda tx: sync_runs.progress(tx, SHOP, run.id, now=at(3), done=4, requests=12))
     failed = [{"order_id": 5, "message": "Müller"}]
     assert store.write(
-        lambda tx: runs.finish(tx, SHOP, run.id, state=RunState.DONE, now=at(4), failed=failed, changed=2)
+        lambda tx: sync_runs.finish(tx, SHOP, run.id, state=RunState.DONE, now=at(4), failed=failed, changed=2)
     )
-    assert not store.write(lambda tx: runs.progress(tx, SHOP, run.id, now=at(5), done=9))
-    assert not store.write(lambda tx: runs.finish(tx, SHOP, run.id, state=RunState.FAILED, now=at(5)))
+    assert not store.write(lambda tx: sync_runs.progress(tx, SHOP, run.id, now=at(5), done=9))
+    assert not store.write(lambda tx: sync_runs.finish(tx, SHOP, run.id, state=RunState.FAILED, now=at(5)))
 
     ended = replace(
         run,
@@ -182,37 +182,37 @@ def test_a_run_from_its_start_to_its_end(store: Store) -> None:
         ended_at=at(4),
         updated_at=at(4),
     )
-    assert store.read(lambda tx: runs.last(tx, SHOP)) == ended
+    assert store.read(lambda tx: sync_runs.last(tx, SHOP)) == ended
 
 
 def test_runs_that_a_crash_left_are_ended(store: Store) -> None:
     """After a crash no run is running: it is told as interrupted, and earlier successes stay the last success."""
-    done = store.write(lambda tx: runs.start(tx, SHOP, now=at(1)))
-    store.write(lambda tx: runs.finish(tx, SHOP, done.id, state=RunState.DONE, now=at(2)))
-    store.write(lambda tx: runs.start(tx, SHOP, now=at(3)))
+    done = store.write(lambda tx: sync_runs.start(tx, SHOP, now=at(1)))
+    store.write(lambda tx: sync_runs.finish(tx, SHOP, done.id, state=RunState.DONE, now=at(2)))
+    store.write(lambda tx: sync_runs.start(tx, SHOP, now=at(3)))
 
-    assert store.write(lambda tx: runs.abandon(tx, SHOP, now=at(9))) == 1
-    assert store.write(lambda tx: runs.abandon(tx, SHOP, now=at(10))) == 0
+    assert store.write(lambda tx: sync_runs.abandon(tx, SHOP, now=at(9))) == 1
+    assert store.write(lambda tx: sync_runs.abandon(tx, SHOP, now=at(10))) == 0
 
-    newest, oldest = store.read(lambda tx: runs.history(tx, SHOP))
+    newest, oldest = store.read(lambda tx: sync_runs.history(tx, SHOP))
     assert (newest.state, newest.ended_at) == (RunState.INTERRUPTED, at(9))
-    success = store.read(lambda tx: runs.last_success(tx, SHOP))
+    success = store.read(lambda tx: sync_runs.last_success(tx, SHOP))
     assert success is not None
     assert success == oldest
-    assert store.read(lambda tx: runs.history(tx, SHOP, 1)) == [newest]
+    assert store.read(lambda tx: sync_runs.history(tx, SHOP, 1)) == [newest]
 
 
 def test_a_run_tells_what_it_was_for_and_what_it_doubted(store: Store) -> None:
     """Kind and trigger are known from the start, doubts at the end; all are read back as they were given."""
     run = store.write(
-        lambda tx: runs.start(tx, SHOP, now=at(1), kind=RunKind.INCREMENTAL, trigger=Trigger.SCHEDULE, total=7)
+        lambda tx: sync_runs.start(tx, SHOP, now=at(1), kind=RunKind.INCREMENTAL, trigger=Trigger.SCHEDULE, total=7)
     )
     assert (run.kind, run.trigger, run.doubts) == (RunKind.INCREMENTAL, Trigger.SCHEDULE, ())
-    assert store.read(lambda tx: runs.last(tx, SHOP)) == run
+    assert store.read(lambda tx: sync_runs.last(tx, SHOP)) == run
     doubts = [{"page": "form", "label": "Telefon\0", "before": 0.98, "after": 0.0}]
-    store.write(lambda tx: runs.finish(tx, SHOP, run.id, state=RunState.DONE, now=at(2), doubts=doubts))
+    store.write(lambda tx: sync_runs.finish(tx, SHOP, run.id, state=RunState.DONE, now=at(2), doubts=doubts))
 
-    ended = store.read(lambda tx: runs.last(tx, SHOP))
+    ended = store.read(lambda tx: sync_runs.last(tx, SHOP))
 
     assert ended is not None
     assert (ended.kind, ended.trigger) == (RunKind.INCREMENTAL, Trigger.SCHEDULE)
@@ -222,40 +222,40 @@ def test_a_run_tells_what_it_was_for_and_what_it_doubted(store: Store) -> None:
 @pytest.mark.parametrize("end", [RunState.FAILED, RunState.INTERRUPTED, RunState.DONE, None])
 def test_a_full_run_that_did_not_get_to_its_end_is_resumable(store: Store, end: RunState | None) -> None:
     """It is the last full run that counts, whatever incremental ones came after; one that still runs is not resumed."""
-    assert store.read(lambda tx: runs.resumable(tx, SHOP)) is None
-    full = store.write(lambda tx: runs.start(tx, SHOP, now=at(1), kind=RunKind.FULL))
+    assert store.read(lambda tx: sync_runs.resumable(tx, SHOP)) is None
+    full = store.write(lambda tx: sync_runs.start(tx, SHOP, now=at(1), kind=RunKind.FULL))
     if end is not None:
-        store.write(lambda tx: runs.finish(tx, SHOP, full.id, state=end, now=at(2)))
-    later = store.write(lambda tx: runs.start(tx, SHOP, now=at(3), kind=RunKind.INCREMENTAL))
-    store.write(lambda tx: runs.finish(tx, SHOP, later.id, state=RunState.FAILED, now=at(4)))
+        store.write(lambda tx: sync_runs.finish(tx, SHOP, full.id, state=end, now=at(2)))
+    later = store.write(lambda tx: sync_runs.start(tx, SHOP, now=at(3), kind=RunKind.INCREMENTAL))
+    store.write(lambda tx: sync_runs.finish(tx, SHOP, later.id, state=RunState.FAILED, now=at(4)))
 
-    found = store.read(lambda tx: runs.resumable(tx, SHOP))
+    found = store.read(lambda tx: sync_runs.resumable(tx, SHOP))
 
     assert (found.id if found else None) == (full.id if end in (RunState.FAILED, RunState.INTERRUPTED) else None)
 
 
 def test_old_runs_go_but_the_last_good_and_the_last_full_one(store: Store) -> None:
     """What ended before goes; how fresh the mirror is, and what is to be resumed, is still known."""
-    full = store.write(lambda tx: runs.start(tx, SHOP, now=at(1), kind=RunKind.FULL))
-    store.write(lambda tx: runs.finish(tx, SHOP, full.id, state=RunState.FAILED, now=at(2)))
+    full = store.write(lambda tx: sync_runs.start(tx, SHOP, now=at(1), kind=RunKind.FULL))
+    store.write(lambda tx: sync_runs.finish(tx, SHOP, full.id, state=RunState.FAILED, now=at(2)))
     good, old, new, running = (
-        store.write(partial(runs.start, workshop=SHOP, now=at(minute), kind=RunKind.INCREMENTAL))
+        store.write(partial(sync_runs.start, workshop=SHOP, now=at(minute), kind=RunKind.INCREMENTAL))
         for minute in (3, 5, 7, 20)
     )
     for run, state, minute in ((good, RunState.DONE, 4), (old, RunState.FAILED, 6), (new, RunState.FAILED, 8)):
-        store.write(partial(runs.finish, workshop=SHOP, run_id=run.id, state=state, now=at(minute)))
+        store.write(partial(sync_runs.finish, workshop=SHOP, run_id=run.id, state=state, now=at(minute)))
 
-    assert store.write(lambda tx: runs.prune(tx, SHOP, before=at(7))) == 1
+    assert store.write(lambda tx: sync_runs.prune(tx, SHOP, before=at(7))) == 1
 
-    kept = [run.id for run in store.read(lambda tx: runs.history(tx, SHOP))]
+    kept = [run.id for run in store.read(lambda tx: sync_runs.history(tx, SHOP))]
     assert kept == [running.id, new.id, good.id, full.id]
 
 
 def test_the_last_rejected_login_is_remembered(store: Store) -> None:
     """One fingerprint at a time, until it is forgotten."""
-    assert store.read(lambda tx: logins.remembered(tx, SHOP)) is None
-    store.write(lambda tx: logins.remember(tx, SHOP, "one", at(1)))
-    store.write(lambda tx: logins.remember(tx, SHOP, "two", at(2)))
-    assert store.read(lambda tx: logins.remembered(tx, SHOP)) == "two"
-    store.write(lambda tx: logins.forget(tx, SHOP))
-    assert store.read(lambda tx: logins.remembered(tx, SHOP)) is None
+    assert store.read(lambda tx: rejected_logins.remembered(tx, SHOP)) is None
+    store.write(lambda tx: rejected_logins.remember(tx, SHOP, "one", at(1)))
+    store.write(lambda tx: rejected_logins.remember(tx, SHOP, "two", at(2)))
+    assert store.read(lambda tx: rejected_logins.remembered(tx, SHOP)) == "two"
+    store.write(lambda tx: rejected_logins.forget(tx, SHOP))
+    assert store.read(lambda tx: rejected_logins.remembered(tx, SHOP)) is None

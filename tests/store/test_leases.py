@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from planso_connector.store import leases
-from planso_connector.store.engine import Transaction
+from planso_connector.store.engine.database import Transaction
 from tests.databases import Store
 from tests.store.samples import SHOP, at
 
@@ -108,7 +108,7 @@ NAMES = 60
 RACE = """
 import asyncio, sys
 from planso_connector.store import leases
-from planso_connector.store.engine import Database
+from planso_connector.store.engine.database import Database
 from tests.store.samples import SHOP, at
 
 async def main():

@@ -17,12 +17,14 @@ from planso_connector.domain.clock import now as clock_now
 from planso_connector.domain.clock import stamp
 from planso_connector.domain.errors import NotPossible
 from planso_connector.domain.order import PLATE
-from planso_connector.flows.recognise import Asked, Recognition
-from planso_connector.flows.reindex import Reindex
-from planso_connector.store import leases, lookup_keys, migrate, orders, reindex, search, sqlite
-from planso_connector.store.engine import Transaction
-from planso_connector.store.expressions import text_candidates
-from planso_connector.store.rendering import to_json
+from planso_connector.flows.querying.lookup import Asked, Recognition
+from planso_connector.flows.querying.reindex import Reindex
+from planso_connector.store import leases, lookup_keys, orders, reindex, search
+from planso_connector.store.engine import sqlite
+from planso_connector.store.engine.database import Transaction
+from planso_connector.store.engine.expressions import text_candidates
+from planso_connector.store.maintenance import migrate
+from planso_connector.store.order_rows import to_json
 from planso_connector.store.tables import lookup_keys as table
 from planso_connector.store.tables import orders as orders_table
 from tests.databases import Store

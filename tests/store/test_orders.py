@@ -13,10 +13,10 @@ from planso_connector.domain.fields import MIRRORED
 from planso_connector.domain.operation import Action, Operation
 from planso_connector.domain.order import Order
 from planso_connector.domain.part import NO_PARTS
-from planso_connector.store import operations, orders, sightings
-from planso_connector.store.engine import Transaction
+from planso_connector.store import last_seen, operations, orders
+from planso_connector.store.engine.database import Transaction
+from planso_connector.store.last_seen import Sighting
 from planso_connector.store.orders import Outcome, Saved
-from planso_connector.store.sightings import Sighting
 from tests.databases import Store
 from tests.store.samples import SHOP, at, order, part
 
@@ -28,7 +28,7 @@ def save(store: Store, given: Order, second: int, *, with_parts: bool = True) ->
 
 
 def fingerprints(store: Store) -> dict[int, str | None]:
-    seen = store.read(lambda tx: sightings.all(tx, SHOP))
+    seen = store.read(lambda tx: last_seen.all(tx, SHOP))
     return {order_id: sighting.list_fingerprint for order_id, sighting in seen.items()}
 
 
@@ -192,7 +192,7 @@ def test_the_list_of_ids_knows_archived_and_deleted(store: Store) -> None:
 
 
 def seen_at(store: Store) -> dict[int, str]:
-    found = store.read(lambda tx: sightings.all(tx, SHOP))
+    found = store.read(lambda tx: last_seen.all(tx, SHOP))
     return {order_id: sighting.synced_at for order_id, sighting in found.items()}
 
 
@@ -205,9 +205,9 @@ def test_thousands_are_seen_in_one_statement(store: Store) -> None:
             orders.save(tx, SHOP, order(order_id), read_at=at(1), now=at(1), list_fingerprint=f"f{order_id}")
 
     store.write(fill)
-    assert store.write(lambda tx: sightings.seen(tx, SHOP, everyone[1:], now=at(9))) == 499
+    assert store.write(lambda tx: last_seen.seen(tx, SHOP, everyone[1:], now=at(9))) == 499
     assert seen_at(store) == {1: at(1)} | dict.fromkeys(everyone[1:], at(9))
-    assert store.write(lambda tx: sightings.seen(tx, SHOP, [1, 4711], now=at(8))) == 1
+    assert store.write(lambda tx: last_seen.seen(tx, SHOP, [1, 4711], now=at(8))) == 1
     assert seen_at(store) == {1: at(8)} | dict.fromkeys(everyone[1:], at(9))
     assert fingerprints(store) == {n: f"f{n}" for n in everyone}
 
@@ -230,7 +230,7 @@ def test_a_sighting_tells_what_a_sync_asks(store: Store) -> None:
     store.write(lambda tx: orders.archive(tx, SHOP, [2], now=at(6), read_at=at(5)))
     store.write(lambda tx: orders.mark_deleted(tx, SHOP, 3, now=at(6), read_at=at(5)))
 
-    assert store.read(lambda tx: sightings.all(tx, SHOP)) == {
+    assert store.read(lambda tx: last_seen.all(tx, SHOP)) == {
         1: Sighting("one", at(1), at(2), at(1), archived=False, station_state="active", missing_parts=True),
         2: Sighting(None, at(5), at(6), None, archived=True, station_state=None, missing_parts=False),
     }

@@ -26,7 +26,7 @@ from planso_connector.domain.clock import parse_stamp, stamp
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.store import operations, save_evidence
-from planso_connector.store.transaction import Row, Transaction
+from planso_connector.store.engine.transaction import Row, Transaction
 from tests.databases import Store
 from tests.store.samples import SHOP, at
 

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from planso_connector.domain.errors import Invalid
-from planso_connector.domain.fold import fold, fold_phone, fold_plate
+from planso_connector.domain.folding import fold, fold_phone, fold_plate
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.domain.order import PLATE, Order
 from planso_connector.store import cursors, lookup_keys, operations, orders, reindex, search
-from planso_connector.store.engine import Transaction
+from planso_connector.store.engine.database import Transaction
 from planso_connector.store.lookup_keys import Rebuild
 from planso_connector.store.search import Filters, Page
 from tests.databases import Store, run_script

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from planso_connector.domain.operation import Action, Operation, State
-from planso_connector.store import operations, orders, sqlite
+from planso_connector.store import operations, orders
+from planso_connector.store.engine import sqlite
 from tests.store import samples
 
 PAST = 2000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from planso_connector.domain.saving_knowledge import Trial
+from planso_connector.domain.saving.knowledge import Trial
 from planso_connector.store import save_evidence
-from planso_connector.store.engine import Transaction
+from planso_connector.store.engine.database import Transaction
 from tests.databases import Store
 from tests.store.samples import OTHER_SHOP, SHOP, at
 

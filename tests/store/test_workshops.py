@@ -14,24 +14,24 @@ from planso_connector.domain.caller import Scope
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.domain.order import PLATE
 from planso_connector.store import (
-    accesses,
-    changes,
-    kept_pages,
-    keys,
+    access_log,
+    api_keys,
+    history,
+    last_seen,
     leases,
-    logins,
     operations,
     orders,
-    runs,
+    rejected_logins,
     search,
     sections,
-    sightings,
+    sync_runs,
+    unreadable_pages,
 )
-from planso_connector.store.accesses import Access
-from planso_connector.store.engine import Transaction
-from planso_connector.store.keys import Key
-from planso_connector.store.runs import RunKind, RunState
+from planso_connector.store.access_log import Access
+from planso_connector.store.api_keys import Key
+from planso_connector.store.engine.database import Transaction
 from planso_connector.store.search import Filters
+from planso_connector.store.sync_runs import RunKind, RunState
 from tests.databases import Store
 from tests.store.samples import OTHER_SHOP, SHOP, at, order, part
 
@@ -43,7 +43,7 @@ READS: dict[str, Callable[[Transaction, str], Any]] = {
     "parts_of": lambda tx, shop: orders.parts_of(tx, shop, ID),
     "ids": lambda tx, shop: (orders.ids(tx, shop), orders.ids(tx, shop, archived=True)),
     "is_any": orders.is_any,
-    "sightings": sightings.all,
+    "sightings": last_seen.all,
     "find": lambda tx, shop: search.find(tx, shop, Filters()).documents,
     "find archived": lambda tx, shop: search.find(tx, shop, Filters(archived=True)).documents,
     "operation": lambda tx, shop: operations.get(tx, shop, "op_1"),
@@ -55,21 +55,21 @@ READS: dict[str, Callable[[Transaction, str], Any]] = {
     "any due when the claim is over": lambda tx, shop: operations.is_any_due(tx, shop, now=at(100)),
     "first seen before": lambda tx, shop: orders.first_seen_before(tx, shop, at(9)),
     "same plate and time": lambda tx, shop: search.same_plate_and_time(tx, shop, {PLATE: "WN-AE 2309"}),
-    "history of the order": lambda tx, shop: changes.page(tx, shop, ID, below=99, limit=9),
-    "last": runs.last,
-    "last_success": runs.last_success,
-    "history": runs.history,
-    "resumable": runs.resumable,
-    "remembered": logins.remembered,
+    "history of the order": lambda tx, shop: history.page(tx, shop, ID, below=99, limit=9),
+    "last": sync_runs.last,
+    "last_success": sync_runs.last_success,
+    "history": sync_runs.history,
+    "resumable": sync_runs.resumable,
+    "remembered": rejected_logins.remembered,
     "holder": lambda tx, shop: leases.holder(tx, shop, "sync", now=at(2)),
     "section": lambda tx, shop: sections.get(tx, shop, ID, "work"),
     "section names": lambda tx, shop: sections.names(tx, shop, ID),
     "section readings": sections.read_at_by_order,
-    "kept pages": kept_pages.all,
-    "key": lambda tx, shop: keys.get(tx, shop, "0123456789"),
-    "keys": keys.all,
-    "any key": keys.is_any,
-    "accesses": lambda tx, shop: accesses.page(tx, shop, order_id=ID, caller="0123456789", limit=9),
+    "kept pages": unreadable_pages.all,
+    "key": lambda tx, shop: api_keys.get(tx, shop, "0123456789"),
+    "keys": api_keys.all,
+    "any key": api_keys.is_any,
+    "accesses": lambda tx, shop: access_log.page(tx, shop, order_id=ID, caller="0123456789", limit=9),
 }
 
 
@@ -84,24 +84,26 @@ def fill(tx: Transaction, shop: str) -> str:
     operations.record(tx, shop, replace(later, idempotency_key="key"))
     created = Operation("op_4", Action.CREATE, ID + 2, {}, State.CONFIRMED, created_at=at(1))
     operations.record(tx, shop, created)
-    logins.remember(tx, shop, shop, at(1))
+    rejected_logins.remember(tx, shop, shop, at(1))
     leases.acquire(tx, shop, "sync", holder=shop, now=at(1), until=at(9))
     sections.save(tx, shop, ID, "work", f'"{shop}"', read_at=at(1), now=at(1))
     keep(tx, shop)
-    keys.add(tx, shop, Key("0123456789", shop, frozenset({Scope.SYNC}), "digest", at(1)))
-    accesses.record(tx, shop, [Access(at(1), "0123456789", shop, (ID,))])
-    failed = runs.start(tx, shop, now=at(0))
-    runs.finish(tx, shop, failed.id, state=RunState.FAILED, now=at(0))
-    return runs.start(tx, shop, now=at(1), kind=RunKind.INCREMENTAL).id
+    api_keys.add(tx, shop, Key("0123456789", shop, frozenset({Scope.SYNC}), "digest", at(1)))
+    access_log.record(tx, shop, [Access(at(1), "0123456789", shop, (ID,))])
+    failed = sync_runs.start(tx, shop, now=at(0))
+    sync_runs.finish(tx, shop, failed.id, state=RunState.FAILED, now=at(0))
+    return sync_runs.start(tx, shop, now=at(1), kind=RunKind.INCREMENTAL).id
 
 
 def keep(tx: Transaction, shop: str, order_id: int = ID, second: int = 1) -> None:
-    kept_pages.keep(tx, shop, kind="form", order_id=order_id, reason="?", content=shop, now=at(second), at_most=1)
+    unreadable_pages.keep(tx, shop, kind="form", order_id=order_id, reason="?", content=shop, now=at(second), at_most=1)
 
 
 def forget(tx: Transaction, shop: str) -> int:
     """Both workshops' kept pages are named."""
-    return kept_pages.forget(tx, shop, [page.id for one in (SHOP, OTHER_SHOP) for page in kept_pages.all(tx, one)])
+    return unreadable_pages.forget(
+        tx, shop, [page.id for one in (SHOP, OTHER_SHOP) for page in unreadable_pages.all(tx, one)]
+    )
 
 
 def snapshot(store: Store, shop: str) -> dict[str, Any]:
@@ -110,7 +112,7 @@ def snapshot(store: Store, shop: str) -> dict[str, Any]:
 
 WRITES: dict[str, Callable[[Transaction, str, str], object]] = {
     "save": lambda tx, shop, _run: orders.save(tx, shop, order(ID), read_at=at(2), now=at(2), list_fingerprint="x"),
-    "seen": lambda tx, shop, _run: sightings.seen(tx, shop, [ID], now=at(2)),
+    "seen": lambda tx, shop, _run: last_seen.seen(tx, shop, [ID], now=at(2)),
     "archive": lambda tx, shop, _run: orders.archive(tx, shop, [ID], now=at(2)),
     "mark_deleted": lambda tx, shop, _run: orders.mark_deleted(tx, shop, ID, now=at(2), read_at=at(2)),
     "record": lambda tx, shop, _run: operations.record(tx, shop, Operation("op_2", Action.DELETE, ID, {})),
@@ -129,18 +131,18 @@ WRITES: dict[str, Callable[[Transaction, str, str], object]] = {
     ),
     "settle": lambda tx, shop, _run: operations.settle(tx, shop, "op_1", holder="x", state=State.CONFIRMED, now=at(2)),
     "cancel": lambda tx, shop, _run: operations.cancel(tx, shop, "op_3", now=at(2), message="", failure={}),
-    "progress": lambda tx, shop, run: runs.progress(tx, shop, run, now=at(2), done=5),
-    "finish": lambda tx, shop, run: runs.finish(tx, shop, run, state=RunState.DONE, now=at(2)),
-    "abandon": lambda tx, shop, _run: runs.abandon(tx, shop, now=at(2)),
-    "add key": lambda tx, shop, _run: keys.add(tx, shop, Key("00", "x", frozenset(), "x", at(2))),
-    "revoke key": lambda tx, shop, _run: keys.revoke(tx, shop, "0123456789", now=at(2)),
-    "rotate key": lambda tx, shop, _run: keys.rotate(
+    "progress": lambda tx, shop, run: sync_runs.progress(tx, shop, run, now=at(2), done=5),
+    "finish": lambda tx, shop, run: sync_runs.finish(tx, shop, run, state=RunState.DONE, now=at(2)),
+    "abandon": lambda tx, shop, _run: sync_runs.abandon(tx, shop, now=at(2)),
+    "add key": lambda tx, shop, _run: api_keys.add(tx, shop, Key("00", "x", frozenset(), "x", at(2))),
+    "revoke key": lambda tx, shop, _run: api_keys.revoke(tx, shop, "0123456789", now=at(2)),
+    "rotate key": lambda tx, shop, _run: api_keys.rotate(
         tx, shop, "0123456789", digest="x", previous_until=at(2), expires_at=None
     ),
-    "use key": lambda tx, shop, _run: keys.used(tx, shop, {"0123456789": at(2)}),
-    "record access": lambda tx, shop, _run: accesses.record(tx, shop, [Access(at(2), "0123456789", "x", (ID,))]),
-    "remember": lambda tx, shop, _run: logins.remember(tx, shop, "x", at(2)),
-    "forget": lambda tx, shop, _run: logins.forget(tx, shop),
+    "use key": lambda tx, shop, _run: api_keys.used(tx, shop, {"0123456789": at(2)}),
+    "record access": lambda tx, shop, _run: access_log.record(tx, shop, [Access(at(2), "0123456789", "x", (ID,))]),
+    "remember": lambda tx, shop, _run: rejected_logins.remember(tx, shop, "x", at(2)),
+    "forget": lambda tx, shop, _run: rejected_logins.forget(tx, shop),
     "acquire": lambda tx, shop, _run: leases.acquire(tx, shop, "sync", holder="x", now=at(9), until=at(20)),
     "renew": lambda tx, shop, _run: leases.renew(tx, shop, "sync", holder=shop, now=at(1), until=at(2)),
     "release": lambda tx, shop, _run: leases.release(tx, shop, "sync", holder=shop),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from planso_connector.domain.clock import parse_stamp
 from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.store import operations, write_stops
-from planso_connector.store.transaction import Transaction
+from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.write_stops import WriteStop
 from tests.databases import Store
 from tests.store.samples import SHOP, at

@@ -1,1 +1,1 @@
-"""Groups of commands, one file each; `cli` puts them together."""
+"""Command groups of the CLI, one file per group."""

@@ -10,8 +10,8 @@ import typer
 from planso_connector.commands.console import err, fail, out, told
 from planso_connector.domain import clock
 from planso_connector.settings import Settings
-from planso_connector.store import backup as store_backup
-from planso_connector.store.engine import address
+from planso_connector.store.engine.database import address
+from planso_connector.store.maintenance import backup as store_backup
 
 
 def backup(
@@ -24,7 +24,7 @@ def backup(
         where = address(Settings.load().connector_database_url)
         file = file or Path(f"planso-connector-{clock.now():%Y%m%dT%H%M%SZ}.db")
         if not isinstance(where, Path):
-            from planso_connector.store import postgresql_backup  # here: psycopg loads libpq
+            from planso_connector.store.maintenance import postgresql_backup  # here: psycopg loads libpq
 
             dump = postgresql_backup.backup_command(where, file.with_suffix(".dump"))
             fail(f"PostgreSQL has its own tool for this:\n  {dump}")
@@ -45,7 +45,7 @@ def restore(
             fail("accepted: restore FILE, or restore --only-mark", code=2)
         where, now = address(Settings.load().connector_database_url), clock.now()
         if not isinstance(where, Path):
-            from planso_connector.store import postgresql_backup  # here: psycopg loads libpq
+            from planso_connector.store.maintenance import postgresql_backup  # here: psycopg loads libpq
 
             if file is not None:
                 fail(

@@ -19,7 +19,7 @@ from rich.console import Console
 from planso_connector import logs
 from planso_connector.domain.errors import ConnectorError
 from planso_connector.settings import Settings, SettingsError, unknown
-from planso_connector.store.engine import address
+from planso_connector.store.engine.database import address
 
 T = TypeVar("T")
 

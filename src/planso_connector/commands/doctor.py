@@ -11,11 +11,11 @@ from rich.table import Table
 
 from planso_connector import app as root
 from planso_connector.commands.console import configure_logs, err, fail, loaded, out, run, told
-from planso_connector.flows import doctor as doctor_flow
-from planso_connector.flows.trial import Prepared
-from planso_connector.planso.form import Form
+from planso_connector.flows.operating import doctor as doctor_flow
+from planso_connector.flows.trial.trial import Prepared
+from planso_connector.planso.pages.form import Form
 from planso_connector.settings import Settings
-from planso_connector.store import kept_pages
+from planso_connector.store import unreadable_pages
 
 
 def doctor(
@@ -127,9 +127,9 @@ def _announce(prepared: Prepared) -> None:
     )
 
 
-async def _kept_pages(built: root.Connector) -> list[kept_pages.KeptPage]:
+async def _kept_pages(built: root.Connector) -> list[unreadable_pages.KeptPage]:
     workshop = built.settings.connector_workshop
-    return await built.database.read(lambda tx: kept_pages.all(tx, workshop))
+    return await built.database.read(lambda tx: unreadable_pages.all(tx, workshop))
 
 
 def _print(finding: doctor_flow.Finding) -> None:

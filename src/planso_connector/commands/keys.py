@@ -27,12 +27,12 @@ from planso_connector.commands.console import (
 )
 from planso_connector.domain import clock
 from planso_connector.domain.caller import SCOPES, Scope
-from planso_connector.flows.accesses import Accesses
-from planso_connector.flows.database_clock import DatabaseClock
-from planso_connector.flows.keys import Keys
+from planso_connector.flows.operating.access_log import Accesses
+from planso_connector.flows.operating.api_keys import Keys
+from planso_connector.flows.operating.database_clock import DatabaseClock
 from planso_connector.settings import Duration, Settings
-from planso_connector.store.engine import Database, address
-from planso_connector.store.keys import Key
+from planso_connector.store.api_keys import Key
+from planso_connector.store.engine.database import Database, address
 
 T = TypeVar("T")
 

@@ -14,12 +14,12 @@ import typer
 
 from planso_connector.commands.console import configure_logs, database_there, err, fail, out, print_json, run, told
 from planso_connector.domain import clock
-from planso_connector.domain.identifier import Identifier, Kind
-from planso_connector.flows.privacy import Erased, Privacy
+from planso_connector.domain.recognition.identifier import Identifier, Kind
+from planso_connector.flows.operating.personal_data import Erased, Privacy
 from planso_connector.settings import Settings
-from planso_connector.store import migrate
-from planso_connector.store.engine import Database
-from planso_connector.store.scrub import scrub
+from planso_connector.store.engine.database import Database
+from planso_connector.store.maintenance import migrate
+from planso_connector.store.maintenance.vacuum import scrub
 
 cli = typer.Typer(help="What is held of a person, by phone number, plate or e-mail address.", no_args_is_help=True)
 

@@ -12,11 +12,11 @@ from rich.table import Table
 
 from planso_connector import app as root
 from planso_connector.commands.console import configure_logs, database_there, err, fail, loaded, out, run, told
-from planso_connector.domain import restoring
-from planso_connector.domain.differences import Difference
 from planso_connector.domain.operation import Operation, State
-from planso_connector.flows.database_clock import DatabaseClock
-from planso_connector.flows.write_stops import WriteStops
+from planso_connector.domain.saving import restoring
+from planso_connector.domain.saving.differences import Difference
+from planso_connector.flows.operating.database_clock import DatabaseClock
+from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.settings import Settings
 from planso_connector.store.write_stops import WriteStop
 

@@ -1,1 +1,1 @@
-"""The words of the house: orders, parts, fields, operations, German dates and numbers. Pure: no I/O, no framework."""
+"""Orders, parts, fields, operations, German dates and numbers. Pure: no I/O, no framework."""

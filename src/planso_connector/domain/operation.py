@@ -22,7 +22,7 @@ from enum import StrEnum
 from typing import Any
 
 from planso_connector.domain.fields import Value
-from planso_connector.domain.identity import Identity
+from planso_connector.domain.saving.identity import Identity
 
 
 class Action(StrEnum):

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from planso_connector.domain.fold import fold
-from planso_connector.domain.wording import says
+from planso_connector.domain.folding import fold
+from planso_connector.domain.progress.wording import says
 
 MEMBER_AT_MOST = 200
 """Characters of a part's member..."""

@@ -12,10 +12,11 @@ import unicodedata
 from datetime import date
 from decimal import Decimal
 
-from planso_connector.domain import german, phones
+from planso_connector.domain import german
 from planso_connector.domain.fields import DATED, MONTHS, NOTATION_AT_MOST, TEXTS, Field, Kind, Value
-from planso_connector.domain.fold import normalized
+from planso_connector.domain.folding import normalized
 from planso_connector.domain.german import Slot, Years
+from planso_connector.domain.recognition import phones
 
 MAX_ID = 2**63 - 1
 MAX_HOURS = 1_000_000.0

@@ -1,1 +1,1 @@
-"""The verbs. One file, one verb; its first sentence says its transactions."""
+"""Use cases: each combines the mirror and PlanSo. Each first sentence names its transactions."""

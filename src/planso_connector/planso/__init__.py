@@ -1,1 +1,1 @@
-"""The other side: everything that knows PlanSo's pages, addresses, labels and cookies, and only that."""
+"""The PlanSo client. Addresses, labels, selectors and cookies of PlanSo occur here only."""

@@ -16,9 +16,9 @@ from typing import Any
 
 from planso_connector.domain.columns import COLUMNS, UNSURE_COLUMNS
 from planso_connector.domain.fields import BY_PATH, FIELDS
+from planso_connector.planso.pages.text import label_key
 from planso_connector.planso.profile_section import Section
 from planso_connector.planso.saving.style import SaveStyle, read_style
-from planso_connector.planso.words import label_key
 
 BUILT_IN = "default_profile.toml"
 

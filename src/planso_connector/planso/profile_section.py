@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from planso_connector.planso.words import label_key
+from planso_connector.planso.pages.text import label_key
 
 
 class Section:

@@ -1,1 +1,1 @@
-"""The door for programs: routes by resource, their schemas, and which failure is which status."""
+"""The REST API: application, middleware, routes and schemas."""

@@ -12,16 +12,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from planso_connector.domain import errors, failure
-from planso_connector.domain.appending import target_of, targets_of
+from planso_connector.domain import errors, stored_errors
 from planso_connector.domain.caller import Caller, Scope
-from planso_connector.domain.differences import Difference, Verdict, sentences
 from planso_connector.domain.errors import ConnectorError, Kept, Problem
 from planso_connector.domain.fields import BY_PATH, SHOWN_AT_MOST, Value
 from planso_connector.domain.notes import OwnNote, split_notes
 from planso_connector.domain.operation import Action, Conflict, Operation, State
 from planso_connector.domain.order import Excess
-from planso_connector.flows.dry_run import Preview
+from planso_connector.domain.saving.appending import target_of, targets_of
+from planso_connector.domain.saving.differences import Difference, Verdict, sentences
+from planso_connector.flows.writing.dry_run import Preview
 
 _HARMLESS = (
     errors.NotAuthenticated,
@@ -99,7 +99,7 @@ def _confirmed(operation: Operation) -> str:
 
 def error_of(operation: Operation, caller: Caller) -> ConnectorError:
     """What a refused, expired, damaged or conflicting operation is answered with."""
-    error = failure.raised(operation.failure or {"type": errors.PlansoRefused.__name__}, operation.message)
+    error = stored_errors.raised(operation.failure or {"type": errors.PlansoRefused.__name__}, operation.message)
     if may_read(caller):
         return error
     is_own = _is_own_text(operation, caller)
@@ -160,7 +160,7 @@ def operation_for(operation: Operation, caller: Caller) -> dict[str, Any]:
     """The operation as an answer's member."""
     reads = may_read(caller)
     pending = operation.state is State.PENDING
-    conflicts = failure.conflicts_of(operation.failure)
+    conflicts = stored_errors.conflicts_of(operation.failure)
     told: dict[str, Any] = {
         "id": operation.id,
         "action": operation.action,

@@ -31,7 +31,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from planso_connector import __version__
-from planso_connector.flows.figures import Figures
+from planso_connector.flows.operating.statistics import Figures
 
 _PREFIX = "planso_connector_"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Text, bindparam, select
 
-from planso_connector.store.expressions import is_member
-from planso_connector.store.rendering import answer, pending_entry, to_json
+from planso_connector.store.engine.expressions import is_member
+from planso_connector.store.engine.transaction import Row, Transaction
+from planso_connector.store.order_rows import answer, pending_entry, to_json
 from planso_connector.store.tables import operations
-from planso_connector.store.transaction import Row, Transaction
 
 # Not sorted here: SQLite would go through all operations that there ever were in the index that has them so.
 _PENDING = select(

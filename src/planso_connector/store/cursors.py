@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from planso_connector.domain.errors import Invalid, Problem
-from planso_connector.store.rendering import to_json
+from planso_connector.store.order_rows import to_json
 
 
 def write(place: Sequence[str | int]) -> str:

@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
 from planso_connector.domain.clock import too_far
+from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.tables import leases
-from planso_connector.store.transaction import Transaction
 
 _IS = leases.c.workshop == bindparam("of_workshop"), leases.c.name == bindparam("of_name")
 _OWN = leases.c.holder == bindparam("of_holder")

@@ -22,13 +22,13 @@ from typing import Any
 from sqlalchemy import BigInteger, Text, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain import emails, names, phones
-from planso_connector.domain.fold import fold_plate
-from planso_connector.domain.match import Facts
-from planso_connector.store.expressions import is_member, is_text_member
-from planso_connector.store.rendering import to_json
+from planso_connector.domain.folding import fold_plate
+from planso_connector.domain.recognition import emails, names, phones
+from planso_connector.domain.recognition.matching import Facts
+from planso_connector.store.engine.expressions import is_member, is_text_member
+from planso_connector.store.engine.transaction import Row, Transaction
+from planso_connector.store.order_rows import to_json
 from planso_connector.store.tables import lookup_keys, orders
-from planso_connector.store.transaction import Row, Transaction
 
 
 class Kind(StrEnum):

@@ -30,14 +30,14 @@ from sqlalchemy import (
 )
 
 from planso_connector.domain.clock import parse_stamp, stamp, too_far
-from planso_connector.domain.differences import Difference
-from planso_connector.domain.failure import is_invalid
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.domain.saving.differences import Difference
+from planso_connector.domain.stored_errors import is_invalid
 from planso_connector.store import save_evidence
-from planso_connector.store.rendering import storable, to_json
+from planso_connector.store.engine.transaction import Row, Transaction
+from planso_connector.store.order_rows import storable, to_json
 from planso_connector.store.tables import operations, orders
-from planso_connector.store.transaction import Row, Transaction
 from planso_connector.store.write_stops import HOLDS_UP
 
 KEYS_KEPT = timedelta(days=7)

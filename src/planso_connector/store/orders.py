@@ -14,9 +14,10 @@ from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON
 from planso_connector.domain.clock import CLOCKS_APART, parse_stamp, stamp
 from planso_connector.domain.order import Order, tag, waits_for_parts
 from planso_connector.domain.part import Part
-from planso_connector.store import changes, erasures, lookup_keys
+from planso_connector.store import erasure_log, history, lookup_keys
 from planso_connector.store.answers import answers_and_pending
-from planso_connector.store.rendering import (
+from planso_connector.store.engine.transaction import Row, Transaction
+from planso_connector.store.order_rows import (
     order_columns,
     order_from,
     part_columns,
@@ -26,7 +27,6 @@ from planso_connector.store.rendering import (
 )
 from planso_connector.store.tables import orders, parts
 from planso_connector.store.tables import sightings as seen_rows
-from planso_connector.store.transaction import Row, Transaction
 
 
 class Outcome(StrEnum):
@@ -146,7 +146,7 @@ def save(
     now: str,
     list_fingerprint: str | None = None,
     with_parts: bool = True,
-    writer: changes.Writer | None = None,
+    writer: history.Writer | None = None,
 ) -> Saved:
     """
     The mirror takes the order, unless it holds a later reading: `read_at` is when the request for the page that
@@ -203,14 +203,14 @@ def _follow(
     after: Mapping[str, Any],
     *,
     now: str,
-    writer: changes.Writer | None = None,
+    writer: history.Writer | None = None,
 ) -> None:
     """
     What is kept in step with an order's document: its history, and its look-up keys. Without `before` it is new; one
     that a sync brings has no history yet.
     """
     if before is not None or writer is not None:
-        changes.note(tx, workshop, order_id, version, before, after, now=now, writer=writer)
+        history.note(tx, workshop, order_id, version, before, after, now=now, writer=writer)
     lookup_keys.write(tx, workshop, order_id, before=_keys(before), after=_keys(after))
 
 
@@ -236,7 +236,7 @@ def _lock(tx: Transaction, workshop: str, order_id: int) -> Row | None:
 
 def _first_version(tx: Transaction, workshop: str, now: str) -> int:
     """Where an order may have been erased, and come back, one beyond all that it had: see `restored.mark`."""
-    return int(parse_stamp(now).timestamp()) if erasures.is_any(tx, workshop) else 1
+    return int(parse_stamp(now).timestamp()) if erasure_log.is_any(tx, workshop) else 1
 
 
 def _insert(
@@ -358,7 +358,7 @@ def archive(tx: Transaction, workshop: str, ids: Iterable[int], *, now: str, rea
 
 
 def mark_deleted(
-    tx: Transaction, workshop: str, order_id: int, *, now: str, read_at: str, writer: changes.Writer | None = None
+    tx: Transaction, workshop: str, order_id: int, *, now: str, read_at: str, writer: history.Writer | None = None
 ) -> bool:
     """
     Marks the order deleted; its row stays. False when it is not there, is deleted already, or was read after

@@ -11,12 +11,12 @@ from sqlalchemy import BigInteger, Text, bindparam, func, select, tuple_, update
 from sqlalchemy import delete as delete_from
 
 from planso_connector.store import lookup_keys
-from planso_connector.store.expressions import is_member
+from planso_connector.store.engine.expressions import is_member
+from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.lookup_keys import Rebuild
-from planso_connector.store.rendering import order_from, part_from, text_key, to_json
+from planso_connector.store.order_rows import order_from, part_from, text_key, to_json
 from planso_connector.store.tables import lookup_keys as keys
 from planso_connector.store.tables import orders, parts
-from planso_connector.store.transaction import Row, Transaction
 
 log = structlog.get_logger(__name__)
 

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import BigInteger, BindParameter, Column, ColumnElement, Delete, bindparam, delete, func, select, tuple_
 
 from planso_connector.domain.operation import State
-from planso_connector.store import people, runs
+from planso_connector.store import personal_data, sync_runs
+from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.tables import accesses, changes, kept_pages, operations, orders
-from planso_connector.store.transaction import Transaction
 
 AT_ONCE = 200
 """Rows in one transaction."""
@@ -89,10 +89,10 @@ def drop_accesses(tx: Transaction, workshop: str, *, before: str) -> int:
 
 def drop_runs(tx: Transaction, workshop: str, *, before: str) -> int:
     """But for the last that ended well and the last full one."""
-    return runs.prune(tx, workshop, before=before)
+    return sync_runs.prune(tx, workshop, before=before)
 
 
 def drop_tombstones(tx: Transaction, workshop: str, *, before: str) -> int:
     """Orders that were deleted, with all that belongs to them, their history too."""
     found = tx.rows(_TOMBSTONES, of_workshop=workshop, before=before, at_most=ORDERS_AT_ONCE)
-    return sum(people.drop_order(tx, workshop, row["id"], deleted_before=before) for row in found)
+    return sum(personal_data.drop_order(tx, workshop, row["id"], deleted_before=before) for row in found)

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from sqlalchemy import Text, bindparam, case, delete, func, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.assessment import Experience
-from planso_connector.domain.differences import Difference, Verdict
-from planso_connector.domain.saving_knowledge import Trial, control_names
-from planso_connector.store.rendering import storable, to_json
+from planso_connector.domain.saving.assessment import Experience
+from planso_connector.domain.saving.differences import Difference, Verdict
+from planso_connector.domain.saving.knowledge import Trial, control_names
+from planso_connector.store.engine.transaction import Transaction
+from planso_connector.store.order_rows import storable, to_json
 from planso_connector.store.tables import save_effects, save_evidence
-from planso_connector.store.transaction import Transaction
 
 ACCEPTED, DEPENDENT, EDITED, LOST = "accepted", "dependent", "edited", "lost"
 """`save_effects.effect`: by a person's word, together with the cause, by the last save, by an earlier one."""

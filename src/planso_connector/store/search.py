@@ -11,18 +11,17 @@ from typing import Any, cast
 
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, func, or_, select
 
-from planso_connector.domain import grams
 from planso_connector.domain.fields import Value
-from planso_connector.domain.fold import fold, fold_key, fold_phone, fold_plate
+from planso_connector.domain.folding import fold, fold_key, fold_phone, fold_plate
 from planso_connector.domain.order import PLATE, overlap
-from planso_connector.store import cursors
+from planso_connector.store import cursors, trigrams
 from planso_connector.store.answers import answers
-from planso_connector.store.expressions import contains, contains_all, text_candidates
+from planso_connector.store.engine.expressions import contains, contains_all, text_candidates
+from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.lookup_keys import PLATE_END_AT_LEAST, Rebuild
 from planso_connector.store.lookup_keys import rebuild as rebuild_of
-from planso_connector.store.rendering import storable, to_json
+from planso_connector.store.order_rows import storable, to_json
 from planso_connector.store.tables import lookup_keys, orders, sightings
-from planso_connector.store.transaction import Row, Transaction
 
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})?")
 
@@ -244,7 +243,7 @@ def _narrowed(
     workshop = str(parameters["of_workshop"])
     texts = [str(parameters[name]) for name in ("person", "phone", "email") if name in asked]
     texts += json.loads(str(parameters["text"])) if "text" in asked else []
-    runs = grams.runs(" ".join(texts))
+    runs = trigrams.runs(" ".join(texts))
     plate = str(parameters.get("plate", ""))
     if not (runs or len(plate) >= PLATE_END_AT_LEAST or "text" in asked):
         return frozenset(), None

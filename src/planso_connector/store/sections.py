@@ -8,9 +8,9 @@ from sqlalchemy import BigInteger, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
 from planso_connector.domain.clock import CLOCKS_APART, parse_stamp, stamp
-from planso_connector.store.rendering import storable
+from planso_connector.store.engine.transaction import Transaction
+from planso_connector.store.order_rows import storable
 from planso_connector.store.tables import sections
-from planso_connector.store.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON
 from planso_connector.domain.clock import parse_stamp, stamp
 from planso_connector.domain.notes import OwnNote
 from planso_connector.domain.operation import Operation, State
-from planso_connector.store.rendering import storable, to_json
+from planso_connector.store.engine.transaction import Row, Transaction
+from planso_connector.store.order_rows import storable, to_json
 from planso_connector.store.save_evidence import ACCEPTED
 from planso_connector.store.tables import operations, save_effects, write_stops
-from planso_connector.store.transaction import Row, Transaction
 
 WHOLE_WORKSHOP = 0
 """In the column `order_id`; PlanSo numbers orders from 1."""

@@ -1,1 +1,1 @@
-"""The clockwork: when the verbs run without being asked."""
+"""Background loops: sync schedule, outbox, retention."""

@@ -11,7 +11,7 @@ import structlog
 
 from planso_connector.domain.clock import Clock
 from planso_connector.domain.workhours import WorkHours
-from planso_connector.flows.heartbeat import Beat, unwatched
+from planso_connector.flows.operating.heartbeat import Beat, unwatched
 
 log = structlog.get_logger(__name__)
 

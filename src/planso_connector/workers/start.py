@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from planso_connector.domain.errors import ConnectorError
-from planso_connector.flows.heartbeat import Beat, unwatched
-from planso_connector.flows.reindex import Reindex
-from planso_connector.flows.sync import Sync
-from planso_connector.store.runs import Trigger
+from planso_connector.flows.operating.heartbeat import Beat, unwatched
+from planso_connector.flows.querying.reindex import Reindex
+from planso_connector.flows.syncing.sync import Sync
+from planso_connector.store.sync_runs import Trigger
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,7 @@ from time import monotonic, time
 
 import structlog
 
-from planso_connector.flows.heartbeat import Beat
+from planso_connector.flows.operating.heartbeat import Beat
 
 log = structlog.get_logger(__name__)
 

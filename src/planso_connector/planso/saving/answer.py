@@ -14,10 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 
 from planso_connector.domain.errors import PlansoRefused, PlansoUnsure
-from planso_connector.planso.board import order_number
-from planso_connector.planso.decoding import NotJson, json_of
+from planso_connector.planso.http.decoding import NotJson, json_of
+from planso_connector.planso.pages.board import order_number
+from planso_connector.planso.pages.text import one_line
 from planso_connector.planso.saving.style import AnswerStyle
-from planso_connector.planso.words import one_line
 
 _PROVES_NOTHING = frozenset({408, 425, 429})
 """Statuses of the 400s that are about the moment, not about the save."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from planso_connector.planso.control import Control
-from planso_connector.planso.form import Form
+from planso_connector.planso.pages.control import Control
+from planso_connector.planso.pages.form import Form
 from planso_connector.planso.saving.encoding import Pairs
 from planso_connector.planso.saving.recording import FormRead, Write
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from planso_connector.domain.snapshot import ControlState
+from planso_connector.domain.saving.snapshot import ControlState
 from planso_connector.domain.values import is_nothing
-from planso_connector.planso.control import NEVER_SENT, Control, Entry
-from planso_connector.planso.form import Form, sent_values
-from planso_connector.planso.plan import Plan, Wire
+from planso_connector.planso.pages.change_plan import Plan, Wire
+from planso_connector.planso.pages.control import NEVER_SENT, Control, Entry
+from planso_connector.planso.pages.form import Form, sent_values
 
 
 def snapshot(form: Form, plan: Plan | None = None) -> dict[str, ControlState]:

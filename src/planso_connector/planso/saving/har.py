@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import ijson  # type: ignore[import-untyped] # it has no types
 
-from planso_connector.planso.decoding import decoded
+from planso_connector.planso.http.decoding import decoded
 
 MOST_BYTES = 256 * 1024 * 1024
 MOST_TEXT = 4 * 1024 * 1024

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from planso_connector.planso.board import order_number
+from planso_connector.planso.pages.board import order_number
 from planso_connector.planso.saving.answer import is_error, scalar_text
 from planso_connector.planso.saving.comparing import HARMFUL, Comparison, compare, later_reading
 from planso_connector.planso.saving.lesson import Lesson, seen_in

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from planso_connector.planso.redact import Masks, masked_text
+from planso_connector.planso.pages.redact import Masks, masked_text
+from planso_connector.planso.pages.text import collapsed
 from planso_connector.planso.saving.vocabulary import Vocabulary
-from planso_connector.planso.words import collapsed
 
 _PLAIN = frozenset({"", "0", "1", "on", "off", "true", "false"})
 """Values that say nothing of anybody: of check boxes, and of empty fields."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from planso_connector.planso.form import Form
-from planso_connector.planso.plan import Plan
+from planso_connector.planso.pages.change_plan import Plan
+from planso_connector.planso.pages.form import Form
 from planso_connector.planso.saving.encoding import Pairs, with_line_breaks
 from planso_connector.planso.saving.style import SaveStyle
 

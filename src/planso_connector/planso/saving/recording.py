@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from planso_connector.domain.errors import PageChanged
-from planso_connector.planso.board import order_number, parse_board
-from planso_connector.planso.decoding import LOGIN_FIELD
-from planso_connector.planso.form import Form
+from planso_connector.planso.http.decoding import LOGIN_FIELD
+from planso_connector.planso.pages.board import order_number, parse_board
+from planso_connector.planso.pages.form import Form
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.answer import is_error, scalar_text
 from planso_connector.planso.saving.bodies import Decoded, decodings, parameters

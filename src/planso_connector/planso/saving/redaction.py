@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from planso_connector import __version__
-from planso_connector.planso.redact import masked_page
+from planso_connector.planso.pages.redact import masked_page
 from planso_connector.planso.saving.answer import scalar_text
 from planso_connector.planso.saving.encoding import encode, urlencoded
 from planso_connector.planso.saving.har import Entry

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from planso_connector.planso.markup import Page
-from planso_connector.planso.parser import parsed
+from planso_connector.planso.pages.markup import Page
+from planso_connector.planso.pages.parser import parsed
 from planso_connector.planso.saving.answer import member, scalar_text
 from planso_connector.planso.saving.style import SaveStyle
 

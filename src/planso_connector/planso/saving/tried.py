@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from planso_connector.domain.saving_knowledge import Trial
+from planso_connector.domain.saving.knowledge import Trial
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.style import SaveStyle
 

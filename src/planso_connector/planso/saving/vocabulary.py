@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
 
-from planso_connector.planso.board import order_number
-from planso_connector.planso.redact import known_words, tells_of_somebody
+from planso_connector.planso.pages.board import order_number
+from planso_connector.planso.pages.redact import known_words, tells_of_somebody
+from planso_connector.planso.pages.text import label_key
 from planso_connector.planso.saving.answer import scalar_text
 from planso_connector.planso.saving.recording import FormRead, Recording, call_of
-from planso_connector.planso.words import label_key
 
 _CONSTANT = re.compile(r"[\w.,:/+@!-]{0,80}", re.ASCII)
 _SHORT = re.compile(r".{0,2}|\d{1,4}")

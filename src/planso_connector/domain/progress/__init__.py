@@ -1,0 +1,1 @@
+"""How far an order is, and the sentence that says it."""

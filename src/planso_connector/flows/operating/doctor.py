@@ -1,0 +1,245 @@
+"""
+Doctor: look at a PlanSo installation through the connector's eyes, or once more at pages that could not be read.
+Reads only; no transaction, no write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+from urllib.parse import parse_qsl
+
+from planso_connector.domain.errors import Invalid, PageChanged, PlansoError
+from planso_connector.domain.fields import BY_PATH, FIELDS, On, Value
+from planso_connector.domain.order import PartsReading
+from planso_connector.domain.part import Part, missing_count
+from planso_connector.domain.saving.knowledge import Knowledge
+from planso_connector.flows.writing.write_stops import WritesStatus
+from planso_connector.planso.http.client import Planso
+from planso_connector.planso.http.throttle import urgent
+from planso_connector.planso.pages.board import parse_board
+from planso_connector.planso.pages.change_plan import named
+from planso_connector.planso.pages.field_controls import Handle
+from planso_connector.planso.pages.form import Form
+from planso_connector.planso.pages.parts import parse_parts
+from planso_connector.planso.pages.tabs import parse_tab
+from planso_connector.planso.profile import Profile
+from planso_connector.store.unreadable_pages import KeptPage
+
+TRIED = "remarks"
+"""The field that the dry run pretends to change."""
+
+SHOWN = 10
+"""So many orders of a list are named."""
+
+SESSION_READINGS = 3
+"""So often the form is read in each of the two sessions at most."""
+
+BEGINNING = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One step of the examination: what was looked at, whether it is well, in words, and rows for a table."""
+
+    step: str
+    well: bool
+    words: str
+    rows: tuple[tuple[str, ...], ...] = field(default=())
+
+
+async def examine(
+    planso: Planso, order_id: int | None, on_form: Callable[[Form], Awaitable[None]]
+) -> AsyncIterator[Finding]:
+    """
+    Log in, list, read one form and its parts, say what a write would send, and how many sessions the account may have.
+    Ends at the first step that fails. `on_form` is awaited with the form.
+    """
+    try:
+        # Not `log_in`: that would send a password again that is remembered as rejected.
+        board = await planso.board()
+        yield Finding("login", well=True, words="PlanSo accepted the user.")
+        yield Finding("list", well=bool(board), words=f"{len(board)} current orders.")
+        chosen = order_id if order_id is not None else (board[0].order_id if board else None)
+        if chosen is None:
+            yield Finding("form", well=False, words="There is no order to read; name one with --order.")
+            return
+        form = await planso.read_form(chosen)
+        if not form.is_blank:
+            await on_form(form)
+        yield look_at_fields(chosen, form)
+        yield _unmapped(form)
+        yield look_at_handles(form)
+        parts = await planso.parts(chosen)
+        status = parts.status or "none on the page"
+        missing = missing_count(parts.parts)
+        yield Finding("parts", well=True, words=f"{len(parts.parts)} parts, {missing} missing; status: {status}.")
+        yield _dry_run(form)
+        yield await sessions(planso, chosen)
+    except PlansoError as error:
+        yield Finding(type(error).__name__, well=False, words=str(error))
+
+
+def writes(status: WritesStatus) -> Finding:
+    """Whether writes reach PlanSo."""
+    rows = tuple(("stopped", stop.words) for stop in status.stops)
+    told = f"{status.state}, {status.pending} pending"
+    return Finding("writes", well=not rows, words=f"{told}, {status.clean_saves} saves compared clean.", rows=rows)
+
+
+def saving(known: Knowledge) -> Finding:
+    """How it is known how this PlanSo saves, and what a person does next to know it better."""
+    return Finding("saving", well=True, words=f"{known.state}: {known.reason}. {known.next_step}".rstrip())
+
+
+async def sessions(planso: Planso, order_id: int) -> Finding:
+    """Read the form in both sessions in turn, as writes during a sync would, until it is known whether both live."""
+    for _ in range(SESSION_READINGS):
+        with urgent():
+            await planso.read_form(order_id)
+        await planso.read_form(order_id)
+        if planso.sessions.status.is_decided:
+            break
+    reason = planso.sessions.status.reason
+    return Finding("sessions", well=True, words=f"{reason[0].upper()}{reason[1:]}.")
+
+
+def replay(pages: Sequence[KeptPage], profile: Profile) -> Iterator[Finding]:
+    """What the readers make of kept pages with this profile; PlanSo is not asked. Well: the page can be read now."""
+    if not pages:
+        yield Finding("replay", well=True, words="No pages are kept: all that was read could be.")
+    for page in pages:
+        order = f" of order {page.order_id}" if page.order_id is not None else ""
+        then = f"{page.kept_at}, then: {page.reason}"
+        try:
+            words, rows = _read_again(page, profile)
+        except ValueError:
+            yield Finding(f"{page.kind}{order}", well=False, words=f"{then}\nnow: not JSON; {_beginning(page.content)}")
+        except PageChanged as error:
+            words = f"{then}\nnow: {error}; {_beginning(page.content)}"
+            yield Finding(f"{page.kind}{order}", well=False, words=words)
+        else:
+            yield Finding(f"{page.kind}{order}", well=True, words=f"{then}\nnow: {words}", rows=rows)
+
+
+def _read_again(page: KeptPage, profile: Profile) -> tuple[str, tuple[tuple[str, ...], ...]]:
+    """What is found, and rows for a table. Raises ValueError for no JSON, PageChanged for what can't be read."""
+    try:
+        answer: Any = json.loads(page.content)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if page.kind == "list":
+        board = parse_board(answer)
+        shown = ", ".join(str(entry.order_id) for entry in board[:SHOWN])
+        return f"{len(board)} orders: {shown}{', …' if len(board) > SHOWN else ''}", ()
+    if page.kind in ("form", "parts"):
+        if not isinstance(answer, Mapping):
+            raise PageChanged("the JSON is not an object")
+        if page.kind == "form":
+            return _form_again(Form.parse(answer, profile, page.order_id))
+        return _parts_again(parse_parts(answer, profile.parts, page.order_id or 0))
+    section = parse_tab(page.kind, answer)
+    tables = [("table", ", ".join(table.headers), f"{len(table.rows)} rows") for table in section.tables]
+    words = f"{len(section.tables)} tables, {len(section.pairs)} labels with values, {len(section.links)} links"
+    return words, (*tables, *(("label", label) for label in section.pairs))
+
+
+def _form_again(form: Form) -> tuple[str, tuple[tuple[str, ...], ...]]:
+    absent = dict(form.missing_labels())
+    mapped = [("field", path, "found") for path in BY_PATH if path not in absent]
+    unmapped = [("field", path, f"no label: {' or '.join(labels)}") for path, labels in absent.items()]
+    words = f"{len(form.labels)} labels, {len(mapped)} of {len(FIELDS)} fields found"
+    return words, (*(("label", label) for label in form.labels), *mapped, *unmapped)
+
+
+def _parts_again(parts: PartsReading) -> tuple[str, tuple[tuple[str, ...], ...]]:
+    columns = [
+        column.name
+        for column in fields(Part)
+        if column.name != "order_id" and any(getattr(part, column.name) not in (None, False) for part in parts.parts)
+    ]
+    table = "a table" if parts.has_table else "no table"
+    return f"{table}, {len(parts.parts)} rows; status: {parts.status or 'none on the page'}", tuple(
+        ("column", column) for column in columns
+    )
+
+
+def _beginning(content: str) -> str:
+    """The masked page's first characters, in one line."""
+    told = " ".join(content[:BEGINNING].split())
+    return f"it begins with: {told}" if told else "it is empty"
+
+
+def look_at_fields(order_id: int, form: Form) -> Finding:
+    """Which fields of an order this form holds, and how each was found."""
+    reading = form.reading()
+    absent = dict(form.missing_labels())
+    rows = [
+        (path, _kind(path), _presence(reading.values, path), _found_by(handle))
+        for path, handle in form.handles().items()
+        if path not in absent
+    ]
+    return Finding(
+        "form",
+        well=not reading.is_blank,
+        words=f"Order {order_id}: {len(reading.fields)} labels, {len(rows)} of {len(FIELDS)} fields found.",
+        rows=tuple(rows),
+    )
+
+
+def _unmapped(form: Form) -> Finding:
+    rows = tuple((path, _kind(path), " or ".join(labels)) for path, labels in form.missing_labels())
+    needed = [path for path, *_ in rows if On.UPDATE in BY_PATH[path].on]
+    words = f"{len(rows)} fields have no label in this form, {len(needed)} of them fields of PUT."
+    if rows:
+        words += " A write that asks for one is answered with 422; a profile can name other labels."
+    return Finding("labels", well=not needed, words=words, rows=rows)
+
+
+def look_at_handles(form: Form) -> Finding:
+    """What keeps fields of this form from being written, and columns that may be fields."""
+    doubts = [
+        ("field", path, f"{handle.doubt}: {', '.join(map(named, handle.candidates))}")
+        for path, handle in form.handles().items()
+        if handle.doubt
+    ]
+    filled = [("script", control.name, control.label) for control in form.unknowable()]
+    copied = [("copied id", own_id, "") for own_id in form.page.copied_ids]
+    hints = [("hint", path, f"may be the column '{column}' ({control.name})") for path, column, control in form.hints()]
+    words = f"{len(doubts)} fields can't be told apart, {len(filled)} controls are filled by a script."
+    if doubts:
+        words += " A write to such a field is answered with 422; a profile can name its column."
+    if filled:
+        words += " No write is sent with this form: it would blank them."
+    return Finding("handles", well=not doubts and not filled, words=words, rows=(*doubts, *filled, *copied, *hints))
+
+
+def _dry_run(form: Form) -> Finding:
+    try:
+        plan = form.plan({TRIED: "Probe"})
+    except Invalid as error:
+        return Finding("dry run", well=False, words=str(error))
+    before = parse_qsl(form.serialised(), keep_blank_values=True)
+    after = parse_qsl(form.serialised(plan), keep_blank_values=True)
+    same = sum(a == b for a, b in zip(before, after, strict=False))
+    words = (
+        f"A write to {TRIED} would send {len(after)} controls, {same} of them as they stand, and change "
+        f"{', '.join(change.label for change in plan.changes)}. Nothing was sent."
+    )
+    return Finding("dry run", well=len(before) == len(after), words=words)
+
+
+def _found_by(handle: Handle) -> str:
+    """`label 'Telefon' under 'Kunde'`, `column 'shop_date'`."""
+    heading = f" under '{handle.entry.heading}'" if handle.entry.heading else ""
+    return f"{'column' if handle.is_column else 'label'} '{handle.name}'{heading}"
+
+
+def _kind(path: str) -> str:
+    return BY_PATH[path].kind.value
+
+
+def _presence(values: Mapping[str, Value], path: str) -> str:
+    return "empty" if values.get(path) is None else "filled"

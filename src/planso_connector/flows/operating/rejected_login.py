@@ -1,0 +1,45 @@
+"""
+Rejection: remember, across restarts, that PlanSo rejected the configured login; one transaction each time.
+
+A process that is restarted again and again with a wrong password would lock the account. What is stored is a salted
+scrypt hash over address, user and password, so a changed configuration is tried again and nothing can be read from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+
+from planso_connector.domain.clock import Clock, stamp
+from planso_connector.store import rejected_logins
+from planso_connector.store.engine.database import Database
+
+
+class Rejection:
+    def __init__(self, database: Database, workshop: str, clock: Clock, login: tuple[str, str, str]) -> None:
+        """`login` is address, user and password."""
+        self._database = database
+        self._workshop = workshop
+        self._clock = clock
+        self._login = "\0".join(login).encode()
+
+    async def is_remembered(self) -> bool:
+        remembered = await self._database.read(lambda tx: rejected_logins.remembered(tx, self._workshop))
+        if remembered is None:
+            return False
+        salt, _, expected = remembered.partition("$")
+        return hmac.compare_digest(self._hash(bytes.fromhex(salt)), expected)
+
+    async def note(self, accepted: bool) -> None:
+        """What PlanSo said to the configured login."""
+        if accepted:
+            await self._database.write(lambda tx: rejected_logins.forget(tx, self._workshop))
+            return
+        salt = secrets.token_bytes(16)
+        fingerprint = f"{salt.hex()}${self._hash(salt)}"
+        now = stamp(self._clock())
+        await self._database.write(lambda tx: rejected_logins.remember(tx, self._workshop, fingerprint, now=now))
+
+    def _hash(self, salt: bytes) -> str:
+        return hashlib.scrypt(self._login, salt=salt, n=2**14, r=8, p=1).hex()

@@ -1,0 +1,96 @@
+"""
+Retention: let go of what was kept for long enough, some rows in each transaction. One process at a time does it: a
+lease, which each step renews in its own transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.operation import new_id
+from planso_connector.store import leases, retention
+from planso_connector.store.engine.database import Database, Transaction
+from planso_connector.store.operations import KEYS_KEPT
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(minutes=1)
+_NAME = "retention"
+
+PAUSE = 0.02
+"""Seconds between two steps, for those who wait to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How long each kind is kept; zero is for ever."""
+
+    operations: timedelta = timedelta(0)
+    history: timedelta = timedelta(0)
+    runs: timedelta = timedelta(0)
+    kept_pages: timedelta = timedelta(0)
+    tombstones: timedelta = timedelta(0)
+    accesses: timedelta = timedelta(0)
+
+
+class Retention:
+    """Lives as long as the process."""
+
+    def __init__(self, database: Database, workshop: str, kept: Kept, clock: Clock) -> None:
+        self._database = database
+        self._workshop = workshop
+        self._clock = clock
+        self._holder = new_id().replace("op_", "process_")
+        keys = stamp_before(clock, KEYS_KEPT)
+        drops: list[tuple[str, timedelta, Callable[[Transaction, str], int]]] = [
+            ("kept_pages", kept.kept_pages, lambda tx, before: retention.drop_kept_pages(tx, workshop, before=before)),
+            ("accesses", kept.accesses, lambda tx, before: retention.drop_accesses(tx, workshop, before=before)),
+            ("runs", kept.runs, lambda tx, before: retention.drop_runs(tx, workshop, before=before)),
+            ("tombstones", kept.tombstones, lambda tx, before: retention.drop_tombstones(tx, workshop, before=before)),
+            ("history", kept.history, lambda tx, before: retention.drop_history(tx, workshop, before=before)),
+            (
+                "operations",
+                kept.operations,
+                lambda tx, before: retention.drop_operations(tx, workshop, before=before, keys_before=keys()),
+            ),
+        ]
+        self._drops = [drop for drop in drops if drop[1] > timedelta(0)]
+
+    async def run(self) -> dict[str, int] | None:
+        """How many of each kind went; None where another process is at it. Raises StoreUnavailable."""
+        now = self._clock()
+        told = {"holder": self._holder, "now": stamp(now), "until": stamp(now + LEASE)}
+        if not await self._database.write(lambda tx: leases.acquire(tx, self._workshop, _NAME, **told)):
+            return None
+        gone: Counter[str] = Counter()
+        try:
+            for name, kept, drop in self._drops:
+                before = stamp(now - kept)
+                while some := await self._step(drop, before):
+                    gone[name] += some
+                    await asyncio.sleep(PAUSE)
+        finally:
+            await self._database.write(lambda tx: leases.release(tx, self._workshop, _NAME, holder=self._holder))
+        if gone:
+            log.info("retention", **gone)
+        return dict(gone)
+
+    async def _step(self, drop: Callable[[Transaction, str], int], before: str) -> int:
+        now = self._clock()
+        told = {"holder": self._holder, "now": stamp(now), "until": stamp(now + LEASE)}
+
+        def work(tx: Transaction) -> int:
+            return drop(tx, before) if leases.renew(tx, self._workshop, _NAME, **told) else 0
+
+        return await self._database.write(work)
+
+
+def stamp_before(clock: Clock, by: timedelta) -> Callable[[], str]:
+    return lambda: stamp(clock() - by)

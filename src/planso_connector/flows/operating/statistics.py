@@ -1,0 +1,140 @@
+"""
+Figures: what a running connector is measured by, told at one instant; one read transaction, and now and then a second
+one that counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from planso_connector.domain.clock import parse_stamp
+from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.flows.operating.admission import Admission
+from planso_connector.flows.operating.database_clock import DatabaseClock
+from planso_connector.flows.operating.readiness import WITHIN, Readiness, Ready
+from planso_connector.flows.syncing.sync import Sync, SyncStatus
+from planso_connector.planso.http.client import Planso
+from planso_connector.store import lookup_keys, statistics, write_stops
+from planso_connector.store.engine.database import Database, Transaction
+from planso_connector.store.lookup_keys import Rebuild
+
+COUNT_EVERY = 60.0
+"""Seconds for which a count stands: it reads a whole index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """
+    What the database holds. Seconds; `last_success` in seconds since 1970. `rebuild`: how far what orders are found by
+    is written anew, None where it is not.
+    """
+
+    orders: dict[str, int]
+    operations: dict[str, int]
+    oldest_pending: float
+    sync: SyncStatus
+    last_success: float | None
+    rebuild: Rebuild | None
+    writes_stopped: bool
+    """Whether those of the whole workshop are."""
+    stopped_orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """`held` is None where the database can't tell."""
+
+    readiness: Readiness
+    planso_sessions: int
+    planso_in_flight: int
+    planso_waiting: int
+    planso_allowed: int
+    requests_waiting: int
+    """Requests of callers that wait for PlanSo."""
+    database_waiting: dict[str, int]
+    database_silent: float
+    """Seconds since the database answered last, where what was asked since got no answer; 0: it answers."""
+    database_missed: dict[str, int]
+    clock_ahead: float
+    """Seconds by which this machine's clock is ahead of the database's."""
+    held: Held | None
+
+
+class Measured:
+    """Lives as long as the process."""
+
+    def __init__(
+        self,
+        database: Database,
+        workshop: str,
+        sync: Sync,
+        readiness: Ready,
+        planso: Planso,
+        clock: DatabaseClock,
+        admission: Admission,
+    ) -> None:
+        self._database = database
+        self._workshop = workshop
+        self._sync = sync
+        self._readiness = readiness
+        self._planso = planso
+        self._clock = clock
+        self._admission = admission
+        self._counted: tuple[float, dict[str, int], dict[str, int]] | None = None
+
+    async def now(self) -> Figures:
+        held, readiness = await asyncio.gather(self._held_at_once(), self._readiness.now())
+        throttle = self._planso.throttle
+        return Figures(
+            readiness,
+            self._planso.sessions.status.count,
+            throttle.in_flight,
+            throttle.waiting,
+            throttle.allowed,
+            self._admission.waiting,
+            self._database.waiting,
+            self._database.silent_for or 0.0,
+            self._database.missed,
+            self._clock.ahead.total_seconds(),
+            held,
+        )
+
+    async def _held_at_once(self) -> Held | None:
+        try:
+            async with asyncio.timeout(WITHIN):
+                return await self._held()
+        except (StoreUnavailable, TimeoutError):
+            return None
+
+    async def _held(self) -> Held:
+        pending, rebuild, stops = await self._database.read(
+            lambda tx: (
+                statistics.pending(tx, self._workshop),
+                lookup_keys.rebuild(tx, self._workshop),
+                write_stops.active(tx, self._workshop),
+            )
+        )
+        orders, operations = await self._counts()
+        sync = await self._sync.status()
+        now = self._clock()
+        success = sync.last_success.ended_at if sync.last_success is not None else None
+        return Held(
+            orders=orders,
+            operations=operations | {"pending": pending.pending},
+            oldest_pending=(now - parse_stamp(pending.oldest)).total_seconds() if pending.oldest else 0.0,
+            sync=sync,
+            last_success=parse_stamp(success).timestamp() if success else None,
+            rebuild=rebuild,
+            writes_stopped=any(stop.order_id is None for stop in stops),
+            stopped_orders=sum(stop.order_id is not None for stop in stops),
+        )
+
+    async def _counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        def work(tx: Transaction) -> tuple[dict[str, int], dict[str, int]]:
+            return statistics.orders_held(tx, self._workshop), statistics.operations_held(tx, self._workshop)
+
+        if self._counted is None or time.monotonic() - self._counted[0] > COUNT_EVERY:
+            self._counted = (time.monotonic(), *await self._database.read(work))
+        return self._counted[1], self._counted[2]

@@ -1,0 +1,1 @@
+"""Read requests, answered from the mirror."""

@@ -1,0 +1,1 @@
+"""Bring PlanSo's orders into the mirror."""

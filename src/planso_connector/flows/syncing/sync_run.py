@@ -1,0 +1,243 @@
+"""
+One run of a sync: ask for the list, decide, then carry the decisions out, a few pages at a time.
+
+Each order is stored in a transaction of its own as soon as it is read, so a run that dies loses nothing of what it
+had, and the next one goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from planso_connector.domain.clock import CLOCKS_APART, Clock, parse_stamp, stamp
+from planso_connector.domain.errors import ConnectorError, LoginRejected, PlansoError
+from planso_connector.domain.order import BoardEntry, has_emptied
+from planso_connector.domain.reconcile import Known, Plan, Policy, Reading, reconcile
+from planso_connector.flows.syncing.pacing import GiveWay
+from planso_connector.flows.syncing.read_order import EmptyForm, EmptyOrder, Reader
+from planso_connector.flows.syncing.run_progress import Failure, Phase, Progress
+from planso_connector.planso.http.client import Planso
+from planso_connector.planso.pages.form import NoForm
+from planso_connector.store import last_seen, operations, orders, sections
+from planso_connector.store.engine.database import Database, Transaction
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+SECOND_LOOK_AFTER = 1.0
+"""Seconds after which an order that seems to be deleted is looked at again."""
+
+FAILURES_IN_A_ROW = 10
+"""So many orders failing one after the other end a run: PlanSo is not well, and asking on does not help it."""
+
+
+READERS_PER_REQUEST = 2
+"""While one order is parsed and stored, another's page is on its way; the throttle bounds what PlanSo sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPolicy:
+    """What a sync reads, and how often. `sections`: how often the other tabs are read, None for never."""
+
+    reading: Policy = field(default_factory=Policy)
+    sections: timedelta | None = None
+    concurrency: int = 4
+
+
+class SyncRun:
+    """Lives for one run. Raises what must end it; what concerns one order is noted in `progress`."""
+
+    def __init__(
+        self,
+        database: Database,
+        planso: Planso,
+        reader: Reader,
+        workshop: str,
+        clock: Clock,
+        policy: SyncPolicy,
+        way: GiveWay,
+        progress: Progress,
+    ) -> None:
+        self._database = database
+        self._planso = planso
+        self._reader = reader
+        self._workshop = workshop
+        self._clock = clock
+        self._policy = policy
+        self._way = way
+        self._progress = progress
+
+    async def carry_out(self, *, full_since: datetime | None, accept: bool) -> None:
+        asked_at = self._now()
+        board = await self._planso.board()
+        plan = await self._plan(board, full_since=full_since, accept=accept)
+        progress = self._progress
+        progress.listed = len(board)
+        progress.total = len(plan.readings) + len(plan.gone)
+        progress.phase = Phase.ORDERS
+
+        async def read(reading: Reading) -> None:
+            await self._noted(reading.entry.order_id, self._read(reading, accept=accept))
+
+        await self._each(plan.readings, read)
+        progress.phase = Phase.GONE
+
+        async def look(order_id: int) -> None:
+            await self._noted(order_id, self._look(order_id, asked_at))
+
+        await self._each(plan.gone, look)
+        if plan.seen:
+            await self._database.write(lambda tx: last_seen.seen(tx, self._workshop, plan.seen, now=asked_at))
+        if self._policy.sections is not None:
+            progress.phase = Phase.SECTIONS
+            await self._read_sections(board, self._policy.sections)
+
+    async def _plan(self, board: list[BoardEntry], *, full_since: datetime | None, accept: bool) -> Plan:
+        def work(tx: Transaction) -> tuple[dict[int, Known], set[int]]:
+            held = last_seen.all(tx, self._workshop)
+            known = {
+                order_id: Known(
+                    fingerprint=sighting.list_fingerprint,
+                    read_at=parse_stamp(sighting.read_at),
+                    archived=sighting.archived,
+                    in_workshop=sighting.station_state == "active",
+                    missing_parts=sighting.missing_parts,
+                )
+                for order_id, sighting in held.items()
+            }
+            return known, operations.orders_pending(tx, self._workshop)
+
+        known, writing = await self._database.read(work)
+        return reconcile(
+            board,
+            known,
+            writing,
+            self._clock(),
+            self._policy.reading,
+            full_since=full_since,
+            accept_removals=accept,
+        )
+
+    async def _each(self, work: Iterable[T], do: Callable[[T], Awaitable[None]]) -> None:
+        """A few at a time; the first error that must end the run ends it, once the others have finished theirs."""
+        waiting = iter(work)
+        ending: list[ConnectorError] = []
+
+        async def one_after_the_other() -> None:
+            for item in waiting:
+                if ending:
+                    return
+                if self._progress.in_a_row >= FAILURES_IN_A_ROW:
+                    ending.append(
+                        PlansoError(f"{FAILURES_IN_A_ROW} orders in a row could not be read; the run was ended.")
+                    )
+                    return
+                await self._way.turn()
+                try:
+                    await do(item)
+                except ConnectorError as error:
+                    ending.append(error)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._policy.concurrency * READERS_PER_REQUEST):
+                group.create_task(one_after_the_other())
+        if ending:
+            raise ending[0]
+
+    async def _noted(self, order_id: int, work: Awaitable[None]) -> None:
+        """What goes wrong with one order is noted; a rejected login ends the run."""
+        try:
+            await work
+        except LoginRejected:
+            raise
+        except EmptyOrder:
+            self._progress.skip_empty(order_id)
+        except EmptyForm:
+            self._progress.fail(Failure(order_id, "form", "empty_form"))
+        except PlansoError as error:
+            self._progress.fail(Failure(order_id, getattr(error, "page", "") or "form", type(error).__name__))
+
+    async def _read(self, reading: Reading, *, accept: bool) -> None:
+        self._progress.read(await self._reader.read(reading.entry, accept=accept))
+
+    async def _look(self, order_id: int, asked_at: str) -> None:
+        """An order that left the list: it was deleted if PlanSo shows no such form, archived if it does."""
+        read_at = self._now()
+        is_gone = await self._is_gone(order_id)
+        now = self._now()
+        if is_gone:
+            changed = await self._database.write(
+                lambda tx: orders.mark_deleted(tx, self._workshop, order_id, now=now, read_at=read_at)
+            )
+        else:
+            changed = bool(
+                await self._database.write(
+                    lambda tx: orders.archive(tx, self._workshop, [order_id], now=now, read_at=asked_at)
+                )
+            )
+        self._progress.done += 1
+        self._progress.in_a_row = 0
+        self._progress.changed += changed
+
+    async def _is_gone(self, order_id: int) -> bool:
+        """Seen twice, because PlanSo shows an empty form now and then for an order that is well."""
+        known = await self._reader.known(order_id)
+        for pause in (0.0, SECOND_LOOK_AFTER):
+            await asyncio.sleep(pause)
+            try:
+                form = await self._planso.read_form(order_id)
+            except NoForm:
+                continue
+            if not form.is_blank and not has_emptied(known.values if known is not None else {}, form.reading()):
+                return False
+        return True
+
+    async def _read_sections(self, board: list[BoardEntry], every: timedelta) -> None:
+        def work(tx: Transaction) -> tuple[dict[int, str], set[int]]:
+            return sections.read_at_by_order(tx, self._workshop), orders.ids(tx, self._workshop, archived=False)
+
+        read_at, mirrored = await self._database.read(work)
+        now = self._clock()
+        oldest_good, latest = stamp(now - every), stamp(now + CLOCKS_APART)
+        listed = (entry.order_id for entry in board if entry.order_id in mirrored)
+        due = [order_id for order_id in listed if not oldest_good <= read_at.get(order_id, "") <= latest]
+        self._progress.total += len(due)
+        await self._each(due, self._read_tabs)
+
+    async def _read_tabs(self, order_id: int) -> None:
+        """A tab that this installation does not have does not keep the others from being read."""
+        failed: Failure | None = None
+        for name in self._planso.tabs:
+            read_at = self._now()
+            try:
+                section = await self._planso.tab(name, order_id)
+            except LoginRejected:
+                raise
+            except PlansoError as error:
+                failed = failed or Failure(order_id, name, type(error).__name__)
+                continue
+            save = partial(
+                sections.save,
+                workshop=self._workshop,
+                order_id=order_id,
+                name=name,
+                document=section.as_json(),
+                read_at=read_at,
+                now=self._now(),
+            )
+            await self._database.write(save)
+        if failed is not None:
+            self._progress.fail(failed)
+            return
+        self._progress.done += 1
+        self._progress.in_a_row = 0
+
+    def _now(self) -> str:
+        return stamp(self._clock())

@@ -1,0 +1,1 @@
+"""Writes: accept into the outbox, send to PlanSo, read back, settle."""

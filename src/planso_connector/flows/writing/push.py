@@ -1,0 +1,242 @@
+"""
+Push: one attempt at one claimed operation, and its end. No transaction is open while PlanSo is talked to; what was read
+back, the history of the order and the settled operation are stored in one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from random import Random
+
+import structlog
+
+from planso_connector.domain import retry, stored_errors
+from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.errors import (
+    Ambiguous,
+    Conflicting,
+    ConnectorError,
+    Damaged,
+    Expired,
+    Invalid,
+    NotFound,
+    PlansoRefused,
+    StoreUnavailable,
+    Stranger,
+)
+from planso_connector.domain.notes import split_notes
+from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.domain.saving.appending import targets_of
+from planso_connector.domain.saving.assessment import Scope
+from planso_connector.domain.saving.differences import damaged
+from planso_connector.flows.syncing.read_order import Reader
+from planso_connector.flows.writing.claim import Claim, Later, Stopped
+from planso_connector.flows.writing.push_create import CreatePush
+from planso_connector.flows.writing.push_delete import DeletePush
+from planso_connector.flows.writing.push_update import UpdatePush
+from planso_connector.flows.writing.read_back import Live, ReadBack, SavedOtherwise
+from planso_connector.planso.http.client import Planso
+from planso_connector.planso.http.throttle import urgent
+from planso_connector.store import operations, orders, save_evidence, write_stops
+from planso_connector.store.engine.database import Database, Transaction
+from planso_connector.store.history import Writer
+
+log = structlog.get_logger(__name__)
+
+BEGIN_WITHIN = 60.0
+"""Seconds for which an attempt waits for its turn with PlanSo; then the operation goes back, and others come."""
+
+_FAULT = "A fault in the connector; its log has the place."
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    state: State
+    read_back: ReadBack | None = None
+    error: ConnectorError | None = None
+
+
+class Pusher:
+    """Lives as long as the process."""
+
+    def __init__(
+        self, database: Database, planso: Planso, reader: Reader, workshop: str, clock: Clock, dice: Random
+    ) -> None:
+        self._database = database
+        self._workshop = workshop
+        self._clock = clock
+        self._dice = dice
+        live = Live(planso, reader, clock)
+        self._push: dict[Action, UpdatePush | CreatePush | DeletePush] = {
+            Action.UPDATE: UpdatePush(database, planso, live, reader, workshop, clock),
+            Action.CREATE: CreatePush(database, planso, live, reader, workshop, clock),
+            Action.DELETE: DeletePush(planso, live, reader, clock),
+        }
+
+    async def attempt(self, claim: Claim) -> None:
+        """
+        Carry it as far as it goes now: settled, or put back to be tried again. Raises Lost where it is another's by
+        now, and StoreUnavailable where the database can't take the end; then the claim runs out, and PlanSo is looked
+        at before anything is sent again.
+        """
+        end = await self._carried(claim)
+        if isinstance(end, _End):
+            await self._settle(claim, end)
+        else:
+            await self._put_back(claim, end)
+
+    async def _carried(self, claim: Claim) -> _End | Later:
+        if claim.is_late and claim.sent_at is None:
+            return _End(State.EXPIRED, error=Expired(claim.late_words()))
+        end = await self._attempted(claim)
+        if isinstance(end, Later) and claim.is_late:
+            return _End(State.EXPIRED, error=Expired(claim.late_words(str(end))))
+        return end
+
+    async def _attempted(self, claim: Claim) -> _End | Later:
+        try:
+            with urgent(begin_by=asyncio.get_running_loop().time() + BEGIN_WITHIN):
+                return _End(State.CONFIRMED, await self._push[claim.operation.action].carry_out(claim))
+        except SavedOtherwise as otherwise:
+            state = State.DAMAGED if isinstance(otherwise.error, Damaged) else State.REFUSED
+            return _End(state, otherwise.read_back, otherwise.error)
+        except Later as later:
+            return later
+        except StoreUnavailable:
+            raise
+        except (Conflicting, Stranger, Ambiguous) as error:
+            return _End(State.CONFLICT, error=error)
+        except Expired as error:
+            return _End(State.EXPIRED, error=error)
+        except (PlansoRefused, NotFound) as error:
+            return _End(State.REFUSED, error=error)
+        except Invalid as error:
+            # Of what was sent before, the form can't tell any more whether it is there.
+            return Later(str(error)) if claim.sent_at else _End(State.REFUSED, error=error)
+        except ConnectorError as error:
+            return Later(str(error))
+
+    async def _settle(self, claim: Claim, end: _End) -> None:
+        operation, back = claim.operation, end.read_back
+        now = stamp(self._clock())
+        own_notes, others = split_notes(back.notes if back is not None else ())
+        message = " ".join([*([str(end.error)] if end.error is not None else []), *others])
+        notes = " ".join([*([operation.notes] if operation.notes else []), *own_notes])
+        # Where nothing was sent, what the mirror did not know yet is somebody else's doing.
+        writer = _writer(operation, back) if claim.sent_at is not None else None
+
+        def work(tx: Transaction) -> bool:
+            if end.state is State.EXPIRED and write_stops.is_paused(tx, self._workshop, operation):
+                raise Stopped("Writes are stopped, or were: its deadline does not count meanwhile.")
+            if back is not None and operation.action is Action.CREATE:
+                tx.lock(f"created {self._workshop}")
+                if back.order_id in operations.created(tx, self._workshop, but=operation.id):
+                    raise Later(f"Order {back.order_id} was made by another create.")
+            if back is not None and back.order is not None:
+                stored = {"read_at": back.read_at, "now": now}
+                orders.save(tx, self._workshop, back.order, **stored, with_parts=back.with_parts, writer=writer)
+            elif back is not None and end.state is not State.DAMAGED:
+                orders.mark_deleted(tx, self._workshop, back.order_id, now=now, read_at=back.read_at, writer=writer)
+            elif isinstance(end.error, NotFound) and operation.order_id is not None:
+                # It was not there at two looks, whoever deleted it.
+                orders.mark_deleted(tx, self._workshop, operation.order_id, now=now, read_at=end.error.read_at)
+            if back is not None and back.differences is not None:
+                _learn(tx, self._workshop, operation, back, now)
+            return operations.settle(
+                tx,
+                self._workshop,
+                operation.id,
+                holder=claim.holder,
+                state=end.state,
+                message=message,
+                notes=notes,
+                nothing_sent=claim.sent_at is None,
+                before=back.before if back is not None else None,
+                order_id=back.order_id if back is not None else None,
+                failure=stored_errors.written(end.error) if end.error is not None else None,
+                differences=back.differences if back is not None else None,
+                now=now,
+            )
+
+        try:
+            settled = await self._database.write(work)
+        except Later as later:
+            await self._put_back(claim, later)
+            return
+        if back is not None and back.scope is not Scope.NONE:
+            columns = [one.column for one in damaged(back.differences or ())]
+            whole = back.scope is Scope.WORKSHOP
+            log.error("writes_stopped", operation=operation.id, order_id=back.order_id, whole=whole, columns=columns)
+        log.info(
+            "operation_settled" if settled else "operation_lost",
+            operation=operation.id,
+            action=operation.action,
+            state=end.state,
+            attempts=operation.attempts,
+        )
+
+    async def _put_back(self, claim: Claim, later: Later) -> None:
+        operation = claim.operation
+        now = self._clock()
+        next_at = later.not_before or now + retry.pause(operation.attempts, self._dice)
+        # Its end is told when it comes; while writes are stopped it does not come.
+        due = stamp(next_at)
+        if not isinstance(later, Stopped):
+            due = min(due, max(claim.deadline, stamp(now)))
+        await self._database.write(
+            lambda tx: operations.put_back(
+                tx,
+                self._workshop,
+                operation.id,
+                holder=claim.holder,
+                next_at=due,
+                message=str(later),
+                sent_at=claim.sent_at,
+                sent=claim.sent,
+                order_id=later.order_id,
+            )
+        )
+        why = type(later.__cause__ or later).__name__
+        log.info("operation_put_back", operation=operation.id, attempts=operation.attempts, next_at=due, error=why)
+
+    async def fault(self, claim: Claim) -> None:
+        """After an error of ours: tried again like any other, because what was accepted is carried through."""
+        if claim.is_late:
+            await self._settle(claim, _End(State.EXPIRED, error=Expired(claim.late_words(_FAULT))))
+        else:
+            await self._put_back(claim, Later(_FAULT))
+
+
+def _writer(operation: Operation, back: ReadBack | None) -> Writer:
+    labels = back.labels if back is not None else frozenset()
+    also = back.also if back is not None else frozenset()
+    is_whole = operation.action is not Action.UPDATE
+    return Writer(operation.id, operation.caller, targets_of(operation.asked), labels, also, is_whole)
+
+
+def _learn(tx: Transaction, workshop: str, operation: Operation, back: ReadBack, now: str) -> None:
+    """What the compared save showed of this PlanSo; and where it did damage, nothing more is written."""
+    differences = back.differences or ()
+    if back.pairs:
+        save_evidence.note_save(
+            tx,
+            workshop,
+            operation=operation.id,
+            differences=differences,
+            is_clean=back.scope is Scope.NONE,
+            pairs=back.pairs,
+            now=now,
+        )
+        save_evidence.note_form(tx, workshop, back.controls)
+    if back.scope is not Scope.NONE:
+        columns = [one.column for one in damaged(differences)]
+        write_stops.stop(
+            tx,
+            workshop,
+            order_id=back.order_id if back.scope is Scope.ORDER else None,
+            operation=operation.id,
+            reason=f"to {len(columns)} field{'s' if len(columns) != 1 else ''} of order {back.order_id}",
+            columns=columns,
+            now=now,
+        )

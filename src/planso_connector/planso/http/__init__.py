@@ -1,0 +1,1 @@
+"""Requests to PlanSo: session, login, rate limit, bounded responses, errors."""

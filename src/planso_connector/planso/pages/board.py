@@ -1,0 +1,102 @@
+"""The list of all current orders, read. Source: the PlanSo protocol's section 2. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from planso_connector.domain.character_references import unescaped
+from planso_connector.domain.errors import PageChanged
+from planso_connector.domain.fields import LISTED_AT_MOST
+from planso_connector.domain.order import BoardEntry, Excess
+from planso_connector.planso.pages.text import collapsed
+
+_DIGITS = re.compile(r"\s*([0-9]{1,18})\s*")
+_DEPTH = 3
+_MEMBERS = frozenset({"short_name", "station", "employeeID", "theorder", "finish_date"})
+"""What tells an order from other things with an ID, such as stations."""
+
+
+def parse_board(answer: Any) -> list[BoardEntry]:
+    """
+    The orders among the members of an object or list, each once; members that are no orders are passed over. Of an
+    order's rows that differ the same one is taken each time, whatever their order in the list.
+
+    Raises PageChanged for an answer that is neither, and for an error in an object without orders.
+    """
+    if not isinstance(answer, (Mapping, list)):
+        raise PageChanged("the list of orders is neither an object nor a list")
+    objects = list(_objects(answer, _DEPTH))
+    orders = [order for order in objects if not _MEMBERS.isdisjoint(order)] or objects
+    entries: dict[int, BoardEntry] = {}
+    for order in orders:
+        entry = _entry(order)
+        if entry is not None:
+            known = entries.get(entry.order_id)
+            entries[entry.order_id] = entry if known is None else min(known, entry, key=_precedence)
+    if not entries and isinstance(answer, Mapping) and answer.get("error"):
+        raise PageChanged("the list of orders did not arrive: PlanSo reports an error instead")
+    return list(entries.values())
+
+
+def order_number(given: Any) -> int | None:
+    """An id of PlanSo: an integer, or digits in a string; None for anything else and for 0."""
+    if isinstance(given, str):
+        match = _DIGITS.fullmatch(given)
+        given = int(match[1]) if match else None
+    if isinstance(given, bool) or not isinstance(given, int):
+        return None
+    return given if 0 < given < 2**63 else None
+
+
+def _objects(answer: Any, depth: int) -> Iterator[Mapping[str, Any]]:
+    """Objects with an `ID` in an object or list, or nested in it."""
+    if isinstance(answer, Mapping) and "ID" in answer:
+        yield answer
+        return
+    if not depth:
+        return
+    for member in answer.values() if isinstance(answer, Mapping) else answer:
+        if isinstance(member, dict) and "ID" in member:  # nearly all are such
+            yield member
+        elif isinstance(member, (Mapping, list)):
+            yield from _objects(member, depth - 1)
+
+
+def _entry(order: Mapping[str, Any]) -> BoardEntry | None:
+    order_id = order_number(order["ID"])
+    if order_id is None:
+        return None
+    station_id, _, state = _text(order, "station").partition("@")
+    entry = BoardEntry(
+        order_id=order_id,
+        short_name=collapsed(unescaped(_text(order, "short_name"))),
+        station_id=station_id.strip(),
+        station_state=state.strip(),
+        employee_id=_text(order, "employeeID"),
+        position=_text(order, "theorder"),
+        finish_date=collapsed(unescaped(_text(order, "finish_date"))),
+    )
+    return entry if max(map(len, entry[1:-1])) <= LISTED_AT_MOST else _bounded(entry)
+
+
+def _bounded(entry: BoardEntry) -> BoardEntry:
+    """The entry without the members that are too long to be kept."""
+    told = {name: str(text) for name, text in zip(entry._fields[1:-1], entry[1:-1], strict=True)}
+    too_long = {name: Excess.of(text) for name, text in told.items() if len(text) > LISTED_AT_MOST}
+    return BoardEntry(entry.order_id, **told | dict.fromkeys(too_long, ""), too_long=tuple(too_long.items()))
+
+
+def _precedence(entry: BoardEntry) -> tuple[object, ...]:
+    """A row at a station that works on the order goes before others."""
+    told = (entry.station_id, entry.short_name, entry.station_state, entry.employee_id, entry.finish_date)
+    return entry.station_state != "active", *told, entry.position
+
+
+def _text(order: Mapping[str, Any], name: str) -> str:
+    """A member as text; the empty text for null, for what isn't there and for what is no text."""
+    value = order.get(name)
+    if isinstance(value, str):
+        return value.strip()
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else ""

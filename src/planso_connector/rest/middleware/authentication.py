@@ -1,0 +1,201 @@
+"""
+The guard: before a request is read any further, who sent it and whether that key may do it. Then the access log.
+
+Without any key the connector is for this machine alone. A server bound to loopback is reached from elsewhere through a
+proxy or a browser all the same, so whatever tells of either is refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from functools import lru_cache, partial
+from urllib.parse import urlsplit
+
+from starlette._utils import get_route_path  # the router's own: both must see the same address
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
+
+from planso_connector.domain.caller import ANYONE, Caller, id_in
+from planso_connector.domain.errors import ConnectorError, NotAllowed, NotAuthenticated
+from planso_connector.flows.operating import admission
+from planso_connector.flows.operating.access_log import Accesses
+from planso_connector.flows.operating.authenticate import Authentication
+from planso_connector.rest import request_context
+from planso_connector.rest.middleware import route_scopes
+from planso_connector.rest.middleware.key_watch import KeyWatch, KeyWithdrawn
+from planso_connector.rest.middleware.response import answering_of
+from planso_connector.rest.middleware.route_scopes import RECOGNISED, Place
+from planso_connector.rest.schemas.errors import failure, failure_of
+
+_CREATE = "Make an API key (`planso-connector keys create`), or set CONNECTOR_ALLOW_ANONYMOUS=yes where a proxy checks."
+_PROXY = "Without any API key this machine alone is served, and this came through a proxy. " + _CREATE
+_HOST = "Without any API key this machine alone is served, by the name localhost or its address. " + _CREATE
+_ORIGIN = "Without any API key, pages of other sites are refused. " + _CREATE
+_NOTHING_HERE = "There is nothing at this address; /docs lists what there is."
+
+WATCHING = frozenset({"/api/sync/status", "/health/live", "/health/ready", "/metrics"})
+"""Who asks these looks on. A sync that gave way to its own watchers would take as long as they watch."""
+
+
+class Guard:
+    """
+    `allow_anonymous`: as long as there is no key, everyone is let in. `asked` is called with the method of each request
+    that is let in and is not `WATCHING`, before it is answered.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        authentication: Authentication,
+        accesses: Accesses,
+        asked: Callable[[str], None],
+        allow_anonymous: bool,
+    ) -> None:
+        self._app = app
+        self._asked = asked
+        self._authentication = authentication
+        self._accesses = accesses
+        self._allow_anonymous = allow_anonymous
+        self._watch = KeyWatch(partial(self._caller, watches=True))
+
+    async def __call__(self, connection: Connection, receive: Receive, send: Send) -> None:
+        if connection["type"] == "lifespan":
+            await self._app(connection, receive, send)
+            return
+        if connection["type"] != "http":  # nothing here speaks anything else
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        path = get_route_path(connection)
+        place = None if _has_hidden_slash(connection) else route_scopes.place_of(path)
+        if place is not None:
+            connection[request_context.TEMPLATE] = place.template
+        try:
+            caller = await self._let_in(connection, path, place)
+        except ConnectorError as error:
+            await failure_of(error)(connection, receive, send)
+            return
+        except HTTPException as error:
+            refusal = failure(error.status_code, error.detail)
+            refusal.headers.update(error.headers or {})
+            await refusal(connection, receive, send)
+            return
+        if caller is None or place is None:
+            await self._app(connection, receive, send)
+            return
+        connection[request_context.CALLER] = caller
+        admission.current_key.set(caller.key_id)  # the server gives each request a context of its own
+        self._accesses.used(caller)
+        if path not in WATCHING:
+            self._asked(connection["method"])
+        try:
+            if path in route_scopes.ALWAYS_ANSWERED:
+                await self._app(connection, receive, send)
+            else:
+                await self._watch.carry_out(self._app, _key(connection), connection, receive, send)
+        except KeyWithdrawn as withdrawn:
+            await failure_of(withdrawn.error)(connection, receive, send)
+        finally:
+            self._note(connection, place, caller, answering_of(connection).status)
+
+    async def _let_in(self, connection: Connection, path: str, place: Place | None) -> Caller | None:
+        """Who; None where nobody is asked. Raises HTTPException, NotAuthenticated, NotAllowed, StoreUnavailable."""
+        if place is None:
+            if path.startswith("/api"):
+                await self._caller(connection)
+            raise HTTPException(404, _NOTHING_HERE)
+        if connection["method"] not in place.needs:
+            if path.startswith("/api"):
+                await self._caller(connection)
+            allowed = ", ".join(sorted(place.needs))
+            told = f"{connection['method']} is not possible here; accepted: {allowed}."
+            raise HTTPException(405, told, {"Allow": allowed})
+        need = place.needs[connection["method"]]
+        if need is None:
+            return None
+        if need == RECOGNISED:
+            try:
+                return await self._caller(connection, watches=True)
+            except (ConnectorError, HTTPException):
+                return None
+        caller = await self._caller(connection, watches=path in route_scopes.ALWAYS_ANSWERED)
+        if not caller.has(*need):
+            wanted = " or ".join(f"`{scope}`" for scope in need)
+            held = ", ".join(f"`{scope}`" for scope in sorted(caller.scopes)) or "none"
+            raise NotAllowed(f"The scope {wanted} is needed; this API key has {held}.", " ".join(need))
+        return caller
+
+    async def _caller(self, connection: Connection, *, watches: bool = False) -> Caller:
+        key = _key(connection)
+        if key is not None:
+            connection[request_context.KEY_ID] = id_in(key)
+        caller = await self._authentication.caller(key, watches=watches)
+        if caller is not None:
+            return caller
+        if not self._allow_anonymous:
+            _refuse_strangers(connection)
+        return ANYONE
+
+    def _note(self, connection: Connection, place: Place, caller: Caller, status: int) -> None:
+        """What an answer shows: the orders that it names, 412 too, or the one of its address."""
+        route = f"{connection['method']} {place.template}"
+        if status in (200, 412) and (shown := request_context.shown(connection)):
+            self._accesses.note(caller, route, shown)
+        elif status == 200 and connection["method"] == "GET" and place.order_id is not None:
+            self._accesses.note(caller, route, [place.order_id])
+
+
+def _has_hidden_slash(connection: Connection) -> bool:
+    """
+    Whether an encoded slash stands in the address: what is before this service sees another address there than the
+    router, `/api%2Forders`, and rules of a proxy for one would not hold for the other.
+    """
+    return b"%2f" in connection["raw_path"].lower()
+
+
+def _key(connection: Connection) -> str | None:
+    """The API key that came; None for none. Raises NotAuthenticated for more than one."""
+    given = request_context.keys_given(connection["headers"])
+    if len(given) > 1:
+        raise NotAuthenticated("More than one API key came; accepted: one.", given=True)
+    return given.pop().decode("latin-1") if given else None
+
+
+def _refuse_strangers(connection: Connection) -> None:
+    """Raises HTTPException and NotAuthenticated for what may come from beyond this machine."""
+    headers: dict[bytes, bytes] = dict(connection["headers"])
+    peer = connection.get("client")
+    through_proxy = not _OF_PROXIES.isdisjoint(headers) or b" x-forwarded-" in b" ".join((b"", *headers))
+    # Some proxies tell nothing and rewrite Host, but speak HTTP/1.0, as neither browsers nor curl do.
+    if through_proxy or connection["http_version"] == "1.0" or peer is None or not is_loopback(peer[0]):
+        raise NotAuthenticated(_PROXY)
+    host = headers.get(b"host", b"")
+    if not is_loopback(_name(host)):
+        raise HTTPException(421, _HOST)
+    if b"origin" in headers and headers[b"origin"].partition(b"://")[2] != host:
+        raise HTTPException(403, _ORIGIN)
+
+
+_OF_PROXIES = frozenset({b"forwarded", b"x-real-ip", b"via"})
+
+
+@lru_cache(maxsize=256)
+def _name(host: bytes) -> str:
+    """A Host without its port; empty for what is none."""
+    try:
+        return urlsplit(f"//{host.decode('latin-1')}").hostname or ""
+    except ValueError:
+        return ""
+
+
+@lru_cache(maxsize=256)
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's own, which nobody else can reach."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

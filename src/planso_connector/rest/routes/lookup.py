@@ -1,0 +1,166 @@
+"""/api/lookup: which order a caller means, from what was heard."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AfterValidator, BaseModel, Field
+from pydantic_core import to_json
+
+from planso_connector.domain import values
+from planso_connector.domain.errors import Invalid, Problem
+from planso_connector.domain.progress.sentence import Language
+from planso_connector.domain.recognition.matching import Match, Question
+from planso_connector.flows.querying.lookup import Asked, Recognised, Recognition
+from planso_connector.rest.request_context import OrdersResponse
+from planso_connector.rest.routes import language as languages
+from planso_connector.rest.routes.router import routed
+from planso_connector.rest.schemas.errors import failures
+from planso_connector.rest.schemas.examples import answer, example_of
+from planso_connector.rest.schemas.responses import REBUILDING, Envelope, Rebuilding, rebuilding
+from planso_connector.store.engine.transaction import Row
+
+LONGEST = 1000
+"""Characters of one text; a caller's sentence is shorter."""
+
+_NOTHING_ASKED = Problem(
+    ("query", "q"),
+    "is empty, and so are the others; accepted: q, plate, name, phone or email, as far as heard",
+    "missing",
+)
+
+Heard = Annotated[
+    str | None,
+    Query(max_length=LONGEST),
+    AfterValidator(lambda text: values.checked_text(text, line_breaks=False) if text else None),
+]
+
+
+class LookupMatch(BaseModel):
+    """An order that fits."""
+
+    order_id: int = Field(description="PlanSo's order id.", examples=[130])
+    score: float = Field(description="0 to 1.", examples=[0.97])
+    reasons: list[str] = Field(
+        description="Why, the best first: `plate exact`, `plate one letter off`, `plate part`, `name exact`, "
+        "`name starts so`, `name sounds alike`, `name one letter off`, `name part`, `phone exact`, `phone ends so`, "
+        "`email exact`, `vehicle`, ...",
+        examples=[["plate exact", "name sounds alike"]],
+    )
+    plate: str | None = Field(description="Number plate.", examples=["WN-AE 2309"])
+    vehicle: str | None = Field(description="The vehicle in words.", examples=["VW Golf VIII"])
+    color: str | None = Field(description="Its colour.", examples=["Deep Black Perleffekt"])
+    shop_date: str | None = Field(description="Drop-off. ISO 8601.", examples=["2026-12-08"])
+    project_status: str | None = Field(description="Project status.", examples=["In Lackierung"])
+    person: str | None = Field(
+        None, description="Customer or driver; only where a name was asked and fits.", examples=["Jana Petersen"]
+    )
+    phone: str | None = Field(None, description="Only where a phone number was asked and fits.", examples=[None])
+    email: str | None = Field(None, description="Only where an e-mail address was asked and fits.", examples=[None])
+
+
+class Understood(BaseModel):
+    """What was heard."""
+
+    plates: list[str] = Field(description="Plates or parts of them, the likeliest first.", examples=[["WNAE2309"]])
+    names: list[str] = Field(description="What was said as a name.", examples=[[]])
+    phones: list[str] = Field(description="Digits of phone numbers.", examples=[[]])
+    emails: list[str] = Field(description="E-mail addresses.", examples=[[]])
+    words: list[str] = Field(description="What is left: names, vehicles, or nothing.", examples=[["Meyer"]])
+
+
+class LookupAnswer(Envelope):
+    """The orders that a caller may mean."""
+
+    matches: list[LookupMatch] = Field(description="Best first.")
+    count: int = Field(description="Orders in this answer.", examples=[1])
+    is_certain: bool = Field(description="Whether the first one is meant, beyond doubt.", examples=[True])
+    ask: str | None = Field(
+        description="Where it is not certain: the question that tells the best ones apart, ready to be spoken.",
+        examples=[None],
+    )
+    heard: Understood = Field(description="What was understood.")
+    rebuilding: Rebuilding | None = REBUILDING
+
+
+def routes(recognition: Recognition, *, shows_all: bool) -> APIRouter:
+    """`shows_all`: personal data that was not asked for is shown too."""
+    router = routed("/api/lookup", "lookup")
+
+    @router.get(
+        "",
+        summary="Find the order that a caller means",
+        response_model=LookupAnswer,
+        response_description="The orders that fit, best first",
+        responses=answer(found=example_of(LookupAnswer)) | failures(422, 503, invalid=_NOTHING_ASKED),
+    )
+    async def look_up(
+        asked: Annotated[Asked, Depends(_asked)],
+        language: Annotated[Language, Depends(languages.answered)],
+        archived: Annotated[bool, Query(description="Archived orders instead of the current ones.")] = False,
+        limit: Annotated[int, Query(ge=1, le=50, description="Orders in the answer.")] = 5,
+    ) -> Response:
+        """
+        Everything as it was heard, in one text or apart: plates spelled out or misheard, names by their sound, the last
+        digits of a phone number. No more personal data is shown than was asked for. While what orders are found by is
+        written anew, as after an upgrade, nothing is certain, and 503 in place of an empty answer.
+        """
+        found = await recognition.find(asked, archived=archived, limit=limit, language=language)
+        body = _body(found, shows_all=shows_all)
+        return OrdersResponse(to_json(body), [one.order_id for one, _ in found.matches], languages.headers(language))
+
+    return router
+
+
+def _asked(
+    q: Annotated[Heard, Query(description="Anything that was heard, as it was transcribed.")] = None,
+    plate: Annotated[Heard, Query(description="What was said of the plate, spelled or written.")] = None,
+    name: Annotated[Heard, Query(description="What was said of the name.")] = None,
+    phone: Annotated[Heard, Query(description="A phone number, or its last digits.")] = None,
+    email: Annotated[Heard, Query(description="An e-mail address, dictated or written.")] = None,
+) -> Asked:
+    asked = Asked(*(text.strip() or None if text else None for text in (q, plate, name, phone, email)))
+    if asked == Asked():
+        raise Invalid([_NOTHING_ASKED])
+    return asked
+
+
+def _body(found: Recognised, *, shows_all: bool) -> dict[str, Any]:
+    shown = [_shown(match, row, shows_all=shows_all) for match, row in found.matches]
+    message, member = ("", {}) if found.rebuild is None else rebuilding(found.rebuild)
+    return {
+        "success": True,
+        "message": message if shown else "No order fits what was heard.",
+        "matches": shown,
+        "count": len(shown),
+        "is_certain": found.is_certain,
+        "ask": found.ask,
+        "heard": _heard(found.question),
+        **member,
+    }
+
+
+def _shown(match: Match, row: Row, *, shows_all: bool) -> dict[str, Any]:
+    told = {"person": "name", "phone": "phone", "email": "email"}
+    return {
+        "order_id": match.order_id,
+        "score": round(match.score, 3),
+        "reasons": match.reasons,
+        "plate": row["plate"],
+        "vehicle": row["vehicle_vehicle"],
+        "color": row["vehicle_color_name"],
+        "shop_date": row["shop_date"],
+        "project_status": row["project_status"],
+        **{column: row[column] if shows_all or kind in match.fits else None for column, kind in told.items()},
+    }
+
+
+def _heard(question: Question) -> dict[str, Any]:
+    return {
+        "plates": [one.key for one in question.plates],
+        "names": question.names,
+        "phones": question.phones,
+        "emails": question.emails,
+        "words": question.words,
+    }

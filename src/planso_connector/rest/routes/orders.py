@@ -1,0 +1,218 @@
+"""/api/orders: look-up from the mirror. The writes are in `order_writes`."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError, to_json
+
+from planso_connector.domain import values
+from planso_connector.domain.errors import TooBroad
+from planso_connector.domain.part import missing_count
+from planso_connector.flows.querying.freshness import Freshness
+from planso_connector.flows.querying.orders import Lookup
+from planso_connector.rest.middleware.response_cache import GOOD_UNTIL
+from planso_connector.rest.request_context import OrdersResponse, id_of
+from planso_connector.rest.routes.orders_query import OrdersQuery, OrdersQueryRoute, chosen
+from planso_connector.rest.routes.router import routed
+from planso_connector.rest.routes.write_headers import is_known
+from planso_connector.rest.schemas import responses
+from planso_connector.rest.schemas.errors import NO_ORDER_ID, NOT_ON_THE_CALENDAR, failures
+from planso_connector.rest.schemas.examples import answer, example_of, with_headers
+from planso_connector.store.history import Entry
+
+_PREFIX = "/api/orders"
+LARGE, LARGE_AT_ONCE = 100, 4
+"""
+Lists of more orders than that are made so many at a time: each takes several MB while it is made, and 64 at once took
+300.
+"""
+_NO_DAY = replace(NOT_ON_THE_CALENDAR, loc=("query", "after"))
+
+
+def _plain(text: object) -> object:
+    if isinstance(text, str) and not _WHOLE.fullmatch(text):
+        raise PydanticCustomError("int_parsing", "must be a whole number")
+    return text
+
+
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)")
+"""Pydantic reads ` 130`, `130.0`, `1_30` and other alphabets' digits too: one order, one address."""
+
+OrderId = Annotated[
+    int, BeforeValidator(_plain), Path(ge=1, le=values.MAX_ID, description="PlanSo's order id.", examples=[130])
+]
+
+MaxAge = Annotated[
+    float | None,
+    Query(ge=0, le=31_536_000, allow_inf_nan=False, description="Seconds; an older reading is renewed from PlanSo."),
+]
+SectionName = Annotated[
+    str, Path(pattern=r"^[a-z_]{1,40}$", description="Name of the section.", examples=["stamped_timings"])
+]
+
+
+def routes(lookup: Lookup, freshness: Freshness) -> list[APIRouter]:
+    """Built with the flows that serve them."""
+    return [_reading(lookup, freshness), _reading_one(lookup, freshness), _reading_more(lookup), _history(lookup)]
+
+
+def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
+    router, large = routed(_PREFIX, "orders", OrdersQueryRoute), asyncio.Semaphore(LARGE_AT_ONCE)
+
+    @router.get(
+        "",
+        summary="Query orders",
+        response_model=responses.OrdersAnswer,
+        response_description="The orders found",
+        responses=answer(found=example_of(responses.OrdersAnswer, next_cursor=None))
+        | failures(422, 503, invalid=_NO_DAY),
+    )
+    async def find_orders(query: Annotated[OrdersQuery, Query()], request: Request) -> Response:
+        """
+        Newest shop_date first, then id, unless `sort` says otherwise. Filters are combined with AND. Archived orders
+        only with `archived=true`.
+        """
+        async with large if query.limit > LARGE else nullcontext():
+            return await found(query, request)
+
+    async def found(query: OrdersQuery, request: Request) -> Response:
+        filters = query.filters()
+        page = await lookup.find(filters)
+        told: dict[str, object] = {"count": len(page.documents), "next_cursor": page.next_cursor}
+        message = ""
+        if page.rebuild is not None:
+            message, member = responses.rebuilding(page.rebuild)
+            told |= member
+        if query.total:
+            try:
+                told["total"] = await lookup.total(filters)
+            except TooBroad:  # a busy moment may be to blame: not to be kept
+                told["total"] = None
+                message = f"{message} total: there are too many to be counted in time.".lstrip()
+        stale_from = await freshness.stale_from()
+        told["stale"] = freshness.now() > stale_from
+        if not message:
+            request.scope[GOOD_UNTIL] = math.inf if told["stale"] else stale_from.timestamp()
+        documents = [chosen(one, query.names) for one in page.documents] if query.names else page.documents
+        text = f'{{"success":true,"message":"{message}","orders":[{",".join(documents)}],{to_json(told).decode()[1:]}'
+        return OrdersResponse(text.encode(), map(id_of, page.documents))
+
+    return router
+
+
+def _reading_one(lookup: Lookup, freshness: Freshness) -> APIRouter:
+    router = routed(_PREFIX, "orders")
+
+    @router.get(
+        "/{order_id}",
+        summary="Get order",
+        response_model=responses.OrderAnswer,
+        response_description="The order",
+        responses=with_headers(answer(order=example_of(responses.OrderAnswer)), 200, "ETag")
+        | {304: {"description": "The order still has the ETag of `If-None-Match`; there is no body."}}
+        | failures(404, 422, 503, invalid=NO_ORDER_ID),
+    )
+    async def get_order(
+        order_id: OrderId,
+        max_age: MaxAge = None,
+        if_none_match: Annotated[
+            str | None, Header(max_length=400, description="An `ETag`; 304 where the order still has it.")
+        ] = None,
+    ) -> Response:
+        """
+        The order as the connector's database has it; `ETag` names its version and its pending writes. With `max_age`,
+        one that was read longer ago is read from PlanSo first; when that can't be, `message` says so.
+        """
+        order, told = await freshness.order(order_id, max_age)
+        headers = {"ETag": f'"{order.tag}"'}
+        if is_known(if_none_match, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        message, stale = to_json(told).decode(), to_json(await freshness.is_stale()).decode()
+        text = f'{{"success":true,"message":{message},"order":{order.document},"stale":{stale}}}'
+        return Response(text.encode(), media_type="application/json", headers=headers)
+
+    return router
+
+
+def _reading_more(lookup: Lookup) -> APIRouter:
+    router = routed(_PREFIX, "orders")
+
+    @router.get(
+        "/{order_id}/parts",
+        summary="Get the order's parts",
+        response_model=responses.PartsAnswer,
+        response_description="The parts of the order",
+        responses=answer(parts=example_of(responses.PartsAnswer)) | failures(404, 422, 503, invalid=NO_ORDER_ID),
+    )
+    async def get_parts(order_id: OrderId) -> Response:
+        """The parts as the connector's database has them, in the order of PlanSo's page."""
+        parts = await lookup.parts(order_id)
+        listed = [{**asdict(part), "is_missing": part.is_missing} for part in parts]
+        body = {"success": True, "message": "", "parts": listed, "count": len(parts), "missing": missing_count(parts)}
+        return Response(to_json(body), media_type="application/json")
+
+    @router.get(
+        "/{order_id}/sections",
+        summary="List the order's sections",
+        response_model=responses.SectionsAnswer,
+        response_description="The sections that were read",
+        responses=answer(sections=example_of(responses.SectionsAnswer)) | failures(404, 422, 503, invalid=NO_ORDER_ID),
+    )
+    async def list_sections(order_id: OrderId) -> Response:
+        """The other tabs of the order in PlanSo, as far as they were read: with `CONNECTOR_SYNC_EXTENDED` alone."""
+        listed = [{"name": name, "last_synced_at": at} for name, at in await lookup.sections(order_id)]
+        body = {"success": True, "message": "", "sections": listed, "count": len(listed)}
+        return Response(to_json(body), media_type="application/json")
+
+    @router.get(
+        "/{order_id}/sections/{name}",
+        summary="Get one section",
+        response_model=responses.SectionAnswer,
+        response_description="The section",
+        responses=answer(section=example_of(responses.SectionAnswer)) | failures(404, 422, 503, invalid=NO_ORDER_ID),
+    )
+    async def get_section(order_id: OrderId, name: SectionName) -> Response:
+        """One tab: its tables, its label and value pairs, its links."""
+        section = await lookup.section(order_id, name)
+        text = f'{{"success":true,"message":"","section":{section.document},"last_synced_at":"{section.synced_at}"}}'
+        return Response(text.encode(), media_type="application/json")
+
+    return router
+
+
+def _history(lookup: Lookup) -> APIRouter:
+    router = routed(_PREFIX, "orders")
+
+    @router.get(
+        "/{order_id}/history",
+        summary="Get the order's history",
+        response_model=responses.HistoryAnswer,
+        response_description="What changed, newest first",
+        responses=answer(history=example_of(responses.HistoryAnswer, next_cursor=None))
+        | failures(404, 422, 503, invalid=NO_ORDER_ID),
+    )
+    async def get_history(
+        order_id: OrderId,
+        limit: Annotated[int, Query(ge=1, le=500, description="Entries in one answer.")] = 50,
+        cursor: Annotated[int | None, Query(ge=1, le=values.MAX_ID, description="`next_cursor` before.")] = None,
+    ) -> Response:
+        """Every change that was seen, by an operation or in PlanSo; also of an order that was deleted."""
+        entries, following = await lookup.history(order_id, cursor, limit)
+        shown = [_entry(entry) for entry in entries]
+        body = {"success": True, "message": "", "history": shown, "count": len(shown), "next_cursor": following}
+        return Response(to_json(body), media_type="application/json")
+
+    return router
+
+
+def _entry(entry: Entry) -> dict[str, object]:
+    by = {"by": entry.caller or "connector", "operation_id": entry.operation} if entry.operation else {"by": "PlanSo"}
+    return {"version": entry.version, "at": entry.at, "operation_id": None, **by, "changes": entry.changes}

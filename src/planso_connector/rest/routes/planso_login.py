@@ -1,0 +1,142 @@
+"""/api/auth: the connector's login with PlanSo."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+from fastapi.responses import JSONResponse
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from planso_connector.domain import values
+from planso_connector.domain.clock import stamp
+from planso_connector.domain.errors import LoginRejected, Problem
+from planso_connector.flows.operating.planso_login import Status
+from planso_connector.rest.json_body import JsonRoute
+from planso_connector.rest.routes.router import routed
+from planso_connector.rest.schemas.errors import failure, failures
+from planso_connector.rest.schemas.examples import answer, example_of
+from planso_connector.rest.schemas.responses import Envelope
+
+
+def _one_line(text: str) -> str:
+    return values.checked_text(text, line_breaks=False)
+
+
+def _secret_line(text: SecretStr) -> SecretStr:
+    _one_line(text.get_secret_value())
+    return text
+
+
+class Credentials(BaseModel):
+    """A PlanSo user to try. The connector goes on with its configured one."""
+
+    model_config = ConfigDict(strict=True, defer_build=False)  # as schemas.Body
+
+    username: Annotated[
+        str,
+        Field(min_length=1, max_length=200, description="Name of a PlanSo user.", examples=["werkstatt"]),
+        AfterValidator(_one_line),
+    ]
+    password: Annotated[
+        SecretStr,
+        Field(
+            min_length=1,
+            max_length=200,
+            description="That user's password. It is sent to PlanSo and kept nowhere.",
+            examples=["ein-langes-Passwort"],
+        ),
+        AfterValidator(_secret_line),
+    ]
+
+
+class SessionAnswer(Envelope):
+    """How the last login with PlanSo went, and how many sessions the connector has there."""
+
+    state: str = Field(
+        description="`logged_in`, `unknown` (not tried yet), or `rejected`: nothing is tried until it is changed.",
+        examples=["logged_in"],
+    )
+    last_login_at: str | None = Field(
+        description="When PlanSo last accepted the configured user. UTC.", examples=["2026-11-23T09:39:58.211000Z"]
+    )
+    saving: str = Field(
+        description="How it is known how this PlanSo saves: `assumed`, `learned` from a recording, `tried` on an "
+        "order.",
+        examples=["tried"],
+    )
+    saving_reason: str = Field(
+        description="Why, for a person.",
+        examples=["tried on order 130 on 2026-11-23: the whole form is sent, and nothing else of the order changed"],
+    )
+    sessions: int = Field(
+        description="Sessions that are open: 2 (one for syncs, one for writes and live reads), 1 or 0.", examples=[2]
+    )
+    sessions_reason: str = Field(
+        description="Why so many, for a person.",
+        examples=["two sessions: one for syncs, one for writes and live reads"],
+    )
+    sessions_trouble: str = Field(
+        description="What is wrong with them, for a person: PlanSo ends them again and again. Else empty.",
+        examples=[""],
+    )
+
+
+_OWN = "PlanSo accepted the configured user."
+_OTHER = "PlanSo accepted this user. The connector goes on with its configured one."
+_NO_USER = Problem(("body", "username"), "must not be empty", "string_too_short")
+
+
+def routes(status: Status) -> APIRouter:
+    router = routed("/api/auth", "PlanSo session", JsonRoute)
+
+    @router.post(
+        "/login",
+        summary="Log in to PlanSo",
+        response_model=Envelope,
+        response_description="PlanSo accepted the user",
+        responses=answer(configured=example_of(Envelope, message=_OWN), other=example_of(Envelope, message=_OTHER))
+        | failures(401, 413, 415, 422, 502, 503, 504, invalid=_NO_USER),
+    )
+    async def log_in(
+        credentials: Annotated[Credentials | None, Body(description="None: the configured user.")] = None,
+    ) -> JSONResponse:
+        """One try, with the configured user or with the one in the body. A rejected password is tried once."""
+        try:
+            if credentials is None:
+                await status.log_in()
+                said = _OWN
+            else:
+                await status.try_credentials(credentials.username, credentials.password.get_secret_value())
+                said = _OTHER
+        except LoginRejected as error:
+            rejected = failure(401, str(error))
+            rejected.headers["WWW-Authenticate"] = 'PlanSo realm="PlanSo"'
+            return rejected
+        return JSONResponse({"success": True, "message": said})
+
+    @router.get(
+        "/status",
+        summary="Login with PlanSo",
+        response_model=SessionAnswer,
+        response_description="How the last login went",
+        responses=answer(logged_in=example_of(SessionAnswer)) | failures(503),
+    )
+    async def login_status() -> JSONResponse:
+        """How the last login went, and how many sessions there are; nothing is sent to PlanSo."""
+        login, sessions, saving = status.login, status.sessions, await status.saving()
+        return JSONResponse(
+            {
+                "success": True,
+                "message": login.message,
+                "state": login.state,
+                "last_login_at": stamp(login.last_login_at) if login.last_login_at is not None else None,
+                "saving": saving.state,
+                "saving_reason": saving.reason,
+                "sessions": sessions.count,
+                "sessions_reason": sessions.reason,
+                "sessions_trouble": sessions.trouble,
+            }
+        )
+
+    return router

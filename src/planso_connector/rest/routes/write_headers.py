@@ -1,0 +1,129 @@
+"""What comes in a write's headers beside its body: preferences, idempotency key, preconditions."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from fastapi import Depends, Header, Query, Request
+
+from planso_connector.domain.errors import Invalid, Problem
+from planso_connector.flows.writing import write
+from planso_connector.rest import disclosure
+from planso_connector.rest.request_context import caller_of
+
+LONGEST_WAIT = 60
+"""Seconds that a caller may wait for PlanSo's confirmation."""
+
+_ETAG = re.compile(r'(?:W/)?"(\d{1,18}(?:\.[0-9a-f]{1,64})?)"')
+
+Wait = Annotated[
+    float | None,
+    Query(
+        ge=0,
+        le=LONGEST_WAIT,
+        allow_inf_nan=False,
+        description="Seconds to wait for the operation to be settled.",
+    ),
+]
+
+
+def is_known(header: str | None, tag: str) -> bool:
+    """Whether `If-None-Match` names it (RFC 9110, section 13.1.2: weakly compared)."""
+    if header is None:
+        return False
+    named = [one.strip().removeprefix("W/") for one in header.split(",")]
+    return "*" in named or tag in named
+
+
+class Preferences:
+    """`Prefer` (RFC 7240), as far as this connector can oblige."""
+
+    def __init__(
+        self,
+        request: Request,
+        _prefer: Annotated[
+            str | None,
+            Header(
+                alias="Prefer",
+                max_length=1000,
+                description="`wait=N`: seconds to wait for PlanSo's confirmation, at most 60. `respond-async`: don't "
+                "wait. `handling=strict`: fields that are not known are 422 instead of left out, and a create for "
+                "which there is an order already is 409.",
+            ),
+        ] = None,
+    ) -> None:
+        wanted: dict[str, str] = {}
+        for preference in ",".join(request.headers.getlist("Prefer")).split(","):
+            name, _, value = preference.partition(";")[0].partition("=")
+            wanted.setdefault(name.strip().lower(), value.strip().strip('"').lower())
+        self.strict = wanted.get("handling") == "strict"
+        self.wait: float | None = None
+        applied = ["handling=strict"] if self.strict else []
+        if re.fullmatch(r"\d{1,9}", wanted.get("wait", "")):
+            self.wait = float(min(int(wanted["wait"]), LONGEST_WAIT))
+            applied.append(f"wait={self.wait:g}")
+        if "respond-async" in wanted:
+            self.wait = self.wait or 0.0
+            applied.append("respond-async")
+        self.applied = {"Preference-Applied": ", ".join(applied)} if applied else {}
+
+
+class WriteHeaders:
+    """What every write takes."""
+
+    def __init__(
+        self,
+        request: Request,
+        preferences: Annotated[Preferences, Depends()],
+        idempotency_key: Annotated[
+            str | None,
+            Header(
+                min_length=1,
+                max_length=200,
+                pattern=r"^[\x21-\x7e]+$",
+                description="Makes a repeated request one write: the same key and request within 7 days get the same "
+                "answer, another request 409. Any text of your own, such as a UUID; each API key has its own.",
+                examples=["7c1e0c9e-4c0e-4f4c-9a8e-1f8f6d2a9b11"],
+            ),
+        ] = None,
+    ) -> None:
+        self.caller = caller_of(request)
+        self.preferences = preferences
+        self._key = idempotency_key
+
+    def request(self, *, notes: str = "", if_match: str | None = None, signed: bool = False) -> write.Request:
+        return write.Request(
+            caller=self.caller.label,
+            wait=self.preferences.wait,
+            idempotency_key=self._key,
+            if_match=if_match,
+            strict=self.preferences.strict,
+            notes=notes,
+            signed_by=self.caller.name if signed else None,
+            names_orders=disclosure.may_read(self.caller),
+        )
+
+
+def version_relied_on(
+    if_match: Annotated[
+        str | None,
+        Header(
+            max_length=400,
+            description="The `ETag` of the order as you know it. Another version now is 412, and a field that somebody "
+            "changes in PlanSo meanwhile is a conflict, 412 too. `*`: any version.",
+            examples=['"4"'],
+        ),
+    ] = None,
+) -> str | None:
+    """The ETag that `If-Match` names, without its quotes, `*` for any; None without one. Raises Invalid."""
+    if if_match is None:
+        return None
+    given = if_match.strip()
+    if given == "*":
+        return given
+    match = _ETAG.fullmatch(given)
+    if match is None:
+        told = """is not one ETag of an order; accepted: one such as "4", with its quotes, as GET tells it, or *"""
+        raise Invalid([Problem(("header", "If-Match"), told, "etag")])
+    return match[1]

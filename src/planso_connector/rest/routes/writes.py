@@ -1,0 +1,143 @@
+"""/api/writes: whether writes reach PlanSo, what is stopped and why, and resuming."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from planso_connector.domain import values
+from planso_connector.domain.errors import Problem
+from planso_connector.flows.writing.write_stops import WritesStatus, WriteStops
+from planso_connector.rest.json_body import JsonRoute
+from planso_connector.rest.routes.router import routed
+from planso_connector.rest.schemas.errors import failures
+from planso_connector.rest.schemas.examples import answer, example_of, named
+from planso_connector.rest.schemas.responses import Envelope
+from planso_connector.store.write_stops import WriteStop
+
+
+class StopAnswer(BaseModel):
+    """Writes that are stopped: those to one order, or to the whole workshop."""
+
+    order_id: int | None = Field(description="The order; null: the whole workshop.", examples=[130])
+    operation: str = Field(description="The operation that did damage.", examples=["op_5f0c2b9e41d7a6380c1e"])
+    reason: str = Field(description="What was damaged, without values.", examples=["1 value was lost: 'Telefon'"])
+    columns: list[str] = Field(description="The names of the damaged controls of PlanSo's form.", examples=[["f_8123"]])
+    since: str = Field(description="Since when. UTC.", examples=["2026-11-23T09:41:02.118000Z"])
+
+
+class WritesAnswer(Envelope):
+    """Whether writes reach PlanSo."""
+
+    state: str = Field(
+        description="`on`; `stopped`: nothing is written until a person resumes; `shadow` or `off`: as "
+        "`CONNECTOR_WRITES` says.",
+        examples=["on"],
+    )
+    stops: list[StopAnswer] = Field(description="What is stopped, the workshop first, then orders.", examples=[[]])
+    pending: int = Field(description="Writes that are accepted and not settled.", examples=[0])
+    saving: str = Field(
+        description="How it is known how this PlanSo saves: `assumed`, `learned` from a recording, `tried` on an "
+        "order.",
+        examples=["assumed"],
+    )
+    saving_reason: str = Field(description="Why, for a person.", examples=["nobody has seen this PlanSo save yet"])
+    clean_saves: int = Field(description="Saves that were compared and changed nothing unasked.", examples=[112])
+
+
+class ResumedAnswer(Envelope):
+    """The stops that ended."""
+
+    resumed: list[StopAnswer] = Field(description="The stops that ended; empty where nothing was stopped.")
+
+
+class Resume(BaseModel):
+    """What to resume; without a body, all."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=False)  # as schemas.Body
+
+    order_id: int | None = Field(
+        None,
+        ge=1,
+        le=values.MAX_ID,
+        description="Resume this order alone; without it the workshop, and all orders.",
+        examples=[130],
+    )
+    accept: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
+        [],
+        max_length=1000,
+        description="Names of damaged controls that change with saves by themselves: no damage from now on.",
+        examples=[["f_8123"]],
+    )
+
+
+_STOPPED = example_of(WritesAnswer, state="stopped", stops=[example_of(StopAnswer, order_id=None)], pending=3)
+_NOT_STOPPED = "Nothing was stopped."
+_NOT_DAMAGED = Problem(("body", "accept"), "'f_1' is not among the damaged controls; accepted: 'f_8123'", "not_damaged")
+
+
+def routes(stops: WriteStops) -> list[APIRouter]:
+    router = routed("/api/writes", "writes", JsonRoute)
+
+    @router.get(
+        "",
+        summary="Whether writes reach PlanSo",
+        response_model=WritesAnswer,
+        response_description="The state, and what is stopped",
+        responses=answer(on=example_of(WritesAnswer), stopped=_STOPPED) | failures(503),
+    )
+    async def writes_status() -> JSONResponse:
+        """While writes are stopped, new ones are 503 and accepted ones stay pending; their deadlines are paused."""
+        return JSONResponse(_status(await stops.status()))
+
+    @router.post(
+        "/resume",
+        summary="Resume writes",
+        response_model=ResumedAnswer,
+        response_description="What was resumed",
+        responses=answer(
+            resumed=example_of(ResumedAnswer),
+            nothing=example_of(ResumedAnswer, message=_NOT_STOPPED, resumed=[]),
+        )
+        | failures(413, 415, 422, 503, invalid=_NOT_DAMAGED),
+    )
+    async def resume_writes(
+        body: Annotated[Resume | None, Body(openapi_examples=named(one_order={"order_id": 130}))] = None,
+    ) -> JSONResponse:
+        """
+        For a person who has looked at the damage. Pending writes go on, and get the time of the stop added to their
+        deadlines.
+        """
+        asked = body or Resume()
+        ended = await stops.resume(asked.order_id, asked.accept)
+        left = (await stops.status()).stops
+        words = [*(() if ended or left else (_NOT_STOPPED,)), *(stop.words for stop in left)]
+        return JSONResponse({"success": True, "message": " ".join(words), "resumed": [_shown(stop) for stop in ended]})
+
+    return [router]
+
+
+def _status(status: WritesStatus) -> dict[str, Any]:
+    return {
+        "success": True,
+        "message": " ".join(stop.words for stop in status.stops),
+        "state": status.state,
+        "stops": [_shown(stop) for stop in status.stops],
+        "pending": status.pending,
+        "saving": status.saving.state,
+        "saving_reason": status.saving.reason,
+        "clean_saves": status.clean_saves,
+    }
+
+
+def _shown(stop: WriteStop) -> dict[str, Any]:
+    return {
+        "order_id": stop.order_id,
+        "operation": stop.operation,
+        "reason": stop.reason,
+        "columns": list(stop.columns),
+        "since": stop.stopped_at,
+    }

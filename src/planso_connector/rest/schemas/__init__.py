@@ -1,0 +1,1 @@
+"""Request and response models, errors and examples of the OpenAPI document."""

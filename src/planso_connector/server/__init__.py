@@ -1,0 +1,1 @@
+"""The HTTP server: uvicorn's configuration, sockets, connection limits, graceful shutdown."""

@@ -1,0 +1,116 @@
+"""API keys. A secret is never here, only its digest; no key is ever removed. Instants are stamps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Text, bindparam, insert, select, update
+
+from planso_connector.domain.caller import Scope
+from planso_connector.store.engine.transaction import Row, Transaction
+from planso_connector.store.order_rows import storable, to_json
+from planso_connector.store.tables import keys
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """`digest` is the secret's, `previous_digest` that of the secret before, valid until `previous_until`."""
+
+    id: str
+    name: str
+    scopes: frozenset[Scope]
+    digest: str
+    created_at: str
+    expires_at: str | None = None
+    previous_digest: str | None = None
+    previous_until: str | None = None
+    revoked_at: str | None = None
+    last_used_at: str | None = None
+
+
+_OF_WORKSHOP = keys.c.workshop == bindparam("of_workshop")
+_IS = _OF_WORKSHOP, keys.c.id == bindparam("of_id")
+_COLUMNS = [c for c in keys.c if c.name != "workshop"]
+_NEW = insert(keys).values({c.name: bindparam(c.name, type_=c.type) for c in keys.c})
+_GET = select(*_COLUMNS).where(*_IS)
+_ALL = select(*_COLUMNS).where(_OF_WORKSHOP).order_by(keys.c.created_at, keys.c.id)
+_ANY = select(keys.c.id).where(_OF_WORKSHOP).limit(1)
+_REVOKE = update(keys).where(*_IS, keys.c.revoked_at.is_(None)).values(revoked_at=bindparam("now"))
+_ROTATE = (
+    update(keys)
+    .where(*_IS, keys.c.revoked_at.is_(None))
+    .values(
+        previous_digest=keys.c.digest,
+        previous_until=bindparam("previous_until"),
+        digest=bindparam("new_digest"),
+        expires_at=bindparam("new_expiry", type_=Text),
+    )
+)
+_USED = update(keys).where(*_IS).values(last_used_at=bindparam("at"))
+
+
+def add(tx: Transaction, workshop: str, key: Key) -> None:
+    tx.run(
+        _NEW,
+        workshop=workshop,
+        id=key.id,
+        name=storable(key.name),
+        scopes=to_json(sorted(key.scopes)),
+        digest=key.digest,
+        previous_digest=key.previous_digest,
+        previous_until=key.previous_until,
+        created_at=key.created_at,
+        expires_at=key.expires_at,
+        revoked_at=key.revoked_at,
+        last_used_at=key.last_used_at,
+    )
+
+
+def get(tx: Transaction, workshop: str, key_id: str) -> Key | None:
+    found = tx.rows(_GET, of_workshop=workshop, of_id=key_id)
+    return _key(found[0]) if found else None
+
+
+def all(tx: Transaction, workshop: str) -> list[Key]:  # noqa: A001 - said as `keys.all`
+    """Oldest first, revoked and expired ones too."""
+    return [_key(row) for row in tx.rows(_ALL, of_workshop=workshop)]
+
+
+def is_any(tx: Transaction, workshop: str) -> bool:
+    """Whether there ever was one: revoked and expired ones count, else the door would open when the last one ends."""
+    return bool(tx.rows(_ANY, of_workshop=workshop))
+
+
+def revoke(tx: Transaction, workshop: str, key_id: str, *, now: str) -> bool:
+    """False where there is none that is not revoked yet."""
+    return tx.run(_REVOKE, of_workshop=workshop, of_id=key_id, now=now) == 1
+
+
+def rotate(
+    tx: Transaction, workshop: str, key_id: str, *, digest: str, previous_until: str, expires_at: str | None
+) -> bool:
+    """A new secret, beside which the one before is valid until then. False for none, and for a revoked one."""
+    return (
+        tx.run(
+            _ROTATE,
+            of_workshop=workshop,
+            of_id=key_id,
+            new_digest=digest,
+            previous_until=previous_until,
+            new_expiry=expires_at,
+        )
+        == 1
+    )
+
+
+def used(tx: Transaction, workshop: str, at: Mapping[str, str]) -> None:
+    """When each key was last used, by its id."""
+    tx.run_many(_USED, [{"of_workshop": workshop, "of_id": key_id, "at": stamp} for key_id, stamp in at.items()])
+
+
+def _key(row: Row) -> Key:
+    # A scope of a newer version allows nothing here.
+    known = frozenset(Scope(scope) for scope in json.loads(row["scopes"]) if scope in set(Scope))
+    return Key(**{**row, "scopes": known})

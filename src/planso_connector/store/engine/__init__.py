@@ -1,0 +1,1 @@
+"""Connections, threads and transactions for SQLite and PostgreSQL."""

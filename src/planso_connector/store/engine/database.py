@@ -1,0 +1,183 @@
+"""The database: units of work, each in one transaction, run off the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+
+from sqlalchemy import Executable, make_url
+from sqlalchemy.exc import ArgumentError
+
+from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.store.engine.file_watch import Fault
+from planso_connector.store.engine.sqlite import Sqlite
+from planso_connector.store.engine.threads import TIMEOUT, Inbox
+from planso_connector.store.engine.transaction import Row, Transaction
+
+if TYPE_CHECKING:
+    from planso_connector.store.engine.postgresql_url import PostgresqlUrl
+
+__all__ = ["Database", "Row", "Transaction", "address"]
+
+T = TypeVar("T")
+
+CONNECTIONS = 13
+"""Connections to PostgreSQL at most, unless the operator sets another number."""
+
+
+class _Backend(Protocol):
+    reads: Inbox
+    questions: Inbox
+    writes: Inbox
+    clock: Executable | None
+    """The statement that asks for the server's `epoch`, in seconds; None where there is no server."""
+    check: Callable[[Transaction], list[str]] | None
+    """Tells what the operator should look at about the server."""
+
+    @property
+    def fault(self) -> Fault | None: ...
+
+    def mark(self) -> int | None: ...
+
+    async def close(self) -> None: ...
+
+
+def address(url: str) -> Path | PostgresqlUrl:
+    """The file of a SQLite URL, or a PostgreSQL URL taken apart. Raises StoreUnavailable, without showing the URL."""
+    scheme = url.partition("://")[0]
+    if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
+        from planso_connector.store.engine.postgresql_url import parse  # here: psycopg loads libpq
+
+        return parse(url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise StoreUnavailable("The database URL can't be read; accepted: sqlite:///FILE, postgresql://...") from error
+    kind = parsed.get_backend_name()
+    if kind != "sqlite":
+        raise StoreUnavailable(f"'{kind}' databases are not supported; accepted: sqlite:///FILE, postgresql://...")
+    if not parsed.database or parsed.database.startswith((":memory:", "file:")):
+        raise StoreUnavailable("A SQLite database needs a file: sqlite:///connector.db, or sqlite:////srv/x.db")
+    return Path(parsed.database)
+
+
+class Database:
+    """
+    Lives as long as the process. A unit of work is a plain function of a transaction: it awaits nothing, so no
+    transaction is ever open across the network. It may be run more than once, so it touches nothing but the database.
+
+    Both verbs raise StoreUnavailable when the database can't do it, and whatever the unit itself raises. Where it does
+    not answer: StoreSilent after the time-out, or CommitUnknown where it may have committed.
+    """
+
+    def __init__(self, backend: _Backend) -> None:
+        self._backend = backend
+
+    @classmethod
+    def open(cls, url: str, timeout: float = TIMEOUT, connections: int = CONNECTIONS) -> Database:
+        """
+        `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host/name`; `migrate` made
+        its tables. `timeout`: seconds that it may take for a unit of work. PostgreSQL is connected to when it is first
+        needed, at most `connections` times. Raises StoreUnavailable.
+        """
+        where = address(url)
+        if isinstance(where, Path):
+            return cls(Sqlite(where, timeout))
+        from planso_connector.store.engine.postgresql import Postgresql  # here: psycopg loads libpq
+
+        return cls(Postgresql(where, connections, timeout))
+
+    async def read(self, work: Callable[[Transaction], T], *, within: float | None = None) -> T:
+        """
+        What `work` returns, which sees one snapshot and can't write. With `within` it is somebody's question that may
+        take long: it has threads of its own, so that it holds up nothing else, and raises TooBroad where it is not done
+        within so many seconds, StoreUnavailable where it was not even begun by then.
+        """
+        inbox = self._backend.reads if within is None else self._backend.questions
+        return cast("T", await inbox.do(work, within))
+
+    async def read_at_once(self, work: Callable[[Transaction], T], seconds: float) -> T:
+        """As `read`, before all that waits; StoreSilent after so many seconds."""
+        return cast("T", await self._backend.reads.do(work, at_once=seconds))
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """What `work` returns, once its transaction is committed; when it raises, nothing of it stays."""
+        return cast("T", await self._backend.writes.do(work))
+
+    async def write_at_once(self, work: Callable[[Transaction], T], seconds: float) -> T:
+        """As `write`, before all that waits; StoreSilent or CommitUnknown after so many seconds."""
+        return cast("T", await self._backend.writes.do(work, at_once=seconds))
+
+    @property
+    def silent_for(self) -> float | None:
+        """Seconds since a read or write was answered last, where one asked since then got no answer in its time."""
+        found = (self._backend.reads.answers.silent_since, self._backend.writes.answers.silent_since)
+        return max((monotonic() - since for since in found if since is not None), default=None)
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds that a read or a write takes at most, also while the database is silent."""
+        return self._backend.writes.longest_wait
+
+    @property
+    def missed(self) -> dict[str, int]:
+        """Units of work that were given up because it did not answer, by kind."""
+        backend = self._backend
+        reads = backend.reads.answers.missed + backend.questions.answers.missed
+        return {"read": reads, "write": backend.writes.answers.missed}
+
+    def mark(self) -> int | None:
+        """
+        A number that is another one after each commit, whoever made it; None where the database can't tell it at once.
+        What was read after a mark was taken is as it is now while the mark is the same.
+        """
+        return self._backend.mark()
+
+    @property
+    def fault(self) -> Fault | None:
+        """What keeps the database from accepting anything until a person does something; None for a server's."""
+        return self._backend.fault
+
+    @property
+    def reads_waiting(self) -> int:
+        """Reads that no thread has taken yet."""
+        return self._backend.reads.waiting + self._backend.questions.waiting
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """Units of work that no thread has taken yet, by kind."""
+        return {"read": self.reads_waiting, "write": self._backend.writes.waiting}
+
+    async def measure_clock(self, steady: Callable[[], float]) -> tuple[datetime, float, float] | None:
+        """
+        The instant by the database server's clock, what `steady` gave then, and by how many seconds that may be wrong.
+        None where the database has no clock of its own.
+        """
+        statement = self._backend.clock
+        if statement is None:
+            return None
+
+        def work(tx: Transaction) -> tuple[datetime, float, float]:
+            before = steady()
+            epoch = tx.rows(statement)[0]["epoch"]
+            half = (steady() - before) / 2
+            return datetime.fromtimestamp(float(epoch), UTC), before + half, half
+
+        return await self.read(work)
+
+    def end_within(self, seconds: float) -> None:
+        """From then on nobody waits for the database any more: the process is to end whether it answers or not."""
+        for inbox in (self._backend.reads, self._backend.questions, self._backend.writes):
+            inbox.end_within(seconds)
+
+    async def shortcomings(self) -> list[str]:
+        """What an operator should look at about the database server, in words; the connector works all the same."""
+        check = self._backend.check
+        return [] if check is None else await self.read(check)
+
+    async def close(self) -> None:
+        """Finishes the work that waits, then lets go of the database; a database that is silent is not waited for."""
+        await self._backend.close()

@@ -1,0 +1,233 @@
+"""
+Notices when the files that SQLite has open are no longer those at their place. SQLite itself goes on with the open
+files: what it commits then is gone with the process. Source: sqlite.org/howtocorrupt.html, sections 1.4 and 2.4.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import apsw
+import structlog
+
+from planso_connector.domain.clock import now
+from planso_connector.store.engine import file_system
+
+log = structlog.get_logger(__name__)
+
+EVERY = 0.5
+"""Seconds between two looks; a commit looks too, before and after."""
+
+_HEAD, _LOG_HEADS = b"SQLite format 3\0", (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+
+_Identity = tuple[int, int]
+
+GONE = (
+    "is no longer at its place: it or its folder was deleted, moved or unmounted. Before a restart, move it back, or "
+    "save what it holds (docs/backup.md)"
+)
+REPLACED = (
+    "was replaced by another file. Before a restart, put the first one back, or save what it holds (docs/backup.md)"
+)
+LOG_GONE = (
+    "has lost its write-ahead log: `-wal` or `-shm` beside it was deleted, moved or replaced. What was accepted before "
+    "is copied into the database; restart every connector on it"
+)
+OVERWRITTEN = (
+    "was written to by another program than SQLite, such as `cp`. Stop the connector, and put a backup in its place "
+    "with `planso-connector restore`"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happened to the database's files; `words` are for callers and operators."""
+
+    cause: str
+    words: str
+    noticed_at: datetime
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether what is open is still one consistent database, as it was when its place was lost."""
+        return self.cause != OVERWRITTEN
+
+
+class FileWatch:
+    """Its own connection is the first one on the file and is closed last, so that its file descriptors stay valid."""
+
+    def __init__(self, path: Path, connect: Callable[[Path], apsw.Connection]) -> None:
+        """Raises StoreUnavailable."""
+        self._path = Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` follows links: one may be turned elsewhere
+        open_before = _descriptors()
+        self._connection = connect(path)
+        try:
+            self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # only then it opens its log
+        except apsw.Error:
+            self._connection.close()
+            raise
+        opened = _descriptors() - open_before
+        beside = os.path.realpath(path)
+        self._log, self._index = Path(f"{beside}-wal"), Path(f"{beside}-shm")
+        self._places = {place: _identity(place) for place in (self._path, self._log, self._index)}
+        self._file_number = _find(opened, self._places[self._path])
+        self._log_number = _find(opened, self._places[self._log])
+        # Shared by all connections of the process on this file.
+        self._index_number = _find(_descriptors(), self._places[self._index])
+        self._is_local = file_system.is_local(self._path)
+        self._written: tuple[bytes, int] | None = None
+        self._lock, self._ended = threading.Lock(), threading.Event()
+        self._is_rescued = self._is_closed = False
+        self._is_final = False  # where another log or content was in use for a while, only a restart mends it
+        self.fault: Fault | None = None
+        self._thread = threading.Thread(target=self._run, name="sqlite-file-watch", daemon=True)
+        self._thread.start()
+
+    def check(self) -> Fault | None:
+        with self._lock:
+            if self._is_closed:
+                return self.fault
+            cause, fault = self._look(), self.fault
+            if fault is not None and fault.cause == OVERWRITTEN:
+                return fault
+            if cause is None and self._is_final:
+                cause = LOG_GONE
+            self._is_final = self._is_final or cause in (LOG_GONE, OVERWRITTEN)
+            if cause is None:
+                if fault is not None:
+                    log.warning("database_file_back", path=str(self._path), noticed_at=fault.noticed_at.isoformat())
+                    self.fault, self._is_rescued = None, False
+            elif fault is None or fault.cause != cause:
+                noticed_at = now() if fault is None else fault.noticed_at
+                self.fault = Fault(cause, self._words(cause, noticed_at), noticed_at)
+                log.critical("database_file_lost", path=str(self._path), message=self.fault.words)
+            return self.fault
+
+    def stop(self) -> None:
+        """Ends the thread; `check` goes on."""
+        self._ended.set()
+        self._thread.join()
+
+    def close(self) -> None:
+        """When all other connections are closed."""
+        self.stop()
+        if self.check() is not None and not self._is_closed:
+            self._rescue()
+            leave_files(self._connection)
+        self._is_closed = True
+        self._connection.close()
+
+    def _run(self) -> None:
+        while not self._ended.wait(EVERY):
+            self.check()
+            self._rescue()
+
+    def _look(self) -> str | None:
+        try:
+            status = os.stat(self._path)  # noqa: PTH116 - at each commit: half the time of Path.stat
+        except OSError:
+            return GONE
+        if (status.st_dev, status.st_ino) != self._places[self._path]:
+            return REPLACED
+        if any(_identity(place) != self._places[place] for place in (self._log, self._index)):
+            return LOG_GONE
+        return OVERWRITTEN if self._is_overwritten() else None
+
+    def _is_overwritten(self) -> bool:
+        """
+        SQLite writes to the file of a database in WAL mode at checkpoints only, and notes each in the WAL index, before
+        it begins (bytes 128 to 131) and when it is done (96 to 99). Source: sqlite.org/walformat.html, section 2.1.
+        """
+        head, log_head = _read(self._file_number, 16, 0), _read(self._log_number, 4, 0)
+        if head not in (None, _HEAD) or log_head not in (None, b"", *_LOG_HEADS):
+            return True
+        if not self._is_local or self._file_number is None:
+            return False
+        index = _read(self._index_number, 136, 0)
+        changed_at = os.fstat(self._file_number).st_mtime_ns
+        if index is None or index != _read(self._index_number, 136, 0) or index[96:100] != index[128:132]:
+            self._written = None  # it can't be told now: a checkpoint is under way, or another process commits
+            return False
+        before, self._written = self._written, (index[32:40] + index[96:100], changed_at)
+        return before is not None and before[0] == self._written[0] and before[1] != changed_at
+
+    def _rescue(self) -> None:
+        """
+        Copies the log into the file that is open, wherever that is now, and empties it: then this file is whole in
+        itself, and the log spoils no other file that was put in its place and that it would be replayed into.
+        """
+        fault = self.fault
+        if fault is None or fault.cause == OVERWRITTEN:
+            return
+        if not self._is_rescued:
+            try:
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            except apsw.Error as error:
+                log.warning("database_file_not_rescued", error=type(error).__name__)
+                return
+            self._is_rescued = True
+            log.warning("database_file_rescued", path=str(self._path))
+        if fault.cause == REPLACED:
+            for place in (self._log, self._index):
+                if _identity(place) == self._places[place]:
+                    with suppress(OSError):
+                        place.unlink()
+
+    def _words(self, cause: str, noticed_at: datetime) -> str:
+        return (
+            f"The connector's database '{self._path}' {cause}. Noticed at {noticed_at:%Y-%m-%dT%H:%M:%SZ}; nothing is "
+            "accepted since."
+        )
+
+
+def leave_files(connection: apsw.Connection) -> None:
+    """Closing it then neither writes to the database nor removes a log by its name, which may be another's."""
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+
+
+def _identity(place: Path) -> _Identity | None:
+    try:
+        status = os.stat(place)  # noqa: PTH116
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _descriptors() -> set[int]:
+    """The process's open file descriptors; none where the system doesn't list them."""
+    found = set()
+    with suppress(OSError):
+        for number in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208
+            with suppress(OSError):  # that of the listing is closed by now
+                os.fstat(number)
+                found.add(number)
+    return found
+
+
+def _find(numbers: set[int], identity: _Identity | None) -> int | None:
+    """
+    SQLite's own descriptor of the file: to open and close the file once more would drop SQLite's locks on it. Source:
+    sqlite.org/howtocorrupt.html, section 2.2.
+    """
+    for number in sorted(numbers):
+        with suppress(OSError):
+            status = os.fstat(number)
+            if (status.st_dev, status.st_ino) == identity:
+                return number
+    return None
+
+
+def _read(number: int | None, length: int, offset: int) -> bytes | None:
+    """None where it can't be read."""
+    if number is None:
+        return None
+    try:
+        return os.pread(number, length, offset)
+    except OSError:
+        return None

@@ -1,0 +1,341 @@
+"""PostgreSQL, through psycopg: threads that take a connection for each unit of work, a new one where it was lost."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, cast
+
+import psycopg
+from psycopg import errors
+from psycopg.rows import dict_row
+from sqlalchemy import Double, Executable, func, select
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
+
+from planso_connector.domain.errors import CommitUnknown, StoreSilent, StoreUnavailable, TooBroad
+from planso_connector.store.engine.postgresql_check import shortcomings
+from planso_connector.store.engine.postgresql_connections import Connection, Connections, Kind, Unanswered
+from planso_connector.store.engine.postgresql_url import PostgresqlUrl
+from planso_connector.store.engine.threads import LEEWAY, TIMEOUT, Answers, Inbox, Work, tell
+from planso_connector.store.engine.transaction import Row, Statements, Transaction
+
+NETWORK = {
+    "connect_timeout": "5",
+    "keepalives_idle": "20",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+"""
+libpq's parameters, where the URL has none: seconds, the last in milliseconds. By itself Linux tells of a peer that is
+gone after two hours where nothing was sent, and after a quarter of an hour where something was.
+"""
+MAINTENANCE = 3600.0
+"""Seconds for a statement that may go through all that is held: an index over a large table takes minutes."""
+FIRST_ANSWER = 2.0
+"""Seconds for BEGIN, ROLLBACK, a reading's COMMIT, for which a server does nothing: who takes longer is not there."""
+
+READERS, QUESTIONERS = 2, 3
+"""Threads for short readings, and for questions that may take seconds."""
+WRITERS = 8
+"""Threads that write at once: PostgreSQL lets those share a commit's flush."""
+READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_ON_DISK = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+"""A write that was answered as recorded is on disk, also where somebody wanted this role to be quick."""
+NAME = "planso-connector"
+"""The connections' `application_name`, unless the URL gives another."""
+PREPARE_AFTER, PREPARED = 5, 500
+"""How often a statement is run until it is prepared, which halves what a short one costs; how many are kept."""
+LOCK_TIMEOUT, LOCK_SHARE = 5.0, 0.8
+"""Seconds that a lock is waited for, and how much of a question's time: a locked table is not a long question."""
+_BOUNDS = "SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true)"
+LIMIT_AGAIN = 0.1
+"""Seconds that may have passed of a question's time until a further statement is told how much is left."""
+ATTEMPTS = 5
+"""How often a unit is run that PostgreSQL gave up for another's sake (a deadlock) or whose connection was lost."""
+
+_UNAVAILABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], str], ...] = (
+    (errors.DiskFull, "its disk is full"),
+    (errors.OutOfMemory, "it has no memory left"),
+    (errors.TooManyConnections, "it has too many connections already"),
+    (errors.LockNotAvailable, "another program holds a lock and did not finish in time"),
+    (errors.QueryCanceled, "a statement took too long, or was cancelled"),
+    (
+        errors.ReadOnlySqlTransaction,
+        "it is read-only, as a standby is: name the server that takes writes, or each of them",
+    ),
+    ((errors.InvalidPassword, errors.InvalidAuthorizationSpecification), "it rejects the user name or the password"),
+    (errors.InvalidCatalogName, "there is no such database on this server"),
+    ((errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow), "it is shutting down or starting up"),
+    ((errors.DeadlockDetected, errors.SerializationFailure), "other writes stand in the way again and again"),
+    (errors.ProtocolViolation, "the pooler before it has no connection for this in time"),
+    ((errors.DataCorrupted, errors.IndexCorrupted), "it is damaged"),
+)
+_SILENT = "it has not answered in time"
+_UNREACHED = "it can't be reached, or does not let this user into this database, or has no connection left"
+"""libpq keeps the server's reason for a refused connection to itself, but for a text in the server's language."""
+_MISSING = (
+    errors.UndefinedTable,
+    errors.UndefinedColumn,
+    errors.UndefinedFunction,
+    errors.UndefinedObject,
+    errors.InvalidSchemaName,
+)
+_OURS = (
+    psycopg.OperationalError,
+    psycopg.InternalError,
+    psycopg.InterfaceError,
+    errors.InsufficientPrivilege,
+    *_MISSING,
+)
+
+
+@contextmanager
+def failures_named(url: PostgresqlUrl, *, told: bool = False) -> Iterator[None]:
+    """
+    Turns what the database can't do into StoreUnavailable; errors of the program pass. `told`: with what the server
+    says itself, for operators.
+    """
+    try:
+        yield
+    except (Unanswered, errors.ConnectionTimeout) as error:
+        raise StoreSilent(f"The connector's database ({url.place}) can't be used: {_SILENT}.") from error
+    except _OURS as error:
+        reason = next((reason for kind, reason in _UNAVAILABLE if isinstance(error, kind)), None)
+        if reason is None and isinstance(error, errors.InsufficientPrivilege):
+            reason = "this user may not do that"
+        if isinstance(error, _MISSING):  # the connector's own statements: somebody renamed or dropped it
+            reason = f"what the connector made there is missing ({error.diag.message_primary}): put it back"
+        if reason is None:
+            reason = _UNREACHED if error.sqlstate is None else f"it reports {type(error).__name__}"
+        if told:
+            reason = f"{reason}. It says: {_in_one_line(error, url)}"
+        raise StoreUnavailable(f"The connector's database ({url.place}) can't be used: {reason}.") from error
+
+
+def _in_one_line(error: psycopg.Error, url: PostgresqlUrl) -> str:
+    line = " ".join(str(error).split())
+    for secret in url.secrets:
+        line = line.replace(secret, "***")
+    return line.rstrip(".?")[:1000]
+
+
+def connect(url: PostgresqlUrl) -> Connection:
+    """
+    A connection outside of any transaction. Raises psycopg's errors; StoreUnavailable where no connection to this
+    database could be used.
+    """
+    given = {
+        **NETWORK,
+        "fallback_application_name": NAME,
+        **({"target_session_attrs": "primary"} if url.has_several_hosts else {}),
+        **url.parameters,
+        "client_encoding": "UTF8",
+    }
+    try:
+        connection = Connection.connect("", **cast("Any", given), row_factory=cast("Any", dict_row), autocommit=True)
+    except psycopg.ProgrammingError as error:
+        raise StoreUnavailable(f"The database URL can't be used: {_in_one_line(error, url)}.") from None
+    try:
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            raise StoreUnavailable(
+                f"The connector's database ({url.place}) can't be used: its encoding is {encoding}, which can't hold "
+                "every text. Make one with UTF8: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0."
+            )
+        connection.prepare_threshold = None if is_pooled(connection) else PREPARE_AFTER
+        connection.prepared_max = PREPARED
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def is_pooled(connection: psycopg.Connection[Any]) -> bool:
+    """
+    Whether a pooler such as PgBouncer is in between: it gives out process numbers of its own. Statements that are
+    prepared on one of its servers are not there on the next.
+    """
+    found = connection.execute("SELECT pg_backend_pid() AS pid").fetchone()
+    return found is None or found["pid"] != connection.info.backend_pid
+
+
+class PostgresqlTransaction:
+    """Statements on one connection, in the transaction that it is in, within the time that `work` has left."""
+
+    def __init__(self, connection: Connection, statements: Statements, work: Work | None = None) -> None:
+        self._connection = connection
+        self._statements = statements
+        self._work = work
+        self._set_at = math.inf
+
+    def rows(self, statement: Executable, /, **parameters: object) -> list[Row]:
+        self._limit()
+        compiled = self._statements[statement]
+        return self._connection.execute(compiled.text, {**compiled.defaults, **parameters}).fetchall()
+
+    def _limit(self) -> None:
+        """PostgreSQL bounds each statement, not all of them together: each gets what is left, told where it matters."""
+        left = self._work.left if self._work is not None else None
+        if left is None or self._set_at - left < LIMIT_AGAIN:
+            return
+        self._set_at = left
+        bounds = [f"{max(0.001, seconds):.3f}s" for seconds in (left, min(LOCK_TIMEOUT, LOCK_SHARE * left))]
+        self._connection.execute(_BOUNDS, bounds)
+
+    def run(self, statement: Executable, /, **parameters: object) -> int:
+        compiled = self._statements[statement]
+        return self._connection.execute(compiled.text, {**compiled.defaults, **parameters}).rowcount
+
+    def run_many(self, statement: Executable, rows: Iterable[Mapping[str, object]], /) -> None:
+        compiled = self._statements[statement]
+        with self._connection.cursor() as cursor:
+            cursor.executemany(compiled.text, [{**compiled.defaults, **row} for row in rows])
+
+    def lock(self, name: str) -> None:
+        self._connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
+
+
+class Postgresql:
+    """One database: its threads and their inboxes."""
+
+    def __init__(self, url: PostgresqlUrl, connections: int, timeout: float = TIMEOUT) -> None:
+        self._url = url
+        self._timeout = timeout
+        self._first_answer = min(FIRST_ANSWER, timeout / 2)
+        self._connections = Connections(lambda: connect(url), connections, timeout)
+        epoch = func.extract("epoch", func.clock_timestamp())
+        self.clock: Executable | None = select(sql_cast(epoch, Double).label("epoch"))
+        self.check: Callable[[Transaction], list[str]] | None = partial(shortcomings, wanted=connections)
+        self.reads, self.questions = (Inbox(kind, url.place, timeout) for kind in ("read", "question"))
+        self.writes = Inbox("write", url.place, timeout, changes=True)
+        jobs = [(self.reads, Kind.READ, READING)] * READERS
+        jobs += [(self.questions, Kind.QUESTION, READING)] * QUESTIONERS
+        jobs += [(self.writes, Kind.WRITE, WRITING)] * WRITERS
+        self._threads = [
+            threading.Thread(target=self._serve, args=job, name=f"postgresql-{number}", daemon=True)
+            for number, job in enumerate(jobs)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def mark(self) -> None:
+        """Only by asking the server, which takes as long as to ask for what is wanted."""
+
+    @property
+    def fault(self) -> None:
+        """A server's files are not seen from here."""
+
+    async def close(self) -> None:
+        self.writes.close(WRITERS)
+        self.reads.close(READERS)
+        self.questions.close(QUESTIONERS)
+        await self.writes.left(self._threads)
+        self._connections.close()
+
+    def _serve(self, inbox: Inbox, kind: Kind, mode: str) -> None:
+        statements = Statements(cast("Any", psycopg_dialect)())
+        while (work := inbox.take()) is not None:
+            if not work.abandoned:
+                if not work.is_late:
+                    self._attempt(statements, work, kind, mode, inbox.answers)
+                tell([work])
+            del work  # waiting for the next one must not keep this one's answer alive
+
+    def _attempt(self, statements: Statements, work: Work, kind: Kind, mode: str, answers: Answers) -> None:
+        """One unit in a transaction of its own."""
+        for attempt in range(1, ATTEMPTS + 1):
+            connection: Connection | None = None
+            fresh = lost = committing = False
+            try:
+                with failures_named(self._url):
+                    connection, fresh = self._connections.take(kind)
+                    connection.on_answer = answers.heard
+                    if work.begin():  # else its caller was told meanwhile that nothing of it was done
+                        self._begin(connection, work, mode)
+                        result = work.unit(PostgresqlTransaction(connection, statements, work))
+                        committing = kind is Kind.WRITE  # what was only read may be read again
+                        now = time.monotonic()
+                        until = max(connection.until, now + FIRST_ANSWER)
+                        connection.until = until if committing else now + self._first_answer
+                        connection.execute("COMMIT", prepare=False)
+                        work.result, work.error = result, None
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is its caller's to handle
+                work.error = error
+                is_up = work.left is not None and work.left < LIMIT_AGAIN  # else somebody cancelled it
+                if is_up and attempt == 1 and isinstance(error.__cause__, errors.QueryCanceled):
+                    work.error = TooBroad(work.within or 0.0)
+                if isinstance(error, StoreSilent) and not work.abandoned:
+                    answers.miss(work.since)
+                usable = _usable(connection)
+                lost = connection is not None and usable is None
+                if committing and lost:
+                    work.error = CommitUnknown(
+                        f"The connection to the connector's database ({self._url.place}) broke while it committed."
+                    )
+                if connection is not None:
+                    self._connections.give_back(kind, usable)
+                is_over = work.abandoned or (work.until is not None and time.monotonic() >= work.until)
+                if attempt == ATTEMPTS or committing or is_over or not _again(error, lost=lost and not fresh):
+                    break
+                if not lost:
+                    time.sleep(0.01 * attempt)  # who was given up for another lets it finish
+            else:
+                self._connections.give_back(kind, connection)
+                break
+
+    def _begin(self, connection: Connection, work: Work, mode: str) -> None:
+        """What is not answered at once is a connection that is dead: nothing is done yet, and a new one may do it."""
+        if work.until is None:
+            work.until = time.monotonic() + LEEWAY + (self._timeout if work.left is None else work.left)
+        connection.until = min(work.until, time.monotonic() + self._first_answer)
+        begin_with(connection, mode, self._timeout)
+        connection.until = work.until
+
+
+def begin_with(connection: Connection, mode: str, timeout: float = TIMEOUT) -> None:
+    """
+    Begins a transaction, `READING` or `WRITING`, with all that a unit relies on, whatever the role or the server has
+    set. Of the transaction: behind PgBouncer what is set for a session stays for the next one who gets it. Sent with
+    BEGIN, it costs no round trip. The server itself ends what takes longer than `timeout` seconds, or whose connector
+    is gone: it would hold its locks until TCP finds out, for hours.
+    """
+    statements = [
+        mode,
+        f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT:.3f}s'",
+        f"SET LOCAL statement_timeout = '{timeout:.3f}s'",
+        f"SET LOCAL idle_in_transaction_session_timeout = '{timeout + LEEWAY:.3f}s'",
+    ]
+    if mode == WRITING:
+        statements.append(_ON_DISK)
+    try:
+        connection.execute("; ".join(statements).encode(), prepare=False)  # more than one statement can't be
+    except errors.FeatureNotSupported as error:  # "cannot set transaction read-write mode during recovery"
+        raise errors.ReadOnlySqlTransaction(str(error)) from error
+
+
+def _again(error: BaseException, *, lost: bool) -> bool:
+    """Whether a new attempt may go better: nothing was committed, and the fault lay in the moment."""
+    given_up = isinstance(error.__cause__, (errors.DeadlockDetected, errors.SerializationFailure))
+    is_outdated = isinstance(error, errors.FeatureNotSupported)  # a prepared statement, of a table altered since
+    return given_up or is_outdated or (lost and isinstance(error, StoreUnavailable))
+
+
+def _usable(connection: Connection | None) -> Connection | None:
+    """The connection, outside of any transaction again; None when it is lost."""
+    if connection is None:
+        return None
+    with suppress(psycopg.Error):
+        if not connection.closed and not connection.is_silent:
+            connection.until = time.monotonic() + FIRST_ANSWER
+            connection.execute("ROLLBACK", prepare=False)
+            return connection
+    with suppress(psycopg.Error):
+        connection.close()
+    return None

@@ -1,0 +1,89 @@
+"""The protocol of erasures. It tells that something was erased for an identifier, to who knows that identifier."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, insert, select
+
+from planso_connector.domain.recognition.identifier import Identifier
+from planso_connector.store.engine.transaction import Transaction
+from planso_connector.store.order_rows import to_json
+from planso_connector.store.tables import erasures
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """`counts`: rows by table."""
+
+    id: str
+    erased_at: str
+    kind: str
+    order_ids: tuple[int, ...]
+    operation_ids: tuple[str, ...]
+    counts: Mapping[str, int]
+
+
+_NOTE = insert(erasures).values({c.name: bindparam(c.name, type_=c.type) for c in erasures.c})
+_ANY = select(erasures.c.id).where(erasures.c.workshop == bindparam("of_workshop")).limit(1)
+_OF_KIND = (
+    select(erasures)
+    .where(erasures.c.workshop == bindparam("of_workshop"), erasures.c.kind == bindparam("of_kind"))
+    .order_by(erasures.c.erased_at, erasures.c.id)
+)
+
+
+def note(
+    tx: Transaction,
+    workshop: str,
+    identifier: Identifier,
+    *,
+    now: str,
+    order_ids: Iterable[int],
+    operation_ids: Iterable[str],
+    counts: Mapping[str, int],
+) -> str:
+    """Its id."""
+    salt, erasure_id = secrets.token_hex(16), "erasure_" + secrets.token_hex(10)
+    tx.run(
+        _NOTE,
+        workshop=workshop,
+        id=erasure_id,
+        erased_at=now,
+        kind=identifier.kind.value,
+        salt=salt,
+        fingerprint=_fingerprint(identifier, salt),
+        order_ids=to_json(sorted(order_ids)),
+        operation_ids=to_json(sorted(operation_ids)),
+        counts=to_json(dict(counts)),
+    )
+    return erasure_id
+
+
+def is_any(tx: Transaction, workshop: str) -> bool:
+    return bool(tx.rows(_ANY, of_workshop=workshop))
+
+
+def of(tx: Transaction, workshop: str, identifier: Identifier) -> list[Erasure]:
+    """Those that were made for this identifier, oldest first. Takes some 50 ms for each of the kind."""
+    return [
+        Erasure(
+            row["id"],
+            row["erased_at"],
+            row["kind"],
+            tuple(json.loads(row["order_ids"])),
+            tuple(json.loads(row["operation_ids"])),
+            json.loads(row["counts"]),
+        )
+        for row in tx.rows(_OF_KIND, of_workshop=workshop, of_kind=identifier.kind.value)
+        if secrets.compare_digest(row["fingerprint"], _fingerprint(identifier, row["salt"]))
+    ]
+
+
+def _fingerprint(identifier: Identifier, salt: str) -> str:
+    # Slow on purpose: there are so few phone numbers and plates that a quick one would be no secret.
+    return hashlib.scrypt(identifier.key.encode(), salt=salt.encode(), n=2**14, r=8, p=1).hex()

@@ -1,0 +1,178 @@
+"""The history of each order: what changed from one version to the next, who did it, and when."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, bindparam, select
+from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
+
+from planso_connector.domain.fields import MIRRORED, Group
+from planso_connector.store.engine.transaction import Transaction
+from planso_connector.store.order_rows import storable, to_json
+from planso_connector.store.tables import changes
+
+_NOTE = insert(changes).values({c.name: bindparam(c.name, type_=c.type) for c in changes.c}).on_conflict_do_nothing()
+_PAGE = (
+    select(changes)
+    .where(
+        changes.c.workshop == bindparam("of_workshop"),
+        changes.c.order_id == bindparam("of_order", type_=BigInteger),
+        changes.c.version < bindparam("below", type_=BigInteger),
+    )
+    .order_by(changes.c.version.desc(), changes.c.by)
+    .limit(bindparam("at_most", type_=BigInteger))
+)
+_SINCE = (
+    select(changes.c.changes)
+    .where(
+        changes.c.workshop == bindparam("of_workshop"),
+        changes.c.order_id == bindparam("of_order", type_=BigInteger),
+        changes.c.by == "planso",
+        changes.c.at > bindparam("instant"),
+    )
+    .order_by(changes.c.version)
+)
+_ours = changes.alias("ours")
+_EDITS = (
+    select(changes.c.changes)
+    .where(
+        changes.c.workshop == bindparam("of_workshop"),
+        changes.c.by == "planso",
+        ~select(_ours.c.version)
+        .where(
+            _ours.c.workshop == changes.c.workshop,
+            _ours.c.order_id == changes.c.order_id,
+            _ours.c.version == changes.c.version,
+            _ours.c.by == "operation",
+        )
+        .exists(),
+    )
+    .order_by(changes.c.at.desc())
+    .limit(bindparam("at_most", type_=BigInteger))
+)
+_EDITS_LOOKED_AT = 1000
+
+_SHARED = frozenset(field.labels for field in MIRRORED if field.group is not Group.VEHICLE)
+_TOLD = [field for field in MIRRORED if field.group is not Group.VEHICLE or field.labels not in _SHARED]
+"""`vehicle` shows again what `vehicle_details` holds."""
+_LABELS = frozenset(label.casefold() for field in MIRRORED for label in field.labels)
+_MEMBERS = ("short_name", "station_id", "station_state", "missing_parts", "archived", "deleted")
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """
+    Who had an operation carried out, the fields that it asked for, and PlanSo's labels of these. `also` are fields and
+    labels that its save changed without being asked. `is_whole`: a create or a delete, which changed all of it.
+    """
+
+    operation_id: str
+    caller: str
+    paths: frozenset[str]
+    labels: frozenset[str] = frozenset()
+    also: frozenset[str] = frozenset()
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a version: of a `field` (a path, or the order's own member), or of a `label` that has no field."""
+
+    field: str = ""
+    label: str = ""
+    before: Any = None
+    after: Any = None
+
+    @property
+    def name(self) -> str:
+        return self.field or self.label
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    What one side changed with a version. `operation` is None where somebody in PlanSo did it. Each of `changes` has
+    `field` (a path, or the order's own member) or `label` (of PlanSo's form, for what has no field), `before`, `after`.
+    """
+
+    version: int
+    at: str
+    caller: str
+    operation: str | None
+    changes: list[dict[str, Any]]
+
+
+def note(
+    tx: Transaction,
+    workshop: str,
+    order_id: int,
+    version: int,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any],
+    *,
+    now: str,
+    writer: Writer | None = None,
+) -> None:
+    """Writes down how the order's document changed with this version. Without `before` it is new."""
+    found = list(_differences(before or {}, after))
+    own: list[dict[str, Any]] = []
+    others = found
+    if writer is not None:
+        is_whole = before is None or writer.is_whole
+        own = [
+            change
+            for change in found
+            if is_whole or change.get("field") in writer.paths | writer.also or change.get("label") in writer.also
+        ]
+        others = [change for change in found if change not in own and change.get("label") not in writer.labels]
+    row = {"workshop": workshop, "order_id": order_id, "version": version, "at": now}
+    if own and writer is not None:
+        by_caller = {"by": "operation", "caller": storable(writer.caller), "operation": writer.operation_id}
+        tx.run(_NOTE, **row, **by_caller, changes=to_json(own))
+    if others:
+        tx.run(_NOTE, **row, by="planso", caller="", operation=None, changes=to_json(others))
+
+
+def page(tx: Transaction, workshop: str, order_id: int, *, below: int, limit: int) -> list[Entry]:
+    """Newest first, of the versions before `below`."""
+    rows = tx.rows(_PAGE, of_workshop=workshop, of_order=order_id, below=below, at_most=limit)
+    return [
+        Entry(row["version"], row["at"], row["caller"], row["operation"], json.loads(row["changes"])) for row in rows
+    ]
+
+
+def seen_since(tx: Transaction, workshop: str, order_id: int, instant: str) -> list[list[Change]]:
+    """What somebody in PlanSo changed after `instant`, by version, oldest first."""
+    rows = tx.rows(_SINCE, of_workshop=workshop, of_order=order_id, instant=instant)
+    return [[Change(**change) for change in json.loads(row["changes"])] for row in rows]
+
+
+def edited_by_people(tx: Transaction, workshop: str) -> set[str]:
+    """Fields and labels that somebody in PlanSo changed lately without a write of ours at the same time."""
+    rows = tx.rows(_EDITS, of_workshop=workshop, at_most=_EDITS_LOOKED_AT)
+    return {Change(**change).name for row in rows for change in json.loads(row["changes"])}
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for name in _MEMBERS:
+        default = False if name in ("archived", "deleted", "missing_parts") else None
+        yield from _change("field", name, before.get(name, default), after.get(name, default))
+    for field in _TOLD:
+        group = field.group
+        one, other = (
+            document if group is Group.ORDER else document.get(group.value, {}) for document in (before, after)
+        )
+        yield from _change("field", field.path, one.get(field.name), other.get(field.name))
+    one, other = before.get("fields", {}), after.get("fields", {})
+    for label in one | other:
+        if label.casefold() not in _LABELS:
+            yield from _change("label", label, one.get(label, ""), other.get(label, ""))
+
+
+def _change(kind: str, name: str, before: object, after: object) -> Iterator[dict[str, Any]]:
+    if before != after:
+        yield {kind: name, "before": before, "after": after}

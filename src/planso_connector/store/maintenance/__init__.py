@@ -1,0 +1,1 @@
+"""Migrations, backup, restore and VACUUM."""

@@ -1,0 +1,65 @@
+"""Backups of a PostgreSQL database are PostgreSQL's own; what is ours is to say how, and to mark what was restored."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
+
+from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.store.engine import postgresql
+from planso_connector.store.engine.postgresql_connections import Connection
+from planso_connector.store.engine.postgresql_url import PostgresqlUrl
+from planso_connector.store.engine.transaction import Statements
+from planso_connector.store.maintenance import after_restore, migrate
+
+LEAVING = 3.0
+"""Seconds that the connections of a connector that was stopped may take to be gone."""
+
+_OTHERS = """
+SELECT count(*) AS others FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = %s AND pid <> pg_backend_pid()
+"""
+
+
+def backup_command(url: PostgresqlUrl, file: Path) -> str:
+    """For a shell; without the password, because commands stand in histories and lists of processes."""
+    return f"pg_dump --format=custom --file={file} '{url.shown}'"
+
+
+def restore_command(url: PostgresqlUrl, file: Path) -> str:
+    return f"pg_restore --clean --if-exists --no-owner --single-transaction --dbname='{url.shown}' {file}"
+
+
+def mark(url: PostgresqlUrl, now: datetime) -> after_restore.Marked:
+    """As `store.restored.mark`. Raises StoreUnavailable, with nothing changed, where a connector is connected."""
+    with postgresql.failures_named(url, told=True), closing(postgresql.connect(url)) as connection:
+        if postgresql.is_pooled(connection):
+            raise StoreUnavailable(
+                f"Behind a pooler ({url.place}) nothing tells whether a connector is connected: stop it, and give "
+                "CONNECTOR_DATABASE_URL the server's own address for this command."
+            )
+        if _is_any_connected(connection):
+            raise StoreUnavailable(f"A connector is connected to {url.place}; stop it first.")
+        connection.patience = postgresql.MAINTENANCE
+        migrate.migrate(url.text)
+        postgresql.begin_with(connection, postgresql.WRITING, postgresql.MAINTENANCE)
+        marked = after_restore.mark(
+            postgresql.PostgresqlTransaction(connection, Statements(cast("Any", psycopg_dialect)())), now
+        )
+        connection.execute("COMMIT")
+        return marked
+
+
+def _is_any_connected(connection: Connection) -> bool:
+    """A connector that has ended is seen a little longer: the server's side of a connection ends after the client's."""
+    until, name = time.monotonic() + LEAVING, connection.info.parameter_status("application_name")
+    while (row := connection.execute(_OTHERS, (name,)).fetchone()) is not None and row["others"]:
+        if time.monotonic() > until:
+            return True
+        time.sleep(0.05)
+    return False

@@ -1,0 +1,41 @@
+"""What was erased, gone from the disk too: databases keep the bytes of deleted rows until they need the room."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+
+from planso_connector.store.engine import sqlite
+from planso_connector.store.engine.database import address
+from planso_connector.store.tables import metadata
+
+PATIENCE = 60_000
+"""Milliseconds to wait for others that write or read."""
+
+
+def scrub(url: str) -> bool:
+    """
+    SQLite: the file is written anew, without what was deleted, and the write-ahead log emptied. PostgreSQL: `VACUUM`,
+    which frees the rows; their bytes stay until they are written over. Others may read meanwhile, and writes wait.
+    False where the log could not be emptied, because somebody read all the time. Raises StoreUnavailable.
+    """
+    where = address(url)
+    if not isinstance(where, Path):
+        from planso_connector.store.engine import postgresql  # here: psycopg loads libpq
+
+        with postgresql.failures_named(where, told=True), closing(postgresql.connect(where)) as session:
+            session.patience = postgresql.MAINTENANCE
+            session.execute(f"VACUUM {', '.join(metadata.tables)}".encode())
+        return True
+    with closing(sqlite.connect(where)) as connection, sqlite.failures_named(where):
+        connection.set_busy_timeout(PATIENCE)
+        # The index keeps what it has forgotten until its parts are merged.
+        connection.execute("INSERT INTO text_index (text_index) VALUES ('optimize')")
+        connection.execute("VACUUM")
+        try:
+            row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
+        except (apsw.BusyError, apsw.LockedError):
+            return False
+        return row[0] == 0

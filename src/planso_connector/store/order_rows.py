@@ -1,0 +1,179 @@
+"""From an order to its row and its answer, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields as dataclass_fields
+from dataclasses import replace
+from typing import Any, cast
+
+from planso_connector.domain.fields import MIRRORED, Group, Value
+from planso_connector.domain.folding import fold, fold_key, fold_phone, fold_plate
+from planso_connector.domain.order import Excess, Order, Unread
+from planso_connector.domain.part import Part
+from planso_connector.store.engine.transaction import Row
+
+TEXT_AT_MOST = 100_000
+
+_PART_COLUMNS = tuple(field.name for field in dataclass_fields(Part) if field.name != "order_id")
+_PART_FLAGS = frozenset(name for name in _PART_COLUMNS if name.startswith("is_"))
+
+
+def to_json(value: object) -> str:
+    """Compact JSON."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def storable(text: str) -> str:
+    """`text` without what PostgreSQL or UTF-8 can't hold: NUL and lone surrogates become the replacement character."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.replace("\0", "\ufffd")
+
+
+def storable_order(order: Order) -> Order:
+    return replace(
+        order,
+        short_name=storable(order.short_name),
+        plate=_clean(order.plate),
+        station_id=_clean(order.station_id),
+        station_state=_clean(order.station_state),
+        employee_id=_clean(order.employee_id),
+        position=_clean(order.position),
+        list_finish_date=_clean(order.list_finish_date),
+        values={path: _clean(value) for path, value in order.values.items()},
+        fields={storable(label): storable(value) for label, value in order.fields.items()},
+        parts=tuple(_storable_part(part) for part in order.parts),
+        unreadable={storable(path): _storable_doubt(doubt) for path, doubt in order.unreadable.items()},
+    )
+
+
+def _storable_doubt(doubt: Unread) -> Unread:
+    return storable(doubt) if isinstance(doubt, str) else doubt._replace(text=storable(doubt.text))
+
+
+def _clean(value: Any) -> Any:
+    return storable(value) if isinstance(value, str) else value
+
+
+def _storable_part(part: Part) -> Part:
+    return Part(part.order_id, **{name: _clean(getattr(part, name)) for name in _PART_COLUMNS})
+
+
+def order_columns(order: Order) -> dict[str, object]:
+    """The columns of `orders` that the order itself decides, but `document`."""
+    values = order.values
+
+    def folded(path: str) -> str:
+        return fold(str(values.get(path) or ""))
+
+    mirrored = {field.column: _stored(values.get(field.path)) for field in MIRRORED}
+    return {
+        "archived": int(order.archived),
+        "short_name": order.short_name,
+        "plate": order.plate,
+        "station_id": order.station_id,
+        "station_state": order.station_state,
+        "employee_id": order.employee_id,
+        "position": order.position,
+        "list_finish_date": order.list_finish_date,
+        "missing_parts": int(order.missing_parts),
+        **mirrored,
+        "shop_day": str(values.get("shop_date") or "")[:10],
+        "finish_day": str(values.get("finish_date") or "")[:10],
+        "plate_key": fold_plate(order.plate or ""),
+        "person_key": folded("person"),
+        "phone_key": fold_phone(str(values.get("phone") or "")),
+        "email_key": folded("email"),
+        "damage_key": fold_key(str(values.get("damage") or "")),
+        "status_key": fold_key(str(values.get("project_status") or "")),
+        "text_key": text_key(order),
+    }
+
+
+def text_key(order: Order) -> str:
+    """
+    What free text is looked for in: every value and every part, folded, and plate and phone number as they are looked
+    up. So it holds the other keys too. Of an order with more than `TEXT_AT_MOST` characters the rest is not found.
+    """
+    told = [order.short_name, order.plate, *(order.values.get(path) for path in ("person", "phone", "email"))]
+    told += [*order.values.values(), *order.fields.values()]
+    for part in order.parts:
+        told += [part.description, part.part_no, part.order_no, part.lead_no, part.status]
+    texts = (text for text in dict.fromkeys(told) if isinstance(text, str) and text)
+    keys = fold_plate(order.plate or "").lower(), fold_phone(str(order.values.get("phone") or ""))
+    return " ".join([fold(" ".join(_within(texts, TEXT_AT_MOST)))[:TEXT_AT_MOST], *filter(None, keys)])
+
+
+def _within(texts: Iterable[str], room: int) -> Iterator[str]:
+    """The texts up to the first that there is no room for."""
+    for text in texts:
+        room -= len(text) + 1
+        if room < 0:
+            return
+        yield text
+
+
+def _stored(value: Value) -> Value:
+    return int(value) if isinstance(value, bool) else value
+
+
+def order_from(row: Row, parts: Sequence[Part]) -> Order:
+    """The order that a row of `orders` and its parts hold; only what the document shows of it is read from there."""
+    shown = json.loads(row["document"])
+    values: dict[str, Value] = {}
+    for entry in MIRRORED:
+        holder = shown if entry.group is Group.ORDER else shown[entry.group.value]
+        values[entry.path] = holder.get(entry.name)
+    return Order(
+        id=row["id"],
+        short_name=row["short_name"],
+        plate=row["plate"],
+        station_id=row["station_id"],
+        station_state=row["station_state"],
+        missing_parts=bool(row["missing_parts"]),
+        values=values,
+        fields={label: text or "" for label, text in shown["fields"].items()},
+        parts=tuple(parts),
+        archived=bool(row["archived"]),
+        employee_id=row["employee_id"],
+        position=row["position"],
+        list_finish_date=row["list_finish_date"],
+        unreadable={doubt.pop("field"): _doubt(doubt) for doubt in shown.get("doubts", ())},
+    )
+
+
+def _doubt(told: dict[str, Any]) -> Unread:
+    return Excess(**told) if "length" in told else str(told["text"])
+
+
+def part_columns(part: Part) -> dict[str, object]:
+    """The columns of `parts` that the part itself decides."""
+    columns = {name: _stored(cast("Value", getattr(part, name))) for name in _PART_COLUMNS}
+    return {**columns, "is_missing": int(part.is_missing)}
+
+
+def part_from(row: Row) -> Part:
+    columns: Row = {name: bool(row[name]) if name in _PART_FLAGS else row[name] for name in _PART_COLUMNS}
+    return Part(row["order_id"], **columns)
+
+
+def answer(row: Row, pending: Sequence[str]) -> str:
+    """
+    The order as answers show it, JSON text: the row's `document` with what changes by itself. `pending` are JSON texts.
+    """
+    rest = f'"last_synced_at":"{row["synced_at"]}","version":{row["version"]},"pending":[{",".join(pending)}]'
+    document = row["document"]
+    # Its last member is the object `fields`, or the list `doubts` where there are some: see Order.document.
+    doubts = "" if document.endswith("]}") else '"doubts":[],'
+    return f"{document[:-1]},{doubts}{rest}}}"
+
+
+def pending_entry(row: Row) -> str:
+    """One of an order's `pending`, JSON text; `asked` is stored as JSON."""
+    head: Mapping[str, object] = {"operation_id": row["id"], "action": row["action"]}
+    return f'{to_json(head)[:-1]},"asked":{row["asked"]},"created_at":"{row["created_at"]}"}}'

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import pytest
+
+from planso_connector.domain.errors import Invalid
+from planso_connector.domain.recognition.identifier import Identifier, Kind
+
+SAME = [
+    (
+        Kind.PHONE,
+        "030 23125-118",
+        [
+            "03023125118",
+            "+49 (0)30/23125118",
+            "0049 30 23125 118",
+            "Tel. 030/23125118 (privat)",
+            "030 1111111 oder 030 23125118",
+            "bitte an +49 30 23125118 zurückrufen, nicht am 24.11.2026",
+            "０３０ 23125118",
+            "12.03.2026 030 23125118 angerufen",
+            "030 23125118 14:30 Uhr",
+            "am 12.03. 030 23125118 - 8.00 angerufen",
+            "Auftrag 4711 030 23125118 0171 2345678",
+            "PLZ 71332 +49 30 23125118 2x versucht",
+            "030_23125118",
+            "0 3 0 2 3 1 2 5 1 1 8",
+            "12 030\u201123125118",
+        ],
+    ),
+    (
+        Kind.PLATE,
+        "WN-AE 2309",
+        [
+            "wnae2309",
+            "WN AE2309",
+            "W N - A E 2 3 0 9",
+            "Ersatz für WN-AE 2309 bestellt",
+            "wn_ae_2309.pdf",
+            "WN–AE\u00a02309, Petersen",
+            "WN AE 2309 0410",
+        ],
+    ),
+    (Kind.PLATE, "TÜ-X 77", ["tüx77", "TUE-X 77", "der TÜ X77."]),
+    (
+        Kind.EMAIL,
+        "Jana.Müller@googlemail.com",
+        [
+            "jana.mueller@gmail.com",
+            "Mail: JANA.MÜLLER@GMAIL.COM.",
+            "Jana <jana.müller@gmail.com>, per Post",
+            *(
+                text.replace("X", "jana.müller@gmail.com")
+                for text in (
+                    "X/privat",
+                    "privat/X",
+                    "X|Y",
+                    "*X*",
+                    "„X“",
+                    "X…",
+                    "X!",
+                    "X\u200b",
+                    "mailto:X?subject=x",
+                    "E=X;x",
+                )
+            ),
+            "jana.müller @ googlemail.com",
+        ],
+    ),
+]
+OTHER = [
+    (
+        Kind.PHONE,
+        "030 23125118",
+        [
+            "030 23125119",
+            "0231 25118",
+            "40 30 23125 118 0 9",
+            "23.11.2026 09:41",
+            "030 231251180",
+            "0 30 231251 189",
+            "",
+        ],
+    ),
+    (Kind.PLATE, "WN-AE 2309", ["WN-AE 23090", "SWN-AE 2309", "WN-AE 230", "2309", ""]),
+    (
+        Kind.EMAIL,
+        "jana@example.de",
+        [
+            "ana@example.de",
+            "jana@example.de.com",
+            "x.jana@example.de",
+            "jana@example.dex",
+            "jana@example.de-x.de",
+            "jana",
+            "@",
+            "",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "writings"), SAME)
+def test_every_writing_is_found(kind: Kind, text: str, writings: list[str]) -> None:
+    """Each writing holds each other one's identifier."""
+    for asked in (text, writings[0]):
+        assert [one for one in (text, *writings) if not Identifier.of(kind, asked).stands_in(one)] == []
+
+
+@pytest.mark.parametrize(("kind", "text", "others"), OTHER)
+def test_nobody_else_is_found(kind: Kind, text: str, others: list[str]) -> None:
+    """Another number, plate or address, longer or shorter by a sign, is not it."""
+    assert [one for one in others if Identifier.of(kind, text).stands_in(one)] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        *((Kind.PHONE, text) for text in ("118", "Jana", "030 23125118, 0711 234567", "")),
+        *((Kind.PLATE, text) for text in ("2309", "WN", "")),
+        *((Kind.EMAIL, text) for text in ("jana", "@x", "")),
+    ],
+)
+def test_a_part_is_not_accepted(kind: Kind, text: str) -> None:
+    """What would find other people too is refused, and the message names the option and what would be accepted."""
+    with pytest.raises(Invalid, match=f"--{kind}: accepted"):
+        Identifier.of(kind, text)

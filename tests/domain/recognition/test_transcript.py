@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import re
+import time
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from planso_connector.domain.recognition.spelling import LONGEST
+from planso_connector.domain.recognition.transcript import PLATES_AT_MOST, hear
+from tests.lookup_corpus.plates import Question, questions
+
+_VOCABULARY = (
+    "eins zwei zwanzig hundert und doppel zweimal wie Anton Berta Umlaut be er es in äh nein WN AE 2309 0171 E "
+    "Golf VW A4 Elektro Meyer Frau Telefon + at @ punkt minus gmail com de , - . Kennzeichen"
+)
+AT_FIVE = 0.98
+
+
+def rank(question: Question) -> int | None:
+    keys = [plate.key for plate in hear(question.said).plates]
+    return next((at for at, key in enumerate(keys) if key in question.keys), None)
+
+
+def recall(asked: list[Question], within: int) -> float:
+    return sum((found := rank(question)) is not None and found < within for question in asked) / len(asked)
+
+
+def certain_and_wrong(asked: list[Question]) -> list[str]:
+    return [
+        question.said
+        for question in asked
+        if [plate.certainty for plate in hear(question.said).plates] == [1.0] and rank(question) != 0
+    ]
+
+
+def test_the_corpus_is_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    """Recall at 5 holds on the half to develop on; nothing is certain and wrong on either; both are printed."""
+    everything = questions()
+    halves = {
+        "to develop on": [question for question in everything if question.to_develop_on],
+        "only to report": [question for question in everything if not question.to_develop_on],
+    }
+    assert len(everything) >= 200
+    assert sum(question.by == "hand" for question in everything) >= 60
+    with capsys.disabled():
+        for name, half in halves.items():
+            wrong = len(certain_and_wrong(half))
+            print(  # noqa: T201
+                f"\nplates as said, {name}: {len(half)} questions, recall at 1 {recall(half, 1):.3f}, "
+                f"at 5 {recall(half, 5):.3f}, certain and wrong {wrong}"
+            )
+    assert recall(halves["to develop on"], 5) >= AT_FIVE
+    assert certain_and_wrong(everything) == []
+
+
+@given(st.text() | st.lists(st.sampled_from(_VOCABULARY.split()), max_size=40).map(" ".join))
+@example("Anton-WN-2309-Elektro-Meyer")
+@settings(deadline=None)
+def test_anything_can_be_said(text: str) -> None:
+    """No text is a fault; plates are keys, best first, without doubles, and certain only alone."""
+    heard = hear(text)
+    assert len(heard.plates) <= PLATES_AT_MOST
+    assert len({(plate.key, plate.part) for plate in heard.plates}) == len(heard.plates)
+    assert all(re.fullmatch("[A-Z0-9]{1,14}", plate.key) for plate in heard.plates)
+    assert all(0 < plate.certainty <= 1 for plate in heard.plates)
+    assert all(one.certainty >= other.certainty for one, other in pairwise(heard.plates))
+    assert all(plate.certainty < 1 for plate in heard.plates) or len(heard.plates) == 1
+    assert all(re.fullmatch(r"(\+|00)?[0-9]{3,15}", phone) for phone in heard.phones)
+    assert all(email.count("@") == 1 for email in heard.emails)
+
+
+@given(st.lists(st.sampled_from(_VOCABULARY.split()), min_size=60, max_size=120).map(" ".join))
+@settings(max_examples=20, deadline=None)
+def test_the_rest_of_a_long_text_is_cut_off(text: str) -> None:
+    assert hear(text * 20) == hear((text * 20)[:LONGEST])
+
+
+@pytest.mark.parametrize(
+    "word", ["a ", "be ", "1 a ", "er es 1 ", "doppel ", "zwei mal ", "drei und zwanzig ", "at ", "@"]
+)
+def test_time_is_bounded(word: str) -> None:
+    """10,000 characters of what has most readings take no longer than a caller would notice."""
+    text = (word * 10_000)[:10_000]
+    start = time.process_time()
+    hear.__wrapped__(text)
+    assert time.process_time() - start < 0.5
+
+
+def test_a_plate_among_words() -> None:
+    """The issue's question: all of the plate and nothing of it in the words."""
+    heard = hear("Wilhelm Nordpol, Anton Emil, zwo drei null neun, Meyer")
+    assert heard.plates[0].key == "WNAE2309"
+    assert heard.words == ("Meyer",)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("Anton Meyer", ("Anton", "Meyer")),
+        ("Wilhelm Berg", ("Wilhelm", "Berg")),
+        ("Frau Nordpol", ("Nordpol",)),
+        ("Hier ist Otto Berger, es geht um meinen VW Polo", ("Otto", "Berger", "VW", "Polo")),
+        ("Audi A4, WN-AE 2309, Müller-Linde", ("Audi", "A4", "Müller-Linde")),
+        ("roter Golf von Herrn Emil", ("roter", "Golf", "Emil")),
+        ("Jan 2309", ("Jan",)),
+        ("Frau Beck 2309", ("Beck",)),
+        ("Emil Otto 44", ("Emil", "Otto")),
+        ("WN AE 2309 Emil Meyer", ("Emil", "Meyer")),
+    ],
+)
+def test_names_remain_words(said: str, words: tuple[str, ...]) -> None:
+    """A spelling word that may be a name is kept, even where it may be a letter as well."""
+    assert hear(said).words == words
+
+
+def test_a_name_that_may_be_a_plate_is_both() -> None:
+    """Two spelling words before digits are a plate or a name, and never certain."""
+    heard = hear("Emil Otto 44")
+    assert heard.plates[0].key == "EO44"
+    assert heard.plates[0].certainty < 1
+
+
+@pytest.mark.parametrize(("said", "key"), [("2309", "2309"), ("WN-AE", "WNAE"), ("hinten zwo drei null neun", "2309")])
+def test_a_part_is_marked(said: str, key: str) -> None:
+    plate = hear(said).plates[0]
+    assert (plate.key, plate.part) == (key, True)
+    assert plate.certainty < 1
+
+
+@pytest.mark.parametrize(
+    ("said", "phone"),
+    [
+        ("0171 2345678", "01712345678"),
+        ("+49 (0)171 2345678", "+491712345678"),
+        ("plus vier neun eins sieben eins zwei drei vier fünf sechs sieben acht", "+491712345678"),
+        ("Handy null eins sieben eins zwei drei vier fünf sechs sieben acht", "01712345678"),
+        ("Telefon null sieben eins fünf eins doppel drei vier", "07151334"),
+        ("Herr Maier 0171 2345678", "01712345678"),
+        ("WN AE 2309, 0171 2345678", "01712345678"),
+    ],
+)
+def test_phones(said: str, phone: str) -> None:
+    assert phone in hear(said).phones
+
+
+@pytest.mark.parametrize(
+    ("said", "email"),
+    [
+        ("anna.beispiel@example.org", "anna.beispiel@example.org"),
+        ("max punkt beispiel at gmail punkt com", "max.beispiel@gmail.com"),
+        ("meine E-Mail ist jana unterstrich beispiel ät t minus online punkt de", "jana_beispiel@t-online.de"),
+        ("info Klammeraffe autohaus bindestrich nord punkt de", "info@autohaus-nord.de"),
+        ("jana zwei drei at web punkt de", "jana23@web.de"),
+        ("jana beispiel at gmx de", "janabeispiel@gmx.de"),
+    ],
+)
+def test_emails(said: str, email: str) -> None:
+    heard = hear(said)
+    assert email in heard.emails
+    assert heard.plates == ()
+
+
+def test_what_is_taken_back_comes_second() -> None:
+    """`WN AE 2308, nein, 2309`: the letters stay, the digits change."""
+    assert [plate.key for plate in hear("WN AE 2308, nein, 2309").plates[:2]] == ["WNAE2309", "WNAE2308"]

@@ -1,0 +1,33 @@
+"""A sync gives way to callers, and to nobody else."""
+
+from __future__ import annotations
+
+from planso_connector.flows.syncing.pacing import PACE, QUIET, GiveWay
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_nobody_asks_and_nothing_waits() -> None:
+    """Before the first request, and as soon as it is quiet again, each order's turn comes at once."""
+    clock = Clock()
+    way = GiveWay(clock)
+    assert [way.pause() for _ in range(3)] == [0.0] * 3
+    way.asked()
+    clock.now += QUIET * 1.01
+    assert [way.pause() for _ in range(3)] == [0.0] * 3
+
+
+def test_while_somebody_asks_orders_come_one_by_one() -> None:
+    """Eight that want to read at once get turns that lie apart, and later ones go on from there."""
+    clock = Clock()
+    way = GiveWay(clock)
+    way.asked()
+    assert [round(way.pause(), 6) for _ in range(8)] == [round(PACE * n, 6) for n in range(8)]
+    clock.now += PACE * 20
+    way.asked()
+    assert [round(way.pause(), 6) for _ in range(2)] == [0.0, round(PACE, 6)]

@@ -1,0 +1,72 @@
+"""Whom the guard lets in, and whom a sync gives way to: nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx2
+from starlette.responses import Response
+
+from planso_connector.domain import clock
+from planso_connector.domain.caller import Scope
+from planso_connector.flows.operating.access_log import Accesses
+from planso_connector.flows.operating.api_keys import Keys
+from planso_connector.flows.operating.authenticate import Authentication
+from planso_connector.rest.middleware.admission import Gate
+from planso_connector.rest.middleware.authentication import Guard
+from tests.databases import Store
+from tests.store.samples import SHOP
+
+
+def test_who_is_refused_slows_no_sync(store: Store) -> None:
+    """Without a key, with a wrong or a too narrow one, at no address, by another verb: it does not count as asking."""
+    asked: list[str] = []
+    guard = Guard(
+        Response(),
+        authentication=Authentication(store.database, SHOP, clock.now),
+        accesses=Accesses(store.database, SHOP, clock.now),
+        asked=asked.append,
+        allow_anonymous=False,
+    )
+
+    async def main() -> list[tuple[int, int]]:
+        keys = Keys(store.database, SHOP, clock.now)
+        _, key = await keys.create("Telefonagent", [Scope.ORDERS_READ], None)
+        told = []
+        async with httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(Gate(guard)), base_url="http://localhost"
+        ) as client:
+
+            async def ask(method: str, path: str, key: str | None = key) -> None:
+                headers: dict[str, Any] = {"X-API-Key": key} if key else {}
+                answer = await client.request(method, path, headers=headers)
+                told.append((answer.status_code, len(asked)))
+
+            await ask("GET", "/api/orders", None)
+            await ask("GET", "/api/orders", key[:-1] + "x")
+            await ask("DELETE", "/api/orders/1")
+            await ask("GET", "/nothing")
+            await ask("POST", "/api/lookup")
+            await ask("GET", "/api/sync/status")
+            await ask("GET", "/api/orders")
+        return told
+
+    assert store.runner.run(main()) == [(401, 0), (401, 0), (403, 0), (404, 0), (405, 0), (200, 0), (200, 1)]
+
+
+def test_a_fault_around_the_routes_is_answered_in_the_envelope() -> None:
+    """Where logging, counting or checking fails before an answer begins, the caller still gets JSON, not text."""
+
+    async def faulty(_scope: object, _receive: object, _send: object) -> None:
+        raise KeyError("ours")
+
+    async def main() -> httpx2.Response:
+        async with httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(Gate(faulty)), base_url="http://localhost"
+        ) as client:
+            return await client.get("/api/orders")
+
+    answer = asyncio.run(main())
+    assert (answer.status_code, answer.json()["success"]) == (500, False)
+    assert "ours" not in answer.text

@@ -1,0 +1,215 @@
+"""Lists that are kept: right after every write, whoever makes it, and within their bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import tracemalloc
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from planso_connector.domain.errors import TooBroad
+from planso_connector.flows.querying.orders import Lookup
+from planso_connector.rest.middleware import response_cache
+from planso_connector.rest.middleware.response_cache import GOOD_UNTIL, ReadyAnswers
+from planso_connector.rest.routes.orders import routes
+from planso_connector.store import orders
+from planso_connector.store.search import Filters
+from tests.databases import Store
+from tests.service import Service
+from tests.store.samples import SHOP, order
+
+ORDERS = 20
+LIST = {"limit": "3", "sort": "id"}
+
+
+def persons(service: Service) -> list[str]:
+    return [one["person"] for one in service.http.get("/api/orders", params=LIST).json()["orders"]]
+
+
+def test_a_list_shows_a_write_as_soon_as_it_is_confirmed(service: Service) -> None:
+    """The same list before and after each of some writes: each shows what was just confirmed."""
+    first = service.http.get("/api/orders", params=LIST).json()["orders"][0]["id"]
+    for name in ("Anna Eins", "Berta Zwei", "Cora Drei"):
+        assert persons(service) == persons(service)
+        assert service.put(first, person=name).status_code == 200
+        assert persons(service)[0] == name
+
+
+def test_a_list_shows_what_another_process_wrote(service: Service) -> None:
+    """Another connection to the same file writes: the same list shows it at once."""
+    assert persons(service) == persons(service)
+    other = Store(service.settings.connector_database_url)
+    try:
+        shown = service.http.get("/api/orders", params=LIST).json()["orders"][-1]["id"]
+        workshop = service.settings.connector_workshop
+        instant = "2999-01-01T00:00:00.000000Z"
+        other.write(
+            lambda tx: orders.save(tx, workshop, order(shown, values={"person": "X"}), read_at=instant, now=instant)
+        )
+    finally:
+        other.close()
+    assert persons(service)[-1] == "X"
+
+
+class Origin:
+    """An application that answers with a number that counts up, so that an answer that was kept can be told."""
+
+    def __init__(self, size: int = 10) -> None:
+        self.mark: int | None = 1
+        self.asked = 0
+        self.good_until = 4e9
+        self.status = 200
+        self.size = size
+        self.door = ReadyAnswers(self, mark=lambda: self.mark)
+
+    async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
+        self.asked += 1
+        scope[GOOD_UNTIL] = self.good_until
+        await send({"type": "http.response.start", "status": self.status, "headers": [(b"a", b"b")]})
+        await send({"type": "http.response.body", "body": str(self.asked).encode().rjust(self.size)})
+
+    def ask(self, query: bytes = b"", path: str = "/api/orders", method: str = "GET") -> tuple[int, bytes]:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def receive() -> Any:
+            threading.Event().wait()
+
+        scope = {"type": "http", "path": path, "method": method, "query_string": query}
+        asyncio.run(self.door(scope, receive, send))
+        assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+        assert list(sent[0]["headers"]) == [(b"a", b"b")]
+        return sent[0]["status"], sent[1]["body"].strip()
+
+
+def test_only_the_same_question_while_nothing_changes_is_answered_from_what_is_kept() -> None:
+    """Another query, path, method or mark, a time that is over, a failure: each is asked for anew."""
+    origin = Origin()
+    assert origin.ask(b"a=1") == origin.ask(b"a=1") == (200, b"1")
+    assert origin.ask(b"a=2") == (200, b"2")
+    assert origin.ask(b"a=1") == (200, b"1")
+    assert [origin.ask(b"a=1", path="/api/orders/1") for _ in range(2)] == [(200, b"3"), (200, b"4")]
+    assert origin.ask(b"a=1", method="HEAD") == (200, b"5")
+    origin.mark = 2
+    assert origin.ask(b"a=1") == origin.ask(b"a=1") == (200, b"6")
+    origin.mark = None
+    assert [origin.ask(b"a=1") for _ in range(2)] == [(200, b"7"), (200, b"8")]
+    origin.mark, origin.good_until = 3, 0.0
+    assert [origin.ask(b"a=1") for _ in range(2)] == [(200, b"9"), (200, b"10")]
+    origin.good_until, origin.status = 4e9, 503
+    assert [origin.ask(b"a=1") for _ in range(2)] == [(503, b"11"), (503, b"12")]
+
+
+def test_a_write_between_the_mark_and_the_answer_counts() -> None:
+    """What was read while somebody wrote is not taken for the state after the write."""
+    origin = Origin()
+    marks = iter([1, 2, 2, 2])
+    origin.door = ReadyAnswers(origin, mark=lambda: next(marks))
+    assert [origin.ask() for _ in range(3)] == [(200, b"1"), (200, b"2"), (200, b"2")]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=60))
+def test_what_is_kept_is_bounded_and_the_latest_stays(asked: list[int]) -> None:
+    """However much is asked for, memory has a bound; what was asked for last is there."""
+    origin = Origin(size=response_cache.MOST_BYTES // 20)
+    for number in asked:
+        origin.ask(str(number).encode())
+    before = origin.asked
+    origin.ask(str(asked[-1]).encode())
+    assert origin.asked == before
+    origin.mark = 2
+    for number in range(40):
+        origin.ask(str(number).encode())
+    before = origin.asked
+    for number in reversed(range(40)):
+        origin.ask(str(number).encode())
+    assert 40 - (origin.asked - before) <= 20
+
+
+def test_many_small_answers_take_no_more_memory() -> None:
+    """The bound is one of memory, not of bodies alone; after another mark nothing of the one before is held."""
+
+    async def send(_message: Any) -> None: ...
+
+    async def receive() -> Any: ...
+
+    async def ask(origin: Origin, times: int) -> None:
+        for number in range(times):
+            scope = {"type": "http", "path": "/api/orders", "method": "GET", "query_string": b"text=%d" % number}
+            await origin.door(scope, receive, send)
+
+    origin = Origin()
+    tracemalloc.start()
+    asyncio.run(ask(origin, 20_000))
+    full, _ = tracemalloc.get_traced_memory()
+    origin.mark = 2
+    asyncio.run(ask(origin, 1))
+    emptied, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert full < 4 << 20
+    assert emptied < full // 4
+
+
+def test_an_answer_from_before_a_write_is_not_kept_after_it() -> None:
+    """A slow one is done after a quicker one that saw the write: who asks then is told what that one saw."""
+    origin = Origin()
+    marks = iter([1, 2, 2])
+
+    async def swallow(_message: Any) -> None: ...
+
+    async def overtaken(scope: Any, receive: Any, send: Any) -> None:
+        if origin.mark == 1:
+            origin.mark = 2
+            await origin.door({**scope}, receive, swallow)
+        await origin(scope, receive, send)
+
+    origin.door = ReadyAnswers(overtaken, mark=lambda: next(marks))
+    assert [origin.ask() for _ in range(2)] == [(200, b"2"), (200, b"1")]
+
+
+def test_a_total_that_could_not_be_told_once_is_not_kept(store: Store) -> None:
+    """A busy moment's "too many to be counted" is not what the next one is told."""
+
+    class Busy(Lookup):
+        counted = 0
+
+        async def total(self, filters: Filters) -> int:
+            self.counted += 1
+            if self.counted == 1:
+                raise TooBroad(2.0)
+            return await super().total(filters)
+
+    class Fresh:
+        def now(self) -> datetime:
+            return datetime.now(UTC)
+
+        async def stale_from(self) -> datetime:
+            return self.now() + timedelta(hours=1)
+
+    fresh: Any = Fresh()
+    lookup = Busy(store.database, SHOP)
+    app = FastAPI()
+    for router in routes(lookup, fresh):
+        app.include_router(router)
+    app.add_middleware(ReadyAnswers, mark=lambda: 1)
+
+    async def main() -> list[int | None]:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client:
+            return [(await client.get("/api/orders?total=true")).json()["total"] for _ in range(3)]
+
+    assert (store.runner.run(main()), lookup.counted) == ([None, 0, 0], 2)
+
+
+def test_a_huge_answer_is_not_kept() -> None:
+    """It would push all others out."""
+    origin = Origin(size=response_cache.LARGEST + 1)
+    assert [origin.ask() for _ in range(2)] == [(200, b"1"), (200, b"2")]

@@ -1,0 +1,290 @@
+"""GET /api/lookup: what it takes, what it tells, and what it keeps to itself."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import select
+
+from planso_connector import app
+from planso_connector.domain.order import PLATE, VEHICLE
+from planso_connector.sandbox import Sandbox
+from planso_connector.store import orders
+from planso_connector.store import reindex as store_reindex
+from planso_connector.store.engine.database import Transaction
+from planso_connector.store.maintenance import migrate
+from planso_connector.store.tables import lookup_keys as lookup_keys_table
+from tests.databases import Store, make_as_of, run_script
+from tests.service import PATIENCE, Service, connected, running, settings_for
+from tests.store.samples import at, order
+
+WORKSHOP = "default"
+GOLF, AUDI, OLD, TWIN, OTHER_TWIN = 9001, 9002, 9003, 9004, 9005
+HELD: dict[int, dict[str, str]] = {
+    GOLF: {
+        PLATE: "HH-VF 6123",
+        "person": "Xenia Quastenberg",
+        "phone": "0151 5550123",
+        "email": "xenia.quast@example.org",
+    },
+    AUDI: {PLATE: "HH-VT 6123", "person": "Ygor Quastenberg", "phone": "0151 5550124", "email": "ygor@example.org"},
+    OLD: {PLATE: "HH-OL 999", "person": "Zeno Altmeister", "phone": "", "email": ""},
+    TWIN: {PLATE: "B-NO 4321", "person": "Zwillinge", "phone": "", "email": ""},
+    OTHER_TWIN: {PLATE: "BN-O 4321", "person": "Nochmals", "phone": "", "email": ""},
+}
+CARS = {GOLF: "VW Golf", AUDI: "Audi A4", TWIN: "Opel Corsa", OTHER_TWIN: "Ford Focus"}
+PERSONAL = ("person", "phone", "email")
+
+
+def fill(tx: Transaction) -> None:
+    for order_id, values in HELD.items():
+        held = {name: value or None for name, value in values.items()} | {VEHICLE: CARS.get(order_id)}
+        whole = order(order_id, values=held, plate=values[PLATE], archived=order_id == OLD)
+        orders.save(tx, WORKSHOP, whole, read_at=at(1), now=at(1))
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with connected(tmp_path_factory.mktemp("lookup"), Sandbox(orders=12)) as started:
+        started.in_the_database(fill)
+        yield started
+
+
+def ask(service: Service, language: str = "", **asked: Any) -> httpx2.Response:
+    headers = {"Accept-Language": language} if language else {}
+    answer = service.http.get("/api/lookup", params=asked, headers=headers)
+    assert answer.status_code < 500, answer.text
+    return answer
+
+
+def found(service: Service, **asked: Any) -> dict[str, Any]:
+    answer = ask(service, **asked)
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def ids(told: dict[str, Any]) -> list[int]:
+    return [match["order_id"] for match in told["matches"]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason", "is_certain"),
+    [
+        ({"q": "Heinrich Heinrich, Viktor Friedrich, sechs eins zwo drei"}, "plate exact", False),
+        ({"plate": "hh vf 6123"}, "plate exact", False),
+        ({"name": "Quastenberg, Xenia"}, "name exact", False),
+        ({"name": "Xenia Kwastenberg"}, "name sounds alike", False),
+        ({"phone": "+49 (0)151 5550123"}, "phone exact", True),
+        ({"phone": "null eins fünf eins fünf fünf fünf null eins zwo drei"}, "phone exact", True),
+        ({"phone": "550123"}, "phone ends so", False),
+        ({"email": "xenia punkt quast at example punkt org"}, "email exact", False),
+        ({"q": "Xenia Quastenberg, Golf"}, "name exact", False),
+        ({"plate": "HH VF 6123", "name": "Quastenberg Xenia", "phone": "5550123"}, "plate exact", True),
+    ],
+)
+def test_each_way_of_asking_finds_the_order(
+    service: Service, asked: dict[str, str], reason: str, *, is_certain: bool
+) -> None:
+    """
+    All parameters, written and spoken, alone and together. With a plate that is one letter away in the mirror nothing
+    is certain by the plate alone.
+    """
+    told = found(service, **asked)
+    assert told["success"] is True
+    assert told["count"] == len(told["matches"])
+    assert ids(told)[0] == GOLF
+    assert reason in told["matches"][0]["reasons"]
+    assert told["is_certain"] is is_certain
+    assert (told["ask"] is None) is is_certain
+    scores = [match["score"] for match in told["matches"]]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 < score <= 1 for score in scores)
+
+
+def test_what_fits_nothing_is_an_empty_answer(service: Service) -> None:
+    told = found(service, plate="WN ZZ 1")
+    assert (told["matches"], told["count"], told["is_certain"], told["ask"]) == ([], 0, False, None)
+    assert told["heard"]["plates"][0] == "WNZZ1"
+    assert told["message"]
+
+
+@pytest.mark.parametrize("asked", [{}, {"q": ""}, {"q": "  ", "plate": ""}, {"limit": "5"}, {"archived": "true"}])
+def test_nothing_asked_is_422(service: Service, asked: dict[str, str]) -> None:
+    """The message says what would be accepted."""
+    answer = ask(service, **asked)
+    assert answer.status_code == 422
+    told = answer.json()
+    assert told["success"] is False
+    assert told["detail"][0]["loc"] == ["query", "q"]
+    assert "phone" in told["message"]
+
+
+@pytest.mark.parametrize("name", ["q", "plate", "name", "phone", "email"])
+@pytest.mark.parametrize("text", ["a\x00b", "zwei\nZeilen", "\x07", "x" * 1001, "x" * 10_000])
+def test_what_can_not_be_said_is_422(service: Service, name: str, text: str) -> None:
+    """Control characters and what is too long are refused, and the parameter is named."""
+    answer = ask(service, **{name: text})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["query", name]
+
+
+@pytest.mark.parametrize("limit", ["0", "51", "-1", "viele", "9" * 30])
+def test_an_impossible_limit_is_422(service: Service, limit: str) -> None:
+    assert ask(service, q="Quastenberg", limit=limit).status_code == 422
+
+
+def test_a_limit_is_honoured_and_certainty_does_not_hang_on_it(service: Service) -> None:
+    """With one order in the answer the other one still counts."""
+    told = found(service, q="HH VF 6123", limit=1)
+    assert (ids(told), told["is_certain"]) == ([GOLF], False)
+    assert "Golf" in told["ask"]
+    assert len(ids(found(service, name="Quastenberg", limit=50))) >= 2
+
+
+def test_no_more_personal_data_than_asked(service: Service) -> None:
+    """A plate shows nothing personal, each other kind only itself, and only of orders that it fits."""
+    for match in found(service, q="HH VF 6123")["matches"]:
+        assert [match[name] for name in PERSONAL] == [None, None, None]
+    for name, asked in {"person": "name", "phone": "phone", "email": "email"}.items():
+        best = found(service, **{asked: HELD[GOLF][name]})["matches"][0]
+        assert {told: best[told] for told in PERSONAL} == {**dict.fromkeys(PERSONAL), name: HELD[GOLF][name]}
+    told = found(service, plate="HH VT 6123", phone=HELD[GOLF]["phone"])
+    shown = {match["order_id"]: match["phone"] for match in told["matches"]}
+    assert (shown[GOLF], shown[AUDI]) == (HELD[GOLF]["phone"], None)
+
+
+def test_the_question_is_no_leak(service: Service) -> None:
+    """What is asked back names vehicles, no plate, person or number that the caller did not say."""
+    for asked in ({"q": "HH VF 6123"}, {"q": "B NO 4321"}, {"name": "Quastenberg"}, {"phone": "5550"}):
+        question = found(service, **asked)["ask"] or ""
+        for values in HELD.values():
+            assert not [value for value in values.values() if value and value in question]
+
+
+def test_all_of_it_where_that_is_set(tmp_path: Path) -> None:
+    """CONNECTOR_LOOKUP_PERSONAL=all: a plate alone shows who it is."""
+    with connected(tmp_path, Sandbox(orders=5), connector_lookup_personal="all") as service:
+        service.in_the_database(fill)
+        best = found(service, plate="HH VF 6123")["matches"][0]
+    assert {name: best[name] for name in PERSONAL} == {name: HELD[GOLF][name] for name in PERSONAL}
+
+
+def test_the_question_is_asked_in_the_callers_language(service: Service) -> None:
+    """German where nothing is said; Content-Language and Vary tell."""
+    german, english = ask(service, q="HH VF 6123"), ask(service, "en-GB, de;q=0.3", q="HH VF 6123")
+    assert "VW Golf" in german.json()["ask"]
+    assert german.json()["ask"].startswith("Geht es um den ")
+    assert english.json()["ask"].startswith("Is it about the ")
+    for answer, language in ((german, "de"), (english, "en")):
+        assert (answer.headers["Content-Language"], answer.headers["Vary"]) == (language, "Accept-Language")
+    assert german.json()["matches"] == english.json()["matches"]
+
+
+@pytest.mark.parametrize("said", ["B NO 4321", "BN O 4321", "bno4321", "Berta Nordpol Otto vier drei zwo eins"])
+def test_one_key_two_plates(service: Service, said: str) -> None:
+    """Without the gap it may be either: both are answered, none is certain, and the vehicles are asked about."""
+    told = found(service, q=said)
+    assert set(ids(told)[:2]) == {TWIN, OTHER_TWIN}
+    assert told["is_certain"] is False
+    assert "Corsa" in told["ask"]
+    assert "Focus" in told["ask"]
+
+
+def test_archived_orders_are_asked_for_by_themselves(service: Service) -> None:
+    """Never among the current ones, and the current ones never among them."""
+    assert OLD not in ids(found(service, q="HH OL 999"))
+    assert ids(found(service, q="HH OL 999", archived="true"))[0] == OLD
+    assert GOLF not in ids(found(service, q="HH VF 6123", archived="true"))
+
+
+HOSTILE = [
+    "%", "_", "*", "%%%", "a", "ä", "1", "0", "🚗" * 300, "\u202e\u200b\ufeff", "' OR 1=1 --", "\\", '"', "[",
+    "ß" * 1000,
+    "a " * 500, "1 a " * 250, "zwei mal " * 111, "WN AE " * 160, "1" * 1000, "Meyer " * 160, "@" * 1000, "\U0010ffff",
+    "be ce de " * 110, "at punkt " * 111, "und " * 250, "0" * 1000, "E" * 1000, "-" * 1000, "１２３４", "ﬃ", "İıI",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text)[:20])
+def test_whatever_is_said_is_answered_in_bounded_time(service: Service, text: str) -> None:
+    """200 or 422, never a fault, a second of patience; certain of nothing; what can't mean anything finds nothing."""
+    for name in ("q", "plate", "name", "phone", "email"):
+        start = time.process_time()  # of a core: how busy the others keep the machine is no matter
+        answer = ask(service, **{name: text})
+        assert time.process_time() - start < 2.0, name
+        assert answer.status_code in (200, 422)
+        if answer.status_code == 200:
+            assert answer.json()["is_certain"] is False
+    if text in ("%", "_", "*", "%%%"):
+        assert found(service, q=text)["matches"] == []
+
+
+def test_a_change_is_found_at_once(service: Service) -> None:
+    """What a write stored is found by the look-up, and what it replaced no longer."""
+    order_id = service.sandbox.order_ids()[0]
+    assert service.put(order_id, person="Quirin Umbenannt").status_code == 200
+    assert ids(found(service, name="Quirin Umbenannt"))[0] == order_id
+    assert service.put(order_id, person="Wendelin Anders").status_code == 200
+    assert order_id not in ids(found(service, name="Quirin Umbenannt"))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_an_upgrade_writes_the_keys(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A database of 0003 with orders: once their keys are written, they are found for certain."""
+    url = f"sqlite:///{tmp_path}/old.db"
+    if kind == "postgresql":
+        server = request.getfixturevalue("postgresql_server")
+        url = server.url(server.fresh("template1"))
+    make_as_of(url, "0003")
+    run_script(url, OLD_ORDER)
+    assert migrate.pending(url)
+    sandbox = Sandbox(orders=5)
+    with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
+        until = time.monotonic() + PATIENCE
+        while not (told := found(service, plate="hhvf6123"))["is_certain"]:
+            assert time.monotonic() < until
+            threading.Event().wait(0.05)
+    assert (ids(told), told["is_certain"]) == ([GOLF], True)
+
+
+OLD_ORDER = f"""
+INSERT INTO orders (workshop, id, version, archived, changed_at, first_seen_at, short_name, person, plate,
+  missing_parts, shop_day, finish_day, plate_key, person_key, phone_key, email_key, damage_key, status_key,
+  text_key, document)
+VALUES ('{WORKSHOP}', {GOLF}, 7, 0, '2026-11-23T00:00:01.000000Z', '2026-11-23T00:00:01.000000Z', 'x', 'Xenia',
+  'HH-VF 6123', 0, '', '', 'HHVF6123', 'xenia', '', '', '', '', '', '{{"id":{GOLF},"archived":false}}');
+INSERT INTO sightings (workshop, order_id, read_at, synced_at, list_fingerprint)
+VALUES ('{WORKSHOP}', {GOLF}, '2026-11-23T00:00:01.000000Z', '2026-11-23T00:00:02.000000Z', 'one');
+"""  # noqa: S608
+
+
+def test_the_command_writes_them_anew(tmp_path: Path) -> None:
+    """`reindex` on a database whose keys are gone: the same as were written along."""
+    url = f"sqlite:///{tmp_path}/connector.db"
+    migrate.migrate(url)
+    store = Store(url)
+    store.write(fill)
+    along = keys(store)
+    store.write(lambda tx: store_reindex.clear(tx, WORKSHOP))
+    sandbox = Sandbox(orders=5)
+
+    async def reindex() -> None:
+        async with app.connector(settings_for(sandbox, "http://127.0.0.1:1", url)) as built:
+            await built.reindex.run(anew=True)
+
+    asyncio.run(reindex())
+    assert keys(store) == along != set()
+    store.close()
+
+
+def keys(store: Store) -> set[tuple[Any, ...]]:
+    rows = store.read(lambda tx: tx.rows(select(lookup_keys_table)))
+    return {tuple(row.values()) for row in rows if row["kind"]}

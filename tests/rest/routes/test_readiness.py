@@ -1,0 +1,105 @@
+"""Readiness: 503 and the reason where the connector can't do its work, and not because PlanSo is away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import apsw
+from sqlalchemy import column, table, update
+
+from planso_connector.domain import clock
+from planso_connector.sandbox import Sandbox
+from planso_connector.store.engine.transaction import Transaction
+from planso_connector.store.maintenance import migrate
+from planso_connector.store.tables import operations
+from tests.service import PATIENCE, Service, connected, running, settings_for
+
+NAMES = ["database", "migrations", "mirror", "planso_login", "planso_sessions", "planso", "writes", "index", "clock"]
+NAMES += ["workers", "log"]
+
+
+def ready(service: Service) -> tuple[int, str, dict[str, dict[str, Any]]]:
+    """Status, state, and the checks that are not ok, by name."""
+    answer = service.http.get("/health/ready")
+    told = answer.json()
+    assert [check["name"] for check in told["checks"]] == NAMES
+    assert told["success"] is (answer.status_code == 200)
+    wrong = {check["name"]: check for check in told["checks"] if not check["ok"]}
+    assert all(name in told["message"] and check["words"] in told["message"] for name, check in wrong.items())
+    return answer.status_code, told["state"], wrong
+
+
+def eventually(told: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not told():
+        assert time.monotonic() < until
+        threading.Event().wait(0.05)
+
+
+def test_a_schema_that_is_not_this_versions_is_not_ready(database_url: str) -> None:
+    """Another process migrated, or nobody did: 503 that names the migrations and says what to do."""
+
+    def set_to(number: str) -> Callable[[Transaction], None]:
+        statement = update(table("alembic_version", column("version_num"))).values(version_num=number)
+        return lambda tx: (tx.run(statement), None)[1]
+
+    sandbox = Sandbox(orders=12)
+    with sandbox.serve() as url, running(settings_for(sandbox, url, database_url), sandbox) as service:
+        service.synced()
+        assert ready(service) == (200, "ready", {})
+        for revision, told in (("0001", "planso-connector migrate"), ("9999", "newer")):
+            service.in_the_database(set_to(revision))
+            status, state, wrong = ready(service)
+            assert (status, state, list(wrong)) == (503, "not_ready", ["migrations"])
+            assert told in wrong["migrations"]["words"]
+        service.in_the_database(set_to(migrate.head()))
+        assert ready(service) == (200, "ready", {})
+
+
+def test_a_database_that_takes_no_write_is_not_ready(tmp_path: Path) -> None:
+    """Another program holds the file: 503 names the database and since when, reads go on; let go, it is ready again."""
+    sandbox = Sandbox(orders=12)
+    with connected(tmp_path, sandbox) as service, closing(apsw.Connection(f"{tmp_path}/connector.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        eventually(lambda: ready(service)[0] == 503)
+        assert service.order(sandbox.order_ids()[0])
+        _, state, wrong = ready(service)
+        assert (state, list(wrong)) == ("not_ready", ["database"])
+        since = wrong["database"]["since"]
+        assert ready(service)[2]["database"]["since"] == since
+        other.execute("ROLLBACK")
+        eventually(lambda: ready(service)[0] == 200)
+
+
+def test_a_planso_that_is_away_leaves_it_ready(tmp_path: Path) -> None:
+    """PlanSo answers with errors: 200, degraded, with what it answered; a write that waits long is named too."""
+    sandbox = Sandbox(orders=12)
+    with connected(tmp_path, sandbox) as service:
+        order_id = sandbox.order_ids()[0]
+        sandbox.knobs.fail_next = 10_000
+        waiting = service.http.put(
+            f"/api/orders/{order_id}",
+            json={"order_id": order_id, "remarks": "wartet"},
+            headers={"Prefer": "respond-async"},
+        )
+        eventually(lambda: "planso" in ready(service)[2])
+        status, state, wrong = ready(service)
+        assert (status, state, list(wrong)) == (200, "degraded", ["planso"])
+        assert "overloaded" in wrong["planso"]["words"]
+
+        long_ago = clock.stamp(clock.now() - timedelta(minutes=6))
+        statement = update(operations).values(created_at=long_ago)
+        service.in_the_database(lambda tx: (tx.run(statement), None)[1])
+        status, state, wrong = ready(service)
+        assert (status, state, list(wrong)) == (200, "degraded", ["planso", "writes"])
+        assert "1 wait for PlanSo, the oldest for 6 min" in wrong["writes"]["words"]
+
+        sandbox.knobs.fail_next = 0
+        assert service.settled(waiting)["state"] == "confirmed"
+        assert ready(service) == (200, "ready", {})

@@ -1,0 +1,90 @@
+"""The store behind PgBouncer in transaction mode: what engine, outbox and leases promise holds there too."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from sqlalchemy import text
+
+from planso_connector.domain import clock
+from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.store.engine.postgresql_url import parse
+from planso_connector.store.maintenance import migrate, postgresql_backup
+from tests.databases import PostgresqlServer, Store
+from tests.pgbouncer import pooler
+from tests.store import counting
+from tests.store.engine.test_database import (  # noqa: F401 - run here again, on the database below
+    test_a_unit_that_fails_harms_no_other,
+    test_many_long_questions_hold_nobody_else_up,
+    test_many_writers_lose_no_update,
+)
+from tests.store.test_leases import test_of_processes_that_ask_at_once_exactly_one_gets_it  # noqa: F401
+from tests.store.test_outbox import (  # noqa: F401
+    stores,
+    test_a_key_that_comes_twice_at_once_is_one_operation,
+    test_claims_at_once_share_nothing,
+)
+
+SETTINGS = """
+SELECT name, setting FROM pg_settings WHERE setting <> reset_val AND name IN
+('lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout', 'synchronous_commit', 'search_path')
+"""
+
+
+@pytest.fixture
+def database_url(pooled_url: str) -> str:
+    return pooled_url
+
+
+def test_nothing_is_left_behind_for_the_next_one(pooled_store: Store) -> None:
+    """Settings of a unit end with it: other clients of the same servers have their own."""
+    for number in range(20):
+        pooled_store.write(counting.put(f"n{number}"))
+        pooled_store.read(counting.read("n1"))
+    pooled_store.runner.run(pooled_store.database.read(counting.read("n1"), within=60.0))
+    for _ in range(10):
+        with psycopg.connect(pooled_store.url, autocommit=True, prepare_threshold=None, row_factory=dict_row) as other:
+            assert other.execute(SETTINGS).fetchall() == []
+            assert other.execute("SELECT * FROM pg_prepared_statements").fetchall() == []
+            assert other.execute("SELECT * FROM pg_locks WHERE locktype = 'advisory'").fetchall() == []
+
+
+def test_an_empty_database_is_migrated_through_it(postgresql_server: PostgresqlServer, pgbouncer: int) -> None:
+    """Twice: the second finds it done."""
+    url = f"{postgresql_server.url(postgresql_server.fresh('template0'))}&port={pgbouncer}"
+    for _ in range(2):
+        migrate.migrate(url)
+    assert migrate.current(url) == migrate.head()
+
+
+def test_a_pooler_without_a_free_server_is_told(postgresql_server: PostgresqlServer, postgresql_url: str) -> None:
+    """Others hold all its servers: StoreUnavailable says where to look, after its `query_wait_timeout`."""
+    with pooler(postgresql_server, default_pool_size=1, query_wait_timeout=1) as port:
+        url = f"{postgresql_url}&port={port}"
+        store = Store(url)
+        try:
+            store.write(counting.put("before"))
+            with psycopg.connect(url) as other:
+                other.execute("SELECT 1")
+                with pytest.raises(StoreUnavailable, match=r"pooler|can't be reached"):
+                    store.read(counting.read("before"))
+            assert store.read(counting.read("before")) == "1"
+        finally:
+            store.close()
+
+
+def test_marking_as_restored_asks_for_the_server_itself(pooled_url: str) -> None:
+    """Behind a pooler it can't be seen whether a connector is connected."""
+    with pytest.raises(StoreUnavailable, match="server's own address"):
+        postgresql_backup.mark(parse(pooled_url), clock.now())
+
+
+def test_long_statements_are_given_up_in_their_time(pooled_store: Store) -> None:
+    """A bound of one question is not that of the next unit on the same server."""
+    with pytest.raises(Exception, match="long"):
+        pooled_store.runner.run(
+            pooled_store.database.read(lambda tx: tx.rows(text("SELECT CAST(pg_sleep(9) AS text)")), within=0.2)
+        )
+    for _ in range(8):
+        pooled_store.read(lambda tx: tx.rows(text("SELECT CAST(pg_sleep(0.05) AS text)")))

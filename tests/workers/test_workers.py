@@ -1,0 +1,239 @@
+"""What runs beside the requests goes on after a fault of ours, and leaves nothing half done when it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from structlog.testing import capture_logs
+
+from planso_connector.domain import clock
+from planso_connector.domain.clock import stamp
+from planso_connector.domain.errors import NotPossible
+from planso_connector.flows.operating.heartbeat import Beat
+from planso_connector.flows.syncing import sync
+from planso_connector.flows.writing import outbox
+from planso_connector.sandbox import Sandbox
+from planso_connector.store.engine.database import Transaction
+from planso_connector.store.tables import leases
+from planso_connector.workers import retention, start
+from planso_connector.workers.supervisor import Supervisor, Worker
+from tests.flows.writing.test_late_saves import wait_for
+from tests.flows.writing.test_outbox_laws import NEW, Process
+from tests.flows.writing.test_overwritten import until
+from tests.service import Service, connected, running, settings_for, wait_until
+
+
+class Over(BaseException):
+    """Ends a worker that runs until it is cancelled."""
+
+
+def test_retention_goes_on_after_a_fault() -> None:
+    """Whatever a turn raises, the next one comes."""
+    turns: list[None] = []
+
+    async def apply() -> None:
+        turns.append(None)
+        raise (KeyError("ours") if len(turns) == 1 else Over)
+
+    async def sleep(_: float) -> None:
+        await asyncio.sleep(0)
+
+    async def story() -> None:
+        with suppress(Over):
+            await retention.run(apply, clock.now, monotonic=lambda: 0.0, sleep=sleep)
+
+    asyncio.run(story())
+    assert len(turns) == 2
+
+
+def test_what_is_done_at_the_start_is_tried_until_it_is_done() -> None:
+    """Also after a fault of ours: a mirror that stays empty until the next restart helps nobody."""
+    outcomes: Iterator[bool | Exception] = iter([NotPossible("another is at it"), KeyError("ours"), False, True])
+
+    async def step() -> bool:
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def sleep(_: float) -> None:
+        await asyncio.sleep(0)
+
+    asyncio.run(start.until_done(step, "not_done", sleep=sleep))
+    assert next(outcomes, None) is None
+
+
+def test_whatever_ends_a_worker_it_is_restarted() -> None:
+    """
+    A fault, one that is no Exception, a group of them, a cancellation that nobody here asked for, a loop that returns:
+    the log names the worker and the cause, and it runs again, after a pause that grows.
+    """
+    ends: Iterator[BaseException | None] = iter(
+        [KeyError("ours"), BaseExceptionGroup("", [Over()]), asyncio.CancelledError(), None]
+    )
+
+    async def run(_: Beat) -> None:
+        error = next(ends, started)
+        if error is started:
+            started.set()
+            await asyncio.Event().wait()
+        if isinstance(error, BaseException):
+            raise error
+
+    async def story() -> None:
+        supervisor = Supervisor()
+        async with supervisor.at_work([Worker("one", run), Worker("done", done, ends=True)]):
+            await until("the first end", supervisor.trouble)
+            trouble = supervisor.trouble()
+            assert trouble is not None
+            assert "one ended by KeyError and restarts in 0 s: " in trouble[0]
+            await started.wait()
+            assert "one ended 4 times, by returning, and runs again" in str(supervisor.trouble())
+        assert supervisor.restarts() == {"one": 4, "done": 0}
+        assert list(supervisor.heartbeat_ages()) == ["one"]
+
+    async def done(_: Beat) -> None:
+        pass
+
+    started = asyncio.Event()
+    with capture_logs() as lines, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("planso_connector.workers.supervisor.FIRST_PAUSE", 0.05)
+        asyncio.run(story())
+    ended = [line for line in lines if line["event"] == "worker_ended"]
+    assert [line["log_level"] for line in ended] == ["critical"] * 4
+    assert [line["restarts_in"] for line in ended] == [0.05, 0.1, 0.2, 0.4]
+    assert {line["worker"] for line in lines} == {"one"}
+
+
+ASYNC = {"Prefer": "respond-async"}
+WORKERS = {"clock", "outbox", "outbox_claims", "schedule", "accesses", "retention"}
+
+
+def check_named(service: Service, name: str) -> dict[str, Any]:
+    checks = service.http.get("/health/ready").json()["checks"]
+    return next(check for check in checks if check["name"] == name)
+
+
+def workers_check(service: Service) -> dict[str, Any]:
+    return check_named(service, "workers")
+
+
+def test_workers_that_ended_work_again(tmp_path: Path) -> None:
+    """
+    Every background task is cancelled by somebody: 503 names each of them and since when; without hands all run again,
+    as the metrics say, a write is carried through and a sync comes in its turn.
+    """
+    sandbox = Sandbox(orders=6)
+    always = {"connector_sync_interval": timedelta(seconds=2), "connector_sync_hours": "00:00-24:00"}
+    with connected(tmp_path, sandbox, **always) as service:
+        wait_until(lambda: workers_check(service)["ok"])
+        ended = service.workers_cancelled()
+        assert ended >= WORKERS
+        told = service.http.get("/health/ready")
+        assert told.status_code == 503
+        check = workers_check(service)
+        assert all(f"{name} ended by CancelledError and restarts in" in check["words"] for name in WORKERS)
+        assert check["since"] <= stamp(clock.now())
+        wait_until(lambda: service.http.get("/health/ready").status_code == 200, "the workers")
+        metrics = service.http.get("/metrics").text
+        for name in WORKERS:
+            assert f'planso_connector_worker_restarts_total{{worker="{name}"}} 1.0' in metrics
+            assert f'planso_connector_worker_heartbeat_age_seconds{{worker="{name}"}}' in metrics
+        assert service.put(sandbox.order_ids()[0], remarks="wieder da").status_code == 200
+        before = service.synced()["last_result"]["started_at"]
+        wait_until(lambda: service.synced()["last_result"]["started_at"] != before, "a sync")
+
+
+def test_a_database_that_lets_a_worker_wait_is_named_and_not_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database does not answer when a claim is renewed: that is bounded, and no fault of the outbox."""
+    monkeypatch.setattr(outbox, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(outbox, "STUCK_AFTER", 0.0)
+    sandbox = Sandbox(orders=6)
+    with connected(tmp_path, sandbox, planso_timeout=2.0, connector_database_timeout=1.0) as service:
+        sandbox.knobs.hang_next = 1
+        service.http.patch(f"/api/orders/{sandbox.order_ids()[0]}", json={"remarks": "wartet"}, headers=ASYNC)
+        wait_until(lambda: sandbox.knobs.hang_next == 0, "a write under way")
+        with service.writer_held():
+            wait_until(lambda: not check_named(service, "database")["ok"], "the database's check")
+            assert workers_check(service)["ok"]
+        wait_until(lambda: service.http.get("/health/ready").status_code == 200, "the outbox")
+
+
+def test_a_sync_that_is_stuck_is_named(sqlite_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run comes no further: 503 names the worker that waits for it; when the run goes on, all is well again."""
+    monkeypatch.setattr(sync, "STUCK_AFTER", 0.5)
+    sandbox = Sandbox(orders=6)
+    sandbox.knobs.hang_next = 1
+    with sandbox.serve() as url:
+        settings = settings_for(sandbox, url, f"sqlite:///{sqlite_path}", planso_timeout=3.0)
+        with running(settings, sandbox) as service:
+            wait_until(lambda: "fill is stuck" in workers_check(service)["words"], "the stuck worker")
+            wait_until(lambda: service.http.get("/health/ready").status_code == 200, "the mirror")
+
+
+def test_a_claim_that_is_under_way_at_the_stop_is_given_back(postgresql_url: str) -> None:
+    """The database is slow and the claim committed after the stop: the next process need not wait for its lease."""
+    sandbox = Sandbox(orders=4)
+
+    async def story(url: str) -> None:
+        process = Process(sandbox, url, postgresql_url)
+        running = asyncio.create_task(process.outbox.claim_what_is_due())
+        with psycopg.connect(postgresql_url, autocommit=True) as other:
+            other.execute("SELECT pg_advisory_lock(hashtextextended('claim shop', 0))")
+            await process.record(NEW)
+            waiting = b"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            await until("the claim", lambda: other.execute(waiting).fetchall())
+            running.cancel()
+            await asyncio.wait({running})
+            closing = asyncio.create_task(process.outbox.close())
+            await asyncio.wait(
+                {closing}, timeout=0.3
+            )  # it must not be over: what it would have to give back is to come
+        await closing
+        await process.planso.aclose()
+        await process.database.close()
+
+    with sandbox.serve() as url:
+        asyncio.run(story(url))
+    with psycopg.connect(postgresql_url) as session:
+        assert session.execute("SELECT holder FROM operations").fetchall() == [(None,)]
+
+
+def rename(table: str, to: str, tx: Transaction) -> None:
+    tx.run(sa.text(f"ALTER TABLE {table} RENAME TO {to}"))
+
+
+def test_a_run_keeps_its_lease_after_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong with one heartbeat does not end them: without them another process would begin a second run."""
+    monkeypatch.setattr(sync, "HEARTBEAT", 0.02)
+    sandbox = Sandbox(orders=6)
+    until_when: list[str] = []
+
+    def look(tx: Transaction) -> None:
+        until_when.extend(row["expires_at"] for row in tx.rows(sa.select(leases).where(leases.c.name == sync.LEASE)))
+
+    def is_renewed() -> bool:
+        service.in_the_database(look)
+        return until_when[-1] > until_when[0]
+
+    with connected(tmp_path, sandbox) as service:
+        sandbox.knobs.latency = 0.5
+        service.http.post("/api/sync", params={"full": "true"})
+        service.in_the_database(partial(rename, "runs", "runs_away"))
+        threading.Event().wait(0.3)  # some heartbeats
+        service.in_the_database(partial(rename, "runs_away", "runs"))
+        wait_for("a heartbeat", is_renewed)
+        sandbox.knobs.latency = 0.0
+        assert service.synced()["last_result"] is not None
