@@ -277,9 +277,10 @@ def _make(path: Path, count: int) -> None:
 def _note_a_sync(database: apsw.Connection, count: int) -> None:
     """So that a connector does not think that the mirror was never filled."""
     tx = SqliteTransaction(database)
-    lookup_keys.write_rebuild(tx, SHOP, None)
-    run = sync_runs.start(tx, SHOP, now=NOW, kind=sync_runs.RunKind.FULL, trigger=sync_runs.Trigger.COMMAND)
-    sync_runs.finish(tx, SHOP, run.id, now=NOW, state=sync_runs.RunState.DONE, done=count, total=count)
+    tx.use_workshop(SHOP)
+    lookup_keys.write_rebuild(tx, None)
+    run = sync_runs.start(tx, now=NOW, kind=sync_runs.RunKind.FULL, trigger=sync_runs.Trigger.COMMAND)
+    sync_runs.finish(tx, run.id, now=NOW, state=sync_runs.RunState.DONE, done=count, total=count)
 
 
 def checked(path: Path, count: int) -> None:
@@ -290,9 +291,10 @@ def checked(path: Path, count: int) -> None:
         migrate.migrate(f"sqlite:///{saved}")
         with closing(connect(saved)) as database, closing(connect(path, read_only=True)) as made:
             tx = SqliteTransaction(database)
+            tx.use_workshop(SHOP)
             database.execute("BEGIN")
             for number in numbers:
-                orders.save(tx, SHOP, order(number, count), read_at=NOW, now=NOW, list_fingerprint=_fingerprint(number))
+                orders.save(tx, order(number, count), read_at=NOW, now=NOW, list_fingerprint=_fingerprint(number))
             database.execute("COMMIT")
             for table, key in (("orders", "id"), ("sightings", "order_id"), ("lookup_keys", "order_id")):
                 _compare(table, key, [FIRST_ID + number for number in numbers], made, database)

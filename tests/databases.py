@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
@@ -30,6 +31,7 @@ from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.engine.threads import TIMEOUT
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.tables import metadata
+from tests.store.samples import SHOP
 
 T = TypeVar("T")
 
@@ -37,12 +39,18 @@ TEMPLATE = "migrated"
 
 
 class Store:
-    """A database and an event loop to use it from a plain test. `url` is where it is."""
+    """A workshop's database, and an event loop to use it from a plain test. `url` is where it is."""
 
-    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
+    def __init__(self, url: str, timeout: float = TIMEOUT, workshop: str = SHOP) -> None:
         self.url = url
         self.runner = asyncio.Runner()
-        self.database = Database.open(url, timeout)
+        self.database = Database.open(url, timeout).for_workshop(workshop)
+
+    def of(self, workshop: str) -> Store:
+        """The same database, for another workshop."""
+        other = copy(self)
+        other.database = self.database.for_workshop(workshop)
+        return other
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         return self.runner.run(self.database.read(work))

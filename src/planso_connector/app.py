@@ -129,7 +129,7 @@ async def connector(settings: Settings, now: Clock = clock.now) -> AsyncIterator
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Database]:
     """
-    The database alone, migrated, for commands that need no PlanSo. Raises SettingsError, StoreUnavailable.
+    The workshop's database, migrated, for commands that need no PlanSo. Raises SettingsError, StoreUnavailable.
     """
     try:
         await asyncio.to_thread(migrate.migrate, settings.connector_database_url)
@@ -141,7 +141,7 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
     except ValueError as error:
         raise SettingsError(f"CONNECTOR_DATABASE_URL: {error}") from error
     try:
-        yield database
+        yield database.for_workshop(settings.connector_workshop)
     finally:
         await database.close()
 
@@ -151,11 +151,11 @@ async def _wired(
     settings: Settings, profile: Profile, database: Database, traces: telemetry.Traces, now: Clock
 ) -> AsyncIterator[Connector]:
     now = database_clock = await DatabaseClock.measured(database, now)
-    workshop, configured = settings.connector_workshop, profile
-    trial = await database.read(lambda tx: save_evidence.trial(tx, workshop))
+    configured = profile
+    trial = await database.read(lambda tx: save_evidence.trial(tx))
     profile = with_trial(configured, settings.planso_url, trial)
     password = settings.planso_password.get_secret_value()
-    rejection = Rejection(database, workshop, now, (settings.planso_url, settings.planso_user, password))
+    rejection = Rejection(database, now, (settings.planso_url, settings.planso_user, password))
     supervisor = Supervisor()
     metrics = Metrics(lambda: logs.output.lost_lines, supervisor.restarts, supervisor.heartbeat_ages)
     writes_way, sync_way = GiveWay(), GiveWay()
@@ -185,14 +185,13 @@ async def _wired(
         on_login=logged_in,
         on_exchange=exchanged,
     )
-    reader = Reader(database, planso, workshop, now, parts=settings.connector_sync_parts)
-    pusher = Pusher(database, planso, reader, workshop, now, Random())  # noqa: S311
+    reader = Reader(database, planso, now, parts=settings.connector_sync_parts)
+    pusher = Pusher(database, planso, reader, now, Random())  # noqa: S311
     landing = timedelta(seconds=planso.longest_request)
     admission = Admission(settings.connector_parallel_total // 2, "for PlanSo")
     outbox = Outbox(
         database,
         pusher,
-        workshop,
         landing,
         now,
         admission=admission,
@@ -205,22 +204,20 @@ async def _wired(
         database,
         planso,
         outbox,
-        workshop,
         wait=settings.connector_write_wait,
         deadline=settings.connector_write_deadline,
         most_pending=settings.connector_pending,
         clock=now,
         writes=settings.connector_writes,
     )
-    sync = Sync(database, planso, reader, workshop, now, _policy(settings), sync_way, traces.sync)
+    sync = Sync(database, planso, reader, now, _policy(settings), sync_way, traces.sync)
     hours, interval = _hours(settings), settings.connector_sync_interval
     turns = Schedule(lambda beat: sync.run(Trigger.SCHEDULE, beat=beat), hours, interval, now, dice=Random())  # noqa: S311
-    lookup = Lookup(database, workshop)
+    lookup = Lookup(database)
     live = Live(planso, reader, now)
     freshness = Freshness(sync, reader, live, lookup, hours, interval, now, admission)
     stops = WriteStops(
         database,
-        workshop,
         now,
         setting=settings.connector_writes,
         profile=profile_of_saving(settings),
@@ -230,7 +227,6 @@ async def _wired(
     of_saving = profile_of_saving(settings)
     readiness = Ready(
         database,
-        workshop,
         freshness,
         planso,
         database_clock,
@@ -241,11 +237,11 @@ async def _wired(
             OfProcess("log", logs.trouble, "every line is written", required=False),
         ],
     )
-    measured = Measured(database, workshop, sync, readiness, planso, database_clock, admission)
-    standings = Standings(database, workshop, freshness, profile.labels, now)
+    measured = Measured(database, sync, readiness, planso, database_clock, admission)
+    standings = Standings(database, freshness, profile.labels, now)
     dry_run = DryRun(planso, live, reader, admission)
-    recognition = Recognition(database, workshop)
-    accesses = Accesses(database, workshop, now)
+    recognition = Recognition(database)
+    accesses = Accesses(database, now)
     flows = application.Flows(
         lookup,
         writer,
@@ -260,7 +256,7 @@ async def _wired(
         stops,
         next_run_at=lambda: turns.next_run_at,
         asked=asked,
-        authentication=Authentication(database, workshop, now),
+        authentication=Authentication(database, now),
         accesses=accesses,
     )
     rest = application.build(
@@ -270,10 +266,10 @@ async def _wired(
         lookup_shows_all=settings.connector_lookup_personal == "all",
         allow_anonymous=settings.connector_allow_anonymous,
     )
-    keys, reindex = Keys(database, workshop, now), Reindex(database, workshop, now)
+    keys, reindex = Keys(database, now), Reindex(database, now)
     web = _server(settings, rest, metrics, lambda: database.reads_waiting >= READS_WAITING)
     try:
-        retention = Retention(database, workshop, _kept(settings), now)
+        retention = Retention(database, _kept(settings), now)
         yield Connector(
             settings,
             database,
@@ -291,7 +287,6 @@ async def _wired(
                 database,
                 planso,
                 reader,
-                workshop,
                 now,
                 profile=configured,
                 url=settings.planso_url,

@@ -69,13 +69,13 @@ def broken_off(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Store]
     make_as_of(url, "0003")
     run_script(url, old_orders())
     migrate.migrate(url)
-    store = Store(url)
+    store = Store(url, workshop=WORKSHOP)
 
     def end(_: Rebuild) -> None:
         raise BrokenOff
 
     with pytest.raises(BrokenOff):
-        store.runner.run(Reindex(store.database, WORKSHOP, now).run(end))
+        store.runner.run(Reindex(store.database, now).run(end))
     yield store
     store.close()
 
@@ -83,7 +83,7 @@ def broken_off(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Store]
 def test_a_rebuild_that_broke_off_is_gone_on_with(broken_off: Store) -> None:
     """The next process begins where the last one stopped; `anew` begins with the first order."""
     steps: list[Rebuild] = []
-    again = Reindex(broken_off.database, WORKSHOP, now)
+    again = Reindex(broken_off.database, now)
     broken_off.runner.run(again.run(steps.append))
     assert steps == [Rebuild(LAST, ORDERS, ORDERS)]
     broken_off.runner.run(again.run(steps.append))
@@ -94,14 +94,14 @@ def test_a_rebuild_that_broke_off_is_gone_on_with(broken_off: Store) -> None:
 
 def test_a_rebuild_that_another_process_left_is_gone_on_with(broken_off: Store) -> None:
     """By a connector that had found all keys at its own start."""
-    again = Reindex(broken_off.database, WORKSHOP, now)
+    again = Reindex(broken_off.database, now)
     found: list[bool] = []
 
     async def pause(_: float) -> None:
         found.append(await again.is_due())
         if len(found) == 2:
             raise BrokenOff
-        await broken_off.database.write(lambda tx: reindex.begin(tx, WORKSHOP))
+        await broken_off.database.write(lambda tx: reindex.begin(tx))
 
     with pytest.raises(BrokenOff):
         broken_off.runner.run(start.reindex(again, unwatched, sleep=pause))
@@ -115,7 +115,7 @@ def test_nobody_is_told_that_there_is_none_before_it_is_known(broken_off: Store)
     """
     instant = now()
     other = {"holder": "other", "now": stamp(instant), "until": stamp(instant + LEASE)}
-    broken_off.write(lambda tx: leases.acquire(tx, WORKSHOP, "reindex", **other))
+    broken_off.write(lambda tx: leases.acquire(tx, "reindex", **other))
     sandbox = Sandbox(orders=5)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, broken_off.url), sandbox) as service:
         for address, asked in (("lookup", {"name": PERSON}), ("lookup", {"q": "Quastenberg"})):
@@ -135,7 +135,7 @@ def test_nobody_is_told_that_there_is_none_before_it_is_known(broken_off: Store)
         assert index_check(service) == ("degraded", False, True)
         assert f"planso_connector_index_done_ratio {DONE / ORDERS}" in service.http.get("/metrics").text
 
-        broken_off.write(lambda tx: leases.release(tx, WORKSHOP, "reindex", holder="other"))
+        broken_off.write(lambda tx: leases.release(tx, "reindex", holder="other"))
         until = time.monotonic() + PATIENCE
         while index_check(service) != ("ready", True, False):
             assert time.monotonic() < until

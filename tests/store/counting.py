@@ -11,18 +11,28 @@ from tests.store.samples import at
 
 def put(name: str, value: str = "1") -> Callable[[Transaction], None]:
     """Keeps `value` under `name`."""
-    return lambda tx: rejected_logins.remember(tx, name, value, at(1))
+
+    def work(tx: Transaction) -> None:
+        tx.use_workshop(name)
+        rejected_logins.remember(tx, value, at(1))
+
+    return work
 
 
 def read(name: str) -> Callable[[Transaction], str | None]:
-    return lambda tx: rejected_logins.remembered(tx, name)
+    def work(tx: Transaction) -> str | None:
+        tx.use_workshop(name)
+        return rejected_logins.remembered(tx)
+
+    return work
 
 
 def fail_after(name: str) -> Callable[[Transaction], None]:
     """Keeps something under `name`, then fails."""
 
     def work(tx: Transaction) -> None:
-        rejected_logins.remember(tx, name, "1", at(1))
+        tx.use_workshop(name)
+        rejected_logins.remember(tx, "1", at(1))
         raise ZeroDivisionError(name)
 
     return work

@@ -36,8 +36,8 @@ class Hands:
     def __init__(self, store: Store, shop: str = SHOP) -> None:
         self.now = START
         self._run = store.runner.run
-        self._keys = Keys(store.database, shop, lambda: self.now)
-        self._authentication = Authentication(store.database, shop, lambda: self.now)
+        self._keys = Keys(store.of(shop).database, lambda: self.now)
+        self._authentication = Authentication(store.of(shop).database, lambda: self.now)
 
     def create(self, *, expires_in: timedelta | None = None) -> tuple[Key, str]:
         return self._run(self._keys.create("Telefonagent", READ, expires_in))
@@ -65,10 +65,10 @@ def hands(store: Store) -> Hands:
 def test_a_key_is_read_as_it_was_kept(store: Store) -> None:
     """All that a key has; a scope that a newer version wrote allows nothing here."""
     key = Key("0123456789", "Mäusle", frozenset({Scope.SYNC, Scope.ORDERS_READ}), "d", at(1), at(2), "p", at(3))
-    store.write(lambda tx: api_keys.add(tx, SHOP, key))
-    assert store.read(lambda tx: api_keys.get(tx, SHOP, key.id)) == key
+    store.write(lambda tx: api_keys.add(tx, key))
+    assert store.read(lambda tx: api_keys.get(tx, key.id)) == key
     run_script(store.url, """UPDATE keys SET scopes = '["orders:read","everything"]'""")
-    assert store.read(lambda tx: api_keys.get(tx, SHOP, key.id)) == replace(key, scopes=READ)
+    assert store.read(lambda tx: api_keys.get(tx, key.id)) == replace(key, scopes=READ)
 
 
 def test_a_key_is_its_callers(hands: Hands) -> None:
@@ -193,12 +193,12 @@ def test_accesses_are_found_by_order_and_by_key(store: Store) -> None:
         Access(at(3), "b", "GET /api/lookup", (23, 123)),
         Access(at(4), "", "GET /api/lookup", (1234,)),
     ]
-    store.write(lambda tx: access_log.record(tx, SHOP, rows))
-    assert store.read(lambda tx: access_log.page(tx, SHOP, limit=9)) == rows[::-1]
-    assert store.read(lambda tx: access_log.page(tx, SHOP, limit=2)) == rows[:1:-1]
-    assert store.read(lambda tx: access_log.page(tx, SHOP, order_id=123, limit=9)) == [rows[2], rows[0]]
-    assert store.read(lambda tx: access_log.page(tx, SHOP, order_id=123, caller="a", limit=9)) == [rows[0]]
-    assert store.read(lambda tx: access_log.page(tx, SHOP, caller="", limit=9)) == [rows[3]]
+    store.write(lambda tx: access_log.record(tx, rows))
+    assert store.read(lambda tx: access_log.page(tx, limit=9)) == rows[::-1]
+    assert store.read(lambda tx: access_log.page(tx, limit=2)) == rows[:1:-1]
+    assert store.read(lambda tx: access_log.page(tx, order_id=123, limit=9)) == [rows[2], rows[0]]
+    assert store.read(lambda tx: access_log.page(tx, order_id=123, caller="a", limit=9)) == [rows[0]]
+    assert store.read(lambda tx: access_log.page(tx, caller="", limit=9)) == [rows[3]]
 
 
 class Noting:
@@ -207,13 +207,13 @@ class Noting:
     def __init__(self, store: Store) -> None:
         self.now = START
         self._store = store
-        self.log = Accesses(store.database, SHOP, lambda: self.now)
+        self.log = Accesses(store.database, lambda: self.now)
 
     def write(self, **how: bool) -> None:
         self._store.runner.run(self.log.write(**how))
 
     def written(self) -> list[Access]:
-        return list(self._store.read(lambda tx: access_log.page(tx, SHOP, limit=100_000)))
+        return list(self._store.read(lambda tx: access_log.page(tx, limit=100_000)))
 
 
 def test_the_same_again_is_counted(store: Store) -> None:
@@ -258,7 +258,7 @@ def test_an_end_in_the_middle_of_a_write_writes_nothing_twice(store: Store) -> N
             return int.__repr__(self)
 
     async def main() -> list[int]:
-        log = Accesses(store.database, SHOP, lambda: START, every=0.0)
+        log = Accesses(store.database, lambda: START, every=0.0)
         log.note(Caller("a", "Agent", READ), "GET /api/orders", [Slow(1)])
         writing = asyncio.create_task(log.run())
         await asyncio.to_thread(begun.wait, 30)
@@ -275,7 +275,7 @@ def test_many_accesses_do_not_wait_for_their_time(store: Store) -> None:
     """As many as one transaction takes are written at once, so that a crash loses no more."""
 
     async def main() -> int:
-        log = Accesses(store.database, SHOP, lambda: START, every=3600.0)
+        log = Accesses(store.database, lambda: START, every=3600.0)
         writing = asyncio.create_task(log.run())
         for number in range(BATCH):
             log.note(ANYONE, "GET /api/orders", [number])
@@ -293,18 +293,18 @@ def test_many_accesses_do_not_wait_for_their_time(store: Store) -> None:
 def test_a_last_use_is_written_at_most_once_a_minute(store: Store) -> None:
     """However often a key is used; and at the end whatever is not written yet."""
     noting = Noting(store)
-    store.write(lambda tx: api_keys.add(tx, SHOP, Key("a", "Agent", READ, "d", at(1))))
+    store.write(lambda tx: api_keys.add(tx, Key("a", "Agent", READ, "d", at(1))))
     agent, seen = Caller("a", "Agent", READ), []
     for seconds in (0, 20, 59, 61, 90):
         noting.now = START + timedelta(seconds=seconds)
         noting.log.used(agent)
         noting.log.used(ANYONE)
         noting.write()
-        key = store.read(lambda tx: api_keys.get(tx, SHOP, "a"))
+        key = store.read(lambda tx: api_keys.get(tx, "a"))
         assert key is not None
         seen.append(key.last_used_at)
     noting.write(every_use=True)
-    key = store.read(lambda tx: api_keys.get(tx, SHOP, "a"))
+    key = store.read(lambda tx: api_keys.get(tx, "a"))
     assert key is not None
     shown = [*seen, key.last_used_at]
     assert shown == [stamp(START + timedelta(seconds=s)) for s in (0, 0, 0, 61, 61, 90)]

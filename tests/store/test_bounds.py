@@ -12,7 +12,7 @@ from planso_connector.store.order_rows import TEXT_AT_MOST
 from planso_connector.store.tables import lookup_keys as keys
 from planso_connector.store.tables import orders as rows
 from tests.databases import Store
-from tests.store.samples import SHOP, at, order
+from tests.store.samples import at, order
 
 
 @pytest.mark.parametrize("pattern", ["A1", "\ufdfa", "🚗", "日本", "offen ", "ü-"])
@@ -21,7 +21,7 @@ def test_an_order_with_endless_texts_can_be_stored_and_found(store: Store, patte
     long = (pattern * 30_000)[:30_000]
     texts = dict.fromkeys((PLATE, "person", "phone", "email", "damage", "project_status", "remarks"), long)
     endless = replace(order(), plate=long, values={**order().values, **texts}, fields={"Kennzeichen": long})
-    store.write(lambda tx: orders.save(tx, SHOP, endless, read_at=at(1), now=at(1)))
+    store.write(lambda tx: orders.save(tx, endless, read_at=at(1), now=at(1)))
 
     found = store.read(lambda tx: tx.rows(keys.select().where(keys.c.order_id == 123)))
     assert len(found) < 500
@@ -30,7 +30,7 @@ def test_an_order_with_endless_texts_can_be_stored_and_found(store: Store, patte
     assert max(len(row[name]) for name in ("plate_key", "damage_key", "status_key")) <= 250
     assert len(row["text_key"]) <= 2 * TEXT_AT_MOST
 
-    store.write(lambda tx: orders.mark_deleted(tx, SHOP, 123, now=at(2), read_at=at(2)))
+    store.write(lambda tx: orders.mark_deleted(tx, 123, now=at(2), read_at=at(2)))
     assert store.read(lambda tx: tx.rows(keys.select().where(keys.c.order_id == 123))) == []
 
 
@@ -39,8 +39,8 @@ def test_what_is_too_long_is_kept_as_a_doubt(store: Store) -> None:
     doubt = Excess.of("x" * 1000)
     odd = replace(order(), unreadable={"remarks": doubt, "shop_date": "KW 51", "fields.Notiz": doubt})
     odd = replace(odd, fields={**order().fields, "Notiz": ""})
-    first = store.write(lambda tx: orders.save(tx, SHOP, odd, read_at=at(1), now=at(1)))
-    loaded = store.read(lambda tx: orders.load(tx, SHOP, 123))
+    first = store.write(lambda tx: orders.save(tx, odd, read_at=at(1), now=at(1)))
+    loaded = store.read(lambda tx: orders.load(tx, 123))
     assert loaded is not None
     assert (loaded.unreadable, loaded.fields) == (odd.unreadable, odd.fields)
     assert loaded.relied_on("remarks") != replace(odd, unreadable={"remarks": Excess.of("y" * 1000)}).relied_on(
@@ -48,5 +48,5 @@ def test_what_is_too_long_is_kept_as_a_doubt(store: Store) -> None:
     )
 
     other = replace(odd, unreadable={**odd.unreadable, "remarks": Excess.of("y" * 1000)})
-    second = store.write(lambda tx: orders.save(tx, SHOP, other, read_at=at(2), now=at(2)))
+    second = store.write(lambda tx: orders.save(tx, other, read_at=at(2), now=at(2)))
     assert second.version == first.version + 1

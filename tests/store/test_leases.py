@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 from planso_connector.store import leases
 from planso_connector.store.engine.database import Transaction
 from tests.databases import Store
-from tests.store.samples import SHOP, at
+from tests.store.samples import at
 
 LENGTH = 10
 
 
 def acquire(store: Store, holder: str, second: int) -> bool:
     until = at(second + LENGTH)
-    return store.write(lambda tx: leases.acquire(tx, SHOP, "sync", holder=holder, now=at(second), until=until))
+    return store.write(lambda tx: leases.acquire(tx, "sync", holder=holder, now=at(second), until=until))
 
 
 def held_by(store: Store, second: int) -> str | None:
-    return store.read(lambda tx: leases.holder(tx, SHOP, "sync", now=at(second)))
+    return store.read(lambda tx: leases.holder(tx, "sync", now=at(second)))
 
 
 def test_a_lease_that_nobody_has_is_had_by_who_asks(store: Store) -> None:
@@ -34,7 +34,7 @@ def test_a_lease_that_nobody_has_is_had_by_who_asks(store: Store) -> None:
     assert not acquire(store, "b", 9)
     assert acquire(store, "a", 9)
     assert not acquire(store, "b", 18)
-    assert store.write(lambda tx: leases.acquire(tx, SHOP, "other", holder="b", now=at(18), until=at(28)))
+    assert store.write(lambda tx: leases.acquire(tx, "other", holder="b", now=at(18), until=at(28)))
 
 
 def test_a_dead_process_loses_its_lease(store: Store) -> None:
@@ -44,17 +44,17 @@ def test_a_dead_process_loses_its_lease(store: Store) -> None:
 
     assert acquire(store, "alive", LENGTH)
 
-    assert not store.write(lambda tx: leases.renew(tx, SHOP, "sync", holder="dead", now=at(11), until=at(99)))
-    assert not store.write(lambda tx: leases.release(tx, SHOP, "sync", holder="dead"))
+    assert not store.write(lambda tx: leases.renew(tx, "sync", holder="dead", now=at(11), until=at(99)))
+    assert not store.write(lambda tx: leases.release(tx, "sync", holder="dead"))
     assert held_by(store, 11) == "alive"
 
 
 def test_a_lease_given_back_is_free(store: Store) -> None:
     """At once, for anyone; renewing what was given back does not take it again."""
     acquire(store, "a", 0)
-    assert store.write(lambda tx: leases.release(tx, SHOP, "sync", holder="a"))
-    assert not store.write(lambda tx: leases.release(tx, SHOP, "sync", holder="a"))
-    assert not store.write(lambda tx: leases.renew(tx, SHOP, "sync", holder="a", now=at(1), until=at(9)))
+    assert store.write(lambda tx: leases.release(tx, "sync", holder="a"))
+    assert not store.write(lambda tx: leases.release(tx, "sync", holder="a"))
+    assert not store.write(lambda tx: leases.renew(tx, "sync", holder="a", now=at(1), until=at(9)))
     assert acquire(store, "b", 1)
 
 
@@ -79,7 +79,7 @@ _STEPS = st.lists(
 @given(_STEPS)
 def test_whatever_is_asked_in_whatever_order(store: Store, steps: list[tuple[str, str, int, int]]) -> None:
     """A lease changes hands only when it is free or its time is up; each answer says whether it happened."""
-    workshop = f"shop {next(_WORKSHOPS)}"
+    store = store.of(f"shop {next(_WORKSHOPS)}")
     held: tuple[str, int] | None = None
     for step, who, now, length in steps:
 
@@ -87,9 +87,9 @@ def test_whatever_is_asked_in_whatever_order(store: Store, steps: list[tuple[str
             tx: Transaction, *, step: str = step, who: str = who, now: int = now, until: int = now + length
         ) -> bool:
             if step == "release":
-                return leases.release(tx, workshop, "sync", holder=who)
+                return leases.release(tx, "sync", holder=who)
             verb = leases.acquire if step == "acquire" else leases.renew
-            return verb(tx, workshop, "sync", holder=who, now=at(now), until=at(until))
+            return verb(tx, "sync", holder=who, now=at(now), until=at(until))
 
         own = held is not None and held[0] == who
         if step == "acquire":
@@ -101,7 +101,7 @@ def test_whatever_is_asked_in_whatever_order(store: Store, steps: list[tuple[str
 
         assert store.write(act) is right
         holder = held[0] if held is not None and held[1] > now else None
-        assert store.read(lambda tx, now=now: leases.holder(tx, workshop, "sync", now=at(now))) == holder  # type: ignore[misc]
+        assert store.read(lambda tx, now=now: leases.holder(tx, "sync", now=at(now))) == holder  # type: ignore[misc]
 
 
 NAMES = 60
@@ -112,12 +112,12 @@ from planso_connector.store.engine.database import Database
 from tests.store.samples import SHOP, at
 
 async def main():
-    database = Database.open(sys.argv[1])
+    database = Database.open(sys.argv[1]).for_workshop(SHOP)
     me = sys.argv[2]
     print("ready", flush=True)
     sys.stdin.readline()
     for name in range(int(sys.argv[3])):
-        ask = lambda tx: leases.acquire(tx, SHOP, f"{name}", holder=me, now=at(1), until=at(2))
+        ask = lambda tx: leases.acquire(tx, f"{name}", holder=me, now=at(1), until=at(2))
         if await database.write(ask):
             print(name, flush=True)
     await database.close()
@@ -148,6 +148,6 @@ def test_of_processes_that_ask_at_once_exactly_one_gets_it(database_url: str) ->
     try:
         for who, names in won.items():
             for name in names:
-                assert store.read(lambda tx, name=name: leases.holder(tx, SHOP, f"{name}", now=at(1))) == who  # type: ignore[misc]
+                assert store.read(lambda tx, name=name: leases.holder(tx, f"{name}", now=at(1))) == who  # type: ignore[misc]
     finally:
         store.close()

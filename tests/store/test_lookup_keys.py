@@ -47,18 +47,16 @@ def of(order_id: int, found: Keys) -> set[tuple[int, str, str]]:
     return {key[1:] for key in found if key[0] == order_id}
 
 
-def rebuilt(store: Store, shop: str = SHOP) -> Keys:
-    store.runner.run(Reindex(store.database, shop, clock_now).run())
-    return keys(store, shop)
+def rebuilt(store: Store) -> Keys:
+    store.runner.run(Reindex(store.database, clock_now).run())
+    return keys(store)
 
 
-def save(
-    tx: Transaction, second: int, order_id: int = 123, *, shop: str = SHOP, archived: bool = False, **values: Any
-) -> None:
+def save(tx: Transaction, second: int, order_id: int = 123, *, archived: bool = False, **values: Any) -> None:
     values = {"plate": "WN-AE 2309", **values}
     plate = values.pop("plate")
     held = order(order_id, values={PLATE: plate, **values}, plate=plate, archived=archived)
-    orders.save(tx, shop, held, read_at=at(second), now=at(second))
+    orders.save(tx, held, read_at=at(second), now=at(second))
 
 
 class FailedError(Exception):
@@ -82,9 +80,9 @@ clock = count(100)
 def do(tx: Transaction, act: str, order_id: int, values: dict[str, str | None]) -> None:
     now = next(clock)
     if act == "archive":
-        orders.archive(tx, SHOP, [order_id], now=at(now), read_at=at(now))
+        orders.archive(tx, [order_id], now=at(now), read_at=at(now))
     elif act == "delete":
-        orders.mark_deleted(tx, SHOP, order_id, now=at(now), read_at=at(now))
+        orders.mark_deleted(tx, order_id, now=at(now), read_at=at(now))
     else:
         save(tx, 1 if act == "save outdated" else now, order_id, archived=act == "save archived", **cast("Any", values))
     if act == "fail":
@@ -175,11 +173,11 @@ def test_an_order_comes_and_goes_and_comes_back(store: Store) -> None:
     store.write(lambda tx: save(tx, 1))
     current = of(123, keys(store))
     archived = {(1, kind, key) for _, kind, key in current}
-    store.write(lambda tx: orders.archive(tx, SHOP, [123], now=at(2), read_at=at(2)))
+    store.write(lambda tx: orders.archive(tx, [123], now=at(2), read_at=at(2)))
     assert of(123, keys(store)) == archived
     store.write(lambda tx: save(tx, 3))
     assert of(123, keys(store)) == current
-    store.write(lambda tx: orders.mark_deleted(tx, SHOP, 123, now=at(4), read_at=at(4)))
+    store.write(lambda tx: orders.mark_deleted(tx, 123, now=at(4), read_at=at(4)))
     assert keys(store) == set()
     store.write(lambda tx: save(tx, 5))
     assert of(123, keys(store)) == current
@@ -190,12 +188,12 @@ def test_keys_that_were_lost_are_written_anew(store: Store) -> None:
     for order_id in range(1, 4):
         store.write(lambda tx, one=order_id: save(tx, 1, one, person=f"Jana Petersen{one}"))  # type: ignore[misc]
     along = keys(store)
-    store.write(lambda tx: reindex.clear(tx, SHOP))
-    assert store.runner.run(Reindex(store.database, SHOP, clock_now).is_due())
-    store.write(lambda tx: lookup_keys.write(tx, SHOP, 99, before=(frozenset(), False), after=(STRAY, False)))
+    store.write(lambda tx: reindex.clear(tx))
+    assert store.runner.run(Reindex(store.database, clock_now).is_due())
+    store.write(lambda tx: lookup_keys.write(tx, 99, before=(frozenset(), False), after=(STRAY, False)))
 
     assert rebuilt(store) == along
-    assert not store.runner.run(Reindex(store.database, SHOP, clock_now).is_due())
+    assert not store.runner.run(Reindex(store.database, clock_now).is_due())
 
 
 STRAY = frozenset({("word", "niemand")})
@@ -203,18 +201,20 @@ STRAY = frozenset({("word", "niemand")})
 
 def test_workshops_do_not_mix(store: Store) -> None:
     """Each has its own keys, a rebuild of one leaves the other's, each finds its own order."""
-    store.write(lambda tx: save(tx, 1, shop=SHOP, person="Jana Petersen"))
-    store.write(lambda tx: save(tx, 1, 124, shop=OTHER_SHOP, person="Olga Petersen"))
+    store.write(lambda tx: save(tx, 1, person="Jana Petersen"))
+    store.of(OTHER_SHOP).write(lambda tx: save(tx, 1, 124, person="Olga Petersen"))
     here, there = keys(store), keys(store, OTHER_SHOP)
     assert {key[0] for key in here} == {123}
     assert {key[0] for key in there} == {124}
-    store.write(lambda tx: reindex.clear(tx, SHOP))
+    store.write(lambda tx: reindex.clear(tx))
     assert keys(store, OTHER_SHOP) == there
     assert rebuilt(store) == here
     assert keys(store, OTHER_SHOP) == there
     for shop, order_id in ((SHOP, 123), (OTHER_SHOP, 124)):
         asked = Asked(anything="WN-AE 2309, Petersen, 23456")
-        found = store.runner.run(Recognition(store.database, shop).find(asked, archived=False, limit=5, language="de"))
+        found = store.runner.run(
+            Recognition(store.of(shop).database).find(asked, archived=False, limit=5, language="de")
+        )
         assert [match.order_id for match, _ in found.matches] == [order_id]
 
 
@@ -231,24 +231,25 @@ def test_a_plate_costs_no_more_among_more_orders(tmp_path: Path) -> None:
 
     connection = sqlite.connect(path)
     transaction = sqlite.SqliteTransaction(connection)
+    transaction.use_workshop(SHOP)
 
     def cost(first: int, last: int) -> int:
         nonlocal steps
         connection.execute("BEGIN")
         for number in range(first, last):
             one = replace(order(number, values={PLATE: f"WN-AE {number}"}), plate=f"WN-AE {number}")
-            orders.save(transaction, SHOP, one, read_at=at(1), now=at(1))
+            orders.save(transaction, one, read_at=at(1), now=at(1))
         connection.execute("COMMIT")
         steps = 0
         connection.set_progress_handler(counted, 10)
-        recall = lookup_keys.Recall(transaction, SHOP, archived=False)
+        recall = lookup_keys.Recall(transaction, archived=False)
         assert recall.plates([f"WNAE{number}" for number in range(first, first + 40)], 60)
-        assert search.find(transaction, SHOP, search.Filters(plate=f"WNAE{first}")).documents
+        assert search.find(transaction, search.Filters(plate=f"WNAE{first}")).documents
         connection.set_progress_handler(None)
         return steps
 
     few = cost(1000, 1100)
-    lookup_keys.write_rebuild(transaction, SHOP, None)
+    lookup_keys.write_rebuild(transaction, None)
     assert cost(1100, 1900) < 2 * few
     connection.close()
 
@@ -258,11 +259,11 @@ def test_two_rebuilds_at_once_never_say_complete_too_soon(store: Store) -> None:
     store.write(lambda tx: save(tx, 1))
     along = keys(store)
     now, later = stamp(clock_now()), stamp(clock_now() + timedelta(minutes=1))
-    store.write(lambda tx: leases.acquire(tx, SHOP, "reindex", holder="other", now=now, until=later))
-    one = Reindex(store.database, SHOP, clock_now)
+    store.write(lambda tx: leases.acquire(tx, "reindex", holder="other", now=now, until=later))
+    one = Reindex(store.database, clock_now)
     with pytest.raises(NotPossible, match="Another process"):
         store.runner.run(one.run())
     assert (keys(store), store.runner.run(one.is_due())) == (along, True)
-    store.write(lambda tx: leases.release(tx, SHOP, "reindex", holder="other"))
+    store.write(lambda tx: leases.release(tx, "reindex", holder="other"))
     store.runner.run(one.run())
     assert (keys(store), store.runner.run(one.is_due())) == (along, False)

@@ -18,17 +18,15 @@ from planso_connector.store.engine.database import Transaction
 from planso_connector.store.last_seen import Sighting
 from planso_connector.store.orders import Outcome, Saved
 from tests.databases import Store
-from tests.store.samples import SHOP, at, order, part
+from tests.store.samples import at, order, part
 
 
 def save(store: Store, given: Order, second: int, *, with_parts: bool = True) -> Saved:
-    return store.write(
-        lambda tx: orders.save(tx, SHOP, given, read_at=at(second), now=at(second), with_parts=with_parts)
-    )
+    return store.write(lambda tx: orders.save(tx, given, read_at=at(second), now=at(second), with_parts=with_parts))
 
 
 def fingerprints(store: Store) -> dict[int, str | None]:
-    seen = store.read(lambda tx: last_seen.all(tx, SHOP))
+    seen = store.read(lambda tx: last_seen.all(tx))
     return {order_id: sighting.list_fingerprint for order_id, sighting in seen.items()}
 
 
@@ -38,26 +36,26 @@ def test_an_order_comes_back_as_it_was_saved(store: Store) -> None:
 
     assert save(store, kept, 1) == Saved(Outcome.INSERTED, 1)
 
-    loaded = store.read(lambda tx: orders.load(tx, SHOP, 123))
+    loaded = store.read(lambda tx: orders.load(tx, 123))
     assert loaded is not None
     expected = {field.path: kept.values.get(field.path) for field in MIRRORED}
     assert loaded == replace(kept, values=expected)
     assert type(loaded.values["vehicle_details.all_details"]) is bool
-    assert store.read(lambda tx: orders.load(tx, SHOP, 124)) is None
-    assert store.read(lambda tx: orders.get(tx, SHOP, 124)) is None
+    assert store.read(lambda tx: orders.load(tx, 124)) is None
+    assert store.read(lambda tx: orders.get(tx, 124)) is None
 
 
 def test_doubts_are_kept_with_the_order(store: Store) -> None:
     """What stands where a date should: in the order that is loaded and in its answer, until it reads again."""
     doubtful = replace(order(), unreadable={"shop_date": 'KW "51"]}'})
     save(store, doubtful, 5)
-    loaded, stored = store.read(lambda tx: (orders.load(tx, SHOP, 123), orders.get(tx, SHOP, 123)))
+    loaded, stored = store.read(lambda tx: (orders.load(tx, 123), orders.get(tx, 123)))
     assert (loaded is not None, stored is not None) == (True, True)
     assert loaded.unreadable == doubtful.unreadable  # type: ignore[union-attr]
     assert json.loads(stored.document)["doubts"] == [{"field": "shop_date", "text": 'KW "51"]}'}]  # type: ignore[union-attr]
 
     save(store, order(), 6)
-    again = store.read(lambda tx: orders.get(tx, SHOP, 123))
+    again = store.read(lambda tx: orders.get(tx, 123))
     assert again is not None
     assert (json.loads(again.document)["doubts"], again.version) == ([], 2)
 
@@ -67,9 +65,9 @@ def test_an_answer_is_the_document_with_what_changes_by_itself(store: Store) -> 
     kept = order()
     write = Operation("op_1", Action.UPDATE, 123, {"person": 'Jana "J" Müller'}, created_at=at(7))
     save(store, kept, 5)
-    store.write(lambda tx: operations.record(tx, SHOP, write))
+    store.write(lambda tx: operations.record(tx, write))
 
-    stored = store.read(lambda tx: orders.get(tx, SHOP, 123))
+    stored = store.read(lambda tx: orders.get(tx, 123))
 
     assert stored is not None
     assert (stored.id, stored.version, stored.deleted_at) == (123, 1, None)
@@ -95,10 +93,10 @@ def test_an_earlier_reading_never_overwrites_a_later_one(store: Store) -> None:
     save(store, order(values={"person": "Neu"}), 10)
 
     assert save(store, order(values={"person": "Alt"}), 9) == Saved(Outcome.OUTDATED, 1)
-    assert not store.write(lambda tx: orders.mark_deleted(tx, SHOP, 123, now=at(11), read_at=at(9)))
-    assert store.write(lambda tx: orders.archive(tx, SHOP, [123], now=at(11), read_at=at(9))) == 0
+    assert not store.write(lambda tx: orders.mark_deleted(tx, 123, now=at(11), read_at=at(9)))
+    assert store.write(lambda tx: orders.archive(tx, [123], now=at(11), read_at=at(9))) == 0
 
-    stored = store.read(lambda tx: orders.get(tx, SHOP, 123))
+    stored = store.read(lambda tx: orders.get(tx, 123))
     assert stored is not None
     assert json.loads(stored.document)["person"] == "Neu"
     assert (stored.read_at, stored.synced_at, stored.version) == (at(10), at(10), 1)
@@ -111,11 +109,11 @@ def test_seeing_the_same_again_moves_only_the_time(store: Store) -> None:
 
     assert save(store, order(parts=(part(),)), 2) == Saved(Outcome.UNCHANGED, 1)
 
-    stored = store.read(lambda tx: orders.get(tx, SHOP, 123))
+    stored = store.read(lambda tx: orders.get(tx, 123))
     assert stored is not None
     assert (stored.version, stored.read_at, stored.synced_at) == (1, at(2), at(2))
     assert save(store, order(parts=(part(),), position="7"), 3) == Saved(Outcome.UNCHANGED, 1)
-    loaded = store.read(lambda tx: orders.load(tx, SHOP, 123))
+    loaded = store.read(lambda tx: orders.load(tx, 123))
     assert loaded is not None
     assert loaded.position == "7"
 
@@ -127,16 +125,16 @@ def test_what_shows_is_a_new_version(store: Store) -> None:
     versions.append(save(store, order(values={"person": "Olga"}, parts=(part(),)), 3).version)
     versions.append(save(store, order(values={"person": "Olga"}, parts=(part(qty=2.0),)), 4).version)
 
-    assert store.write(lambda tx: orders.archive(tx, SHOP, [123, 999], now=at(5))) == 1
-    assert store.write(lambda tx: orders.archive(tx, SHOP, [123], now=at(6))) == 0
-    archived = store.read(lambda tx: orders.get(tx, SHOP, 123))
+    assert store.write(lambda tx: orders.archive(tx, [123, 999], now=at(5))) == 1
+    assert store.write(lambda tx: orders.archive(tx, [123], now=at(6))) == 0
+    archived = store.read(lambda tx: orders.get(tx, 123))
     assert archived is not None
     assert json.loads(archived.document)["archived"] is True
     versions.append(archived.version)
 
-    assert store.write(lambda tx: orders.mark_deleted(tx, SHOP, 123, now=at(7), read_at=at(7)))
-    assert not store.write(lambda tx: orders.mark_deleted(tx, SHOP, 123, now=at(8), read_at=at(8)))
-    deleted = store.read(lambda tx: orders.get(tx, SHOP, 123))
+    assert store.write(lambda tx: orders.mark_deleted(tx, 123, now=at(7), read_at=at(7)))
+    assert not store.write(lambda tx: orders.mark_deleted(tx, 123, now=at(8), read_at=at(8)))
+    deleted = store.read(lambda tx: orders.get(tx, 123))
     assert deleted is not None
     assert deleted.deleted_at == at(7)
     versions.append(deleted.version)
@@ -144,7 +142,7 @@ def test_what_shows_is_a_new_version(store: Store) -> None:
     back = save(store, order(values={"person": "Olga"}, parts=(part(qty=2.0),)), 9)
     assert back.outcome is Outcome.CHANGED
     assert [*versions, back.version] == [1, 2, 3, 4, 5, 6, 7]
-    stored = store.read(lambda tx: orders.get(tx, SHOP, 123))
+    stored = store.read(lambda tx: orders.get(tx, 123))
     assert stored is not None
     assert stored.deleted_at is None
     assert json.loads(stored.document)["archived"] is False
@@ -158,14 +156,14 @@ def test_a_reading_without_parts_keeps_the_stored_ones(store: Store) -> None:
     form_alone = order(values={"person": "Olga"}, missing_parts=False)
     assert save(store, form_alone, 2, with_parts=False) == Saved(Outcome.CHANGED, 2)
 
-    loaded = store.read(lambda tx: orders.load(tx, SHOP, 123))
+    loaded = store.read(lambda tx: orders.load(tx, 123))
     assert loaded is not None
     assert loaded.parts == parts
     assert loaded.values["parts_status"] == "teilweise geliefert"
     assert loaded.missing_parts is True
-    assert store.read(lambda tx: orders.parts_of(tx, SHOP, 123)) == list(parts)
+    assert store.read(lambda tx: orders.parts_of(tx, 123)) == list(parts)
     assert save(store, order(values={"person": "Olga"}), 3).outcome is Outcome.CHANGED
-    assert store.read(lambda tx: orders.parts_of(tx, SHOP, 123)) == []
+    assert store.read(lambda tx: orders.parts_of(tx, 123)) == []
 
 
 def test_a_status_that_only_the_form_tells_follows_the_form(store: Store) -> None:
@@ -173,7 +171,7 @@ def test_a_status_that_only_the_form_tells_follows_the_form(store: Store) -> Non
     save(store, order(values={"parts_status": "offen"}), 1, with_parts=False)
     save(store, order(values={"parts_status": NO_PARTS}), 2, with_parts=False)
 
-    loaded = store.read(lambda tx: orders.load(tx, SHOP, 123))
+    loaded = store.read(lambda tx: orders.load(tx, 123))
     assert loaded is not None
     assert (loaded.values["parts_status"], loaded.missing_parts) == (NO_PARTS, False)
 
@@ -182,17 +180,17 @@ def test_the_list_of_ids_knows_archived_and_deleted(store: Store) -> None:
     """Deleted orders are in no list and no count; archived ones are told apart."""
     for order_id in (1, 2, 3):
         save(store, order(order_id), 1)
-    store.write(lambda tx: orders.archive(tx, SHOP, [2], now=at(2)))
-    store.write(lambda tx: orders.mark_deleted(tx, SHOP, 3, now=at(2), read_at=at(2)))
+    store.write(lambda tx: orders.archive(tx, [2], now=at(2)))
+    store.write(lambda tx: orders.mark_deleted(tx, 3, now=at(2), read_at=at(2)))
 
-    assert store.read(lambda tx: orders.ids(tx, SHOP)) == {1, 2}
-    assert store.read(lambda tx: orders.ids(tx, SHOP, archived=True)) == {2}
-    assert store.read(lambda tx: orders.ids(tx, SHOP, archived=False)) == {1}
-    assert len(store.read(lambda tx: orders.ids(tx, SHOP))) == 2
+    assert store.read(lambda tx: orders.ids(tx)) == {1, 2}
+    assert store.read(lambda tx: orders.ids(tx, archived=True)) == {2}
+    assert store.read(lambda tx: orders.ids(tx, archived=False)) == {1}
+    assert len(store.read(lambda tx: orders.ids(tx))) == 2
 
 
 def seen_at(store: Store) -> dict[int, str]:
-    found = store.read(lambda tx: last_seen.all(tx, SHOP))
+    found = store.read(lambda tx: last_seen.all(tx))
     return {order_id: sighting.synced_at for order_id, sighting in found.items()}
 
 
@@ -202,35 +200,35 @@ def test_thousands_are_seen_in_one_statement(store: Store) -> None:
 
     def fill(tx: Transaction) -> None:
         for order_id in everyone:
-            orders.save(tx, SHOP, order(order_id), read_at=at(1), now=at(1), list_fingerprint=f"f{order_id}")
+            orders.save(tx, order(order_id), read_at=at(1), now=at(1), list_fingerprint=f"f{order_id}")
 
     store.write(fill)
-    assert store.write(lambda tx: last_seen.seen(tx, SHOP, everyone[1:], now=at(9))) == 499
+    assert store.write(lambda tx: last_seen.seen(tx, everyone[1:], now=at(9))) == 499
     assert seen_at(store) == {1: at(1)} | dict.fromkeys(everyone[1:], at(9))
-    assert store.write(lambda tx: last_seen.seen(tx, SHOP, [1, 4711], now=at(8))) == 1
+    assert store.write(lambda tx: last_seen.seen(tx, [1, 4711], now=at(8))) == 1
     assert seen_at(store) == {1: at(8)} | dict.fromkeys(everyone[1:], at(9))
     assert fingerprints(store) == {n: f"f{n}" for n in everyone}
 
 
 def test_a_fingerprint_stays_until_another_comes(store: Store) -> None:
     """A save without a fingerprint, such as a write's read-back, keeps the list's."""
-    store.write(lambda tx: orders.save(tx, SHOP, order(), read_at=at(1), now=at(1), list_fingerprint="one"))
+    store.write(lambda tx: orders.save(tx, order(), read_at=at(1), now=at(1), list_fingerprint="one"))
     save(store, order(values={"person": "Olga"}), 2)
     assert fingerprints(store) == {123: "one"}
-    store.write(lambda tx: orders.save(tx, SHOP, order(), read_at=at(3), now=at(3), list_fingerprint="two"))
+    store.write(lambda tx: orders.save(tx, order(), read_at=at(3), now=at(3), list_fingerprint="two"))
     assert fingerprints(store) == {123: "two"}
 
 
 def test_a_sighting_tells_what_a_sync_asks(store: Store) -> None:
     """Every order that is not deleted has its sighting, archived ones too; a deleted one when it is back."""
     waiting = order(1, parts=(part(1, is_backorder=True),), station_state="active")
-    store.write(lambda tx: orders.save(tx, SHOP, waiting, read_at=at(1), now=at(2), list_fingerprint="one"))
+    store.write(lambda tx: orders.save(tx, waiting, read_at=at(1), now=at(2), list_fingerprint="one"))
     save(store, order(2, station_state=None), 3, with_parts=False)
     save(store, order(3), 4)
-    store.write(lambda tx: orders.archive(tx, SHOP, [2], now=at(6), read_at=at(5)))
-    store.write(lambda tx: orders.mark_deleted(tx, SHOP, 3, now=at(6), read_at=at(5)))
+    store.write(lambda tx: orders.archive(tx, [2], now=at(6), read_at=at(5)))
+    store.write(lambda tx: orders.mark_deleted(tx, 3, now=at(6), read_at=at(5)))
 
-    assert store.read(lambda tx: last_seen.all(tx, SHOP)) == {
+    assert store.read(lambda tx: last_seen.all(tx)) == {
         1: Sighting("one", at(1), at(2), at(1), archived=False, station_state="active", missing_parts=True),
         2: Sighting(None, at(5), at(6), None, archived=True, station_state=None, missing_parts=False),
     }
@@ -245,7 +243,7 @@ def test_what_no_database_can_hold_is_replaced(store: Store) -> None:
     assert save(store, odd, 1).outcome is Outcome.INSERTED
     assert save(store, odd, 2).outcome is Outcome.UNCHANGED
 
-    loaded = store.read(lambda tx: orders.load(tx, SHOP, 123))
+    loaded = store.read(lambda tx: orders.load(tx, 123))
     assert loaded is not None
     assert loaded.values["person"] == "A\ufffdB\ufffdC"
 
@@ -271,7 +269,7 @@ _READINGS = st.lists(
 @given(_READINGS)
 def test_versions_and_fences_only_rise(store: Store, readings: list[tuple[int, str, bool, str]]) -> None:
     """Whatever comes in whatever order: a version never falls, rises exactly when something shows, the fence holds."""
-    workshop = f"shop {next(_WORKSHOPS)}"
+    store = store.of(f"shop {next(_WORKSHOPS)}")
     before: tuple[int, str, str | None] = (0, "", None)
     shown: object = None
     for second, person, with_part, what in readings:
@@ -282,18 +280,18 @@ def test_versions_and_fences_only_rise(store: Store, readings: list[tuple[int, s
             tx: Transaction, *, what: str = what, reading: Order = reading, instant: str = instant
         ) -> orders.StoredOrder | None:
             if what == "save":
-                orders.save(tx, workshop, reading, read_at=instant, now=instant)
+                orders.save(tx, reading, read_at=instant, now=instant)
             elif what == "archive":
-                orders.archive(tx, workshop, [123], now=instant, read_at=instant)
+                orders.archive(tx, [123], now=instant, read_at=instant)
             else:
-                orders.mark_deleted(tx, workshop, 123, now=instant, read_at=instant)
-            return orders.get(tx, workshop, 123)
+                orders.mark_deleted(tx, 123, now=instant, read_at=instant)
+            return orders.get(tx, 123)
 
         stored = store.write(act)
         if stored is None:
             continue
         document = {**json.loads(stored.document), "last_synced_at": "", "version": 0}
-        parts = store.read(lambda tx: orders.parts_of(tx, workshop, 123))
+        parts = store.read(lambda tx: orders.parts_of(tx, 123))
         shows = (document, parts, stored.deleted_at is None)
         assert stored.read_at == max(stored.read_at, before[1])
         assert stored.version == before[0] + (shows != shown)

@@ -28,7 +28,7 @@ from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.store import operations, save_evidence
 from planso_connector.store.engine.transaction import Row, Transaction
 from tests.databases import Store
-from tests.store.samples import SHOP, at
+from tests.store.samples import at
 
 HOLDERS = st.sampled_from("ab")
 WHO = st.sampled_from(("holder", "holder", "a", "b"))
@@ -48,8 +48,8 @@ def stores(store: Store, database_url: str) -> Iterator[tuple[Store, Store]]:
     other.close()
 
 
-def compared_clean(tx: Transaction, shop: str) -> None:
-    save_evidence.note_save(tx, shop, operation="", differences=(), is_clean=True, pairs=1, now=at(0))
+def compared_clean(tx: Transaction) -> None:
+    save_evidence.note_save(tx, operation="", differences=(), is_clean=True, pairs=1, now=at(0))
 
 
 def pending(operation_id: str, order_id: int | None = 1, *, now: str = at(0), **more: object) -> Operation:
@@ -89,8 +89,8 @@ class Outbox(RuleBasedStateMachine):
 
     def __init__(self, stores: tuple[Store, Store]) -> None:
         super().__init__()
-        self.stores = stores
-        self.shop = f"shop {next(_SHOPS)}"
+        shop = f"shop {next(_SHOPS)}"
+        self.stores = stores[0].of(shop), stores[1].of(shop)
         self.second = 100
         self.known: list[Known] = []
         self.ended: dict[str, Operation] = {}
@@ -146,7 +146,7 @@ class Outbox(RuleBasedStateMachine):
         asked = pending(f"op_{len(self.known):020x}", order_id, now=self.now)
         asked = replace(asked, next_at=at(self.second + wait))
         before = [one.operation.created_at for one in self.known if one.is_of(order_id)]
-        made = self.stores[side].write(lambda tx: operations.record(tx, self.shop, asked))
+        made = self.stores[side].write(lambda tx: operations.record(tx, asked))
         assert all(earlier < made.created_at for earlier in before)
         later = stamp(parse_stamp(max(before)) + timedelta(microseconds=1)) if before else self.now
         assert made == replace(asked, created_at=max(self.now, later))
@@ -160,7 +160,7 @@ class Outbox(RuleBasedStateMachine):
             right = []
         until = at(self.second + length)
         claimed = self.stores[side].write(
-            lambda tx: operations.claim(tx, self.shop, holder=holder, now=self.now, until=until, at_most=at_most)
+            lambda tx: operations.claim(tx, holder=holder, now=self.now, until=until, at_most=at_most)
         )
         for one in right:
             one.holder, one.until = holder, until
@@ -171,7 +171,7 @@ class Outbox(RuleBasedStateMachine):
     @rule(side=SIDES)
     def a_save_is_compared_clean(self, side: int) -> None:
         """Until then one operation is under way at a time."""
-        self.stores[side].write(lambda tx: compared_clean(tx, self.shop))
+        self.stores[side].write(lambda tx: compared_clean(tx))
         self.is_any_clean = True
 
     @precondition(lambda self: self.is_any_held)
@@ -179,9 +179,7 @@ class Outbox(RuleBasedStateMachine):
     def renew(self, side: int, holder: str, length: int) -> None:
         until = at(self.second + length)
         ids = [one.operation.id for one in self.known]
-        kept = self.stores[side].write(
-            lambda tx: operations.renew(tx, self.shop, ids, holder=holder, now=self.now, until=until)
-        )
+        kept = self.stores[side].write(lambda tx: operations.renew(tx, ids, holder=holder, now=self.now, until=until))
         own = [one for one in self.known if one.is_pending and one.holder == holder and one.is_held(self.now)]
         assert kept == {one.operation.id for one in own}
         for one in own:
@@ -195,9 +193,7 @@ class Outbox(RuleBasedStateMachine):
         before: dict[str, Value] = {"person": "Alt"}
         sent: dict[str, list[Value]] = {"phone": [self.now]}
         done = self.stores[side].write(
-            lambda tx: operations.mark_sent(
-                tx, self.shop, one.operation.id, holder=holder, now=self.now, before=before, sent=sent
-            )
+            lambda tx: operations.mark_sent(tx, one.operation.id, holder=holder, now=self.now, before=before, sent=sent)
         )
         assert done == (one.is_pending and one.holder == holder and one.is_held(self.now))
         if done:
@@ -214,7 +210,6 @@ class Outbox(RuleBasedStateMachine):
         done = self.stores[side].write(
             lambda tx: operations.put_back(
                 tx,
-                self.shop,
                 one.operation.id,
                 holder=holder,
                 next_at=next_at,
@@ -238,7 +233,7 @@ class Outbox(RuleBasedStateMachine):
         one, holder = self.picked_by(pick, who)
         done = self.stores[side].write(
             lambda tx: operations.settle(
-                tx, self.shop, one.operation.id, holder=holder, state=state, now=self.now, message="zu Ende"
+                tx, one.operation.id, holder=holder, state=state, now=self.now, message="zu Ende"
             )
         )
         assert done == (one.is_pending and one.holder == holder)
@@ -252,7 +247,7 @@ class Outbox(RuleBasedStateMachine):
         one = self.picked(pick)
         done = self.stores[side].write(
             lambda tx: operations.cancel(
-                tx, self.shop, one.operation.id, now=self.now, message="nein", failure={"type": "Cancelled"}
+                tx, one.operation.id, now=self.now, message="nein", failure={"type": "Cancelled"}
             )
         )
         assert done == (one.is_pending and one.operation.sent_at is None)
@@ -269,7 +264,7 @@ class Outbox(RuleBasedStateMachine):
     @rule(side=SIDES, holder=HOLDERS)
     def release(self, side: int, holder: str) -> None:
         own = [one for one in self.known if one.is_pending and one.holder == holder]
-        assert self.stores[side].write(lambda tx: operations.release(tx, self.shop, holder=holder)) == len(own)
+        assert self.stores[side].write(lambda tx: operations.release(tx, holder=holder)) == len(own)
         for one in own:
             one.free()
 
@@ -286,13 +281,13 @@ class Outbox(RuleBasedStateMachine):
         """Nothing else changed, what is settled least of all."""
         newest_first = [one.operation for one in sorted(self.known, key=lambda one: one.age, reverse=True)]
         store = self.stores[len(self.known) % 2]
-        found = store.read(lambda tx: operations.page(tx, self.shop, limit=500))
+        found = store.read(lambda tx: operations.page(tx, limit=500))
         assert found == newest_first
         assert {one.id: one for one in found if one.state is not State.PENDING} == self.ended
         due = any(
             one.is_pending and one.operation.next_at <= self.now and not one.is_held(self.now) for one in self.known
         )
-        assert store.read(lambda tx: operations.is_any_due(tx, self.shop, now=self.now)) == due
+        assert store.read(lambda tx: operations.is_any_due(tx, now=self.now)) == due
 
 
 def test_whatever_is_done_in_whatever_order(stores: tuple[Store, Store]) -> None:
@@ -316,20 +311,18 @@ def test_whatever_is_done_in_whatever_order(stores: tuple[Store, Store]) -> None
 
 def test_a_create_that_gets_its_number_waits_for_what_is_under_way(store: Store) -> None:
     """An update of that order was claimed meanwhile: the create, recorded before it, is not until that one rests."""
-    store.write(lambda tx: compared_clean(tx, SHOP))
-    store.write(lambda tx: operations.record(tx, SHOP, pending("op_create", None)))
-    store.write(lambda tx: operations.claim(tx, SHOP, holder="a", now=at(1), until=at(50), at_most=1))
-    store.write(lambda tx: operations.record(tx, SHOP, pending("op_update", 7, now=at(2))))
+    store.write(lambda tx: compared_clean(tx))
+    store.write(lambda tx: operations.record(tx, pending("op_create", None)))
+    store.write(lambda tx: operations.claim(tx, holder="a", now=at(1), until=at(50), at_most=1))
+    store.write(lambda tx: operations.record(tx, pending("op_update", 7, now=at(2))))
 
     def claim(second: int, until: int = 99) -> list[str]:
         work = {"now": at(second), "until": at(until), "at_most": 9}
-        return [one.id for one in store.write(lambda tx: operations.claim(tx, SHOP, holder="b", **work))]  # type: ignore[arg-type]
+        return [one.id for one in store.write(lambda tx: operations.claim(tx, holder="b", **work))]  # type: ignore[arg-type]
 
     assert claim(3, until=10) == ["op_update"]
     store.write(
-        lambda tx: operations.put_back(
-            tx, SHOP, "op_create", holder="a", next_at=at(4), message="", sent_at=None, order_id=7
-        )
+        lambda tx: operations.put_back(tx, "op_create", holder="a", next_at=at(4), message="", sent_at=None, order_id=7)
     )
     assert claim(9) == []
     assert claim(10) == ["op_create"]
@@ -338,23 +331,19 @@ def test_a_create_that_gets_its_number_waits_for_what_is_under_way(store: Store)
 
 def test_a_lease_ends_at_its_instant(store: Store) -> None:
     """Until then its holder alone sends and renews, from then on another alone may have it; the end stays the end."""
-    store.write(lambda tx: operations.record(tx, SHOP, pending("op_1")))
+    store.write(lambda tx: operations.record(tx, pending("op_1")))
 
     def claim(holder: str, second: int) -> bool:
         until = at(second + 10)
-        return bool(
-            store.write(lambda tx: operations.claim(tx, SHOP, holder=holder, now=at(second), until=until, at_most=1))
-        )
+        return bool(store.write(lambda tx: operations.claim(tx, holder=holder, now=at(second), until=until, at_most=1)))
 
     def sends(holder: str, second: int) -> bool:
         return store.write(
-            lambda tx: operations.mark_sent(tx, SHOP, "op_1", holder=holder, now=at(second), before=None, sent=None)
+            lambda tx: operations.mark_sent(tx, "op_1", holder=holder, now=at(second), before=None, sent=None)
         )
 
     def renews(second: int) -> bool:
-        return bool(
-            store.write(lambda tx: operations.renew(tx, SHOP, ["op_1"], holder="a", now=at(second), until=at(10)))
-        )
+        return bool(store.write(lambda tx: operations.renew(tx, ["op_1"], holder="a", now=at(second), until=at(10))))
 
     assert claim("a", 0)
     assert (claim("b", 9), renews(9), sends("a", 9)) == (False, True, True)
@@ -363,17 +352,15 @@ def test_a_lease_ends_at_its_instant(store: Store) -> None:
 
     def called_off(operation_id: str) -> bool:
         return store.write(
-            lambda tx: operations.cancel(tx, SHOP, operation_id, now=at(11), message="", failure={"type": "Cancelled"})
+            lambda tx: operations.cancel(tx, operation_id, now=at(11), message="", failure={"type": "Cancelled"})
         )
 
     def ends(holder: str) -> bool:
-        return store.write(
-            lambda tx: operations.settle(tx, SHOP, "op_1", holder=holder, state=State.CONFIRMED, now=at(11))
-        )
+        return store.write(lambda tx: operations.settle(tx, "op_1", holder=holder, state=State.CONFIRMED, now=at(11)))
 
     assert not called_off("op_1")  # it may have been sent
     assert (ends("a"), ends("b"), ends("b")) == (False, True, False)
-    store.write(lambda tx: operations.record(tx, SHOP, pending("op_2")))
+    store.write(lambda tx: operations.record(tx, pending("op_2")))
     assert (called_off("op_2"), called_off("op_2")) == (True, False)
 
 
@@ -381,18 +368,18 @@ def test_no_operation_starves(store: Store) -> None:
     """Others that are put back for ever, due again at once and recorded before, don't keep one from its turn."""
     poison = [pending(f"op_{number}", number) for number in range(1, 8)]
     for one in poison:
-        store.write(lambda tx, one=one: operations.record(tx, SHOP, one))  # type: ignore[misc]
+        store.write(lambda tx, one=one: operations.record(tx, one))  # type: ignore[misc]
     waiting = {f"op_late{number}" for number in range(3)}
     for number, name in enumerate(sorted(waiting)):
         late = pending(name, 100 + number, now=at(5 + number))
-        store.write(lambda tx, late=late: operations.record(tx, SHOP, late))  # type: ignore[misc]
+        store.write(lambda tx, late=late: operations.record(tx, late))  # type: ignore[misc]
     for second in range(10, 10 + len(poison) + len(waiting)):
         now = at(second)
 
         def turn(tx: Transaction, now: str = now) -> list[str]:
-            claimed = operations.claim(tx, SHOP, holder="a", now=now, until=at(9999), at_most=2)
+            claimed = operations.claim(tx, holder="a", now=now, until=at(9999), at_most=2)
             for one in claimed:
-                operations.put_back(tx, SHOP, one.id, holder="a", next_at=now, message="", sent_at=None)
+                operations.put_back(tx, one.id, holder="a", next_at=now, message="", sent_at=None)
             return [one.id for one in claimed]
 
         waiting -= set(store.write(turn))
@@ -428,14 +415,14 @@ def test_a_key_that_comes_twice_at_once_is_one_operation(stores: tuple[Store, St
             one = pending(f"op_{number}_{name}", None, idempotency_key=f"key {number}", request="same")
 
             def work(tx: Transaction) -> str:
-                earlier = operations.with_key(tx, SHOP, "", f"key {number}", now=at(0))
-                return (earlier or operations.record(tx, SHOP, one)).id
+                earlier = operations.with_key(tx, "", f"key {number}", now=at(0))
+                return (earlier or operations.record(tx, one)).id
 
             return work
 
         told = at_once(stores, *(unit(name) for name in "abcd"))
         recorded = [
-            one.id for one in stores[0].read(lambda tx: operations.page(tx, SHOP, limit=500))
+            one.id for one in stores[0].read(lambda tx: operations.page(tx, limit=500))
             if one.idempotency_key == f"key {number}"
         ]  # fmt: skip
         assert len(recorded) == 1
@@ -445,21 +432,19 @@ def test_a_key_that_comes_twice_at_once_is_one_operation(stores: tuple[Store, St
 def test_those_of_one_order_that_come_at_once_have_an_order(stores: tuple[Store, Store]) -> None:
     """Recorded at once by a clock that stands still: each at an instant of its own."""
     units = [
-        lambda tx, number=number: operations.record(tx, SHOP, pending(f"op_{number}", 1)).created_at
-        for number in range(8)
+        lambda tx, number=number: operations.record(tx, pending(f"op_{number}", 1)).created_at for number in range(8)
     ]
     assert len(set(at_once(stores, *units))) == len(units)
 
 
 def test_claims_at_once_share_nothing(stores: tuple[Store, Store]) -> None:
     """Four that claim at once: each operation has one holder, and of an order one is claimed."""
-    stores[0].write(lambda tx: compared_clean(tx, SHOP))
+    stores[0].write(lambda tx: compared_clean(tx))
     for number in range(40):
         one = pending(f"op_{number:02}", number // 2, now=at(number))
-        stores[0].write(lambda tx, one=one: operations.record(tx, SHOP, one))  # type: ignore[misc]
+        stores[0].write(lambda tx, one=one: operations.record(tx, one))  # type: ignore[misc]
     units = [
-        lambda tx, who=who: operations.claim(tx, SHOP, holder=who, now=at(60), until=at(70), at_most=8)
-        for who in "abcd"
+        lambda tx, who=who: operations.claim(tx, holder=who, now=at(60), until=at(70), at_most=8) for who in "abcd"
     ]
     claimed = [one for end in at_once(stores, *units) for one in end]  # type: ignore[attr-defined]
     assert sorted(one.order_id for one in claimed) == list(range(20))
@@ -473,6 +458,13 @@ class Between:
         self._tx = tx
         self._elsewhere = elsewhere
         self._answered = False
+
+    @property
+    def workshop(self) -> str:
+        return self._tx.workshop
+
+    def use_workshop(self, workshop: str | None) -> None:
+        self._tx.use_workshop(workshop)
 
     def rows(self, statement: Executable, /, **parameters: object) -> list[Row]:
         found = self._tx.rows(statement, **parameters)
@@ -492,16 +484,16 @@ class Between:
 
 
 STEPS: dict[str, Callable[[Transaction], object]] = {
-    "cancel": lambda tx: operations.cancel(tx, SHOP, "op_1", now=at(20), message="", failure={"type": "Cancelled"}),
+    "cancel": lambda tx: operations.cancel(tx, "op_1", now=at(20), message="", failure={"type": "Cancelled"}),
     "settle": lambda tx: operations.settle(
-        tx, SHOP, "op_1", holder="slow", state=State.CONFIRMED, now=at(20), message=""
+        tx, "op_1", holder="slow", state=State.CONFIRMED, now=at(20), message=""
     ),
     "put_back": lambda tx: operations.put_back(
-        tx, SHOP, "op_1", holder="slow", next_at=at(500), message="", sent_at=None
+        tx, "op_1", holder="slow", next_at=at(500), message="", sent_at=None
     ),
-    "renew": lambda tx: operations.renew(tx, SHOP, ["op_1"], holder="slow", now=at(9), until=at(30)),
+    "renew": lambda tx: operations.renew(tx, ["op_1"], holder="slow", now=at(9), until=at(30)),
     "mark_sent": lambda tx: operations.mark_sent(
-        tx, SHOP, "op_1", holder="slow", now=at(9), before=None, sent=None
+        tx, "op_1", holder="slow", now=at(9), before=None, sent=None
     ),
 }  # fmt: skip
 
@@ -514,12 +506,12 @@ def test_a_claim_in_the_middle_of_anothers_step_sees_it_or_comes_first(postgresq
     """
     stores = Store(postgresql_url), Store(postgresql_url)
     try:
-        stores[0].write(lambda tx: operations.record(tx, SHOP, pending("op_1")))
-        stores[0].write(lambda tx: operations.claim(tx, SHOP, holder="slow", now=at(1), until=at(10), at_most=1))
+        stores[0].write(lambda tx: operations.record(tx, pending("op_1")))
+        stores[0].write(lambda tx: operations.claim(tx, holder="slow", now=at(1), until=at(10), at_most=1))
         after: list[tuple[object, Operation | None]] = []
 
         def slow() -> None:
-            after.append(stores[1].write(lambda tx: (STEPS[step](tx), operations.get(tx, SHOP, "op_1"))))
+            after.append(stores[1].write(lambda tx: (STEPS[step](tx), operations.get(tx, "op_1"))))
 
         thread = threading.Thread(target=slow)
 
@@ -528,13 +520,11 @@ def test_a_claim_in_the_middle_of_anothers_step_sees_it_or_comes_first(postgresq
             thread.join(0.2)  # it may have to wait for the claim
 
         claimed = stores[0].write(
-            lambda tx: operations.claim(
-                Between(tx, meanwhile), SHOP, holder="fast", now=at(20), until=at(30), at_most=1
-            )
+            lambda tx: operations.claim(Between(tx, meanwhile), holder="fast", now=at(20), until=at(30), at_most=1)
         )
         thread.join(90)
         ((did, left),) = after
-        now = stores[0].read(lambda tx: operations.get(tx, SHOP, "op_1"))
+        now = stores[0].read(lambda tx: operations.get(tx, "op_1"))
         assert left is not None
         if claimed and did:
             assert step == "cancel"  # of what was claimed before, and it is unsent

@@ -19,15 +19,15 @@ from planso_connector.store.engine.database import Transaction
 from planso_connector.store.lookup_keys import Rebuild
 from planso_connector.store.search import Filters, Page
 from tests.databases import Store, run_script
-from tests.store.samples import SHOP, at, order, part
+from tests.store.samples import at, order, part
 
 _WORKSHOPS = itertools.count()
 
 
-def keep(store: Store, *kept: Order, workshop: str = SHOP) -> None:
+def keep(store: Store, *kept: Order) -> None:
     def work(tx: Transaction) -> None:
         for one in kept:
-            orders.save(tx, workshop, one, read_at=at(1), now=at(1))
+            orders.save(tx, one, read_at=at(1), now=at(1))
 
     store.write(work)
 
@@ -37,12 +37,12 @@ def told(filters: Filters) -> str:
     return ascii([value for value in astuple(filters)[:13] if value is not None])
 
 
-def ask(store: Store, filters: Filters, workshop: str = SHOP) -> Page:
-    return store.read(lambda tx: search.find(tx, workshop, filters))
+def ask(store: Store, filters: Filters) -> Page:
+    return store.read(lambda tx: search.find(tx, filters))
 
 
-def found(store: Store, filters: Filters, workshop: str = SHOP) -> list[int]:
-    page = ask(store, filters, workshop)
+def found(store: Store, filters: Filters) -> list[int]:
+    page = ask(store, filters)
     return [json.loads(document)["id"] for document in page.documents]
 
 
@@ -114,8 +114,8 @@ def test_newest_shop_date_first_then_id_and_those_without_one_last(store: Store)
 def test_deleted_orders_are_never_found_and_archived_ones_apart(store: Store) -> None:
     """An archived order is found only where archived ones are asked for; a deleted one nowhere."""
     keep(store, order(1), order(2), order(3))
-    store.write(lambda tx: orders.archive(tx, SHOP, [2, 3], now=at(2)))
-    store.write(lambda tx: orders.mark_deleted(tx, SHOP, 3, now=at(2), read_at=at(2)))
+    store.write(lambda tx: orders.archive(tx, [2, 3], now=at(2)))
+    store.write(lambda tx: orders.mark_deleted(tx, 3, now=at(2), read_at=at(2)))
 
     assert found(store, Filters()) == [1]
     assert found(store, Filters(archived=True)) == [2]
@@ -129,14 +129,14 @@ def test_each_answer_carries_its_own_pending_writes(store: Store) -> None:
         states = {1: State.PENDING, 2: State.CONFIRMED, 3: State.PENDING}
         for number, state in states.items():
             asked = Operation(f"op_{number}", Action.UPDATE, 2, {"damage": "KL 4"}, state, created_at=at(number))
-            operations.record(tx, SHOP, asked)
+            operations.record(tx, asked)
 
     store.write(work)
 
     page = ask(store, Filters())
     pending = [[entry["operation_id"] for entry in json.loads(text)["pending"]] for text in page.documents]
     assert pending == [[], ["op_1", "op_3"]]
-    stored = store.read(lambda tx: orders.get(tx, SHOP, 2))
+    stored = store.read(lambda tx: orders.get(tx, 2))
     assert stored is not None
     assert page.documents[1] == stored.document
     assert stored.pending == ("op_1", "op_3")
@@ -269,8 +269,8 @@ def test_a_rebuild_writes_the_texts_too(store: Store) -> None:
     keep(store, order(1, parts=(part(1),), fields={"Hinweis": "Heckstoßstange qx"}), order(2))
     run_script(store.url, "UPDATE orders SET text_key = ''")
 
-    assert store.write(lambda tx: reindex.rebuild(tx, SHOP)) == Rebuild(2, 2, 2)
-    assert store.write(lambda tx: reindex.rebuild(tx, SHOP)) is None
+    assert store.write(lambda tx: reindex.rebuild(tx)) == Rebuild(2, 2, 2)
+    assert store.write(lambda tx: reindex.rebuild(tx)) is None
 
     for text in ("stange", "qx", "x", "5g6 heck"):
         assert found(store, Filters(text=text)) == [1], text
@@ -294,15 +294,15 @@ def test_filters_mean_what_the_model_means(
     For any orders and any filters, all pages together are the model's orders in the model's order; whether their keys
     and texts are known to be complete, and so are used, or not.
     """
-    workshop = f"shop {next(_WORKSHOPS)}"
+    store = store.of(f"shop {next(_WORKSHOPS)}")
     if indexed:
-        store.write(lambda tx: lookup_keys.write_rebuild(tx, workshop, None))
-    keep(store, *kept, workshop=workshop)
+        store.write(lambda tx: lookup_keys.write_rebuild(tx, None))
+    keep(store, *kept)
     for question in questions:
         answered: list[int] = []
         asked: Filters | None = question
         while asked is not None:
-            page = ask(store, asked, workshop)
+            page = ask(store, asked)
             answered += [json.loads(document)["id"] for document in page.documents]
             asked = replace(question, cursor=page.next_cursor) if page.next_cursor else None
         assert answered == [one.id for one in sorted_as(kept, question.sort) if fits(one, question)]

@@ -7,23 +7,21 @@ import pytest
 from planso_connector.store import orders, sections
 from planso_connector.store.sections import Section
 from tests.databases import Store
-from tests.store.samples import SHOP, at, order
+from tests.store.samples import at, order
 
 
 @pytest.fixture(autouse=True)
 def two_orders(store: Store) -> None:
     for order_id in (1, 2):
-        store.write(lambda tx, n=order_id: orders.save(tx, SHOP, order(n), read_at=at(0), now=at(0)))  # type: ignore[misc]
+        store.write(lambda tx, n=order_id: orders.save(tx, order(n), read_at=at(0), now=at(0)))  # type: ignore[misc]
 
 
 def save(store: Store, name: str, document: str, second: int, order_id: int = 1) -> bool:
-    return store.write(
-        lambda tx: sections.save(tx, SHOP, order_id, name, document, read_at=at(second), now=at(second + 1))
-    )
+    return store.write(lambda tx: sections.save(tx, order_id, name, document, read_at=at(second), now=at(second + 1)))
 
 
 def get(store: Store, name: str, order_id: int = 1) -> Section | None:
-    return store.read(lambda tx: sections.get(tx, SHOP, order_id, name))
+    return store.read(lambda tx: sections.get(tx, order_id, name))
 
 
 def test_a_section_comes_back_as_it_was_saved(store: Store) -> None:
@@ -32,11 +30,11 @@ def test_a_section_comes_back_as_it_was_saved(store: Store) -> None:
     assert save(store, "details", "{}", 6)
 
     assert get(store, "work") == Section("work", '{"pairs":{"Größe":"1"}}', at(5), at(6))
-    assert store.read(lambda tx: sections.names(tx, SHOP, 1)) == [("details", at(7)), ("work", at(6))]
+    assert store.read(lambda tx: sections.names(tx, 1)) == [("details", at(7)), ("work", at(6))]
     assert get(store, "invoice") is None
     assert get(store, "wo\0rk") is None
     assert get(store, "work", 2) is None
-    assert store.read(lambda tx: sections.names(tx, SHOP, 2)) == []
+    assert store.read(lambda tx: sections.names(tx, 2)) == []
 
 
 def test_an_earlier_reading_of_a_section_never_overwrites_a_later_one(store: Store) -> None:
@@ -59,12 +57,12 @@ def test_a_reading_of_a_clock_that_was_set_back_is_no_later_one(store: Store) ->
 
 def test_the_oldest_reading_of_each_order_is_told(store: Store) -> None:
     """One instant for each order that has sections: that of the section whose turn it is."""
-    assert store.read(lambda tx: sections.read_at_by_order(tx, SHOP)) == {}
+    assert store.read(lambda tx: sections.read_at_by_order(tx)) == {}
     for name, second in (("work", 5), ("details", 3), ("invoice", 9)):
         save(store, name, "{}", second)
     save(store, "work", "{}", 7, order_id=2)
 
-    assert store.read(lambda tx: sections.read_at_by_order(tx, SHOP)) == {1: at(3), 2: at(7)}
+    assert store.read(lambda tx: sections.read_at_by_order(tx)) == {1: at(3), 2: at(7)}
 
 
 def test_what_no_database_can_hold_is_replaced_in_a_section(store: Store) -> None:

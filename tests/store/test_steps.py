@@ -17,8 +17,9 @@ def test_an_order_costs_the_same_however_many_writes_there_were(sqlite_path: Pat
     """Settled ones of all orders are not gone through to find what is pending for one."""
     connection = sqlite.connect(sqlite_path)
     tx = sqlite.SqliteTransaction(connection)
+    tx.use_workshop(samples.SHOP)
     order = samples.order(1)
-    orders.save(tx, samples.SHOP, order, read_at=samples.at(1), now=samples.at(1), list_fingerprint=None)
+    orders.save(tx, order, read_at=samples.at(1), now=samples.at(1), list_fingerprint=None)
     counted = [0]
 
     def count() -> bool:
@@ -28,15 +29,15 @@ def test_an_order_costs_the_same_however_many_writes_there_were(sqlite_path: Pat
     def steps() -> int:
         counted[0] = 0
         connection.set_progress_handler(count, 1)
-        assert orders.get(tx, samples.SHOP, order.id) is not None
-        assert [one.id for one in operations.pending_of(tx, samples.SHOP, order.id)] == ["op_pending"]
+        assert orders.get(tx, order.id) is not None
+        assert [one.id for one in operations.pending_of(tx, order.id)] == ["op_pending"]
         connection.set_progress_handler(None)
         return counted[0]
 
     def record(number: int | str, order_id: int, state: State) -> None:
         at = samples.at(1)
         whole = Operation(f"op_{number}", Action.UPDATE, order_id, {"person": "Wer"}, state, created_at=at, next_at=at)
-        operations.record(tx, samples.SHOP, replace(whole, deadline_at=samples.at(2)))
+        operations.record(tx, replace(whole, deadline_at=samples.at(2)))
 
     record("pending", order.id, State.PENDING)
     alone = steps()

@@ -11,19 +11,19 @@ from planso_connector.store import unreadable_pages
 from planso_connector.store.engine.database import Transaction
 from planso_connector.store.unreadable_pages import KeptPage
 from tests.databases import Store
-from tests.store.samples import SHOP, at
+from tests.store.samples import at
 
 
 def keep(store: Store, content: str, second: int, kind: str = "form", order_id: int | None = 1) -> None:
     store.write(
         lambda tx: unreadable_pages.keep(
-            tx, SHOP, kind=kind, order_id=order_id, reason="no labelled control", content=content, now=at(second)
+            tx, kind=kind, order_id=order_id, reason="no labelled control", content=content, now=at(second)
         )
     )
 
 
 def kept(store: Store) -> list[KeptPage]:
-    return store.read(lambda tx: unreadable_pages.all(tx, SHOP))
+    return store.read(lambda tx: unreadable_pages.all(tx))
 
 
 def test_a_page_comes_back_as_it_was_kept(store: Store) -> None:
@@ -67,7 +67,7 @@ def test_pages_are_forgotten_by_id(store: Store) -> None:
         keep(store, "x", order_id, order_id=order_id)
     three, two, one = kept(store)
 
-    assert store.write(lambda tx: unreadable_pages.forget(tx, SHOP, [two.id, three.id, "page_x"])) == 2
+    assert store.write(lambda tx: unreadable_pages.forget(tx, [two.id, three.id, "page_x"])) == 2
 
     assert kept(store) == [one]
 
@@ -90,7 +90,7 @@ def test_the_newest_that_fit_are_kept(
     store: Store, pages: list[tuple[int, str]], at_most: int, at_most_bytes: int
 ) -> None:
     """After each page: no more than the bounds allow, the newest without a gap, the page just kept among them."""
-    workshop = f"shop {next(_WORKSHOPS)}"
+    store = store.of(f"shop {next(_WORKSHOPS)}")
     expected: list[tuple[int, str]] = []
     for second, (order_id, content) in enumerate(pages):
 
@@ -99,7 +99,6 @@ def test_the_newest_that_fit_are_kept(
         ) -> list[KeptPage]:
             unreadable_pages.keep(
                 tx,
-                workshop,
                 kind="form",
                 order_id=order_id,
                 reason="",
@@ -108,7 +107,7 @@ def test_the_newest_that_fit_are_kept(
                 at_most=at_most,
                 at_most_bytes=at_most_bytes,
             )
-            return unreadable_pages.all(tx, workshop)
+            return unreadable_pages.all(tx)
 
         cut = content.encode()[:at_most_bytes].decode(errors="ignore")
         expected = [(order_id, cut), *(entry for entry in expected if entry[0] != order_id)][:at_most]

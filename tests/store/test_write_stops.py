@@ -16,7 +16,7 @@ from planso_connector.store import operations, write_stops
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.write_stops import WriteStop
 from tests.databases import Store
-from tests.store.samples import SHOP, at
+from tests.store.samples import at
 from tests.store.test_outbox import compared_clean
 
 _SHOPS = itertools.count()
@@ -26,17 +26,17 @@ _STEPS = st.lists(
 )
 
 
-def stop(store: Store, order_id: int | None, now: str, columns: tuple[str, ...] = ("f_1",), shop: str = SHOP) -> None:
+def stop(store: Store, order_id: int | None, now: str, columns: tuple[str, ...] = ("f_1",)) -> None:
     told = {"operation": "op_1", "reason": "2 values were lost"}
-    store.write(lambda tx: write_stops.stop(tx, shop, order_id=order_id, columns=columns, now=now, **told))
+    store.write(lambda tx: write_stops.stop(tx, order_id=order_id, columns=columns, now=now, **told))
 
 
-def resume(store: Store, shop: str, order_id: int | None, now: str) -> list[WriteStop]:
-    return store.write(lambda tx: write_stops.resume(tx, shop, order_id=order_id, now=now))
+def resume(store: Store, order_id: int | None, now: str) -> list[WriteStop]:
+    return store.write(lambda tx: write_stops.resume(tx, order_id=order_id, now=now))
 
 
-def get(store: Store, shop: str, operation_id: str) -> Operation:
-    found = store.read(lambda tx: operations.get(tx, shop, operation_id))
+def get(store: Store, operation_id: str) -> Operation:
+    found = store.read(lambda tx: operations.get(tx, operation_id))
     assert found is not None
     return found
 
@@ -45,16 +45,16 @@ def test_a_stop_holds_for_its_scope_alone(store: Store) -> None:
     """A stop of an order is found for that order and no other; the workshop's for all, creates too."""
 
     def found(order_id: int | None) -> int | str | None:
-        one = store.read(lambda tx: write_stops.find(tx, SHOP, order_id))
+        one = store.read(lambda tx: write_stops.find(tx, order_id))
         return "none" if one is None else one.order_id
 
     stop(store, 1, at(0))
     assert [found(1), found(2), found(None)] == [1, "none", "none"]
-    assert store.read(lambda tx: write_stops.find(tx, "another", 1)) is None
+    assert store.of("another").read(lambda tx: write_stops.find(tx, 1)) is None
 
     stop(store, None, at(1))
     assert [found(1), found(2), found(None)] == [None, None, None]
-    assert [one.order_id for one in store.read(lambda tx: write_stops.active(tx, SHOP))] == [None, 1]
+    assert [one.order_id for one in store.read(lambda tx: write_stops.active(tx))] == [None, 1]
 
 
 def test_a_second_stop_adds_its_columns_and_leaves_the_first(store: Store) -> None:
@@ -62,7 +62,7 @@ def test_a_second_stop_adds_its_columns_and_leaves_the_first(store: Store) -> No
     stop(store, 1, at(0), ("f_1", "f_2"))
     stop(store, 1, at(9), ("f_2", "f_3"))
 
-    assert store.read(lambda tx: write_stops.active(tx, SHOP)) == [
+    assert store.read(lambda tx: write_stops.active(tx)) == [
         WriteStop(1, "op_1", "2 values were lost", ("f_1", "f_2", "f_3"), at(0))
     ]
 
@@ -72,32 +72,30 @@ def test_resuming_ends_one_order_or_all(store: Store) -> None:
     for order_id in (None, 1, 2):
         stop(store, order_id, at(0))
 
-    assert [one.order_id for one in resume(store, SHOP, 1, at(5))] == [1]
-    assert resume(store, SHOP, 1, at(5)) == []
-    assert [one.order_id for one in resume(store, SHOP, None, at(5))] == [None, 2]
-    assert store.read(lambda tx: write_stops.active(tx, SHOP)) == []
+    assert [one.order_id for one in resume(store, 1, at(5))] == [1]
+    assert resume(store, 1, at(5)) == []
+    assert [one.order_id for one in resume(store, None, at(5))] == [None, 2]
+    assert store.read(lambda tx: write_stops.active(tx)) == []
 
 
 @pytest.mark.parametrize("scope", [None, 1])
 def test_only_what_was_sent_or_writes_back_is_claimed_while_stopped(store: Store, scope: int | None) -> None:
     """What is held up is not even due, so that nobody spins on it; what a process never sends is neither."""
-    store.write(lambda tx: compared_clean(tx, SHOP))
+    store.write(lambda tx: compared_clean(tx))
     for order_id in (1, 2, 3):
-        _record(store, SHOP, f"op_{order_id}", order_id, 0)
-    _record(store, SHOP, "op_back", 1, 1, controls={"f_1": ["x"]})
-    _record(store, SHOP, "op_sent", 4, 1, sent_at=at(1))
+        _record(store, f"op_{order_id}", order_id, 0)
+    _record(store, "op_back", 1, 1, controls={"f_1": ["x"]})
+    _record(store, "op_sent", 4, 1, sent_at=at(1))
     stop(store, scope, at(2))
 
     def claimed(second: int, *, sends: bool = True) -> set[str]:
         found = store.write(
-            lambda tx: operations.claim(
-                tx, SHOP, holder="h", now=at(second), until=at(second + 1), at_most=9, sends=sends
-            )
+            lambda tx: operations.claim(tx, holder="h", now=at(second), until=at(second + 1), at_most=9, sends=sends)
         )
         return {one.id for one in found}
 
     def is_due(*, sends: bool = True) -> bool:
-        return store.read(lambda tx: operations.is_any_due(tx, SHOP, now=at(60), sends=sends))
+        return store.read(lambda tx: operations.is_any_due(tx, now=at(60), sends=sends))
 
     others = {"op_2", "op_3"} if scope == 1 else set()
     assert claimed(10) == {"op_back", "op_sent"} | others
@@ -106,46 +104,46 @@ def test_only_what_was_sent_or_writes_back_is_claimed_while_stopped(store: Store
         if settled in {"op_back", "op_sent"} | others:
             store.write(lambda tx, one=settled: _settle(tx, one))  # type: ignore[misc]
     assert not is_due()
-    resume(store, SHOP, scope, at(40))
+    resume(store, scope, at(40))
     assert is_due()
     assert not is_due(sends=False)
     assert "op_1" in claimed(60)
 
 
 def _settle(tx: Transaction, operation_id: str) -> None:
-    operations.claim(tx, SHOP, holder="h", now=at(30), until=at(31), at_most=9)
-    assert operations.settle(tx, SHOP, operation_id, holder="h", state=State.CONFIRMED, now=at(30))
+    operations.claim(tx, holder="h", now=at(30), until=at(31), at_most=9)
+    assert operations.settle(tx, operation_id, holder="h", state=State.CONFIRMED, now=at(30))
 
 
 @given(steps=_STEPS)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_time_held_up_is_added_to_the_deadline_once(store: Store, steps: list[tuple[str, int | None, int]]) -> None:
     """However stops of an order and of the workshop overlap: a deadline moves by the seconds in which one held."""
-    shop = f"shop {next(_SHOPS)}"
+    store = store.of(f"shop {next(_SHOPS)}")
     stopped: set[int | None] = set()
     held: dict[str, list[int]] = {}
     second = 0
     for do, scope, seconds in [*steps, ("resume", None, 1)]:
         if do == "stop":
-            stop(store, scope, at(second), shop=shop)
+            stop(store, scope, at(second))
             stopped.add(scope)
         elif do == "resume":
-            resume(store, shop, scope, at(second))
+            resume(store, scope, at(second))
             stopped = set() if scope is None else stopped - {scope}
         elif scope is not None:
-            _record(store, shop, f"op_{second}", scope, second)
+            _record(store, f"op_{second}", scope, second)
             held[f"op_{second}"] = [scope, second, 0]
         for one in held.values():
             one[2] += seconds if stopped & {None, one[0]} else 0
         second += seconds
 
     for operation_id, (_, recorded, extra) in held.items():
-        found = get(store, shop, operation_id)
+        found = get(store, operation_id)
         moved = parse_stamp(found.deadline_at) - parse_stamp(at(recorded + 1000))
         assert moved.total_seconds() == extra
 
 
-def _record(store: Store, shop: str, operation_id: str, order_id: int, second: int, **more: Any) -> None:
+def _record(store: Store, operation_id: str, order_id: int, second: int, **more: Any) -> None:
     whole = Operation(operation_id, Action.UPDATE, order_id, {"person": "Müller"}, created_at=at(second))
     due = replace(whole, deadline_at=at(second + 1000), next_at=at(second), **more)
-    store.write(lambda tx: operations.record(tx, shop, due))
+    store.write(lambda tx: operations.record(tx, due))

@@ -128,8 +128,7 @@ def _announce(prepared: Prepared) -> None:
 
 
 async def _kept_pages(built: root.Connector) -> list[unreadable_pages.KeptPage]:
-    workshop = built.settings.connector_workshop
-    return await built.database.read(lambda tx: unreadable_pages.all(tx, workshop))
+    return await built.database.read(lambda tx: unreadable_pages.all(tx))
 
 
 def _print(finding: doctor_flow.Finding) -> None:

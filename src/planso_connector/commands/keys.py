@@ -125,9 +125,9 @@ def accesses(
 ) -> None:
     """Who was shown which order, newest first. A running connector writes it down within 15 seconds."""
 
-    async def read(database: Database, workshop: str) -> tuple[Sequence[Any], dict[str, str]]:
-        found = await Accesses(database, workshop, clock.now).page(order, key, limit)
-        return found, {one.id: one.name for one in await Keys(database, workshop, clock.now).all()}
+    async def read(database: Database) -> tuple[Sequence[Any], dict[str, str]]:
+        found = await Accesses(database, clock.now).page(order, key, limit)
+        return found, {one.id: one.name for one in await Keys(database, clock.now).all()}
 
     found, names = _with_database(read)
     if as_json:
@@ -175,18 +175,18 @@ def _duration(given: str | None, option: str) -> timedelta | None:
 
 
 def _with_keys(work: Callable[[Keys], Awaitable[T]], *, anew: bool = False) -> T:
-    async def ask(database: Database, workshop: str) -> T:
-        return await work(Keys(database, workshop, await DatabaseClock.measured(database)))
+    async def ask(database: Database) -> T:
+        return await work(Keys(database, await DatabaseClock.measured(database)))
 
     return _with_database(ask, anew=anew)
 
 
-def _with_database(work: Callable[[Database, str], Awaitable[T]], *, anew: bool = False) -> T:
+def _with_database(work: Callable[[Database], Awaitable[T]], *, anew: bool = False) -> T:
     """`anew`: the database may be made for it."""
 
     async def ask(settings: Settings) -> T:
         async with root.opened(settings) as database:
-            return await work(database, settings.connector_workshop)
+            return await work(database)
 
     with told():
         settings = loaded() if anew else database_there(loaded())

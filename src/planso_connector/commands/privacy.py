@@ -12,13 +12,12 @@ from typing import Annotated
 
 import typer
 
+from planso_connector import app as root
 from planso_connector.commands.console import configure_logs, database_there, err, fail, out, print_json, run, told
 from planso_connector.domain import clock
 from planso_connector.domain.recognition.identifier import Identifier, Kind
 from planso_connector.flows.operating.personal_data import Erased, Privacy
 from planso_connector.settings import Settings
-from planso_connector.store.engine.database import Database
-from planso_connector.store.maintenance import migrate
 from planso_connector.store.maintenance.vacuum import scrub
 
 cli = typer.Typer(help="What is held of a person, by phone number, plate or e-mail address.", no_args_is_help=True)
@@ -95,12 +94,8 @@ async def _erase(settings: Settings, identifier: Identifier, *, do_it: bool) -> 
 
 @asynccontextmanager
 async def _privacy(settings: Settings) -> AsyncIterator[Privacy]:
-    await asyncio.to_thread(migrate.migrate, settings.connector_database_url)
-    database = Database.open(settings.connector_database_url)
-    try:
-        yield Privacy(database, settings.connector_workshop, clock.now)
-    finally:
-        await database.close()
+    async with root.opened(settings) as database:
+        yield Privacy(database, clock.now)
 
 
 def _identifier(phone: str | None, plate: str | None, email: str | None) -> Identifier:

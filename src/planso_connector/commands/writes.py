@@ -145,7 +145,6 @@ def _with_stops(work: Callable[[WriteStops, Settings], Awaitable[T]]) -> T:
         async with root.opened(settings) as database:
             stops = WriteStops(
                 database,
-                settings.connector_workshop,
                 await DatabaseClock.measured(database),
                 setting=settings.connector_writes,
                 profile=root.profile_of_saving(settings),

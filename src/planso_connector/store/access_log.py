@@ -30,12 +30,11 @@ class Access:
 _NEW = insert(accesses).values({c.name: bindparam(c.name, type_=c.type) for c in accesses.c})
 
 
-def record(tx: Transaction, workshop: str, found: Iterable[Access]) -> None:
+def record(tx: Transaction, found: Iterable[Access]) -> None:
     tx.run_many(
         _NEW,
         [
             {
-                "workshop": workshop,
                 "at": one.at,
                 "id": secrets.token_hex(6),
                 "caller": one.caller,
@@ -48,16 +47,14 @@ def record(tx: Transaction, workshop: str, found: Iterable[Access]) -> None:
     )
 
 
-def page(
-    tx: Transaction, workshop: str, *, order_id: int | None = None, caller: str | None = None, limit: int
-) -> Sequence[Access]:
+def page(tx: Transaction, *, order_id: int | None = None, caller: str | None = None, limit: int) -> Sequence[Access]:
     """Newest first: those of one order, of one key, or all. Looks through the whole log; it is asked for seldom."""
     asked: dict[str, object] = {}
     if order_id is not None:
         asked["holds"] = f"%,{order_id},%"
     if caller is not None:
         asked["of_caller"] = caller
-    rows = tx.rows(_page("holds" in asked, "of_caller" in asked), of_workshop=workshop, at_most=limit, **asked)
+    rows = tx.rows(_page("holds" in asked, "of_caller" in asked), at_most=limit, **asked)
     return [
         Access(
             row["at"],

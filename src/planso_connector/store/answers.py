@@ -19,15 +19,15 @@ _PENDING = select(
 )
 
 
-def answers(tx: Transaction, workshop: str, rows: list[Row]) -> list[str]:
+def answers(tx: Transaction, rows: list[Row]) -> list[str]:
     """The answer of each of `rows` (id, version, document, synced_at), JSON text, with its pending writes."""
-    return [document for document, _ in answers_and_pending(tx, workshop, rows)]
+    return [document for document, _ in answers_and_pending(tx, rows)]
 
 
-def answers_and_pending(tx: Transaction, workshop: str, rows: list[Row]) -> list[tuple[str, tuple[str, ...]]]:
+def answers_and_pending(tx: Transaction, rows: list[Row]) -> list[tuple[str, tuple[str, ...]]]:
     """The same, each with the ids of its pending writes, oldest first."""
     pending: dict[int, list[Row]] = {}
-    found_pending = tx.rows(_PENDING, of_workshop=workshop, ids=to_json([row["id"] for row in rows]))
+    found_pending = tx.rows(_PENDING, ids=to_json([row["id"] for row in rows]))
     for row in sorted(found_pending, key=lambda one: (one["created_at"], one["id"])):
         pending.setdefault(row["order_id"], []).append(row)
     found = []

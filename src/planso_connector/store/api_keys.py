@@ -51,10 +51,9 @@ _ROTATE = (
 _USED = update(keys).where(*_IS).values(last_used_at=bindparam("at"))
 
 
-def add(tx: Transaction, workshop: str, key: Key) -> None:
+def add(tx: Transaction, key: Key) -> None:
     tx.run(
         _NEW,
-        workshop=workshop,
         id=key.id,
         name=storable(key.name),
         scopes=to_json(sorted(key.scopes)),
@@ -68,34 +67,31 @@ def add(tx: Transaction, workshop: str, key: Key) -> None:
     )
 
 
-def get(tx: Transaction, workshop: str, key_id: str) -> Key | None:
-    found = tx.rows(_GET, of_workshop=workshop, of_id=key_id)
+def get(tx: Transaction, key_id: str) -> Key | None:
+    found = tx.rows(_GET, of_id=key_id)
     return _key(found[0]) if found else None
 
 
-def all(tx: Transaction, workshop: str) -> list[Key]:  # noqa: A001 - said as `keys.all`
+def all(tx: Transaction) -> list[Key]:  # noqa: A001 - said as `keys.all`
     """Oldest first, revoked and expired ones too."""
-    return [_key(row) for row in tx.rows(_ALL, of_workshop=workshop)]
+    return [_key(row) for row in tx.rows(_ALL)]
 
 
-def is_any(tx: Transaction, workshop: str) -> bool:
+def is_any(tx: Transaction) -> bool:
     """Whether there ever was one: revoked and expired ones count, else the door would open when the last one ends."""
-    return bool(tx.rows(_ANY, of_workshop=workshop))
+    return bool(tx.rows(_ANY))
 
 
-def revoke(tx: Transaction, workshop: str, key_id: str, *, now: str) -> bool:
+def revoke(tx: Transaction, key_id: str, *, now: str) -> bool:
     """False where there is none that is not revoked yet."""
-    return tx.run(_REVOKE, of_workshop=workshop, of_id=key_id, now=now) == 1
+    return tx.run(_REVOKE, of_id=key_id, now=now) == 1
 
 
-def rotate(
-    tx: Transaction, workshop: str, key_id: str, *, digest: str, previous_until: str, expires_at: str | None
-) -> bool:
+def rotate(tx: Transaction, key_id: str, *, digest: str, previous_until: str, expires_at: str | None) -> bool:
     """A new secret, beside which the one before is valid until then. False for none, and for a revoked one."""
     return (
         tx.run(
             _ROTATE,
-            of_workshop=workshop,
             of_id=key_id,
             new_digest=digest,
             previous_until=previous_until,
@@ -105,9 +101,9 @@ def rotate(
     )
 
 
-def used(tx: Transaction, workshop: str, at: Mapping[str, str]) -> None:
+def used(tx: Transaction, at: Mapping[str, str]) -> None:
     """When each key was last used, by its id."""
-    tx.run_many(_USED, [{"of_workshop": workshop, "of_id": key_id, "at": stamp} for key_id, stamp in at.items()])
+    tx.run_many(_USED, [{"of_id": key_id, "at": stamp} for key_id, stamp in at.items()])
 
 
 def _key(row: Row) -> Key:

@@ -39,7 +39,6 @@ _OF_KIND = (
 
 def note(
     tx: Transaction,
-    workshop: str,
     identifier: Identifier,
     *,
     now: str,
@@ -51,7 +50,6 @@ def note(
     salt, erasure_id = secrets.token_hex(16), "erasure_" + secrets.token_hex(10)
     tx.run(
         _NOTE,
-        workshop=workshop,
         id=erasure_id,
         erased_at=now,
         kind=identifier.kind.value,
@@ -64,11 +62,11 @@ def note(
     return erasure_id
 
 
-def is_any(tx: Transaction, workshop: str) -> bool:
-    return bool(tx.rows(_ANY, of_workshop=workshop))
+def is_any(tx: Transaction) -> bool:
+    return bool(tx.rows(_ANY))
 
 
-def of(tx: Transaction, workshop: str, identifier: Identifier) -> list[Erasure]:
+def of(tx: Transaction, identifier: Identifier) -> list[Erasure]:
     """Those that were made for this identifier, oldest first. Takes some 50 ms for each of the kind."""
     return [
         Erasure(
@@ -79,7 +77,7 @@ def of(tx: Transaction, workshop: str, identifier: Identifier) -> list[Erasure]:
             tuple(json.loads(row["operation_ids"])),
             json.loads(row["counts"]),
         )
-        for row in tx.rows(_OF_KIND, of_workshop=workshop, of_kind=identifier.kind.value)
+        for row in tx.rows(_OF_KIND, of_kind=identifier.kind.value)
         if secrets.compare_digest(row["fingerprint"], _fingerprint(identifier, row["salt"]))
     ]
 

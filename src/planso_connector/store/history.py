@@ -108,7 +108,6 @@ class Entry:
 
 def note(
     tx: Transaction,
-    workshop: str,
     order_id: int,
     version: int,
     before: Mapping[str, Any] | None,
@@ -129,7 +128,7 @@ def note(
             if is_whole or change.get("field") in writer.paths | writer.also or change.get("label") in writer.also
         ]
         others = [change for change in found if change not in own and change.get("label") not in writer.labels]
-    row = {"workshop": workshop, "order_id": order_id, "version": version, "at": now}
+    row = {"order_id": order_id, "version": version, "at": now}
     if own and writer is not None:
         by_caller = {"by": "operation", "caller": storable(writer.caller), "operation": writer.operation_id}
         tx.run(_NOTE, **row, **by_caller, changes=to_json(own))
@@ -137,23 +136,23 @@ def note(
         tx.run(_NOTE, **row, by="planso", caller="", operation=None, changes=to_json(others))
 
 
-def page(tx: Transaction, workshop: str, order_id: int, *, below: int, limit: int) -> list[Entry]:
+def page(tx: Transaction, order_id: int, *, below: int, limit: int) -> list[Entry]:
     """Newest first, of the versions before `below`."""
-    rows = tx.rows(_PAGE, of_workshop=workshop, of_order=order_id, below=below, at_most=limit)
+    rows = tx.rows(_PAGE, of_order=order_id, below=below, at_most=limit)
     return [
         Entry(row["version"], row["at"], row["caller"], row["operation"], json.loads(row["changes"])) for row in rows
     ]
 
 
-def seen_since(tx: Transaction, workshop: str, order_id: int, instant: str) -> list[list[Change]]:
+def seen_since(tx: Transaction, order_id: int, instant: str) -> list[list[Change]]:
     """What somebody in PlanSo changed after `instant`, by version, oldest first."""
-    rows = tx.rows(_SINCE, of_workshop=workshop, of_order=order_id, instant=instant)
+    rows = tx.rows(_SINCE, of_order=order_id, instant=instant)
     return [[Change(**change) for change in json.loads(row["changes"])] for row in rows]
 
 
-def edited_by_people(tx: Transaction, workshop: str) -> set[str]:
+def edited_by_people(tx: Transaction) -> set[str]:
     """Fields and labels that somebody in PlanSo changed lately without a write of ours at the same time."""
-    rows = tx.rows(_EDITS, of_workshop=workshop, at_most=_EDITS_LOOKED_AT)
+    rows = tx.rows(_EDITS, at_most=_EDITS_LOOKED_AT)
     return {Change(**change).name for row in rows for change in json.loads(row["changes"])}
 
 

@@ -66,14 +66,14 @@ _SEEN_NOW = (
 )
 
 
-def of_order(tx: Transaction, workshop: str, order_id: int) -> Readings | None:
-    found = tx.rows(_READINGS, of_workshop=workshop, of_id=order_id)
+def of_order(tx: Transaction, order_id: int) -> Readings | None:
+    found = tx.rows(_READINGS, of_id=order_id)
     return Readings(**found[0]) if found else None
 
 
-def all(tx: Transaction, workshop: str) -> dict[int, Sighting]:  # noqa: A001 - said as `sightings.all`
+def all(tx: Transaction) -> dict[int, Sighting]:  # noqa: A001 - said as `sightings.all`
     """What a sync asks of every order that is not deleted, archived ones too."""
-    rows = tx.rows(_SIGHTINGS, of_workshop=workshop)
+    rows = tx.rows(_SIGHTINGS)
     # Taken apart in the statement's order: by name it costs twice as much, for thousands of orders at every sync.
     return {
         order_id: Sighting(fingerprint, read_at, synced_at, parts_read_at, archived == 1, state, missing == 1)
@@ -81,6 +81,6 @@ def all(tx: Transaction, workshop: str) -> dict[int, Sighting]:  # noqa: A001 - 
     }
 
 
-def seen(tx: Transaction, workshop: str, ids: Iterable[int], *, now: str) -> int:
+def seen(tx: Transaction, ids: Iterable[int], *, now: str) -> int:
     """Notes that the orders are as the mirror shows them. How many there are; thousands are one statement."""
-    return tx.run(_SEEN_NOW, of_workshop=workshop, ids=to_json(sorted(ids)), synced_at=now)
+    return tx.run(_SEEN_NOW, ids=to_json(sorted(ids)), synced_at=now)

@@ -143,7 +143,6 @@ def _keys(plate: str | None, person: str | None, phone: str | None, email: str |
 
 def write(
     tx: Transaction,
-    workshop: str,
     order_id: int,
     *,
     before: tuple[frozenset[Key], bool],
@@ -155,37 +154,37 @@ def write(
         gone, new = held, wanted
     else:
         gone, new = held - wanted, wanted - held
-    of_order = {"of_workshop": workshop, "of_order": order_id, "is_archived": int(was_archived)}
+    of_order = {"of_order": order_id, "is_archived": int(was_archived)}
     if gone:
         tx.run_many(_REMOVE, [{**of_order, "of_kind": kind, "of_key": key} for kind, key in sorted(gone)])
     if new:
-        row = {"workshop": workshop, "order_id": order_id, "archived": int(is_archived)}
+        row = {"order_id": order_id, "archived": int(is_archived)}
         tx.run_many(_ADD, [{**row, "kind": kind, "key": key} for kind, key in sorted(new)])
 
 
-def rebuild(tx: Transaction, workshop: str) -> Rebuild | None:
+def rebuild(tx: Transaction) -> Rebuild | None:
     """How far it is; None where every order has its keys. After an upgrade they are due until `reindex` has ended."""
-    found = tx.rows(_HOW_FAR, of_workshop=workshop)
+    found = tx.rows(_HOW_FAR)
     if not found:
         return Rebuild()
     key: str = found[0]["key"]
     return None if key == _COMPLETE else Rebuild(*json.loads(key))
 
 
-def write_rebuild(tx: Transaction, workshop: str, so_far: Rebuild | None) -> None:
+def write_rebuild(tx: Transaction, so_far: Rebuild | None) -> None:
     """Says so."""
-    tx.run(_FORGET_HOW_FAR, of_workshop=workshop)
+    tx.run(_FORGET_HOW_FAR)
     key = _COMPLETE if so_far is None else to_json([so_far.after, so_far.done, so_far.all])
-    tx.run(_ADD, workshop=workshop, kind="", key=key, archived=0, order_id=0)
+    tx.run(_ADD, kind="", key=key, archived=0, order_id=0)
 
 
-def add(tx: Transaction, workshop: str, rows: Iterable[Row]) -> None:
+def add(tx: Transaction, rows: Iterable[Row]) -> None:
     """The keys of `rows` of orders, beside those that are there."""
-    tx.run_many(_ADD, [entry for row in rows for entry in _entries(workshop, row)])
+    tx.run_many(_ADD, [entry for row in rows for entry in _entries(row)])
 
 
-def _entries(workshop: str, row: Row) -> Iterator[dict[str, Any]]:
-    whole = {"workshop": workshop, "order_id": row["id"], "archived": row["archived"]}
+def _entries(row: Row) -> Iterator[dict[str, Any]]:
+    whole = {"order_id": row["id"], "archived": row["archived"]}
     for kind, key in keys_of(row["plate"], row["person"], row["phone"], row["email"]):
         yield {**whole, "kind": kind, "key": key}
 
@@ -193,9 +192,9 @@ def _entries(workshop: str, row: Row) -> Iterator[dict[str, Any]]:
 class Recall:
     """One question's look into the keys: each call finds some orders, bounded, the newest first where it can."""
 
-    def __init__(self, tx: Transaction, workshop: str, *, archived: bool) -> None:
+    def __init__(self, tx: Transaction, *, archived: bool) -> None:
         self._tx = tx
-        self._here = {"of_workshop": workshop, "is_archived": int(archived)}
+        self._here = {"is_archived": int(archived)}
 
     def plates(self, plates: Sequence[str], at_most: int) -> list[int]:
         """The orders with one of these whole plates."""
@@ -227,9 +226,9 @@ class Recall:
         return [row["order_id"] for row in self._tx.rows(statement, **self._here, **parameters)]
 
 
-def shown(tx: Transaction, workshop: str, ids: Iterable[int]) -> list[Row]:
+def shown(tx: Transaction, ids: Iterable[int]) -> list[Row]:
     """What the look-up tells of these orders, and compares."""
-    return tx.rows(_SHOWN, of_workshop=workshop, ids=to_json(sorted(set(ids))))
+    return tx.rows(_SHOWN, ids=to_json(sorted(set(ids))))
 
 
 def facts(row: Row) -> Facts:

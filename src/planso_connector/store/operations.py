@@ -193,15 +193,14 @@ _SETTLE_HELD = _SETTLE.where(c.holder == bindparam("of_holder"))
 _CANCEL = _SETTLE.where(c.sent_at.is_(None))
 
 
-def record(tx: Transaction, workshop: str, operation: Operation) -> Operation:
+def record(tx: Transaction, operation: Operation) -> Operation:
     """
     Writes the operation down as it is, later than all that its order has; its id is new. The operation as it stands.
     """
-    lock_order(tx, workshop, operation.order_id)
-    created_at = _later_than_the_last(tx, workshop, operation)
+    lock_order(tx, operation.order_id)
+    created_at = _later_than_the_last(tx, operation)
     tx.run(
         _RECORD,
-        workshop=workshop,
         id=operation.id,
         action=operation.action.value,
         order_id=operation.order_id,
@@ -231,35 +230,33 @@ def record(tx: Transaction, workshop: str, operation: Operation) -> Operation:
         holder=None,
         held_until=None,
     )
-    return _operation(tx.rows(_GET, of_workshop=workshop, of_id=operation.id)[0])
+    return _operation(tx.rows(_GET, of_id=operation.id)[0])
 
 
-def lock_order(tx: Transaction, workshop: str, order_id: int | None) -> None:
+def lock_order(tx: Transaction, order_id: int | None) -> None:
     """So that no two operations of one order are recorded at once, and the later one sees the earlier."""
     if order_id is not None:
-        tx.lock(f"operations {workshop} {order_id}")
+        tx.lock(f"operations {tx.workshop} {order_id}")
 
 
-def _later_than_the_last(tx: Transaction, workshop: str, operation: Operation) -> str:
+def _later_than_the_last(tx: Transaction, operation: Operation) -> str:
     """The order of operations must hold also where the clock is set back."""
     if operation.order_id is None:
         return operation.created_at
-    last: str | None = tx.rows(_LATEST_OF_ORDER, of_workshop=workshop, of_order=operation.order_id)[0]["at"]
+    last: str | None = tx.rows(_LATEST_OF_ORDER, of_order=operation.order_id)[0]["at"]
     if last is None or last < operation.created_at:
         return operation.created_at
     return stamp(parse_stamp(last) + timedelta(microseconds=1))
 
 
-def with_key(tx: Transaction, workshop: str, caller: str, key: str, *, now: str) -> Operation | None:
+def with_key(tx: Transaction, caller: str, key: str, *, now: str) -> Operation | None:
     """
     The operation that this caller's idempotency key stands for. In a writing transaction nobody else can take the key
     until this one ends. A key that was kept for long enough is free again, and one whose request PlanSo's form could
     not take is not used up: 422 is told before anything is done.
     """
-    tx.lock(f"key {workshop} {caller} {key}")
-    found = tx.rows(
-        _BY_KEY, of_workshop=workshop, of_caller=storable(caller), of_key=key, of_erased_key=erased_key(key)
-    )
+    tx.lock(f"key {tx.workshop} {caller} {key}")
+    found = tx.rows(_BY_KEY, of_caller=storable(caller), of_key=key, of_erased_key=erased_key(key))
     if not found:
         return None
     operation = _operation(found[0])
@@ -267,7 +264,7 @@ def with_key(tx: Transaction, workshop: str, caller: str, key: str, *, now: str)
     is_kept = is_young or operation.state is State.PENDING
     if is_kept and not is_invalid(operation.failure):
         return operation
-    tx.run(_FORGET_KEY, of_workshop=workshop, of_id=operation.id)
+    tx.run(_FORGET_KEY, of_id=operation.id)
     return None
 
 
@@ -277,41 +274,38 @@ def erased_key(key: str) -> str:
     return key if is_erased else f"erased:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def claim(
-    tx: Transaction, workshop: str, *, holder: str, now: str, until: str, at_most: int, sends: bool = True
-) -> list[Operation]:
+def claim(tx: Transaction, *, holder: str, now: str, until: str, at_most: int, sends: bool = True) -> list[Operation]:
     """
     Those that are due and nobody's, longest due first: of each order only the first that is pending, and none where
     another of the order is under way. They are `holder`'s until `until`. Of those whose writes are stopped, and where
     this process never `sends`, only what was sent before: to be looked for. One at a time until a save of this workshop
     was compared clean: a PlanSo that saves otherwise than expected damages one order then, not several.
     """
-    tx.lock(f"claim {workshop}")
-    due = tx.rows(_CLAIMABLE, of_workshop=workshop, now=now, too_far=too_far(now), at_most=at_most, sends=int(sends))
-    if due and not save_evidence.is_any_clean(tx, workshop):
-        is_any_held = bool(tx.rows(_ANY_HELD, of_workshop=workshop, now=now, too_far=too_far(now)))
+    tx.lock(f"claim {tx.workshop}")
+    due = tx.rows(_CLAIMABLE, now=now, too_far=too_far(now), at_most=at_most, sends=int(sends))
+    if due and not save_evidence.is_any_clean(tx):
+        is_any_held = bool(tx.rows(_ANY_HELD, now=now, too_far=too_far(now)))
         due = [] if is_any_held else due[:1]
     claimed = [_operation(row) for row in due]
     if claimed:
-        held = {"of_workshop": workshop, "holder": holder, "held_until": until}
+        held = {"holder": holder, "held_until": until}
         tx.run_many(_CLAIM, [{**held, "of_id": operation.id} for operation in claimed])
     return [replace(operation, attempts=operation.attempts + 1) for operation in claimed]
 
 
-def is_any_due(tx: Transaction, workshop: str, *, now: str, sends: bool = True) -> bool:
+def is_any_due(tx: Transaction, *, now: str, sends: bool = True) -> bool:
     """Whether one may be claimable, as `claim`: those that wait for another of their order count."""
-    return bool(tx.rows(_ANY_DUE, of_workshop=workshop, now=now, too_far=too_far(now), sends=int(sends)))
+    return bool(tx.rows(_ANY_DUE, now=now, too_far=too_far(now), sends=int(sends)))
 
 
-def renew(tx: Transaction, workshop: str, ids: Iterable[str], *, holder: str, now: str, until: str) -> set[str]:
+def renew(tx: Transaction, ids: Iterable[str], *, holder: str, now: str, until: str) -> set[str]:
     """Keeps them for longer. Those that are still `holder`'s; what is missing was lost, and must not be sent."""
-    key = {"of_workshop": workshop, "of_holder": holder, "now": now, "until": until}
+    key = {"of_holder": holder, "now": now, "until": until}
     return {one for one in sorted(ids) if tx.run(_RENEW, of_id=one, **key) == 1}
 
 
 def mark_sent(
     tx: Transaction,
-    workshop: str,
     operation_id: str,
     *,
     holder: str,
@@ -325,7 +319,6 @@ def mark_sent(
     """
     changed = tx.run(
         _MARK_SENT,
-        of_workshop=workshop,
         of_id=operation_id,
         of_holder=holder,
         now=now,
@@ -338,7 +331,6 @@ def mark_sent(
 
 def put_back(
     tx: Transaction,
-    workshop: str,
     operation_id: str,
     *,
     holder: str,
@@ -354,7 +346,6 @@ def put_back(
     """
     changed = tx.run(
         _PUT_BACK,
-        of_workshop=workshop,
         of_id=operation_id,
         of_holder=holder,
         next_at=next_at,
@@ -374,14 +365,13 @@ def restored(tx: Transaction, *, now: str) -> int:
     return tx.run(_RESTORE, now=now)
 
 
-def release(tx: Transaction, workshop: str, *, holder: str) -> int:
+def release(tx: Transaction, *, holder: str) -> int:
     """Gives back all that `holder` claimed. How many."""
-    return tx.run(_RELEASE, of_workshop=workshop, of_holder=holder)
+    return tx.run(_RELEASE, of_holder=holder)
 
 
 def settle(
     tx: Transaction,
-    workshop: str,
     operation_id: str,
     *,
     holder: str,
@@ -400,19 +390,18 @@ def settle(
     has nothing of it, marked or not; `order_id` is the number that PlanSo gave to a created order. False, with nothing
     changed, when it is not pending any more or not `holder`'s.
     """
-    end = _end(workshop, operation_id, state, now, message, before, order_id, failure, differences)
+    end = _end(operation_id, state, now, message, before, order_id, failure, differences)
     noted = storable(notes) if notes else None
     return tx.run(_SETTLE_HELD, of_holder=holder, nothing_sent=int(nothing_sent), notes=noted, **end) == 1
 
 
-def cancel(tx: Transaction, workshop: str, operation_id: str, *, now: str, message: str, failure: Row) -> bool:
+def cancel(tx: Transaction, operation_id: str, *, now: str, message: str, failure: Row) -> bool:
     """Ends a pending operation of which nothing was sent. False where something may have been, or it is not pending."""
-    end = _end(workshop, operation_id, State.REFUSED, now, message, None, None, failure)
+    end = _end(operation_id, State.REFUSED, now, message, None, None, failure)
     return tx.run(_CANCEL, nothing_sent=1, notes=None, **end) == 1
 
 
 def _end(
-    workshop: str,
     operation_id: str,
     state: State,
     now: str,
@@ -423,7 +412,6 @@ def _end(
     differences: Sequence[Difference] | None = None,
 ) -> dict[str, Any]:
     return {
-        "of_workshop": workshop,
         "of_id": operation_id,
         "state": state.value,
         "message": storable(message),
@@ -435,38 +423,37 @@ def _end(
     }
 
 
-def created(tx: Transaction, workshop: str, *, but: str = "") -> set[int]:
+def created(tx: Transaction, *, but: str = "") -> set[int]:
     """
     The orders that creates made; but that of one operation. Not those that were deleted since: PlanSo may give their
     numbers to others.
     """
-    return {row["order_id"] for row in tx.rows(_CREATED, of_workshop=workshop, but=but)}
+    return {row["order_id"] for row in tx.rows(_CREATED, but=but)}
 
 
-def get(tx: Transaction, workshop: str, operation_id: str) -> Operation | None:
-    found = tx.rows(_GET, of_workshop=workshop, of_id=storable(operation_id))
+def get(tx: Transaction, operation_id: str) -> Operation | None:
+    found = tx.rows(_GET, of_id=storable(operation_id))
     return _operation(found[0]) if found else None
 
 
-def orders_pending(tx: Transaction, workshop: str) -> set[int]:
+def orders_pending(tx: Transaction) -> set[int]:
     """The orders that have a pending operation."""
-    return {row["order_id"] for row in tx.rows(_ORDERS_PENDING, of_workshop=workshop)}
+    return {row["order_id"] for row in tx.rows(_ORDERS_PENDING)}
 
 
-def are_pending(tx: Transaction, workshop: str, *, at_least: int) -> bool:
+def are_pending(tx: Transaction, *, at_least: int) -> bool:
     """Whether so many operations are pending; from 1."""
-    return bool(tx.rows(_PENDING_BEYOND, of_workshop=workshop, already=at_least - 1))
+    return bool(tx.rows(_PENDING_BEYOND, already=at_least - 1))
 
 
-def pending_of(tx: Transaction, workshop: str, order_id: int) -> list[Operation]:
+def pending_of(tx: Transaction, order_id: int) -> list[Operation]:
     """An order's pending operations, oldest first."""
-    rows = tx.rows(_PENDING_OF_ORDER, of_workshop=workshop, of_order=order_id)
+    rows = tx.rows(_PENDING_OF_ORDER, of_order=order_id)
     return [_operation(row) for row in sorted(rows, key=lambda row: (row["created_at"], row["id"]))]
 
 
 def page(
     tx: Transaction,
-    workshop: str,
     *,
     order_id: int | None = None,
     state: State | None = None,
@@ -475,7 +462,7 @@ def page(
 ) -> list[Operation]:
     """Newest first. `before` is the instant and the id of the last one of the page before."""
     wanted = (order_id is not None, state is not None, before is not None)
-    parameters: dict[str, object] = {"of_workshop": workshop, "at_most": limit}
+    parameters: dict[str, object] = {"at_most": limit}
     if order_id is not None:
         parameters["of_order"] = order_id
     if state is not None:

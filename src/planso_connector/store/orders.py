@@ -139,7 +139,6 @@ _MARK_DELETED = (
 
 def save(
     tx: Transaction,
-    workshop: str,
     order: Order,
     *,
     read_at: str,
@@ -157,18 +156,18 @@ def save(
     it asked for, somebody in PlanSo the rest.
     """
     order = storable_order(order)
-    stored = _lock(tx, workshop, order.id)
+    stored = _lock(tx, order.id)
     if stored is None:
         order = order if with_parts else replace(order, parts=())
-        version = _first_version(tx, workshop, now)
-        if _insert(tx, workshop, order, version, read_at, now, list_fingerprint, with_parts=with_parts):
-            _follow(tx, workshop, order.id, version, None, order.document(), now=now, writer=writer)
+        version = _first_version(tx, now)
+        if _insert(tx, order, version, read_at, now, list_fingerprint, with_parts=with_parts):
+            _follow(tx, order.id, version, None, order.document(), now=now, writer=writer)
             return Saved(Outcome.INSERTED, version)
-        stored = cast("Row", _lock(tx, workshop, order.id))  # another machine was faster
+        stored = cast("Row", _lock(tx, order.id))  # another machine was faster
     version = stored["version"]
     if _was_read_later(stored, read_at, now):
         return Saved(Outcome.OUTDATED, version)
-    stored_parts = parts_of(tx, workshop, order.id)
+    stored_parts = parts_of(tx, order.id)
     if not with_parts:
         order = _with_stored_parts(order, stored, stored_parts)
     shown = order.document()
@@ -182,21 +181,20 @@ def save(
     version += changed
     if changed or any(getattr(order, name) != stored[name] for name in ("employee_id", "position", "list_finish_date")):
         columns = {"version": version, "document": document, "deleted_at": None, "changed_at": now}
-        tx.run(_UPDATE, of_workshop=workshop, of_id=order.id, **columns, **order_columns(order))
+        tx.run(_UPDATE, of_id=order.id, **columns, **order_columns(order))
     if list(order.parts) != stored_parts:
-        tx.run(_DELETE_PARTS, of_workshop=workshop, of_id=order.id)
-        _insert_parts(tx, workshop, order)
+        tx.run(_DELETE_PARTS, of_id=order.id)
+        _insert_parts(tx, order)
     if changed:
         held = {**json.loads(stored["document"]), "deleted": stored["deleted_at"] is not None}
-        _follow(tx, workshop, order.id, version, held, shown, now=now, writer=writer)
+        _follow(tx, order.id, version, held, shown, now=now, writer=writer)
     parts_read_at = read_at if with_parts else None
-    _saw(tx, workshop, order.id, read_at=read_at, now=now, parts_read_at=parts_read_at, mark=list_fingerprint)
+    _saw(tx, order.id, read_at=read_at, now=now, parts_read_at=parts_read_at, mark=list_fingerprint)
     return Saved(Outcome.CHANGED if changed else Outcome.UNCHANGED, version)
 
 
 def _follow(
     tx: Transaction,
-    workshop: str,
     order_id: int,
     version: int,
     before: Mapping[str, Any] | None,
@@ -210,8 +208,8 @@ def _follow(
     that a sync brings has no history yet.
     """
     if before is not None or writer is not None:
-        history.note(tx, workshop, order_id, version, before, after, now=now, writer=writer)
-    lookup_keys.write(tx, workshop, order_id, before=_keys(before), after=_keys(after))
+        history.note(tx, order_id, version, before, after, now=now, writer=writer)
+    lookup_keys.write(tx, order_id, before=_keys(before), after=_keys(after))
 
 
 def _keys(document: Mapping[str, Any] | None) -> tuple[frozenset[lookup_keys.Key], bool]:
@@ -227,21 +225,20 @@ def _was_read_later(stored: Row, read_at: str, now: str) -> bool:
     return bool(read_at < stored["read_at"] <= stamp(parse_stamp(now) + CLOCKS_APART))
 
 
-def _lock(tx: Transaction, workshop: str, order_id: int) -> Row | None:
-    found = tx.rows(_LOCK, of_workshop=workshop, of_id=order_id)
+def _lock(tx: Transaction, order_id: int) -> Row | None:
+    found = tx.rows(_LOCK, of_id=order_id)
     if not found:
         return None
-    return {**found[0], **tx.rows(_SIGHTING, of_workshop=workshop, of_id=order_id)[0]}
+    return {**found[0], **tx.rows(_SIGHTING, of_id=order_id)[0]}
 
 
-def _first_version(tx: Transaction, workshop: str, now: str) -> int:
+def _first_version(tx: Transaction, now: str) -> int:
     """Where an order may have been erased, and come back, one beyond all that it had: see `restored.mark`."""
-    return int(parse_stamp(now).timestamp()) if erasure_log.is_any(tx, workshop) else 1
+    return int(parse_stamp(now).timestamp()) if erasure_log.is_any(tx) else 1
 
 
 def _insert(
     tx: Transaction,
-    workshop: str,
     order: Order,
     version: int,
     read_at: str,
@@ -253,24 +250,23 @@ def _insert(
     """False, with nothing done, when the order is there by now."""
     columns: dict[str, Any] = {"version": version, "document": to_json(order.document()), "deleted_at": None}
     instants = {"changed_at": now, "first_seen_at": now}
-    if not tx.run(_INSERT, workshop=workshop, id=order.id, **instants, **columns, **order_columns(order)):
+    if not tx.run(_INSERT, id=order.id, **instants, **columns, **order_columns(order)):
         return False
     tx.run(
         _INSERT_SIGHTING,
-        workshop=workshop,
         order_id=order.id,
         read_at=read_at,
         synced_at=now,
         parts_read_at=read_at if with_parts else None,
         list_fingerprint=list_fingerprint,
     )
-    _insert_parts(tx, workshop, order)
+    _insert_parts(tx, order)
     return True
 
 
-def _insert_parts(tx: Transaction, workshop: str, order: Order) -> None:
+def _insert_parts(tx: Transaction, order: Order) -> None:
     if order.parts:
-        key = {"workshop": workshop, "order_id": order.id}
+        key = {"order_id": order.id}
         tx.run_many(
             _INSERT_PART,
             [{**key, "position": position, **part_columns(part)} for position, part in enumerate(order.parts)],
@@ -285,13 +281,13 @@ def _with_stored_parts(order: Order, stored: Row, stored_parts: list[Part]) -> O
     return replace(order, values=values, parts=tuple(stored_parts), missing_parts=missing)
 
 
-def get(tx: Transaction, workshop: str, order_id: int) -> StoredOrder | None:
+def get(tx: Transaction, order_id: int) -> StoredOrder | None:
     """The order, deleted ones too."""
-    found = tx.rows(_GET, of_workshop=workshop, of_id=order_id)
+    found = tx.rows(_GET, of_id=order_id)
     if not found:
         return None
     (row,) = found
-    ((document, pending),) = answers_and_pending(tx, workshop, found)
+    ((document, pending),) = answers_and_pending(tx, found)
     return StoredOrder(
         id=row["id"],
         version=row["version"],
@@ -303,82 +299,78 @@ def get(tx: Transaction, workshop: str, order_id: int) -> StoredOrder | None:
     )
 
 
-def load(tx: Transaction, workshop: str, order_id: int) -> Order | None:
+def load(tx: Transaction, order_id: int) -> Order | None:
     """The order with its parts, as it was saved; `values` has the mirrored fields. Deleted ones too."""
-    found = tx.rows(_LOAD, of_workshop=workshop, of_id=order_id)
-    return order_from(found[0], parts_of(tx, workshop, order_id)) if found else None
+    found = tx.rows(_LOAD, of_id=order_id)
+    return order_from(found[0], parts_of(tx, order_id)) if found else None
 
 
-def parts_of(tx: Transaction, workshop: str, order_id: int) -> list[Part]:
+def parts_of(tx: Transaction, order_id: int) -> list[Part]:
     """The order's parts in the order of PlanSo's table; none for an order that is not there."""
-    return [part_from(row) for row in tx.rows(_PARTS, of_workshop=workshop, of_id=order_id)]
+    return [part_from(row) for row in tx.rows(_PARTS, of_id=order_id)]
 
 
-def ids(tx: Transaction, workshop: str, *, archived: bool | None = None) -> set[int]:
+def ids(tx: Transaction, *, archived: bool | None = None) -> set[int]:
     """The orders that are not deleted: all, or those archived, or those not."""
-    if archived is None:
-        found = tx.rows(_ALL_IDS, of_workshop=workshop)
-    else:
-        found = tx.rows(_IDS_ARCHIVED, of_workshop=workshop, is_archived=int(archived))
+    found = tx.rows(_ALL_IDS) if archived is None else tx.rows(_IDS_ARCHIVED, is_archived=int(archived))
     return {row["id"] for row in found}
 
 
-def first_seen_before(tx: Transaction, workshop: str, instant: str) -> set[int]:
+def first_seen_before(tx: Transaction, instant: str) -> set[int]:
     """
     The orders that the mirror had before, archived ones too. Not those that were deleted since: PlanSo may give their
     numbers to others.
     """
-    return {row["id"] for row in tx.rows(_SEEN_FIRST_BEFORE, of_workshop=workshop, instant=instant)}
+    return {row["id"] for row in tx.rows(_SEEN_FIRST_BEFORE, instant=instant)}
 
 
-def is_any(tx: Transaction, workshop: str) -> bool:
+def is_any(tx: Transaction) -> bool:
     """Whether there is an order that is not deleted."""
-    return bool(tx.rows(_ANY, of_workshop=workshop))
+    return bool(tx.rows(_ANY))
 
 
-def archive(tx: Transaction, workshop: str, ids: Iterable[int], *, now: str, read_at: str | None = None) -> int:
+def archive(tx: Transaction, ids: Iterable[int], *, now: str, read_at: str | None = None) -> int:
     """
     Marks the orders archived: they left PlanSo's list. `read_at` is when the request for that list was started: an
     order that was read later stays, and a page that was requested earlier does not bring one back. How many changed.
     """
     changed = 0
     for order_id in sorted(ids):
-        stored = _lock(tx, workshop, order_id)
+        stored = _lock(tx, order_id)
         if stored is None or stored["archived"] or stored["deleted_at"] is not None:
             continue
         if read_at is not None and _was_read_later(stored, read_at, now):
             continue
         held = json.loads(stored["document"])
         shown = {**held, "archived": True}
-        tx.run(_ARCHIVE, of_workshop=workshop, of_id=order_id, document=to_json(shown), changed_at=now)
-        _follow(tx, workshop, order_id, stored["version"] + 1, held, shown, now=now)
-        _saw(tx, workshop, order_id, read_at=read_at or stored["read_at"], now=now)
+        tx.run(_ARCHIVE, of_id=order_id, document=to_json(shown), changed_at=now)
+        _follow(tx, order_id, stored["version"] + 1, held, shown, now=now)
+        _saw(tx, order_id, read_at=read_at or stored["read_at"], now=now)
         changed += 1
     return changed
 
 
 def mark_deleted(
-    tx: Transaction, workshop: str, order_id: int, *, now: str, read_at: str, writer: history.Writer | None = None
+    tx: Transaction, order_id: int, *, now: str, read_at: str, writer: history.Writer | None = None
 ) -> bool:
     """
     Marks the order deleted; its row stays. False when it is not there, is deleted already, or was read after
     `read_at`, the start of the request that found it gone.
     """
-    stored = _lock(tx, workshop, order_id)
+    stored = _lock(tx, order_id)
     if stored is None or _was_read_later(stored, read_at, now):
         return False
-    if not tx.run(_MARK_DELETED, of_workshop=workshop, of_id=order_id, now=now):
+    if not tx.run(_MARK_DELETED, of_id=order_id, now=now):
         return False
     held = json.loads(stored["document"])
     gone = {**held, "deleted": True}
-    _follow(tx, workshop, order_id, stored["version"] + 1, held, gone, now=now, writer=writer)
-    _saw(tx, workshop, order_id, read_at=read_at, now=now)
+    _follow(tx, order_id, stored["version"] + 1, held, gone, now=now, writer=writer)
+    _saw(tx, order_id, read_at=read_at, now=now)
     return True
 
 
 def _saw(
     tx: Transaction,
-    workshop: str,
     order_id: int,
     *,
     read_at: str,
@@ -388,4 +380,4 @@ def _saw(
 ) -> None:
     """What is None stays; `mark` is the fingerprint of the list entry."""
     moved = {"read_at": read_at, "synced_at": now, "parts_read_at": parts_read_at, "list_fingerprint": mark}
-    tx.run(_UPDATE_SIGHTING, of_workshop=workshop, of_id=order_id, **moved)
+    tx.run(_UPDATE_SIGHTING, of_id=order_id, **moved)

@@ -96,12 +96,12 @@ class Named:
 
 
 def look(
-    tx: Transaction, workshop: str, table: str, after: Sequence[object] | None, names: Callable[[str], bool]
+    tx: Transaction, table: str, after: Sequence[object] | None, names: Callable[[str], bool]
 ) -> tuple[list[Named], list[object] | None]:
     """The rows that name somebody among the next some hundred; and where to go on, None at the end."""
     here = next(one for one in NAMING if one.name == table)
     places = {f"after_{number}": place for number, place in enumerate(after or ())}
-    rows = tx.rows(_LOOKS[table, after is not None], of_workshop=workshop, at_most=AT_ONCE, **places)
+    rows = tx.rows(_LOOKS[table, after is not None], at_most=AT_ONCE, **places)
     found = [
         Named(table, row[_order_of(here).name], row["id"] if here is operations else None)
         for row in rows
@@ -140,19 +140,19 @@ def _leaves(value: Any) -> Iterator[str]:
             yield from _leaves(member)
 
 
-def held(tx: Transaction, workshop: str, order_id: int) -> dict[str, Any]:
+def held(tx: Transaction, order_id: int) -> dict[str, Any]:
     """All that is held of an order, for a person to read: by table, its rows."""
     found: dict[str, Any] = {"order_id": order_id}
     for table in (orders, sightings, parts, sections, changes, operations, kept_pages):
-        rows = tx.rows(_OF[table.name], of_workshop=workshop, of_order=order_id)
+        rows = tx.rows(_OF[table.name], of_order=order_id)
         if rows:
             found[table.name] = [_readable(row) for row in rows]
     return found
 
 
-def operation(tx: Transaction, workshop: str, operation_id: str) -> dict[str, Any] | None:
+def operation(tx: Transaction, operation_id: str) -> dict[str, Any] | None:
     """One operation, as `held` shows it."""
-    found = tx.rows(_OPERATION, of_workshop=workshop, of_id=operation_id)
+    found = tx.rows(_OPERATION, of_id=operation_id)
     return _readable(found[0]) if found else None
 
 
@@ -177,67 +177,67 @@ class Standing:
     """It is not in the mirror."""
 
 
-def standing(tx: Transaction, workshop: str, order_id: int) -> str:
-    found = tx.rows(_OF["orders"], of_workshop=workshop, of_order=order_id)
+def standing(tx: Transaction, order_id: int) -> str:
+    found = tx.rows(_OF["orders"], of_order=order_id)
     if not found:
         return Standing.UNKNOWN
     (row,) = found
     return Standing.LEFT if row["archived"] or row["deleted_at"] is not None else Standing.CURRENT
 
 
-def pending(tx: Transaction, workshop: str, order_id: int) -> list[str]:
+def pending(tx: Transaction, order_id: int) -> list[str]:
     """The ids of an order's pending operations."""
-    rows = tx.rows(_OF["operations"], of_workshop=workshop, of_order=order_id)
+    rows = tx.rows(_OF["operations"], of_order=order_id)
     return [row["id"] for row in rows if row["state"] == State.PENDING]
 
 
-def erase_order(tx: Transaction, workshop: str, order_id: int, *, with_current: bool = False) -> Counter[str] | None:
+def erase_order(tx: Transaction, order_id: int, *, with_current: bool = False) -> Counter[str] | None:
     """
     What is held of an order beside the mirror: its history, tabs, kept pages, and what its operations asked. One that
     PlanSo does not list goes altogether, and `with_current` one that it lists too: the next sync brings it as it is
     then. Rows by table; None, with nothing done, where an operation is pending.
     """
-    tx.lock(f"operations {workshop} {order_id}")  # as who records an operation does
-    here = {"of_workshop": workshop, "of_order": order_id}
+    tx.lock(f"operations {tx.workshop} {order_id}")  # as who records an operation does
+    here = {"of_order": order_id}
     stored = tx.rows(_LOCK, **here)
-    if pending(tx, workshop, order_id):
+    if pending(tx, order_id):
         return None
     done: Counter[str] = Counter()
     for row in tx.rows(_OF["operations"], **here):
-        done["operations"] += _empty(tx, workshop, row)
+        done["operations"] += _empty(tx, row)
     for table in (changes, sections, kept_pages):
         done[table.name] += tx.run(_DELETE[table.name], **here)
-    if stored and (with_current or standing(tx, workshop, order_id) == Standing.LEFT):
-        done += _drop(tx, workshop, stored[0])
+    if stored and (with_current or standing(tx, order_id) == Standing.LEFT):
+        done += _drop(tx, stored[0])
     return +done
 
 
-def drop_order(tx: Transaction, workshop: str, order_id: int, *, deleted_before: str) -> bool:
+def drop_order(tx: Transaction, order_id: int, *, deleted_before: str) -> bool:
     """The order with all that belongs to it. False, with nothing done, where it came back or was deleted later."""
-    stored = tx.rows(_LOCK, of_workshop=workshop, of_order=order_id)
+    stored = tx.rows(_LOCK, of_order=order_id)
     if not stored or stored[0]["deleted_at"] is None or stored[0]["deleted_at"] >= deleted_before:
         return False
-    _drop(tx, workshop, stored[0])
+    _drop(tx, stored[0])
     return True
 
 
-def _drop(tx: Transaction, workshop: str, row: Row) -> Counter[str]:
+def _drop(tx: Transaction, row: Row) -> Counter[str]:
     keys = lookup_keys.keys_of(row["plate"], row["person"], row["phone"], row["email"])
     nothing = frozenset[lookup_keys.Key](), False
-    lookup_keys.write(tx, workshop, row["id"], before=(keys, bool(row["archived"])), after=nothing)
-    here = {"of_workshop": workshop, "of_order": row["id"]}
+    lookup_keys.write(tx, row["id"], before=(keys, bool(row["archived"])), after=nothing)
+    here = {"of_order": row["id"]}
     return Counter({table.name: tx.run(_DELETE[table.name], **here) for table in _WHOLE})
 
 
-def erase_operation(tx: Transaction, workshop: str, operation_id: str) -> Counter[str] | None:
+def erase_operation(tx: Transaction, operation_id: str) -> Counter[str] | None:
     """What an operation without an order asked. None, with nothing done, where it is pending."""
-    found = tx.rows(_OPERATION, of_workshop=workshop, of_id=operation_id)
+    found = tx.rows(_OPERATION, of_id=operation_id)
     if found and found[0]["state"] == State.PENDING:
         return None
-    return +Counter(operations=sum(_empty(tx, workshop, row) for row in found))
+    return +Counter(operations=sum(_empty(tx, row) for row in found))
 
 
-def _empty(tx: Transaction, workshop: str, row: Row) -> int:
+def _empty(tx: Transaction, row: Row) -> int:
     """
     The row stays: which order a create made, and that a key was used, must be known for as long as somebody may ask
     again; a repeated request with the key is 409 then.
@@ -246,4 +246,4 @@ def _empty(tx: Transaction, workshop: str, row: Row) -> int:
     kept = outbox.erased_key(key) if key is not None else None
     if row["asked"] == "{}" and row["message"] == ERASED and kept == key:
         return 0
-    return tx.run(_EMPTY, of_workshop=workshop, of_id=row["id"], idempotency_key=kept)
+    return tx.run(_EMPTY, of_id=row["id"], idempotency_key=kept)

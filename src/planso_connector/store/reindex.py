@@ -67,35 +67,35 @@ _ALL = (
 )
 
 
-def clear(tx: Transaction, workshop: str) -> bool:
+def clear(tx: Transaction) -> bool:
     """Takes some keys away before all are written, first the mark that they are complete. Whether there are more."""
-    return tx.run(_CLEAR, of_workshop=workshop) == CLEARED_AT_ONCE
+    return tx.run(_CLEAR) == CLEARED_AT_ONCE
 
 
-def begin(tx: Transaction, workshop: str) -> None:
+def begin(tx: Transaction) -> None:
     """Once all is cleared: from here on a rebuild that breaks off can be gone on with."""
-    lookup_keys.write_rebuild(tx, workshop, Rebuild(0, 0, tx.rows(_ALL, of_workshop=workshop)[0]["n"]))
+    lookup_keys.write_rebuild(tx, Rebuild(0, 0, tx.rows(_ALL)[0]["n"]))
 
 
-def rebuild(tx: Transaction, workshop: str) -> Rebuild | None:
+def rebuild(tx: Transaction) -> Rebuild | None:
     """Keys and texts of the next orders after those that are done; how far it is then, None where it is complete."""
-    before = lookup_keys.rebuild(tx, workshop)
+    before = lookup_keys.rebuild(tx)
     if before is None:
         return None
-    rows = tx.rows(_BATCH, of_workshop=workshop, after=before.after or 0)
+    rows = tx.rows(_BATCH, after=before.after or 0)
     if not rows:
-        lookup_keys.write_rebuild(tx, workshop, None)
+        lookup_keys.write_rebuild(tx, None)
         return None
-    lookup_keys.add(tx, workshop, rows)
-    tx.run_many(_TEXT, list(_texts(tx, workshop, rows)))
+    lookup_keys.add(tx, rows)
+    tx.run_many(_TEXT, list(_texts(tx, rows)))
     done = before.done + len(rows)
     now = Rebuild(rows[-1]["id"], done, max(done, before.all or 0))
-    lookup_keys.write_rebuild(tx, workshop, now)
+    lookup_keys.write_rebuild(tx, now)
     return now
 
 
-def _texts(tx: Transaction, workshop: str, rows: list[Row]) -> Iterator[dict[str, Any]]:
-    found = tx.rows(_PARTS, of_workshop=workshop, order_ids=to_json([row["id"] for row in rows]))
+def _texts(tx: Transaction, rows: list[Row]) -> Iterator[dict[str, Any]]:
+    found = tx.rows(_PARTS, order_ids=to_json([row["id"] for row in rows]))
     of_order = {key: list(map(part_from, group)) for key, group in groupby(found, key=lambda row: row["order_id"])}
     for row in rows:
         try:
@@ -104,4 +104,4 @@ def _texts(tx: Transaction, workshop: str, rows: list[Row]) -> Iterator[dict[str
             # One that is held otherwise than any version wrote it must not keep all others from being found.
             log.warning("order_not_reindexed", order=row["id"], error=type(error).__name__)
             continue
-        yield {"of_workshop": workshop, "of_id": row["id"], "new_text": text}
+        yield {"of_id": row["id"], "new_text": text}

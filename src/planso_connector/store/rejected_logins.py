@@ -17,17 +17,17 @@ _REMEMBERED = select(rejected_logins.c.fingerprint).where(rejected_logins.c.work
 _FORGET = delete(rejected_logins).where(rejected_logins.c.workshop == bindparam("of_workshop"))
 
 
-def remember(tx: Transaction, workshop: str, fingerprint: str, now: str) -> None:
+def remember(tx: Transaction, fingerprint: str, now: str) -> None:
     """PlanSo rejected the credentials that have this fingerprint, which must not be reversible."""
-    tx.run(_REMEMBER, workshop=workshop, fingerprint=fingerprint, rejected_at=now)
+    tx.run(_REMEMBER, fingerprint=fingerprint, rejected_at=now)
 
 
-def remembered(tx: Transaction, workshop: str) -> str | None:
+def remembered(tx: Transaction) -> str | None:
     """The fingerprint of the credentials that PlanSo rejected last."""
-    found = tx.rows(_REMEMBERED, of_workshop=workshop)
+    found = tx.rows(_REMEMBERED)
     return found[0]["fingerprint"] if found else None
 
 
-def forget(tx: Transaction, workshop: str) -> None:
+def forget(tx: Transaction) -> None:
     """The credentials may be tried again."""
-    tx.run(_FORGET, of_workshop=workshop)
+    tx.run(_FORGET)

@@ -70,29 +70,29 @@ _TOMBSTONES = (
 )
 
 
-def drop_operations(tx: Transaction, workshop: str, *, before: str, keys_before: str) -> int:
+def drop_operations(tx: Transaction, *, before: str, keys_before: str) -> int:
     """Settled ones. `keys_before`: those that are younger stay, because their idempotency keys are good still."""
-    return tx.run(_OPERATIONS, of_workshop=workshop, before=before, keys_before=keys_before, at_most=AT_ONCE)
+    return tx.run(_OPERATIONS, before=before, keys_before=keys_before, at_most=AT_ONCE)
 
 
-def drop_history(tx: Transaction, workshop: str, *, before: str) -> int:
-    return tx.run(_CHANGES, of_workshop=workshop, before=before, at_most=AT_ONCE)
+def drop_history(tx: Transaction, *, before: str) -> int:
+    return tx.run(_CHANGES, before=before, at_most=AT_ONCE)
 
 
-def drop_kept_pages(tx: Transaction, workshop: str, *, before: str) -> int:
-    return tx.run(_KEPT_PAGES, of_workshop=workshop, before=before, at_most=AT_ONCE)
+def drop_kept_pages(tx: Transaction, *, before: str) -> int:
+    return tx.run(_KEPT_PAGES, before=before, at_most=AT_ONCE)
 
 
-def drop_accesses(tx: Transaction, workshop: str, *, before: str) -> int:
-    return tx.run(_ACCESSES, of_workshop=workshop, before=before, at_most=AT_ONCE)
+def drop_accesses(tx: Transaction, *, before: str) -> int:
+    return tx.run(_ACCESSES, before=before, at_most=AT_ONCE)
 
 
-def drop_runs(tx: Transaction, workshop: str, *, before: str) -> int:
+def drop_runs(tx: Transaction, *, before: str) -> int:
     """But for the last that ended well and the last full one."""
-    return sync_runs.prune(tx, workshop, before=before)
+    return sync_runs.prune(tx, before=before)
 
 
-def drop_tombstones(tx: Transaction, workshop: str, *, before: str) -> int:
+def drop_tombstones(tx: Transaction, *, before: str) -> int:
     """Orders that were deleted, with all that belongs to them, their history too."""
-    found = tx.rows(_TOMBSTONES, of_workshop=workshop, before=before, at_most=ORDERS_AT_ONCE)
-    return sum(personal_data.drop_order(tx, workshop, row["id"], deleted_before=before) for row in found)
+    found = tx.rows(_TOMBSTONES, before=before, at_most=ORDERS_AT_ONCE)
+    return sum(personal_data.drop_order(tx, row["id"], deleted_before=before) for row in found)

@@ -74,11 +74,11 @@ class SaveEvidence:
     experience: Experience = field(default_factory=Experience)
 
 
-def load(tx: Transaction, workshop: str) -> SaveEvidence:
-    found = tx.rows(_GET, of_workshop=workshop)
+def load(tx: Transaction) -> SaveEvidence:
+    found = tx.rows(_GET)
     effects: defaultdict[str, set[str]] = defaultdict(set)
     dependents: defaultdict[str, set[str]] = defaultdict(set)
-    for row in tx.rows(_EFFECTS, of_workshop=workshop):
+    for row in tx.rows(_EFFECTS):
         if row["effect"] == DEPENDENT:
             dependents[row["column"]].add(row["cause"])
         else:
@@ -92,28 +92,27 @@ def load(tx: Transaction, workshop: str) -> SaveEvidence:
     return SaveEvidence(row["clean_saves"], row["most_pairs"], experience)
 
 
-def trial(tx: Transaction, workshop: str) -> Trial | None:
+def trial(tx: Transaction) -> Trial | None:
     """The last trial on an order of no consequence."""
-    found = tx.rows(_GET_TRIAL, of_workshop=workshop)
+    found = tx.rows(_GET_TRIAL)
     return Trial.from_json(json.loads(found[0]["trial"])) if found and found[0]["trial"] else None
 
 
-def keep_trial(tx: Transaction, workshop: str, trial: Trial | None) -> None:
+def keep_trial(tx: Transaction, trial: Trial | None) -> None:
     """In place of the last one. None: nothing is known of a trial any more."""
-    tx.run(_KEEP_TRIAL, workshop=workshop, trial=storable(to_json(trial.as_json())) if trial else None)
+    tx.run(_KEEP_TRIAL, trial=storable(to_json(trial.as_json())) if trial else None)
 
 
-def note_form(tx: Transaction, workshop: str, names: Iterable[str]) -> None:
+def note_form(tx: Transaction, names: Iterable[str]) -> None:
     """A form with controls of these names was read: whether it is still the one that was tried."""
-    last = trial(tx, workshop)
+    last = trial(tx)
     now = last.seen(control_names(names)) if last is not None else None
     if now != last:
-        keep_trial(tx, workshop, now)
+        keep_trial(tx, now)
 
 
 def note_save(
     tx: Transaction,
-    workshop: str,
     *,
     operation: str,
     differences: Sequence[Difference],
@@ -123,24 +122,23 @@ def note_save(
 ) -> None:
     """What a save that was compared showed; `pairs` is how many name/value pairs were sent."""
     if is_clean:
-        tx.run(_NOTE_CLEAN, workshop=workshop, clean_saves=1, pairs=pairs)
+        tx.run(_NOTE_CLEAN, clean_saves=1, pairs=pairs)
     for one in differences:
         effect = _EFFECT_OF.get(one.verdict)
         if effect is not None:
             cause = one.cause if effect == DEPENDENT else ""
-            _note(tx, workshop, one.column, cause, effect, operation, now)
-    tx.run(_FORGET, of_workshop=workshop, of_effect=EDITED, but=operation)
+            _note(tx, one.column, cause, effect, operation, now)
+    tx.run(_FORGET, of_effect=EDITED, but=operation)
 
 
-def is_any_clean(tx: Transaction, workshop: str) -> bool:
+def is_any_clean(tx: Transaction) -> bool:
     """Whether any save of this workshop was ever compared without damage."""
-    return bool(tx.rows(_COUNT, of_workshop=workshop)[0]["clean"])
+    return bool(tx.rows(_COUNT)[0]["clean"])
 
 
-def _note(tx: Transaction, workshop: str, column: str, cause: str, effect: str, operation: str, now: str) -> None:
+def _note(tx: Transaction, column: str, cause: str, effect: str, operation: str, now: str) -> None:
     tx.run(
         _NOTE_EFFECT,
-        workshop=workshop,
         column=column,
         cause=cause,
         effect=effect,

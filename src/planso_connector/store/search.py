@@ -173,13 +173,13 @@ def _matching(asked: frozenset[str]) -> list[ColumnElement[bool]]:
     ]
 
 
-def find(tx: Transaction, workshop: str, filters: Filters) -> Page:
+def find(tx: Transaction, filters: Filters) -> Page:
     """
     The orders that are not deleted and match, newest `shop_date` first, those without one last, then by id.
 
     Raises Invalid for a cursor that is not one of ours.
     """
-    questions = _questions(tx, workshop, filters)
+    questions = _questions(tx, filters)
     if questions is None:
         return Page([], None)
     asked, parameters, rebuild = questions
@@ -193,12 +193,12 @@ def find(tx: Transaction, workshop: str, filters: Filters) -> Page:
     more = len(found) > len(shown) and bool(shown)
     day = "finish_day" if filters.sort.endswith("finish_date") else "shop_day"
     cursor = cursors.write([shown[-1][day], shown[-1]["id"]]) if more else None
-    return Page(answers(tx, workshop, shown) if shown else [], cursor, rebuild if "text" in asked else None)
+    return Page(answers(tx, shown) if shown else [], cursor, rebuild if "text" in asked else None)
 
 
-def total(tx: Transaction, workshop: str, filters: Filters) -> int:
+def total(tx: Transaction, filters: Filters) -> int:
     """How many orders match, wherever the cursor stands."""
-    questions = _questions(tx, workshop, filters)
+    questions = _questions(tx, filters)
     if questions is None:
         return 0
     asked, parameters, _ = questions
@@ -240,24 +240,23 @@ def _narrowed(
     The conditions to add for what is rare among that which is asked, with their parameters. What they find is compared
     all the same: they only say where to look. None while that is being written anew; how far it is.
     """
-    workshop = str(parameters["of_workshop"])
     texts = [str(parameters[name]) for name in ("person", "phone", "email") if name in asked]
     texts += json.loads(str(parameters["text"])) if "text" in asked else []
     runs = trigrams.runs(" ".join(texts))
     plate = str(parameters.get("plate", ""))
     if not (runs or len(plate) >= PLATE_END_AT_LEAST or "text" in asked):
         return frozenset(), None
-    rebuild = rebuild_of(tx, workshop)
+    rebuild = rebuild_of(tx)
     if rebuild is not None:
         return frozenset(), rebuild
     if len(plate) >= PLATE_END_AT_LEAST:
         key = {"plate_key": plate, "plate_end": plate[:-1] + chr(ord(plate[-1]) + 1)}
-        if tx.rows(_PLATES, of_workshop=workshop, **key)[0]["n"] <= RARE:
+        if tx.rows(_PLATES, **key)[0]["n"] <= RARE:
             parameters |= key
             return frozenset({"plate_key"}), None
     if runs:
         asked_runs = to_json(runs)
-        if tx.rows(_TEXTS, of_workshop=workshop, text_runs=asked_runs)[0]["n"] <= RARE_TEXT:
+        if tx.rows(_TEXTS, text_runs=asked_runs)[0]["n"] <= RARE_TEXT:
             parameters["text_runs"] = asked_runs
             return frozenset({"text_runs"}), None
     return frozenset(), None
@@ -276,24 +275,22 @@ _SAME_PLATE = (
 )
 
 
-def same_plate_and_time(tx: Transaction, workshop: str, asked: Mapping[str, Value]) -> list[int]:
+def same_plate_and_time(tx: Transaction, asked: Mapping[str, Value]) -> list[int]:
     """The current orders for the number plate of `asked`, by field path, whose days overlap with its."""
     plate = fold_plate(str(asked.get(PLATE) or ""))
     if not plate:
         return []
-    rows = tx.rows(_SAME_PLATE, of_workshop=workshop, plate=plate)
+    rows = tx.rows(_SAME_PLATE, plate=plate)
     return [row["id"] for row in rows if overlap(asked, json.loads(row["document"]))]
 
 
-def _questions(
-    tx: Transaction, workshop: str, filters: Filters
-) -> tuple[frozenset[str], dict[str, object], Rebuild | None] | None:
+def _questions(tx: Transaction, filters: Filters) -> tuple[frozenset[str], dict[str, object], Rebuild | None] | None:
     """All that a statement needs, with what narrows it down; None where nothing can match."""
     questions = _asked_for(filters)
     if questions is None:
         return None
     asked, parameters = questions
-    parameters |= {"of_workshop": workshop, "archived": int(filters.archived)}
+    parameters |= {"archived": int(filters.archived)}
     narrowed, rebuild = _narrowed(tx, asked, parameters)
     return asked | narrowed, parameters, rebuild
 

@@ -42,26 +42,26 @@ _READ_AT = (
 )
 
 
-def save(tx: Transaction, workshop: str, order_id: int, name: str, document: str, *, read_at: str, now: str) -> bool:
+def save(tx: Transaction, order_id: int, name: str, document: str, *, read_at: str, now: str) -> bool:
     """
     Keeps what the tab showed; `document` is JSON text, `read_at` when the request for it was started. The order is in
     the mirror. False, with nothing changed, when a later reading is there.
     """
     columns = {"name": name, "document": storable(document), "read_at": read_at, "synced_at": now}
     latest = stamp(parse_stamp(now) + CLOCKS_APART)
-    return tx.run(_SAVE, workshop=workshop, order_id=order_id, latest=latest, **columns) == 1
+    return tx.run(_SAVE, order_id=order_id, latest=latest, **columns) == 1
 
 
-def names(tx: Transaction, workshop: str, order_id: int) -> list[tuple[str, str]]:
+def names(tx: Transaction, order_id: int) -> list[tuple[str, str]]:
     """The order's sections by name, each with the instant at which it was last read."""
-    return [(row["name"], row["synced_at"]) for row in tx.rows(_NAMES, of_workshop=workshop, of_order=order_id)]
+    return [(row["name"], row["synced_at"]) for row in tx.rows(_NAMES, of_order=order_id)]
 
 
-def get(tx: Transaction, workshop: str, order_id: int, name: str) -> Section | None:
-    found = tx.rows(_GET, of_workshop=workshop, of_order=order_id, of_name=storable(name))
+def get(tx: Transaction, order_id: int, name: str) -> Section | None:
+    found = tx.rows(_GET, of_order=order_id, of_name=storable(name))
     return Section(**found[0]) if found else None
 
 
-def read_at_by_order(tx: Transaction, workshop: str) -> dict[int, str]:
+def read_at_by_order(tx: Transaction) -> dict[int, str]:
     """For each order that has sections, when the one that was read longest ago was read; deleted orders too."""
-    return {row["order_id"]: row["read_at"] for row in tx.rows(_READ_AT, of_workshop=workshop)}
+    return {row["order_id"]: row["read_at"] for row in tx.rows(_READ_AT)}

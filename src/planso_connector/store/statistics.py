@@ -45,17 +45,17 @@ def revision(tx: Transaction) -> str | None:
     return str(found[0]["version_num"]) if found else None
 
 
-def pending(tx: Transaction, workshop: str) -> Pending:
-    return Pending(**tx.rows(_PENDING, of_workshop=workshop)[0])
+def pending(tx: Transaction) -> Pending:
+    return Pending(**tx.rows(_PENDING)[0])
 
 
-def orders_held(tx: Transaction, workshop: str) -> dict[str, int]:
+def orders_held(tx: Transaction) -> dict[str, int]:
     """How many orders are current and archived. It counts them: a tenth of a second with a million."""
-    counted = {row["archived"]: row["orders"] for row in tx.rows(_ORDERS, of_workshop=workshop)}
+    counted = {row["archived"]: row["orders"] for row in tx.rows(_ORDERS)}
     return {"current": counted.get(0, 0), "archived": counted.get(1, 0)}
 
 
-def operations_held(tx: Transaction, workshop: str) -> dict[str, int]:
+def operations_held(tx: Transaction) -> dict[str, int]:
     """How many operations there are in each state. It counts them all, too."""
-    counted = {row["state"]: row["operations"] for row in tx.rows(_OPERATIONS, of_workshop=workshop)}
+    counted = {row["state"]: row["operations"] for row in tx.rows(_OPERATIONS)}
     return {state.value: counted.get(state.value, 0) for state in State}

@@ -138,7 +138,6 @@ _PRUNE = delete(runs).where(
 
 def start(
     tx: Transaction,
-    workshop: str,
     *,
     now: str,
     kind: RunKind = RunKind.FULL,
@@ -151,7 +150,7 @@ def start(
     before it from now on: else they would be the last ones, and the mirror young, for as long as it was ahead.
     """
     just_before = stamp(parse_stamp(now) - timedelta(microseconds=1))
-    tx.run(_NOT_AHEAD, of_workshop=workshop, now=now, just_before=just_before)
+    tx.run(_NOT_AHEAD, now=now, just_before=just_before)
     run = Run(
         id="run_" + secrets.token_hex(10),
         state=RunState.RUNNING,
@@ -169,13 +168,12 @@ def start(
         trigger=trigger,
     )
     texts = {"state": run.state.value, "kind": kind.value, "trigger": trigger.value, "failed": "[]", "doubts": "[]"}
-    tx.run(_START, workshop=workshop, **{**asdict(run), **texts})
+    tx.run(_START, **{**asdict(run), **texts})
     return run
 
 
 def progress(
     tx: Transaction,
-    workshop: str,
     run_id: str,
     *,
     now: str,
@@ -187,12 +185,11 @@ def progress(
 ) -> bool:
     """How far a run is; what is None stays as it is. False when it is not running any more."""
     counts = {"phase": phase, "done": done, "total": total, "requests": requests, "changed": changed}
-    return tx.run(_PROGRESS, of_workshop=workshop, of_id=run_id, now=now, **counts) == 1
+    return tx.run(_PROGRESS, of_id=run_id, now=now, **counts) == 1
 
 
 def finish(
     tx: Transaction,
-    workshop: str,
     run_id: str,
     *,
     state: RunState,
@@ -212,40 +209,40 @@ def finish(
     """
     counts = {"phase": phase, "done": done, "total": total, "requests": requests, "changed": changed}
     told = {"failed": _list(failed), "doubts": _list(doubts), "message": storable(message)}
-    return tx.run(_FINISH, of_workshop=workshop, of_id=run_id, now=now, state=state.value, **counts, **told) == 1
+    return tx.run(_FINISH, of_id=run_id, now=now, state=state.value, **counts, **told) == 1
 
 
-def abandon(tx: Transaction, workshop: str, *, now: str) -> int:
+def abandon(tx: Transaction, *, now: str) -> int:
     """Ends the runs that a crash left running. How many."""
-    return tx.run(_ABANDON, of_workshop=workshop, now=now)
+    return tx.run(_ABANDON, now=now)
 
 
-def last(tx: Transaction, workshop: str) -> Run | None:
+def last(tx: Transaction) -> Run | None:
     """The run that was started last."""
-    return _first(tx.rows(_HISTORY, of_workshop=workshop, at_most=1))
+    return _first(tx.rows(_HISTORY, at_most=1))
 
 
-def last_success(tx: Transaction, workshop: str) -> Run | None:
+def last_success(tx: Transaction) -> Run | None:
     """The run that was started last of those that went to their end."""
-    return _first(tx.rows(_SUCCESSES, of_workshop=workshop, at_most=1))
+    return _first(tx.rows(_SUCCESSES, at_most=1))
 
 
-def history(tx: Transaction, workshop: str, limit: int = 20) -> list[Run]:
+def history(tx: Transaction, limit: int = 20) -> list[Run]:
     """The last runs, newest first."""
-    return [_run(row) for row in tx.rows(_HISTORY, of_workshop=workshop, at_most=limit)]
+    return [_run(row) for row in tx.rows(_HISTORY, at_most=limit)]
 
 
-def resumable(tx: Transaction, workshop: str) -> Run | None:
+def resumable(tx: Transaction) -> Run | None:
     """The last full run, when it did not get to its end: what it had still to read is worth reading now."""
-    run = _first(tx.rows(_FULL, of_workshop=workshop, at_most=1))
+    run = _first(tx.rows(_FULL, at_most=1))
     return run if run is not None and run.state in (RunState.INTERRUPTED, RunState.FAILED) else None
 
 
-def prune(tx: Transaction, workshop: str, *, before: str) -> int:
+def prune(tx: Transaction, *, before: str) -> int:
     """Lets go of the runs that ended before, but for the last that ended well and the last full one. How many."""
-    full = _first(tx.rows(_FULL, of_workshop=workshop, at_most=1))
-    last, last_full = (run.id if run is not None else "" for run in (last_success(tx, workshop), full))
-    return tx.run(_PRUNE, of_workshop=workshop, before=before, last=last, last_full=last_full)
+    full = _first(tx.rows(_FULL, at_most=1))
+    last, last_full = (run.id if run is not None else "" for run in (last_success(tx), full))
+    return tx.run(_PRUNE, before=before, last=last, last_full=last_full)
 
 
 def _list(members: Sequence[object]) -> str:

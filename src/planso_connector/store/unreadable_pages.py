@@ -59,7 +59,6 @@ _FORGET = delete(kept_pages).where(_OF_WORKSHOP, kept_pages.c.id == bindparam("o
 
 def keep(
     tx: Transaction,
-    workshop: str,
     *,
     kind: str,
     order_id: int | None,
@@ -74,10 +73,9 @@ def keep(
     A page that is larger than `at_most_bytes`, in UTF-8, is cut there.
     """
     content = storable(content).encode()[:at_most_bytes].decode(errors="ignore")
-    tx.run(_DROP_SAME, of_workshop=workshop, of_kind=kind, of_order=order_id)
+    tx.run(_DROP_SAME, of_kind=kind, of_order=order_id)
     tx.run(
         _KEEP,
-        workshop=workshop,
         id="page_" + secrets.token_hex(10),
         kind=kind,
         order_id=order_id,
@@ -85,14 +83,14 @@ def keep(
         content=content,
         kept_at=now,
     )
-    tx.run(_DROP_OLDEST, of_workshop=workshop, at_most=at_most, at_most_bytes=at_most_bytes)
+    tx.run(_DROP_OLDEST, at_most=at_most, at_most_bytes=at_most_bytes)
 
 
-def all(tx: Transaction, workshop: str) -> list[KeptPage]:  # noqa: A001 - said as `kept_pages.all`
+def all(tx: Transaction) -> list[KeptPage]:  # noqa: A001 - said as `kept_pages.all`
     """Newest first."""
-    return [KeptPage(**row) for row in tx.rows(_ALL, of_workshop=workshop)]
+    return [KeptPage(**row) for row in tx.rows(_ALL)]
 
 
-def forget(tx: Transaction, workshop: str, ids: Iterable[str]) -> int:
+def forget(tx: Transaction, ids: Iterable[str]) -> int:
     """Lets go of pages that nobody needs any more. How many there were."""
-    return sum(tx.run(_FORGET, of_workshop=workshop, of_id=page_id) for page_id in ids)
+    return sum(tx.run(_FORGET, of_id=page_id) for page_id in ids)

@@ -96,7 +96,6 @@ class WriteStop:
 
 def stop(
     tx: Transaction,
-    workshop: str,
     *,
     order_id: int | None,
     operation: str,
@@ -111,7 +110,6 @@ def stop(
     number = WHOLE_WORKSHOP if order_id is None else order_id
     added = tx.run(
         _STOP,
-        workshop=workshop,
         order_id=number,
         operation=operation,
         reason=storable(reason),
@@ -120,65 +118,65 @@ def stop(
     )
     if not added:
         # In PostgreSQL the other one's row is read only after it was committed: the insert waited for it.
-        there = _stop(tx.rows(_GET, of_workshop=workshop, of_order=number)[0])
+        there = _stop(tx.rows(_GET, of_order=number)[0])
         merged = _written([*there.columns, *columns])
-        tx.run(_MERGE, of_workshop=workshop, of_order=number, columns=merged)
+        tx.run(_MERGE, of_order=number, columns=merged)
 
 
-def active(tx: Transaction, workshop: str) -> list[WriteStop]:
+def active(tx: Transaction) -> list[WriteStop]:
     """All stops, the workshop's first, then by order."""
-    return [_stop(row) for row in tx.rows(_ALL, of_workshop=workshop)]
+    return [_stop(row) for row in tx.rows(_ALL)]
 
 
-def find(tx: Transaction, workshop: str, order_id: int | None) -> WriteStop | None:
+def find(tx: Transaction, order_id: int | None) -> WriteStop | None:
     """What stops a write to this order (None: a create): the workshop's stop, else the order's."""
     for number in (WHOLE_WORKSHOP, *(() if order_id is None else (order_id,))):
-        if found := tx.rows(_GET, of_workshop=workshop, of_order=number):
+        if found := tx.rows(_GET, of_order=number):
             return _stop(found[0])
     return None
 
 
-def holding(tx: Transaction, workshop: str, operation: Operation) -> WriteStop | None:
+def holding(tx: Transaction, operation: Operation) -> WriteStop | None:
     """What stops this operation; None for one that writes back what was damaged."""
-    return find(tx, workshop, operation.order_id) if operation.controls is None else None
+    return find(tx, operation.order_id) if operation.controls is None else None
 
 
-def explained(tx: Transaction, workshop: str, operation: Operation) -> Operation:
+def explained(tx: Transaction, operation: Operation) -> Operation:
     """The operation; where it is held up and nothing of it was sent, its message says by what."""
     if operation.state is not State.PENDING or operation.sent_at is not None:
         return operation
-    stop = holding(tx, workshop, operation)
+    stop = holding(tx, operation)
     return replace(operation, message=OwnNote(stop.words)) if stop is not None else operation
 
 
-def is_paused(tx: Transaction, workshop: str, operation: Operation) -> bool:
+def is_paused(tx: Transaction, operation: Operation) -> bool:
     """Whether its deadline does not count now: writes of it are stopped, or were since it was claimed."""
-    found = tx.rows(_DEADLINE, of_workshop=workshop, of_id=operation.id)
+    found = tx.rows(_DEADLINE, of_id=operation.id)
     return bool(found) and (bool(found[0]["is_held_up"]) or found[0]["deadline_at"] != operation.deadline_at)
 
 
-def resume(tx: Transaction, workshop: str, *, order_id: int | None = None, now: str) -> list[WriteStop]:
+def resume(tx: Transaction, *, order_id: int | None = None, now: str) -> list[WriteStop]:
     """
     End the stop of one order, or with `order_id` None all stops of the workshop; those that ended. Pending operations
     get the time that they were held up added to their deadlines, and are due at once where nothing of them was sent.
     """
-    stops = active(tx, workshop)
+    stops = active(tx)
     ended = [one for one in stops if order_id is None or one.order_id == order_id]
     if not ended:
         return []
     staying = [one for one in stops if one not in ended]
-    rows = tx.rows(_HELD_UP, of_workshop=workshop)
-    tx.run_many(_EXTEND, [{"of_workshop": workshop, **extended} for extended in _extended(rows, ended, staying, now)])
+    rows = tx.rows(_HELD_UP)
+    tx.run_many(_EXTEND, [{**extended} for extended in _extended(rows, ended, staying, now)])
     for one in ended:
-        tx.run(_RESUME, of_workshop=workshop, of_order=WHOLE_WORKSHOP if one.order_id is None else one.order_id)
+        tx.run(_RESUME, of_order=WHOLE_WORKSHOP if one.order_id is None else one.order_id)
     return ended
 
 
-def accept(tx: Transaction, workshop: str, columns: Iterable[str], *, operation: str, now: str) -> None:
+def accept(tx: Transaction, columns: Iterable[str], *, operation: str, now: str) -> None:
     """A person says that these controls change with saves by themselves: that is no damage from now on."""
     for column in columns:
         row = {"column": storable(column), "cause": "", "effect": ACCEPTED, "times": 1, "operation": operation}
-        tx.run(_ACCEPT, workshop=workshop, seen_at=now, **row)
+        tx.run(_ACCEPT, seen_at=now, **row)
 
 
 def _extended(

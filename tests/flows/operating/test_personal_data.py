@@ -43,8 +43,8 @@ def test_the_page_names_every_table_and_column() -> None:
 
 @contextmanager
 def privacy(url: str) -> Iterator[tuple[Privacy, Callable[[Coroutine[Any, Any, Any]], Any]]]:
-    with closing(Store(url)) as store:
-        yield Privacy(store.database, "default", clock.now), store.runner.run
+    with closing(Store(url, workshop="default")) as store:
+        yield Privacy(store.database, clock.now), store.runner.run
 
 
 class Held:
@@ -77,9 +77,9 @@ class Held:
 
     def add_pages(self, tx: Any) -> None:
         about = self.archived
-        unreadable_pages.keep(tx, "default", kind="form", order_id=about, reason="", content="xxx", now=at(1))
+        unreadable_pages.keep(tx, kind="form", order_id=about, reason="", content="xxx", now=at(1))
         document = json.dumps({"Kontakt": [{"Anruf": "0711/4455667"}]})
-        sections.save(tx, "default", self.current, "work", document, read_at=at(1), now=at(1))
+        sections.save(tx, self.current, "work", document, read_at=at(1), now=at(1))
         self.add_damage(tx)
 
     def add_damage(self, tx: Any) -> None:
@@ -87,8 +87,8 @@ class Held:
         lost = [{"column": "f_1", "label": "Telefon", "verdict": "lost", "before": [PHONE], "after": [""]}]
         took = Operation("op_zy", Action.UPDATE, self.archived, {}, State.DAMAGED, created_at=at(1), settled_at=at(2))
         gave = replace(took, id="op_zz", state=State.CONFIRMED, undoes="op_zy")
-        operations.record(tx, "default", replace(took, differences=lost))
-        operations.record(tx, "default", replace(gave, controls={"f_1": [PHONE, PLATE]}))
+        operations.record(tx, replace(took, differences=lost))
+        operations.record(tx, replace(gave, controls={"f_1": [PHONE, PLATE]}))
 
     def anonymise(self, service: Service, order_id: int) -> None:
         """As a person in PlanSo does it."""
@@ -169,7 +169,7 @@ def test_a_person_is_told_and_erased_everywhere(held: Held) -> None:
 async def _held(flow: Privacy, order_id: int) -> dict[str, Any]:
     from planso_connector.store import personal_data
 
-    return await flow._database.read(lambda tx: personal_data.held(tx, "default", order_id))  # noqa: SLF001
+    return await flow._database.read(lambda tx: personal_data.held(tx, order_id))  # noqa: SLF001
 
 
 def test_what_was_erased_is_not_on_the_disk(sqlite_path: Path, tmp_path: Path) -> None:
@@ -244,23 +244,23 @@ def test_a_restore_brings_nobody_back(sqlite_path: Path, tmp_path: Path) -> None
     What PlanSo lists comes back with a version that nobody has seen.
     """
     who, copy = Identifier.of(Kind.PHONE, PHONE), tmp_path / "copy.db"
-    with closing(Store(f"sqlite:///{sqlite_path}")) as store:
+    with closing(Store(f"sqlite:///{sqlite_path}", workshop="default")) as store:
         named = [order(number, values={"phone": PHONE, "person": "Wiebke Unikat"}) for number in (7, 8)]
-        store.write(lambda tx: [orders.save(tx, "default", one, read_at=at(1), now=at(1)) for one in named])
+        store.write(lambda tx: [orders.save(tx, one, read_at=at(1), now=at(1)) for one in named])
         backup.copy(sqlite_path, copy)
         anonymised = order(8, values={"person": "-"})
-        store.write(lambda tx: orders.archive(tx, "default", [7], now=at(2)))
-        known = store.write(lambda tx: orders.save(tx, "default", anonymised, read_at=at(2), now=at(2)))
-        flow = Privacy(store.database, "default", clock.now)
+        store.write(lambda tx: orders.archive(tx, [7], now=at(2)))
+        known = store.write(lambda tx: orders.save(tx, anonymised, read_at=at(2), now=at(2)))
+        flow = Privacy(store.database, clock.now)
         erased = store.runner.run(flow.erase(who))
         assert (set(erased.found.orders), erased.in_planso) == ({7, 8}, [])
         assert erased.counts["orders"] == 1
     assert backup.restore(copy, sqlite_path, clock.now()).erased == 1
-    with closing(Store(f"sqlite:///{sqlite_path}")) as store:
-        assert store.runner.run(Privacy(store.database, "default", clock.now).find(who)).is_empty
-        again = store.write(lambda tx: orders.save(tx, "default", anonymised, read_at=at(3), now=at(3)))
+    with closing(Store(f"sqlite:///{sqlite_path}", workshop="default")) as store:
+        assert store.runner.run(Privacy(store.database, clock.now).find(who)).is_empty
+        again = store.write(lambda tx: orders.save(tx, anonymised, read_at=at(3), now=at(3)))
         assert (again.outcome, again.version > known.version) == (orders.Outcome.INSERTED, True)
-        assert store.runner.run(Privacy(store.database, "default", clock.now).find(who)).is_empty
+        assert store.runner.run(Privacy(store.database, clock.now).find(who)).is_empty
 
 
 def test_the_commands_ask_for_one_whole_identifier(tmp_path: Path, sqlite_path: Path) -> None:

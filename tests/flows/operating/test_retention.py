@@ -17,7 +17,7 @@ from planso_connector.store.history import Writer
 from planso_connector.store.sync_runs import RunState
 from planso_connector.workers import retention as turns
 from tests.databases import Store
-from tests.store.samples import SHOP, order, part
+from tests.store.samples import order, part
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -31,28 +31,28 @@ def ago(days: float) -> str:
 def record(tx: Transaction, name: str, days: float, *, order_id: int | None = 1, settled: float | None = None) -> None:
     action = Action.UPDATE if order_id is not None else Action.CREATE
     operation = Operation(name, action, order_id, {}, idempotency_key=name, request=name)
-    operations.record(tx, SHOP, replace(operation, created_at=ago(days), next_at=ago(days), deadline_at=ago(-1)))
+    operations.record(tx, replace(operation, created_at=ago(days), next_at=ago(days), deadline_at=ago(-1)))
     if settled is not None:
-        operations.claim(tx, SHOP, holder="h", now=ago(settled), until=ago(settled - 1), at_most=1)
-        assert operations.settle(tx, SHOP, name, holder="h", state=State.CONFIRMED, now=ago(settled))
+        operations.claim(tx, holder="h", now=ago(settled), until=ago(settled - 1), at_most=1)
+        assert operations.settle(tx, name, holder="h", state=State.CONFIRMED, now=ago(settled))
 
 
 def applied(store: Store, kept: Kept = ALL) -> dict[str, int] | None:
-    return store.runner.run(Retention(store.database, SHOP, kept, lambda: NOW).run())
+    return store.runner.run(Retention(store.database, kept, lambda: NOW).run())
 
 
 def left(store: Store) -> set[str]:
-    return {one.id for one in store.read(lambda tx: operations.page(tx, SHOP, limit=500))}
+    return {one.id for one in store.read(lambda tx: operations.page(tx, limit=500))}
 
 
 def write_history(tx: Transaction, order_id: int, days: list[float]) -> None:
     for number, age in enumerate(days):
         held = order(order_id, values={"remarks": str(number)}, parts=(part(order_id),))
-        orders.save(tx, SHOP, held, read_at=ago(age), now=ago(age), writer=Writer("op", "", frozenset()))
+        orders.save(tx, held, read_at=ago(age), now=ago(age), writer=Writer("op", "", frozenset()))
 
 
 def history_of(store: Store, order_id: int) -> list[str]:
-    return [entry.at for entry in store.read(lambda tx: history.page(tx, SHOP, order_id, below=99, limit=99))]
+    return [entry.at for entry in store.read(lambda tx: history.page(tx, order_id, below=99, limit=99))]
 
 
 def test_what_is_old_goes_and_what_is_young_stays(store: Store) -> None:
@@ -65,25 +65,25 @@ def test_what_is_old_goes_and_what_is_young_stays(store: Store) -> None:
         write_history(tx, 1, [50, 40, 10])
         write_history(tx, 2, [50, 40])
         write_history(tx, 3, [50, 40])
-        orders.mark_deleted(tx, SHOP, 2, now=ago(35), read_at=ago(35))
-        orders.mark_deleted(tx, SHOP, 3, now=ago(5), read_at=ago(5))
+        orders.mark_deleted(tx, 2, now=ago(35), read_at=ago(35))
+        orders.mark_deleted(tx, 3, now=ago(5), read_at=ago(5))
         for age in (40, 5):
-            unreadable_pages.keep(tx, SHOP, kind=f"form {age}", order_id=None, reason="", content="x", now=ago(age))
+            unreadable_pages.keep(tx, kind=f"form {age}", order_id=None, reason="", content="x", now=ago(age))
         for age in (60, 50, 5):
-            run = sync_runs.start(tx, SHOP, now=ago(age))
-            sync_runs.finish(tx, SHOP, run.id, state=RunState.DONE, now=ago(age))
+            run = sync_runs.start(tx, now=ago(age))
+            sync_runs.finish(tx, run.id, state=RunState.DONE, now=ago(age))
 
     store.write(fill)
     assert applied(store) == {"operations": 1, "history": 4, "tombstones": 1, "kept_pages": 1, "runs": 2}
     assert left(store) == {"op_settled_late", "op_young"}
     assert history_of(store, 1) == [ago(10)]
-    assert store.read(lambda tx: orders.get(tx, SHOP, 2)) is None
-    assert store.read(lambda tx: orders.parts_of(tx, SHOP, 2)) == []
-    tombstone = store.read(lambda tx: orders.get(tx, SHOP, 3))
+    assert store.read(lambda tx: orders.get(tx, 2)) is None
+    assert store.read(lambda tx: orders.parts_of(tx, 2)) == []
+    tombstone = store.read(lambda tx: orders.get(tx, 3))
     assert tombstone is not None
     assert tombstone.deleted_at == ago(5)
-    assert [page.kept_at for page in store.read(lambda tx: unreadable_pages.all(tx, SHOP))] == [ago(5)]
-    assert [run.started_at for run in store.read(lambda tx: sync_runs.history(tx, SHOP))] == [ago(5)]
+    assert [page.kept_at for page in store.read(lambda tx: unreadable_pages.all(tx))] == [ago(5)]
+    assert [run.started_at for run in store.read(lambda tx: sync_runs.history(tx))] == [ago(5)]
     assert applied(store) == {}
 
 
@@ -96,13 +96,13 @@ def test_what_is_pending_keeps_itself_and_what_came_since(store: Store) -> None:
         record(tx, "op_before", 80, settled=79)
         record(tx, "op_create", 55, order_id=None, settled=54)
         record(tx, "op_pending", 60, order_id=2)
-        orders.mark_deleted(tx, SHOP, 2, now=ago(85), read_at=ago(85))
+        orders.mark_deleted(tx, 2, now=ago(85), read_at=ago(85))
 
     store.write(fill)
     applied(store)
     assert left(store) == {"op_create", "op_pending"}
     assert history_of(store, 1) == [ago(50)]
-    assert store.read(lambda tx: orders.get(tx, SHOP, 2)) is not None
+    assert store.read(lambda tx: orders.get(tx, 2)) is not None
 
 
 def test_a_key_outlives_the_shortest_time(store: Store) -> None:
@@ -114,7 +114,7 @@ def test_a_key_outlives_the_shortest_time(store: Store) -> None:
 
     store.write(fill)
     assert applied(store, Kept(operations=timedelta(seconds=1))) == {"operations": 1}
-    held = store.write(lambda tx: operations.with_key(tx, SHOP, "", "op_six", now=ago(0)))
+    held = store.write(lambda tx: operations.with_key(tx, "", "op_six", now=ago(0)))
     assert held is not None
     assert held.id == "op_six"
 
@@ -132,11 +132,11 @@ def test_many_rows_go_in_small_transactions(store: Store) -> None:
     def fill(tx: Transaction) -> None:
         for number in range(450):
             unreadable_pages.keep(
-                tx, SHOP, kind=str(number), order_id=number, reason="", content="", now=ago(40), at_most=999
+                tx, kind=str(number), order_id=number, reason="", content="", now=ago(40), at_most=999
             )
 
     store.write(fill)
-    assert store.write(lambda tx: retention.drop_kept_pages(tx, SHOP, before=ago(30))) == retention.AT_ONCE
+    assert store.write(lambda tx: retention.drop_kept_pages(tx, before=ago(30))) == retention.AT_ONCE
     assert applied(store) == {"kept_pages": 450 - retention.AT_ONCE}
 
 
@@ -144,11 +144,11 @@ def test_one_process_does_it(store: Store) -> None:
     """While another process holds the lease, nothing is done, and told as None; another workshop's is its own."""
     store.write(lambda tx: record(tx, "op_old", 400, settled=400))
     lease = {"holder": "other", "now": stamp(NOW), "until": stamp(NOW + DAY / 100)}
-    store.write(lambda tx: leases.acquire(tx, SHOP, "retention", **lease))
+    store.write(lambda tx: leases.acquire(tx, "retention", **lease))
     assert applied(store) is None
-    assert store.runner.run(Retention(store.database, "elsewhere", ALL, lambda: NOW).run()) == {}
+    assert store.runner.run(Retention(store.of("elsewhere").database, ALL, lambda: NOW).run()) == {}
     assert left(store) == {"op_old"}
-    store.write(lambda tx: leases.release(tx, SHOP, "retention", holder="other"))
+    store.write(lambda tx: leases.release(tx, "retention", holder="other"))
     assert applied(store) == {"operations": 1}
 
 

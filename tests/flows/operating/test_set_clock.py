@@ -89,7 +89,7 @@ def test_what_was_deleted_after_it_was_set_back_is_gone(sqlite_path: Path) -> No
             process.ahead = -DAYS
             await process.record(Operation("op_gone", Action.DELETE, order, {}))
             ended = await process.settled("op_gone")
-            return ended, await process.database.read(lambda tx: orders.get(tx, "shop", order))
+            return ended, await process.database.read(lambda tx: orders.get(tx, order))
 
     with sandbox.serve() as url:
         ended, stored = asyncio.run(story(url))

@@ -17,7 +17,7 @@ from planso_connector.store.engine.database import Transaction
 from tests.databases import Store, run_script
 from tests.lookup_corpus import mirror
 from tests.lookup_corpus.questions import Question, questions
-from tests.store.samples import SHOP, at
+from tests.store.samples import at
 
 AT_FIVE = 0.98
 BATCH = 200
@@ -39,14 +39,14 @@ def answers(url: str, asked: Sequence[Question]) -> list[Answer]:
 
     def fill(tx: Transaction, first: int) -> None:
         for known in everything[first : first + BATCH]:
-            orders.save(tx, SHOP, known.order(), read_at=at(1), now=at(1))
+            orders.save(tx, known.order(), read_at=at(1), now=at(1))
 
     try:
         for first in range(0, len(everything), BATCH):
             store.write(partial(fill, first=first))
         if not url.startswith("sqlite"):
             run_script(url, "ANALYZE")  # as the server does by itself within a minute
-        recognition = Recognition(store.database, SHOP)
+        recognition = Recognition(store.database)
         return [_told(store.runner.run(_find(recognition, question))) for question in asked]
     finally:
         store.close()

@@ -337,9 +337,9 @@ def test_a_trial_is_not_begun_where_it_may_meet_somebody(stand: Stand) -> None:
 
     async def begin() -> None:
         async with app.opened(stand.settings) as database:
-            await database.write(lambda tx: operations.record(tx, WORKSHOP, pending))
+            await database.write(lambda tx: operations.record(tx, pending))
             held = {"holder": "another", "now": stamp(now), "until": ahead}
-            await database.write(lambda tx: leases.acquire(tx, WORKSHOP, "trial", **held))
+            await database.write(lambda tx: leases.acquire(tx, "trial", **held))
 
     asyncio.run(begin())
     waiting = stand.tried()

@@ -447,17 +447,16 @@ class Process:
         self.ahead = ahead
         self.way = GiveWay(lambda: 0.0)
         self.sandbox = sandbox
-        self.database = Database.open(database)
+        self.database = Database.open(database).for_workshop("shop")
         account = sandbox.installation
         self.planso = Planso(
             planso, account.username, account.password, Profile.load(None), throttle=Throttle(), timeout=1.0
         )
-        self.reader = Reader(self.database, self.planso, "shop", self.clock, parts=False)
-        pusher = Pusher(self.database, self.planso, self.reader, "shop", self.clock, Random(1))
+        self.reader = Reader(self.database, self.planso, self.clock, parts=False)
+        pusher = Pusher(self.database, self.planso, self.reader, self.clock, Random(1))
         self.outbox = Outbox(
             self.database,
             pusher,
-            "shop",
             timedelta(seconds=2),
             self.clock,
             admission=Admission(256, "for PlanSo"),
@@ -491,11 +490,11 @@ class Process:
             next_at=clock.stamp(now),
             deadline_at=operation.deadline_at or clock.stamp(now + timedelta(days=1)),
         )
-        await self.database.write(lambda tx: operations.record(tx, "shop", whole))
+        await self.database.write(lambda tx: operations.record(tx, whole))
         self.outbox.wake()
 
     async def settled(self, operation_id: str) -> Operation:
-        recorded = await self.database.read(lambda tx: operations.get(tx, "shop", operation_id))
+        recorded = await self.database.read(lambda tx: operations.get(tx, operation_id))
         assert recorded is not None
         found = await self.outbox.wait(recorded, PATIENCE, give_up=lambda _: False)
         assert found.state is not State.PENDING, found
@@ -613,7 +612,6 @@ def test_what_was_recorded_is_not_told_as_lost(sqlite_path: Path, planso: tuple[
                 process.database,
                 process.planso,
                 process.outbox,
-                "shop",
                 clock=process.clock,
                 **wait,  # type: ignore[arg-type]
             )
@@ -623,9 +621,9 @@ def test_what_was_recorded_is_not_told_as_lost(sqlite_path: Path, planso: tuple[
             return await asked
 
     async def kept(operation_id: str) -> Operation | None:
-        database = Database.open(address)
+        database = Database.open(address).for_workshop("shop")
         try:
-            return await database.read(lambda tx: operations.get(tx, "shop", operation_id))
+            return await database.read(lambda tx: operations.get(tx, operation_id))
         finally:
             await database.close()
 

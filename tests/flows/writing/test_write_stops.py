@@ -30,9 +30,7 @@ PERSON, PHONE, REMARKS = "Fahrername", "Telefon", "Bemerkungen"
 def stop(service: Service, order_id: int | None = None, columns: tuple[str, ...] = ("f_1",)) -> None:
     why, now = "1 value was lost: 'Telefon'", stamp(clock.now())
     service.in_the_database(
-        lambda tx: write_stops.stop(
-            tx, SHOP, order_id=order_id, operation="op_damage", reason=why, columns=columns, now=now
-        )
+        lambda tx: write_stops.stop(tx, order_id=order_id, operation="op_damage", reason=why, columns=columns, now=now)
     )
 
 
@@ -283,7 +281,7 @@ def _record(
     due = stamp(parse_stamp(now) + deadline)
     whole = Operation(f"op_{order_id:020x}", Action.UPDATE, order_id, asked, created_at=now, next_at=now)
     record = replace(whole, deadline_at=due, first_sent_at=more.get("sent_at"), **more)
-    service.in_the_database(lambda tx: (operations.record(tx, SHOP, record), None)[1])
+    service.in_the_database(lambda tx: (operations.record(tx, record), None)[1])
     return record.id
 
 

@@ -16,7 +16,7 @@ from planso_connector.domain.operation import Action, Operation, State
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations, write_stops
 from tests.commands.test_commands import command_here
-from tests.flows.writing.test_write_stops import SHOP, put, resume, saves, silent, stop
+from tests.flows.writing.test_write_stops import put, resume, saves, silent, stop
 from tests.service import Service, connected, wait_until
 
 PHONE, REMARKS, CLASS, BOX = "Telefon", "Bemerkungen", "Kategorie", "Leasing/Flotte"
@@ -81,10 +81,10 @@ def damage(service: Service, order_id: int, **losses: str) -> Damage:
         differences=differences,
         failure={"type": "Damaged"},
     )
-    service.in_the_database(lambda tx: (operations.record(tx, SHOP, record), None)[1])
+    service.in_the_database(lambda tx: (operations.record(tx, record), None)[1])
     service.in_the_database(
         lambda tx: write_stops.stop(
-            tx, SHOP, order_id=order_id, operation=operation, reason="lost", columns=list(names.values()), now=now
+            tx, order_id=order_id, operation=operation, reason="lost", columns=list(names.values()), now=now
         )
     )
     return Damage(order_id, before, operation, names)

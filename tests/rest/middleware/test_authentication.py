@@ -16,7 +16,6 @@ from planso_connector.flows.operating.authenticate import Authentication
 from planso_connector.rest.middleware.admission import Gate
 from planso_connector.rest.middleware.authentication import Guard
 from tests.databases import Store
-from tests.store.samples import SHOP
 
 
 def test_who_is_refused_slows_no_sync(store: Store) -> None:
@@ -24,14 +23,14 @@ def test_who_is_refused_slows_no_sync(store: Store) -> None:
     asked: list[str] = []
     guard = Guard(
         Response(),
-        authentication=Authentication(store.database, SHOP, clock.now),
-        accesses=Accesses(store.database, SHOP, clock.now),
+        authentication=Authentication(store.database, clock.now),
+        accesses=Accesses(store.database, clock.now),
         asked=asked.append,
         allow_anonymous=False,
     )
 
     async def main() -> list[tuple[int, int]]:
-        keys = Keys(store.database, SHOP, clock.now)
+        keys = Keys(store.database, clock.now)
         _, key = await keys.create("Telefonagent", [Scope.ORDERS_READ], None)
         told = []
         async with httpx2.AsyncClient(

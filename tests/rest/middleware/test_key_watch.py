@@ -40,7 +40,7 @@ def test_waiting_requests_end_with_their_key(service: Service) -> None:
     key_id = revoked["Authorization"].split("_")[1]
 
     def revoke(tx: Transaction) -> None:
-        assert api_keys.revoke(tx, "default", key_id, now=at(3))
+        assert api_keys.revoke(tx, key_id, now=at(3))
 
     ask = partial(service.http.request, headers=revoked)
     with ThreadPoolExecutor(3) as pool:

@@ -22,7 +22,7 @@ from planso_connector.store import orders
 from planso_connector.store.search import Filters
 from tests.databases import Store
 from tests.service import Service
-from tests.store.samples import SHOP, order
+from tests.store.samples import order
 
 ORDERS = 20
 LIST = {"limit": "3", "sort": "id"}
@@ -44,14 +44,11 @@ def test_a_list_shows_a_write_as_soon_as_it_is_confirmed(service: Service) -> No
 def test_a_list_shows_what_another_process_wrote(service: Service) -> None:
     """Another connection to the same file writes: the same list shows it at once."""
     assert persons(service) == persons(service)
-    other = Store(service.settings.connector_database_url)
+    other = Store(service.settings.connector_database_url, workshop=service.settings.connector_workshop)
     try:
         shown = service.http.get("/api/orders", params=LIST).json()["orders"][-1]["id"]
-        workshop = service.settings.connector_workshop
         instant = "2999-01-01T00:00:00.000000Z"
-        other.write(
-            lambda tx: orders.save(tx, workshop, order(shown, values={"person": "X"}), read_at=instant, now=instant)
-        )
+        other.write(lambda tx: orders.save(tx, order(shown, values={"person": "X"}), read_at=instant, now=instant))
     finally:
         other.close()
     assert persons(service)[-1] == "X"
@@ -196,7 +193,7 @@ def test_a_total_that_could_not_be_told_once_is_not_kept(store: Store) -> None:
             return self.now() + timedelta(hours=1)
 
     fresh: Any = Fresh()
-    lookup = Busy(store.database, SHOP)
+    lookup = Busy(store.database)
     app = FastAPI()
     for router in routes(lookup, fresh):
         app.include_router(router)

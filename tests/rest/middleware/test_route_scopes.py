@@ -22,6 +22,7 @@ from planso_connector.rest.middleware.route_scopes import NEEDS
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import api_keys
 from planso_connector.store.api_keys import Key
+from planso_connector.store.engine.transaction import Transaction
 from tests.service import Service, connected
 from tests.store.samples import at
 
@@ -45,7 +46,12 @@ def make(
     """A new key, as headers."""
     key_id, secret = caller.new_key_id(), caller.new_secret()
     key = Key(key_id, name, frozenset(scopes), caller.digest(secret), at(1), **more)
-    service.in_the_database(lambda tx: api_keys.add(tx, workshop, key))
+
+    def add(tx: Transaction) -> None:
+        tx.use_workshop(workshop)
+        api_keys.add(tx, key)
+
+    service.in_the_database(add)
     return {"Authorization": f"Bearer {caller.written(key_id, secret)}"}
 
 

@@ -47,7 +47,7 @@ def fill(tx: Transaction) -> None:
     for order_id, values in HELD.items():
         held = {name: value or None for name, value in values.items()} | {VEHICLE: CARS.get(order_id)}
         whole = order(order_id, values=held, plate=values[PLATE], archived=order_id == OLD)
-        orders.save(tx, WORKSHOP, whole, read_at=at(1), now=at(1))
+        orders.save(tx, whole, read_at=at(1), now=at(1))
 
 
 @pytest.fixture(scope="module")
@@ -270,10 +270,10 @@ def test_the_command_writes_them_anew(tmp_path: Path) -> None:
     """`reindex` on a database whose keys are gone: the same as were written along."""
     url = f"sqlite:///{tmp_path}/connector.db"
     migrate.migrate(url)
-    store = Store(url)
+    store = Store(url, workshop=WORKSHOP)
     store.write(fill)
     along = keys(store)
-    store.write(lambda tx: store_reindex.clear(tx, WORKSHOP))
+    store.write(lambda tx: store_reindex.clear(tx))
     sandbox = Sandbox(orders=5)
 
     async def reindex() -> None:

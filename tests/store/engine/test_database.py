@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from planso_connector.domain.errors import StoreUnavailable, TooBroad
 from planso_connector.domain.operation import Action, Operation
-from planso_connector.store import operations, orders, rejected_logins
+from planso_connector.store import operations, orders
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.engine.sqlite import BATCH
 from tests.databases import Store
@@ -69,10 +69,10 @@ def test_a_unit_that_fails_harms_no_other(store: Store) -> None:
 def test_a_mistake_in_a_program_passes_as_it_is(store: Store) -> None:
     """What is not the database's failure is not called so, and the store goes on."""
     first = Operation("op_1", Action.UPDATE, 1, {}, created_at=at(1))
-    store.write(lambda tx: operations.record(tx, SHOP, first))
+    store.write(lambda tx: operations.record(tx, first))
 
     with pytest.raises(Exception, match=r"(?i)unique") as told:
-        store.write(lambda tx: operations.record(tx, SHOP, first))
+        store.write(lambda tx: operations.record(tx, first))
 
     assert not isinstance(told.value, StoreUnavailable)
     store.write(counting.put("after"))
@@ -99,14 +99,14 @@ def test_who_leaves_loses_nothing_of_others(store: Store) -> None:
 
 def test_many_writers_lose_no_update(store: Store) -> None:
     """Readers of an order's version that save its next one at the same time: every one of them counts."""
-    store.write(lambda tx: orders.save(tx, SHOP, order(), read_at=at(0), now=at(0)))
+    store.write(lambda tx: orders.save(tx, order(), read_at=at(0), now=at(0)))
 
     def increment(tx: Transaction) -> int:
-        known = orders.get(tx, SHOP, 123)
+        known = orders.get(tx, 123)
         assert known is not None
         held = tx.rows(orders._LOCK, of_workshop=SHOP, of_id=123)[0]["version"]  # noqa: SLF001 - the row's lock
         new = order(values={"remarks": f"{held}"})
-        return orders.save(tx, SHOP, new, read_at=at(1), now=at(1)).version
+        return orders.save(tx, new, read_at=at(1), now=at(1)).version
 
     async def all_at_once() -> list[int]:
         return list(await asyncio.gather(*(store.database.write(increment) for _ in range(40))))
@@ -119,7 +119,7 @@ def test_writers_of_one_new_order_agree(store: Store) -> None:
 
     async def all_at_once() -> list[orders.Saved]:
         def work(tx: Transaction) -> orders.Saved:
-            return orders.save(tx, SHOP, order(), read_at=at(1), now=at(1))
+            return orders.save(tx, order(), read_at=at(1), now=at(1))
 
         return list(await asyncio.gather(*(store.database.write(work) for _ in range(20))))
 
@@ -133,10 +133,10 @@ def test_a_read_sees_one_moment(store: Store) -> None:
     looked, written = threading.Event(), threading.Event()
 
     def look_twice(tx: Transaction) -> tuple[str | None, str | None]:
-        before = rejected_logins.remembered(tx, "x")
+        before = counting.read("x")(tx)
         looked.set()
         assert written.wait(90)
-        return before, rejected_logins.remembered(tx, "x")
+        return before, counting.read("x")(tx)
 
     async def at_once() -> tuple[str | None, str | None]:
         reading = asyncio.ensure_future(store.database.read(look_twice))

@@ -39,7 +39,7 @@ def one(path: Path, sql: str) -> object:
 
 @pytest.fixture
 def written(sqlite_path: Path) -> Path:
-    with closing(Store(f"sqlite:///{sqlite_path}")) as store:
+    with closing(Store(f"sqlite:///{sqlite_path}", workshop="default")) as store:
         store.write(counting.put("before"))
     return sqlite_path
 
@@ -49,7 +49,7 @@ def test_a_backup_is_what_was_committed_at_one_instant(sqlite_path: Path, tmp_pa
     stop = threading.Event()
 
     def write() -> None:
-        with closing(Store(f"sqlite:///{sqlite_path}")) as store:
+        with closing(Store(f"sqlite:///{sqlite_path}", workshop="default")) as store:
             number = 0
             while not stop.is_set():
                 number += 1
@@ -137,7 +137,7 @@ def test_a_restore_takes_the_place_of_whatever_is_there(written: Path, tmp_path:
     """Whatever became of the database, afterwards it is the backup; what was there is kept, if anything was."""
     copy = tmp_path / "copy.db"
     backup.copy(written, copy)
-    with closing(Store(f"sqlite:///{written}")) as store:
+    with closing(Store(f"sqlite:///{written}", workshop="default")) as store:
         store.write(counting.put("after"))
         if state == "left by a kill":
             left = {end: Path(f"{written}{end}").read_bytes() for end in ("", "-wal", "-shm")}
@@ -153,7 +153,7 @@ def test_a_restore_takes_the_place_of_whatever_is_there(written: Path, tmp_path:
 
     done = backup.restore(copy, written, clock.now())
 
-    with closing(Store(f"sqlite:///{written}")) as store:
+    with closing(Store(f"sqlite:///{written}", workshop="default")) as store:
         assert store.read(counting.read("before")) == "1"
         assert store.read(counting.read("after")) is None
         store.write(counting.put("on"))
@@ -195,11 +195,11 @@ for attempt in (lambda: backup.copy(database, copy.with_name("full.db")),
 
 def test_a_full_disk_leaves_the_database_as_it_was(written: Path, tmp_path: Path) -> None:
     """No room for the copy, or for what is restored: told, nothing is left half, the database is as it was."""
-    with closing(Store(f"sqlite:///{written}")) as store:
+    with closing(Store(f"sqlite:///{written}", workshop="default")) as store:
         store.write(counting.put("large", "x" * 400_000))
     copy = tmp_path / "copy.db"
     backup.copy(written, copy)
-    with closing(Store(f"sqlite:///{written}")) as store:
+    with closing(Store(f"sqlite:///{written}", workshop="default")) as store:
         store.write(counting.put("after"))
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, written, copy], capture_output=True, text=True, check=True, timeout=180
@@ -210,7 +210,7 @@ def test_a_full_disk_leaves_the_database_as_it_was(written: Path, tmp_path: Path
         "store.db",
         copy.name,
     }
-    with closing(Store(f"sqlite:///{written}")) as store:
+    with closing(Store(f"sqlite:///{written}", workshop="default")) as store:
         assert store.read(counting.read("after")) == "1"
 
 
@@ -318,7 +318,7 @@ def test_nothing_is_done_twice_after_a_restore(sandbox: tuple[Sandbox, str], tmp
 
 def refused(store: Store, key: str | None) -> bool:
     try:
-        return store.runner.run(Authentication(store.database, "default", clock.now).caller(key)) is None
+        return store.runner.run(Authentication(store.database, clock.now).caller(key)) is None
     except NotAuthenticated:
         return True
 
@@ -332,8 +332,8 @@ def test_a_restore_opens_no_door(sqlite_path: Path, tmp_path: Path) -> None:
     url = f"sqlite:///{sqlite_path}"
     empty, copy = tmp_path / "empty.db", tmp_path / "copy.db"
     backup.copy(sqlite_path, empty)
-    with closing(Store(url)) as store:
-        flow = Keys(store.database, "default", clock.now)
+    with closing(Store(url, workshop="default")) as store:
+        flow = Keys(store.database, clock.now)
         made = [store.runner.run(flow.create(name, [Scope.ADMIN], None)) for name in ("kept", "revoked", "rotated")]
         (kept, revoked, rotated) = made
         backup.copy(sqlite_path, copy)
@@ -342,33 +342,33 @@ def test_a_restore_opens_no_door(sqlite_path: Path, tmp_path: Path) -> None:
         since = store.runner.run(flow.create("since", [Scope.ADMIN], None))[1]
     for source in (copy, empty):
         assert backup.restore(source, sqlite_path, clock.now()).marked.revoked == 0
-        with closing(Store(url)) as store:
+        with closing(Store(url, workshop="default")) as store:
             told = [refused(store, one) for one in (kept[1], renewed, since, revoked[1], rotated[1], None)]
         assert told == [False, False, False, True, True, True]
     for damage in (Path.unlink, _half, _anew):
         damage(sqlite_path)
         assert backup.restore(copy, sqlite_path, clock.now()).marked.revoked == 3
-        with closing(Store(url)) as store:
+        with closing(Store(url, workshop="default")) as store:
             assert [refused(store, one[1]) for one in made] == [True] * 3
             with pytest.raises(NotAuthenticated):
-                store.runner.run(Authentication(store.database, "default", clock.now).caller(None))
+                store.runner.run(Authentication(store.database, clock.now).caller(None))
 
 
 def test_a_restore_resumes_nothing(sqlite_path: Path, tmp_path: Path) -> None:
     """What damage stopped after the backup was made is stopped in the restored database too, as it was."""
     url, copy = f"sqlite:///{sqlite_path}", tmp_path / "copy.db"
     backup.copy(sqlite_path, copy)
-    with closing(Store(url)) as store:
+    with closing(Store(url, workshop="default")) as store:
         for order_id in (None, 7):
             store.write(
                 lambda tx, one=order_id: write_stops.stop(  # type: ignore[misc]
-                    tx, "default", order_id=one, operation="op_1", reason="lost", columns=["f_1"], now=at(1)
+                    tx, order_id=one, operation="op_1", reason="lost", columns=["f_1"], now=at(1)
                 )
             )
-        before = store.read(lambda tx: write_stops.active(tx, "default"))
+        before = store.read(lambda tx: write_stops.active(tx))
     backup.restore(copy, sqlite_path, clock.now())
-    with closing(Store(url)) as store:
-        assert store.read(lambda tx: write_stops.active(tx, "default")) == before
+    with closing(Store(url, workshop="default")) as store:
+        assert store.read(lambda tx: write_stops.active(tx)) == before
     assert len(before) == 2
 
 
@@ -379,12 +379,10 @@ def _anew(path: Path) -> None:
 
 def test_marking_revokes_all_keys(database_url: str, tmp_path: Path) -> None:
     """What was put back by other means has no database of before: its keys are revoked, and the command says so."""
-    with closing(Store(database_url)) as store:
-        flow = Keys(store.database, "other", clock.now)
+    with closing(Store(database_url, workshop="other")) as store:
+        flow = Keys(store.database, clock.now)
         store.runner.run(flow.create("agent", [Scope.ADMIN], None))
     done = command(tmp_path, "restore", "--only-mark", CONNECTOR_DATABASE_URL=database_url)
     assert (done.returncode, "keys create" in done.stderr) == (0, True), done
-    with closing(Store(database_url)) as store:
-        assert [key.revoked_at is None for key in store.runner.run(Keys(store.database, "other", clock.now).all())] == [
-            False
-        ]
+    with closing(Store(database_url, workshop="other")) as store:
+        assert [key.revoked_at is None for key in store.runner.run(Keys(store.database, clock.now).all())] == [False]

@@ -158,26 +158,26 @@ def test_an_upgrade_keeps_all_there_is(kind: str, tmp_path: Path, request: pytes
     store = Store(url)
     try:
         store.read(_check_old_rows)
-        store.write(lambda tx: sync_runs.abandon(tx, "reit", now=at(9)))
-        run = store.read(lambda tx: sync_runs.resumable(tx, "reit"))
+        store.write(lambda tx: sync_runs.abandon(tx, now=at(9)))
+        run = store.read(lambda tx: sync_runs.resumable(tx))
         assert run is not None
         assert (run.id, run.kind, run.trigger, run.doubts) == ("run_1", RunKind.FULL, Trigger.REQUEST, ())
-        assert store.write(lambda tx: sections.save(tx, "reit", 123, "work", "{}", read_at=at(9), now=at(9)))
+        assert store.write(lambda tx: sections.save(tx, 123, "work", "{}", read_at=at(9), now=at(9)))
     finally:
         store.close()
 
 
 def _check_old_rows(tx: Transaction) -> None:
-    stored = orders.get(tx, "reit", 123)
+    stored = orders.get(tx, 123)
     assert stored is not None
     assert (stored.version, stored.read_at, stored.synced_at) == (7, at(1), at(2))
     document = json.loads(stored.document)
     assert (document["person"], document["pending"][0]["asked"]) == ("Jürgen", {"person": "Olga"})
-    assert last_seen.all(tx, "reit")[123].list_fingerprint == "one"
-    assert [part.part_no for part in orders.parts_of(tx, "reit", 123)] == ["5G6 807 421"]
-    (left,) = operations.page(tx, "reit", state=State.PENDING)
+    assert last_seen.all(tx)[123].list_fingerprint == "one"
+    assert [part.part_no for part in orders.parts_of(tx, 123)] == ["5G6 807 421"]
+    (left,) = operations.page(tx, state=State.PENDING)
     assert (left.id, left.asked, left.sent_at) == ("op_1", {"person": "Olga"}, at(3))
-    assert rejected_logins.remembered(tx, "reit") == "fingerprint"
+    assert rejected_logins.remembered(tx) == "fingerprint"
 
 
 LEFT_PENDING = """
@@ -221,7 +221,12 @@ def test_what_an_older_version_left_pending_is_settled_by_a_look(tmp_path: Path)
     assert {order_id: sandbox.snapshot(order_id) for order_id in sandbox.order_ids()} == before
 
 
-MIGRATE = "import sys; from planso_connector.store.maintenance import migrate; sys.stdin.readline(); migrate.migrate(sys.argv[1])"
+MIGRATE = """
+import sys
+from planso_connector.store.maintenance import migrate
+sys.stdin.readline()
+migrate.migrate(sys.argv[1])
+"""
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

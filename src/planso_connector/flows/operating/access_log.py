@@ -41,9 +41,8 @@ _Shown = tuple[str, str, tuple[int, ...]]
 class Accesses:
     """Lives as long as the process."""
 
-    def __init__(self, database: Database, workshop: str, clock: Clock, every: float = WRITE_EVERY) -> None:
+    def __init__(self, database: Database, clock: Clock, every: float = WRITE_EVERY) -> None:
         self._database = database
-        self._workshop = workshop
         self._clock = clock
         self._every = every
         self._waiting: dict[_Shown, tuple[datetime, int]] = {}
@@ -110,7 +109,7 @@ class Accesses:
 
     def _record(self, taken: Mapping[_Shown, tuple[datetime, int]], tx: Transaction) -> None:
         found = (Access(stamp(first), *shown, times) for shown, (first, times) in taken.items())
-        access_log.record(tx, self._workshop, found)
+        access_log.record(tx, found)
 
     def _drop(self, written: Mapping[_Shown, tuple[datetime, int]]) -> None:
         for shown, (first, times) in written.items():
@@ -130,7 +129,7 @@ class Accesses:
         if not due:
             return
         stamps = {key_id: stamp(at) for key_id, at in due.items()}
-        await self._database.write(lambda tx: api_keys.used(tx, self._workshop, stamps))
+        await self._database.write(lambda tx: api_keys.used(tx, stamps))
         for key_id, at in due.items():
             self._use_written[key_id] = at
             if self._used[key_id] == at:
@@ -145,9 +144,7 @@ class Accesses:
 
     async def page(self, order_id: int | None, key_id: str | None, limit: int) -> Sequence[Access]:
         """What was written, newest first."""
-        return await self._database.read(
-            lambda tx: access_log.page(tx, self._workshop, order_id=order_id, caller=key_id, limit=limit)
-        )
+        return await self._database.read(lambda tx: access_log.page(tx, order_id=order_id, caller=key_id, limit=limit))
 
 
 async def _to_its_end(work: Coroutine[None, None, None]) -> None:

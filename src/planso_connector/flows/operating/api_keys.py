@@ -17,9 +17,8 @@ from planso_connector.store.engine.database import Database, Transaction
 class Keys:
     """The API keys of one workshop."""
 
-    def __init__(self, database: Database, workshop: str, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._workshop = workshop
         self._clock = clock
 
     async def create(self, name: str, scopes: Iterable[Scope], expires_in: timedelta | None) -> tuple[Key, str]:
@@ -36,22 +35,22 @@ class Keys:
             created_at=stamp(now),
             expires_at=stamp(now + expires_in) if expires_in is not None else None,
         )
-        await self._database.write(lambda tx: api_keys.add(tx, self._workshop, key))
+        await self._database.write(lambda tx: api_keys.add(tx, key))
         return key, caller.written(key.id, secret)
 
     async def all(self) -> Sequence[Key]:
-        return await self._database.read(lambda tx: api_keys.all(tx, self._workshop))
+        return await self._database.read(lambda tx: api_keys.all(tx))
 
     async def is_any(self) -> bool:
         """Whether there ever was one."""
-        return await self._database.read(lambda tx: api_keys.is_any(tx, self._workshop))
+        return await self._database.read(lambda tx: api_keys.is_any(tx))
 
     async def revoke(self, key_id: str) -> Key:
         """From here on it is refused, also by other processes. Raises NotFound; a revoked one stays as it is."""
         now = stamp(self._clock())
 
         def work(tx: Transaction) -> Key:
-            api_keys.revoke(tx, self._workshop, key_id, now=now)
+            api_keys.revoke(tx, key_id, now=now)
             return self._existing(tx, key_id)
 
         return await self._database.write(work)
@@ -69,7 +68,6 @@ class Keys:
             key = self._existing(tx, key_id)
             done = api_keys.rotate(
                 tx,
-                self._workshop,
                 key_id,
                 digest=caller.digest(secret),
                 previous_until=stamp(now + overlap),
@@ -82,7 +80,9 @@ class Keys:
         return await self._database.write(work), caller.written(key_id, secret)
 
     def _existing(self, tx: Transaction, key_id: str) -> Key:
-        found = api_keys.get(tx, self._workshop, key_id)
+        found = api_keys.get(tx, key_id)
         if found is None:
-            raise NotFound(f"There is no key {key_id} in the workshop '{self._workshop}'; `keys list` shows them.")
+            raise NotFound(
+                f"There is no key {key_id} in the workshop '{self._database.workshop}'; `keys list` shows them."
+            )
         return found

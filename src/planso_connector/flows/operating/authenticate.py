@@ -30,9 +30,8 @@ LATELY = 3600.0
 
 
 class Authentication:
-    def __init__(self, database: Database, workshop: str, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._workshop = workshop
         self._clock = clock
         self._mark: int | None = None
         self._held: dict[str, Key] = {}
@@ -66,7 +65,7 @@ class Authentication:
         mark = self._renewed()
         if self._any is None:
             try:
-                found = await self._read(lambda tx: api_keys.is_any(tx, self._workshop), watches=watches)
+                found = await self._read(lambda tx: api_keys.is_any(tx), watches=watches)
             except StoreUnavailable:
                 if watches and self._any_lately is not None and _is_lately(self._any_lately[1]):
                     return self._any_lately[0]
@@ -82,7 +81,7 @@ class Authentication:
         if key_id in self._held:
             return self._held[key_id]
         try:
-            found = await self._read(lambda tx: api_keys.get(tx, self._workshop, key_id), watches=watches)
+            found = await self._read(lambda tx: api_keys.get(tx, key_id), watches=watches)
         except StoreUnavailable:
             if watches and key_id in self._lately and _is_lately(self._lately[key_id][1]):
                 return self._lately[key_id][0]

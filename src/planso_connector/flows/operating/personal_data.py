@@ -58,9 +58,8 @@ class Erased:
 
 
 class Privacy:
-    def __init__(self, database: Database, workshop: str, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._workshop = workshop
         self._clock = clock
 
     async def find(self, identifier: Identifier) -> Found:
@@ -71,7 +70,7 @@ class Privacy:
             while True:
                 named, after = await self._database.read(
                     lambda tx, name=table.name, last=after: personal_data.look(  # type: ignore[misc]
-                        tx, self._workshop, name, last, identifier.stands_in
+                        tx, name, last, identifier.stands_in
                     )
                 )
                 for one in named:
@@ -88,15 +87,15 @@ class Privacy:
         found = await self.find(identifier)
         orders = []
         for order_id, tables in sorted(found.orders.items()):
-            held = await self._database.read(lambda tx, one=order_id: personal_data.held(tx, self._workshop, one))  # type: ignore[misc]
+            held = await self._database.read(lambda tx, one=order_id: personal_data.held(tx, one))  # type: ignore[misc]
             orders.append({"order_id": order_id, "named_in": sorted(tables), **held})
         operations = [
-            await self._database.read(lambda tx, one=operation_id: personal_data.operation(tx, self._workshop, one))  # type: ignore[misc]
+            await self._database.read(lambda tx, one=operation_id: personal_data.operation(tx, one))  # type: ignore[misc]
             for operation_id in sorted(found.operations)
         ]
-        earlier = await self._database.read(lambda tx: erasure_log.of(tx, self._workshop, identifier))
+        earlier = await self._database.read(lambda tx: erasure_log.of(tx, identifier))
         return {
-            "workshop": self._workshop,
+            "workshop": self._database.workshop,
             "made_at": stamp(self._clock()),
             "asked_for": {identifier.kind.value: identifier.key},
             "sources": SOURCES,
@@ -112,12 +111,12 @@ class Privacy:
         def looked(tx: Transaction) -> Erased:
             erased = Erased(found)
             for order_id, tables in sorted(found.orders.items()):
-                erased.pending += personal_data.pending(tx, self._workshop, order_id)
-                is_current = personal_data.standing(tx, self._workshop, order_id) == Standing.CURRENT
+                erased.pending += personal_data.pending(tx, order_id)
+                is_current = personal_data.standing(tx, order_id) == Standing.CURRENT
                 if is_current and tables & {"orders", "parts"}:
                     erased.in_planso.append(order_id)
             for operation_id in sorted(found.operations):
-                if (personal_data.operation(tx, self._workshop, operation_id) or {}).get("state") == "pending":
+                if (personal_data.operation(tx, operation_id) or {}).get("state") == "pending":
                     erased.pending.append(operation_id)
             return erased
 
@@ -138,7 +137,7 @@ class Privacy:
                 await self._erase_order(order_id, erased)
             for operation_id in sorted(erased.found.operations):
                 done = await self._database.write(
-                    lambda tx, one=operation_id: personal_data.erase_operation(tx, self._workshop, one)  # type: ignore[misc]
+                    lambda tx, one=operation_id: personal_data.erase_operation(tx, one)  # type: ignore[misc]
                 )
                 erased.counts += done or Counter()
         finally:
@@ -147,9 +146,9 @@ class Privacy:
         return erased
 
     async def _erase_order(self, order_id: int, erased: Erased) -> None:
-        done = await self._database.write(lambda tx: personal_data.erase_order(tx, self._workshop, order_id))
+        done = await self._database.write(lambda tx: personal_data.erase_order(tx, order_id))
         if done is None:
-            pending = await self._database.read(lambda tx: personal_data.pending(tx, self._workshop, order_id))
+            pending = await self._database.read(lambda tx: personal_data.pending(tx, order_id))
             raise _pending(pending)
         erased.counts += done
 
@@ -158,7 +157,6 @@ class Privacy:
         return await self._database.write(
             lambda tx: erasure_log.note(
                 tx,
-                self._workshop,
                 identifier,
                 now=now,
                 order_ids=erased.found.orders,

@@ -118,7 +118,6 @@ class Ready:
     def __init__(
         self,
         database: Database,
-        workshop: str,
         freshness: Freshness,
         planso: Planso,
         clock: DatabaseClock,
@@ -127,7 +126,6 @@ class Ready:
         of_process: Sequence[OfProcess] = (),
     ) -> None:
         self._database = database
-        self._workshop = workshop
         self._freshness = freshness
         self._planso = planso
         self._clock = clock
@@ -186,10 +184,10 @@ class Ready:
 
     async def _seen(self) -> _Seen | str:
         def work(tx: Transaction) -> _Seen:
-            success = sync_runs.last_success(tx, self._workshop)
-            pending, rebuild = statistics.pending(tx, self._workshop), lookup_keys.rebuild(tx, self._workshop)
-            stops = tuple(write_stops.active(tx, self._workshop))
-            trial = save_evidence.trial(tx, self._workshop)
+            success = sync_runs.last_success(tx)
+            pending, rebuild = statistics.pending(tx), lookup_keys.rebuild(tx)
+            stops = tuple(write_stops.active(tx))
+            trial = save_evidence.trial(tx)
             saving = knowledge(self._profile.source, self._profile.fingerprint, trial)
             return _Seen(statistics.revision(tx), success, pending, rebuild, stops, saving)
 
@@ -214,7 +212,7 @@ class Ready:
         now, began = stamp(self._clock()), time.monotonic()
         try:
             await self._database.write_at_once(
-                lambda tx: leases.acquire(tx, self._workshop, _PROBE, holder=_PROBE, now=now, until=now), WITHIN
+                lambda tx: leases.acquire(tx, _PROBE, holder=_PROBE, now=now, until=now), WITHIN
             )
         except (StoreSilent, CommitUnknown) as error:
             if time.monotonic() - began < WITHIN:

@@ -17,15 +17,14 @@ from planso_connector.store.engine.database import Database
 
 
 class Rejection:
-    def __init__(self, database: Database, workshop: str, clock: Clock, login: tuple[str, str, str]) -> None:
+    def __init__(self, database: Database, clock: Clock, login: tuple[str, str, str]) -> None:
         """`login` is address, user and password."""
         self._database = database
-        self._workshop = workshop
         self._clock = clock
         self._login = "\0".join(login).encode()
 
     async def is_remembered(self) -> bool:
-        remembered = await self._database.read(lambda tx: rejected_logins.remembered(tx, self._workshop))
+        remembered = await self._database.read(lambda tx: rejected_logins.remembered(tx))
         if remembered is None:
             return False
         salt, _, expected = remembered.partition("$")
@@ -34,12 +33,12 @@ class Rejection:
     async def note(self, accepted: bool) -> None:
         """What PlanSo said to the configured login."""
         if accepted:
-            await self._database.write(lambda tx: rejected_logins.forget(tx, self._workshop))
+            await self._database.write(lambda tx: rejected_logins.forget(tx))
             return
         salt = secrets.token_bytes(16)
         fingerprint = f"{salt.hex()}${self._hash(salt)}"
         now = stamp(self._clock())
-        await self._database.write(lambda tx: rejected_logins.remember(tx, self._workshop, fingerprint, now=now))
+        await self._database.write(lambda tx: rejected_logins.remember(tx, fingerprint, now=now))
 
     def _hash(self, salt: bytes) -> str:
         return hashlib.scrypt(self._login, salt=salt, n=2**14, r=8, p=1).hex()

@@ -43,22 +43,21 @@ class Kept:
 class Retention:
     """Lives as long as the process."""
 
-    def __init__(self, database: Database, workshop: str, kept: Kept, clock: Clock) -> None:
+    def __init__(self, database: Database, kept: Kept, clock: Clock) -> None:
         self._database = database
-        self._workshop = workshop
         self._clock = clock
         self._holder = new_id().replace("op_", "process_")
         keys = stamp_before(clock, KEYS_KEPT)
         drops: list[tuple[str, timedelta, Callable[[Transaction, str], int]]] = [
-            ("kept_pages", kept.kept_pages, lambda tx, before: retention.drop_kept_pages(tx, workshop, before=before)),
-            ("accesses", kept.accesses, lambda tx, before: retention.drop_accesses(tx, workshop, before=before)),
-            ("runs", kept.runs, lambda tx, before: retention.drop_runs(tx, workshop, before=before)),
-            ("tombstones", kept.tombstones, lambda tx, before: retention.drop_tombstones(tx, workshop, before=before)),
-            ("history", kept.history, lambda tx, before: retention.drop_history(tx, workshop, before=before)),
+            ("kept_pages", kept.kept_pages, lambda tx, before: retention.drop_kept_pages(tx, before=before)),
+            ("accesses", kept.accesses, lambda tx, before: retention.drop_accesses(tx, before=before)),
+            ("runs", kept.runs, lambda tx, before: retention.drop_runs(tx, before=before)),
+            ("tombstones", kept.tombstones, lambda tx, before: retention.drop_tombstones(tx, before=before)),
+            ("history", kept.history, lambda tx, before: retention.drop_history(tx, before=before)),
             (
                 "operations",
                 kept.operations,
-                lambda tx, before: retention.drop_operations(tx, workshop, before=before, keys_before=keys()),
+                lambda tx, before: retention.drop_operations(tx, before=before, keys_before=keys()),
             ),
         ]
         self._drops = [drop for drop in drops if drop[1] > timedelta(0)]
@@ -67,7 +66,7 @@ class Retention:
         """How many of each kind went; None where another process is at it. Raises StoreUnavailable."""
         now = self._clock()
         told = {"holder": self._holder, "now": stamp(now), "until": stamp(now + LEASE)}
-        if not await self._database.write(lambda tx: leases.acquire(tx, self._workshop, _NAME, **told)):
+        if not await self._database.write(lambda tx: leases.acquire(tx, _NAME, **told)):
             return None
         gone: Counter[str] = Counter()
         try:
@@ -77,7 +76,7 @@ class Retention:
                     gone[name] += some
                     await asyncio.sleep(PAUSE)
         finally:
-            await self._database.write(lambda tx: leases.release(tx, self._workshop, _NAME, holder=self._holder))
+            await self._database.write(lambda tx: leases.release(tx, _NAME, holder=self._holder))
         if gone:
             log.info("retention", **gone)
         return dict(gone)
@@ -87,7 +86,7 @@ class Retention:
         told = {"holder": self._holder, "now": stamp(now), "until": stamp(now + LEASE)}
 
         def work(tx: Transaction) -> int:
-            return drop(tx, before) if leases.renew(tx, self._workshop, _NAME, **told) else 0
+            return drop(tx, before) if leases.renew(tx, _NAME, **told) else 0
 
         return await self._database.write(work)
 

@@ -68,7 +68,6 @@ class Measured:
     def __init__(
         self,
         database: Database,
-        workshop: str,
         sync: Sync,
         readiness: Ready,
         planso: Planso,
@@ -76,7 +75,6 @@ class Measured:
         admission: Admission,
     ) -> None:
         self._database = database
-        self._workshop = workshop
         self._sync = sync
         self._readiness = readiness
         self._planso = planso
@@ -111,9 +109,9 @@ class Measured:
     async def _held(self) -> Held:
         pending, rebuild, stops = await self._database.read(
             lambda tx: (
-                statistics.pending(tx, self._workshop),
-                lookup_keys.rebuild(tx, self._workshop),
-                write_stops.active(tx, self._workshop),
+                statistics.pending(tx),
+                lookup_keys.rebuild(tx),
+                write_stops.active(tx),
             )
         )
         orders, operations = await self._counts()
@@ -133,7 +131,7 @@ class Measured:
 
     async def _counts(self) -> tuple[dict[str, int], dict[str, int]]:
         def work(tx: Transaction) -> tuple[dict[str, int], dict[str, int]]:
-            return statistics.orders_held(tx, self._workshop), statistics.operations_held(tx, self._workshop)
+            return statistics.orders_held(tx), statistics.operations_held(tx)
 
         if self._counted is None or time.monotonic() - self._counted[0] > COUNT_EVERY:
             self._counted = (time.monotonic(), *await self._database.read(work))

@@ -72,16 +72,15 @@ class Recognised:
 class Recognition:
     """Lives as long as the process."""
 
-    def __init__(self, database: Database, workshop: str) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._workshop = workshop
 
     async def find(self, asked: Asked, *, archived: bool, limit: int, language: Language) -> Recognised:
         """Raises NotIndexed, NotFilled where nothing is found and the keys, or the mirror, are not complete yet."""
 
         def work(tx: Transaction) -> tuple[list[Row], Rebuild | None]:
             found = self._candidates(tx, question, archived=archived)
-            return found, lookup_keys.rebuild(tx, self._workshop)
+            return found, lookup_keys.rebuild(tx)
 
         question = understood(asked)
         found, rebuild = await self._database.read(work, within=WITHIN)
@@ -99,13 +98,13 @@ class Recognition:
         """Raises what is told where nothing was found and nobody knows whether there is nothing."""
         if rebuild is not None:
             raise not_yet(rebuild)
-        if await self._database.read(lambda tx: sync_runs.last_success(tx, self._workshop)) is None:
+        if await self._database.read(lambda tx: sync_runs.last_success(tx)) is None:
             raise not_filled()
 
     def _candidates(self, tx: Transaction, question: Question, *, archived: bool) -> list[Row]:
-        recall = Recall(tx, self._workshop, archived=archived)
+        recall = Recall(tx, archived=archived)
         ids = dict.fromkeys(_found(recall, question))
-        return lookup_keys.shown(tx, self._workshop, list(ids)[:CANDIDATES])
+        return lookup_keys.shown(tx, list(ids)[:CANDIDATES])
 
 
 def understood(asked: Asked) -> Question:

@@ -20,16 +20,15 @@ WITHIN = 2.0
 
 
 class Lookup:
-    def __init__(self, database: Database, workshop: str) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._workshop = workshop
 
     async def find(self, filters: Filters) -> Page:
         """The page. Raises TooBroad; NotIndexed where what it is found by is being written anew, and that is why."""
         try:
-            page = await self._database.read(lambda tx: search.find(tx, self._workshop, filters), within=WITHIN)
+            page = await self._database.read(lambda tx: search.find(tx, filters), within=WITHIN)
         except TooBroad:
-            rebuild = await self._database.read(lambda tx: lookup_keys.rebuild(tx, self._workshop))
+            rebuild = await self._database.read(lambda tx: lookup_keys.rebuild(tx))
             if rebuild is None:
                 raise
             raise not_yet(rebuild) from None
@@ -39,7 +38,7 @@ class Lookup:
 
     async def total(self, filters: Filters) -> int:
         """How many there are on all pages. Raises TooBroad."""
-        return await self._database.read(lambda tx: search.total(tx, self._workshop, filters), within=WITHIN)
+        return await self._database.read(lambda tx: search.total(tx, filters), within=WITHIN)
 
     async def order(self, order_id: int) -> StoredOrder:
         """The order as answers show it. Raises NotFound, also for one that was deleted."""
@@ -50,7 +49,7 @@ class Lookup:
 
         def work(tx: Transaction) -> Sequence[Part]:
             self._existing(tx, order_id)
-            return orders.parts_of(tx, self._workshop, order_id)
+            return orders.parts_of(tx, order_id)
 
         return await self._database.read(work)
 
@@ -59,7 +58,7 @@ class Lookup:
 
         def work(tx: Transaction) -> Sequence[tuple[str, str]]:
             self._existing(tx, order_id)
-            return sections.names(tx, self._workshop, order_id)
+            return sections.names(tx, order_id)
 
         return await self._database.read(work)
 
@@ -68,7 +67,7 @@ class Lookup:
 
         def work(tx: Transaction) -> Section | None:
             self._existing(tx, order_id)
-            return sections.get(tx, self._workshop, order_id, name)
+            return sections.get(tx, order_id, name)
 
         found = await self._database.read(work)
         if found is None:
@@ -84,9 +83,9 @@ class Lookup:
         """
 
         def work(tx: Transaction) -> tuple[Sequence[Entry], int | None]:
-            if orders.get(tx, self._workshop, order_id) is None:
-                raise unknown(tx, self._workshop, order_id)
-            found = history.page(tx, self._workshop, order_id, below=below or MAX_ID, limit=limit + 1)
+            if orders.get(tx, order_id) is None:
+                raise unknown(tx, order_id)
+            found = history.page(tx, order_id, below=below or MAX_ID, limit=limit + 1)
             if len(found) <= limit:
                 return found, None
             # A version may have two entries, which stay together.
@@ -96,17 +95,17 @@ class Lookup:
         return await self._database.read(work)
 
     def _existing(self, tx: Transaction, order_id: int) -> StoredOrder:
-        stored = orders.get(tx, self._workshop, order_id)
+        stored = orders.get(tx, order_id)
         if stored is None:
-            raise unknown(tx, self._workshop, order_id)
+            raise unknown(tx, order_id)
         if stored.deleted_at is not None:
             raise NotFound(f"Order {order_id} was deleted in PlanSo.")
         return stored
 
 
-def unknown(tx: Transaction, workshop: str, order_id: int) -> NotFound | NotFilled:
+def unknown(tx: Transaction, order_id: int) -> NotFound | NotFilled:
     """What to raise for an order that the mirror does not have: somebody on the phone must not be told too much."""
-    if sync_runs.last_success(tx, workshop) is None:
+    if sync_runs.last_success(tx) is None:
         return not_filled()
     return NotFound(f"There is no order {order_id} in the connector's database.")
 

@@ -21,13 +21,11 @@ class Standings:
     def __init__(
         self,
         database: Database,
-        workshop: str,
         freshness: Freshness,
         labels: Mapping[str, Sequence[str]],
         clock: Clock,
     ) -> None:
         self._database = database
-        self._workshop = workshop
         self._freshness = freshness
         self._labels = labels
         self._clock = clock
@@ -39,12 +37,12 @@ class Standings:
         return assess.standing(order, readings, self._clock(), stale=stale, labels=self._labels, pending=pending)
 
     def _read(self, tx: Transaction, order_id: int) -> tuple[Order, Readings, int]:
-        seen = last_seen.of_order(tx, self._workshop, order_id)
+        seen = last_seen.of_order(tx, order_id)
         if seen is not None and seen.deleted_at is not None:
             raise NotFound(f"Order {order_id} was deleted in PlanSo.")
-        order = orders.load(tx, self._workshop, order_id)
+        order = orders.load(tx, order_id)
         if seen is None or order is None:
-            raise unknown(tx, self._workshop, order_id)
+            raise unknown(tx, order_id)
         parts = parse_stamp(seen.parts_read_at) if seen.parts_read_at is not None else None
         readings = Readings(parse_stamp(seen.read_at), parts, parse_stamp(seen.synced_at))
-        return order, readings, len(operations.pending_of(tx, self._workshop, order_id))
+        return order, readings, len(operations.pending_of(tx, order_id))

@@ -28,15 +28,14 @@ T = TypeVar("T")
 
 
 class Reindex:
-    def __init__(self, database: Database, workshop: str, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._workshop = workshop
         self._clock = clock
         self._holder = new_id().replace("op_", "process_")
 
     async def is_due(self) -> bool:
         """Whether orders may lack keys: after an upgrade, or a rebuild that broke off."""
-        return await self._database.read(lambda tx: lookup_keys.rebuild(tx, self._workshop)) is not None
+        return await self._database.read(lambda tx: lookup_keys.rebuild(tx)) is not None
 
     async def run(self, told: Callable[[Rebuild], None] = lambda _: None, *, anew: bool = False) -> None:
         """
@@ -46,15 +45,15 @@ class Reindex:
         Raises NotPossible where another process is at it.
         """
         try:
-            so_far = await self._step(lambda tx: lookup_keys.rebuild(tx, self._workshop))
+            so_far = await self._step(lambda tx: lookup_keys.rebuild(tx))
             if anew or (so_far is not None and so_far.after is None):
-                while await self._step(lambda tx: reindex.clear(tx, self._workshop)):
+                while await self._step(lambda tx: reindex.clear(tx)):
                     pass
-                await self._step(lambda tx: reindex.begin(tx, self._workshop))
-            while (so_far := await self._step(lambda tx: reindex.rebuild(tx, self._workshop))) is not None:
+                await self._step(lambda tx: reindex.begin(tx))
+            while (so_far := await self._step(lambda tx: reindex.rebuild(tx))) is not None:
                 told(so_far)
         finally:
-            await self._database.write(lambda tx: leases.release(tx, self._workshop, _NAME, holder=self._holder))
+            await self._database.write(lambda tx: leases.release(tx, _NAME, holder=self._holder))
         log.info("reindexed")
 
     async def _step(self, do: Callable[[Transaction], T]) -> T:
@@ -62,7 +61,7 @@ class Reindex:
         mine = {"holder": self._holder, "now": stamp(now), "until": stamp(now + LEASE)}
 
         def work(tx: Transaction) -> T:
-            if not leases.acquire(tx, self._workshop, _NAME, **mine):
+            if not leases.acquire(tx, _NAME, **mine):
                 raise NotPossible("Another process is writing the look-up keys; it goes on by itself.")
             return do(tx)
 

@@ -56,10 +56,9 @@ class ReadOrder:
 class Reader:
     """Lives as long as the process. `accept` takes pages over as they are, doubtful or not: a person said so."""
 
-    def __init__(self, database: Database, planso: Planso, workshop: str, clock: Clock, *, parts: bool) -> None:
+    def __init__(self, database: Database, planso: Planso, clock: Clock, *, parts: bool) -> None:
         self._database = database
         self._planso = planso
-        self._workshop = workshop
         self._clock = clock
         self._parts = parts
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
@@ -84,7 +83,7 @@ class Reader:
                 pass
 
     async def known(self, order_id: int) -> Order | None:
-        return await self._database.read(lambda tx: orders.load(tx, self._workshop, order_id))
+        return await self._database.read(lambda tx: orders.load(tx, order_id))
 
     async def read(self, entry: BoardEntry, *, accept: bool = False) -> ReadOrder:
         """Read and store an order of the list. Raises PlansoError; EmptyForm and EmptyOrder: nothing was stored."""
@@ -122,9 +121,7 @@ class Reader:
         now = self._now()
         mark = fingerprint(entry) if entry is not None else None
         saved = await self._database.write(
-            lambda tx: orders.save(
-                tx, self._workshop, order, read_at=read_at, now=now, list_fingerprint=mark, with_parts=with_parts
-            )
+            lambda tx: orders.save(tx, order, read_at=read_at, now=now, list_fingerprint=mark, with_parts=with_parts)
         )
         return saved.outcome in (Outcome.INSERTED, Outcome.CHANGED)
 
@@ -141,9 +138,7 @@ class Reader:
     async def gone(self, order_id: int, read_at: str) -> None:
         """The mirror takes note that PlanSo has no such order, as `Live.existing_form` was shown at `read_at`."""
         now = self._now()
-        await self._database.write(
-            lambda tx: orders.mark_deleted(tx, self._workshop, order_id, now=now, read_at=read_at)
-        )
+        await self._database.write(lambda tx: orders.mark_deleted(tx, order_id, now=now, read_at=read_at))
 
     async def saw(self, order_id: int, form: FormReading, read_at: str) -> None:
         """As `keep`, of an order that was looked at in passing; nothing either where its form has emptied."""
@@ -153,7 +148,7 @@ class Reader:
 
     async def seen_since(self, order_id: int, instant: str) -> list[list[history.Change]]:
         """What people in PlanSo were seen to change since `instant`, by version, oldest first."""
-        return await self._database.read(lambda tx: history.seen_since(tx, self._workshop, order_id, instant))
+        return await self._database.read(lambda tx: history.seen_since(tx, order_id, instant))
 
     async def _keep(self, error: PageChanged, order_id: int | None) -> None:
         """Every page that can't be read, whoever asked for it; who asked learns of the page, not of our trouble."""
@@ -164,7 +159,6 @@ class Reader:
         def work(tx: Transaction) -> None:
             unreadable_pages.keep(
                 tx,
-                self._workshop,
                 kind=error.page,
                 order_id=order_id,
                 reason=str(error),

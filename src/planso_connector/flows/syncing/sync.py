@@ -75,7 +75,6 @@ class Sync:
         database: Database,
         planso: Planso,
         reader: Reader,
-        workshop: str,
         clock: Clock,
         policy: SyncPolicy,
         way: GiveWay,
@@ -84,7 +83,6 @@ class Sync:
         self._database = database
         self._planso = planso
         self._reader = reader
-        self._workshop = workshop
         self._clock = clock
         self._policy = policy
         self._way = way
@@ -118,14 +116,14 @@ class Sync:
     ) -> tuple[Run, datetime | None]:
         """The new run, and since when orders need not be read again; or the run that holds the lease."""
         until = stamp(now + LEASE_FOR)
-        taken = leases.acquire(tx, self._workshop, LEASE, holder=self._holder, now=stamp(now), until=until)
+        taken = leases.acquire(tx, LEASE, holder=self._holder, now=stamp(now), until=until)
         if not taken:
-            last = sync_runs.last(tx, self._workshop)
+            last = sync_runs.last(tx)
             assert last is not None, "who takes the lease stores a run"
             return last, None
-        sync_runs.abandon(tx, self._workshop, now=stamp(now))
-        broken = sync_runs.resumable(tx, self._workshop)
-        run = sync_runs.start(tx, self._workshop, now=stamp(now), phase=Phase.LIST, kind=kind, trigger=trigger)
+        sync_runs.abandon(tx, now=stamp(now))
+        broken = sync_runs.resumable(tx)
+        run = sync_runs.start(tx, now=stamp(now), phase=Phase.LIST, kind=kind, trigger=trigger)
         if kind is not RunKind.FULL:
             return run, None
         # What is accepted must be read with that leave, also where the run that broke off had read it.
@@ -164,13 +162,13 @@ class Sync:
 
     async def history(self, limit: int) -> list[Run]:
         """The last runs, newest first."""
-        return await self._database.read(lambda tx: sync_runs.history(tx, self._workshop, limit))
+        return await self._database.read(lambda tx: sync_runs.history(tx, limit))
 
     async def status(self) -> SyncStatus:
         def work(tx: Transaction) -> tuple[list[Run], Run | None, str | None]:
             now = stamp(self._clock())
-            holder = leases.holder(tx, self._workshop, LEASE, now=now)
-            return sync_runs.history(tx, self._workshop, 2), sync_runs.last_success(tx, self._workshop), holder
+            holder = leases.holder(tx, LEASE, now=now)
+            return sync_runs.history(tx, 2), sync_runs.last_success(tx), holder
 
         found, success, holder = await self._database.read(work)
         ended = next((run for run in found if run.state is not RunState.RUNNING), None)
@@ -190,15 +188,13 @@ class Sync:
     async def last_success_at(self) -> datetime | None:
         """When the last run ended well; remembered between runs of this process."""
         if self._last_success is None:
-            success = await self._database.read(lambda tx: sync_runs.last_success(tx, self._workshop))
+            success = await self._database.read(lambda tx: sync_runs.last_success(tx))
             self._last_success = success.ended_at if success is not None else None
         return parse_stamp(self._last_success) if self._last_success is not None else None
 
     async def is_empty(self) -> bool:
         """Whether the mirror holds no order yet, or its first run never ended well."""
-        return await self._database.read(
-            lambda tx: not orders.is_any(tx, self._workshop) or sync_runs.last_success(tx, self._workshop) is None
-        )
+        return await self._database.read(lambda tx: not orders.is_any(tx) or sync_runs.last_success(tx) is None)
 
     async def close(self) -> None:
         if self._task is not None and not self._task.done():
@@ -221,7 +217,6 @@ class Sync:
             self._database,
             self._planso,
             self._reader,
-            self._workshop,
             self._clock,
             self._policy,
             self._way,
@@ -253,10 +248,9 @@ class Sync:
 
             def work(tx: Transaction, now: datetime = now) -> None:
                 until = stamp(now + LEASE_FOR)
-                leases.renew(tx, self._workshop, LEASE, holder=self._holder, now=stamp(now), until=until)
+                leases.renew(tx, LEASE, holder=self._holder, now=stamp(now), until=until)
                 sync_runs.progress(
                     tx,
-                    self._workshop,
                     progress.run_id,
                     now=stamp(now),
                     phase=progress.phase,
@@ -279,7 +273,6 @@ class Sync:
         def work(tx: Transaction) -> None:
             sync_runs.finish(
                 tx,
-                self._workshop,
                 progress.run_id,
                 state=state,
                 now=now,
@@ -294,7 +287,7 @@ class Sync:
             )
             if state is RunState.DONE:
                 self._let_go(tx, progress)
-            leases.release(tx, self._workshop, LEASE, holder=self._holder)
+            leases.release(tx, LEASE, holder=self._holder)
 
         try:
             await self._database.write(work)
@@ -307,9 +300,9 @@ class Sync:
     def _let_go(self, tx: Transaction, progress: Progress) -> None:
         """Of the pages that could not be read once, and can be by now."""
         failed = {failure.order_id for failure in progress.failures}
-        pages = unreadable_pages.all(tx, self._workshop)
+        pages = unreadable_pages.all(tx)
         read = [page.id for page in pages if page.kept_at < progress.started_at and page.order_id not in failed]
-        unreadable_pages.forget(tx, self._workshop, read)
+        unreadable_pages.forget(tx, read)
 
     def _expected_end(self, running: Run | None) -> str | None:
         if running is None or not running.done:

@@ -59,7 +59,6 @@ class SyncRun:
         database: Database,
         planso: Planso,
         reader: Reader,
-        workshop: str,
         clock: Clock,
         policy: SyncPolicy,
         way: GiveWay,
@@ -68,7 +67,6 @@ class SyncRun:
         self._database = database
         self._planso = planso
         self._reader = reader
-        self._workshop = workshop
         self._clock = clock
         self._policy = policy
         self._way = way
@@ -94,14 +92,14 @@ class SyncRun:
 
         await self._each(plan.gone, look)
         if plan.seen:
-            await self._database.write(lambda tx: last_seen.seen(tx, self._workshop, plan.seen, now=asked_at))
+            await self._database.write(lambda tx: last_seen.seen(tx, plan.seen, now=asked_at))
         if self._policy.sections is not None:
             progress.phase = Phase.SECTIONS
             await self._read_sections(board, self._policy.sections)
 
     async def _plan(self, board: list[BoardEntry], *, full_since: datetime | None, accept: bool) -> Plan:
         def work(tx: Transaction) -> tuple[dict[int, Known], set[int]]:
-            held = last_seen.all(tx, self._workshop)
+            held = last_seen.all(tx)
             known = {
                 order_id: Known(
                     fingerprint=sighting.list_fingerprint,
@@ -112,7 +110,7 @@ class SyncRun:
                 )
                 for order_id, sighting in held.items()
             }
-            return known, operations.orders_pending(tx, self._workshop)
+            return known, operations.orders_pending(tx)
 
         known, writing = await self._database.read(work)
         return reconcile(
@@ -173,14 +171,10 @@ class SyncRun:
         is_gone = await self._is_gone(order_id)
         now = self._now()
         if is_gone:
-            changed = await self._database.write(
-                lambda tx: orders.mark_deleted(tx, self._workshop, order_id, now=now, read_at=read_at)
-            )
+            changed = await self._database.write(lambda tx: orders.mark_deleted(tx, order_id, now=now, read_at=read_at))
         else:
             changed = bool(
-                await self._database.write(
-                    lambda tx: orders.archive(tx, self._workshop, [order_id], now=now, read_at=asked_at)
-                )
+                await self._database.write(lambda tx: orders.archive(tx, [order_id], now=now, read_at=asked_at))
             )
         self._progress.done += 1
         self._progress.in_a_row = 0
@@ -201,7 +195,7 @@ class SyncRun:
 
     async def _read_sections(self, board: list[BoardEntry], every: timedelta) -> None:
         def work(tx: Transaction) -> tuple[dict[int, str], set[int]]:
-            return sections.read_at_by_order(tx, self._workshop), orders.ids(tx, self._workshop, archived=False)
+            return sections.read_at_by_order(tx), orders.ids(tx, archived=False)
 
         read_at, mirrored = await self._database.read(work)
         now = self._clock()
@@ -225,7 +219,6 @@ class SyncRun:
                 continue
             save = partial(
                 sections.save,
-                workshop=self._workshop,
                 order_id=order_id,
                 name=name,
                 document=section.as_json(),

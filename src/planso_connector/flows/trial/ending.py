@@ -29,10 +29,9 @@ COMMAND = "planso-connector doctor --try-write"
 class TrialEnd:
     """`lease` is the name of the trial's lease, which the trial's operation id holds."""
 
-    def __init__(self, database: Database, live: Live, workshop: str, clock: Clock) -> None:
+    def __init__(self, database: Database, live: Live, clock: Clock) -> None:
         self._database = database
         self._live = live
-        self._workshop = workshop
         self._clock = clock
 
     async def release(self, lease: str, operation: str, order_id: int) -> None:
@@ -47,14 +46,13 @@ class TrialEnd:
             for saved in saves:
                 save_evidence.note_save(
                     tx,
-                    self._workshop,
                     operation=trial.operation,
                     differences=saved.assessment.differences,
                     is_clean=True,
                     pairs=saved.pairs,
                     now=now,
                 )
-            save_evidence.keep_trial(tx, self._workshop, trial)
+            save_evidence.keep_trial(tx, trial)
             self._let_go(tx, lease, trial.operation, trial.order_id)
 
         await self._database.write(work)
@@ -75,11 +73,10 @@ class TrialEnd:
         def work(tx: Transaction) -> None:
             if differences:
                 record = self._operation(operation, order_id, differences, why, sent_at, now)
-                operations.record(tx, self._workshop, record)
+                operations.record(tx, record)
             self._let_go(tx, lease, operation, order_id)
             write_stops.stop(
                 tx,
-                self._workshop,
                 order_id=order_id,
                 operation=operation if differences else "",
                 reason="the order holds what a trial wrote, or may" if differences else f"a trial ended badly: {why}",
@@ -110,23 +107,21 @@ class TrialEnd:
 
         def work(tx: Transaction) -> None:
             record = self._operation(trial.operation, trial.order_id, differences, why, saves.began_at, now)
-            operations.record(tx, self._workshop, record)
+            operations.record(tx, record)
             if order is not None:
                 stored = {"read_at": saved.read_at, "now": now}
-                orders.save(tx, self._workshop, order, **stored, with_parts=False, writer=writer)
+                orders.save(tx, order, **stored, with_parts=False, writer=writer)
             save_evidence.note_save(
                 tx,
-                self._workshop,
                 operation=trial.operation,
                 differences=saved.assessment.differences,
                 is_clean=False,
                 pairs=saved.pairs,
                 now=now,
             )
-            save_evidence.keep_trial(tx, self._workshop, trial)
+            save_evidence.keep_trial(tx, trial)
             write_stops.stop(
                 tx,
-                self._workshop,
                 order_id=None,
                 operation=trial.operation,
                 reason=f"A trial of saving damaged order {trial.order_id}.",
@@ -141,8 +136,8 @@ class TrialEnd:
         return lost
 
     def _let_go(self, tx: Transaction, lease: str, operation: str, order_id: int) -> None:
-        leases.release(tx, self._workshop, lease, holder=operation)
-        write_stops.resume(tx, self._workshop, order_id=order_id, now=stamp(self._clock()))
+        leases.release(tx, lease, holder=operation)
+        write_stops.resume(tx, order_id=order_id, now=stamp(self._clock()))
 
     def _operation(
         self, operation: str, order_id: int, differences: Sequence[Difference], why: str, sent_at: str | None, now: str

@@ -82,7 +82,6 @@ class TrialFlow:
         database: Database,
         planso: Planso,
         reader: Reader,
-        workshop: str,
         clock: Clock,
         *,
         profile: Profile,
@@ -93,12 +92,11 @@ class TrialFlow:
         self._planso = planso
         self._live = Live(planso, reader, clock)
         self._reader = reader
-        self._workshop = workshop
         self._clock = clock
         self._profile = profile
         self._fingerprint = fingerprint(profile, url)
         self._writes = writes
-        self._end = TrialEnd(database, self._live, workshop, clock)
+        self._end = TrialEnd(database, self._live, clock)
 
     async def prepare(self, order_id: int, *, may_lose: bool = False) -> Prepared:
         """
@@ -148,10 +146,10 @@ class TrialFlow:
         """Raises NotPossible where writes are stopped or wait."""
         if self._writes != "on":
             raise NotPossible(f"CONNECTOR_WRITES is {self._writes}; a trial saves, so it has to be on.")
-        stop = write_stops.find(tx, self._workshop, order_id)
+        stop = write_stops.find(tx, order_id)
         if stop is not None:
             raise NotPossible(stop.words)
-        waiting = operations.pending_of(tx, self._workshop, order_id)
+        waiting = operations.pending_of(tx, order_id)
         if waiting:
             raise NotPossible(
                 f"{len(waiting)} writes to order {order_id} are pending ({waiting[0].id}); name another order, or wait."
@@ -159,16 +157,16 @@ class TrialFlow:
 
     def _begin(self, tx: Transaction, order_id: int, holder: str) -> None:
         # The lock under which operations are recorded: one is seen here, or finds the order stopped.
-        tx.lock(f"operations {self._workshop} {order_id}")
+        tx.lock(f"operations {tx.workshop} {order_id}")
         self._check_free(tx, order_id)
         self._hold(tx, holder)
         now = stamp(self._clock())
-        write_stops.stop(tx, self._workshop, order_id=order_id, operation="", reason=UNDER_WAY, columns=(), now=now)
+        write_stops.stop(tx, order_id=order_id, operation="", reason=UNDER_WAY, columns=(), now=now)
 
     def _hold(self, tx: Transaction, holder: str) -> None:
         now = self._clock()
         until = stamp(now + LEASE_FOR)
-        if not leases.acquire(tx, self._workshop, LEASE, holder=holder, now=stamp(now), until=until):
+        if not leases.acquire(tx, LEASE, holder=holder, now=stamp(now), until=until):
             raise NotPossible("Another trial is under way in this workshop; wait until it ends.")
 
     async def _started(self, operation: str, prepared: Prepared) -> _Run:
@@ -181,7 +179,7 @@ class TrialFlow:
         text, day = self._changes(form)
         if text is None:
             raise NotPossible("The order's form changed meanwhile; it has no text that a trial could change.")
-        evidence = await self._database.read(lambda tx: save_evidence.load(tx, self._workshop))
+        evidence = await self._database.read(lambda tx: save_evidence.load(tx))
         saves = TrialSaves(self._planso, self._live, self._clock, profile, form, known, evidence.experience)
         return _Run(operation, prepared, known, saves, text, day, profile.save)
 
@@ -240,7 +238,7 @@ class TrialFlow:
 
         def work(tx: Transaction) -> None:
             self._hold(tx, run.operation)
-            stop = next((one for one in write_stops.active(tx, self._workshop) if one.order_id is None), None)
+            stop = next((one for one in write_stops.active(tx) if one.order_id is None), None)
             if stop is not None:
                 raise NotPossible(stop.words)
 

@@ -54,7 +54,6 @@ class Claim:
     def __init__(
         self,
         database: Database,
-        workshop: str,
         operation: Operation,
         *,
         holder: str,
@@ -71,7 +70,6 @@ class Claim:
         self.sent = operation.sent
         self._earlier = self.sent_at, self.sent
         self._database = database
-        self._workshop = workshop
         self._landing = landing
         self._clock = clock
         self._jumps = jumps
@@ -149,9 +147,9 @@ class Claim:
             # By the clock as it is when its turn with the database has come, for which it may have waited long.
             now = stamp(self._clock())
             is_marked = operations.mark_sent(
-                tx, self._workshop, self.operation.id, holder=self.holder, now=now, before=before, sent=sent
+                tx, self.operation.id, holder=self.holder, now=now, before=before, sent=sent
             )
-            stop = None if is_marked else write_stops.holding(tx, self._workshop, self.operation)
+            stop = None if is_marked else write_stops.holding(tx, self.operation)
             if stop is not None:
                 raise Stopped(stop.words)
             return is_marked

@@ -56,7 +56,6 @@ class Outbox:
         self,
         database: Database,
         pusher: Pusher,
-        workshop: str,
         landing: timedelta,
         clock: Clock,
         *,
@@ -68,7 +67,6 @@ class Outbox:
     ) -> None:
         self._database = database
         self._pusher = pusher
-        self._workshop = workshop
         self._landing = landing
         self._clock = clock
         self._jumps = Jumps(clock, lambda by: log.warning("clock_jumped", seconds=round(by.total_seconds())))
@@ -175,8 +173,8 @@ class Outbox:
 
     async def _now(self, operation_id: str) -> Operation:
         def work(tx: Transaction) -> Operation | None:
-            found = operations.get(tx, self._workshop, operation_id)
-            return found and write_stops.explained(tx, self._workshop, found)
+            found = operations.get(tx, operation_id)
+            return found and write_stops.explained(tx, found)
 
         found = await self._database.read(work)
         if found is None:
@@ -203,9 +201,7 @@ class Outbox:
     async def _is_any_due(self) -> bool:
         now = stamp(self._clock())
         try:
-            return await self._database.read(
-                lambda tx: operations.is_any_due(tx, self._workshop, now=now, sends=self._sends)
-            )
+            return await self._database.read(lambda tx: operations.is_any_due(tx, now=now, sends=self._sends))
         except ConnectorError as error:
             log.warning("outbox_unread", error=type(error).__name__)
             return False
@@ -220,7 +216,6 @@ class Outbox:
             self._database.write(
                 lambda tx: operations.claim(
                     tx,
-                    self._workshop,
                     holder=holder,
                     now=stamp(now),
                     until=stamp(until),
@@ -237,7 +232,6 @@ class Outbox:
         for operation in claimed:
             claim = Claim(
                 self._database,
-                self._workshop,
                 operation,
                 holder=holder,
                 until=until,
@@ -286,9 +280,7 @@ class Outbox:
         def work(tx: Transaction) -> list[Claim]:
             told = {"now": stamp(now), "until": stamp(until)}
             return [
-                claim
-                for claim in claims
-                if operations.renew(tx, self._workshop, [claim.operation.id], holder=claim.holder, **told)
+                claim for claim in claims if operations.renew(tx, [claim.operation.id], holder=claim.holder, **told)
             ]
 
         try:
@@ -314,8 +306,6 @@ class Outbox:
         if late:
             await asyncio.wait(late)
         try:
-            await self._database.write(
-                lambda tx: [operations.release(tx, self._workshop, holder=one) for one in sorted(holders)]
-            )
+            await self._database.write(lambda tx: [operations.release(tx, holder=one) for one in sorted(holders)])
         except ConnectorError as error:
             log.warning("claims_not_released", error=type(error).__name__)

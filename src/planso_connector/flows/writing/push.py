@@ -60,17 +60,14 @@ class _End:
 class Pusher:
     """Lives as long as the process."""
 
-    def __init__(
-        self, database: Database, planso: Planso, reader: Reader, workshop: str, clock: Clock, dice: Random
-    ) -> None:
+    def __init__(self, database: Database, planso: Planso, reader: Reader, clock: Clock, dice: Random) -> None:
         self._database = database
-        self._workshop = workshop
         self._clock = clock
         self._dice = dice
         live = Live(planso, reader, clock)
         self._push: dict[Action, UpdatePush | CreatePush | DeletePush] = {
-            Action.UPDATE: UpdatePush(database, planso, live, reader, workshop, clock),
-            Action.CREATE: CreatePush(database, planso, live, reader, workshop, clock),
+            Action.UPDATE: UpdatePush(database, planso, live, reader, clock),
+            Action.CREATE: CreatePush(database, planso, live, reader, clock),
             Action.DELETE: DeletePush(planso, live, reader, clock),
         }
 
@@ -127,25 +124,24 @@ class Pusher:
         writer = _writer(operation, back) if claim.sent_at is not None else None
 
         def work(tx: Transaction) -> bool:
-            if end.state is State.EXPIRED and write_stops.is_paused(tx, self._workshop, operation):
+            if end.state is State.EXPIRED and write_stops.is_paused(tx, operation):
                 raise Stopped("Writes are stopped, or were: its deadline does not count meanwhile.")
             if back is not None and operation.action is Action.CREATE:
-                tx.lock(f"created {self._workshop}")
-                if back.order_id in operations.created(tx, self._workshop, but=operation.id):
+                tx.lock(f"created {tx.workshop}")
+                if back.order_id in operations.created(tx, but=operation.id):
                     raise Later(f"Order {back.order_id} was made by another create.")
             if back is not None and back.order is not None:
                 stored = {"read_at": back.read_at, "now": now}
-                orders.save(tx, self._workshop, back.order, **stored, with_parts=back.with_parts, writer=writer)
+                orders.save(tx, back.order, **stored, with_parts=back.with_parts, writer=writer)
             elif back is not None and end.state is not State.DAMAGED:
-                orders.mark_deleted(tx, self._workshop, back.order_id, now=now, read_at=back.read_at, writer=writer)
+                orders.mark_deleted(tx, back.order_id, now=now, read_at=back.read_at, writer=writer)
             elif isinstance(end.error, NotFound) and operation.order_id is not None:
                 # It was not there at two looks, whoever deleted it.
-                orders.mark_deleted(tx, self._workshop, operation.order_id, now=now, read_at=end.error.read_at)
+                orders.mark_deleted(tx, operation.order_id, now=now, read_at=end.error.read_at)
             if back is not None and back.differences is not None:
-                _learn(tx, self._workshop, operation, back, now)
+                _learn(tx, operation, back, now)
             return operations.settle(
                 tx,
-                self._workshop,
                 operation.id,
                 holder=claim.holder,
                 state=end.state,
@@ -187,7 +183,6 @@ class Pusher:
         await self._database.write(
             lambda tx: operations.put_back(
                 tx,
-                self._workshop,
                 operation.id,
                 holder=claim.holder,
                 next_at=due,
@@ -215,25 +210,23 @@ def _writer(operation: Operation, back: ReadBack | None) -> Writer:
     return Writer(operation.id, operation.caller, targets_of(operation.asked), labels, also, is_whole)
 
 
-def _learn(tx: Transaction, workshop: str, operation: Operation, back: ReadBack, now: str) -> None:
+def _learn(tx: Transaction, operation: Operation, back: ReadBack, now: str) -> None:
     """What the compared save showed of this PlanSo; and where it did damage, nothing more is written."""
     differences = back.differences or ()
     if back.pairs:
         save_evidence.note_save(
             tx,
-            workshop,
             operation=operation.id,
             differences=differences,
             is_clean=back.scope is Scope.NONE,
             pairs=back.pairs,
             now=now,
         )
-        save_evidence.note_form(tx, workshop, back.controls)
+        save_evidence.note_form(tx, back.controls)
     if back.scope is not Scope.NONE:
         columns = [one.column for one in damaged(differences)]
         write_stops.stop(
             tx,
-            workshop,
             order_id=back.order_id if back.scope is Scope.ORDER else None,
             operation=operation.id,
             reason=f"to {len(columns)} field{'s' if len(columns) != 1 else ''} of order {back.order_id}",

@@ -57,14 +57,11 @@ CANDIDATES = 100
 class CreatePush:
     """Lives as long as the process."""
 
-    def __init__(
-        self, database: Database, planso: Planso, live: Live, reader: Reader, workshop: str, clock: Clock
-    ) -> None:
+    def __init__(self, database: Database, planso: Planso, live: Live, reader: Reader, clock: Clock) -> None:
         self._database = database
         self._planso = planso
         self._live = live
         self._reader = reader
-        self._workshop = workshop
         self._clock = clock
 
     async def carry_out(self, claim: Claim) -> ReadBack:
@@ -144,7 +141,7 @@ class CreatePush:
         """The orders that the mirror had before an instant, and those that creates made."""
 
         def work(tx: Transaction) -> set[int]:
-            return orders.first_seen_before(tx, self._workshop, before) | operations.created(tx, self._workshop)
+            return orders.first_seen_before(tx, before) | operations.created(tx)
 
         return await self._database.read(work)
 

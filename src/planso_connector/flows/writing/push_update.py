@@ -79,14 +79,11 @@ class _Save:
 class UpdatePush:
     """Carry an update through."""
 
-    def __init__(
-        self, database: Database, planso: Planso, live: Live, reader: Reader, workshop: str, clock: Clock
-    ) -> None:
+    def __init__(self, database: Database, planso: Planso, live: Live, reader: Reader, clock: Clock) -> None:
         self._database = database
         self._planso = planso
         self._live = live
         self._reader = reader
-        self._workshop = workshop
         self._clock = clock
         self._open: dict[str, tuple[_Save, tuple[str, ...]]] = {}
         """By operation the save of which it is not known what it did, and notes: looked at again by this process."""
@@ -149,7 +146,7 @@ class UpdatePush:
         """Of a restore, the values before are planned where nobody changed them since. Raises Invalid, Conflicting."""
         if operation.controls is None:
             return appending.plan(form, operation.asked, asked)
-        damaged = await self._database.read(lambda tx: operations.get(tx, self._workshop, operation.undoes or ""))
+        damaged = await self._database.read(lambda tx: operations.get(tx, operation.undoes or ""))
         differences = [Difference.from_json(one) for one in (damaged.differences if damaged else None) or ()]
         controls, changed = restoring.still_damaged(operation.controls, differences, form.submitted)
         plan = form.plan_controls(controls)
@@ -262,7 +259,7 @@ class UpdatePush:
             ),
             *_controls_kept(save, sent, now),
         ]
-        evidence = await self._database.read(lambda tx: save_evidence.load(tx, self._workshop))
+        evidence = await self._database.read(lambda tx: save_evidence.load(tx))
         assessment = await self._assessed(save, sent, seen, evidence)
         # A save without an answer can have done damage and not what was asked: then it is not sent again.
         if kept and isinstance(save.outcome, PlansoUnsure) and assessment.is_clean:
@@ -318,7 +315,7 @@ class UpdatePush:
         assessment = judged(evidence.experience)
         if not any(one.verdict is Verdict.REPEATED for one in assessment.differences):
             return assessment
-        edited = await self._database.read(lambda tx: history.edited_by_people(tx, self._workshop))
+        edited = await self._database.read(lambda tx: history.edited_by_people(tx))
         people = {column for column, state in after.items() if edited & seen.form.names_of(state.label)}
         return judged(replace(evidence.experience, edited_by_people=people))
 

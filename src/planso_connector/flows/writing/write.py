@@ -79,7 +79,6 @@ class Writer:
         database: Database,
         planso: Planso,
         outbox: Outbox,
-        workshop: str,
         *,
         wait: float,
         deadline: timedelta,
@@ -90,7 +89,6 @@ class Writer:
         self._database = database
         self._planso = planso
         self._outbox = outbox
-        self._workshop = workshop
         self._wait = wait
         self._deadline = deadline
         self._most_pending = most_pending
@@ -204,8 +202,8 @@ class Writer:
         """
 
         def work(tx: Transaction, *, is_again: bool) -> Operation:
-            tx.lock(f"operation {self._workshop} {operation.id}")
-            found = operations.get(tx, self._workshop, operation.id) if is_again else None
+            tx.lock(f"operation {tx.workshop} {operation.id}")
+            found = operations.get(tx, operation.id) if is_again else None
             return found or self._record(tx, operation, request)
 
         lost: StoreUnavailable | None = None
@@ -229,9 +227,7 @@ class Writer:
 
     def _record(self, tx: Transaction, operation: Operation, request: Request) -> Operation:
         if operation.idempotency_key is not None:
-            earlier = operations.with_key(
-                tx, self._workshop, operation.caller, operation.idempotency_key, now=operation.created_at
-            )
+            earlier = operations.with_key(tx, operation.caller, operation.idempotency_key, now=operation.created_at)
             if earlier is not None and earlier.request == operation.request:
                 return earlier
             if earlier is not None:
@@ -242,7 +238,7 @@ class Writer:
         self._check_not_stopped(tx, operation)
         if self._planso.login_status.state == "rejected":
             raise LoginRejected("PlanSo rejects the connector's user name or password; nothing was recorded.")
-        if operations.are_pending(tx, self._workshop, at_least=self._most_pending):
+        if operations.are_pending(tx, at_least=self._most_pending):
             raise TooManyPending(
                 f"{self._most_pending} writes wait for PlanSo already, and no more are taken on until some are "
                 "through; nothing was recorded."
@@ -253,16 +249,16 @@ class Writer:
         operation = replace(operation, identity=self._identity(tx, operation))
         if operation.action is Action.CREATE:
             operation = replace(operation, notes=self._with_duplicates(tx, operation, request))
-        return operations.record(tx, self._workshop, operation)
+        return operations.record(tx, operation)
 
     def _identity(self, tx: Transaction, operation: Operation) -> Identity | None:
         """What the order is known by: what the mirror holds, a deleted order's too, and what is pending before it."""
         if operation.order_id is None:
             return None
-        operations.lock_order(tx, self._workshop, operation.order_id)
-        known = orders.load(tx, self._workshop, operation.order_id)
-        undone = operations.get(tx, self._workshop, operation.undoes) if operation.undoes is not None else None
-        pending = operations.pending_of(tx, self._workshop, operation.order_id) if known is not None else []
+        operations.lock_order(tx, operation.order_id)
+        known = orders.load(tx, operation.order_id)
+        undone = operations.get(tx, operation.undoes) if operation.undoes is not None else None
+        pending = operations.pending_of(tx, operation.order_id) if known is not None else []
         asked = [*(earlier.asked for earlier in pending), operation.asked]
         held = known.values if known is not None else {}
         return identity_of(held, asked, undone.identity if undone is not None else None)
@@ -276,7 +272,7 @@ class Writer:
                 "Writes are off by the setting CONNECTOR_WRITES=off; nothing was recorded. An operator sets it to `on` "
                 "and restarts the connector."
             )
-        stop = write_stops.holding(tx, self._workshop, operation)
+        stop = write_stops.holding(tx, operation)
         if stop is not None:
             raise WritesStopped(f"{stop.words} Nothing was recorded.")
 
@@ -287,8 +283,8 @@ class Writer:
         conflict once it has, also for who was shown that it is pending. None for `*`, which relies on no value.
         """
         assert operation.order_id is not None, "a create relies on no version"
-        stored = orders.get(tx, self._workshop, operation.order_id)
-        known = orders.load(tx, self._workshop, operation.order_id)
+        stored = orders.get(tx, operation.order_id)
+        known = orders.load(tx, operation.order_id)
         if stored is None or known is None or stored.deleted_at is not None:
             raise NotFound(f"There is no order {operation.order_id} in the connector's database.")
         if tag == "*":
@@ -303,7 +299,7 @@ class Writer:
 
     def _with_duplicates(self, tx: Transaction, operation: Operation, request: Request) -> str:
         """The notes of a create, with the orders that may be the same one. Raises Duplicate when `request.strict`."""
-        found = search.same_plate_and_time(tx, self._workshop, operation.asked)
+        found = search.same_plate_and_time(tx, operation.asked)
         if not found:
             return operation.notes
         named = f": {', '.join(str(order_id) for order_id in found[:5])}" if request.names_orders else ""
@@ -316,8 +312,8 @@ class Writer:
         """Raises NotFound."""
 
         def work(tx: Transaction) -> Operation | None:
-            found = operations.get(tx, self._workshop, operation_id)
-            return found and write_stops.explained(tx, self._workshop, found)
+            found = operations.get(tx, operation_id)
+            return found and write_stops.explained(tx, found)
 
         found = await self._database.read(work)
         if found is None:
@@ -330,9 +326,9 @@ class Writer:
         """Newest first; `before` as in store.operations."""
 
         def work(tx: Transaction) -> Sequence[Operation]:
-            found = operations.page(tx, self._workshop, order_id=order_id, state=state, before=before, limit=limit)
-            is_stopped = bool(write_stops.active(tx, self._workshop))
-            return [write_stops.explained(tx, self._workshop, one) for one in found] if is_stopped else found
+            found = operations.page(tx, order_id=order_id, state=state, before=before, limit=limit)
+            is_stopped = bool(write_stops.active(tx))
+            return [write_stops.explained(tx, one) for one in found] if is_stopped else found
 
         return await self._database.read(work)
 
@@ -350,7 +346,7 @@ class Writer:
         now = stamp(self._clock())
         cancelled = await self._database.write(
             lambda tx: operations.cancel(
-                tx, self._workshop, operation_id, now=now, message=str(error), failure=stored_errors.written(error)
+                tx, operation_id, now=now, message=str(error), failure=stored_errors.written(error)
             )
         )
         operation = await self.get(operation_id)

@@ -62,7 +62,6 @@ class WriteStops:
     def __init__(
         self,
         database: Database,
-        workshop: str,
         clock: Clock,
         *,
         setting: str = "on",
@@ -70,7 +69,6 @@ class WriteStops:
         on_resume: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
-        self._workshop = workshop
         self._clock = clock
         self._setting = setting
         self._profile = profile or ProfileOfSaving()
@@ -80,10 +78,10 @@ class WriteStops:
         def work(tx: Transaction) -> WritesStatus:
             return WritesStatus(
                 self._setting,
-                tuple(write_stops.active(tx, self._workshop)),
-                statistics.pending(tx, self._workshop).pending,
+                tuple(write_stops.active(tx)),
+                statistics.pending(tx).pending,
                 self._knowledge(tx),
-                save_evidence.load(tx, self._workshop).clean_saves,
+                save_evidence.load(tx).clean_saves,
             )
 
         return await self._database.read(work)
@@ -93,20 +91,20 @@ class WriteStops:
         return await self._database.read(self._knowledge)
 
     def _knowledge(self, tx: Transaction) -> Knowledge:
-        trial = save_evidence.trial(tx, self._workshop)
+        trial = save_evidence.trial(tx)
         return knowledge(self._profile.source, self._profile.fingerprint, trial)
 
     async def note_form(self, names: Iterable[str]) -> None:
         """A form with controls of these names was read: where it is not the one that was tried, that is kept."""
         noted = frozenset(names)
-        await self._database.write(lambda tx: save_evidence.note_form(tx, self._workshop, noted))
+        await self._database.write(lambda tx: save_evidence.note_form(tx, noted))
 
     async def forget_trial(self) -> bool:
         """Nothing is known of a trial any more. Whether there was one."""
 
         def work(tx: Transaction) -> bool:
-            was = save_evidence.trial(tx, self._workshop)
-            save_evidence.keep_trial(tx, self._workshop, None)
+            was = save_evidence.trial(tx)
+            save_evidence.keep_trial(tx, None)
             return was is not None
 
         return await self._database.write(work)
@@ -119,7 +117,7 @@ class WriteStops:
         now = stamp(self._clock())
 
         def work(tx: Transaction) -> list[WriteStop]:
-            ended = write_stops.resume(tx, self._workshop, order_id=order_id, now=now)
+            ended = write_stops.resume(tx, order_id=order_id, now=now)
             there = {column: stop.operation for stop in ended for column in stop.columns}
             unknown = [column for column in accept if column not in there]
             if unknown:
@@ -127,7 +125,7 @@ class WriteStops:
                 told = f"{', '.join(map(repr, unknown))} is not among the damaged controls; accepted: {names}"
                 raise Invalid([Problem(("body", "accept"), told, "not_damaged")])
             for column in accept:
-                write_stops.accept(tx, self._workshop, [column], operation=there[column], now=now)
+                write_stops.accept(tx, [column], operation=there[column], now=now)
             return ended
 
         ended = await self._database.write(work)
@@ -139,7 +137,7 @@ class WriteStops:
 
     async def operation(self, operation_id: str) -> Operation:
         """Raises NotFound."""
-        found = await self._database.read(lambda tx: operations.get(tx, self._workshop, operation_id))
+        found = await self._database.read(lambda tx: operations.get(tx, operation_id))
         if found is None:
             raise NotFound(f"There is no operation {operation_id}.")
         return found
@@ -156,4 +154,4 @@ class WriteStops:
         due = replace(
             restore, caller=COMMAND, created_at=stamp(now), next_at=stamp(now), deadline_at=stamp(now + deadline)
         )
-        return await self._database.write(lambda tx: operations.record(tx, self._workshop, due))
+        return await self._database.write(lambda tx: operations.record(tx, due))

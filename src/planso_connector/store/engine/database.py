@@ -73,8 +73,14 @@ class Database:
     not answer: StoreSilent after the time-out, or CommitUnknown where it may have committed.
     """
 
-    def __init__(self, backend: _Backend) -> None:
+    def __init__(self, backend: _Backend, workshop: str | None = None) -> None:
         self._backend = backend
+        self.workshop = workshop
+        """Whose rows its transactions read and write; None: those of all, for what concerns the database as a whole."""
+
+    def for_workshop(self, name: str) -> Database:
+        """The same database, with transactions of this workshop alone. Only the whole is closed."""
+        return Database(self._backend, name)
 
     @classmethod
     def open(cls, url: str, timeout: float = TIMEOUT, connections: int = CONNECTIONS) -> Database:
@@ -97,19 +103,19 @@ class Database:
         within so many seconds, StoreUnavailable where it was not even begun by then.
         """
         inbox = self._backend.reads if within is None else self._backend.questions
-        return cast("T", await inbox.do(work, within))
+        return cast("T", await inbox.do(work, within, workshop=self.workshop))
 
     async def read_at_once(self, work: Callable[[Transaction], T], seconds: float) -> T:
         """As `read`, before all that waits; StoreSilent after so many seconds."""
-        return cast("T", await self._backend.reads.do(work, at_once=seconds))
+        return cast("T", await self._backend.reads.do(work, workshop=self.workshop, at_once=seconds))
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """What `work` returns, once its transaction is committed; when it raises, nothing of it stays."""
-        return cast("T", await self._backend.writes.do(work))
+        return cast("T", await self._backend.writes.do(work, workshop=self.workshop))
 
     async def write_at_once(self, work: Callable[[Transaction], T], seconds: float) -> T:
         """As `write`, before all that waits; StoreSilent or CommitUnknown after so many seconds."""
-        return cast("T", await self._backend.writes.do(work, at_once=seconds))
+        return cast("T", await self._backend.writes.do(work, workshop=self.workshop, at_once=seconds))
 
     @property
     def silent_for(self) -> float | None:

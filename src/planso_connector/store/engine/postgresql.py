@@ -22,7 +22,7 @@ from planso_connector.store.engine.postgresql_check import shortcomings
 from planso_connector.store.engine.postgresql_connections import Connection, Connections, Kind, Unanswered
 from planso_connector.store.engine.postgresql_url import PostgresqlUrl
 from planso_connector.store.engine.threads import LEEWAY, TIMEOUT, Answers, Inbox, Work, tell
-from planso_connector.store.engine.transaction import Row, Statements, Transaction
+from planso_connector.store.engine.transaction import NoWorkshop, Row, Statements, Transaction, workshop_parameters
 
 NETWORK = {
     "connect_timeout": "5",
@@ -173,12 +173,23 @@ class PostgresqlTransaction:
         self._connection = connection
         self._statements = statements
         self._work = work
+        self._own: dict[str, Any] = {}
+        self.use_workshop(work.workshop if work is not None else None)
         self._set_at = math.inf
+
+    def use_workshop(self, workshop: str | None) -> None:
+        self._own = workshop_parameters(workshop)
+
+    @property
+    def workshop(self) -> str:
+        if not self._own:
+            raise NoWorkshop
+        return str(self._own["workshop"])
 
     def rows(self, statement: Executable, /, **parameters: object) -> list[Row]:
         self._limit()
         compiled = self._statements[statement]
-        return self._connection.execute(compiled.text, {**compiled.defaults, **parameters}).fetchall()
+        return self._connection.execute(compiled.text, {**self._own, **compiled.defaults, **parameters}).fetchall()
 
     def _limit(self) -> None:
         """PostgreSQL bounds each statement, not all of them together: each gets what is left, told where it matters."""
@@ -191,12 +202,12 @@ class PostgresqlTransaction:
 
     def run(self, statement: Executable, /, **parameters: object) -> int:
         compiled = self._statements[statement]
-        return self._connection.execute(compiled.text, {**compiled.defaults, **parameters}).rowcount
+        return self._connection.execute(compiled.text, {**self._own, **compiled.defaults, **parameters}).rowcount
 
     def run_many(self, statement: Executable, rows: Iterable[Mapping[str, object]], /) -> None:
         compiled = self._statements[statement]
         with self._connection.cursor() as cursor:
-            cursor.executemany(compiled.text, [{**compiled.defaults, **row} for row in rows])
+            cursor.executemany(compiled.text, [{**self._own, **compiled.defaults, **row} for row in rows])
 
     def lock(self, name: str) -> None:
         self._connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))

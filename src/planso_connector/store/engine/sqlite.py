@@ -26,7 +26,7 @@ from planso_connector.domain.errors import CommitUnknown, StoreUnavailable, TooB
 from planso_connector.store import trigrams
 from planso_connector.store.engine.file_watch import Fault, FileWatch, leave_files
 from planso_connector.store.engine.threads import TIMEOUT, Inbox, Work, tell
-from planso_connector.store.engine.transaction import Row, Statements, Transaction
+from planso_connector.store.engine.transaction import NoWorkshop, Row, Statements, Transaction, workshop_parameters
 
 BUSY_TIMEOUT = 5000
 """Milliseconds to wait for another process that holds the write lock."""
@@ -119,10 +119,22 @@ class SqliteTransaction:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._statements = Statements(cast("Any", sqlite.dialect)(paramstyle="qmark"))
+        self._workshop: str | None = None
+        self._own: dict[str, Any] = {}
+
+    def use_workshop(self, workshop: str | None) -> None:
+        if workshop != self._workshop:
+            self._workshop, self._own = workshop, workshop_parameters(workshop)
+
+    @property
+    def workshop(self) -> str:
+        if self._workshop is None:
+            raise NoWorkshop
+        return self._workshop
 
     def rows(self, statement: Executable, /, **parameters: object) -> list[Row]:
         compiled = self._statements[statement]
-        named = {**compiled.defaults, **parameters}
+        named = {**self._own, **compiled.defaults, **parameters}
         cursor = self._connection.execute(compiled.text, tuple(cast("Any", named[name]) for name in compiled.names))
         if compiled.columns is None:
             try:
@@ -134,7 +146,7 @@ class SqliteTransaction:
 
     def run(self, statement: Executable, /, **parameters: object) -> int:
         compiled = self._statements[statement]
-        named = {**compiled.defaults, **parameters}
+        named = {**self._own, **compiled.defaults, **parameters}
         before = self._connection.total_changes()
         self._connection.execute(compiled.text, tuple(cast("Any", named[name]) for name in compiled.names))
         # Only `total_changes` tells that a statement changed nothing at all, and only `changes` leaves triggers out.
@@ -144,7 +156,10 @@ class SqliteTransaction:
         compiled = self._statements[statement]
         self._connection.executemany(
             compiled.text,
-            [tuple(cast("Any", {**compiled.defaults, **row}[name]) for name in compiled.names) for row in rows],
+            [
+                tuple(cast("Any", {**self._own, **compiled.defaults, **row}[name]) for name in compiled.names)
+                for row in rows
+            ],
         )
 
     def lock(self, name: str) -> None:
@@ -253,6 +268,7 @@ class Sqlite:
         try:
             with failures_named(self._path):
                 connection.execute(begin)
+                transaction.use_workshop(work.workshop)
                 work.result = work.unit(transaction)
                 connection.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is its caller's to handle
@@ -271,6 +287,7 @@ class Sqlite:
                     connection.execute("SAVEPOINT unit")
                     try:
                         with failures_named(self._path):
+                            transaction.use_workshop(work.workshop)
                             work.result, work.error = work.unit(transaction), None
                     except BaseException as error:  # noqa: BLE001 - only its caller gets it
                         work.result, work.error = None, error

@@ -59,6 +59,7 @@ class Work:
     """One unit of work, who waits for it, and how it ended."""
 
     unit: Callable[[Transaction], Any]
+    workshop: str | None
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     within: float | None = None
@@ -156,11 +157,16 @@ class Inbox:
         return 2 * (self._timeout + LEEWAY) if self._changes else self._timeout
 
     async def do(
-        self, unit: Callable[[Transaction], Any], within: float | None = None, *, at_once: float | None = None
+        self,
+        unit: Callable[[Transaction], Any],
+        within: float | None = None,
+        *,
+        workshop: str | None = None,
+        at_once: float | None = None,
     ) -> Any:
         """With `at_once` it comes before all that waits, and is given up after so many seconds."""
         loop = asyncio.get_running_loop()
-        work = Work(unit, loop, loop.create_future(), within)
+        work = Work(unit, workshop, loop, loop.create_future(), within)
         with self._lock:
             if self._closed or work.since >= self._ends_at:
                 raise StoreUnavailable("The connector's database is closed.")

@@ -16,10 +16,20 @@ Row = dict[str, Any]
 
 class Transaction(Protocol):
     """
-    One open transaction. Parameters go by the names of the statement's `bindparam`s.
+    One open transaction of one workshop. Parameters go by the names of the statement's `bindparam`s; those named
+    `workshop` (in an INSERT) and `of_workshop` (in a WHERE) are the transaction's own workshop unless given.
 
     Statements are kept compiled for as long as they live: build each once, at module level or in a cache.
     """
+
+    @property
+    def workshop(self) -> str:
+        """Raises NoWorkshop where the database was not opened for one."""
+        ...
+
+    def use_workshop(self, workshop: str | None) -> None:
+        """From here on the transaction is this workshop's; None: of no workshop alone."""
+        ...
 
     def rows(self, statement: Executable, /, **parameters: object) -> list[Row]: ...
 
@@ -34,6 +44,15 @@ class Transaction(Protocol):
     def lock(self, name: str) -> None:
         """Waits until no other writing transaction holds this name, and holds it to the end."""
         ...
+
+
+class NoWorkshop(LookupError):
+    """A transaction of the whole database was asked for one workshop's rows; use `database.for_workshop(name)`."""
+
+
+def workshop_parameters(workshop: str | None) -> dict[str, Any]:
+    """The parameters that every statement of the workshop's transaction has."""
+    return {} if workshop is None else {"workshop": workshop, "of_workshop": workshop}
 
 
 @dataclass(slots=True)

@@ -113,12 +113,13 @@ def erase_again(tx: Transaction, erased: Iterable[Row], now: datetime) -> int:
     since = [row for row in erased if (row["workshop"], row["id"]) not in held]
     for row in since:
         tx.run(_ERASED, **row)
-        workshop = row["workshop"]
-        over = {"of_workshop": workshop, "now": stamp(now)}
+        tx.use_workshop(row["workshop"])
         for order_id in json.loads(row["order_ids"]):
-            tx.run(_GIVE_UP, **over, of_order=order_id, of_id="")  # nothing of it was pending when it was erased
-            personal_data.erase_order(tx, workshop, order_id, with_current=True)
+            tx.run(
+                _GIVE_UP, now=stamp(now), of_order=order_id, of_id=""
+            )  # nothing of it was pending when it was erased
+            personal_data.erase_order(tx, order_id, with_current=True)
         for operation_id in json.loads(row["operation_ids"]):
-            tx.run(_GIVE_UP, **over, of_order=0, of_id=operation_id)
-            personal_data.erase_operation(tx, workshop, operation_id)
+            tx.run(_GIVE_UP, now=stamp(now), of_order=0, of_id=operation_id)
+            personal_data.erase_operation(tx, operation_id)
     return len(since)

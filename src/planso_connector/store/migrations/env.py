@@ -1,4 +1,4 @@
-"""Run by Alembic to write a migration's SQL as text; `store/maintenance/migrate.py` runs that text in a transaction of its own."""
+"""Run by Alembic to write a migration's SQL as text, which `store/maintenance/migrate.py` runs in one transaction."""
 
 from __future__ import annotations
 
