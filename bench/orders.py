@@ -21,14 +21,14 @@ from typing import Any, cast
 
 import apsw
 
-from planso_connector.domain.fields import BY_PATH, MIRRORED, Group, Kind, Value
+from planso_connector.domain.fields import BY_PATH, MIRRORED, FieldGroup, FieldKind, Value
 from planso_connector.domain.folding import fold, fold_plate
 from planso_connector.domain.order import PLATE as PLATE_PATH
 from planso_connector.domain.order import VEHICLE, Order
 from planso_connector.store import lookup_keys, orders, sync_runs, trigrams
 from planso_connector.store.engine.sqlite import SqliteTransaction, connect
 from planso_connector.store.maintenance import migrate
-from planso_connector.store.order_rows import order_columns, storable_order, to_json
+from planso_connector.store.order_rows import order_columns, sanitize_order, to_json
 from planso_connector.store.tables import metadata
 
 FOLDER = Path(__file__).parents[1] / ".bench"
@@ -165,14 +165,14 @@ def _more(dice: random.Random, number: int) -> dict[str, Value]:
 
 def _example(dice: random.Random, path: str) -> Value:
     kind = BY_PATH[path].kind
-    if kind in (Kind.DATE, Kind.MONTH, Kind.DATETIME):
+    if kind in (FieldKind.DATE, FieldKind.MONTH, FieldKind.DATETIME):
         return f"20{dice.randrange(18, 27)}-{dice.randrange(1, 13):02}-{dice.randrange(1, 29):02}"
-    return dice.randrange(1, 60) if kind is Kind.ID else BY_PATH[path].example
+    return dice.randrange(1, 60) if kind is FieldKind.ID else BY_PATH[path].example
 
 
 _KNOWN = frozenset(_known(random.Random(0), "")) | {"vehicle_details.vin", "vehicle.vin"}
 _ONLY_ON_THE_FORM = tuple(
-    field.labels[0] for field in BY_PATH.values() if field not in MIRRORED and field.group is Group.ORDER
+    field.labels[0] for field in BY_PATH.values() if field not in MIRRORED and field.group is FieldGroup.ORDER
 ) + tuple(f"Feld {number} der Werkstatt" for number in range(1, 21))
 
 _ORDERS, _SIGHTINGS, _KEYS = (metadata.tables[name] for name in ("orders", "sightings", "lookup_keys"))
@@ -185,18 +185,18 @@ _AT = {column.name: place for place, column in enumerate(_ORDERS.c)}
 @cache
 def _pattern(customer: int) -> tuple[list[Any], list[lookup_keys.Key]]:
     """The row of an order of this customer, with `_STAND_IN` and without an id; and its keys but those of the plate."""
-    one = storable_order(_order(-FIRST_ID, customer, _STAND_IN))
+    one = sanitize_order(_order(-FIRST_ID, customer, _STAND_IN))
     columns = {"workshop": SHOP, "id": one.id, "version": 1, "deleted_at": None, **order_columns(one)}
-    columns |= {"changed_at": NOW, "first_seen_at": NOW, "document": to_json(one.document())}
+    columns |= {"changed_at": NOW, "first_seen_at": NOW, "document": to_json(one.to_document())}
     told = (cast("str | None", one.values.get(name)) for name in ("person", "phone", "email"))
-    return [columns[name] for name in _AT], list(lookup_keys.keys_of(None, *told))
+    return [columns[name] for name in _AT], list(lookup_keys.build_keys(None, *told))
 
 
 @cache
 def _grams(customer: int) -> str:
     """The pieces of that row's text but those of the plate."""
     text = _pattern(customer)[0][_AT["text_key"]]
-    return trigrams.grams(text.replace(fold(_STAND_IN), "").replace(fold_plate(_STAND_IN).lower(), ""))
+    return trigrams.index_text(text.replace(fold(_STAND_IN), "").replace(fold_plate(_STAND_IN).lower(), ""))
 
 
 def _rows(begin: int, end: int, count: int) -> tuple[_Rows, _Rows, _Rows, _Rows]:
@@ -216,11 +216,13 @@ def _rows(begin: int, end: int, count: int) -> tuple[_Rows, _Rows, _Rows, _Rows]
         row[_AT["plate_key"]] = fold_plate(plate)
         text = row[_AT["text_key"]].replace(fold(_STAND_IN), fold(plate))
         row[_AT["text_key"]] = text.replace(fold_plate(_STAND_IN).lower(), fold_plate(plate).lower())
-        texts.append((number + 1, f"{_grams(customer)} {trigrams.grams(f'{fold(plate)} {fold_plate(plate).lower()}')}"))
+        texts.append(
+            (number + 1, f"{_grams(customer)} {trigrams.index_text(f'{fold(plate)} {fold_plate(plate).lower()}')}")
+        )
         listed.append(tuple(row))
         seen.append((SHOP, order_id, NOW, NOW, NOW, _fingerprint(number)))
         archived = row[_AT["archived"]]
-        of_plate = lookup_keys.keys_of(plate, None, None, None)
+        of_plate = lookup_keys.build_keys(plate, None, None, None)
         keys += ((SHOP, str(kind), key, archived, order_id) for kind, key in (*held, *of_plate))
     return listed, seen, keys, texts
 
@@ -278,7 +280,7 @@ def _note_a_sync(database: apsw.Connection, count: int) -> None:
     """So that a connector does not think that the mirror was never filled."""
     tx = SqliteTransaction(database)
     tx.use_workshop(SHOP)
-    lookup_keys.write_rebuild(tx, None)
+    lookup_keys.write_rebuild_progress(tx, None)
     run = sync_runs.start(tx, now=NOW, kind=sync_runs.RunKind.FULL, trigger=sync_runs.Trigger.COMMAND)
     sync_runs.finish(tx, run.id, now=NOW, state=sync_runs.RunState.DONE, done=count, total=count)
 
@@ -318,7 +320,7 @@ def _compare_pieces(number: int, made: apsw.Connection, saved: apsw.Connection) 
     """That each file finds the order by every piece of its text."""
     order_id = FIRST_ID + number
     text = str(saved.execute("SELECT text_key FROM orders WHERE id = ?", (order_id,)).get)
-    pieces = "(" + ") AND (".join(f'"{piece}"' for piece in trigrams.grams(text).split()[:400]) + ")"
+    pieces = "(" + ") AND (".join(f'"{piece}"' for piece in trigrams.index_text(text).split()[:400]) + ")"
     asked = (
         "SELECT count(*) FROM text_index WHERE rowid = (SELECT number FROM text_index_orders WHERE order_id = ?)"
         " AND text_index MATCH ?"

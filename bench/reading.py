@@ -42,7 +42,7 @@ def form_against_beautifulsoup() -> str:
     answer = _answer()
     profile = Profile.load(None, None)
     size = len(json.dumps(answer)) // 1000
-    ours = _median(lambda: Form.parse(answer, profile, 123).reading(), 20)
+    ours = _median(lambda: Form.parse(answer, profile, 123).read_fields(), 20)
     theirs = _median(lambda: plain.form(answer["center"]["content"]), 2)
     return (
         f"reading a form of {size} KB: {ours * 1000:.2f} ms, BeautifulSoup with html.parser {theirs * 1000:.1f} ms: "

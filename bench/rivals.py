@@ -21,7 +21,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from tests.process import free_port
 
 from bench.orders import FOLDER, SHOP
-from planso_connector.domain.fields import MIRRORED, Kind
+from planso_connector.domain.fields import MIRRORED, FieldKind
 from planso_connector.store.tables import orders as table
 
 DATASETTE = "datasette==0.65.5"
@@ -51,7 +51,7 @@ def orm(path: str) -> FastAPI:
         def fields(self) -> Any:
             return json.loads(self.document)["fields"]  # type: ignore[attr-defined]
 
-    kinds: dict[Kind, Any] = {Kind.NUMBER: float, Kind.ID: int, Kind.FLAG: bool}
+    kinds: dict[FieldKind, Any] = {FieldKind.NUMBER: float, FieldKind.ID: int, FieldKind.FLAG: bool}
     columns: dict[str, Any] = {field.column: (kinds.get(field.kind, str) | None, None) for field in MIRRORED}
     columns |= {"id": (int, ...), "version": (int, ...), "short_name": (str, ...), "plate": (str | None, None)}
     columns |= {"station_id": (str | None, None), "station_state": (str | None, None)}

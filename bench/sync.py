@@ -27,7 +27,7 @@ from bench import plain
 from bench.processes import planso
 from planso_connector import app, logs
 from planso_connector.settings import Settings
-from planso_connector.store.sync_runs import Run, Trigger
+from planso_connector.store.sync_runs import StoredRun, Trigger
 
 ORDERS, LATENCY, AT_ONCE = 2000, 0.05, 8
 ASKED_ORDERS, PLAIN_ORDERS = 500, 100
@@ -49,7 +49,7 @@ def _settings(url: str, folder: str, concurrency: int) -> Settings:
     )
 
 
-async def _timed(built: app.Connector, *, full: bool = False) -> tuple[Run, float, float]:
+async def _timed(built: app.Connector, *, full: bool = False) -> tuple[StoredRun, float, float]:
     """The run, its seconds on the clock, and this process's CPU seconds."""
     started, cpu = time.perf_counter(), time.process_time()
     run = await built.sync.run(Trigger.COMMAND, full=full)
@@ -57,10 +57,10 @@ async def _timed(built: app.Connector, *, full: bool = False) -> tuple[Run, floa
     return run, time.perf_counter() - started, time.process_time() - cpu
 
 
-async def _full(url: str, folder: str) -> tuple[Run, float, float, list[int]]:
+async def _full(url: str, folder: str) -> tuple[StoredRun, float, float, list[int]]:
     """The run, its seconds, its CPU seconds, and the orders of the list."""
     async with app.connector(_settings(url, folder, AT_ONCE)) as built:
-        board = await built.planso.board()  # the login is not what is measured
+        board = await built.planso.read_board()  # the login is not what is measured
         return *await _timed(built), [entry.order_id for entry in board]
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from pydantic import ByteSize
 
-from planso_connector.domain.caller import SCOPES
+from planso_connector.domain.caller import SCOPE_DESCRIPTIONS
 from planso_connector.domain.columns import COLUMNS
-from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENTS, FIELDS, Field, Kind, On
-from planso_connector.rest.middleware.route_scopes import NEEDS, Need
-from planso_connector.rest.schemas.errors import MEANING
+from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENT_PATHS, FIELDS, FieldKind, OrderField, RequestKind
+from planso_connector.rest.middleware.route_scopes import REQUIRED_SCOPES, RequiredScopes
+from planso_connector.rest.schemas.errors import STATUS_DESCRIPTIONS
 from planso_connector.sandbox import Knobs, SaveStyle
 from planso_connector.settings import Settings
 
@@ -33,15 +33,15 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "".join(f"| {line} |\n" for line in lines)
 
 
-def _where(field: Field) -> str:
-    if field.on is On.NONE:
+def _where(field: OrderField) -> str:
+    if field.accepted_in is RequestKind.NONE:
         return "answers"
-    verbs = {"PUT, PATCH": On.UPDATE, "POST": On.CREATE}
-    return ", ".join(name for name, on in verbs.items() if on in field.on)
+    verbs = {"PUT, PATCH": RequestKind.UPDATE, "POST": RequestKind.CREATE}
+    return ", ".join(name for name, on in verbs.items() if on in field.accepted_in)
 
 
-def _at_most(field: Field) -> str:
-    return "" if field.kind in (Kind.NUMBER, Kind.ID, Kind.FLAG) else str(field.longest)
+def _at_most(field: OrderField) -> str:
+    return "" if field.kind in (FieldKind.NUMBER, FieldKind.ID, FieldKind.FLAG) else str(field.max_length)
 
 
 def fields() -> str:
@@ -82,21 +82,26 @@ def settings() -> str:
 
 
 def statuses() -> str:
-    return _table(("status", "meaning"), ((str(status), meaning) for status, meaning in MEANING.items()))
+    return _table(("status", "meaning"), ((str(status), meaning) for status, meaning in STATUS_DESCRIPTIONS.items()))
 
 
 def scopes() -> str:
-    return _table(("scope", "what it is for"), ((f"`{scope}`", meaning) for scope, meaning in SCOPES.items()))
+    return _table(
+        ("scope", "what it is for"), ((f"`{scope}`", meaning) for scope, meaning in SCOPE_DESCRIPTIONS.items())
+    )
 
 
 def routes() -> str:
-    told: dict[Need, str] = {None: "open to everyone", (): "open; who has a key is told more"}
-    rows = ((f"`{one}`", told.get(need) or " or ".join(f"`{s}`" for s in need or ())) for one, need in NEEDS.items())
+    told: dict[RequiredScopes, str] = {None: "open to everyone", (): "open; who has a key is told more"}
+    rows = (
+        (f"`{one}`", told.get(need) or " or ".join(f"`{s}`" for s in need or ()))
+        for one, need in REQUIRED_SCOPES.items()
+    )
     return _table(("route", "scope"), rows)
 
 
 def appointments() -> str:
-    return ", ".join(f"`{field.path}`" for field in FIELDS if field.path in APPOINTMENTS) + "\n"
+    return ", ".join(f"`{field.path}`" for field in FIELDS if field.path in APPOINTMENT_PATHS) + "\n"
 
 
 def _described(meanings: dict[str, str], defaults: dict[str, object]) -> str:
@@ -105,11 +110,11 @@ def _described(meanings: dict[str, str], defaults: dict[str, object]) -> str:
 
 
 def save_styles() -> str:
-    return _described(SaveStyle.meanings(), SaveStyle().as_json())
+    return _described(SaveStyle.descriptions(), SaveStyle().as_json())
 
 
 def knobs() -> str:
-    return _described(Knobs.meanings(), Knobs().as_json() | {"save_style": {}})
+    return _described(Knobs.descriptions(), Knobs().as_json() | {"save_style": {}})
 
 
 TABLES: dict[str, Callable[[], str]] = {

@@ -133,7 +133,7 @@ class PostgresqlServer:
 
     def take_back(self, name: str) -> None:
         url = self.url(name)
-        if migrate.current(url) == migrate.head():
+        if migrate.current_revision(url) == migrate.head_revision():
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute(f"TRUNCATE {', '.join(metadata.tables)}".encode())
             self._spare.append(name)

@@ -53,13 +53,13 @@ def work(page: Page, installation: Installation, *, order_id: int = 123, steps: 
     log_in(page, installation)
     open_order(page, order_id)
     if "change" in steps:
-        control(page, installation.label("Bemerkungen")).fill("Kundin kommt um 8 + bringt „Größe“\nzweite Zeile")
+        control(page, installation.shown_label("Bemerkungen")).fill("Kundin kommt um 8 + bringt „Größe“\nzweite Zeile")
         save(page)
     if "create" in steps:
         page.click("#new")
         page.wait_for_selector("#editor[data-open=''] form")
-        control(page, installation.label("Fahrername")).fill("Ute Neumann")
-        control(page, installation.label("Kennzeichen")).fill("WN-N 77")
+        control(page, installation.shown_label("Fahrername")).fill("Ute Neumann")
+        control(page, installation.shown_label("Kennzeichen")).fill("WN-N 77")
         save(page)
         if "delete" in steps:
             page.click("#delete")

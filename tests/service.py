@@ -20,7 +20,7 @@ from planso_connector import app
 from planso_connector.domain import clock
 from planso_connector.domain.caller import Scope
 from planso_connector.domain.clock import Clock
-from planso_connector.domain.errors import StoreSilent
+from planso_connector.domain.errors import StoreTimeout
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import Settings
 from planso_connector.store.access_log import Access
@@ -124,13 +124,13 @@ class Service:
 
     @property
     def reads_waiting(self) -> int:
-        return self._connector.database.reads_waiting
+        return self._connector.database.queued_reads
 
     @contextmanager
     def readers_held(self) -> Iterator[None]:
         """While this lasts, the connector's database reads nothing."""
         go_on, held = threading.Event(), []
-        for _ in range(sqlite.READERS):
+        for _ in range(sqlite.READER_THREADS):
             reading = threading.Event()
 
             def hold(_: Transaction, reading: threading.Event = reading) -> None:
@@ -144,7 +144,7 @@ class Service:
         finally:
             go_on.set()
             for one in held:
-                with suppress(StoreSilent):  # it was given up meanwhile
+                with suppress(StoreTimeout):  # it was given up meanwhile
                     one.result(PATIENCE)
 
     @contextmanager
@@ -167,8 +167,8 @@ class Service:
     def read_log(self) -> Sequence[Access]:
         """The access log with all that happened until now, newest first."""
         accesses = self._connector.accesses
-        asyncio.run_coroutine_threadsafe(accesses.write(every_use=True), self._loop).result(PATIENCE)
-        return asyncio.run_coroutine_threadsafe(accesses.page(None, None, 10_000), self._loop).result(PATIENCE)
+        asyncio.run_coroutine_threadsafe(accesses.flush(every_use=True), self._loop).result(PATIENCE)
+        return asyncio.run_coroutine_threadsafe(accesses.list_entries(None, None, 10_000), self._loop).result(PATIENCE)
 
     def synced(self) -> dict[str, Any]:
         """The status once no sync is running."""

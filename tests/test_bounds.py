@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from planso_connector.domain.fields import MIRRORED, Group
+from planso_connector.domain.fields import MIRRORED, FieldGroup
 from planso_connector.sandbox import Sandbox
 from tests.between import FORM
 from tests.process import PATIENCE, ConnectorProcess, connector_process
@@ -49,7 +49,7 @@ class Run:
         """The order with these texts, by label, and the processor time that reading it took."""
         for label, text in texts.items():
             try:
-                self.sandbox.edit(self.order, label, text)
+                self.sandbox.edit_field(self.order, label, text)
             except (KeyError, ValueError):  # a hidden input, a select
                 continue
         before = self._cpu()
@@ -106,16 +106,16 @@ def test_reading_stays_bounded_whatever_planso_holds(run: Run, name: str) -> Non
     wide = 10_000 if name in ASCII else 3000
     _, usual = run.read(dict.fromkeys(labels, pattern(100)))
     order, took = run.read(dict.fromkeys(labels, pattern(wide)))
-    texts = [f for f in MIRRORED if f.group is Group.ORDER and isinstance(order[f.name], str)]
-    assert all(len(order[field.name]) <= field.longest for field in texts)
+    texts = [f for f in MIRRORED if f.group is FieldGroup.ORDER and isinstance(order[f.name], str)]
+    assert all(len(order[field.name]) <= field.max_length for field in texts)
     doubts = {doubt["field"] for doubt in order["doubts"]}
     assert {"person", "phone", "vehicle_details.number_plate", "vehicle_details.engine"} <= doubts
     for label in ALONE:
-        run.sandbox.edit(run.order, label, "1")
+        run.sandbox.edit_field(run.order, label, "1")
     for label in ALONE:
         _, alone = run.read({label: pattern(1_000_000 if name in ASCII else 200_000)})
         took = max(took, alone)
-        run.sandbox.edit(run.order, label, "1")
+        run.sandbox.edit_field(run.order, label, "1")
 
     assert took < 50 * max(usual, 0.1)
     assert run.peak() < start + 100

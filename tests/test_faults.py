@@ -13,7 +13,7 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
-from planso_connector.flows.syncing.sync import LEASE
+from planso_connector.flows.syncing.sync import LEASE_NAME
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.engine.database import Transaction
 from planso_connector.store.tables import leases, operations
@@ -116,9 +116,9 @@ def test_what_an_earlier_clock_promised_is_not_waited_for(kind: str, request: py
     years = "2031-01-01T00:00:00.000000Z"
 
     def die_ahead(tx: Transaction) -> None:
-        tx.run(sa.update(operations).values(held_until=years, next_at=years, holder="dead"))
-        tx.run(sa.update(leases).values(expires_at=years, holder="dead"))
-        tx.run(sa.insert(leases).values(workshop="default", name=LEASE, holder="dead", expires_at=years))
+        tx.execute(sa.update(operations).values(held_until=years, next_at=years, holder="dead"))
+        tx.execute(sa.update(leases).values(expires_at=years, holder="dead"))
+        tx.execute(sa.insert(leases).values(workshop="default", name=LEASE_NAME, holder="dead", expires_at=years))
 
     with sandbox.serve() as planso:
         settings = settings_for(sandbox, planso, url)

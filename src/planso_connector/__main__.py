@@ -10,7 +10,7 @@ import os
 from planso_connector import signals
 
 gc.disable()
-signals.end_if_first()
+signals.install_sigterm_handler()
 
 
 def _open_standard_streams() -> None:
@@ -29,11 +29,11 @@ def main() -> None:
     BaseModel.model_config["defer_build"] = True
 
     from planso_connector.cli import cli
-    from planso_connector.commands.console import accept_any_text
+    from planso_connector.commands.console import escape_unencodable
 
     gc.freeze()
     gc.enable()
-    accept_any_text()
+    escape_unencodable()
     cli()
 
 

@@ -18,42 +18,42 @@ from starlette.types import ASGIApp
 from planso_connector import logs, telemetry
 from planso_connector.domain import clock
 from planso_connector.domain.clock import Clock
-from planso_connector.domain.reconcile import Policy
+from planso_connector.domain.reconcile import ReconcilePolicy
 from planso_connector.domain.workhours import WorkHours
-from planso_connector.flows.operating.access_log import Accesses
-from planso_connector.flows.operating.admission import Admission
-from planso_connector.flows.operating.api_keys import Keys
-from planso_connector.flows.operating.authenticate import Authentication
+from planso_connector.flows.operating.access_log import AccessLog
+from planso_connector.flows.operating.admission import WaitLimit
+from planso_connector.flows.operating.api_keys import ApiKeys
+from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.flows.operating.database_clock import DatabaseClock
-from planso_connector.flows.operating.planso_login import Status
-from planso_connector.flows.operating.readiness import OfProcess, Ready
-from planso_connector.flows.operating.rejected_login import Rejection
-from planso_connector.flows.operating.retention import Kept, Retention
-from planso_connector.flows.operating.statistics import Measured
+from planso_connector.flows.operating.planso_login import PlansoLogin
+from planso_connector.flows.operating.readiness import ProcessCheck, ReadinessProbe
+from planso_connector.flows.operating.rejected_login import RejectedLogin
+from planso_connector.flows.operating.retention import Retention, RetentionPeriods
+from planso_connector.flows.operating.statistics import StatisticsCollector
 from planso_connector.flows.querying.freshness import Freshness
-from planso_connector.flows.querying.lookup import Recognition
-from planso_connector.flows.querying.orders import Lookup
-from planso_connector.flows.querying.progress import Standings
-from planso_connector.flows.querying.reindex import Reindex
-from planso_connector.flows.syncing.pacing import GiveWay
-from planso_connector.flows.syncing.read_order import Reader
+from planso_connector.flows.querying.lookup import LookupService
+from planso_connector.flows.querying.orders import OrderQueries
+from planso_connector.flows.querying.progress import ProgressQueries
+from planso_connector.flows.querying.reindex import Reindexer
+from planso_connector.flows.syncing.pacing import Pacer
+from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.syncing.sync import Sync
 from planso_connector.flows.syncing.sync_run import SyncPolicy
 from planso_connector.flows.trial.trial import TrialFlow
 from planso_connector.flows.writing.dry_run import DryRun
-from planso_connector.flows.writing.outbox import GRACE, Outbox
+from planso_connector.flows.writing.outbox import OUTBOX_GRACE, Outbox
 from planso_connector.flows.writing.push import Pusher
-from planso_connector.flows.writing.read_back import Live
-from planso_connector.flows.writing.write import Writer
-from planso_connector.flows.writing.write_stops import ProfileOfSaving, WriteStops
-from planso_connector.planso.http.client import Planso
+from planso_connector.flows.writing.read_back import LiveForms
+from planso_connector.flows.writing.write import WriteService
+from planso_connector.flows.writing.write_stops import SaveStyleOrigin, WriteStops
+from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.tried import fingerprint, with_trial
+from planso_connector.planso.saving.tried import apply_trial, fingerprint_profile
 from planso_connector.rest import application
 from planso_connector.rest.metrics import Metrics
 from planso_connector.rest.middleware import authentication, trusted_hosts
-from planso_connector.rest.middleware.admission import Gate
+from planso_connector.rest.middleware.admission import AdmissionMiddleware
 from planso_connector.rest.middleware.rate_limits import Limits, Rate
 from planso_connector.server import config
 from planso_connector.settings import Settings, SettingsError
@@ -84,26 +84,26 @@ class Connector:
 
     settings: Settings
     database: Database
-    planso: Planso
+    planso: PlansoClient
     profile: Profile
     sync: Sync
     outbox: Outbox
-    reindex: Reindex
+    reindex: Reindexer
     schedule: Schedule
     retention: Retention
-    keys: Keys
-    accesses: Accesses
+    keys: ApiKeys
+    accesses: AccessLog
     write_stops: WriteStops
     trial: TrialFlow
     rest: FastAPI
-    server: config.Server
+    server: config.ServerConfig
     supervisor: Supervisor
     now: DatabaseClock
 
     def drain(self, seconds: float) -> None:
         """What is under way has so many seconds, and the database some more to record it."""
         self.outbox.drain(seconds)
-        self.database.end_within(seconds + RECORDING)
+        self.database.stop_waiting_after(seconds + RECORDING)
 
 
 @asynccontextmanager
@@ -121,7 +121,7 @@ async def connector(settings: Settings, now: Clock = clock.now) -> AsyncIterator
         opened(settings) as database,
         _wired(settings, profile, database, traces, now) as wired,
     ):
-        for words in await database.shortcomings():
+        for words in await database.check_server():
             log.warning("database_settings", words=words)
         yield wired
 
@@ -150,30 +150,30 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
 async def _wired(
     settings: Settings, profile: Profile, database: Database, traces: telemetry.Traces, now: Clock
 ) -> AsyncIterator[Connector]:
-    now = database_clock = await DatabaseClock.measured(database, now)
+    now = database_clock = await DatabaseClock.create(database, now)
     configured = profile
-    trial = await database.read(lambda tx: save_evidence.trial(tx))
-    profile = with_trial(configured, settings.planso_url, trial)
+    trial = await database.read(lambda tx: save_evidence.load_trial(tx))
+    profile = apply_trial(configured, settings.planso_url, trial)
     password = settings.planso_password.get_secret_value()
-    rejection = Rejection(database, now, (settings.planso_url, settings.planso_user, password))
+    rejection = RejectedLogin(database, now, (settings.planso_url, settings.planso_user, password))
     supervisor = Supervisor()
-    metrics = Metrics(lambda: logs.output.lost_lines, supervisor.restarts, supervisor.heartbeat_ages)
-    writes_way, sync_way = GiveWay(), GiveWay()
+    metrics = Metrics(lambda: logs.output.lost_lines, supervisor.restart_counts, supervisor.heartbeat_ages)
+    writes_way, sync_way = Pacer(), Pacer()
 
     def asked(method: str) -> None:
-        sync_way.asked()
+        sync_way.record_request()
         if method == "GET":  # writes do not wait for each other here
-            writes_way.asked()
+            writes_way.record_request()
 
     def exchanged(page: str, outcome: str, seconds: float) -> None:
-        metrics.planso(page, outcome, seconds)
+        metrics.record_planso_request(page, outcome, seconds)
         traces.planso(page, outcome, seconds)
 
     async def logged_in(accepted: bool) -> None:
-        metrics.login(accepted=accepted)
-        await rejection.note(accepted)
+        metrics.record_planso_login(accepted=accepted)
+        await rejection.record(accepted)
 
-    planso = Planso(
+    planso = PlansoClient(
         settings.planso_url,
         settings.planso_user,
         password,
@@ -181,14 +181,14 @@ async def _wired(
         throttle=Throttle(settings.connector_planso_concurrency, settings.connector_planso_rate or None),
         timeout=settings.planso_timeout,
         max_answer=settings.planso_max_answer,
-        already_rejected=await rejection.is_remembered(),
+        already_rejected=await rejection.is_recorded(),
         on_login=logged_in,
         on_exchange=exchanged,
     )
-    reader = Reader(database, planso, now, parts=settings.connector_sync_parts)
+    reader = OrderReader(database, planso, now, parts=settings.connector_sync_parts)
     pusher = Pusher(database, planso, reader, now, Random())  # noqa: S311
-    landing = timedelta(seconds=planso.longest_request)
-    admission = Admission(settings.connector_parallel_total // 2, "for PlanSo")
+    landing = timedelta(seconds=planso.max_request_seconds)
+    admission = WaitLimit(settings.connector_parallel_total // 2, "for PlanSo")
     outbox = Outbox(
         database,
         pusher,
@@ -200,7 +200,7 @@ async def _wired(
         tracing=traces.push,
         sends=settings.connector_writes == "on",
     )
-    writer = Writer(
+    writer = WriteService(
         database,
         planso,
         outbox,
@@ -213,8 +213,8 @@ async def _wired(
     sync = Sync(database, planso, reader, now, _policy(settings), sync_way, traces.sync)
     hours, interval = _hours(settings), settings.connector_sync_interval
     turns = Schedule(lambda beat: sync.run(Trigger.SCHEDULE, beat=beat), hours, interval, now, dice=Random())  # noqa: S311
-    lookup = Lookup(database)
-    live = Live(planso, reader, now)
+    lookup = OrderQueries(database)
+    live = LiveForms(planso, reader, now)
     freshness = Freshness(sync, reader, live, lookup, hours, interval, now, admission)
     stops = WriteStops(
         database,
@@ -223,9 +223,9 @@ async def _wired(
         profile=profile_of_saving(settings),
         on_resume=outbox.wake,
     )
-    status = Status(planso, stops, admission)
+    status = PlansoLogin(planso, stops, admission)
     of_saving = profile_of_saving(settings)
-    readiness = Ready(
+    readiness = ReadinessProbe(
         database,
         freshness,
         planso,
@@ -233,15 +233,15 @@ async def _wired(
         settings.connector_writes,
         of_saving,
         of_process=[
-            OfProcess("workers", supervisor.trouble, "all run", required=True),
-            OfProcess("log", logs.trouble, "every line is written", required=False),
+            ProcessCheck("workers", supervisor.find_problem, "all run", required=True),
+            ProcessCheck("log", logs.trouble, "every line is written", required=False),
         ],
     )
-    measured = Measured(database, sync, readiness, planso, database_clock, admission)
-    standings = Standings(database, freshness, profile.labels, now)
+    measured = StatisticsCollector(database, sync, readiness, planso, database_clock, admission)
+    standings = ProgressQueries(database, freshness, profile.labels, now)
     dry_run = DryRun(planso, live, reader, admission)
-    recognition = Recognition(database)
-    accesses = Accesses(database, now)
+    recognition = LookupService(database)
+    accesses = AccessLog(database, now)
     flows = application.Flows(
         lookup,
         writer,
@@ -255,9 +255,9 @@ async def _wired(
         recognition,
         stops,
         next_run_at=lambda: turns.next_run_at,
-        asked=asked,
-        authentication=Authentication(database, now),
-        accesses=accesses,
+        on_request=asked,
+        authentication=Authenticator(database, now),
+        access_log=accesses,
     )
     rest = application.build(
         flows,
@@ -266,8 +266,8 @@ async def _wired(
         lookup_shows_all=settings.connector_lookup_personal == "all",
         allow_anonymous=settings.connector_allow_anonymous,
     )
-    keys, reindex = Keys(database, now), Reindex(database, now)
-    web = _server(settings, rest, metrics, lambda: database.reads_waiting >= READS_WAITING)
+    keys, reindex = ApiKeys(database, now), Reindexer(database, now)
+    web = _server(settings, rest, metrics, lambda: database.queued_reads >= READS_WAITING)
     try:
         retention = Retention(database, _kept(settings), now)
         yield Connector(
@@ -298,7 +298,7 @@ async def _wired(
             now=database_clock,
         )
     finally:
-        database.end_within(GRACE + RECORDING)
+        database.stop_waiting_after(OUTBOX_GRACE + RECORDING)
         await sync.close()
         await outbox.close()
         await accesses.close()
@@ -310,22 +310,22 @@ async def at_work(built: Connector) -> AsyncIterator[None]:
     """While this lasts, the connector works: it carries writes to PlanSo, fills an empty mirror, syncs in turns."""
     is_scheduled = built.settings.connector_sync_interval > timedelta(0)
     workers = (
-        Worker("fill", partial(start.fill, built.sync), ends=True),
-        Worker("reindex", partial(start.reindex, built.reindex)),
+        Worker("fill", partial(start.fill_mirror, built.sync), may_end=True),
+        Worker("reindex", partial(start.rebuild_lookup_keys, built.reindex)),
         Worker("clock", built.now.run),
-        Worker("outbox", built.outbox.claim_what_is_due),
-        Worker("outbox_claims", built.outbox.renew_claims),
-        Worker("schedule", built.schedule.run, ends=not is_scheduled),
+        Worker("outbox", built.outbox.run_claim_loop),
+        Worker("outbox_claims", built.outbox.run_renewal_loop),
+        Worker("schedule", built.schedule.run, may_end=not is_scheduled),
         Worker("accesses", built.accesses.run),
         Worker("retention", partial(retention_turns.run, built.retention.run, built.now)),
     )
-    async with built.supervisor.at_work(workers):
+    async with built.supervisor.run_workers(workers):
         yield
 
 
 async def may_listen(built: Connector, address: str) -> None:
     """Raises SettingsError where others would reach a connector that asks nobody for a key."""
-    if authentication.is_loopback(address) or built.settings.connector_allow_anonymous or await built.keys.is_any():
+    if authentication.is_loopback(address) or built.settings.connector_allow_anonymous or await built.keys.has_any():
         return
     raise SettingsError(
         f"CONNECTOR_HOST: {address} can be reached from other machines, and there is no API key yet. Make one, "
@@ -336,28 +336,31 @@ async def may_listen(built: Connector, address: str) -> None:
 
 def _policy(settings: Settings) -> SyncPolicy:
     return SyncPolicy(
-        reading=Policy(
+        reading=ReconcilePolicy(
             reread=settings.connector_sync_reread,
             reread_soon=settings.connector_sync_reread_soon,
-            removals=settings.connector_sync_max_removals,
+            max_removal_share=settings.connector_sync_max_removals,
         ),
-        sections=settings.connector_sync_extended_interval if settings.connector_sync_extended else None,
+        sections_interval=settings.connector_sync_extended_interval if settings.connector_sync_extended else None,
         concurrency=settings.connector_planso_concurrency,
     )
 
 
-def _server(settings: Settings, rest: ASGIApp, metrics: Metrics, is_behind: Callable[[], bool]) -> config.Server:
+def _server(settings: Settings, rest: ASGIApp, metrics: Metrics, is_behind: Callable[[], bool]) -> config.ServerConfig:
     with _naming("CONNECTOR_TRUSTED_PROXIES"):
         proxies = [
-            str(network) for network in trusted_hosts.networks(trusted_hosts.listed(settings.connector_trusted_proxies))
+            str(network)
+            for network in trusted_hosts.parse_networks(trusted_hosts.split_list(settings.connector_trusted_proxies))
         ]
     with _naming("CONNECTOR_ALLOWED_HOSTS"):
-        names = trusted_hosts.Hosts(trusted_hosts.listed(settings.connector_allowed_hosts))
+        names = trusted_hosts.TrustedHosts(trusted_hosts.split_list(settings.connector_allowed_hosts))
     with _naming("CONNECTOR_CORS_ORIGINS"):
-        origins = trusted_hosts.origins(trusted_hosts.listed(settings.connector_cors_origins))
+        origins = trusted_hosts.parse_origins(trusted_hosts.split_list(settings.connector_cors_origins))
     limits = _limits(settings)
-    gate = Gate(rest, hosts=names, origins=origins, limits=limits, refused=metrics.refused, is_behind=is_behind)
-    return config.configured(gate, limits, proxies=proxies)
+    gate = AdmissionMiddleware(
+        rest, hosts=names, origins=origins, limits=limits, refused=metrics.record_refusal, is_behind=is_behind
+    )
+    return config.build_config(gate, limits, proxies=proxies)
 
 
 def _limits(settings: Settings) -> Limits:
@@ -366,7 +369,7 @@ def _limits(settings: Settings) -> Limits:
     with _naming("CONNECTOR_ADDRESS_RATE_LIMIT"):
         address = Rate.parse(settings.connector_address_rate_limit)
     with _naming("CONNECTOR_UNLIMITED_ADDRESSES"):
-        exempt = trusted_hosts.networks(trusted_hosts.listed(settings.connector_unlimited_addresses))
+        exempt = trusted_hosts.parse_networks(trusted_hosts.split_list(settings.connector_unlimited_addresses))
     return Limits(
         key,
         address,
@@ -374,7 +377,7 @@ def _limits(settings: Settings) -> Limits:
         parallel=settings.connector_parallel,
         parallel_total=settings.connector_parallel_total,
         connections=settings.connector_connections,
-        arrival=settings.connector_arrival.total_seconds(),
+        receive_timeout=settings.connector_arrival.total_seconds(),
     )
 
 
@@ -386,21 +389,21 @@ def _naming(setting: str) -> Iterator[None]:
         raise SettingsError(f"{setting}: {error}") from error
 
 
-def _kept(settings: Settings) -> Kept:
-    return Kept(
+def _kept(settings: Settings) -> RetentionPeriods:
+    return RetentionPeriods(
         operations=settings.connector_keep_operations,
         history=settings.connector_keep_history,
-        runs=settings.connector_keep_runs,
-        kept_pages=settings.connector_keep_kept_pages,
-        tombstones=settings.connector_keep_tombstones,
-        accesses=settings.connector_keep_accesses,
+        sync_runs=settings.connector_keep_runs,
+        unreadable_pages=settings.connector_keep_kept_pages,
+        deleted_orders=settings.connector_keep_tombstones,
+        access_log=settings.connector_keep_accesses,
     )
 
 
-def profile_of_saving(settings: Settings) -> ProfileOfSaving:
+def profile_of_saving(settings: Settings) -> SaveStyleOrigin:
     """Where the configured profile's way of saving comes from, and its fingerprint. Raises SettingsError."""
     profile = _profile(settings)
-    return ProfileOfSaving(profile.save.source, fingerprint(profile, settings.planso_url))
+    return SaveStyleOrigin(profile.save.source, fingerprint_profile(profile, settings.planso_url))
 
 
 def _hours(settings: Settings) -> WorkHours:

@@ -26,24 +26,24 @@ from planso_connector.commands import keys, writes
 from planso_connector.commands import learn as learn_command
 from planso_connector.commands import privacy as privacy_commands
 from planso_connector.commands.console import (
-    cancelled_by_sigterm,
+    cancel_on_sigterm,
     configure_logs,
     err,
     fail,
-    loaded,
+    load_settings,
     out,
+    print_message,
+    report_errors,
     run,
-    say,
-    told,
 )
 from planso_connector.domain.recognition import phones
 from planso_connector.server import listening_sockets, open_files
-from planso_connector.server.graceful_shutdown import DrainingServer
+from planso_connector.server.graceful_shutdown import GracefulServer
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store.engine import file_system
-from planso_connector.store.engine.database import address
+from planso_connector.store.engine.database import parse_database_url
 from planso_connector.store.maintenance import migrate as store_migrate
-from planso_connector.store.sync_runs import Run, RunState, Trigger
+from planso_connector.store.sync_runs import RunState, StoredRun, Trigger
 
 cli = typer.Typer(
     name="planso-connector",
@@ -91,8 +91,8 @@ def serve(
     /docs explains the API, /health/ready and /metrics tell how it is. SIGTERM or Ctrl-C lets what is under way finish,
     a second one does not.
     """
-    with told():
-        settings = loaded()
+    with report_errors():
+        settings = load_settings()
         changes = {"connector_host": host, "connector_port": port}
         settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
         _tell_shortage(settings)
@@ -108,11 +108,11 @@ def serve(
 def _tell_shortage(settings: Settings) -> None:
     """On standard error, how many connections there are file descriptors for. Raises SettingsError for too few."""
     try:
-        line = open_files.shortage(settings.connector_connections)
+        line = open_files.describe_shortage(settings.connector_connections)
     except ValueError as error:
         raise SettingsError(f"CONNECTOR_CONNECTIONS: {error}") from error
     if line is not None:
-        say(line, style="yellow", markup=False, soft_wrap=True)
+        print_message(line, style="yellow", markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -125,7 +125,7 @@ def _demo_planso(settings: Settings, port: int) -> Iterator[Settings]:
         _sandbox_told() as sandbox,
         (planso := sandbox.Sandbox(state=DEMO_FOLDER / "planso.json")).serve("127.0.0.1", port) as url,
     ):
-        say(f"The sandbox plays PlanSo: [bold]{url}/[/] shows its orders.")
+        print_message(f"The sandbox plays PlanSo: [bold]{url}/[/] shows its orders.")
         changes: dict[str, Any] = {
             "planso_url": url,
             "planso_user": planso.installation.username,
@@ -159,31 +159,31 @@ async def _serve(settings: Settings) -> None:
         sockets = lasting.enter_context(
             _listening(settings.connector_host, settings.connector_port, "CONNECTOR_HOST", "CONNECTOR_PORT")
         )
-        database = address(settings.connector_database_url)
-        if isinstance(database, Path) and (told := file_system.warning(database)) is not None:
-            say(told, style="yellow", markup=False, soft_wrap=True)
-        phones.load()
+        database = parse_database_url(settings.connector_database_url)
+        if isinstance(database, Path) and (told := file_system.shared_file_system_warning(database)) is not None:
+            print_message(told, style="yellow", markup=False, soft_wrap=True)
+        phones.load_metadata()
         built = await lasting.enter_async_context(root.connector(settings))
         for one in sockets:
             await root.may_listen(built, one.getsockname()[0])
         await lasting.enter_async_context(root.at_work(built))
-        server = DrainingServer(built.server, built.drain)
+        server = GracefulServer(built.server, built.drain)
         sys.setswitchinterval(SWITCH_INTERVAL)
         gc.collect()
         gc.freeze()
-        say(f"The connector listens on {listening_sockets.shown(sockets)}; /docs explains it.")
+        print_message(f"The connector listens on {listening_sockets.format_urls(sockets)}; /docs explains it.")
         # uvicorn drains at a signal and then raises it again, which would end the process before our own clearing up.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, server.handle_exit)
         await server.serve(sockets=sockets)
         for number in (signal.SIGINT, signal.SIGTERM):  # who asks a second time does not want to wait
-            signal.signal(number, signals.end)
+            signal.signal(number, signals.terminate)
 
 
 def _listen(host: str, port: int, host_setting: str, port_setting: str) -> list[socket.socket]:
     """Raises SettingsError."""
     try:
-        return listening_sockets.bound(listening_sockets.addresses(host), port)
+        return listening_sockets.bind(listening_sockets.resolve(host), port)
     except listening_sockets.HostError as error:
         raise SettingsError(f"{host_setting}: {error}") from error
     except listening_sockets.PortError as error:
@@ -213,8 +213,8 @@ def sync(
     ] = False,
 ) -> None:
     """Bring the database in step with PlanSo, with a progress bar."""
-    with told():
-        settings = loaded()
+    with report_errors():
+        settings = load_settings()
         configure_logs(settings, quiet=True)
         try:
             run(_sync(settings, full=full, accept=accept))
@@ -224,7 +224,7 @@ def sync(
 
 async def _sync(settings: Settings, *, full: bool, accept: bool) -> None:
     async with root.connector(settings) as built:
-        with cancelled_by_sigterm():
+        with cancel_on_sigterm():
             ended = await _follow(built, full=full, accept=accept)
     out.print(f"{ended.done} orders read, {ended.changed} changed, {ended.requests} requests to PlanSo.")
     for failure in ended.failed:
@@ -235,7 +235,7 @@ async def _sync(settings: Settings, *, full: bool, accept: bool) -> None:
         err.print(ended.message, style="yellow", markup=False, highlight=False)
 
 
-async def _follow(built: root.Connector, *, full: bool, accept: bool) -> Run:
+async def _follow(built: root.Connector, *, full: bool, accept: bool) -> StoredRun:
     """Begin a run, or join the one under way, and show how far it is until it has ended."""
     run_id, joined = await built.sync.start(Trigger.COMMAND, full=full, accept=accept)
     if joined:
@@ -246,7 +246,7 @@ async def _follow(built: root.Connector, *, full: bool, accept: bool) -> Run:
         while (running := (await built.sync.status()).running) is not None:
             bar.update(task, description=running.phase, completed=running.done, total=running.total or None)
             await asyncio.sleep(0.1)
-        ended = await built.sync.find(run_id)
+        ended = await built.sync.find_run(run_id)
         assert ended is not None, "a run is kept"
         bar.update(task, description=ended.state, completed=ended.done, total=ended.total)
     return ended
@@ -255,8 +255,8 @@ async def _follow(built: root.Connector, *, full: bool, accept: bool) -> Run:
 @cli.command()
 def migrate() -> None:
     """Bring the database's tables up to date. `serve` and `sync` do so by themselves."""
-    with told():
-        settings = loaded()
+    with report_errors():
+        settings = load_settings()
         store_migrate.migrate(settings.connector_database_url)
         out.print("The database is up to date.")
 
@@ -264,8 +264,8 @@ def migrate() -> None:
 @cli.command()
 def reindex() -> None:
     """Write anew what orders are found by. Look-ups answer meanwhile from what is written so far, and say so."""
-    with told():
-        asyncio.run(_reindex(loaded()))
+    with report_errors():
+        asyncio.run(_reindex(load_settings()))
 
 
 async def _reindex(settings: Settings) -> None:
@@ -295,7 +295,7 @@ def run_sandbox(
     ] = None,
 ) -> None:
     """A small PlanSo to try things on, user `werkstatt`, password `demo`."""
-    with told(), _sandbox_told() as stand_in:
+    with report_errors(), _sandbox_told() as stand_in:
         installation = stand_in.Installation() if like is None else stand_in.installation_like(like)
         if save_style:
             installation = replace(installation, save_style=stand_in.SaveStyle.from_text(save_style))
@@ -309,6 +309,6 @@ def run_sandbox(
         planso.knobs.latency = latency
         with _listening(host, port, "--host", "--port") as sockets:
             login = f"user {planso.installation.username}, password {planso.installation.password}"
-            shown = listening_sockets.shown(sockets)
+            shown = listening_sockets.format_urls(sockets)
             err.print(f"The sandbox plays PlanSo at {shown} ({login}).", markup=False, highlight=False)
             planso.run(sockets)

@@ -146,7 +146,7 @@ class _Redacted:
 
 def _of_its_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """What has a span of its own within the request, a push or a sync, bears that one's ids."""
-    its = trace_context.current.get()
+    its = trace_context.current_trace.get()
     if its is not None and "trace_id" not in event:
         event["trace_id"], event["span_id"] = its.trace_id, its.span_id
     return event

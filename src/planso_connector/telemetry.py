@@ -32,8 +32,14 @@ from starlette.types import Scope
 
 from planso_connector import __version__
 from planso_connector.domain.operation import Operation
-from planso_connector.flows.syncing.run_progress import Progress
-from planso_connector.rest.middleware.trace_context import OFF, Headers, Trace, Tracing, trace_of
+from planso_connector.flows.syncing.run_progress import RunProgress
+from planso_connector.rest.middleware.trace_context import (
+    TELEMETRY_OFF,
+    HeaderPairs,
+    TraceContext,
+    Tracing,
+    extract_trace,
+)
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -93,7 +99,7 @@ class Traces:
         self._tracer = (provider or NoOpTracerProvider()).get_tracer("planso_connector", __version__)
         self.requests = Tracing()
         if provider is not None:
-            native = {**OFF, "tracing": True, "tracer_provider": provider, "exclude": _is_a_watchers}
+            native = {**TELEMETRY_OFF, "tracing": True, "tracer_provider": provider, "exclude": _is_a_watchers}
             self.requests = Tracing(cast(TelemetryConfig, native), _current, _routed)
 
     def push(self, operation: Operation) -> AbstractContextManager[None]:
@@ -102,7 +108,7 @@ class Traces:
         order = {"order.id": operation.order_id} if operation.order_id is not None else {}
         return self._span("push", {**named, **order, "operation.attempt": operation.attempts})
 
-    def sync(self, run: Progress) -> AbstractContextManager[None]:
+    def sync(self, run: RunProgress) -> AbstractContextManager[None]:
         """Around one run."""
         return self._span("sync", {"sync.run": run.run_id, "sync.kind": run.kind})
 
@@ -142,13 +148,13 @@ def _is_a_watchers(scope: Scope) -> bool:
     return scope.get("path") in _WATCHERS
 
 
-def _trace(context: SpanContext) -> Trace:
-    return Trace(f"{context.trace_id:032x}", f"{context.span_id:016x}", f"{context.trace_flags:02x}")
+def _trace(context: SpanContext) -> TraceContext:
+    return TraceContext(f"{context.trace_id:032x}", f"{context.span_id:016x}", f"{context.trace_flags:02x}")
 
 
-def _current(headers: Headers) -> Trace:
+def _current(headers: HeaderPairs) -> TraceContext:
     context = get_current_span().get_span_context()
-    return _trace(context) if context.is_valid else trace_of(headers)
+    return _trace(context) if context.is_valid else extract_trace(headers)
 
 
 def _routed(method: str, route: str) -> None:

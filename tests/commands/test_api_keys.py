@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from planso_connector import logs
 from planso_connector.cli import cli
-from planso_connector.domain.caller import SCOPES
+from planso_connector.domain.caller import SCOPE_DESCRIPTIONS
 from planso_connector.flows.operating.access_log import BATCH
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.maintenance import migrate
@@ -135,7 +135,7 @@ def test_other_machines_are_served_with_keys_alone(tmp_path: Path, environment: 
 def test_help_tells_every_scope() -> None:
     """`keys create --help` names each scope."""
     told = command("keys", "create", "--help").stdout
-    assert [scope for scope in SCOPES if scope not in told] == []
+    assert [scope for scope in SCOPE_DESCRIPTIONS if scope not in told] == []
 
 
 @pytest.mark.parametrize("environment", [120], indirect=True)

@@ -23,8 +23,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A mirror with one person, and a key, with texts that no old character set holds together."""
     folder = tmp_path_factory.mktemp("terminals")
     sandbox = Sandbox(orders=3)
-    sandbox.edit(sandbox.order_ids()[0], "Bemerkungen", NAME)
-    sandbox.edit(sandbox.order_ids()[0], "Kennzeichen", "WN-TE 1234")
+    sandbox.edit_field(sandbox.order_ids()[0], "Bemerkungen", NAME)
+    sandbox.edit_field(sandbox.order_ids()[0], "Kennzeichen", "WN-TE 1234")
     with connected(folder, sandbox):
         """Filled."""
     url = f"sqlite:///{folder}/connector.db"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planso_connector.domain import german
-from planso_connector.domain.german import Years
+from planso_connector.domain.german import TwoDigitYears
 
 DAYS = st.dates(date(1900, 1, 1), date(2199, 12, 31))
 
@@ -20,7 +20,7 @@ def test_every_writing_of_a_day_is_that_day(day: date) -> None:
     assert german.parse_date(f"{day:%d.%m.}{day.year}") == canonical
     assert german.parse_date(f"{day.day}.{day.month}.{day.year}") == canonical
     assert german.parse_date(canonical) == canonical
-    assert german.parse_date(german.planso_date(canonical)) == canonical
+    assert german.parse_date(german.format_planso_date(canonical)) == canonical
 
 
 @given(DAYS, st.times().map(lambda t: t.replace(microsecond=0)))
@@ -28,7 +28,7 @@ def test_a_day_with_a_time_keeps_it(day: date, clock: time) -> None:
     """A date and time read back from PlanSo's writing say the same; midnight is the day alone."""
     moment = datetime.combine(day, clock)
     canonical = german.parse_date(moment.isoformat())
-    assert german.parse_date(german.planso_date(canonical)) == canonical
+    assert german.parse_date(german.format_planso_date(canonical)) == canonical
     assert canonical == (day.isoformat() if clock == time() else moment.isoformat())
 
 
@@ -37,7 +37,7 @@ def test_a_year_of_two_digits_is_by_what_the_field_can_be(today: date, away: int
     """A registration lies in the past; an appointment lies within 25 years, and what does not is refused."""
     year = today.year + away
     text = f"01.07.{year % 100:02d}"
-    registered = int(german.parse_date(text, years=Years.PAST, today=today)[:4])
+    registered = int(german.parse_date(text, years=TwoDigitYears.PAST, today=today)[:4])
     assert registered % 100 == year % 100
     assert today.year + 1 - 100 < registered <= today.year + 1
     if abs(away) <= 25:
@@ -50,9 +50,9 @@ def test_a_year_of_two_digits_is_by_what_the_field_can_be(today: date, away: int
 def test_what_was_registered_in_65_is_no_car_of_the_future() -> None:
     """`01.07.65` is 1965 on papers; `03/27` is a month of the next HU."""
     today = date(2026, 11, 23)
-    assert german.parse_date("01.07.65", years=Years.PAST, today=today) == "1965-07-01"
-    assert german.parse_date("01.07.27", years=Years.PAST, today=today) == "2027-07-01"
-    assert german.parse_date("01.07.28", years=Years.PAST, today=today) == "1928-07-01"
+    assert german.parse_date("01.07.65", years=TwoDigitYears.PAST, today=today) == "1965-07-01"
+    assert german.parse_date("01.07.27", years=TwoDigitYears.PAST, today=today) == "2027-07-01"
+    assert german.parse_date("01.07.28", years=TwoDigitYears.PAST, today=today) == "1928-07-01"
     for words in ("03/27", "3/27", "03.27", "03 / 27", "03/2027"):
         assert german.parse_date(words, month_allowed=True, today=today) == "2027-03"
     for words in ("03.12", "03-27", "13/27", "3/7"):
@@ -94,7 +94,7 @@ def test_what_is_on_no_calendar_is_told(words: str) -> None:
 def test_times_as_people_write_them(words: str, canonical: str) -> None:
     """HH:MM, HH:MM:SS, HH Uhr, HH:MM Uhr, or with a date in front; PlanSo's writing reads back the same."""
     assert german.parse_time(words) == canonical
-    assert german.parse_time(german.planso_date(canonical)) == canonical
+    assert german.parse_time(german.format_planso_date(canonical)) == canonical
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,9 @@ def test_a_range_names_both_ends_of_a_time_slot(words: str, start: str | None, e
     for slot, expected in (("from", start), ("to", end), (None, None)):
         if expected is None:
             with pytest.raises(ValueError, match="accepted: a time such as"):
-                german.parse_time(words, slot=cast("german.Slot | None", slot))
+                german.parse_time(words, slot=cast("german.SlotEnd | None", slot))
         else:
-            assert german.parse_time(words, slot=cast("german.Slot", slot)) == expected
+            assert german.parse_time(words, slot=cast("german.SlotEnd", slot)) == expected
 
 
 @pytest.mark.parametrize("words", ["8", "24:00", "12:60", "16.12.2025", "früh", "", "08:30+01:00", "-1:00"])
@@ -142,7 +142,7 @@ def test_hours_are_never_thousands(whole: int, thousandths: int) -> None:
 @given(st.decimals(0, 1_000_000, places=4).map(float))
 def test_a_number_written_for_planso_reads_back_as_itself(number: float) -> None:
     """Decimals go to PlanSo with a comma and come back as the same number."""
-    written = german.planso_decimal(number)
+    written = german.format_planso_decimal(number)
     assert "." not in written
     assert german.parse_decimal(written) == number
 
@@ -177,7 +177,7 @@ def test_an_offset_is_told_in_the_workshops_time() -> None:
 def test_a_month_is_a_date_only_where_papers_name_no_day() -> None:
     """`03/2027` is taken where months are allowed, and goes back as it came."""
     assert german.parse_date("03/2027", month_allowed=True) == "2027-03"
-    assert german.planso_date("2027-03") == "03/2027"
+    assert german.format_planso_date("2027-03") == "03/2027"
     with pytest.raises(ValueError, match="not a date"):
         german.parse_date("03/2027")
     with pytest.raises(ValueError, match="a month such as"):

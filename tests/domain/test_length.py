@@ -14,15 +14,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from planso_connector.domain import german, values
-from planso_connector.domain.character_references import unescaped
-from planso_connector.domain.fields import FIELDS, TEXTS, Field, Kind
-from planso_connector.domain.folding import KEY_AT_MOST, fold, fold_key, fold_plate, normalized
-from planso_connector.domain.saving.appending import Text
-from planso_connector.domain.saving.derivation import Asked, is_derived, is_stamp
+from planso_connector.domain.character_references import unescape_html
+from planso_connector.domain.fields import FIELDS, TEXT_KINDS, FieldKind, OrderField
+from planso_connector.domain.folding import MAX_KEY_LENGTH, fold, fold_key, fold_plate, normalize_unicode
+from planso_connector.domain.saving.appending import AppendableText
+from planso_connector.domain.saving.derivation import RequestedChange, is_audit_stamp, is_derived
 from planso_connector.domain.saving.snapshot import ControlState
-from planso_connector.domain.saving.text_damage import is_garbled, is_same_value
-from planso_connector.planso.pages.text import has_tags, label_key, one_line, unescaped_once
-from planso_connector.store.lookup_keys import keys_of
+from planso_connector.domain.saving.text_damage import is_garbled, is_same_after_normalisation
+from planso_connector.planso.pages.text import has_tags, label_key, to_one_line, unescape_markup
+from planso_connector.store.lookup_keys import build_keys
 from tests.test_bounds import PATTERNS
 
 SMALL, LARGE = 2000, 64_000
@@ -33,9 +33,10 @@ def control(shown: str, column: str = "f_1") -> ControlState:
 
 
 def appended(text: str) -> object:
-    lines = Text(text), Text(text, is_one_line=True)
+    lines = AppendableText(text), AppendableText(text, is_one_line=True)
     return [
-        (one.count(text[: len(text) // 2] or "x"), one.without_line(text[: len(text) // 2] or "x")) for one in lines
+        (one.count_line(text[: len(text) // 2] or "x"), one.without_line(text[: len(text) // 2] or "x"))
+        for one in lines
     ]
 
 
@@ -45,19 +46,23 @@ WORK: dict[str, Callable[[str], object]] = {
     "key": fold_key,
     "label": label_key,
     "tags": has_tags,
-    "one line": one_line,
-    "unescaped": unescaped_once,
-    "plain": values.plain,
-    "read": lambda text: [values.read(kind, text) for kind in Kind],
-    "same": lambda text: [values.same(kind, text, text + "x") for kind in Kind],
-    "notation": lambda text: values.same_notation(text, text[:-1]),
-    "value": lambda text: is_same_value(text, text[:-1] + "?"),
+    "one line": to_one_line,
+    "unescaped": unescape_markup,
+    "plain": values.normalize_text,
+    "read": lambda text: [values.parse_planso_value(kind, text) for kind in FieldKind],
+    "same": lambda text: [values.are_equal(kind, text, text + "x") for kind in FieldKind],
+    "notation": lambda text: values.is_equivalent_text(text, text[:-1]),
+    "value": lambda text: is_same_after_normalisation(text, text[:-1] + "?"),
     "garbled": lambda text: is_garbled(text, re.sub(r"[^\x00-\x7f]", "?", text)) or is_garbled(text, f"{text}?x"),
-    "derived": lambda text: is_derived(control(text), control(text + "1"), Asked(control(text), control("1"))),
-    "column": lambda text: is_derived(control("1", text), control("2", text), Asked(control("3", text), control("4"))),
-    "stamp": lambda text: is_stamp(control(text), control(text + "1"), None),
+    "derived": lambda text: is_derived(
+        control(text), control(text + "1"), RequestedChange(control(text), control("1"))
+    ),
+    "column": lambda text: is_derived(
+        control("1", text), control("2", text), RequestedChange(control("3", text), control("4"))
+    ),
+    "stamp": lambda text: is_audit_stamp(control(text), control(text + "1"), None),
     "appended": appended,
-    "keys": lambda text: keys_of(text, text, text, text),
+    "keys": lambda text: build_keys(text, text, text, text),
 }
 
 
@@ -78,14 +83,14 @@ def test_work_grows_with_the_length(name: str) -> None:
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.path)
 @pytest.mark.parametrize("length", [1, 100, 10_000, 1_000_000])
-def test_no_value_is_taken_that_is_too_long(field: Field, length: int) -> None:
+def test_no_value_is_taken_that_is_too_long(field: OrderField, length: int) -> None:
     """Every field says how long a text may be, and takes one of that length but for what is in it."""
     text = "1" * length
-    if length > field.longest:
-        with pytest.raises(ValueError, match=f"has {length} characters; accepted: up to {field.longest}"):
-            values.accept(field, text)
-    elif field.kind in TEXTS:
-        assert values.accept(field, text) == text
+    if length > field.max_length:
+        with pytest.raises(ValueError, match=f"has {length} characters; accepted: up to {field.max_length}"):
+            values.parse_caller_value(field, text)
+    elif field.kind in TEXT_KINDS:
+        assert values.parse_caller_value(field, text) == text
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=80))
@@ -95,10 +100,10 @@ def test_no_value_is_taken_that_is_too_long(field: Field, length: int) -> None:
 def test_keys_are_bounded(text: str) -> None:
     """Whatever stands where a plate or a name should, an index can hold its keys."""
     for long in (text, text * 5, text + "\ufdfa" * 20):
-        keys = keys_of(long, long, long, long)
+        keys = build_keys(long, long, long, long)
         assert len(keys) < 400
         assert all(len(key) <= 254 for _, key in keys)
-        assert max(len(fold_key(long)), len(fold_plate(long))) <= KEY_AT_MOST
+        assert max(len(fold_key(long)), len(fold_plate(long))) <= MAX_KEY_LENGTH
 
 
 @given(
@@ -106,16 +111,16 @@ def test_keys_are_bounded(text: str) -> None:
 )
 def test_texts_are_normalised_as_unicode_has_it(text: str, form: Literal["NFC", "NFKD"]) -> None:
     """With up to 30 marks in a row; more are parted."""
-    assert normalized(form, text) == unicodedata.normalize(form, text)
+    assert normalize_unicode(form, text) == unicodedata.normalize(form, text)
     assert fold("u" + "\u0323\u0308" * 500) == "u"
 
 
 @given(st.text(st.sampled_from("&#x0123456789;aA< "), max_size=40))
 def test_references_are_read_as_html_has_it(text: str) -> None:
     """And where a number has thousands of digits, as any other that stands for no character."""
-    assert unescaped(text) == html.unescape(text)
-    assert unescaped("&#" + "9" * 5000 + ";") == unescaped("&#" + "0" * 5000 + ";") == "\ufffd"
-    assert unescaped("&#" + "0" * 5000 + "65;") == "A"
+    assert unescape_html(text) == html.unescape(text)
+    assert unescape_html("&#" + "9" * 5000 + ";") == unescape_html("&#" + "0" * 5000 + ";") == "\ufffd"
+    assert unescape_html("&#" + "0" * 5000 + "65;") == "A"
 
 
 @given(st.text(st.sampled_from("<>a/! x"), max_size=12))

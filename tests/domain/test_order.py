@@ -4,15 +4,15 @@ import pytest
 
 from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.folding import fold, fold_phone, fold_plate
-from planso_connector.domain.input_warnings import looks_wrong
+from planso_connector.domain.input_warnings import find_input_warnings
 from planso_connector.domain.order import (
     BoardEntry,
     FormReading,
     PartsReading,
-    compose,
-    has_emptied,
-    is_somebodys,
-    refreshed,
+    compose_order,
+    has_identity,
+    is_emptied,
+    update_from_form,
 )
 from planso_connector.domain.part import Part
 
@@ -47,24 +47,24 @@ def form(**shown: str) -> FormReading:
 def test_fallbacks_of_the_list() -> None:
     """Plate: the form, else the short name. Damage class: the form, else the list's finish_date."""
     entry = BoardEntry(7, short_name="WN-AE 2309 Petersen", station_id="2", finish_date="KL 2-3")
-    bare = compose(entry, 7, form(), None)
+    bare = compose_order(entry, 7, form(), None)
     assert (bare.plate, bare.values["damage"]) == ("WN-AE 2309 Petersen", "KL 2-3")
-    assert compose(entry, 7, form(plate="WN-AE 2309"), None).plate == "WN-AE 2309"
-    assert compose(None, 7, form(), None).archived
+    assert compose_order(entry, 7, form(plate="WN-AE 2309"), None).plate == "WN-AE 2309"
+    assert compose_order(None, 7, form(), None).archived
 
 
 def test_an_order_without_parts_needs_none() -> None:
     """`ohne E-Teile` says that none are needed, whatever the table holds."""
     parts = (Part(7, is_backorder=True),)
-    assert compose(None, 7, form(), PartsReading(parts, "in Arbeit")).missing_parts
-    assert not compose(None, 7, form(), PartsReading(parts, "ohne E-Teile")).missing_parts
+    assert compose_order(None, 7, form(), PartsReading(parts, "in Arbeit")).missing_parts
+    assert not compose_order(None, 7, form(), PartsReading(parts, "ohne E-Teile")).missing_parts
 
 
 def test_refreshing_keeps_what_the_form_does_not_tell() -> None:
     """A form read again changes the fields; station, parts and parts status stay."""
     entry = BoardEntry(7, short_name="kurz", station_id="2", station_state="active")
-    before = compose(entry, 7, form(plate="A-B 1"), PartsReading((Part(7, is_backorder=True),), "bestellt"))
-    after = refreshed(before, form(plate="A-B 2"))
+    before = compose_order(entry, 7, form(plate="A-B 1"), PartsReading((Part(7, is_backorder=True),), "bestellt"))
+    after = update_from_form(before, form(plate="A-B 2"))
     assert (after.plate, after.station_id, after.missing_parts) == ("A-B 2", "2", True)
     assert (after.parts, after.values["parts_status"]) == (before.parts, "bestellt")
 
@@ -99,8 +99,8 @@ def test_names_fold_without_case_accents_and_umlauts() -> None:
 )
 def test_what_looks_wrong_is_named(path: str, right: str, wrong: str) -> None:
     """A plate, VIN, phone number or e-mail that looks wrong is named with its field; a right one is not."""
-    assert looks_wrong({path: right}) == []
-    (sentence,) = looks_wrong({path: wrong})
+    assert find_input_warnings({path: right}) == []
+    (sentence,) = find_input_warnings({path: wrong})
     assert sentence.startswith(path)
     assert "kept as given" in sentence
 
@@ -108,14 +108,14 @@ def test_what_looks_wrong_is_named(path: str, right: str, wrong: str) -> None:
 def test_defaults_alone_are_nobodys_order() -> None:
     """A form that holds defaults and names neither person nor vehicle is no order; one name makes it one."""
     defaults = FormReading(values={"service_advisor": "MK", "shop_date": "2026-11-23"}, fields={"Serviceberater": "MK"})
-    assert not is_somebodys(defaults)
-    assert is_somebodys(FormReading(values={**defaults.values, "person": "Petersen"}, fields={}))
+    assert not has_identity(defaults)
+    assert has_identity(FormReading(values={**defaults.values, "person": "Petersen"}, fields={}))
 
 
 def test_a_form_that_lost_nearly_everything_has_emptied() -> None:
     """Of many values hardly one left: emptied, also with a default. A few cleared, or few to begin with: not."""
     held: dict[str, Value] = dict.fromkeys(list(BY_PATH)[:20], "x")
-    assert has_emptied(held, FormReading(values={"service_advisor": "MK"}, fields={"a": ""}))
-    assert has_emptied(held, FormReading(values={}, fields={}))
-    assert not has_emptied(held, FormReading(values=dict(list(held.items())[:10]), fields={"a": "x"}))
-    assert not has_emptied({"person": "x"}, FormReading(values={}, fields={"a": ""}))
+    assert is_emptied(held, FormReading(values={"service_advisor": "MK"}, fields={"a": ""}))
+    assert is_emptied(held, FormReading(values={}, fields={}))
+    assert not is_emptied(held, FormReading(values=dict(list(held.items())[:10]), fields={"a": "x"}))
+    assert not is_emptied({"person": "x"}, FormReading(values={}, fields={"a": ""}))

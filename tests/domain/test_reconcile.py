@@ -10,30 +10,37 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from planso_connector.domain.errors import MassRemoval
 from planso_connector.domain.order import BoardEntry
-from planso_connector.domain.reconcile import Known, Plan, Policy, Reason, fingerprint, reconcile
+from planso_connector.domain.reconcile import (
+    MirroredOrder,
+    ReadReason,
+    ReconcilePolicy,
+    SyncPlan,
+    fingerprint_entry,
+    reconcile,
+)
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
-POLICY = Policy()
+POLICY = ReconcilePolicy()
 
 
 def entry(order_id: int, name: str = "") -> BoardEntry:
     return BoardEntry(order_id, short_name=name or f"A-B {order_id}", station_id="2", station_state="active")
 
 
-def held(of: BoardEntry, **changes: object) -> Known:
-    return replace(Known(fingerprint(of), NOW), **changes)  # type: ignore[arg-type]
+def held(of: BoardEntry, **changes: object) -> MirroredOrder:
+    return replace(MirroredOrder(fingerprint_entry(of), NOW), **changes)  # type: ignore[arg-type]
 
 
-def reasons(plan: Plan) -> dict[int, Reason]:
-    return {reading.entry.order_id: reading.reason for reading in plan.readings}
+def reasons(plan: SyncPlan) -> dict[int, ReadReason]:
+    return {reading.entry.order_id: reading.reason for reading in plan.to_read}
 
 
 def test_an_unchanged_mirror_needs_nothing_but_the_list() -> None:
     """Every order as it was: nothing to read, nothing gone, all seen."""
     board = [entry(n) for n in range(1, 50)]
     plan = reconcile(board, {e.order_id: held(e) for e in board}, (), NOW, POLICY)
-    assert (plan.readings, plan.gone) == ((), ())
-    assert plan.seen == tuple(range(1, 50))
+    assert (plan.to_read, plan.removed) == ((), ())
+    assert plan.unchanged == tuple(range(1, 50))
 
 
 def test_why_an_order_is_read() -> None:
@@ -46,10 +53,10 @@ def test_why_an_order_is_read() -> None:
         5: held(entry(5), read_at=NOW - timedelta(hours=1)),
     }
     plan = reconcile(board, known, (), NOW, POLICY)
-    assert reasons(plan) == {1: Reason.NEW, 2: Reason.NEW, 3: Reason.CHANGED, 4: Reason.DUE}
-    assert plan.seen == (5,)
+    assert reasons(plan) == {1: ReadReason.NEW, 2: ReadReason.NEW, 3: ReadReason.CHANGED, 4: ReadReason.DUE}
+    assert plan.unchanged == (5,)
     full = reconcile(board, known, (), NOW, POLICY, full_since=NOW)
-    assert reasons(full)[5] is Reason.ASKED
+    assert reasons(full)[5] is ReadReason.ASKED
 
 
 def test_a_full_run_goes_on_where_it_was() -> None:
@@ -57,7 +64,7 @@ def test_a_full_run_goes_on_where_it_was() -> None:
     board = [entry(1), entry(2)]
     known = {1: held(entry(1)), 2: held(entry(2), read_at=NOW - timedelta(minutes=5))}
     plan = reconcile(board, known, (), NOW, POLICY, full_since=NOW - timedelta(minutes=1))
-    assert reasons(plan) == {2: Reason.ASKED}
+    assert reasons(plan) == {2: ReadReason.ASKED}
 
 
 @given(st.integers(1, 10**9), st.booleans(), st.booleans())
@@ -67,14 +74,14 @@ def test_every_order_has_its_turn(order_id: int, in_workshop: bool, missing: boo
     limit = POLICY.reread_soon if in_workshop or missing else POLICY.reread
     for age, due in ((limit, True), (limit / 2 - timedelta(seconds=1), False)):
         known = {order_id: held(one, read_at=NOW - age, in_workshop=in_workshop, missing_parts=missing)}
-        assert bool(reconcile([one], known, (), NOW, POLICY).readings) is due
+        assert bool(reconcile([one], known, (), NOW, POLICY).to_read) is due
 
 
 def test_turns_are_spread() -> None:
     """Orders that were read at the same time are not due at the same time."""
     board = [entry(n) for n in range(1, 1001)]
     known = {e.order_id: held(e, read_at=NOW - timedelta(hours=18)) for e in board}
-    due = len(reconcile(board, known, (), NOW, POLICY).readings)
+    due = len(reconcile(board, known, (), NOW, POLICY).to_read)
     assert 400 < due < 600
 
 
@@ -87,24 +94,24 @@ def test_a_list_that_lacks_too_much_is_not_believed(known: int, listed: int, bel
     board = [entry(n) for n in range(1, known + 1)]
     mirror = {e.order_id: held(e) for e in board}
     if believed:
-        assert len(reconcile(board[:listed], mirror, (), NOW, POLICY).gone) == known - listed
+        assert len(reconcile(board[:listed], mirror, (), NOW, POLICY).removed) == known - listed
         return
     with pytest.raises(MassRemoval, match="accept-removals"):
         reconcile(board[:listed], mirror, (), NOW, POLICY)
-    assert len(reconcile(board[:listed], mirror, (), NOW, POLICY, accept_removals=True).gone) == known - listed
+    assert len(reconcile(board[:listed], mirror, (), NOW, POLICY, accept_removals=True).removed) == known - listed
 
 
 def test_an_order_that_is_being_written_is_not_gone() -> None:
     """What is under way is left alone, whatever the list says."""
     board = [entry(n) for n in range(1, 11)]
     mirror = {e.order_id: held(e) for e in board}
-    assert reconcile(board[:8], mirror, {10}, NOW, POLICY).gone == (9,)
+    assert reconcile(board[:8], mirror, {10}, NOW, POLICY).removed == (9,)
 
 
 def test_a_move_on_the_board_is_no_change() -> None:
     """When one order moves up, all below move down; none of them is read for that."""
-    assert fingerprint(entry(1)) == fingerprint(entry(1)._replace(position="17"))
-    assert fingerprint(entry(1)) != fingerprint(entry(1)._replace(station_state="finished"))
+    assert fingerprint_entry(entry(1)) == fingerprint_entry(entry(1)._replace(position="17"))
+    assert fingerprint_entry(entry(1)) != fingerprint_entry(entry(1)._replace(station_state="finished"))
 
 
 class Syncing(RuleBasedStateMachine):
@@ -118,7 +125,7 @@ class Syncing(RuleBasedStateMachine):
         self.now = NOW
         self.shown = {n: entry(n) for n in range(1, count + 1)}
         self.away: dict[int, BoardEntry] = {}
-        self.mirror: dict[int, tuple[BoardEntry, Known]] = {}
+        self.mirror: dict[int, tuple[BoardEntry, MirroredOrder]] = {}
         self.run_fully()
 
     @rule(pick=st.integers(0, 1000), name=st.text(min_size=1, max_size=3))
@@ -157,24 +164,24 @@ class Syncing(RuleBasedStateMachine):
         self.carry_out(self.plan(), None, set())
         assert {n: e for n, (e, known) in self.mirror.items() if not known.archived} == self.shown
         again = self.plan()
-        assert (again.readings, again.gone) == ((), ())
+        assert (again.to_read, again.removed) == ((), ())
 
     @invariant()
     def nothing_is_lost(self) -> None:
         assert set(self.mirror) <= set(self.shown) | set(self.away)
 
-    def plan(self) -> Plan:
+    def plan(self) -> SyncPlan:
         known = {n: k for n, (_, k) in self.mirror.items()}
         return reconcile(list(self.shown.values()), known, (), self.now, POLICY, accept_removals=True)
 
-    def carry_out(self, plan: Plan, steps: int | None, failing: set[int]) -> None:
-        for done, reading in enumerate(plan.readings):
+    def carry_out(self, plan: SyncPlan, steps: int | None, failing: set[int]) -> None:
+        for done, reading in enumerate(plan.to_read):
             if steps is not None and done >= steps:
                 return
             if reading.entry.order_id not in failing:
                 one = reading.entry
-                self.mirror[one.order_id] = (one, Known(fingerprint(one), self.now))
-        for order_id in plan.gone:
+                self.mirror[one.order_id] = (one, MirroredOrder(fingerprint_entry(one), self.now))
+        for order_id in plan.removed:
             one, known = self.mirror[order_id]
             self.mirror[order_id] = (one, replace(known, archived=True))
 

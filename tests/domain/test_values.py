@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planso_connector.domain import values
-from planso_connector.domain.fields import BY_PATH, FIELDS, MIRRORED, Field, Kind, On, Value
+from planso_connector.domain.fields import BY_PATH, FIELDS, MIRRORED, FieldKind, OrderField, RequestKind, Value
 
 
-@pytest.mark.parametrize("field", [f for f in FIELDS if f.on is not On.NONE], ids=lambda f: f.path)
-def test_every_example_is_accepted_and_survives_planso(field: Field) -> None:
+@pytest.mark.parametrize("field", [f for f in FIELDS if f.accepted_in is not RequestKind.NONE], ids=lambda f: f.path)
+def test_every_example_is_accepted_and_survives_planso(field: OrderField) -> None:
     """The example of each field is acceptable, and reads back from PlanSo's words as the same value."""
     assert isinstance(field.example, str | int | float)
-    asked = values.accept(field, field.example)
-    words = values.planso_words(field.kind, asked)
-    assert values.same(field.kind, values.read(field.kind, words), asked)
+    asked = values.parse_caller_value(field, field.example)
+    words = values.format_planso_value(field.kind, asked)
+    assert values.are_equal(field.kind, values.parse_planso_value(field.kind, words), asked)
 
 
 def test_paths_and_columns_name_one_field() -> None:
@@ -28,8 +28,8 @@ def test_paths_and_columns_name_one_field() -> None:
 @given(st.text())
 def test_whatever_planso_shows_is_read_without_a_fault(shown: str) -> None:
     """Any text is read to a value or to nothing, for every kind."""
-    for kind in Kind:
-        values.read(kind, shown)
+    for kind in FieldKind:
+        values.parse_planso_value(kind, shown)
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cc", "Cs"])))
@@ -37,52 +37,52 @@ def test_one_line_is_taken_as_it_is(text: str) -> None:
     """Text without control characters is accepted whole, apart from outer white space; blanks alone clear nothing."""
     if text and not text.strip():
         with pytest.raises(ValueError, match="nothing but blanks"):
-            values.accept(BY_PATH["person"], text)
+            values.parse_caller_value(BY_PATH["person"], text)
     else:
-        assert values.accept(BY_PATH["person"], text) == (text.strip() or None)
+        assert values.parse_caller_value(BY_PATH["person"], text) == (text.strip() or None)
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "a\x07", "\ud800", "zwei\nZeilen", "a\tb", "a\x85b"])
 def test_control_characters_are_refused_on_one_line(text: str) -> None:
     """NUL, control characters, lone surrogates and line breaks are refused, and the message names which."""
     with pytest.raises(ValueError, match=r"control character U\+|surrogate"):
-        values.accept(BY_PATH["person"], text)
+        values.parse_caller_value(BY_PATH["person"], text)
 
 
 def test_line_breaks_are_at_home_in_long_texts() -> None:
     """Long texts take line breaks and nothing else of that sort."""
-    assert values.accept(BY_PATH["remarks"], "eins\r\nzwei\ndrei") == "eins\r\nzwei\ndrei"
+    assert values.parse_caller_value(BY_PATH["remarks"], "eins\r\nzwei\ndrei") == "eins\r\nzwei\ndrei"
     with pytest.raises(ValueError, match=r"U\+0000"):
-        values.accept(BY_PATH["remarks"], "a\x00")
+        values.parse_caller_value(BY_PATH["remarks"], "a\x00")
 
 
 @pytest.mark.parametrize(
     ("kind", "one", "other", "alike"),
     [
-        (Kind.NUMBER, 11.3, 11.30000001, True),
-        (Kind.NUMBER, 11.3, 11.4, False),
-        (Kind.NUMBER, 0.0, None, False),
-        (Kind.DATETIME, "2025-12-16", "2025-12-16T00:00:00", True),
-        (Kind.DATE, "2025-12-16", "2025-12-16T08:00:00", False),
-        (Kind.LONG_TEXT, "a\nb", "a\r\nb ", True),
-        (Kind.TEXT, "Käß", "Ka\u0308ß", True),
-        (Kind.TEXT, "Meyer", "meyer", False),
-        (Kind.TEXT, None, "", True),
-        (Kind.FLAG, None, False, True),
-        (Kind.FLAG, True, False, False),
-        (Kind.ID, 7, 7, True),
-        (Kind.ID, 7, None, False),
-        (Kind.AMOUNT, "84.210", "84210", True),
-        (Kind.AMOUNT, "84210 km", "84.210", True),
-        (Kind.AMOUNT, "84.21", "84210", False),
-        (Kind.AMOUNT, "viele", "Viele", False),
-        (Kind.TEXT, "84.210", "84210", False),
+        (FieldKind.NUMBER, 11.3, 11.30000001, True),
+        (FieldKind.NUMBER, 11.3, 11.4, False),
+        (FieldKind.NUMBER, 0.0, None, False),
+        (FieldKind.DATETIME, "2025-12-16", "2025-12-16T00:00:00", True),
+        (FieldKind.DATE, "2025-12-16", "2025-12-16T08:00:00", False),
+        (FieldKind.LONG_TEXT, "a\nb", "a\r\nb ", True),
+        (FieldKind.TEXT, "Käß", "Ka\u0308ß", True),
+        (FieldKind.TEXT, "Meyer", "meyer", False),
+        (FieldKind.TEXT, None, "", True),
+        (FieldKind.FLAG, None, False, True),
+        (FieldKind.FLAG, True, False, False),
+        (FieldKind.ID, 7, 7, True),
+        (FieldKind.ID, 7, None, False),
+        (FieldKind.AMOUNT, "84.210", "84210", True),
+        (FieldKind.AMOUNT, "84210 km", "84.210", True),
+        (FieldKind.AMOUNT, "84.21", "84210", False),
+        (FieldKind.AMOUNT, "viele", "Viele", False),
+        (FieldKind.TEXT, "84.210", "84210", False),
     ],
 )
-def test_sameness(kind: Kind, one: Value, other: Value, alike: bool) -> None:
+def test_sameness(kind: FieldKind, one: Value, other: Value, alike: bool) -> None:
     """Two writings of one thing are the same; two things never are. It works both ways round."""
-    assert values.same(kind, one, other) is alike
-    assert values.same(kind, other, one) is alike
+    assert values.are_equal(kind, one, other) is alike
+    assert values.are_equal(kind, other, one) is alike
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_sameness(kind: Kind, one: Value, other: Value, alike: bool) -> None:
 )  # fmt: skip
 def test_nothing_likes(text: str) -> None:
     """What databases show where nothing is."""
-    assert values.is_nothing(text)
-    assert values.same_notation(text, "")
+    assert values.is_empty_value(text)
+    assert values.is_equivalent_text(text, "")
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ def test_nothing_likes(text: str) -> None:
 )
 def test_what_says_something_is_not_nothing(text: str) -> None:
     """Whatever a person may have meant by it."""
-    assert not values.is_nothing(text)
-    assert not values.same_notation(text, "")
+    assert not values.is_empty_value(text)
+    assert not values.is_equivalent_text(text, "")
 
 
 @pytest.mark.parametrize(
@@ -144,14 +144,14 @@ def test_what_says_something_is_not_nothing(text: str) -> None:
 )
 def test_the_same_written_otherwise(one: str, other: str, alike: bool) -> None:
     """For controls of which nothing is known: notation is no change, everything else is. It works both ways round."""
-    assert values.same_notation(one, other) is alike
-    assert values.same_notation(other, one) is alike
+    assert values.is_equivalent_text(one, other) is alike
+    assert values.is_equivalent_text(other, one) is alike
 
 
 @given(st.text(max_size=70))
 def test_every_text_is_its_own_notation(text: str) -> None:
     """Reflexive, whatever PlanSo shows."""
-    assert values.same_notation(text, text)
+    assert values.is_equivalent_text(text, text)
 
 
 @given(
@@ -160,7 +160,7 @@ def test_every_text_is_its_own_notation(text: str) -> None:
 )
 def test_same_notation_is_symmetric(one: str, other: str) -> None:
     """Which reading came first does not matter."""
-    assert values.same_notation(one, other) is values.same_notation(other, one)
+    assert values.is_equivalent_text(one, other) is values.is_equivalent_text(other, one)
 
 
 @given(st.text(st.characters(categories=["Lu", "Ll"]), min_size=1, max_size=20), st.integers(0, 19))
@@ -168,7 +168,7 @@ def test_a_lost_letter_is_never_notation(word: str, at: int) -> None:
     """A word without one of its letters is another word."""
     at %= len(word)
     shorter = word[:at] + word[at + 1 :]
-    assert values.same_notation(word, shorter) is (values.plain(word) == values.plain(shorter))
+    assert values.is_equivalent_text(word, shorter) is (values.normalize_text(word) == values.normalize_text(shorter))
 
 
 @pytest.mark.parametrize(
@@ -185,11 +185,11 @@ def test_a_lost_letter_is_never_notation(word: str, at: int) -> None:
 )
 def test_what_callers_write(path: str, given_text: str, canonical: str) -> None:
     """Ranges where a field is a time slot, years by what a field can be, amounts as they were given."""
-    assert values.accept(BY_PATH[path], given_text, today=date(2026, 11, 23)) == canonical
+    assert values.parse_caller_value(BY_PATH[path], given_text, today=date(2026, 11, 23)) == canonical
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -0.1, 1e9])
 def test_hours_out_of_range_are_refused(number: float) -> None:
     """Hours are finite numbers from 0 up."""
     with pytest.raises(ValueError, match="accepted: a number from 0"):
-        values.accept(BY_PATH["est_hours_karo"], number)
+        values.parse_caller_value(BY_PATH["est_hours_karo"], number)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from planso_connector.domain.workhours import STATES, WorkHours
+from planso_connector.domain.workhours import FEDERAL_STATES, WorkHours
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MINUTE = timedelta(minutes=1)
@@ -29,7 +29,7 @@ HOURS = [
 ZONES = ["Europe/Berlin", "UTC", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Asia/Beirut"]
 
 work_hours = st.builds(
-    WorkHours.parse, st.sampled_from(HOURS), st.sampled_from(ZONES), st.sampled_from([None, *sorted(STATES)])
+    WorkHours.parse, st.sampled_from(HOURS), st.sampled_from(ZONES), st.sampled_from([None, *sorted(FEDERAL_STATES)])
 )
 # Mostly the days on which clocks change, and the turn of a year.
 instants = st.one_of(
@@ -50,7 +50,7 @@ def berlin(text: str, *, fold: int = 0) -> datetime:
 
 
 @settings(deadline=None)  # the first example loads the calendar
-@given(instants, st.sampled_from([None, *sorted(STATES)]))
+@given(instants, st.sampled_from([None, *sorted(FEDERAL_STATES)]))
 def test_open_is_what_the_wall_clock_says(now: datetime, state: str | None) -> None:
     """Open from 07:00 until before 19:00 by the clock on the wall, Monday to Friday, on no public holiday."""
     hours = WorkHours.parse("07:00-19:00", holidays_of=state)

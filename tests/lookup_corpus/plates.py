@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from planso_connector.domain.folding import fold_plate
-from planso_connector.domain.recognition.district_codes import DISTRICTS
+from planso_connector.domain.recognition.district_codes import DISTRICT_CODES
 
 MADE = 300
 
@@ -316,7 +316,7 @@ def as_said(plate: tuple[str, str, str], rule: str, dice: random.Random) -> str:
 
 
 def _made(dice: random.Random, rule: str) -> Question:
-    district = dice.choice(sorted(DISTRICTS))
+    district = dice.choice(sorted(DISTRICT_CODES))
     letters = "".join(dice.choice("ABCDEFGHJKLMNPRSTUVWXYZ") for _ in range(dice.choice([1, 2, 2])))
     digits = str(dice.randint(1, 9)) + "".join(str(dice.randint(0, 9)) for _ in range(dice.choice([1, 2, 3, 3])))
     said = as_said((district, letters, digits), rule, dice)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from planso_connector.planso.http.client import Planso
+from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.pages.form import Form
 from planso_connector.planso.profile import Profile
@@ -26,9 +26,11 @@ def form_of(content: str, profile: Profile = PROFILE) -> Form:
 
 
 @asynccontextmanager
-async def client(url: str, username: str = "werkstatt", password: str = "demo", **rest: Any) -> AsyncIterator[Planso]:
+async def client(
+    url: str, username: str = "werkstatt", password: str = "demo", **rest: Any
+) -> AsyncIterator[PlansoClient]:
     rest = {"throttle": Throttle(8), "timeout": 60.0, **rest}
-    planso = Planso(url, username, password, rest.pop("profile", PROFILE), **rest)
+    planso = PlansoClient(url, username, password, rest.pop("profile", PROFILE), **rest)
     try:
         yield planso
     finally:

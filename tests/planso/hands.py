@@ -71,9 +71,9 @@ class Request:
         """With an answer, or without one for None."""
         assert self.attempt is not None
         if status is None:
-            self.attempt.failed()
+            self.attempt.record_failure()
         else:
-            self.attempt.answered(status, "page", retry_after)
+            self.attempt.record_response(status, "page", retry_after)
         self._end.set()
         await settle()
 

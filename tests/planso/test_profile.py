@@ -7,18 +7,18 @@ import pytest
 from planso_connector.domain.columns import COLUMNS
 from planso_connector.domain.fields import BY_PATH, FIELDS
 from planso_connector.planso import profile as profile_module
-from planso_connector.planso.profile import HEADERS, STATUS_WORDS, TABS, Profile
+from planso_connector.planso.profile import PART_HEADERS, PART_STATUSES, TAB_NAMES, Profile
 from tests.planso.conftest import form_of
 
 
 def test_the_built_in_file_says_what_the_table_of_fields_says() -> None:
     """The documented labels are those of `domain.fields`, every field is in the file, and nothing else is."""
-    labels = profile_module.built_in()["labels"]
+    labels = profile_module.load_built_in()["labels"]
 
     assert labels == {field.path: field.labels for field in FIELDS}
-    columns = profile_module.built_in()["columns"]
+    columns = profile_module.load_built_in()["columns"]
     assert {path: names for path, names in columns.items() if names} == COLUMNS
-    written = (Path(profile_module.__file__).parent / profile_module.BUILT_IN).read_text(encoding="utf-8")
+    written = (Path(profile_module.__file__).parent / profile_module.BUILT_IN_FILE).read_text(encoding="utf-8")
     assert all(f"{field.path} = " in written.replace('"', "") for field in FIELDS)
 
 
@@ -26,8 +26,8 @@ def test_the_built_in_file_leaves_nothing_open() -> None:
     """Every column and every status has words."""
     parts = Profile.load().parts
 
-    assert set(parts.headers) == set(HEADERS)
-    assert set(parts.status_words) == set(STATUS_WORDS)
+    assert set(parts.headers) == set(PART_HEADERS)
+    assert set(parts.status_words) == set(PART_STATUSES)
     assert all(parts.headers.values())
     assert all(parts.status_words.values())
 
@@ -36,7 +36,7 @@ def test_each_tab_has_a_call_of_its_own() -> None:
     """The tabs of the protocol's section 5 that need no more than the order; each call ends in the tab's name."""
     tabs = Profile.load().calls.tabs
 
-    assert tuple(tabs) == TABS
+    assert tuple(tabs) == TAB_NAMES
     assert len(set(tabs.values())) == len(tabs) == 15
     assert all(call.startswith("resourceplanner_") and call.endswith(f"get_{tab}") for tab, call in tabs.items())
 
@@ -87,7 +87,7 @@ def test_a_file_names_columns_or_none(tmp_path: Path) -> None:
     form = form_of(
         "<form><div><label>x</label><input name=Kundenname value=M></div><input name=shop_date></form>", profile
     )
-    assert [path for path, handle in form.handles().items() if handle.is_column] == ["person"]
+    assert [path for path, handle in form.field_locations().items() if handle.is_column] == ["person"]
 
 
 def test_the_setting_wins_over_the_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from planso_connector.domain.fields import APPEND_FIELDS, FIELDS, SHOWN_AT_MOST, Group, Kind, On
+from planso_connector.domain.fields import APPEND_FIELDS, FIELDS, MAX_SHOWN_LENGTH, FieldGroup, FieldKind, RequestKind
 from planso_connector.sandbox import Sandbox
 from tests.service import Service
 
@@ -15,7 +15,7 @@ ORDERS = 40
 IDS = iter(sorted(Sandbox(orders=ORDERS).order_ids()))
 ORDER = 101
 PLATE, REMARKS, OTHER = "Kennzeichen", "Bemerkungen", "Notiz intern"
-TEXTS = [field for field in FIELDS if field.kind not in (Kind.NUMBER, Kind.ID, Kind.FLAG)]
+TEXTS = [field for field in FIELDS if field.kind not in (FieldKind.NUMBER, FieldKind.ID, FieldKind.FLAG)]
 
 
 @pytest.fixture
@@ -31,13 +31,13 @@ def read(service: Service, order_id: int) -> dict[str, Any]:
     return order
 
 
-def body(on: On, text: str) -> dict[str, Any]:
+def body(on: RequestKind, text: str) -> dict[str, Any]:
     """Every text field of a request."""
-    asked: dict[str, Any] = {Group.DETAILS.value: {}}
-    appended = APPEND_FIELDS if on is On.UPDATE else ()
+    asked: dict[str, Any] = {FieldGroup.DETAILS.value: {}}
+    appended = APPEND_FIELDS if on is RequestKind.UPDATE else ()
     for field in (*TEXTS, *appended):
-        if on in field.on:
-            (asked[Group.DETAILS.value] if field.group is Group.DETAILS else asked)[field.name] = text
+        if on in field.accepted_in:
+            (asked[FieldGroup.DETAILS.value] if field.group is FieldGroup.DETAILS else asked)[field.name] = text
     return asked
 
 
@@ -45,9 +45,9 @@ def body(on: On, text: str) -> dict[str, Any]:
 @pytest.mark.parametrize("verb", ["PUT", "PATCH", "POST"])
 def test_what_callers_send_is_taken_up_to_the_fields_bound(service: Service, verb: str, length: int) -> None:
     """422 names each field that is too long and what is accepted, and no other for its length."""
-    on = On.CREATE if verb == "POST" else On.UPDATE
-    fields = [field for field in (*TEXTS, *APPEND_FIELDS) if on in field.on]
-    too_long = {("body", *field.path.split(".")): field.longest for field in fields if field.longest < length}
+    on = RequestKind.CREATE if verb == "POST" else RequestKind.UPDATE
+    fields = [field for field in (*TEXTS, *APPEND_FIELDS) if on in field.accepted_in]
+    too_long = {("body", *field.path.split(".")): field.max_length for field in fields if field.max_length < length}
     # A million characters of one field are all that fits into a body; all kinds have the same way in.
     one = {} if length < 1_000_000 else {"remarks": "A" * length}
     asked = one or body(on, "A" * length)
@@ -94,14 +94,14 @@ def test_every_text_of_a_request_has_a_bound(service: Service) -> None:
 
 def test_a_value_that_is_too_long_is_null_with_a_doubt(service: Service, order: int) -> None:
     """No plate from other labels, the text where it is not too long to be told, and a good value again afterwards."""
-    service.sandbox.edit(order, PLATE, "WN-AE 2309 " * 9)
+    service.sandbox.edit_field(order, PLATE, "WN-AE 2309 " * 9)
     held = read(service, order)
     assert (held["plate"], held["vehicle_details"]["number_plate"]) == (None, None)
     assert held["fields"][PLATE] == "WN-AE 2309 " * 9
     (doubt,) = (one for one in held["doubts"] if one["field"] == "vehicle_details.number_plate")
     assert (doubt["text"], doubt["length"]) == (("WN-AE 2309 " * 9).strip(), 98)
 
-    service.sandbox.edit(order, PLATE, "WN-AE 2309")
+    service.sandbox.edit_field(order, PLATE, "WN-AE 2309")
     assert (read(service, order)["plate"], read(service, order)["doubts"]) == ("WN-AE 2309", [])
 
 
@@ -109,7 +109,7 @@ def test_what_planso_holds_too_much_of_goes_back_as_it_is(service: Service, orde
     """What was read can be sent back, other fields can be written: PlanSo's text stays to the letter."""
     text = "Zeile mit Ümläuten\r\n" * 20_000
     for label in (REMARKS, OTHER):
-        service.sandbox.edit(order, label, text)
+        service.sandbox.edit_field(order, label, text)
     held = read(service, order)
     assert (held["remarks"], held["fields"][REMARKS], held["fields"][OTHER]) == (None, None, None)
     doubts = {one["field"]: one for one in held["doubts"]}
@@ -117,7 +117,7 @@ def test_what_planso_holds_too_much_of_goes_back_as_it_is(service: Service, orde
     assert doubts["remarks"]["text"] == ""
     assert doubts["remarks"]["length"] > 300_000
 
-    sent_back = service.put(order, **{name: held[name] for name in body(On.UPDATE, "") if name in held})
+    sent_back = service.put(order, **{name: held[name] for name in body(RequestKind.UPDATE, "") if name in held})
     assert sent_back.status_code == 200, sent_back.text
     written = service.put(order, person="Mara Anders")
     assert written.status_code == 200, written.text
@@ -129,7 +129,7 @@ def test_what_planso_holds_too_much_of_goes_back_as_it_is(service: Service, orde
 def test_a_write_replaces_what_is_too_long(service: Service, order: int) -> None:
     """The save is planned on what stands there then; undone, the whole text stands there again."""
     text = "x" * 50_000
-    service.sandbox.edit(order, REMARKS, text)
+    service.sandbox.edit_field(order, REMARKS, text)
     read(service, order)
     answer = service.put(order, remarks="Kurz")
     assert answer.status_code == 200, answer.text
@@ -147,10 +147,10 @@ def test_an_edit_of_a_doubtful_field_is_a_conflict(service: Service, order: int,
     """A caller relies on what stood there, though it is no value: with `If-Match` an edit since is not overwritten."""
     label, field = (REMARKS, "remarks") if len(known) > 100 else ("Werkstattstart", "shop_date")
     asked = {field: "Kurz" if field == "remarks" else "08.12.2026"}
-    service.sandbox.edit(order, label, known)
+    service.sandbox.edit_field(order, label, known)
     read(service, order)
     tag = service.http.get(f"/api/orders/{order}").headers["ETag"]
-    service.sandbox.edit(order, label, theirs)
+    service.sandbox.edit_field(order, label, theirs)
     address = f"/api/orders/{order}"
     refused = service.http.patch(address, json=asked, headers={"If-Match": tag})
     assert refused.status_code == 412, refused.text
@@ -165,8 +165,8 @@ def test_an_edit_of_a_doubtful_field_is_a_conflict(service: Service, order: int,
 
 def test_a_line_that_makes_a_text_too_long_is_refused(service: Service, order: int) -> None:
     """422 that names the request's field and what is accepted; nothing is sent. One that fits is added."""
-    held = "x" * (SHOWN_AT_MOST - 10)
-    service.sandbox.edit(order, REMARKS, held)
+    held = "x" * (MAX_SHOWN_LENGTH - 10)
+    service.sandbox.edit_field(order, REMARKS, held)
     refused = service.http.patch(f"/api/orders/{order}", json={"remarks_append": "elf Zeichen"})
     assert refused.status_code == 422, refused.text
     assert refused.json()["detail"][0]["loc"] == ["body", "remarks_append"]
@@ -178,7 +178,7 @@ def test_a_line_that_makes_a_text_too_long_is_refused(service: Service, order: i
 
 def test_an_order_that_is_known_by_what_is_too_long_is_no_empty_one(service: Service) -> None:
     """Its person and plate are too long: it is mirrored with doubts, can be written, and the sync says so."""
-    order_id = service.sandbox.add({"Fahrername": "Meier " * 100, PLATE: "WN-AE " * 100})
+    order_id = service.sandbox.add_order({"Fahrername": "Meier " * 100, PLATE: "WN-AE " * 100})
     status = service.sync()
     assert status["last_result"]["failed"] == []
     kinds = {(one["page"], one["kind"], one["what"]) for one in status["last_result"]["doubts"]}
@@ -195,11 +195,11 @@ def test_an_order_that_is_known_by_what_is_too_long_is_no_empty_one(service: Ser
 @pytest.mark.parametrize("hours", ["-0,00", "-0", "-0.0"])
 def test_no_hours_are_less_than_nothing(service: Service, order: int, hours: str) -> None:
     """JSON knows a negative zero; no answer holds one, whoever wrote it."""
-    service.sandbox.edit(order, "Sollstunden Karo", hours)
+    service.sandbox.edit_field(order, "Sollstunden Karo", hours)
     answer = service.http.get(f"/api/orders/{order}", params={"max_age": "0"})
     assert '"est_hours_karo":0.0,' in answer.text
     given = f'{{"order_id": {order}, "est_hours_lack": -0.0}}'
-    service.sandbox.edit(order, "Sollstunden Lack", "1,50")
+    service.sandbox.edit_field(order, "Sollstunden Lack", "1,50")
     written = service.http.put(f"/api/orders/{order}", content=given, headers={"Content-Type": "application/json"})
     assert written.status_code == 200, written.text
     assert service.sandbox.value(order, "Sollstunden Lack").strip("0,.") == ""
@@ -231,7 +231,7 @@ def test_the_hour_that_no_clock_shows_is_refused(service: Service, order: int, f
 def test_planso_may_hold_an_hour_that_no_clock_shows(service: Service, order: int) -> None:
     """A doubt with its text; it stays as it is when another field is written, and progress answers."""
     for label, text in (("Rückgabe", "28.03.2027 02:30:00"), ("Lackiertermin", "2027-03-28 02:30")):
-        service.sandbox.edit(order, label, text)
+        service.sandbox.edit_field(order, label, text)
     held = read(service, order)
     assert (held["return_date_time"], held["paint_date"]) == (None, None)
     doubts = {one["field"]: one["text"] for one in held["doubts"]}

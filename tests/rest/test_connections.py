@@ -42,7 +42,7 @@ def answered(connection: socket.socket) -> bool:
 
 def served(app: ASGIApp, client: Callable[[str], T]) -> tuple[T, ServerState]:
     """What `client` returns, which is called with the address of a server of this app; and what the server has left."""
-    configuration = config.configured(app, Limits())
+    configuration = config.build_config(app, Limits())
     configuration.timeout_keep_alive = KEPT  # type: ignore[assignment]  # seconds
     configuration.load()
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from planso_connector.domain import errors, stored_errors
 from planso_connector.domain.caller import Caller, Scope
-from planso_connector.domain.errors import ConnectorError, Kept, Problem
-from planso_connector.domain.notes import OwnNote
-from planso_connector.domain.operation import Action, Conflict, Operation, State
+from planso_connector.domain.errors import ConnectorError, FieldMismatch, Problem
+from planso_connector.domain.notes import RequestNote
+from planso_connector.domain.operation import Action, Conflict, Operation, OperationState
 from planso_connector.rest import disclosure
-from planso_connector.rest.schemas.errors import failure_of, status_of
+from planso_connector.rest.schemas.errors import error_response, get_status
 from planso_connector.sandbox import Sandbox
 from tests.rest.middleware.test_route_scopes import make
 from tests.rest.routes.test_operations import unreadable
@@ -71,7 +71,9 @@ class Stage:
         return self.caller.patch(self.address, json={self.field: self.value if value is None else value}, **more)
 
     def edit(self) -> None:
-        self.service.sandbox.edit(self.order_id, self.label, "05.02.2031" if "date" in self.field else f"{SECRET} neu")
+        self.service.sandbox.edit_field(
+            self.order_id, self.label, "05.02.2031" if "date" in self.field else f"{SECRET} neu"
+        )
 
     def own(self, written: httpx2.Response) -> Answered:
         """The answer, and its operation as the same caller reads it."""
@@ -146,9 +148,9 @@ def undone(stage: Stage) -> Answered:
 
 def undone_where_somebody_was_at_it(stage: Stage) -> Answered:
     undo = f"/api/operations/{stage.others(person='Neu Neu', remarks='Neu')}/undo"
-    stage.service.sandbox.edit(stage.order_id, "Fahrername", f"{SECRET} von Hand")
+    stage.service.sandbox.edit_field(stage.order_id, "Fahrername", f"{SECRET} von Hand")
     partly = [stage.caller.post(undo, params=DRY), *stage.own(stage.caller.post(undo))]
-    stage.service.sandbox.edit(stage.order_id, "Bemerkungen", f"{SECRET} auch")
+    stage.service.sandbox.edit_field(stage.order_id, "Bemerkungen", f"{SECRET} auch")
     return [*partly, stage.caller.post(undo, params=DRY), *stage.own(stage.caller.post(undo))]
 
 
@@ -212,7 +214,7 @@ def appended(stage: Stage) -> Answered:
     undo = f"/api/operations/{done[0].headers['Operation-Id']}/undo"
     undone = [stage.caller.post(undo, params=DRY), *stage.own(stage.caller.post(undo))]
     stage.knobs.normalise = {"blanks"}
-    stage.service.sandbox.edit(stage.order_id, "Bemerkungen", f"{SECRET}  zwei  Blanks")
+    stage.service.sandbox.edit_field(stage.order_id, "Bemerkungen", f"{SECRET}  zwei  Blanks")
     collapsed = stage.own(stage.caller.patch(stage.address, json=line))
     stage.knobs.alter_saved = {"Bemerkungen": f"{SECRET} behalten"}
     return [tried, *done, *undone, *collapsed, *stage.own(stage.caller.patch(stage.address, json=line))]
@@ -247,7 +249,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     sandbox = Sandbox(orders=len(IDS))
     for order_id in IDS:
         for label, text in HELD.items():
-            sandbox.edit(order_id, label, text)
+            sandbox.edit_field(order_id, label, text)
     with connected(tmp_path_factory.mktemp("disclosure"), sandbox) as running:
         running.http.headers |= make(running, Scope.ADMIN, name="admin")
         yield running
@@ -332,7 +334,7 @@ def test_what_a_save_did_to_other_fields_is_told_by_name(tmp_path: Path, verdict
         callers = (((Scope.ADMIN,), first, "Motor"), ((Scope.APPOINTMENTS_WRITE,), second, "Bemerkungen"))
         for who, order_id, label in callers:
             for held, text in HELD.items():
-                service.sandbox.edit(order_id, held, text)
+                service.sandbox.edit_field(order_id, held, text)
             headers = make(service, *who, name="agent")
             with httpx2.Client(base_url=service.address, headers=headers, timeout=90, verify=False) as client:
                 if verdict == "damaged":
@@ -372,11 +374,11 @@ READER = Caller("2" * 10, "reader", frozenset({Scope.ORDERS_READ}))
 FAILURES: list[ConnectorError] = [
     errors.NotFound("There is no order 130 in PlanSo."),
     errors.Invalid([Problem(("body", "person"), f"'{SECRET}' is not offered", "planso_not_offered")]),
-    errors.ValueKept([Kept("person", "Fahrername", "Neu", SECRET)]),
-    errors.Conflicting(f"Changed since: {SECRET}", [Conflict("person", SECRET, SECRET, SECRET)]),
+    errors.ReadBackMismatch([FieldMismatch("person", "Fahrername", "Neu", SECRET)]),
+    errors.EditConflict(f"Changed since: {SECRET}", [Conflict("person", SECRET, SECRET, SECRET)]),
     *(
         kind(f"PlanSo says {SECRET}")
-        for kind in (errors.PlansoRefused, errors.Expired, errors.Ambiguous, errors.PlansoError)
+        for kind in (errors.PlansoRefused, errors.Expired, errors.AmbiguousCreate, errors.PlansoError)
     ),
 ]
 SHOWN = {"before": [SECRET], "after": [SECRET], "shown_before": SECRET, "shown_after": SECRET}
@@ -386,13 +388,13 @@ OPERATIONS = st.builds(
     action=st.sampled_from(Action),
     order_id=st.sampled_from([None, 130]),
     asked=st.sampled_from([{"person": "Neu"}, {"person": SECRET}, {}]),
-    state=st.sampled_from(State),
+    state=st.sampled_from(OperationState),
     message=st.sampled_from(["", f"Changed at the same time: '{SECRET}'."]),
     notes=st.sampled_from(["", f"{SECRET} looks wrong."]),
     before=st.sampled_from([None, {"person": SECRET}]),
     base=st.sampled_from([None, {"person": SECRET}]),
     undoes=st.sampled_from([None, "op_0"]),
-    failure=st.sampled_from([None, *map(stored_errors.written, FAILURES)]),
+    failure=st.sampled_from([None, *map(stored_errors.serialize_error, FAILURES)]),
     caller=st.just(OWNER.label),
     sent_at=st.sampled_from([None, "2026-11-23T09:41:00.118000Z"]),
     differences=st.sampled_from(
@@ -409,15 +411,15 @@ def test_no_operation_shows_a_value_to_who_may_not_read_it(operation: Operation)
     to the one that did those that it sent; a reader is shown them all.
     """
     for caller in (OWNER, OTHER):
-        shown = json.dumps(disclosure.operation_for(operation, caller))
-        if operation.state not in (State.PENDING, State.CONFIRMED):
-            shown += bytes(failure_of(disclosure.error_of(operation, caller)).body).decode()
+        shown = json.dumps(disclosure.serialize_operation(operation, caller))
+        if operation.state not in (OperationState.PENDING, OperationState.CONFIRMED):
+            shown += bytes(error_response(disclosure.build_error(operation, caller)).body).decode()
         is_own = caller is OWNER and operation.undoes is None
         of_request = (
-            str(operation.asked) + operation.notes + str(operation.failure) * ("Invalid" in str(operation.failure))
+            str(operation.requested) + operation.notes + str(operation.failure) * ("Invalid" in str(operation.failure))
         )
         assert SECRET not in shown or (is_own and SECRET in of_request)
-    everything = json.dumps(disclosure.operation_for(operation, READER))
+    everything = json.dumps(disclosure.serialize_operation(operation, READER))
     assert operation.message in everything
     assert json.dumps(operation.before) in everything
 
@@ -434,12 +436,12 @@ def test_no_error_of_planso_is_passed_on_in_its_words(kind: type[ConnectorError]
     error = kind.__new__(kind, SECRET)
     if isinstance(error, errors.LoginRejected):
         return
-    told = disclosure.error_for(error, OTHER)
-    assert (SECRET in str(told), status_of(told)) == (False, status_of(error))
-    assert disclosure.error_for(error, READER) is error
+    told = disclosure.redact_error(error, OTHER)
+    assert (SECRET in str(told), get_status(told)) == (False, get_status(error))
+    assert disclosure.redact_error(error, READER) is error
 
 
 def test_a_note_on_the_request_is_for_its_caller() -> None:
     """A pending write that waits for a person says so to its caller, where the text says nothing of the order."""
-    operation = Operation("op_1", Action.UPDATE, 130, {"person": "Neu"}, message=OwnNote("Writes are stopped."))
-    assert disclosure.operation_for(operation, OTHER)["message"] == "Writes are stopped."
+    operation = Operation("op_1", Action.UPDATE, 130, {"person": "Neu"}, message=RequestNote("Writes are stopped."))
+    assert disclosure.serialize_operation(operation, OTHER)["message"] == "Writes are stopped."

@@ -18,8 +18,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from planso_connector.rest.json_body import MOST_VALUES
-from planso_connector.rest.schemas.errors import MOST_PROBLEMS
+from planso_connector.rest.json_body import MAX_JSON_VALUES
+from planso_connector.rest.schemas.errors import MAX_PROBLEMS
 from planso_connector.sandbox import Sandbox
 from tests.service import Service, connected
 
@@ -119,17 +119,17 @@ def test_a_flood_of_faults_gets_a_short_answer(service: Service, method: str, pa
     """However much is wrong with a request, the 422 names some of it and stays small."""
     answer = service.http.request(method, path, content=content, headers=JSON)
     assert (answer.status_code, answer.json()["success"]) == (422, False)
-    assert 0 < len(answer.json()["detail"]) <= MOST_PROBLEMS
+    assert 0 < len(answer.json()["detail"]) <= MAX_PROBLEMS
     assert len(answer.content) < 40_000
 
 
-@pytest.mark.parametrize(("members", "is_read"), [(MOST_VALUES - 1, True), (MOST_VALUES + 1, False)])
+@pytest.mark.parametrize(("members", "is_read"), [(MAX_JSON_VALUES - 1, True), (MAX_JSON_VALUES + 1, False)])
 def test_as_many_members_are_read_as_the_message_says(service: Service, members: int, is_read: bool) -> None:
     """Beyond it the 422 is about their number, not about what they are."""
     content = {f"k{number}": 1 for number in range(members)}
     answer = service.http.patch(f"/api/orders/{ORDER}?dry_run=true", json=content)
     assert (answer.status_code == 200) is is_read, answer.text
-    assert (f"up to {MOST_VALUES} members" in answer.json()["message"]) is not is_read
+    assert (f"up to {MAX_JSON_VALUES} members" in answer.json()["message"]) is not is_read
 
 
 def test_a_long_text_may_hold_any_marks(service: Service) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 import httpx2
 import pytest
 
-from planso_connector.rest.middleware.route_scopes import NEEDS
+from planso_connector.rest.middleware.route_scopes import REQUIRED_SCOPES
 from planso_connector.sandbox import Sandbox
 from tests.rest import raw
 from tests.service import Service
 
 ORDERS = 20
 IDS = sorted(Sandbox(orders=ORDERS).order_ids())
-UNDER_API = sorted(route for route in NEEDS if " /api" in route)
+UNDER_API = sorted(route for route in REQUIRED_SCOPES if " /api" in route)
 BODIES: dict[str, dict[str, Any]] = {
     "PUT": {"order_id": IDS[0], "remarks": "geändert"},
     "PATCH": {"remarks": "geändert"},

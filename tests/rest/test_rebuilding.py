@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from planso_connector.domain.clock import now, stamp
+from planso_connector.domain.clock import format_instant, now
 from planso_connector.domain.order import PLATE
-from planso_connector.flows.operating.heartbeat import unwatched
-from planso_connector.flows.querying.reindex import LEASE, Reindex
+from planso_connector.flows.operating.heartbeat import no_heartbeat
+from planso_connector.flows.querying.reindex import LEASE_DURATION, Reindexer
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import leases, reindex
-from planso_connector.store.lookup_keys import Rebuild
+from planso_connector.store.lookup_keys import RebuildProgress
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.order_rows import to_json
 from planso_connector.workers import start
@@ -46,7 +46,7 @@ def old_orders() -> str:
     for number in range(1, ORDERS + 1):
         person = PERSON if number == LAST else "Jana Petersen"
         plate = f"HH-XY {number}"
-        document = to_json(order(number, values={PLATE: plate, "person": person}).document()).replace("'", "''")
+        document = to_json(order(number, values={PLATE: plate, "person": person}).to_document()).replace("'", "''")
         script += f"""
 INSERT INTO orders (workshop, id, version, archived, changed_at, first_seen_at, short_name, person, plate,
   missing_parts, shop_day, finish_day, plate_key, person_key, phone_key, email_key, damage_key, status_key,
@@ -56,7 +56,7 @@ VALUES ('{WORKSHOP}', {number}, 7, 0, '2026-11-23T00:00:01.000000Z', '2026-11-23
 INSERT INTO sightings (workshop, order_id, read_at, synced_at, list_fingerprint)
 VALUES ('{WORKSHOP}', {number}, '2026-11-23T00:00:01.000000Z', '2026-11-23T00:00:02.000000Z', 'one');
 """  # noqa: S608
-    return script + RUN.replace("NOW", stamp(now()))
+    return script + RUN.replace("NOW", format_instant(now()))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -71,40 +71,40 @@ def broken_off(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Store]
     migrate.migrate(url)
     store = Store(url, workshop=WORKSHOP)
 
-    def end(_: Rebuild) -> None:
+    def end(_: RebuildProgress) -> None:
         raise BrokenOff
 
     with pytest.raises(BrokenOff):
-        store.runner.run(Reindex(store.database, now).run(end))
+        store.runner.run(Reindexer(store.database, now).run(end))
     yield store
     store.close()
 
 
 def test_a_rebuild_that_broke_off_is_gone_on_with(broken_off: Store) -> None:
     """The next process begins where the last one stopped; `anew` begins with the first order."""
-    steps: list[Rebuild] = []
-    again = Reindex(broken_off.database, now)
+    steps: list[RebuildProgress] = []
+    again = Reindexer(broken_off.database, now)
     broken_off.runner.run(again.run(steps.append))
-    assert steps == [Rebuild(LAST, ORDERS, ORDERS)]
+    assert steps == [RebuildProgress(LAST, ORDERS, ORDERS)]
     broken_off.runner.run(again.run(steps.append))
     assert len(steps) == 1
     broken_off.runner.run(again.run(steps.append, anew=True))
-    assert steps[1:] == [Rebuild(DONE, DONE, ORDERS), Rebuild(LAST, ORDERS, ORDERS)]
+    assert steps[1:] == [RebuildProgress(DONE, DONE, ORDERS), RebuildProgress(LAST, ORDERS, ORDERS)]
 
 
 def test_a_rebuild_that_another_process_left_is_gone_on_with(broken_off: Store) -> None:
     """By a connector that had found all keys at its own start."""
-    again = Reindex(broken_off.database, now)
+    again = Reindexer(broken_off.database, now)
     found: list[bool] = []
 
     async def pause(_: float) -> None:
         found.append(await again.is_due())
         if len(found) == 2:
             raise BrokenOff
-        await broken_off.database.write(lambda tx: reindex.begin(tx))
+        await broken_off.database.write(lambda tx: reindex.begin_rebuild(tx))
 
     with pytest.raises(BrokenOff):
-        broken_off.runner.run(start.reindex(again, unwatched, sleep=pause))
+        broken_off.runner.run(start.rebuild_lookup_keys(again, no_heartbeat, sleep=pause))
     assert found == [False, False]
 
 
@@ -114,7 +114,7 @@ def test_nobody_is_told_that_there_is_none_before_it_is_known(broken_off: Store)
     it is 503; readiness and metrics tell. Done, by itself: all of that is over, in answers that were kept too.
     """
     instant = now()
-    other = {"holder": "other", "now": stamp(instant), "until": stamp(instant + LEASE)}
+    other = {"holder": "other", "now": format_instant(instant), "until": format_instant(instant + LEASE_DURATION)}
     broken_off.write(lambda tx: leases.acquire(tx, "reindex", **other))
     sandbox = Sandbox(orders=5)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, broken_off.url), sandbox) as service:

@@ -81,7 +81,7 @@ def test_an_undo_of_what_somebody_changed_shows_a_writer_no_value(service: Servi
     """Dry or not, and by its operation: 412 names the field, and no value that it holds or held."""
     person_set(service, IDS[3])
     done = service.put(IDS[3], person="Neu Neu")
-    service.sandbox.edit(IDS[3], "Fahrername", "Von Hand")
+    service.sandbox.edit_field(IDS[3], "Fahrername", "Von Hand")
     undo = f"/api/operations/{done.headers['Operation-Id']}/undo"
     dry, wet = writer.post(undo, params={"dry_run": "true"}), writer.post(undo)
     own = writer.get(f"/api/operations/{wet.headers['Operation-Id']}")

@@ -109,11 +109,11 @@ def test_another_value_is_refused_at_once(service: Service, label: str, field: s
 def test_a_field_that_reads_no_more_answers_no_old_day(service: Service, text: str) -> None:
     """The text stands in `fields`, the date is null with a doubt, the sync names it, progress says no date."""
     order_id = IDS[4]
-    service.sandbox.edit(order_id, "Plan Auslieferung", "14.12.2099")
+    service.sandbox.edit_field(order_id, "Plan Auslieferung", "14.12.2099")
     assert read(service, order_id)["planned_delivery_date"] == "2099-12-14"
     assert read(service, order_id)["doubts"] == []
 
-    service.sandbox.edit(order_id, "Plan Auslieferung", text)
+    service.sandbox.edit_field(order_id, "Plan Auslieferung", text)
     order = read(service, order_id)
     assert (order["planned_delivery_date"], order["fields"]["Plan Auslieferung"]) == (None, text)
     assert order["doubts"] == [{"field": "planned_delivery_date", "text": text}]
@@ -128,14 +128,14 @@ def test_a_field_that_reads_no_more_answers_no_old_day(service: Service, text: s
     assert "planned_delivery_date (in 1 orders)" in status["message"]
     assert service.order(order_id)["version"] == order["version"]
 
-    service.sandbox.edit(order_id, "Plan Auslieferung", "0000-00-00")
+    service.sandbox.edit_field(order_id, "Plan Auslieferung", "0000-00-00")
     order = read(service, order_id)
     assert (order["planned_delivery_date"], order["doubts"]) == (None, [])
 
 
 def test_an_emptied_phone_number_is_told(service: Service) -> None:
     """`""` empties a phone number, and the message says so."""
-    service.sandbox.edit(IDS[5], "Telefon", "0151 234")
+    service.sandbox.edit_field(IDS[5], "Telefon", "0151 234")
     answer = service.put(IDS[5], phone="")
     assert answer.status_code == 200, answer.text
     assert "phone is cleared" in answer.json()["message"]

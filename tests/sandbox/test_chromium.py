@@ -31,8 +31,8 @@ def test_a_person_saves_creates_and_deletes_in_a_browser(chromium: Chromium, sty
     one is gone, and a refusal is shown.
     """
     sandbox = Sandbox(orders=8, installation=Installation(save_style=SaveStyle.from_text(style)))
-    sandbox.edit(123, "Abtretung unterschrieben", "1")
-    sandbox.edit(123, "Kostenträger", "Haftpflicht")
+    sandbox.edit_field(123, "Abtretung unterschrieben", "1")
+    sandbox.edit_field(123, "Kostenträger", "Haftpflicht")
     before = sandbox.values(123)
 
     def story(page: Page) -> int:

@@ -31,7 +31,7 @@ def test_a_form_sent_back_unchanged_changes_nothing(open_browser: Open, markup: 
 def test_umlauts_survive_an_undeclared_charset(open_browser: Open) -> None:
     """ISO-8859-1 without a charset: the form reads and saves as it is, letters outside of it included."""
     browser = open_browser(charset="iso-8859-1-undeclared")
-    browser.sandbox.edit(123, "Fahrername", "Łucja Groß-Ünal € 😀")
+    browser.sandbox.edit_field(123, "Fahrername", "Łucja Groß-Ünal € 😀")
     snapshot = browser.sandbox.snapshot(123)
 
     response = browser.call(123)
@@ -90,7 +90,7 @@ def test_a_save_without_the_hidden_row_is_refused(browser: Browser) -> None:
 def test_a_hidden_zero_gives_way_to_its_checkbox(open_browser: Open) -> None:
     """Of two values of one name PHP takes the last: "0" then "1" is checked, "0" alone is not."""
     browser = open_browser(hidden_zero={"Alle Fahrzeugdaten"})
-    browser.sandbox.edit(123, "Alle Fahrzeugdaten", "1")
+    browser.sandbox.edit_field(123, "Alle Fahrzeugdaten", "1")
     name, pairs = browser.name("Alle Fahrzeugdaten"), browser.pairs(123)
     assert [value for key, value in pairs if key == name] == ["0", "1"]
 
@@ -101,7 +101,7 @@ def test_a_hidden_zero_gives_way_to_its_checkbox(open_browser: Open) -> None:
 
 def test_several_choices_are_several_pairs(browser: Browser) -> None:
     """A multi-select sends its name once per choice, and without one not at all."""
-    browser.sandbox.edit(123, "Gewerke", "Karosserie, Lack")
+    browser.sandbox.edit_field(123, "Gewerke", "Karosserie, Lack")
     name = browser.name("Gewerke")
     assert [value for key, value in browser.pairs(123) if key == name] == ["91", "92"]
 
@@ -201,12 +201,12 @@ def test_the_form_has_every_label_of_the_protocol() -> None:
 
 def test_an_edit_by_another_person_shows_in_the_next_read(browser: Browser) -> None:
     """`edit` takes a select's text; what it doesn't offer or what isn't there is an error of the test."""
-    browser.sandbox.edit(123, "Hersteller", "Audi")
+    browser.sandbox.edit_field(123, "Hersteller", "Audi")
 
     assert dict(browser.pairs(123))[browser.name("Hersteller")] == "2"
     with pytest.raises(ValueError, match="does not offer"):
-        browser.sandbox.edit(123, "Hersteller", "Trabant")
+        browser.sandbox.edit_field(123, "Hersteller", "Trabant")
     with pytest.raises(KeyError):
-        browser.sandbox.edit(123, "Gibt es nicht", "x")
+        browser.sandbox.edit_field(123, "Gibt es nicht", "x")
     with pytest.raises(KeyError):
         Sandbox(orders=3).value(5, "Telefon")

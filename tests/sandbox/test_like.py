@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Page
 from selectolax.lexbor import LexborHTMLParser
 
-from planso_connector.sandbox import Installation, RecordingError, Sandbox, SaveStyle, installation_like
+from planso_connector.sandbox import Installation, RecordingError, Sandbox, SaveStyle, load_recorded_installation
 from planso_connector.sandbox.catalogue import FIELDS
-from planso_connector.sandbox.save_calls import save_calls
+from planso_connector.sandbox.save_calls import build_save_calls
 
 from ..chromium import Chromium
 from ..recordings import log_in, open_order, save, work
@@ -44,7 +44,7 @@ def recorded(chromium: Chromium, folder: Path, style: str, **installation: Any) 
     sandbox = Sandbox(orders=6, installation=Installation(save_style=SaveStyle.from_text(style), **installation))
     for order_id in sandbox.order_ids():
         for label, value in PRIVATE.items():
-            sandbox.edit(order_id, label, value)
+            sandbox.edit_field(order_id, label, value)
     steps = ("change", "create", "delete") if installation.get("markup", "div") == "div" else ()
 
     def story(page: Page) -> None:
@@ -100,7 +100,7 @@ def test_the_form_and_the_style_are_the_recordings_and_the_values_invented(
 ) -> None:
     """Labels, names, options, table, addresses, body and tokens are kept; no page serves a recorded value; it saves."""
     original, har = recorded(chromium, tmp_path, style, **installation)
-    like = Sandbox(orders=6, installation=installation_like(har))
+    like = Sandbox(orders=6, installation=load_recorded_installation(har))
 
     wanted, given = original.installation, like.installation
     assert (given.table_id, given.escaped_markup) == (wanted.table_id, wanted.escaped_markup)
@@ -108,7 +108,7 @@ def test_the_form_and_the_style_are_the_recordings_and_the_values_invented(
     for name in ("body", "sends", "answer", "space", "parameter") if style else ("body", "sends", "answer", "space"):
         assert getattr(given.save_style, name) == getattr(wanted.save_style, name), name
     assert given.recorded is not None
-    for kind, call in save_calls(wanted.save_style, wanted.table_id).items():
+    for kind, call in build_save_calls(wanted.save_style, wanted.table_id).items():
         played = given.recorded.saves.calls[kind]
         assert (played.path, dict(played.query)) == (call.path, {**call.query, **call.also})
         assert (dict(played.outer), {n.lower() for n in played.headers}) == (
@@ -171,7 +171,7 @@ def test_texts_that_are_no_labels_are_left_out(tmp_path: Path) -> None:
         "<label>Ja <input type=checkbox name=c value=x checked></label>"
         "</form>"
     )
-    like = Sandbox(orders=3, installation=installation_like(har_of(content, tmp_path)))
+    like = Sandbox(orders=3, installation=load_recorded_installation(har_of(content, tmp_path)))
     with like.serve() as url, Browser(like, url) as browser:
         browser.log_in()
         markup = markup_of(browser, 123)
@@ -209,18 +209,18 @@ def test_what_is_no_recording_is_refused_with_a_sentence(tmp_path: Path, content
     file.write_bytes(content)
 
     with pytest.raises(RecordingError, match=rf"x\.har .*{reason}"):
-        installation_like(file)
+        load_recorded_installation(file)
 
 
 def test_a_missing_or_huge_recording_is_refused(tmp_path: Path) -> None:
     """Over 256 MB it is not even read."""
     file = tmp_path / "x.har"
     with pytest.raises(RecordingError, match="can't be read"):
-        installation_like(file)
+        load_recorded_installation(file)
     with file.open("wb") as huge:
         huge.truncate(256 * 1024 * 1024 + 1)
     with pytest.raises(RecordingError, match="larger than 256 MB"):
-        installation_like(file)
+        load_recorded_installation(file)
 
 
 def test_the_private_values_are_of_fields_of_the_form() -> None:

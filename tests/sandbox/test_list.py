@@ -40,7 +40,7 @@ def test_archived_orders_leave_the_list_and_keep_their_form(browser: Browser) ->
 
     assert 123 not in entries(browser.list())
     assert browser.pairs(123) == browser.sandbox.snapshot(123)
-    browser.sandbox.restore(123)
+    browser.sandbox.unarchive(123)
     assert 123 in entries(browser.list())
 
 

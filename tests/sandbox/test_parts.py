@@ -6,7 +6,7 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from planso_connector.sandbox import Sandbox
-from planso_connector.sandbox.tabs import METHODS
+from planso_connector.sandbox.tabs import TAB_METHODS
 
 from .browser import Browser
 from .conftest import Open
@@ -72,7 +72,7 @@ def test_the_workshop_has_parts_in_every_state() -> None:
 
 def test_the_parts_status_button_says_what_the_form_says(browser: Browser) -> None:
     """The words of `rsvgp_status_dropdown` follow the form's E-Teile Status."""
-    browser.sandbox.edit(123, "E-Teile Status", "ohne E-Teile")
+    browser.sandbox.edit_field(123, "E-Teile Status", "ohne E-Teile")
 
     assert table(browser, 123).css("button.rsvgp_status_dropdown")[0].text().strip() == "ohne E-Teile"
 
@@ -82,7 +82,7 @@ def test_an_unknown_order_has_no_parts(browser: Browser) -> None:
     assert not table(browser, 999_999).css("tbody tr")
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("method", sorted(TAB_METHODS))
 def test_every_tab_answers(method: str, tabs_browser: Browser) -> None:
     """Each call of section 5 answers JSON for an order, and for an unknown one."""
     answer = tabs_browser.json(tabs_browser.http.get(f"/do?m={method}&ID=123"))

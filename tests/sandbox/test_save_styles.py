@@ -59,8 +59,8 @@ def test_where_only_changes_are_sent_the_rest_stays(browser: Browser, body: Body
     """Two names change and nothing else, another person's edit least of all; an empty value unchecks a box."""
     style = browser.sandbox.knobs.save_style = SaveStyle(body=body, sends="changed")
     name, box = browser.name("Bemerkungen"), browser.name("Datenschutz bestätigt")
-    browser.sandbox.edit(123, "Datenschutz bestätigt", "1")
-    browser.sandbox.edit(123, "Telefon", "dazwischen")
+    browser.sandbox.edit_field(123, "Datenschutz bestätigt", "1")
+    browser.sandbox.edit_field(123, "Telefon", "dazwischen")
     before = dict(browser.sandbox.values(123))
 
     answer = send(browser, style, 123, [(name, NASTY), (box, "")], "update")

@@ -68,7 +68,7 @@ def test_changes_outlive_the_sandbox_in_its_state_file(tmp_path: Path) -> None:
     with first.serve() as url, Browser(first, url) as browser:
         browser.log_in()
         new_id = browser.save("", browser.pairs("", "insert"), "insert")["dataID"]
-    first.edit(123, "Fahrername", "Łucja Weiß")
+    first.edit_field(123, "Fahrername", "Łucja Weiß")
     first.archive(keep)
     first.delete(gone)
 
@@ -98,7 +98,7 @@ def test_a_damaged_state_file_is_a_clear_error(tmp_path: Path, damage: str) -> N
 def test_a_state_file_belongs_to_its_settings(tmp_path: Path) -> None:
     """Another seed, or another installation whose values look different, is refused; a broken order too."""
     file = tmp_path / "state.json"
-    Sandbox(orders=3, state=file).edit(123, "Telefon", "x")
+    Sandbox(orders=3, state=file).edit_field(123, "Telefon", "x")
 
     with pytest.raises(StateFileError, match="seed"):
         Sandbox(orders=3, seed=2, state=file)
@@ -114,7 +114,7 @@ def test_a_state_file_belongs_to_its_settings(tmp_path: Path) -> None:
 def test_pages_show_what_changed_last_and_escape_everything(browser: Browser) -> None:
     """The board's top names order, label, before and after; nothing that somebody typed becomes markup."""
     nasty = "<script>alert('x')</script>\"&"
-    browser.sandbox.edit(browser.sandbox.order_ids()[0], "Kennzeichen", nasty)
+    browser.sandbox.edit_field(browser.sandbox.order_ids()[0], "Kennzeichen", nasty)
     browser.change(123, "Fahrername", nasty)
 
     board, order = browser.http.get("/").text, browser.http.get("/orders/123").text
@@ -129,7 +129,7 @@ def test_pages_show_what_changed_last_and_escape_everything(browser: Browser) ->
     assert " src=" not in board
     assert browser.http.get("/orders/99999").status_code == 404
     before = live["version"]
-    browser.sandbox.edit(123, "Telefon", "neu")
+    browser.sandbox.edit_field(123, "Telefon", "neu")
     assert browser.http.get("/sandbox/board").json()["version"] > before
 
 

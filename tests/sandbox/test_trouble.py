@@ -60,7 +60,7 @@ def test_values_move_on_by_one_control(browser: Browser) -> None:
 @pytest.mark.parametrize(("how", "kept"), [("mojibake", "GrÃ¶Ã\x9fe"), ("question", "Gr??e")])
 def test_umlauts_break(browser: Browser, how: str, kept: str) -> None:
     """`garble_encoding` hits every text that arrives, asked or not."""
-    browser.sandbox.edit(123, "Firma", "Größe")
+    browser.sandbox.edit_field(123, "Firma", "Größe")
 
     assert saved(browser, "Telefon", "1", garble_encoding=how)["Firma"] == ("Größe", kept)
 
@@ -105,7 +105,7 @@ def test_what_arrives_is_rewritten(browser: Browser, how: str, label: str, given
 
 def test_normalising_hits_what_nobody_changed(browser: Browser) -> None:
     """A whole form is rewritten as a whole."""
-    browser.sandbox.edit(123, "Kennzeichen", "wn-ae 1")
+    browser.sandbox.edit_field(123, "Kennzeichen", "wn-ae 1")
 
     assert saved(browser, "Bemerkungen", "x", normalise=["plate"])["Kennzeichen"] == ("wn-ae 1", "WN-AE 1")
 
@@ -124,7 +124,7 @@ def test_a_changed_value_is_kept_otherwise(
     browser: Browser, knobs: dict[str, Any], label: str, given: str, kept: str
 ) -> None:
     """Cut, capped, jumped: only what was changed."""
-    browser.sandbox.edit(123, "Firma", "😀 Langer Name")
+    browser.sandbox.edit_field(123, "Firma", "😀 Langer Name")
 
     assert saved(browser, label, given, **knobs).keys() == {label}
     assert browser.sandbox.value(123, label) == kept

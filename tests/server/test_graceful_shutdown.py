@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from planso_connector.sandbox import Sandbox
-from planso_connector.server.graceful_shutdown import GRACE
+from planso_connector.server.graceful_shutdown import GRACE_PERIOD
 from tests.process import PATIENCE, ConnectorProcess, connector_process
 
 
@@ -103,7 +103,7 @@ def test_a_second_signal_ends_it_at_once(sandbox: Sandbox, environment: dict[str
         connector.process.send_signal(signal.SIGTERM)
         eventually(lambda: "Shutting down" in connector.log())
         connector.process.send_signal(signal.SIGTERM)
-        assert connector.process.wait(GRACE) in (0, -signal.SIGTERM)
+        assert connector.process.wait(GRACE_PERIOD) in (0, -signal.SIGTERM)
         assert answer.exception() is not None or answer.result().status_code == 202
     with connector_process(environment, tmp_path) as connector:
         operations = connector.http.get("/api/operations", params={"order_id": order_id}).json()["operations"]

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 
 import uvloop
 
-from planso_connector.server.listener import Accepting
+from planso_connector.server.listener import Listener
 
 CROWD = 100
 
@@ -25,7 +25,7 @@ def test_a_crowd_is_not_taken_in_one_by_one() -> None:
     """Those who wait at the door come in within a few turns of the loop, not one a turn."""
 
     async def turns_until_all_are_in(listening: socket.socket) -> int:
-        accepting = Accepting(listening, _Counted, 2048)
+        accepting = Listener(listening, _Counted, 2048)
         with ExitStack() as crowd:
             for _ in range(CROWD):
                 crowd.enter_context(closing(socket.create_connection(listening.getsockname())))

@@ -18,7 +18,7 @@ ELSEWHERE = "192.0.2.1"
 
 @contextmanager
 def bound(wanted: Sequence[str], port: int = 0) -> Iterator[list[socket.socket]]:
-    sockets = listening_sockets.bound(wanted, port)
+    sockets = listening_sockets.bind(wanted, port)
     try:
         yield sockets
     finally:
@@ -40,7 +40,7 @@ def test_a_name_with_two_addresses_is_served_on_both() -> None:
     """As `localhost` mostly is 127.0.0.1 and ::1: the same port on both, and both are shown."""
     with bound(["::1", "127.0.0.1"]) as sockets:
         port = sockets[0].getsockname()[1]
-        assert listening_sockets.shown(sockets) == f"http://[::1]:{port} and http://127.0.0.1:{port}"
+        assert listening_sockets.format_urls(sockets) == f"http://[::1]:{port} and http://127.0.0.1:{port}"
         assert reached("127.0.0.1", port, sockets)
         assert reached("::1", port, sockets)
 
@@ -59,7 +59,7 @@ def test_an_address_that_this_machine_lacks_is_passed_over() -> None:
     with bound([ELSEWHERE, "127.0.0.1"]) as sockets:
         assert [one.getsockname()[0] for one in sockets] == ["127.0.0.1"]
     with pytest.raises(listening_sockets.HostError, match="this machine has no address"):
-        listening_sockets.bound([ELSEWHERE], 0)
+        listening_sockets.bind([ELSEWHERE], 0)
 
 
 def test_a_port_taken_on_one_of_them_is_an_error() -> None:
@@ -68,7 +68,7 @@ def test_a_port_taken_on_one_of_them_is_an_error() -> None:
         port = sockets[0].getsockname()[1]
         reached("::1", port, sockets)
         with pytest.raises(listening_sockets.PortError, match=rf"\[::1\]:{port}: Address already in use"):
-            listening_sockets.bound(["127.0.0.1", "::1"], port)
+            listening_sockets.bind(["127.0.0.1", "::1"], port)
     with bound(["127.0.0.1"], port):
         """What was bound before the error is free again."""
 

@@ -14,7 +14,7 @@ def put(name: str, value: str = "1") -> Callable[[Transaction], None]:
 
     def work(tx: Transaction) -> None:
         tx.use_workshop(name)
-        rejected_logins.remember(tx, value, at(1))
+        rejected_logins.save(tx, value, at(1))
 
     return work
 
@@ -22,7 +22,7 @@ def put(name: str, value: str = "1") -> Callable[[Transaction], None]:
 def read(name: str) -> Callable[[Transaction], str | None]:
     def work(tx: Transaction) -> str | None:
         tx.use_workshop(name)
-        return rejected_logins.remembered(tx)
+        return rejected_logins.get(tx)
 
     return work
 
@@ -32,7 +32,7 @@ def fail_after(name: str) -> Callable[[Transaction], None]:
 
     def work(tx: Transaction) -> None:
         tx.use_workshop(name)
-        rejected_logins.remember(tx, "1", at(1))
+        rejected_logins.save(tx, "1", at(1))
         raise ZeroDivisionError(name)
 
     return work

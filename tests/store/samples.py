@@ -7,7 +7,7 @@ from typing import Any
 
 from planso_connector.domain.fields import Value
 from planso_connector.domain.order import PLATE, Order
-from planso_connector.domain.part import Part, missing_count
+from planso_connector.domain.part import Part, count_missing
 
 SHOP = "reit"
 OTHER_SHOP = "waiblingen"
@@ -39,7 +39,7 @@ def order(
         "plate": plate,
         "station_id": "4",
         "station_state": "2",
-        "missing_parts": missing_count(parts) > 0,
+        "missing_parts": count_missing(parts) > 0,
         "fields": {"Kennzeichen": str(plate or ""), "Fahrername": str(held["person"] or "")},
         **more,
     }

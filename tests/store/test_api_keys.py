@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 
 from planso_connector.domain import caller
-from planso_connector.domain.caller import ANYONE, Caller, Scope
-from planso_connector.domain.clock import stamp
+from planso_connector.domain.caller import UNRESTRICTED_CALLER, Caller, Scope
+from planso_connector.domain.clock import format_instant
 from planso_connector.domain.errors import NotAuthenticated, NotFound
-from planso_connector.flows.operating.access_log import AT_MOST, BATCH, Accesses
-from planso_connector.flows.operating.api_keys import Keys
-from planso_connector.flows.operating.authenticate import Authentication
+from planso_connector.flows.operating.access_log import BATCH, MAX_QUEUED_IDS, AccessLog
+from planso_connector.flows.operating.api_keys import ApiKeys
+from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.store import access_log, api_keys
 from planso_connector.store.access_log import Access
-from planso_connector.store.api_keys import Key
+from planso_connector.store.api_keys import ApiKey
 from tests.databases import Store, run_script
 from tests.store.samples import OTHER_SHOP, SHOP, at
 
@@ -36,20 +36,20 @@ class Hands:
     def __init__(self, store: Store, shop: str = SHOP) -> None:
         self.now = START
         self._run = store.runner.run
-        self._keys = Keys(store.of(shop).database, lambda: self.now)
-        self._authentication = Authentication(store.of(shop).database, lambda: self.now)
+        self._keys = ApiKeys(store.of(shop).database, lambda: self.now)
+        self._authentication = Authenticator(store.of(shop).database, lambda: self.now)
 
-    def create(self, *, expires_in: timedelta | None = None) -> tuple[Key, str]:
+    def create(self, *, expires_in: timedelta | None = None) -> tuple[ApiKey, str]:
         return self._run(self._keys.create("Telefonagent", READ, expires_in))
 
-    def rotate(self, key_id: str, **how: Any) -> tuple[Key, str]:
+    def rotate(self, key_id: str, **how: Any) -> tuple[ApiKey, str]:
         return self._run(self._keys.rotate(key_id, **how))
 
-    def revoke(self, key_id: str) -> Key:
+    def revoke(self, key_id: str) -> ApiKey:
         return self._run(self._keys.revoke(key_id))
 
     def caller(self, given: str | None) -> Caller | None:
-        return self._run(self._authentication.caller(given))
+        return self._run(self._authentication.authenticate(given))
 
     def refusal(self, given: str | None) -> str:
         with pytest.raises(NotAuthenticated) as told:
@@ -64,7 +64,7 @@ def hands(store: Store) -> Hands:
 
 def test_a_key_is_read_as_it_was_kept(store: Store) -> None:
     """All that a key has; a scope that a newer version wrote allows nothing here."""
-    key = Key("0123456789", "Mäusle", frozenset({Scope.SYNC, Scope.ORDERS_READ}), "d", at(1), at(2), "p", at(3))
+    key = ApiKey("0123456789", "Mäusle", frozenset({Scope.SYNC, Scope.ORDERS_READ}), "d", at(1), at(2), "p", at(3))
     store.write(lambda tx: api_keys.add(tx, key))
     assert store.read(lambda tx: api_keys.get(tx, key.id)) == key
     run_script(store.url, """UPDATE keys SET scopes = '["orders:read","everything"]'""")
@@ -96,9 +96,9 @@ def test_a_wrong_key_is_refused_in_the_same_words(store: Store, hands: Hands) ->
     other_shop, other = Hands(store, OTHER_SHOP).create()
     assert other_shop.id != key.id
     wrong = [
-        caller.written("0" * 10, text[-64:]),
-        caller.written(key.id, "0" * 64),
-        caller.written(key.id, caller.digest(text[-64:])),  # what a thief of the database has
+        caller.format_key("0" * 10, text[-64:]),
+        caller.format_key(key.id, "0" * 64),
+        caller.format_key(key.id, caller.hash_secret(text[-64:])),  # what a thief of the database has
         other,
         text[:-1],
         f"{text}0",
@@ -123,7 +123,7 @@ def test_only_its_holder_learns_what_became_of_a_key(hands: Hands) -> None:
     assert hands.refusal(revoked_text) == "This API key was revoked."
     assert hands.refusal(expired_text) == "This API key expired on 2027-02-21."
     for key in (revoked, expired):
-        assert hands.refusal(caller.written(key.id, "0" * 64)) == "The API key is not valid."
+        assert hands.refusal(caller.format_key(key.id, "0" * 64)) == "The API key is not valid."
 
 
 def test_a_rotated_key_has_a_new_secret(hands: Hands) -> None:
@@ -173,7 +173,7 @@ def test_comparing_does_the_same_whoever_asks(hands: Hands) -> None:
         if event == "c_call" and "compare_digest" in function.__name__:
             compared[given] += 1
 
-    tried = [caller.written("0" * 10, text[-64:]), caller.written(key.id, "0" * 64), old, text]
+    tried = [caller.format_key("0" * 10, text[-64:]), caller.format_key(key.id, "0" * 64), old, text]
     for given in tried:
         sys.setprofile(watch)
         try:
@@ -194,11 +194,11 @@ def test_accesses_are_found_by_order_and_by_key(store: Store) -> None:
         Access(at(4), "", "GET /api/lookup", (1234,)),
     ]
     store.write(lambda tx: access_log.record(tx, rows))
-    assert store.read(lambda tx: access_log.page(tx, limit=9)) == rows[::-1]
-    assert store.read(lambda tx: access_log.page(tx, limit=2)) == rows[:1:-1]
-    assert store.read(lambda tx: access_log.page(tx, order_id=123, limit=9)) == [rows[2], rows[0]]
-    assert store.read(lambda tx: access_log.page(tx, order_id=123, caller="a", limit=9)) == [rows[0]]
-    assert store.read(lambda tx: access_log.page(tx, caller="", limit=9)) == [rows[3]]
+    assert store.read(lambda tx: access_log.list_entries(tx, limit=9)) == rows[::-1]
+    assert store.read(lambda tx: access_log.list_entries(tx, limit=2)) == rows[:1:-1]
+    assert store.read(lambda tx: access_log.list_entries(tx, order_id=123, limit=9)) == [rows[2], rows[0]]
+    assert store.read(lambda tx: access_log.list_entries(tx, order_id=123, caller="a", limit=9)) == [rows[0]]
+    assert store.read(lambda tx: access_log.list_entries(tx, caller="", limit=9)) == [rows[3]]
 
 
 class Noting:
@@ -207,42 +207,42 @@ class Noting:
     def __init__(self, store: Store) -> None:
         self.now = START
         self._store = store
-        self.log = Accesses(store.database, lambda: self.now)
+        self.log = AccessLog(store.database, lambda: self.now)
 
     def write(self, **how: bool) -> None:
-        self._store.runner.run(self.log.write(**how))
+        self._store.runner.run(self.log.flush(**how))
 
     def written(self) -> list[Access]:
-        return list(self._store.read(lambda tx: access_log.page(tx, limit=100_000)))
+        return list(self._store.read(lambda tx: access_log.list_entries(tx, limit=100_000)))
 
 
 def test_the_same_again_is_counted(store: Store) -> None:
     """What a caller is shown twice before it is written is one row with the first time; later it is another one."""
     noting, agent = Noting(store), Caller("a", "Agent", READ)
     for _ in range(3):
-        noting.log.note(agent, "GET /api/orders", [1, 2])
+        noting.log.record(agent, "GET /api/orders", [1, 2])
         noting.now += timedelta(milliseconds=100)
-    noting.log.note(ANYONE, "GET /api/orders", [1, 2])
-    noting.log.note(agent, "GET /api/orders", [])
+    noting.log.record(UNRESTRICTED_CALLER, "GET /api/orders", [1, 2])
+    noting.log.record(agent, "GET /api/orders", [])
     assert noting.written() == []
     noting.write()
     noting.write()
     noting.now += timedelta(seconds=1)
-    noting.log.note(agent, "GET /api/orders", [1, 2])
+    noting.log.record(agent, "GET /api/orders", [1, 2])
     noting.write()
     assert [(one.caller, one.times) for one in noting.written()] == [("a", 1), ("", 1), ("a", 3)]
-    assert noting.written()[-1].at == stamp(START)
+    assert noting.written()[-1].at == format_instant(START)
 
 
 def test_what_waits_is_bounded(store: Store) -> None:
     """While nothing is written no more than AT_MOST order ids wait; the rest is not kept. Afterwards all is again."""
     noting, agent = Noting(store), Caller("a", "Agent", READ)
-    for first in range(0, 2 * AT_MOST, 500):
-        noting.log.note(agent, "GET /api/orders", range(first, first + 500))
+    for first in range(0, 2 * MAX_QUEUED_IDS, 500):
+        noting.log.record(agent, "GET /api/orders", range(first, first + 500))
     noting.write()
-    assert sum(len(one.order_ids) for one in noting.written()) == AT_MOST
+    assert sum(len(one.order_ids) for one in noting.written()) == MAX_QUEUED_IDS
     noting.now += timedelta(seconds=1)
-    noting.log.note(agent, "GET /api/orders", [7])
+    noting.log.record(agent, "GET /api/orders", [7])
     noting.write()
     assert noting.written()[0].order_ids == (7,)
 
@@ -258,15 +258,15 @@ def test_an_end_in_the_middle_of_a_write_writes_nothing_twice(store: Store) -> N
             return int.__repr__(self)
 
     async def main() -> list[int]:
-        log = Accesses(store.database, lambda: START, every=0.0)
-        log.note(Caller("a", "Agent", READ), "GET /api/orders", [Slow(1)])
+        log = AccessLog(store.database, lambda: START, every=0.0)
+        log.record(Caller("a", "Agent", READ), "GET /api/orders", [Slow(1)])
         writing = asyncio.create_task(log.run())
         await asyncio.to_thread(begun.wait, 30)
         writing.cancel()
         asyncio.get_running_loop().call_soon(go_on.set)
         await asyncio.wait([writing])
         await log.close()
-        return [one.times for one in await log.page(None, None, 9)]
+        return [one.times for one in await log.list_entries(None, None, 9)]
 
     assert store.runner.run(main()) == [1]
 
@@ -275,12 +275,12 @@ def test_many_accesses_do_not_wait_for_their_time(store: Store) -> None:
     """As many as one transaction takes are written at once, so that a crash loses no more."""
 
     async def main() -> int:
-        log = Accesses(store.database, lambda: START, every=3600.0)
+        log = AccessLog(store.database, lambda: START, every=3600.0)
         writing = asyncio.create_task(log.run())
         for number in range(BATCH):
-            log.note(ANYONE, "GET /api/orders", [number])
+            log.record(UNRESTRICTED_CALLER, "GET /api/orders", [number])
         while True:
-            found = await log.page(None, None, 2 * BATCH)
+            found = await log.list_entries(None, None, 2 * BATCH)
             if found:
                 break
         writing.cancel()
@@ -293,12 +293,12 @@ def test_many_accesses_do_not_wait_for_their_time(store: Store) -> None:
 def test_a_last_use_is_written_at_most_once_a_minute(store: Store) -> None:
     """However often a key is used; and at the end whatever is not written yet."""
     noting = Noting(store)
-    store.write(lambda tx: api_keys.add(tx, Key("a", "Agent", READ, "d", at(1))))
+    store.write(lambda tx: api_keys.add(tx, ApiKey("a", "Agent", READ, "d", at(1))))
     agent, seen = Caller("a", "Agent", READ), []
     for seconds in (0, 20, 59, 61, 90):
         noting.now = START + timedelta(seconds=seconds)
-        noting.log.used(agent)
-        noting.log.used(ANYONE)
+        noting.log.record_key_use(agent)
+        noting.log.record_key_use(UNRESTRICTED_CALLER)
         noting.write()
         key = store.read(lambda tx: api_keys.get(tx, "a"))
         assert key is not None
@@ -307,4 +307,4 @@ def test_a_last_use_is_written_at_most_once_a_minute(store: Store) -> None:
     key = store.read(lambda tx: api_keys.get(tx, "a"))
     assert key is not None
     shown = [*seen, key.last_used_at]
-    assert shown == [stamp(START + timedelta(seconds=s)) for s in (0, 0, 0, 61, 61, 90)]
+    assert shown == [format_instant(START + timedelta(seconds=s)) for s in (0, 0, 0, 61, 61, 90)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.store import operations, rejected_logins, sync_runs
 from planso_connector.store.sync_runs import RunKind, RunState, Trigger
 from tests.databases import Store
@@ -61,7 +61,7 @@ def test_an_operation_comes_back_as_it_was_recorded(store: Store) -> None:
     assert store.read(lambda tx: operations.get(tx, "op_1")) == ASKED
     assert store.read(lambda tx: operations.get(tx, "op_3")) == whole
     assert store.read(lambda tx: operations.get(tx, "op_2\0")) is None
-    assert store.read(lambda tx: operations.page(tx, state=State.PENDING)) == [whole, ASKED]
+    assert store.read(lambda tx: operations.list_page(tx, state=OperationState.PENDING)) == [whole, ASKED]
 
 
 def test_an_operation_is_settled_once(store: Store) -> None:
@@ -72,7 +72,7 @@ def test_an_operation_is_settled_once(store: Store) -> None:
     created = replace(ASKED, action=Action.CREATE, order_id=None)
     store.write(lambda tx: operations.record(tx, created))
 
-    def settle(holder: str, operation_id: str = "op_1", state: State = State.REFUSED) -> bool:
+    def settle(holder: str, operation_id: str = "op_1", state: OperationState = OperationState.REFUSED) -> bool:
         return store.write(
             lambda tx: operations.settle(
                 tx,
@@ -89,13 +89,13 @@ def test_an_operation_is_settled_once(store: Store) -> None:
     assert not settle("me")
     assert claim(store, "me") == ["op_1"]
     assert not settle("you")
-    assert settle("me", state=State.CONFIRMED)
+    assert settle("me", state=OperationState.CONFIRMED)
     assert not settle("me")
     assert not settle("me", "op_9")
 
     ended = replace(
         created,
-        state=State.CONFIRMED,
+        state=OperationState.CONFIRMED,
         settled_at=at(3),
         message="ok",
         before={"person": "Alt"},
@@ -103,7 +103,7 @@ def test_an_operation_is_settled_once(store: Store) -> None:
         attempts=1,
     )
     assert store.read(lambda tx: operations.get(tx, "op_1")) == ended
-    assert store.read(lambda tx: operations.page(tx, state=State.PENDING)) == []
+    assert store.read(lambda tx: operations.list_page(tx, state=OperationState.PENDING)) == []
     assert claim(store, "you", at_second=20) == []
 
 
@@ -114,12 +114,12 @@ def test_operations_are_newest_first(store: Store) -> None:
         store.write(partial(operations.record, operation=one))
 
     def page(**asked: Any) -> list[str]:
-        return [one.id for one in store.read(lambda tx: operations.page(tx, **asked))]
+        return [one.id for one in store.read(lambda tx: operations.list_page(tx, **asked))]
 
-    assert page() == page(state=State.PENDING) == ["op_3", "op_2", "op_1", "op_0"]
+    assert page() == page(state=OperationState.PENDING) == ["op_3", "op_2", "op_1", "op_0"]
     assert page(order_id=123, limit=2) == ["op_3", "op_2"]
     assert page(order_id=123, before=(at(2), "op_2"), limit=2) == ["op_0"]
-    assert page(state=State.REFUSED) == []
+    assert page(state=OperationState.REFUSED) == []
 
 
 def test_operations_of_an_order_stay_in_order_when_the_clock_is_set_back(store: Store) -> None:
@@ -128,7 +128,7 @@ def test_operations_of_an_order_stay_in_order_when_the_clock_is_set_back(store: 
         one = replace(ASKED, id=f"op_{3 - number}", created_at=at(9 - number), next_at=at(0))
         store.write(partial(operations.record, operation=one))
 
-    assert [one.id for one in store.read(lambda tx: operations.page(tx))] == ["op_1", "op_2"]
+    assert [one.id for one in store.read(lambda tx: operations.list_page(tx))] == ["op_1", "op_2"]
     assert claim(store, "me", at_second=30) == ["op_2"]
 
 
@@ -141,7 +141,7 @@ def test_an_idempotency_key_is_its_callers_for_seven_days(store: Store) -> None:
 
     def found(caller: str, day: int) -> str | None:
         now = f"2026-11-{23 + day}T00:00:00.000000Z"
-        there = store.write(lambda tx: operations.with_key(tx, caller, "key", now=now))
+        there = store.write(lambda tx: operations.find_by_key(tx, caller, "key", now=now))
         return there.id if there is not None else None
 
     assert found("Telefon", 0) is None
@@ -152,21 +152,21 @@ def test_an_idempotency_key_is_its_callers_for_seven_days(store: Store) -> None:
     assert (found("", 6), found("", 7)) == ("op_1", None)
     store.write(lambda tx: operations.record(tx, keyed("op_3", "2026-11-30T00:00:00.000000Z")))
     assert found("", 7) == "op_3"
-    assert [one.id for one in store.read(lambda tx: operations.page(tx))] == ["op_3", "op_2", "op_1"]
+    assert [one.id for one in store.read(lambda tx: operations.list_page(tx))] == ["op_3", "op_2", "op_1"]
 
 
 def test_a_run_from_its_start_to_its_end(store: Store) -> None:
     """Progress keeps what it is not told; after the end nothing moves."""
     run = store.write(lambda tx: sync_runs.start(tx, now=at(1), phase="list"))
-    assert store.read(lambda tx: sync_runs.last(tx)) == run
+    assert store.read(lambda tx: sync_runs.get_last(tx)) == run
 
-    assert store.write(lambda tx: sync_runs.progress(tx, run.id, now=at(2), phase="orders", done=3, total=9))
-    assert store.write(lambda tx: sync_runs.progress(tx, run.id, now=at(3), done=4, requests=12))
+    assert store.write(lambda tx: sync_runs.record_progress(tx, run.id, now=at(2), phase="orders", done=3, total=9))
+    assert store.write(lambda tx: sync_runs.record_progress(tx, run.id, now=at(3), done=4, requests=12))
     failed = [{"order_id": 5, "message": "Müller"}]
     assert store.write(
         lambda tx: sync_runs.finish(tx, run.id, state=RunState.DONE, now=at(4), failed=failed, changed=2)
     )
-    assert not store.write(lambda tx: sync_runs.progress(tx, run.id, now=at(5), done=9))
+    assert not store.write(lambda tx: sync_runs.record_progress(tx, run.id, now=at(5), done=9))
     assert not store.write(lambda tx: sync_runs.finish(tx, run.id, state=RunState.FAILED, now=at(5)))
 
     ended = replace(
@@ -181,7 +181,7 @@ def test_a_run_from_its_start_to_its_end(store: Store) -> None:
         ended_at=at(4),
         updated_at=at(4),
     )
-    assert store.read(lambda tx: sync_runs.last(tx)) == ended
+    assert store.read(lambda tx: sync_runs.get_last(tx)) == ended
 
 
 def test_runs_that_a_crash_left_are_ended(store: Store) -> None:
@@ -190,15 +190,15 @@ def test_runs_that_a_crash_left_are_ended(store: Store) -> None:
     store.write(lambda tx: sync_runs.finish(tx, done.id, state=RunState.DONE, now=at(2)))
     store.write(lambda tx: sync_runs.start(tx, now=at(3)))
 
-    assert store.write(lambda tx: sync_runs.abandon(tx, now=at(9))) == 1
-    assert store.write(lambda tx: sync_runs.abandon(tx, now=at(10))) == 0
+    assert store.write(lambda tx: sync_runs.interrupt_running(tx, now=at(9))) == 1
+    assert store.write(lambda tx: sync_runs.interrupt_running(tx, now=at(10))) == 0
 
-    newest, oldest = store.read(lambda tx: sync_runs.history(tx))
+    newest, oldest = store.read(lambda tx: sync_runs.list_latest(tx))
     assert (newest.state, newest.ended_at) == (RunState.INTERRUPTED, at(9))
-    success = store.read(lambda tx: sync_runs.last_success(tx))
+    success = store.read(lambda tx: sync_runs.get_last_success(tx))
     assert success is not None
     assert success == oldest
-    assert store.read(lambda tx: sync_runs.history(tx, 1)) == [newest]
+    assert store.read(lambda tx: sync_runs.list_latest(tx, 1)) == [newest]
 
 
 def test_a_run_tells_what_it_was_for_and_what_it_doubted(store: Store) -> None:
@@ -207,11 +207,11 @@ def test_a_run_tells_what_it_was_for_and_what_it_doubted(store: Store) -> None:
         lambda tx: sync_runs.start(tx, now=at(1), kind=RunKind.INCREMENTAL, trigger=Trigger.SCHEDULE, total=7)
     )
     assert (run.kind, run.trigger, run.doubts) == (RunKind.INCREMENTAL, Trigger.SCHEDULE, ())
-    assert store.read(lambda tx: sync_runs.last(tx)) == run
+    assert store.read(lambda tx: sync_runs.get_last(tx)) == run
     doubts = [{"page": "form", "label": "Telefon\0", "before": 0.98, "after": 0.0}]
     store.write(lambda tx: sync_runs.finish(tx, run.id, state=RunState.DONE, now=at(2), doubts=doubts))
 
-    ended = store.read(lambda tx: sync_runs.last(tx))
+    ended = store.read(lambda tx: sync_runs.get_last(tx))
 
     assert ended is not None
     assert (ended.kind, ended.trigger) == (RunKind.INCREMENTAL, Trigger.SCHEDULE)
@@ -221,14 +221,14 @@ def test_a_run_tells_what_it_was_for_and_what_it_doubted(store: Store) -> None:
 @pytest.mark.parametrize("end", [RunState.FAILED, RunState.INTERRUPTED, RunState.DONE, None])
 def test_a_full_run_that_did_not_get_to_its_end_is_resumable(store: Store, end: RunState | None) -> None:
     """It is the last full run that counts, whatever incremental ones came after; one that still runs is not resumed."""
-    assert store.read(lambda tx: sync_runs.resumable(tx)) is None
+    assert store.read(lambda tx: sync_runs.get_resumable(tx)) is None
     full = store.write(lambda tx: sync_runs.start(tx, now=at(1), kind=RunKind.FULL))
     if end is not None:
         store.write(lambda tx: sync_runs.finish(tx, full.id, state=end, now=at(2)))
     later = store.write(lambda tx: sync_runs.start(tx, now=at(3), kind=RunKind.INCREMENTAL))
     store.write(lambda tx: sync_runs.finish(tx, later.id, state=RunState.FAILED, now=at(4)))
 
-    found = store.read(lambda tx: sync_runs.resumable(tx))
+    found = store.read(lambda tx: sync_runs.get_resumable(tx))
 
     assert (found.id if found else None) == (full.id if end in (RunState.FAILED, RunState.INTERRUPTED) else None)
 
@@ -243,17 +243,17 @@ def test_old_runs_go_but_the_last_good_and_the_last_full_one(store: Store) -> No
     for run, state, minute in ((good, RunState.DONE, 4), (old, RunState.FAILED, 6), (new, RunState.FAILED, 8)):
         store.write(partial(sync_runs.finish, run_id=run.id, state=state, now=at(minute)))
 
-    assert store.write(lambda tx: sync_runs.prune(tx, before=at(7))) == 1
+    assert store.write(lambda tx: sync_runs.drop_old(tx, before=at(7))) == 1
 
-    kept = [run.id for run in store.read(lambda tx: sync_runs.history(tx))]
+    kept = [run.id for run in store.read(lambda tx: sync_runs.list_latest(tx))]
     assert kept == [running.id, new.id, good.id, full.id]
 
 
 def test_the_last_rejected_login_is_remembered(store: Store) -> None:
     """One fingerprint at a time, until it is forgotten."""
-    assert store.read(lambda tx: rejected_logins.remembered(tx)) is None
-    store.write(lambda tx: rejected_logins.remember(tx, "one", at(1)))
-    store.write(lambda tx: rejected_logins.remember(tx, "two", at(2)))
-    assert store.read(lambda tx: rejected_logins.remembered(tx)) == "two"
-    store.write(lambda tx: rejected_logins.forget(tx))
-    assert store.read(lambda tx: rejected_logins.remembered(tx)) is None
+    assert store.read(lambda tx: rejected_logins.get(tx)) is None
+    store.write(lambda tx: rejected_logins.save(tx, "one", at(1)))
+    store.write(lambda tx: rejected_logins.save(tx, "two", at(2)))
+    assert store.read(lambda tx: rejected_logins.get(tx)) == "two"
+    store.write(lambda tx: rejected_logins.delete_login(tx))
+    assert store.read(lambda tx: rejected_logins.get(tx)) is None

@@ -23,7 +23,7 @@ def acquire(store: Store, holder: str, second: int) -> bool:
 
 
 def held_by(store: Store, second: int) -> str | None:
-    return store.read(lambda tx: leases.holder(tx, "sync", now=at(second)))
+    return store.read(lambda tx: leases.find_holder(tx, "sync", now=at(second)))
 
 
 def test_a_lease_that_nobody_has_is_had_by_who_asks(store: Store) -> None:
@@ -101,7 +101,7 @@ def test_whatever_is_asked_in_whatever_order(store: Store, steps: list[tuple[str
 
         assert store.write(act) is right
         holder = held[0] if held is not None and held[1] > now else None
-        assert store.read(lambda tx, now=now: leases.holder(tx, "sync", now=at(now))) == holder  # type: ignore[misc]
+        assert store.read(lambda tx, now=now: leases.find_holder(tx, "sync", now=at(now))) == holder  # type: ignore[misc]
 
 
 NAMES = 60
@@ -148,6 +148,6 @@ def test_of_processes_that_ask_at_once_exactly_one_gets_it(database_url: str) ->
     try:
         for who, names in won.items():
             for name in names:
-                assert store.read(lambda tx, name=name: leases.holder(tx, f"{name}", now=at(1))) == who  # type: ignore[misc]
+                assert store.read(lambda tx, name=name: leases.find_holder(tx, f"{name}", now=at(1))) == who  # type: ignore[misc]
     finally:
         store.close()

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Text, bindparam, select
 
+from planso_connector.domain.clock import format_instant
 from planso_connector.domain.clock import now as clock_now
-from planso_connector.domain.clock import stamp
 from planso_connector.domain.errors import NotPossible
 from planso_connector.domain.order import PLATE
-from planso_connector.flows.querying.lookup import Asked, Recognition
-from planso_connector.flows.querying.reindex import Reindex
+from planso_connector.flows.querying.lookup import LookupRequest, LookupService
+from planso_connector.flows.querying.reindex import Reindexer
 from planso_connector.store import leases, lookup_keys, orders, reindex, search
 from planso_connector.store.engine import sqlite
 from planso_connector.store.engine.database import Transaction
@@ -35,7 +35,7 @@ _ALL = select(table)
 
 
 def keys(store: Store, shop: str = SHOP) -> Keys:
-    rows = store.read(lambda tx: tx.rows(_ALL))
+    rows = store.read(lambda tx: tx.fetch_all(_ALL))
     return {
         (row["order_id"], row["archived"], row["kind"], row["key"])
         for row in rows
@@ -48,7 +48,7 @@ def of(order_id: int, found: Keys) -> set[tuple[int, str, str]]:
 
 
 def rebuilt(store: Store) -> Keys:
-    store.runner.run(Reindex(store.database, clock_now).run())
+    store.runner.run(Reindexer(store.database, clock_now).run())
     return keys(store)
 
 
@@ -134,9 +134,9 @@ def assert_texts_in_step(store: Store) -> None:
     """The text index finds a piece in exactly the orders whose text has it."""
 
     def work(tx: Transaction) -> None:
-        texts = {row["id"]: row["text_key"] for row in tx.rows(_TEXTS)}
+        texts = {row["id"]: row["text_key"] for row in tx.fetch_all(_TEXTS)}
         for piece in ("jan", "23", "e", "x", "tue", "15", "0"):
-            found = {row["order_id"] for row in tx.rows(_CANDIDATES, shop=SHOP, runs=to_json([piece]))}
+            found = {row["order_id"] for row in tx.fetch_all(_CANDIDATES, shop=SHOP, runs=to_json([piece]))}
             assert found == {order_id for order_id, text in texts.items() if piece in text}, (piece, texts)
 
     store.read(work)
@@ -188,12 +188,12 @@ def test_keys_that_were_lost_are_written_anew(store: Store) -> None:
     for order_id in range(1, 4):
         store.write(lambda tx, one=order_id: save(tx, 1, one, person=f"Jana Petersen{one}"))  # type: ignore[misc]
     along = keys(store)
-    store.write(lambda tx: reindex.clear(tx))
-    assert store.runner.run(Reindex(store.database, clock_now).is_due())
-    store.write(lambda tx: lookup_keys.write(tx, 99, before=(frozenset(), False), after=(STRAY, False)))
+    store.write(lambda tx: reindex.clear_keys(tx))
+    assert store.runner.run(Reindexer(store.database, clock_now).is_due())
+    store.write(lambda tx: lookup_keys.update_keys(tx, 99, before=(frozenset(), False), after=(STRAY, False)))
 
     assert rebuilt(store) == along
-    assert not store.runner.run(Reindex(store.database, clock_now).is_due())
+    assert not store.runner.run(Reindexer(store.database, clock_now).is_due())
 
 
 STRAY = frozenset({("word", "niemand")})
@@ -206,14 +206,14 @@ def test_workshops_do_not_mix(store: Store) -> None:
     here, there = keys(store), keys(store, OTHER_SHOP)
     assert {key[0] for key in here} == {123}
     assert {key[0] for key in there} == {124}
-    store.write(lambda tx: reindex.clear(tx))
+    store.write(lambda tx: reindex.clear_keys(tx))
     assert keys(store, OTHER_SHOP) == there
     assert rebuilt(store) == here
     assert keys(store, OTHER_SHOP) == there
     for shop, order_id in ((SHOP, 123), (OTHER_SHOP, 124)):
-        asked = Asked(anything="WN-AE 2309, Petersen, 23456")
+        asked = LookupRequest(anything="WN-AE 2309, Petersen, 23456")
         found = store.runner.run(
-            Recognition(store.of(shop).database).find(asked, archived=False, limit=5, language="de")
+            LookupService(store.of(shop).database).find(asked, archived=False, limit=5, language="de")
         )
         assert [match.order_id for match, _ in found.matches] == [order_id]
 
@@ -242,14 +242,14 @@ def test_a_plate_costs_no_more_among_more_orders(tmp_path: Path) -> None:
         connection.execute("COMMIT")
         steps = 0
         connection.set_progress_handler(counted, 10)
-        recall = lookup_keys.Recall(transaction, archived=False)
+        recall = lookup_keys.KeySearch(transaction, archived=False)
         assert recall.plates([f"WNAE{number}" for number in range(first, first + 40)], 60)
-        assert search.find(transaction, search.Filters(plate=f"WNAE{first}")).documents
+        assert search.find_orders(transaction, search.OrderFilters(plate=f"WNAE{first}")).documents
         connection.set_progress_handler(None)
         return steps
 
     few = cost(1000, 1100)
-    lookup_keys.write_rebuild(transaction, None)
+    lookup_keys.write_rebuild_progress(transaction, None)
     assert cost(1100, 1900) < 2 * few
     connection.close()
 
@@ -258,9 +258,9 @@ def test_two_rebuilds_at_once_never_say_complete_too_soon(store: Store) -> None:
     """While another process is at it a rebuild is refused and clears nothing; afterwards it is done."""
     store.write(lambda tx: save(tx, 1))
     along = keys(store)
-    now, later = stamp(clock_now()), stamp(clock_now() + timedelta(minutes=1))
+    now, later = format_instant(clock_now()), format_instant(clock_now() + timedelta(minutes=1))
     store.write(lambda tx: leases.acquire(tx, "reindex", holder="other", now=now, until=later))
-    one = Reindex(store.database, clock_now)
+    one = Reindexer(store.database, clock_now)
     with pytest.raises(NotPossible, match="Another process"):
         store.runner.run(one.run())
     assert (keys(store), store.runner.run(one.is_due())) == (along, True)

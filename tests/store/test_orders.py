@@ -12,21 +12,21 @@ from hypothesis import strategies as st
 from planso_connector.domain.fields import MIRRORED
 from planso_connector.domain.operation import Action, Operation
 from planso_connector.domain.order import Order
-from planso_connector.domain.part import NO_PARTS
+from planso_connector.domain.part import NO_PARTS_NEEDED
 from planso_connector.store import last_seen, operations, orders
 from planso_connector.store.engine.database import Transaction
-from planso_connector.store.last_seen import Sighting
-from planso_connector.store.orders import Outcome, Saved
+from planso_connector.store.last_seen import LastSeen
+from planso_connector.store.orders import SaveOutcome, SaveResult
 from tests.databases import Store
 from tests.store.samples import at, order, part
 
 
-def save(store: Store, given: Order, second: int, *, with_parts: bool = True) -> Saved:
+def save(store: Store, given: Order, second: int, *, with_parts: bool = True) -> SaveResult:
     return store.write(lambda tx: orders.save(tx, given, read_at=at(second), now=at(second), with_parts=with_parts))
 
 
 def fingerprints(store: Store) -> dict[int, str | None]:
-    seen = store.read(lambda tx: last_seen.all(tx))
+    seen = store.read(lambda tx: last_seen.get_all(tx))
     return {order_id: sighting.list_fingerprint for order_id, sighting in seen.items()}
 
 
@@ -34,7 +34,7 @@ def test_an_order_comes_back_as_it_was_saved(store: Store) -> None:
     """`load` gives back every mirrored value with its type, every label, and the parts in their order."""
     kept = order(parts=(part(row_id="b", is_backorder=True), part(row_id="a", price_each=12.5)), archived=True)
 
-    assert save(store, kept, 1) == Saved(Outcome.INSERTED, 1)
+    assert save(store, kept, 1) == SaveResult(SaveOutcome.INSERTED, 1)
 
     loaded = store.read(lambda tx: orders.load(tx, 123))
     assert loaded is not None
@@ -73,7 +73,7 @@ def test_an_answer_is_the_document_with_what_changes_by_itself(store: Store) -> 
     assert (stored.id, stored.version, stored.deleted_at) == (123, 1, None)
     assert (stored.synced_at, stored.read_at) == (at(5), at(5))
     assert json.loads(stored.document) == {
-        **kept.document(),
+        **kept.to_document(),
         "doubts": [],
         "last_synced_at": at(5),
         "version": 1,
@@ -92,7 +92,7 @@ def test_an_earlier_reading_never_overwrites_a_later_one(store: Store) -> None:
     """A page whose request was started before that of the stored reading changes nothing at all."""
     save(store, order(values={"person": "Neu"}), 10)
 
-    assert save(store, order(values={"person": "Alt"}), 9) == Saved(Outcome.OUTDATED, 1)
+    assert save(store, order(values={"person": "Alt"}), 9) == SaveResult(SaveOutcome.OUTDATED, 1)
     assert not store.write(lambda tx: orders.mark_deleted(tx, 123, now=at(11), read_at=at(9)))
     assert store.write(lambda tx: orders.archive(tx, [123], now=at(11), read_at=at(9))) == 0
 
@@ -100,19 +100,19 @@ def test_an_earlier_reading_never_overwrites_a_later_one(store: Store) -> None:
     assert stored is not None
     assert json.loads(stored.document)["person"] == "Neu"
     assert (stored.read_at, stored.synced_at, stored.version) == (at(10), at(10), 1)
-    assert save(store, order(values={"person": "Zugleich"}), 10).outcome is Outcome.CHANGED
+    assert save(store, order(values={"person": "Zugleich"}), 10).outcome is SaveOutcome.CHANGED
 
 
 def test_seeing_the_same_again_moves_only_the_time(store: Store) -> None:
     """An unchanged order keeps its version; its freshness and its fence move."""
     save(store, order(parts=(part(),)), 1)
 
-    assert save(store, order(parts=(part(),)), 2) == Saved(Outcome.UNCHANGED, 1)
+    assert save(store, order(parts=(part(),)), 2) == SaveResult(SaveOutcome.UNCHANGED, 1)
 
     stored = store.read(lambda tx: orders.get(tx, 123))
     assert stored is not None
     assert (stored.version, stored.read_at, stored.synced_at) == (1, at(2), at(2))
-    assert save(store, order(parts=(part(),), position="7"), 3) == Saved(Outcome.UNCHANGED, 1)
+    assert save(store, order(parts=(part(),), position="7"), 3) == SaveResult(SaveOutcome.UNCHANGED, 1)
     loaded = store.read(lambda tx: orders.load(tx, 123))
     assert loaded is not None
     assert loaded.position == "7"
@@ -140,7 +140,7 @@ def test_what_shows_is_a_new_version(store: Store) -> None:
     versions.append(deleted.version)
 
     back = save(store, order(values={"person": "Olga"}, parts=(part(qty=2.0),)), 9)
-    assert back.outcome is Outcome.CHANGED
+    assert back.outcome is SaveOutcome.CHANGED
     assert [*versions, back.version] == [1, 2, 3, 4, 5, 6, 7]
     stored = store.read(lambda tx: orders.get(tx, 123))
     assert stored is not None
@@ -154,26 +154,26 @@ def test_a_reading_without_parts_keeps_the_stored_ones(store: Store) -> None:
     save(store, order(parts=parts, values={"parts_status": "teilweise geliefert"}), 1)
 
     form_alone = order(values={"person": "Olga"}, missing_parts=False)
-    assert save(store, form_alone, 2, with_parts=False) == Saved(Outcome.CHANGED, 2)
+    assert save(store, form_alone, 2, with_parts=False) == SaveResult(SaveOutcome.CHANGED, 2)
 
     loaded = store.read(lambda tx: orders.load(tx, 123))
     assert loaded is not None
     assert loaded.parts == parts
     assert loaded.values["parts_status"] == "teilweise geliefert"
     assert loaded.missing_parts is True
-    assert store.read(lambda tx: orders.parts_of(tx, 123)) == list(parts)
-    assert save(store, order(values={"person": "Olga"}), 3).outcome is Outcome.CHANGED
-    assert store.read(lambda tx: orders.parts_of(tx, 123)) == []
+    assert store.read(lambda tx: orders.get_parts(tx, 123)) == list(parts)
+    assert save(store, order(values={"person": "Olga"}), 3).outcome is SaveOutcome.CHANGED
+    assert store.read(lambda tx: orders.get_parts(tx, 123)) == []
 
 
 def test_a_status_that_only_the_form_tells_follows_the_form(store: Store) -> None:
     """Where no parts page was ever read, the parts status is the form's, each time."""
     save(store, order(values={"parts_status": "offen"}), 1, with_parts=False)
-    save(store, order(values={"parts_status": NO_PARTS}), 2, with_parts=False)
+    save(store, order(values={"parts_status": NO_PARTS_NEEDED}), 2, with_parts=False)
 
     loaded = store.read(lambda tx: orders.load(tx, 123))
     assert loaded is not None
-    assert (loaded.values["parts_status"], loaded.missing_parts) == (NO_PARTS, False)
+    assert (loaded.values["parts_status"], loaded.missing_parts) == (NO_PARTS_NEEDED, False)
 
 
 def test_the_list_of_ids_knows_archived_and_deleted(store: Store) -> None:
@@ -183,14 +183,14 @@ def test_the_list_of_ids_knows_archived_and_deleted(store: Store) -> None:
     store.write(lambda tx: orders.archive(tx, [2], now=at(2)))
     store.write(lambda tx: orders.mark_deleted(tx, 3, now=at(2), read_at=at(2)))
 
-    assert store.read(lambda tx: orders.ids(tx)) == {1, 2}
-    assert store.read(lambda tx: orders.ids(tx, archived=True)) == {2}
-    assert store.read(lambda tx: orders.ids(tx, archived=False)) == {1}
-    assert len(store.read(lambda tx: orders.ids(tx))) == 2
+    assert store.read(lambda tx: orders.list_ids(tx)) == {1, 2}
+    assert store.read(lambda tx: orders.list_ids(tx, archived=True)) == {2}
+    assert store.read(lambda tx: orders.list_ids(tx, archived=False)) == {1}
+    assert len(store.read(lambda tx: orders.list_ids(tx))) == 2
 
 
 def seen_at(store: Store) -> dict[int, str]:
-    found = store.read(lambda tx: last_seen.all(tx))
+    found = store.read(lambda tx: last_seen.get_all(tx))
     return {order_id: sighting.synced_at for order_id, sighting in found.items()}
 
 
@@ -203,9 +203,9 @@ def test_thousands_are_seen_in_one_statement(store: Store) -> None:
             orders.save(tx, order(order_id), read_at=at(1), now=at(1), list_fingerprint=f"f{order_id}")
 
     store.write(fill)
-    assert store.write(lambda tx: last_seen.seen(tx, everyone[1:], now=at(9))) == 499
+    assert store.write(lambda tx: last_seen.mark_seen(tx, everyone[1:], now=at(9))) == 499
     assert seen_at(store) == {1: at(1)} | dict.fromkeys(everyone[1:], at(9))
-    assert store.write(lambda tx: last_seen.seen(tx, [1, 4711], now=at(8))) == 1
+    assert store.write(lambda tx: last_seen.mark_seen(tx, [1, 4711], now=at(8))) == 1
     assert seen_at(store) == {1: at(8)} | dict.fromkeys(everyone[1:], at(9))
     assert fingerprints(store) == {n: f"f{n}" for n in everyone}
 
@@ -228,9 +228,9 @@ def test_a_sighting_tells_what_a_sync_asks(store: Store) -> None:
     store.write(lambda tx: orders.archive(tx, [2], now=at(6), read_at=at(5)))
     store.write(lambda tx: orders.mark_deleted(tx, 3, now=at(6), read_at=at(5)))
 
-    assert store.read(lambda tx: last_seen.all(tx)) == {
-        1: Sighting("one", at(1), at(2), at(1), archived=False, station_state="active", missing_parts=True),
-        2: Sighting(None, at(5), at(6), None, archived=True, station_state=None, missing_parts=False),
+    assert store.read(lambda tx: last_seen.get_all(tx)) == {
+        1: LastSeen("one", at(1), at(2), at(1), archived=False, station_state="active", missing_parts=True),
+        2: LastSeen(None, at(5), at(6), None, archived=True, station_state=None, missing_parts=False),
     }
     save(store, order(3), 7)
     assert set(seen_at(store)) == {1, 2, 3}
@@ -240,8 +240,8 @@ def test_what_no_database_can_hold_is_replaced(store: Store) -> None:
     """NUL and lone surrogates in PlanSo's texts do not stop a save; saved again they are no change."""
     odd = order(values={"person": "A\0B\ud800C"}, fields={"La\0bel": "x\udfff"}, parts=(part(status="\0"),))
 
-    assert save(store, odd, 1).outcome is Outcome.INSERTED
-    assert save(store, odd, 2).outcome is Outcome.UNCHANGED
+    assert save(store, odd, 1).outcome is SaveOutcome.INSERTED
+    assert save(store, odd, 2).outcome is SaveOutcome.UNCHANGED
 
     loaded = store.read(lambda tx: orders.load(tx, 123))
     assert loaded is not None
@@ -291,7 +291,7 @@ def test_versions_and_fences_only_rise(store: Store, readings: list[tuple[int, s
         if stored is None:
             continue
         document = {**json.loads(stored.document), "last_synced_at": "", "version": 0}
-        parts = store.read(lambda tx: orders.parts_of(tx, 123))
+        parts = store.read(lambda tx: orders.get_parts(tx, 123))
         shows = (document, parts, stored.deleted_at is None)
         assert stored.read_at == max(stored.read_at, before[1])
         assert stored.version == before[0] + (shows != shown)

@@ -22,9 +22,9 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Executable
 
-from planso_connector.domain.clock import parse_stamp, stamp
+from planso_connector.domain.clock import format_instant, parse_instant
 from planso_connector.domain.fields import Value
-from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.store import operations, save_evidence
 from planso_connector.store.engine.transaction import Row, Transaction
 from tests.databases import Store
@@ -36,7 +36,9 @@ ORDERS = st.sampled_from((1, 1, None))
 PICKS = st.integers(0, 39)
 LENGTHS = st.sampled_from((1, 4, 9))
 SIDES = st.integers(0, 1)
-ENDS = st.sampled_from([State.CONFIRMED, State.REFUSED, State.EXPIRED, State.CONFLICT])
+ENDS = st.sampled_from(
+    [OperationState.CONFIRMED, OperationState.REFUSED, OperationState.EXPIRED, OperationState.CONFLICT]
+)
 _SHOPS = itertools.count()
 
 
@@ -49,7 +51,7 @@ def stores(store: Store, database_url: str) -> Iterator[tuple[Store, Store]]:
 
 
 def compared_clean(tx: Transaction) -> None:
-    save_evidence.note_save(tx, operation="", differences=(), is_clean=True, pairs=1, now=at(0))
+    save_evidence.record_save(tx, operation="", differences=(), is_clean=True, pairs=1, now=at(0))
 
 
 def pending(operation_id: str, order_id: int | None = 1, *, now: str = at(0), **more: object) -> Operation:
@@ -68,7 +70,7 @@ class Known:
 
     @property
     def is_pending(self) -> bool:
-        return self.operation.state is State.PENDING
+        return self.operation.state is OperationState.PENDING
 
     @property
     def age(self) -> tuple[str, str]:
@@ -148,7 +150,7 @@ class Outbox(RuleBasedStateMachine):
         before = [one.operation.created_at for one in self.known if one.is_of(order_id)]
         made = self.stores[side].write(lambda tx: operations.record(tx, asked))
         assert all(earlier < made.created_at for earlier in before)
-        later = stamp(parse_stamp(max(before)) + timedelta(microseconds=1)) if before else self.now
+        later = format_instant(parse_instant(max(before)) + timedelta(microseconds=1)) if before else self.now
         assert made == replace(asked, created_at=max(self.now, later))
         self.known.append(Known(made))
 
@@ -208,7 +210,7 @@ class Outbox(RuleBasedStateMachine):
         number = order_id if one.operation.order_id is None else None
         next_at = at(self.second + wait)
         done = self.stores[side].write(
-            lambda tx: operations.put_back(
+            lambda tx: operations.postpone(
                 tx,
                 one.operation.id,
                 holder=holder,
@@ -228,7 +230,7 @@ class Outbox(RuleBasedStateMachine):
 
     @precondition(lambda self: self.is_any_held)
     @rule(side=SIDES, pick=PICKS, who=WHO, state=ENDS)
-    def settle(self, side: int, pick: int, who: str, state: State) -> None:
+    def settle(self, side: int, pick: int, who: str, state: OperationState) -> None:
         """By who has it alone: whose lease ran out has it until another claims it."""
         one, holder = self.picked_by(pick, who)
         done = self.stores[side].write(
@@ -253,9 +255,9 @@ class Outbox(RuleBasedStateMachine):
         assert done == (one.is_pending and one.operation.sent_at is None)
         if done:
             one.operation = replace(one.operation, failure={"type": "Cancelled"})
-            self.end(one, State.REFUSED, "nein")
+            self.end(one, OperationState.REFUSED, "nein")
 
-    def end(self, one: Known, state: State, message: str) -> None:
+    def end(self, one: Known, state: OperationState, message: str) -> None:
         one.operation = replace(one.operation, state=state, message=message, settled_at=self.now, sent=None)
         one.free()
         self.ended[one.operation.id] = one.operation
@@ -281,9 +283,9 @@ class Outbox(RuleBasedStateMachine):
         """Nothing else changed, what is settled least of all."""
         newest_first = [one.operation for one in sorted(self.known, key=lambda one: one.age, reverse=True)]
         store = self.stores[len(self.known) % 2]
-        found = store.read(lambda tx: operations.page(tx, limit=500))
+        found = store.read(lambda tx: operations.list_page(tx, limit=500))
         assert found == newest_first
-        assert {one.id: one for one in found if one.state is not State.PENDING} == self.ended
+        assert {one.id: one for one in found if one.state is not OperationState.PENDING} == self.ended
         due = any(
             one.is_pending and one.operation.next_at <= self.now and not one.is_held(self.now) for one in self.known
         )
@@ -322,7 +324,7 @@ def test_a_create_that_gets_its_number_waits_for_what_is_under_way(store: Store)
 
     assert claim(3, until=10) == ["op_update"]
     store.write(
-        lambda tx: operations.put_back(tx, "op_create", holder="a", next_at=at(4), message="", sent_at=None, order_id=7)
+        lambda tx: operations.postpone(tx, "op_create", holder="a", next_at=at(4), message="", sent_at=None, order_id=7)
     )
     assert claim(9) == []
     assert claim(10) == ["op_create"]
@@ -356,7 +358,9 @@ def test_a_lease_ends_at_its_instant(store: Store) -> None:
         )
 
     def ends(holder: str) -> bool:
-        return store.write(lambda tx: operations.settle(tx, "op_1", holder=holder, state=State.CONFIRMED, now=at(11)))
+        return store.write(
+            lambda tx: operations.settle(tx, "op_1", holder=holder, state=OperationState.CONFIRMED, now=at(11))
+        )
 
     assert not called_off("op_1")  # it may have been sent
     assert (ends("a"), ends("b"), ends("b")) == (False, True, False)
@@ -379,7 +383,7 @@ def test_no_operation_starves(store: Store) -> None:
         def turn(tx: Transaction, now: str = now) -> list[str]:
             claimed = operations.claim(tx, holder="a", now=now, until=at(9999), at_most=2)
             for one in claimed:
-                operations.put_back(tx, one.id, holder="a", next_at=now, message="", sent_at=None)
+                operations.postpone(tx, one.id, holder="a", next_at=now, message="", sent_at=None)
             return [one.id for one in claimed]
 
         waiting -= set(store.write(turn))
@@ -415,14 +419,14 @@ def test_a_key_that_comes_twice_at_once_is_one_operation(stores: tuple[Store, St
             one = pending(f"op_{number}_{name}", None, idempotency_key=f"key {number}", request="same")
 
             def work(tx: Transaction) -> str:
-                earlier = operations.with_key(tx, "", f"key {number}", now=at(0))
+                earlier = operations.find_by_key(tx, "", f"key {number}", now=at(0))
                 return (earlier or operations.record(tx, one)).id
 
             return work
 
         told = at_once(stores, *(unit(name) for name in "abcd"))
         recorded = [
-            one.id for one in stores[0].read(lambda tx: operations.page(tx, limit=500))
+            one.id for one in stores[0].read(lambda tx: operations.list_page(tx, limit=500))
             if one.idempotency_key == f"key {number}"
         ]  # fmt: skip
         assert len(recorded) == 1
@@ -466,18 +470,18 @@ class Between:
     def use_workshop(self, workshop: str | None) -> None:
         self._tx.use_workshop(workshop)
 
-    def rows(self, statement: Executable, /, **parameters: object) -> list[Row]:
-        found = self._tx.rows(statement, **parameters)
+    def fetch_all(self, statement: Executable, /, **parameters: object) -> list[Row]:
+        found = self._tx.fetch_all(statement, **parameters)
         if not self._answered:
             self._answered = True
             self._elsewhere()
         return found
 
-    def run(self, statement: Executable, /, **parameters: object) -> int:
-        return self._tx.run(statement, **parameters)
+    def execute(self, statement: Executable, /, **parameters: object) -> int:
+        return self._tx.execute(statement, **parameters)
 
-    def run_many(self, statement: Executable, rows: Iterable[Mapping[str, object]], /) -> None:
-        self._tx.run_many(statement, rows)
+    def execute_many(self, statement: Executable, rows: Iterable[Mapping[str, object]], /) -> None:
+        self._tx.execute_many(statement, rows)
 
     def lock(self, name: str) -> None:
         self._tx.lock(name)
@@ -486,9 +490,9 @@ class Between:
 STEPS: dict[str, Callable[[Transaction], object]] = {
     "cancel": lambda tx: operations.cancel(tx, "op_1", now=at(20), message="", failure={"type": "Cancelled"}),
     "settle": lambda tx: operations.settle(
-        tx, "op_1", holder="slow", state=State.CONFIRMED, now=at(20), message=""
+        tx, "op_1", holder="slow", state=OperationState.CONFIRMED, now=at(20), message=""
     ),
-    "put_back": lambda tx: operations.put_back(
+    "put_back": lambda tx: operations.postpone(
         tx, "op_1", holder="slow", next_at=at(500), message="", sent_at=None
     ),
     "renew": lambda tx: operations.renew(tx, ["op_1"], holder="slow", now=at(9), until=at(30)),

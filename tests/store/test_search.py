@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from planso_connector.domain.errors import Invalid
 from planso_connector.domain.folding import fold, fold_phone, fold_plate
-from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.order import PLATE, Order
 from planso_connector.store import cursors, lookup_keys, operations, orders, reindex, search
 from planso_connector.store.engine.database import Transaction
-from planso_connector.store.lookup_keys import Rebuild
-from planso_connector.store.search import Filters, Page
+from planso_connector.store.lookup_keys import RebuildProgress
+from planso_connector.store.search import OrderFilters, OrderPage
 from tests.databases import Store, run_script
 from tests.store.samples import at, order, part
 
@@ -32,28 +32,28 @@ def keep(store: Store, *kept: Order) -> None:
     store.write(work)
 
 
-def told(filters: Filters) -> str:
+def told(filters: OrderFilters) -> str:
     """What is asked, for a subtest's name."""
     return ascii([value for value in astuple(filters)[:13] if value is not None])
 
 
-def ask(store: Store, filters: Filters) -> Page:
-    return store.read(lambda tx: search.find(tx, filters))
+def ask(store: Store, filters: OrderFilters) -> OrderPage:
+    return store.read(lambda tx: search.find_orders(tx, filters))
 
 
-def found(store: Store, filters: Filters) -> list[int]:
+def found(store: Store, filters: OrderFilters) -> list[int]:
     page = ask(store, filters)
     return [json.loads(document)["id"] for document in page.documents]
 
 
 FINDING = (
-    *(Filters(plate=plate) for plate in ("wnae2309", "WN AE2309", "WN-AE", "WN-AE 2309", "2309")),
-    *(Filters(phone=phone) for phone in ("0151 234", "+49151234", "0049 151 234", "0151-23456")),
-    *(Filters(person=person) for person in ("Müller", "mueller", "MÜLLER", "Strauß", "strauss", "RENE")),
-    *(Filters(email=email) for email in ("MUELLER@", "mueller@example.de")),
-    *(Filters(status=status) for status in ("In Arbeit", "in arbeit")),
-    *(Filters(text=text) for text in ("stossfaenger", "Golf VIII", "viii  GOLF ", "5g6 wn-ae", "100% _x")),
-    *(Filters(station=station) for station in ("a@b", "a")),
+    *(OrderFilters(plate=plate) for plate in ("wnae2309", "WN AE2309", "WN-AE", "WN-AE 2309", "2309")),
+    *(OrderFilters(phone=phone) for phone in ("0151 234", "+49151234", "0049 151 234", "0151-23456")),
+    *(OrderFilters(person=person) for person in ("Müller", "mueller", "MÜLLER", "Strauß", "strauss", "RENE")),
+    *(OrderFilters(email=email) for email in ("MUELLER@", "mueller@example.de")),
+    *(OrderFilters(status=status) for status in ("In Arbeit", "in arbeit")),
+    *(OrderFilters(text=text) for text in ("stossfaenger", "Golf VIII", "viii  GOLF ", "5g6 wn-ae", "100% _x")),
+    *(OrderFilters(station=station) for station in ("a@b", "a")),
 )
 
 
@@ -81,13 +81,13 @@ def test_what_people_dictate_finds_the_order(store: Store, subtests: pytest.Subt
 
 
 FINDING_NOTHING = (
-    *(Filters(plate=plate) for plate in (" - ", "", "%", "WNAE_309")),
-    *(Filters(phone=phone) for phone in ("+", "abc", "")),
-    *(Filters(person=person) for person in ("%", "J_na", "\\", "\0\ud800")),
-    *(Filters(text=text) for text in ("Golf Passat", "' OR 1=1 --")),
-    *(Filters(station=station) for station in ("4@", "@2", "", "44")),
-    Filters(status="In"),
-    Filters(damage="KL"),
+    *(OrderFilters(plate=plate) for plate in (" - ", "", "%", "WNAE_309")),
+    *(OrderFilters(phone=phone) for phone in ("+", "abc", "")),
+    *(OrderFilters(person=person) for person in ("%", "J_na", "\\", "\0\ud800")),
+    *(OrderFilters(text=text) for text in ("Golf Passat", "' OR 1=1 --")),
+    *(OrderFilters(station=station) for station in ("4@", "@2", "", "44")),
+    OrderFilters(status="In"),
+    OrderFilters(damage="KL"),
 )
 
 
@@ -105,10 +105,10 @@ def test_newest_shop_date_first_then_id_and_those_without_one_last(store: Store)
     days = {4: "2026-12-08", 2: "2026-12-08T09:00:00", 3: None, 1: None, 5: "2026-12-09", 6: "2025-01-01"}
     keep(store, *(order(order_id, values={"shop_date": day}) for order_id, day in days.items()))
 
-    assert found(store, Filters()) == [5, 2, 4, 6, 1, 3]
-    assert found(store, Filters(after="2026-12-08", before="2026-12-08")) == [2, 4]
-    assert found(store, Filters(before="2026-12-08T07:00:00")) == [2, 4, 6]
-    assert found(store, Filters(after="2026-12-09")) == [5]
+    assert found(store, OrderFilters()) == [5, 2, 4, 6, 1, 3]
+    assert found(store, OrderFilters(after="2026-12-08", before="2026-12-08")) == [2, 4]
+    assert found(store, OrderFilters(before="2026-12-08T07:00:00")) == [2, 4, 6]
+    assert found(store, OrderFilters(after="2026-12-09")) == [5]
 
 
 def test_deleted_orders_are_never_found_and_archived_ones_apart(store: Store) -> None:
@@ -117,8 +117,8 @@ def test_deleted_orders_are_never_found_and_archived_ones_apart(store: Store) ->
     store.write(lambda tx: orders.archive(tx, [2, 3], now=at(2)))
     store.write(lambda tx: orders.mark_deleted(tx, 3, now=at(2), read_at=at(2)))
 
-    assert found(store, Filters()) == [1]
-    assert found(store, Filters(archived=True)) == [2]
+    assert found(store, OrderFilters()) == [1]
+    assert found(store, OrderFilters(archived=True)) == [2]
 
 
 def test_each_answer_carries_its_own_pending_writes(store: Store) -> None:
@@ -126,14 +126,14 @@ def test_each_answer_carries_its_own_pending_writes(store: Store) -> None:
     keep(store, order(1), order(2))
 
     def work(tx: Transaction) -> None:
-        states = {1: State.PENDING, 2: State.CONFIRMED, 3: State.PENDING}
+        states = {1: OperationState.PENDING, 2: OperationState.CONFIRMED, 3: OperationState.PENDING}
         for number, state in states.items():
             asked = Operation(f"op_{number}", Action.UPDATE, 2, {"damage": "KL 4"}, state, created_at=at(number))
             operations.record(tx, asked)
 
     store.write(work)
 
-    page = ask(store, Filters())
+    page = ask(store, OrderFilters())
     pending = [[entry["operation_id"] for entry in json.loads(text)["pending"]] for text in page.documents]
     assert pending == [[], ["op_1", "op_3"]]
     stored = store.read(lambda tx: orders.get(tx, 2))
@@ -150,7 +150,7 @@ def test_pages_lose_and_repeat_nothing_while_orders_come(store: Store) -> None:
     cursor: str | None = None
     new = itertools.count(1, 2)
     while True:
-        page = ask(store, Filters(limit=4, cursor=cursor))
+        page = ask(store, OrderFilters(limit=4, cursor=cursor))
         pages.append([json.loads(document)["id"] for document in page.documents])
         for day in ("2026-12-01", "2026-12-05", None):
             keep(store, order(next(new), values={"shop_date": day}))
@@ -167,7 +167,7 @@ def test_pages_lose_and_repeat_nothing_while_orders_come(store: Store) -> None:
 def test_the_last_page_says_so(store: Store) -> None:
     """A page that is just full has no next one when nothing is left."""
     keep(store, order(1), order(2))
-    page = ask(store, Filters(limit=2))
+    page = ask(store, OrderFilters(limit=2))
     assert (len(page.documents), page.next_cursor) == (2, None)
 
 
@@ -175,16 +175,16 @@ def test_the_last_page_says_so(store: Store) -> None:
 def test_a_cursor_that_is_not_ours_is_told(cursor: str) -> None:
     """Any text but a cursor of ours is Invalid, at the query's cursor."""
     with pytest.raises(Invalid) as raised:
-        search.read_cursor(cursor)
+        search.parse_cursor(cursor)
     assert raised.value.problems[0].loc == ("query", "cursor")
 
 
 @given(st.sampled_from(["", "2026-12-08"]), st.integers(-(2**63) + 1, 2**63 - 1))
 def test_a_cursor_is_url_safe_and_comes_back(shop_day: str, order_id: int) -> None:
     """Reading a cursor gives what was written."""
-    cursor = cursors.write([shop_day, order_id])
+    cursor = cursors.encode([shop_day, order_id])
     assert cursor.replace("-", "").replace("_", "").isalnum()
-    assert search.read_cursor(cursor) == (shop_day, order_id)
+    assert search.parse_cursor(cursor) == (shop_day, order_id)
 
 
 _DAYS = st.sampled_from([None, "2026-12-07", "2026-12-08", "2026-12-08T10:00:00", "2027-01-01"])
@@ -218,7 +218,7 @@ _ORDERS = st.builds(
     st.booleans(),
 )
 _FILTERS = st.builds(
-    Filters,
+    OrderFilters,
     plate=st.none() | _PLATES,
     person=st.none() | _NAMES,
     phone=st.none() | _PHONES,
@@ -236,7 +236,7 @@ _FILTERS = st.builds(
 )
 
 
-def fits(one: Order, asked: Filters) -> bool:
+def fits(one: Order, asked: OrderFilters) -> bool:
     """The contract's filters, in plain Python."""
 
     def value(path: str) -> str:
@@ -269,11 +269,11 @@ def test_a_rebuild_writes_the_texts_too(store: Store) -> None:
     keep(store, order(1, parts=(part(1),), fields={"Hinweis": "Heckstoßstange qx"}), order(2))
     run_script(store.url, "UPDATE orders SET text_key = ''")
 
-    assert store.write(lambda tx: reindex.rebuild(tx)) == Rebuild(2, 2, 2)
-    assert store.write(lambda tx: reindex.rebuild(tx)) is None
+    assert store.write(lambda tx: reindex.rebuild_batch(tx)) == RebuildProgress(2, 2, 2)
+    assert store.write(lambda tx: reindex.rebuild_batch(tx)) is None
 
     for text in ("stange", "qx", "x", "5g6 heck"):
-        assert found(store, Filters(text=text)) == [1], text
+        assert found(store, OrderFilters(text=text)) == [1], text
 
 
 @settings(
@@ -288,7 +288,7 @@ def test_a_rebuild_writes_the_texts_too(store: Store) -> None:
     st.booleans(),
 )
 def test_filters_mean_what_the_model_means(
-    store: Store, kept: list[Order], questions: list[Filters], indexed: bool
+    store: Store, kept: list[Order], questions: list[OrderFilters], indexed: bool
 ) -> None:
     """
     For any orders and any filters, all pages together are the model's orders in the model's order; whether their keys
@@ -296,11 +296,11 @@ def test_filters_mean_what_the_model_means(
     """
     store = store.of(f"shop {next(_WORKSHOPS)}")
     if indexed:
-        store.write(lambda tx: lookup_keys.write_rebuild(tx, None))
+        store.write(lambda tx: lookup_keys.write_rebuild_progress(tx, None))
     keep(store, *kept)
     for question in questions:
         answered: list[int] = []
-        asked: Filters | None = question
+        asked: OrderFilters | None = question
         while asked is not None:
             page = ask(store, asked)
             answered += [json.loads(document)["id"] for document in page.documents]

@@ -30,11 +30,11 @@ def test_a_section_comes_back_as_it_was_saved(store: Store) -> None:
     assert save(store, "details", "{}", 6)
 
     assert get(store, "work") == Section("work", '{"pairs":{"Größe":"1"}}', at(5), at(6))
-    assert store.read(lambda tx: sections.names(tx, 1)) == [("details", at(7)), ("work", at(6))]
+    assert store.read(lambda tx: sections.list_names(tx, 1)) == [("details", at(7)), ("work", at(6))]
     assert get(store, "invoice") is None
     assert get(store, "wo\0rk") is None
     assert get(store, "work", 2) is None
-    assert store.read(lambda tx: sections.names(tx, 2)) == []
+    assert store.read(lambda tx: sections.list_names(tx, 2)) == []
 
 
 def test_an_earlier_reading_of_a_section_never_overwrites_a_later_one(store: Store) -> None:

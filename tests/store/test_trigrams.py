@@ -17,14 +17,14 @@ def test_a_part_asks_only_for_pieces_of_the_whole(before: str, part: str, after:
     whole = fold(before + part + after)
     for asked in (fold(part), *fold(part).split()):
         if asked in whole:
-            pieces = trigrams.question(trigrams.runs(asked)).replace('"', "").split()
-            assert set(pieces) <= set(trigrams.grams(whole).split())
+            pieces = trigrams.fts_query(trigrams.extract_runs(asked)).replace('"', "").split()
+            assert set(pieces) <= set(trigrams.index_text(whole).split())
 
 
 @given(TEXTS)
 def test_a_piece_is_plain_ascii(text: str) -> None:
     """FTS5's `ascii` tokenizer takes each for one token, and for no other than it is."""
-    for piece in trigrams.grams(fold(text)).split():
+    for piece in trigrams.index_text(fold(text)).split():
         assert piece.isascii()
         assert piece.isalnum()
         assert piece == piece.lower()
@@ -33,6 +33,6 @@ def test_a_piece_is_plain_ascii(text: str) -> None:
 def test_a_question_is_bounded() -> None:
     """A long word asks for no more pieces than help."""
     assert (
-        len(trigrams.question(["".join(chr(97 + n % 26) + str(n) for n in range(200))]).split())
-        == trigrams.ASKED_AT_MOST
+        len(trigrams.fts_query(["".join(chr(97 + n % 26) + str(n) for n in range(200))]).split())
+        == trigrams.MAX_QUERY_PIECES
     )

@@ -9,21 +9,21 @@ from hypothesis import strategies as st
 
 from planso_connector.store import unreadable_pages
 from planso_connector.store.engine.database import Transaction
-from planso_connector.store.unreadable_pages import KeptPage
+from planso_connector.store.unreadable_pages import UnreadablePage
 from tests.databases import Store
 from tests.store.samples import at
 
 
 def keep(store: Store, content: str, second: int, kind: str = "form", order_id: int | None = 1) -> None:
     store.write(
-        lambda tx: unreadable_pages.keep(
+        lambda tx: unreadable_pages.save(
             tx, kind=kind, order_id=order_id, reason="no labelled control", content=content, now=at(second)
         )
     )
 
 
-def kept(store: Store) -> list[KeptPage]:
-    return store.read(lambda tx: unreadable_pages.all(tx))
+def kept(store: Store) -> list[UnreadablePage]:
+    return store.read(lambda tx: unreadable_pages.list_all(tx))
 
 
 def test_a_page_comes_back_as_it_was_kept(store: Store) -> None:
@@ -67,7 +67,7 @@ def test_pages_are_forgotten_by_id(store: Store) -> None:
         keep(store, "x", order_id, order_id=order_id)
     three, two, one = kept(store)
 
-    assert store.write(lambda tx: unreadable_pages.forget(tx, [two.id, three.id, "page_x"])) == 2
+    assert store.write(lambda tx: unreadable_pages.delete_pages(tx, [two.id, three.id, "page_x"])) == 2
 
     assert kept(store) == [one]
 
@@ -96,8 +96,8 @@ def test_the_newest_that_fit_are_kept(
 
         def act(
             tx: Transaction, *, order_id: int = order_id, content: str = content, second: int = second
-        ) -> list[KeptPage]:
-            unreadable_pages.keep(
+        ) -> list[UnreadablePage]:
+            unreadable_pages.save(
                 tx,
                 kind="form",
                 order_id=order_id,
@@ -107,7 +107,7 @@ def test_the_newest_that_fit_are_kept(
                 at_most=at_most,
                 at_most_bytes=at_most_bytes,
             )
-            return unreadable_pages.all(tx)
+            return unreadable_pages.list_all(tx)
 
         cut = content.encode()[:at_most_bytes].decode(errors="ignore")
         expected = [(order_id, cut), *(entry for entry in expected if entry[0] != order_id)][:at_most]

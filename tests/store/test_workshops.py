@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from planso_connector.domain.caller import Scope
-from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.order import PLATE
 from planso_connector.store import (
     access_log,
@@ -28,9 +28,9 @@ from planso_connector.store import (
     unreadable_pages,
 )
 from planso_connector.store.access_log import Access
-from planso_connector.store.api_keys import Key
+from planso_connector.store.api_keys import ApiKey
 from planso_connector.store.engine.database import Transaction
-from planso_connector.store.search import Filters
+from planso_connector.store.search import OrderFilters
 from planso_connector.store.sync_runs import RunKind, RunState
 from tests.databases import Store
 from tests.store.samples import OTHER_SHOP, SHOP, at, order, part
@@ -40,36 +40,36 @@ ID = 123
 READS: dict[str, Callable[[Transaction], Any]] = {
     "get": lambda tx: orders.get(tx, ID),
     "load": lambda tx: orders.load(tx, ID),
-    "parts_of": lambda tx: orders.parts_of(tx, ID),
-    "ids": lambda tx: (orders.ids(tx), orders.ids(tx, archived=True)),
-    "is_any": orders.is_any,
-    "sightings": last_seen.all,
-    "find": lambda tx: search.find(tx, Filters()).documents,
-    "find archived": lambda tx: search.find(tx, Filters(archived=True)).documents,
+    "parts_of": lambda tx: orders.get_parts(tx, ID),
+    "ids": lambda tx: (orders.list_ids(tx), orders.list_ids(tx, archived=True)),
+    "is_any": orders.has_any,
+    "sightings": last_seen.get_all,
+    "find": lambda tx: search.find_orders(tx, OrderFilters()).documents,
+    "find archived": lambda tx: search.find_orders(tx, OrderFilters(archived=True)).documents,
     "operation": lambda tx: operations.get(tx, "op_1"),
-    "operations": lambda tx: operations.page(tx, state=State.PENDING),
-    "operations of one order": lambda tx: operations.page(tx, order_id=ID),
-    "orders pending": operations.orders_pending,
-    "orders created": operations.created,
+    "operations": lambda tx: operations.list_page(tx, state=OperationState.PENDING),
+    "operations of one order": lambda tx: operations.list_page(tx, order_id=ID),
+    "orders pending": operations.list_pending_orders,
+    "orders created": operations.list_created_orders,
     "any due": lambda tx: operations.is_any_due(tx, now=at(2)),
     "any due when the claim is over": lambda tx: operations.is_any_due(tx, now=at(100)),
-    "first seen before": lambda tx: orders.first_seen_before(tx, at(9)),
-    "same plate and time": lambda tx: search.same_plate_and_time(tx, {PLATE: "WN-AE 2309"}),
-    "history of the order": lambda tx: history.page(tx, ID, below=99, limit=9),
-    "last": sync_runs.last,
-    "last_success": sync_runs.last_success,
-    "history": sync_runs.history,
-    "resumable": sync_runs.resumable,
-    "remembered": rejected_logins.remembered,
-    "holder": lambda tx: leases.holder(tx, "sync", now=at(2)),
+    "first seen before": lambda tx: orders.list_ids_first_seen_before(tx, at(9)),
+    "same plate and time": lambda tx: search.find_overlapping_orders(tx, {PLATE: "WN-AE 2309"}),
+    "history of the order": lambda tx: history.list_entries(tx, ID, below=99, limit=9),
+    "last": sync_runs.get_last,
+    "last_success": sync_runs.get_last_success,
+    "history": sync_runs.list_latest,
+    "resumable": sync_runs.get_resumable,
+    "remembered": rejected_logins.get,
+    "holder": lambda tx: leases.find_holder(tx, "sync", now=at(2)),
     "section": lambda tx: sections.get(tx, ID, "work"),
-    "section names": lambda tx: sections.names(tx, ID),
+    "section names": lambda tx: sections.list_names(tx, ID),
     "section readings": sections.read_at_by_order,
-    "kept pages": unreadable_pages.all,
+    "kept pages": unreadable_pages.list_all,
     "key": lambda tx: api_keys.get(tx, "0123456789"),
-    "keys": api_keys.all,
-    "any key": api_keys.is_any,
-    "accesses": lambda tx: access_log.page(tx, order_id=ID, caller="0123456789", limit=9),
+    "keys": api_keys.list_all,
+    "any key": api_keys.has_any,
+    "accesses": lambda tx: access_log.list_entries(tx, order_id=ID, caller="0123456789", limit=9),
 }
 
 
@@ -83,13 +83,13 @@ def fill(tx: Transaction) -> str:
     operations.claim(tx, holder="x", now=at(1), until=at(99), at_most=9)
     later = Operation("op_3", Action.UPDATE, ID + 1, {}, created_at=at(1), next_at=at(500))
     operations.record(tx, replace(later, idempotency_key="key"))
-    created = Operation("op_4", Action.CREATE, ID + 2, {}, State.CONFIRMED, created_at=at(1))
+    created = Operation("op_4", Action.CREATE, ID + 2, {}, OperationState.CONFIRMED, created_at=at(1))
     operations.record(tx, created)
-    rejected_logins.remember(tx, shop, at(1))
+    rejected_logins.save(tx, shop, at(1))
     leases.acquire(tx, "sync", holder=tx.workshop, now=at(1), until=at(9))
     sections.save(tx, ID, "work", f'"{shop}"', read_at=at(1), now=at(1))
     keep(tx)
-    api_keys.add(tx, Key("0123456789", shop, frozenset({Scope.SYNC}), "digest", at(1)))
+    api_keys.add(tx, ApiKey("0123456789", shop, frozenset({Scope.SYNC}), "digest", at(1)))
     access_log.record(tx, [Access(at(1), "0123456789", shop, (ID,))])
     failed = sync_runs.start(tx, now=at(0))
     sync_runs.finish(tx, failed.id, state=RunState.FAILED, now=at(0))
@@ -97,7 +97,7 @@ def fill(tx: Transaction) -> str:
 
 
 def keep(tx: Transaction, order_id: int = ID, second: int = 1) -> None:
-    unreadable_pages.keep(
+    unreadable_pages.save(
         tx, kind="form", order_id=order_id, reason="?", content=tx.workshop, now=at(second), at_most=1
     )
 
@@ -107,9 +107,9 @@ def forget(tx: Transaction) -> int:
     mine, ids = tx.workshop, []
     for workshop in (SHOP, OTHER_SHOP):
         tx.use_workshop(workshop)
-        ids += [page.id for page in unreadable_pages.all(tx)]
+        ids += [page.id for page in unreadable_pages.list_all(tx)]
     tx.use_workshop(mine)
-    return unreadable_pages.forget(tx, ids)
+    return unreadable_pages.delete_pages(tx, ids)
 
 
 def snapshot(store: Store, shop: str) -> dict[str, Any]:
@@ -118,31 +118,31 @@ def snapshot(store: Store, shop: str) -> dict[str, Any]:
 
 WRITES: dict[str, Callable[[Transaction, str], object]] = {
     "save": lambda tx, _run: orders.save(tx, order(ID), read_at=at(2), now=at(2), list_fingerprint="x"),
-    "seen": lambda tx, _run: last_seen.seen(tx, [ID], now=at(2)),
+    "seen": lambda tx, _run: last_seen.mark_seen(tx, [ID], now=at(2)),
     "archive": lambda tx, _run: orders.archive(tx, [ID], now=at(2)),
     "mark_deleted": lambda tx, _run: orders.mark_deleted(tx, ID, now=at(2), read_at=at(2)),
     "record": lambda tx, _run: operations.record(tx, Operation("op_2", Action.DELETE, ID, {})),
     "forget key": lambda tx, _run: (
-        operations.settle(tx, "op_1", holder="x", state=State.REFUSED, now=at(2)),
-        operations.with_key(tx, "", "key", now="2027-01-01T00:00:00.000000Z"),
+        operations.settle(tx, "op_1", holder="x", state=OperationState.REFUSED, now=at(2)),
+        operations.find_by_key(tx, "", "key", now="2027-01-01T00:00:00.000000Z"),
     ),
     "claim": lambda tx, _run: operations.claim(tx, holder="y", now=at(600), until=at(700), at_most=9),
     "renew claim": lambda tx, _run: operations.renew(tx, ["op_1"], holder="x", now=at(2), until=at(200)),
     "mark sent": lambda tx, _run: operations.mark_sent(tx, "op_1", holder="x", now=at(2), before=None, sent=None),
     "release claims": lambda tx, _run: operations.release(tx, holder="x"),
-    "put back": lambda tx, _run: operations.put_back(tx, "op_1", holder="x", next_at=at(99), message="?", sent_at=None),
-    "settle": lambda tx, _run: operations.settle(tx, "op_1", holder="x", state=State.CONFIRMED, now=at(2)),
+    "put back": lambda tx, _run: operations.postpone(tx, "op_1", holder="x", next_at=at(99), message="?", sent_at=None),
+    "settle": lambda tx, _run: operations.settle(tx, "op_1", holder="x", state=OperationState.CONFIRMED, now=at(2)),
     "cancel": lambda tx, _run: operations.cancel(tx, "op_3", now=at(2), message="", failure={}),
-    "progress": lambda tx, run: sync_runs.progress(tx, run, now=at(2), done=5),
+    "progress": lambda tx, run: sync_runs.record_progress(tx, run, now=at(2), done=5),
     "finish": lambda tx, run: sync_runs.finish(tx, run, state=RunState.DONE, now=at(2)),
-    "abandon": lambda tx, _run: sync_runs.abandon(tx, now=at(2)),
-    "add key": lambda tx, _run: api_keys.add(tx, Key("00", "x", frozenset(), "x", at(2))),
+    "abandon": lambda tx, _run: sync_runs.interrupt_running(tx, now=at(2)),
+    "add key": lambda tx, _run: api_keys.add(tx, ApiKey("00", "x", frozenset(), "x", at(2))),
     "revoke key": lambda tx, _run: api_keys.revoke(tx, "0123456789", now=at(2)),
     "rotate key": lambda tx, _run: api_keys.rotate(tx, "0123456789", digest="x", previous_until=at(2), expires_at=None),
-    "use key": lambda tx, _run: api_keys.used(tx, {"0123456789": at(2)}),
+    "use key": lambda tx, _run: api_keys.record_use(tx, {"0123456789": at(2)}),
     "record access": lambda tx, _run: access_log.record(tx, [Access(at(2), "0123456789", "x", (ID,))]),
-    "remember": lambda tx, _run: rejected_logins.remember(tx, "x", at(2)),
-    "forget": lambda tx, _run: rejected_logins.forget(tx),
+    "remember": lambda tx, _run: rejected_logins.save(tx, "x", at(2)),
+    "forget": lambda tx, _run: rejected_logins.delete_login(tx),
     "acquire": lambda tx, _run: leases.acquire(tx, "sync", holder="x", now=at(9), until=at(20)),
     "renew": lambda tx, _run: leases.renew(tx, "sync", holder=tx.workshop, now=at(1), until=at(2)),
     "release": lambda tx, _run: leases.release(tx, "sync", holder=tx.workshop),
@@ -172,7 +172,7 @@ def test_each_workshop_reads_its_own(store: Store) -> None:
         store.of(shop).write(fill)
 
     for shop in (SHOP, OTHER_SHOP):
-        (document,) = store.of(shop).read(partial(search.find, filters=Filters())).documents
+        (document,) = store.of(shop).read(partial(search.find_orders, filters=OrderFilters())).documents
         told = json.loads(document)
         assert told["person"] == told["pending"][0]["asked"]["person"] == shop
         assert [entry["operation_id"] for entry in told["pending"]] == ["op_1"]

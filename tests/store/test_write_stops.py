@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from planso_connector.domain.clock import parse_stamp
-from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.domain.clock import parse_instant
+from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.store import operations, write_stops
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.write_stops import WriteStop
@@ -45,16 +45,16 @@ def test_a_stop_holds_for_its_scope_alone(store: Store) -> None:
     """A stop of an order is found for that order and no other; the workshop's for all, creates too."""
 
     def found(order_id: int | None) -> int | str | None:
-        one = store.read(lambda tx: write_stops.find(tx, order_id))
+        one = store.read(lambda tx: write_stops.find_for_order(tx, order_id))
         return "none" if one is None else one.order_id
 
     stop(store, 1, at(0))
     assert [found(1), found(2), found(None)] == [1, "none", "none"]
-    assert store.of("another").read(lambda tx: write_stops.find(tx, 1)) is None
+    assert store.of("another").read(lambda tx: write_stops.find_for_order(tx, 1)) is None
 
     stop(store, None, at(1))
     assert [found(1), found(2), found(None)] == [None, None, None]
-    assert [one.order_id for one in store.read(lambda tx: write_stops.active(tx))] == [None, 1]
+    assert [one.order_id for one in store.read(lambda tx: write_stops.list_active(tx))] == [None, 1]
 
 
 def test_a_second_stop_adds_its_columns_and_leaves_the_first(store: Store) -> None:
@@ -62,7 +62,7 @@ def test_a_second_stop_adds_its_columns_and_leaves_the_first(store: Store) -> No
     stop(store, 1, at(0), ("f_1", "f_2"))
     stop(store, 1, at(9), ("f_2", "f_3"))
 
-    assert store.read(lambda tx: write_stops.active(tx)) == [
+    assert store.read(lambda tx: write_stops.list_active(tx)) == [
         WriteStop(1, "op_1", "2 values were lost", ("f_1", "f_2", "f_3"), at(0))
     ]
 
@@ -75,7 +75,7 @@ def test_resuming_ends_one_order_or_all(store: Store) -> None:
     assert [one.order_id for one in resume(store, 1, at(5))] == [1]
     assert resume(store, 1, at(5)) == []
     assert [one.order_id for one in resume(store, None, at(5))] == [None, 2]
-    assert store.read(lambda tx: write_stops.active(tx)) == []
+    assert store.read(lambda tx: write_stops.list_active(tx)) == []
 
 
 @pytest.mark.parametrize("scope", [None, 1])
@@ -112,7 +112,7 @@ def test_only_what_was_sent_or_writes_back_is_claimed_while_stopped(store: Store
 
 def _settle(tx: Transaction, operation_id: str) -> None:
     operations.claim(tx, holder="h", now=at(30), until=at(31), at_most=9)
-    assert operations.settle(tx, operation_id, holder="h", state=State.CONFIRMED, now=at(30))
+    assert operations.settle(tx, operation_id, holder="h", state=OperationState.CONFIRMED, now=at(30))
 
 
 @given(steps=_STEPS)
@@ -139,7 +139,7 @@ def test_the_time_held_up_is_added_to_the_deadline_once(store: Store, steps: lis
 
     for operation_id, (_, recorded, extra) in held.items():
         found = get(store, operation_id)
-        moved = parse_stamp(found.deadline_at) - parse_stamp(at(recorded + 1000))
+        moved = parse_instant(found.deadline_at) - parse_instant(at(recorded + 1000))
         assert moved.total_seconds() == extra
 
 

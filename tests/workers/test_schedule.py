@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from planso_connector import logs
 from planso_connector.domain.workhours import WorkHours
-from planso_connector.flows.operating.heartbeat import Beat
+from planso_connector.flows.operating.heartbeat import Heartbeat
 from planso_connector.workers.schedule import Schedule
 
 MINUTE = timedelta(minutes=1)
@@ -68,7 +68,7 @@ class Syncs:
         self.shown: list[datetime] = []
         self.fails: Exception | None = None
 
-    async def __call__(self, beat: Beat) -> None:
+    async def __call__(self, beat: Heartbeat) -> None:
         assert not self.under_way, "two at once"
         self.under_way += 1
         self.began.append(self.passing.elapsed)
@@ -84,7 +84,7 @@ class Syncs:
 
 def schedule(
     passing: Passing,
-    start: Callable[[Beat], Awaitable[object]],
+    start: Callable[[Heartbeat], Awaitable[object]],
     hours: WorkHours = ALWAYS,
     interval: timedelta = 5 * MINUTE,
 ) -> Schedule:
@@ -205,7 +205,7 @@ async def test_next_run_is_told_between_runs_only() -> None:
     during: list[datetime | None] = []
     between: list[datetime | None] = []
 
-    async def start(beat: Beat) -> None:
+    async def start(beat: Heartbeat) -> None:
         during.append(built.next_run_at)
         await syncs(beat)
 

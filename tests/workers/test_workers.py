@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from planso_connector.domain import clock
-from planso_connector.domain.clock import stamp
+from planso_connector.domain.clock import format_instant
 from planso_connector.domain.errors import NotPossible
-from planso_connector.flows.operating.heartbeat import Beat
+from planso_connector.flows.operating.heartbeat import Heartbeat
 from planso_connector.flows.syncing import sync
 from planso_connector.flows.writing import outbox
 from planso_connector.sandbox import Sandbox
@@ -69,7 +69,7 @@ def test_what_is_done_at_the_start_is_tried_until_it_is_done() -> None:
     async def sleep(_: float) -> None:
         await asyncio.sleep(0)
 
-    asyncio.run(start.until_done(step, "not_done", sleep=sleep))
+    asyncio.run(start.retry_until_done(step, "not_done", sleep=sleep))
     assert next(outcomes, None) is None
 
 
@@ -82,7 +82,7 @@ def test_whatever_ends_a_worker_it_is_restarted() -> None:
         [KeyError("ours"), BaseExceptionGroup("", [Over()]), asyncio.CancelledError(), None]
     )
 
-    async def run(_: Beat) -> None:
+    async def run(_: Heartbeat) -> None:
         error = next(ends, started)
         if error is started:
             started.set()
@@ -92,17 +92,17 @@ def test_whatever_ends_a_worker_it_is_restarted() -> None:
 
     async def story() -> None:
         supervisor = Supervisor()
-        async with supervisor.at_work([Worker("one", run), Worker("done", done, ends=True)]):
-            await until("the first end", supervisor.trouble)
-            trouble = supervisor.trouble()
+        async with supervisor.run_workers([Worker("one", run), Worker("done", done, may_end=True)]):
+            await until("the first end", supervisor.find_problem)
+            trouble = supervisor.find_problem()
             assert trouble is not None
             assert "one ended by KeyError and restarts in 0 s: " in trouble[0]
             await started.wait()
-            assert "one ended 4 times, by returning, and runs again" in str(supervisor.trouble())
-        assert supervisor.restarts() == {"one": 4, "done": 0}
+            assert "one ended 4 times, by returning, and runs again" in str(supervisor.find_problem())
+        assert supervisor.restart_counts() == {"one": 4, "done": 0}
         assert list(supervisor.heartbeat_ages()) == ["one"]
 
-    async def done(_: Beat) -> None:
+    async def done(_: Heartbeat) -> None:
         pass
 
     started = asyncio.Event()
@@ -143,7 +143,7 @@ def test_workers_that_ended_work_again(tmp_path: Path) -> None:
         assert told.status_code == 503
         check = workers_check(service)
         assert all(f"{name} ended by CancelledError and restarts in" in check["words"] for name in WORKERS)
-        assert check["since"] <= stamp(clock.now())
+        assert check["since"] <= format_instant(clock.now())
         wait_until(lambda: service.http.get("/health/ready").status_code == 200, "the workers")
         metrics = service.http.get("/metrics").text
         for name in WORKERS:
@@ -189,7 +189,7 @@ def test_a_claim_that_is_under_way_at_the_stop_is_given_back(postgresql_url: str
 
     async def story(url: str) -> None:
         process = Process(sandbox, url, postgresql_url)
-        running = asyncio.create_task(process.outbox.claim_what_is_due())
+        running = asyncio.create_task(process.outbox.run_claim_loop())
         with psycopg.connect(postgresql_url, autocommit=True) as other:
             other.execute("SELECT pg_advisory_lock(hashtextextended('claim shop', 0))")
             await process.record(NEW)
@@ -212,7 +212,7 @@ def test_a_claim_that_is_under_way_at_the_stop_is_given_back(postgresql_url: str
 
 
 def rename(table: str, to: str, tx: Transaction) -> None:
-    tx.run(sa.text(f"ALTER TABLE {table} RENAME TO {to}"))
+    tx.execute(sa.text(f"ALTER TABLE {table} RENAME TO {to}"))
 
 
 def test_a_run_keeps_its_lease_after_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +222,9 @@ def test_a_run_keeps_its_lease_after_a_fault(tmp_path: Path, monkeypatch: pytest
     until_when: list[str] = []
 
     def look(tx: Transaction) -> None:
-        until_when.extend(row["expires_at"] for row in tx.rows(sa.select(leases).where(leases.c.name == sync.LEASE)))
+        until_when.extend(
+            row["expires_at"] for row in tx.fetch_all(sa.select(leases).where(leases.c.name == sync.LEASE_NAME))
+        )
 
     def is_renewed() -> bool:
         service.in_the_database(look)

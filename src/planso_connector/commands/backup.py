@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from planso_connector.commands.console import err, fail, out, told
+from planso_connector.commands.console import err, fail, out, report_errors
 from planso_connector.domain import clock
 from planso_connector.settings import Settings
-from planso_connector.store.engine.database import address
+from planso_connector.store.engine.database import parse_database_url
 from planso_connector.store.maintenance import backup as store_backup
 
 
@@ -20,15 +20,15 @@ def backup(
     ] = None,
 ) -> None:
     """Copy the database while the connector runs, verify the copy, and tell what is in it."""
-    with told():
-        where = address(Settings.load().connector_database_url)
+    with report_errors():
+        where = parse_database_url(Settings.load().connector_database_url)
         file = file or Path(f"planso-connector-{clock.now():%Y%m%dT%H%M%SZ}.db")
         if not isinstance(where, Path):
             from planso_connector.store.maintenance import postgresql_backup  # here: psycopg loads libpq
 
             dump = postgresql_backup.backup_command(where, file.with_suffix(".dump"))
             fail(f"PostgreSQL has its own tool for this:\n  {dump}")
-        found = store_backup.copy(where, file)
+        found = store_backup.copy_database(where, file)
         out.print(f"{file}: whole, {_rows(found)}, revision {found.revision}.", highlight=False, soft_wrap=True)
 
 
@@ -40,10 +40,10 @@ def restore(
     ] = False,
 ) -> None:
     """Put a backup in the place of the database, which is kept aside. The connector must be stopped."""
-    with told():
+    with report_errors():
         if (file is None) != only_mark:
             fail("accepted: restore FILE, or restore --only-mark", code=2)
-        where, now = address(Settings.load().connector_database_url), clock.now()
+        where, now = parse_database_url(Settings.load().connector_database_url), clock.now()
         if not isinstance(where, Path):
             from planso_connector.store.maintenance import postgresql_backup  # here: psycopg loads libpq
 
@@ -54,17 +54,19 @@ def restore(
                     "  planso-connector restore --only-mark\n"
                     "The second keeps writes that were pending in the backup from being sent again."
                 )
-            marked = postgresql_backup.mark(where, now)
+            marked = postgresql_backup.mark_restored(where, now)
         elif file is None:
-            marked = store_backup.mark(where, now)
+            marked = store_backup.mark_restored(where, now)
         else:
             done = store_backup.restore(file, where, now)
-            marked = done.marked
-            if done.erased:
-                out.print(f"{done.erased} erasures of people's data since the backup: made again.", highlight=False)
+            marked = done.marks
+            if done.repeated_erasures:
+                out.print(
+                    f"{done.repeated_erasures} erasures of people's data since the backup: made again.", highlight=False
+                )
             out.print(f"Restored: {_rows(done.backup)}.", highlight=False)
-            if done.aside is not None:
-                out.print(f"The database of before is kept: {done.aside}", highlight=False, soft_wrap=True)
+            if done.previous_database is not None:
+                out.print(f"The database of before is kept: {done.previous_database}", highlight=False, soft_wrap=True)
         out.print("It is marked as restored: the next sync reads every order.", highlight=False)
         if marked.revoked:
             err.print(
@@ -84,5 +86,5 @@ def restore(
             )
 
 
-def _rows(found: store_backup.Verified) -> str:
+def _rows(found: store_backup.VerifiedBackup) -> str:
     return ", ".join(f"{found.rows.get(table, 0):,} {table}" for table in ("orders", "operations", "changes"))

@@ -19,18 +19,18 @@ from rich.console import Console
 from planso_connector import logs
 from planso_connector.domain.errors import ConnectorError
 from planso_connector.settings import Settings, SettingsError, unknown
-from planso_connector.store.engine.database import address
+from planso_connector.store.engine.database import parse_database_url
 
 T = TypeVar("T")
 
 out = Console()
 err = Console(stderr=True)
 
-SAID_WITHIN = 1.0
+FLUSH_TIMEOUT = 1.0
 """Seconds that a message waits for standard error."""
 
 
-def accept_any_text() -> None:
+def escape_unencodable() -> None:
     """What the character set of a terminal or a pipe lacks comes out as `\\xfc`; without this it is a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -44,7 +44,7 @@ def print_json(document: object) -> None:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """What can go wrong in the open becomes a sentence and an exit code."""
     try:
         yield
@@ -54,7 +54,7 @@ def told() -> Iterator[None]:
         fail(str(error))
 
 
-def say(message: str, **style: Any) -> None:
+def print_message(message: str, **style: Any) -> None:
     """
     Print on standard error, as `err.print` does, but never fail by it and never wait for long: a service starts, and a
     command ends with its exit code, also where nobody can read why.
@@ -64,25 +64,25 @@ def say(message: str, **style: Any) -> None:
     Console(file=shown, **like).print(message, highlight=False, **style)
     logs.output.start()
     logs.output.put(shown.getvalue().removesuffix("\n"))
-    logs.output.flush(SAID_WITHIN)
+    logs.output.flush(FLUSH_TIMEOUT)
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
-    say(message, style="red", markup=False)
+    print_message(message, style="red", markup=False)
     raise typer.Exit(code)
 
 
-def loaded() -> Settings:
+def load_settings() -> Settings:
     """The settings; on standard error, names that look like settings and are none."""
     settings = Settings.load()
     for line in unknown():
-        say(line, style="yellow", markup=False)
+        print_message(line, style="yellow", markup=False)
     return settings
 
 
-def database_there(settings: Settings) -> Settings:
+def require_database(settings: Settings) -> Settings:
     """The same settings. Raises SettingsError where their database is not there: no command makes an empty one."""
-    where = address(settings.connector_database_url)
+    where = parse_database_url(settings.connector_database_url)
     if isinstance(where, Path) and not where.exists():
         raise SettingsError(
             f"There is no database '{where}'; CONNECTOR_DATABASE_URL names it. That of `serve --demo` is "
@@ -97,7 +97,7 @@ def configure_logs(settings: Settings, *, quiet: bool = False) -> None:
 
 
 @contextmanager
-def cancelled_by_sigterm() -> Iterator[None]:
+def cancel_on_sigterm() -> Iterator[None]:
     """Meanwhile SIGTERM cancels the task, as Ctrl-C does, so that it ends in order; a second one ends the process."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None, "called within one"

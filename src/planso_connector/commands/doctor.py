@@ -10,9 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from planso_connector import app as root
-from planso_connector.commands.console import configure_logs, err, fail, loaded, out, run, told
+from planso_connector.commands.console import configure_logs, err, fail, load_settings, out, report_errors, run
 from planso_connector.flows.operating import doctor as doctor_flow
-from planso_connector.flows.trial.trial import Prepared
+from planso_connector.flows.trial.trial import TrialPlan
 from planso_connector.planso.pages.form import Form
 from planso_connector.settings import Settings
 from planso_connector.store import unreadable_pages
@@ -47,8 +47,8 @@ def doctor(
     """
     if try_write is None and (yes or may_lose):
         fail("--yes and --may-lose go with --try-write ORDER.", code=2)
-    with told():
-        settings = loaded()
+    with report_errors():
+        settings = load_settings()
         configure_logs(settings, quiet=True)
         if forget_trial:
             run(_forget(settings))
@@ -65,30 +65,30 @@ async def _doctor(settings: Settings, order: int | None) -> bool:
         stops = built.write_stops
 
         async def note(form: Form) -> None:
-            await stops.note_form(control.name for control in form.page.controls)
+            await stops.record_form(control.name for control in form.markup.controls)
 
         async for finding in doctor_flow.examine(built.planso, order, note):
-            well = well and finding.well
+            well = well and finding.is_ok
             _print(finding)
-        status = await stops.status()
+        status = await stops.get_status()
         kept = await _kept_pages(built)
-    stopped = doctor_flow.writes(status)
+    stopped = doctor_flow.report_writes(status)
     _print(stopped)
     if kept:
         words = (
             "1 page that could not be read is" if len(kept) == 1 else f"{len(kept)} pages that could not be read are"
         )
         out.print(f"{words} kept; `planso-connector doctor --replay` reads them again.", highlight=False)
-    _print(doctor_flow.saving(status.saving))
-    return well and stopped.well
+    _print(doctor_flow.report_saving(status.saving))
+    return well and stopped.is_ok
 
 
 async def _replay(settings: Settings) -> bool:
     async with root.connector(settings) as built:
-        findings = list(doctor_flow.replay(await _kept_pages(built), built.profile))
+        findings = list(doctor_flow.reread_pages(await _kept_pages(built), built.profile))
     for finding in findings:
         _print(finding)
-    return all(finding.well for finding in findings)
+    return all(finding.is_ok for finding in findings)
 
 
 async def _try(settings: Settings, order: int, *, yes: bool, may_lose: bool) -> bool:
@@ -100,9 +100,9 @@ async def _try(settings: Settings, order: int, *, yes: bool, may_lose: bool) -> 
             fail("Nothing was done.")
         async with aclosing(built.trial.run(prepared)) as findings:
             async for finding in findings:
-                well = well and finding.well
+                well = well and finding.is_ok
                 _print(finding)
-        _print(doctor_flow.saving(await built.write_stops.saving()))
+        _print(doctor_flow.report_saving(await built.write_stops.get_save_knowledge()))
     return well
 
 
@@ -113,9 +113,9 @@ async def _forget(settings: Settings) -> None:
     out.print(words, highlight=False)
 
 
-def _announce(prepared: Prepared) -> None:
+def _announce(prepared: TrialPlan) -> None:
     """What the person has to know before it begins; the order's plate and person, to see that it is the right one."""
-    out.print(f"Order {prepared.order_id}: {prepared.who}", markup=False, highlight=False)
+    out.print(f"Order {prepared.order_id}: {prepared.order_summary}", markup=False, highlight=False)
     out.print("This is done to it in PlanSo. After each save all controls are read again and compared:")
     for number, step in enumerate(prepared.steps, 1):
         out.print(f"  {number}. {step}", markup=False, highlight=False)
@@ -127,14 +127,14 @@ def _announce(prepared: Prepared) -> None:
     )
 
 
-async def _kept_pages(built: root.Connector) -> list[unreadable_pages.KeptPage]:
-    return await built.database.read(lambda tx: unreadable_pages.all(tx))
+async def _kept_pages(built: root.Connector) -> list[unreadable_pages.UnreadablePage]:
+    return await built.database.read(lambda tx: unreadable_pages.list_all(tx))
 
 
 def _print(finding: doctor_flow.Finding) -> None:
-    mark = "[green]ok[/]" if finding.well else "[red]look[/]"
+    mark = "[green]ok[/]" if finding.is_ok else "[red]look[/]"
     out.print(f"{mark}  [bold]{escape(finding.step)}[/]: ", end="")
-    out.print(finding.words, markup=False, highlight=False)
+    out.print(finding.message, markup=False, highlight=False)
     if finding.rows:
         table = Table(show_header=False, box=None, padding=(0, 2))
         for row in finding.rows:

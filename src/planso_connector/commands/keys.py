@@ -16,23 +16,23 @@ from rich.table import Column, Table
 from planso_connector import app as root
 from planso_connector.commands.console import (
     configure_logs,
-    database_there,
     err,
     fail,
-    loaded,
+    load_settings,
     out,
     print_json,
+    report_errors,
+    require_database,
     run,
-    told,
 )
 from planso_connector.domain import clock
-from planso_connector.domain.caller import SCOPES, Scope
-from planso_connector.flows.operating.access_log import Accesses
-from planso_connector.flows.operating.api_keys import Keys
+from planso_connector.domain.caller import SCOPE_DESCRIPTIONS, Scope
+from planso_connector.flows.operating.access_log import AccessLog
+from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.database_clock import DatabaseClock
 from planso_connector.settings import Duration, Settings
-from planso_connector.store.api_keys import Key
-from planso_connector.store.engine.database import Database, address
+from planso_connector.store.api_keys import ApiKey
+from planso_connector.store.engine.database import Database, parse_database_url
 
 T = TypeVar("T")
 
@@ -42,7 +42,9 @@ keys = typer.Typer(
     no_args_is_help=True,
 )
 
-_SCOPES_HELP = "What it is for; may be given again. " + " ".join(f"`{s}`: {SCOPES[s].lower()}" for s in Scope)
+_SCOPES_HELP = "What it is for; may be given again. " + " ".join(
+    f"`{s}`: {SCOPE_DESCRIPTIONS[s].lower()}" for s in Scope
+)
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id: what stands between `pc_` and the next `_`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 Expires = Annotated[
@@ -59,16 +61,16 @@ def create(
     """Make a key and print it, once: only its hash is kept. The first one closes the API to everyone without a key."""
     expires_in = _duration(expires, "--expires")
 
-    async def make(made: Keys) -> tuple[bool, Key, str]:
+    async def make(made: ApiKeys) -> tuple[bool, ApiKey, str]:
         try:
-            return not await made.is_any(), *await made.create(name, scope, expires_in)
+            return not await made.has_any(), *await made.create(name, scope, expires_in)
         except ValueError as error:
             fail(f"NAME: {error}", code=2)
 
     is_first, key, text = _with_keys(make, anew=True)
     _print_once(key, text)
     if is_first:
-        where = address(Settings.load().connector_database_url)
+        where = parse_database_url(Settings.load().connector_database_url)
         place = f"'{where}'" if isinstance(where, Path) else f"'{where.parameters.get('dbname', '')}'"
         err.print(
             f"It is the first one in the database {place}: from now on every request to /api of the connector on it "
@@ -81,7 +83,7 @@ def create(
 @keys.command(name="list")
 def list_keys(as_json: AsJson = False) -> None:
     """Every key with its scopes, expiry and last use, never a secret; revoked and expired ones too."""
-    found = _with_keys(Keys.all)
+    found = _with_keys(ApiKeys.list_all)
     if as_json:
         print_json([_shown(key) for key in found])
         return
@@ -113,7 +115,7 @@ def rotate(
     together, expires_in = _duration(overlap, "--overlap") or timedelta(0), _duration(expires, "--expires")
     key, text = _with_keys(lambda made: made.rotate(key_id, overlap=together, expires_in=expires_in))
     _print_once(key, text)
-    if key.expires_at is not None and key.expires_at <= clock.stamp(clock.now()):
+    if key.expires_at is not None and key.expires_at <= clock.format_instant(clock.now()):
         err.print(f"It expired on {key.expires_at[:10]}: give it a new time with --expires.", style="yellow")
 
 
@@ -126,8 +128,8 @@ def accesses(
     """Who was shown which order, newest first. A running connector writes it down within 15 seconds."""
 
     async def read(database: Database) -> tuple[Sequence[Any], dict[str, str]]:
-        found = await Accesses(database, clock.now).page(order, key, limit)
-        return found, {one.id: one.name for one in await Keys(database, clock.now).all()}
+        found = await AccessLog(database, clock.now).list_entries(order, key, limit)
+        return found, {one.id: one.name for one in await ApiKeys(database, clock.now).list_all()}
 
     found, names = _with_database(read)
     if as_json:
@@ -145,8 +147,8 @@ def accesses(
 _TIMES = ("created_at", "expires_at", "last_used_at")
 
 
-def _shown(key: Key) -> dict[str, Any]:
-    now = clock.stamp(clock.now())
+def _shown(key: ApiKey) -> dict[str, Any]:
+    now = clock.format_instant(clock.now())
     state = "revoked" if key.revoked_at else "expired" if key.expires_at and key.expires_at <= now else "valid"
     return {
         "id": key.id,
@@ -160,7 +162,7 @@ def _shown(key: Key) -> dict[str, Any]:
     }
 
 
-def _print_once(key: Key, text: str) -> None:
+def _print_once(key: ApiKey, text: str) -> None:
     err.print(f"Key {key.id} ({escape(key.name)}). It is shown this once, keep it well:", highlight=False)
     typer.echo(text)
 
@@ -174,9 +176,9 @@ def _duration(given: str | None, option: str) -> timedelta | None:
         fail(f"{option}: accepted: a time such as 30s, 12h or 90d", code=2)
 
 
-def _with_keys(work: Callable[[Keys], Awaitable[T]], *, anew: bool = False) -> T:
+def _with_keys(work: Callable[[ApiKeys], Awaitable[T]], *, anew: bool = False) -> T:
     async def ask(database: Database) -> T:
-        return await work(Keys(database, await DatabaseClock.measured(database)))
+        return await work(ApiKeys(database, await DatabaseClock.create(database)))
 
     return _with_database(ask, anew=anew)
 
@@ -188,7 +190,7 @@ def _with_database(work: Callable[[Database], Awaitable[T]], *, anew: bool = Fal
         async with root.opened(settings) as database:
             return await work(database)
 
-    with told():
-        settings = loaded() if anew else database_there(loaded())
+    with report_errors():
+        settings = load_settings() if anew else require_database(load_settings())
         configure_logs(settings, quiet=True)
         return run(ask(settings))

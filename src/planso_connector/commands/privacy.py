@@ -13,12 +13,21 @@ from typing import Annotated
 import typer
 
 from planso_connector import app as root
-from planso_connector.commands.console import configure_logs, database_there, err, fail, out, print_json, run, told
+from planso_connector.commands.console import (
+    configure_logs,
+    err,
+    fail,
+    out,
+    print_json,
+    report_errors,
+    require_database,
+    run,
+)
 from planso_connector.domain import clock
-from planso_connector.domain.recognition.identifier import Identifier, Kind
-from planso_connector.flows.operating.personal_data import Erased, Privacy
+from planso_connector.domain.recognition.identifier import Identifier, IdentifierKind
+from planso_connector.flows.operating.personal_data import ErasureResult, PersonalData
 from planso_connector.settings import Settings
-from planso_connector.store.maintenance.vacuum import scrub
+from planso_connector.store.maintenance.vacuum import vacuum
 
 cli = typer.Typer(help="What is held of a person, by phone number, plate or e-mail address.", no_args_is_help=True)
 
@@ -35,9 +44,9 @@ def export(
     output: Annotated[Path | None, typer.Option(help="File to write, which must not be there yet.")] = None,
 ) -> None:
     """Tell all that is held of a person, with its sources: one JSON document, for the person to read."""
-    with told():
+    with report_errors():
         identifier = _identifier(phone, plate, email)
-        settings = database_there(Settings.load())
+        settings = require_database(Settings.load())
         configure_logs(settings, quiet=True)
         held = run(_export(settings, identifier))
         if not held["orders"] and not held["operations"]:
@@ -65,9 +74,9 @@ def erase(
 
     Exit code 1 where something stays.
     """
-    with told():
+    with report_errors():
         identifier = _identifier(phone, plate, email)
-        settings = database_there(Settings.load())
+        settings = require_database(Settings.load())
         configure_logs(settings, quiet=True)
         erased, clean = run(_erase(settings, identifier, do_it=yes))
         _tell(erased, done=yes)
@@ -75,7 +84,7 @@ def erase(
             err.print(
                 "The write-ahead log could not be emptied: somebody reads all the time. Try again.", style="yellow"
             )
-        if yes and (erased.in_planso or not clean):
+        if yes and (erased.still_in_planso or not clean):
             raise typer.Exit(1)
 
 
@@ -84,35 +93,35 @@ async def _export(settings: Settings, identifier: Identifier) -> dict[str, objec
         return await privacy.export(identifier)
 
 
-async def _erase(settings: Settings, identifier: Identifier, *, do_it: bool) -> tuple[Erased, bool]:
+async def _erase(settings: Settings, identifier: Identifier, *, do_it: bool) -> tuple[ErasureResult, bool]:
     async with _privacy(settings) as privacy:
         if not do_it:
-            return await privacy.would_erase(identifier), True
+            return await privacy.plan_erasure(identifier), True
         erased = await privacy.erase(identifier)
-    return erased, await asyncio.to_thread(scrub, settings.connector_database_url)
+    return erased, await asyncio.to_thread(vacuum, settings.connector_database_url)
 
 
 @asynccontextmanager
-async def _privacy(settings: Settings) -> AsyncIterator[Privacy]:
+async def _privacy(settings: Settings) -> AsyncIterator[PersonalData]:
     async with root.opened(settings) as database:
-        yield Privacy(database, clock.now)
+        yield PersonalData(database, clock.now)
 
 
 def _identifier(phone: str | None, plate: str | None, email: str | None) -> Identifier:
-    asked = ((Kind.PHONE, phone), (Kind.PLATE, plate), (Kind.EMAIL, email))
+    asked = ((IdentifierKind.PHONE, phone), (IdentifierKind.PLATE, plate), (IdentifierKind.EMAIL, email))
     given = [(kind, text) for kind, text in asked if text is not None]
     if len(given) != 1:
         fail("accepted: one of --phone, --plate and --email", code=2)
-    return Identifier.of(*given[0])
+    return Identifier.parse(*given[0])
 
 
-def _tell(erased: Erased, *, done: bool) -> None:
-    if erased.found.is_empty:
+def _tell(erased: ErasureResult, *, done: bool) -> None:
+    if erased.records.is_empty:
         out.print("Nothing is held.")
         return
-    for order_id, tables in sorted(erased.found.orders.items()):
+    for order_id, tables in sorted(erased.records.orders.items()):
         out.print(f"order {order_id}: named in {', '.join(sorted(tables))}", highlight=False)
-    for operation_id in sorted(erased.found.operations):
+    for operation_id in sorted(erased.records.operations):
         out.print(f"operation {operation_id}: named in what it asked, made no order", highlight=False)
     if erased.pending:
         err.print(f"Pending, settle or cancel first: {', '.join(erased.pending)}", style="yellow", highlight=False)
@@ -121,8 +130,8 @@ def _tell(erased: Erased, *, done: bool) -> None:
         out.print(f"Erased, rows: {rows}. Protocol: {erased.id}", highlight=False)
     else:
         out.print("Would be erased: history, tabs, kept pages, what operations asked; with --yes.", highlight=False)
-    if erased.in_planso:
-        named = ", ".join(map(str, erased.in_planso))
+    if erased.still_in_planso:
+        named = ", ".join(map(str, erased.still_in_planso))
         err.print(
             f"Still in PlanSo, and so in the mirror: {named}. Delete or anonymise them there, run "
             "`planso-connector sync --full`, then this again; whatever is erased here would return with the next sync.",

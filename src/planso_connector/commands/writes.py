@@ -11,8 +11,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from planso_connector import app as root
-from planso_connector.commands.console import configure_logs, database_there, err, fail, loaded, out, run, told
-from planso_connector.domain.operation import Operation, State
+from planso_connector.commands.console import (
+    configure_logs,
+    err,
+    fail,
+    load_settings,
+    out,
+    report_errors,
+    require_database,
+    run,
+)
+from planso_connector.domain.operation import Operation, OperationState
 from planso_connector.domain.saving import restoring
 from planso_connector.domain.saving.differences import Difference
 from planso_connector.flows.operating.database_clock import DatabaseClock
@@ -22,7 +31,7 @@ from planso_connector.store.write_stops import WriteStop
 
 T = TypeVar("T")
 
-LOOK_EVERY = 0.5
+POLL_SECONDS = 0.5
 """Seconds between two looks at what became of a restore."""
 
 cli = typer.Typer(
@@ -36,7 +45,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 @cli.command()
 def status() -> None:
     """Whether writes reach PlanSo; what is stopped, since when and why. Exit code 1 while something is stopped."""
-    found = _with_stops(lambda stops, _: stops.status())
+    found = _with_stops(lambda stops, _: stops.get_status())
     saves = "save" if found.clean_saves == 1 else "saves"
     out.print(
         f"Writes: {found.state}; {found.pending} pending. How this PlanSo saves is {found.saving.state}: "
@@ -59,7 +68,7 @@ def resume(
     yes: Yes = False,
 ) -> None:
     """Resume writes, once somebody has looked at the damage. A running connector goes on within a second."""
-    found = _with_stops(lambda stops, _: stops.status())
+    found = _with_stops(lambda stops, _: stops.get_status())
     ending = [stop for stop in found.stops if order is None or stop.order_id == order]
     if not ending:
         out.print("Nothing is stopped there." if found.stops else "Nothing is stopped.")
@@ -85,8 +94,8 @@ def restore(
     names = only or []
 
     async def look(stops: WriteStops, _: Settings) -> tuple[Operation, list[Difference]]:
-        damaged = await stops.operation(operation)
-        return damaged, restoring.restorable(damaged, names)
+        damaged = await stops.get_operation(operation)
+        return damaged, restoring.select_restorable(damaged, names)
 
     damaged, controls = _with_stops(look)
     table = Table("label", "control", "after the save", "is written back")
@@ -105,19 +114,19 @@ def restore(
 
 async def _settled(stops: WriteStops, operation: Operation, wait: float) -> Operation:
     until = asyncio.get_running_loop().time() + wait
-    while operation.state is State.PENDING and (left := until - asyncio.get_running_loop().time()) > 0:
-        await asyncio.sleep(min(LOOK_EVERY, left))
-        operation = await stops.operation(operation.id)
+    while operation.state is OperationState.PENDING and (left := until - asyncio.get_running_loop().time()) > 0:
+        await asyncio.sleep(min(POLL_SECONDS, left))
+        operation = await stops.get_operation(operation.id)
     return operation
 
 
 def _tell(restore: Operation, wait: float) -> None:
     """What became of it. Exit code 1 where it is not done."""
     message = " ".join(part for part in (restore.message, restore.notes) if part)
-    if restore.state is State.CONFIRMED:
+    if restore.state is OperationState.CONFIRMED:
         out.print(f"Written back, read again and compared. {message}".strip(), markup=False, highlight=False)
         return
-    if restore.state is not State.PENDING:
+    if restore.state is not OperationState.PENDING:
         fail(f"{restore.id} is {restore.state}: {message}")
     if not restore.attempts:
         fail(
@@ -129,7 +138,7 @@ def _tell(restore: Operation, wait: float) -> None:
 
 def _print_stops(stops: tuple[WriteStop, ...] | list[WriteStop]) -> None:
     for stop in stops:
-        err.print(stop.words, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        err.print(stop.message, style="yellow", markup=False, highlight=False, soft_wrap=True)
         if stop.columns:
             named = ", ".join(stop.columns)
             err.print(f"  damaged controls: {named}", markup=False, highlight=False, soft_wrap=True)
@@ -145,13 +154,13 @@ def _with_stops(work: Callable[[WriteStops, Settings], Awaitable[T]]) -> T:
         async with root.opened(settings) as database:
             stops = WriteStops(
                 database,
-                await DatabaseClock.measured(database),
+                await DatabaseClock.create(database),
                 setting=settings.connector_writes,
                 profile=root.profile_of_saving(settings),
             )
             return await work(stops, settings)
 
-    with told():
-        settings = database_there(loaded())
+    with report_errors():
+        settings = require_database(load_settings())
         configure_logs(settings, quiet=True)
         return run(ask(settings))

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from planso_connector.domain.fields import APPOINTMENTS
+from planso_connector.domain.fields import APPOINTMENT_PATHS
 
 PREFIX = "pc_"
 _KEY = re.compile(PREFIX + r"([0-9a-f]{10})_([0-9a-f]{64})")
@@ -35,7 +35,7 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
-SCOPES: dict[Scope, str] = {
+SCOPE_DESCRIPTIONS: dict[Scope, str] = {
     Scope.ORDERS_READ: "Orders, their parts, progress and history, the look-up, operations; how the sync goes.",
     Scope.ORDERS_WRITE: "Change, create, delete orders; cancel and undo operations.",
     Scope.APPOINTMENTS_WRITE: "Change the dates and times of an order, with PUT or PATCH, and nothing else.",
@@ -58,49 +58,51 @@ class Caller:
         """As operations and the history name it: `Telefonagent (5f0c2b9e41)`. Empty for anyone."""
         return f"{self.name} ({self.key_id})" if self.key_id else ""
 
-    def has(self, *scopes: Scope) -> bool:
+    def has_any_scope(self, *scopes: Scope) -> bool:
         """Whether it has one of them."""
         return Scope.ADMIN in self.scopes or not self.scopes.isdisjoint(scopes)
 
-    def forbidden(self, paths: Iterable[str]) -> list[str]:
+    def forbidden_paths(self, paths: Iterable[str]) -> list[str]:
         """Those of the fields that it may not change."""
-        return [] if self.has(Scope.ORDERS_WRITE) else [path for path in paths if path not in APPOINTMENTS]
+        return (
+            [] if self.has_any_scope(Scope.ORDERS_WRITE) else [path for path in paths if path not in APPOINTMENT_PATHS]
+        )
 
 
-ANYONE = Caller("", "", frozenset({Scope.ADMIN}))
-NOBODY = Caller("", "", frozenset())
+UNRESTRICTED_CALLER = Caller("", "", frozenset({Scope.ADMIN}))
+UNKNOWN_CALLER = Caller("", "", frozenset())
 """Who sent a request that nobody was asked a key for."""
 
 
-def new_key_id() -> str:
+def generate_key_id() -> str:
     return secrets.token_hex(5)
 
 
-def new_secret() -> str:
+def generate_secret() -> str:
     return secrets.token_hex(32)
 
 
-def written(key_id: str, secret: str) -> str:
+def format_key(key_id: str, secret: str) -> str:
     """The key as its holder gets it."""
     return f"{PREFIX}{key_id}_{secret}"
 
 
-def taken_apart(key: str) -> tuple[str, str] | None:
+def parse_key(key: str) -> tuple[str, str] | None:
     """Id and secret; None for what is no key."""
     match = _KEY.fullmatch(key)
     return (match[1], match[2]) if match is not None else None
 
 
-def id_in(key: str) -> str | None:
+def extract_key_id(key: str) -> str | None:
     """The id that a key begins with, be it valid or not; None for what does not begin as a key."""
     match = _BEGINNING.match(key)
     return match[1] if match is not None else None
 
 
-def digest(secret: str) -> str:
+def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def is_same(one: str, other: str) -> bool:
+def is_same_digest(one: str, other: str) -> bool:
     """Whether two digests are, in a time that does not tell where they part."""
     return secrets.compare_digest(one, other)

@@ -10,7 +10,7 @@ _MOST_DIGITS = 7
 """Of U+10FFFF, the last character."""
 
 
-def unescaped(text: str) -> str:
+def unescape_html(text: str) -> str:
     """As `html.unescape`, which raises ValueError for a reference of more than 4,300 digits."""
     return html.unescape(_NUMBERED.sub(_bounded, text) if "&#" in text else text)
 

@@ -65,7 +65,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """A profile can replace them."""
 
-UNSURE_COLUMNS: Mapping[str, tuple[str, ...]] = {
+CANDIDATE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "person": ("driver", "Fahrer", "Halter", "vehicleowner", "Kundenvorname", "Kundennachname"),
     "phone": ("Mobi",),
     "damage_description": ("damaged_areas",),
@@ -79,7 +79,7 @@ UNSURE_COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """Columns that may be the field: a hint for whoever writes a profile, never read or written by themselves."""
 
-CAPTIONS: Mapping[str, tuple[str, ...]] = {
+ALTERNATIVE_LABELS: Mapping[str, tuple[str, ...]] = {
     "vehicle_details.km_stand": ("KM",),
     "person": ("Fahrer",),
     "damage": ("Damage",),

@@ -47,7 +47,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from planso_connector.domain.notes import shortened
+from planso_connector.domain.notes import shorten
 
 if TYPE_CHECKING:
     from planso_connector.domain.operation import Conflict
@@ -106,7 +106,7 @@ class Invalid(CallerError):
         super().__init__("; ".join(f"{problem.field}: {problem.msg}" for problem in self.problems))
 
 
-class TooBroad(Invalid):
+class QueryTooBroad(Invalid):
     """The question goes through more orders than there is time for; `within` is how many seconds there are."""
 
     def __init__(self, within: float) -> None:
@@ -117,11 +117,11 @@ class TooBroad(Invalid):
         super().__init__([Problem(("query",), told, "too_broad")])
 
 
-class Stale(CallerError):
+class PreconditionFailed(CallerError):
     """The caller relies on what is no longer so."""
 
 
-class VersionChanged(Stale):
+class VersionChanged(PreconditionFailed):
     """The order has another version than `If-Match` names. `document` is the order now, JSON text."""
 
     def __init__(self, message: str, document: str) -> None:
@@ -129,7 +129,7 @@ class VersionChanged(Stale):
         self.document = document
 
 
-class Conflicting(Stale):
+class EditConflict(PreconditionFailed):
     """Somebody changed in PlanSo what the caller changes too; nothing was sent."""
 
     def __init__(self, message: str, conflicts: Sequence[Conflict]) -> None:
@@ -137,27 +137,27 @@ class Conflicting(Stale):
         self.conflicts = tuple(conflicts)
 
 
-class Clash(CallerError):
+class StateConflict(CallerError):
     """It does not go together with what is there already."""
 
 
-class KeyReused(Clash):
+class IdempotencyKeyReused(StateConflict):
     """The idempotency key came with another request before."""
 
 
-class Duplicate(Clash):
+class DuplicateOrder(StateConflict):
     """Such an order is there already, and the caller wants none then."""
 
 
-class Stranger(Clash):
+class OrderIdReused(StateConflict):
     """The order's number is another order's in PlanSo by now; nothing is sent to that."""
 
 
-class NotPossible(Clash):
+class NotPossible(StateConflict):
     """The operation can't be cancelled or undone."""
 
 
-class Cancelled(Clash):
+class Cancelled(StateConflict):
     """The caller called the operation off before anything was sent."""
 
 
@@ -188,7 +188,7 @@ class Expired(PlansoError):
     """The deadline of an operation passed before PlanSo confirmed it; its text says whether anything was sent."""
 
 
-class Ambiguous(PlansoError):
+class AmbiguousCreate(PlansoError):
     """Which order a create made can't be told; it is not sent again, and a person has to look."""
 
 
@@ -197,7 +197,7 @@ class PlansoRefused(PlansoError):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class FieldMismatch:
     """A field that PlanSo did not take over: what was sent, what the form holds now; None where it must not be seen."""
 
     field: str
@@ -208,16 +208,16 @@ class Kept:
     @property
     def words(self) -> str:
         values = {"sent": self.sent, "kept": self.kept}
-        told = ", ".join(f"{name} '{shortened(value)}'" for name, value in values.items() if value is not None)
+        told = ", ".join(f"{name} '{shorten(value)}'" for name, value in values.items() if value is not None)
         return f"{self.field} ('{self.label}')" + (f": {told}" if told else "")
 
 
-class ValueKept(PlansoRefused):
+class ReadBackMismatch(PlansoRefused):
     """PlanSo said yes, and the form read back holds something else."""
 
-    def __init__(self, kept: Sequence[Kept]) -> None:
-        self.kept = tuple(kept)
-        super().__init__(f"PlanSo kept another value. {'; '.join(one.words for one in self.kept)}")
+    def __init__(self, kept: Sequence[FieldMismatch]) -> None:
+        self.mismatches = tuple(kept)
+        super().__init__(f"PlanSo kept another value. {'; '.join(one.words for one in self.mismatches)}")
 
 
 class Damaged(PlansoError):
@@ -259,7 +259,7 @@ class StoreUnavailable(ConnectorError):
     """The connector's own database can't take it: full, read-only, locked or away."""
 
 
-class StoreSilent(StoreUnavailable):
+class StoreTimeout(StoreUnavailable):
     """The database has not answered in time; nothing of it was done."""
 
 
@@ -286,9 +286,9 @@ class WritesShadowed(WritesStopped):
     """The setting wants writes planned and told, and none sent; nothing was recorded."""
 
 
-class NotFilled(StoreUnavailable):
+class MirrorNotFilled(StoreUnavailable):
     """No sync has filled the mirror yet: whether there is such an order is not known."""
 
 
-class NotIndexed(StoreUnavailable):
+class IndexNotReady(StoreUnavailable):
     """What orders are found by is being written anew: whether there is such an order is not known until it is done."""

@@ -7,18 +7,18 @@ import unicodedata
 from functools import cache
 from typing import Literal
 
-KEY_AT_MOST = 250
+MAX_KEY_LENGTH = 250
 """Characters of a key: PostgreSQL's indices hold 2,700 bytes a row, of which a character takes up to four."""
 
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "ł": "l", "đ": "d"})
 
 
-_MAY_HOLD_MANY = re.compile("[\u0300-\U0001ffff]{31}")
+_MAY_HAVE_LONG_MARK_RUN = re.compile("[\u0300-\U0001ffff]{31}")
 """As `_many_marks`, at a fortieth of the time, for what is usual here."""
 
 
 @cache
-def _many_marks() -> re.Pattern[str]:
+def _long_mark_run() -> re.Pattern[str]:
     """
     Unicode's bound for a stream-safe text (UAX 15). Beyond U+20000 no character combines with the one before. Made when
     it is needed: it takes 9 ms.
@@ -27,33 +27,33 @@ def _many_marks() -> re.Pattern[str]:
     return re.compile(f"[{marks}]{{30}}(?=[{marks}])")
 
 
-def normalized(form: Literal["NFC", "NFKC", "NFKD"], text: str) -> str:
+def normalize_unicode(form: Literal["NFC", "NFKC", "NFKD"], text: str) -> str:
     """
     As `unicodedata.normalize`, which sorts the marks on one letter by insertion: a million of them would take hours.
     Runs of more than 30 are parted by U+034F, as UAX 15 has it.
     """
-    if not text.isascii() and _MAY_HOLD_MANY.search(text):
-        text = _many_marks().sub("\\g<0>\u034f", text)
+    if not text.isascii() and _MAY_HAVE_LONG_MARK_RUN.search(text):
+        text = _long_mark_run().sub("\\g<0>\u034f", text)
     return unicodedata.normalize(form, text)
 
 
 def fold(text: str) -> str:
     """Lower case, `ä`=`ae`, `ß`=`ss`, no accents, runs of white space as one blank."""
     if not text.isascii():
-        text = normalized("NFC", text).casefold().translate(_UMLAUTS)
-        text = "".join(c for c in normalized("NFKD", text) if not unicodedata.combining(c) and c != "\u034f")
+        text = normalize_unicode("NFC", text).casefold().translate(_UMLAUTS)
+        text = "".join(c for c in normalize_unicode("NFKD", text) if not unicodedata.combining(c) and c != "\u034f")
     # Here too for what is not ASCII: only NFKD makes a letter of ℌ, and a capital one.
     return " ".join(text.casefold().split())
 
 
 def fold_plate(text: str) -> str:
     """Letters and digits alone, upper case: `WN-AE 2309`, `wnae2309` and `WN AE2309` are `WNAE2309`. A key's length."""
-    return re.sub(r"[^A-Z0-9]", "", fold(text[: 4 * KEY_AT_MOST]).upper())[:KEY_AT_MOST]
+    return re.sub(r"[^A-Z0-9]", "", fold(text[: 4 * MAX_KEY_LENGTH]).upper())[:MAX_KEY_LENGTH]
 
 
 def fold_key(text: str) -> str:
     """As `fold`, and so short that it can stand in an index."""
-    return fold(text[:KEY_AT_MOST])[:KEY_AT_MOST]
+    return fold(text[:MAX_KEY_LENGTH])[:MAX_KEY_LENGTH]
 
 
 def fold_phone(text: str) -> str:

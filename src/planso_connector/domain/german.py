@@ -50,11 +50,11 @@ MONTH_HELP = "a date such as 16.12.2025 or 2025-12-16, or a month such as 12/202
 TIME_HELP = "a time such as 08:30, 08:30:00 or 8 Uhr, a date may stand in front"
 SLOT_HELP = f"{TIME_HELP}, or a range such as 14:00-16:00"
 
-Slot = Literal["from", "to"]
+SlotEnd = Literal["from", "to"]
 """Which end of a range of times a field holds."""
 
 
-class Years(Enum):
+class TwoDigitYears(Enum):
     """What a field can be, which decides the century of a year of two digits."""
 
     NEAR = auto()
@@ -63,26 +63,26 @@ class Years(Enum):
     """Registrations: the latest year that is not after the next one, so `01.07.65` is 1965."""
 
 
-NEAR_YEARS = 25
+MAX_YEARS_FROM_TODAY = 25
 
 
-def today_here() -> date:
+def local_today() -> date:
     """Today by the workshop's wall clock."""
     return datetime.now(BERLIN).date()
 
 
-def _year(digits: str, years: Years, today: date | None) -> int:
+def _year(digits: str, years: TwoDigitYears, today: date | None) -> int:
     if len(digits) == 4:
         return int(digits)
-    this_year = (today or today_here()).year
-    latest = this_year + (1 if years is Years.PAST else NEAR_YEARS)
+    this_year = (today or local_today()).year
+    latest = this_year + (1 if years is TwoDigitYears.PAST else MAX_YEARS_FROM_TODAY)
     year = latest - (latest - int(digits)) % 100
-    if years is Years.NEAR and abs(year - this_year) > NEAR_YEARS:
+    if years is TwoDigitYears.NEAR and abs(year - this_year) > MAX_YEARS_FROM_TODAY:
         raise ValueError("the year has two digits and its century is not clear")
     return year
 
 
-def _calendar_day(match: re.Match[str], years: Years, today: date | None) -> date:
+def _calendar_day(match: re.Match[str], years: TwoDigitYears, today: date | None) -> date:
     day = date(_year(match["y"], years, today), int(match["m"]), int(match["d"]))
     if not 1900 <= day.year <= 2199:
         raise ValueError("the year is out of range, 1900 to 2199")
@@ -100,7 +100,9 @@ def _canonical_time(value: time) -> str:
     return value.strftime("%H:%M:%S" if value.second else "%H:%M")
 
 
-def parse_date(text: str, *, month_allowed: bool = False, years: Years = Years.NEAR, today: date | None = None) -> str:
+def parse_date(
+    text: str, *, month_allowed: bool = False, years: TwoDigitYears = TwoDigitYears.NEAR, today: date | None = None
+) -> str:
     """
     The canonical day, or day and time when `text` names a time other than midnight.
 
@@ -129,7 +131,7 @@ def parse_date(text: str, *, month_allowed: bool = False, years: Years = Years.N
     raise ValueError(f"{_quoted(text)} is not a date; accepted: {help_text}")
 
 
-def _canonical_month(match: re.Match[str], years: Years, today: date | None) -> str:
+def _canonical_month(match: re.Match[str], years: TwoDigitYears, today: date | None) -> str:
     short = match["short"]
     if short and match["sep"] == "." and int(short) <= 12:
         raise ValueError("a day without a year, or a month")
@@ -166,14 +168,14 @@ def _canonical_moment(moment: datetime) -> str:
 
 def _day_and_rest(day: date, rest: str) -> str:
     clock = _clock_behind(rest)
-    return _canonical_moment(existing(datetime.combine(day, _clock_time(clock) if clock else time())))
+    return _canonical_moment(reject_skipped_hour(datetime.combine(day, _clock_time(clock) if clock else time())))
 
 
 class _SkippedHour(ValueError):
     """The text says what is wrong with a time that no clock shows."""
 
 
-def existing(moment: datetime) -> datetime:
+def reject_skipped_hour(moment: datetime) -> datetime:
     """`moment` itself, of a wall clock. Raises ValueError in the hour that is left out when summer time begins."""
     there_and_back = moment.replace(tzinfo=BERLIN).astimezone(UTC).astimezone(BERLIN)
     if there_and_back.replace(tzinfo=None) != moment:
@@ -189,7 +191,9 @@ def _clock_behind(rest: str) -> str:
     return rest[separator.end() :] if separator is not None else ""
 
 
-def parse_time(text: str, *, slot: Slot | None = None, years: Years = Years.NEAR, today: date | None = None) -> str:
+def parse_time(
+    text: str, *, slot: SlotEnd | None = None, years: TwoDigitYears = TwoDigitYears.NEAR, today: date | None = None
+) -> str:
     """
     The canonical time, or day and time where a date stands in front. With a `slot`, a range of times is taken too,
     and its start or end is meant: `14-16 Uhr`, `05.12.2026 14:00-16:00`. Raises ValueError with what is accepted.
@@ -204,14 +208,14 @@ def parse_time(text: str, *, slot: Slot | None = None, years: Years = Years.NEAR
             return _canonical_time(_time_or_range(text, slot))
         day = _calendar_day(match, years, today)
         clock = _time_or_range(_clock_behind(text[match.end() :]), slot)
-        return existing(datetime.combine(day, clock)).isoformat(timespec="seconds")
+        return reject_skipped_hour(datetime.combine(day, clock)).isoformat(timespec="seconds")
     except _SkippedHour as error:
         raise ValueError(f"{_quoted(text)} {error}; accepted: {SLOT_HELP if slot else TIME_HELP}") from error
     except ValueError as error:
         raise ValueError(f"{_quoted(text)} is not a time; accepted: {SLOT_HELP if slot else TIME_HELP}") from error
 
 
-def _time_or_range(text: str, slot: Slot | None) -> time:
+def _time_or_range(text: str, slot: SlotEnd | None) -> time:
     pieces = _RANGE.split(text) if slot is not None else [text]
     if len(pieces) == 1:
         return _clock_time(text)
@@ -224,7 +228,7 @@ def _time_or_range(text: str, slot: Slot | None) -> time:
     return times[slot == "to"]
 
 
-def planso_date(canonical: str) -> str:
+def format_planso_date(canonical: str) -> str:
     """A canonical day, month, time, or day and time in the words that PlanSo's form uses."""
     if re.fullmatch(r"\d{4}-\d{2}", canonical):
         return f"{canonical[5:7]}/{canonical[:4]}"
@@ -243,13 +247,13 @@ def parse_decimal(text: str, *, dot_groups: bool = True) -> float:
     unless `dot_groups` is False: hours are never thousands, and `1.500` is one and a half. `0.125` is less than one
     either way. Raises ValueError for anything else.
     """
-    value = float(exact_decimal(text, dot_groups=dot_groups))
+    value = float(parse_exact_decimal(text, dot_groups=dot_groups))
     if not math.isfinite(value):
         raise ValueError(f"{_quoted(text)} is out of range")
     return value + 0.0  # no -0.0
 
 
-def exact_decimal(text: str, *, dot_groups: bool = True) -> Decimal:
+def parse_exact_decimal(text: str, *, dot_groups: bool = True) -> Decimal:
     """As `parse_decimal`, with the decimals that stand there: `11,30` has two."""
     plain = _BLANKS.sub("", text).removesuffix("h").removesuffix("€")
     if (_GROUPED if dot_groups else _GROUPED_SURELY).fullmatch(plain):
@@ -261,7 +265,7 @@ def exact_decimal(text: str, *, dot_groups: bool = True) -> Decimal:
     return Decimal(plain)
 
 
-def planso_decimal(value: float) -> str:
+def format_planso_decimal(value: float) -> str:
     """`11,30`: at least two decimals and as many as the number has, no grouping."""
     text = f"{value:.2f}" if round(value, 2) == value else repr(value)
     if "e" in text:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from planso_connector.domain.fields import Value
-from planso_connector.domain.notes import OwnNote
+from planso_connector.domain.notes import RequestNote
 
 _PLATE = re.compile(r"[A-ZÄÖÜ]{1,3}[- ]?[A-Z]{1,2}[- ]?[1-9]\d{0,3}[ ]?[EH]?")
 _FOREIGN_PLATE = re.compile(r"[A-Z0-9ÄÖÜ][A-Z0-9ÄÖÜ .·-]{1,11}")
@@ -54,12 +54,12 @@ _CHECKS: dict[str, Callable[[str], str | None]] = {
 }
 
 
-def looks_wrong(asked: Mapping[str, Value]) -> list[OwnNote]:
+def find_input_warnings(asked: Mapping[str, Value]) -> list[RequestNote]:
     """A sentence for each asked field that looks wrong, by field path; empty where all look right."""
     sentences = []
     for path, check in _CHECKS.items():
         value = asked.get(path)
         complaint = check(value) if isinstance(value, str) and value else None
         if complaint:
-            sentences.append(OwnNote(f"{path} {complaint}; it was kept as given."))
+            sentences.append(RequestNote(f"{path} {complaint}; it was kept as given."))
     return sentences

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-QUOTED_AT_MOST = 300
+MAX_QUOTED_LENGTH = 300
 """Characters of a value in a message."""
 
 
-def shortened(text: str, at_most: int = QUOTED_AT_MOST) -> str:
+def shorten(text: str, at_most: int = MAX_QUOTED_LENGTH) -> str:
     """`text` for a message, cut where it is longer."""
     return text if len(text) <= at_most else f"{text[: at_most - 1]}…"
 
 
-class OwnNote(str):
+class RequestNote(str):
     """
     A sentence about a request alone: its fields and the values that came with it. Its caller may read it without being
     allowed to read orders; of any other text that is not known, so it is kept from such callers.
@@ -27,5 +27,5 @@ def split_notes(notes: Iterable[str]) -> tuple[list[str], list[str]]:
     own: list[str] = []
     others: list[str] = []
     for note in notes:
-        (own if isinstance(note, OwnNote) else others).append(note)
+        (own if isinstance(note, RequestNote) else others).append(note)
     return own, others

@@ -31,7 +31,7 @@ class Action(StrEnum):
     DELETE = "delete"
 
 
-class State(StrEnum):
+class OperationState(StrEnum):
     """Where an operation stands. Only `pending` ever changes."""
 
     PENDING = "pending"
@@ -55,11 +55,11 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FieldChange:
     """One field of an operation. Values are canonical; `before` is what PlanSo's form held just before the save."""
 
     path: str
-    asked: Value
+    requested: Value
     before: Value = None
     label: str = ""
 
@@ -85,9 +85,9 @@ class Operation:
     action: Action
     order_id: int | None
     """None for a create that PlanSo has not numbered yet."""
-    asked: Mapping[str, Value]
+    requested: Mapping[str, Value]
     """Field path to canonical value; None clears."""
-    state: State = State.PENDING
+    state: OperationState = OperationState.PENDING
     message: str = ""
     """While pending, why it is not done yet; then what came of it."""
     notes: str = ""
@@ -132,6 +132,6 @@ class Operation:
     """What the order was known by when it was recorded; None where the mirror did not know it."""
 
 
-def new_id() -> str:
+def generate_operation_id() -> str:
     """`op_` and 20 letters and digits that nobody can guess."""
     return "op_" + secrets.token_hex(10)

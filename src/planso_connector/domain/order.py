@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from planso_connector.domain.fields import MIRRORED, Group, Value
-from planso_connector.domain.part import Part, missing_count, needs_none, says_missing
+from planso_connector.domain.fields import MIRRORED, FieldGroup, Value
+from planso_connector.domain.part import Part, count_missing, needs_no_parts, says_parts_missing
 
 PLATE = "vehicle_details.number_plate"
 VEHICLE = "vehicle.vehicle"
 
-IDENTITY = (PLATE, "vehicle_details.vin", "person", "phone", "email")
+IDENTIFYING_PATHS = (PLATE, "vehicle_details.vin", "person", "phone", "email")
 """One of these stands in every order that is one."""
 
-NAMED_BY = ("person", PLATE, "vehicle_details.vin")
+CREATE_NEEDS_ONE_OF = ("person", PLATE, "vehicle_details.vin")
 """One of these has to be given for a new order: an order without any can't be told from an empty form."""
 
-STAY = (
+IN_WORKSHOP_DATES = (
     "shop_date",
     "repair_date",
     "paint_date",
@@ -33,19 +33,19 @@ STAY = (
 FROM_OTHER_PAGES = ("damage", "parts_status")
 """Fields that the list or the parts page supply where the form does not."""
 
-FIELDS = "fields."
+LABEL_PREFIX = "fields."
 """How the path of a label begins that has no field of its own."""
 
-HELD_AT_LEAST = 3
-LEFT_AT_LEAST = 0.2
+EMPTIED_MIN_VALUES = 3
+EMPTIED_MAX_SHARE = 0.2
 """A form that holds less than this share of the values that its order had, if that had so many, has emptied."""
 
 
-DOUBT_AT_MOST = 500
+MAX_UNREADABLE_LENGTH = 500
 """Characters of a text that a doubt tells as it stands."""
 
 
-class Excess(NamedTuple):
+class OversizedText(NamedTuple):
     """
     More than a field may hold, which stands in PlanSo. It is not kept, and never cut: what is read may be written back.
     `text` is empty where it has more than `DOUBT_AT_MOST` characters; `fingerprint` is another for another text.
@@ -56,16 +56,16 @@ class Excess(NamedTuple):
     fingerprint: str
 
     @classmethod
-    def of(cls, text: str) -> Excess:
+    def from_text(cls, text: str) -> OversizedText:
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-        return cls(text if len(text) <= DOUBT_AT_MOST else "", len(text), digest)
+        return cls(text if len(text) <= MAX_UNREADABLE_LENGTH else "", len(text), digest)
 
     def __str__(self) -> str:
         """What tells it from any other."""
         return self.text or f"{self.length} characters (fingerprint {self.fingerprint})"
 
 
-Unread = str | Excess
+UnreadableValue = str | OversizedText
 """What stands in a field and is not its value: a text that its kind can't hold, as `KW 51`, or too much of one."""
 
 
@@ -83,7 +83,7 @@ class BoardEntry(NamedTuple):
     position: str = ""
     finish_date: str = ""
     """Free text; on some installations the damage class."""
-    too_long: tuple[tuple[str, Excess], ...] = ()
+    too_long: tuple[tuple[str, OversizedText], ...] = ()
     """The members of these that are empty because PlanSo holds too much there, by name."""
 
 
@@ -95,9 +95,9 @@ class FormReading:
     fields: Mapping[str, str]
     is_blank: bool = False
     """No label holds anything: what PlanSo shows for an order that does not exist."""
-    found: frozenset[str] = frozenset()
+    labelled_paths: frozenset[str] = frozenset()
     """Paths of the fields for which the form has a label."""
-    unreadable: Mapping[str, Unread] = field(default_factory=dict)
+    unreadable: Mapping[str, UnreadableValue] = field(default_factory=dict)
     """
     What stands in the fields that have no value because of it, by path; in labels that `fields` shows empty because of
     it, by `fields.` and the label.
@@ -105,7 +105,7 @@ class FormReading:
     ambiguous: frozenset[str] = frozenset()
     """Paths of the fields without a value because several controls may hold it and say different things."""
 
-    def relied_on(self, path: str) -> Value:
+    def value_or_unreadable(self, path: str) -> Value:
         """What a write relies on: the value, or what stands there instead of one."""
         return _relied_on(self, path)
 
@@ -142,14 +142,14 @@ class Order:
     employee_id: str | None = None
     position: str | None = None
     list_finish_date: str | None = None
-    unreadable: Mapping[str, Unread] = field(default_factory=dict)
+    unreadable: Mapping[str, UnreadableValue] = field(default_factory=dict)
     """As in FormReading: fields of which `values` holds None although something stands there."""
 
-    def relied_on(self, path: str) -> Value:
+    def value_or_unreadable(self, path: str) -> Value:
         """As in FormReading."""
         return _relied_on(self, path)
 
-    def document(self) -> dict[str, object]:
+    def to_document(self) -> dict[str, object]:
         """The order as answers show it, without what changes by itself: `last_synced_at`, `version`, `pending`."""
         shown: dict[str, object] = {
             "id": self.id,
@@ -160,21 +160,23 @@ class Order:
             "missing_parts": self.missing_parts,
             "archived": self.archived,
         }
-        groups: dict[str, dict[str, Value]] = {Group.DETAILS.value: {}, Group.VEHICLE.value: {}}
+        groups: dict[str, dict[str, Value]] = {FieldGroup.DETAILS.value: {}, FieldGroup.VEHICLE.value: {}}
         for entry in MIRRORED:
             value = self.values.get(entry.path)
-            if entry.group is Group.ORDER:
+            if entry.group is FieldGroup.ORDER:
                 shown[entry.name] = value
             else:
                 groups[entry.group.value][entry.name] = value
-        fields = {label: None if f"{FIELDS}{label}" in self.unreadable else text for label, text in self.fields.items()}
+        fields = {
+            label: None if f"{LABEL_PREFIX}{label}" in self.unreadable else text for label, text in self.fields.items()
+        }
         whole = {**shown, **groups, "fields": fields}
         # Last, and only where there are some: answers add the empty list, and no order has a new version by it.
         doubts = [{"field": path, **_told(doubt)} for path, doubt in self.unreadable.items()]
         return {**whole, "doubts": doubts} if doubts else whole
 
 
-def _told(doubt: Unread) -> dict[str, object]:
+def _told(doubt: UnreadableValue) -> dict[str, object]:
     return {"text": doubt} if isinstance(doubt, str) else doubt._asdict()
 
 
@@ -183,7 +185,7 @@ def _relied_on(held: FormReading | Order, path: str) -> Value:
     return held.values.get(path) if doubt is None else str(doubt)
 
 
-def compose(entry: BoardEntry | None, order_id: int, form: FormReading, parts: PartsReading | None) -> Order:
+def compose_order(entry: BoardEntry | None, order_id: int, form: FormReading, parts: PartsReading | None) -> Order:
     """
     The order that PlanSo's pages tell. Without a list entry it is archived. The fallbacks are the protocol's:
     plate from `Kennzeichen`, else `Fahrzeug`, else the short name; damage class from the form, else the list's
@@ -197,7 +199,7 @@ def compose(entry: BoardEntry | None, order_id: int, form: FormReading, parts: P
         plate=_plate(values, form, short_name),
         station_id=(entry.station_id or None) if entry is not None else None,
         station_state=(entry.station_state or None) if entry is not None else None,
-        missing_parts=waits_for_parts(values.get("parts_status"), parts.parts if parts is not None else ()),
+        missing_parts=is_waiting_for_parts(values.get("parts_status"), parts.parts if parts is not None else ()),
         values=values,
         fields=form.fields,
         parts=parts.parts if parts is not None else (),
@@ -209,25 +211,28 @@ def compose(entry: BoardEntry | None, order_id: int, form: FormReading, parts: P
     )
 
 
-def refreshed(order: Order, form: FormReading) -> Order:
+def update_from_form(order: Order, form: FormReading) -> Order:
     """The same order with what its form says now; the list's and the parts page's share stays as it was."""
     entry = BoardEntry(order_id=order.id, short_name=order.short_name, finish_date=order.list_finish_date or "")
     status = order.values.get("parts_status")
     values = _with_fallbacks(entry, form, PartsReading(order.parts, str(status) if status else None))
-    plate, missing = _plate(values, form, order.short_name), waits_for_parts(values.get("parts_status"), order.parts)
+    plate, missing = (
+        _plate(values, form, order.short_name),
+        is_waiting_for_parts(values.get("parts_status"), order.parts),
+    )
     listed = {name: doubt for name, doubt in order.unreadable.items() if name in BoardEntry._fields}
     unreadable = {**form.unreadable, **listed}
     return replace(order, values=values, fields=form.fields, plate=plate, missing_parts=missing, unreadable=unreadable)
 
 
-def with_parts(order: Order, parts: PartsReading) -> Order:
+def update_from_parts(order: Order, parts: PartsReading) -> Order:
     """The same order with what its parts page says now."""
     values = {**order.values, "parts_status": parts.status or order.values.get("parts_status")}
-    missing = waits_for_parts(values["parts_status"], parts.parts)
+    missing = is_waiting_for_parts(values["parts_status"], parts.parts)
     return replace(order, values=values, parts=parts.parts, missing_parts=missing)
 
 
-def has_emptied(held: Mapping[str, Value], form: FormReading) -> bool:
+def is_emptied(held: Mapping[str, Value], form: FormReading) -> bool:
     """
     Whether a form lost nearly all the values that its order held, by field path. PlanSo shows such forms now and then
     for orders that are well: they must not be saved, and not be mirrored. A form without any label counts.
@@ -235,36 +240,37 @@ def has_emptied(held: Mapping[str, Value], form: FormReading) -> bool:
     if not form.fields:
         return True
     paths = [path for path, value in held.items() if value]
-    left = sum(bool(form.relied_on(path)) for path in paths)
-    return len(paths) >= HELD_AT_LEAST and left < len(paths) * LEFT_AT_LEAST
+    left = sum(bool(form.value_or_unreadable(path)) for path in paths)
+    return len(paths) >= EMPTIED_MIN_VALUES and left < len(paths) * EMPTIED_MAX_SHARE
 
 
-def tag(version: int, pending: Sequence[str]) -> str:
+def compute_etag(version: int, pending: Sequence[str]) -> str:
     """An order's ETag: its version, and a fingerprint of the ids of its pending writes, of which there may be many."""
     if not pending:
         return str(version)
     return f"{version}.{hashlib.blake2b(' '.join(pending).encode(), digest_size=8).hexdigest()}"
 
 
-def overlap(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
+def is_stay_overlapping(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
     """
     Whether two orders, values by field path, are in the workshop at the same time, as far as their dates tell: from the
     first to the last of `STAY`. One without any may be there at any time.
     """
     mine, theirs = (
-        [str(values[path])[:10] for path in STAY if "-" in str(values.get(path) or "")] for values in (one, other)
+        [str(values[path])[:10] for path in IN_WORKSHOP_DATES if "-" in str(values.get(path) or "")]
+        for values in (one, other)
     )
     return not mine or not theirs or (min(mine) <= max(theirs) and min(theirs) <= max(mine))
 
 
-def is_somebodys(form: FormReading) -> bool:
+def has_identity(form: FormReading) -> bool:
     """Whether a form names a person or a vehicle: the form of an order that does not exist may hold defaults."""
-    return any(form.relied_on(path) for path in IDENTITY)
+    return any(form.value_or_unreadable(path) for path in IDENTIFYING_PATHS)
 
 
 def _with_fallbacks(entry: BoardEntry | None, form: FormReading, parts: PartsReading | None) -> dict[str, Value]:
     values = dict(form.values)
-    if form.relied_on("damage") is None and entry is not None and entry.finish_date:
+    if form.value_or_unreadable("damage") is None and entry is not None and entry.finish_date:
         values["damage"] = entry.finish_date
     if parts is not None and parts.status:
         values["parts_status"] = parts.status
@@ -278,9 +284,9 @@ def _plate(values: Mapping[str, Value], form: FormReading, short_name: str) -> s
     return str(plate) if plate else (short_name or None)
 
 
-def waits_for_parts(status: Value, parts: Sequence[Part]) -> bool:
+def is_waiting_for_parts(status: Value, parts: Sequence[Part]) -> bool:
     """
     Whether an order with this parts status and these parts waits for one. A status that says that parts are missing
     holds whatever the rows say: PlanSo may show none of them. Source: the PlanSo protocol's section 4.
     """
-    return not needs_none(status) and (says_missing(status) or missing_count(parts) > 0)
+    return not needs_no_parts(status) and (says_parts_missing(status) or count_missing(parts) > 0)

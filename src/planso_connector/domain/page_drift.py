@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from planso_connector.domain.order import FIELDS, BoardEntry, FormReading, Order, PartsReading
+from planso_connector.domain.order import LABEL_PREFIX, BoardEntry, FormReading, Order, PartsReading
 from planso_connector.domain.part import Part
 
 
-class Doubtful(StrEnum):
+class DoubtKind(StrEnum):
     LABEL_GONE = "label_gone"
     """The order's form had this label when it was last read."""
     UNREADABLE = "unreadable"
@@ -34,52 +34,55 @@ class Doubt:
     """`what` is the label, the field's path, or `price_each`; never a value."""
 
     page: str
-    kind: Doubtful
+    kind: DoubtKind
     what: str
 
 
-def believable_form(known: Order | None, form: FormReading) -> tuple[FormReading, tuple[Doubt, ...]]:
+def check_form(known: Order | None, form: FormReading) -> tuple[FormReading, tuple[Doubt, ...]]:
     """
     The reading, and the doubts. Where labels are gone, their fields and texts keep the last good values. What is
     unreadable keeps none: the old day would be told as if the form still held it.
     """
     doubts = [
-        Doubt("form", Doubtful.UNREADABLE if isinstance(doubt, str) else Doubtful.TOO_LONG, path)
+        Doubt("form", DoubtKind.UNREADABLE if isinstance(doubt, str) else DoubtKind.TOO_LONG, path)
         for path, doubt in form.unreadable.items()
     ]
     gone = [label for label in known.fields if label not in form.fields] if known is not None else []
     if known is None or not gone:
         return form, tuple(doubts)
-    doubts = [*(Doubt("form", Doubtful.LABEL_GONE, label) for label in gone), *doubts]
+    doubts = [*(Doubt("form", DoubtKind.LABEL_GONE, label) for label in gone), *doubts]
     values = dict(form.values)
     for path, held in known.values.items():
-        if held is not None and values.get(path) is None and path not in form.found:
+        if held is not None and values.get(path) is None and path not in form.labelled_paths:
             values[path] = held
     # In the order that the mirror has them: an order that shows the same has no new version.
     fields = {**{label: form.fields.get(label, held) for label, held in known.fields.items()}, **form.fields}
-    lost = {*(path for path in known.values if path not in form.found), *(f"{FIELDS}{label}" for label in gone)}
+    lost = {
+        *(path for path in known.values if path not in form.labelled_paths),
+        *(f"{LABEL_PREFIX}{label}" for label in gone),
+    }
     kept = {path: doubt for path, doubt in known.unreadable.items() if path in lost}
     return replace(form, values=values, fields=fields, unreadable={**kept, **form.unreadable}), tuple(doubts)
 
 
-def believable_parts(known: Sequence[Part], reading: PartsReading) -> tuple[PartsReading, tuple[Doubt, ...]]:
+def check_parts(known: Sequence[Part], reading: PartsReading) -> tuple[PartsReading, tuple[Doubt, ...]]:
     """The parts, or the last ones where the page holds no table; with their last prices where all vanished at once."""
     if known and not reading.has_table and not reading.status:
-        return replace(reading, parts=tuple(known)), (Doubt("parts", Doubtful.TABLE_GONE, "table"),)
+        return replace(reading, parts=tuple(known)), (Doubt("parts", DoubtKind.TABLE_GONE, "table"),)
     held = {_identity(part): part for part in known if part.price_each or part.price_total}
     if not held or not reading.parts or any(part.price_each or part.price_total for part in reading.parts):
         return reading, ()
     if not any(_identity(part) in held for part in reading.parts):
         return reading, ()
     parts = tuple(_priced(part, held.get(_identity(part))) for part in reading.parts)
-    return replace(reading, parts=parts), (Doubt("parts", Doubtful.PRICES_GONE, "price_each"),)
+    return replace(reading, parts=parts), (Doubt("parts", DoubtKind.PRICES_GONE, "price_each"),)
 
 
-def too_long(entry: BoardEntry | None, parts: PartsReading | None) -> tuple[Doubt, ...]:
+def find_oversized(entry: BoardEntry | None, parts: PartsReading | None) -> tuple[Doubt, ...]:
     """The doubts about what the list and the parts page hold too much of."""
-    listed = [Doubt("list", Doubtful.TOO_LONG, name) for name, _ in (entry.too_long if entry is not None else ())]
+    listed = [Doubt("list", DoubtKind.TOO_LONG, name) for name, _ in (entry.too_long if entry is not None else ())]
     cells = sorted(parts.too_long if parts is not None else ())
-    return (*listed, *(Doubt("parts", Doubtful.TOO_LONG, name) for name in cells))
+    return (*listed, *(Doubt("parts", DoubtKind.TOO_LONG, name) for name in cells))
 
 
 def _identity(part: Part) -> tuple[str | None, str | None]:

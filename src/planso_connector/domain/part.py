@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from planso_connector.domain.folding import fold
-from planso_connector.domain.progress.wording import says
+from planso_connector.domain.progress.wording import says_any
 
-MEMBER_AT_MOST = 200
+MAX_MEMBER_LENGTH = 200
 """Characters of a part's member..."""
-DESCRIPTION_AT_MOST = 2000
+MAX_DESCRIPTION_LENGTH = 2000
 """...and of its description. A part has None where PlanSo holds more."""
 
-NO_PARTS = "ohne E-Teile"
+NO_PARTS_NEEDED = "ohne E-Teile"
 """The parts status of an order that needs none."""
 
 _NEEDS_NONE = re.compile(
@@ -77,19 +77,19 @@ class Part:
             return True
         if self.is_delivered:
             return False
-        return self.is_to_order or self.is_ordered or says(self.status or "", _MISSING)
+        return self.is_to_order or self.is_ordered or says_any(self.status or "", _MISSING)
 
 
-def missing_count(parts: Sequence[Part]) -> int:
+def count_missing(parts: Sequence[Part]) -> int:
     return sum(part.is_missing for part in parts)
 
 
-def needs_none(status: object) -> bool:
+def needs_no_parts(status: object) -> bool:
     """Whether an order's parts status says that no parts are needed: `ohne E-Teile`, `Ohne Ersatzteile`."""
     words = " ".join(re.findall(r"[a-z0-9]+", fold(status))) if isinstance(status, str) else ""
     return _NEEDS_NONE.fullmatch(words) is not None
 
 
-def says_missing(status: object) -> bool:
+def says_parts_missing(status: object) -> bool:
     """Whether an order's parts status says that parts are missing: `E-Teile offen`, `Rückstand`, `unvollständig`."""
-    return isinstance(status, str) and says(status, (*_MISSING, *_INCOMPLETE))
+    return isinstance(status, str) and says_any(status, (*_MISSING, *_INCOMPLETE))

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from planso_connector.domain.clock import CLOCKS_APART
+from planso_connector.domain.clock import CLOCK_TOLERANCE
 from planso_connector.domain.errors import MassRemoval
 from planso_connector.domain.order import BoardEntry
 
 
-class Reason(IntEnum):
+class ReadReason(IntEnum):
     """Why an order is read, in the order in which they are."""
 
     NEW = 1
@@ -32,7 +32,7 @@ class Reason(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class MirroredOrder:
     """What the mirror holds of an order that was not deleted. Instants are aware."""
 
     fingerprint: str | None
@@ -44,33 +44,33 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class ReconcilePolicy:
     """`reread`: within which time every order is read again; `reread_soon`: those at work or missing parts."""
 
     reread: timedelta = timedelta(hours=24)
     reread_soon: timedelta = timedelta(hours=6)
-    removals: float = 0.25
+    max_removal_share: float = 0.25
     """The share of its current orders that the mirror lets go in one run without asking a person..."""
-    removals_at_least: int = 3
+    always_allowed_removals: int = 3
     """...and so many at any rate, if the list is not empty."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class OrderToRead:
     entry: BoardEntry
-    reason: Reason
+    reason: ReadReason
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SyncPlan:
     """`gone`: current orders that left the list, to be looked at; `seen`: as they were, nothing to read."""
 
-    readings: tuple[Reading, ...]
-    gone: tuple[int, ...]
-    seen: tuple[int, ...]
+    to_read: tuple[OrderToRead, ...]
+    removed: tuple[int, ...]
+    unchanged: tuple[int, ...]
 
 
-def fingerprint(entry: BoardEntry) -> str:
+def fingerprint_entry(entry: BoardEntry) -> str:
     """
     What of a list entry is worth a reading when it changes. The position on the board is not: when one order moves, so
     do all below it.
@@ -82,14 +82,14 @@ def fingerprint(entry: BoardEntry) -> str:
 
 def reconcile(
     board: Sequence[BoardEntry],
-    known: Mapping[int, Known],
+    known: Mapping[int, MirroredOrder],
     writing: Collection[int],
     now: datetime,
-    policy: Policy,
+    policy: ReconcilePolicy,
     *,
     full_since: datetime | None = None,
     accept_removals: bool = False,
-) -> Plan:
+) -> SyncPlan:
     """
     `full_since`: read every order that was not read since then. Raises MassRemoval when the list lacks more than the
     policy lets go, unless a person accepted it.
@@ -105,26 +105,26 @@ def reconcile(
         if reason is None:
             seen.append(entry.order_id)
         else:
-            readings.append(Reading(entry, reason))
+            readings.append(OrderToRead(entry, reason))
     readings.sort(key=lambda reading: (reading.reason, _read_at(known, reading.entry.order_id, now)))
-    return Plan(tuple(readings), tuple(gone), tuple(seen))
+    return SyncPlan(tuple(readings), tuple(gone), tuple(seen))
 
 
 def _reason(
-    entry: BoardEntry, held: Known | None, now: datetime, policy: Policy, full_since: datetime | None
-) -> Reason | None:
+    entry: BoardEntry, held: MirroredOrder | None, now: datetime, policy: ReconcilePolicy, full_since: datetime | None
+) -> ReadReason | None:
     if held is None or held.archived:
-        return Reason.NEW
-    if held.fingerprint != fingerprint(entry):
-        return Reason.CHANGED
+        return ReadReason.NEW
+    if held.fingerprint != fingerprint_entry(entry):
+        return ReadReason.CHANGED
     if full_since is not None and held.read_at < full_since:
-        return Reason.ASKED
-    if held.read_at > now + CLOCKS_APART:
-        return Reason.DUE
-    return Reason.DUE if _is_due(entry.order_id, held, now - held.read_at, policy) else None
+        return ReadReason.ASKED
+    if held.read_at > now + CLOCK_TOLERANCE:
+        return ReadReason.DUE
+    return ReadReason.DUE if _is_due(entry.order_id, held, now - held.read_at, policy) else None
 
 
-def _is_due(order_id: int, held: Known, age: timedelta, policy: Policy) -> bool:
+def _is_due(order_id: int, held: MirroredOrder, age: timedelta, policy: ReconcilePolicy) -> bool:
     """Between half and all of the time, another share for each order: what was read at once is not due at once."""
     limit = policy.reread_soon if held.in_workshop or held.missing_parts else policy.reread
     if age + age < limit:
@@ -133,14 +133,14 @@ def _is_due(order_id: int, held: Known, age: timedelta, policy: Policy) -> bool:
     return age >= limit * (0.5 + spread / 2)
 
 
-def _read_at(known: Mapping[int, Known], order_id: int, now: datetime) -> datetime:
+def _read_at(known: Mapping[int, MirroredOrder], order_id: int, now: datetime) -> datetime:
     held = known.get(order_id)
     return held.read_at if held is not None else now
 
 
-def _believe(current: int, vanished: int, listed: int, policy: Policy) -> None:
+def _believe(current: int, vanished: int, listed: int, policy: ReconcilePolicy) -> None:
     """Raises MassRemoval for a list that lacks more than a workshop archives between two looks."""
-    allowed = max(policy.removals_at_least, int(current * policy.removals))
+    allowed = max(policy.always_allowed_removals, int(current * policy.max_removal_share))
     if vanished and (listed == 0 or vanished > allowed):
         raise MassRemoval(
             f"PlanSo's list lacks {vanished} of the {current} orders known here; nothing was archived. "

@@ -16,10 +16,12 @@ from itertools import count
 from typing import Self
 from zoneinfo import ZoneInfo
 
-STATES = frozenset(("BB", "BE", "BW", "BY", "HB", "HE", "HH", "MV", "NI", "NW", "RP", "SH", "SL", "SN", "ST", "TH"))
+FEDERAL_STATES = frozenset(
+    ("BB", "BE", "BW", "BY", "HB", "HE", "HH", "MV", "NI", "NW", "RP", "SH", "SL", "SN", "ST", "TH")
+)
 """The federal states. A holiday that only some towns of a state have, such as Augsburg's, does not count."""
 
-JITTER = 10
+JITTER_DIVISOR = 10
 """A run comes up to this part of the interval later, so that many connectors don't ask at the same second."""
 
 _HOURS_ACCEPTED = (
@@ -111,7 +113,7 @@ class WorkHours:
 
         `jitter` is the caller's throw of the dice, 0 to 1: so much of a tenth of the interval comes on top.
         """
-        extra = interval / JITTER * jitter
+        extra = interval / JITTER_DIVISOR * jitter
         due = after.astimezone(UTC) + interval + extra
         if self.is_open(due):
             return due
@@ -172,9 +174,9 @@ def _zone(name: str) -> ZoneInfo:
 
 def _state(code: str | None) -> str | None:
     state = (code or "").strip().upper()
-    if state and state not in STATES:
+    if state and state not in FEDERAL_STATES:
         raise ValueError(
-            f"accepted: a federal state, {' '.join(sorted(STATES))}, or nothing for nationwide holidays; not {code!r}"
+            f"accepted: a federal state, {' '.join(sorted(FEDERAL_STATES))}, or nothing for nationwide holidays; not {code!r}"
         )
     return state or None
 

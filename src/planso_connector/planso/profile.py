@@ -14,13 +14,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from planso_connector.domain.columns import COLUMNS, UNSURE_COLUMNS
+from planso_connector.domain.columns import CANDIDATE_COLUMNS, COLUMNS
 from planso_connector.domain.fields import BY_PATH, FIELDS
 from planso_connector.planso.pages.text import label_key
-from planso_connector.planso.profile_section import Section
-from planso_connector.planso.saving.style import SaveStyle, read_style
+from planso_connector.planso.profile_section import ProfileSection
+from planso_connector.planso.saving.style import SaveStyle, parse_save_style
 
-BUILT_IN = "default_profile.toml"
+BUILT_IN_FILE = "default_profile.toml"
 
 Names = tuple[str, ...]
 
@@ -48,7 +48,7 @@ class Calls:
 
 
 @dataclass(frozen=True)
-class PartsWords:
+class PartsVocabulary:
     """How the parts page is read. `headers`: column to header words; `status_words`: flag to words."""
 
     table_classes: Names
@@ -72,24 +72,24 @@ class Profile:
     """Field path to the labels that are tried, in order."""
     columns: Mapping[str, Names]
     """Field path to the columns of PlanSo's table that are tried, in order."""
-    parts: PartsWords
+    parts: PartsVocabulary
     save: SaveStyle
     """How this installation saves; placeholders for the profile's own values are replaced."""
 
     @cached_property
-    def column_fields(self) -> dict[str, Names]:
+    def fields_by_column(self) -> dict[str, Names]:
         """The fields of every column that says something, by the column in lower case; none where it is a hint only."""
-        fields: dict[str, Names] = dict.fromkeys(self.hint_fields, ())
+        fields: dict[str, Names] = dict.fromkeys(self.fields_by_unsure_column, ())
         for path, columns in self.columns.items():
             for column in columns:
                 fields[column.casefold()] = (*fields.get(column.casefold(), ()), path)
         return fields
 
     @cached_property
-    def hint_fields(self) -> dict[str, Names]:
+    def fields_by_unsure_column(self) -> dict[str, Names]:
         """The fields that a column may carry, without being sure, by the column in lower case."""
         fields: dict[str, Names] = {}
-        for path, columns in UNSURE_COLUMNS.items():
+        for path, columns in CANDIDATE_COLUMNS.items():
             for column in columns:
                 fields[column.casefold()] = (*fields.get(column.casefold(), ()), path)
         return fields
@@ -100,7 +100,7 @@ class Profile:
         return {path: tuple(map(label_key, labels)) for path, labels in self.labels.items()}
 
     @cached_property
-    def label_fields(self) -> dict[str, Names]:
+    def fields_by_label(self) -> dict[str, Names]:
         """The fields of every label, by the label's key."""
         fields: dict[str, Names] = {}
         for path, labels in self.labels.items():
@@ -109,7 +109,7 @@ class Profile:
         return fields
 
     @property
-    def kinds(self) -> dict[str, str]:
+    def page_kinds(self) -> dict[str, str]:
         """What kind of page each call fetches."""
         calls = self.calls
         named = {calls.board: "list", calls.form: "form", calls.parts: "parts", calls.logout: "logout"}
@@ -122,9 +122,9 @@ class Profile:
 
         Raises ValueError naming the file, the key and what would be accepted.
         """
-        content = built_in()
+        content = load_built_in()
         if path is not None:
-            content = _merged(content, Section(_toml(path), f"profile {path}"))
+            content = _merged(content, ProfileSection(_toml(path), f"profile {path}"))
         paths, calls = Paths(**content["paths"]), Calls(**content["calls"])
         own = {"{do}": paths.do, "{app}": paths.app, "{form}": calls.form}
         return cls(
@@ -133,16 +133,16 @@ class Profile:
             calls=calls,
             labels=content["labels"],
             columns=content["columns"],
-            parts=PartsWords(**content["parts"]),
-            save=content["save"].resolved(own | {"{call_back_class}": calls.form_call_back_class}),
+            parts=PartsVocabulary(**content["parts"]),
+            save=content["save"].resolve_placeholders(own | {"{call_back_class}": calls.form_call_back_class}),
         )
 
 
 @cache
-def built_in() -> dict[str, Any]:
+def load_built_in() -> dict[str, Any]:
     """The content of the built-in profile, lists as tuples."""
-    text = resources.files(__package__).joinpath(BUILT_IN).read_text(encoding="utf-8")
-    return _merged(_blank(), Section(tomllib.loads(text), BUILT_IN))
+    text = resources.files(__package__).joinpath(BUILT_IN_FILE).read_text(encoding="utf-8")
+    return _merged(_blank(), ProfileSection(tomllib.loads(text), BUILT_IN_FILE))
 
 
 def _blank() -> dict[str, Any]:
@@ -150,20 +150,20 @@ def _blank() -> dict[str, Any]:
     return {
         "table_id": 0,
         "paths": dict.fromkeys(Paths.__dataclass_fields__, ""),
-        "calls": {**dict.fromkeys(Calls.__dataclass_fields__, ""), "tabs": dict.fromkeys(TABS, "")},
+        "calls": {**dict.fromkeys(Calls.__dataclass_fields__, ""), "tabs": dict.fromkeys(TAB_NAMES, "")},
         "labels": {field.path: field.labels for field in FIELDS},
         "columns": {field.path: COLUMNS.get(field.path, ()) for field in FIELDS},
         "parts": {
             "table_classes": (),
             "no_parts": (),
-            "headers": dict.fromkeys(HEADERS, ()),
-            "status_words": dict.fromkeys(STATUS_WORDS, ()),
+            "headers": dict.fromkeys(PART_HEADERS, ()),
+            "status_words": dict.fromkeys(PART_STATUSES, ()),
         },
         "save": SaveStyle(),
     }
 
 
-HEADERS = (
+PART_HEADERS = (
     "part_no",
     "description",
     "lead_no",
@@ -177,7 +177,7 @@ HEADERS = (
     "delivery_date",
     "eta_date",
 )
-TABS = (
+TAB_NAMES = (
     "shop_view",
     "damagedareas",
     "details",
@@ -195,7 +195,7 @@ TABS = (
     "zusammenfassung",
 )
 """The order's other tabs, by the last words of their calls."""
-STATUS_WORDS = ("delivered", "ordered", "backorder", "to_order")
+PART_STATUSES = ("delivered", "ordered", "backorder", "to_order")
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -206,39 +206,39 @@ def _toml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ValueError(f"profile {path} is not UTF-8 text; save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"profile {path} is not TOML: {error}; see {BUILT_IN} for an example") from error
+        raise ValueError(f"profile {path} is not TOML: {error}; see {BUILT_IN_FILE} for an example") from error
 
 
-def _merged(base: dict[str, Any], file: Section) -> dict[str, Any]:
+def _merged(base: dict[str, Any], file: ProfileSection) -> dict[str, Any]:
     """`base` with what `file` says differently."""
     merged = dict(base)
-    for key in file.keys(base):
+    for key in file.check_keys(base):
         if key == "table_id":
             merged[key] = _table_id(file)
         elif key == "labels":
-            merged[key] = _labels(base[key], file.section(key))
+            merged[key] = _labels(base[key], file.subsection(key))
         elif key == "columns":
-            merged[key] = _columns(base[key], file.section(key))
+            merged[key] = _columns(base[key], file.subsection(key))
         elif key == "parts":
-            merged[key] = _parts(base[key], file.section(key))
+            merged[key] = _parts(base[key], file.subsection(key))
         elif key == "calls":
-            merged[key] = _calls(base[key], file.section(key))
+            merged[key] = _calls(base[key], file.subsection(key))
         elif key == "save":
-            merged[key] = read_style(base[key], file.section(key))
+            merged[key] = parse_save_style(base[key], file.subsection(key))
         else:
-            merged[key] = _texts(base[key], file.section(key))
+            merged[key] = _texts(base[key], file.subsection(key))
     return merged
 
 
-def _table_id(file: Section) -> int:
+def _table_id(file: ProfileSection) -> int:
     given = file.content["table_id"]
     if isinstance(given, bool) or not isinstance(given, int) or given < 1:
         raise file.error("table_id", "accepted: a whole number from 1, such as 12565")
     return given
 
 
-def _texts(base: Mapping[str, str], section: Section) -> dict[str, str]:
-    texts = {**base, **{key: section.text(key) for key in section.keys(base)}}
+def _texts(base: Mapping[str, str], section: ProfileSection) -> dict[str, str]:
+    texts = {**base, **{key: section.read_text(key) for key in section.check_keys(base)}}
     if section.prefix == "paths.":
         for key, path in texts.items():
             if not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
@@ -246,35 +246,35 @@ def _texts(base: Mapping[str, str], section: Section) -> dict[str, str]:
     return texts
 
 
-def _calls(base: dict[str, Any], section: Section) -> dict[str, Any]:
+def _calls(base: dict[str, Any], section: ProfileSection) -> dict[str, Any]:
     merged = dict(base)
-    for key in section.keys(base):
-        merged[key] = _texts(base[key], section.section(key)) if key == "tabs" else section.text(key)
+    for key in section.check_keys(base):
+        merged[key] = _texts(base[key], section.subsection(key)) if key == "tabs" else section.read_text(key)
     return merged
 
 
-def _parts(base: dict[str, Any], section: Section) -> dict[str, Any]:
+def _parts(base: dict[str, Any], section: ProfileSection) -> dict[str, Any]:
     merged = dict(base)
-    for key in section.keys(base):
+    for key in section.check_keys(base):
         if key in ("table_classes", "no_parts"):
-            merged[key] = section.names(key)
+            merged[key] = section.read_names(key)
         else:
-            words = section.section(key)
-            merged[key] = {**base[key], **{name: words.names(name) for name in words.keys(base[key])}}
+            words = section.subsection(key)
+            merged[key] = {**base[key], **{name: words.read_names(name) for name in words.check_keys(base[key])}}
     return merged
 
 
-def _labels(base: Mapping[str, Names], section: Section) -> dict[str, Names]:
+def _labels(base: Mapping[str, Names], section: ProfileSection) -> dict[str, Names]:
     """`person = [...]`, and `"vehicle_details.vin" = [...]` or a table `[labels.vehicle_details]`."""
     given: dict[str, Names] = {}
     groups = {path.partition(".")[0] for path in base if "." in path}
     for key, value in section.content.items():
         if key in groups and isinstance(value, dict):
-            group = section.section(key)
+            group = section.subsection(key)
             known = {path.partition(".")[2]: path for path in base if path.startswith(f"{key}.")}
-            given |= {known[name]: group.names(name) for name in group.keys(known)}
+            given |= {known[name]: group.read_names(name) for name in group.check_keys(known)}
         elif key in base:
-            given[key] = section.names(key)
+            given[key] = section.read_names(key)
         else:
             raise section.error(key, f"unknown field; accepted: {', '.join(base)}")
     followers = {
@@ -286,10 +286,10 @@ def _labels(base: Mapping[str, Names], section: Section) -> dict[str, Names]:
     return {**base, **followers, **given}
 
 
-def _columns(base: Mapping[str, Names], section: Section) -> dict[str, Names]:
+def _columns(base: Mapping[str, Names], section: ProfileSection) -> dict[str, Names]:
     """`person = [...]`, and `"vehicle_details.vin" = [...]`; an empty list for none."""
     merged = dict(base)
-    for key in section.keys(base):
+    for key in section.check_keys(base):
         given = section.content[key]
         names = [given] if isinstance(given, str) else given
         if not isinstance(names, list) or not all(isinstance(name, str) and _COLUMN.fullmatch(name) for name in names):

@@ -8,7 +8,7 @@ from typing import Any
 from planso_connector.planso.pages.text import label_key
 
 
-class Section:
+class ProfileSection:
     """Every check raises ValueError naming the file, the key and what would be accepted."""
 
     def __init__(self, content: Any, where: str, prefix: str = "") -> None:
@@ -21,17 +21,17 @@ class Section:
         name = f"{self.prefix}{key}".rstrip(".") or "the file"
         return ValueError(f"{self.where}: {name}: {told}")
 
-    def keys(self, known: Iterable[str]) -> list[str]:
+    def check_keys(self, known: Iterable[str]) -> list[str]:
         accepted = list(known)
         for key in self.content:
             if key not in accepted:
                 raise self.error(key, f"unknown key; accepted: {', '.join(accepted)}")
         return list(self.content)
 
-    def section(self, key: str) -> Section:
-        return Section(self.content[key], self.where, f"{self.prefix}{key}.")
+    def subsection(self, key: str) -> ProfileSection:
+        return ProfileSection(self.content[key], self.where, f"{self.prefix}{key}.")
 
-    def names(self, key: str) -> tuple[str, ...]:
+    def read_names(self, key: str) -> tuple[str, ...]:
         """One text or a list of texts, each with at least one letter or digit."""
         given = self.content[key]
         names = [given] if isinstance(given, str) else given
@@ -39,20 +39,20 @@ class Section:
             return tuple(names)
         raise self.error(key, 'accepted: a text or a list of texts with letters or digits, such as ["Halter"]')
 
-    def texts(self, key: str) -> tuple[str, ...]:
+    def read_texts(self, key: str) -> tuple[str, ...]:
         """A list of texts, which may be empty."""
         given = self.content[key]
         if isinstance(given, list) and all(isinstance(text, str) and text for text in given):
             return tuple(given)
         raise self.error(key, 'accepted: a list of texts, such as ["f_8123"]; [] for none')
 
-    def text(self, key: str) -> str:
+    def read_text(self, key: str) -> str:
         given = self.content[key]
         if isinstance(given, str) and given.strip() == given and given and given.isprintable():
             return given
         raise self.error(key, "accepted: a text in quotes, not empty, without blanks around it")
 
-    def choice(self, key: str, accepted: Sequence[str]) -> str:
+    def read_choice(self, key: str, accepted: Sequence[str]) -> str:
         given = self.content[key]
         if isinstance(given, str) and given in accepted:
             return given

@@ -14,22 +14,22 @@ from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp
 
 from planso_connector import __version__
-from planso_connector.flows.operating.access_log import Accesses
-from planso_connector.flows.operating.authenticate import Authentication
-from planso_connector.flows.operating.planso_login import Status
-from planso_connector.flows.operating.readiness import Ready
-from planso_connector.flows.operating.statistics import Measured
+from planso_connector.flows.operating.access_log import AccessLog
+from planso_connector.flows.operating.authenticate import Authenticator
+from planso_connector.flows.operating.planso_login import PlansoLogin
+from planso_connector.flows.operating.readiness import ReadinessProbe
+from planso_connector.flows.operating.statistics import StatisticsCollector
 from planso_connector.flows.querying.freshness import Freshness
-from planso_connector.flows.querying.lookup import Recognition
-from planso_connector.flows.querying.orders import Lookup
-from planso_connector.flows.querying.progress import Standings
+from planso_connector.flows.querying.lookup import LookupService
+from planso_connector.flows.querying.orders import OrderQueries
+from planso_connector.flows.querying.progress import ProgressQueries
 from planso_connector.flows.syncing.sync import Sync
 from planso_connector.flows.writing.dry_run import DryRun
-from planso_connector.flows.writing.write import Writer
+from planso_connector.flows.writing.write import WriteService
 from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.rest import metrics
 from planso_connector.rest.middleware import request_log, response_cache, route_scopes
-from planso_connector.rest.middleware.authentication import Guard
+from planso_connector.rest.middleware.authentication import AuthenticationMiddleware
 from planso_connector.rest.middleware.trace_context import Tracing
 from planso_connector.rest.routes import (
     docs_page,
@@ -44,7 +44,7 @@ from planso_connector.rest.routes import (
     writes,
 )
 from planso_connector.rest.schemas import errors
-from planso_connector.rest.schemas.examples import Documented
+from planso_connector.rest.schemas.examples import DocumentedFastAPI
 
 TITLE = "PlanSo Connector"
 
@@ -56,24 +56,24 @@ milliseconds; a write is answered with 200 only once PlanSo was seen to have it.
 
 @dataclass(frozen=True, slots=True)
 class Flows:
-    lookup: Lookup
-    writer: Writer
+    order_queries: OrderQueries
+    writer: WriteService
     dry_run: DryRun
     sync: Sync
-    status: Status
-    readiness: Ready
-    measured: Measured
+    planso_login: PlansoLogin
+    readiness: ReadinessProbe
+    statistics: StatisticsCollector
     freshness: Freshness
-    standings: Standings
-    recognition: Recognition
+    progress: ProgressQueries
+    lookup: LookupService
     write_stops: WriteStops
     next_run_at: Callable[[], datetime | None]
-    asked: Callable[[str], None]
-    authentication: Authentication
-    accesses: Accesses
+    on_request: Callable[[str], None]
+    authentication: Authenticator
+    access_log: AccessLog
 
 
-class _Door(Documented):
+class _Application(DocumentedFastAPI):
     """Every answer is logged and counted: a fault's 500 too, which no middleware of the usual kind sees."""
 
     around: Callable[[ASGIApp], ASGIApp]
@@ -93,7 +93,7 @@ class _Door(Documented):
     def openapi(self) -> dict[str, Any]:
         with self._making:
             if self.openapi_schema is None:
-                route_scopes.describe(super().openapi())
+                route_scopes.add_to_openapi(super().openapi())
             return super().openapi()
 
 
@@ -105,7 +105,7 @@ def build(
     lookup_shows_all: bool = False,
     allow_anonymous: bool = False,
 ) -> FastAPI:
-    app = _Door(
+    app = _Application(
         title=TITLE,
         version=__version__,
         description=_DESCRIPTION,
@@ -113,32 +113,34 @@ def build(
         redoc_url=None,
         separate_input_output_schemas=False,
         redirect_slashes=False,
-        telemetry=tracing.fastapi,
+        telemetry=tracing.telemetry,
     )
-    app.around = lambda inner: request_log.RequestLog(inner, counted, tracing)
-    errors.install(app)
+    app.around = lambda inner: request_log.RequestLogMiddleware(inner, counted, tracing)
+    errors.install_error_handlers(app)
     for router in (
-        *orders.routes(flows.lookup, flows.freshness),
-        progress.routes(flows.standings),
-        lookup.routes(flows.recognition, shows_all=lookup_shows_all),
-        *order_writes.routes(flows.lookup, flows.writer, flows.dry_run),
-        *operations.routes(flows.writer, flows.dry_run, order_writes.Answers(flows.lookup)),
+        *orders.routes(flows.order_queries, flows.freshness),
+        progress.routes(flows.progress),
+        lookup.routes(flows.lookup, shows_all=lookup_shows_all),
+        *order_writes.routes(flows.order_queries, flows.writer, flows.dry_run),
+        *operations.routes(flows.writer, flows.dry_run, order_writes.WriteResponder(flows.order_queries)),
         *writes.routes(flows.write_stops),
-        planso_login.routes(flows.status),
+        planso_login.routes(flows.planso_login),
         sync.routes(flows.sync, flows.next_run_at),
         health.routes(flows.readiness),
-        metrics.routes(counted, flows.measured.now),
+        metrics.routes(counted, flows.statistics.collect),
         docs_page.routes(TITLE),
     ):
         app.router.routes.extend(router.routes)
-    route_scopes.check(app.routes)
+    route_scopes.check_complete(app.routes)
     # Within the guard, which has just asked for it: the database is asked once for a request.
-    app.add_middleware(response_cache.ReadyAnswers, mark=lambda: flows.authentication.mark, routed=tracing.routed)
     app.add_middleware(
-        Guard,
+        response_cache.ResponseCacheMiddleware, mark=lambda: flows.authentication.mark, routed=tracing.on_routed
+    )
+    app.add_middleware(
+        AuthenticationMiddleware,
         authentication=flows.authentication,
-        accesses=flows.accesses,
-        asked=flows.asked,
+        accesses=flows.access_log,
+        asked=flows.on_request,
         allow_anonymous=allow_anonymous,
     )
     return app

@@ -14,13 +14,13 @@ from typing import Any
 
 from planso_connector.domain import errors, stored_errors
 from planso_connector.domain.caller import Caller, Scope
-from planso_connector.domain.errors import ConnectorError, Kept, Problem
-from planso_connector.domain.fields import BY_PATH, SHOWN_AT_MOST, Value
-from planso_connector.domain.notes import OwnNote, split_notes
-from planso_connector.domain.operation import Action, Conflict, Operation, State
-from planso_connector.domain.order import Excess
-from planso_connector.domain.saving.appending import target_of, targets_of
-from planso_connector.domain.saving.differences import Difference, Verdict, sentences
+from planso_connector.domain.errors import ConnectorError, FieldMismatch, Problem
+from planso_connector.domain.fields import BY_PATH, MAX_SHOWN_LENGTH, Value
+from planso_connector.domain.notes import RequestNote, split_notes
+from planso_connector.domain.operation import Action, Conflict, Operation, OperationState
+from planso_connector.domain.order import OversizedText
+from planso_connector.domain.saving.appending import target_field, target_fields
+from planso_connector.domain.saving.differences import Difference, Verdict, describe_differences
 from planso_connector.flows.writing.dry_run import Preview
 
 _HARMLESS = (
@@ -28,8 +28,8 @@ _HARMLESS = (
     errors.NotAllowed,
     errors.NotFound,
     errors.Invalid,
-    errors.KeyReused,
-    errors.Stranger,
+    errors.IdempotencyKeyReused,
+    errors.OrderIdReused,
     errors.NotPossible,
     errors.Cancelled,
     errors.LoginRejected,
@@ -39,9 +39,9 @@ _HARMLESS = (
 """Errors whose texts are made of the request, of ids and counts."""
 
 _IN_SHORT: tuple[tuple[type[ConnectorError], str], ...] = (
-    (errors.Duplicate, "For this number plate there is already an order at this time. Nothing was created."),
+    (errors.DuplicateOrder, "For this number plate there is already an order at this time. Nothing was created."),
     (errors.Expired, "Its deadline passed before PlanSo confirmed it."),
-    (errors.Ambiguous, "Whether PlanSo has it can't be told; it is not sent again, and a person has to look."),
+    (errors.AmbiguousCreate, "Whether PlanSo has it can't be told; it is not sent again, and a person has to look."),
     (errors.Damaged, "The save damaged other fields of the order; a person has to look."),
     (errors.PlansoTimeout, "PlanSo did not answer in time."),
     (errors.PlansoUnavailable, "PlanSo can't be reached, or answers with an error."),
@@ -53,37 +53,39 @@ _IN_SHORT: tuple[tuple[type[ConnectorError], str], ...] = (
 """What the others say to a caller that may not read orders; the first that fits."""
 
 
-def may_read(caller: Caller) -> bool:
+def can_read_orders(caller: Caller) -> bool:
     """Whether the caller may be shown what orders hold."""
-    return caller.has(Scope.ORDERS_READ)
+    return caller.has_any_scope(Scope.ORDERS_READ)
 
 
-def may_see(operation: Operation, caller: Caller) -> bool:
+def can_see_operation(operation: Operation, caller: Caller) -> bool:
     """Whether the caller is told of the operation at all."""
-    return may_read(caller) or operation.caller == caller.label
+    return can_read_orders(caller) or operation.caller == caller.label
 
 
-def message_of(operation: Operation, caller: Caller) -> str:
+def build_message(operation: Operation, caller: Caller) -> str:
     """
     Why it is not done yet or what came of it; what its save changed besides, with values for who may read orders; and
     what was said of the request when it was recorded.
     """
-    reads = may_read(caller)
-    besides = sentences([Difference.from_json(one) for one in operation.differences or ()], with_values=reads)
+    reads = can_read_orders(caller)
+    besides = describe_differences(
+        [Difference.from_json(one) for one in operation.differences or ()], with_values=reads
+    )
     notes = operation.notes if reads or _is_own_text(operation, caller) else ""
     return " ".join(part for part in (_outcome(operation, caller), *besides, notes) if part)
 
 
 def _outcome(operation: Operation, caller: Caller) -> str:
-    if may_read(caller) or isinstance(operation.message, OwnNote):
+    if can_read_orders(caller) or isinstance(operation.message, RequestNote):
         return operation.message
     match operation.state:
-        case State.PENDING:
+        case OperationState.PENDING:
             return "PlanSo has not confirmed it yet."
-        case State.CONFIRMED:
+        case OperationState.CONFIRMED:
             return _confirmed(operation)
         case _:
-            return str(error_of(operation, caller))
+            return str(build_error(operation, caller))
 
 
 def _confirmed(operation: Operation) -> str:
@@ -91,23 +93,25 @@ def _confirmed(operation: Operation) -> str:
         return ""
     if operation.sent_at is None:
         return "Nothing differs from what PlanSo holds; nothing was sent."
-    left = sorted(targets_of(operation.asked) - (operation.before or {}).keys())
+    left = sorted(target_fields(operation.requested) - (operation.before or {}).keys())
     if operation.undoes is None or not left:
         return ""
     return f"Left as they are, because they hold it already or somebody changed them since: {', '.join(left)}."
 
 
-def error_of(operation: Operation, caller: Caller) -> ConnectorError:
+def build_error(operation: Operation, caller: Caller) -> ConnectorError:
     """What a refused, expired, damaged or conflicting operation is answered with."""
-    error = stored_errors.raised(operation.failure or {"type": errors.PlansoRefused.__name__}, operation.message)
-    if may_read(caller):
+    error = stored_errors.deserialize_error(
+        operation.failure or {"type": errors.PlansoRefused.__name__}, operation.message
+    )
+    if can_read_orders(caller):
         return error
     is_own = _is_own_text(operation, caller)
-    if isinstance(error, errors.ValueKept):
-        own = operation.asked if is_own else {}  # of an appended line the whole text was sent
-        kept = [Kept(k.field, k.label, k.sent if k.field in own else None, None) for k in error.kept]
-        return errors.ValueKept(kept)
-    if isinstance(error, errors.Conflicting):
+    if isinstance(error, errors.ReadBackMismatch):
+        own = operation.requested if is_own else {}  # of an appended line the whole text was sent
+        kept = [FieldMismatch(k.field, k.label, k.sent if k.field in own else None, None) for k in error.mismatches]
+        return errors.ReadBackMismatch(kept)
+    if isinstance(error, errors.EditConflict):
         what_was_sent = "Nothing was sent." if operation.sent_at is None else "What was sent is not there any more."
         return _conflicting(error, what_was_sent)
     if isinstance(error, errors.NotFound):
@@ -120,19 +124,19 @@ def error_of(operation: Operation, caller: Caller) -> ConnectorError:
     if isinstance(error, errors.Expired):
         sent = "Nothing was sent." if operation.sent_at is None else "It was sent, and PlanSo may have it."
         return errors.Expired(f"{_in_short(error)} {sent}")
-    return error_for(error, caller, is_own=is_own)
+    return redact_error(error, caller, is_own=is_own)
 
 
-def error_for(error: ConnectorError, caller: Caller, *, is_own: bool = True) -> ConnectorError:
+def redact_error(error: ConnectorError, caller: Caller, *, is_own: bool = True) -> ConnectorError:
     """
     The error as the caller may be told of it: of the same kind, so with the same status. `is_own`: whether all values
     that it may quote came with the caller's request.
     """
-    if may_read(caller):
+    if can_read_orders(caller):
         return error
     if isinstance(error, errors.VersionChanged):
         return errors.VersionChanged(str(error), "")
-    if isinstance(error, errors.Conflicting):
+    if isinstance(error, errors.EditConflict):
         return _conflicting(error, "Nothing was sent.")
     if isinstance(error, errors.Invalid) and not is_own:
         return errors.Invalid([Problem(one.loc, "can't be taken by PlanSo's form", one.type) for one in error.problems])
@@ -141,10 +145,10 @@ def error_for(error: ConnectorError, caller: Caller, *, is_own: bool = True) -> 
     return _in_short(error)
 
 
-def _conflicting(error: errors.Conflicting, what_was_sent: str) -> errors.Conflicting:
+def _conflicting(error: errors.EditConflict, what_was_sent: str) -> errors.EditConflict:
     names = [Conflict(one.field, None, None, None) for one in error.conflicts]
     told = f"Changed in PlanSo since: {', '.join(one.field for one in names)}. {what_was_sent}"
-    return errors.Conflicting(told, names)
+    return errors.EditConflict(told, names)
 
 
 def _in_short(error: ConnectorError) -> ConnectorError:
@@ -156,18 +160,18 @@ def _is_own_text(operation: Operation, caller: Caller) -> bool:
     return operation.caller == caller.label and operation.undoes is None
 
 
-def operation_for(operation: Operation, caller: Caller) -> dict[str, Any]:
+def serialize_operation(operation: Operation, caller: Caller) -> dict[str, Any]:
     """The operation as an answer's member."""
-    reads = may_read(caller)
-    pending = operation.state is State.PENDING
-    conflicts = stored_errors.conflicts_of(operation.failure)
+    reads = can_read_orders(caller)
+    pending = operation.state is OperationState.PENDING
+    conflicts = stored_errors.deserialize_conflicts(operation.failure)
     told: dict[str, Any] = {
         "id": operation.id,
         "action": operation.action,
         "order_id": operation.order_id,
         "state": operation.state,
-        "message": message_of(operation, caller),
-        "asked": operation.asked if reads or _is_own_text(operation, caller) else {},
+        "message": build_message(operation, caller),
+        "asked": operation.requested if reads or _is_own_text(operation, caller) else {},
         "before": operation.before if reads else None,
         "differences": [_difference(one, reads=reads) for one in operation.differences or ()],
         "overwritten": [
@@ -196,7 +200,7 @@ _OF_PLANSO = ("asked", "before", "differences", "overwritten", "controls", "conf
 def _bounded(told: Any) -> Any:
     """The same with the length of each text that is longer than an order shows, in its place."""
     if isinstance(told, str):
-        return told if len(told) <= SHOWN_AT_MOST else str(Excess.of(told))
+        return told if len(told) <= MAX_SHOWN_LENGTH else str(OversizedText.from_text(told))
     if isinstance(told, Mapping):
         return {name: _bounded(value) for name, value in told.items()}
     return [_bounded(value) for value in told] if isinstance(told, (list, tuple)) else told
@@ -222,28 +226,29 @@ def _conflict(conflict: Conflict, *, reads: bool) -> dict[str, Value]:
     return {"field": conflict.field, **(values if reads else dict.fromkeys(values))}
 
 
-def changes_for(preview: Preview, caller: Caller) -> list[dict[str, Value]]:
+def serialize_changes(preview: Preview, caller: Caller) -> list[dict[str, Value]]:
     """
     What a write would change. A caller that may not read orders is shown every field that it asked for, whether it
     differs or not: else it could try values until none differs. Of an undo and a restore it is shown names alone.
     """
-    if may_read(caller):
+    if can_read_orders(caller):
         return [
-            {"field": one.path, "label": one.label, "before": one.before, "after": one.asked} for one in preview.changes
+            {"field": one.path, "label": one.label, "before": one.before, "after": one.requested}
+            for one in preview.changes
         ]
     if preview.order_id is None or not preview.asked:
-        fields = [(one.path, one.label, one.asked) for one in preview.changes]
+        fields = [(one.path, one.label, one.requested) for one in preview.changes]
     else:
-        fields = [(path, BY_PATH[target_of(path)].labels[0], value) for path, value in preview.asked.items()]
+        fields = [(path, BY_PATH[target_field(path)].labels[0], value) for path, value in preview.asked.items()]
     return [
         {"field": path, "label": label, "before": None, "after": value if preview.is_own else None}
         for path, label, value in fields
     ]
 
 
-def notes_for(preview: Preview, caller: Caller) -> list[str]:
+def select_notes(preview: Preview, caller: Caller) -> list[str]:
     """What is said beside the changes of a preview."""
-    if may_read(caller):
+    if can_read_orders(caller):
         differs = preview.order_id is None or preview.changes or preview.notes
         return [*([] if differs else ["Nothing differs from what PlanSo holds."]), *preview.notes]
     return split_notes(preview.notes)[0] if preview.is_own else []

@@ -14,9 +14,9 @@ from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 
 from planso_connector.domain.errors import Invalid, Problem
-from planso_connector.rest.query_parameters import DeclaredQueryRoute
+from planso_connector.rest.query_parameters import StrictQueryRoute
 
-MAX_BODY = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 """Bytes."""
 
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
@@ -24,7 +24,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BEGINNINGS = {b"\x1f\x8b": "gzip", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"{\0": "UTF-16", b"\0{": "UTF-16"}
 """Of bodies that are in other ways encoded than they are announced."""
 _MOST_NAMED = 20
-MOST_VALUES = 5_000
+MAX_JSON_VALUES = 5_000
 """
 Members and entries of a body, those within others too; one that holds all fields has a hundred. Checking 75,000 members
 held the event loop for a second, and telling what was wrong with each took 10 MB.
@@ -42,13 +42,13 @@ class JsonRequest(Request):
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
             announced = self.headers.get("content-length", "0")
-            if announced.isdigit() and int(announced) > MAX_BODY:
+            if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
                 raise _too_large()
             chunks: list[bytes] = []
             size = 0
             async for chunk in self.stream():
                 size += len(chunk)
-                if size > MAX_BODY:
+                if size > MAX_BODY_BYTES:
                     raise _too_large()
                 chunks.append(chunk)
             self._body = b"".join(chunks)
@@ -61,8 +61,8 @@ class JsonRequest(Request):
 
     async def _parsed(self) -> Any:
         content = (await self.body()).removeprefix(_BYTE_ORDER_MARK)
-        if _values(content) > MOST_VALUES and _values(_TEXT.sub(b"", content)) > MOST_VALUES:
-            told = f"this JSON holds too much; accepted: up to {MOST_VALUES} members and entries"
+        if _values(content) > MAX_JSON_VALUES and _values(_TEXT.sub(b"", content)) > MAX_JSON_VALUES:
+            told = f"this JSON holds too much; accepted: up to {MAX_JSON_VALUES} members and entries"
             raise RequestValidationError([{"loc": ("body",), "msg": told, "type": "too_many_values"}])
         try:
             parsed = from_json(content, allow_inf_nan=False)
@@ -77,7 +77,7 @@ class JsonRequest(Request):
         return parsed
 
 
-class JsonRoute(DeclaredQueryRoute):
+class JsonRoute(StrictQueryRoute):
     """A route that takes a JSON body, and says 415 to a body that is announced as anything else."""
 
     media_types: tuple[str, ...] = ("application/json",)
@@ -126,7 +126,7 @@ def _values(body: bytes) -> int:
 
 
 def _too_large() -> HTTPException:
-    return HTTPException(413, f"The body is too large; accepted: up to {MAX_BODY} bytes.")
+    return HTTPException(413, f"The body is too large; accepted: up to {MAX_BODY_BYTES} bytes.")
 
 
 def _repeated(content: str) -> list[Problem]:

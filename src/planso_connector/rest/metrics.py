@@ -31,7 +31,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from planso_connector import __version__
-from planso_connector.flows.operating.statistics import Figures
+from planso_connector.flows.operating.statistics import Statistics
 
 _PREFIX = "planso_connector_"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -56,8 +56,8 @@ class Metrics:
         """`lines_lost`: of the log. `worker_restarts`, `heartbeat_ages` in seconds: by name of the worker."""
         self._registry = CollectorRegistry()
         self._in_flight = 0
-        self._figures: Figures | None = None
-        self._requests = _Requests()
+        self._figures: Statistics | None = None
+        self._requests = _RequestCollector()
         self._registry.register(self._requests)
         self._refused = Counter(
             f"{_PREFIX}requests_refused",
@@ -81,34 +81,34 @@ class Metrics:
             registry=self._registry,
             buckets=_PLANSO_BUCKETS,
         )
-        self._registry.register(_AtOneInstant(lambda: self._figures, lambda: self._in_flight))
-        self._registry.register(_OfProcess(lines_lost, worker_restarts, heartbeat_ages))
+        self._registry.register(_StatisticsCollector(lambda: self._figures, lambda: self._in_flight))
+        self._registry.register(_RuntimeCollector(lines_lost, worker_restarts, heartbeat_ages))
         ProcessCollector(registry=self._registry)
 
-    def began(self) -> None:
+    def record_request_start(self) -> None:
         self._in_flight += 1
 
-    def ended(self, method: str, route: str, status: int, seconds: float) -> None:
+    def record_request_end(self, method: str, route: str, status: int, seconds: float) -> None:
         """`status` 0: the caller left before an answer began."""
         self._in_flight -= 1
         self._requests.note(method if method in _METHODS else "other", route, status, seconds)
 
-    def refused(self, status: int) -> None:
+    def record_refusal(self, status: int) -> None:
         self._refused.labels(str(status)).inc()
 
-    def planso(self, page: str, outcome: str, seconds: float) -> None:
+    def record_planso_request(self, page: str, outcome: str, seconds: float) -> None:
         self._planso.labels(page, outcome).inc()
         self._planso_seconds.labels(page).observe(seconds)
 
-    def login(self, *, accepted: bool) -> None:
+    def record_planso_login(self, *, accepted: bool) -> None:
         self._logins.labels("accepted" if accepted else "rejected").inc()
 
-    def text(self, figures: Figures) -> bytes:
+    def render(self, figures: Statistics) -> bytes:
         self._figures = figures
         return generate_latest(self._registry)
 
 
-class _Requests(Collector):
+class _RequestCollector(Collector):
     """
     Requests answered, and how long they took. The library's own counters take a lock for each figure, several times as
     long as all of this; here one thread counts, and the same one tells.
@@ -144,62 +144,66 @@ class _Requests(Collector):
         yield took
 
 
-class _AtOneInstant(Collector):
+class _StatisticsCollector(Collector):
     """What is not counted but looked at, each time it is asked for."""
 
-    def __init__(self, figures: Callable[[], Figures | None], in_flight: Callable[[], int]) -> None:
+    def __init__(self, figures: Callable[[], Statistics | None], in_flight: Callable[[], int]) -> None:
         self._figures = figures
         self._in_flight = in_flight
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily(_PREFIX.rstrip("_"), "The version that runs.", {"version": __version__})
-        yield _one("requests_in_flight", "Requests being answered, this one among them.", self._in_flight())
+        yield _gauge("requests_in_flight", "Requests being answered, this one among them.", self._in_flight())
         figures = self._figures()
         if figures is None:
             return
         checks = {check.name: int(check.ok) for check in figures.readiness.checks}
-        yield _one("ready", "Whether GET /health/ready is 200.", int(figures.readiness.is_ready))
-        yield _each("check_ok", "Whether each of its checks is ok.", "check", checks)
-        yield _one("planso_sessions", "Sessions with PlanSo that are open, 2 at most.", figures.planso_sessions)
-        yield _one("planso_in_flight", "Requests to PlanSo under way.", figures.planso_in_flight)
-        yield _one("planso_waiting", "Requests to PlanSo that wait for their turn.", figures.planso_waiting)
-        yield _one("planso_allowed", "Requests to PlanSo that may be under way now.", figures.planso_allowed)
-        yield _one("requests_waiting", "Requests of callers that wait for PlanSo.", figures.requests_waiting)
+        yield _gauge("ready", "Whether GET /health/ready is 200.", int(figures.readiness.is_ready))
+        yield _labelled_gauge("check_ok", "Whether each of its checks is ok.", "check", checks)
+        yield _gauge("planso_sessions", "Sessions with PlanSo that are open, 2 at most.", figures.planso_sessions)
+        yield _gauge("planso_in_flight", "Requests to PlanSo under way.", figures.planso_in_flight)
+        yield _gauge("planso_waiting", "Requests to PlanSo that wait for their turn.", figures.planso_waiting)
+        yield _gauge("planso_allowed", "Requests to PlanSo that may be under way now.", figures.planso_allowed)
+        yield _gauge("requests_waiting", "Requests of callers that wait for PlanSo.", figures.requests_waiting)
         waiting = figures.database_waiting
-        yield _each("database_waiting", "Units of work that wait for the database.", "kind", waiting)
+        yield _labelled_gauge("database_waiting", "Units of work that wait for the database.", "kind", waiting)
         silent = "Since the database answered last, where what was asked since got no answer; 0: it answers."
-        yield _one("database_silent_seconds", silent, figures.database_silent)
+        yield _gauge("database_silent_seconds", silent, figures.database_silent)
         missed = "Reads and writes that were given up because the database did not answer."
         unanswered = CounterMetricFamily(_PREFIX + "database_unanswered", missed, labels=["kind"])
         for kind, count in figures.database_missed.items():
             unanswered.add_metric([kind], count)
         yield unanswered
         ahead = "By how much this machine's clock is ahead of the database's; 0 with SQLite."
-        yield _one("clock_ahead_seconds", ahead, figures.clock_ahead)
-        held = figures.held
+        yield _gauge("clock_ahead_seconds", ahead, figures.clock_ahead)
+        held = figures.database
         if held is None:
             return
-        yield _each("orders", "Orders in the mirror; counted once a minute.", "state", held.orders)
+        yield _labelled_gauge("orders", "Orders in the mirror; counted once a minute.", "state", held.orders)
         done = 1.0 if held.rebuild is None else held.rebuild.done / max(1, held.rebuild.all or 0)
-        yield _one("index_done_ratio", "Share of the orders that look-ups find; 1: no rebuild is under way.", done)
-        yield _each(
+        yield _gauge("index_done_ratio", "Share of the orders that look-ups find; 1: no rebuild is under way.", done)
+        yield _labelled_gauge(
             "operations", "Writes ever asked for; counted once a minute, but for `pending`.", "state", held.operations
         )
-        yield _one("operation_oldest_pending_seconds", "Age of the oldest pending write, 0: none.", held.oldest_pending)
+        yield _gauge(
+            "operation_oldest_pending_seconds", "Age of the oldest pending write, 0: none.", held.oldest_pending
+        )
         stopped = "1 while a save's damage stops the workshop's writes, until a person resumes them."
-        yield _one("writes_stopped", stopped, int(held.writes_stopped))
-        yield _one("writes_stopped_orders", "Orders whose own writes are stopped.", held.stopped_orders)
+        yield _gauge("writes_stopped", stopped, int(held.writes_stopped))
+        yield _gauge("writes_stopped_orders", "Orders whose own writes are stopped.", held.stopped_orders)
         if held.last_success is not None:
-            yield _one("sync_last_success_timestamp_seconds", "End of the last good sync.", held.last_success)
+            yield _gauge("sync_last_success_timestamp_seconds", "End of the last good sync.", held.last_success)
         states = {state: int(state == held.sync.state) for state in SYNC_STATES}
-        yield _each("sync_state", "1 for the state that the sync is in, as GET /api/sync/status.", "state", states)
+        yield _labelled_gauge(
+            "sync_state", "1 for the state that the sync is in, as GET /api/sync/status.", "state", states
+        )
         if (last := held.sync.last_run) is not None:
-            yield _one("sync_last_failed_orders", "Orders that the last sync could not read.", len(last.failed))
-            yield _one("sync_last_doubts", "Things that seem to have moved on PlanSo's pages.", len(last.doubts))
-            yield _one("sync_last_requests", "Requests to PlanSo of the last sync.", last.requests)
+            yield _gauge("sync_last_failed_orders", "Orders that the last sync could not read.", len(last.failed))
+            yield _gauge("sync_last_doubts", "Things that seem to have moved on PlanSo's pages.", len(last.doubts))
+            yield _gauge("sync_last_requests", "Requests to PlanSo of the last sync.", last.requests)
 
 
-class _OfProcess(Collector):
+class _RuntimeCollector(Collector):
     """What the log and the background loops say of themselves."""
 
     def __init__(
@@ -221,21 +225,21 @@ class _OfProcess(Collector):
             restarts.add_metric([worker], count)
         yield restarts
         ages = "Since a background loop showed that it goes on; the check `workers` says whether that is too long."
-        yield _each("worker_heartbeat_age_seconds", ages, "worker", self._heartbeat_ages())
+        yield _labelled_gauge("worker_heartbeat_age_seconds", ages, "worker", self._heartbeat_ages())
 
 
-def _one(name: str, meaning: str, value: float) -> GaugeMetricFamily:
+def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(_PREFIX + name, meaning, value)
 
 
-def _each(name: str, meaning: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+def _labelled_gauge(name: str, meaning: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(_PREFIX + name, meaning, labels=[label])
     for member, value in values.items():
         family.add_metric([member], value)
     return family
 
 
-def routes(metrics: Metrics, figures: Callable[[], Awaitable[Figures]]) -> APIRouter:
+def routes(metrics: Metrics, figures: Callable[[], Awaitable[Statistics]]) -> APIRouter:
     """Where keys are asked for, this route wants one: it is a router of its own for that."""
     router = APIRouter(tags=["health"])
 
@@ -243,7 +247,7 @@ def routes(metrics: Metrics, figures: Callable[[], Awaitable[Figures]]) -> APIRo
     @router.get("/metrics", include_in_schema=False)
     async def tell() -> Response:
         """What docs/operating.md lists. Where the database can't tell, what it would tell is left out."""
-        text = metrics.text(await figures())
+        text = metrics.render(await figures())
         return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return router

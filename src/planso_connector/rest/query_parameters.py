@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from planso_connector.domain.errors import Invalid, Problem
 
-UNKNOWN = Problem(
+UNKNOWN_PARAMETER = Problem(
     ("query", "dryrun"), "is not a parameter of this route; did you mean dry_run? Accepted: dry_run", "extra_forbidden"
 )
 """The example of the OpenAPI document."""
@@ -29,7 +29,7 @@ _BEYOND_ASCII = re.compile(rb"%[89a-f]", re.IGNORECASE)
 """In a query, of which the server passes on ASCII alone."""
 
 
-class DeclaredQueryRoute(APIRoute):
+class StrictQueryRoute(APIRoute):
     """
     A route that answers 422 to a query parameter it does not declare, to one that is given twice where one value is
     meant, and to what is no UTF-8, which would find nothing. What it declares is read off the FastAPI route,

@@ -12,52 +12,52 @@ from starlette.types import Receive, Scope, Send
 from planso_connector.domain.caller import Caller
 
 CALLER = "planso_connector.caller"
-SHOWN = "planso_connector.orders_shown"
+SHOWN_ORDER_IDS = "planso_connector.orders_shown"
 """Where in the scope the ids stand of the orders that an answer shows."""
 
 
-TEMPLATE = "planso_connector.template"
+ROUTE_TEMPLATE = "planso_connector.template"
 """Where in the scope the address's template stands, for who is refused before any route is found."""
 
 KEY_ID = "planso_connector.key_id"
 """Where in the scope the public id stands of the key that came, valid or not."""
 
 
-def template_of(scope: Mapping[str, Any]) -> str:
+def get_route_template(scope: Mapping[str, Any]) -> str:
     """`/api/orders/{order_id}`; `-` where there is nothing."""
-    found: str = getattr(scope.get("route"), "path", None) or scope.get(TEMPLATE, "-")
+    found: str = getattr(scope.get("route"), "path", None) or scope.get(ROUTE_TEMPLATE, "-")
     return found
 
 
-def key_id_of(scope: Mapping[str, Any]) -> str | None:
+def get_key_id(scope: Mapping[str, Any]) -> str | None:
     """Of the key that came with the request; None without one, and for what has no key's beginning."""
     found: str | None = scope.get(KEY_ID)
     return found
 
 
-def caller_of(request: HTTPConnection) -> Caller:
+def get_caller(request: HTTPConnection) -> Caller:
     """Whom the guard let in. KeyError where it let nobody in: an answer without a caller is a fault."""
     found: Caller = request.scope[CALLER]
     return found
 
 
-def is_known(request: HTTPConnection) -> bool:
+def has_caller(request: HTTPConnection) -> bool:
     """Whether the guard knows who calls, where it lets in whom it doesn't."""
     return CALLER in request.scope
 
 
-def shown(scope: Mapping[str, Any]) -> Sequence[int]:
+def get_shown_order_ids(scope: Mapping[str, Any]) -> Sequence[int]:
     """The orders that the answer to this request shows, as OrdersResponse says."""
-    found: Sequence[int] = scope.get(SHOWN, ())
+    found: Sequence[int] = scope.get(SHOWN_ORDER_IDS, ())
     return found
 
 
-def id_of(document: str) -> int:
+def read_order_id(document: str) -> int:
     """The id of an order in its JSON text, where it comes first."""
     return int(document[document.index(":") + 1 : document.index(",")])
 
 
-def keys_given(headers: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
+def extract_api_keys(headers: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
     """The API keys that came, by either header. The guard and the limits must take the same bytes for the same key."""
     given = set()
     for name, value in headers:
@@ -85,5 +85,5 @@ class OrdersResponse(Response):
         self._orders = tuple(orders)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope[SHOWN] = self._orders
+        scope[SHOWN_ORDER_IDS] = self._orders
         await super().__call__(scope, receive, send)

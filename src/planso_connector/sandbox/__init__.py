@@ -2,8 +2,8 @@
 
 from planso_connector.sandbox.installation import Installation
 from planso_connector.sandbox.knobs import KnobError, Knobs
-from planso_connector.sandbox.like import installation_like
-from planso_connector.sandbox.planso_app import RequestLog
+from planso_connector.sandbox.like import load_recorded_installation
+from planso_connector.sandbox.planso_app import LoggedRequest
 from planso_connector.sandbox.recording import RecordingError
 from planso_connector.sandbox.sandbox import Sandbox, run
 from planso_connector.sandbox.save_style import SaveStyle, StyleError
@@ -14,13 +14,13 @@ __all__ = [
     "Installation",
     "KnobError",
     "Knobs",
+    "LoggedRequest",
     "PortTakenError",
     "RecordingError",
-    "RequestLog",
     "Sandbox",
     "SaveStyle",
     "StateFileError",
     "StyleError",
-    "installation_like",
+    "load_recorded_installation",
     "run",
 ]

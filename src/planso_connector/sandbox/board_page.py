@@ -4,10 +4,10 @@ from datetime import datetime
 from itertools import groupby
 
 from planso_connector.sandbox.catalogue import STATIONS
-from planso_connector.sandbox.login_page import SCRIPT, editor, script_settings
-from planso_connector.sandbox.orders import Order
+from planso_connector.sandbox.login_page import SCRIPT_PATH, render_editor, render_script_settings
+from planso_connector.sandbox.orders import SandboxOrder
 from planso_connector.sandbox.php import escape
-from planso_connector.sandbox.workshop import Change, Workshop
+from planso_connector.sandbox.workshop import FieldChange, Workshop
 
 _STYLE = """
 :root{color-scheme:light}*{box-sizing:border-box}
@@ -53,24 +53,24 @@ curl localhost:8190/sandbox/requests</pre></details>
 """
 
 
-def board_page(workshop: Workshop) -> str:
+def render_board_page(workshop: Workshop) -> str:
     """`GET /`: the whole board. It asks for `/sandbox/board` every two seconds."""
     with workshop.lock:
         user, password = workshop.installation.username, workshop.installation.password
         intro = f"Sandkasten, kein echter Betrieb: alle Personen sind erfunden. Anmeldung: {user} / {password}"
         body = (
             '<main><p><a href="/app">Anmelden und Aufträge bearbeiten</a></p>'
-            f'<div id="live">{live_part(workshop)}</div>{_HELP}</main><script>{_SCRIPT}</script>'
+            f'<div id="live">{render_live_part(workshop)}</div>{_HELP}</main><script>{_SCRIPT}</script>'
         )
         return _page("Werkstatt-Board", intro, body, workshop.version)
 
 
-def live_part(workshop: Workshop) -> str:
+def render_live_part(workshop: Workshop) -> str:
     """What changes on the board: the last change, and the stations with their orders."""
     with workshop.lock:
         fresh = workshop.changes[0].order_id if workshop.changes else None
-        by_station: dict[int, list[Order]] = {number: [] for number in (*STATIONS, 0)}
-        for order in workshop.board():
+        by_station: dict[int, list[SandboxOrder]] = {number: [] for number in (*STATIONS, 0)}
+        for order in workshop.board_orders():
             number = order.station.partition("@")[0]
             by_station.setdefault(int(number) if number.isdigit() else 0, []).append(order)
         stations = "".join(
@@ -81,17 +81,17 @@ def live_part(workshop: Workshop) -> str:
         return f'{_last_change(workshop)}<div class="board">{stations}</div>'
 
 
-def _station(workshop: Workshop, title: str, orders: list[Order], fresh: int | None) -> str:
+def _station(workshop: Workshop, title: str, orders: list[SandboxOrder], fresh: int | None) -> str:
     cards = "".join(_card(workshop, order, fresh) for order in orders)
     return f'<section class="station"><h2>{escape(title)} <span>{len(orders)}</span></h2>{cards}</section>'
 
 
-def _card(workshop: Workshop, order: Order, fresh: int | None) -> str:
+def _card(workshop: Workshop, order: SandboxOrder, fresh: int | None) -> str:
     plate, name, start, finish = (
-        escape(workshop.text(order, label))
+        escape(workshop.field_text(order, label))
         for label in ("Kennzeichen", "Fahrername", "Werkstattstart", "Termin Fertigstellung")
     )
-    name = name or escape(workshop.text(order, "Firma"))
+    name = name or escape(workshop.field_text(order, "Firma"))
     return (
         f'<a class="card{" fresh" if order.id == fresh else ""}" href="/orders/{order.id}"><b>{order.id}</b>{plate}'
         f"<small>{name or '–'}</small><small>{start or '–'} → {finish or '–'}</small></a>"
@@ -104,7 +104,7 @@ def _last_change(workshop: Workshop) -> str:
         return '<div class="last"><h2>Noch keine Änderung</h2>Was eine Anbindung schreibt, erscheint hier.</div>'
     at, order_id = workshop.changes[0].at, workshop.changes[0].order_id
     latest = next(group for _, group in groupby(workshop.changes, key=lambda change: (change.at, change.order_id)))
-    order = workshop.find(order_id)
+    order = workshop.find_order(order_id)
     name = escape(workshop.short_name(order)) if order else "gelöscht"
     rows = "".join(f"<li>{_change(change)}</li>" for change in latest)
     return (
@@ -113,7 +113,7 @@ def _last_change(workshop: Workshop) -> str:
     )
 
 
-def _change(change: Change) -> str:
+def _change(change: FieldChange) -> str:
     before, after = escape(_short(change.before)), escape(_short(change.after))
     return f"{escape(change.label)}: <del>{before or '(leer)'}</del> → <ins>{after or '(leer)'}</ins>"
 
@@ -126,12 +126,12 @@ def _clock(at: datetime) -> str:
     return f"{at.astimezone():%H:%M:%S}"
 
 
-def order_page(workshop: Workshop, order: Order) -> str:
+def render_order_page(workshop: Workshop, order: SandboxOrder) -> str:
     """`GET /orders/{id}`: labels and values of one order, and its history since the start."""
     with workshop.lock:
         groups = workshop.form.groups(order)
         rows = "".join(
-            f"<tr><th>{escape(control.label)}</th><td>{escape(workshop.text(order, control.usual))}</td></tr>"
+            f"<tr><th>{escape(control.label)}</th><td>{escape(workshop.field_text(order, control.usual_label))}</td></tr>"
             for _, controls in groups
             for control in controls
         )
@@ -143,14 +143,14 @@ def order_page(workshop: Workshop, order: Order) -> str:
         past = f'<div class="last"><h2>Änderungen</h2><ul>{history}</ul></div>' if history else ""
         title = f"Auftrag {order.id} · {workshop.short_name(order)}"
         body = (
-            f'<main><p><a href="/">zum Board</a></p>{past}<table>{rows}</table>{editor(order.id)}</main>'
-            f'<script src="{SCRIPT}"></script>'
+            f'<main><p><a href="/">zum Board</a></p>{past}<table>{rows}</table>{render_editor(order.id)}</main>'
+            f'<script src="{SCRIPT_PATH}"></script>'
         )
-        attributes = script_settings(workshop.installation, workshop.knobs.save_style, workshop.save_calls())
+        attributes = render_script_settings(workshop.installation, workshop.knobs.save_style, workshop.save_calls())
         return _page(title, "archiviert" if order.archived else "", body, workshop.version, attributes)
 
 
-def missing_page(order_id: int) -> str:
+def render_missing_page(order_id: int) -> str:
     """The page of an order that isn't there."""
     return _page(
         f"Auftrag {order_id}", "", '<main><p>Diesen Auftrag gibt es nicht. <a href="/">Zum Board</a></p></main>', 0

@@ -6,21 +6,21 @@ from typing import Any
 
 from planso_connector.sandbox import tabs
 from planso_connector.sandbox.forms import SaveRefusedError
-from planso_connector.sandbox.orders import Order
-from planso_connector.sandbox.parts_markup import parts_html
+from planso_connector.sandbox.orders import SandboxOrder
+from planso_connector.sandbox.parts_markup import render_parts
 from planso_connector.sandbox.php import Pairs
-from planso_connector.sandbox.save_calls import Done, SaveCalls
-from planso_connector.sandbox.save_request import read_body
+from planso_connector.sandbox.save_calls import SaveAction, SaveCalls
+from planso_connector.sandbox.save_request import parse_body
 from planso_connector.sandbox.save_style import SaveStyle
-from planso_connector.sandbox.workshop import Workshop, form_answer
+from planso_connector.sandbox.workshop import Workshop, form_response
 
-LIST = "resourceplanner_get_project_stations"
+BOARD = "resourceplanner_get_project_stations"
 FORM = "visual_forms_plain"
 PARTS = "resourceplanner_shop_view_get_parts"
 
 
 @dataclass(frozen=True)
-class Call:
+class PlansoCall:
     """One request to `/do`, or to another address that saves.
 
     `pairs` is the form that it carries, `fault` why it can't be saved (German), `tokens` are the session tokens that
@@ -37,36 +37,36 @@ class Call:
     tokens: Sequence[str] = ()
 
 
-def read_call(
+def parse_call(
     style: SaveStyle,
     templates: SaveCalls,
     path: str,
     query: Mapping[str, str],
     headers: Mapping[str, str],
     body: bytes,
-) -> Call:
+) -> PlansoCall:
     """The call that a request makes, on an installation that saves in this style and at these addresses."""
     m, table, submode = query.get("m", ""), query.get("tableID", ""), query.get("submode", "")
     order_id = _order_id(next((query[name] for name in ("dataID", "ID", "projectID", "id") if query.get(name)), ""))
-    deletes = templates["delete"].fits(path, query, {}) or submode == "delete"
+    deletes = templates["delete"].matches(path, query, {}) or submode == "delete"
     is_save = (m == FORM and bool(body or deletes)) or (path, m) in _addresses(templates)
     if not is_save:
-        return Call(m, table, submode, order_id)
+        return PlansoCall(m, table, submode, order_id)
     fault, outer, pairs = "", dict[str, str](), None
     try:
         names = {name for template in templates.values() for name in template.outer}
-        outer, pairs = read_body(style, headers.get("content-type", ""), body, names)
+        outer, pairs = parse_body(style, headers.get("content-type", ""), body, names)
     except SaveRefusedError as refusal:
         fault = str(refusal)
-    kind = next((kind for kind, template in templates.items() if template.fits(path, query, outer)), None)
+    kind = next((kind for kind, template in templates.items() if template.matches(path, query, outer)), None)
     if kind is None:
-        return Call(m, table, submode, order_id, saves=True, fault=fault or "Diese Adresse speichert nicht.")
+        return PlansoCall(m, table, submode, order_id, saves=True, fault=fault or "Diese Adresse speichert nicht.")
     if kind != "delete" and pairs is None and not fault:
         fault = "Es kamen keine Formularfelder an."
     template = templates[kind]
     order_id = _order_id(template.order_id(query, outer))
     tokens = template.tokens(query, outer, headers)
-    return Call(m, table, kind, order_id, saves=True, pairs=pairs, fault=fault, tokens=tokens)
+    return PlansoCall(m, table, kind, order_id, saves=True, pairs=pairs, fault=fault, tokens=tokens)
 
 
 def _addresses(templates: SaveCalls) -> set[tuple[str, str]]:
@@ -79,21 +79,21 @@ def _order_id(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def answer(workshop: Workshop, call: Call) -> Any:
+def answer_read(workshop: Workshop, call: PlansoCall) -> Any:
     """The JSON that PlanSo answers a logged-in caller who only reads."""
-    if call.m == LIST:
+    if call.m == BOARD:
         return _list(workshop)
     if call.m == FORM:
         return _form(workshop, call)
     if call.m == PARTS:
         return _parts(workshop, call.order_id)
-    if call.m in tabs.METHODS:
+    if call.m in tabs.TAB_METHODS:
         with workshop.lock:
-            return tabs.tab(workshop, call.m, workshop.find(call.order_id))
+            return tabs.tab_response(workshop, call.m, workshop.find_order(call.order_id))
     return {"error": f"Unbekannte Methode: {call.m}"}
 
 
-def save(workshop: Workshop, call: Call, token: str) -> tuple[Done, int]:
+def apply_save(workshop: Workshop, call: PlansoCall, token: str) -> tuple[SaveAction, int]:
     """Carry out a save: what was done to which order. `token` is that of the session. Raises `SaveRefusedError`."""
     if call.table and call.table != str(workshop.installation.table_id):
         raise SaveRefusedError("Die Tabelle wurde nicht gefunden.")
@@ -114,9 +114,9 @@ def save(workshop: Workshop, call: Call, token: str) -> tuple[Done, int]:
 
 def _list(workshop: Workshop) -> Any:
     with workshop.lock:
-        entries = [_entry(workshop, order) for order in workshop.board()]
+        entries = [_entry(workshop, order) for order in workshop.board_orders()]
         for order_id in workshop.knobs.archive_after_next_list:
-            if workshop.find(order_id) is not None:
+            if workshop.find_order(order_id) is not None:
                 workshop.archive(order_id)
         workshop.knobs.archive_after_next_list = set()
     if workshop.installation.list_shape == "list":
@@ -125,7 +125,7 @@ def _list(workshop: Workshop) -> Any:
     return {**numbered, "execution_time": 0.34, "memory_usage": "14.2 MB", "filter": {"filterID": "", "name": "Alle"}}
 
 
-def _entry(workshop: Workshop, order: Order) -> dict[str, Any]:
+def _entry(workshop: Workshop, order: SandboxOrder) -> dict[str, Any]:
     as_text = workshop.installation.ids_as_text
     return {
         "ID": str(order.id) if as_text else order.id,
@@ -137,20 +137,20 @@ def _entry(workshop: Workshop, order: Order) -> dict[str, Any]:
         "color": "" if order.id % 3 else "#c0392b",
         "locked": "0",
         "parts_count": len(order.parts),
-        "project_name": f"{workshop.text(order, 'Auftragsnummer')} {workshop.text(order, 'Fahrzeug')}".strip(),
+        "project_name": f"{workshop.field_text(order, 'Auftragsnummer')} {workshop.field_text(order, 'Fahrzeug')}".strip(),
     }
 
 
-def _form(workshop: Workshop, call: Call) -> dict[str, Any]:
+def _form(workshop: Workshop, call: PlansoCall) -> dict[str, Any]:
     if call.table != str(workshop.installation.table_id):
-        return form_answer("")
+        return form_response("")
     return workshop.form_answer(call.order_id)
 
 
 def _parts(workshop: Workshop, order_id: int | None) -> dict[str, Any]:
     with workshop.lock:
-        order = workshop.find(order_id)
+        order = workshop.find_order(order_id)
         words = ("Kennzeichen", "Hersteller", "VIN", "E-Teile Status")
-        plate, make, vin, badge = (workshop.text(order, label) if order else "" for label in words)
-        html = parts_html(workshop.installation, order, plate, make, vin, badge)
+        plate, make, vin, badge = (workshop.field_text(order, label) if order else "" for label in words)
+        html = render_parts(workshop.installation, order, plate, make, vin, badge)
     return {"html": html, workshop.installation.parts_script_key: "spare_parts.init();"}

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["text", "date", "datetime", "long", "select", "multi", "checkbox", "radio", "file", "locked", "hidden"]
+InputKind = Literal[
+    "text", "date", "datetime", "long", "select", "multi", "checkbox", "radio", "file", "locked", "hidden"
+]
 
 
 @dataclass(frozen=True)
@@ -16,14 +18,14 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Field:
+class FormField:
     """One field under its usual label. `locked` is shown and never sent, as is `file`.
 
     `caption` is what the form shows where that is another text than the label.
     """
 
     label: str
-    kind: Kind = "text"
+    kind: InputKind = "text"
     options: tuple[Option, ...] = ()
     caption: str = ""
 
@@ -80,102 +82,104 @@ PARTS_STATES = (
 PICKUP_SERVICES = ("kommt", "bringt", "wird gebracht", "wir holen", "wir holen & bringen", "Abschleppdienst")
 
 _CUSTOMER = (
-    Field("Fahrername"),
-    Field("Telefon"),
-    Field("Kunden E-Mail"),
-    Field("Firma"),
-    Field("Kundenkategorie", "select", _CATEGORIES),
-    Field("Adresshinweise", "long"),
+    FormField("Fahrername"),
+    FormField("Telefon"),
+    FormField("Kunden E-Mail"),
+    FormField("Firma"),
+    FormField("Kundenkategorie", "select", _CATEGORIES),
+    FormField("Adresshinweise", "long"),
 )
 _VEHICLE = (
-    Field("Kennzeichen"),
-    Field("Fahrzeug"),
-    Field("Hersteller", "select", _MAKE_OPTIONS),
-    Field("Modell", "select", _MODEL_OPTIONS),
-    Field("VIN"),
-    Field("KBA"),
-    Field("Kilometerstand"),
-    Field("Klasse"),
-    Field("Fahrzeugklasse"),
-    Field("Leasing/Flotte"),
-    Field("Farbe Nummer"),
-    Field("Farbton"),
-    Field("Erstzulassung", "date"),
-    Field("Letzte Zulassung", "date"),
-    Field("HU/AU"),
-    Field("Motor"),
-    Field("Hubraum"),
-    Field("Leistung"),
-    Field("Motorcode"),
-    Field("Leergewicht"),
-    Field("Gesamtgewicht"),
-    Field("Alle Fahrzeugdaten", "checkbox"),
-    Field("Fahrbereit", "checkbox"),
+    FormField("Kennzeichen"),
+    FormField("Fahrzeug"),
+    FormField("Hersteller", "select", _MAKE_OPTIONS),
+    FormField("Modell", "select", _MODEL_OPTIONS),
+    FormField("VIN"),
+    FormField("KBA"),
+    FormField("Kilometerstand"),
+    FormField("Klasse"),
+    FormField("Fahrzeugklasse"),
+    FormField("Leasing/Flotte"),
+    FormField("Farbe Nummer"),
+    FormField("Farbton"),
+    FormField("Erstzulassung", "date"),
+    FormField("Letzte Zulassung", "date"),
+    FormField("HU/AU"),
+    FormField("Motor"),
+    FormField("Hubraum"),
+    FormField("Leistung"),
+    FormField("Motorcode"),
+    FormField("Leergewicht"),
+    FormField("Gesamtgewicht"),
+    FormField("Alle Fahrzeugdaten", "checkbox"),
+    FormField("Fahrbereit", "checkbox"),
 )
 _JOB = (
-    Field("Auftragsnummer", "locked"),
-    Field("Kategorie", "select", _DAMAGES),
-    Field("Projekt-Status", "select", _options(*STATUS_STATIONS, first=71)),
-    Field("Serviceberater", "select", _options("KV", "TB", "MH", "SÖ", first=161)),
-    Field("Hol-/Bringservice", "select", _options(*PICKUP_SERVICES, first=81)),
-    Field("Abholort"),
-    Field("Abholfirma"),
-    Field("Entfernung"),
-    Field("Termin angelegt", "datetime"),
-    Field("Terminart"),
-    Field("Bemerkungen", "long"),
-    Field("Schadenbeschreibung", "long"),
-    Field("Werkstattverteilung"),
-    Field("Gewerke", "multi", _options("Karosserie", "Lack", "Mechanik", "Smart Repair", "Glas", first=91)[1:]),
-    Field("Notiz intern", "long"),
-    Field("Reklamation"),
+    FormField("Auftragsnummer", "locked"),
+    FormField("Kategorie", "select", _DAMAGES),
+    FormField("Projekt-Status", "select", _options(*STATUS_STATIONS, first=71)),
+    FormField("Serviceberater", "select", _options("KV", "TB", "MH", "SÖ", first=161)),
+    FormField("Hol-/Bringservice", "select", _options(*PICKUP_SERVICES, first=81)),
+    FormField("Abholort"),
+    FormField("Abholfirma"),
+    FormField("Entfernung"),
+    FormField("Termin angelegt", "datetime"),
+    FormField("Terminart"),
+    FormField("Bemerkungen", "long"),
+    FormField("Schadenbeschreibung", "long"),
+    FormField("Werkstattverteilung"),
+    FormField("Gewerke", "multi", _options("Karosserie", "Lack", "Mechanik", "Smart Repair", "Glas", first=91)[1:]),
+    FormField("Notiz intern", "long"),
+    FormField("Reklamation"),
 )
 _DATES = (
-    Field("Besichtigung", "date"),
-    Field("Werkstattstart", "date"),
-    Field("Fahrzeugeingang (Soll)", "date"),
-    Field("Fahrzeugeingang (Ist)", "date"),
-    Field("Reparatur von"),
-    Field("Reparatur bis"),
-    Field("Lackiertermin", "date"),
-    Field("Teile Liefertermin", "date"),
-    Field("Werkstatt zurück", "date"),
-    Field("Termin Fertigstellung", "date"),
-    Field("Plan Auslieferung", "date"),
-    Field("Rückgabe", "datetime"),
-    Field("Sollstunden Karo"),
-    Field("Sollstunden Lack"),
-    Field("Sollstunden Mech"),
+    FormField("Besichtigung", "date"),
+    FormField("Werkstattstart", "date"),
+    FormField("Fahrzeugeingang (Soll)", "date"),
+    FormField("Fahrzeugeingang (Ist)", "date"),
+    FormField("Reparatur von"),
+    FormField("Reparatur bis"),
+    FormField("Lackiertermin", "date"),
+    FormField("Teile Liefertermin", "date"),
+    FormField("Werkstatt zurück", "date"),
+    FormField("Termin Fertigstellung", "date"),
+    FormField("Plan Auslieferung", "date"),
+    FormField("Rückgabe", "datetime"),
+    FormField("Sollstunden Karo"),
+    FormField("Sollstunden Lack"),
+    FormField("Sollstunden Mech"),
 )
 _PARTS = (
-    Field("E-Teile benötigt"),
-    Field("E-Teile Status", "select", _options(*PARTS_STATES, first=41)),
+    FormField("E-Teile benötigt"),
+    FormField("E-Teile Status", "select", _options(*PARTS_STATES, first=41)),
 )
 _MONEY = (
-    Field("Kostenträger", "radio", (Option("1", "Haftpflicht"), Option("2", "Vollkasko"), Option("3", "Selbstzahler"))),
-    Field("Versicherung"),
-    Field("Schadennummer"),
-    Field("Selbstbeteiligung"),
-    Field("Gutachter"),
-    Field("Externe Kalkulation"),
-    Field("Externe Kalkulation erledigt"),
-    Field("ExpressLink"),
-    Field("Rechnung aktivieren"),
-    Field("Abtretung unterschrieben", "checkbox"),
-    Field("Datenschutz bestätigt", "checkbox"),
+    FormField(
+        "Kostenträger", "radio", (Option("1", "Haftpflicht"), Option("2", "Vollkasko"), Option("3", "Selbstzahler"))
+    ),
+    FormField("Versicherung"),
+    FormField("Schadennummer"),
+    FormField("Selbstbeteiligung"),
+    FormField("Gutachter"),
+    FormField("Externe Kalkulation"),
+    FormField("Externe Kalkulation erledigt"),
+    FormField("ExpressLink"),
+    FormField("Rechnung aktivieren"),
+    FormField("Abtretung unterschrieben", "checkbox"),
+    FormField("Datenschutz bestätigt", "checkbox"),
 )
 _RENTAL = (
-    Field("Mietwagen Selbstbeteiligung"),
-    Field("Mietwagen Typ"),
-    Field("Mietwagen Motor"),
-    Field("Mietwagen Getriebe"),
-    Field("Mietwagen Navi"),
-    Field("Mietwagen Bluetooth"),
-    Field("Mietwagen Anhängerkupplung"),
-    Field("Mietwagen Isofix"),
+    FormField("Mietwagen Selbstbeteiligung"),
+    FormField("Mietwagen Typ"),
+    FormField("Mietwagen Motor"),
+    FormField("Mietwagen Getriebe"),
+    FormField("Mietwagen Navi"),
+    FormField("Mietwagen Bluetooth"),
+    FormField("Mietwagen Anhängerkupplung"),
+    FormField("Mietwagen Isofix"),
 )
 
-GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
+FIELD_GROUPS: tuple[tuple[str, tuple[FormField, ...]], ...] = (
     ("Kunde", _CUSTOMER),
     ("Fahrzeug", _VEHICLE),
     ("Auftrag", _JOB),
@@ -183,16 +187,17 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Ersatzteile", _PARTS),
     ("Abrechnung", _MONEY),
     ("Mietwagen", _RENTAL),
-    ("Anlagen", (Field("Foto hochladen", "file"),)),
+    ("Anlagen", (FormField("Foto hochladen", "file"),)),
 )
-FIELDS: dict[str, Field] = {field.label: field for _, group in GROUPS for field in group}
+FIELDS: dict[str, FormField] = {field.label: field for _, group in FIELD_GROUPS for field in group}
 
-WEEK = Field("KW")
+WEEK_FIELD = FormField("KW")
 """With the knob `derive`: the week of Werkstattstart."""
-COPY = Field("Halter")
+COPY_FIELD = FormField("Halter")
 """With the knob `derive`: a copy of Fahrername."""
 TWIN_BLOCK = "Versicherung"
-TWINS: dict[str, Field] = {
-    label: Field(f"{TWIN_BLOCK}: {label}", field.kind, field.options, caption=label) for label, field in FIELDS.items()
+TWIN_FIELDS: dict[str, FormField] = {
+    label: FormField(f"{TWIN_BLOCK}: {label}", field.kind, field.options, caption=label)
+    for label, field in FIELDS.items()
 }
 """With the knob `twin_labels`: by usual label the field of the same caption in the insurer's block."""

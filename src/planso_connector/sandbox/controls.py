@@ -14,7 +14,7 @@ class Control:
     """One labelled control of a rendered form, or one without a label: a hidden input, a cell of a child row."""
 
     label: str
-    usual: str
+    usual_label: str
     name: str
     kind: ControlKind
     values: tuple[str, ...]
@@ -29,7 +29,7 @@ class Control:
         """The value of a control that has one; `""` otherwise."""
         return self.values[0] if self.values else ""
 
-    def sends(self) -> Iterator[tuple[str, str]]:
+    def serialize(self) -> Iterator[tuple[str, str]]:
         """The pairs that jQuery's `serialize()` makes of it; line breaks become CR LF."""
         if self.kind in ("file", "locked"):
             return

@@ -10,7 +10,7 @@ from planso_connector.sandbox.php import escape
 Block = Callable[[Control], str]
 
 
-def form_html(
+def render_form(
     markup: str,
     table_id: int,
     groups: list[tuple[str, list[Control]]],
@@ -40,7 +40,7 @@ def _rows(cells: list[Control]) -> str:
     return f'<table class="sub_rows">{head}<tbody>{body}</tbody></table>\n'
 
 
-def filling_script(controls: Iterable[Control]) -> str:
+def render_filling_script(controls: Iterable[Control]) -> str:
     """The jQuery calls that fill what the markup left empty."""
     return "".join(
         f"$('[name=\"{control.name}\"]').val({json.dumps(control.value)});"
@@ -114,7 +114,7 @@ def _control(control: Control, *, identified: bool = False) -> str:
             return f'<textarea rows="4"{attributes}>\n{escape(control.value)}</textarea>'
         case "select" | "multi":
             multiple = " multiple" if control.kind == "multi" else ""
-            return f"<select{multiple}{attributes}>{options_html(control)}</select>"
+            return f"<select{multiple}{attributes}>{render_options(control)}</select>"
         case "radio":
             return _radios(control, name, identified=identified)
         case "checkbox":
@@ -129,7 +129,7 @@ def _control(control: Control, *, identified: bool = False) -> str:
             return f'<input type="text"{attributes} value="{escape(control.value)}">'
 
 
-def options_html(control: Control) -> str:
+def render_options(control: Control) -> str:
     html, group = "", ""
     for option in control.options:
         if option.group != group:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from planso_connector.sandbox.save_style import SaveStyle
 
 if TYPE_CHECKING:
-    from planso_connector.sandbox.like import Recorded
+    from planso_connector.sandbox.like import RecordedInstallation
 
-CHOICES = frozenset({"Kategorie", "Projekt-Status", "E-Teile Status", "Hol-/Bringservice", "Serviceberater"})
+OPTIONAL_SELECTS = frozenset({"Kategorie", "Projekt-Status", "E-Teile Status", "Hol-/Bringservice", "Serviceberater"})
 """Labels that are a select on one installation and a text input on the next."""
 
 
@@ -51,10 +51,10 @@ class Installation:
     """A successful login answers 302 to `/app?m=start` instead of 200."""
     save_style: SaveStyle = field(default_factory=SaveStyle)
     """The style of saving at the start; the knob `save_style` changes it."""
-    recorded: "Recorded | None" = None
+    recorded: "RecordedInstallation | None" = None
     """The form and the saves of a recording, in place of the usual ones."""
 
-    def label(self, usual: str) -> str:
+    def shown_label(self, usual: str) -> str:
         """The label that this installation shows for the usual one."""
         return self.labels.get(usual, usual)
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 _DATE = re.compile(r"(?:(\d{2})\.(\d{2})\.(\d{4})|(\d{4})-(\d{2})-(\d{2}))")
 
 
-def day_of(text: str) -> date | None:
+def parse_day(text: str) -> date | None:
     """The day that a text begins with, German or ISO."""
     found = _DATE.match(text)
     if found is None:
@@ -18,13 +18,13 @@ def day_of(text: str) -> date | None:
         return None
 
 
-def week_of(text: str) -> str:
+def iso_week(text: str) -> str:
     """The ISO week of a date, `49` for `30.11.2026`; nothing where there is none."""
-    day = day_of(text)
+    day = parse_day(text)
     return "" if day is None else str(day.isocalendar().week)
 
 
-def twin_text(order_id: int, label: str) -> str:
+def invent_twin_text(order_id: int, label: str) -> str:
     """What the insurer's block holds under a label."""
     if "Mail" in label:
         return f"schaden{order_id}@example.org"
@@ -35,7 +35,7 @@ def twin_text(order_id: int, label: str) -> str:
     return f"VS {order_id}"
 
 
-def iso(text: str) -> str:
+def to_iso_date(text: str) -> str:
     """A German date, with a time or without, as ISO; other texts as they are."""
     day, _, clock = text.partition(" ")
     parts = day.split(".")

@@ -27,7 +27,7 @@ class KnobError(ValueError):
     """A knob that doesn't exist, or a value that it can't take."""
 
 
-def checked(name: str, value: Any, default: Any, labels: Collection[str] | None) -> Any:
+def parse_knob_value(name: str, value: Any, default: Any, labels: Collection[str] | None) -> Any:
     """A JSON value as the knob's own type; the default tells the type. Raises `KnobError`."""
     if isinstance(default, SaveStyle):
         try:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, Literal, get_type_hints
 
-from planso_connector.sandbox.knob_values import KnobError, checked
+from planso_connector.sandbox.knob_values import KnobError, parse_knob_value
 from planso_connector.sandbox.save_style import SaveStyle
 
 __all__ = ["Alteration", "Edit", "KnobError", "Knobs"]
@@ -144,14 +144,14 @@ class Knobs:
         "Werkstattstart; `copy`: a field `Halter` follows Fahrername.",
     ] = field(default_factory=set)
 
-    def take(self, name: str) -> bool:
+    def count_down(self, name: str) -> bool:
         """Use up one of a `..._next` knob; False when none was left."""
         left: int = getattr(self, name)
         if left > 0:
             setattr(self, name, left - 1)
         return left > 0
 
-    def take_edits(self, name: EditKnob, order_id: int) -> list[Edit]:
+    def pop_edits(self, name: EditKnob, order_id: int) -> list[Edit]:
         """Use up the waiting edits of one order."""
         waiting: list[Edit] = getattr(self, name)
         due = [edit for edit in waiting if edit[0] == order_id]
@@ -163,7 +163,7 @@ class Knobs:
         return {knob.name: _plain(getattr(self, knob.name)) for knob in fields(self)}
 
     @classmethod
-    def meanings(cls) -> dict[str, str]:
+    def descriptions(cls) -> dict[str, str]:
         """What each knob does, by name."""
         return {name: hint.__metadata__[0] for name, hint in get_type_hints(cls, include_extras=True).items()}
 
@@ -180,7 +180,7 @@ class Knobs:
         for name, value in given.items():
             if name not in known:
                 raise KnobError(f"There is no knob {name!r}. Knobs: {', '.join(sorted(known))}.")
-            ready[name] = checked(name, value, getattr(defaults, name), labels)
+            ready[name] = parse_knob_value(name, value, getattr(defaults, name), labels)
         for name, value in ready.items():
             setattr(self, name, value)
 

@@ -8,41 +8,49 @@ from pathlib import Path
 from typing import Any
 
 from planso_connector.sandbox import people
-from planso_connector.sandbox.catalogue import FIELDS, Field
+from planso_connector.sandbox.catalogue import FIELDS, FormField
 from planso_connector.sandbox.controls import Control, ControlKind
-from planso_connector.sandbox.form_markup import options_html
-from planso_connector.sandbox.forms import Form, SaveRefusedError, Sent
+from planso_connector.sandbox.form_markup import render_options
+from planso_connector.sandbox.forms import OrderForm, SaveRefusedError, SentValues
 from planso_connector.sandbox.installation import Installation
-from planso_connector.sandbox.invented import day_of, iso
+from planso_connector.sandbox.invented import parse_day, to_iso_date
 from planso_connector.sandbox.knobs import Knobs
-from planso_connector.sandbox.orders import Order
+from planso_connector.sandbox.orders import SandboxOrder
 from planso_connector.sandbox.php import escape
-from planso_connector.sandbox.recorded_form import RecordedField, RecordedForm, Shape, Slot, recorded_form
-from planso_connector.sandbox.recorded_saves import RecordedSaves, recorded_saves
-from planso_connector.sandbox.recording import Exchange, RecordingError, read_recording
+from planso_connector.sandbox.recorded_form import (
+    ControlSlot,
+    RecordedField,
+    RecordedForm,
+    ValueShape,
+    parse_recorded_form,
+)
+from planso_connector.sandbox.recorded_saves import RecordedSaves, parse_recorded_saves
+from planso_connector.sandbox.recording import RecordedExchange, RecordingError, read_recording
 
 _WORDS = ("Hof", "Halle", "Büro", "Übergabe", "Regal", "Prüfung", "Lager", "Straße", "Empfang", "Süd")
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedInstallation:
     """What is kept of a recording: its form without values, and how it saves."""
 
     form: RecordedForm
     saves: RecordedSaves
 
 
-def installation_like(path: Path) -> Installation:
+def load_recorded_installation(path: Path) -> Installation:
     """The installation that a recording is of. Raises `RecordingError`."""
     exchanges = read_recording(path)
     reading, content = _form_reading(exchanges, path)
     is_escaped = "<" not in content
     functions = str(reading.json.get("functions") or "")
-    form = recorded_form(html.unescape(content) if is_escaped else content, functions, reading.query.get("dataID", ""))
+    form = parse_recorded_form(
+        html.unescape(content) if is_escaped else content, functions, reading.query.get("dataID", "")
+    )
     table = reading.query.get("tableID", "")
     table_id = int(table) if table.isdigit() else Installation().table_id
     names = {recorded.name for recorded in form.fields.values()}
-    saves = recorded_saves(exchanges, reading, names, table_id)
+    saves = parse_recorded_saves(exchanges, reading, names, table_id)
     boards = [e.json for e in exchanges if e.query.get("m") == "resourceplanner_get_project_stations"]
     entries = [entry for board in boards for entry in (board.values() if isinstance(board, dict) else board or ())]
     return Installation(
@@ -51,11 +59,11 @@ def installation_like(path: Path) -> Installation:
         list_shape="list" if any(isinstance(board, list) for board in boards) else "object",
         ids_as_text=any(isinstance(entry, dict) and isinstance(entry.get("ID"), str) for entry in entries),
         save_style=saves.style,
-        recorded=Recorded(form, saves),
+        recorded=RecordedInstallation(form, saves),
     )
 
 
-def _form_reading(exchanges: list[Exchange], path: Path) -> tuple[Exchange, str]:
+def _form_reading(exchanges: list[RecordedExchange], path: Path) -> tuple[RecordedExchange, str]:
     """The first reading of an order's form, and its markup."""
     readings = [e for e in exchanges if e.query.get("m") == "visual_forms_plain" and isinstance(e.json, dict)]
     for reading in sorted(readings, key=lambda e: (not e.query.get("dataID"), bool(e.body))):
@@ -68,7 +76,7 @@ def _form_reading(exchanges: list[Exchange], path: Path) -> tuple[Exchange, str]
     )
 
 
-class LikeForm(Form):
+class ReplayedForm(OrderForm):
     """The form of a recording. Fields that it shares with the usual form have the usual values."""
 
     def __init__(self, installation: Installation, knobs: Knobs, recorded: RecordedForm) -> None:
@@ -76,35 +84,35 @@ class LikeForm(Form):
         self._recorded = recorded
         self._fields |= {usual: one.field for usual, one in recorded.fields.items()}
 
-    def usual(self, label: str) -> str:
+    def usual_label(self, label: str) -> str:
         for usual, recorded in self._recorded.fields.items():
             if label in (usual, recorded.field.caption):
                 return usual
-        return super().usual(label)
+        return super().usual_label(label)
 
-    def labels(self) -> set[str]:
+    def known_labels(self) -> set[str]:
         return {label for usual, one in self._recorded.fields.items() for label in (usual, one.field.caption or usual)}
 
-    def kind(self, field: Field) -> ControlKind:
+    def control_kind(self, field: FormField) -> ControlKind:
         if field.label not in self._recorded.fields:
-            return super().kind(field)
+            return super().control_kind(field)
         return "text" if field.kind == "date" or field.kind == "datetime" else field.kind
 
-    def invented(self, usual: str, text: str) -> list[str]:
+    def invented_to_wire(self, usual: str, text: str) -> list[str]:
         recorded = self._recorded.fields.get(usual)
         if recorded is not None:
             is_date = FIELDS[usual].kind in ("date", "datetime")
             text = _typed(
-                recorded, iso(text).partition(" ")[0] if is_date and recorded.shapes[:1] == ("iso",) else text
+                recorded, to_iso_date(text).partition(" ")[0] if is_date and recorded.shapes[:1] == ("iso",) else text
             )
         try:
-            wire = self.wire(usual, text)
+            wire = self.to_wire(usual, text)
         except ValueError:
             options = self._fields[usual].options
             wire = [options[sum(map(ord, text)) % len(options)].value] if options else []
         return wire * max(1, len(recorded.shapes)) if recorded is not None and not recorded.field.options else wire
 
-    def complete(self, order: Order) -> None:
+    def invent_extra_fields(self, order: SandboxOrder) -> None:
         dice = random.Random(order.id)
         for usual, recorded in self._recorded.fields.items():
             if usual in FIELDS and not recorded.is_hidden:
@@ -120,58 +128,58 @@ class LikeForm(Form):
                     _typed(recorded, _invented(dice, shape, length, recorded)) for shape, length in pairs
                 ]
 
-    def stored(self, order: Order | None, usual: str) -> list[str]:
+    def stored_values(self, order: SandboxOrder | None, usual: str) -> list[str]:
         recorded = self._recorded.fields.get(usual)
         if recorded is not None and not recorded.field.options and (order is None or usual not in order.values):
             return [str(order.id)] if order is not None and recorded.is_order_id else [""] * len(recorded.shapes)
-        return super().stored(order, usual)
+        return super().stored_values(order, usual)
 
-    def wire(self, usual: str, text: str) -> list[str]:
+    def to_wire(self, usual: str, text: str) -> list[str]:
         recorded = self._recorded.fields.get(usual)
         if recorded is not None and recorded.field.kind == "multi" and len(recorded.field.options) == 1:
             return [recorded.field.options[0].value] if text.lower() in ("1", "ja", "true", "x", "on") else []
-        return super().wire(usual, text)
+        return super().to_wire(usual, text)
 
-    def groups(self, order: Order | None) -> list[tuple[str, list[Control]]]:
+    def groups(self, order: SandboxOrder | None) -> list[tuple[str, list[Control]]]:
         absent = self.knobs.missing_labels
         shown = [one for one in self._recorded.fields.values() if not {one.field.label, one.field.caption} & absent]
         return [("", [self._recorded_control(one, order) for one in shown])]
 
-    def hidden(self, order: Order | None) -> list[Control]:
+    def hidden_controls(self, order: SandboxOrder | None) -> list[Control]:
         return []
 
-    def rows(self, order: Order | None) -> list[Control]:
+    def row_controls(self, order: SandboxOrder | None) -> list[Control]:
         return []
 
-    def _recorded_control(self, recorded: RecordedField, order: Order | None) -> Control:
+    def _recorded_control(self, recorded: RecordedField, order: SandboxOrder | None) -> Control:
         field = recorded.field
         return Control(
             label="" if recorded.is_hidden else field.caption or field.label,
-            usual=field.label,
+            usual_label=field.label,
             name=recorded.name,
-            kind=self.kind(field),
-            values=tuple(self.stored(order, field.label)),
+            kind=self.control_kind(field),
+            values=tuple(self.stored_values(order, field.label)),
             options=field.options,
             hidden_zero=recorded.hidden_zero,
             script_filled=recorded.script_filled,
             is_date=field.kind in ("date", "datetime"),
         )
 
-    def check_complete(self, order: Order | None, sent: Sent, *, whole: bool) -> None:
+    def check_complete(self, order: SandboxOrder | None, sent: SentValues, *, whole: bool) -> None:
         missing = [one.name for one in self._recorded.fields.values() if one.is_hidden and one.name not in sent]
         if whole and missing:
             raise SaveRefusedError(f"Das Formular ist unvollständig: {missing[0]} fehlt.")
 
-    def value_taken(self, control: Control, sent: list[str]) -> list[str]:
+    def accept_value(self, control: Control, sent: list[str]) -> list[str]:
         if control.kind == "multi" and control.hidden_zero:
             sent = [value for value in sent if value != "0"]
-        copies = len(self._recorded.fields[control.usual].shapes)
+        copies = len(self._recorded.fields[control.usual_label].shapes)
         if not control.options and copies > 1:
             kept = sent if control.name.endswith("]") else sent[-1:] * copies
             return [*kept[:copies], *[""] * (copies - len(kept))]
-        return super().value_taken(control, sent)
+        return super().accept_value(control, sent)
 
-    def markup(self, order: Order | None) -> str:
+    def render(self, order: SandboxOrder | None) -> str:
         controls = {control.name: control for control in self.controls(order)}
         return "".join(
             piece if isinstance(piece, str) else _slot(piece, controls.get(piece.name))
@@ -179,14 +187,14 @@ class LikeForm(Form):
         )
 
 
-def _slot(slot: Slot, control: Control | None) -> str:
+def _slot(slot: ControlSlot, control: Control | None) -> str:
     """One control as it stands in the markup."""
     start = f"<{slot.tag}{slot.attributes}"
     if slot.own is not None:
         checked = " checked" if control is not None and slot.own in control.values else ""
         return f'{start} value="{escape(slot.own)}"{checked}>'
     if slot.tag == "select":
-        return f"{start}>{options_html(control) if control is not None else ''}</select>"
+        return f"{start}>{render_options(control) if control is not None else ''}</select>"
     value = control.values[slot.at] if control is not None and slot.at < len(control.values) else ""
     if control is not None and control.hidden_zero:
         value = "0"
@@ -201,21 +209,21 @@ def _slot(slot: Slot, control: Control | None) -> str:
 def _typed(recorded: RecordedField, text: str) -> str:
     """A value that an input of the recorded type holds: browsers empty others."""
     if recorded.input_type == "date":
-        return iso(text).partition(" ")[0] if day_of(text) else ""
+        return to_iso_date(text).partition(" ")[0] if parse_day(text) else ""
     if recorded.input_type == "number":
         plain = text.replace(".", "").replace(",", ".")
         return plain if re.fullmatch(r"-?\d+(\.\d+)?", plain) else ""
     return text
 
 
-def _invented(dice: random.Random, shape: Shape, length: int, recorded: RecordedField) -> str:
+def _invented(dice: random.Random, shape: ValueShape, length: int, recorded: RecordedField) -> str:
     """A value of the kind that was recorded."""
     day, month = dice.randint(1, 28), dice.randint(1, 12)
     words = f"{dice.choice(_WORDS)} {dice.randint(1, 99)}"
     label = recorded.field.label
     if shape == "text" and re.search("Telefon|Mobil|Handy", label):
-        return people.phone(dice)
-    values: dict[Shape, Any] = {
+        return people.invent_phone(dice)
+    values: dict[ValueShape, Any] = {
         "empty": "",
         "iso": f"2026-{month:02d}-{day:02d}",
         "iso_time": f"2026-{month:02d}-{day:02d} 08:{day:02d}:00",

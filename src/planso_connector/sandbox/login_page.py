@@ -7,10 +7,10 @@ from planso_connector.sandbox.php import escape
 from planso_connector.sandbox.save_calls import SaveCalls
 from planso_connector.sandbox.save_style import SaveStyle
 
-SCRIPT = "/sandbox/planso.js"
+SCRIPT_PATH = "/sandbox/planso.js"
 
 
-def login_page(message: str = "", username: str = "") -> str:
+def render_login_page(message: str = "", username: str = "") -> str:
     """The German login page; a failure is the same page with a message."""
     alert = f'<div class="alert alert-danger">{escape(message)}</div>' if message else ""
     return f"""<!DOCTYPE html>
@@ -25,18 +25,18 @@ def login_page(message: str = "", username: str = "") -> str:
 <p><small>Zugang vergessen? Büro fragen – Rückruf möglich.</small></p></body></html>"""
 
 
-def start_page(installation: Installation, style: SaveStyle, saves: SaveCalls, token: str) -> str:
+def render_start_page(installation: Installation, style: SaveStyle, saves: SaveCalls, token: str) -> str:
     """What `/app` shows to somebody who is logged in: the board, and one order's form, both filled by script."""
-    source, attributes = escape(style.token_source), script_settings(installation, style, saves)
+    source, attributes = escape(style.token_source), render_script_settings(installation, style, saves)
     meta = f'<meta name="{source}" content="{escape(token)}">' if style.shows_token("meta") else ""
     hidden = f'<input type="hidden" name="{source}" value="{escape(token)}">' if style.shows_token("input") else ""
     return f"""<!DOCTYPE html>
 <html lang="de"><head><title>PlanSo (Sandkasten)</title>{meta}</head><body class="app"{attributes}>
 <h1>Werkstattübersicht</h1><p>Angemeldet als {escape(installation.username)}. <a href="/do?m=logout">Abmelden</a></p>
-{hidden}{editor()}<ul id="resourceplanner"></ul><script src="{SCRIPT}"></script></body></html>"""
+{hidden}{render_editor()}<ul id="resourceplanner"></ul><script src="{SCRIPT_PATH}"></script></body></html>"""
 
 
-def script_settings(installation: Installation, style: SaveStyle, saves: SaveCalls) -> str:
+def render_script_settings(installation: Installation, style: SaveStyle, saves: SaveCalls) -> str:
     """The attribute of `<body>` that tells the script how this installation works."""
     told = {
         "table": installation.table_id,
@@ -47,7 +47,7 @@ def script_settings(installation: Installation, style: SaveStyle, saves: SaveCal
     return f' data-planso="{escape(json.dumps(told))}"'
 
 
-def editor(order_id: int | str = "") -> str:
+def render_editor(order_id: int | str = "") -> str:
     """Where the script shows a form, at first that of the order."""
     return f"""<section id="editor" data-order="{order_id}" hidden><h2 id="title"></h2><p id="result" role="status"></p>
 <div id="form"></div><p><button type="button" id="save">Speichern</button>
@@ -55,11 +55,11 @@ def editor(order_id: int | str = "") -> str:
 <p><button type="button" id="new">Neuer Auftrag</button></p>"""
 
 
-def maintenance_page() -> str:
+def render_maintenance_page() -> str:
     """HTML where JSON was promised, and not the login page."""
     return "<!DOCTYPE html><html><head><title>Wartung</title></head><body><h1>Wartungsarbeiten</h1></body></html>"
 
 
-def proxy_page(status: int) -> str:
+def render_proxy_page(status: int) -> str:
     """What the proxy in front of PlanSo says at night."""
     return f"<html><head><title>{status}</title></head><body><h1>{status}</h1><hr><center>nginx</center></body></html>"

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class Openings:
+class HangingRequests:
     """Everything that waits in a running server, so that it can be let go when the server closes."""
 
     def __init__(self) -> None:
@@ -19,16 +19,16 @@ class Openings:
             if not waiting.done():
                 waiting.set_result(None)
 
-    async def pause(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:
         """Wait, but not longer than the server lives."""
         await self._until(asyncio.sleep(seconds))
 
     async def hang(self, scope: Scope, receive: Receive) -> None:
         """Never answer: until the client goes or the server closes."""
         await self._until(_gone(receive))
-        await self.hang_up(scope, receive)
+        await self.close_connection(scope, receive)
 
-    async def hang_up(self, scope: Scope, receive: Receive) -> None:
+    async def close_connection(self, scope: Scope, receive: Receive) -> None:
         """Close the connection without an answer."""
         transport = scope.get("planso.transport")
         if transport is not None:
@@ -52,18 +52,18 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-class Unanswered:
+class NoResponse:
     """The response of a request that gets none; with a server that can't close the line, an error of that server."""
 
-    def __init__(self, openings: Openings, *, hang: bool) -> None:
+    def __init__(self, openings: HangingRequests, *, hang: bool) -> None:
         self._openings = openings
         self._hang = hang
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (self._openings.hang if self._hang else self._openings.hang_up)(scope, receive)
+        await (self._openings.hang if self._hang else self._openings.close_connection)(scope, receive)
 
 
-class WithTransport:
+class TransportMiddleware:
     """Hands the server's connection to the app, because ASGI has no way to hang up."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -4,12 +4,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 DateStyle = Literal["titles", "single", "array", "spaces", "dash", "none"]
-Wire = dict[str, list[str]]
+WireValues = dict[str, list[str]]
 """By usual label what goes over the wire: `[value]`; `[]` for an unchecked box; several for a multi-select."""
 
 
 @dataclass
-class Part:
+class SandboxPart:
     """One spare part. Dates and decimals are German texts; `""` is none."""
 
     row_id: int
@@ -45,13 +45,13 @@ class Part:
 
 
 @dataclass
-class Order:
+class SandboxOrder:
     """One order. `row_id` and `token` are the form's hidden inputs."""
 
     id: int
     row_id: str
     token: str
-    values: Wire
+    values: WireValues
     station: str
     """`"<station id>@<state>"`, or empty."""
     employee: str
@@ -61,7 +61,7 @@ class Order:
     finish_class: str = ""
     """The damage class in the list when the form has none."""
     archived: bool = False
-    parts: list[Part] = field(default_factory=list)
+    parts: list[SandboxPart] = field(default_factory=list)
     parts_badge: Literal["button", "select", "none"] = "button"
     rows: list[list[str]] | None = None
     """Child rows (id, text, amount), with the knob `child_rows`; None until the first save."""
@@ -71,9 +71,9 @@ class Order:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, given: dict[str, Any]) -> "Order":
+    def from_json(cls, given: dict[str, Any]) -> "SandboxOrder":
         """The opposite of `as_json`. Raises KeyError or TypeError on what `as_json` didn't write."""
-        order = cls(**{**given, "parts": [Part(**part) for part in given["parts"]]})
+        order = cls(**{**given, "parts": [SandboxPart(**part) for part in given["parts"]]})
         _check(given["id"], given["values"])
         return order
 

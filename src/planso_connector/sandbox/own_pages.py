@@ -17,7 +17,7 @@ _ORIGIN = (
 )
 
 
-class OwnPages:
+class SameOriginMiddleware:
     """Refuses other host names (421), and requests that change something and come from another site's page (403)."""
 
     def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str] = ()) -> None:

@@ -4,11 +4,11 @@ import random
 from collections.abc import Callable
 
 from planso_connector.sandbox.installation import Installation
-from planso_connector.sandbox.orders import Order, Part
+from planso_connector.sandbox.orders import SandboxOrder, SandboxPart
 from planso_connector.sandbox.php import escape
 
-Column = tuple[str, Callable[[Part], str]]
-_BOXES: tuple[tuple[str, str, Callable[[Part], bool]], ...] = (
+PartsColumn = tuple[str, Callable[[SandboxPart], str]]
+_BOXES: tuple[tuple[str, str, Callable[[SandboxPart], bool]], ...] = (
     ("order_parts", "zu bestellen", lambda part: part.to_order),
     ("bestellt", "bestellt", lambda part: part.ordered),
     ("delivered", "geliefert", lambda part: part.delivered),
@@ -19,7 +19,9 @@ _BOXES: tuple[tuple[str, str, Callable[[Part], bool]], ...] = (
 _TABLE_CLASSES = ("parts_table", "rsp_parts_table", "psrs_parts_table")
 
 
-def parts_html(installation: Installation, order: Order | None, plate: str, make: str, vin: str, badge: str) -> str:
+def render_parts(
+    installation: Installation, order: SandboxOrder | None, plate: str, make: str, vin: str, badge: str
+) -> str:
     """The page for one order; an unknown order has an empty table. `badge` is its parts status in words."""
     status = _badge(order, badge) if order else ""
     parts = order.parts if order else []
@@ -43,13 +45,13 @@ def parts_html(installation: Installation, order: Order | None, plate: str, make
     return f'<div class="parts_wrapper">{status}{tables}</div>'
 
 
-def _table(start: str, columns: list[Column], parts: list[Part], *, native: bool) -> str:
+def _table(start: str, columns: list[PartsColumn], parts: list[SandboxPart], *, native: bool) -> str:
     head = "".join(f"<th>{escape(title)}</th>" for title, _ in columns)
     rows = "\n".join(_row(part, columns, native=native) for part in parts)
     return f"{start}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _sums(order: Order | None) -> str:
+def _sums(order: SandboxOrder | None) -> str:
     """What the parts cost; the total stands last."""
     prices = [part.price_total.replace(".", "").replace(",", ".") for part in order.parts] if order else []
     total = f"{sum(map(float, prices)):.2f}".replace(".", ",")
@@ -60,7 +62,7 @@ def _sums(order: Order | None) -> str:
     )
 
 
-def _badge(order: Order, badge: str) -> str:
+def _badge(order: SandboxOrder, badge: str) -> str:
     text = escape(badge)
     if order.parts_badge == "button" and badge:
         return (
@@ -74,7 +76,7 @@ def _badge(order: Order, badge: str) -> str:
     return ""
 
 
-def _row(part: Part, columns: list[Column], *, native: bool) -> str:
+def _row(part: SandboxPart, columns: list[PartsColumn], *, native: bool) -> str:
     cells = "".join(cell(part) for _, cell in columns)
     if not native:
         return f"<tr>{cells}</tr>"
@@ -84,7 +86,7 @@ def _row(part: Part, columns: list[Column], *, native: bool) -> str:
     )
 
 
-def _native_columns() -> list[Column]:
+def _native_columns() -> list[PartsColumn]:
     return [
         ("", lambda part: f'<td class="spare_part_main_status"><i class="fa" title="{escape(part.status)}"></i></td>'),
         ("Teil", lambda part: f"<td>{escape(part.description)}</td>"),
@@ -99,7 +101,7 @@ def _native_columns() -> list[Column]:
     ]
 
 
-def _plain_columns() -> list[Column]:
+def _plain_columns() -> list[PartsColumn]:
     return [
         ("Teile-Nr.", lambda part: f"<td>{escape(part.number)}</td>"),
         ("Bezeichnung", lambda part: f"<td>{escape(part.description)}</td>"),
@@ -110,13 +112,13 @@ def _plain_columns() -> list[Column]:
     ]
 
 
-def _number_cell(part: Part) -> str:
+def _number_cell(part: SandboxPart) -> str:
     if part.row_id % 4 == 0:
         return f"<td>{escape(part.number)}</td>"
     return f'<td data-prtnumber="{escape(part.number)}">{escape(part.number[:6])}…</td>'
 
 
-def _date_cell(part: Part) -> str:
+def _date_cell(part: SandboxPart) -> str:
     """One title is a delivery date, two are order and delivery date; a part only ordered has a dash for the second."""
     first, second = escape(part.ordered_on or "-"), escape(part.delivered_on or "-")
     if not (part.ordered_on or part.delivered_on):
@@ -127,7 +129,7 @@ def _date_cell(part: Part) -> str:
     return f'<td><span title="{first}">{first}</span>{gap}<span title="{second}">{second}</span></td>'
 
 
-def _boxes_cell(part: Part) -> str:
+def _boxes_cell(part: SandboxPart) -> str:
     boxes = "".join(
         f'<label><input type="checkbox" class="spare_part_status" data-action="{action}"'
         f"{' checked' if is_set(part) else ''}> {title}</label>"
@@ -136,7 +138,7 @@ def _boxes_cell(part: Part) -> str:
     return f'<td class="spare_part_boxes">{boxes}</td>'
 
 
-def _second_columns() -> list[Column]:
+def _second_columns() -> list[PartsColumn]:
     """The cells of a second installation; its boxes stand beside the status."""
     return [
         ("", _second_status_cell),
@@ -162,7 +164,7 @@ def _second_columns() -> list[Column]:
     ]
 
 
-def _second_status_cell(part: Part) -> str:
+def _second_status_cell(part: SandboxPart) -> str:
     """Boxes with their action as a class."""
     boxes = "".join(
         f'<input type="checkbox" class="{action} spare_part_status"{" checked" if is_set(part) else ""}>'
@@ -171,7 +173,7 @@ def _second_status_cell(part: Part) -> str:
     return f'<td class="spare_part_main_status"><i class="fa" title="{escape(part.status)}"></i>{boxes}</td>'
 
 
-def _second_date_cell(part: Part) -> str:
+def _second_date_cell(part: SandboxPart) -> str:
     """`<order date> / <delivery date>`, each way that section 4 names."""
     ordered, delivered = escape(part.ordered_on), escape(part.delivered_on)
     style = part.row_id % 5
@@ -189,7 +191,7 @@ def _second_date_cell(part: Part) -> str:
     return f"<td>{first} / " + (f'<span title="{delivered}">{delivered}</span>' if delivered else "-") + "</td>"
 
 
-_COLUMNS: dict[str, Callable[[], list[Column]]] = {
+_COLUMNS: dict[str, Callable[[], list[PartsColumn]]] = {
     "native": _native_columns,
     "second": _second_columns,
     "plain": _plain_columns,

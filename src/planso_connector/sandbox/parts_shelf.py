@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import count, product
 
-from planso_connector.sandbox.orders import DateStyle, Part
+from planso_connector.sandbox.orders import DateStyle, SandboxPart
 
 _NAMES = (
     "Stoßfänger vorn",
@@ -26,12 +26,12 @@ _NAMES = (
 _STYLES: tuple[DateStyle, ...] = ("titles", "single", "array", "spaces", "dash", "none")
 
 
-def german(amount: float) -> str:
+def format_german(amount: float) -> str:
     """`1.234,50`."""
     return f"{amount:,.2f}".replace(",", " ").replace(".", ",").replace(" ", ".")
 
 
-class PartsShelf:
+class PartInventor:
     """Hands out parts, row ids ascending, and walks through all combinations of the six boxes."""
 
     def __init__(self, dice: random.Random, today: date) -> None:
@@ -46,7 +46,7 @@ class PartsShelf:
             self._dice.shuffle(every)
             yield from every
 
-    def part(self, at: int) -> Part:
+    def next_part(self, at: int) -> SandboxPart:
         """The next part, the `at`-th of its order."""
         dice, row = self._dice, next(self._rows)
         to_order, ordered, delivered, backorder, mandatory, price_checked = next(self._boxes)
@@ -59,16 +59,16 @@ class PartsShelf:
         status = _in_words(to_order, ordered, delivered, backorder)
         if row % 9 == 0:  # somebody forgot to set it, or set another one
             status = dice.choice(("", "fehlt", "offen"))
-        return Part(
+        return SandboxPart(
             row_id=row,
             part_id=90_000 + row * 3,
             description=dice.choice(_NAMES),
             number=f"{dice.randint(1, 9)}{dice.choice('CGKN')}{dice.randint(0, 9)} {dice.randint(100, 999)} "
             f"{dice.randint(100, 999)}{dice.choice(('', ' A', ' GRU'))}",
             lead=str(10 * (at + 1)),
-            price_each=german(price),
+            price_each=format_german(price),
             quantity=str(quantity),
-            price_total=german(price * quantity),
+            price_total=format_german(price * quantity),
             ordered_on=_written(ordered_on) if shows_order and style != "none" else "",
             delivered_on=_written(expected_on) if shows_delivery else "",
             expected_on="" if delivered or not ordered else _written(expected_on),

@@ -38,14 +38,14 @@ class Person:
     company: str = ""
 
 
-def person(dice: random.Random) -> Person:
+def invent_person(dice: random.Random) -> Person:
     """A customer with a telephone in one of several spellings."""
     name = f"{dice.choice(_FIRST.split())} {dice.choice(_LAST.split())}"
     company = dice.choice(_COMPANIES) if dice.random() < 0.1 else ""
-    return Person(name, phone(dice), email(dice, name), company)
+    return Person(name, invent_phone(dice), invent_email(dice, name), company)
 
 
-def phone(dice: random.Random) -> str:
+def invent_phone(dice: random.Random) -> str:
     """A fictional number: Berlin, Hamburg, Köln, München, Frankfurt or mobile."""
     written = dice.choice(
         (
@@ -64,7 +64,7 @@ def phone(dice: random.Random) -> str:
     return written.format(dice.randint(0, 99) if "39200" in written else dice.randint(0, 999))
 
 
-def email(dice: random.Random, name: str) -> str:
+def invent_email(dice: random.Random, name: str) -> str:
     """An address that can't exist, made of the name; sometimes none."""
     if dice.random() < 0.12:
         return ""
@@ -73,13 +73,13 @@ def email(dice: random.Random, name: str) -> str:
     return f"{plain}@example.{dice.choice(('de', 'org'))}"
 
 
-def plate(dice: random.Random) -> str:
+def invent_plate(dice: random.Random) -> str:
     """A plate such as `WN-AE 2309`."""
     letters = "".join(dice.choice("ABCDEFGHJKLMNOPRSTUVWXYZ") for _ in range(dice.choice((1, 2, 2))))
     ending = dice.choice(("", "", "", "", "", "E", "H"))
     return f"{dice.choice(_DISTRICTS.split())}-{letters} {dice.randint(1, 9999)}{ending}"
 
 
-def vin(dice: random.Random) -> str:
+def invent_vin(dice: random.Random) -> str:
     """Seventeen characters without I, O and Q."""
     return "WXX" + "".join(dice.choice("ABCDEFGHJKLMNPRSTUVWXYZ0123456789") for _ in range(14))

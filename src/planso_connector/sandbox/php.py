@@ -12,14 +12,14 @@ from planso_connector.sandbox.installation import Installation
 Pairs = list[tuple[str, str]]
 
 
-def read_pairs(body: bytes | str) -> Pairs:
+def parse_pairs(body: bytes | str) -> Pairs:
     """A urlencoded text's pairs in their order. UTF-8, or ISO-8859-1 as old browsers send it."""
     raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
     split = (pair.partition(b"=") for pair in raw.split(b"&") if pair)
     return [(_decoded(name), _decoded(value)) for name, _, value in split]
 
 
-def by_name(pairs: Pairs) -> dict[str, list[str]]:
+def group_by_name(pairs: Pairs) -> dict[str, list[str]]:
     """The values of each name, in the order they came."""
     form: dict[str, list[str]] = {}
     for name, value in pairs:
@@ -35,7 +35,7 @@ def _decoded(raw: bytes) -> str:
         return plain.decode("iso-8859-1")
 
 
-def json_answer(data: Any, installation: Installation, status: int = 200) -> Response:
+def json_response(data: Any, installation: Installation, status: int = 200) -> Response:
     """JSON; on an undeclared ISO-8859-1 installation with raw umlauts and no charset."""
     text = json.dumps(data, ensure_ascii=False)
     if installation.charset == "utf-8":
@@ -44,7 +44,7 @@ def json_answer(data: Any, installation: Installation, status: int = 200) -> Res
     return _answer(escaped.encode("iso-8859-1"), "application/json", status)
 
 
-def html_answer(page: str, installation: Installation, status: int = 200) -> Response:
+def html_response(page: str, installation: Installation, status: int = 200) -> Response:
     """A page; on an undeclared ISO-8859-1 installation without a charset."""
     if installation.charset == "utf-8":
         return _answer(page.encode("utf-8", "xmlcharrefreplace"), "text/html; charset=utf-8", status)

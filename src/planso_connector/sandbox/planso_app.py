@@ -14,9 +14,9 @@ from starlette.types import ASGIApp
 
 from planso_connector.sandbox import calls, login_page, save_answer
 from planso_connector.sandbox.forms import SaveRefusedError
-from planso_connector.sandbox.openings import Openings, Unanswered
-from planso_connector.sandbox.php import by_name, html_answer, json_answer, read_pairs
-from planso_connector.sandbox.sessions import Sessions
+from planso_connector.sandbox.openings import HangingRequests, NoResponse
+from planso_connector.sandbox.php import group_by_name, html_response, json_response, parse_pairs
+from planso_connector.sandbox.sessions import SessionStore
 from planso_connector.sandbox.workshop import Workshop
 
 COOKIE = "PHPSESSID"
@@ -24,7 +24,7 @@ _KEPT_REQUESTS = 20_000
 
 
 @dataclass(frozen=True)
-class RequestLog:
+class LoggedRequest:
     """One `/do` or `/app` request (`m` is then `"app"`). `status` 0 means that it got no answer.
 
     `saving` tells a save from a read, which share their `submode`; `started` and `ended` are seconds of a steady clock.
@@ -50,22 +50,22 @@ class PlansoApp:
     def __init__(self, workshop: Workshop) -> None:
         self.workshop = workshop
         self.installation = workshop.installation
-        self.sessions = Sessions(workshop.installation)
-        self.openings = Openings()
-        self.requests: deque[RequestLog] = deque(maxlen=_KEPT_REQUESTS)
+        self.sessions = SessionStore(workshop.installation)
+        self.openings = HangingRequests()
+        self.requests: deque[LoggedRequest] = deque(maxlen=_KEPT_REQUESTS)
         self.in_flight = 0
         self.in_flight_peak = 0
         self._dice = random.Random(0)
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def app(self, request: Request) -> ASGIApp:
+    async def handle_app(self, request: Request) -> ASGIApp:
         """`GET /app` opens a session and shows the login page, `POST /app` logs in."""
         started = monotonic()
         body = await request.body()
         async with self._turn(request):
             await self._slowly()
             response = self._page_or_failure(request, body)
-        told = RequestLog(
+        told = LoggedRequest(
             method=request.method,
             m="app",
             submode="",
@@ -92,7 +92,7 @@ class PlansoApp:
 
     def _page_or_failure(self, request: Request, body: bytes) -> Response:
         with self.workshop.lock:
-            fails = self.workshop.knobs.take("fail_app_next")
+            fails = self.workshop.knobs.count_down("fail_app_next")
             return self._proxy_failure() if fails else self._page(request, body)
 
     def _page(self, request: Request, body: bytes) -> Response:
@@ -103,28 +103,28 @@ class PlansoApp:
         return response
 
     def _start(self, session_id: str) -> Response:
-        if self.sessions.logged_in(session_id):
+        if self.sessions.is_logged_in(session_id):
             token = self.sessions.token(session_id)
             style = self.workshop.knobs.save_style
-            page = login_page.start_page(self.installation, style, self.workshop.save_calls(), token)
-            response = html_answer(page, self.installation)
+            page = login_page.render_start_page(self.installation, style, self.workshop.save_calls(), token)
+            response = html_response(page, self.installation)
             if style.shows_token("cookie"):
                 response.set_cookie(style.token_source, token, path="/", samesite="lax")
             return response
-        return html_answer(login_page.login_page(), self.installation)
+        return html_response(login_page.render_login_page(), self.installation)
 
     def _logged_in(self, session_id: str, body: bytes) -> Response:
-        form = by_name(read_pairs(body))
+        form = group_by_name(parse_pairs(body))
         username = form.get("system_login_username", [""])[-1]
         password = form.get("system_login_password", [""])[-1]
         why_not = self.sessions.log_in(session_id, username, password, self.workshop.knobs)
         if why_not:
-            return html_answer(login_page.login_page(why_not, username), self.installation)
+            return html_response(login_page.render_login_page(why_not, username), self.installation)
         if self.installation.login_redirects:
             return RedirectResponse("/app?m=start", 302)
         return self._start(session_id)
 
-    async def do(self, request: Request) -> ASGIApp:
+    async def handle_do(self, request: Request) -> ASGIApp:
         """Every `/do?m=...`."""
         started = monotonic()
         self.in_flight += 1
@@ -132,7 +132,7 @@ class PlansoApp:
         try:
             body, style = await request.body(), self.workshop.knobs.save_style
             templates = self.workshop.save_calls()
-            call = calls.read_call(style, templates, request.url.path, request.query_params, request.headers, body)
+            call = calls.parse_call(style, templates, request.url.path, request.query_params, request.headers, body)
             async with self._turn(request):
                 await self._slowly(self.workshop.knobs.save_latency if call.saves else 0.0)
                 heard = not await request.is_disconnected()
@@ -143,7 +143,7 @@ class PlansoApp:
                     response = trouble if trouble is not None else self._answer(request, call)
         finally:
             self.in_flight -= 1
-        told = RequestLog(
+        told = LoggedRequest(
             method=request.method,
             m=call.m,
             submode=call.submode,
@@ -158,77 +158,77 @@ class PlansoApp:
         self._log(told)
         return response
 
-    def _trouble(self, request: Request, call: calls.Call) -> ASGIApp | None:
+    def _trouble(self, request: Request, call: calls.PlansoCall) -> ASGIApp | None:
         """What is answered instead of doing what was asked."""
         knobs = self.workshop.knobs
-        if knobs.take("fail_next") or (call.saves and knobs.take("fail_saves_next")):
+        if knobs.count_down("fail_next") or (call.saves and knobs.count_down("fail_saves_next")):
             return self._proxy_failure()
-        if knobs.take("hang_next"):
-            return Unanswered(self.openings, hang=True)
+        if knobs.count_down("hang_next"):
+            return NoResponse(self.openings, hang=True)
         cookie = request.cookies.get(COOKIE)
         if call.m == "logout":
             self.sessions.log_out(cookie)
-            return html_answer(login_page.login_page(), self.installation)
-        if not self.sessions.use(cookie, knobs):
-            return html_answer(login_page.login_page(), self.installation)
-        if knobs.take("html_for_json_next"):
-            return html_answer(login_page.maintenance_page(), self.installation)
+            return html_response(login_page.render_login_page(), self.installation)
+        if not self.sessions.count_request(cookie, knobs):
+            return html_response(login_page.render_login_page(), self.installation)
+        if knobs.count_down("html_for_json_next"):
+            return html_response(login_page.render_maintenance_page(), self.installation)
         return None
 
-    def _answer(self, request: Request, call: calls.Call) -> ASGIApp:
+    def _answer(self, request: Request, call: calls.PlansoCall) -> ASGIApp:
         token, style = self.sessions.token(request.cookies.get(COOKIE)), self.workshop.knobs.save_style
         if not call.saves:
-            answer = calls.answer(self.workshop, call)
+            answer = calls.answer_read(self.workshop, call)
             if call.m == calls.FORM and style.shows_token("member"):
                 answer[style.token_source] = token
-            return json_answer(answer, self.installation)
+            return json_response(answer, self.installation)
         answered = self._saved(call, token)
-        return self._lost() if self.workshop.knobs.take("lose_answers_next") else answered
+        return self._lost() if self.workshop.knobs.count_down("lose_answers_next") else answered
 
-    def _saved(self, call: calls.Call, token: str) -> Response:
+    def _saved(self, call: calls.PlansoCall, token: str) -> Response:
         knobs = self.workshop.knobs
         try:
-            done, order_id = calls.save(self.workshop, call, token)
+            done, order_id = calls.apply_save(self.workshop, call, token)
         except SaveRefusedError as refusal:
-            return save_answer.refusal(self.installation, knobs.save_style, str(refusal))
-        if knobs.take("applied_but_next"):
+            return save_answer.refusal_response(self.installation, knobs.save_style, str(refusal))
+        if knobs.count_down("applied_but_next"):
             return self._disguised(knobs.applied_but)
         if done == "insert" and knobs.insert_names is not None:
             order_id = knobs.insert_names
         form = self.workshop.form_answer(order_id) if knobs.save_style.answer == "form" else {}
-        return save_answer.success(self.installation, knobs.save_style, done, order_id, form)
+        return save_answer.success_response(self.installation, knobs.save_style, done, order_id, form)
 
     def _disguised(self, how: str) -> Response:
         """An answer that doesn't look as if the save had been carried out."""
         match how:
             case "login_page":
-                return html_answer(login_page.login_page(), self.installation)
+                return html_response(login_page.render_login_page(), self.installation)
             case "redirect_app":
                 return RedirectResponse("/app", 302)
             case "html":
-                return html_answer(login_page.maintenance_page(), self.installation)
+                return html_response(login_page.render_maintenance_page(), self.installation)
             case "refuse":
                 style = self.workshop.knobs.save_style
-                return save_answer.refusal(self.installation, style, "Speichern fehlgeschlagen.")
+                return save_answer.refusal_response(self.installation, style, "Speichern fehlgeschlagen.")
             case _:
-                return html_answer(login_page.proxy_page(int(how)), self.installation, int(how))
+                return html_response(login_page.render_proxy_page(int(how)), self.installation, int(how))
 
     def _lost(self) -> ASGIApp:
         how = self.workshop.knobs.lose_answers_by
         if how == "504":
-            return html_answer(login_page.proxy_page(504), self.installation, 504)
-        return Unanswered(self.openings, hang=how == "hang")
+            return html_response(login_page.render_proxy_page(504), self.installation, 504)
+        return NoResponse(self.openings, hang=how == "hang")
 
     def _proxy_failure(self) -> Response:
         status = self.workshop.knobs.fail_status
-        return html_answer(login_page.proxy_page(status), self.installation, status)
+        return html_response(login_page.render_proxy_page(status), self.installation, status)
 
     async def _slowly(self, more: float = 0.0) -> None:
         knobs = self.workshop.knobs
         seconds = more + knobs.latency + (self._dice.uniform(0, knobs.jitter) if knobs.jitter else 0)
         if seconds > 0:
-            await self.openings.pause(seconds)
+            await self.openings.sleep(seconds)
 
-    def _log(self, entry: RequestLog) -> None:
+    def _log(self, entry: LoggedRequest) -> None:
         with self.workshop.lock:
             self.requests.append(entry)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from planso_connector.sandbox.catalogue import FIELDS, Field, Kind, Option
+from planso_connector.sandbox.catalogue import FIELDS, FormField, InputKind, Option
 from planso_connector.sandbox.php import escape
 
 _CONTROLS = ("input", "select", "textarea")
@@ -23,7 +23,7 @@ _KEPT_ATTRIBUTES = re.compile(
 )
 _WORDED_ATTRIBUTES = frozenset(("title", "placeholder", "aria-label"))
 _TECHNICAL = re.compile(r"[A-Za-z_#.:/-]{0,40}")
-Shape = Literal[
+ValueShape = Literal[
     "empty", "iso", "iso_time", "german", "german_time", "time", "decimal", "number", "email", "token", "text"
 ]
 """Of which kind a recorded value was: all that is kept of it."""
@@ -51,8 +51,8 @@ class RecordedField:
     """What is sent under one name: the field, how many inputs it has, and of which kind its values were."""
 
     name: str
-    field: Field
-    shapes: tuple[Shape, ...]
+    field: FormField
+    shapes: tuple[ValueShape, ...]
     lengths: tuple[int, ...]
     input_type: str = "text"
     is_hidden: bool = False
@@ -62,7 +62,7 @@ class RecordedField:
 
 
 @dataclass(frozen=True)
-class Slot:
+class ControlSlot:
     """Where one control stands in the markup. `at` counts the inputs of one name, `own` is a box's value."""
 
     name: str
@@ -77,11 +77,11 @@ class Slot:
 class RecordedForm:
     """The markup with slots for the controls, and the fields by usual label."""
 
-    pieces: list[str | Slot] = field(default_factory=list)
+    pieces: list[str | ControlSlot] = field(default_factory=list)
     fields: dict[str, RecordedField] = field(default_factory=dict)
 
 
-def recorded_form(content: str, functions: str, order_id: str) -> RecordedForm:
+def parse_recorded_form(content: str, functions: str, order_id: str) -> RecordedForm:
     """The form of an answer's markup."""
     body = LexborHTMLParser(content).body
     return _Reader(functions, order_id, body).form if body is not None else RecordedForm()
@@ -108,7 +108,7 @@ class _Reader:
         usual, number = made.field.label, 2
         while usual in self.form.fields:
             usual, number = f"{made.field.label} ({number})", number + 1
-        kept = Field(usual, made.field.kind, made.field.options, caption=made.field.caption)
+        kept = FormField(usual, made.field.kind, made.field.options, caption=made.field.caption)
         self.form.fields[usual] = RecordedField(**{**vars(made), "field": kept})
 
     # -- fields
@@ -127,7 +127,7 @@ class _Reader:
         label = usual if is_usual else (caption or name)
         return RecordedField(
             name=name,
-            field=Field(label, kind, options, caption=caption),
+            field=FormField(label, kind, options, caption=caption),
             shapes=tuple(_shape(value) for value in values),
             lengths=tuple(len(value) for value in values),
             input_type=_type(main),
@@ -137,7 +137,7 @@ class _Reader:
             is_order_id=not visible and values[:1] == [self._order_id] != [""],
         )
 
-    def _kind(self, main: LexborNode, boxes: list[LexborNode]) -> tuple[Kind, tuple[Option, ...]]:
+    def _kind(self, main: LexborNode, boxes: list[LexborNode]) -> tuple[InputKind, tuple[Option, ...]]:
         if boxes:
             options = tuple(
                 Option(box.attributes.get("value") or "on", self._own_text(box) or box.attributes.get("value") or "on")
@@ -213,7 +213,7 @@ class _Reader:
         data = next((attribute for attribute in ("data-date", "data-value") if node.attributes.get(attribute)), "")
         own = (node.attributes.get("value") or "on") if boxed else None
         sent = name if _is_sent(node) else ""
-        self.form.pieces.append(Slot(sent, node.tag or "input", self._attributes(node), at, own, data))
+        self.form.pieces.append(ControlSlot(sent, node.tag or "input", self._attributes(node), at, own, data))
 
     def _attributes(self, node: LexborNode) -> str:
         kept = ""
@@ -314,8 +314,8 @@ def _words(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip().rstrip("*: ").strip()
 
 
-def _shape(value: str) -> Shape:
-    patterns: tuple[tuple[Shape, str], ...] = (
+def _shape(value: str) -> ValueShape:
+    patterns: tuple[tuple[ValueShape, str], ...] = (
         ("empty", r""),
         ("iso", r"\d{4}-\d\d-\d\d"),
         ("iso_time", r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?"),

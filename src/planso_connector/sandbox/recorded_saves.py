@@ -9,10 +9,19 @@ from typing import Any
 from selectolax.lexbor import LexborHTMLParser
 
 from planso_connector.sandbox.forms import SaveRefusedError
-from planso_connector.sandbox.php import Pairs, read_pairs
-from planso_connector.sandbox.recording import Exchange
-from planso_connector.sandbox.save_calls import ANY, ID, KINDS, TOKEN, Done, SaveCall, SaveCalls, save_calls
-from planso_connector.sandbox.save_request import read_body
+from planso_connector.sandbox.php import Pairs, parse_pairs
+from planso_connector.sandbox.recording import RecordedExchange
+from planso_connector.sandbox.save_calls import (
+    ANY_PLACEHOLDER,
+    ID_PLACEHOLDER,
+    SAVE_ACTIONS,
+    TOKEN_PLACEHOLDER,
+    SaveAction,
+    SaveCall,
+    SaveCalls,
+    build_save_calls,
+)
+from planso_connector.sandbox.save_request import parse_body
 from planso_connector.sandbox.save_style import AnswerShape, Body, SaveStyle, Space, Token, TokenSource
 
 _BODIES: tuple[Body, ...] = ("json", "multipart", "fields_json", "fields_json_pairs", "fields", "plain")
@@ -24,8 +33,8 @@ _NOT_TOKENS = frozenset({"cookie", "user-agent", "referer", "origin", "accept", 
 class _Save:
     """One recorded save, read in its style; `order_id` is that of the order it was about, `""` for a new one."""
 
-    exchange: Exchange
-    kind: Done
+    exchange: RecordedExchange
+    kind: SaveAction
     style: SaveStyle
     outer: dict[str, str]
     pairs: Pairs
@@ -38,11 +47,13 @@ class RecordedSaves:
 
     style: SaveStyle
     calls: SaveCalls
-    answers: Mapping[Done, Any] = field(default_factory=dict)
+    answers: Mapping[SaveAction, Any] = field(default_factory=dict)
     """Successes that are JSON objects: their members, with `{id}` for the order's id and without other values."""
 
 
-def recorded_saves(exchanges: list[Exchange], form: Exchange, names: AbstractSet[str], table_id: int) -> RecordedSaves:
+def parse_recorded_saves(
+    exchanges: list[RecordedExchange], form: RecordedExchange, names: AbstractSet[str], table_id: int
+) -> RecordedSaves:
     """How the recording saves. Without a save in it, the usual style.
 
     `form` is the reading of the order's form, `names` are those of its controls.
@@ -50,7 +61,7 @@ def recorded_saves(exchanges: list[Exchange], form: Exchange, names: AbstractSet
     saves = list(_saves(exchanges, form, names))
     updates = [save for save in saves if save.kind == "update"] or saves
     if not updates:
-        return RecordedSaves(SaveStyle(), save_calls(SaveStyle(), table_id))
+        return RecordedSaves(SaveStyle(), build_save_calls(SaveStyle(), table_id))
     first = updates[0]
     style = replace(
         first.style,
@@ -63,7 +74,7 @@ def recorded_saves(exchanges: list[Exchange], form: Exchange, names: AbstractSet
     if found is not None:
         style = _with_token(replace(style, token_from=found[0], token_source=found[1]), first, found[2])
     calls = {save.kind: _template(save, found[2] if found else "") for save in reversed(saves)}
-    calls |= {kind: call for kind in KINDS if (call := _derived(calls, kind)) is not None and kind not in calls}
+    calls |= {kind: call for kind in SAVE_ACTIONS if (call := _derived(calls, kind)) is not None and kind not in calls}
     answers = {save.kind: _skeleton(save.exchange.json, _answered_id(exchanges, save)) for save in reversed(saves)}
     return RecordedSaves(style, calls, {kind: answer for kind, answer in answers.items() if isinstance(answer, dict)})
 
@@ -76,7 +87,7 @@ def _space(save: _Save) -> Space:
     return "+" if is_plus else "%20"
 
 
-def _answered_id(exchanges: list[Exchange], save: _Save) -> str:
+def _answered_id(exchanges: list[RecordedExchange], save: _Save) -> str:
     """The id that the answer may name: of a new order the one that is opened next."""
     if save.order_id:
         return save.order_id
@@ -89,7 +100,7 @@ def _skeleton(answer: Any, order_id: str, depth: int = 0) -> Any:
     if isinstance(answer, dict) and depth < 5:
         return {name: _skeleton(value, order_id, depth + 1) for name, value in answer.items()}
     if order_id and not isinstance(answer, (bool, list, dict)) and str(answer) == order_id:
-        return ID
+        return ID_PLACEHOLDER
     if isinstance(answer, str):
         return answer if _CODE_WORD.fullmatch(answer) else ""
     if isinstance(answer, bool) or answer is None or answer in (0, 1):
@@ -97,7 +108,7 @@ def _skeleton(answer: Any, order_id: str, depth: int = 0) -> Any:
     return 0 if isinstance(answer, (int, float)) else []
 
 
-def _saves(exchanges: list[Exchange], form: Exchange, names: AbstractSet[str]) -> Iterable[_Save]:
+def _saves(exchanges: list[RecordedExchange], form: RecordedExchange, names: AbstractSet[str]) -> Iterable[_Save]:
     """The requests that carry the form's controls, and those that delete an order."""
     ids = {form.query.get("dataID", ""), *_listed_ids(exchanges)} - {""}
     for exchange in exchanges:
@@ -111,11 +122,11 @@ def _saves(exchanges: list[Exchange], form: Exchange, names: AbstractSet[str]) -
             yield _Save(exchange, "insert" if is_new else "update", read[0], read[1], read[2], about)
         elif "delete" in given:
             numbers = [value for value in given if value.isdigit() and value != exchange.query.get("tableID")]
-            outer = dict(read_pairs(exchange.body)) if read is None else read[1]
+            outer = dict(parse_pairs(exchange.body)) if read is None else read[1]
             yield _Save(exchange, "delete", SaveStyle(), outer, [], about or next(iter(numbers), ""))
 
 
-def _listed_ids(exchanges: list[Exchange]) -> set[str]:
+def _listed_ids(exchanges: list[RecordedExchange]) -> set[str]:
     """The order ids of the recorded lists."""
     ids = set()
     for exchange in exchanges:
@@ -126,16 +137,16 @@ def _listed_ids(exchanges: list[Exchange]) -> set[str]:
     return ids
 
 
-def _read(exchange: Exchange, names: AbstractSet[str]) -> tuple[SaveStyle, dict[str, str], Pairs] | None:
+def _read(exchange: RecordedExchange, names: AbstractSet[str]) -> tuple[SaveStyle, dict[str, str], Pairs] | None:
     """The body in the first style in which it holds controls of the form."""
     if not exchange.body:
         return None
-    parameters = [name for name, value in read_pairs(exchange.body) if len(value) > 1] or ["fields"]
+    parameters = [name for name, value in parse_pairs(exchange.body) if len(value) > 1] or ["fields"]
     for body in _BODIES:
         for parameter in parameters if body.startswith("fields") else ["fields"]:
             style = SaveStyle(body=body, parameter=parameter)
             try:
-                outer, pairs = read_body(style, exchange.content_type, exchange.body, _beside(exchange, style, names))
+                outer, pairs = parse_body(style, exchange.content_type, exchange.body, _beside(exchange, style, names))
             except SaveRefusedError:
                 continue
             if pairs and any(name in names for name, _ in pairs):
@@ -143,7 +154,7 @@ def _read(exchange: Exchange, names: AbstractSet[str]) -> tuple[SaveStyle, dict[
     return None
 
 
-def _beside(exchange: Exchange, style: SaveStyle, names: AbstractSet[str]) -> set[str]:
+def _beside(exchange: RecordedExchange, style: SaveStyle, names: AbstractSet[str]) -> set[str]:
     """The names of the body that are no controls of the form."""
     body = style.body
     if body == "json":
@@ -151,15 +162,17 @@ def _beside(exchange: Exchange, style: SaveStyle, names: AbstractSet[str]) -> se
         return {name for name in sent if name not in names} if isinstance(sent, dict) else set()
     if body == "multipart":
         try:
-            _, pairs = read_body(SaveStyle(body=body), exchange.content_type, exchange.body, set())
+            _, pairs = parse_body(SaveStyle(body=body), exchange.content_type, exchange.body, set())
         except SaveRefusedError:
             return set()
         return {name for name, _ in pairs or () if name not in names}
-    sent_names = {name for name, _ in read_pairs(exchange.body)}
+    sent_names = {name for name, _ in parse_pairs(exchange.body)}
     return sent_names - (names if body == "plain" else {style.parameter})
 
 
-def _token(exchanges: list[Exchange], form: Exchange, save: _Save) -> tuple[TokenSource, str, str] | None:
+def _token(
+    exchanges: list[RecordedExchange], form: RecordedExchange, save: _Save
+) -> tuple[TokenSource, str, str] | None:
     """Where a value of a save stands that the pages gave: the source, its name there, and the value."""
     headers = {name: value for name, value in save.exchange.headers.items() if name not in _NOT_TOKENS}
     sent = {v for v in (*save.exchange.query.values(), *save.outer.values(), *headers.values()) if len(v) >= 8}
@@ -188,7 +201,9 @@ def _with_token(style: SaveStyle, save: _Save, token: str) -> SaveStyle:
     return style
 
 
-def _given_tokens(exchanges: list[Exchange], form: Exchange, save: _Save) -> Iterable[tuple[TokenSource, str, str]]:
+def _given_tokens(
+    exchanges: list[RecordedExchange], form: RecordedExchange, save: _Save
+) -> Iterable[tuple[TokenSource, str, str]]:
     for exchange in exchanges:
         if exchange.path == "/app" and exchange.text:
             page = LexborHTMLParser(exchange.text)
@@ -209,32 +224,32 @@ def _template(save: _Save, token: str) -> SaveCall:
     def templates(given: Mapping[str, str]) -> dict[str, str]:
         return {name: _placeholder(value, save.order_id, token) for name, value in given.items() if name != "_"}
 
-    headers = {name: TOKEN for name, value in save.exchange.headers.items() if token and value == token}
+    headers = {name: TOKEN_PLACEHOLDER for name, value in save.exchange.headers.items() if token and value == token}
     return SaveCall(save.exchange.path, templates(save.exchange.query), templates(save.outer), headers)
 
 
 def _placeholder(value: str, order_id: str, token: str) -> str:
     if value and value == order_id:
-        return ID
+        return ID_PLACEHOLDER
     if value and value == token:
-        return TOKEN
-    return ANY if value.isdigit() and len(value) > 9 else value
+        return TOKEN_PLACEHOLDER
+    return ANY_PLACEHOLDER if value.isdigit() and len(value) > 9 else value
 
 
-def _derived(calls: SaveCalls, kind: Done) -> SaveCall | None:
+def _derived(calls: SaveCalls, kind: SaveAction) -> SaveCall | None:
     """The call for a kind that the recording doesn't hold: that of an update with the other word."""
     update = calls.get("update")
     if update is None:
         return None
 
     def other(given: Mapping[str, str]) -> dict[str, str]:
-        words = {"update": kind, ID: "" if kind == "insert" else ID}
+        words = {"update": kind, ID_PLACEHOLDER: "" if kind == "insert" else ID_PLACEHOLDER}
         return {name: words.get(value, value) for name, value in given.items()}
 
     return replace(update, query=other(update.query), outer=other(update.outer))
 
 
-def _answer_shape(exchange: Exchange) -> AnswerShape:
+def _answer_shape(exchange: RecordedExchange) -> AnswerShape:
     """The shape that is nearest to a recorded success."""
     if exchange.status in (301, 302, 303):
         return "redirect"

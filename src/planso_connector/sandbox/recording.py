@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-MOST_BYTES = 256 * 1024 * 1024
+MAX_RECORDING_BYTES = 256 * 1024 * 1024
 
 
 class RecordingError(Exception):
@@ -16,7 +16,7 @@ class RecordingError(Exception):
 
 
 @dataclass(frozen=True)
-class Exchange:
+class RecordedExchange:
     """One request and its answer. Header names are lower-case."""
 
     method: str
@@ -46,10 +46,10 @@ class Exchange:
             return None
 
 
-def read_recording(path: Path) -> list[Exchange]:
+def read_recording(path: Path) -> list[RecordedExchange]:
     """The recording's requests in their order. Raises `RecordingError`."""
     try:
-        if path.stat().st_size > MOST_BYTES:
+        if path.stat().st_size > MAX_RECORDING_BYTES:
             raise RecordingError(f"{path} is larger than 256 MB. Record again, with PlanSo's page alone.")
         log = json.loads(path.read_bytes())
     except OSError as error:
@@ -62,7 +62,7 @@ def read_recording(path: Path) -> list[Exchange]:
     return list(_exchanges(entries))
 
 
-def _exchanges(entries: list[Any]) -> Iterator[Exchange]:
+def _exchanges(entries: list[Any]) -> Iterator[RecordedExchange]:
     for entry in entries:
         try:
             yield _exchange(entry["request"], entry["response"])
@@ -70,7 +70,7 @@ def _exchanges(entries: list[Any]) -> Iterator[Exchange]:
             continue  # an entry of another kind, or a damaged one
 
 
-def _exchange(request: Any, response: Any) -> Exchange:
+def _exchange(request: Any, response: Any) -> RecordedExchange:
     address = urlsplit(request["url"])
     headers = {header["name"].lower(): header["value"] for header in request.get("headers", ())}
     content_type, body = _body(request.get("postData") or {}, headers.get("content-type", ""))
@@ -79,7 +79,7 @@ def _exchange(request: Any, response: Any) -> Exchange:
     if content.get("encoding") == "base64":
         text = base64.b64decode(text).decode("utf-8", "replace")
     answer_headers = {header["name"].lower(): header["value"] for header in response.get("headers", ())}
-    return Exchange(
+    return RecordedExchange(
         method=request["method"],
         path=address.path,
         query=dict(parse_qsl(address.query, keep_blank_values=True)),

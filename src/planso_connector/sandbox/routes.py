@@ -14,37 +14,37 @@ from starlette.types import ASGIApp
 
 from planso_connector.sandbox import board_page, login_page
 from planso_connector.sandbox.knobs import KnobError
-from planso_connector.sandbox.openings import WithTransport
-from planso_connector.sandbox.orders import Order
-from planso_connector.sandbox.own_pages import OwnPages
+from planso_connector.sandbox.openings import TransportMiddleware
+from planso_connector.sandbox.orders import SandboxOrder
+from planso_connector.sandbox.own_pages import SameOriginMiddleware
 from planso_connector.sandbox.planso_app import PlansoApp
 from planso_connector.sandbox.workshop import Workshop
 
 _SCRIPT_FILE = Path(__file__).with_name("planso.js")
 
 
-def application(workshop: Workshop, planso: PlansoApp, allowed_hosts: Iterable[str] = ()) -> ASGIApp:
+def create_app(workshop: Workshop, planso: PlansoApp, allowed_hosts: Iterable[str] = ()) -> ASGIApp:
     """The ASGI app."""
     routes: list[BaseRoute] = [
-        Route("/app", planso.app, methods=["GET", "POST"]),
-        Route("/do", planso.do, methods=["GET", "POST"]),
-        Route("/save", planso.do, methods=["GET", "POST"]),
+        Route("/app", planso.handle_app, methods=["GET", "POST"]),
+        Route("/do", planso.handle_do, methods=["GET", "POST"]),
+        Route("/save", planso.handle_do, methods=["GET", "POST"]),
         *_pages(workshop),
         *_tools(workshop, planso),
     ]
-    return WithTransport(OwnPages(Starlette(routes=routes), allowed_hosts))
+    return TransportMiddleware(SameOriginMiddleware(Starlette(routes=routes), allowed_hosts))
 
 
 def _pages(workshop: Workshop) -> list[BaseRoute]:
     async def board(_: Request) -> Response:
-        return HTMLResponse(board_page.board_page(workshop))
+        return HTMLResponse(board_page.render_board_page(workshop))
 
     async def order(request: Request) -> Response:
         order_id = request.path_params["order_id"]
-        found = workshop.find(order_id)
+        found = workshop.find_order(order_id)
         if found is None:
-            return HTMLResponse(board_page.missing_page(order_id), 404)
-        return HTMLResponse(board_page.order_page(workshop, found))
+            return HTMLResponse(board_page.render_missing_page(order_id), 404)
+        return HTMLResponse(board_page.render_order_page(workshop, found))
 
     async def script(_: Request) -> Response:
         return FileResponse(_SCRIPT_FILE, media_type="text/javascript; charset=utf-8")
@@ -60,31 +60,31 @@ def _pages(workshop: Workshop) -> list[BaseRoute]:
         Route("/orders", index),
         Route("/orders/{order_id:int}", order),
         Route("/favicon.ico", icon),
-        Route(login_page.SCRIPT, script),
+        Route(login_page.SCRIPT_PATH, script),
     ]
 
 
 def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
     async def board(_: Request) -> Response:
         with workshop.lock:
-            return JSONResponse({"version": workshop.version, "html": board_page.live_part(workshop)})
+            return JSONResponse({"version": workshop.version, "html": board_page.render_live_part(workshop)})
 
     async def knobs(request: Request) -> Response:
         if request.method == "POST":
             try:
                 given = json.loads(await request.body())
                 with workshop.lock:
-                    workshop.knobs.set_json(given, workshop.form.labels())
+                    workshop.knobs.set_json(given, workshop.form.known_labels())
             except (KnobError, ValueError) as error:
                 return JSONResponse({"error": str(error)}, 400)
         with workshop.lock:
             return JSONResponse(workshop.knobs.as_json())
 
     async def meanings(_: Request) -> Response:
-        return JSONResponse(workshop.knobs.meanings())
+        return JSONResponse(workshop.knobs.descriptions())
 
     async def order(request: Request) -> Response:
-        found = workshop.find(request.path_params["order_id"])
+        found = workshop.find_order(request.path_params["order_id"])
         if found is None:
             return JSONResponse({"error": "Diesen Auftrag gibt es nicht."}, 404)
         if request.method == "DELETE":
@@ -106,8 +106,8 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
                 made = workshop.add({str(label): str(text) for label, text in given.items()}, order_id)
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 return JSONResponse({"error": str(error)}, 400)
-            return JSONResponse(_order(workshop, workshop.order(made)), 201)
-        return JSONResponse({"orders": [_order(workshop, one) for one in workshop.all()]})
+            return JSONResponse(_order(workshop, workshop.get_order(made)), 201)
+        return JSONResponse({"orders": [_order(workshop, one) for one in workshop.all_orders()]})
 
     async def changes(_: Request) -> Response:
         with workshop.lock:
@@ -138,7 +138,7 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
     ]
 
 
-def _order(workshop: Workshop, order: Order) -> dict[str, Any]:
+def _order(workshop: Workshop, order: SandboxOrder) -> dict[str, Any]:
     """Values as people read them, and the form as a browser would send it."""
     with workshop.lock:
         controls = workshop.form.controls(order)
@@ -146,6 +146,6 @@ def _order(workshop: Workshop, order: Order) -> dict[str, Any]:
             "id": order.id,
             "archived": order.archived,
             "station": order.station,
-            "values": {c.label: workshop.text(order, c.usual) for c in controls if c.label},
-            "snapshot": [list(pair) for control in controls for pair in control.sends()],
+            "values": {c.label: workshop.field_text(order, c.usual_label) for c in controls if c.label},
+            "snapshot": [list(pair) for control in controls for pair in control.serialize()],
         }

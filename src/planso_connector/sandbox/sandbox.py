@@ -13,8 +13,8 @@ from starlette.types import ASGIApp
 from planso_connector.sandbox import server
 from planso_connector.sandbox.installation import Installation
 from planso_connector.sandbox.knobs import Knobs
-from planso_connector.sandbox.planso_app import PlansoApp, RequestLog
-from planso_connector.sandbox.routes import application
+from planso_connector.sandbox.planso_app import LoggedRequest, PlansoApp
+from planso_connector.sandbox.routes import create_app
 from planso_connector.sandbox.workshop import Workshop
 
 TODAY = date(2026, 11, 23)
@@ -43,20 +43,20 @@ class Sandbox:
         self.knobs = Knobs(save_style=self.installation.save_style)
         self._workshop = Workshop(self.installation, self.knobs, orders=orders, seed=seed, today=today, state=state)
         self._planso = PlansoApp(self._workshop)
-        self.app: ASGIApp = application(self._workshop, self._planso, allowed_hosts)
+        self.app: ASGIApp = create_app(self._workshop, self._planso, allowed_hosts)
 
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> AbstractContextManager[str]:
         """Run in a thread; `with sandbox.serve() as url`. Raises `PortTakenError`."""
-        return server.in_thread(self.app, self._planso.openings.release, host, port)
+        return server.serve_in_thread(self.app, self._planso.openings.release, host, port)
 
     def run(self, listening: Sequence[socket.socket]) -> None:
         """Run in the main thread until interrupted, on sockets that are bound."""
-        server.in_main_thread(self.app, self._planso.openings.release, listening)
+        server.serve_in_main_thread(self.app, self._planso.openings.release, listening)
 
     # -- what was asked of it
 
     @property
-    def requests(self) -> list[RequestLog]:
+    def requests(self) -> list[LoggedRequest]:
         """The last `/do` and `/app` requests, oldest first, at most 20 000."""
         with self._workshop.lock:
             return list(self._planso.requests)
@@ -90,7 +90,7 @@ class Sandbox:
     @property
     def cookies(self) -> set[str]:
         """The value of every session cookie that ever was."""
-        return set(self._planso.sessions.given)
+        return set(self._planso.sessions.issued_ids)
 
     def expire_sessions(self, after_requests: int = 0) -> None:
         """End all sessions, now or once after so many more logged-in `/do` requests."""
@@ -101,7 +101,7 @@ class Sandbox:
 
     def order_ids(self) -> list[int]:
         """The orders of the list, in its order."""
-        return [order.id for order in self._workshop.board()]
+        return [order.id for order in self._workshop.board_orders()]
 
     def value(self, order_id: int, label: str) -> str:
         """A field as a person reads it: of a select the chosen text (`""` for "bitte wählen"), `"1"` for a checked box.
@@ -109,34 +109,36 @@ class Sandbox:
         `label` is the shown or the usual one. Raises KeyError for an unknown order or label.
         """
         with self._workshop.lock:
-            return self._workshop.text(self._workshop.order(order_id), self._workshop.form.usual(label))
+            return self._workshop.field_text(self._workshop.get_order(order_id), self._workshop.form.usual_label(label))
 
     def values(self, order_id: int) -> dict[str, str]:
         """The wire values of every control: by shown label, hidden ones by name, several values with commas."""
         with self._workshop.lock:
-            order = self._workshop.order(order_id)
+            order = self._workshop.get_order(order_id)
             controls = self._workshop.form.controls(order)
             return {control.label or control.name: ",".join(control.values) for control in controls}
 
     def snapshot(self, order_id: int) -> list[tuple[str, str]]:
         """The pairs that jQuery's `serialize()` would send of the form now, not yet URL-encoded."""
         with self._workshop.lock:
-            controls = self._workshop.form.controls(self._workshop.order(order_id))
-            return [pair for control in controls for pair in control.sends()]
+            controls = self._workshop.form.controls(self._workshop.get_order(order_id))
+            return [pair for control in controls for pair in control.serialize()]
 
     def plates(self) -> dict[int, str]:
         """The plate of every order of the list, by id; `""` for none."""
         with self._workshop.lock:
-            return {order.id: self._workshop.text(order, "Kennzeichen") for order in self._workshop.board()}
+            return {
+                order.id: self._workshop.field_text(order, "Kennzeichen") for order in self._workshop.board_orders()
+            }
 
     def parts(self, order_id: int) -> list[dict[str, Any]]:
         """The order's parts (members of `Part`, and `missing` by the protocol's rule). Raises KeyError."""
         with self._workshop.lock:
-            return [{**asdict(part), "missing": part.missing} for part in self._workshop.order(order_id).parts]
+            return [{**asdict(part), "missing": part.missing} for part in self._workshop.get_order(order_id).parts]
 
     # -- other people in the workshop
 
-    def edit(self, order_id: int, label: str, value: str) -> None:
+    def edit_field(self, order_id: int, label: str, value: str) -> None:
         """Another person's edit; of a select by text or id. Raises KeyError, ValueError for what it doesn't offer."""
         self._workshop.edit(order_id, label, value)
 
@@ -144,7 +146,7 @@ class Sandbox:
         """Take the order off the list; its form stays. Raises KeyError."""
         self._workshop.archive(order_id)
 
-    def restore(self, order_id: int) -> None:
+    def unarchive(self, order_id: int) -> None:
         """Put an archived order back on the list. Raises KeyError."""
         self._workshop.archive(order_id, archived=False)
 
@@ -152,7 +154,7 @@ class Sandbox:
         """Remove the order for good. Raises KeyError."""
         self._workshop.delete(order_id)
 
-    def add(self, texts: Mapping[str, str], order_id: int | None = None) -> int:
+    def add_order(self, texts: Mapping[str, str], order_id: int | None = None) -> int:
         """A new order with texts by label; its id, which can be that of a deleted one. Raises KeyError, ValueError."""
         return self._workshop.add(texts, order_id)
 

@@ -5,19 +5,21 @@ from typing import Any
 from starlette.responses import RedirectResponse, Response
 
 from planso_connector.sandbox.installation import Installation
-from planso_connector.sandbox.php import json_answer
-from planso_connector.sandbox.save_calls import ID, Done
+from planso_connector.sandbox.php import json_response
+from planso_connector.sandbox.save_calls import ID_PLACEHOLDER, SaveAction
 from planso_connector.sandbox.save_style import SaveStyle
 
 
-def success(installation: Installation, style: SaveStyle, done: Done, order_id: int, form: dict[str, Any]) -> Response:
+def success_response(
+    installation: Installation, style: SaveStyle, done: SaveAction, order_id: int, form: dict[str, Any]
+) -> Response:
     """The answer to a save that was carried out. `form` is the order's form now, as a reader gets it."""
     shown = str(order_id) if installation.ids_as_text else order_id
     recorded = installation.recorded
     if recorded is not None and style == recorded.saves.style and style.answer in ("saved", "success", "status"):
         told = recorded.saves.answers.get(done, recorded.saves.answers.get("update"))
         if told is not None:
-            return json_answer(_filled(told, shown), installation)
+            return json_response(_filled(told, shown), installation)
     match style.answer:
         case "saved":
             answer = _saved(done, shown)
@@ -33,10 +35,10 @@ def success(installation: Installation, style: SaveStyle, done: Done, order_id: 
             return RedirectResponse("/do?m=resourceplanner_get_project_stations&filterID=", 302)
         case _:
             return RedirectResponse(_form_address(installation, order_id), 302)
-    return json_answer(answer, installation)
+    return json_response(answer, installation)
 
 
-def _saved(done: Done, shown: int | str) -> dict[str, Any]:
+def _saved(done: SaveAction, shown: int | str) -> dict[str, Any]:
     match done:
         case "insert":
             return {"saved": 1, "dataID": shown, "functions": "visual_forms.saved();"}
@@ -50,25 +52,25 @@ def _filled(answer: Any, order_id: int | str) -> Any:
     """A recorded answer with the order's id where it named one."""
     if isinstance(answer, dict):
         return {name: _filled(value, order_id) for name, value in answer.items()}
-    return order_id if answer == ID else answer
+    return order_id if answer == ID_PLACEHOLDER else answer
 
 
 def _form_address(installation: Installation, order_id: int) -> str:
     return f"/do?m=visual_forms_plain&tableID={installation.table_id}&submode=update&dataID={order_id}"
 
 
-def refusal(installation: Installation, style: SaveStyle, text: str) -> Response:
+def refusal_response(installation: Installation, style: SaveStyle, text: str) -> Response:
     """The answer to a save that is refused, with a German text for a person."""
     match style.answer:
         case "success":
-            return json_answer({"success": False, "message": text}, installation)
+            return json_response({"success": False, "message": text}, installation)
         case "status":
-            return json_answer({"status": "error", "errors": [{"field": "", "text": text}]}, installation)
+            return json_response({"status": "error", "errors": [{"field": "", "text": text}]}, installation)
         case "empty":
-            return json_answer({"message": text}, installation, 422)
+            return json_response({"message": text}, installation, 422)
         case "redirect":
-            return json_answer({"errors": [text]}, installation)
+            return json_response({"errors": [text]}, installation)
         case "form":
-            return json_answer({"center": {"content": ""}, "functions": "", "errors": [text]}, installation)
+            return json_response({"center": {"content": ""}, "functions": "", "errors": [text]}, installation)
         case _:
-            return json_answer({"error": text, "functions": ""}, installation)
+            return json_response({"error": text, "functions": ""}, installation)

@@ -6,9 +6,9 @@ from typing import Any, Literal, get_args
 
 from planso_connector.sandbox.save_style import SaveStyle
 
-Done = Literal["update", "insert", "delete"]
-KINDS: tuple[Done, ...] = get_args(Done)
-ID, TOKEN, ANY = "{id}", "{token}", "{any}"
+SaveAction = Literal["update", "insert", "delete"]
+SAVE_ACTIONS: tuple[SaveAction, ...] = get_args(SaveAction)
+ID_PLACEHOLDER, TOKEN_PLACEHOLDER, ANY_PLACEHOLDER = "{id}", "{token}", "{any}"
 """What stands in a template for the order's id, for the session's token, and for what differs each time."""
 
 
@@ -24,17 +24,17 @@ class SaveCall:
     also: Mapping[str, str] = field(default_factory=dict)
     """In the query as well, where the browser's page sends it; not looked at."""
 
-    def fits(self, path: str, query: Mapping[str, str], outer: Mapping[str, str]) -> bool:
+    def matches(self, path: str, query: Mapping[str, str], outer: Mapping[str, str]) -> bool:
         """Whether a request is of this kind: its constants are there, and a number where the id belongs."""
         return path == self.path and _fits(self.query, query) and _fits(self.outer, outer)
 
     def order_id(self, query: Mapping[str, str], outer: Mapping[str, str]) -> str:
         """The id that a request of this kind names; `""` for none."""
-        return next(iter(self._given(ID, query, outer, {})), "")
+        return next(iter(self._given(ID_PLACEHOLDER, query, outer, {})), "")
 
     def tokens(self, query: Mapping[str, str], outer: Mapping[str, str], headers: Mapping[str, str]) -> list[str]:
         """The tokens that came where one belongs, `""` for a missing one."""
-        return self._given(TOKEN, query, outer, headers)
+        return self._given(TOKEN_PLACEHOLDER, query, outer, headers)
 
     def _given(self, what: str, *sent: Mapping[str, str]) -> list[str]:
         wanted = (self.query, self.outer, {name.lower(): value for name, value in self.headers.items()})
@@ -50,25 +50,25 @@ class SaveCall:
         return asdict(self)
 
 
-SaveCalls = Mapping[Done, SaveCall]
+SaveCalls = Mapping[SaveAction, SaveCall]
 
 
 def _fits(template: Mapping[str, str], given: Mapping[str, str]) -> bool:
     for name, value in template.items():
-        if value == ID and not given.get(name, "").isdigit():
+        if value == ID_PLACEHOLDER and not given.get(name, "").isdigit():
             return False
-        if value and value not in (ID, TOKEN, ANY) and given.get(name) != value:
+        if value and value not in (ID_PLACEHOLDER, TOKEN_PLACEHOLDER, ANY_PLACEHOLDER) and given.get(name) != value:
             return False
     return True
 
 
-def save_calls(style: SaveStyle, table_id: int) -> SaveCalls:
+def build_save_calls(style: SaveStyle, table_id: int) -> SaveCalls:
     """The calls of a style's address."""
-    return {kind: _call(style, str(table_id), kind) for kind in KINDS}
+    return {kind: _call(style, str(table_id), kind) for kind in SAVE_ACTIONS}
 
 
-def _call(style: SaveStyle, table: str, kind: Done) -> SaveCall:
-    order_id = "" if kind == "insert" else ID
+def _call(style: SaveStyle, table: str, kind: SaveAction) -> SaveCall:
+    order_id = "" if kind == "insert" else ID_PLACEHOLDER
     where = {"submode": kind, "dataID": order_id}
     query = {"m": "visual_forms_plain", "tableID": table}
     outer, headers, also = dict[str, str](), dict[str, str](), dict[str, str]()
@@ -81,9 +81,9 @@ def _call(style: SaveStyle, table: str, kind: Done) -> SaveCall:
         query |= {"m": "visual_forms_save", "mode": kind, "id": order_id}
     for token in style.tokens:
         if token == "query":
-            query[style.token_parameter] = TOKEN
+            query[style.token_parameter] = TOKEN_PLACEHOLDER
         elif token == "parameter":
-            outer[style.token_parameter] = TOKEN
+            outer[style.token_parameter] = TOKEN_PLACEHOLDER
         elif token == "header":
-            headers[style.token_header] = TOKEN
+            headers[style.token_header] = TOKEN_PLACEHOLDER
     return SaveCall("/save" if style.address == "own" else "/do", query, outer, headers, also)

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Collection
 from decimal import ROUND_HALF_UP, Decimal
 
-from planso_connector.sandbox.catalogue import COPY, MAKES, WEEK
-from planso_connector.sandbox.forms import Form, Taken
-from planso_connector.sandbox.invented import day_of, week_of
+from planso_connector.sandbox.catalogue import COPY_FIELD, MAKES, WEEK_FIELD
+from planso_connector.sandbox.forms import AcceptedSave, OrderForm
+from planso_connector.sandbox.invented import iso_week, parse_day
 from planso_connector.sandbox.knobs import Alteration
-from planso_connector.sandbox.orders import Order, Wire
+from planso_connector.sandbox.orders import SandboxOrder, WireValues
 
 Rewrite = Callable[[str], str]
 _NUMBER = re.compile(r"-?\d+(?:\.\d{3})*(?:,\d+)?|-?\d+\.\d+")
@@ -17,23 +17,23 @@ _FIRST_OF_FOUR_BYTES = re.compile("[\U00010000-\U0010ffff]")
 _MONEY = frozenset({"Selbstbeteiligung", "Mietwagen Selbstbeteiligung"})
 
 
-def kept(form: Form, order: Order, taken: Taken) -> Wire:
+def apply_save_effects(form: OrderForm, order: SandboxOrder, taken: AcceptedSave) -> WireValues:
     """The values that PlanSo keeps of what was taken from a save of an order."""
     after = {usual: list(wire) for usual, wire in taken.values.items()}
-    changed = [usual for usual in taken.arrived if form.stored(order, usual) != after[usual]]
+    changed = [usual for usual in taken.arrived if form.stored_values(order, usual) != after[usual]]
     _derive(form, changed, after)
     _shift(form, after)
     for usual in sorted(taken.arrived):
-        if form.kind(form.field(usual)) in ("text", "long") and after[usual]:
+        if form.control_kind(form.field(usual)) in ("text", "long") and after[usual]:
             after[usual] = [_rewritten(form, usual, after[usual][0], is_changed=usual in changed)]
-        elif usual in changed and form.knobs.select_jumps and form.kind(form.field(usual)) == "select":
+        elif usual in changed and form.knobs.select_jumps and form.control_kind(form.field(usual)) == "select":
             after[usual] = [next(o.value for o in form.field(usual).options if o.value not in ("", "0"))]
     for label in form.knobs.lose_on_save:
-        after[form.usual(label)] = form.wire(form.usual(label), "")
+        after[form.usual_label(label)] = form.to_wire(form.usual_label(label), "")
     for label, alteration in form.knobs.alter_saved.items():
-        usual = form.usual(label)
+        usual = form.usual_label(label)
         if usual in changed:
-            after[usual] = form.wire(usual, _altered(alteration, form.text(usual, after[usual])))
+            after[usual] = form.to_wire(usual, _altered(alteration, form.to_text(usual, after[usual])))
     return after
 
 
@@ -43,7 +43,7 @@ def _altered(alteration: Alteration, text: str) -> str:
     return text[:alteration] if isinstance(alteration, int) else alteration(text)
 
 
-def _derive(form: Form, changed: Collection[str], after: Wire) -> None:
+def _derive(form: OrderForm, changed: Collection[str], after: WireValues) -> None:
     """Fields that follow others."""
     derive = form.knobs.derive
     if "Hersteller" in changed and derive & {"model_emptied", "model_first"} and "Modell" in after:
@@ -52,25 +52,25 @@ def _derive(form: Form, changed: Collection[str], after: Wire) -> None:
             [str(number) for number, _ in MAKES[int(chosen)][1]] if chosen.isdigit() and int(chosen) in MAKES else []
         )
         if after["Modell"][0] not in models:
-            after["Modell"] = models[:1] if models and "model_first" in derive else form.wire("Modell", "")
+            after["Modell"] = models[:1] if models and "model_first" in derive else form.to_wire("Modell", "")
     if "week" in derive and "Werkstattstart" in changed:
-        after[WEEK.label] = [week_of(after["Werkstattstart"][0])]
+        after[WEEK_FIELD.label] = [iso_week(after["Werkstattstart"][0])]
     if "copy" in derive and "Fahrername" in changed:
-        after[COPY.label] = list(after["Fahrername"])
+        after[COPY_FIELD.label] = list(after["Fahrername"])
 
 
-def _shift(form: Form, after: Wire) -> None:
+def _shift(form: OrderForm, after: WireValues) -> None:
     """From one label on, each text input gets the value of the one before it."""
     first = form.knobs.shift_values
     if first is None:
         return
-    texts = [control.usual for control in form.controls(None) if control.usual and control.kind == "text"]
-    moved = texts[texts.index(form.usual(first)) :] if form.usual(first) in texts else []
+    texts = [control.usual_label for control in form.controls(None) if control.usual_label and control.kind == "text"]
+    moved = texts[texts.index(form.usual_label(first)) :] if form.usual_label(first) in texts else []
     values = [[""], *(after.get(usual, [""]) for usual in moved)]
     after |= dict(zip(moved, values, strict=False))
 
 
-def _rewritten(form: Form, usual: str, text: str, *, is_changed: bool) -> str:
+def _rewritten(form: OrderForm, usual: str, text: str, *, is_changed: bool) -> str:
     """One text as it is kept."""
     for rewrite in _normalisations(form, usual):
         text = rewrite(text)
@@ -92,7 +92,7 @@ def _garbled(text: str, how: str) -> str:
     return "".join(letter if letter.isascii() else "?" for letter in text) if how == "question" else text
 
 
-def _normalisations(form: Form, usual: str) -> list[Rewrite]:
+def _normalisations(form: OrderForm, usual: str) -> list[Rewrite]:
     """What the knob `normalise` does to a field."""
     field = form.field(usual)
     label = field.caption or usual
@@ -105,7 +105,7 @@ def _normalisations(form: Form, usual: str) -> list[Rewrite]:
         "email": ("E-Mail" in label, str.lower),
         "decimals": (is_decimal, lambda text: text.replace(".", ",") if re.fullmatch(r"\d+\.\d{1,2}", text) else text),
         "round": (is_decimal, _rounded),
-        "date_only": (field.kind == "date", lambda text: text.partition(" ")[0] if day_of(text) else text),
+        "date_only": (field.kind == "date", lambda text: text.partition(" ")[0] if parse_day(text) else text),
         "date_time": (is_date, lambda text: f"{text} 00:00:00" if _DAY_ALONE.fullmatch(text) else text),
     }
     return [rewrite for name, (applies, rewrite) in rewrites.items() if name in form.knobs.normalise and applies]

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from planso_connector.sandbox.forms import SaveRefusedError
-from planso_connector.sandbox.php import Pairs, read_pairs
+from planso_connector.sandbox.php import Pairs, parse_pairs
 from planso_connector.sandbox.save_style import SaveStyle
 
 _NAME = re.compile(rb'name="([^"]*)"', re.IGNORECASE)
@@ -15,7 +15,7 @@ _BOUNDARY = re.compile(r'boundary="?([^";]+)', re.IGNORECASE)
 _NOT_UNDERSTOOD = "Die Anfrage wurde nicht verstanden: Es kamen keine Formularfelder an."
 
 
-def read_body(
+def parse_body(
     style: SaveStyle, content_type: str, body: bytes, outer: AbstractSet[str]
 ) -> tuple[dict[str, str], Pairs | None]:
     """What stands in the body beside the form, and the form's pairs in their order; None where there is no form.
@@ -32,8 +32,8 @@ def read_body(
     if kind not in ("", "application/x-www-form-urlencoded"):
         raise SaveRefusedError(_NOT_UNDERSTOOD)
     if style.body == "plain":
-        return _divided(read_pairs(body), outer)
-    return _parameter(style, read_pairs(body), outer)
+        return _divided(parse_pairs(body), outer)
+    return _parameter(style, parse_pairs(body), outer)
 
 
 def _parameter(style: SaveStyle, sent: Pairs, names: AbstractSet[str]) -> tuple[dict[str, str], Pairs | None]:
@@ -47,7 +47,7 @@ def _parameter(style: SaveStyle, sent: Pairs, names: AbstractSet[str]) -> tuple[
     if style.body == "fields":
         if form[-1].lstrip().startswith(("{", "[")):
             raise SaveRefusedError(_NOT_UNDERSTOOD)
-        return outer, read_pairs(form[-1])
+        return outer, parse_pairs(form[-1])
     parsed = _parsed(form[-1])
     return outer, _of_object(parsed) if style.body == "fields_json" else _of_list(parsed)
 

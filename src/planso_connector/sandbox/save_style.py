@@ -83,7 +83,7 @@ class SaveStyle:
         return self.token_from == where and any(token != "form" for token in self.tokens)
 
     @classmethod
-    def meanings(cls) -> dict[str, str]:
+    def descriptions(cls) -> dict[str, str]:
         """What each value says, by name."""
         return {name: hint.__metadata__[0] for name, hint in get_type_hints(cls, include_extras=True).items()}
 

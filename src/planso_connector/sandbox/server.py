@@ -68,7 +68,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def in_thread(app: ASGIApp, release: Callable[[], None], host: str, port: int) -> Iterator[str]:
+def serve_in_thread(app: ASGIApp, release: Callable[[], None], host: str, port: int) -> Iterator[str]:
     """Serve in a thread; yields the base URL without a slash at its end. Raises `PortTakenError`."""
     listener = listen(host, port)
     server = _Server(app, release)
@@ -86,7 +86,7 @@ def in_thread(app: ASGIApp, release: Callable[[], None], host: str, port: int) -
         listener.close()
 
 
-def in_main_thread(app: ASGIApp, release: Callable[[], None], listening: Sequence[socket.socket]) -> None:
+def serve_in_main_thread(app: ASGIApp, release: Callable[[], None], listening: Sequence[socket.socket]) -> None:
     """Serve until interrupted."""
     with suppress(KeyboardInterrupt):
         _Server(app, release).run(sockets=list(listening))

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from planso_connector.sandbox.installation import Installation
 from planso_connector.sandbox.knobs import Knobs
 
-WRONG_PASSWORDS = 3
+MAX_WRONG_PASSWORDS = 3
 """So many in a row lock the account."""
 
 
 @dataclass
-class Session:
+class PhpSession:
     """One PHPSESSID; `user` is empty until a login, `requests` counts the `/do` requests since.
 
     `token` is what `/app` shows in a `<meta>` where saves must bring it.
@@ -23,15 +23,15 @@ class Session:
 
 
 @dataclass
-class Sessions:
+class SessionStore:
     """All sessions. The caller holds the workshop's lock."""
 
     installation: Installation
     logins: int = 0
     rejected_logins: int = 0
-    given: set[str] = field(default_factory=set)
+    issued_ids: set[str] = field(default_factory=set)
     """Every session id that ever was."""
-    _open: dict[str, Session] = field(default_factory=dict)
+    _open: dict[str, PhpSession] = field(default_factory=dict)
     _wrong: dict[str, int] = field(default_factory=dict)
     _expire_in: int | None = None
 
@@ -40,17 +40,17 @@ class Sessions:
         if cookie is not None and cookie in self._open:
             return cookie, False
         new = secrets.token_hex(16)
-        self._open[new] = Session()
-        self.given.add(new)
+        self._open[new] = PhpSession()
+        self.issued_ids.add(new)
         return new, True
 
-    def logged_in(self, cookie: str | None) -> bool:
+    def is_logged_in(self, cookie: str | None) -> bool:
         """Whether the cookie is that of somebody who logged in."""
-        return cookie is not None and self._open.get(cookie, Session()).user != ""
+        return cookie is not None and self._open.get(cookie, PhpSession()).user != ""
 
     def token(self, cookie: str | None) -> str:
         """The session's token; without a session, one that nobody knows."""
-        return self._open.get(cookie or "", Session()).token
+        return self._open.get(cookie or "", PhpSession()).token
 
     def log_in(self, session_id: str, username: str, password: str, knobs: Knobs) -> str:
         """Log the session in; the German reason why not, or `""`."""
@@ -62,18 +62,18 @@ class Sessions:
             self._wrong.pop(username, None)
             if knobs.one_session_per_account:
                 self._open = {key: other for key, other in self._open.items() if other.user != username}
-            self._open[session_id] = Session(user=username)
+            self._open[session_id] = PhpSession(user=username)
             return ""
         self.rejected_logins += 1
         self._wrong[username] = self._wrong.get(username, 0) + 1
-        if self._wrong[username] >= WRONG_PASSWORDS:
+        if self._wrong[username] >= MAX_WRONG_PASSWORDS:
             del self._wrong[username]
             knobs.locked_accounts.add(username)
         return "Benutzername oder Passwort ist falsch."
 
-    def use(self, cookie: str | None, knobs: Knobs) -> bool:
+    def count_request(self, cookie: str | None, knobs: Knobs) -> bool:
         """Count one `/do` request; False when there is no logged-in session, or it has just expired."""
-        if not self.logged_in(cookie):
+        if not self.is_logged_in(cookie):
             return False
         session = self._open[str(cookie)]
         session.requests += 1

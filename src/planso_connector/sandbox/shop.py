@@ -6,9 +6,9 @@ from datetime import date, timedelta
 
 from planso_connector.sandbox import people
 from planso_connector.sandbox.catalogue import FIELDS, MAKES, PARTS_STATES, PICKUP_SERVICES, STATUS_STATIONS
-from planso_connector.sandbox.forms import Form
-from planso_connector.sandbox.orders import Order
-from planso_connector.sandbox.parts_shelf import PartsShelf, german
+from planso_connector.sandbox.forms import OrderForm
+from planso_connector.sandbox.orders import SandboxOrder
+from planso_connector.sandbox.parts_shelf import PartInventor, format_german
 
 README_ORDER = 123
 _COLORS = (
@@ -37,22 +37,22 @@ _REMARKS = (
 )
 
 
-def invent(form: Form, *, orders: int, seed: int, today: date) -> dict[int, Order]:
+def invent_orders(form: OrderForm, *, orders: int, seed: int, today: date) -> dict[int, SandboxOrder]:
     """So many orders by id, 123 always among them, written as this installation's form writes them."""
     dice = random.Random(seed)
-    shelf = PartsShelf(dice, today)
+    shelf = PartInventor(dice, today)
     shop = {}
     for position, order_id in enumerate(_ids(dice, orders)):
         texts = _texts(dice, order_id, today)
         order = _order(dice, form, order_id, position, texts)
         amount = 0 if texts["E-Teile Status"] == PARTS_STATES[0] else dice.choice((0, 1, 2, 3, 4, 5, 7))
-        order.parts = [shelf.part(at) for at in range(amount)]
+        order.parts = [shelf.next_part(at) for at in range(amount)]
         shop[order_id] = order
     _odd_ones(form, shop)
     if README_ORDER in shop:
         _readme_order(form, shop[README_ORDER], shelf, today)
     for order in shop.values():
-        form.complete(order)
+        form.invent_extra_fields(order)
     return shop
 
 
@@ -67,10 +67,10 @@ def _ids(dice: random.Random, orders: int) -> list[int]:
     return ids
 
 
-def _order(dice: random.Random, form: Form, order_id: int, position: int, texts: dict[str, str]) -> Order:
+def _order(dice: random.Random, form: OrderForm, order_id: int, position: int, texts: dict[str, str]) -> SandboxOrder:
     station = STATUS_STATIONS.get(texts["Projekt-Status"], 0)
     done = texts["Projekt-Status"] in ("abholbereit", "ausgeliefert")
-    order = Order(
+    order = SandboxOrder(
         id=order_id,
         row_id=str(600_000 + order_id * 7),
         token=f"{dice.getrandbits(96):024x}",
@@ -82,14 +82,14 @@ def _order(dice: random.Random, form: Form, order_id: int, position: int, texts:
         finish_class=dice.choice(("KL 1", "KL 2", "KL 2-3", "KL 4")),
         parts_badge=dice.choice(("button", "button", "button", "select", "none")),
     )
-    write(form, order, texts)
+    write_texts(form, order, texts)
     return order
 
 
-def write(form: Form, order: Order, texts: dict[str, str]) -> None:
+def write_texts(form: OrderForm, order: SandboxOrder, texts: dict[str, str]) -> None:
     """Set fields to what a person means; dates become ISO where the installation holds them so."""
     for usual, text in texts.items():
-        order.values[usual] = form.invented(usual, text)
+        order.values[usual] = form.invented_to_wire(usual, text)
 
 
 def _texts(dice: random.Random, order_id: int, today: date) -> dict[str, str]:
@@ -104,7 +104,7 @@ def _texts(dice: random.Random, order_id: int, today: date) -> dict[str, str]:
 
 
 def _customer_texts(dice: random.Random) -> dict[str, str]:
-    person = people.person(dice)
+    person = people.invent_person(dice)
     return {
         "Fahrername": person.name,
         "Telefon": person.phone,
@@ -121,11 +121,11 @@ def _vehicle_texts(dice: random.Random, today: date) -> dict[str, str]:
     number, color = dice.choice(_COLORS)
     first = today - timedelta(days=dice.randint(200, 5000))
     return {
-        "Kennzeichen": people.plate(dice),
+        "Kennzeichen": people.invent_plate(dice),
         "Fahrzeug": f"{make} {model}",
         "Hersteller": make,
         "Modell": model,
-        "VIN": people.vin(dice),
+        "VIN": people.invent_vin(dice),
         "KBA": f"{dice.randint(600, 9999):04d}/{dice.choice('ABC')}{dice.choice('XYZ')}{dice.choice('KLM')}",
         "Kilometerstand": f"{dice.randint(800, 240_000):,}".replace(",", "."),
         "Klasse": dice.choice(("Kleinwagen", "Kompakt", "Mittelklasse", "Transporter", "")),
@@ -191,9 +191,9 @@ def _date_texts(dice: random.Random, today: date) -> dict[str, str]:
         "Termin Fertigstellung": day(6),
         "Plan Auslieferung": day(7, 0.6),
         "Rückgabe": f"{start + timedelta(days=7):%d.%m.%Y} 16:00:00" if dice.random() < 0.3 else "",
-        "Sollstunden Karo": german(dice.randint(0, 120) / 4) if dice.random() < 0.9 else "",
-        "Sollstunden Lack": german(dice.randint(0, 60) / 4) if dice.random() < 0.8 else "",
-        "Sollstunden Mech": german(dice.randint(0, 20) / 4) if dice.random() < 0.4 else "",
+        "Sollstunden Karo": format_german(dice.randint(0, 120) / 4) if dice.random() < 0.9 else "",
+        "Sollstunden Lack": format_german(dice.randint(0, 60) / 4) if dice.random() < 0.8 else "",
+        "Sollstunden Mech": format_german(dice.randint(0, 20) / 4) if dice.random() < 0.4 else "",
     }
 
 
@@ -232,19 +232,19 @@ _ODDITIES: tuple[dict[str, str], ...] = (
 )
 
 
-def _odd_ones(form: Form, shop: dict[int, Order]) -> None:
+def _odd_ones(form: OrderForm, shop: dict[int, SandboxOrder]) -> None:
     """Spread the oddities over the workshop, and give two orders one plate."""
     plain = [order for order in shop.values() if order.id != README_ORDER]
     step = max(1, len(plain) // (len(_ODDITIES) + 2))
-    at: Callable[[int], Order] = lambda index: plain[index * step]  # noqa: E731
+    at: Callable[[int], SandboxOrder] = lambda index: plain[index * step]  # noqa: E731
     for index, oddity in enumerate(_ODDITIES):
         if index * step < len(plain):
-            write(form, at(index), oddity)
+            write_texts(form, at(index), oddity)
     if len(plain) > step * (len(_ODDITIES) + 1):
         at(len(_ODDITIES)).values["Kennzeichen"] = list(at(len(_ODDITIES) + 1).values["Kennzeichen"])
 
 
-def _readme_order(form: Form, order: Order, shelf: PartsShelf, today: date) -> None:
+def _readme_order(form: OrderForm, order: SandboxOrder, shelf: PartInventor, today: date) -> None:
     """Order 123, which the README changes."""
     start = today + timedelta(days=7)
     texts = {
@@ -270,9 +270,9 @@ def _readme_order(form: Form, order: Order, shelf: PartsShelf, today: date) -> N
         "Bemerkungen": "Kundin ruft vor Abholung an.",
         "Schadenbeschreibung": _DAMAGE[0],
     }
-    write(form, order, texts)
+    write_texts(form, order, texts)
     order.station, order.employee, order.parts_badge = "3@active", "166", "button"
-    order.parts = [shelf.part(at) for at in range(4)]
+    order.parts = [shelf.next_part(at) for at in range(4)]
     for part, arrived in zip(order.parts, (True, True, False, False), strict=True):
         part.to_order, part.ordered, part.delivered, part.backorder = False, True, arrived, False
         part.status, part.date_style = ("geliefert" if arrived else "bestellt"), "titles"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from planso_connector.sandbox.orders import Order
+from planso_connector.sandbox.orders import SandboxOrder
 
 _FORMAT = 1
 
@@ -16,15 +16,15 @@ class StateFileError(Exception):
 
 
 @dataclass
-class State:
+class SavedState:
     """`changed` holds orders that are new or differ from the invented ones, `gone` the ids of deleted ones."""
 
-    changed: dict[int, Order]
+    changed: dict[int, SandboxOrder]
     gone: set[int]
     next_id: int
 
 
-def load(path: Path, made_with: dict[str, Any]) -> State | None:
+def load_state(path: Path, made_with: dict[str, Any]) -> SavedState | None:
     """The state in the file; None without a file. Raises `StateFileError`."""
     try:
         text = path.read_text("utf-8")
@@ -36,8 +36,10 @@ def load(path: Path, made_with: dict[str, Any]) -> State | None:
         kept = json.loads(text)
         if kept["format"] != _FORMAT:
             raise ValueError(f"format {kept['format']!r}")
-        orders = [Order.from_json(entry) for entry in kept["changed"]]
-        state = State({order.id: order for order in orders}, {int(gone) for gone in kept["gone"]}, int(kept["next_id"]))
+        orders = [SandboxOrder.from_json(entry) for entry in kept["changed"]]
+        state = SavedState(
+            {order.id: order for order in orders}, {int(gone) for gone in kept["gone"]}, int(kept["next_id"])
+        )
         settings = dict(kept["made_with"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StateFileError(
@@ -49,7 +51,7 @@ def load(path: Path, made_with: dict[str, Any]) -> State | None:
     return state
 
 
-def save(path: Path, state: State, made_with: dict[str, Any]) -> None:
+def save_state(path: Path, state: SavedState, made_with: dict[str, Any]) -> None:
     """Replace the file in one step, so that a crash leaves the old one or the new one."""
     kept = {
         "format": _FORMAT,

@@ -1,6 +1,6 @@
 """The order's other tabs in a believable form (protocol, section 5)."""
 
-from planso_connector.sandbox.orders import Order
+from planso_connector.sandbox.orders import SandboxOrder
 from planso_connector.sandbox.php import escape
 from planso_connector.sandbox.workshop import Workshop
 
@@ -24,7 +24,7 @@ _TITLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "zusammenfassung": ("Zusammenfassung", ("Fahrername", "Fahrzeug", "Projekt-Status", "Plan Auslieferung")),
     "dist_html": ("Verteilung", ("Werkstattverteilung", "Werkstattstart")),
 }
-METHODS = {_SHOP_VIEW + name: name for name in _TITLES} | {
+TAB_METHODS = {_SHOP_VIEW + name: name for name in _TITLES} | {
     "resourceplanner_get_shop_view": "details",
     "resourceplanner_shop_view_single": "single",
 }
@@ -33,22 +33,22 @@ _AS_PAIRS = frozenset({"details", "setting", "zusammenfassung", "planung"})
 _AS_JSON = frozenset({"stats", "rental_car_data"})
 
 
-def tab(workshop: Workshop, method: str, order: Order | None) -> dict[str, object]:
+def tab_response(workshop: Workshop, method: str, order: SandboxOrder | None) -> dict[str, object]:
     """The answer of one of `METHODS`: `{"html": ...}`, or plain members for a few of them."""
-    name = METHODS[method]
+    name = TAB_METHODS[method]
     if order is None:
         return {"html": '<div class="alert">Der Auftrag wurde nicht gefunden.</div>'}
     if name in _AS_JSON:
         labels = _TITLES[name][1]
-        return {"projectID": order.id, "data": {label: workshop.text(order, label) for label in labels}}
+        return {"projectID": order.id, "data": {label: workshop.field_text(order, label) for label in labels}}
     if name == "single":
         return {"html": _single(workshop, order)}
     return {"html": _tab(workshop, name, order)}
 
 
-def _tab(workshop: Workshop, name: str, order: Order) -> str:
+def _tab(workshop: Workshop, name: str, order: SandboxOrder) -> str:
     title, labels = _TITLES[name]
-    pairs = [(workshop.installation.label(label), workshop.text(order, label)) for label in labels]
+    pairs = [(workshop.installation.shown_label(label), workshop.field_text(order, label)) for label in labels]
     if name in _AS_PAIRS:
         rows = "".join(f"<dt>{escape(label)}</dt><dd>{escape(text)}</dd>" for label, text in pairs)
         body = f'<dl class="dl-horizontal">{rows}</dl>'
@@ -69,7 +69,7 @@ def _tab(workshop: Workshop, name: str, order: Order) -> str:
     )
 
 
-def _single(workshop: Workshop, order: Order) -> str:
+def _single(workshop: Workshop, order: SandboxOrder) -> str:
     """The whole page: all tabs, and the employees one can give a task to."""
     employees = "".join(
         f'<div class="option"><input type="checkbox" class="rspSv_todo_list_employee_option" value="{number}">'

@@ -11,20 +11,20 @@ from typing import Any
 
 from planso_connector.sandbox import save_effects, shop, state_file
 from planso_connector.sandbox.catalogue import FIELDS, STATUS_STATIONS
-from planso_connector.sandbox.form_markup import filling_script
-from planso_connector.sandbox.forms import Form, SaveRefusedError, Taken
-from planso_connector.sandbox.installation import CHOICES, Installation
+from planso_connector.sandbox.form_markup import render_filling_script
+from planso_connector.sandbox.forms import AcceptedSave, OrderForm, SaveRefusedError
+from planso_connector.sandbox.installation import OPTIONAL_SELECTS, Installation
 from planso_connector.sandbox.knobs import Edit, Knobs
-from planso_connector.sandbox.like import LikeForm
-from planso_connector.sandbox.orders import Order, Wire
-from planso_connector.sandbox.php import Pairs, by_name, escape
-from planso_connector.sandbox.save_calls import SaveCalls, save_calls
+from planso_connector.sandbox.like import ReplayedForm
+from planso_connector.sandbox.orders import SandboxOrder, WireValues
+from planso_connector.sandbox.php import Pairs, escape, group_by_name
+from planso_connector.sandbox.save_calls import SaveCalls, build_save_calls
 
 _KEPT_CHANGES = 20_000
 
 
 @dataclass(frozen=True)
-class Change:
+class FieldChange:
     """One field that changed. `at` is UTC, `by` says who; `version` is the workshop's with it."""
 
     order_id: int
@@ -45,11 +45,11 @@ class Workshop:
         self.installation = installation
         self.knobs = knobs
         recorded = installation.recorded
-        self.form = LikeForm(installation, knobs, recorded.form) if recorded else Form(installation, knobs)
+        self.form = ReplayedForm(installation, knobs, recorded.form) if recorded else OrderForm(installation, knobs)
         self.lock = threading.RLock()
-        self.changes: deque[Change] = deque(maxlen=_KEPT_CHANGES)
+        self.changes: deque[FieldChange] = deque(maxlen=_KEPT_CHANGES)
         self.version = 0
-        self._orders = shop.invent(self.form, orders=orders, seed=seed, today=today)
+        self._orders = shop.invent_orders(self.form, orders=orders, seed=seed, today=today)
         self._next_id = max(self._orders, default=100) + 1
         self._touched: set[int] = set()
         self._gone: set[int] = set()
@@ -59,7 +59,7 @@ class Workshop:
             "orders": orders,
             "seed": seed,
             "today": today.isoformat(),
-            "selects": sorted(label for label in CHOICES if installation.is_select(label)),
+            "selects": sorted(label for label in OPTIONAL_SELECTS if installation.is_select(label)),
             "iso_dates": installation.iso_dates,
         }
         if recorded is not None:
@@ -68,7 +68,7 @@ class Workshop:
             self._load(state)
 
     def _load(self, path: Path) -> None:
-        kept = state_file.load(path, self._made_with)
+        kept = state_file.load_state(path, self._made_with)
         if kept is not None:
             self._orders |= kept.changed
             for order_id in kept.gone:
@@ -79,46 +79,48 @@ class Workshop:
         self.version += 1
         if self._state is not None:
             changed = {order_id: self._orders[order_id] for order_id in sorted(self._touched)}
-            state_file.save(self._state, state_file.State(changed, self._gone, self._next_id), self._made_with)
+            state_file.save_state(
+                self._state, state_file.SavedState(changed, self._gone, self._next_id), self._made_with
+            )
 
     # -- what people and programs see
 
-    def order(self, order_id: int) -> Order:
+    def get_order(self, order_id: int) -> SandboxOrder:
         """One order, archived or not. Raises KeyError."""
         with self.lock:
             if order_id not in self._orders:
                 raise KeyError(f"There is no order {order_id}")
             return self._orders[order_id]
 
-    def find(self, order_id: int | None) -> Order | None:
+    def find_order(self, order_id: int | None) -> SandboxOrder | None:
         """One order, or None."""
         with self.lock:
             return self._orders.get(order_id) if order_id is not None else None
 
-    def all(self) -> list[Order]:
+    def all_orders(self) -> list[SandboxOrder]:
         """Every order, archived ones too."""
         with self.lock:
             return list(self._orders.values())
 
-    def board(self) -> list[Order]:
+    def board_orders(self) -> list[SandboxOrder]:
         """The orders that are not archived, as they stand on the board."""
         with self.lock:
             current = [order for order in self._orders.values() if not order.archived]
             return sorted(current, key=lambda order: order.position)
 
-    def text(self, order: Order, usual: str) -> str:
+    def field_text(self, order: SandboxOrder, usual: str) -> str:
         """What a person reads in a field."""
-        return self.form.text(usual, self.form.stored(order, usual))
+        return self.form.to_text(usual, self.form.stored_values(order, usual))
 
-    def short_name(self, order: Order) -> str:
+    def short_name(self, order: SandboxOrder) -> str:
         """Plate and last name, as the board shows it."""
-        person = self.text(order, "Fahrername").split(" ")[-1] or self.text(order, "Firma")
-        return " ".join(part for part in (self.text(order, "Kennzeichen"), person) if part)
+        person = self.field_text(order, "Fahrername").split(" ")[-1] or self.field_text(order, "Firma")
+        return " ".join(part for part in (self.field_text(order, "Kennzeichen"), person) if part)
 
-    def damage_or_date(self, order: Order) -> str:
+    def damage_or_date(self, order: SandboxOrder) -> str:
         """The list's `finish_date`, which some people use for the damage class."""
-        klass = self.text(order, "Kategorie") or order.finish_class
-        finish = self.text(order, "Termin Fertigstellung")
+        klass = self.field_text(order, "Kategorie") or order.finish_class
+        finish = self.field_text(order, "Termin Fertigstellung")
         return {"class": klass, "date": finish, "both": f"{finish} {klass}".strip(), "empty": ""}[order.finish_style]
 
     # -- the form
@@ -126,23 +128,23 @@ class Workshop:
     def form_answer(self, order_id: int | None) -> dict[str, Any]:
         """The form's HTML and script for a reader. An unknown id gets the empty form."""
         with self.lock:
-            order = self.find(order_id)
-            self.form.readings += 1
+            order = self.find_order(order_id)
+            self.form.read_count += 1
             if order_id is not None and (order_id in self.knobs.empty_form_orders or self._is_blank(order_id)):
                 order = None
-            html, script = self.form.markup(order), filling_script(self.form.controls(order))
+            html, script = self.form.render(order), render_filling_script(self.form.controls(order))
             if order_id is not None:
                 if order_id in self.knobs.no_content_orders:
                     html = ""
-                self._others(self.knobs.take_edits("edit_after_next_read", order_id))
-            return form_answer(escape(html) if self.installation.escaped_markup else html, script)
+                self._others(self.knobs.pop_edits("edit_after_next_read", order_id))
+            return form_response(escape(html) if self.installation.escaped_markup else html, script)
 
     def save_calls(self) -> SaveCalls:
         """Where saves go on this installation now."""
         recorded = self.installation.recorded
         if recorded is not None and self.knobs.save_style == recorded.saves.style:
             return recorded.saves.calls
-        return save_calls(self.knobs.save_style, self.installation.table_id)
+        return build_save_calls(self.knobs.save_style, self.installation.table_id)
 
     def _is_blank(self, order_id: int) -> bool:
         """Whether the order's form is blank because of a save; counts one reading."""
@@ -153,12 +155,12 @@ class Workshop:
     def save(self, order_id: int, pairs: Pairs) -> None:
         """Take a form for an order. Raises `SaveRefusedError`."""
         with self.lock:
-            self._others(self.knobs.take_edits("edit_before_next_save", order_id))
+            self._others(self.knobs.pop_edits("edit_before_next_save", order_id))
             order = self._for_change(order_id)
             taken = self._taken(order, pairs)
-            if not self.knobs.take("drop_saves_next"):
+            if not self.knobs.count_down("drop_saves_next"):
                 self._carry_out(order, taken)
-            self._others(self.knobs.take_edits("edit_after_next_save", order_id))
+            self._others(self.knobs.pop_edits("edit_after_next_save", order_id))
 
     def insert(self, pairs: Pairs) -> int:
         """Take a form as a new order; its id. Raises `SaveRefusedError`."""
@@ -167,36 +169,38 @@ class Workshop:
             taken = self._taken(None, pairs)
             order_id = self._next_id
             self._next_id += 1
-            if self.knobs.take("drop_saves_next"):
+            if self.knobs.count_down("drop_saves_next"):
                 return order_id
             self._touched.add(order_id)
             self._carry_out(self._empty(order_id), taken)
             return order_id
 
-    def _taken(self, order: Order | None, pairs: Pairs) -> Taken:
+    def _taken(self, order: SandboxOrder | None, pairs: Pairs) -> AcceptedSave:
         """What a save means. Only so many pairs are looked at as the knob `take_pairs` says."""
         style = self.knobs.save_style
-        if "form" in style.tokens and (order.token if order else "neu") not in by_name(pairs).get("form_token", []):
+        if "form" in style.tokens and (order.token if order else "neu") not in group_by_name(pairs).get(
+            "form_token", []
+        ):
             raise SaveRefusedError("Das Sicherheitstoken des Formulars fehlt oder ist abgelaufen.")
-        return self.form.taken(order, by_name(pairs[: self.knobs.take_pairs]), whole=style.sends == "whole")
+        return self.form.accept(order, group_by_name(pairs[: self.knobs.take_pairs]), whole=style.sends == "whole")
 
-    def _carry_out(self, order: Order, taken: Taken) -> None:
+    def _carry_out(self, order: SandboxOrder, taken: AcceptedSave) -> None:
         rows_before = order.rows
         order.rows = taken.rows
         if rows_before != order.rows:
             self._touched.add(order.id)
-        self._set(order, save_effects.kept(self.form, order, taken), by="Verbindung")
+        self._set(order, save_effects.apply_save_effects(self.form, order, taken), by="Verbindung")
         if self.knobs.blank_after_save or self.knobs.blank_seconds_after_save:
             self._blank[order.id] = (self.knobs.blank_after_save, monotonic() + self.knobs.blank_seconds_after_save)
         self._keep()
 
-    def _empty(self, order_id: int) -> Order:
+    def _empty(self, order_id: int) -> SandboxOrder:
         self._gone.discard(order_id)
-        order = Order(
+        order = SandboxOrder(
             id=order_id,
             row_id=str(600_000 + order_id * 7),
             token=f"{order_id * 0x9E3779B97F4A7C15 % 2**96:024x}",
-            values={label: self.form.wire(label, "") for label in FIELDS},
+            values={label: self.form.to_wire(label, "") for label in FIELDS},
             station="1@active",
             employee="",
             position=max((other.position for other in self._orders.values()), default=-1) + 1,
@@ -210,14 +214,14 @@ class Workshop:
         """Delete as the form's `submode=delete` does. Raises `SaveRefusedError`."""
         with self.lock:
             self._for_change(order_id)
-            if not self.knobs.take("drop_saves_next"):
+            if not self.knobs.count_down("drop_saves_next"):
                 self.delete(order_id)
 
     def _not_refused(self) -> None:
         if self.knobs.refuse_saves is not None:
             raise SaveRefusedError(self.knobs.refuse_saves)
 
-    def _for_change(self, order_id: int) -> Order:
+    def _for_change(self, order_id: int) -> SandboxOrder:
         self._not_refused()
         if order_id in self.knobs.locked_orders:
             raise SaveRefusedError(f"Der Auftrag {order_id} wird gerade von jemand anderem bearbeitet.")
@@ -225,16 +229,16 @@ class Workshop:
             raise SaveRefusedError(f"Der Auftrag {order_id} wurde nicht gefunden.")
         return self._orders[order_id]
 
-    def _set(self, order: Order, values: Wire, *, by: str) -> None:
+    def _set(self, order: SandboxOrder, values: WireValues, *, by: str) -> None:
         now = datetime.now(UTC)
         for usual, wire in values.items():
-            if self.form.stored(order, usual) == wire:
+            if self.form.stored_values(order, usual) == wire:
                 continue
-            before, after = self.text(order, usual), self.form.text(usual, wire)
+            before, after = self.field_text(order, usual), self.form.to_text(usual, wire)
             order.values[usual] = list(wire)
             self._touched.add(order.id)
-            label = self.installation.label(usual)
-            self.changes.appendleft(Change(order.id, label, before, after, by, now, self.version + 1))
+            label = self.installation.shown_label(usual)
+            self.changes.appendleft(FieldChange(order.id, label, before, after, by, now, self.version + 1))
             if usual == "Projekt-Status" and after in STATUS_STATIONS:
                 state = "finished" if after in ("abholbereit", "ausgeliefert") else "active"
                 order.station = f"{STATUS_STATIONS[after]}@{state}"
@@ -248,8 +252,8 @@ class Workshop:
     def edit(self, order_id: int, label: str, value: str) -> None:
         """Somebody changes a field in PlanSo itself. Raises KeyError (order, label), ValueError (not offered)."""
         with self.lock:
-            order, usual = self.order(order_id), self.form.usual(label)
-            self._set(order, {usual: self.form.wire(usual, value)}, by="Werkstatt")
+            order, usual = self.get_order(order_id), self.form.usual_label(label)
+            self._set(order, {usual: self.form.to_wire(usual, value)}, by="Werkstatt")
             self._keep()
 
     def add(self, texts: Mapping[str, str], order_id: int | None = None) -> int:
@@ -258,8 +262,8 @@ class Workshop:
         Raises as `edit` does, and ValueError for an id that an order has.
         """
         with self.lock:
-            usual_texts = {self.form.usual(label): text for label, text in texts.items()}
-            values = {usual: self.form.wire(usual, text) for usual, text in usual_texts.items()}
+            usual_texts = {self.form.usual_label(label): text for label, text in texts.items()}
+            values = {usual: self.form.to_wire(usual, text) for usual, text in usual_texts.items()}
             if order_id is None:
                 order_id = self._next_id
             if order_id in self._orders or not 0 < order_id < 10**15:
@@ -274,20 +278,20 @@ class Workshop:
     def archive(self, order_id: int, *, archived: bool = True) -> None:
         """Take an order off the board, or put it back. Raises KeyError."""
         with self.lock:
-            self.order(order_id).archived = archived
+            self.get_order(order_id).archived = archived
             self._touched.add(order_id)
             self._keep()
 
     def delete(self, order_id: int) -> None:
         """Remove an order for good. Raises KeyError."""
         with self.lock:
-            self.order(order_id)
+            self.get_order(order_id)
             del self._orders[order_id]
             self._touched.discard(order_id)
             self._gone.add(order_id)
             self._keep()
 
 
-def form_answer(html: str, script: str = "") -> dict[str, Any]:
+def form_response(html: str, script: str = "") -> dict[str, Any]:
     """The JSON in which a form arrives."""
     return {"center": {"content": html}, "functions": f"visual_forms.init();{script}"}

@@ -9,21 +9,21 @@ from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from planso_connector.rest.middleware.rate_limits import Limits
-from planso_connector.server.connections import KEPT, Connection, Silent
-from planso_connector.server.open_files import connections
+from planso_connector.server.connections import KEEP_ALIVE, Connection, ConnectionMonitor
+from planso_connector.server.open_files import raise_limit
 
 
-class Server(uvicorn.Config):
+class ServerConfig(uvicorn.Config):
     """What `uvicorn.Server` is told, and the connections that it has."""
 
-    silent: Silent
+    monitor: ConnectionMonitor
 
 
-def configured(app: ASGIApp, limits: Limits, *, proxies: Sequence[str] = ()) -> Server:
+def build_config(app: ASGIApp, limits: Limits, *, proxies: Sequence[str] = ()) -> ServerConfig:
     """`proxies`: addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     if proxies:
         app = ProxyHeadersMiddleware(app, list(proxies))  # type: ignore[arg-type,assignment]
-    config = Server(
+    config = ServerConfig(
         app,
         http=Connection,
         # On by itself it believes every program on this machine, and FORWARDED_ALLOW_IPS of the environment.
@@ -33,7 +33,7 @@ def configured(app: ASGIApp, limits: Limits, *, proxies: Sequence[str] = ()) -> 
         access_log=False,
         server_header=False,
         lifespan="off",
-        timeout_keep_alive=KEPT,
+        timeout_keep_alive=KEEP_ALIVE,
     )
-    config.silent = Silent(connections(limits.connections), limits.arrival)
+    config.monitor = ConnectionMonitor(raise_limit(limits.connections), limits.receive_timeout)
     return config

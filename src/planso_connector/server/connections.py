@@ -18,17 +18,17 @@ import structlog
 from httptools import HttpParserInvalidURLError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from planso_connector.rest.middleware.admission import ARRIVED, OVERLOADED
-from planso_connector.rest.middleware.response import dressed
-from planso_connector.rest.schemas.errors import failure
+from planso_connector.rest.middleware.admission import ARRIVED_AT, OVERLOADED
+from planso_connector.rest.middleware.response import add_default_headers
+from planso_connector.rest.schemas.errors import failure_response
 
 log = structlog.get_logger(__name__)
 
-MOST_HEADERS, LARGEST_HEAD = 100, 32 * 1024
+MAX_HEADERS, MAX_HEAD_BYTES = 100, 32 * 1024
 """Lines, and bytes with the address."""
 _TICK = 0.5
 """Seconds between two looks at who is late."""
-KEPT = 75
+KEEP_ALIVE = 75
 """
 Seconds for which a connection is kept that nobody asks on. Longer than clients and proxies keep theirs, which is a
 minute mostly: who closes first can't be asked in that moment, and then one who asks is cut off.
@@ -40,32 +40,32 @@ REFUSED_FOR = 0.25
 Seconds for which nothing is read from a connection that was told to ask again later. Some clients ask again at once,
 and refusing hundreds of them without end takes the time of those who were let in.
 """
-MOST_UNTAKEN = 16 << 20
+MAX_UNSENT_BYTES = 16 << 20
 """
 Bytes of all answers that wait until they are taken. Beyond it the connection that is stuck longest is broken off: a few
 hundred who ask for lists and read nothing took 400 MB.
 """
-MOST_AHEAD = 10
+MAX_PIPELINED = 10
 """
 Requests that may wait for the answer to one before them on their connection: what arrives in one piece is parsed in one
 turn of the loop, and is a thousand requests where they are short. Programs send one or a few.
 """
-MOST_PIECES = 4000
+MAX_BODY_PIECES = 4000
 """Of a body, as chunks or as the network cuts it: each costs as much as a kilobyte, and a megabyte may be 170,000."""
 _NO_HTTP, _NO_ADDRESS, _ANOTHER_HOST, _LATE, _TOO_LARGE, _FULL, _PIECES = (
     (400, "This is no HTTP that the connector understands."),
     (400, "The address holds what no address may; accepted: UTF-8, percent-encoded, as M%C3%BCller for Müller."),
     (400, "The address names another host than the header Host; accepted: the path alone, or the same host."),
     (408, "The request did not arrive in time."),
-    (431, f"The head is too large; accepted: up to {MOST_HEADERS} headers and {LARGEST_HEAD} bytes."),
+    (431, f"The head is too large; accepted: up to {MAX_HEADERS} headers and {MAX_HEAD_BYTES} bytes."),
     (503, "The connector has as many connections as it takes."),
-    (413, f"The body comes in too many pieces; accepted: up to {MOST_PIECES}."),
+    (413, f"The body comes in too many pieces; accepted: up to {MAX_BODY_PIECES}."),
 )
 
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 
-class Silent:
+class ConnectionMonitor:
     """
     The connections from which a request is awaited, longest first, and those that don't take their answer. One that was
     begun has to arrive within `seconds`.
@@ -75,7 +75,7 @@ class Silent:
     """
 
     def __init__(self, most: int, seconds: float) -> None:
-        self.most = most
+        self.max_connections = most
         self._seconds = seconds
         self._new: dict[Connection, float] = {}
         self._idle: dict[Connection, float] = {}
@@ -102,7 +102,7 @@ class Silent:
         untaken = {one: one.transport.get_write_buffer_size() for one in self._stuck}
         held = sum(untaken.values())
         for oldest in [one for one in untaken if one is not connection]:
-            if held <= MOST_UNTAKEN:
+            if held <= MAX_UNSENT_BYTES:
                 return
             held -= untaken[oldest]
             self.loose(oldest)
@@ -149,12 +149,12 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._silent: Silent = cast(Any, self.config).silent
+        self._silent: ConnectionMonitor = cast(Any, self.config).monitor
         self._refusal = _NO_HTTP
         self._in_head, self._head, self._pieces = True, 0, 0
         self._running: Any = None  # uvicorn's `cycle` is the request that came last, which may wait for this one
-        if len(self.connections) > self._silent.most and not self._silent.make_room(self):
-            log.warning("connections_full", most=self._silent.most)
+        if len(self.connections) > self._silent.max_connections and not self._silent.make_room(self):
+            log.warning("connections_full", most=self._silent.max_connections)
             self._refuse(_FULL)
             return
         self._silent.awaits(self, new=True)
@@ -181,7 +181,7 @@ class Connection(HttpToolsProtocol):
                     data = _encoded(data)
             self._head += len(data)
         super().data_received(data)
-        if self._in_head and self._head > LARGEST_HEAD:
+        if self._in_head and self._head > MAX_HEAD_BYTES:
             self._refuse(_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
@@ -192,25 +192,25 @@ class Connection(HttpToolsProtocol):
             self._refusal = _ANOTHER_HOST
             raise ValueError(_ANOTHER_HOST[1])
         # What came with the head's last bytes may be a body: only then is it worth counting.
-        if len(headers) > MOST_HEADERS or (
-            self._head > LARGEST_HEAD
-            and len(self.url) + sum(len(name) + len(value) + 4 for name, value in headers) > LARGEST_HEAD
+        if len(headers) > MAX_HEADERS or (
+            self._head > MAX_HEAD_BYTES
+            and len(self.url) + sum(len(name) + len(value) + 4 for name, value in headers) > MAX_HEAD_BYTES
         ):
             self._refusal = _TOO_LARGE
             raise ValueError(_TOO_LARGE[1])
-        if len(self.pipeline) >= MOST_AHEAD:
+        if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError("too many requests ahead of their answers")
         self._in_head = False
         self._silent.heard(self)
         cycle: Any = self.cycle
         if cycle is None or cycle.response_complete:  # else it waits for its own connection's answers
-            self.scope[ARRIVED] = time.monotonic()  # type: ignore[literal-required]
+            self.scope[ARRIVED_AT] = time.monotonic()  # type: ignore[literal-required]
         super().on_headers_complete()
         self.headers = _Trailers()
 
     def on_body(self, body: bytes) -> None:
         self._pieces += 1
-        if self._pieces > MOST_PIECES:
+        if self._pieces > MAX_BODY_PIECES:
             self._refusal = _PIECES
             raise ValueError(_PIECES[1])
         super().on_body(body)
@@ -268,13 +268,14 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()  # in the middle of another answer there is no place for this one
             return
         status, message = refusal
-        answer = failure(status, message)
+        answer = failure_response(status, message)
         answer.headers["Connection"] = "close"
         if status == 503:
             answer.headers["Retry-After"] = "1"
         head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
         head += [
-            name + b": " + value for name, value in [*self.server_state.default_headers, *dressed(answer.raw_headers)]
+            name + b": " + value
+            for name, value in [*self.server_state.default_headers, *add_default_headers(answer.raw_headers)]
         ]
         self.transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
         self.transport.close()

@@ -9,26 +9,26 @@ from typing import Any, cast
 
 import uvicorn
 
-from planso_connector.server.config import Server
-from planso_connector.server.listener import Accepting
+from planso_connector.server.config import ServerConfig
+from planso_connector.server.listener import Listener
 
-GRACE = 10.0
+GRACE_PERIOD = 10.0
 """Seconds that requests and writes under way have from the signal on."""
 
 
-class DrainingServer(uvicorn.Server):
+class GracefulServer(uvicorn.Server):
     """
     `drain` is called with the seconds that are left, when the first signal came, and with 0 after the second. Idle
     connections are closed at once, and no new ones taken.
     """
 
-    def __init__(self, config: Server, drain: Callable[[float], None]) -> None:
+    def __init__(self, config: ServerConfig, drain: Callable[[float], None]) -> None:
         # Beyond the grace: who waited for a write until then still wants the answer.
-        config.timeout_graceful_shutdown = round(GRACE) + 2
+        config.timeout_graceful_shutdown = round(GRACE_PERIOD) + 2
         super().__init__(config)
         self._drain = drain
         # Each is a file descriptor before the connections of before are asked to make room.
-        self._at_once = config.silent.most
+        self._at_once = config.monitor.max_connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, for sockets that are open already, but for how their connections are taken."""
@@ -39,7 +39,7 @@ class DrainingServer(uvicorn.Server):
         def protocol() -> Any:
             return make(config=config, server_state=state, app_state=self.lifespan.state)
 
-        taking = [Accepting(one, protocol, config.backlog, self._at_once) for one in sockets]
+        taking = [Listener(one, protocol, config.backlog, self._at_once) for one in sockets]
         self.servers = cast("Any", taking)
         self.started = True
 
@@ -48,7 +48,7 @@ class DrainingServer(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._drain(GRACE)
+        self._drain(GRACE_PERIOD)
         await super().shutdown(sockets)
         if self.force_exit:
             self._drain(0.0)

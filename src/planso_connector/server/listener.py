@@ -22,7 +22,7 @@ TELL_EVERY = 60.0
 """Seconds between two lines in the log about that; each counts the tries that failed since."""
 
 
-class Accepting:
+class Listener:
     """A listening socket whose connections are handed to protocols. As much of an asyncio.Server as uvicorn uses."""
 
     def __init__(

@@ -18,7 +18,7 @@ class PortError(Exception):
     """The address is, and the port can't be had."""
 
 
-def addresses(host: str) -> list[str]:
+def resolve(host: str) -> list[str]:
     """Those of a name, or the address itself. Raises HostError."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -27,7 +27,7 @@ def addresses(host: str) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def bound(wanted: Sequence[str], port: int) -> list[socket.socket]:
+def bind(wanted: Sequence[str], port: int) -> list[socket.socket]:
     """
     Those of the addresses that this machine has, on one port; 0 takes a free one. Raises HostError where it has none of
     them, PortError where the port can't be had on each that it has.
@@ -50,7 +50,7 @@ def bound(wanted: Sequence[str], port: int) -> list[socket.socket]:
     return found
 
 
-def shown(listening: Sequence[socket.socket]) -> str:
+def format_urls(listening: Sequence[socket.socket]) -> str:
     """Where it can be reached, for a person."""
     return " and ".join(f"http://{_place(*one.getsockname()[:2])}" for one in listening)
 

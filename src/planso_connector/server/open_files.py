@@ -9,7 +9,7 @@ Kept for all but callers. A connector that idles has 35 open; PlanSo, and long q
 LEAST_CONNECTIONS = 8
 
 
-def connections(wanted: int) -> int:
+def raise_limit(wanted: int) -> int:
     """
     So many as there are file descriptors for, whose limit is raised as far as this user may. Raises ValueError where
     even a few are too many.
@@ -27,13 +27,13 @@ def connections(wanted: int) -> int:
     found = min(wanted, soft - (OTHER_FILES if soft >= 2 * OTHER_FILES else OTHER_FILES_IF_SHORT))
     if found < min(wanted, LEAST_CONNECTIONS):
         raise ValueError(
-            f"{limit()}; the connector needs {OTHER_FILES_IF_SHORT + LEAST_CONNECTIONS} at least, and {needed} for "
+            f"{describe_limit()}; the connector needs {OTHER_FILES_IF_SHORT + LEAST_CONNECTIONS} at least, and {needed} for "
             f"CONNECTOR_CONNECTIONS={wanted}"
         )
     return found
 
 
-def limit() -> str:
+def describe_limit() -> str:
     """The limit in words, with where it is set."""
     import resource
 
@@ -41,12 +41,12 @@ def limit() -> str:
     return f"this process may have {soft} files open (`ulimit -n`, systemd's LimitNOFILE=)"
 
 
-def shortage(wanted: int) -> str | None:
+def describe_shortage(wanted: int) -> str | None:
     """What to say at the start where there are fewer connections than wanted. Raises ValueError as `connections`."""
-    found = connections(wanted)
+    found = raise_limit(wanted)
     if found == wanted:
         return None
     return (
-        f"CONNECTOR_CONNECTIONS: {limit()}, which allows {found} connections at once; {wanted} need "
+        f"CONNECTOR_CONNECTIONS: {describe_limit()}, which allows {found} connections at once; {wanted} need "
         f"{wanted + OTHER_FILES}."
     )

@@ -10,7 +10,7 @@ from functools import cache
 from sqlalchemy import BigInteger, Select, bindparam, insert, select
 
 from planso_connector.store.engine.transaction import Transaction
-from planso_connector.store.tables import accesses
+from planso_connector.store.tables import access_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,11 @@ class Access:
     times: int = 1
 
 
-_NEW = insert(accesses).values({c.name: bindparam(c.name, type_=c.type) for c in accesses.c})
+_NEW = insert(access_log).values({c.name: bindparam(c.name, type_=c.type) for c in access_log.c})
 
 
 def record(tx: Transaction, found: Iterable[Access]) -> None:
-    tx.run_many(
+    tx.execute_many(
         _NEW,
         [
             {
@@ -47,14 +47,16 @@ def record(tx: Transaction, found: Iterable[Access]) -> None:
     )
 
 
-def page(tx: Transaction, *, order_id: int | None = None, caller: str | None = None, limit: int) -> Sequence[Access]:
+def list_entries(
+    tx: Transaction, *, order_id: int | None = None, caller: str | None = None, limit: int
+) -> Sequence[Access]:
     """Newest first: those of one order, of one key, or all. Looks through the whole log; it is asked for seldom."""
     asked: dict[str, object] = {}
     if order_id is not None:
         asked["holds"] = f"%,{order_id},%"
     if caller is not None:
         asked["of_caller"] = caller
-    rows = tx.rows(_page("holds" in asked, "of_caller" in asked), at_most=limit, **asked)
+    rows = tx.fetch_all(_page("holds" in asked, "of_caller" in asked), at_most=limit, **asked)
     return [
         Access(
             row["at"],
@@ -69,7 +71,7 @@ def page(tx: Transaction, *, order_id: int | None = None, caller: str | None = N
 
 @cache
 def _page(of_order: bool, of_caller: bool) -> Select[tuple[str, str, str, str, int]]:
-    c = accesses.c
+    c = access_log.c
     asked = select(c.at, c.caller, c.route, c.order_ids, c.times).where(c.workshop == bindparam("of_workshop"))
     if of_order:
         asked = asked.where(c.order_ids.like(bindparam("holds")))

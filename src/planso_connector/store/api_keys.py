@@ -10,12 +10,12 @@ from sqlalchemy import Text, bindparam, insert, select, update
 
 from planso_connector.domain.caller import Scope
 from planso_connector.store.engine.transaction import Row, Transaction
-from planso_connector.store.order_rows import storable, to_json
-from planso_connector.store.tables import keys
+from planso_connector.store.order_rows import sanitize_text, to_json
+from planso_connector.store.tables import api_keys
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ApiKey:
     """`digest` is the secret's, `previous_digest` that of the secret before, valid until `previous_until`."""
 
     id: str
@@ -30,32 +30,32 @@ class Key:
     last_used_at: str | None = None
 
 
-_OF_WORKSHOP = keys.c.workshop == bindparam("of_workshop")
-_IS = _OF_WORKSHOP, keys.c.id == bindparam("of_id")
-_COLUMNS = [c for c in keys.c if c.name != "workshop"]
-_NEW = insert(keys).values({c.name: bindparam(c.name, type_=c.type) for c in keys.c})
+_OF_WORKSHOP = api_keys.c.workshop == bindparam("of_workshop")
+_IS = _OF_WORKSHOP, api_keys.c.id == bindparam("of_id")
+_COLUMNS = [c for c in api_keys.c if c.name != "workshop"]
+_NEW = insert(api_keys).values({c.name: bindparam(c.name, type_=c.type) for c in api_keys.c})
 _GET = select(*_COLUMNS).where(*_IS)
-_ALL = select(*_COLUMNS).where(_OF_WORKSHOP).order_by(keys.c.created_at, keys.c.id)
-_ANY = select(keys.c.id).where(_OF_WORKSHOP).limit(1)
-_REVOKE = update(keys).where(*_IS, keys.c.revoked_at.is_(None)).values(revoked_at=bindparam("now"))
+_ALL = select(*_COLUMNS).where(_OF_WORKSHOP).order_by(api_keys.c.created_at, api_keys.c.id)
+_ANY = select(api_keys.c.id).where(_OF_WORKSHOP).limit(1)
+_REVOKE = update(api_keys).where(*_IS, api_keys.c.revoked_at.is_(None)).values(revoked_at=bindparam("now"))
 _ROTATE = (
-    update(keys)
-    .where(*_IS, keys.c.revoked_at.is_(None))
+    update(api_keys)
+    .where(*_IS, api_keys.c.revoked_at.is_(None))
     .values(
-        previous_digest=keys.c.digest,
+        previous_digest=api_keys.c.digest,
         previous_until=bindparam("previous_until"),
         digest=bindparam("new_digest"),
         expires_at=bindparam("new_expiry", type_=Text),
     )
 )
-_USED = update(keys).where(*_IS).values(last_used_at=bindparam("at"))
+_USED = update(api_keys).where(*_IS).values(last_used_at=bindparam("at"))
 
 
-def add(tx: Transaction, key: Key) -> None:
-    tx.run(
+def add(tx: Transaction, key: ApiKey) -> None:
+    tx.execute(
         _NEW,
         id=key.id,
-        name=storable(key.name),
+        name=sanitize_text(key.name),
         scopes=to_json(sorted(key.scopes)),
         digest=key.digest,
         previous_digest=key.previous_digest,
@@ -67,30 +67,30 @@ def add(tx: Transaction, key: Key) -> None:
     )
 
 
-def get(tx: Transaction, key_id: str) -> Key | None:
-    found = tx.rows(_GET, of_id=key_id)
+def get(tx: Transaction, key_id: str) -> ApiKey | None:
+    found = tx.fetch_all(_GET, of_id=key_id)
     return _key(found[0]) if found else None
 
 
-def all(tx: Transaction) -> list[Key]:  # noqa: A001 - said as `keys.all`
+def list_all(tx: Transaction) -> list[ApiKey]:
     """Oldest first, revoked and expired ones too."""
-    return [_key(row) for row in tx.rows(_ALL)]
+    return [_key(row) for row in tx.fetch_all(_ALL)]
 
 
-def is_any(tx: Transaction) -> bool:
+def has_any(tx: Transaction) -> bool:
     """Whether there ever was one: revoked and expired ones count, else the door would open when the last one ends."""
-    return bool(tx.rows(_ANY))
+    return bool(tx.fetch_all(_ANY))
 
 
 def revoke(tx: Transaction, key_id: str, *, now: str) -> bool:
     """False where there is none that is not revoked yet."""
-    return tx.run(_REVOKE, of_id=key_id, now=now) == 1
+    return tx.execute(_REVOKE, of_id=key_id, now=now) == 1
 
 
 def rotate(tx: Transaction, key_id: str, *, digest: str, previous_until: str, expires_at: str | None) -> bool:
     """A new secret, beside which the one before is valid until then. False for none, and for a revoked one."""
     return (
-        tx.run(
+        tx.execute(
             _ROTATE,
             of_id=key_id,
             new_digest=digest,
@@ -101,12 +101,12 @@ def rotate(tx: Transaction, key_id: str, *, digest: str, previous_until: str, ex
     )
 
 
-def used(tx: Transaction, at: Mapping[str, str]) -> None:
+def record_use(tx: Transaction, at: Mapping[str, str]) -> None:
     """When each key was last used, by its id."""
-    tx.run_many(_USED, [{"of_id": key_id, "at": stamp} for key_id, stamp in at.items()])
+    tx.execute_many(_USED, [{"of_id": key_id, "at": stamp} for key_id, stamp in at.items()])
 
 
-def _key(row: Row) -> Key:
+def _key(row: Row) -> ApiKey:
     # A scope of a newer version allows nothing here.
     known = frozenset(Scope(scope) for scope in json.loads(row["scopes"]) if scope in set(Scope))
-    return Key(**{**row, "scopes": known})
+    return ApiKey(**{**row, "scopes": known})

@@ -12,21 +12,21 @@ from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.store.order_rows import to_json
 
 
-def write(place: Sequence[str | int]) -> str:
+def encode(place: Sequence[str | int]) -> str:
     return base64.urlsafe_b64encode(to_json(list(place)).encode()).decode().rstrip("=")
 
 
-def read(cursor: str) -> list[Any]:
+def decode(cursor: str) -> list[Any]:
     """The place that `write` wrote down; what it holds is the caller's to check. Raises Invalid."""
     try:
         place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if isinstance(place, list) and write(place) == cursor:
+        if isinstance(place, list) and encode(place) == cursor:
             return place
     except (ValueError, TypeError, binascii.Error, RecursionError):
         pass
-    raise not_ours()
+    raise invalid_cursor()
 
 
-def not_ours() -> Invalid:
+def invalid_cursor() -> Invalid:
     message = "is not a cursor of this list; accepted: the next_cursor of an answer, as it is"
     return Invalid([Problem(("query", "cursor"), message, "cursor")])

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, insert, select
 from planso_connector.domain.recognition.identifier import Identifier
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.order_rows import to_json
-from planso_connector.store.tables import erasures
+from planso_connector.store.tables import erasure_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,16 @@ class Erasure:
     counts: Mapping[str, int]
 
 
-_NOTE = insert(erasures).values({c.name: bindparam(c.name, type_=c.type) for c in erasures.c})
-_ANY = select(erasures.c.id).where(erasures.c.workshop == bindparam("of_workshop")).limit(1)
+_NOTE = insert(erasure_log).values({c.name: bindparam(c.name, type_=c.type) for c in erasure_log.c})
+_ANY = select(erasure_log.c.id).where(erasure_log.c.workshop == bindparam("of_workshop")).limit(1)
 _OF_KIND = (
-    select(erasures)
-    .where(erasures.c.workshop == bindparam("of_workshop"), erasures.c.kind == bindparam("of_kind"))
-    .order_by(erasures.c.erased_at, erasures.c.id)
+    select(erasure_log)
+    .where(erasure_log.c.workshop == bindparam("of_workshop"), erasure_log.c.kind == bindparam("of_kind"))
+    .order_by(erasure_log.c.erased_at, erasure_log.c.id)
 )
 
 
-def note(
+def record(
     tx: Transaction,
     identifier: Identifier,
     *,
@@ -48,7 +48,7 @@ def note(
 ) -> str:
     """Its id."""
     salt, erasure_id = secrets.token_hex(16), "erasure_" + secrets.token_hex(10)
-    tx.run(
+    tx.execute(
         _NOTE,
         id=erasure_id,
         erased_at=now,
@@ -62,11 +62,11 @@ def note(
     return erasure_id
 
 
-def is_any(tx: Transaction) -> bool:
-    return bool(tx.rows(_ANY))
+def has_any(tx: Transaction) -> bool:
+    return bool(tx.fetch_all(_ANY))
 
 
-def of(tx: Transaction, identifier: Identifier) -> list[Erasure]:
+def find(tx: Transaction, identifier: Identifier) -> list[Erasure]:
     """Those that were made for this identifier, oldest first. Takes some 50 ms for each of the kind."""
     return [
         Erasure(
@@ -77,7 +77,7 @@ def of(tx: Transaction, identifier: Identifier) -> list[Erasure]:
             tuple(json.loads(row["operation_ids"])),
             json.loads(row["counts"]),
         )
-        for row in tx.rows(_OF_KIND, of_kind=identifier.kind.value)
+        for row in tx.fetch_all(_OF_KIND, of_kind=identifier.kind.value)
         if secrets.compare_digest(row["fingerprint"], _fingerprint(identifier, row["salt"]))
     ]
 

@@ -10,61 +10,61 @@ from typing import Any
 from sqlalchemy import BigInteger, bindparam, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.fields import MIRRORED, Group
+from planso_connector.domain.fields import MIRRORED, FieldGroup
 from planso_connector.store.engine.transaction import Transaction
-from planso_connector.store.order_rows import storable, to_json
-from planso_connector.store.tables import changes
+from planso_connector.store.order_rows import sanitize_text, to_json
+from planso_connector.store.tables import history
 
-_NOTE = insert(changes).values({c.name: bindparam(c.name, type_=c.type) for c in changes.c}).on_conflict_do_nothing()
+_NOTE = insert(history).values({c.name: bindparam(c.name, type_=c.type) for c in history.c}).on_conflict_do_nothing()
 _PAGE = (
-    select(changes)
+    select(history)
     .where(
-        changes.c.workshop == bindparam("of_workshop"),
-        changes.c.order_id == bindparam("of_order", type_=BigInteger),
-        changes.c.version < bindparam("below", type_=BigInteger),
+        history.c.workshop == bindparam("of_workshop"),
+        history.c.order_id == bindparam("of_order", type_=BigInteger),
+        history.c.version < bindparam("below", type_=BigInteger),
     )
-    .order_by(changes.c.version.desc(), changes.c.by)
+    .order_by(history.c.version.desc(), history.c.by)
     .limit(bindparam("at_most", type_=BigInteger))
 )
 _SINCE = (
-    select(changes.c.changes)
+    select(history.c.changes)
     .where(
-        changes.c.workshop == bindparam("of_workshop"),
-        changes.c.order_id == bindparam("of_order", type_=BigInteger),
-        changes.c.by == "planso",
-        changes.c.at > bindparam("instant"),
+        history.c.workshop == bindparam("of_workshop"),
+        history.c.order_id == bindparam("of_order", type_=BigInteger),
+        history.c.by == "planso",
+        history.c.at > bindparam("instant"),
     )
-    .order_by(changes.c.version)
+    .order_by(history.c.version)
 )
-_ours = changes.alias("ours")
+_ours = history.alias("ours")
 _EDITS = (
-    select(changes.c.changes)
+    select(history.c.changes)
     .where(
-        changes.c.workshop == bindparam("of_workshop"),
-        changes.c.by == "planso",
+        history.c.workshop == bindparam("of_workshop"),
+        history.c.by == "planso",
         ~select(_ours.c.version)
         .where(
-            _ours.c.workshop == changes.c.workshop,
-            _ours.c.order_id == changes.c.order_id,
-            _ours.c.version == changes.c.version,
+            _ours.c.workshop == history.c.workshop,
+            _ours.c.order_id == history.c.order_id,
+            _ours.c.version == history.c.version,
             _ours.c.by == "operation",
         )
         .exists(),
     )
-    .order_by(changes.c.at.desc())
+    .order_by(history.c.at.desc())
     .limit(bindparam("at_most", type_=BigInteger))
 )
 _EDITS_LOOKED_AT = 1000
 
-_SHARED = frozenset(field.labels for field in MIRRORED if field.group is not Group.VEHICLE)
-_TOLD = [field for field in MIRRORED if field.group is not Group.VEHICLE or field.labels not in _SHARED]
+_SHARED = frozenset(field.labels for field in MIRRORED if field.group is not FieldGroup.VEHICLE)
+_TOLD = [field for field in MIRRORED if field.group is not FieldGroup.VEHICLE or field.labels not in _SHARED]
 """`vehicle` shows again what `vehicle_details` holds."""
 _LABELS = frozenset(label.casefold() for field in MIRRORED for label in field.labels)
 _MEMBERS = ("short_name", "station_id", "station_state", "missing_parts", "archived", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
+class Author:
     """
     Who had an operation carried out, the fields that it asked for, and PlanSo's labels of these. `also` are fields and
     labels that its save changed without being asked. `is_whole`: a create or a delete, which changed all of it.
@@ -72,10 +72,10 @@ class Writer:
 
     operation_id: str
     caller: str
-    paths: frozenset[str]
+    fields: frozenset[str]
     labels: frozenset[str] = frozenset()
-    also: frozenset[str] = frozenset()
-    is_whole: bool = False
+    side_effects: frozenset[str] = frozenset()
+    changed_everything: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class HistoryEntry:
     """
     What one side changed with a version. `operation` is None where somebody in PlanSo did it. Each of `changes` has
     `field` (a path, or the order's own member) or `label` (of PlanSo's form, for what has no field), `before`, `after`.
@@ -106,7 +106,7 @@ class Entry:
     changes: list[dict[str, Any]]
 
 
-def note(
+def record(
     tx: Transaction,
     order_id: int,
     version: int,
@@ -114,45 +114,48 @@ def note(
     after: Mapping[str, Any],
     *,
     now: str,
-    writer: Writer | None = None,
+    writer: Author | None = None,
 ) -> None:
     """Writes down how the order's document changed with this version. Without `before` it is new."""
     found = list(_differences(before or {}, after))
     own: list[dict[str, Any]] = []
     others = found
     if writer is not None:
-        is_whole = before is None or writer.is_whole
+        is_whole = before is None or writer.changed_everything
         own = [
             change
             for change in found
-            if is_whole or change.get("field") in writer.paths | writer.also or change.get("label") in writer.also
+            if is_whole
+            or change.get("field") in writer.fields | writer.side_effects
+            or change.get("label") in writer.side_effects
         ]
         others = [change for change in found if change not in own and change.get("label") not in writer.labels]
     row = {"order_id": order_id, "version": version, "at": now}
     if own and writer is not None:
-        by_caller = {"by": "operation", "caller": storable(writer.caller), "operation": writer.operation_id}
-        tx.run(_NOTE, **row, **by_caller, changes=to_json(own))
+        by_caller = {"by": "operation", "caller": sanitize_text(writer.caller), "operation": writer.operation_id}
+        tx.execute(_NOTE, **row, **by_caller, changes=to_json(own))
     if others:
-        tx.run(_NOTE, **row, by="planso", caller="", operation=None, changes=to_json(others))
+        tx.execute(_NOTE, **row, by="planso", caller="", operation=None, changes=to_json(others))
 
 
-def page(tx: Transaction, order_id: int, *, below: int, limit: int) -> list[Entry]:
+def list_entries(tx: Transaction, order_id: int, *, below: int, limit: int) -> list[HistoryEntry]:
     """Newest first, of the versions before `below`."""
-    rows = tx.rows(_PAGE, of_order=order_id, below=below, at_most=limit)
+    rows = tx.fetch_all(_PAGE, of_order=order_id, below=below, at_most=limit)
     return [
-        Entry(row["version"], row["at"], row["caller"], row["operation"], json.loads(row["changes"])) for row in rows
+        HistoryEntry(row["version"], row["at"], row["caller"], row["operation"], json.loads(row["changes"]))
+        for row in rows
     ]
 
 
-def seen_since(tx: Transaction, order_id: int, instant: str) -> list[list[Change]]:
+def edits_since(tx: Transaction, order_id: int, instant: str) -> list[list[Change]]:
     """What somebody in PlanSo changed after `instant`, by version, oldest first."""
-    rows = tx.rows(_SINCE, of_order=order_id, instant=instant)
+    rows = tx.fetch_all(_SINCE, of_order=order_id, instant=instant)
     return [[Change(**change) for change in json.loads(row["changes"])] for row in rows]
 
 
-def edited_by_people(tx: Transaction) -> set[str]:
+def recently_edited_fields(tx: Transaction) -> set[str]:
     """Fields and labels that somebody in PlanSo changed lately without a write of ours at the same time."""
-    rows = tx.rows(_EDITS, at_most=_EDITS_LOOKED_AT)
+    rows = tx.fetch_all(_EDITS, at_most=_EDITS_LOOKED_AT)
     return {Change(**change).name for row in rows for change in json.loads(row["changes"])}
 
 
@@ -163,7 +166,7 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterato
     for field in _TOLD:
         group = field.group
         one, other = (
-            document if group is Group.ORDER else document.get(group.value, {}) for document in (before, after)
+            document if group is FieldGroup.ORDER else document.get(group.value, {}) for document in (before, after)
         )
         yield from _change("field", field.path, one.get(field.name), other.get(field.name))
     one, other = before.get("fields", {}), after.get("fields", {})

@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Text, and_, bindparam, select, update
 
-from planso_connector.store.engine.expressions import is_member
+from planso_connector.store.engine.expressions import is_in_ids
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.order_rows import to_json
+from planso_connector.store.tables import last_seen as seen_rows
 from planso_connector.store.tables import orders
-from planso_connector.store.tables import sightings as seen_rows
 
 
-class Readings(NamedTuple):
+class ReadTimes(NamedTuple):
     """When an order's pages were last read, and whether it is deleted. Stamps; `parts_read_at` None: never."""
 
     deleted_at: str | None
@@ -23,7 +23,7 @@ class Readings(NamedTuple):
     parts_read_at: str | None
 
 
-class Sighting(NamedTuple):
+class LastSeen(NamedTuple):
     """
     When an order was last seen, and what decides when it is read again. A tuple: a sync makes one of each order.
 
@@ -61,26 +61,26 @@ _SIGHTINGS = (
 )
 _SEEN_NOW = (
     update(seen_rows)
-    .where(seen_rows.c.workshop == bindparam("of_workshop"), is_member(seen_rows.c.order_id, _IDS))
+    .where(seen_rows.c.workshop == bindparam("of_workshop"), is_in_ids(seen_rows.c.order_id, _IDS))
     .values(synced_at=bindparam("synced_at"))
 )
 
 
-def of_order(tx: Transaction, order_id: int) -> Readings | None:
-    found = tx.rows(_READINGS, of_id=order_id)
-    return Readings(**found[0]) if found else None
+def get_read_times(tx: Transaction, order_id: int) -> ReadTimes | None:
+    found = tx.fetch_all(_READINGS, of_id=order_id)
+    return ReadTimes(**found[0]) if found else None
 
 
-def all(tx: Transaction) -> dict[int, Sighting]:  # noqa: A001 - said as `sightings.all`
+def get_all(tx: Transaction) -> dict[int, LastSeen]:
     """What a sync asks of every order that is not deleted, archived ones too."""
-    rows = tx.rows(_SIGHTINGS)
+    rows = tx.fetch_all(_SIGHTINGS)
     # Taken apart in the statement's order: by name it costs twice as much, for thousands of orders at every sync.
     return {
-        order_id: Sighting(fingerprint, read_at, synced_at, parts_read_at, archived == 1, state, missing == 1)
+        order_id: LastSeen(fingerprint, read_at, synced_at, parts_read_at, archived == 1, state, missing == 1)
         for order_id, archived, state, missing, fingerprint, read_at, synced_at, parts_read_at in map(dict.values, rows)
     }
 
 
-def seen(tx: Transaction, ids: Iterable[int], *, now: str) -> int:
+def mark_seen(tx: Transaction, ids: Iterable[int], *, now: str) -> int:
     """Notes that the orders are as the mirror shows them. How many there are; thousands are one statement."""
-    return tx.run(_SEEN_NOW, ids=to_json(sorted(ids)), synced_at=now)
+    return tx.execute(_SEEN_NOW, ids=to_json(sorted(ids)), synced_at=now)

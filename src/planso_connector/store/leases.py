@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.clock import too_far
+from planso_connector.domain.clock import latest_plausible_expiry
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.tables import leases
 
@@ -37,20 +37,20 @@ _HOLDER = select(leases.c.holder).where(
 def acquire(tx: Transaction, name: str, *, holder: str, now: str, until: str) -> bool:
     """Whether `holder` has it now: it was free, its time was up, or it was `holder`'s own."""
     mine = {"name": name, "holder": holder, "expires_at": until}
-    return tx.run(_ACQUIRE, **mine, now=now, too_far=too_far(now)) == 1
+    return tx.execute(_ACQUIRE, **mine, now=now, too_far=latest_plausible_expiry(now)) == 1
 
 
 def renew(tx: Transaction, name: str, *, holder: str, now: str, until: str) -> bool:
     """Keeps it for longer. False when it is not `holder`'s any more, or its time was up: another may have had it."""
-    return tx.run(_RENEW, of_name=name, of_holder=holder, now=now, expires_at=until) == 1
+    return tx.execute(_RENEW, of_name=name, of_holder=holder, now=now, expires_at=until) == 1
 
 
 def release(tx: Transaction, name: str, *, holder: str) -> bool:
     """Gives it back. False when it was not `holder`'s any more."""
-    return tx.run(_RELEASE, of_name=name, of_holder=holder) == 1
+    return tx.execute(_RELEASE, of_name=name, of_holder=holder) == 1
 
 
-def holder(tx: Transaction, name: str, *, now: str) -> str | None:
+def find_holder(tx: Transaction, name: str, *, now: str) -> str | None:
     """Who has it; None when it is free or its time is up."""
-    found = tx.rows(_HOLDER, of_name=name, now=now, too_far=too_far(now))
+    found = tx.fetch_all(_HOLDER, of_name=name, now=now, too_far=latest_plausible_expiry(now))
     return found[0]["holder"] if found else None

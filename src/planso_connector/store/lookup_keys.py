@@ -24,14 +24,14 @@ from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON
 
 from planso_connector.domain.folding import fold_plate
 from planso_connector.domain.recognition import emails, names, phones
-from planso_connector.domain.recognition.matching import Facts
-from planso_connector.store.engine.expressions import is_member, is_text_member
+from planso_connector.domain.recognition.matching import OrderFacts
+from planso_connector.store.engine.expressions import is_in_ids, is_in_texts
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import to_json
 from planso_connector.store.tables import lookup_keys, orders
 
 
-class Kind(StrEnum):
+class KeyKind(StrEnum):
     PLATE = "plate"
     WORD = "word"
     SOUND = "sound"
@@ -40,7 +40,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuild:
+class RebuildProgress:
     """
     What orders are found by is being written anew. `after`: the id of the last order that is done, and so are all below
     it, None before the first; so many are `done` of `all`.
@@ -51,7 +51,7 @@ class Rebuild:
     all: int | None = None
 
 
-PLATE_END_AT_LEAST = 2
+MIN_PLATE_SUFFIX = 2
 
 _COMPLETE = "complete"
 
@@ -75,7 +75,7 @@ _HOW_FAR = select(_c.key).where(*_OF_ALL)
 _FORGET_HOW_FAR = delete(lookup_keys).where(*_OF_ALL)
 
 _SAME = select(_c.order_id).where(*_HERE, _c.key == bindparam("of_key")).order_by(_NEWEST).limit(_MOST)
-_ONE_OF = select(_c.order_id).where(*_HERE, is_text_member(_c.key, bindparam("keys", type_=Text))).limit(_MOST)
+_ONE_OF = select(_c.order_id).where(*_HERE, is_in_texts(_c.key, bindparam("keys", type_=Text))).limit(_MOST)
 _BEGINS = (
     select(_c.order_id)
     .where(*_HERE, _c.key >= bindparam("begin"), _c.key < bindparam("end"))
@@ -105,7 +105,7 @@ _found = (
     select(orders.c.id)
     .where(
         orders.c.workshop == bindparam("of_workshop"),
-        is_text_member(orders.c.plate_key, bindparam("keys", type_=Text)),
+        is_in_texts(orders.c.plate_key, bindparam("keys", type_=Text)),
         orders.c.archived + 0 == bindparam("is_archived"),  # else SQLite reads the index of all that is not archived
         orders.c.deleted_at.is_(None),
     )
@@ -120,28 +120,28 @@ _SHOWN = select(
     orders.c.vehicle_color_name,
 ).where(
     orders.c.workshop == bindparam("of_workshop"),
-    is_member(orders.c.id, bindparam("ids", type_=Text)),
+    is_in_ids(orders.c.id, bindparam("ids", type_=Text)),
     orders.c.deleted_at.is_(None),
 )
 
 
-def keys_of(plate: str | None, person: str | None, phone: str | None, email: str | None) -> frozenset[Key]:
+def build_keys(plate: str | None, person: str | None, phone: str | None, email: str | None) -> frozenset[Key]:
     """The keys of an order, by what stands in it."""
     return frozenset(_keys(plate, person, phone, email))
 
 
 def _keys(plate: str | None, person: str | None, phone: str | None, email: str | None) -> Iterator[Key]:
     folded = fold_plate(plate or "")
-    yield from ((Kind.PLATE, folded[at:]) for at in range(len(folded) - PLATE_END_AT_LEAST + 1))
-    held = names.keys(person or "")
-    yield from ((Kind.WORD, word) for word in held.words)
-    yield from ((Kind.SOUND, sound) for sound in held.sounds)
-    yield from ((Kind.PHONE, digits[::-1]) for digits in phones.keys(phone or ""))
-    if email and (address := emails.key(email)):
-        yield Kind.EMAIL, address
+    yield from ((KeyKind.PLATE, folded[at:]) for at in range(len(folded) - MIN_PLATE_SUFFIX + 1))
+    held = names.index_keys(person or "")
+    yield from ((KeyKind.WORD, word) for word in held.words)
+    yield from ((KeyKind.SOUND, sound) for sound in held.sounds)
+    yield from ((KeyKind.PHONE, digits[::-1]) for digits in phones.index_keys(phone or ""))
+    if email and (address := emails.normalize(email)):
+        yield KeyKind.EMAIL, address
 
 
-def write(
+def update_keys(
     tx: Transaction,
     order_id: int,
     *,
@@ -156,40 +156,40 @@ def write(
         gone, new = held - wanted, wanted - held
     of_order = {"of_order": order_id, "is_archived": int(was_archived)}
     if gone:
-        tx.run_many(_REMOVE, [{**of_order, "of_kind": kind, "of_key": key} for kind, key in sorted(gone)])
+        tx.execute_many(_REMOVE, [{**of_order, "of_kind": kind, "of_key": key} for kind, key in sorted(gone)])
     if new:
         row = {"order_id": order_id, "archived": int(is_archived)}
-        tx.run_many(_ADD, [{**row, "kind": kind, "key": key} for kind, key in sorted(new)])
+        tx.execute_many(_ADD, [{**row, "kind": kind, "key": key} for kind, key in sorted(new)])
 
 
-def rebuild(tx: Transaction) -> Rebuild | None:
+def read_rebuild_progress(tx: Transaction) -> RebuildProgress | None:
     """How far it is; None where every order has its keys. After an upgrade they are due until `reindex` has ended."""
-    found = tx.rows(_HOW_FAR)
+    found = tx.fetch_all(_HOW_FAR)
     if not found:
-        return Rebuild()
+        return RebuildProgress()
     key: str = found[0]["key"]
-    return None if key == _COMPLETE else Rebuild(*json.loads(key))
+    return None if key == _COMPLETE else RebuildProgress(*json.loads(key))
 
 
-def write_rebuild(tx: Transaction, so_far: Rebuild | None) -> None:
+def write_rebuild_progress(tx: Transaction, so_far: RebuildProgress | None) -> None:
     """Says so."""
-    tx.run(_FORGET_HOW_FAR)
+    tx.execute(_FORGET_HOW_FAR)
     key = _COMPLETE if so_far is None else to_json([so_far.after, so_far.done, so_far.all])
-    tx.run(_ADD, kind="", key=key, archived=0, order_id=0)
+    tx.execute(_ADD, kind="", key=key, archived=0, order_id=0)
 
 
-def add(tx: Transaction, rows: Iterable[Row]) -> None:
+def add_keys(tx: Transaction, rows: Iterable[Row]) -> None:
     """The keys of `rows` of orders, beside those that are there."""
-    tx.run_many(_ADD, [entry for row in rows for entry in _entries(row)])
+    tx.execute_many(_ADD, [entry for row in rows for entry in _entries(row)])
 
 
 def _entries(row: Row) -> Iterator[dict[str, Any]]:
     whole = {"order_id": row["id"], "archived": row["archived"]}
-    for kind, key in keys_of(row["plate"], row["person"], row["phone"], row["email"]):
+    for kind, key in build_keys(row["plate"], row["person"], row["phone"], row["email"]):
         yield {**whole, "kind": kind, "key": key}
 
 
-class Recall:
+class KeySearch:
     """One question's look into the keys: each call finds some orders, bounded, the newest first where it can."""
 
     def __init__(self, tx: Transaction, *, archived: bool) -> None:
@@ -198,15 +198,15 @@ class Recall:
 
     def plates(self, plates: Sequence[str], at_most: int) -> list[int]:
         """The orders with one of these whole plates."""
-        return [row["id"] for row in self._tx.rows(_PLATES, **self._here, keys=to_json(plates), at_most=at_most)]
+        return [row["id"] for row in self._tx.fetch_all(_PLATES, **self._here, keys=to_json(plates), at_most=at_most)]
 
-    def same(self, kind: Kind, key: str, at_most: int) -> list[int]:
+    def same(self, kind: KeyKind, key: str, at_most: int) -> list[int]:
         return self._ids(_SAME, of_kind=kind.value, of_key=key, at_most=at_most)
 
-    def one_of(self, kind: Kind, keys: Iterable[str], at_most: int) -> list[int]:
+    def one_of(self, kind: KeyKind, keys: Iterable[str], at_most: int) -> list[int]:
         return self._ids(_ONE_OF, of_kind=kind.value, keys=to_json(sorted(keys)), at_most=at_most)
 
-    def begins(self, kind: Kind, begin: str, at_most: int) -> list[int]:
+    def begins(self, kind: KeyKind, begin: str, at_most: int) -> list[int]:
         end = begin[:-1] + chr(ord(begin[-1]) + 1)
         return self._ids(_BEGINS, of_kind=kind.value, begin=begin, end=end, at_most=at_most)
 
@@ -223,16 +223,16 @@ class Recall:
         )
 
     def _ids(self, statement: Any, **parameters: object) -> list[int]:
-        return [row["order_id"] for row in self._tx.rows(statement, **self._here, **parameters)]
+        return [row["order_id"] for row in self._tx.fetch_all(statement, **self._here, **parameters)]
 
 
-def shown(tx: Transaction, ids: Iterable[int]) -> list[Row]:
+def load_candidates(tx: Transaction, ids: Iterable[int]) -> list[Row]:
     """What the look-up tells of these orders, and compares."""
-    return tx.rows(_SHOWN, ids=to_json(sorted(set(ids))))
+    return tx.fetch_all(_SHOWN, ids=to_json(sorted(set(ids))))
 
 
-def facts(row: Row) -> Facts:
-    return Facts(
+def order_facts(row: Row) -> OrderFacts:
+    return OrderFacts(
         order_id=row["id"],
         plate=row["plate"],
         name=row["person"],

@@ -29,24 +29,24 @@ from sqlalchemy import (
     update,
 )
 
-from planso_connector.domain.clock import parse_stamp, stamp, too_far
+from planso_connector.domain.clock import format_instant, latest_plausible_expiry, parse_instant
 from planso_connector.domain.fields import Value
-from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.saving.differences import Difference
-from planso_connector.domain.stored_errors import is_invalid
+from planso_connector.domain.stored_errors import is_invalid_request
 from planso_connector.store import save_evidence
 from planso_connector.store.engine.transaction import Row, Transaction
-from planso_connector.store.order_rows import storable, to_json
+from planso_connector.store.order_rows import sanitize_text, to_json
 from planso_connector.store.tables import operations, orders
-from planso_connector.store.write_stops import HOLDS_UP
+from planso_connector.store.write_stops import IS_STOPPED
 
-KEYS_KEPT = timedelta(days=7)
+IDEMPOTENCY_KEY_LIFETIME = timedelta(days=7)
 """How long an idempotency key stands for its operation."""
 
 c = operations.c
 _OF_WORKSHOP = c.workshop == bindparam("of_workshop")
 _IS = _OF_WORKSHOP, c.id == bindparam("of_id")
-_PENDING = c.state == State.PENDING.value
+_PENDING = c.state == OperationState.PENDING.value
 _MINE = and_(_PENDING, c.holder == bindparam("of_holder"), c.held_until > bindparam("now"))
 _NEWEST_FIRST = c.created_at.desc(), c.id.desc()
 
@@ -85,7 +85,7 @@ _IS_FIRST = ~(
     .where(
         _earlier.c.workshop == c.workshop,
         _earlier.c.order_id == c.order_id,
-        _earlier.c.state == State.PENDING.value,
+        _earlier.c.state == OperationState.PENDING.value,
         # What a person approved to undo a damage goes before what the stopped order has waiting.
         c.controls.is_(None),
         tuple_(_earlier.c.created_at, _earlier.c.id) < tuple_(c.created_at, c.id),
@@ -98,14 +98,14 @@ _IS_ALONE = ~(
     .where(
         _other.c.workshop == c.workshop,
         _other.c.order_id == c.order_id,
-        _other.c.state == State.PENDING.value,
+        _other.c.state == OperationState.PENDING.value,
         _other.c.held_until > bindparam("now"),
         _other.c.held_until <= bindparam("too_far"),
     )
     .exists()
 )
 # What was sent and is not known to have landed is looked for in PlanSo all the same, and not sent again.
-_MAY_GO_ON = or_(c.sent_at.is_not(None), and_(bindparam("sends", type_=Integer) == 1, ~HOLDS_UP))
+_MAY_GO_ON = or_(c.sent_at.is_not(None), and_(bindparam("sends", type_=Integer) == 1, ~IS_STOPPED))
 _DUE = _OF_WORKSHOP, _PENDING, _IS_TIME, _IS_FREE, _MAY_GO_ON
 _CLAIMABLE = (
     select(operations)
@@ -129,7 +129,7 @@ _CLAIM = (
 _RENEW = update(operations).where(*_IS, _MINE).values(held_until=bindparam("until"))
 _MARK_SENT = (
     update(operations)
-    .where(*_IS, _MINE, ~HOLDS_UP)
+    .where(*_IS, _MINE, ~IS_STOPPED)
     .values(
         sent_at=bindparam("sent_at"),
         first_sent_at=func.coalesce(c.first_sent_at, bindparam("sent_at", type_=Text)),
@@ -199,17 +199,17 @@ def record(tx: Transaction, operation: Operation) -> Operation:
     """
     lock_order(tx, operation.order_id)
     created_at = _later_than_the_last(tx, operation)
-    tx.run(
+    tx.execute(
         _RECORD,
         id=operation.id,
         action=operation.action.value,
         order_id=operation.order_id,
         state=operation.state.value,
-        asked=_json(operation.asked),
+        asked=_json(operation.requested),
         before=_json(operation.before),
-        message=storable(operation.message),
-        notes=storable(operation.notes),
-        caller=storable(operation.caller),
+        message=sanitize_text(operation.message),
+        notes=sanitize_text(operation.notes),
+        caller=sanitize_text(operation.caller),
         idempotency_key=operation.idempotency_key,
         request=operation.request,
         created_at=created_at,
@@ -230,7 +230,7 @@ def record(tx: Transaction, operation: Operation) -> Operation:
         holder=None,
         held_until=None,
     )
-    return _operation(tx.rows(_GET, of_id=operation.id)[0])
+    return _operation(tx.fetch_all(_GET, of_id=operation.id)[0])
 
 
 def lock_order(tx: Transaction, order_id: int | None) -> None:
@@ -243,32 +243,32 @@ def _later_than_the_last(tx: Transaction, operation: Operation) -> str:
     """The order of operations must hold also where the clock is set back."""
     if operation.order_id is None:
         return operation.created_at
-    last: str | None = tx.rows(_LATEST_OF_ORDER, of_order=operation.order_id)[0]["at"]
+    last: str | None = tx.fetch_all(_LATEST_OF_ORDER, of_order=operation.order_id)[0]["at"]
     if last is None or last < operation.created_at:
         return operation.created_at
-    return stamp(parse_stamp(last) + timedelta(microseconds=1))
+    return format_instant(parse_instant(last) + timedelta(microseconds=1))
 
 
-def with_key(tx: Transaction, caller: str, key: str, *, now: str) -> Operation | None:
+def find_by_key(tx: Transaction, caller: str, key: str, *, now: str) -> Operation | None:
     """
     The operation that this caller's idempotency key stands for. In a writing transaction nobody else can take the key
     until this one ends. A key that was kept for long enough is free again, and one whose request PlanSo's form could
     not take is not used up: 422 is told before anything is done.
     """
     tx.lock(f"key {tx.workshop} {caller} {key}")
-    found = tx.rows(_BY_KEY, of_caller=storable(caller), of_key=key, of_erased_key=erased_key(key))
+    found = tx.fetch_all(_BY_KEY, of_caller=sanitize_text(caller), of_key=key, of_erased_key=erase_key(key))
     if not found:
         return None
     operation = _operation(found[0])
-    is_young = parse_stamp(operation.created_at) + KEYS_KEPT > parse_stamp(now)
-    is_kept = is_young or operation.state is State.PENDING
-    if is_kept and not is_invalid(operation.failure):
+    is_young = parse_instant(operation.created_at) + IDEMPOTENCY_KEY_LIFETIME > parse_instant(now)
+    is_kept = is_young or operation.state is OperationState.PENDING
+    if is_kept and not is_invalid_request(operation.failure):
         return operation
-    tx.run(_FORGET_KEY, of_id=operation.id)
+    tx.execute(_FORGET_KEY, of_id=operation.id)
     return None
 
 
-def erased_key(key: str) -> str:
+def erase_key(key: str) -> str:
     """What stands for a key in an operation that was erased. Of an erased key, that key itself."""
     is_erased = re.fullmatch(r"erased:[0-9a-f]{64}", key)
     return key if is_erased else f"erased:{hashlib.sha256(key.encode()).hexdigest()}"
@@ -282,26 +282,26 @@ def claim(tx: Transaction, *, holder: str, now: str, until: str, at_most: int, s
     was compared clean: a PlanSo that saves otherwise than expected damages one order then, not several.
     """
     tx.lock(f"claim {tx.workshop}")
-    due = tx.rows(_CLAIMABLE, now=now, too_far=too_far(now), at_most=at_most, sends=int(sends))
-    if due and not save_evidence.is_any_clean(tx):
-        is_any_held = bool(tx.rows(_ANY_HELD, now=now, too_far=too_far(now)))
+    due = tx.fetch_all(_CLAIMABLE, now=now, too_far=latest_plausible_expiry(now), at_most=at_most, sends=int(sends))
+    if due and not save_evidence.has_clean_save(tx):
+        is_any_held = bool(tx.fetch_all(_ANY_HELD, now=now, too_far=latest_plausible_expiry(now)))
         due = [] if is_any_held else due[:1]
     claimed = [_operation(row) for row in due]
     if claimed:
         held = {"holder": holder, "held_until": until}
-        tx.run_many(_CLAIM, [{**held, "of_id": operation.id} for operation in claimed])
+        tx.execute_many(_CLAIM, [{**held, "of_id": operation.id} for operation in claimed])
     return [replace(operation, attempts=operation.attempts + 1) for operation in claimed]
 
 
 def is_any_due(tx: Transaction, *, now: str, sends: bool = True) -> bool:
     """Whether one may be claimable, as `claim`: those that wait for another of their order count."""
-    return bool(tx.rows(_ANY_DUE, now=now, too_far=too_far(now), sends=int(sends)))
+    return bool(tx.fetch_all(_ANY_DUE, now=now, too_far=latest_plausible_expiry(now), sends=int(sends)))
 
 
 def renew(tx: Transaction, ids: Iterable[str], *, holder: str, now: str, until: str) -> set[str]:
     """Keeps them for longer. Those that are still `holder`'s; what is missing was lost, and must not be sent."""
     key = {"of_holder": holder, "now": now, "until": until}
-    return {one for one in sorted(ids) if tx.run(_RENEW, of_id=one, **key) == 1}
+    return {one for one in sorted(ids) if tx.execute(_RENEW, of_id=one, **key) == 1}
 
 
 def mark_sent(
@@ -317,7 +317,7 @@ def mark_sent(
     From now on PlanSo may have it. False, with nothing changed, where it is not `holder`'s any more, was cancelled, or
     writes of it are stopped: then nothing must be sent.
     """
-    changed = tx.run(
+    changed = tx.execute(
         _MARK_SENT,
         of_id=operation_id,
         of_holder=holder,
@@ -329,7 +329,7 @@ def mark_sent(
     return changed == 1
 
 
-def put_back(
+def postpone(
     tx: Transaction,
     operation_id: str,
     *,
@@ -344,12 +344,12 @@ def put_back(
     To be tried again. `sent_at` and `sent` tell of what was sent last, None where PlanSo surely has nothing of it;
     `order_id` is the number that PlanSo gave to a created order. False where it is not `holder`'s any more.
     """
-    changed = tx.run(
+    changed = tx.execute(
         _PUT_BACK,
         of_id=operation_id,
         of_holder=holder,
         next_at=next_at,
-        message=storable(message),
+        message=sanitize_text(message),
         sent_at=sent_at,
         sent=_json(sent),
         order_id=order_id,
@@ -357,17 +357,17 @@ def put_back(
     return changed == 1
 
 
-def restored(tx: Transaction, *, now: str) -> int:
+def mark_restored(tx: Transaction, *, now: str) -> int:
     """
     The database, all its workshops, was restored from a backup: what is pending may have been sent since, and is only
     looked for from now on. How many.
     """
-    return tx.run(_RESTORE, now=now)
+    return tx.execute(_RESTORE, now=now)
 
 
 def release(tx: Transaction, *, holder: str) -> int:
     """Gives back all that `holder` claimed. How many."""
-    return tx.run(_RELEASE, of_holder=holder)
+    return tx.execute(_RELEASE, of_holder=holder)
 
 
 def settle(
@@ -375,7 +375,7 @@ def settle(
     operation_id: str,
     *,
     holder: str,
-    state: State,
+    state: OperationState,
     now: str,
     nothing_sent: bool = False,
     message: str = "",
@@ -391,19 +391,19 @@ def settle(
     changed, when it is not pending any more or not `holder`'s.
     """
     end = _end(operation_id, state, now, message, before, order_id, failure, differences)
-    noted = storable(notes) if notes else None
-    return tx.run(_SETTLE_HELD, of_holder=holder, nothing_sent=int(nothing_sent), notes=noted, **end) == 1
+    noted = sanitize_text(notes) if notes else None
+    return tx.execute(_SETTLE_HELD, of_holder=holder, nothing_sent=int(nothing_sent), notes=noted, **end) == 1
 
 
 def cancel(tx: Transaction, operation_id: str, *, now: str, message: str, failure: Row) -> bool:
     """Ends a pending operation of which nothing was sent. False where something may have been, or it is not pending."""
-    end = _end(operation_id, State.REFUSED, now, message, None, None, failure)
-    return tx.run(_CANCEL, nothing_sent=1, notes=None, **end) == 1
+    end = _end(operation_id, OperationState.REFUSED, now, message, None, None, failure)
+    return tx.execute(_CANCEL, nothing_sent=1, notes=None, **end) == 1
 
 
 def _end(
     operation_id: str,
-    state: State,
+    state: OperationState,
     now: str,
     message: str,
     before: Mapping[str, Value] | None,
@@ -414,49 +414,51 @@ def _end(
     return {
         "of_id": operation_id,
         "state": state.value,
-        "message": storable(message),
+        "message": sanitize_text(message),
         "before": _json(before),
         "order_id": order_id,
-        "failure": storable(to_json(failure)) if failure is not None else None,
+        "failure": sanitize_text(to_json(failure)) if failure is not None else None,
         "settled_at": now,
-        "differences": storable(to_json([one.as_json() for one in differences])) if differences is not None else None,
+        "differences": sanitize_text(to_json([one.as_json() for one in differences]))
+        if differences is not None
+        else None,
     }
 
 
-def created(tx: Transaction, *, but: str = "") -> set[int]:
+def list_created_orders(tx: Transaction, *, but: str = "") -> set[int]:
     """
     The orders that creates made; but that of one operation. Not those that were deleted since: PlanSo may give their
     numbers to others.
     """
-    return {row["order_id"] for row in tx.rows(_CREATED, but=but)}
+    return {row["order_id"] for row in tx.fetch_all(_CREATED, but=but)}
 
 
 def get(tx: Transaction, operation_id: str) -> Operation | None:
-    found = tx.rows(_GET, of_id=storable(operation_id))
+    found = tx.fetch_all(_GET, of_id=sanitize_text(operation_id))
     return _operation(found[0]) if found else None
 
 
-def orders_pending(tx: Transaction) -> set[int]:
+def list_pending_orders(tx: Transaction) -> set[int]:
     """The orders that have a pending operation."""
-    return {row["order_id"] for row in tx.rows(_ORDERS_PENDING)}
+    return {row["order_id"] for row in tx.fetch_all(_ORDERS_PENDING)}
 
 
-def are_pending(tx: Transaction, *, at_least: int) -> bool:
+def has_pending(tx: Transaction, *, at_least: int) -> bool:
     """Whether so many operations are pending; from 1."""
-    return bool(tx.rows(_PENDING_BEYOND, already=at_least - 1))
+    return bool(tx.fetch_all(_PENDING_BEYOND, already=at_least - 1))
 
 
-def pending_of(tx: Transaction, order_id: int) -> list[Operation]:
+def list_pending(tx: Transaction, order_id: int) -> list[Operation]:
     """An order's pending operations, oldest first."""
-    rows = tx.rows(_PENDING_OF_ORDER, of_order=order_id)
+    rows = tx.fetch_all(_PENDING_OF_ORDER, of_order=order_id)
     return [_operation(row) for row in sorted(rows, key=lambda row: (row["created_at"], row["id"]))]
 
 
-def page(
+def list_page(
     tx: Transaction,
     *,
     order_id: int | None = None,
-    state: State | None = None,
+    state: OperationState | None = None,
     before: tuple[str, str] | None = None,
     limit: int = 50,
 ) -> list[Operation]:
@@ -469,7 +471,7 @@ def page(
         parameters["of_state"] = state.value
     if before is not None:
         parameters["before_at"], parameters["before_id"] = before
-    return [_operation(row) for row in tx.rows(_PAGES[wanted], **parameters)]
+    return [_operation(row) for row in tx.fetch_all(_PAGES[wanted], **parameters)]
 
 
 def _page_of(by_order: bool, by_state: bool, further: bool) -> Any:
@@ -489,11 +491,11 @@ _PAGES = {(a, b, c): _page_of(a, b, c) for a in _BOTH for b in _BOTH for c in _B
 
 
 def _json(values: Mapping[str, object] | None) -> str | None:
-    return storable(to_json(dict(values))) if values is not None else None
+    return sanitize_text(to_json(dict(values))) if values is not None else None
 
 
 def _json_list(values: Sequence[Mapping[str, object]] | None) -> str | None:
-    return storable(to_json([dict(one) for one in values])) if values is not None else None
+    return sanitize_text(to_json([dict(one) for one in values])) if values is not None else None
 
 
 def _loaded(text: str | None) -> Any:
@@ -505,8 +507,8 @@ def _operation(row: Row) -> Operation:
         id=row["id"],
         action=Action(row["action"]),
         order_id=row["order_id"],
-        asked=json.loads(row["asked"]),
-        state=State(row["state"]),
+        requested=json.loads(row["asked"]),
+        state=OperationState(row["state"]),
         message=row["message"],
         notes=row["notes"],
         created_at=row["created_at"],

@@ -8,13 +8,13 @@ from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from typing import Any, cast
 
-from planso_connector.domain.fields import MIRRORED, Group, Value
+from planso_connector.domain.fields import MIRRORED, FieldGroup, Value
 from planso_connector.domain.folding import fold, fold_key, fold_phone, fold_plate
-from planso_connector.domain.order import Excess, Order, Unread
+from planso_connector.domain.order import Order, OversizedText, UnreadableValue
 from planso_connector.domain.part import Part
 from planso_connector.store.engine.transaction import Row
 
-TEXT_AT_MOST = 100_000
+MAX_TEXT_LENGTH = 100_000
 
 _PART_COLUMNS = tuple(field.name for field in dataclass_fields(Part) if field.name != "order_id")
 _PART_FLAGS = frozenset(name for name in _PART_COLUMNS if name.startswith("is_"))
@@ -25,7 +25,7 @@ def to_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def storable(text: str) -> str:
+def sanitize_text(text: str) -> str:
     """`text` without what PostgreSQL or UTF-8 can't hold: NUL and lone surrogates become the replacement character."""
     if not text.isascii():
         try:
@@ -35,10 +35,10 @@ def storable(text: str) -> str:
     return text.replace("\0", "\ufffd")
 
 
-def storable_order(order: Order) -> Order:
+def sanitize_order(order: Order) -> Order:
     return replace(
         order,
-        short_name=storable(order.short_name),
+        short_name=sanitize_text(order.short_name),
         plate=_clean(order.plate),
         station_id=_clean(order.station_id),
         station_state=_clean(order.station_state),
@@ -46,18 +46,18 @@ def storable_order(order: Order) -> Order:
         position=_clean(order.position),
         list_finish_date=_clean(order.list_finish_date),
         values={path: _clean(value) for path, value in order.values.items()},
-        fields={storable(label): storable(value) for label, value in order.fields.items()},
+        fields={sanitize_text(label): sanitize_text(value) for label, value in order.fields.items()},
         parts=tuple(_storable_part(part) for part in order.parts),
-        unreadable={storable(path): _storable_doubt(doubt) for path, doubt in order.unreadable.items()},
+        unreadable={sanitize_text(path): _storable_doubt(doubt) for path, doubt in order.unreadable.items()},
     )
 
 
-def _storable_doubt(doubt: Unread) -> Unread:
-    return storable(doubt) if isinstance(doubt, str) else doubt._replace(text=storable(doubt.text))
+def _storable_doubt(doubt: UnreadableValue) -> UnreadableValue:
+    return sanitize_text(doubt) if isinstance(doubt, str) else doubt._replace(text=sanitize_text(doubt.text))
 
 
 def _clean(value: Any) -> Any:
-    return storable(value) if isinstance(value, str) else value
+    return sanitize_text(value) if isinstance(value, str) else value
 
 
 def _storable_part(part: Part) -> Part:
@@ -106,7 +106,7 @@ def text_key(order: Order) -> str:
         told += [part.description, part.part_no, part.order_no, part.lead_no, part.status]
     texts = (text for text in dict.fromkeys(told) if isinstance(text, str) and text)
     keys = fold_plate(order.plate or "").lower(), fold_phone(str(order.values.get("phone") or ""))
-    return " ".join([fold(" ".join(_within(texts, TEXT_AT_MOST)))[:TEXT_AT_MOST], *filter(None, keys)])
+    return " ".join([fold(" ".join(_within(texts, MAX_TEXT_LENGTH)))[:MAX_TEXT_LENGTH], *filter(None, keys)])
 
 
 def _within(texts: Iterable[str], room: int) -> Iterator[str]:
@@ -122,12 +122,12 @@ def _stored(value: Value) -> Value:
     return int(value) if isinstance(value, bool) else value
 
 
-def order_from(row: Row, parts: Sequence[Part]) -> Order:
+def order_from_row(row: Row, parts: Sequence[Part]) -> Order:
     """The order that a row of `orders` and its parts hold; only what the document shows of it is read from there."""
     shown = json.loads(row["document"])
     values: dict[str, Value] = {}
     for entry in MIRRORED:
-        holder = shown if entry.group is Group.ORDER else shown[entry.group.value]
+        holder = shown if entry.group is FieldGroup.ORDER else shown[entry.group.value]
         values[entry.path] = holder.get(entry.name)
     return Order(
         id=row["id"],
@@ -147,8 +147,8 @@ def order_from(row: Row, parts: Sequence[Part]) -> Order:
     )
 
 
-def _doubt(told: dict[str, Any]) -> Unread:
-    return Excess(**told) if "length" in told else str(told["text"])
+def _doubt(told: dict[str, Any]) -> UnreadableValue:
+    return OversizedText(**told) if "length" in told else str(told["text"])
 
 
 def part_columns(part: Part) -> dict[str, object]:
@@ -157,12 +157,12 @@ def part_columns(part: Part) -> dict[str, object]:
     return {**columns, "is_missing": int(part.is_missing)}
 
 
-def part_from(row: Row) -> Part:
+def part_from_row(row: Row) -> Part:
     columns: Row = {name: bool(row[name]) if name in _PART_FLAGS else row[name] for name in _PART_COLUMNS}
     return Part(row["order_id"], **columns)
 
 
-def answer(row: Row, pending: Sequence[str]) -> str:
+def render_document(row: Row, pending: Sequence[str]) -> str:
     """
     The order as answers show it, JSON text: the row's `document` with what changes by itself. `pending` are JSON texts.
     """
@@ -173,7 +173,7 @@ def answer(row: Row, pending: Sequence[str]) -> str:
     return f"{document[:-1]},{doubts}{rest}}}"
 
 
-def pending_entry(row: Row) -> str:
+def render_pending(row: Row) -> str:
     """One of an order's `pending`, JSON text; `asked` is stored as JSON."""
     head: Mapping[str, object] = {"operation_id": row["id"], "action": row["action"]}
     return f'{to_json(head)[:-1]},"asked":{row["asked"]},"created_at":"{row["created_at"]}"}}'

@@ -11,25 +11,25 @@ from typing import Any, cast
 from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.clock import CLOCKS_APART, parse_stamp, stamp
-from planso_connector.domain.order import Order, tag, waits_for_parts
+from planso_connector.domain.clock import CLOCK_TOLERANCE, format_instant, parse_instant
+from planso_connector.domain.order import Order, compute_etag, is_waiting_for_parts
 from planso_connector.domain.part import Part
 from planso_connector.store import erasure_log, history, lookup_keys
 from planso_connector.store.answers import answers_and_pending
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import (
     order_columns,
-    order_from,
+    order_from_row,
     part_columns,
-    part_from,
-    storable_order,
+    part_from_row,
+    sanitize_order,
     to_json,
 )
+from planso_connector.store.tables import last_seen as seen_rows
 from planso_connector.store.tables import orders, parts
-from planso_connector.store.tables import sightings as seen_rows
 
 
-class Outcome(StrEnum):
+class SaveOutcome(StrEnum):
     """What a save did."""
 
     INSERTED = "inserted"
@@ -43,8 +43,8 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
-    outcome: Outcome
+class SaveResult:
+    outcome: SaveOutcome
     version: int
 
 
@@ -63,7 +63,7 @@ class StoredOrder:
 
     @property
     def tag(self) -> str:
-        return tag(self.version, self.pending)
+        return compute_etag(self.version, self.pending)
 
 
 _IS = orders.c.workshop == bindparam("of_workshop"), orders.c.id == bindparam("of_id", type_=BigInteger)
@@ -145,8 +145,8 @@ def save(
     now: str,
     list_fingerprint: str | None = None,
     with_parts: bool = True,
-    writer: history.Writer | None = None,
-) -> Saved:
+    writer: history.Author | None = None,
+) -> SaveResult:
     """
     The mirror takes the order, unless it holds a later reading: `read_at` is when the request for the page that
     the order comes from was started. An order that was archived or deleted comes back.
@@ -155,22 +155,22 @@ def save(
     them. Without a `list_fingerprint` the stored one stays. What changed goes to the order's history: `writer` did what
     it asked for, somebody in PlanSo the rest.
     """
-    order = storable_order(order)
+    order = sanitize_order(order)
     stored = _lock(tx, order.id)
     if stored is None:
         order = order if with_parts else replace(order, parts=())
         version = _first_version(tx, now)
         if _insert(tx, order, version, read_at, now, list_fingerprint, with_parts=with_parts):
-            _follow(tx, order.id, version, None, order.document(), now=now, writer=writer)
-            return Saved(Outcome.INSERTED, version)
+            _follow(tx, order.id, version, None, order.to_document(), now=now, writer=writer)
+            return SaveResult(SaveOutcome.INSERTED, version)
         stored = cast("Row", _lock(tx, order.id))  # another machine was faster
     version = stored["version"]
     if _was_read_later(stored, read_at, now):
-        return Saved(Outcome.OUTDATED, version)
-    stored_parts = parts_of(tx, order.id)
+        return SaveResult(SaveOutcome.OUTDATED, version)
+    stored_parts = get_parts(tx, order.id)
     if not with_parts:
         order = _with_stored_parts(order, stored, stored_parts)
-    shown = order.document()
+    shown = order.to_document()
     document = to_json(shown)
     changed = (
         document != stored["document"]
@@ -181,16 +181,16 @@ def save(
     version += changed
     if changed or any(getattr(order, name) != stored[name] for name in ("employee_id", "position", "list_finish_date")):
         columns = {"version": version, "document": document, "deleted_at": None, "changed_at": now}
-        tx.run(_UPDATE, of_id=order.id, **columns, **order_columns(order))
+        tx.execute(_UPDATE, of_id=order.id, **columns, **order_columns(order))
     if list(order.parts) != stored_parts:
-        tx.run(_DELETE_PARTS, of_id=order.id)
+        tx.execute(_DELETE_PARTS, of_id=order.id)
         _insert_parts(tx, order)
     if changed:
         held = {**json.loads(stored["document"]), "deleted": stored["deleted_at"] is not None}
         _follow(tx, order.id, version, held, shown, now=now, writer=writer)
     parts_read_at = read_at if with_parts else None
     _saw(tx, order.id, read_at=read_at, now=now, parts_read_at=parts_read_at, mark=list_fingerprint)
-    return Saved(Outcome.CHANGED if changed else Outcome.UNCHANGED, version)
+    return SaveResult(SaveOutcome.CHANGED if changed else SaveOutcome.UNCHANGED, version)
 
 
 def _follow(
@@ -201,15 +201,15 @@ def _follow(
     after: Mapping[str, Any],
     *,
     now: str,
-    writer: history.Writer | None = None,
+    writer: history.Author | None = None,
 ) -> None:
     """
     What is kept in step with an order's document: its history, and its look-up keys. Without `before` it is new; one
     that a sync brings has no history yet.
     """
     if before is not None or writer is not None:
-        history.note(tx, order_id, version, before, after, now=now, writer=writer)
-    lookup_keys.write(tx, order_id, before=_keys(before), after=_keys(after))
+        history.record(tx, order_id, version, before, after, now=now, writer=writer)
+    lookup_keys.update_keys(tx, order_id, before=_keys(before), after=_keys(after))
 
 
 def _keys(document: Mapping[str, Any] | None) -> tuple[frozenset[lookup_keys.Key], bool]:
@@ -217,24 +217,24 @@ def _keys(document: Mapping[str, Any] | None) -> tuple[frozenset[lookup_keys.Key
     if document is None or document.get("deleted"):
         return frozenset(), False
     told = (document.get(name) for name in ("plate", "person", "phone", "email"))
-    return lookup_keys.keys_of(*told), bool(document["archived"])
+    return lookup_keys.build_keys(*told), bool(document["archived"])
 
 
 def _was_read_later(stored: Row, read_at: str, now: str) -> bool:
     """Not where that was by a clock that was ahead, and was set back since."""
-    return bool(read_at < stored["read_at"] <= stamp(parse_stamp(now) + CLOCKS_APART))
+    return bool(read_at < stored["read_at"] <= format_instant(parse_instant(now) + CLOCK_TOLERANCE))
 
 
 def _lock(tx: Transaction, order_id: int) -> Row | None:
-    found = tx.rows(_LOCK, of_id=order_id)
+    found = tx.fetch_all(_LOCK, of_id=order_id)
     if not found:
         return None
-    return {**found[0], **tx.rows(_SIGHTING, of_id=order_id)[0]}
+    return {**found[0], **tx.fetch_all(_SIGHTING, of_id=order_id)[0]}
 
 
 def _first_version(tx: Transaction, now: str) -> int:
     """Where an order may have been erased, and come back, one beyond all that it had: see `restored.mark`."""
-    return int(parse_stamp(now).timestamp()) if erasure_log.is_any(tx) else 1
+    return int(parse_instant(now).timestamp()) if erasure_log.has_any(tx) else 1
 
 
 def _insert(
@@ -248,11 +248,11 @@ def _insert(
     with_parts: bool,
 ) -> bool:
     """False, with nothing done, when the order is there by now."""
-    columns: dict[str, Any] = {"version": version, "document": to_json(order.document()), "deleted_at": None}
+    columns: dict[str, Any] = {"version": version, "document": to_json(order.to_document()), "deleted_at": None}
     instants = {"changed_at": now, "first_seen_at": now}
-    if not tx.run(_INSERT, id=order.id, **instants, **columns, **order_columns(order)):
+    if not tx.execute(_INSERT, id=order.id, **instants, **columns, **order_columns(order)):
         return False
-    tx.run(
+    tx.execute(
         _INSERT_SIGHTING,
         order_id=order.id,
         read_at=read_at,
@@ -267,7 +267,7 @@ def _insert(
 def _insert_parts(tx: Transaction, order: Order) -> None:
     if order.parts:
         key = {"order_id": order.id}
-        tx.run_many(
+        tx.execute_many(
             _INSERT_PART,
             [{**key, "position": position, **part_columns(part)} for position, part in enumerate(order.parts)],
         )
@@ -277,13 +277,13 @@ def _with_stored_parts(order: Order, stored: Row, stored_parts: list[Part]) -> O
     values = dict(order.values)
     if stored["parts_read_at"] is not None and stored["parts_status"] is not None:
         values["parts_status"] = stored["parts_status"]
-    missing = waits_for_parts(values.get("parts_status"), stored_parts)
+    missing = is_waiting_for_parts(values.get("parts_status"), stored_parts)
     return replace(order, values=values, parts=tuple(stored_parts), missing_parts=missing)
 
 
 def get(tx: Transaction, order_id: int) -> StoredOrder | None:
     """The order, deleted ones too."""
-    found = tx.rows(_GET, of_id=order_id)
+    found = tx.fetch_all(_GET, of_id=order_id)
     if not found:
         return None
     (row,) = found
@@ -301,32 +301,32 @@ def get(tx: Transaction, order_id: int) -> StoredOrder | None:
 
 def load(tx: Transaction, order_id: int) -> Order | None:
     """The order with its parts, as it was saved; `values` has the mirrored fields. Deleted ones too."""
-    found = tx.rows(_LOAD, of_id=order_id)
-    return order_from(found[0], parts_of(tx, order_id)) if found else None
+    found = tx.fetch_all(_LOAD, of_id=order_id)
+    return order_from_row(found[0], get_parts(tx, order_id)) if found else None
 
 
-def parts_of(tx: Transaction, order_id: int) -> list[Part]:
+def get_parts(tx: Transaction, order_id: int) -> list[Part]:
     """The order's parts in the order of PlanSo's table; none for an order that is not there."""
-    return [part_from(row) for row in tx.rows(_PARTS, of_id=order_id)]
+    return [part_from_row(row) for row in tx.fetch_all(_PARTS, of_id=order_id)]
 
 
-def ids(tx: Transaction, *, archived: bool | None = None) -> set[int]:
+def list_ids(tx: Transaction, *, archived: bool | None = None) -> set[int]:
     """The orders that are not deleted: all, or those archived, or those not."""
-    found = tx.rows(_ALL_IDS) if archived is None else tx.rows(_IDS_ARCHIVED, is_archived=int(archived))
+    found = tx.fetch_all(_ALL_IDS) if archived is None else tx.fetch_all(_IDS_ARCHIVED, is_archived=int(archived))
     return {row["id"] for row in found}
 
 
-def first_seen_before(tx: Transaction, instant: str) -> set[int]:
+def list_ids_first_seen_before(tx: Transaction, instant: str) -> set[int]:
     """
     The orders that the mirror had before, archived ones too. Not those that were deleted since: PlanSo may give their
     numbers to others.
     """
-    return {row["id"] for row in tx.rows(_SEEN_FIRST_BEFORE, instant=instant)}
+    return {row["id"] for row in tx.fetch_all(_SEEN_FIRST_BEFORE, instant=instant)}
 
 
-def is_any(tx: Transaction) -> bool:
+def has_any(tx: Transaction) -> bool:
     """Whether there is an order that is not deleted."""
-    return bool(tx.rows(_ANY))
+    return bool(tx.fetch_all(_ANY))
 
 
 def archive(tx: Transaction, ids: Iterable[int], *, now: str, read_at: str | None = None) -> int:
@@ -343,7 +343,7 @@ def archive(tx: Transaction, ids: Iterable[int], *, now: str, read_at: str | Non
             continue
         held = json.loads(stored["document"])
         shown = {**held, "archived": True}
-        tx.run(_ARCHIVE, of_id=order_id, document=to_json(shown), changed_at=now)
+        tx.execute(_ARCHIVE, of_id=order_id, document=to_json(shown), changed_at=now)
         _follow(tx, order_id, stored["version"] + 1, held, shown, now=now)
         _saw(tx, order_id, read_at=read_at or stored["read_at"], now=now)
         changed += 1
@@ -351,7 +351,7 @@ def archive(tx: Transaction, ids: Iterable[int], *, now: str, read_at: str | Non
 
 
 def mark_deleted(
-    tx: Transaction, order_id: int, *, now: str, read_at: str, writer: history.Writer | None = None
+    tx: Transaction, order_id: int, *, now: str, read_at: str, writer: history.Author | None = None
 ) -> bool:
     """
     Marks the order deleted; its row stays. False when it is not there, is deleted already, or was read after
@@ -360,7 +360,7 @@ def mark_deleted(
     stored = _lock(tx, order_id)
     if stored is None or _was_read_later(stored, read_at, now):
         return False
-    if not tx.run(_MARK_DELETED, of_id=order_id, now=now):
+    if not tx.execute(_MARK_DELETED, of_id=order_id, now=now):
         return False
     held = json.loads(stored["document"])
     gone = {**held, "deleted": True}
@@ -380,4 +380,4 @@ def _saw(
 ) -> None:
     """What is None stays; `mark` is the fingerprint of the list entry."""
     moved = {"read_at": read_at, "synced_at": now, "parts_read_at": parts_read_at, "list_fingerprint": mark}
-    tx.run(_UPDATE_SIGHTING, of_id=order_id, **moved)
+    tx.execute(_UPDATE_SIGHTING, of_id=order_id, **moved)

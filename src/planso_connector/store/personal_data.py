@@ -15,19 +15,19 @@ from typing import Any
 from sqlalchemy import BigInteger, Table, Text, bindparam, delete, select, tuple_, update
 
 from planso_connector.domain.fields import MIRRORED
-from planso_connector.domain.operation import State
+from planso_connector.domain.operation import OperationState
 from planso_connector.store import lookup_keys
 from planso_connector.store import operations as outbox
 from planso_connector.store.engine.transaction import Row, Transaction
-from planso_connector.store.tables import changes, kept_pages, operations, orders, parts, sections, sightings
+from planso_connector.store.tables import history, last_seen, operations, orders, parts, sections, unreadable_pages
 
-NAMING: tuple[Table, ...] = (orders, parts, sections, changes, operations, kept_pages)
+TABLES_WITH_NAMES: tuple[Table, ...] = (orders, parts, sections, history, operations, unreadable_pages)
 """The tables whose texts may name somebody. The others hold numbers, instants, and what is made of these."""
 
-AT_ONCE = 500
+BATCH = 500
 """Rows that one transaction looks through."""
 
-ERASED = "Its content was erased."
+ERASED_MESSAGE = "Its content was erased."
 
 _MIRRORED = frozenset(field.column for field in MIRRORED)
 _DERIVED = frozenset({"workshop", "shop_day", "finish_day", "plate_key", "person_key", "phone_key", "email_key"})
@@ -48,7 +48,7 @@ def _look(table: Table, further: bool) -> Any:
     return found.order_by(*keys).limit(bindparam("at_most", type_=BigInteger))
 
 
-_LOOKS = {(table.name, further): _look(table, further) for table in NAMING for further in (False, True)}
+_LOOKS = {(table.name, further): _look(table, further) for table in TABLES_WITH_NAMES for further in (False, True)}
 
 
 def _order_of(table: Table) -> Any:
@@ -59,9 +59,12 @@ def _here(table: Table) -> tuple[Any, ...]:
     return table.c.workshop == bindparam("of_workshop"), _order_of(table) == _OF_ORDER
 
 
-_OF = {table.name: select(table).where(*_here(table)).order_by(*_keys_of(table)) for table in (*NAMING, sightings)}
-_DELETE = {table.name: delete(table).where(*_here(table)) for table in (*NAMING, sightings)}
-_WHOLE = (changes, sections, kept_pages, parts, sightings, orders)
+_OF = {
+    table.name: select(table).where(*_here(table)).order_by(*_keys_of(table))
+    for table in (*TABLES_WITH_NAMES, last_seen)
+}
+_DELETE = {table.name: delete(table).where(*_here(table)) for table in (*TABLES_WITH_NAMES, last_seen)}
+_WHOLE = (history, sections, unreadable_pages, parts, last_seen, orders)
 _LOCK = _OF["orders"].with_for_update()
 _OPERATION = select(operations).where(
     operations.c.workshop == bindparam("of_workshop"), operations.c.id == bindparam("of_id")
@@ -79,7 +82,7 @@ _EMPTY = (
         identity=None,
         failure=None,
         request=None,
-        message=ERASED,
+        message=ERASED_MESSAGE,
         notes="",
         idempotency_key=bindparam("idempotency_key", type_=Text),
     )
@@ -87,7 +90,7 @@ _EMPTY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class PersonMention:
     """A row that names somebody. `operation_id` where it is one of `operations`."""
 
     table: str
@@ -95,19 +98,19 @@ class Named:
     operation_id: str | None
 
 
-def look(
+def search_table(
     tx: Transaction, table: str, after: Sequence[object] | None, names: Callable[[str], bool]
-) -> tuple[list[Named], list[object] | None]:
+) -> tuple[list[PersonMention], list[object] | None]:
     """The rows that name somebody among the next some hundred; and where to go on, None at the end."""
-    here = next(one for one in NAMING if one.name == table)
+    here = next(one for one in TABLES_WITH_NAMES if one.name == table)
     places = {f"after_{number}": place for number, place in enumerate(after or ())}
-    rows = tx.rows(_LOOKS[table, after is not None], at_most=AT_ONCE, **places)
+    rows = tx.fetch_all(_LOOKS[table, after is not None], at_most=BATCH, **places)
     found = [
-        Named(table, row[_order_of(here).name], row["id"] if here is operations else None)
+        PersonMention(table, row[_order_of(here).name], row["id"] if here is operations else None)
         for row in rows
         if any(names(text) for text in _texts(row))
     ]
-    if len(rows) < AT_ONCE:
+    if len(rows) < BATCH:
         return found, None
     return found, [rows[-1][key.name] for key in _keys_of(here)]
 
@@ -140,19 +143,19 @@ def _leaves(value: Any) -> Iterator[str]:
             yield from _leaves(member)
 
 
-def held(tx: Transaction, order_id: int) -> dict[str, Any]:
+def export_order(tx: Transaction, order_id: int) -> dict[str, Any]:
     """All that is held of an order, for a person to read: by table, its rows."""
     found: dict[str, Any] = {"order_id": order_id}
-    for table in (orders, sightings, parts, sections, changes, operations, kept_pages):
-        rows = tx.rows(_OF[table.name], of_order=order_id)
+    for table in (orders, last_seen, parts, sections, history, operations, unreadable_pages):
+        rows = tx.fetch_all(_OF[table.name], of_order=order_id)
         if rows:
             found[table.name] = [_readable(row) for row in rows]
     return found
 
 
-def operation(tx: Transaction, operation_id: str) -> dict[str, Any] | None:
+def export_operation(tx: Transaction, operation_id: str) -> dict[str, Any] | None:
     """One operation, as `held` shows it."""
-    found = tx.rows(_OPERATION, of_id=operation_id)
+    found = tx.fetch_all(_OPERATION, of_id=operation_id)
     return _readable(found[0]) if found else None
 
 
@@ -166,29 +169,29 @@ def _readable(row: Row) -> dict[str, Any]:
     }
 
 
-class Standing:
+class MirrorState:
     """What becomes of an order's mirror row."""
 
     CURRENT = "current"
     """PlanSo lists it: the next sync would bring it again."""
-    LEFT = "left"
+    NOT_LISTED = "left"
     """It is archived or deleted: nothing brings it again by itself."""
     UNKNOWN = "unknown"
     """It is not in the mirror."""
 
 
-def standing(tx: Transaction, order_id: int) -> str:
-    found = tx.rows(_OF["orders"], of_order=order_id)
+def get_mirror_state(tx: Transaction, order_id: int) -> str:
+    found = tx.fetch_all(_OF["orders"], of_order=order_id)
     if not found:
-        return Standing.UNKNOWN
+        return MirrorState.UNKNOWN
     (row,) = found
-    return Standing.LEFT if row["archived"] or row["deleted_at"] is not None else Standing.CURRENT
+    return MirrorState.NOT_LISTED if row["archived"] or row["deleted_at"] is not None else MirrorState.CURRENT
 
 
-def pending(tx: Transaction, order_id: int) -> list[str]:
+def list_pending(tx: Transaction, order_id: int) -> list[str]:
     """The ids of an order's pending operations."""
-    rows = tx.rows(_OF["operations"], of_order=order_id)
-    return [row["id"] for row in rows if row["state"] == State.PENDING]
+    rows = tx.fetch_all(_OF["operations"], of_order=order_id)
+    return [row["id"] for row in rows if row["state"] == OperationState.PENDING]
 
 
 def erase_order(tx: Transaction, order_id: int, *, with_current: bool = False) -> Counter[str] | None:
@@ -199,22 +202,22 @@ def erase_order(tx: Transaction, order_id: int, *, with_current: bool = False) -
     """
     tx.lock(f"operations {tx.workshop} {order_id}")  # as who records an operation does
     here = {"of_order": order_id}
-    stored = tx.rows(_LOCK, **here)
-    if pending(tx, order_id):
+    stored = tx.fetch_all(_LOCK, **here)
+    if list_pending(tx, order_id):
         return None
     done: Counter[str] = Counter()
-    for row in tx.rows(_OF["operations"], **here):
+    for row in tx.fetch_all(_OF["operations"], **here):
         done["operations"] += _empty(tx, row)
-    for table in (changes, sections, kept_pages):
-        done[table.name] += tx.run(_DELETE[table.name], **here)
-    if stored and (with_current or standing(tx, order_id) == Standing.LEFT):
+    for table in (history, sections, unreadable_pages):
+        done[table.name] += tx.execute(_DELETE[table.name], **here)
+    if stored and (with_current or get_mirror_state(tx, order_id) == MirrorState.NOT_LISTED):
         done += _drop(tx, stored[0])
     return +done
 
 
 def drop_order(tx: Transaction, order_id: int, *, deleted_before: str) -> bool:
     """The order with all that belongs to it. False, with nothing done, where it came back or was deleted later."""
-    stored = tx.rows(_LOCK, of_order=order_id)
+    stored = tx.fetch_all(_LOCK, of_order=order_id)
     if not stored or stored[0]["deleted_at"] is None or stored[0]["deleted_at"] >= deleted_before:
         return False
     _drop(tx, stored[0])
@@ -222,17 +225,17 @@ def drop_order(tx: Transaction, order_id: int, *, deleted_before: str) -> bool:
 
 
 def _drop(tx: Transaction, row: Row) -> Counter[str]:
-    keys = lookup_keys.keys_of(row["plate"], row["person"], row["phone"], row["email"])
+    keys = lookup_keys.build_keys(row["plate"], row["person"], row["phone"], row["email"])
     nothing = frozenset[lookup_keys.Key](), False
-    lookup_keys.write(tx, row["id"], before=(keys, bool(row["archived"])), after=nothing)
+    lookup_keys.update_keys(tx, row["id"], before=(keys, bool(row["archived"])), after=nothing)
     here = {"of_order": row["id"]}
-    return Counter({table.name: tx.run(_DELETE[table.name], **here) for table in _WHOLE})
+    return Counter({table.name: tx.execute(_DELETE[table.name], **here) for table in _WHOLE})
 
 
 def erase_operation(tx: Transaction, operation_id: str) -> Counter[str] | None:
     """What an operation without an order asked. None, with nothing done, where it is pending."""
-    found = tx.rows(_OPERATION, of_id=operation_id)
-    if found and found[0]["state"] == State.PENDING:
+    found = tx.fetch_all(_OPERATION, of_id=operation_id)
+    if found and found[0]["state"] == OperationState.PENDING:
         return None
     return +Counter(operations=sum(_empty(tx, row) for row in found))
 
@@ -243,7 +246,7 @@ def _empty(tx: Transaction, row: Row) -> int:
     again; a repeated request with the key is 409 then.
     """
     key = row["idempotency_key"]
-    kept = outbox.erased_key(key) if key is not None else None
-    if row["asked"] == "{}" and row["message"] == ERASED and kept == key:
+    kept = outbox.erase_key(key) if key is not None else None
+    if row["asked"] == "{}" and row["message"] == ERASED_MESSAGE and kept == key:
         return 0
-    return tx.run(_EMPTY, of_id=row["id"], idempotency_key=kept)
+    return tx.execute(_EMPTY, of_id=row["id"], idempotency_key=kept)

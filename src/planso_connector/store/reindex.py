@@ -11,24 +11,24 @@ from sqlalchemy import BigInteger, Text, bindparam, func, select, tuple_, update
 from sqlalchemy import delete as delete_from
 
 from planso_connector.store import lookup_keys
-from planso_connector.store.engine.expressions import is_member
+from planso_connector.store.engine.expressions import is_in_ids
 from planso_connector.store.engine.transaction import Row, Transaction
-from planso_connector.store.lookup_keys import Rebuild
-from planso_connector.store.order_rows import order_from, part_from, text_key, to_json
+from planso_connector.store.lookup_keys import RebuildProgress
+from planso_connector.store.order_rows import order_from_row, part_from_row, text_key, to_json
 from planso_connector.store.tables import lookup_keys as keys
 from planso_connector.store.tables import orders, parts
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 500
+ORDERS_PER_BATCH = 500
 """Orders in one transaction."""
-CLEARED_AT_ONCE = 10_000
+KEYS_PER_BATCH = 10_000
 """Keys in one transaction."""
 
 _OF_WORKSHOP = keys.c.workshop == bindparam("of_workshop")
 _CLEAR = delete_from(keys).where(
     tuple_(*keys.primary_key).in_(
-        select(*keys.primary_key).where(_OF_WORKSHOP).order_by(*keys.primary_key).limit(CLEARED_AT_ONCE)
+        select(*keys.primary_key).where(_OF_WORKSHOP).order_by(*keys.primary_key).limit(KEYS_PER_BATCH)
     )
 )
 # Locked, so that a text is not made of what somebody changes just then.
@@ -43,13 +43,13 @@ _BATCH = (
         orders.c.deleted_at.is_(None),
     )
     .order_by(orders.c.id)
-    .limit(AT_ONCE)
+    .limit(ORDERS_PER_BATCH)
     .with_for_update()
 )
 _PARTS = (
     select(parts)
     .where(
-        parts.c.workshop == bindparam("of_workshop"), is_member(parts.c.order_id, bindparam("order_ids", type_=Text))
+        parts.c.workshop == bindparam("of_workshop"), is_in_ids(parts.c.order_id, bindparam("order_ids", type_=Text))
     )
     .order_by(parts.c.order_id, parts.c.position)
 )
@@ -67,39 +67,39 @@ _ALL = (
 )
 
 
-def clear(tx: Transaction) -> bool:
+def clear_keys(tx: Transaction) -> bool:
     """Takes some keys away before all are written, first the mark that they are complete. Whether there are more."""
-    return tx.run(_CLEAR) == CLEARED_AT_ONCE
+    return tx.execute(_CLEAR) == KEYS_PER_BATCH
 
 
-def begin(tx: Transaction) -> None:
+def begin_rebuild(tx: Transaction) -> None:
     """Once all is cleared: from here on a rebuild that breaks off can be gone on with."""
-    lookup_keys.write_rebuild(tx, Rebuild(0, 0, tx.rows(_ALL)[0]["n"]))
+    lookup_keys.write_rebuild_progress(tx, RebuildProgress(0, 0, tx.fetch_all(_ALL)[0]["n"]))
 
 
-def rebuild(tx: Transaction) -> Rebuild | None:
+def rebuild_batch(tx: Transaction) -> RebuildProgress | None:
     """Keys and texts of the next orders after those that are done; how far it is then, None where it is complete."""
-    before = lookup_keys.rebuild(tx)
+    before = lookup_keys.read_rebuild_progress(tx)
     if before is None:
         return None
-    rows = tx.rows(_BATCH, after=before.after or 0)
+    rows = tx.fetch_all(_BATCH, after=before.after or 0)
     if not rows:
-        lookup_keys.write_rebuild(tx, None)
+        lookup_keys.write_rebuild_progress(tx, None)
         return None
-    lookup_keys.add(tx, rows)
-    tx.run_many(_TEXT, list(_texts(tx, rows)))
+    lookup_keys.add_keys(tx, rows)
+    tx.execute_many(_TEXT, list(_texts(tx, rows)))
     done = before.done + len(rows)
-    now = Rebuild(rows[-1]["id"], done, max(done, before.all or 0))
-    lookup_keys.write_rebuild(tx, now)
+    now = RebuildProgress(rows[-1]["id"], done, max(done, before.all or 0))
+    lookup_keys.write_rebuild_progress(tx, now)
     return now
 
 
 def _texts(tx: Transaction, rows: list[Row]) -> Iterator[dict[str, Any]]:
-    found = tx.rows(_PARTS, order_ids=to_json([row["id"] for row in rows]))
-    of_order = {key: list(map(part_from, group)) for key, group in groupby(found, key=lambda row: row["order_id"])}
+    found = tx.fetch_all(_PARTS, order_ids=to_json([row["id"] for row in rows]))
+    of_order = {key: list(map(part_from_row, group)) for key, group in groupby(found, key=lambda row: row["order_id"])}
     for row in rows:
         try:
-            text = text_key(order_from(row, of_order.get(row["id"], ())))
+            text = text_key(order_from_row(row, of_order.get(row["id"], ())))
         except (KeyError, TypeError, ValueError) as error:
             # One that is held otherwise than any version wrote it must not keep all others from being found.
             log.warning("order_not_reindexed", order=row["id"], error=type(error).__name__)

@@ -17,17 +17,17 @@ _REMEMBERED = select(rejected_logins.c.fingerprint).where(rejected_logins.c.work
 _FORGET = delete(rejected_logins).where(rejected_logins.c.workshop == bindparam("of_workshop"))
 
 
-def remember(tx: Transaction, fingerprint: str, now: str) -> None:
+def save(tx: Transaction, fingerprint: str, now: str) -> None:
     """PlanSo rejected the credentials that have this fingerprint, which must not be reversible."""
-    tx.run(_REMEMBER, fingerprint=fingerprint, rejected_at=now)
+    tx.execute(_REMEMBER, fingerprint=fingerprint, rejected_at=now)
 
 
-def remembered(tx: Transaction) -> str | None:
+def get(tx: Transaction) -> str | None:
     """The fingerprint of the credentials that PlanSo rejected last."""
-    found = tx.rows(_REMEMBERED)
+    found = tx.fetch_all(_REMEMBERED)
     return found[0]["fingerprint"] if found else None
 
 
-def forget(tx: Transaction) -> None:
+def delete_login(tx: Transaction) -> None:
     """The credentials may be tried again."""
-    tx.run(_FORGET)
+    tx.execute(_FORGET)

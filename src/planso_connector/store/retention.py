@@ -13,21 +13,21 @@ from typing import Any
 
 from sqlalchemy import BigInteger, BindParameter, Column, ColumnElement, Delete, bindparam, delete, func, select, tuple_
 
-from planso_connector.domain.operation import State
+from planso_connector.domain.operation import OperationState
 from planso_connector.store import personal_data, sync_runs
 from planso_connector.store.engine.transaction import Transaction
-from planso_connector.store.tables import accesses, changes, kept_pages, operations, orders
+from planso_connector.store.tables import access_log, history, operations, orders, unreadable_pages
 
-AT_ONCE = 200
+BATCH = 200
 """Rows in one transaction."""
-ORDERS_AT_ONCE = 20
+ORDER_BATCH = 20
 
 _MOST = bindparam("at_most", type_=BigInteger)
 _BEFORE: BindParameter[str] = bindparam("before")
 _pending = operations.alias("pending")
 _NEEDED_SINCE = func.coalesce(
     select(func.min(_pending.c.created_at))
-    .where(_pending.c.workshop == bindparam("of_workshop"), _pending.c.state == State.PENDING.value)
+    .where(_pending.c.workshop == bindparam("of_workshop"), _pending.c.state == OperationState.PENDING.value)
     .scalar_subquery(),
     "9999",
 )
@@ -44,14 +44,14 @@ def _some(age: ColumnElement[str], keys: Sequence[Column[Any]], *conditions: Col
 _OPERATIONS = _some(
     operations.c.created_at,
     [operations.c.id],
-    operations.c.state != State.PENDING.value,
+    operations.c.state != OperationState.PENDING.value,
     func.coalesce(operations.c.settled_at, operations.c.created_at) < _BEFORE,
     operations.c.created_at < bindparam("keys_before"),
     operations.c.created_at < _NEEDED_SINCE,
 )
-_CHANGES = _some(changes.c.at, [changes.c.order_id, changes.c.version, changes.c.by], changes.c.at < _NEEDED_SINCE)
-_KEPT_PAGES = _some(kept_pages.c.kept_at, [kept_pages.c.id])
-_ACCESSES = _some(accesses.c.at, [accesses.c.at, accesses.c.id])
+_CHANGES = _some(history.c.at, [history.c.order_id, history.c.version, history.c.by], history.c.at < _NEEDED_SINCE)
+_KEPT_PAGES = _some(unreadable_pages.c.kept_at, [unreadable_pages.c.id])
+_ACCESSES = _some(access_log.c.at, [access_log.c.at, access_log.c.id])
 _TOMBSTONES = (
     select(orders.c.id)
     .where(
@@ -61,7 +61,7 @@ _TOMBSTONES = (
         .where(
             _pending.c.workshop == orders.c.workshop,
             _pending.c.order_id == orders.c.id,
-            _pending.c.state == State.PENDING.value,
+            _pending.c.state == OperationState.PENDING.value,
         )
         .exists(),
     )
@@ -72,27 +72,27 @@ _TOMBSTONES = (
 
 def drop_operations(tx: Transaction, *, before: str, keys_before: str) -> int:
     """Settled ones. `keys_before`: those that are younger stay, because their idempotency keys are good still."""
-    return tx.run(_OPERATIONS, before=before, keys_before=keys_before, at_most=AT_ONCE)
+    return tx.execute(_OPERATIONS, before=before, keys_before=keys_before, at_most=BATCH)
 
 
 def drop_history(tx: Transaction, *, before: str) -> int:
-    return tx.run(_CHANGES, before=before, at_most=AT_ONCE)
+    return tx.execute(_CHANGES, before=before, at_most=BATCH)
 
 
-def drop_kept_pages(tx: Transaction, *, before: str) -> int:
-    return tx.run(_KEPT_PAGES, before=before, at_most=AT_ONCE)
+def drop_unreadable_pages(tx: Transaction, *, before: str) -> int:
+    return tx.execute(_KEPT_PAGES, before=before, at_most=BATCH)
 
 
-def drop_accesses(tx: Transaction, *, before: str) -> int:
-    return tx.run(_ACCESSES, before=before, at_most=AT_ONCE)
+def drop_access_log(tx: Transaction, *, before: str) -> int:
+    return tx.execute(_ACCESSES, before=before, at_most=BATCH)
 
 
-def drop_runs(tx: Transaction, *, before: str) -> int:
+def drop_sync_runs(tx: Transaction, *, before: str) -> int:
     """But for the last that ended well and the last full one."""
-    return sync_runs.prune(tx, before=before)
+    return sync_runs.drop_old(tx, before=before)
 
 
-def drop_tombstones(tx: Transaction, *, before: str) -> int:
+def drop_deleted_orders(tx: Transaction, *, before: str) -> int:
     """Orders that were deleted, with all that belongs to them, their history too."""
-    found = tx.rows(_TOMBSTONES, before=before, at_most=ORDERS_AT_ONCE)
+    found = tx.fetch_all(_TOMBSTONES, before=before, at_most=ORDER_BATCH)
     return sum(personal_data.drop_order(tx, row["id"], deleted_before=before) for row in found)

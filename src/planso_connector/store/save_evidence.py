@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import Text, bindparam, case, delete, func, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.saving.assessment import Experience
+from planso_connector.domain.saving.assessment import PriorSaves
 from planso_connector.domain.saving.differences import Difference, Verdict
-from planso_connector.domain.saving.knowledge import Trial, control_names
+from planso_connector.domain.saving.knowledge import TrialOutcome, list_form_controls
 from planso_connector.store.engine.transaction import Transaction
-from planso_connector.store.order_rows import storable, to_json
+from planso_connector.store.order_rows import sanitize_text, to_json
 from planso_connector.store.tables import save_effects, save_evidence
 
 ACCEPTED, DEPENDENT, EDITED, LOST = "accepted", "dependent", "edited", "lost"
@@ -71,19 +71,19 @@ class SaveEvidence:
 
     clean_saves: int = 0
     most_pairs: int = 0
-    experience: Experience = field(default_factory=Experience)
+    experience: PriorSaves = field(default_factory=PriorSaves)
 
 
 def load(tx: Transaction) -> SaveEvidence:
-    found = tx.rows(_GET)
+    found = tx.fetch_all(_GET)
     effects: defaultdict[str, set[str]] = defaultdict(set)
     dependents: defaultdict[str, set[str]] = defaultdict(set)
-    for row in tx.rows(_EFFECTS):
+    for row in tx.fetch_all(_EFFECTS):
         if row["effect"] == DEPENDENT:
             dependents[row["column"]].add(row["cause"])
         else:
             effects[row["effect"]].add(row["column"])
-    experience = Experience(
+    experience = PriorSaves(
         dependents=dependents, accepted=effects[ACCEPTED], lost=effects[LOST], edited=effects[EDITED]
     )
     if not found:
@@ -92,26 +92,26 @@ def load(tx: Transaction) -> SaveEvidence:
     return SaveEvidence(row["clean_saves"], row["most_pairs"], experience)
 
 
-def trial(tx: Transaction) -> Trial | None:
+def load_trial(tx: Transaction) -> TrialOutcome | None:
     """The last trial on an order of no consequence."""
-    found = tx.rows(_GET_TRIAL)
-    return Trial.from_json(json.loads(found[0]["trial"])) if found and found[0]["trial"] else None
+    found = tx.fetch_all(_GET_TRIAL)
+    return TrialOutcome.from_json(json.loads(found[0]["trial"])) if found and found[0]["trial"] else None
 
 
-def keep_trial(tx: Transaction, trial: Trial | None) -> None:
+def save_trial(tx: Transaction, trial: TrialOutcome | None) -> None:
     """In place of the last one. None: nothing is known of a trial any more."""
-    tx.run(_KEEP_TRIAL, trial=storable(to_json(trial.as_json())) if trial else None)
+    tx.execute(_KEEP_TRIAL, trial=sanitize_text(to_json(trial.as_json())) if trial else None)
 
 
-def note_form(tx: Transaction, names: Iterable[str]) -> None:
+def record_form(tx: Transaction, names: Iterable[str]) -> None:
     """A form with controls of these names was read: whether it is still the one that was tried."""
-    last = trial(tx)
-    now = last.seen(control_names(names)) if last is not None else None
+    last = load_trial(tx)
+    now = last.compare_controls(list_form_controls(names)) if last is not None else None
     if now != last:
-        keep_trial(tx, now)
+        save_trial(tx, now)
 
 
-def note_save(
+def record_save(
     tx: Transaction,
     *,
     operation: str,
@@ -122,22 +122,22 @@ def note_save(
 ) -> None:
     """What a save that was compared showed; `pairs` is how many name/value pairs were sent."""
     if is_clean:
-        tx.run(_NOTE_CLEAN, clean_saves=1, pairs=pairs)
+        tx.execute(_NOTE_CLEAN, clean_saves=1, pairs=pairs)
     for one in differences:
         effect = _EFFECT_OF.get(one.verdict)
         if effect is not None:
             cause = one.cause if effect == DEPENDENT else ""
             _note(tx, one.column, cause, effect, operation, now)
-    tx.run(_FORGET, of_effect=EDITED, but=operation)
+    tx.execute(_FORGET, of_effect=EDITED, but=operation)
 
 
-def is_any_clean(tx: Transaction) -> bool:
+def has_clean_save(tx: Transaction) -> bool:
     """Whether any save of this workshop was ever compared without damage."""
-    return bool(tx.rows(_COUNT)[0]["clean"])
+    return bool(tx.fetch_all(_COUNT)[0]["clean"])
 
 
 def _note(tx: Transaction, column: str, cause: str, effect: str, operation: str, now: str) -> None:
-    tx.run(
+    tx.execute(
         _NOTE_EFFECT,
         column=column,
         cause=cause,

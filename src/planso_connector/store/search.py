@@ -13,21 +13,20 @@ from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam,
 
 from planso_connector.domain.fields import Value
 from planso_connector.domain.folding import fold, fold_key, fold_phone, fold_plate
-from planso_connector.domain.order import PLATE, overlap
+from planso_connector.domain.order import PLATE, is_stay_overlapping
 from planso_connector.store import cursors, trigrams
-from planso_connector.store.answers import answers
+from planso_connector.store.answers import order_documents
 from planso_connector.store.engine.expressions import contains, contains_all, text_candidates
 from planso_connector.store.engine.transaction import Row, Transaction
-from planso_connector.store.lookup_keys import PLATE_END_AT_LEAST, Rebuild
-from planso_connector.store.lookup_keys import rebuild as rebuild_of
-from planso_connector.store.order_rows import storable, to_json
-from planso_connector.store.tables import lookup_keys, orders, sightings
+from planso_connector.store.lookup_keys import MIN_PLATE_SUFFIX, RebuildProgress, read_rebuild_progress
+from planso_connector.store.order_rows import sanitize_text, to_json
+from planso_connector.store.tables import last_seen, lookup_keys, orders
 
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})?")
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
+class OrderFilters:
     """
     What is known, combined with AND; None is not asked. `plate`, `person`, `phone`, `email`: found anywhere in the
     field. `text`: each word found anywhere in the order. `status`, `damage`: the same but for case, accents and
@@ -57,7 +56,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class OrderPage:
     """
     `documents` are the orders' answers, JSON texts; `next_cursor` is None on the last page. `rebuild`: how far the
     texts are that are being written anew, where texts were asked: there may be more orders than were found.
@@ -65,7 +64,7 @@ class Page:
 
     documents: list[str]
     next_cursor: str | None
-    rebuild: Rebuild | None = None
+    rebuild: RebuildProgress | None = None
 
 
 def _asked(name: str) -> ColumnElement[Any]:
@@ -149,10 +148,10 @@ def _order(section: str) -> tuple[ColumnElement[Any], ...]:
 @lru_cache(maxsize=512)
 def _statement(asked: frozenset[str], section: str) -> Select[*tuple[Any, ...]]:
     """The statement for a set of conditions: built once, so that it is also compiled once."""
-    shown = *orders.c["id", "version", "shop_day", "finish_day", "document"], sightings.c.synced_at
+    shown = *orders.c["id", "version", "shop_day", "finish_day", "document"], last_seen.c.synced_at
     return (
         select(*shown)
-        .join(sightings, and_(sightings.c.workshop == orders.c.workshop, sightings.c.order_id == orders.c.id))
+        .join(last_seen, and_(last_seen.c.workshop == orders.c.workshop, last_seen.c.order_id == orders.c.id))
         .where(*_matching(asked), *_within(section), *([_beyond(section)] if "cursor" in asked else []))
         .order_by(*_order(section))
         .limit(bindparam("at_most", type_=BigInteger))
@@ -173,7 +172,7 @@ def _matching(asked: frozenset[str]) -> list[ColumnElement[bool]]:
     ]
 
 
-def find(tx: Transaction, filters: Filters) -> Page:
+def find_orders(tx: Transaction, filters: OrderFilters) -> OrderPage:
     """
     The orders that are not deleted and match, newest `shop_date` first, those without one last, then by id.
 
@@ -181,38 +180,38 @@ def find(tx: Transaction, filters: Filters) -> Page:
     """
     questions = _questions(tx, filters)
     if questions is None:
-        return Page([], None)
+        return OrderPage([], None)
     asked, parameters, rebuild = questions
     found: list[Row] = []
     for section in _sections(filters.sort, cast("str | None", parameters.get("cursor_day"))):
-        found += tx.rows(_statement(asked, section), at_most=filters.limit + 1 - len(found), **parameters)
+        found += tx.fetch_all(_statement(asked, section), at_most=filters.limit + 1 - len(found), **parameters)
         if len(found) > filters.limit:
             break
         asked -= {"cursor"}
     shown = found[: filters.limit]
     more = len(found) > len(shown) and bool(shown)
     day = "finish_day" if filters.sort.endswith("finish_date") else "shop_day"
-    cursor = cursors.write([shown[-1][day], shown[-1]["id"]]) if more else None
-    return Page(answers(tx, shown) if shown else [], cursor, rebuild if "text" in asked else None)
+    cursor = cursors.encode([shown[-1][day], shown[-1]["id"]]) if more else None
+    return OrderPage(order_documents(tx, shown) if shown else [], cursor, rebuild if "text" in asked else None)
 
 
-def total(tx: Transaction, filters: Filters) -> int:
+def count_orders(tx: Transaction, filters: OrderFilters) -> int:
     """How many orders match, wherever the cursor stands."""
     questions = _questions(tx, filters)
     if questions is None:
         return 0
     asked, parameters, _ = questions
-    found: int = tx.rows(_count(asked - {"cursor"}), **parameters)[0]["n"]
+    found: int = tx.fetch_all(_count(asked - {"cursor"}), **parameters)[0]["n"]
     return found
 
 
-RARE = 2000
+MAX_RARE_PLATES = 2000
 """
 What so many orders have at most is looked for by its keys or pieces, and sorted then. Anything else is common enough to
 meet a page of it soon in the order that is asked for.
 """
 
-RARE_TEXT = 20_000
+MAX_RARE_TEXTS = 20_000
 """
 The same for texts. More, because pieces that all occur need not occur together, and the orders that have them by chance
 are no help in meeting a page soon.
@@ -226,37 +225,37 @@ _WITH_PLATE = (
         lookup_keys.c.key >= _asked("plate_key"),
         lookup_keys.c.key < _asked("plate_end"),
     )
-    .limit(RARE + 1)
+    .limit(MAX_RARE_PLATES + 1)
     .subquery()
 )
 _PLATES = select(func.count().label("n")).select_from(_WITH_PLATE)
-_TEXTS = select(func.count().label("n")).select_from(select(_WITH_TEXT.c.order_id).limit(RARE_TEXT + 1).subquery())
+_TEXTS = select(func.count().label("n")).select_from(select(_WITH_TEXT.c.order_id).limit(MAX_RARE_TEXTS + 1).subquery())
 
 
 def _narrowed(
     tx: Transaction, asked: frozenset[str], parameters: dict[str, object]
-) -> tuple[frozenset[str], Rebuild | None]:
+) -> tuple[frozenset[str], RebuildProgress | None]:
     """
     The conditions to add for what is rare among that which is asked, with their parameters. What they find is compared
     all the same: they only say where to look. None while that is being written anew; how far it is.
     """
     texts = [str(parameters[name]) for name in ("person", "phone", "email") if name in asked]
     texts += json.loads(str(parameters["text"])) if "text" in asked else []
-    runs = trigrams.runs(" ".join(texts))
+    runs = trigrams.extract_runs(" ".join(texts))
     plate = str(parameters.get("plate", ""))
-    if not (runs or len(plate) >= PLATE_END_AT_LEAST or "text" in asked):
+    if not (runs or len(plate) >= MIN_PLATE_SUFFIX or "text" in asked):
         return frozenset(), None
-    rebuild = rebuild_of(tx)
+    rebuild = read_rebuild_progress(tx)
     if rebuild is not None:
         return frozenset(), rebuild
-    if len(plate) >= PLATE_END_AT_LEAST:
+    if len(plate) >= MIN_PLATE_SUFFIX:
         key = {"plate_key": plate, "plate_end": plate[:-1] + chr(ord(plate[-1]) + 1)}
-        if tx.rows(_PLATES, **key)[0]["n"] <= RARE:
+        if tx.fetch_all(_PLATES, **key)[0]["n"] <= MAX_RARE_PLATES:
             parameters |= key
             return frozenset({"plate_key"}), None
     if runs:
         asked_runs = to_json(runs)
-        if tx.rows(_TEXTS, text_runs=asked_runs)[0]["n"] <= RARE_TEXT:
+        if tx.fetch_all(_TEXTS, text_runs=asked_runs)[0]["n"] <= MAX_RARE_TEXTS:
             parameters["text_runs"] = asked_runs
             return frozenset({"text_runs"}), None
     return frozenset(), None
@@ -275,16 +274,18 @@ _SAME_PLATE = (
 )
 
 
-def same_plate_and_time(tx: Transaction, asked: Mapping[str, Value]) -> list[int]:
+def find_overlapping_orders(tx: Transaction, asked: Mapping[str, Value]) -> list[int]:
     """The current orders for the number plate of `asked`, by field path, whose days overlap with its."""
     plate = fold_plate(str(asked.get(PLATE) or ""))
     if not plate:
         return []
-    rows = tx.rows(_SAME_PLATE, plate=plate)
-    return [row["id"] for row in rows if overlap(asked, json.loads(row["document"]))]
+    rows = tx.fetch_all(_SAME_PLATE, plate=plate)
+    return [row["id"] for row in rows if is_stay_overlapping(asked, json.loads(row["document"]))]
 
 
-def _questions(tx: Transaction, filters: Filters) -> tuple[frozenset[str], dict[str, object], Rebuild | None] | None:
+def _questions(
+    tx: Transaction, filters: OrderFilters
+) -> tuple[frozenset[str], dict[str, object], RebuildProgress | None] | None:
     """All that a statement needs, with what narrows it down; None where nothing can match."""
     questions = _asked_for(filters)
     if questions is None:
@@ -295,33 +296,33 @@ def _questions(tx: Transaction, filters: Filters) -> tuple[frozenset[str], dict[
     return asked | narrowed, parameters, rebuild
 
 
-def _asked_for(filters: Filters) -> tuple[frozenset[str], dict[str, object]] | None:
+def _asked_for(filters: OrderFilters) -> tuple[frozenset[str], dict[str, object]] | None:
     """Which conditions are asked, and their parameters; None where nothing can match."""
     parameters: dict[str, object] = {}
     for name, folding in _FOLDINGS.items():
         given = getattr(filters, name)
         if given is not None:
-            parameters[name] = folding(storable(given))
+            parameters[name] = folding(sanitize_text(given))
             if not parameters[name] and name in ("plate", "phone"):
                 return None
     for name in ("after", "before", "finish_after", "finish_before"):
         given = getattr(filters, name)
         if given is not None:
-            parameters[name] = storable(given)[:10]
+            parameters[name] = sanitize_text(given)[:10]
     if filters.text is not None:
-        parameters["text"] = to_json(sorted(set(fold(storable(filters.text)).split())))
+        parameters["text"] = to_json(sorted(set(fold(sanitize_text(filters.text)).split())))
     if filters.missing_parts is not None:
         parameters["missing_parts"] = int(filters.missing_parts)
     asked = set(parameters)
     if filters.station is not None:
-        station = parameters["station"] = storable(filters.station)
+        station = parameters["station"] = sanitize_text(filters.station)
         if "@" in station:
             parameters["station_at"], _, parameters["state_at"] = station.partition("@")
             asked.add("station_at")
         else:
             asked.add("station")
     if filters.cursor is not None:
-        parameters["cursor_day"], parameters["cursor_id"] = read_cursor(filters.cursor)
+        parameters["cursor_day"], parameters["cursor_id"] = parse_cursor(filters.cursor)
         asked.add("cursor")
     return frozenset(asked), parameters
 
@@ -336,9 +337,9 @@ _FOLDINGS = {
 }
 
 
-def read_cursor(cursor: str) -> tuple[str, int]:
+def parse_cursor(cursor: str) -> tuple[str, int]:
     """Where a page ended: its last order's day and id. Raises Invalid."""
-    match cursors.read(cursor):
+    match cursors.decode(cursor):
         case [str(day), int(order_id)] if _DAY.fullmatch(day) and type(order_id) is int and abs(order_id) < 2**63:
             return day, order_id
-    raise cursors.not_ours()
+    raise cursors.invalid_cursor()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.clock import CLOCKS_APART, parse_stamp, stamp
+from planso_connector.domain.clock import CLOCK_TOLERANCE, format_instant, parse_instant
 from planso_connector.store.engine.transaction import Transaction
-from planso_connector.store.order_rows import storable
+from planso_connector.store.order_rows import sanitize_text
 from planso_connector.store.tables import sections
 
 
@@ -47,21 +47,21 @@ def save(tx: Transaction, order_id: int, name: str, document: str, *, read_at: s
     Keeps what the tab showed; `document` is JSON text, `read_at` when the request for it was started. The order is in
     the mirror. False, with nothing changed, when a later reading is there.
     """
-    columns = {"name": name, "document": storable(document), "read_at": read_at, "synced_at": now}
-    latest = stamp(parse_stamp(now) + CLOCKS_APART)
-    return tx.run(_SAVE, order_id=order_id, latest=latest, **columns) == 1
+    columns = {"name": name, "document": sanitize_text(document), "read_at": read_at, "synced_at": now}
+    latest = format_instant(parse_instant(now) + CLOCK_TOLERANCE)
+    return tx.execute(_SAVE, order_id=order_id, latest=latest, **columns) == 1
 
 
-def names(tx: Transaction, order_id: int) -> list[tuple[str, str]]:
+def list_names(tx: Transaction, order_id: int) -> list[tuple[str, str]]:
     """The order's sections by name, each with the instant at which it was last read."""
-    return [(row["name"], row["synced_at"]) for row in tx.rows(_NAMES, of_order=order_id)]
+    return [(row["name"], row["synced_at"]) for row in tx.fetch_all(_NAMES, of_order=order_id)]
 
 
 def get(tx: Transaction, order_id: int, name: str) -> Section | None:
-    found = tx.rows(_GET, of_order=order_id, of_name=storable(name))
+    found = tx.fetch_all(_GET, of_order=order_id, of_name=sanitize_text(name))
     return Section(**found[0]) if found else None
 
 
 def read_at_by_order(tx: Transaction) -> dict[int, str]:
     """For each order that has sections, when the one that was read longest ago was read; deleted orders too."""
-    return {row["order_id"]: row["read_at"] for row in tx.rows(_READ_AT)}
+    return {row["order_id"]: row["read_at"] for row in tx.fetch_all(_READ_AT)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Select, bindparam, column, func, select, table
 
-from planso_connector.domain.operation import State
+from planso_connector.domain.operation import OperationState
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.tables import operations, orders
 
@@ -15,7 +15,7 @@ _PENDING = select(
     func.count().label("pending"),
     func.count(operations.c.sent_at).label("sent"),
     func.min(operations.c.created_at).label("oldest"),
-).where(operations.c.workshop == bindparam("of_workshop"), operations.c.state == State.PENDING.value)
+).where(operations.c.workshop == bindparam("of_workshop"), operations.c.state == OperationState.PENDING.value)
 _ORDERS = (
     select(orders.c.archived, func.count().label("orders"))
     .where(orders.c.workshop == bindparam("of_workshop"), orders.c.deleted_at.is_(None))
@@ -31,7 +31,7 @@ _OPERATIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingOperations:
     """The outbox: how many wait, how many of them may have reached PlanSo, since when the oldest waits (a stamp)."""
 
     pending: int
@@ -39,23 +39,23 @@ class Pending:
     oldest: str | None
 
 
-def revision(tx: Transaction) -> str | None:
+def get_schema_revision(tx: Transaction) -> str | None:
     """The schema's, as the migrations name it."""
-    found = tx.rows(_REVISION)
+    found = tx.fetch_all(_REVISION)
     return str(found[0]["version_num"]) if found else None
 
 
-def pending(tx: Transaction) -> Pending:
-    return Pending(**tx.rows(_PENDING)[0])
+def get_pending(tx: Transaction) -> PendingOperations:
+    return PendingOperations(**tx.fetch_all(_PENDING)[0])
 
 
-def orders_held(tx: Transaction) -> dict[str, int]:
+def count_orders(tx: Transaction) -> dict[str, int]:
     """How many orders are current and archived. It counts them: a tenth of a second with a million."""
-    counted = {row["archived"]: row["orders"] for row in tx.rows(_ORDERS)}
+    counted = {row["archived"]: row["orders"] for row in tx.fetch_all(_ORDERS)}
     return {"current": counted.get(0, 0), "archived": counted.get(1, 0)}
 
 
-def operations_held(tx: Transaction) -> dict[str, int]:
+def count_operations(tx: Transaction) -> dict[str, int]:
     """How many operations there are in each state. It counts them all, too."""
-    counted = {row["state"]: row["operations"] for row in tx.rows(_OPERATIONS)}
-    return {state.value: counted.get(state.value, 0) for state in State}
+    counted = {row["state"]: row["operations"] for row in tx.fetch_all(_OPERATIONS)}
+    return {state.value: counted.get(state.value, 0) for state in OperationState}

@@ -17,10 +17,10 @@ from enum import StrEnum
 
 from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, insert, select, update
 
-from planso_connector.domain.clock import parse_stamp, stamp
+from planso_connector.domain.clock import format_instant, parse_instant
 from planso_connector.store.engine.transaction import Row, Transaction
-from planso_connector.store.order_rows import storable, to_json
-from planso_connector.store.tables import runs
+from planso_connector.store.order_rows import sanitize_text, to_json
+from planso_connector.store.tables import sync_runs
 
 
 class RunState(StrEnum):
@@ -58,7 +58,7 @@ class Trigger(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class StoredRun:
     """
     `done` of `total` orders; `requests` to PlanSo; `failed` and `doubts` as `finish` was given them. Stamps.
     """
@@ -80,21 +80,23 @@ class Run:
     doubts: tuple[object, ...] = ()
 
 
-_OF_WORKSHOP = runs.c.workshop == bindparam("of_workshop")
-_RUNNING = runs.c.state == RunState.RUNNING.value
-_START = insert(runs).values({c.name: bindparam(c.name, type_=c.type) for c in runs.c})
+_OF_WORKSHOP = sync_runs.c.workshop == bindparam("of_workshop")
+_RUNNING = sync_runs.c.state == RunState.RUNNING.value
+_START = insert(sync_runs).values({c.name: bindparam(c.name, type_=c.type) for c in sync_runs.c})
 _PROGRESS_VALUES = {
-    "phase": func.coalesce(bindparam("phase", type_=Text), runs.c.phase),
+    "phase": func.coalesce(bindparam("phase", type_=Text), sync_runs.c.phase),
     **{
-        name: func.coalesce(bindparam(name, type_=Integer), runs.c[name])
+        name: func.coalesce(bindparam(name, type_=Integer), sync_runs.c[name])
         for name in ("done", "total", "requests", "changed")
     },
     "updated_at": bindparam("now"),
 }
-_PROGRESS = update(runs).where(_OF_WORKSHOP, runs.c.id == bindparam("of_id"), _RUNNING).values(_PROGRESS_VALUES)
+_PROGRESS = (
+    update(sync_runs).where(_OF_WORKSHOP, sync_runs.c.id == bindparam("of_id"), _RUNNING).values(_PROGRESS_VALUES)
+)
 _FINISH = (
-    update(runs)
-    .where(_OF_WORKSHOP, runs.c.id == bindparam("of_id"), _RUNNING)
+    update(sync_runs)
+    .where(_OF_WORKSHOP, sync_runs.c.id == bindparam("of_id"), _RUNNING)
     .values(
         {
             **_PROGRESS_VALUES,
@@ -107,7 +109,7 @@ _FINISH = (
     )
 )
 _ABANDON = (
-    update(runs)
+    update(sync_runs)
     .where(_OF_WORKSHOP, _RUNNING)
     .values(
         state=RunState.INTERRUPTED.value,
@@ -117,22 +119,22 @@ _ABANDON = (
     )
 )
 _NOT_AHEAD = (
-    update(runs)
-    .where(_OF_WORKSHOP, runs.c.started_at > bindparam("now"))
+    update(sync_runs)
+    .where(_OF_WORKSHOP, sync_runs.c.started_at > bindparam("now"))
     .values(started_at=bindparam("just_before"), ended_at=bindparam("now"), updated_at=bindparam("now"))
 )
 _HISTORY = (
-    select(runs)
+    select(sync_runs)
     .where(_OF_WORKSHOP)
-    .order_by(runs.c.started_at.desc(), runs.c.id.desc())
+    .order_by(sync_runs.c.started_at.desc(), sync_runs.c.id.desc())
     .limit(bindparam("at_most", type_=BigInteger))
 )
-_SUCCESSES = _HISTORY.where(runs.c.state == RunState.DONE.value)
-_FULL = _HISTORY.where(runs.c.kind == RunKind.FULL.value)
-_PRUNE = delete(runs).where(
+_SUCCESSES = _HISTORY.where(sync_runs.c.state == RunState.DONE.value)
+_FULL = _HISTORY.where(sync_runs.c.kind == RunKind.FULL.value)
+_PRUNE = delete(sync_runs).where(
     _OF_WORKSHOP,
-    runs.c.ended_at < bindparam("before"),
-    runs.c.id.not_in([bindparam("last"), bindparam("last_full")]),
+    sync_runs.c.ended_at < bindparam("before"),
+    sync_runs.c.id.not_in([bindparam("last"), bindparam("last_full")]),
 )
 
 
@@ -144,14 +146,14 @@ def start(
     trigger: Trigger = Trigger.REQUEST,
     phase: str = "",
     total: int = 0,
-) -> Run:
+) -> StoredRun:
     """
     A new run, running, while no other one is. Those that a clock wrote down that was ahead, and was set back since, are
     before it from now on: else they would be the last ones, and the mirror young, for as long as it was ahead.
     """
-    just_before = stamp(parse_stamp(now) - timedelta(microseconds=1))
-    tx.run(_NOT_AHEAD, now=now, just_before=just_before)
-    run = Run(
+    just_before = format_instant(parse_instant(now) - timedelta(microseconds=1))
+    tx.execute(_NOT_AHEAD, now=now, just_before=just_before)
+    run = StoredRun(
         id="run_" + secrets.token_hex(10),
         state=RunState.RUNNING,
         phase=phase,
@@ -168,11 +170,11 @@ def start(
         trigger=trigger,
     )
     texts = {"state": run.state.value, "kind": kind.value, "trigger": trigger.value, "failed": "[]", "doubts": "[]"}
-    tx.run(_START, **{**asdict(run), **texts})
+    tx.execute(_START, **{**asdict(run), **texts})
     return run
 
 
-def progress(
+def record_progress(
     tx: Transaction,
     run_id: str,
     *,
@@ -185,7 +187,7 @@ def progress(
 ) -> bool:
     """How far a run is; what is None stays as it is. False when it is not running any more."""
     counts = {"phase": phase, "done": done, "total": total, "requests": requests, "changed": changed}
-    return tx.run(_PROGRESS, of_id=run_id, now=now, **counts) == 1
+    return tx.execute(_PROGRESS, of_id=run_id, now=now, **counts) == 1
 
 
 def finish(
@@ -208,53 +210,53 @@ def finish(
     not running any more.
     """
     counts = {"phase": phase, "done": done, "total": total, "requests": requests, "changed": changed}
-    told = {"failed": _list(failed), "doubts": _list(doubts), "message": storable(message)}
-    return tx.run(_FINISH, of_id=run_id, now=now, state=state.value, **counts, **told) == 1
+    told = {"failed": _list(failed), "doubts": _list(doubts), "message": sanitize_text(message)}
+    return tx.execute(_FINISH, of_id=run_id, now=now, state=state.value, **counts, **told) == 1
 
 
-def abandon(tx: Transaction, *, now: str) -> int:
+def interrupt_running(tx: Transaction, *, now: str) -> int:
     """Ends the runs that a crash left running. How many."""
-    return tx.run(_ABANDON, now=now)
+    return tx.execute(_ABANDON, now=now)
 
 
-def last(tx: Transaction) -> Run | None:
+def get_last(tx: Transaction) -> StoredRun | None:
     """The run that was started last."""
-    return _first(tx.rows(_HISTORY, at_most=1))
+    return _first(tx.fetch_all(_HISTORY, at_most=1))
 
 
-def last_success(tx: Transaction) -> Run | None:
+def get_last_success(tx: Transaction) -> StoredRun | None:
     """The run that was started last of those that went to their end."""
-    return _first(tx.rows(_SUCCESSES, at_most=1))
+    return _first(tx.fetch_all(_SUCCESSES, at_most=1))
 
 
-def history(tx: Transaction, limit: int = 20) -> list[Run]:
+def list_latest(tx: Transaction, limit: int = 20) -> list[StoredRun]:
     """The last runs, newest first."""
-    return [_run(row) for row in tx.rows(_HISTORY, at_most=limit)]
+    return [_run(row) for row in tx.fetch_all(_HISTORY, at_most=limit)]
 
 
-def resumable(tx: Transaction) -> Run | None:
+def get_resumable(tx: Transaction) -> StoredRun | None:
     """The last full run, when it did not get to its end: what it had still to read is worth reading now."""
-    run = _first(tx.rows(_FULL, at_most=1))
+    run = _first(tx.fetch_all(_FULL, at_most=1))
     return run if run is not None and run.state in (RunState.INTERRUPTED, RunState.FAILED) else None
 
 
-def prune(tx: Transaction, *, before: str) -> int:
+def drop_old(tx: Transaction, *, before: str) -> int:
     """Lets go of the runs that ended before, but for the last that ended well and the last full one. How many."""
-    full = _first(tx.rows(_FULL, at_most=1))
-    last, last_full = (run.id if run is not None else "" for run in (last_success(tx), full))
-    return tx.run(_PRUNE, before=before, last=last, last_full=last_full)
+    full = _first(tx.fetch_all(_FULL, at_most=1))
+    last, last_full = (run.id if run is not None else "" for run in (get_last_success(tx), full))
+    return tx.execute(_PRUNE, before=before, last=last, last_full=last_full)
 
 
 def _list(members: Sequence[object]) -> str:
-    return storable(to_json(list(members)))
+    return sanitize_text(to_json(list(members)))
 
 
-def _first(found: list[Row]) -> Run | None:
+def _first(found: list[Row]) -> StoredRun | None:
     return _run(found[0]) if found else None
 
 
-def _run(row: Row) -> Run:
+def _run(row: Row) -> StoredRun:
     columns = {name: value for name, value in row.items() if name != "workshop"}
     lists = {name: tuple(json.loads(row[name])) for name in ("failed", "doubts")}
     known = {"state": RunState(row["state"]), "kind": RunKind(row["kind"]), "trigger": Trigger(row["trigger"])}
-    return Run(**{**columns, **known, **lists})
+    return StoredRun(**{**columns, **known, **lists})

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-from planso_connector.domain.fields import MIRRORED, Field, Kind
+from planso_connector.domain.fields import MIRRORED, FieldKind, OrderField
 
 metadata = MetaData()
 
@@ -29,12 +29,12 @@ _KEY = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 """A text that is sorted or compared: letter by letter, on both databases."""
 
 
-def _type(field: Field) -> TypeEngine[float] | TypeEngine[int] | TypeEngine[str]:
-    if field.kind is Kind.NUMBER:
+def _type(field: OrderField) -> TypeEngine[float] | TypeEngine[int] | TypeEngine[str]:
+    if field.kind is FieldKind.NUMBER:
         return Double()
-    if field.kind is Kind.ID:
+    if field.kind is FieldKind.ID:
         return BigInteger()
-    return Integer() if field.kind is Kind.FLAG else Text()
+    return Integer() if field.kind is FieldKind.FLAG else Text()
 
 
 orders = Table(
@@ -144,7 +144,7 @@ What a caller may say of each order that is not deleted, as `store.lookup_keys` 
 one word's orders stand together, the newest last. No foreign key, which would cost a look for each of a dozen rows.
 """
 
-sightings = Table(
+last_seen = Table(
     "sightings",
     metadata,
     Column("workshop", _KEY, primary_key=True),
@@ -246,7 +246,7 @@ Index(
 # Both lists of operations, of one order and of all, are newest first.
 Index("operations_by_creation", operations.c.workshop, operations.c.created_at, operations.c.id)
 
-changes = Table(
+history = Table(
     "changes",
     metadata,
     Column("workshop", _KEY, primary_key=True),
@@ -264,9 +264,9 @@ The history of each order: what a version shows otherwise than the one before, a
 `by` is `operation` or `planso`, `changes` a JSON list.
 """
 
-Index("changes_by_age", changes.c.workshop, changes.c.at)
+Index("changes_by_age", history.c.workshop, history.c.at)
 
-runs = Table(
+sync_runs = Table(
     "runs",
     metadata,
     Column("workshop", _KEY, primary_key=True),
@@ -288,7 +288,7 @@ runs = Table(
 )
 """The syncs, a row for each. The defaults are for the runs of before 0002, which had neither."""
 
-Index("runs_by_start", runs.c.workshop, runs.c.started_at, runs.c.id)
+Index("runs_by_start", sync_runs.c.workshop, sync_runs.c.started_at, sync_runs.c.id)
 
 rejected_logins = Table(
     "rejected_logins",
@@ -369,7 +369,7 @@ sections = Table(
 # So that the readings of all orders are told without reading the documents beside them.
 Index("sections_by_reading", sections.c.workshop, sections.c.order_id, sections.c.read_at)
 
-kept_pages = Table(
+unreadable_pages = Table(
     "kept_pages",
     metadata,
     Column("workshop", _KEY, primary_key=True),
@@ -382,7 +382,7 @@ kept_pages = Table(
 )
 """Pages of PlanSo that could not be read, for a person to look at. No foreign key: the order may not be mirrored."""
 
-keys = Table(
+api_keys = Table(
     "keys",
     metadata,
     Column("workshop", _KEY, primary_key=True),
@@ -402,7 +402,7 @@ The API keys; none is ever removed, so that the door that the first one closed s
 SHA-256, `previous_digest` that of the secret before, which goes on being valid until `previous_until`.
 """
 
-accesses = Table(
+access_log = Table(
     "accesses",
     metadata,
     Column("workshop", _KEY, primary_key=True),
@@ -419,7 +419,7 @@ Who read which orders: a row for each list that a key was shown, in time order. 
 one; `order_ids` are `,123,130,`. No foreign key: it outlives the orders.
 """
 
-erasures = Table(
+erasure_log = Table(
     "erasures",
     metadata,
     Column("workshop", _KEY, primary_key=True),

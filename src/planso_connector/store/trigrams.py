@@ -9,19 +9,19 @@ import re
 from collections.abc import Iterable
 from itertools import pairwise
 
-LONGEST = 3
-ASKED_AT_MOST = 32
+MAX_PIECE_LENGTH = 3
+MAX_QUERY_PIECES = 32
 """Pieces of one question. More narrow it down no further, and each costs a walk through an index."""
 
 _RUN = re.compile(r"[^\W_]+")
 
 
-def runs(folded: str) -> list[str]:
+def extract_runs(folded: str) -> list[str]:
     """The stretches of letters and digits in a folded text, each once, the longest first."""
     return sorted(dict.fromkeys(_RUN.findall(folded)), key=len, reverse=True)
 
 
-def grams(folded: str) -> str:
+def index_text(folded: str) -> str:
     """Every piece of every run in the text, each once, between blanks; in ASCII alone, as `ascii` tokens."""
     found: set[str] = set()
     for run in set(_RUN.findall(folded)):
@@ -31,13 +31,13 @@ def grams(folded: str) -> str:
     return " ".join(map(_token, found))
 
 
-def question(asked: Iterable[str]) -> str:
+def fts_query(asked: Iterable[str]) -> str:
     """The pieces that a text with all these runs has, as FTS5 asks for them: all of them, in any order."""
     found: dict[str, None] = {}
     for run in asked:
-        last = max(len(run) - LONGEST, 0)
-        found.update(dict.fromkeys(run[at : at + LONGEST] for at in range(last + 1)))
-    return " ".join(f'"{_token(gram)}"' for gram in list(found)[:ASKED_AT_MOST])
+        last = max(len(run) - MAX_PIECE_LENGTH, 0)
+        found.update(dict.fromkeys(run[at : at + MAX_PIECE_LENGTH] for at in range(last + 1)))
+    return " ".join(f'"{_token(gram)}"' for gram in list(found)[:MAX_QUERY_PIECES])
 
 
 def _token(gram: str) -> str:

@@ -15,11 +15,11 @@ from datetime import timedelta
 from sqlalchemy import BigInteger, and_, bindparam, case, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.clock import parse_stamp, stamp
-from planso_connector.domain.notes import OwnNote
-from planso_connector.domain.operation import Operation, State
+from planso_connector.domain.clock import format_instant, parse_instant
+from planso_connector.domain.notes import RequestNote
+from planso_connector.domain.operation import Operation, OperationState
 from planso_connector.store.engine.transaction import Row, Transaction
-from planso_connector.store.order_rows import storable, to_json
+from planso_connector.store.order_rows import sanitize_text, to_json
 from planso_connector.store.save_evidence import ACCEPTED
 from planso_connector.store.tables import operations, save_effects, write_stops
 
@@ -27,7 +27,7 @@ WHOLE_WORKSHOP = 0
 """In the column `order_id`; PlanSo numbers orders from 1."""
 
 _c, _op = write_stops.c, operations.c
-HOLDS_UP = and_(
+IS_STOPPED = and_(
     select(_c.order_id)
     .where(_c.workshop == _op.workshop, or_(_c.order_id == WHOLE_WORKSHOP, _c.order_id == _op.order_id))
     .correlate(operations)
@@ -52,14 +52,18 @@ _ACCEPT = _NEW_EFFECT.on_conflict_do_update(
 _RESUME = delete(write_stops).where(*_IS)
 
 _HELD_UP = select(_op.id, _op.order_id, _op.created_at, _op.deadline_at, _op.sent_at, _op.next_at).where(
-    _op.workshop == bindparam("of_workshop"), _op.state == State.PENDING.value, HOLDS_UP
+    _op.workshop == bindparam("of_workshop"), _op.state == OperationState.PENDING.value, IS_STOPPED
 )
-_DEADLINE = select(_op.deadline_at, case((HOLDS_UP, 1), else_=0).label("is_held_up")).where(
+_DEADLINE = select(_op.deadline_at, case((IS_STOPPED, 1), else_=0).label("is_held_up")).where(
     _op.workshop == bindparam("of_workshop"), _op.id == bindparam("of_id")
 )
 _EXTEND = (
     update(operations)
-    .where(_op.workshop == bindparam("of_workshop"), _op.id == bindparam("of_id"), _op.state == State.PENDING.value)
+    .where(
+        _op.workshop == bindparam("of_workshop"),
+        _op.id == bindparam("of_id"),
+        _op.state == OperationState.PENDING.value,
+    )
     .values(deadline_at=bindparam("deadline_at"), next_at=bindparam("next_at"))
 )
 
@@ -75,7 +79,7 @@ class WriteStop:
     stopped_at: str
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """Why nothing is written, and who changes that, for a person."""
         of, how, body = "", "", ""
         if self.order_id is not None:
@@ -108,50 +112,50 @@ def stop(
     stays as it is, and `columns` are added to its own.
     """
     number = WHOLE_WORKSHOP if order_id is None else order_id
-    added = tx.run(
+    added = tx.execute(
         _STOP,
         order_id=number,
         operation=operation,
-        reason=storable(reason),
+        reason=sanitize_text(reason),
         columns=_written(columns),
         stopped_at=now,
     )
     if not added:
         # In PostgreSQL the other one's row is read only after it was committed: the insert waited for it.
-        there = _stop(tx.rows(_GET, of_order=number)[0])
+        there = _stop(tx.fetch_all(_GET, of_order=number)[0])
         merged = _written([*there.columns, *columns])
-        tx.run(_MERGE, of_order=number, columns=merged)
+        tx.execute(_MERGE, of_order=number, columns=merged)
 
 
-def active(tx: Transaction) -> list[WriteStop]:
+def list_active(tx: Transaction) -> list[WriteStop]:
     """All stops, the workshop's first, then by order."""
-    return [_stop(row) for row in tx.rows(_ALL)]
+    return [_stop(row) for row in tx.fetch_all(_ALL)]
 
 
-def find(tx: Transaction, order_id: int | None) -> WriteStop | None:
+def find_for_order(tx: Transaction, order_id: int | None) -> WriteStop | None:
     """What stops a write to this order (None: a create): the workshop's stop, else the order's."""
     for number in (WHOLE_WORKSHOP, *(() if order_id is None else (order_id,))):
-        if found := tx.rows(_GET, of_order=number):
+        if found := tx.fetch_all(_GET, of_order=number):
             return _stop(found[0])
     return None
 
 
-def holding(tx: Transaction, operation: Operation) -> WriteStop | None:
+def find_for_operation(tx: Transaction, operation: Operation) -> WriteStop | None:
     """What stops this operation; None for one that writes back what was damaged."""
-    return find(tx, operation.order_id) if operation.controls is None else None
+    return find_for_order(tx, operation.order_id) if operation.controls is None else None
 
 
-def explained(tx: Transaction, operation: Operation) -> Operation:
+def add_stop_message(tx: Transaction, operation: Operation) -> Operation:
     """The operation; where it is held up and nothing of it was sent, its message says by what."""
-    if operation.state is not State.PENDING or operation.sent_at is not None:
+    if operation.state is not OperationState.PENDING or operation.sent_at is not None:
         return operation
-    stop = holding(tx, operation)
-    return replace(operation, message=OwnNote(stop.words)) if stop is not None else operation
+    stop = find_for_operation(tx, operation)
+    return replace(operation, message=RequestNote(stop.message)) if stop is not None else operation
 
 
-def is_paused(tx: Transaction, operation: Operation) -> bool:
+def is_deadline_paused(tx: Transaction, operation: Operation) -> bool:
     """Whether its deadline does not count now: writes of it are stopped, or were since it was claimed."""
-    found = tx.rows(_DEADLINE, of_id=operation.id)
+    found = tx.fetch_all(_DEADLINE, of_id=operation.id)
     return bool(found) and (bool(found[0]["is_held_up"]) or found[0]["deadline_at"] != operation.deadline_at)
 
 
@@ -160,23 +164,23 @@ def resume(tx: Transaction, *, order_id: int | None = None, now: str) -> list[Wr
     End the stop of one order, or with `order_id` None all stops of the workshop; those that ended. Pending operations
     get the time that they were held up added to their deadlines, and are due at once where nothing of them was sent.
     """
-    stops = active(tx)
+    stops = list_active(tx)
     ended = [one for one in stops if order_id is None or one.order_id == order_id]
     if not ended:
         return []
     staying = [one for one in stops if one not in ended]
-    rows = tx.rows(_HELD_UP)
-    tx.run_many(_EXTEND, [{**extended} for extended in _extended(rows, ended, staying, now)])
+    rows = tx.fetch_all(_HELD_UP)
+    tx.execute_many(_EXTEND, [{**extended} for extended in _extended(rows, ended, staying, now)])
     for one in ended:
-        tx.run(_RESUME, of_order=WHOLE_WORKSHOP if one.order_id is None else one.order_id)
+        tx.execute(_RESUME, of_order=WHOLE_WORKSHOP if one.order_id is None else one.order_id)
     return ended
 
 
-def accept(tx: Transaction, columns: Iterable[str], *, operation: str, now: str) -> None:
+def accept_columns(tx: Transaction, columns: Iterable[str], *, operation: str, now: str) -> None:
     """A person says that these controls change with saves by themselves: that is no damage from now on."""
     for column in columns:
-        row = {"column": storable(column), "cause": "", "effect": ACCEPTED, "times": 1, "operation": operation}
-        tx.run(_ACCEPT, seen_at=now, **row)
+        row = {"column": sanitize_text(column), "cause": "", "effect": ACCEPTED, "times": 1, "operation": operation}
+        tx.execute(_ACCEPT, seen_at=now, **row)
 
 
 def _extended(
@@ -192,17 +196,17 @@ def _extended(
             continue
         is_free = not (still := [one.stopped_at for one in staying if one.order_id in (None, row["order_id"])])
         until = min([now, *still])
-        held_up = parse_stamp(until) - parse_stamp(max(min(began), row["created_at"]))
-        deadline = parse_stamp(row["deadline_at"]) + max(held_up, timedelta()) if row["deadline_at"] else None
+        held_up = parse_instant(until) - parse_instant(max(min(began), row["created_at"]))
+        deadline = parse_instant(row["deadline_at"]) + max(held_up, timedelta()) if row["deadline_at"] else None
         yield {
             "of_id": row["id"],
-            "deadline_at": stamp(deadline) if deadline is not None else "",
+            "deadline_at": format_instant(deadline) if deadline is not None else "",
             "next_at": now if is_free and row["sent_at"] is None else row["next_at"],
         }
 
 
 def _written(columns: Iterable[str]) -> str:
-    return to_json(list(dict.fromkeys(storable(column) for column in columns)))
+    return to_json(list(dict.fromkeys(sanitize_text(column) for column in columns)))
 
 
 def _stop(row: Row) -> WriteStop:

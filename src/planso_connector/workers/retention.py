@@ -11,37 +11,37 @@ import structlog
 
 from planso_connector.domain.clock import Clock
 from planso_connector.domain.errors import ConnectorError
-from planso_connector.flows.operating.heartbeat import Beat, unwatched
+from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 
 log = structlog.get_logger(__name__)
 
-FIRST, EVERY = 300.0, 3600.0
+FIRST_DELAY, INTERVAL = 300.0, 3600.0
 """Seconds."""
 
-TURN = 3600.0
+MAX_DURATION = 3600.0
 """Seconds that a turn takes at most; one that is stuck is no danger to anybody."""
 
-JUMP = timedelta(minutes=10)
+MAX_CLOCK_JUMP = timedelta(minutes=10)
 """A clock that moved so much more or less than time passed is not believed yet: by a wrong year all would be old."""
 
 
 async def run(
     apply: Callable[[], Awaitable[object]],
     clock: Clock,
-    beat: Beat = unwatched,
+    beat: Heartbeat = no_heartbeat,
     *,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> None:
     """Until it is cancelled."""
-    pause = FIRST
+    pause = FIRST_DELAY
     while True:
-        beat(pause + TURN)
+        beat(pause + MAX_DURATION)
         shown, since = clock(), monotonic()
         await sleep(pause)
-        pause = EVERY
+        pause = INTERVAL
         passed = timedelta(seconds=monotonic() - since)
-        if abs(clock() - shown - passed) > JUMP:
+        if abs(clock() - shown - passed) > MAX_CLOCK_JUMP:
             log.warning("retention_waits", reason="the clock jumped")
             continue
         try:

@@ -11,11 +11,11 @@ import structlog
 
 from planso_connector.domain.clock import Clock
 from planso_connector.domain.workhours import WorkHours
-from planso_connector.flows.operating.heartbeat import Beat, unwatched
+from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 
 log = structlog.get_logger(__name__)
 
-SLICE = timedelta(minutes=1)
+MAX_SLEEP = timedelta(minutes=1)
 """The longest sleep between two looks at the clock, which jumps: laptops are shut, and time servers correct."""
 
 
@@ -29,7 +29,7 @@ class Schedule:
 
     def __init__(
         self,
-        start: Callable[[Beat], Awaitable[object]],
+        start: Callable[[Heartbeat], Awaitable[object]],
         hours: WorkHours,
         interval: timedelta,
         clock: Clock,
@@ -54,7 +54,7 @@ class Schedule:
         """UTC. None during a turn, whose end decides when the next one comes, and where there is no schedule."""
         return self._next_run_at
 
-    async def run(self, beat: Beat = unwatched) -> None:
+    async def run(self, beat: Heartbeat = no_heartbeat) -> None:
         if self._interval <= timedelta(0):
             return
         try:
@@ -68,13 +68,13 @@ class Schedule:
         finally:
             self._next_run_at = None
 
-    async def _turn(self, beat: Beat) -> None:
+    async def _turn(self, beat: Heartbeat) -> None:
         try:
             await self._start(beat)
         except Exception as error:  # noqa: BLE001 - whatever it was, the next turn tries again; its text may hold secrets
             log.warning("scheduled_sync_failed", error=type(error).__name__)
 
-    async def _wait(self, ended: datetime, beat: Beat) -> None:
+    async def _wait(self, ended: datetime, beat: Heartbeat) -> None:
         """Until the next turn is due. When the clock is set back, so is `ended`, the end of the turn before."""
         jitter = self._dice.random()
         due = await self._due(ended, jitter)
@@ -85,8 +85,8 @@ class Schedule:
                     return
                 # The clock jumped over the hours in which it was due.
                 due = await self._due(now - self._interval, jitter)
-            beat(2 * SLICE.total_seconds())
-            pause = min(SLICE, due - now)
+            beat(2 * MAX_SLEEP.total_seconds())
+            pause = min(MAX_SLEEP, due - now)
             await self._sleep(pause.total_seconds())
             before, now = now, self._clock()
             if now < before:

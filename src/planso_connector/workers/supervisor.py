@@ -13,17 +13,17 @@ from time import monotonic, time
 
 import structlog
 
-from planso_connector.flows.operating.heartbeat import Beat
+from planso_connector.flows.operating.heartbeat import Heartbeat
 
 log = structlog.get_logger(__name__)
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+FIRST_RESTART_DELAY, MAX_RESTART_DELAY = 1.0, 60.0
 """Seconds before a worker is restarted, doubled each time."""
 
-WELL_AFTER = 60.0
+STABLE_AFTER = 60.0
 """Seconds after which a worker runs well: its next pause is the first one again."""
 
-FIRST_BEAT = 60.0
+FIRST_HEARTBEAT_TIMEOUT = 60.0
 """Seconds that a worker has for its first heartbeat."""
 
 
@@ -32,8 +32,8 @@ class Worker:
     """A loop that runs until it is cancelled; one that `ends` may return when it is done."""
 
     name: str
-    run: Callable[[Beat], Awaitable[None]]
-    ends: bool = False
+    run: Callable[[Heartbeat], Awaitable[None]]
+    may_end: bool = False
 
 
 class Supervisor:
@@ -43,7 +43,7 @@ class Supervisor:
         self._watched: list[_Watched] = []
 
     @asynccontextmanager
-    async def at_work(self, workers: Iterable[Worker]) -> AsyncIterator[None]:
+    async def run_workers(self, workers: Iterable[Worker]) -> AsyncIterator[None]:
         """They run while this lasts."""
         self._watched = [_Watched(worker) for worker in workers]
         tasks = {asyncio.create_task(_kept_running(one), name=f"keeps {one.name}") for one in self._watched}
@@ -54,7 +54,7 @@ class Supervisor:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    def trouble(self) -> tuple[str, float] | None:
+    def find_problem(self) -> tuple[str, float] | None:
         """Which workers ended or are stuck, for a person; since when, in seconds since 1970. None where all run."""
         troubles = [trouble for one in self._watched if (trouble := one.trouble()) is not None]
         if not troubles:
@@ -63,7 +63,7 @@ class Supervisor:
         what = "restart the connector if it stays so; `worker_ended` in the log says why"
         return f"{'; '.join(words for words, _ in troubles)}: {what}", time() - longest
 
-    def restarts(self) -> dict[str, int]:
+    def restart_counts(self) -> dict[str, int]:
         return {one.name: one.restarts for one in self._watched}
 
     def heartbeat_ages(self) -> dict[str, float]:
@@ -79,7 +79,7 @@ class _Watched:
         self.restarts = 0
         self.is_done = False
         self._began = self._beaten = monotonic()
-        self._within = FIRST_BEAT
+        self._within = FIRST_HEARTBEAT_TIMEOUT
         self._ends = 0
         """In a row: it did not run well in between."""
         self._first_end = 0.0
@@ -93,7 +93,7 @@ class _Watched:
 
     def began(self) -> None:
         self._restart, self._began = None, monotonic()
-        self.beat(FIRST_BEAT)
+        self.beat(FIRST_HEARTBEAT_TIMEOUT)
 
     def beat(self, within: float) -> None:
         self._beaten, self._within = monotonic(), within
@@ -106,13 +106,13 @@ class _Watched:
             self._first_end = monotonic()
         self._ends += 1
         self._error = error
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._ends - 1, 30))
+        pause = min(MAX_RESTART_DELAY, FIRST_RESTART_DELAY * 2.0 ** min(self._ends - 1, 30))
         self._restart = monotonic() + pause
         return pause
 
     @property
     def _runs_well(self) -> bool:
-        return self._restart is None and monotonic() - self._began >= WELL_AFTER
+        return self._restart is None and monotonic() - self._began >= STABLE_AFTER
 
     def trouble(self) -> tuple[str, float] | None:
         """And for how many seconds."""
@@ -145,7 +145,7 @@ async def _kept_running(watched: _Watched) -> None:
             await asyncio.wait({task})
             raise
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
-        if error is None and worker.ends:
+        if error is None and worker.may_end:
             watched.is_done = True
             return
         pause = watched.ended("returning" if error is None else _named(error))

@@ -8,15 +8,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planso_connector.domain.clock import stamp
+from planso_connector.domain.clock import format_instant
 from planso_connector.domain.german import BERLIN
 from planso_connector.domain.order import Order
-from planso_connector.domain.part import NO_PARTS, Part, missing_count
-from planso_connector.domain.progress.assess import APPOINTMENTS, PROMISES, Readings, Standing, expected, standing
+from planso_connector.domain.part import NO_PARTS_NEEDED, Part, count_missing
+from planso_connector.domain.progress.assess import (
+    DATE_PATHS,
+    PROMISE_PATHS,
+    OrderProgress,
+    ReadTimes,
+    assess_progress,
+    expected_day,
+)
 from planso_connector.domain.progress.moment import Moment
-from planso_connector.domain.progress.reasons import Fetch, Why
-from planso_connector.domain.progress.sentence import Language, day_de, day_en, sentence, time_de, time_en
-from planso_connector.domain.progress.stages import PLACES, Rung, place_of
+from planso_connector.domain.progress.reasons import FetchReason, PromiseReason
+from planso_connector.domain.progress.sentence import (
+    Language,
+    compose_sentence,
+    format_day_de,
+    format_day_en,
+    format_time_de,
+    format_time_en,
+)
+from planso_connector.domain.progress.stages import STATUS_MEANINGS, ProgressStage, interpret_status
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 """A Monday, ten o'clock in Berlin."""
@@ -42,7 +56,7 @@ def told(
     fields: dict[str, str] | None = None,
     unreadable: dict[str, str] | None = None,
     **dates: str | None,
-) -> Standing:
+) -> OrderProgress:
     station_id, _, state = (station or "").partition("@")
     order = Order(
         id=123,
@@ -50,7 +64,7 @@ def told(
         plate="XQ-ZZ 4711",
         station_id=station_id or None,
         station_state=state or None,
-        missing_parts=missing_count(parts) > 0,
+        missing_parts=count_missing(parts) > 0,
         values={"project_status": status, "person": "Xaver Quandt", "phone": "030 23125 118", **dates},
         fields=fields or {},
         parts=parts,
@@ -58,7 +72,7 @@ def told(
         unreadable=unreadable or {},
     )
     read = form or now - timedelta(minutes=5)
-    return standing(order, Readings(read, read if parts_read else None, read), now, stale=stale)
+    return assess_progress(order, ReadTimes(read, read if parts_read else None, read), now, stale=stale)
 
 
 def missing(**more: Any) -> Part:
@@ -69,22 +83,22 @@ def _part(held: dict[str, Any]) -> Part:
     return Part(123, **held)
 
 
-@pytest.mark.parametrize("path", APPOINTMENTS)
+@pytest.mark.parametrize("path", DATE_PATHS)
 def test_a_date_that_is_none_is_never_told_nor_passed_over(path: str) -> None:
     """`KW 51` where a promise stands: no date. Elsewhere the promise may still not hold, unless it is past already."""
     words = {path: f"KW 51 {TYPED}"}
     found = told(unreadable=words)
     assert found.promised.moment is None
-    assert found.promised.why is (Why.DATE_UNREADABLE if path in PROMISES else Why.NO_DATE)
-    if path in PROMISES:
+    assert found.promised.reason is (PromiseReason.DATE_UNREADABLE if path in PROMISE_PATHS else PromiseReason.NO_DATE)
+    if path in PROMISE_PATHS:
         assert (found.promised.holds, found.promised.source is not None) == (None, True)
-    promises: dict[str, Any] = {other: "2026-12-10" for other in PROMISES if other != path}
+    promises: dict[str, Any] = {other: "2026-12-10" for other in PROMISE_PATHS if other != path}
     later = told(unreadable=words, **promises)
-    is_first = path == PROMISES[0]
+    is_first = path == PROMISE_PATHS[0]
     assert (later.promised.moment is None) is is_first
     assert (later.promised.holds is True) is (path == "estimate_date")
     for language in LANGUAGES:
-        assert "51" not in sentence(found, language) + sentence(later, language)
+        assert "51" not in compose_sentence(found, language) + compose_sentence(later, language)
 
 
 # -- laws, over all that an order can hold
@@ -112,7 +126,7 @@ part_strategy = st.fixed_dictionaries(
 statuses = st.one_of(
     st.none(),
     st.sampled_from(["Lackierung", "in Arbeit", "abholbereit", "fertig", "Anfrage", "ausgeliefert", "Teile bestellt"]),
-    st.sampled_from(sorted(PLACES)),
+    st.sampled_from(sorted(STATUS_MEANINGS)),
     st.sampled_from(["", TYPED, "nicht abholbereit", "abholbereit?", "fast fertig", "Kunde informiert"]),
 )
 # Midnights and both changes of the clocks among them.
@@ -125,11 +139,11 @@ ages = st.timedeltas(timedelta(seconds=-2), timedelta(days=5))
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[Order, Readings, Standing]:
+def cases(draw: st.DrawFn) -> tuple[Order, ReadTimes, OrderProgress]:
     now = draw(nows)
     parts = tuple(draw(st.lists(part_strategy, max_size=3)))
-    statuses_of_parts = [None, NO_PARTS, "E-Teile Rückstand", "E-Teile bestellt", "E-Teile vollständig"]
-    values = {path: draw(moments) for path in APPOINTMENTS}
+    statuses_of_parts = [None, NO_PARTS_NEEDED, "E-Teile Rückstand", "E-Teile bestellt", "E-Teile vollständig"]
+    values = {path: draw(moments) for path in DATE_PATHS}
     order = Order(
         id=123,
         short_name="XQ-ZZ 4711 Quandt",
@@ -147,13 +161,13 @@ def cases(draw: st.DrawFn) -> tuple[Order, Readings, Standing]:
         parts=parts,
         archived=draw(st.booleans()) and draw(st.booleans()),
     )
-    readings = Readings(now - draw(ages), draw(st.none() | ages.map(lambda age: now - age)), now - draw(ages))
-    return order, readings, standing(order, readings, now, stale=draw(st.booleans()))
+    readings = ReadTimes(now - draw(ages), draw(st.none() | ages.map(lambda age: now - age)), now - draw(ages))
+    return order, readings, assess_progress(order, readings, now, stale=draw(st.booleans()))
 
 
 @settings(max_examples=400, deadline=None)
 @given(cases())
-def test_the_laws_of_an_answer(case: tuple[Order, Readings, Standing]) -> None:
+def test_the_laws_of_an_answer(case: tuple[Order, ReadTimes, OrderProgress]) -> None:
     """Whatever an order holds: there is an answer, and it says nothing that the order doesn't hold."""
     order, readings, found = case
     today = found.now.astimezone(BERLIN).date()
@@ -162,39 +176,39 @@ def test_the_laws_of_an_answer(case: tuple[Order, Readings, Standing]) -> None:
 
     # The promise: true and false both have their reason in the order.
     if promised.holds:
-        assert all(expected(part) is not None for part in lacking if part.is_mandatory)
+        assert all(expected_day(part) is not None for part in lacking if part.is_mandatory)
         assert promised.moment is not None
         assert not promised.is_past
         assert not stage.is_archived
-        assert stage.rung is not None or stage.is_in_work
-        assert found.fetching.value or not found.is_stale
+        assert stage.stage is not None or stage.is_in_work
+        assert found.fetch_readiness.value or not found.is_stale
     if promised.holds is False:
         assert promised.moment is not None
-        assert found.fetching.value is False
-        later = [part for part in lacking if part.is_mandatory and (expected(part) or today) > promised.moment.day]
+        assert found.fetch_readiness.value is False
+        later = [part for part in lacking if part.is_mandatory and (expected_day(part) or today) > promised.moment.day]
         assert promised.moment.is_past(readings.form) or later
-    held = [path for path in PROMISES if re.fullmatch(r"2026-1[12]-\d\d(T[012]\d:.*)?", str(order.values[path]))]
+    held = [path for path in PROMISE_PATHS if re.fullmatch(r"2026-1[12]-\d\d(T[012]\d:.*)?", str(order.values[path]))]
     assert (promised.source.path if promised.source else None) == next(iter(held), None)
 
     # Fetching: true only by the workshop's own words.
-    if found.fetching.value:
-        place = place_of(str(order.values["project_status"]))
+    if found.fetch_readiness.value:
+        place = interpret_status(str(order.values["project_status"]))
         assert place is not None
         assert place.is_released
         assert not order.archived
 
     # Words that are not known stand on no step.
     status = str(order.values["project_status"] or "").strip()
-    if status and place_of(status) is None and not order.archived:
-        assert (stage.rung, stage.is_in_work) == (None, False)
+    if status and interpret_status(status) is None and not order.archived:
+        assert (stage.stage, stage.is_in_work) == (None, False)
     assert stage.words != ""
 
     # Parts: the protocol's count; what is late is late.
-    needs_none = order.values["parts_status"] == NO_PARTS
+    needs_none = order.values["parts_status"] == NO_PARTS_NEEDED
     if readings.parts is None:
         assert (found.parts.total, found.parts.missing, found.parts.delivered) == (None, None, None)
     else:
-        counted = missing_count(order.parts)
+        counted = count_missing(order.parts)
         says_so = not counted and order.values["parts_status"] == "E-Teile Rückstand"
         assert found.parts.missing == (0 if needs_none else None if says_so else counted)
         assert (found.parts.delivered or 0) + counted <= (found.parts.total or 0)
@@ -205,24 +219,24 @@ def test_the_laws_of_an_answer(case: tuple[Order, Readings, Standing]) -> None:
     if found.next_appointment is not None:
         assert found.next_appointment.moment.canonical == order.values[found.next_appointment.source.path]
         assert not found.next_appointment.moment.is_past(found.now)
-        earlier = [value for value in map(order.values.get, APPOINTMENTS) if isinstance(value, str) and len(value) > 9]
+        earlier = [value for value in map(order.values.get, DATE_PATHS) if isinstance(value, str) and len(value) > 9]
         assert not [value for value in earlier if today.isoformat() <= value < found.next_appointment.moment.canonical
                     and re.fullmatch(r"2026-1[12]-\d\d", value)]  # fmt: skip
 
     # Ages are those of the page that shows it.
-    sources = [stage.source, promised.source, found.fetching.source, found.parts.source]
+    sources = [stage.source, promised.source, found.fetch_readiness.source, found.parts.source]
     for source in filter(None, sources):
         board = source.path in ("archived", "station_state")
         at = readings.board if board else readings.parts if source.path == "parts" else readings.form
         if at is None:
             assert (source.last_synced_at, source.age_seconds) == (None, None)
         else:
-            assert source.last_synced_at == stamp(at)
+            assert source.last_synced_at == format_instant(at)
             assert source.age_seconds == max(0, (found.now - at) // timedelta(seconds=1))
 
     for language in LANGUAGES:
-        said = sentence(found, language)
-        assert bool(CLAIMS_READY.search(said)) is (found.fetching.value is True)
+        said = compose_sentence(found, language)
+        assert bool(CLAIMS_READY.search(said)) is (found.fetch_readiness.value is True)
         assert not re.search(r"Xaver|Quandt|XQ|4711|23125|None|\{|\}|  |;;|\.\.", said), said
         assert 1 <= len(re.findall(r"(?:[a-z]|(?:von|of) 8|\d{4})\.(?: [A-Z]|$)", said)) <= 2, said
         assert said[0].isupper()
@@ -236,18 +250,18 @@ def test_the_laws_of_an_answer(case: tuple[Order, Readings, Standing]) -> None:
 @pytest.mark.parametrize(
     ("words", "rung"),
     [
-        ("Anfrage", Rung.ANNOUNCED),
-        ("Termin bestätigt", Rung.ANNOUNCED),
-        ("TERMIN BESTAETIGT", Rung.ANNOUNCED),
-        ("Fahrzeug da", Rung.RECEIVED),
-        ("E-Teile bestellt", Rung.PARTS),
-        ("04 - Lackierung", Rung.PAINT),
-        ("4. Lackierung", Rung.PAINT),
-        ("beim  Lackierer!", Rung.PAINT),
-        ("Karo", Rung.BODY),
-        ("Endkontrolle", Rung.FINISH),
-        ("abholbereit", Rung.READY),
-        ("ausgeliefert", Rung.CLOSED),
+        ("Anfrage", ProgressStage.ANNOUNCED),
+        ("Termin bestätigt", ProgressStage.ANNOUNCED),
+        ("TERMIN BESTAETIGT", ProgressStage.ANNOUNCED),
+        ("Fahrzeug da", ProgressStage.RECEIVED),
+        ("E-Teile bestellt", ProgressStage.PARTS),
+        ("04 - Lackierung", ProgressStage.PAINT),
+        ("4. Lackierung", ProgressStage.PAINT),
+        ("beim  Lackierer!", ProgressStage.PAINT),
+        ("Karo", ProgressStage.BODY),
+        ("Endkontrolle", ProgressStage.FINISH),
+        ("abholbereit", ProgressStage.READY),
+        ("ausgeliefert", ProgressStage.CLOSED),
         ("in Arbeit", None),
         ("Lackierung fertig", None),
         ("noch nicht fertig", None),
@@ -256,35 +270,36 @@ def test_the_laws_of_an_answer(case: tuple[Order, Readings, Standing]) -> None:
         ("Schubert", None),
     ],
 )
-def test_words_and_steps(words: str, rung: Rung | None) -> None:
+def test_words_and_steps(words: str, rung: ProgressStage | None) -> None:
     """A word that is known is a step in any writing; parts of words and what means two things are none."""
-    place = place_of(words)
-    assert (place.rung if place else None) == rung
+    place = interpret_status(words)
+    assert (place.stage if place else None) == rung
 
 
 @given(
-    st.sampled_from(sorted(PLACES)), st.sampled_from(["nicht {}", "noch nicht {}", "{} ?", "fast {}", "{} verschoben"])
+    st.sampled_from(sorted(STATUS_MEANINGS)),
+    st.sampled_from(["nicht {}", "noch nicht {}", "{} ?", "fast {}", "{} verschoben"]),
 )
 def test_a_word_turned_round_is_not_known(word: str, around: str) -> None:
     """`nicht abholbereit` is not `abholbereit`."""
-    assert place_of(around.format(word)) is None
+    assert interpret_status(around.format(word)) is None
 
 
 def test_a_stations_finished_is_not_the_vehicles() -> None:
     """`finished`, `fertig` or `abholbereit` as a station's state say nothing of the vehicle; a trade's name does."""
     for state in ("finished", "fertig", "abholbereit", "ausgeliefert", "active"):
         found = told(None, station=f"4@{state}")
-        assert (found.stage.words, found.stage.rung, found.fetching.value) == (f"4@{state}", None, None)
-    assert told(None, station="4@Lackierung").stage.rung is Rung.PAINT
+        assert (found.stage.words, found.stage.stage, found.fetch_readiness.value) == (f"4@{state}", None, None)
+    assert told(None, station="4@Lackierung").stage.stage is ProgressStage.PAINT
 
 
 def test_announced_by_its_dates() -> None:
     """Without words an order is announced while its entry lies ahead, and nothing says that the vehicle came."""
-    assert told(None, repair_date="2026-11-24", estimate_date="2026-11-20").stage.rung is Rung.ANNOUNCED
-    assert told(None, repair_date="2026-11-23").stage.rung is None
-    assert told(None, repair_date="2026-11-24", shop_date="2026-11-20").stage.rung is None
-    assert told(None, repair_date="2026-11-24", fields={"Fahrzeugeingang (Ist)": "20.11.2026"}).stage.rung is None
-    assert told("Sonderfall", repair_date="2026-11-24").stage.rung is None
+    assert told(None, repair_date="2026-11-24", estimate_date="2026-11-20").stage.stage is ProgressStage.ANNOUNCED
+    assert told(None, repair_date="2026-11-23").stage.stage is None
+    assert told(None, repair_date="2026-11-24", shop_date="2026-11-20").stage.stage is None
+    assert told(None, repair_date="2026-11-24", fields={"Fahrzeugeingang (Ist)": "20.11.2026"}).stage.stage is None
+    assert told("Sonderfall", repair_date="2026-11-24").stage.stage is None
 
 
 # -- the promise
@@ -293,54 +308,54 @@ def test_announced_by_its_dates() -> None:
 @pytest.mark.parametrize(
     ("found", "holds", "why"),
     [
-        (told(), None, Why.NO_DATE),
-        (told(finish_date="2026-12-10"), True, Why.NOTHING_AGAINST_IT),
-        (told("in Arbeit", finish_date="2026-12-10"), True, Why.NOTHING_AGAINST_IT),
-        (told(finish_date="2026-12-10", stale=True), None, Why.STALE),
-        (told("Sonderfall", finish_date="2026-12-10"), None, Why.READINESS_UNKNOWN),
-        (told("Sonderfall", finish_date="2026-11-20"), None, Why.READINESS_UNKNOWN),
-        (told(finish_date="2026-11-20"), False, Why.DATE_PASSED),
-        (told(finish_date="2026-11-22", form=NOW - timedelta(days=1)), None, Why.NOT_READ_SINCE),
-        (told(finish_date="2026-11-23"), None, Why.DUE_TODAY),
-        (told("abholbereit", finish_date="2026-12-10"), True, Why.READY),
-        (told("abholbereit", finish_date="2026-11-20"), None, Why.READY_SINCE_UNKNOWN),
-        (told("abholbereit", (missing(),), finish_date="2026-12-10"), None, Why.READINESS_UNKNOWN),
-        (told("ausgeliefert", finish_date="2026-12-10"), None, Why.CLOSED),
-        (told(archived=True, finish_date="2026-12-10"), None, Why.CLOSED),
-        (told("Lackierung", (missing(),), finish_date="2026-12-10"), None, Why.PART_WITHOUT_DATE),
-        (told("Karo", (missing(eta_date="2026-12-11"),), finish_date="2026-12-10"), False, Why.PART_EXPECTED_LATER),
+        (told(), None, PromiseReason.NO_DATE),
+        (told(finish_date="2026-12-10"), True, PromiseReason.NOTHING_AGAINST_IT),
+        (told("in Arbeit", finish_date="2026-12-10"), True, PromiseReason.NOTHING_AGAINST_IT),
+        (told(finish_date="2026-12-10", stale=True), None, PromiseReason.STALE),
+        (told("Sonderfall", finish_date="2026-12-10"), None, PromiseReason.READINESS_UNKNOWN),
+        (told("Sonderfall", finish_date="2026-11-20"), None, PromiseReason.READINESS_UNKNOWN),
+        (told(finish_date="2026-11-20"), False, PromiseReason.DATE_PASSED),
+        (told(finish_date="2026-11-22", form=NOW - timedelta(days=1)), None, PromiseReason.NOT_READ_SINCE),
+        (told(finish_date="2026-11-23"), None, PromiseReason.DUE_TODAY),
+        (told("abholbereit", finish_date="2026-12-10"), True, PromiseReason.READY),
+        (told("abholbereit", finish_date="2026-11-20"), None, PromiseReason.READY_SINCE_UNKNOWN),
+        (told("abholbereit", (missing(),), finish_date="2026-12-10"), None, PromiseReason.READINESS_UNKNOWN),
+        (told("ausgeliefert", finish_date="2026-12-10"), None, PromiseReason.CLOSED),
+        (told(archived=True, finish_date="2026-12-10"), None, PromiseReason.CLOSED),
+        (told("Lackierung", (missing(),), finish_date="2026-12-10"), None, PromiseReason.PART_WITHOUT_DATE),
+        (told("Karo", (missing(eta_date="2026-12-11"),), finish_date="2026-12-10"), False, PromiseReason.PART_EXPECTED_LATER),
         (
             told("Lackierung", (missing(eta_date="2026-12-11", is_mandatory=False),), finish_date="2026-12-10"),
             None,
-            Why.PART_EXPECTED_LATER,
+            PromiseReason.PART_EXPECTED_LATER,
         ),
-        (told("Lackierung", (missing(eta_date="2026-12-10"),), finish_date="2026-12-10"), None, Why.PART_ON_THE_DAY),
-        (told("Lackierung", (missing(eta_date="2026-11-20"),), finish_date="2026-12-10"), None, Why.PART_OVERDUE),
-        (told("Lackierung", (missing(eta_date="2026-12-09"),), finish_date="2026-12-10"), True, Why.NOTHING_AGAINST_IT),
+        (told("Lackierung", (missing(eta_date="2026-12-10"),), finish_date="2026-12-10"), None, PromiseReason.PART_ON_THE_DAY),
+        (told("Lackierung", (missing(eta_date="2026-11-20"),), finish_date="2026-12-10"), None, PromiseReason.PART_OVERDUE),
+        (told("Lackierung", (missing(eta_date="2026-12-09"),), finish_date="2026-12-10"), True, PromiseReason.NOTHING_AGAINST_IT),
         (
-            told("Lackierung", (missing(),), finish_date="2026-12-10", parts_status=NO_PARTS),
+            told("Lackierung", (missing(),), finish_date="2026-12-10", parts_status=NO_PARTS_NEEDED),
             None,
-            Why.PARTS_UNKNOWN,
+            PromiseReason.PARTS_UNKNOWN,
         ),
-        (told(finish_date="2026-12-10", parts_status="E-Teile Rückstand"), None, Why.PARTS_UNKNOWN),
-        (told(finish_date="2026-12-10", parts_read=False), None, Why.PARTS_UNKNOWN),
-        (told(finish_date="2026-12-10", parts_read=False, parts_status=NO_PARTS), True, Why.NOTHING_AGAINST_IT),
-        (told(planned_delivery_date="2026-12-10", finish_date="2026-12-14"), None, Why.DATES_CONTRADICT),
-        (told(planned_delivery_date="2026-12-10", finish_date="2026-11-20"), None, Why.BEHIND_PLAN),
-        (told("Karo", finish_date="2026-12-10", paint_date="2026-11-20"), None, Why.BEHIND_PLAN),
-        (told("Anfrage", finish_date="2026-12-10", shop_date="2026-11-20"), None, Why.BEHIND_PLAN),
-        (told("Lackierung", finish_date="2026-12-10", shop_date="2026-11-20"), True, Why.NOTHING_AGAINST_IT),
+        (told(finish_date="2026-12-10", parts_status="E-Teile Rückstand"), None, PromiseReason.PARTS_UNKNOWN),
+        (told(finish_date="2026-12-10", parts_read=False), None, PromiseReason.PARTS_UNKNOWN),
+        (told(finish_date="2026-12-10", parts_read=False, parts_status=NO_PARTS_NEEDED), True, PromiseReason.NOTHING_AGAINST_IT),
+        (told(planned_delivery_date="2026-12-10", finish_date="2026-12-14"), None, PromiseReason.DATES_CONTRADICT),
+        (told(planned_delivery_date="2026-12-10", finish_date="2026-11-20"), None, PromiseReason.BEHIND_PLAN),
+        (told("Karo", finish_date="2026-12-10", paint_date="2026-11-20"), None, PromiseReason.BEHIND_PLAN),
+        (told("Anfrage", finish_date="2026-12-10", shop_date="2026-11-20"), None, PromiseReason.BEHIND_PLAN),
+        (told("Lackierung", finish_date="2026-12-10", shop_date="2026-11-20"), True, PromiseReason.NOTHING_AGAINST_IT),
     ],
 )  # fmt: skip
-def test_whether_a_promise_holds(found: Standing, holds: bool | None, why: Why) -> None:
+def test_whether_a_promise_holds(found: OrderProgress, holds: bool | None, why: PromiseReason) -> None:
     """Each reason, and where it lies between true, false and not known."""
-    assert (found.promised.holds, found.promised.why) == (holds, why)
+    assert (found.promised.holds, found.promised.reason) == (holds, why)
 
 
 def test_which_field_promises() -> None:
     """Planned hand-over, else completion, else back from the shop, else hand-back; the source names label and age."""
-    dates: dict[str, Any] = dict.fromkeys(PROMISES, "2026-12-10")
-    for path in PROMISES:
+    dates: dict[str, Any] = dict.fromkeys(PROMISE_PATHS, "2026-12-10")
+    for path in PROMISE_PATHS:
         source = told(**dates).promised.source
         assert source is not None
         assert (source.path, source.age_seconds) == (path, 300)
@@ -354,7 +369,7 @@ def test_a_label_is_the_installations() -> None:
     """The source names the label that the installation's profile has, of several the one that holds something."""
     order = Order(1, "", None, None, None, False, {"repair_date": "2026-12-01", "project_status": "Lackierung"},
                   {"Fahrzeugeingang (Soll)": "", "Fahrzeugeingang (Ist)": "01.12.2026"})  # fmt: skip
-    found = standing(order, Readings(NOW, NOW, NOW), NOW, stale=False, labels={"project_status": ("Status",)})
+    found = assess_progress(order, ReadTimes(NOW, NOW, NOW), NOW, stale=False, labels={"project_status": ("Status",)})
     assert found.stage.source is not None
     assert found.next_appointment is not None
     assert (found.stage.source.label, found.next_appointment.source.label) == ("Status", "Fahrzeugeingang (Ist)")
@@ -363,27 +378,27 @@ def test_a_label_is_the_installations() -> None:
 @pytest.mark.parametrize(
     ("found", "value", "why"),
     [
-        (told("abholbereit"), True, Fetch.RELEASED),
-        (told("abholbereit", (missing(is_mandatory=False),)), True, Fetch.RELEASED),
-        (told("abholbereit", (missing(),)), None, Fetch.PART_MISSING),
-        (told("fertig"), None, Fetch.NOT_RELEASED),
-        (told("in Arbeit"), False, Fetch.NOT_DONE),
-        (told("Kunde informiert"), None, Fetch.STAGE_UNKNOWN),
-        (told(None, station=None), None, Fetch.STAGE_UNKNOWN),
-        (told("ausgeliefert"), False, Fetch.HANDED_OVER),
-        (told("abholbereit", archived=True), None, Fetch.ARCHIVED),
-        (told("ausgeliefert", archived=True), False, Fetch.HANDED_OVER),
+        (told("abholbereit"), True, FetchReason.RELEASED),
+        (told("abholbereit", (missing(is_mandatory=False),)), True, FetchReason.RELEASED),
+        (told("abholbereit", (missing(),)), None, FetchReason.PART_MISSING),
+        (told("fertig"), None, FetchReason.NOT_RELEASED),
+        (told("in Arbeit"), False, FetchReason.NOT_DONE),
+        (told("Kunde informiert"), None, FetchReason.STAGE_UNKNOWN),
+        (told(None, station=None), None, FetchReason.STAGE_UNKNOWN),
+        (told("ausgeliefert"), False, FetchReason.HANDED_OVER),
+        (told("abholbereit", archived=True), None, FetchReason.ARCHIVED),
+        (told("ausgeliefert", archived=True), False, FetchReason.HANDED_OVER),
     ],
 )
-def test_whether_it_can_be_fetched(found: Standing, value: bool | None, why: Fetch) -> None:
+def test_whether_it_can_be_fetched(found: OrderProgress, value: bool | None, why: FetchReason) -> None:
     """True by the workshop's words alone; null where they are not known, or something contradicts them."""
-    assert (found.fetching.value, found.fetching.why) == (value, why)
+    assert (found.fetch_readiness.value, found.fetch_readiness.reason) == (value, why)
 
 
 def test_a_part_that_came_is_not_expected_on_that_day() -> None:
     """`delivery_date` of a part that is back on backorder is the past; an expected date of its own counts."""
-    assert expected(missing(delivery_date="2026-11-20")) == date(2026, 11, 20)
-    assert expected(missing(delivery_date="2026-11-20", is_delivered=True, is_backorder=True)) is None
+    assert expected_day(missing(delivery_date="2026-11-20")) == date(2026, 11, 20)
+    assert expected_day(missing(delivery_date="2026-11-20", is_delivered=True, is_backorder=True)) is None
     (late,) = told("Karo", (missing(eta_date="2026-11-20"), missing(eta_date="2026-11-23"))).parts.late
     assert (late.description, late.days) == ("Kotflügel links", 3)
 
@@ -437,7 +452,7 @@ def test_midnight_moves_today_and_tomorrow() -> None:
         (midnight, "für heute"),
         (midnight + timedelta(days=1), "verstrichen"),
     ):
-        assert said in sentence(told(now=now, form=now, finish_date="2026-12-10"), "de")
+        assert said in compose_sentence(told(now=now, form=now, finish_date="2026-12-10"), "de")
 
 
 # -- words
@@ -495,9 +510,9 @@ def test_midnight_moves_today_and_tomorrow() -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_is_said(found: Standing, german: str, english: str) -> None:
+def test_what_is_said(found: OrderProgress, german: str, english: str) -> None:
     """Sentences that can be read out as they stand."""
-    assert (sentence(found, "de"), sentence(found, "en")) == (german, english)
+    assert (compose_sentence(found, "de"), compose_sentence(found, "en")) == (german, english)
 
 
 @pytest.mark.parametrize(
@@ -512,20 +527,20 @@ def test_what_is_said(found: Standing, german: str, english: str) -> None:
 def test_one_part_and_several(count: int, german: str, english: str) -> None:
     """Singular and plural agree with their verbs."""
     found = told("Karo", (missing(),) * count)
-    assert f"; {german}." in sentence(found, "de")
-    assert f"; {english}." in sentence(found, "en")
+    assert f"; {german}." in compose_sentence(found, "de")
+    assert f"; {english}." in compose_sentence(found, "en")
 
 
 def test_days_and_times_as_they_are_spoken() -> None:
     """Today, tomorrow, weekdays, ordinals; the year where it is another one."""
-    assert [day_de(TODAY + timedelta(days=ahead), TODAY) for ahead in (0, 1, 45)] == [
+    assert [format_day_de(TODAY + timedelta(days=ahead), TODAY) for ahead in (0, 1, 45)] == [
         "heute", "morgen, Dienstag, den 24. November", "Donnerstag, den 7. Januar 2027"]  # fmt: skip
     ordinals = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 11: "11th", 12: "12th", 13: "13th", 21: "21st", 22: "22nd"}
     for number, spoken in ordinals.items():
-        assert f"the {spoken} of December" in day_en(date(2026, 12, number), TODAY)
-    assert [time_de(time(*clock)) for clock in ((0, 0), (9, 5), (16, 0))] == ["0 Uhr", "9:05 Uhr", "16 Uhr"]
+        assert f"the {spoken} of December" in format_day_en(date(2026, 12, number), TODAY)
+    assert [format_time_de(time(*clock)) for clock in ((0, 0), (9, 5), (16, 0))] == ["0 Uhr", "9:05 Uhr", "16 Uhr"]
     clocks = ((0, 0), (0, 5), (9, 40), (12, 0), (12, 30), (16, 0))
-    assert [time_en(time(*clock)) for clock in clocks] == [
+    assert [format_time_en(time(*clock)) for clock in clocks] == [
         "midnight",
         "12:05 am",
         "9:40 am",

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planso_connector.domain.order import waits_for_parts
-from planso_connector.domain.part import NO_PARTS, Part, needs_none, says_missing
-from planso_connector.domain.progress.wording import says
+from planso_connector.domain.order import is_waiting_for_parts
+from planso_connector.domain.part import NO_PARTS_NEEDED, Part, needs_no_parts, says_parts_missing
+from planso_connector.domain.progress.wording import says_any
 
 MISSING = [
     "offen",
@@ -80,14 +80,14 @@ def test_words_that_say_that_a_part_is_missing(words: str) -> None:
     """In any case, with any umlauts and endings, at any place: of a part, and of the order's parts without rows."""
     assert Part(1, status=words).is_missing
     assert not Part(1, status=words, is_delivered=True).is_missing
-    assert waits_for_parts(words, ())
-    assert waits_for_parts(f"E-Teile: {words}", (Part(1, is_delivered=True),))
+    assert is_waiting_for_parts(words, ())
+    assert is_waiting_for_parts(f"E-Teile: {words}", (Part(1, is_delivered=True),))
 
 
 @pytest.mark.parametrize("words", INCOMPLETE)
 def test_words_that_say_that_an_order_is_incomplete(words: str) -> None:
     """Said of the order's parts, parts are missing; of one part it says nothing of the kind."""
-    assert waits_for_parts(words, ())
+    assert is_waiting_for_parts(words, ())
     assert not Part(1, status=words).is_missing
 
 
@@ -95,20 +95,20 @@ def test_words_that_say_that_an_order_is_incomplete(words: str) -> None:
 def test_words_that_do_not_say_so(words: str) -> None:
     """Negations, parts of words, and what is only on its way; rows that miss something count still."""
     assert not Part(1, status=words).is_missing
-    assert not says_missing(words)
-    assert not waits_for_parts(words, (Part(1, is_delivered=True),))
-    assert waits_for_parts(words, (Part(1, is_ordered=True),))
+    assert not says_parts_missing(words)
+    assert not is_waiting_for_parts(words, (Part(1, is_delivered=True),))
+    assert is_waiting_for_parts(words, (Part(1, is_ordered=True),))
 
 
 @pytest.mark.parametrize(
     "words",
-    [NO_PARTS, "OHNE E-TEILE", "Ohne  E - Teile", "ohne Ersatzteile", "ohne Teile", "keine E-Teile benötigt",
+    [NO_PARTS_NEEDED, "OHNE E-TEILE", "Ohne  E - Teile", "ohne Ersatzteile", "ohne Teile", "keine E-Teile benötigt",
      "keine Teile nötig", "Keine Ersatzteile erforderlich"],
 )  # fmt: skip
 def test_words_that_say_that_no_parts_are_needed(words: str) -> None:
     """Then none is missing, whatever the rows say."""
-    assert needs_none(words)
-    assert not waits_for_parts(words, (Part(1, is_backorder=True),))
+    assert needs_no_parts(words)
+    assert not is_waiting_for_parts(words, (Part(1, is_backorder=True),))
 
 
 @pytest.mark.parametrize(
@@ -116,12 +116,12 @@ def test_words_that_say_that_no_parts_are_needed(words: str) -> None:
 )
 def test_what_does_not_say_that_none_are_needed(words: object) -> None:
     """Only what says so as a whole."""
-    assert not needs_none(words)
+    assert not needs_no_parts(words)
 
 
 @given(st.text(), st.lists(st.text(), max_size=3))
 def test_any_words_have_an_answer(text: str, phrases: list[str]) -> None:
     """And a phrase that is no negation is said by itself, unless a digit or a negation is all there is."""
-    assert says(text, phrases) in (True, False)
-    assert says("a b", ["a b"])
-    assert not says(text, [])
+    assert says_any(text, phrases) in (True, False)
+    assert says_any("a b", ["a b"])
+    assert not says_any(text, [])

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from planso_connector.domain.errors import Invalid
-from planso_connector.domain.recognition.identifier import Identifier, Kind
+from planso_connector.domain.recognition.identifier import Identifier, IdentifierKind
 
 SAME = [
     (
-        Kind.PHONE,
+        IdentifierKind.PHONE,
         "030 23125-118",
         [
             "03023125118",
@@ -28,7 +28,7 @@ SAME = [
         ],
     ),
     (
-        Kind.PLATE,
+        IdentifierKind.PLATE,
         "WN-AE 2309",
         [
             "wnae2309",
@@ -40,9 +40,9 @@ SAME = [
             "WN AE 2309 0410",
         ],
     ),
-    (Kind.PLATE, "TÜ-X 77", ["tüx77", "TUE-X 77", "der TÜ X77."]),
+    (IdentifierKind.PLATE, "TÜ-X 77", ["tüx77", "TUE-X 77", "der TÜ X77."]),
     (
-        Kind.EMAIL,
+        IdentifierKind.EMAIL,
         "Jana.Müller@googlemail.com",
         [
             "jana.mueller@gmail.com",
@@ -69,7 +69,7 @@ SAME = [
 ]
 OTHER = [
     (
-        Kind.PHONE,
+        IdentifierKind.PHONE,
         "030 23125118",
         [
             "030 23125119",
@@ -81,9 +81,9 @@ OTHER = [
             "",
         ],
     ),
-    (Kind.PLATE, "WN-AE 2309", ["WN-AE 23090", "SWN-AE 2309", "WN-AE 230", "2309", ""]),
+    (IdentifierKind.PLATE, "WN-AE 2309", ["WN-AE 23090", "SWN-AE 2309", "WN-AE 230", "2309", ""]),
     (
-        Kind.EMAIL,
+        IdentifierKind.EMAIL,
         "jana@example.de",
         [
             "ana@example.de",
@@ -100,27 +100,27 @@ OTHER = [
 
 
 @pytest.mark.parametrize(("kind", "text", "writings"), SAME)
-def test_every_writing_is_found(kind: Kind, text: str, writings: list[str]) -> None:
+def test_every_writing_is_found(kind: IdentifierKind, text: str, writings: list[str]) -> None:
     """Each writing holds each other one's identifier."""
     for asked in (text, writings[0]):
-        assert [one for one in (text, *writings) if not Identifier.of(kind, asked).stands_in(one)] == []
+        assert [one for one in (text, *writings) if not Identifier.parse(kind, asked).occurs_in(one)] == []
 
 
 @pytest.mark.parametrize(("kind", "text", "others"), OTHER)
-def test_nobody_else_is_found(kind: Kind, text: str, others: list[str]) -> None:
+def test_nobody_else_is_found(kind: IdentifierKind, text: str, others: list[str]) -> None:
     """Another number, plate or address, longer or shorter by a sign, is not it."""
-    assert [one for one in others if Identifier.of(kind, text).stands_in(one)] == []
+    assert [one for one in others if Identifier.parse(kind, text).occurs_in(one)] == []
 
 
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
-        *((Kind.PHONE, text) for text in ("118", "Jana", "030 23125118, 0711 234567", "")),
-        *((Kind.PLATE, text) for text in ("2309", "WN", "")),
-        *((Kind.EMAIL, text) for text in ("jana", "@x", "")),
+        *((IdentifierKind.PHONE, text) for text in ("118", "Jana", "030 23125118, 0711 234567", "")),
+        *((IdentifierKind.PLATE, text) for text in ("2309", "WN", "")),
+        *((IdentifierKind.EMAIL, text) for text in ("jana", "@x", "")),
     ],
 )
-def test_a_part_is_not_accepted(kind: Kind, text: str) -> None:
+def test_a_part_is_not_accepted(kind: IdentifierKind, text: str) -> None:
     """What would find other people too is refused, and the message names the option and what would be accepted."""
     with pytest.raises(Invalid, match=f"--{kind}: accepted"):
-        Identifier.of(kind, text)
+        Identifier.parse(kind, text)

@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 from planso_connector.domain.folding import fold, fold_plate
 from planso_connector.domain.progress.sentence import Language
 from planso_connector.domain.recognition import names, phones
-from planso_connector.domain.recognition.clarifying_question import ask
-from planso_connector.domain.recognition.matching import Facts, Match, Question, Ranking, rank, score
+from planso_connector.domain.recognition.clarifying_question import choose_question
+from planso_connector.domain.recognition.matching import (
+    LookupQuery,
+    Match,
+    OrderFacts,
+    Ranking,
+    match_order,
+    rank_matches,
+)
 
 
 class Plate(NamedTuple):
@@ -23,23 +30,23 @@ class Plate(NamedTuple):
 
 def ear(heard: str, key: str) -> float:
     """A stand-in for `plate.distance` that any distance has to keep to: 0, at most 1, infinity."""
-    return 0.0 if heard == key else 0.5 if names.one_off(heard, key) else math.inf
+    return 0.0 if heard == key else 0.5 if names.is_one_edit_apart(heard, key) else math.inf
 
 
-JANA = Facts(
+JANA = OrderFacts(
     1, "WN-AE 2309", "Jana Petersen", "0151 23456789", "jana.petersen@example.de", "VW Golf", "Schwarz", "2026-12-07"
 )
-KARL = Facts(2, "S-KL 1177", "Karl Kern", "0711 998877", "kern@example.de", "Audi A4", "Rot", "2026-12-09")
-PIA = Facts(3, "LB-PI 80", "Pia Abel", "030 4455667", None, "Ford Focus", "Blau", "2026-12-10")
+KARL = OrderFacts(2, "S-KL 1177", "Karl Kern", "0711 998877", "kern@example.de", "Audi A4", "Rot", "2026-12-09")
+PIA = OrderFacts(3, "LB-PI 80", "Pia Abel", "030 4455667", None, "Ford Focus", "Blau", "2026-12-10")
 SHOP = (JANA, KARL, PIA)
 
 
-def found(question: Question, *orders: Facts) -> Ranking:
-    return rank(m for facts in orders or SHOP if (m := score(question, facts, ear)) is not None)
+def found(question: LookupQuery, *orders: OrderFacts) -> Ranking:
+    return rank_matches(m for facts in orders or SHOP if (m := match_order(question, facts, ear)) is not None)
 
 
-def fit(question: Question, facts: Facts) -> Match:
-    match = score(question, facts, ear)
+def fit(question: LookupQuery, facts: OrderFacts) -> Match:
+    match = match_order(question, facts, ear)
     assert match is not None
     return match
 
@@ -47,26 +54,26 @@ def fit(question: Question, facts: Facts) -> Match:
 @pytest.mark.parametrize(
     ("question", "reasons"),
     [
-        (Question(plates=(Plate("WNAE2309"),)), ("plate exact",)),
-        (Question(plates=(Plate("WMAE2309"),)), ("plate one letter off",)),
-        (Question(plates=(Plate("2309", 0.8, part=True),)), ("plate part",)),
-        (Question(plates=(Plate("WNAE"),)), ("plate part",)),
-        (Question(names=("Petersen",)), ("name exact",)),
-        (Question(names=("Jana", "Petersen")), ("name exact",)),
-        (Question(names=("Pettersenn",)), ("name sounds alike",)),
-        (Question(names=("Petersek",)), ("name one letter off",)),
-        (Question(names=("Peters",)), ("name starts so",)),
-        (Question(phones=("0151 23456789",)), ("phone exact",)),
-        (Question(phones=("6789",)), ("phone ends so",)),
-        (Question(emails=("jana.petersen@example.de",)), ("email exact",)),
-        (Question(emails=("jana.peterson@example.de",)), ("email one letter off",)),
-        (Question(vehicle=("Volkswagen", "Golf")), ("vehicle",)),
-        (Question(dates=("2026-12-07",)), ("date",)),
-        (Question(words=("ein", "Golf", "Petersen", "morgen")), ("name exact", "vehicle")),
-        (Question(plates=(Plate("WMAE2309"),), names=("Petersen",)), ("plate one letter off", "name exact")),
+        (LookupQuery(plates=(Plate("WNAE2309"),)), ("plate exact",)),
+        (LookupQuery(plates=(Plate("WMAE2309"),)), ("plate one letter off",)),
+        (LookupQuery(plates=(Plate("2309", 0.8, part=True),)), ("plate part",)),
+        (LookupQuery(plates=(Plate("WNAE"),)), ("plate part",)),
+        (LookupQuery(names=("Petersen",)), ("name exact",)),
+        (LookupQuery(names=("Jana", "Petersen")), ("name exact",)),
+        (LookupQuery(names=("Pettersenn",)), ("name sounds alike",)),
+        (LookupQuery(names=("Petersek",)), ("name one letter off",)),
+        (LookupQuery(names=("Peters",)), ("name starts so",)),
+        (LookupQuery(phones=("0151 23456789",)), ("phone exact",)),
+        (LookupQuery(phones=("6789",)), ("phone ends so",)),
+        (LookupQuery(emails=("jana.petersen@example.de",)), ("email exact",)),
+        (LookupQuery(emails=("jana.peterson@example.de",)), ("email one letter off",)),
+        (LookupQuery(vehicle=("Volkswagen", "Golf")), ("vehicle",)),
+        (LookupQuery(dates=("2026-12-07",)), ("date",)),
+        (LookupQuery(words=("ein", "Golf", "Petersen", "morgen")), ("name exact", "vehicle")),
+        (LookupQuery(plates=(Plate("WMAE2309"),), names=("Petersen",)), ("plate one letter off", "name exact")),
     ],
 )
-def test_the_order_is_first_and_says_why(question: Question, reasons: tuple[str, ...]) -> None:
+def test_the_order_is_first_and_says_why(question: LookupQuery, reasons: tuple[str, ...]) -> None:
     """Each kind of fact finds the order, with the reason that it gave, the stronger one first."""
     ranking = found(question)
     assert ranking.matches[0].order_id == 1
@@ -75,39 +82,39 @@ def test_the_order_is_first_and_says_why(question: Question, reasons: tuple[str,
 
 def test_nothing_heard_or_nothing_that_fits_is_no_match() -> None:
     """Without a fact that fits there is no match, and nothing is certain."""
-    assert score(Question(), JANA, ear) is None
-    assert score(Question(names=("Kern",), plates=(Plate("XX1"),)), JANA, ear) is None
-    assert score(Question(plates=(Plate("WNAE2309"),), names=("Kern",)), Facts(9), ear) is None
-    assert found(Question(names=("Nobody",))) == ((), False)
+    assert match_order(LookupQuery(), JANA, ear) is None
+    assert match_order(LookupQuery(names=("Kern",), plates=(Plate("XX1"),)), JANA, ear) is None
+    assert match_order(LookupQuery(plates=(Plate("WNAE2309"),), names=("Kern",)), OrderFacts(9), ear) is None
+    assert found(LookupQuery(names=("Nobody",))) == ((), False)
 
 
 CERTAIN = [
-    Question(plates=(Plate("WNAE2309"),)),
-    Question(phones=("+49 151 23456789",)),
-    Question(names=("Petersen", "Jana"), vehicle=("Golf",)),
-    Question(names=("Jana", "Petersen"), phones=("6789",)),
-    Question(plates=(Plate("WNAE2309", 0.95), Plate("WNAE2390", 0.5)), names=("Petersen",)),
+    LookupQuery(plates=(Plate("WNAE2309"),)),
+    LookupQuery(phones=("+49 151 23456789",)),
+    LookupQuery(names=("Petersen", "Jana"), vehicle=("Golf",)),
+    LookupQuery(names=("Jana", "Petersen"), phones=("6789",)),
+    LookupQuery(plates=(Plate("WNAE2309", 0.95), Plate("WNAE2390", 0.5)), names=("Petersen",)),
 ]
 UNCERTAIN = [
-    Question(plates=(Plate("WMAE2309"),)),
-    Question(plates=(Plate("WNAE2309", 0.6),)),
-    Question(plates=(Plate("WNAE2309", part=True),)),
-    Question(plates=(Plate("2309"),)),
-    Question(names=("Jana", "Petersen")),
-    Question(names=("Petersen",), vehicle=("Golf",)),
-    Question(names=("Jana", "Pettersen"), vehicle=("Golf",)),
-    Question(phones=("23456789",)),
-    Question(emails=("jana.petersen@example.de",)),
-    Question(plates=(Plate("WNAE2309"),), names=("Kern",)),
-    Question(plates=(Plate("WNAE2309"),), phones=("0711 998877",)),
-    Question(plates=(Plate("WNAE2309"), Plate("SKL1177"))),
-    Question(phones=("0151 23456789", "0711 998877")),
-    Question(words=("Golf",)),
+    LookupQuery(plates=(Plate("WMAE2309"),)),
+    LookupQuery(plates=(Plate("WNAE2309", 0.6),)),
+    LookupQuery(plates=(Plate("WNAE2309", part=True),)),
+    LookupQuery(plates=(Plate("2309"),)),
+    LookupQuery(names=("Jana", "Petersen")),
+    LookupQuery(names=("Petersen",), vehicle=("Golf",)),
+    LookupQuery(names=("Jana", "Pettersen"), vehicle=("Golf",)),
+    LookupQuery(phones=("23456789",)),
+    LookupQuery(emails=("jana.petersen@example.de",)),
+    LookupQuery(plates=(Plate("WNAE2309"),), names=("Kern",)),
+    LookupQuery(plates=(Plate("WNAE2309"),), phones=("0711 998877",)),
+    LookupQuery(plates=(Plate("WNAE2309"), Plate("SKL1177"))),
+    LookupQuery(phones=("0151 23456789", "0711 998877")),
+    LookupQuery(words=("Golf",)),
 ]
 
 
 @pytest.mark.parametrize("question", CERTAIN)
-def test_what_identifies_is_certain(question: Question) -> None:
+def test_what_identifies_is_certain(question: LookupQuery) -> None:
     """A whole plate, a whole phone number, a full name with one more."""
     ranking = found(question)
     assert ranking.is_certain
@@ -115,17 +122,17 @@ def test_what_identifies_is_certain(question: Question) -> None:
 
 
 @pytest.mark.parametrize("question", UNCERTAIN)
-def test_what_does_not_identify_is_not_certain(question: Question) -> None:
+def test_what_does_not_identify_is_not_certain(question: LookupQuery) -> None:
     """Parts, sounds, a name alone, an unsure reading, two answers at once, or anything said against it."""
     assert not found(question).is_certain
 
 
 @pytest.mark.parametrize("question", CERTAIN)
 @pytest.mark.parametrize("other", [{"vehicle": "Opel Corsa"}, {"phone": "030 1"}, {"plate": "WN-AE 2308"}, {}])
-def test_two_orders_behind_one_thing_are_not_certain(question: Question, other: dict[str, str]) -> None:
+def test_two_orders_behind_one_thing_are_not_certain(question: LookupQuery, other: dict[str, str]) -> None:
     """A second order with the same plate, number or full name, whatever else differs: ask, don't guess."""
     twin = replace(JANA, order_id=7, **other)
-    shared = score(question, twin, ear)
+    shared = match_order(question, twin, ear)
     if shared is not None and (fit(question, JANA).exact & shared.exact or "plate one letter off" in shared.reasons):
         assert not found(question, JANA, twin, KARL).is_certain
 
@@ -133,14 +140,14 @@ def test_two_orders_behind_one_thing_are_not_certain(question: Question, other: 
 def test_a_plate_one_letter_away_is_asked_about() -> None:
     """The caller may have said the other one: certain only when something else tells the two apart."""
     near = replace(KARL, order_id=8, plate="WM-AE 2309")
-    heard = Question(plates=(Plate("WNAE2309"),))
+    heard = LookupQuery(plates=(Plate("WNAE2309"),))
     assert not found(heard, JANA, near).is_certain
     assert found(replace(heard, names=("Petersen",)), JANA, near).is_certain
 
 
 SHOPS = st.lists(
     st.builds(
-        Facts,
+        OrderFacts,
         order_id=st.integers(1, 10_000),
         plate=st.none() | st.sampled_from(["WN-AE 2309", "WN-AE 2308", "WM-AE 2309", "S-KL 1177", "S-KL 117"]),
         name=st.none()
@@ -159,7 +166,7 @@ PLATES = st.builds(
     Plate, st.sampled_from(["WNAE2309", "WMAE2309", "SKL1177", "2309", "", "X1"]), st.floats(0.1, 1), st.booleans()
 )
 QUESTIONS = st.builds(
-    Question,
+    LookupQuery,
     plates=st.lists(PLATES, max_size=2).map(tuple),
     names=st.sampled_from([(), ("Petersen",), ("Jana", "Petersen"), ("Kern",), ("Jana",)]),
     phones=st.sampled_from([(), ("0151 23456789",), ("6789",), ("0711 998877",)]),
@@ -172,9 +179,9 @@ QUESTIONS = st.builds(
 
 @settings(max_examples=60)
 @given(QUESTIONS, SHOPS)
-def test_certain_is_never_two(question: Question, shop: list[Facts]) -> None:
+def test_certain_is_never_two(question: LookupQuery, shop: list[OrderFacts]) -> None:
     """What is certain is exact, unopposed, far ahead, and shares what identifies it with no other order."""
-    ranking = found(question, *shop) if shop else rank(())
+    ranking = found(question, *shop) if shop else rank_matches(())
     scores = [m.score for m in ranking.matches]
     assert scores == sorted(scores, reverse=True)
     assert all(0 < s <= 1 and len(m.reasons) == len(m.fits) > 0 for s, m in zip(scores, ranking.matches, strict=True))
@@ -188,15 +195,15 @@ def test_certain_is_never_two(question: Question, shop: list[Facts]) -> None:
         if "plate" in best.exact:
             assert fold_plate(other.facts.plate or "") != fold_plate(best.facts.plate or "")
         if "phone" in best.exact:
-            assert phones.key(other.facts.phone or "") != phones.key(best.facts.phone or "")
+            assert phones.normalize(other.facts.phone or "") != phones.normalize(best.facts.phone or "")
 
 
 @settings(max_examples=60)
 @given(QUESTIONS, SHOPS)
-def test_a_misheard_plate_is_never_certain_and_wrong(question: Question, shop: list[Facts]) -> None:
+def test_a_misheard_plate_is_never_certain_and_wrong(question: LookupQuery, shop: list[OrderFacts]) -> None:
     """Whoever was meant: if the meant plate is one edit from what was heard, no plate alone makes another certain."""
-    heard = replace(Question(), plates=question.plates)
-    ranking = found(heard, *shop) if shop else rank(())
+    heard = replace(LookupQuery(), plates=question.plates)
+    ranking = found(heard, *shop) if shop else rank_matches(())
     if ranking.is_certain:
         keys = {plate.key for plate in heard.plates if plate.certainty >= 0.9}
         near = [f for f in shop if f.plate and any(ear(key, fold_plate(f.plate)) <= 1 for key in keys)]
@@ -205,11 +212,11 @@ def test_a_misheard_plate_is_never_certain_and_wrong(question: Question, shop: l
 
 @settings(max_examples=60)
 @given(QUESTIONS, SHOPS.filter(bool))
-def test_what_fits_raises_and_what_does_not_lowers(question: Question, shop: list[Facts]) -> None:
+def test_what_fits_raises_and_what_does_not_lowers(question: LookupQuery, shop: list[OrderFacts]) -> None:
     """One more fact that fits never lowers a score; one that stands otherwise never raises it."""
     facts = shop[0]
-    without = score(replace(question, phones=()), facts, ear)
-    with_it = score(question, facts, ear)
+    without = match_order(replace(question, phones=()), facts, ear)
+    with_it = match_order(question, facts, ear)
     if without is None or with_it is None:
         return
     if "phone" in with_it.fits:
@@ -220,22 +227,22 @@ def test_what_fits_raises_and_what_does_not_lowers(question: Question, shop: lis
 
 @settings(max_examples=60)
 @given(QUESTIONS, SHOPS, st.sampled_from(get_args(Language)))
-def test_a_question_tells_nothing_personal(question: Question, shop: list[Facts], language: Language) -> None:
+def test_a_question_tells_nothing_personal(question: LookupQuery, shop: list[OrderFacts], language: Language) -> None:
     """No name, number, address or plate of any candidate is in a question, though people type them anywhere."""
-    ranking = found(question, *shop) if shop else rank(())
-    sentence = ask(ranking.matches, language)
+    ranking = found(question, *shop) if shop else rank_matches(())
+    sentence = choose_question(ranking.matches, language)
     if sentence is None:
         return
     words = set(fold(sentence).replace("?", " ").replace(",", " ").split())
     for facts in (match.facts for match in ranking.matches):
-        assert not words & set(names.tokens(facts.name or ""))
+        assert not words & set(names.split_words(facts.name or ""))
         assert not facts.plate or fold_plate(facts.plate) not in fold_plate(sentence)
         assert not facts.phone or facts.phone not in sentence
     assert "@" not in sentence
     assert sentence.endswith("?")
 
 
-def _candidates(*orders: Facts) -> tuple[Match, ...]:
+def _candidates(*orders: OrderFacts) -> tuple[Match, ...]:
     return tuple(Match(facts.order_id, 0.7, ("name exact",), facts) for facts in orders)
 
 
@@ -302,13 +309,13 @@ def _candidates(*orders: Facts) -> tuple[Match, ...]:
         ((JANA, JANA), None, None),
     ],
 )
-def test_the_question_that_splits_best(orders: tuple[Facts, ...], german: str | None, english: str | None) -> None:
+def test_the_question_that_splits_best(orders: tuple[OrderFacts, ...], german: str | None, english: str | None) -> None:
     """Up to three vehicles are named; beyond, the caller is asked for what differs most; nothing is asked in vain."""
-    assert ask(_candidates(*orders), "de") == german
-    assert ask(_candidates(*orders), "en") == english
+    assert choose_question(_candidates(*orders), "de") == german
+    assert choose_question(_candidates(*orders), "en") == english
 
 
 def test_far_behind_is_not_asked_about() -> None:
     """A question is about the likely ones: an unlikely third doesn't make it longer."""
     unlikely = Match(3, 0.2, ("name part",), PIA)
-    assert ask((*_candidates(JANA, KARL), unlikely), "de") == "Geht es um den VW Golf oder den Audi A4?"
+    assert choose_question((*_candidates(JANA, KARL), unlikely), "de") == "Geht es um den VW Golf oder den Audi A4?"

@@ -6,20 +6,20 @@ from hypothesis import strategies as st
 
 from planso_connector.domain.recognition import names
 from planso_connector.domain.recognition.names import (
-    ALIKE,
     EXACT,
-    ONE_OFF,
+    ONE_TYPO,
     PART,
-    STARTS,
-    keys,
-    one_off,
-    probes,
-    similarity,
-    tokens,
+    SOUNDS_ALIKE,
+    STARTS_WITH,
+    index_keys,
+    is_one_edit_apart,
+    score_match,
+    search_keys,
+    split_words,
 )
 
 LETTERS = "abcdefghijklmnoprstuvwz"
-PLAIN = st.text(st.sampled_from(LETTERS), min_size=4, max_size=12).filter(lambda w: tokens(w) == (w,))
+PLAIN = st.text(st.sampled_from(LETTERS), min_size=4, max_size=12).filter(lambda w: split_words(w) == (w,))
 FIRST = st.sampled_from(["Jana", "Wilhelm", "Karl-Heinz", "Zoë", "Günther", "Özlem", "Pia", "Jörg"])
 LAST = st.sampled_from(
     ["Petersen", "Müller-Lüdenscheidt", "von der Heide", "Groß", "Ek", "Kowalczyk", "Van Le", "O'Neill"]
@@ -68,7 +68,7 @@ ANYTHING = st.text(max_size=40)
 )
 def test_the_words_of_a_name(name: str, words: str) -> None:
     """Titles, legal forms and particles aside; hyphens and particles joined too. A name of nothing else keeps it."""
-    assert tokens(name) == tuple(words.split())
+    assert split_words(name) == tuple(words.split())
 
 
 MUST_MATCH = """
@@ -151,14 +151,14 @@ Jana Petersen | Petersen | part
 Jana Marie Petersen | Jana Petersen | part
 Anna Petersen | Karl Petersen | part
 """
-_REASONS = {"sounds": {ALIKE}, "exact": {EXACT}, "one off": {ONE_OFF}, "starts": {STARTS}, "part": {PART}}
+_REASONS = {"sounds": {SOUNDS_ALIKE}, "exact": {EXACT}, "one off": {ONE_TYPO}, "starts": {STARTS_WITH}, "part": {PART}}
 
 
 @pytest.mark.parametrize("line", MUST_MATCH.strip().splitlines())
 def test_what_must_match(line: str) -> None:
     """Asked words find the name, for the reason that a person would give."""
     asked, name, reason = (part.strip() for part in line.split("|"))
-    score, why = similarity(asked.split(), name)
+    score, why = score_match(asked.split(), name)
     assert 0.4 <= score <= 1
     assert why in _REASONS.get(reason, set(names.REASONS))
 
@@ -217,7 +217,7 @@ Maria Sommer | Marta Winter
 def test_what_must_not_match(line: str) -> None:
     """Another name is another name, also where Postel's code, a title or a legal form is the same."""
     asked, name = (part.strip() for part in line.split("|"))
-    assert similarity(asked.split(), name) == (0.0, "")
+    assert score_match(asked.split(), name) == (0.0, "")
 
 
 @settings(max_examples=50)
@@ -226,20 +226,20 @@ def test_first_and_last_name_in_any_order(first: str, last: str) -> None:
     """A name fits itself wholly, however its halves are ordered, cased, or parted by a comma."""
     for asked in (f"{first} {last}", f"{last} {first}", f"{first} {last}".upper(), f"Frau Dr. {first} {last}"):
         for held in (f"{first} {last}", f"{last}, {first}", f"{first} {last}".upper()):
-            assert similarity(asked.split(), held) == (1.0, EXACT)
-            assert names.is_full(asked.split(), held)
+            assert score_match(asked.split(), held) == (1.0, EXACT)
+            assert names.is_full_match(asked.split(), held)
 
 
 @given(FIRST, LAST, st.sampled_from(["Sophie", "Ulf"]))
 def test_more_in_the_name_scores_less(first: str, last: str, another: str) -> None:
     """All of a name, then without one of its names, then the surname alone, then with another first name: down."""
-    full = similarity([first, *last.split()], f"{first} {last}")[0]
-    less = similarity([first, *last.split()], f"{first} {another} {last}")[0]
-    surname = similarity(last.split(), f"{first} {last}")[0]
-    other = similarity([another, *last.split()], f"{first} {last}")[0]
+    full = score_match([first, *last.split()], f"{first} {last}")[0]
+    less = score_match([first, *last.split()], f"{first} {another} {last}")[0]
+    surname = score_match(last.split(), f"{first} {last}")[0]
+    other = score_match([another, *last.split()], f"{first} {last}")[0]
     assert full > less >= surname > other > 0
-    assert not names.is_full([another, *last.split()], f"{first} {last}")
-    assert not names.is_full(last.split(), f"{first} {last}")
+    assert not names.is_full_match([another, *last.split()], f"{first} {last}")
+    assert not names.is_full_match(last.split(), f"{first} {last}")
 
 
 def _typos(word: str, at: int, letter: str) -> set[str]:
@@ -252,43 +252,49 @@ def _typos(word: str, at: int, letter: str) -> set[str]:
 def test_one_typo_is_forgiven(word: str, at: int, letter: str) -> None:
     """A letter too many, too few, another, or two swapped: still found, for less; in the index, too."""
     for typo in _typos(word, at % len(word), letter) - {word}:
-        assert one_off(word, typo)
-        assert one_off(typo, word)
-        assert word in names.neighbours(typo) or len(typo) < 4
-        if tokens(typo) == (typo,) and len(names.loose(typo)) >= 4 and len(names.loose(word)) >= 4:
-            assert 0 < similarity([typo], word)[0] < 1
+        assert is_one_edit_apart(word, typo)
+        assert is_one_edit_apart(typo, word)
+        assert word in names.typo_variants(typo) or len(typo) < 4
+        if split_words(typo) == (typo,) and len(names.fold_loosely(typo)) >= 4 and len(names.fold_loosely(word)) >= 4:
+            assert 0 < score_match([typo], word)[0] < 1
 
 
 @given(PLAIN)
 def test_neighbours_are_all_one_off(word: str) -> None:
     """The words that the index is asked for are those that the comparison forgives, and no others."""
-    assert all(one_off(word, other) for other in names.neighbours(word))
+    assert all(is_one_edit_apart(word, other) for other in names.typo_variants(word))
 
 
 def test_two_typos_are_not_one() -> None:
     """The distance is 1 with swaps, and no more."""
-    assert not one_off("petersen", "petersen")
+    assert not is_one_edit_apart("petersen", "petersen")
     assert not any(
-        one_off("petersen", other) for other in ("pedersem", "ptersn", "peetterrsen", "nesretep", "", "epetrsen")
+        is_one_edit_apart("petersen", other)
+        for other in ("pedersem", "ptersn", "peetterrsen", "nesretep", "", "epetrsen")
     )
-    assert not names.neighbours("abc")
+    assert not names.typo_variants("abc")
 
 
 @given(st.lists(ANYTHING, max_size=4), ANYTHING)
 def test_any_text_is_taken(asked: list[str], name: str) -> None:
     """Whatever was heard or typed: a score of 0 to 1, a reason exactly where there is a score."""
-    score, reason = similarity(asked, name)
+    score, reason = score_match(asked, name)
     assert 0 <= score <= 1
     assert reason in names.REASONS if score else reason == ""
-    assert similarity([name], name)[0] == 1 or not tokens(name) or len(tokens(name)) > 1 or len(tokens(name)[0]) == 1
+    assert (
+        score_match([name], name)[0] == 1
+        or not split_words(name)
+        or len(split_words(name)) > 1
+        or len(split_words(name)[0]) == 1
+    )
 
 
 @pytest.mark.parametrize("line", MUST_MATCH.strip().splitlines())
 def test_the_index_finds_what_must_match(line: str) -> None:
     """The look-up plan misses nothing: an equal word, an equal sound, a neighbour, or a start."""
     asked, name, _ = (part.strip() for part in line.split("|"))
-    wanted, held = probes(asked.split()), keys(name)
-    near = set().union(*map(names.neighbours, wanted.words))
+    wanted, held = search_keys(asked.split()), index_keys(name)
+    near = set().union(*map(names.typo_variants, wanted.words))
     starts = any(word.startswith(start) for word in held.words for start in wanted.words)
     assert wanted.words & held.words or wanted.sounds & held.sounds or near & held.words or starts
 
@@ -296,8 +302,8 @@ def test_the_index_finds_what_must_match(line: str) -> None:
 def test_worst_inputs_stay_small() -> None:
     """10,000 characters make as few keys as a long name."""
     for text in ("x" * 10_000, "x-" * 5_000, "a " * 5_000, "ab-" * 3_000 + "müller"):
-        assert len(keys(text).words) + len(probes([text]).words) < 100
-        assert similarity([text], text)[0] <= 1
+        assert len(index_keys(text).words) + len(search_keys([text]).words) < 100
+        assert score_match([text], text)[0] <= 1
 
 
 @pytest.mark.parametrize(

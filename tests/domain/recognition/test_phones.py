@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planso_connector.domain.recognition import phones
-from planso_connector.domain.recognition.phones import ENDS, EXACT, key, keys, matches, probes
+from planso_connector.domain.recognition.phones import ENDS_WITH, EXACT, index_keys, normalize, score_match, search_keys
 
 DIGITS = st.integers(10_000, 99_999_999).map(str)
 AREA = st.sampled_from(["30", "711", "7151", "151", "171", "40"])
@@ -25,16 +25,16 @@ def test_every_german_writing_is_one_key(area: str, number: str, data: st.DataOb
                  f"+49{area}{local}", f"+49 {area} {local}", f"+49 (0){area} {local}", f"+49(0) {area}/{local}",
                  f"0049 {area} {local}", f"0049(0){area}-{local}", f"00 49 {area} {local}", f"Tel. 0{area} {local}",
                  f"0{area} {local} (privat)", f"mobil: +49 {area} {local}"):  # fmt: skip
-        assert key(text) == wanted, text
-        assert matches(text, f"0{area} {number}") == (1.0, EXACT)
+        assert normalize(text) == wanted, text
+        assert score_match(text, f"0{area} {number}") == (1.0, EXACT)
 
 
 @given(st.text(max_size=30) | st.from_regex(r"[+0]?[0-9 ()/-]{0,25}", fullmatch=True))
 def test_a_key_is_its_own_key(text: str) -> None:
     """Any text has a key or none; a key is ASCII digits, and its own key."""
-    for one in keys(text):
+    for one in index_keys(text):
         assert re.fullmatch(r"[1-9][0-9]*", one)
-        assert key(one) == one
+        assert normalize(one) == one
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_key_is_its_own_key(text: str) -> None:
 )
 def test_the_keys_of_a_text(text: str, found: tuple[str, ...]) -> None:
     """Foreign numbers keep their country; `-0` stands with and without; a field may hold two numbers, or none."""
-    assert keys(text) == found
+    assert index_keys(text) == found
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_the_keys_of_a_text(text: str, found: tuple[str, ...]) -> None:
         ("07111234 0", "0711 1234-0", 1.0, EXACT),
         ("+43 1 5880123", "0043 1 5880123", 1.0, EXACT),
         ("23125118", "23125118", 0.9, EXACT),
-        ("23125118", "030 23125118", 0.8, ENDS),
-        ("030 23125118", "23125118", 0.8, ENDS),
-        ("5118", "030 23125118", 0.5, ENDS),
-        ("125118", "030 23125118", 0.6, ENDS),
-        ("0118", "030 2312 0118", 0.5, ENDS),
+        ("23125118", "030 23125118", 0.8, ENDS_WITH),
+        ("030 23125118", "23125118", 0.8, ENDS_WITH),
+        ("5118", "030 23125118", 0.5, ENDS_WITH),
+        ("125118", "030 23125118", 0.6, ENDS_WITH),
+        ("0118", "030 2312 0118", 0.5, ENDS_WITH),
         ("118", "030 23125118", 0.0, ""),
         ("030 23125119", "030 23125118", 0.0, ""),
         ("040 23125118", "030 23125118", 0.0, ""),
@@ -93,12 +93,12 @@ def test_the_keys_of_a_text(text: str, found: tuple[str, ...]) -> None:
         ("", "030 23125118", 0.0, ""),
         ("030 23125118", "", 0.0, ""),
         ("", "", 0.0, ""),
-        ("5118", "5118", 0.5, ENDS),
+        ("5118", "5118", 0.5, ENDS_WITH),
     ],
 )
 def test_how_well_digits_fit(asked: str, held: str, score: float, reason: str) -> None:
     """The same number; all but the area code; last digits, from four; another number never."""
-    assert matches(asked, held) == (score, reason)
+    assert score_match(asked, held) == (score, reason)
 
 
 @settings(max_examples=50)
@@ -107,17 +107,17 @@ def test_more_last_digits_say_more(area: str, number: str, count: int) -> None:
     """The longer the end, the better the fit; one digit wrong in it is no fit at all."""
     held = f"0{area} {number}"
     count = min(count, len(number))
-    score, reason = matches(number[-count:], held)
-    assert (reason == ENDS) == (count >= phones.DIGITS_AT_LEAST)
-    if count > phones.DIGITS_AT_LEAST:
-        assert score >= matches(number[1 - count :], held)[0]
+    score, reason = score_match(number[-count:], held)
+    assert (reason == ENDS_WITH) == (count >= phones.MIN_LAST_DIGITS)
+    if count > phones.MIN_LAST_DIGITS:
+        assert score >= score_match(number[1 - count :], held)[0]
     wrong = str((int(number[-1]) + 1) % 10)
-    assert matches(f"0{area} {number[:-1]}{wrong}", held) == (0.0, "")
+    assert score_match(f"0{area} {number[:-1]}{wrong}", held) == (0.0, "")
 
 
 @given(AREA, DIGITS)
 def test_the_index_finds_what_is_exact(area: str, number: str) -> None:
     """An equal key answers for every exact match, with or without what stands in front."""
     for asked in (f"0{area}{number}", f"{area}{number}", f"49{area}{number}"):
-        if matches(asked, f"0{area} {number}")[1] == EXACT:
-            assert set(keys(f"0{area} {number}")) & probes(asked)
+        if score_match(asked, f"0{area} {number}")[1] == EXACT:
+            assert set(index_keys(f"0{area} {number}")) & search_keys(asked)

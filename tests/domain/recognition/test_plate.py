@@ -9,30 +9,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planso_connector.domain.folding import fold_plate
-from planso_connector.domain.recognition.district_codes import AUTHORITIES, DISTRICTS
+from planso_connector.domain.recognition.district_codes import AUTHORITY_CODES, DISTRICT_CODES
 from planso_connector.domain.recognition.plate import (
-    CONFUSED,
-    CONFUSED_TWICE,
-    EDITED,
-    LONGEST,
-    NEAR_AT_MOST,
+    CONFUSION_DISTANCE,
+    DOUBLE_CONFUSION_DISTANCE,
+    EDIT_DISTANCE,
+    MAX_LENGTH,
+    MAX_VARIANTS,
     Plate,
     distance,
-    near,
-    plain,
-    readings,
-    shown,
+    format_plate,
+    misheard_variants,
+    split_key,
+    strip_season,
 )
 
 SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 plates = st.builds(
     Plate,
-    st.sampled_from(sorted(DISTRICTS)),
+    st.sampled_from(sorted(DISTRICT_CODES)),
     st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=2),
     st.integers(1, 9999).map(str),
     st.sampled_from(["", "", "E", "H"]),
 )
-keys = st.text(SIGNS, min_size=1, max_size=LONGEST)
+keys = st.text(SIGNS, min_size=1, max_size=MAX_LENGTH)
 short_keys = st.text("BPMN01523EAU", min_size=1, max_size=5)
 
 
@@ -42,7 +42,7 @@ def key_of(plate: Plate) -> str:
 
 def test_codes_stay_apart_when_folded() -> None:
     """No two codes fold to one key, though TÜ is TUE."""
-    codes = DISTRICTS | AUTHORITIES
+    codes = DISTRICT_CODES | AUTHORITY_CODES
     assert len({fold_plate(code) for code in codes}) == len(codes)
     assert all(re.fullmatch("[A-ZÄÖÜ]{1,3}", code) for code in codes)
 
@@ -50,32 +50,32 @@ def test_codes_stay_apart_when_folded() -> None:
 @given(plates)
 def test_a_plate_is_among_the_readings_of_its_key(plate: Plate) -> None:
     """Whatever district, letters and digits are written without gaps, one reading is the plate."""
-    assert plate in readings(key_of(plate))
+    assert plate in split_key(key_of(plate))
 
 
 @given(plates)
 def test_readings_are_the_key_with_gaps(plate: Plate) -> None:
     """Each reading, folded again, is the key, and begins with a code of the list."""
-    found = readings(key_of(plate))
+    found = split_key(key_of(plate))
     assert len(set(found)) == len(found)
     for reading in found:
         assert key_of(reading) == key_of(plate)
-        assert reading.district in DISTRICTS
+        assert reading.district in DISTRICT_CODES
 
 
 @given(plates, st.integers(1, 12), st.integers(1, 12))
 def test_months_of_a_seasonal_plate_are_ignored(plate: Plate, first: int, last: int) -> None:
     """`WN-AE 2309 04-10` is read as `WN-AE 2309`."""
     seasonal = f"{key_of(plate)}{first:02}{last:02}"
-    assert plate in readings(seasonal)
-    assert plain(seasonal) == key_of(plate)
+    assert plate in split_key(seasonal)
+    assert strip_season(seasonal) == key_of(plate)
 
 
 @given(plates)
 def test_shown_is_the_one_reading(plate: Plate) -> None:
     """A key is shown with gaps where there is one way to set them, else not at all."""
-    found = shown(key_of(plate))
-    if len(readings(key_of(plate))) == 1:
+    found = format_plate(key_of(plate))
+    if len(split_key(key_of(plate))) == 1:
         assert found == str(plate)
     else:
         assert found is None
@@ -83,15 +83,15 @@ def test_shown_is_the_one_reading(plate: Plate) -> None:
 
 def test_without_the_gap_both_are_found() -> None:
     """`BNO1234` is Bonn's or Berlin's."""
-    assert {str(plate) for plate in readings("BNO1234")} == {"BN-O 1234", "B-NO 1234"}
+    assert {str(plate) for plate in split_key("BNO1234")} == {"BN-O 1234", "B-NO 1234"}
 
 
 @pytest.mark.parametrize("key", ["AB123CD", "12ABC3", "W12345A", "XQ12", "B0123", "WNAE23091", "WNAE", "2309", ""])
 def test_foreign_plates_and_parts_have_no_reading(key: str) -> None:
     """What no German office issues is left alone."""
-    assert readings(key) == ()
-    assert shown(key) is None
-    assert plain(key) == key
+    assert split_key(key) == ()
+    assert format_plate(key) is None
+    assert strip_season(key) == key
 
 
 @pytest.mark.parametrize(
@@ -99,16 +99,16 @@ def test_foreign_plates_and_parts_have_no_reading(key: str) -> None:
     [("THW81234", "THW-81234"), ("Y123456", "Y-123456"), ("BP12345", "BP-12345"), ("WN04123", "WN-04123")],
 )
 def test_authorities_and_short_term_plates_hold_no_letters(key: str, plate: str) -> None:
-    assert shown(key) == plate
+    assert format_plate(key) == plate
 
 
 @given(keys)
 @settings(max_examples=25, deadline=None)
 def test_near_is_bounded_and_closest_first(key: str) -> None:
     """Without the key itself and without doubles, at finite distances that never fall, and no longer than allowed."""
-    found = near(key)
+    found = misheard_variants(key)
     distances = [distance(key, other) for other in found]
-    assert len(set(found)) == len(found) <= NEAR_AT_MOST
+    assert len(set(found)) == len(found) <= MAX_VARIANTS
     assert all(0 < far < math.inf for far in distances)
     assert all(one <= other for one, other in pairwise(distances))
 
@@ -120,22 +120,22 @@ def test_near_holds_every_single_edit(key: str, data: st.DataObject) -> None:
     at, sign = data.draw(st.integers(0, len(key) - 1)), data.draw(st.sampled_from(SIGNS))
     edits = [key[:at] + sign + key[at:], key + sign, key[:at] + key[at + 1 :], key[:at] + sign + key[at + 1 :]]
     edits.append(key[:at] + key[at : at + 2][::-1] + key[at + 2 :])
-    found = set(near(key))
+    found = set(misheard_variants(key))
     for edited in edits:
         if edited and edited != key:
             assert edited in found
-            assert distance(key, edited) <= EDITED
+            assert distance(key, edited) <= EDIT_DISTANCE
 
 
 @given(short_keys, short_keys)
 def test_distance_and_near_agree(heard: str, key: str) -> None:
     """A key is near exactly when its distance is finite; of long keys the farthest may be left out."""
-    found = near(heard)
+    found = misheard_variants(heard)
     if key in found:
         assert distance(heard, key) < math.inf
     elif key != heard and distance(heard, key) < math.inf:
-        assert distance(heard, key) == CONFUSED_TWICE
-        assert len(found) == NEAR_AT_MOST
+        assert distance(heard, key) == DOUBLE_CONFUSION_DISTANCE
+        assert len(found) == MAX_VARIANTS
 
 
 @given(short_keys, short_keys)
@@ -147,17 +147,17 @@ def test_distance_is_symmetric(one: str, other: str) -> None:
 @pytest.mark.parametrize(
     ("heard", "key", "far"),
     [
-        ("BNO12", "PNO12", CONFUSED),
-        ("BNO12", "BMO12", CONFUSED),
-        ("CAS12", "KAS12", CONFUSED),
-        ("KN2309", "KN2390", CONFUSED),
-        ("KN23", "KN32", CONFUSED),
-        ("KN15", "KN50", CONFUSED),
-        ("KN217", "KN270", CONFUSED),
-        ("TUAB12", "TUEAB12", CONFUSED),
-        ("BNO12", "PMO12", CONFUSED_TWICE),
-        ("BNO12", "BNO127", EDITED),
-        ("BNO12", "BNR12", EDITED),
+        ("BNO12", "PNO12", CONFUSION_DISTANCE),
+        ("BNO12", "BMO12", CONFUSION_DISTANCE),
+        ("CAS12", "KAS12", CONFUSION_DISTANCE),
+        ("KN2309", "KN2390", CONFUSION_DISTANCE),
+        ("KN23", "KN32", CONFUSION_DISTANCE),
+        ("KN15", "KN50", CONFUSION_DISTANCE),
+        ("KN217", "KN270", CONFUSION_DISTANCE),
+        ("TUAB12", "TUEAB12", CONFUSION_DISTANCE),
+        ("BNO12", "PMO12", DOUBLE_CONFUSION_DISTANCE),
+        ("BNO12", "BNO127", EDIT_DISTANCE),
+        ("BNO12", "BNR12", EDIT_DISTANCE),
         ("BNO12", "BRO77", math.inf),
         ("", "B", math.inf),
     ],

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planso_connector.domain.folding import fold
-from planso_connector.domain.recognition.spelling import CHOICES, LONGEST, Item, Kind, items, number
+from planso_connector.domain.recognition.spelling import (
+    MAX_CHARACTERS,
+    MAX_READINGS,
+    Segment,
+    SegmentKind,
+    parse_number_word,
+    split_segments,
+)
 from tests.lookup_corpus.plates import in_words
 
 WORDS = "null eins zwei drei vier fünf sechs sieben acht neun".split()  # noqa: SIM905
@@ -16,15 +23,15 @@ _VOCABULARY = (
 )
 
 
-def only(text: str) -> Item:
-    (item,) = items(text)
+def only(text: str) -> Segment:
+    (item,) = split_segments(text)
     return item
 
 
 @given(st.integers(0, 9999))
 def test_a_number_in_words_is_that_number(value: int) -> None:
     """All numbers that a plate can hold, as one word."""
-    assert number(fold(in_words(value))) == value
+    assert parse_number_word(fold(in_words(value))) == value
     assert only(in_words(value)).options[0] == str(value)
 
 
@@ -32,7 +39,7 @@ def test_a_number_in_words_is_that_number(value: int) -> None:
 def test_digits_one_by_one(digits: str, gap: str) -> None:
     """Single digits are never put together to something else."""
     item = only(gap.join(WORDS[int(sign)] for sign in digits))
-    assert item.kind is Kind.DIGITS
+    assert item.kind is SegmentKind.DIGITS
     assert item.options == (digits,)
 
 
@@ -85,30 +92,30 @@ def test_ambiguous_numbers_give_several(said: str, options: tuple[str, ...]) -> 
 )
 def test_spelled(said: str, signs: str) -> None:
     item = only(said)
-    assert item.kind is Kind.LETTERS
+    assert item.kind is SegmentKind.LETTERS
     assert item.options[0] == signs
 
 
 @given(st.text() | st.lists(st.sampled_from(_VOCABULARY.split()), max_size=60).map(" ".join))
 def test_anything_is_taken_apart(text: str) -> None:
     """No text is a fault; what has signs has letters or digits alone, few readings, and stands in order."""
-    found = items(text)
+    found = split_segments(text)
     for item in found:
-        assert len(item.options) <= CHOICES
-        if item.kind is Kind.LETTERS:
+        assert len(item.options) <= MAX_READINGS
+        if item.kind is SegmentKind.LETTERS:
             assert item.options
             assert all(option.isascii() and option.isalpha() and option.isupper() for option in item.options)
-        if item.kind is Kind.DIGITS:
+        if item.kind is SegmentKind.DIGITS:
             assert item.options
             assert all(option.isascii() and option.isdecimal() for option in item.options)
             assert "".join(item.pieces) == item.options[0]
     places = [item.at for item in found]
     assert places == sorted(places)
-    assert all(at < LONGEST for at in places)
+    assert all(at < MAX_CHARACTERS for at in places)
 
 
 def test_the_same_dice_the_same_words() -> None:
     """Items hold no state: asking twice, with others between, says the same."""
     lines = [" ".join(random.Random(at).choices(_VOCABULARY.split(), k=8)) for at in range(20)]
-    first = [items(line) for line in lines]
-    assert [items(line) for line in reversed(lines)] == first[::-1]
+    first = [split_segments(line) for line in lines]
+    assert [split_segments(line) for line in reversed(lines)] == first[::-1]

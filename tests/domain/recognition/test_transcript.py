@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from planso_connector.domain.recognition.spelling import LONGEST
-from planso_connector.domain.recognition.transcript import PLATES_AT_MOST, hear
+from planso_connector.domain.recognition.spelling import MAX_CHARACTERS
+from planso_connector.domain.recognition.transcript import MAX_PLATES, parse_transcript
 from tests.lookup_corpus.plates import Question, questions
 
 _VOCABULARY = (
@@ -20,7 +20,7 @@ AT_FIVE = 0.98
 
 
 def rank(question: Question) -> int | None:
-    keys = [plate.key for plate in hear(question.said).plates]
+    keys = [plate.key for plate in parse_transcript(question.said).plates]
     return next((at for at, key in enumerate(keys) if key in question.keys), None)
 
 
@@ -32,7 +32,7 @@ def certain_and_wrong(asked: list[Question]) -> list[str]:
     return [
         question.said
         for question in asked
-        if [plate.certainty for plate in hear(question.said).plates] == [1.0] and rank(question) != 0
+        if [plate.certainty for plate in parse_transcript(question.said).plates] == [1.0] and rank(question) != 0
     ]
 
 
@@ -61,8 +61,8 @@ def test_the_corpus_is_understood(capsys: pytest.CaptureFixture[str]) -> None:
 @settings(deadline=None)
 def test_anything_can_be_said(text: str) -> None:
     """No text is a fault; plates are keys, best first, without doubles, and certain only alone."""
-    heard = hear(text)
-    assert len(heard.plates) <= PLATES_AT_MOST
+    heard = parse_transcript(text)
+    assert len(heard.plates) <= MAX_PLATES
     assert len({(plate.key, plate.part) for plate in heard.plates}) == len(heard.plates)
     assert all(re.fullmatch("[A-Z0-9]{1,14}", plate.key) for plate in heard.plates)
     assert all(0 < plate.certainty <= 1 for plate in heard.plates)
@@ -75,7 +75,7 @@ def test_anything_can_be_said(text: str) -> None:
 @given(st.lists(st.sampled_from(_VOCABULARY.split()), min_size=60, max_size=120).map(" ".join))
 @settings(max_examples=20, deadline=None)
 def test_the_rest_of_a_long_text_is_cut_off(text: str) -> None:
-    assert hear(text * 20) == hear((text * 20)[:LONGEST])
+    assert parse_transcript(text * 20) == parse_transcript((text * 20)[:MAX_CHARACTERS])
 
 
 @pytest.mark.parametrize(
@@ -85,13 +85,13 @@ def test_time_is_bounded(word: str) -> None:
     """10,000 characters of what has most readings take no longer than a caller would notice."""
     text = (word * 10_000)[:10_000]
     start = time.process_time()
-    hear.__wrapped__(text)
+    parse_transcript.__wrapped__(text)
     assert time.process_time() - start < 0.5
 
 
 def test_a_plate_among_words() -> None:
     """The issue's question: all of the plate and nothing of it in the words."""
-    heard = hear("Wilhelm Nordpol, Anton Emil, zwo drei null neun, Meyer")
+    heard = parse_transcript("Wilhelm Nordpol, Anton Emil, zwo drei null neun, Meyer")
     assert heard.plates[0].key == "WNAE2309"
     assert heard.words == ("Meyer",)
 
@@ -113,19 +113,19 @@ def test_a_plate_among_words() -> None:
 )
 def test_names_remain_words(said: str, words: tuple[str, ...]) -> None:
     """A spelling word that may be a name is kept, even where it may be a letter as well."""
-    assert hear(said).words == words
+    assert parse_transcript(said).words == words
 
 
 def test_a_name_that_may_be_a_plate_is_both() -> None:
     """Two spelling words before digits are a plate or a name, and never certain."""
-    heard = hear("Emil Otto 44")
+    heard = parse_transcript("Emil Otto 44")
     assert heard.plates[0].key == "EO44"
     assert heard.plates[0].certainty < 1
 
 
 @pytest.mark.parametrize(("said", "key"), [("2309", "2309"), ("WN-AE", "WNAE"), ("hinten zwo drei null neun", "2309")])
 def test_a_part_is_marked(said: str, key: str) -> None:
-    plate = hear(said).plates[0]
+    plate = parse_transcript(said).plates[0]
     assert (plate.key, plate.part) == (key, True)
     assert plate.certainty < 1
 
@@ -143,7 +143,7 @@ def test_a_part_is_marked(said: str, key: str) -> None:
     ],
 )
 def test_phones(said: str, phone: str) -> None:
-    assert phone in hear(said).phones
+    assert phone in parse_transcript(said).phones
 
 
 @pytest.mark.parametrize(
@@ -158,11 +158,11 @@ def test_phones(said: str, phone: str) -> None:
     ],
 )
 def test_emails(said: str, email: str) -> None:
-    heard = hear(said)
+    heard = parse_transcript(said)
     assert email in heard.emails
     assert heard.plates == ()
 
 
 def test_what_is_taken_back_comes_second() -> None:
     """`WN AE 2308, nein, 2309`: the letters stay, the digits change."""
-    assert [plate.key for plate in hear("WN AE 2308, nein, 2309").plates[:2]] == ["WNAE2309", "WNAE2308"]
+    assert [plate.key for plate in parse_transcript("WN AE 2308, nein, 2309").plates[:2]] == ["WNAE2309", "WNAE2308"]

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planso_connector.domain.saving.assessment import NO_EXPERIENCE, Assessment, Experience, Scope, assess
-from planso_connector.domain.saving.differences import DAMAGE, Verdict, sentences
+from planso_connector.domain.saving.assessment import NO_PRIOR_SAVES, Assessment, PriorSaves, StopScope, assess_save
+from planso_connector.domain.saving.differences import DAMAGE_VERDICTS, Verdict, describe_differences
 from planso_connector.domain.saving.snapshot import ControlState, Snapshot
-from planso_connector.domain.values import is_nothing
+from planso_connector.domain.values import is_empty_value
 
 NOW = datetime(2026, 11, 30, 9, 0)  # noqa: DTZ001 - local time, as PlanSo shows it
-NONE, ORDER, WORKSHOP = Scope.NONE, Scope.ORDER, Scope.WORKSHOP
+NONE, ORDER, WORKSHOP = StopScope.NONE, StopScope.ORDER, StopScope.WORKSHOP
 
 Texts = dict[str, str]
 """A form in short: label to text. A label's column is `f_` and the label, `-x` is a hidden control without a label."""
@@ -24,7 +24,7 @@ Texts = dict[str, str]
 def control(label: str, text: str, place: int = 0) -> ControlState:
     column = label[1:] if label.startswith("-") else f"f_{label}"
     shown = "" if label.startswith("-") else label
-    return ControlState(column, shown, place, (text,), text, is_nothing(text))
+    return ControlState(column, shown, place, (text,), text, is_empty_value(text))
 
 
 def form(texts: Texts) -> Snapshot:
@@ -32,10 +32,10 @@ def form(texts: Texts) -> Snapshot:
     return {state.column: state for state in states}
 
 
-def assessed(before: Texts, asked: Texts, after: Texts, experience: Experience = NO_EXPERIENCE) -> Assessment:
+def assessed(before: Texts, asked: Texts, after: Texts, experience: PriorSaves = NO_PRIOR_SAVES) -> Assessment:
     """`after` names only what differs from what was sent."""
     sent = before | asked
-    return assess(form(before), form(sent), form(sent | after), experience=experience, now=NOW)
+    return assess_save(form(before), form(sent), form(sent | after), experience=experience, now=NOW)
 
 
 ORDER_FORM = {
@@ -71,7 +71,7 @@ ORDER_FORM = {
 DATE = {"Werkstattstart": "09.12.2026"}
 PERSON = {"Fahrername": "Jana Möller"}
 
-CASES: list[tuple[str, Texts, Texts, dict[str, Verdict], Scope]] = [
+CASES: list[tuple[str, Texts, Texts, dict[str, Verdict], StopScope]] = [
     ("nothing else", DATE, {}, {}, NONE),
     ("nothing-likes", DATE, {"Betrag": "", "Abholung": "00.00.0000"}, {"Betrag": Verdict.NOTATION}, NONE),
     ("decimals", DATE, {"Sollstunden Karo": "11.3"}, {"Sollstunden Karo": Verdict.NOTATION}, NONE),
@@ -181,13 +181,13 @@ CASES: list[tuple[str, Texts, Texts, dict[str, Verdict], Scope]] = [
 @pytest.mark.parametrize(
     ("asked", "after", "expected", "scope"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
 )
-def test_what_a_difference_means(asked: Texts, after: Texts, expected: dict[str, Verdict], scope: Scope) -> None:
+def test_what_a_difference_means(asked: Texts, after: Texts, expected: dict[str, Verdict], scope: StopScope) -> None:
     """Each case of the table gets its verdict, and stops as much as it has to."""
     found = assessed(ORDER_FORM, asked, after)
 
     verdicts = {one.label or one.column: one.verdict for one in found.differences}
     assert verdicts.items() >= expected.items()
-    assert found.scope is scope
+    assert found.stop_scope is scope
 
 
 def test_a_form_of_which_only_the_beginning_was_taken_stops_the_workshop() -> None:
@@ -195,7 +195,7 @@ def test_a_form_of_which_only_the_beginning_was_taken_stops_the_workshop() -> No
     lost = {label: "" for at, label in enumerate(ORDER_FORM) if at > 7}
     found = assessed(ORDER_FORM, {"Fahrername": "Jana Möller"}, lost)
 
-    assert found.scope is WORKSHOP
+    assert found.stop_scope is WORKSHOP
     assert {one.label for one in found.differences if one.verdict is Verdict.LOST} >= {"Bemerkungen", "Kurzname"}
 
 
@@ -206,7 +206,7 @@ def test_a_zero_that_is_gone_beside_damage_is_written_back_too() -> None:
 
     assert alone.verdict is Verdict.NOTATION
     assert {one.label: one.verdict for one in beside.differences}["Betrag"] is Verdict.CHANGED
-    assert beside.scope is ORDER
+    assert beside.stop_scope is ORDER
 
 
 def test_experience_explains_and_accuses() -> None:
@@ -218,12 +218,12 @@ def test_experience_explains_and_accuses() -> None:
     new = {"Bemerkungen": "neu"}
     column = "f_Bemerkungen"
 
-    assert assessed(ORDER_FORM, DATE, note, Experience(accepted={column})).is_clean
-    assert assessed(ORDER_FORM, DATE, note, Experience(dependents={column: {"f_Werkstattstart"}})).is_clean
-    assert not assessed(ORDER_FORM, PERSON, note, Experience(dependents={column: {"f_Werkstattstart"}})).is_clean
-    assert assessed(ORDER_FORM, DATE, note, Experience(lost={column})).scope is WORKSHOP
-    assert assessed(ORDER_FORM, DATE, new, Experience(edited={column})).scope is WORKSHOP
-    assert assessed(ORDER_FORM, DATE, new, Experience(edited={column}, edited_by_people={column})).is_clean
+    assert assessed(ORDER_FORM, DATE, note, PriorSaves(accepted={column})).is_clean
+    assert assessed(ORDER_FORM, DATE, note, PriorSaves(dependents={column: {"f_Werkstattstart"}})).is_clean
+    assert not assessed(ORDER_FORM, PERSON, note, PriorSaves(dependents={column: {"f_Werkstattstart"}})).is_clean
+    assert assessed(ORDER_FORM, DATE, note, PriorSaves(lost={column})).stop_scope is WORKSHOP
+    assert assessed(ORDER_FORM, DATE, new, PriorSaves(edited={column})).stop_scope is WORKSHOP
+    assert assessed(ORDER_FORM, DATE, new, PriorSaves(edited={column}, edited_by_people={column})).is_clean
 
 
 def test_what_differed_before_the_save_is_not_judged() -> None:
@@ -231,7 +231,7 @@ def test_what_differed_before_the_save_is_not_judged() -> None:
     sent = form(ORDER_FORM | DATE)
     after = form(ORDER_FORM | DATE | {"Bemerkungen": ""})
 
-    assert assess(before, sent, after, volatile={"f_Bemerkungen"}).differences == ()
+    assert assess_save(before, sent, after, volatile={"f_Bemerkungen"}).differences == ()
 
 
 def test_rows_that_were_inserted_anew_are_matched() -> None:
@@ -242,39 +242,39 @@ def test_rows_that_were_inserted_anew_are_matched() -> None:
     sent = {**before, **form(DATE)}
     after = {**form(ORDER_FORM | DATE), **{row.column: row for row in anew}}
 
-    assert assess(before, sent, after).is_clean
+    assert assess_save(before, sent, after).is_clean
     del after["pos[32][text]"]
-    assert assess(before, sent, after).scope is ORDER
+    assert assess_save(before, sent, after).stop_scope is ORDER
 
 
 def test_a_control_is_known_by_its_label_where_its_name_changed() -> None:
     before = form({label: text for label, text in ORDER_FORM.items() if not label.startswith("-")})
     after = {f"{column}_2": replace(state, column=f"{column}_2") for column, state in before.items()}
 
-    assert assess(before, before, after).is_clean
+    assert assess_save(before, before, after).is_clean
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=5), st.text(max_size=12), min_size=1, max_size=12))
 def test_no_value_vanishes_unsaid(texts: Texts) -> None:
     """Whatever a form holds: the same form is clean; two values that vanish unasked always stop the workshop."""
     before = form(texts)
-    assert assess(before, before, before).differences == ()
+    assert assess_save(before, before, before).differences == ()
     held = [column for column, state in before.items() if not state.is_empty]
     after = {**before, **{c: replace(before[c], values=("",), shown="", is_empty=True) for c in held}}
-    found = assess(before, before, after)
+    found = assess_save(before, before, after)
 
-    assert found.scope is (WORKSHOP if len(held) > 1 else ORDER if held else NONE)
-    assert {one.column for one in found.differences if one.verdict in DAMAGE} == set(held)
+    assert found.stop_scope is (WORKSHOP if len(held) > 1 else ORDER if held else NONE)
+    assert {one.column for one in found.differences if one.verdict in DAMAGE_VERDICTS} == set(held)
 
 
 def test_sentences_name_fields_and_show_values_only_where_allowed() -> None:
     found = assessed(ORDER_FORM, PERSON, {"Halter": "Jana Möller", "Telefon": "0151 23512345"}).differences
 
-    assert sentences(found, with_values=False) == [
+    assert describe_differences(found, with_values=False) == [
         "PlanSo changed with it: 'Halter'.",
         "Changed in PlanSo at the same time: 'Telefon'.",
     ]
-    assert "now '0151 23512345'" in " ".join(sentences(found, with_values=True))
+    assert "now '0151 23512345'" in " ".join(describe_differences(found, with_values=True))
 
 
 ADVISERS = frozenset({("", "bitte wählen"), ("7", "Mai"), ("8", "Au"), ("9", "Lenz")})
@@ -300,7 +300,7 @@ def snapshot(*states: ControlState) -> Snapshot:
 
 
 Controls = tuple[ControlState, ...]
-OF_CONTROLS: list[tuple[str, Controls, Controls, Controls, dict[str, Verdict], Scope]] = [
+OF_CONTROLS: list[tuple[str, Controls, Controls, Controls, dict[str, Verdict], StopScope]] = [
     (
         "boxes lost with one that was asked to be unchecked",
         (box("navi", checked=True), box("bt", checked=True), box("isofix", checked=True)),
@@ -358,24 +358,24 @@ OF_CONTROLS: list[tuple[str, Controls, Controls, Controls, dict[str, Verdict], S
     ids=[case[0] for case in OF_CONTROLS],
 )
 def test_what_a_difference_of_choices_and_groups_means(
-    before: Controls, asked: Controls, after: Controls, expected: dict[str, Verdict], scope: Scope
+    before: Controls, asked: Controls, after: Controls, expected: dict[str, Verdict], scope: StopScope
 ) -> None:
     """Boxes, drop-downs and several inputs under one name: what is lost of them is not taken for something else."""
     sent = {**snapshot(*before), **snapshot(*asked)}
-    found = assess(snapshot(*before), sent, snapshot(*after), now=NOW)
+    found = assess_save(snapshot(*before), sent, snapshot(*after), now=NOW)
     assert {one.column: one.verdict for one in found.differences} == expected
-    assert found.scope is scope
+    assert found.stop_scope is scope
 
 
 def test_what_nobody_can_send_never_repeats_itself() -> None:
     """A disabled control shows what PlanSo computes; that it changes with each save is no damage."""
     before, after = (replace(control("Fortschritt", text), is_sent=False) for text in ("40 %", "60 %"))
     other = control("Telefon", "1"), control("Telefon", "2")
-    found = assess(
+    found = assess_save(
         snapshot(before, other[0]),
         snapshot(before, other[1]),
         snapshot(after, other[1]),
-        experience=Experience(edited={before.column}),
+        experience=PriorSaves(edited={before.column}),
         now=NOW,
     )
     assert [one.verdict for one in found.differences] == [Verdict.EDITED]
@@ -386,9 +386,9 @@ class _Counted(ControlState):
 
     compared = 0
 
-    def says_same(self, other: ControlState) -> bool:
+    def is_equivalent(self, other: ControlState) -> bool:
         _Counted.compared += 1
-        return super().says_same(other)
+        return super().is_equivalent(other)
 
 
 def test_many_rows_that_were_inserted_anew_are_not_compared_each_with_each() -> None:
@@ -401,5 +401,5 @@ def test_many_rows_that_were_inserted_anew_are_not_compared_each_with_each() -> 
     _Counted.compared = 0
     before = rows(0, "Haube", 1)
     for anew, is_clean in ((rows(5000, "Haube", -1), True), (rows(5000, "Dach", 1), False)):
-        assert assess(before, before, anew, now=NOW).is_clean is is_clean
+        assert assess_save(before, before, anew, now=NOW).is_clean is is_clean
     assert _Counted.compared < 20_000

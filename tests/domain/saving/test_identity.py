@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planso_connector.domain.fields import Value
-from planso_connector.domain.saving.identity import PATHS, differing, identity_of, is_stranger
+from planso_connector.domain.saving.identity import (
+    IDENTITY_FIELDS,
+    build_identity,
+    find_differing_fields,
+    is_other_order,
+)
 
 PLATE, VIN, MADE = "vehicle_details.number_plate", "vehicle_details.vin", "appointment_date"
 JANA: dict[str, Value] = {
@@ -40,7 +45,7 @@ CASES: list[tuple[str, dict[str, Value], dict[str, Value], bool]] = [
     ("made on the same day", {**JANA, MADE: "2026-11-23"}, {**OTHER, MADE: "2026-11-23"}, True),
     ("made at the same second", JANA, {**OTHER, MADE: JANA[MADE]}, False),
     ("plate and VIN alone", {PLATE: JANA[PLATE], VIN: JANA[VIN]}, {PLATE: OTHER[PLATE], VIN: OTHER[VIN]}, True),
-    ("an empty form tells nothing", JANA, dict.fromkeys(PATHS), False),
+    ("an empty form tells nothing", JANA, dict.fromkeys(IDENTITY_FIELDS), False),
     (
         "written otherwise",
         JANA,
@@ -58,7 +63,7 @@ CASES: list[tuple[str, dict[str, Value], dict[str, Value], bool]] = [
 @pytest.mark.parametrize(("name", "known", "changed", "is_another"), CASES, ids=[case[0] for case in CASES])
 def test_whose_order_it_is(name: str, known: dict[str, Value], changed: dict[str, Value], is_another: bool) -> None:
     """`changed` is what the form holds otherwise than what is known."""
-    assert is_stranger(identity_of(known, []), {**known, **changed}) is is_another, name
+    assert is_other_order(build_identity(known, []), {**known, **changed}) is is_another, name
 
 
 def test_what_writes_of_ours_make_of_it_is_known() -> None:
@@ -66,21 +71,23 @@ def test_what_writes_of_ours_make_of_it_is_known() -> None:
     earlier: dict[str, Value] = {PLATE: "S-KU 41"}
     own: dict[str, Value] = {"person": "Kai Groß"}
     held: dict[str, Value] = {PLATE: "WN-AE 2309", "person": "Jana Petersen"}
-    identity = identity_of(held, [earlier, own])
+    identity = build_identity(held, [earlier, own])
     for now in (held, held | earlier, held | own, held | earlier | own):
-        assert not is_stranger(identity, now)
-    assert is_stranger(identity, {PLATE: "B-NO 1", "person": "Nora Neu"})
+        assert not is_other_order(identity, now)
+    assert is_other_order(identity, {PLATE: "B-NO 1", "person": "Nora Neu"})
 
 
 def test_what_it_was_known_by_earlier_counts_too() -> None:
     """A restore: the mirror holds what the damage left, the form what somebody put right."""
-    before = identity_of(JANA, [])
+    before = build_identity(JANA, [])
     damaged: dict[str, Value] = {PLATE: "Jana Petersen", "person": "030 23125 118"}
-    assert not is_stranger(identity_of(damaged, [], before), JANA)
-    assert is_stranger(identity_of(damaged, [], before), OTHER)
+    assert not is_other_order(build_identity(damaged, [], before), JANA)
+    assert is_other_order(build_identity(damaged, [], before), OTHER)
 
 
-VALUES = st.dictionaries(st.sampled_from(PATHS), st.sampled_from([None, "", "A-B 1", "2026-01-01", "x@y.de", "0171 1"]))
+VALUES = st.dictionaries(
+    st.sampled_from(IDENTITY_FIELDS), st.sampled_from([None, "", "A-B 1", "2026-01-01", "x@y.de", "0171 1"])
+)
 
 
 @given(known=VALUES, held=VALUES)
@@ -89,9 +96,9 @@ def test_laws(known: dict[str, Value], held: dict[str, Value]) -> None:
     A stranger differs in two fields at least and never is what the order was known as; what is empty on one side does
     not count; a write that asks for all that is held makes none of it strange.
     """
-    identity = identity_of(known, [])
-    assert not is_stranger(identity, known)
-    if is_stranger(identity, held):
-        assert len(differing(identity, held)) >= 2
-        assert all(known.get(path) and held.get(path) for path in differing(identity, held))
-    assert not is_stranger(identity_of(known, [held]), held)
+    identity = build_identity(known, [])
+    assert not is_other_order(identity, known)
+    if is_other_order(identity, held):
+        assert len(find_differing_fields(identity, held)) >= 2
+        assert all(known.get(path) and held.get(path) for path in find_differing_fields(identity, held))
+    assert not is_other_order(build_identity(known, [held]), held)

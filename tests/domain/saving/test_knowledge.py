@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from planso_connector.domain.saving.knowledge import Trial, control_names, knowledge
+from planso_connector.domain.saving.knowledge import TrialOutcome, determine_style_status, list_form_controls
 
-TRIAL = Trial("2026-11-23T09:41:02.118000Z", 130, "op_1", "abc", ("f_1", "f_2"), is_clean=True)
+TRIAL = TrialOutcome("2026-11-23T09:41:02.118000Z", 130, "op_1", "abc", ("f_1", "f_2"), is_clean=True)
 
 
 @pytest.mark.parametrize(
@@ -22,16 +22,16 @@ TRIAL = Trial("2026-11-23T09:41:02.118000Z", 130, "op_1", "abc", ("f_1", "f_2"),
         ("assumed", "another", TRIAL, "assumed", "with another profile"),
         ("learned", "another", TRIAL, "learned", "with another profile"),
         ("learned", "abc", replace(TRIAL, is_clean=False), "learned", "did damage"),
-        ("assumed", "abc", TRIAL.seen(["f_1", "f_3"]), "assumed", "new f_3; gone f_2"),
-        ("learned", "abc", TRIAL.seen(["f_1"]), "learned", "gone f_2"),
-        ("assumed", "abc", TRIAL.seen(["f_1"]).seen(["f_1", "f_2"]), "tried", "nothing else"),
+        ("assumed", "abc", TRIAL.compare_controls(["f_1", "f_3"]), "assumed", "new f_3; gone f_2"),
+        ("learned", "abc", TRIAL.compare_controls(["f_1"]), "learned", "gone f_2"),
+        ("assumed", "abc", TRIAL.compare_controls(["f_1"]).compare_controls(["f_1", "f_2"]), "tried", "nothing else"),
     ],
 )
 def test_a_trial_counts_for_its_profile_and_its_set_of_controls(
-    source: str, profile: str, trial: Trial | None, state: str, reason: str
+    source: str, profile: str, trial: TrialOutcome | None, state: str, reason: str
 ) -> None:
     """`tried` after a clean trial with this profile, as long as forms have the controls that it had."""
-    known = knowledge(source, profile, trial)
+    known = determine_style_status(source, profile, trial)
     assert known.state == state
     assert reason in known.reason
     assert bool(known.next_step) == (state != "tried")
@@ -41,10 +41,10 @@ def test_child_rows_are_no_part_of_the_set() -> None:
     """Their numbers differ from order to order; columns whose name is a number in brackets are no rows."""
     fields = ["f_8123", "f[8123]", "shop_date", "Gewerke[]", "kunde[name]"]
     rows = ["pos[17][text]", "pos[18][menge]", "pos[new_1][text]", "parts[3][price][net]"]
-    assert control_names([*rows, *fields, "", "shop_date"]) == tuple(sorted(fields))
+    assert list_form_controls([*rows, *fields, "", "shop_date"]) == tuple(sorted(fields))
 
 
 def test_a_trial_is_kept_as_it_is() -> None:
     """Through JSON and back."""
-    trial = replace(TRIAL, sends="changed", always=("rowID",), unchecked="", known=("a",)).seen(["f_1"])
-    assert Trial.from_json(json.loads(json.dumps(trial.as_json()))) == trial
+    trial = replace(TRIAL, sends="changed", always=("rowID",), unchecked="", known=("a",)).compare_controls(["f_1"])
+    assert TrialOutcome.from_json(json.loads(json.dumps(trial.as_json()))) == trial

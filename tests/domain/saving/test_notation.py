@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planso_connector.domain import values
-from planso_connector.domain.fields import Kind
+from planso_connector.domain.fields import FieldKind
 from planso_connector.domain.saving import notation
 
 DAYS = st.dates(date(2010, 1, 1), date(2040, 12, 31))
@@ -20,12 +20,12 @@ STANDING = ["2026-12-16", "16.12.2026", "16.12.26", "0000-00-00", "2026-12-16 00
 @given(DAYS, st.times().map(lambda t: t.replace(microsecond=0)), st.sampled_from(STANDING))
 def test_what_is_written_reads_back(day: date, clock: time, standing: str) -> None:
     """In every notation, a day and a day with a time read back as what was written."""
-    stands = notation.date_notation(standing)
+    stands = notation.parse_date_notation(standing)
     assert stands is not None
     for canonical in (day.isoformat(), datetime.combine(day, clock).isoformat()):
-        text = notation.moment_in(stands, canonical)
-        read = values.read(Kind.DATETIME, text, today=date(2026, 11, 23))
-        assert values.same(Kind.DATETIME, read, canonical), text
+        text = notation.format_moment(stands, canonical)
+        read = values.parse_planso_value(FieldKind.DATETIME, text, today=date(2026, 11, 23))
+        assert values.are_equal(FieldKind.DATETIME, read, canonical), text
 
 
 @pytest.mark.parametrize(
@@ -43,15 +43,15 @@ def test_what_is_written_reads_back(day: date, clock: time, standing: str) -> No
 )
 def test_dates_as_they_stand(standing: str, canonical: str, text: str) -> None:
     """ISO stays ISO, a time stays where one stands, seconds are never lost."""
-    stands = notation.date_notation(standing)
+    stands = notation.parse_date_notation(standing)
     assert stands is not None
-    assert notation.moment_in(stands, canonical) == text
+    assert notation.format_moment(stands, canonical) == text
 
 
 @pytest.mark.parametrize("standing", ["", "KW 51", "offen", "ab 14 Uhr", "12/08/26", "16.12.2026 - 18.12.2026"])
 def test_what_is_no_date_has_no_notation(standing: str) -> None:
     """Then PlanSo's German one is written."""
-    assert notation.date_notation(standing) is None
+    assert notation.parse_date_notation(standing) is None
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_is_no_date_has_no_notation(standing: str) -> None:
 )
 def test_hours_as_they_stand(standing: str, hours: float, text: str) -> None:
     """Point or comma, groups, decimals and unit as they stand there; German, two decimals, where nothing does."""
-    assert notation.hours_in(standing, hours) == text
+    assert notation.format_hours(standing, hours) == text
 
 
 @given(
@@ -81,7 +81,7 @@ def test_hours_as_they_stand(standing: str, hours: float, text: str) -> None:
 )
 def test_hours_read_back(standing: str, hours: float) -> None:
     """Whatever stands there, what is written reads back as the number asked for."""
-    assert values.read(Kind.NUMBER, notation.hours_in(standing, hours)) == hours
+    assert values.parse_planso_value(FieldKind.NUMBER, notation.format_hours(standing, hours)) == hours
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_hours_read_back(standing: str, hours: float) -> None:
 )
 def test_months_as_they_stand(standing: str, text: str) -> None:
     """A month of papers in the notation of the one that stands there."""
-    assert notation.month_in(standing, "2027-04") == text
+    assert notation.format_month(standing, "2027-04") == text

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from planso_connector.domain.clock import Jumps, now, parse_stamp, stamp
+from planso_connector.domain.clock import ClockJumps, format_instant, now, parse_instant
 from planso_connector.sandbox import Sandbox
 from tests.flows.writing.test_late_saves import wait_for
 from tests.service import Service, running, settings_for
@@ -102,12 +102,12 @@ def test_a_sync_of_an_earlier_clock_is_not_the_last_one(tmp_path: Path) -> None:
     clock.ahead = DAYS
     with at_work(tmp_path, sandbox, clock) as service:
         clock.ahead = timedelta(0)
-        sandbox.edit(order_id, "Bemerkungen", "von Hand")
+        sandbox.edit_field(order_id, "Bemerkungen", "von Hand")
         run_id = service.http.post("/api/sync").json()["run_id"]
         wait_for("the end", lambda: service.http.get("/api/sync/status").json()["state"] != "running")
         told = service.http.get("/api/sync/status").json()
         assert (told["last_result"]["run_id"], told["last_result"]["state"]) == (run_id, "done")
-        assert parse_stamp(told["last_success_at"]) <= clock()
+        assert parse_instant(told["last_success_at"]) <= clock()
         assert service.order(order_id)["remarks"] == "von Hand"
 
 
@@ -138,30 +138,30 @@ def test_only_what_was_jumped_over_is_no_time() -> None:
     """
     shown, seconds = BEGAN, 0.0
     told: list[timedelta] = []
-    jumps = Jumps(lambda: shown, told.append, lambda: seconds)
+    jumps = ClockJumps(lambda: shown, told.append, lambda: seconds)
 
     def pass_by(by_clock: timedelta, really: timedelta) -> timedelta:
         nonlocal shown, seconds
         shown, seconds = shown + by_clock, seconds + really.total_seconds()
-        jumps.look()
+        jumps.check()
         return told.pop() if told else timedelta(0)
 
     second, nothing = timedelta(seconds=1), timedelta(0)
-    early = stamp(shown)
+    early = format_instant(shown)
     assert pass_by(DAYS, DAYS) == nothing  # asleep
     assert [pass_by(2 * second, second) for _ in range(100)] == [nothing] * 100  # kept right bit by bit
-    assert jumps.ahead_since(early) == nothing
-    before = stamp(shown)
+    assert jumps.jumped_ahead_since(early) == nothing
+    before = format_instant(shown)
     assert pass_by(DAYS + second, second) == DAYS
-    after = stamp(shown)
-    assert [jumps.ahead_since(one) for one in (early, before, after)] == [DAYS, DAYS, nothing]
+    after = format_instant(shown)
+    assert [jumps.jumped_ahead_since(one) for one in (early, before, after)] == [DAYS, DAYS, nothing]
     assert pass_by(DAYS / 2, nothing) == DAYS / 2
-    assert [jumps.ahead_since(one) for one in (before, after)] == [1.5 * DAYS, DAYS / 2]
+    assert [jumps.jumped_ahead_since(one) for one in (before, after)] == [1.5 * DAYS, DAYS / 2]
     assert pass_by(-DAYS, nothing) == -DAYS
-    assert jumps.ahead_since(before) == DAYS / 2
+    assert jumps.jumped_ahead_since(before) == DAYS / 2
     assert pass_by(-DAYS, nothing) == -DAYS
-    assert jumps.ahead_since(before) == nothing
-    assert parse_stamp(before) < shown + DAYS
-    of_an_earlier_clock = stamp(shown + DAYS / 2)
+    assert jumps.jumped_ahead_since(before) == nothing
+    assert parse_instant(before) < shown + DAYS
+    of_an_earlier_clock = format_instant(shown + DAYS / 2)
     assert pass_by(DAYS, nothing) == DAYS
-    assert jumps.ahead_since(of_an_earlier_clock) == DAYS
+    assert jumps.jumped_ahead_since(of_an_earlier_clock) == DAYS

@@ -14,9 +14,9 @@ import pytest
 
 from planso_connector.domain import clock
 from planso_connector.domain.errors import NotPossible
-from planso_connector.domain.operation import Action, Operation, State
-from planso_connector.domain.recognition.identifier import Identifier, Kind
-from planso_connector.flows.operating.personal_data import Privacy
+from planso_connector.domain.operation import Action, Operation, OperationState
+from planso_connector.domain.recognition.identifier import Identifier, IdentifierKind
+from planso_connector.flows.operating.personal_data import PersonalData
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations, orders, sections, unreadable_pages
 from planso_connector.store.maintenance import backup
@@ -42,9 +42,9 @@ def test_the_page_names_every_table_and_column() -> None:
 
 
 @contextmanager
-def privacy(url: str) -> Iterator[tuple[Privacy, Callable[[Coroutine[Any, Any, Any]], Any]]]:
+def privacy(url: str) -> Iterator[tuple[PersonalData, Callable[[Coroutine[Any, Any, Any]], Any]]]:
     with closing(Store(url, workshop="default")) as store:
-        yield Privacy(store.database, clock.now), store.runner.run
+        yield PersonalData(store.database, clock.now), store.runner.run
 
 
 class Held:
@@ -77,7 +77,7 @@ class Held:
 
     def add_pages(self, tx: Any) -> None:
         about = self.archived
-        unreadable_pages.keep(tx, kind="form", order_id=about, reason="", content="xxx", now=at(1))
+        unreadable_pages.save(tx, kind="form", order_id=about, reason="", content="xxx", now=at(1))
         document = json.dumps({"Kontakt": [{"Anruf": "0711/4455667"}]})
         sections.save(tx, self.current, "work", document, read_at=at(1), now=at(1))
         self.add_damage(tx)
@@ -85,8 +85,10 @@ class Held:
     def add_damage(self, tx: Any) -> None:
         """A save that took the person's number from an order, and the write that gave it back."""
         lost = [{"column": "f_1", "label": "Telefon", "verdict": "lost", "before": [PHONE], "after": [""]}]
-        took = Operation("op_zy", Action.UPDATE, self.archived, {}, State.DAMAGED, created_at=at(1), settled_at=at(2))
-        gave = replace(took, id="op_zz", state=State.CONFIRMED, undoes="op_zy")
+        took = Operation(
+            "op_zy", Action.UPDATE, self.archived, {}, OperationState.DAMAGED, created_at=at(1), settled_at=at(2)
+        )
+        gave = replace(took, id="op_zz", state=OperationState.CONFIRMED, undoes="op_zy")
         operations.record(tx, replace(took, differences=lost))
         operations.record(tx, replace(gave, controls={"f_1": [PHONE, PLATE]}))
 
@@ -98,7 +100,7 @@ class Held:
                 told[label] = ""
         for label, value in told.items():
             if label in self.sandbox.values(order_id):
-                self.sandbox.edit(order_id, label, value)
+                self.sandbox.edit_field(order_id, label, value)
         service.sync(full="true")
 
     @contextmanager
@@ -114,7 +116,11 @@ def held(tmp_path: Path, database_url: str) -> Held:
     return Held(tmp_path, database_url)
 
 
-IDENTIFIERS = [(Kind.PHONE, "+49 (0)711/4455667"), (Kind.PLATE, "wnqx7731"), (Kind.EMAIL, EMAIL.upper())]
+IDENTIFIERS = [
+    (IdentifierKind.PHONE, "+49 (0)711/4455667"),
+    (IdentifierKind.PLATE, "wnqx7731"),
+    (IdentifierKind.EMAIL, EMAIL.upper()),
+]
 
 
 def test_a_person_is_told_and_erased_everywhere(held: Held) -> None:
@@ -125,9 +131,9 @@ def test_a_person_is_told_and_erased_everywhere(held: Held) -> None:
     """
     named = {held.current, held.archived, held.deleted, held.replaced}
     with privacy(held.url) as (flow, run):
-        documents = [run(flow.export(Identifier.of(kind, text))) for kind, text in IDENTIFIERS]
-        by_phone = Identifier.of(*IDENTIFIERS[0])
-        would = run(flow.would_erase(by_phone))
+        documents = [run(flow.export(Identifier.parse(kind, text))) for kind, text in IDENTIFIERS]
+        by_phone = Identifier.parse(*IDENTIFIERS[0])
+        would = run(flow.plan_erasure(by_phone))
         assert run(flow.export(by_phone))["orders"] == documents[0]["orders"]
         other = run(_held(flow, held.other))
     for document in documents:
@@ -142,11 +148,11 @@ def test_a_person_is_told_and_erased_everywhere(held: Held) -> None:
     damaged, gave = orders_by_id[held.archived]["operations"][-2:]
     assert (damaged["differences"][0]["before"], gave["controls"]) == ([PHONE], {"f_1": [PHONE, PLATE]})
     assert documents[0]["operations"][0]["asked"]["phone"] == "+49 711 4455667"
-    assert (would.in_planso, would.id) == ([held.current], None)
+    assert (would.still_in_planso, would.id) == ([held.current], None)
 
     with privacy(held.url) as (flow, run):
         erased = run(flow.erase(by_phone))
-        assert (erased.in_planso, len(erased.found.operations)) == ([held.current], 1)
+        assert (erased.still_in_planso, len(erased.found.operations)) == ([held.current], 1)
         assert {order["order_id"] for order in run(flow.export(by_phone))["orders"]} == {held.current}
     with held.serving() as service:
         service.synced()
@@ -159,17 +165,17 @@ def test_a_person_is_told_and_erased_everywhere(held: Held) -> None:
     with privacy(held.url) as (flow, run):
         run(flow.erase(by_phone))
         for kind, text in IDENTIFIERS:
-            document = run(flow.export(Identifier.of(kind, text)))
+            document = run(flow.export(Identifier.parse(kind, text)))
             assert (document["orders"], document["operations"]) == ([], [])
         assert len(run(flow.export(by_phone))["erasures"]) == 2
-        assert run(flow.export(Identifier.of(Kind.PHONE, "0711 4455668")))["erasures"] == []
+        assert run(flow.export(Identifier.parse(IdentifierKind.PHONE, "0711 4455668")))["erasures"] == []
         assert run(_held(flow, held.other))["orders"] == other["orders"]
 
 
-async def _held(flow: Privacy, order_id: int) -> dict[str, Any]:
+async def _held(flow: PersonalData, order_id: int) -> dict[str, Any]:
     from planso_connector.store import personal_data
 
-    return await flow._database.read(lambda tx: personal_data.held(tx, order_id))  # noqa: SLF001
+    return await flow._database.read(lambda tx: personal_data.export_order(tx, order_id))  # noqa: SLF001
 
 
 def test_what_was_erased_is_not_on_the_disk(sqlite_path: Path, tmp_path: Path) -> None:
@@ -182,7 +188,7 @@ def test_what_was_erased_is_not_on_the_disk(sqlite_path: Path, tmp_path: Path) -
     with held.serving() as service:
         service.synced()
         held.anonymise(service, held.current)
-        backup.copy(sqlite_path, copy)
+        backup.copy_database(sqlite_path, copy)
         assert traces(sqlite_path)
         settings = {"CONNECTOR_DATABASE_URL": held.url}
         done = command(tmp_path, "privacy", "erase", "--phone", "0711/4455667", "--yes", **settings)
@@ -193,7 +199,7 @@ def test_what_was_erased_is_not_on_the_disk(sqlite_path: Path, tmp_path: Path) -
 
     restored = backup.restore(copy, sqlite_path, clock.now())
 
-    assert restored.erased == 1
+    assert restored.repeated_erasures == 1
     assert traces(sqlite_path) == []
 
 
@@ -204,7 +210,7 @@ def traces(path: Path) -> list[str]:
 
 def test_what_is_on_its_way_keeps_everything(held: Held) -> None:
     """While a write of the person is pending, erasing is refused and does nothing; once it is cancelled, it goes."""
-    identifier = Identifier.of(Kind.EMAIL, EMAIL)
+    identifier = Identifier.parse(IdentifierKind.EMAIL, EMAIL)
     with held.serving() as service:
         service.synced()
         held.sandbox.knobs.fail_next = 1_000_000
@@ -214,7 +220,7 @@ def test_what_is_on_its_way_keeps_everything(held: Held) -> None:
             before = run(flow.export(identifier))["orders"][0]["changes"]
             with pytest.raises(NotPossible, match=answer.headers["Operation-Id"]):
                 run(flow.erase(identifier))
-            assert run(flow.would_erase(identifier)).pending == [answer.headers["Operation-Id"]]
+            assert run(flow.plan_erasure(identifier)).pending == [answer.headers["Operation-Id"]]
             assert run(flow.export(identifier))["orders"][0]["changes"] == before
         held.sandbox.knobs.fail_next = 0
         service.settled(answer)
@@ -230,7 +236,7 @@ def test_a_key_stays_used_when_its_write_is_erased(held: Held) -> None:
         body = {"phone": PHONE, "remarks": "zweimal?"}
         assert service.http.patch(f"/api/orders/{held.current}", json=body, headers=headers).status_code == 200
         with privacy(held.url) as (flow, run):
-            run(flow.erase(Identifier.of(Kind.PHONE, PHONE)))
+            run(flow.erase(Identifier.parse(IdentifierKind.PHONE, PHONE)))
             left = run(_held(flow, held.current))["operations"]
         assert "unikat" not in json.dumps(left)
         held.sandbox.forget_requests()
@@ -243,24 +249,24 @@ def test_a_restore_brings_nobody_back(sqlite_path: Path, tmp_path: Path) -> None
     Erased after the backup, in which PlanSo still listed the orders: after a restore nothing is found.
     What PlanSo lists comes back with a version that nobody has seen.
     """
-    who, copy = Identifier.of(Kind.PHONE, PHONE), tmp_path / "copy.db"
+    who, copy = Identifier.parse(IdentifierKind.PHONE, PHONE), tmp_path / "copy.db"
     with closing(Store(f"sqlite:///{sqlite_path}", workshop="default")) as store:
         named = [order(number, values={"phone": PHONE, "person": "Wiebke Unikat"}) for number in (7, 8)]
         store.write(lambda tx: [orders.save(tx, one, read_at=at(1), now=at(1)) for one in named])
-        backup.copy(sqlite_path, copy)
+        backup.copy_database(sqlite_path, copy)
         anonymised = order(8, values={"person": "-"})
         store.write(lambda tx: orders.archive(tx, [7], now=at(2)))
         known = store.write(lambda tx: orders.save(tx, anonymised, read_at=at(2), now=at(2)))
-        flow = Privacy(store.database, clock.now)
+        flow = PersonalData(store.database, clock.now)
         erased = store.runner.run(flow.erase(who))
-        assert (set(erased.found.orders), erased.in_planso) == ({7, 8}, [])
+        assert (set(erased.records.orders), erased.still_in_planso) == ({7, 8}, [])
         assert erased.counts["orders"] == 1
-    assert backup.restore(copy, sqlite_path, clock.now()).erased == 1
+    assert backup.restore(copy, sqlite_path, clock.now()).repeated_erasures == 1
     with closing(Store(f"sqlite:///{sqlite_path}", workshop="default")) as store:
-        assert store.runner.run(Privacy(store.database, clock.now).find(who)).is_empty
+        assert store.runner.run(PersonalData(store.database, clock.now).find(who)).is_empty
         again = store.write(lambda tx: orders.save(tx, anonymised, read_at=at(3), now=at(3)))
-        assert (again.outcome, again.version > known.version) == (orders.Outcome.INSERTED, True)
-        assert store.runner.run(Privacy(store.database, clock.now).find(who)).is_empty
+        assert (again.outcome, again.version > known.version) == (orders.SaveOutcome.INSERTED, True)
+        assert store.runner.run(PersonalData(store.database, clock.now).find(who)).is_empty
 
 
 def test_the_commands_ask_for_one_whole_identifier(tmp_path: Path, sqlite_path: Path) -> None:

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from planso_connector.domain.clock import stamp
-from planso_connector.domain.operation import Action, Operation, State
-from planso_connector.flows.operating.retention import Kept, Retention
+from planso_connector.domain.clock import format_instant
+from planso_connector.domain.operation import Action, Operation, OperationState
+from planso_connector.flows.operating.retention import Retention, RetentionPeriods
 from planso_connector.store import history, leases, operations, orders, retention, sync_runs, unreadable_pages
 from planso_connector.store.engine.transaction import Transaction
-from planso_connector.store.history import Writer
+from planso_connector.store.history import Author
 from planso_connector.store.sync_runs import RunState
 from planso_connector.workers import retention as turns
 from tests.databases import Store
@@ -21,11 +21,13 @@ from tests.store.samples import order, part
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-ALL = Kept(operations=30 * DAY, history=30 * DAY, runs=30 * DAY, kept_pages=30 * DAY, tombstones=30 * DAY)
+ALL = RetentionPeriods(
+    operations=30 * DAY, history=30 * DAY, sync_runs=30 * DAY, unreadable_pages=30 * DAY, deleted_orders=30 * DAY
+)
 
 
 def ago(days: float) -> str:
-    return stamp(NOW - days * DAY)
+    return format_instant(NOW - days * DAY)
 
 
 def record(tx: Transaction, name: str, days: float, *, order_id: int | None = 1, settled: float | None = None) -> None:
@@ -34,25 +36,25 @@ def record(tx: Transaction, name: str, days: float, *, order_id: int | None = 1,
     operations.record(tx, replace(operation, created_at=ago(days), next_at=ago(days), deadline_at=ago(-1)))
     if settled is not None:
         operations.claim(tx, holder="h", now=ago(settled), until=ago(settled - 1), at_most=1)
-        assert operations.settle(tx, name, holder="h", state=State.CONFIRMED, now=ago(settled))
+        assert operations.settle(tx, name, holder="h", state=OperationState.CONFIRMED, now=ago(settled))
 
 
-def applied(store: Store, kept: Kept = ALL) -> dict[str, int] | None:
+def applied(store: Store, kept: RetentionPeriods = ALL) -> dict[str, int] | None:
     return store.runner.run(Retention(store.database, kept, lambda: NOW).run())
 
 
 def left(store: Store) -> set[str]:
-    return {one.id for one in store.read(lambda tx: operations.page(tx, limit=500))}
+    return {one.id for one in store.read(lambda tx: operations.list_page(tx, limit=500))}
 
 
 def write_history(tx: Transaction, order_id: int, days: list[float]) -> None:
     for number, age in enumerate(days):
         held = order(order_id, values={"remarks": str(number)}, parts=(part(order_id),))
-        orders.save(tx, held, read_at=ago(age), now=ago(age), writer=Writer("op", "", frozenset()))
+        orders.save(tx, held, read_at=ago(age), now=ago(age), writer=Author("op", "", frozenset()))
 
 
 def history_of(store: Store, order_id: int) -> list[str]:
-    return [entry.at for entry in store.read(lambda tx: history.page(tx, order_id, below=99, limit=99))]
+    return [entry.at for entry in store.read(lambda tx: history.list_entries(tx, order_id, below=99, limit=99))]
 
 
 def test_what_is_old_goes_and_what_is_young_stays(store: Store) -> None:
@@ -68,7 +70,7 @@ def test_what_is_old_goes_and_what_is_young_stays(store: Store) -> None:
         orders.mark_deleted(tx, 2, now=ago(35), read_at=ago(35))
         orders.mark_deleted(tx, 3, now=ago(5), read_at=ago(5))
         for age in (40, 5):
-            unreadable_pages.keep(tx, kind=f"form {age}", order_id=None, reason="", content="x", now=ago(age))
+            unreadable_pages.save(tx, kind=f"form {age}", order_id=None, reason="", content="x", now=ago(age))
         for age in (60, 50, 5):
             run = sync_runs.start(tx, now=ago(age))
             sync_runs.finish(tx, run.id, state=RunState.DONE, now=ago(age))
@@ -78,12 +80,12 @@ def test_what_is_old_goes_and_what_is_young_stays(store: Store) -> None:
     assert left(store) == {"op_settled_late", "op_young"}
     assert history_of(store, 1) == [ago(10)]
     assert store.read(lambda tx: orders.get(tx, 2)) is None
-    assert store.read(lambda tx: orders.parts_of(tx, 2)) == []
+    assert store.read(lambda tx: orders.get_parts(tx, 2)) == []
     tombstone = store.read(lambda tx: orders.get(tx, 3))
     assert tombstone is not None
     assert tombstone.deleted_at == ago(5)
-    assert [page.kept_at for page in store.read(lambda tx: unreadable_pages.all(tx))] == [ago(5)]
-    assert [run.started_at for run in store.read(lambda tx: sync_runs.history(tx))] == [ago(5)]
+    assert [page.kept_at for page in store.read(lambda tx: unreadable_pages.list_all(tx))] == [ago(5)]
+    assert [run.started_at for run in store.read(lambda tx: sync_runs.list_latest(tx))] == [ago(5)]
     assert applied(store) == {}
 
 
@@ -113,8 +115,8 @@ def test_a_key_outlives_the_shortest_time(store: Store) -> None:
         record(tx, "op_six", 6, settled=6)
 
     store.write(fill)
-    assert applied(store, Kept(operations=timedelta(seconds=1))) == {"operations": 1}
-    held = store.write(lambda tx: operations.with_key(tx, "", "op_six", now=ago(0)))
+    assert applied(store, RetentionPeriods(operations=timedelta(seconds=1))) == {"operations": 1}
+    held = store.write(lambda tx: operations.find_by_key(tx, "", "op_six", now=ago(0)))
     assert held is not None
     assert held.id == "op_six"
 
@@ -122,7 +124,7 @@ def test_a_key_outlives_the_shortest_time(store: Store) -> None:
 def test_zero_is_for_ever(store: Store) -> None:
     """With no time set, nothing goes."""
     store.write(lambda tx: record(tx, "op_old", 4000, settled=4000))
-    assert applied(store, Kept()) == {}
+    assert applied(store, RetentionPeriods()) == {}
     assert left(store) == {"op_old"}
 
 
@@ -131,19 +133,19 @@ def test_many_rows_go_in_small_transactions(store: Store) -> None:
 
     def fill(tx: Transaction) -> None:
         for number in range(450):
-            unreadable_pages.keep(
+            unreadable_pages.save(
                 tx, kind=str(number), order_id=number, reason="", content="", now=ago(40), at_most=999
             )
 
     store.write(fill)
-    assert store.write(lambda tx: retention.drop_kept_pages(tx, before=ago(30))) == retention.AT_ONCE
-    assert applied(store) == {"kept_pages": 450 - retention.AT_ONCE}
+    assert store.write(lambda tx: retention.drop_unreadable_pages(tx, before=ago(30))) == retention.BATCH
+    assert applied(store) == {"kept_pages": 450 - retention.BATCH}
 
 
 def test_one_process_does_it(store: Store) -> None:
     """While another process holds the lease, nothing is done, and told as None; another workshop's is its own."""
     store.write(lambda tx: record(tx, "op_old", 400, settled=400))
-    lease = {"holder": "other", "now": stamp(NOW), "until": stamp(NOW + DAY / 100)}
+    lease = {"holder": "other", "now": format_instant(NOW), "until": format_instant(NOW + DAY / 100)}
     store.write(lambda tx: leases.acquire(tx, "retention", **lease))
     assert applied(store) is None
     assert store.runner.run(Retention(store.of("elsewhere").database, ALL, lambda: NOW).run()) == {}
@@ -179,4 +181,4 @@ def test_a_clock_that_jumped_is_not_believed(jump: timedelta) -> None:
         task.cancel()
 
     asyncio.run(until_two())
-    assert turned == [turns.FIRST, turns.FIRST + 2 * turns.EVERY]
+    assert turned == [turns.FIRST_DELAY, turns.FIRST_DELAY + 2 * turns.INTERVAL]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import orders
 from planso_connector.store.orders import StoredOrder
@@ -35,7 +35,7 @@ def test_what_was_sent_and_never_came_is_sent_again(sqlite_path: Path) -> None:
 
     with sandbox.serve() as url:
         ended = asyncio.run(story(url))
-    assert (ended.state, sandbox.value(order, PERSON)) == (State.CONFIRMED, "Wilma")
+    assert (ended.state, sandbox.value(order, PERSON)) == (OperationState.CONFIRMED, "Wilma")
 
 
 def test_a_create_whose_answer_is_lost_is_not_made_twice(sqlite_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_create_whose_answer_is_lost_is_not_made_twice(sqlite_path: Path) -> N
 
     with sandbox.serve() as url:
         ended = asyncio.run(story(url))
-    assert ended.state in (State.CONFIRMED, State.CONFLICT)
+    assert ended.state in (OperationState.CONFIRMED, OperationState.CONFLICT)
     assert len(set(sandbox.order_ids()) - before) == 1
 
 
@@ -93,6 +93,6 @@ def test_what_was_deleted_after_it_was_set_back_is_gone(sqlite_path: Path) -> No
 
     with sandbox.serve() as url:
         ended, stored = asyncio.run(story(url))
-    assert ended.state is State.CONFIRMED
+    assert ended.state is OperationState.CONFIRMED
     assert stored is not None
     assert stored.deleted_at is not None

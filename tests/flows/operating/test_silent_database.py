@@ -16,7 +16,7 @@ import pytest
 
 from planso_connector.domain import clock
 from planso_connector.domain.caller import Scope
-from planso_connector.domain.clock import parse_stamp
+from planso_connector.domain.clock import parse_instant
 from planso_connector.sandbox import Sandbox
 from tests.databases import PostgresqlServer
 from tests.process import PATIENCE, connector_process
@@ -56,7 +56,7 @@ def test_nobody_waits_for_a_silent_postgresql(firewall: tuple[Firewall, str], fa
         order = service.sandbox.order_ids()[0]
         assert service.http.get("/health/ready").json()["state"] == "ready"
         assert service.http.get("/metrics").status_code == 200
-        before = parse_stamp(checks(service.http.get("/health/ready"))["clock"]["since"])
+        before = parse_instant(checks(service.http.get("/health/ready"))["clock"]["since"])
         with fault(), ThreadPoolExecutor() as callers:
             read = callers.submit(service.http.get, "/api/orders")
             written = callers.submit(service.put, order, remarks="zu spät")
@@ -70,7 +70,7 @@ def test_nobody_waits_for_a_silent_postgresql(firewall: tuple[Firewall, str], fa
             assert ready.status_code == 503
             database = checks(ready)["database"]
             assert "has not answered since" in database["words"]
-            assert before < parse_stamp(database["since"]) < clock.now()
+            assert before < parse_instant(database["since"]) < clock.now()
             metrics = service.http.get("/metrics").text
             assert 'check_ok{check="database"} 0.0' in metrics
             assert "database_silent_seconds 0.0" not in metrics

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from planso_connector.flows.querying.lookup import Asked, Recognised, Recognition
+from planso_connector.flows.querying.lookup import LookupRequest, LookupResult, LookupService
 from planso_connector.store import orders
 from planso_connector.store.engine.database import Transaction
 from tests.databases import Store, run_script
@@ -46,18 +46,18 @@ def answers(url: str, asked: Sequence[Question]) -> list[Answer]:
             store.write(partial(fill, first=first))
         if not url.startswith("sqlite"):
             run_script(url, "ANALYZE")  # as the server does by itself within a minute
-        recognition = Recognition(store.database)
+        recognition = LookupService(store.database)
         return [_told(store.runner.run(_find(recognition, question))) for question in asked]
     finally:
         store.close()
 
 
-async def _find(recognition: Recognition, question: Question) -> Recognised:
+async def _find(recognition: LookupService, question: Question) -> LookupResult:
     told = {"anything" if name == "q" else name: text for name, text in question.asked}
-    return await recognition.find(Asked(**told), archived=False, limit=5, language="de")
+    return await recognition.find(LookupRequest(**told), archived=False, limit=5, language="de")
 
 
-def _told(found: Recognised) -> Answer:
+def _told(found: LookupResult) -> Answer:
     ids = tuple(match.order_id for match, _ in found.matches)
     return Answer(ids, tuple(match.score for match, _ in found.matches), found.is_certain, found.ask)
 

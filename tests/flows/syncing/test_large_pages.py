@@ -89,7 +89,7 @@ def test_one_order_s_form_keeps_no_other_from_being_read(service: Service, swoll
     """The sync names it, its row stays, live reads say that it is not read, dry runs are 502."""
     large, other = service.sandbox.order_ids()[:2]
     before = service.order(large)
-    service.sandbox.edit(other, "Bemerkungen", "neu")
+    service.sandbox.edit_field(other, "Bemerkungen", "neu")
     swollen.which = form_of(large)
 
     result = service.sync(full="true")["last_result"]
@@ -110,7 +110,7 @@ def test_one_order_s_form_keeps_no_other_from_being_read(service: Service, swoll
 def test_many_orders_with_too_large_forms_keep_no_other_from_being_read(service: Service, swollen: Swollen) -> None:
     """They are read first, as what was not read for longest; ten failures in a row end a run else."""
     *large, other = service.sandbox.order_ids()
-    service.sandbox.edit(other, "Bemerkungen", "trotzdem gelesen")
+    service.sandbox.edit_field(other, "Bemerkungen", "trotzdem gelesen")
     swollen.which = lambda _path, query, _is_save: query.get("m") == [FORM] and query["dataID"][0] in map(str, large)
 
     result = service.sync(full="true")["last_result"]

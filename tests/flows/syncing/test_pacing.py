@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planso_connector.flows.syncing.pacing import PACE, QUIET, GiveWay
+from planso_connector.flows.syncing.pacing import ORDER_INTERVAL, QUIET_AFTER, Pacer
 
 
 class Clock:
@@ -15,19 +15,19 @@ class Clock:
 def test_nobody_asks_and_nothing_waits() -> None:
     """Before the first request, and as soon as it is quiet again, each order's turn comes at once."""
     clock = Clock()
-    way = GiveWay(clock)
-    assert [way.pause() for _ in range(3)] == [0.0] * 3
-    way.asked()
-    clock.now += QUIET * 1.01
-    assert [way.pause() for _ in range(3)] == [0.0] * 3
+    way = Pacer(clock)
+    assert [way.reserve_turn() for _ in range(3)] == [0.0] * 3
+    way.record_request()
+    clock.now += QUIET_AFTER * 1.01
+    assert [way.reserve_turn() for _ in range(3)] == [0.0] * 3
 
 
 def test_while_somebody_asks_orders_come_one_by_one() -> None:
     """Eight that want to read at once get turns that lie apart, and later ones go on from there."""
     clock = Clock()
-    way = GiveWay(clock)
-    way.asked()
-    assert [round(way.pause(), 6) for _ in range(8)] == [round(PACE * n, 6) for n in range(8)]
-    clock.now += PACE * 20
-    way.asked()
-    assert [round(way.pause(), 6) for _ in range(2)] == [0.0, round(PACE, 6)]
+    way = Pacer(clock)
+    way.record_request()
+    assert [round(way.reserve_turn(), 6) for _ in range(8)] == [round(ORDER_INTERVAL * n, 6) for n in range(8)]
+    clock.now += ORDER_INTERVAL * 20
+    way.record_request()
+    assert [round(way.reserve_turn(), 6) for _ in range(2)] == [0.0, round(ORDER_INTERVAL, 6)]

@@ -97,19 +97,19 @@ class Workshop:
             return order_id
 
     def archived(self, order_id: int) -> bool:
-        return self._workshop.order(order_id).archived
+        return self._workshop.get_order(order_id).archived
 
     def listed(self, order_id: int) -> tuple[str, str]:
-        order = self._workshop.order(order_id)
+        order = self._workshop.get_order(order_id)
         return self._workshop.short_name(order), order.station
 
     def exists(self, order_id: int) -> bool:
-        return self._workshop.find(order_id) is not None
+        return self._workshop.find_order(order_id) is not None
 
     def change_parts(self, order_id: int, how: str) -> None:
         with self._workshop.lock:
-            parts = self._workshop.order(order_id).parts
-            others = [part for order in self._workshop.board() for part in order.parts]
+            parts = self._workshop.get_order(order_id).parts
+            others = [part for order in self._workshop.board_orders() for part in order.parts]
             if how == "add" and others:
                 row_id = 1 + max(part.row_id for part in others)
                 parts.append(replace(others[0], row_id=row_id, description="Nachtrag"))
@@ -209,7 +209,7 @@ class Laws(RuleBasedStateMachine):
         if deed == "arrive":
             self.people.arrive(TEXTS[1 + what % 4])
         elif deed == "come back" and away:
-            self.sandbox.restore(away[what % len(away)])
+            self.sandbox.unarchive(away[what % len(away)])
         elif deed == "create":
             self.create(TEXTS[1 + what % 4])
         elif order_id is None:
@@ -229,7 +229,7 @@ class Laws(RuleBasedStateMachine):
             self.delete(order_id, by_person=deed == "remove")
 
     def edit(self, order_id: int, label: str, text: str) -> None:
-        self.sandbox.edit(order_id, label, text)
+        self.sandbox.edit_field(order_id, label, text)
         self.written.pop((order_id, label), None)
 
     def archive(self, order_id: int) -> None:

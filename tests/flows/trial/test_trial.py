@@ -18,7 +18,7 @@ from typer.testing import Result
 
 from planso_connector import app
 from planso_connector.domain import clock
-from planso_connector.domain.clock import stamp
+from planso_connector.domain.clock import format_instant
 from planso_connector.domain.errors import NotPossible
 from planso_connector.domain.operation import Action, Operation
 from planso_connector.sandbox import Sandbox
@@ -330,15 +330,15 @@ def test_a_trial_is_not_begun_where_it_may_meet_somebody(stand: Stand) -> None:
     assert stand.tried(order=99_999).exit_code == 1
 
     now = clock.now()
-    ahead = stamp(now + timedelta(minutes=5))
+    ahead = format_instant(now + timedelta(minutes=5))
     pending = Operation(
-        "op_1", Action.UPDATE, ORDER, {"remarks": "x"}, created_at=stamp(now), next_at=ahead, deadline_at=ahead
+        "op_1", Action.UPDATE, ORDER, {"remarks": "x"}, created_at=format_instant(now), next_at=ahead, deadline_at=ahead
     )
 
     async def begin() -> None:
         async with app.opened(stand.settings) as database:
             await database.write(lambda tx: operations.record(tx, pending))
-            held = {"holder": "another", "now": stamp(now), "until": ahead}
+            held = {"holder": "another", "now": format_instant(now), "until": ahead}
             await database.write(lambda tx: leases.acquire(tx, "trial", **held))
 
     asyncio.run(begin())

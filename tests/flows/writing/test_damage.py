@@ -72,7 +72,7 @@ def test_a_save_that_does_damage_is_never_a_success_and_none_follows(service: Se
     sandbox = service.sandbox
     orders = full(sandbox)
     for order in orders:
-        sandbox.edit(order, "Schadenbeschreibung", "Stoßfänger hinten, Türe größer verkratzt")
+        sandbox.edit_field(order, "Schadenbeschreibung", "Stoßfänger hinten, Türe größer verkratzt")
     for at, (name, trouble, verdict) in enumerate(DAMAGES):
         order, other = orders[at], orders[-1]
         before: dict[str, list[str]] = {}
@@ -237,7 +237,7 @@ def test_a_restore_is_not_said_to_have_made_what_somebody_edited_since(service: 
     knobs(service, lose_on_save=["VIN", "Farbton"])
     damaged = service.operation(service.put(order, remarks="a"))
     knobs(service)
-    service.sandbox.edit(order, "Telefon", "0171 7654321")
+    service.sandbox.edit_field(order, "Telefon", "0171 7654321")
     assert service.http.post(f"/api/operations/{damaged['id']}/restore").status_code == 200
 
     entries = service.http.get(f"/api/orders/{order}/history").json()["history"]

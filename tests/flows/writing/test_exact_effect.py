@@ -162,7 +162,7 @@ def test_an_order_that_has_anothers_number_is_not_written(service: Service) -> N
     ]
     for order_id in (updated, deleted, undone):
         sandbox.delete(order_id)
-        sandbox.add(STRANGER, order_id)
+        sandbox.add_order(STRANGER, order_id)
     sandbox.forget_requests()
     knobs(service)
     for order_id, answer in zip((updated, deleted, undone), waiting, strict=True):
@@ -182,7 +182,7 @@ def test_a_number_of_a_deleted_order_is_known_as_that(service: Service) -> None:
     """Deleted by us, and its number is another's: a write for the deleted one is 409, the next one is not."""
     order_id = service.sandbox.order_ids()[0]
     assert service.http.delete(f"/api/orders/{order_id}").status_code == 200
-    service.sandbox.add(STRANGER, order_id)
+    service.sandbox.add_order(STRANGER, order_id)
     answer = service.put(order_id, remarks="für den Alten")
     assert answer.status_code == 409, answer.text
     assert service.order(order_id)["person"] == "Kai Fremd"
@@ -195,7 +195,7 @@ def test_a_corrected_order_is_the_same_one(service: Service) -> None:
     order_id = next(one for one in sandbox.order_ids() if sandbox.value(one, "VIN") or sandbox.value(one, "Telefon"))
     knobs(service, fail_next=1_000_000)
     waiting = service.http.patch(f"/api/orders/{order_id}", json={"person": "Neu", "phone": "0711 1"}, headers=ASYNC)
-    sandbox.edit(order_id, "Kennzeichen", "WN-KO 1")
+    sandbox.edit_field(order_id, "Kennzeichen", "WN-KO 1")
     knobs(service)
     assert service.settled(waiting)["state"] == "confirmed"
     assert (sandbox.value(order_id, "Fahrername"), sandbox.value(order_id, "Kennzeichen")) == ("Neu", "WN-KO 1")

@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from planso_connector.sandbox import Sandbox
-from planso_connector.store.tables import operations, sightings
+from planso_connector.store.tables import last_seen, operations
 from tests.flows.writing.test_late_saves import wait_for
 from tests.service import connected
 
@@ -59,7 +59,7 @@ def test_a_delete_with_if_match_looks_at_what_planso_holds(tmp_path: Path) -> No
     with connected(tmp_path, sandbox, connector_sync_parts=False) as service:
         order = sandbox.order_ids()[0]
         etag = service.http.get(f"/api/orders/{order}").headers["ETag"]
-        sandbox.edit(order, PERSON, "Doch noch gebraucht")
+        sandbox.edit_field(order, PERSON, "Doch noch gebraucht")
         answer = service.http.delete(f"/api/orders/{order}", headers={"If-Match": etag})
         assert answer.status_code == 412, answer.text
         assert answer.json()["order"]["person"] == "Doch noch gebraucht"
@@ -102,8 +102,8 @@ def test_the_database_shows_it_also_after_the_clock_was_set_back(tmp_path: Path)
     sandbox = Sandbox(orders=6)
     with connected(tmp_path, sandbox, connector_sync_parts=False) as service:
         order = sandbox.order_ids()[0]
-        ahead = sa.update(sightings).values(read_at="2099-01-01T00:00:00.000000Z")
-        service.in_the_database(lambda tx: (tx.run(ahead), None)[1])
+        ahead = sa.update(last_seen).values(read_at="2099-01-01T00:00:00.000000Z")
+        service.in_the_database(lambda tx: (tx.execute(ahead), None)[1])
         assert service.put(order, person="Neu").status_code == 200
         assert service.order(order)["person"] == "Neu"
 
@@ -120,7 +120,7 @@ def test_a_conflict_after_something_was_sent_says_so(tmp_path: Path) -> None:
         body = {"order_id": order, "person": "Unser"}
         sent = service.http.put(f"/api/orders/{order}", json=body, headers={**ASYNC, "If-Match": etag})
         wait_for("the save", lambda: any(request.saving for request in sandbox.requests))
-        sandbox.edit(order, PERSON, "Werkstatt")
+        sandbox.edit_field(order, PERSON, "Werkstatt")
         told = service.settled(sent)
         assert (told["state"], told["sent"]) == ("conflict", True)
         assert "Nothing was sent" not in told["message"]
@@ -149,7 +149,7 @@ def test_a_key_stands_as_long_as_its_operation_is_pending(tmp_path: Path) -> Non
         keyed = {**ASYNC, "Idempotency-Key": "k"}
         first = service.http.post("/api/orders", json={"person": "Einmal"}, headers=keyed)
         old = sa.update(operations).values(created_at="2026-11-01T00:00:00.000000Z")
-        service.in_the_database(lambda tx: (tx.run(old), None)[1])
+        service.in_the_database(lambda tx: (tx.execute(old), None)[1])
         again = service.http.post("/api/orders", json={"person": "Einmal"}, headers=keyed)
         assert again.headers["Operation-Id"] == first.headers["Operation-Id"]
 

@@ -22,14 +22,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from planso_connector.domain import clock
-from planso_connector.domain.operation import Action, Operation, State
-from planso_connector.flows.operating.admission import Admission
-from planso_connector.flows.syncing.pacing import PACE, GiveWay
-from planso_connector.flows.syncing.read_order import Reader
+from planso_connector.domain.operation import Action, Operation, OperationState
+from planso_connector.flows.operating.admission import WaitLimit
+from planso_connector.flows.syncing.pacing import ORDER_INTERVAL, Pacer
+from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.writing.outbox import Outbox
 from planso_connector.flows.writing.push import Pusher
-from planso_connector.flows.writing.write import Request, Writer
-from planso_connector.planso.http.client import Planso
+from planso_connector.flows.writing.write import WriteRequest, WriteService
+from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.profile import Profile
 from planso_connector.sandbox import Sandbox
@@ -49,7 +49,7 @@ _NAMES = itertools.count(1)
 
 
 def now() -> str:
-    return clock.stamp(clock.now())
+    return clock.format_instant(clock.now())
 
 
 def is_half_done(one: dict[str, Any]) -> bool:
@@ -275,7 +275,7 @@ class Whole(RuleBasedStateMachine):
         if order_id not in self.sandbox.order_ids():
             return
         try:
-            self.sandbox.edit(order_id, label, text)
+            self.sandbox.edit_field(order_id, label, text)
         except KeyError:  # deleted this moment
             return
         ended = now()
@@ -445,21 +445,21 @@ class Process:
 
     def __init__(self, sandbox: Sandbox, planso: str, database: str, ahead: timedelta = timedelta(0)) -> None:
         self.ahead = ahead
-        self.way = GiveWay(lambda: 0.0)
+        self.way = Pacer(lambda: 0.0)
         self.sandbox = sandbox
         self.database = Database.open(database).for_workshop("shop")
         account = sandbox.installation
-        self.planso = Planso(
+        self.planso = PlansoClient(
             planso, account.username, account.password, Profile.load(None), throttle=Throttle(), timeout=1.0
         )
-        self.reader = Reader(self.database, self.planso, self.clock, parts=False)
+        self.reader = OrderReader(self.database, self.planso, self.clock, parts=False)
         pusher = Pusher(self.database, self.planso, self.reader, self.clock, Random(1))
         self.outbox = Outbox(
             self.database,
             pusher,
             timedelta(seconds=2),
             self.clock,
-            admission=Admission(256, "for PlanSo"),
+            admission=WaitLimit(256, "for PlanSo"),
             at_once=32,
             way=self.way,
         )
@@ -469,8 +469,8 @@ class Process:
 
     async def __aenter__(self) -> Self:
         self._running = {
-            asyncio.create_task(self.outbox.claim_what_is_due()),
-            asyncio.create_task(self.outbox.renew_claims()),
+            asyncio.create_task(self.outbox.run_claim_loop()),
+            asyncio.create_task(self.outbox.run_renewal_loop()),
         }
         return self
 
@@ -486,9 +486,9 @@ class Process:
         now = self.clock()
         whole = replace(
             operation,
-            created_at=clock.stamp(now),
-            next_at=clock.stamp(now),
-            deadline_at=operation.deadline_at or clock.stamp(now + timedelta(days=1)),
+            created_at=clock.format_instant(now),
+            next_at=clock.format_instant(now),
+            deadline_at=operation.deadline_at or clock.format_instant(now + timedelta(days=1)),
         )
         await self.database.write(lambda tx: operations.record(tx, whole))
         self.outbox.wake()
@@ -497,7 +497,7 @@ class Process:
         recorded = await self.database.read(lambda tx: operations.get(tx, operation_id))
         assert recorded is not None
         found = await self.outbox.wait(recorded, PATIENCE, give_up=lambda _: False)
-        assert found.state is not State.PENDING, found
+        assert found.state is not OperationState.PENDING, found
         return found
 
     async def asked(self, count: int) -> None:
@@ -538,7 +538,7 @@ def test_an_attempt_that_outlived_its_lease_undoes_nothing(sqlite_path: Path, pl
     ended = asyncio.run(story())
     made = [one for one in sandbox.order_ids() if sandbox.value(one, "Fahrername") == "Nur Einmal"]
     assert made == [ended.order_id]
-    assert ended.state is State.CONFIRMED
+    assert ended.state is OperationState.CONFIRMED
 
 
 def test_writes_on_their_way_give_way_to_who_reads(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
@@ -549,17 +549,17 @@ def test_writes_on_their_way_give_way_to_who_reads(sqlite_path: Path, planso: tu
     async def story() -> None:
         async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
             await process.planso.log_in()
-            process.way.asked()
+            process.way.record_request()
             for order_id in orders:
                 await process.record(replace(NEW, id=f"op_{order_id}", action=Action.UPDATE, order_id=order_id))
             for order_id in orders:
-                assert (await process.settled(f"op_{order_id}")).state is State.CONFIRMED
+                assert (await process.settled(f"op_{order_id}")).state is OperationState.CONFIRMED
 
     asyncio.run(story())
     begun = sorted(
         min(request.started for request in sandbox.requests if request.order_id == order_id) for order_id in orders
     )
-    assert all(later - sooner > PACE / 2 for sooner, later in pairwise(begun))
+    assert all(later - sooner > ORDER_INTERVAL / 2 for sooner, later in pairwise(begun))
 
 
 def test_a_write_that_breaks_us_ends_at_its_deadline(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
@@ -572,14 +572,18 @@ def test_a_write_that_breaks_us_ends_at_its_deadline(sqlite_path: Path, planso: 
 
     async def story() -> list[Operation]:
         async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
-            soon = clock.stamp(process.clock() + timedelta(seconds=0.3))
-            await process.record(replace(poison, deadline_at=soon, sent_at=clock.stamp(process.clock())))
+            soon = clock.format_instant(process.clock() + timedelta(seconds=0.3))
+            await process.record(replace(poison, deadline_at=soon, sent_at=clock.format_instant(process.clock())))
             await process.record(replace(poison, id="op_unsent", order_id=second, deadline_at=soon))
             await process.record(replace(NEW, id="op_good", action=Action.UPDATE, order_id=third))
             return [await process.settled(name) for name in ("op_good", "op_unsent", "op_poison")]
 
     good, unsent, sent = asyncio.run(story())
-    assert (good.state, unsent.state, sent.state) == (State.CONFIRMED, State.EXPIRED, State.EXPIRED)
+    assert (good.state, unsent.state, sent.state) == (
+        OperationState.CONFIRMED,
+        OperationState.EXPIRED,
+        OperationState.EXPIRED,
+    )
 
 
 def test_a_stop_is_heard_while_something_becomes_due(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
@@ -589,7 +593,7 @@ def test_a_stop_is_heard_while_something_becomes_due(sqlite_path: Path, planso: 
     async def story() -> None:
         async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
             for _ in range(3):
-                running = asyncio.create_task(process.outbox.claim_what_is_due())
+                running = asyncio.create_task(process.outbox.run_claim_loop())
                 await asyncio.sleep(0.05)
                 process.outbox.wake()
                 running.cancel()
@@ -608,14 +612,14 @@ def test_what_was_recorded_is_not_told_as_lost(sqlite_path: Path, planso: tuple[
     async def story() -> Operation:
         async with Process(sandbox, url, address) as process:
             wait = {"wait": PATIENCE, "deadline": timedelta(hours=1), "most_pending": 10}
-            writer = Writer(
+            writer = WriteService(
                 process.database,
                 process.planso,
                 process.outbox,
                 clock=process.clock,
                 **wait,  # type: ignore[arg-type]
             )
-            asked = asyncio.create_task(writer.update(sandbox.order_ids()[0], {"person": "Wartet"}, Request()))
+            asked = asyncio.create_task(writer.update(sandbox.order_ids()[0], {"person": "Wartet"}, WriteRequest()))
             await process.asked(1)
             await process.database.close()
             return await asked
@@ -628,10 +632,10 @@ def test_what_was_recorded_is_not_told_as_lost(sqlite_path: Path, planso: tuple[
             await database.close()
 
     told = asyncio.run(story())
-    assert told.state is State.PENDING
+    assert told.state is OperationState.PENDING
     found = asyncio.run(kept(told.id))
     assert found is not None
-    assert found.asked == {"person": "Wartet"}
+    assert found.requested == {"person": "Wartet"}
 
 
 def test_what_a_person_did_is_told_as_his(tmp_path: Path) -> None:
@@ -641,10 +645,10 @@ def test_what_a_person_did_is_told_as_his(tmp_path: Path) -> None:
     """
     with connected(tmp_path, Sandbox(orders=4)) as service:
         order_id = service.sandbox.order_ids()[0]
-        service.sandbox.edit(order_id, "Fahrername", "Von Hand")
+        service.sandbox.edit_field(order_id, "Fahrername", "Von Hand")
         answer = service.put(order_id, person="Von Hand")
         assert answer.status_code == 200
-        service.sandbox.edit(order_id, FOREIGN, "Auch von Hand")
+        service.sandbox.edit_field(order_id, FOREIGN, "Auch von Hand")
         sent = service.put(order_id, person="Vom Connector")
         assert sent.status_code == 200
         entries = service.http.get(f"/api/orders/{order_id}/history").json()["history"]

@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from planso_connector.domain.clock import parse_stamp
-from planso_connector.domain.operation import Action, Operation, State
-from planso_connector.planso.http.throttle import urgent
+from planso_connector.domain.clock import parse_instant
+from planso_connector.domain.operation import Action, Operation, OperationState
+from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.engine.database import Transaction
 from tests.flows.writing.test_outbox_laws import NEW, PATIENCE, Process
@@ -38,7 +38,7 @@ def confirmed(sandbox: Sandbox, story: Callable[[str], Coroutine[Any, Any, Opera
     """The story is told with PlanSo at the address that it is given; the operation that it ends with is confirmed."""
     with sandbox.serve() as url:
         ended = asyncio.run(story(url))
-    assert ended.state is State.CONFIRMED
+    assert ended.state is OperationState.CONFIRMED
     return ended
 
 
@@ -53,7 +53,7 @@ def readings(sandbox: Sandbox) -> int:
 async def mirrored(process: Process, order: int, express: str) -> None:
     """Until the mirror has it."""
     by = time.monotonic() + PATIENCE
-    while (known := await process.reader.known(order)) is None or known.values.get("express_link") != express:
+    while (known := await process.reader.load_mirrored(order)) is None or known.values.get("express_link") != express:
         assert time.monotonic() < by, f"waited in vain for {express}"
         await asyncio.sleep(0.005)
 
@@ -66,8 +66,8 @@ async def save_under_way(sandbox: Sandbox, after: int = 0) -> None:
 
 async def shown(process: Process, sandbox: Sandbox, order: int, express: str) -> None:
     """Somebody edits the order, and the connector is shown it."""
-    sandbox.edit(order, EXPRESS, express)
-    with urgent():  # as all that a caller asks for now
+    sandbox.edit_field(order, EXPRESS, express)
+    with urgent_requests():  # as all that a caller asks for now
         await process.reader.read_unlisted(order)
 
 
@@ -84,7 +84,7 @@ LATE = Operation("op_late", Action.UPDATE, None, {"person": "Wilma Spät"})
 def played(sqlite_path: Path, story: Story) -> tuple[Operation, Sandbox]:
     """A story of one write to the first order, whose ExpressLink is `alt` at first; it ends confirmed."""
     sandbox = Sandbox(orders=4)
-    sandbox.edit(sandbox.order_ids()[0], EXPRESS, "alt")
+    sandbox.edit_field(sandbox.order_ids()[0], EXPRESS, "alt")
     with sandbox.serve() as url:
 
         async def whole() -> Operation:
@@ -92,7 +92,7 @@ def played(sqlite_path: Path, story: Story) -> tuple[Operation, Sandbox]:
                 return await story(sandbox, url, stack, f"sqlite:///{sqlite_path}")
 
         ended = asyncio.run(whole())
-    assert (ended.state, sandbox.value(sandbox.order_ids()[0], PERSON)) == (State.CONFIRMED, "Wilma Spät")
+    assert (ended.state, sandbox.value(sandbox.order_ids()[0], PERSON)) == (OperationState.CONFIRMED, "Wilma Spät")
     return ended, sandbox
 
 
@@ -149,7 +149,7 @@ def test_what_a_save_did_not_overwrite_is_not_reported(sqlite_path: Path) -> Non
         sandbox.knobs.save_latency, sandbox.knobs.fail_saves_next = 0.3, 1
         await process.record(replace(LATE, order_id=order))
         await save_under_way(sandbox)
-        sandbox.edit(order, EXPRESS, "von Hand")
+        sandbox.edit_field(order, EXPRESS, "von Hand")
         await mirrored(process, order, "von Hand")
         return await process.settled(LATE.id)
 
@@ -168,7 +168,7 @@ def test_what_a_person_took_back_after_the_save_is_not_reported(sqlite_path: Pat
         await process.record(replace(LATE, order_id=order))
         await until("the save", lambda: saves(sandbox) == 1)
         await shown(other, sandbox, order, "von Hand")
-        sandbox.edit(order, EXPRESS, "alt")
+        sandbox.edit_field(order, EXPRESS, "alt")
         return await process.settled(LATE.id)
 
     ended, _ = played(sqlite_path, story)
@@ -191,7 +191,7 @@ def test_a_save_counts_from_when_it_was_sent(sqlite_path: Path) -> None:
             await process.asked(1)
             held = asyncio.create_task(process.database.write(hold))
             await until("the database to be busy", begun.is_set)
-            await until("the mark", lambda: process.database.waiting["write"] > 0)
+            await until("the mark", lambda: process.database.queue_lengths["write"] > 0)
             process.ahead = timedelta(seconds=5)
             released = process.clock()
             go_on.set()
@@ -202,4 +202,4 @@ def test_a_save_counts_from_when_it_was_sent(sqlite_path: Path) -> None:
     with sandbox.serve() as url:
         released, ended = asyncio.run(story(url))
     assert ended.sent_at is not None
-    assert parse_stamp(ended.sent_at) >= released
+    assert parse_instant(ended.sent_at) >= released

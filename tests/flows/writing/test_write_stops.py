@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from planso_connector.domain import clock
-from planso_connector.domain.clock import parse_stamp, stamp
+from planso_connector.domain.clock import format_instant, parse_instant
 from planso_connector.domain.operation import Action, Operation
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations, write_stops
@@ -28,7 +28,7 @@ PERSON, PHONE, REMARKS = "Fahrername", "Telefon", "Bemerkungen"
 
 
 def stop(service: Service, order_id: int | None = None, columns: tuple[str, ...] = ("f_1",)) -> None:
-    why, now = "1 value was lost: 'Telefon'", stamp(clock.now())
+    why, now = "1 value was lost: 'Telefon'", format_instant(clock.now())
     service.in_the_database(
         lambda tx: write_stops.stop(tx, order_id=order_id, operation="op_damage", reason=why, columns=columns, now=now)
     )
@@ -152,11 +152,11 @@ def test_what_was_accepted_waits_and_is_carried_out_after_resuming(service: Serv
     assert (saves(service), service.operation(accepted)["state"]) == (sent, "pending")
     assert attempts(service, accepted) <= tried + 1  # one was under way when it was stopped
 
-    stopped = parse_stamp(service.http.get("/api/writes").json()["stops"][0]["since"])
+    stopped = parse_instant(service.http.get("/api/writes").json()["stops"][0]["since"])
     assert resume(service).status_code == 200
     ended = service.settled(accepted)
     assert (ended["state"], service.sandbox.value(order, PERSON)) == ("confirmed", "Wartet Ab")
-    moved = parse_stamp(ended["deadline_at"]) - parse_stamp(before["deadline_at"])
+    moved = parse_instant(ended["deadline_at"]) - parse_instant(before["deadline_at"])
     assert timedelta(0) < moved <= clock.now() - stopped
 
 
@@ -194,7 +194,7 @@ def test_accepted_columns_are_remembered(service: Service, order: int) -> None:
     assert service.http.get("/api/writes").json()["stops"][0]["columns"] == ["f_1", "f_2"]
     assert resume(service, order_id=order, accept=["f_2"]).status_code == 200
     rows: list[Row] = []
-    service.in_the_database(lambda tx: rows.extend(tx.rows(select(save_effects))))
+    service.in_the_database(lambda tx: rows.extend(tx.fetch_all(select(save_effects))))
     assert [(row["column"], row["cause"], row["effect"]) for row in rows] == [("f_2", "", "accepted")]
 
 
@@ -262,8 +262,8 @@ def test_a_deadline_that_passes_while_stopped_does_not_end_a_write(tmp_path: Pat
         with silent(service.sandbox):
             unsent = put(service, first, wait=0, person="Ungesendet")
             stop(service)
-        deadline = parse_stamp(service.operation(unsent)["deadline_at"])
-        now = stamp(clock.now())
+        deadline = parse_instant(service.operation(unsent)["deadline_at"])
+        now = format_instant(clock.now())
         unsure = _record(service, second, {"person": "Unklar"}, now, sent_at=now, deadline=timedelta(seconds=10))
         wait_until(lambda: clock.now() > deadline + timedelta(seconds=1))
         told = service.http.get(f"/api/operations/{unsure}").json()["operation"]
@@ -278,7 +278,7 @@ def test_a_deadline_that_passes_while_stopped_does_not_end_a_write(tmp_path: Pat
 def _record(
     service: Service, order_id: int, asked: dict[str, Any], now: str, *, deadline: timedelta, **more: Any
 ) -> str:
-    due = stamp(parse_stamp(now) + deadline)
+    due = format_instant(parse_instant(now) + deadline)
     whole = Operation(f"op_{order_id:020x}", Action.UPDATE, order_id, asked, created_at=now, next_at=now)
     record = replace(whole, deadline_at=due, first_sent_at=more.get("sent_at"), **more)
     service.in_the_database(lambda tx: (operations.record(tx, record), None)[1])

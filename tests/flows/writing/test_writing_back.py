@@ -11,8 +11,8 @@ import httpx2
 import pytest
 
 from planso_connector.domain import clock
-from planso_connector.domain.clock import stamp
-from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.domain.clock import format_instant
+from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations, write_stops
 from tests.commands.test_commands import command_here
@@ -61,7 +61,7 @@ def damage(service: Service, order_id: int, **losses: str) -> Damage:
     before, differences, names = sandbox.snapshot(order_id), [], {}
     for label, now in losses.items():
         held = by_name(sandbox.snapshot(order_id))
-        sandbox.edit(order_id, label, now)
+        sandbox.edit_field(order_id, label, now)
         left = by_name(sandbox.snapshot(order_id))
         (name,) = [name for name in held | left if held.get(name) != left.get(name)]
         names[label] = name
@@ -69,13 +69,13 @@ def damage(service: Service, order_id: int, **losses: str) -> Damage:
         differences.append({"column": name, "label": label, "verdict": "lost", **values})
     service.sync(full="true")
     operation = f"op_{next(_NUMBERS):020x}"
-    now = stamp(clock.now())
+    now = format_instant(clock.now())
     record = Operation(
         operation,
         Action.UPDATE,
         order_id,
         {"person": "X"},
-        State.DAMAGED,
+        OperationState.DAMAGED,
         created_at=now,
         settled_at=now,
         differences=differences,
@@ -139,7 +139,7 @@ def test_only_what_is_named_is_written_back(service: Service, orders: Iterator[i
 def test_what_somebody_changed_since_is_left_alone(service: Service, orders: Iterator[int]) -> None:
     """A value that a person put in after the damage stays, and is named; where all were, it is 412."""
     done = damage(service, next(orders), **{REMARKS: "", PHONE: ""})
-    service.sandbox.edit(done.order_id, PHONE, "0711 999")
+    service.sandbox.edit_field(done.order_id, PHONE, "0711 999")
     answer = restore(service, done)
     assert (answer.status_code, PHONE in answer.json()["message"]) == (200, True)
     assert service.sandbox.value(done.order_id, PHONE) == "0711 999"

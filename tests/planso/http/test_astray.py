@@ -41,7 +41,7 @@ async def test_a_redirect_elsewhere_takes_nothing_along(status: str, when: str) 
 
         async with odd(app=app, do=do) as server, client(server.url) as planso:
             with pytest.raises(Exception, match=r"redirect|unsure|known"):
-                await (planso.delete(123) if when == "save" else planso.board())
+                await (planso.delete(123) if when == "save" else planso.read_board())
             assert server.asked
         assert elsewhere.asked == []
 
@@ -65,7 +65,7 @@ async def test_a_call_of_the_profile_stays_a_parameter(tmp_path: Path, call: str
     file = tmp_path / "profile.toml"
     file.write_text(f"[calls]\nboard = '{call}'\n", "utf-8")
     async with odd() as server, client(server.url, profile=Profile.load(file)) as planso:
-        await planso.board()
+        await planso.read_board()
     target = server.asked[-1].target
     assert target.startswith("/do?m=")
     assert target.count("&") == 1
@@ -108,7 +108,7 @@ async def test_a_wrong_certificate_is_told(sandbox: Sandbox, url: str, certifica
             environment.setenv("SSL_CERT_FILE", str(AUTHORITY))
         async with client(front.url) as planso:
             with pytest.raises(PlansoUnavailable, match=f"certificate is not accepted .*{why}"):
-                await planso.board()
+                await planso.read_board()
     assert sandbox.requests == []
 
 

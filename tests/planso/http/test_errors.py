@@ -20,24 +20,24 @@ from planso_connector.domain.errors import (
     PlansoUnavailable,
     PlansoUnsure,
 )
-from planso_connector.planso.http.client import Planso
-from planso_connector.planso.http.throttle import Throttle, urgent
+from planso_connector.planso.http.client import PlansoClient
+from planso_connector.planso.http.throttle import Throttle, urgent_requests
 from tests.planso.conftest import PROFILE, client, form_of
 from tests.planso.odd_server import BOARD, FORM, HANG, LOGIN_PAGE, Asked, answer, calling, odd
 
 pytestmark = pytest.mark.anyio
 
 
-async def read(planso: Planso) -> Any:
+async def read(planso: PlansoClient) -> Any:
     return await planso.read_form(123)
 
 
-async def save(planso: Planso) -> None:
+async def save(planso: PlansoClient) -> None:
     form = form_of("<div><label>VIN</label><input name=v value='geheim'></div>")
     await planso.save(form, form.plan({"vehicle_details.vin": "W&=ä"}))
 
 
-async def create(planso: Planso) -> int:
+async def create(planso: PlansoClient) -> int:
     form = form_of("<div><label>VIN</label><input name=v></div>")
     return await planso.create(form, form.plan({}))
 
@@ -110,8 +110,8 @@ async def test_the_throttle_learns_what_overload_is(name: str, call: Any) -> Non
     reply = ANSWERS[name][0]
     await calling(lambda _: reply, call, timeout=patience(reply), throttle=throttle)
 
-    assert (throttle.allowed < 4) == (name in OVERLOAD)
-    assert (throttle.in_flight, throttle.waiting) == (0, 0)
+    assert (throttle.max_in_flight < 4) == (name in OVERLOAD)
+    assert (throttle.in_flight, throttle.waiting_count) == (0, 0)
 
 
 async def test_nobody_there_is_overload() -> None:
@@ -121,7 +121,7 @@ async def test_nobody_there_is_overload() -> None:
         with pytest.raises(PlansoUnavailable):
             await read(planso)
 
-    assert throttle.allowed == 2
+    assert throttle.max_in_flight == 2
     assert throttle.in_flight == 0
 
 
@@ -155,7 +155,7 @@ async def test_saves_and_logins_go_before_reads() -> None:
         async with asyncio.TaskGroup() as group, throttle.slot():
             for call in (read(planso), save(planso), newcomer.log_in()):
                 group.create_task(call)
-            while throttle.waiting < 3:  # noqa: ASYNC110 - nobody tells when somebody begins to wait
+            while throttle.waiting_count < 3:  # noqa: ASYNC110 - nobody tells when somebody begins to wait
                 await asyncio.sleep(0)
     asked = ["login" if asked.target == "/app" else "save" if asked.body else "read" for asked in server.asked[before:]]
 
@@ -167,10 +167,10 @@ async def test_a_write_that_planso_has_no_time_for_in_time_is_never_sent() -> No
     """While PlanSo is to be left alone for longer than the caller waits, a write ends at once, and sends nothing."""
     throttle = Throttle(4)
 
-    async def both(planso: Planso) -> None:
+    async def both(planso: PlansoClient) -> None:
         with pytest.raises(PlansoUnavailable):
             await read(planso)
-        with urgent(begin_by=asyncio.get_running_loop().time() + 30):
+        with urgent_requests(begin_by=asyncio.get_running_loop().time() + 30):
             await save(planso)
 
     server, error = await calling(lambda _: answer("", "503 Busy", "Retry-After: 60"), both, throttle=throttle)
@@ -203,15 +203,15 @@ async def test_a_read_is_sent_once_more_when_a_kept_connection_died() -> None:
     """A proxy that closes idle connections is not an outage."""
     replies = [answer(BOARD), b"", answer(FORM)]
 
-    async def both(planso: Planso) -> Any:
-        await planso.board()
+    async def both(planso: PlansoClient) -> Any:
+        await planso.read_board()
         return await planso.read_form(123)
 
     throttle = Throttle(4)
     server, form = await calling(lambda _: replies.pop(0), both, throttle=throttle)
 
     assert form.order_id == 123
-    assert throttle.allowed == 4, "no sign of overload"
+    assert throttle.max_in_flight == 4, "no sign of overload"
     assert sum(asked.target.startswith("/do") for asked in server.asked) == 3
 
 
@@ -299,12 +299,12 @@ async def test_what_reads_and_deletions_send() -> None:
     """Empty bodies, and the calls of the protocol's sections 2, 3, 4 and 6."""
     replies = [BOARD, FORM, FORM, '{"html": ""}', "{}"]
     async with odd(do=lambda _: answer(replies.pop(0))) as server, client(server.url) as planso:
-        await planso.board()
+        await planso.read_board()
         await planso.read_form(5)
-        assert (await planso.blank_form()).order_id is None
-        await planso.parts(5)
+        assert (await planso.read_blank_form()).order_id is None
+        await planso.read_parts(5)
         await planso.delete(5)
-        assert planso.requests == len(server.asked) == 7
+        assert planso.request_count == len(server.asked) == 7
 
     targets = [asked.target.removeprefix("/do?m=") for asked in server.asked[2:]]
     form = "visual_forms_plain&tableID=12565&submode={}&dataID={}"
@@ -334,7 +334,7 @@ async def test_an_address_that_is_none_is_told_without_its_secrets(url: str) -> 
 async def test_an_address_may_be_pasted_from_the_browser(tail: str) -> None:
     """With or without a slash, or as the login page's."""
     async with odd() as server, client(server.url + tail) as planso:
-        assert len(await planso.board()) == 1
+        assert len(await planso.read_board()) == 1
 
 
 async def test_a_plan_that_is_refused_sends_nothing() -> None:

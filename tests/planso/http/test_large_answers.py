@@ -19,7 +19,7 @@ from planso_connector.domain.errors import (
     PlansoUnavailable,
     PlansoUnsure,
 )
-from planso_connector.planso.http.client import Planso
+from planso_connector.planso.http.client import PlansoClient
 from tests.planso.conftest import client, form_of
 from tests.planso.odd_server import BOARD, FORM, LOGIN_PAGE, START_PAGE, Asked, answer, calling, odd
 
@@ -109,24 +109,24 @@ async def test_the_list_may_be_twice_as_large() -> None:
     """A list of all orders grows with the workshop; it has its bound too."""
     fits, large = answer(" " * (LIST_MOST - 100) + BOARD), answer(" " * LIST_MOST + BOARD)
 
-    _, entries = await calling(lambda _: fits, Planso.board, max_answer=MOST)
-    _, error = await calling(lambda _: large, Planso.board, max_answer=MOST)
+    _, entries = await calling(lambda _: fits, PlansoClient.read_board, max_answer=MOST)
+    _, error = await calling(lambda _: large, PlansoClient.read_board, max_answer=MOST)
 
     assert [entry.order_id for entry in entries] == [123]
     assert isinstance(error, PageTooLarge)
     assert str(error).startswith("the list of orders: PlanSo's answer is larger than 400 KB")
 
 
-Call = Callable[[Planso], Any]
+Call = Callable[[PlansoClient], Any]
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     "call",
     [
-        lambda planso: planso.parts(123),
-        lambda planso: planso.tab("work", 123),
-        lambda planso: planso.blank_form(),
+        lambda planso: planso.read_parts(123),
+        lambda planso: planso.read_tab("work", 123),
+        lambda planso: planso.read_blank_form(),
     ],
 )
 async def test_every_page_is_bounded(call: Call) -> None:
@@ -156,7 +156,7 @@ async def test_a_login_page_without_end_is_no_login(method: str) -> None:
 async def test_a_save_whose_answer_is_too_large_may_have_been_applied(reply: bytes) -> None:
     """It is not sent again before PlanSo was looked at."""
 
-    async def save(planso: Planso) -> None:
+    async def save(planso: PlansoClient) -> None:
         form = await planso.read_form(123)
         await planso.save(form, form.plan({"vehicle.vin": "2"}))
 
@@ -230,7 +230,7 @@ def test_a_large_page_is_read_in_time_that_grows_with_it(content: str) -> None:
     began = time.monotonic()
 
     found = form_of(LABELLED + content)
-    found.reading()
+    found.read_fields()
 
     assert "VIN" in found.labels
     assert time.monotonic() - began < 20
@@ -243,7 +243,7 @@ def test_a_large_page_is_read_in_time_that_grows_with_it(content: str) -> None:
 )
 async def test_more_json_values_than_a_list_has_are_not_read(body: str) -> None:
     """Each takes a hundred bytes of memory for three of the answer."""
-    _, error = await calling(lambda _: answer(body), Planso.board, max_answer=8_000_000)
+    _, error = await calling(lambda _: answer(body), PlansoClient.read_board, max_answer=8_000_000)
 
     assert isinstance(error, PageTooLarge)
     assert "500000 values" in str(error)
@@ -286,5 +286,5 @@ async def test_the_event_loop_goes_on_while_a_large_page_is_read() -> None:
         found = await planso.read_form(123)
         counting.cancel()
 
-    assert len(found.page.controls) == 2
+    assert len(found.markup.controls) == 2
     assert turns > 5

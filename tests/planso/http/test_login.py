@@ -11,7 +11,7 @@ import pytest
 
 from planso_connector.domain.errors import LoginRejected, PlansoUnavailable, PlansoUnsure
 from planso_connector.planso.http.login import SessionEnded
-from planso_connector.planso.http.throttle import Throttle, urgent
+from planso_connector.planso.http.throttle import Throttle, urgent_requests
 from planso_connector.sandbox import Sandbox
 from planso_connector.sandbox.installation import Installation
 from tests.planso.conftest import client
@@ -34,7 +34,7 @@ async def test_twenty_requests_share_one_login(sandbox: Sandbox, url: str) -> No
 async def test_a_session_that_ends_in_the_middle_is_invisible(sandbox: Sandbox, url: str) -> None:
     """Twenty requests meet an ended session: one new login, twenty forms."""
     async with client(url, throttle=Throttle(20)) as planso:
-        await planso.board()
+        await planso.read_board()
         sandbox.expire_sessions(after_requests=3)
         forms = await asyncio.gather(*(planso.read_form(order) for order in sandbox.order_ids()[:20]))
 
@@ -51,11 +51,11 @@ async def test_a_save_in_an_ended_session_is_not_sent_twice(sandbox: Sandbox, ur
         sandbox.expire_sessions()
         with pytest.raises(PlansoUnsure, match="login page"):
             await planso.save(form, plan)
-        sent = planso.requests
-        async with planso.one_slot():
+        sent = planso.request_count
+        async with planso.hold_slot():
             with pytest.raises(SessionEnded, match="nothing was sent"):
                 await planso.save(form, plan)
-        assert planso.requests == sent
+        assert planso.request_count == sent
         again = await planso.read_form(order)
         await planso.save(again, again.plan({"remarks": "neu"}))
     assert sandbox.value(order, "Bemerkungen") == "neu"
@@ -70,12 +70,12 @@ async def test_a_rejected_password_is_sent_once(sandbox: Sandbox, url: str) -> N
         told.append(accepted)
 
     async with client(url, password="falsch", throttle=Throttle(20), on_login=note) as planso:
-        results = await asyncio.gather(*(planso.board() for _ in range(20)), return_exceptions=True)
+        results = await asyncio.gather(*(planso.read_board() for _ in range(20)), return_exceptions=True)
         assert {type(result) for result in results} == {LoginRejected}
-        sent = planso.requests
+        sent = planso.request_count
         with pytest.raises(LoginRejected):
-            await planso.board()
-        assert (planso.requests, sandbox.rejected_logins) == (sent, 1)
+            await planso.read_board()
+        assert (planso.request_count, sandbox.rejected_logins) == (sent, 1)
         assert planso.login_status.state == "rejected"
 
         with pytest.raises(LoginRejected):
@@ -89,7 +89,7 @@ async def test_both_sessions_share_a_rejected_password(sandbox: Sandbox, url: st
     order = sandbox.order_ids()[0]
 
     async def read(*, urgently: bool) -> None:
-        with urgent() if urgently else nullcontext():
+        with urgent_requests() if urgently else nullcontext():
             await planso.read_form(order)
 
     async with client(url) as planso:
@@ -112,11 +112,11 @@ async def test_a_login_of_the_other_session_waits_for_a_save(sandbox: Sandbox, u
     order = sandbox.order_ids()[0]
     outside = copy_context()
     async with client(url) as planso:
-        with urgent():
+        with urgent_requests():
             form = await planso.read_form(order)
             plan = form.plan({"remarks": "neu"})
-            async with planso.one_slot():
-                syncing = asyncio.create_task(planso.board(), context=outside)
+            async with planso.hold_slot():
+                syncing = asyncio.create_task(planso.read_board(), context=outside)
                 for _ in range(5):
                     await planso.read_form(order)
                 await planso.save(form, plan)
@@ -140,25 +140,25 @@ async def test_a_rejection_is_remembered_across_restarts(sandbox: Sandbox, url: 
 
     async with client(url, already_rejected=True, on_login=note) as planso:
         with pytest.raises(LoginRejected):
-            await planso.board()
-        assert planso.requests == 0
+            await planso.read_board()
+        assert planso.request_count == 0
 
         await planso.log_in()
-        assert await planso.board()
+        assert await planso.read_board()
     assert (sandbox.logins, told) == (1, [True])
 
 
 async def test_log_in_beside_running_requests_is_harmless(sandbox: Sandbox, url: str) -> None:
     """A login on request and requests at the same time."""
     async with client(url) as planso:
-        await asyncio.gather(planso.board(), planso.log_in(), planso.board(), planso.log_in())
+        await asyncio.gather(planso.read_board(), planso.log_in(), planso.read_board(), planso.log_in())
     assert sandbox.logins <= 3
 
 
 async def test_credentials_are_tried_without_touching_the_session(sandbox: Sandbox, url: str) -> None:
     """Right ones pass, wrong ones are sent once, the session stays."""
     async with client(url) as planso:
-        await planso.board()
+        await planso.read_board()
         await planso.try_credentials("werkstatt", "demo")
         for _ in range(3):
             with pytest.raises(LoginRejected):
@@ -166,7 +166,7 @@ async def test_credentials_are_tried_without_touching_the_session(sandbox: Sandb
         assert sandbox.rejected_logins == 1
         assert planso.login_status.state == "logged_in"
         logins = sandbox.logins
-        await planso.board()
+        await planso.read_board()
     assert sandbox.logins == logins == 2
 
 
@@ -177,7 +177,7 @@ async def test_any_password_reaches_planso(charset: str, password: str) -> None:
     sandbox = Sandbox(orders=5, installation=Installation(username="jürgen", password=password, charset=charset))  # type: ignore[arg-type]
     with sandbox.serve() as url:
         async with client(url, "jürgen", password) as planso:
-            assert len(await planso.board()) == 5
+            assert len(await planso.read_board()) == 5
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ async def test_the_login_form_is_sent_in_the_page_s_charset(header: str, meta: s
         odd(app=lambda asked: page if asked.method == "GET" else answer(START_PAGE)) as server,
         client(server.url, "jürgen", "ß€漢") as planso,
     ):
-        await planso.board()
+        await planso.read_board()
         form = parse_qs(server.asked[1].body.decode("ascii"), encoding=charset, keep_blank_values=True)
 
     assert form == {
@@ -237,7 +237,7 @@ async def test_trouble_at_login_is_no_rejection(app: object) -> None:
         for _ in range(2):
             before = len(server.asked)
             with pytest.raises(PlansoUnavailable):
-                await planso.board()
+                await planso.read_board()
             assert len(server.asked) > before
         assert planso.login_status.state == "unknown"
     assert told == []
@@ -250,7 +250,7 @@ async def test_those_who_wait_share_a_failed_login() -> None:
         odd(app=lambda _: answer("", "502 Bad Gateway")) as server,
         client(server.url, throttle=Throttle(20)) as planso,
     ):
-        results = await asyncio.gather(*(planso.board() for _ in range(20)), return_exceptions=True)
+        results = await asyncio.gather(*(planso.read_board() for _ in range(20)), return_exceptions=True)
 
         assert {type(result) for result in results} == {PlansoUnavailable}
         assert len(server.asked) == 1
@@ -266,7 +266,7 @@ async def test_a_login_may_be_redirected_on_the_same_host() -> None:
         return answer(page, "200 OK", *([] if "start" in asked.target else ["Set-Cookie: PHPSESSID=old; path=/"]))
 
     async with odd(app=app) as server, client(server.url) as planso:
-        await planso.board()
+        await planso.read_board()
 
     assert [asked.headers.get("cookie") for asked in server.asked] == [
         None,
@@ -280,7 +280,7 @@ async def test_json_that_quotes_the_login_field_is_no_login_page() -> None:
     """A customer's remark may hold any words."""
     board = BOARD.replace('"A"', '"system_login_username"')
     async with odd(do=lambda _: answer("\ufeff " + board)) as server, client(server.url) as planso:
-        assert (await planso.board())[0].short_name == "system_login_username"
+        assert (await planso.read_board())[0].short_name == "system_login_username"
         assert len(server.asked) == 3
 
 
@@ -288,7 +288,7 @@ async def test_a_login_page_for_ever_is_asked_for_twice_at_most() -> None:
     """One retry per request, then it is unavailable: no loop of logins."""
     async with odd(do=lambda _: answer(LOGIN_PAGE)) as server, client(server.url) as planso:
         with pytest.raises(PlansoUnavailable, match="although the login was accepted"):
-            await planso.board()
+            await planso.read_board()
         assert [asked.target[:4] for asked in server.asked] == ["/app", "/app", "/do?", "/app", "/app", "/do?"]
 
 
@@ -296,10 +296,10 @@ async def test_a_cancelled_login_leaves_the_way_free(sandbox: Sandbox, url: str)
     """A caller that goes away in the middle of the login blocks nobody."""
     sandbox.knobs.latency = 0.2
     async with client(url) as planso:
-        impatient = asyncio.create_task(planso.board())
+        impatient = asyncio.create_task(planso.read_board())
         await asyncio.wait([impatient], timeout=0.1)
         impatient.cancel()
-        assert await planso.board()
+        assert await planso.read_board()
 
 
 async def test_sessions_that_live_for_three_requests_are_invisible_too(sandbox: Sandbox, url: str) -> None:

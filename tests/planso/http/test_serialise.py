@@ -18,7 +18,7 @@ PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 def sent(markup: str) -> str:
     """The serialised form that holds `markup` after one labelled field."""
-    serialised = form_of(f"<form>{LABEL}{markup}</form>").serialised()
+    serialised = form_of(f"<form>{LABEL}{markup}</form>").serialise()
     return serialised.removeprefix("v=1").removeprefix("&")
 
 
@@ -76,8 +76,8 @@ def test_a_form_feed_beside_the_form_changes_nothing(pieces: list[str]) -> None:
     page = f"<form>{LABEL}{''.join(pieces)}</form>"
     quickly, thoroughly = form_of(page), form_of(f"<p title='\f'></p>{page}")
 
-    assert quickly.serialised() == thoroughly.serialised()
-    assert quickly.reading() == thoroughly.reading()
+    assert quickly.serialise() == thoroughly.serialise()
+    assert quickly.read_fields() == thoroughly.read_fields()
 
 
 def test_form_feeds_are_no_line_breaks() -> None:

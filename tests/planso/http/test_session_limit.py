@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planso_connector.planso.http.login import BEGAN, LOGS_IN, Account, PlansoLogin
-from planso_connector.planso.http.session import LONGEST_IDLE, SHORT_IDLE
+from planso_connector.planso.http.login import IS_LOGIN, SENT_AT, Account, SessionAuth
+from planso_connector.planso.http.session import MAX_IDLE, SHORT_IDLE
 from tests.planso.odd_server import LOGIN_PAGE, START_PAGE
 
 pytestmark = pytest.mark.anyio
@@ -30,8 +30,8 @@ class World:
         self.now = 0.0
         self.logins = self.ends = 0
         self.account = Account(APP, "werkstatt", "demo", now=lambda: self.now)
-        first = PlansoLogin(self.account)
-        self.both = first, PlansoLogin(self.account, beside=first)
+        first = SessionAuth(self.account)
+        self.both = first, SessionAuth(self.account, beside=first)
         self._one_session = one_session
         self._used_at: dict[str, float] = {}
         self._ids = count(1)
@@ -46,7 +46,7 @@ class World:
         flow = self.both[who].async_auth_flow(request)
         step = await anext(flow)
         while True:
-            step.extensions[BEGAN] = self.now
+            step.extensions[SENT_AT] = self.now
             self.now += 1.0
             answer = self._answer(step)
             try:
@@ -58,7 +58,7 @@ class World:
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
         cookie = request.headers.get("Cookie", "").removeprefix("PHPSESSID=")
         if request.url.path == "/app":
-            assert request.extensions[LOGS_IN]
+            assert request.extensions[IS_LOGIN]
             if request.method == "GET":
                 headers = {"Set-Cookie": f"PHPSESSID={next(self._ids)}; path=/", "Content-Type": "text/html"}
                 return httpx2.Response(200, headers=headers, text=LOGIN_PAGE, request=request)
@@ -81,7 +81,7 @@ async def test_sessions_that_end_by_being_idle_stay_two(requests: list[tuple[int
     for who, pause in requests:
         world.now += pause
         await world.ask(who)
-    assert not world.account.limit.is_one
+    assert not world.account.session_limit.is_one_session
     assert world.logins == len({who for who, _ in requests}) + world.ends
 
 
@@ -97,7 +97,7 @@ async def test_sessions_that_end_together_stay_two(rounds: list[tuple[bool, list
             restarts += 1
         for who in (*order, *order):
             await world.ask(who)
-    assert not world.account.limit.is_one
+    assert not world.account.session_limit.is_one_session
     assert world.logins <= 2 + 2 * restarts
 
 
@@ -118,7 +118,7 @@ async def test_one_session_per_account_costs_few_logins(requests: list[tuple[int
     assert world.logins <= 4
 
 
-@given(st.lists(st.tuples(WHO, st.floats(0, LONGEST_IDLE / 3)), max_size=60))
+@given(st.lists(st.tuples(WHO, st.floats(0, MAX_IDLE / 3)), max_size=60))
 async def test_one_session_per_account_is_noticed_at_a_slow_pace_too(requests: list[tuple[int, float]]) -> None:
     """With minutes between the requests it takes six logins at most, while both are used within 20 minutes."""
     world = World(one_session=True)
@@ -139,4 +139,4 @@ async def test_signs_of_long_ago_are_forgotten() -> None:
         await world.ask(0)
         await world.ask(1)
         world.now += 86_400
-    assert not world.account.limit.is_one
+    assert not world.account.session_limit.is_one_session

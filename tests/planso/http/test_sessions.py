@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from planso_connector.sandbox import Sandbox
-from planso_connector.sandbox.planso_app import RequestLog
+from planso_connector.sandbox.planso_app import LoggedRequest
 from tests.commands.test_commands import command_here
 from tests.service import Service, connected, wait_until
 
@@ -59,7 +59,7 @@ def test_callers_do_not_wait_for_the_pages_of_a_sync(tmp_path: Path) -> None:
     assert sandbox.logins == 2
 
 
-def passed(request: RequestLog, pages: list[RequestLog]) -> int:
+def passed(request: LoggedRequest, pages: list[LoggedRequest]) -> int:
     """How many of the pages PlanSo answered while that request was there."""
     return sum(request.started < page.ended <= request.ended for page in pages)
 

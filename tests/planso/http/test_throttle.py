@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from planso_connector.domain.errors import PlansoTimeout, PlansoUnavailable
 from planso_connector.planso.http.throttle import (
-    LONGEST_PAUSE,
-    LONGEST_RETRY_AFTER,
-    LONGEST_WRITE_PAUSE,
+    MAX_PAUSE,
+    MAX_RETRY_AFTER,
+    MAX_WRITE_PAUSE,
     Throttle,
-    urgent,
+    urgent_requests,
 )
 from planso_connector.sandbox import Sandbox
 from tests.planso.conftest import client
@@ -78,11 +78,11 @@ async def test_a_round_of_errors_halves_once(outcome: int | None) -> None:
     throttle = throttle_of(8, hands)
     for left in (4, 2, 1, 1):
         requests = [Request(throttle, urgent=True) for _ in range(8)]
-        await hands.turn(LONGEST_PAUSE)
+        await hands.turn(MAX_PAUSE)
         await settle()
         for request in [request for request in requests if request.is_open()]:
             await request.ends(outcome)
-        assert throttle.allowed == left
+        assert throttle.max_in_flight == left
         for request in requests:
             request.task.cancel()
         await settle()
@@ -112,7 +112,7 @@ async def test_after_a_pause_one_probes_and_its_good_answer_lets_the_rest_go() -
     for request in await asked(throttle, 8):
         await request.ends(502)
     requests = await asked(throttle, 8)
-    assert (throttle.in_flight, throttle.waiting, throttle.paused_until) == (0, 8, hands.now + 0.5)
+    assert (throttle.in_flight, throttle.waiting_count, throttle.paused_until) == (0, 8, hands.now + 0.5)
 
     await hands.turn(0.49)
     assert throttle.in_flight == 0
@@ -126,7 +126,7 @@ async def test_after_a_pause_one_probes_and_its_good_answer_lets_the_rest_go() -
     await requests[1].ends(200)
 
     assert throttle.paused_until is None
-    assert throttle.in_flight == throttle.allowed == 2
+    assert throttle.in_flight == throttle.max_in_flight == 2
 
 
 async def test_a_write_probes_sooner() -> None:
@@ -135,11 +135,11 @@ async def test_a_write_probes_sooner() -> None:
     throttle = throttle_of(4, hands, dice=1.0)
     for _ in range(6):
         [request] = await asked(throttle)
-        await hands.turn(LONGEST_PAUSE)
+        await hands.turn(MAX_PAUSE)
         await request.ends(502)
     [read], [write] = await asked(throttle), await asked(throttle, urgent=True)
 
-    await hands.turn(LONGEST_WRITE_PAUSE - 0.01)
+    await hands.turn(MAX_WRITE_PAUSE - 0.01)
     assert not write.is_open()
     await hands.turn(0.02)
     assert write.is_open()
@@ -150,7 +150,7 @@ async def test_a_write_probes_sooner() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked_for", "kept"), [(0.0, 0.0), (7.0, 7.0), (5000.0, LONGEST_RETRY_AFTER), (math.inf, LONGEST_RETRY_AFTER)]
+    ("asked_for", "kept"), [(0.0, 0.0), (7.0, 7.0), (5000.0, MAX_RETRY_AFTER), (math.inf, MAX_RETRY_AFTER)]
 )
 async def test_retry_after_holds_for_all(asked_for: float, kept: float) -> None:
     """Neither reads nor writes are sent before, not even when a good answer comes in between."""
@@ -220,7 +220,7 @@ async def test_what_belongs_to_a_write_is_urgent() -> None:
     throttle = throttle_of(1, Hands())
     [holder] = await asked(throttle)
     [read] = await asked(throttle)
-    with urgent():
+    with urgent_requests():
         [first] = await asked(throttle)
     [other_read] = await asked(throttle)
     await holder.ends()
@@ -237,18 +237,18 @@ async def test_what_can_t_begin_in_time_is_never_sent() -> None:
     hands = Hands()
     throttle = throttle_of(1, hands)
     [holder] = await asked(throttle)
-    with urgent(begin_by=hands.now + 5):
+    with urgent_requests(begin_by=hands.now + 5):
         [late] = await asked(throttle)
         await hands.turn(4.99)
         assert not late.task.done()
-        with urgent():
+        with urgent_requests():
             [patient] = await asked(throttle)
         await hands.turn(0.02)
         with pytest.raises(PlansoTimeout):
             await late.task
-    assert throttle.waiting == 1
+    assert throttle.waiting_count == 1
     await holder.ends(503, retry_after=60.0)
-    with urgent(begin_by=hands.now + 59):
+    with urgent_requests(begin_by=hands.now + 59):
         [hopeless] = await asked(throttle)
         with pytest.raises(PlansoTimeout):
             await hopeless.task
@@ -264,7 +264,7 @@ async def test_a_cancelled_waiter_loses_no_slot() -> None:
     waiting, at_its_turn, last = await asked(throttle, 3)
     waiting.task.cancel()
     await settle()
-    assert throttle.waiting == 2
+    assert throttle.waiting_count == 2
 
     assert holder.attempt is not None
     holder.task.cancel()
@@ -274,7 +274,7 @@ async def test_a_cancelled_waiter_loses_no_slot() -> None:
     await settle()
 
     assert last.is_open()
-    assert (throttle.in_flight, throttle.waiting) == (1, 0)
+    assert (throttle.in_flight, throttle.waiting_count) == (1, 0)
 
 
 async def test_cancelled_in_the_moment_when_its_time_is_up() -> None:
@@ -282,14 +282,14 @@ async def test_cancelled_in_the_moment_when_its_time_is_up() -> None:
     hands = Hands()
     throttle = throttle_of(1, hands)
     await asked(throttle)
-    with urgent(begin_by=hands.now + 5):
+    with urgent_requests(begin_by=hands.now + 5):
         [late] = await asked(throttle)
     [expiry] = hands.calls
     expiry.callback()
     late.task.cancel()
     await settle()
 
-    assert (throttle.in_flight, throttle.waiting) == (1, 0)
+    assert (throttle.in_flight, throttle.waiting_count) == (1, 0)
 
 
 STEPS = st.one_of(
@@ -319,7 +319,7 @@ async def go(concurrency: int, rate: float | None, steps: list[tuple[str, int]])
     held_until = 0.0
     for step, number in steps:
         was_open = {request for request in requests if request.is_open()}
-        room = throttle.allowed
+        room = throttle.max_in_flight
         unfinished = [request for request in requests if not request.task.done()]
         if step in ("read", "write"):
             requests.append(Request(throttle, urgent=step == "write"))
@@ -341,18 +341,18 @@ async def go(concurrency: int, rate: float | None, steps: list[tuple[str, int]])
         await settle()
         is_open = {request for request in requests if request.is_open() and not request.task.done()}
         assert throttle.in_flight == len(is_open)
-        assert throttle.waiting == sum(not request.task.done() for request in requests) - len(is_open)
+        assert throttle.waiting_count == sum(not request.task.done() for request in requests) - len(is_open)
         if is_open - was_open:
-            assert len(is_open) <= max(room, throttle.allowed)
+            assert len(is_open) <= max(room, throttle.max_in_flight)
             assert hands.now >= held_until - 0.001
-        assert 1 <= throttle.allowed <= concurrency
+        assert 1 <= throttle.max_in_flight <= concurrency
     for _ in range(200):
         for request in [request for request in requests if request.is_open() and not request.task.done()]:
             await request.ends(200)
         if all(request.task.done() for request in requests):
             break
         await hands.turn(5)
-    assert (throttle.in_flight, throttle.waiting) == (0, 0)
+    assert (throttle.in_flight, throttle.waiting_count) == (0, 0)
     assert not [request for request in requests if not request.task.done()]
 
 
@@ -361,12 +361,12 @@ async def test_a_planso_that_suffers_sees_fewer_and_then_all_again(sandbox: Sand
     throttle = Throttle(8, dice=lambda: 0.0)
     orders = sandbox.order_ids()
     async with client(url, throttle=throttle) as planso:
-        await planso.board()
+        await planso.read_board()
         sandbox.knobs.latency = 0.1
         sandbox.knobs.fail_next = 8
         failed = await asyncio.gather(*(planso.read_form(order) for order in orders[:8]), return_exceptions=True)
         assert {type(outcome) for outcome in failed} == {PlansoUnavailable}
-        assert (throttle.allowed, throttle.paused_until is not None) == (4, True)
+        assert (throttle.max_in_flight, throttle.paused_until is not None) == (4, True)
 
         sandbox.forget_requests()
         await asyncio.gather(*(planso.read_form(order) for order in orders[:4]))
@@ -374,7 +374,7 @@ async def test_a_planso_that_suffers_sees_fewer_and_then_all_again(sandbox: Sand
         assert throttle.paused_until is None
 
         await asyncio.gather(*(planso.read_form(order) for order in orders))
-        assert throttle.allowed == 8
+        assert throttle.max_in_flight == 8
         sandbox.forget_requests()
         await asyncio.gather(*(planso.read_form(order) for order in orders))
         assert sandbox.in_flight_peak == 8
@@ -390,8 +390,8 @@ async def test_a_held_slot_serves_several_requests_without_waiting() -> None:
             order.append("read")
 
     elsewhere = contextvars.copy_context()
-    async with throttle.hold():
-        assert throttle.is_held
+    async with throttle.hold_slot():
+        assert throttle.is_slot_held
         waiting = asyncio.create_task(reader(), context=elsewhere)
         await asyncio.sleep(0)
         for step in ("form", "save"):
@@ -401,4 +401,4 @@ async def test_a_held_slot_serves_several_requests_without_waiting() -> None:
         assert throttle.in_flight == 1
     await waiting
     assert order == ["form", "save", "read"]
-    assert (throttle.in_flight, throttle.is_held) == (0, False)
+    assert (throttle.in_flight, throttle.is_slot_held) == (0, False)

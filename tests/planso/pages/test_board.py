@@ -8,8 +8,8 @@ import pytest
 
 from planso_connector.domain.errors import PageChanged
 from planso_connector.domain.order import BoardEntry
-from planso_connector.domain.reconcile import fingerprint
-from planso_connector.planso.http.decoding import NotJson, json_of, text_of
+from planso_connector.domain.reconcile import fingerprint_entry
+from planso_connector.planso.http.decoding import NotJson, decode_response, parse_json
 from planso_connector.planso.pages.board import parse_board
 
 ORDER = {"ID": "123", "short_name": "WN-AE 2309 M&amp;uuml;ller", "station": "2@active@x", "employeeID": None,
@@ -69,19 +69,19 @@ def test_umlauts_arrive_whatever_the_charset(content: bytes, content_type: str) 
     """Declared, undeclared, wrongly declared, with a byte order mark."""
     response = httpx2.Response(200, content=content, headers={"Content-Type": content_type})
 
-    assert json_of(response) == json.loads(UMLAUTS)
+    assert parse_json(response) == json.loads(UMLAUTS)
 
 
 def test_bytes_that_windows_1252_has_no_letter_for_are_kept() -> None:
     """No answer is lost for one odd byte."""
-    assert text_of(httpx2.Response(200, content=b"\x81\xe4\x80")) == "\x81ä€"
+    assert decode_response(httpx2.Response(200, content=b"\x81\xe4\x80")) == "\x81ä€"
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"{", b"[" * 100_000, b"9" * 5000])
 def test_what_is_no_json_is_told(content: bytes) -> None:
     """Garbage of every kind is one error."""
     with pytest.raises(NotJson):
-        json_of(httpx2.Response(200, content=content))
+        parse_json(httpx2.Response(200, content=content))
 
 
 def test_a_member_that_is_too_long_is_empty_and_named() -> None:
@@ -91,4 +91,4 @@ def test_a_member_that_is_too_long_is_empty_and_named() -> None:
     assert (entry.short_name, entry.station_id, entry.station_state, entry.finish_date) == ("", "3", "", "KL 2")
     assert {name: doubt.length for name, doubt in entry.too_long} == {"short_name": 201, "station_state": 100_000}
     answer["1"]["short_name"] = "B" * 201
-    assert fingerprint(parse_board(answer)[0]) != fingerprint(entry)
+    assert fingerprint_entry(parse_board(answer)[0]) != fingerprint_entry(entry)

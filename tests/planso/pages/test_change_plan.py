@@ -43,8 +43,8 @@ def after(asked: dict[str, Value], content: str = CONTENT) -> dict[str, str]:
     """The pairs that a save would change, with their new values."""
     form = form_of(content)
     plan = form.plan(asked)
-    before = dict(parse_qsl(form.serialised(), keep_blank_values=True))
-    now = dict(parse_qsl(form.serialised(plan), keep_blank_values=True))
+    before = dict(parse_qsl(form.serialise(), keep_blank_values=True))
+    now = dict(parse_qsl(form.serialise(plan), keep_blank_values=True))
     assert list(asked) == [change.path for change in plan.changes] or before == now
     return {name: now.get(name, "(not sent)") for name in before | now if before.get(name) != now.get(name)}
 
@@ -177,7 +177,7 @@ def test_a_time_that_a_date_control_cannot_hold_is_noted() -> None:
 
     assert "time of day was not written" in plan.notes[0]
     saved = form_of(CONTENT.replace("2026-12-10", "2026-12-12"))
-    assert saved.not_taken_over({"paint_date": "2026-12-12T08:00:00"}) == []
+    assert saved.find_unsaved({"paint_date": "2026-12-12T08:00:00"}) == []
 
 
 @given(
@@ -205,7 +205,7 @@ def test_everything_else_goes_back_byte_for_byte(asked: dict[str, Value]) -> Non
     def rest(serialised: str) -> list[str]:
         return [pair for pair in serialised.split("&") if pair.partition("=")[0] not in touched]
 
-    assert rest(form.serialised(form.plan(asked))) == rest(form.serialised())
+    assert rest(form.serialise(form.plan(asked))) == rest(form.serialise())
 
 
 def read_back(**changed: str) -> Form:
@@ -218,7 +218,7 @@ def read_back(**changed: str) -> Form:
 def test_what_planso_kept_otherwise_is_told() -> None:
     """Field, label, sent and kept words."""
     asked: dict[str, Value] = {"person": "Neu", "est_hours_karo": 12.5, "vehicle_details.vin": "W"}
-    kept = form_of(CONTENT).not_taken_over(asked)
+    kept = form_of(CONTENT).find_unsaved(asked)
 
     assert [(k.field, k.label, k.sent, k.kept) for k in kept] == [
         ("person", "Fahrername", "Neu", "Alt"),
@@ -230,22 +230,22 @@ def test_a_label_that_vanished_before_the_read_back_is_not_taken_over() -> None:
     """What can't be read back was not saved, as far as anybody knows."""
     gone = form_of(CONTENT.replace("<label>VIN</label>", "<b></b>"))
 
-    assert [kept.field for kept in gone.not_taken_over({"vehicle_details.vin": "X"})] == ["vehicle_details.vin"]
+    assert [kept.field for kept in gone.find_unsaved({"vehicle_details.vin": "X"})] == ["vehicle_details.vin"]
 
 
 def test_a_cleared_label_is_looked_up_where_it_was_cleared() -> None:
     """Halter still supplies a person, and the clear of Fahrername is taken over all the same."""
-    assert form_of(CONTENT.replace("value=Alt", "value=''")).not_taken_over({"person": None}) == []
-    assert [kept.kept for kept in form_of(CONTENT).not_taken_over({"person": None})] == ["Alt"]
+    assert form_of(CONTENT.replace("value=Alt", "value=''")).find_unsaved({"person": None}) == []
+    assert [kept.kept for kept in form_of(CONTENT).find_unsaved({"person": None})] == ["Alt"]
 
 
 def test_differences_count_labels_and_not_tokens() -> None:
     """Another person's edit shows; a new hidden token and other line ends don't."""
     theirs = CONTENT.replace("value=t>", "value=u>").replace("\na\nb<", "\na\r\nb<")
-    assert form_of(CONTENT).differences(form_of(theirs)) == []
+    assert form_of(CONTENT).find_differences(form_of(theirs)) == []
 
     edited = theirs.replace("11,30", "12,00").replace("value=1 checked>kommt", "value=1>kommt")
-    assert form_of(CONTENT).differences(form_of(edited)) == [
+    assert form_of(CONTENT).find_differences(form_of(edited)) == [
         ("Sollstunden Karo", "11,30", "12,00"),
         ("Hol-/Bringservice", "kommt", ""),
     ]

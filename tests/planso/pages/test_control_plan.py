@@ -51,7 +51,7 @@ def contents(draw: st.DrawFn) -> str:
 
 def pairs(form: Form, wanted: dict[str, tuple[str, ...]] | None = None) -> list[tuple[str, str]]:
     plan = form.plan_controls(wanted) if wanted is not None else None
-    return parse_qsl(form.serialised(plan), keep_blank_values=True)
+    return parse_qsl(form.serialise(plan), keep_blank_values=True)
 
 
 @given(contents(), contents())
@@ -60,7 +60,7 @@ def test_what_was_submitted_is_submitted_again(before: str, damaged: str) -> Non
     earlier, now = form_of(before), form_of(damaged)
     names = {name for name, _ in pairs(earlier)} | {name for name, _ in pairs(now)}
     # Of radio buttons none can be chosen again: a browser can't either, but the pairs can leave them out.
-    wanted = {name: earlier.submitted.get(name, ()) for name in names}
+    wanted = {name: earlier.submitted_values.get(name, ()) for name in names}
 
     assert pairs(now, wanted) == pairs(earlier)
 
@@ -69,8 +69,8 @@ def test_what_was_submitted_is_submitted_again(before: str, damaged: str) -> Non
 def test_what_holds_already_changes_nothing(content: str) -> None:
     """A form that submits these values has nothing to change."""
     form = form_of(content)
-    plan = form.plan_controls(form.submitted)
-    assert (plan.wire, plan.changes) == ({}, ())
+    plan = form.plan_controls(form.submitted_values)
+    assert (plan.new_values, plan.changes) == ({}, ())
 
 
 @given(contents(), TEXTS)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planso_connector.domain.columns import COLUMNS, UNSURE_COLUMNS
+from planso_connector.domain.columns import CANDIDATE_COLUMNS, COLUMNS
 from planso_connector.domain.errors import Invalid, PageChanged
 from planso_connector.domain.fields import BY_PATH
-from planso_connector.flows.operating.doctor import look_at_fields, look_at_handles
-from planso_connector.planso.pages.columns import possible_columns
+from planso_connector.flows.operating.doctor import report_field_controls, report_fields
+from planso_connector.planso.pages.columns import candidate_columns
 from planso_connector.planso.pages.form import Form
 from tests.planso.conftest import PROFILE, form_of
 from tests.planso.pages.test_form_cases import changed
@@ -25,7 +25,7 @@ def field(label: str, name: str, value: str, extra: str = "") -> str:
 
 def phone(content: str) -> tuple[object, object]:
     """The phone as it is read, and what a write of it changes."""
-    return form_of(content).reading().values["phone"], changed(content, {"phone": "0152"})
+    return form_of(content).read_fields().values["phone"], changed(content, {"phone": "0152"})
 
 
 AMBIGUOUS = "planso_ambiguous"
@@ -85,7 +85,7 @@ UNSURE = {
 def test_what_nothing_decides_is_refused_and_not_read(content: str) -> None:
     """A write is 422, the phone is nothing, and the reading says that it is ambiguous."""
     assert phone(content) == (None, AMBIGUOUS)
-    assert "phone" in form_of(content).reading().ambiguous
+    assert "phone" in form_of(content).read_fields().ambiguous
 
 
 def test_a_refusal_names_the_candidates() -> None:
@@ -113,7 +113,7 @@ def test_another_partys_field_is_never_the_customers(other: str, customer: str) 
 
     assert phone(f"{alone}<h3>{customer}</h3>{field('Telefon', 't', '0151')}</form>") == ("0151", WRITTEN)
     assert phone(f"{alone}</form>") == (None, MISSING)
-    assert form_of(f"{alone}</form>").reading().fields["Telefon"] == "0711"
+    assert form_of(f"{alone}</form>").read_fields().fields["Telefon"] == "0711"
 
 
 COLUMN_NAMES = ["{}", "f[{}]", "f[25704][{}]", "25704_{}", "baymis_25704_{}", "f_{}", "data[{}][]"]
@@ -131,7 +131,7 @@ def test_a_field_is_found_by_its_column(path: str) -> None:
         form_now = form_of(
             f"<form><div><label>Beschriftung</label><input{other} {handle}='{name.upper() if at == 2 else name}'></div></form>"
         )
-        assert [path for path, held in form_now.handles().items() if held.is_column].count(path) == 1
+        assert [path for path, held in form_now.field_locations().items() if held.is_column].count(path) == 1
 
 
 @given(st.from_regex(r"[A-Za-z]{3,9}", fullmatch=True), st.sampled_from(["{}_{}", "{}[{}]", "{}[f][{}]"]))
@@ -139,7 +139,7 @@ def test_a_word_before_a_column_makes_it_another(word: str, form: str) -> None:
     """`Versicherung_Telefon` is not `Telefon`; only ids of tables and words that say nothing are looked through."""
     name = form.format(word, "Telefon")
 
-    is_column = "telefon" in possible_columns(name)
+    is_column = "telefon" in candidate_columns(name)
     assert is_column is (
         word.casefold()
         in {
@@ -174,10 +174,10 @@ def test_a_word_before_a_column_makes_it_another(word: str, form: str) -> None:
 @pytest.mark.parametrize("name", ["8123", "f_8123", "f[8123]", "f[]", "_", "[]", "]"])
 def test_numbers_are_no_columns(name: str) -> None:
     """A name of digits is a number of this installation, whatever a profile calls a column."""
-    assert not {column for column in possible_columns(name) if column.isdecimal() and column == name.strip("f_[]")} - {
+    assert not {column for column in candidate_columns(name) if column.isdecimal() and column == name.strip("f_[]")} - {
         "8123"
     }
-    assert not form_of(f"<form>{PERSON}<input name='{name}' value=1></form>").hints()
+    assert not form_of(f"<form>{PERSON}<input name='{name}' value=1></form>").column_hints()
 
 
 DATED = "16.12.2026"
@@ -206,7 +206,7 @@ def test_labels_and_columns_are_held_against_each_other(content: str, outcome: o
 def test_swapped_captions_write_nothing() -> None:
     """The name's caption at the phone's column and the other way round: neither is read, neither written."""
     content = "<form>" + field("Fahrername", "Telefon", "0151") + field("Telefon", "Fahrername", "M") + "</form>"
-    values = form_of(content).reading().values
+    values = form_of(content).read_fields().values
 
     assert (values["person"], values["phone"]) == (None, None)
     assert changed(content, {"person": "N"}) == changed(content, {"phone": "N"}) == AMBIGUOUS
@@ -214,11 +214,11 @@ def test_swapped_captions_write_nothing() -> None:
 
 def test_an_unsure_column_is_a_hint_and_no_more() -> None:
     """It is named for the doctor; it is not read, not written."""
-    for path, columns in UNSURE_COLUMNS.items():
+    for path, columns in CANDIDATE_COLUMNS.items():
         for column in columns:
             form = form_of(f"<form><div><label>Sonstiges</label><input name='{column}' value=1></div></form>")
-            assert form.reading().values[path] is None
-            assert [(field, found) for field, found, _ in form.hints()] == [(path, column.casefold())]
+            assert form.read_fields().values[path] is None
+            assert [(field, found) for field, found, _ in form.column_hints()] == [(path, column.casefold())]
 
 
 def test_equal_names_are_written_together_and_the_last_is_read() -> None:
@@ -242,7 +242,7 @@ def test_a_named_mirror_is_read_and_not_written(shown: str, hidden: str) -> None
     """Which of the two PlanSo stores can't be known. Other fields are written, and both go back as they stand."""
     content = f"<form>{PERSON}<div><label>Werkstattstart</label><input name={shown} value='16.12.2026'><input type=hidden name={hidden} value='2026-12-16'></div></form>"
 
-    assert form_of(content).reading().values["shop_date"] == "2026-12-16"
+    assert form_of(content).read_fields().values["shop_date"] == "2026-12-16"
     assert changed(content, {"shop_date": "2026-12-17"}) == AMBIGUOUS
     assert changed(content, {"person": "Neu"}) == {"f[1]": ["Neu"]}
 
@@ -260,8 +260,8 @@ def test_date_and_time_under_one_label_are_written_each_for_itself() -> None:
     assert changed(columns, asked) == {"return_date": ["16.12.2026"], "return_date_time": ["17:00"]}
     assert changed(valued, {"return_date_time": None}) == {"d": [""], "t": [""]}
     assert changed(unknown, asked) == AMBIGUOUS
-    assert form_of(valued).reading().values["return_date_time"] == "2026-12-15T16:00:00"
-    assert form_of(valued).not_taken_over({"return_date_time": "2026-12-15T16:00:00"}) == []
+    assert form_of(valued).read_fields().values["return_date_time"] == "2026-12-15T16:00:00"
+    assert form_of(valued).find_unsaved({"return_date_time": "2026-12-15T16:00:00"}) == []
 
 
 LABELS = {
@@ -328,14 +328,14 @@ def test_no_layout_is_read_or_written_wrongly(layout: tuple[str, list[str]]) -> 
         form = form_of(content)
     except PageChanged:
         return
-    values = form.reading().values
+    values = form.read_fields().values
     for path in paths:
         assert values[path] in (None, f"v_{path}")
         try:
             plan = form.plan({path: "neu"})
         except Invalid:
             continue
-        assert [form.page.controls[index].name for index in plan.wire] == [f"n_{path}"]
+        assert [form.markup.controls[index].name for index in plan.new_values] == [f"n_{path}"]
 
 
 def test_tabs_are_one_page() -> None:
@@ -348,14 +348,14 @@ def test_tabs_are_one_page() -> None:
     ]
     for content in contents:
         form = Form.parse({"center": {"content": content}}, PROFILE, 1)
-        values = form.reading().values
+        values = form.read_fields().values
         assert (values["person"], values["phone"]) == ("Muster", "0151")
-        assert form.serialised() == "v=0711&f%5B1%5D=Muster&t=0151"
+        assert form.serialise() == "v=0711&f%5B1%5D=Muster&t=0151"
 
 
 def test_every_column_belongs_to_a_field() -> None:
     """The tables of columns name fields that there are."""
-    assert set(COLUMNS) | set(UNSURE_COLUMNS) <= set(BY_PATH)
+    assert set(COLUMNS) | set(CANDIDATE_COLUMNS) <= set(BY_PATH)
 
 
 def test_the_doctor_names_what_is_in_doubt() -> None:
@@ -366,9 +366,9 @@ def test_the_doctor_names_what_is_in_doubt() -> None:
         "<div><label>KBA</label><input name=k value='' data-value='0603'></div></form>"
     )
     form = form_of(markup)
-    handles, found = look_at_handles(form), look_at_fields(123, form)
+    handles, found = report_field_controls(form), report_fields(123, form)
 
-    assert not handles.well
+    assert not handles.is_ok
     assert [row[:2] for row in handles.rows] == [
         ("field", "phone"),
         ("script", "k"),

@@ -29,7 +29,7 @@ def by_name(form: Form, asked: dict[str, Value] | None = None) -> dict[str, list
     """What is sent, by name."""
     found = defaultdict(list)
     plan = form.plan(asked) if asked is not None else None
-    for name, value in parse_qsl(form.serialised(plan), keep_blank_values=True):
+    for name, value in parse_qsl(form.serialise(plan), keep_blank_values=True):
         found[name].append(value)
     return dict(found)
 
@@ -49,12 +49,12 @@ def changed(content: str, asked: dict[str, Value]) -> dict[str, list[str]] | str
 def test_a_form_is_read_and_sent_as_a_browser_does(case: dict[str, Any]) -> None:
     """What a person reads is read, what Chromium sends is sent, and a write changes what was asked and nothing else."""
     form = form_of(case["content"])
-    values = form.reading().values
+    values = form.read_fields().values
     found = changed(case["content"], case["ask"])
 
     assert {path: values[path] for path in case["read"]} == case["read"]
     if case["sent"]:
-        assert form.serialised() == case["sent"]
+        assert form.serialise() == case["sent"]
     wanted = case["changes"]
     if not wanted:
         assert found == {} or isinstance(found, str)

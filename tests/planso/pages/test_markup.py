@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from planso_connector.domain.errors import PageChanged
 from planso_connector.planso.pages.form import Form
-from planso_connector.planso.pages.text import label_key, shown_label
+from planso_connector.planso.pages.text import clean_label, label_key
 from tests.planso.conftest import PROFILE, form_of
 
 VIN = '<div class="field"><label>VIN</label><input name="v" value="1"></div>'
@@ -55,9 +55,9 @@ def test_every_allowed_markup_is_read(markup: str, around: str) -> None:
     """The label finds its control whatever stands between them, alone and beside another field."""
     form = form_of(around.format(markup))
 
-    assert form.reading().values["vehicle_details.kba"] == "k"
+    assert form.read_fields().values["vehicle_details.kba"] == "k"
     if VIN in around:
-        assert form.reading().values["vehicle_details.vin"] == "1"
+        assert form.read_fields().values["vehicle_details.vin"] == "1"
 
 
 @pytest.mark.parametrize("markup", MARKUPS.values(), ids=MARKUPS)
@@ -65,8 +65,8 @@ def test_markup_that_is_escaped_once_more_is_read_alike(markup: str) -> None:
     """Entity-escaped content is the same form."""
     escaped = markup.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
-    assert form_of(escaped).serialised() == form_of(markup).serialised()
-    assert form_of(escaped).reading() == form_of(markup).reading()
+    assert form_of(escaped).serialise() == form_of(markup).serialise()
+    assert form_of(escaped).read_fields() == form_of(markup).read_fields()
 
 
 BOXES = {
@@ -86,8 +86,8 @@ def test_check_boxes_are_read(markup: str) -> None:
     """A box stands before or after its label, alone or after PHP's hidden zero."""
     form = form_of(f"<form>{VIN}{markup}{VIN}</form>")
 
-    assert form.reading().values["vehicle_details.all_details"] is True
-    assert form.reading().fields["Alle Fahrzeugdaten"] == "ja"
+    assert form.read_fields().values["vehicle_details.all_details"] is True
+    assert form.read_fields().fields["Alle Fahrzeugdaten"] == "ja"
 
 
 def test_boxes_before_their_labels_in_one_block_are_not_shifted() -> None:
@@ -95,7 +95,7 @@ def test_boxes_before_their_labels_in_one_block_are_not_shifted() -> None:
     form = form_of("<p><input type=checkbox name=a checked><label>Reklamation</label><br>"
                    "<input type=checkbox name=b><label>Alle Fahrzeugdaten</label></p>")  # fmt: skip
 
-    assert form.reading().fields == {"Reklamation": "ja", "Alle Fahrzeugdaten": "nein"}
+    assert form.read_fields().fields == {"Reklamation": "ja", "Alle Fahrzeugdaten": "nein"}
 
 
 def test_labels_above_their_controls_belong_to_their_columns() -> None:
@@ -103,14 +103,14 @@ def test_labels_above_their_controls_belong_to_their_columns() -> None:
     form = form_of(f"{VIN}<table><tr><td><label>KBA</label></td><td><label>Farbton</label></td></tr>"
                    "<tr><td><input name=a value=k></td><td><input name=b value=f></td></tr></table>")  # fmt: skip
 
-    assert form.reading().fields == {"VIN": "1", "KBA": "k", "Farbton": "f"}
+    assert form.read_fields().fields == {"VIN": "1", "KBA": "k", "Farbton": "f"}
 
 
 def test_a_label_without_a_control_takes_none_from_its_neighbour() -> None:
     """A shown value without a control is no field."""
     form = form_of(f"<form><div><label>KBA</label><span>k</span></div>{VIN}<input type=hidden name=token></form>")
 
-    assert form.reading().fields == {"VIN": "1"}
+    assert form.read_fields().fields == {"VIN": "1"}
 
 
 def test_the_form_with_the_most_labelled_controls_is_the_form() -> None:
@@ -118,31 +118,31 @@ def test_the_form_with_the_most_labelled_controls_is_the_form() -> None:
     form = form_of("<form><label>Suche</label><input name=q></form><form id=f><div><label>KBA</label><input name=a></div>"
                    f"{VIN}</form><input form=f name=late value=2>")  # fmt: skip
 
-    assert form.serialised() == "a=&v=1&late=2"
+    assert form.serialise() == "a=&v=1&late=2"
 
 
 def test_a_form_that_a_table_swallowed_is_the_whole_content() -> None:
     """HTML closes a `<form>` between `<table>` and `<tr>` at once; its controls still count."""
     form = form_of("<table><form><tr><td><label>KBA</label></td><td><input name=a value=k></td></tr></form></table>")
 
-    assert form.reading().values["vehicle_details.kba"] == "k"
-    assert form.serialised() == "a=k"
+    assert form.read_fields().values["vehicle_details.kba"] == "k"
+    assert form.serialise() == "a=k"
 
 
 def test_of_equal_labels_the_first_counts_and_a_later_one_is_shown_where_it_is_empty() -> None:
     """Two `VIN`: the field is the first; `fields` shows what there is."""
     form = form_of(f"<div><label>VIN:</label><input name=a></div>{VIN}")
 
-    assert form.reading().values["vehicle_details.vin"] is None
-    assert form.reading().fields == {"VIN": "1"}
+    assert form.read_fields().values["vehicle_details.vin"] is None
+    assert form.read_fields().fields == {"VIN": "1"}
 
 
 def test_the_first_label_that_is_not_empty_wins() -> None:
     """Fahrername before Halter, Soll before Ist, unless they are empty."""
     content = "<div><label>Halter</label><input name=h value=H></div><div><label>Fahrername</label><input name=f value='{}'></div>"
 
-    assert form_of(content.format("F")).reading().values["person"] == "F"
-    assert form_of(content.format(" ")).reading().values["person"] == "H"
+    assert form_of(content.format("F")).read_fields().values["person"] == "F"
+    assert form_of(content.format(" ")).read_fields().values["person"] == "H"
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_a_blank_form_is_known() -> None:
              "<div><label>Reklamation</label><input type=checkbox name=c></div>"
              "<div><label>Terminart</label><input name=d value=0></div>")  # fmt: skip
 
-    assert form_of(blank.format("")).reading().is_blank
-    assert not form_of(blank.format("k")).reading().is_blank
+    assert form_of(blank.format("")).read_fields().is_blank
+    assert not form_of(blank.format("k")).read_fields().is_blank
 
 
 @given(st.text(), st.text(alphabet=" *:-/().\xa0\xad\n", max_size=5))
@@ -180,7 +180,7 @@ def test_label_keys_ignore_case_punctuation_and_blanks(text: str, noise: str) ->
 
     assert label_key(f"{noise}{text}{noise}") == key
     assert label_key(key) == key
-    assert label_key(shown_label(text)) == key
+    assert label_key(clean_label(text)) == key
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_a_placeholder_is_nothing_and_an_answer_is_not(options: str, value: str 
     """`bitte wählen` and an empty first option say nothing; `ohne E-Teile` does, whatever its id."""
     form = form_of(f"{VIN}<div><label>E-Teile Status</label><select name=s>{options}</select></div>")
 
-    assert form.reading().values["parts_status"] == value
+    assert form.read_fields().values["parts_status"] == value
 
 
 def test_an_empty_content_is_a_blank_form() -> None:

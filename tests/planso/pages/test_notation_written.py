@@ -47,11 +47,11 @@ def test_the_notation_that_stands_there_is_written(
     """And after a save that keeps it, it is taken over, with nothing to tell and nothing to send again."""
     form = with_input(label, standing, name)
     plan = form.plan({path: asked})
-    assert list(plan.wire.values()) == [written]
+    assert list(plan.new_values.values()) == [written]
 
     saved = with_input(label, written, name)
-    assert saved.not_taken_over({path: asked}, form) == []
-    assert saved.normalised({path: asked}, form) == ()
+    assert saved.find_unsaved({path: asked}, form) == []
+    assert saved.describe_normalised({path: asked}, form) == ()
     assert saved.plan({path: asked}).changes == ()
 
 
@@ -111,9 +111,9 @@ def test_what_planso_writes_otherwise_is_told_as_such(
     saved, back = with_input(label, before), with_input(label, after)
     if label == "Fahrername":
         saved, back = (form_of(f"<div><label>{label}</label><input name=a value='{v}'></div>") for v in (before, after))
-    assert back.not_taken_over({path: asked}, saved) == []
-    assert back.not_taken_over({path: asked}) == []
-    notes = back.normalised({path: asked}, saved)
+    assert back.find_unsaved({path: asked}, saved) == []
+    assert back.find_unsaved({path: asked}) == []
+    notes = back.describe_normalised({path: asked}, saved)
     assert len(notes) == told
     assert all(note.startswith(f"PlanSo writes {path} ('{label}') as '{after}' (asked '") for note in notes)
 
@@ -137,8 +137,8 @@ def test_what_planso_writes_otherwise_is_told_as_such(
 def test_another_value_is_never_a_notation(label: str, path: str, before: str, asked: Value, after: str) -> None:
     """Cut, capped, garbled or moved: PlanSo kept another value."""
     saved, back = with_input(label, before), with_input(label, after)
-    assert [kept.field for kept in back.not_taken_over({path: asked}, saved)] == [path]
-    assert back.normalised({path: asked}, saved) == ()
+    assert [kept.field for kept in back.find_unsaved({path: asked}, saved)] == [path]
+    assert back.describe_normalised({path: asked}, saved) == ()
 
 
 def test_a_select_that_jumped_kept_another_value() -> None:
@@ -147,8 +147,8 @@ def test_a_select_that_jumped_kept_another_value() -> None:
         "<div><label>Kategorie</label><select name=d><option value=5{}>KL 2-3<option value=6{}>KL 2-3+</select></div>"
     )
     back = form_of(select.format("", " selected"))
-    assert [kept.kept for kept in back.not_taken_over({"damage": "KL 4"})] == ["KL 2-3+"]
-    assert back.normalised({"damage": "KL 2-3+"}) == ()
+    assert [kept.kept for kept in back.find_unsaved({"damage": "KL 4"})] == ["KL 2-3+"]
+    assert back.describe_normalised({"damage": "KL 2-3+"}) == ()
 
 
 def test_a_hidden_mirror_is_written_in_its_own_notation() -> None:
@@ -157,7 +157,7 @@ def test_a_hidden_mirror_is_written_in_its_own_notation() -> None:
         "<div class=field><label>Werkstattstart</label><input type=text class=picker value='16.12.2026'>"
         "<input type=hidden name='f[5]' value='2026-12-16'></div>"
     )
-    assert list(form.plan({"shop_date": "2026-12-17"}).wire.values()) == ["2026-12-17"]
+    assert list(form.plan({"shop_date": "2026-12-17"}).new_values.values()) == ["2026-12-17"]
 
 
 @pytest.mark.parametrize("path", ["person", "phone"])
@@ -172,8 +172,8 @@ def test_emptying_what_names_the_customer_is_told(path: str) -> None:
 @pytest.mark.parametrize("text", ["KW 51", "offen", "ab 14 Uhr"])
 def test_what_is_no_date_is_read_as_such(text: str) -> None:
     """No value, the text as it stands, and the field named; a date that databases write for none is nothing."""
-    reading = with_input("Werkstattstart", text).reading()
+    reading = with_input("Werkstattstart", text).read_fields()
     assert (reading.values["shop_date"], dict(reading.unreadable)) == (None, {"shop_date": text})
     assert reading.fields["Werkstattstart"] == text
     for nothing in ("", "0000-00-00", "00.00.0000", "0000-00-00 00:00:00"):
-        assert dict(with_input("Werkstattstart", nothing).reading().unreadable) == {}
+        assert dict(with_input("Werkstattstart", nothing).read_fields().unreadable) == {}

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from planso_connector.planso.pages.part_dates import Role, read_dates
+from planso_connector.planso.pages.part_dates import DateRole, read_dates
 
 NOV, DEC = "2025-11-16", "2025-12-19"
 
 
-def dates_of(cell: str, lone: Role = Role.DELIVERY) -> tuple[str | None, str | None]:
+def dates_of(cell: str, lone: DateRole = DateRole.DELIVERY) -> tuple[str | None, str | None]:
     inner = cell if cell.startswith("<td") else f"<td>{cell}</td>"
     return read_dates(LexborHTMLParser(f"<table><tr>{inner}</tr></table>").css_first("td"), lone)
 
@@ -60,7 +60,7 @@ def test_the_place_before_or_after_the_slash_decides(first: str, slash: str, sec
 
     assert dates_of(first + slash + second) == expected
     assert dates_of(f"<span>{first}{slash}{second}</span>") == expected
-    assert dates_of(first + slash + second, Role.ORDER) == expected
+    assert dates_of(first + slash + second, DateRole.ORDER) == expected
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_what_else_tells_which_date_it_is(cell: str, ordered: str | None, delive
 
 def test_a_lone_date_is_what_its_column_is() -> None:
     """In a column of order dates it is one, unless the words say otherwise."""
-    assert dates_of("16.11.2025", Role.ORDER) == (NOV, None)
-    assert dates_of("geliefert am 19.12.2025", Role.ORDER) == (None, DEC)
+    assert dates_of("16.11.2025", DateRole.ORDER) == (NOV, None)
+    assert dates_of("geliefert am 19.12.2025", DateRole.ORDER) == (None, DEC)
 
 
 @given(st.lists(st.sampled_from([*FIRST, *SECOND, *NOTHING, *SLASHES, "<span title='", "'>", "</span>", "<td>"])))

@@ -436,7 +436,7 @@ async def test_every_part_of_the_sandbox_is_read(markup: Any) -> None:
     with sandbox.serve() as url:
         async with client(url) as planso:
             for order in sandbox.order_ids():
-                reading = await planso.parts(order)
+                reading = await planso.read_parts(order)
                 there = sandbox.parts(order)
                 assert reading.has_table
                 assert [part.part_no or "" for part in reading.parts] == [part["number"] for part in there]

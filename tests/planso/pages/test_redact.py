@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from planso_connector.planso.pages.redact import MOST_BYTES, redacted
+from planso_connector.planso.pages.redact import MAX_BYTES, redact_content
 from planso_connector.sandbox import Sandbox
 from planso_connector.sandbox.installation import Installation
-from planso_connector.sandbox.people import email, phone, plate
+from planso_connector.sandbox.people import invent_email, invent_phone, invent_plate
 from tests.planso.conftest import client, form_of
 
 MARKUPS = ("div", "table", "for", "wrapped", "busy")
@@ -21,9 +21,9 @@ WORD = st.text(
     st.characters(categories=["Lu", "Ll", "Lo", "Nd"], exclude_characters="xX9"), min_size=4, max_size=12
 ).map(lambda word: f"{word}q7")
 TELLING = st.one_of(
-    st.randoms(use_true_random=False).map(phone),
-    st.randoms(use_true_random=False).map(plate),
-    st.randoms(use_true_random=False).map(lambda dice: email(dice, "Jana Weiß") or "jana@example.org"),
+    st.randoms(use_true_random=False).map(invent_phone),
+    st.randoms(use_true_random=False).map(invent_plate),
+    st.randoms(use_true_random=False).map(lambda dice: invent_email(dice, "Jana Weiß") or "jana@example.org"),
 )
 
 
@@ -50,7 +50,7 @@ def test_no_word_of_a_value_survives(value: str, wrapped: str) -> None:
     if wrapped == "escaped":
         page = html.escape(page)
     content = page if wrapped == "page" else json.dumps({"center": {"content": page}, "js": value, "name": value})
-    shown = redacted(content[:-9] if wrapped == "cut" else content)
+    shown = redact_content(content[:-9] if wrapped == "cut" else content)
     assert not [word for word in value.split() if word in shown or word in html.unescape(shown)]
     assert "Fahrername" in shown
     assert "Unfall" in shown
@@ -61,7 +61,7 @@ def test_mail_plates_and_telephones_never_survive(told: str) -> None:
     """Not even where the installation's own words stand: a label, an option, a JSON member's name."""
     page = form(told, f"Kontakt {told}") + f"<label>{told}</label><option>{told}</option><th>{told}</th>"
     for content in (page, json.dumps({"html": page, told: told}), told, f"<h1>{told}</h1>"):
-        assert told not in html.unescape(redacted(content))
+        assert told not in html.unescape(redact_content(content))
 
 
 @given(
@@ -71,7 +71,7 @@ def test_mail_plates_and_telephones_never_survive(told: str) -> None:
 def test_a_redacted_form_reads_as_the_same_labels(value: str, labels: list[str]) -> None:
     """Form.parse finds the labels of the original, in its order, whatever the values are."""
     page = "".join(form(value, label) for label in labels or ["Auftrag"])
-    answer = json.loads(redacted(json.dumps({"center": {"content": page}})))
+    answer = json.loads(redact_content(json.dumps({"center": {"content": page}})))
     assert form_of(answer["center"]["content"]).labels == form_of(page).labels
 
 
@@ -87,7 +87,7 @@ async def test_the_sandbox_forms_keep_their_labels_and_lose_their_customers(mark
             for order in sandbox.order_ids()[:6]:
                 form_before = await planso.read_form(order)
                 response = await planso._answer("POST", planso._form_call("update", order), "form")  # noqa: SLF001
-                answers.append(redacted(response.text))
+                answers.append(redact_content(response.text))
                 content = json.loads(answers[-1])["center"]["content"]
                 assert form_of(content).labels == form_before.labels
                 for label in ("Fahrername", "Kennzeichen", "Telefon", "Kunden E-Mail", "VIN"):
@@ -111,16 +111,16 @@ async def test_the_sandbox_forms_keep_their_labels_and_lose_their_customers(mark
 @example(content=json.dumps({"html": "<p>Müller</p>" * 60_000}))
 def test_garbage_is_taken_and_bounded(content: str) -> None:
     """Nothing that PlanSo could send raises, and nothing is kept beyond the bound."""
-    assert len(redacted(content).encode()) <= MOST_BYTES
+    assert len(redact_content(content).encode()) <= MAX_BYTES
 
 
 def test_dates_keep_their_shape_and_a_list_its_orders() -> None:
     """What a reader goes by is still there: the shape of dates, ids, stations, classes."""
     board = {"123": {"ID": 123, "short_name": "Jana Weiß", "station": "12@active", "finish_date": "16.12.2025"}}
-    assert json.loads(redacted(json.dumps(board))) == {
+    assert json.loads(redact_content(json.dumps(board))) == {
         "123": {"ID": 123, "short_name": "Xxxx Xxxx", "station": "12@active", "finish_date": "99.99.9999"}
     }
-    assert redacted('<td class="a b" data-status="Weg">16.12.2025</td>') == (
+    assert redact_content('<td class="a b" data-status="Weg">16.12.2025</td>') == (
         '<td class="a b" data-status="Xxx">99.99.9999</td>'
     )
 
@@ -128,4 +128,4 @@ def test_dates_keep_their_shape_and_a_list_its_orders() -> None:
 def test_a_large_answer_stays_json() -> None:
     """What there is no room for is left out, not cut in the middle, so that it can be read again."""
     board = [{"ID": number, "short_name": "Jana Weiß" * 9} for number in range(1, 20_000)]
-    assert len(json.loads(redacted(json.dumps(board)))) > 500
+    assert len(json.loads(redact_content(json.dumps(board)))) > 500

@@ -52,8 +52,8 @@ async def test_a_write_changes_what_was_asked_and_no_byte_more(installation: Ins
                 await planso.save(form, plan)
                 read_back = await planso.read_form(order)
 
-                assert read_back.not_taken_over(ASKED) == []
-                assert {label for label, _, _ in form.differences(read_back)} <= LABELS
+                assert read_back.find_unsaved(ASKED) == []
+                assert {label for label, _, _ in form.find_differences(read_back)} <= LABELS
                 after = sandbox.values(order)
                 assert {label for label in before if before[label] != after[label]} <= LABELS
                 assert sandbox.value(order, "Fahrername") == ASKED["person"]
@@ -64,7 +64,7 @@ async def test_an_unchanged_form_is_what_a_browser_would_send(sandbox: Sandbox, 
     async with client(url) as planso:
         for order in sandbox.order_ids():
             form = await planso.read_form(order)
-            pairs = parse_qsl(form.serialised(), keep_blank_values=True, max_num_fields=1000)
+            pairs = parse_qsl(form.serialise(), keep_blank_values=True, max_num_fields=1000)
             browser = [(name, value.replace("\r\n", "\n")) for name, value in sandbox.snapshot(order)]
             assert [(name, value.replace("\r\n", "\n")) for name, value in pairs] == browser
 
@@ -78,7 +78,7 @@ async def test_a_dropped_save_is_told(sandbox: Sandbox, url: str) -> None:
         asked: dict[str, Value] = {"remarks": "ganz neu", "est_hours_karo": 99.25}
         plan = form.plan(asked)
         await planso.save(form, plan)
-        kept = (await planso.read_form(order)).not_taken_over(asked)
+        kept = (await planso.read_form(order)).find_unsaved(asked)
 
     assert [entry.field for entry in kept] == ["remarks", "est_hours_karo"]
 
@@ -86,10 +86,10 @@ async def test_a_dropped_save_is_told(sandbox: Sandbox, url: str) -> None:
 async def test_an_order_is_created_and_deleted(sandbox: Sandbox, url: str) -> None:
     """The new id comes back, the form holds what was asked; deleted, it is blank again."""
     async with client(url) as planso:
-        blank = await planso.blank_form()
+        blank = await planso.read_blank_form()
         assert blank.is_blank
         order = await planso.create(blank, blank.plan({"person": "Neu", "phone": "0711 1", "shop_date": "2026-12-09"}))
-        reading = (await planso.read_form(order)).reading()
+        reading = (await planso.read_form(order)).read_fields()
         assert (reading.values["person"], reading.values["shop_date"]) == ("Neu", "2026-12-09")
 
         await planso.delete(order)

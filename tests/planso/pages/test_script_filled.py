@@ -50,7 +50,7 @@ def test_a_control_that_script_fills_stops_every_write(markup: str) -> None:
     """Whatever is asked: the save of the whole form would blank it. The refusal names the control."""
     form = form_with(markup)
 
-    assert [control.name for control in form.unknowable()] == ["c"]
+    assert [control.name for control in form.script_filled_controls()] == ["c"]
     assert "(c)" in refusal(form)
 
 
@@ -71,8 +71,8 @@ def test_what_the_markup_holds_is_no_reason(markup: str) -> None:
     """A value beside the attribute, a select with options, what isn't sent, words that are no value."""
     form = form_with(markup)
 
-    assert form.unknowable() == ()
-    assert form.changed_pairs(form.plan({"person": "Neu"})) == [("f[1]", "Neu")]
+    assert form.script_filled_controls() == ()
+    assert form.serialise_changed_pairs(form.plan({"person": "Neu"})) == [("f[1]", "Neu")]
 
 
 SCRIPTS = [
@@ -116,14 +116,14 @@ def test_what_the_answers_functions_set_is_unknown(functions: str) -> None:
 )
 def test_what_runs_later_or_elsewhere_is_no_reason(functions: str) -> None:
     """Handlers, comments, functions that nobody calls, other controls."""
-    assert form_with(DATE, functions).unknowable() == ()
+    assert form_with(DATE, functions).script_filled_controls() == ()
 
 
 def test_a_script_that_repeats_the_value_changes_nothing() -> None:
     """Set to what stands there: known. Set to something else: not."""
     date = DATE.replace("value=''", "value='16.12.2026'")
 
-    assert form_with(date, "$('#f_5').val('16.12.2026')").unknowable() == ()
+    assert form_with(date, "$('#f_5').val('16.12.2026')").script_filled_controls() == ()
     assert refusal(form_with(date, "$('#f_5').val('17.12.2026')"))
 
 
@@ -132,15 +132,15 @@ def test_a_box_that_script_checks_is_unknown() -> None:
     box = "<input type=checkbox id=c name=c>"
 
     assert refusal(form_with(box, "$('#c').prop('checked', true)"))
-    assert form_with(box, "$('#c').prop('checked', false)").unknowable() == ()
+    assert form_with(box, "$('#c').prop('checked', false)").script_filled_controls() == ()
 
 
 def test_the_value_beside_it_is_read() -> None:
     """A reader may see what a person sees."""
-    assert form_with(FILLED["data-date"]).reading().values["shop_date"] == "2026-12-16"
-    assert form_with(FILLED["data-value"]).reading().values["vehicle_details.modelID"] == 42
-    assert form_with(DATE, SCRIPTS[0]).reading().values["shop_date"] == "2026-12-16"
-    assert form_with(FILLED["a drop-down's text"]).reading().values["damage"] == "KL 2-3"
+    assert form_with(FILLED["data-date"]).read_fields().values["shop_date"] == "2026-12-16"
+    assert form_with(FILLED["data-value"]).read_fields().values["vehicle_details.modelID"] == 42
+    assert form_with(DATE, SCRIPTS[0]).read_fields().values["shop_date"] == "2026-12-16"
+    assert form_with(FILLED["a drop-down's text"]).read_fields().values["damage"] == "KL 2-3"
 
 
 def test_where_only_changes_are_sent_it_matters_if_it_is_asked_for() -> None:
@@ -158,20 +158,20 @@ def test_what_was_learned_or_tried_is_no_reason() -> None:
     known = replace(form, profile=replace(PROFILE, save=replace(PROFILE.save, known=("c",))))
     unfilled = replace(form, profile=replace(PROFILE, save=replace(PROFILE.save, unfilled=("c",))))
 
-    assert (known.unknowable(), unfilled.unknowable()) == ((), ())
-    assert known.pairs(known.plan({"person": "Neu"})) == [("f[1]", "Neu"), ("c", "16.12.2026")]
-    assert unfilled.pairs(unfilled.plan({"person": "Neu"})) == [("f[1]", "Neu"), ("c", "")]
+    assert (known.script_filled_controls(), unfilled.script_filled_controls()) == ((), ())
+    assert known.serialise_pairs(known.plan({"person": "Neu"})) == [("f[1]", "Neu"), ("c", "16.12.2026")]
+    assert unfilled.serialise_pairs(unfilled.plan({"person": "Neu"})) == [("f[1]", "Neu"), ("c", "")]
 
 
 def test_a_dropdowns_items_are_its_options() -> None:
     """The hidden input gets the item's `data-value`, and a text that is no item is refused with the offer."""
     form = form_with(DROPDOWN.format("4", "text", "KL 2-3"))
 
-    assert form.reading().values["damage"] == "KL 2-3"
+    assert form.read_fields().values["damage"] == "KL 2-3"
     assert form.plan({"damage": "KL 2-3"}).changes == ()
-    assert form.changed_pairs(form.plan({"damage": "KL 4"})) == [("d", "5")]
+    assert form.serialise_changed_pairs(form.plan({"damage": "KL 4"})) == [("d", "5")]
     with pytest.raises(Invalid, match="accepted: KL 1, KL 2-3, KL 4"):
         form.plan({"damage": "4-5"})
     unknown = form_with(DROPDOWN.format("99", "text", "KL 9"))
-    assert unknown.pairs() == [("f[1]", "Muster"), ("d", "99")]
-    assert unknown.changed_pairs(unknown.plan({"damage": "KL 4"})) == [("d", "5")]
+    assert unknown.serialise_pairs() == [("f[1]", "Muster"), ("d", "99")]
+    assert unknown.serialise_changed_pairs(unknown.plan({"damage": "KL 4"})) == [("d", "5")]

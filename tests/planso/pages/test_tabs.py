@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planso_connector.domain.errors import PageChanged, PageTooLarge
-from planso_connector.planso.pages.tab_page import MOST_ROWS, MOST_WORDS, Link, Table
-from planso_connector.planso.pages.tabs import MOST_LINKS, MOST_PAIRS, MOST_TABLES, Section, parse_tab, tab_call
+from planso_connector.planso.pages.tab_page import MAX_ROWS, MAX_TEXT_LENGTH, Link, Table
+from planso_connector.planso.pages.tabs import MAX_LINKS, MAX_PAIRS, MAX_TABLES, ParsedTab, parse_tab, tab_parameters
 from planso_connector.planso.profile import Profile
 
 
-def read(content: str) -> Section:
+def read(content: str) -> ParsedTab:
     return parse_tab("work", {"html": content, "js": "evil()"})
 
 
@@ -28,8 +28,8 @@ def test_a_tab_is_asked_for_by_its_call_and_the_order() -> None:
     """The call is the profile's; the whole shop view is asked for without its fields."""
     methods = Profile.load().calls.tabs
 
-    assert tab_call("work", methods, 5) == {"m": "resourceplanner_shop_view_get_work", "ID": "5"}
-    assert tab_call("shop_view", methods, 5) == {
+    assert tab_parameters("work", methods, 5) == {"m": "resourceplanner_shop_view_get_work", "ID": "5"}
+    assert tab_parameters("shop_view", methods, 5) == {
         "m": "resourceplanner_get_shop_view",
         "get_fields": "false",
         "ID": "5",
@@ -55,7 +55,7 @@ def test_a_tab_is_asked_for_by_its_call_and_the_order() -> None:
 )
 def test_labels_with_values_are_pairs(content: str) -> None:
     """However a page lays them out, and then they are not told once more as a table."""
-    assert read(content) == Section("work", pairs={"Farbton": "Größe L", "Halle": "2"})
+    assert read(content) == ParsedTab("work", pairs={"Farbton": "Größe L", "Halle": "2"})
 
 
 def test_of_equal_labels_the_first_that_holds_something_counts() -> None:
@@ -76,7 +76,7 @@ def test_what_a_page_hides_is_no_pair() -> None:
         "<dl><dd>EVIL</dd></dl>"
     )
 
-    assert "EVIL" not in read(page).as_json()
+    assert "EVIL" not in read(page).to_json()
 
 
 # -- tables
@@ -100,7 +100,7 @@ def test_a_table_of_two_columns_with_headers_is_no_list_of_pairs() -> None:
     """Its first column is data like any other."""
     page = "<table><tr><th>Tag<th>Stunden</tr><tr><th>Montag:</th><td>8</td></tr></table>"
 
-    assert read(page) == Section("work", tables=(Table(("Tag", "Stunden"), (("Montag:", "8"),)),))
+    assert read(page) == ParsedTab("work", tables=(Table(("Tag", "Stunden"), (("Montag:", "8"),)),))
 
 
 def test_rows_without_a_table_are_one() -> None:
@@ -246,9 +246,9 @@ def test_scripts_never_pass_through(page: str, hostile: str) -> None:
     """No script, style, comment, event handler or other attribute is ever told, wherever it stands, also in JSON."""
     content = page.replace("{}", hostile)
 
-    assert "EVIL" not in read(content).as_json()
-    assert "EVIL" not in read(html.escape(content)).as_json()
-    assert "EVIL" not in parse_tab("work", {"data": [{"Notiz": content}], "js": "EVIL"}).as_json()
+    assert "EVIL" not in read(content).to_json()
+    assert "EVIL" not in read(html.escape(content)).to_json()
+    assert "EVIL" not in parse_tab("work", {"data": [{"Notiz": content}], "js": "EVIL"}).to_json()
 
 
 MEGABYTE = 1_000_000
@@ -265,23 +265,23 @@ def test_a_megabyte_of_nesting_is_survived(piece: str) -> None:
     except PageChanged as error:
         assert isinstance(error, PageTooLarge)  # noqa: PT017 - the other outcome is good too
     else:
-        assert len(section.as_json()) < 3 * MEGABYTE
+        assert len(section.to_json()) < 3 * MEGABYTE
 
 
 def test_a_section_is_bounded() -> None:
     """Beyond the bounds pages are cut: tables, rows of all tables, pairs, links, the length of a text."""
     row = "<tr><td>a<td>b<td>c</tr>"
     many = read(f"<table>{row}</table>" * 300)
-    assert len(many.tables) == MOST_TABLES
+    assert len(many.tables) == MAX_TABLES
     long = read(f"<table>{row * 1500}</table>" * 3)
-    assert [len(table.rows) for table in long.tables] == [1500, MOST_ROWS - 1500]
-    assert len(read("".join(f"<dl><dt>L{n}<dd>x</dl>" for n in range(3000))).pairs) == MOST_PAIRS
-    assert len(parse_tab("work", {f"L{n}": n for n in range(3000)}).pairs) == MOST_PAIRS
-    assert len(read("".join(f"<a href=/{n}>x</a>" for n in range(600))).links) == MOST_LINKS
-    text = "x" * 2 * MOST_WORDS
+    assert [len(table.rows) for table in long.tables] == [1500, MAX_ROWS - 1500]
+    assert len(read("".join(f"<dl><dt>L{n}<dd>x</dl>" for n in range(3000))).pairs) == MAX_PAIRS
+    assert len(parse_tab("work", {f"L{n}": n for n in range(3000)}).pairs) == MAX_PAIRS
+    assert len(read("".join(f"<a href=/{n}>x</a>" for n in range(600))).links) == MAX_LINKS
+    text = "x" * 2 * MAX_TEXT_LENGTH
     cut = read(f"<table><tr><td>1<td>{text}<td>3</table><dl><dt>{text}<dd>{text}</dl><a href=/x>{text}</a>")
-    assert cut.tables[0].rows[0][1] == cut.links[0].text == text[:MOST_WORDS]
-    assert cut.pairs == {text[:MOST_WORDS]: text[:MOST_WORDS]}
+    assert cut.tables[0].rows[0][1] == cut.links[0].text == text[:MAX_TEXT_LENGTH]
+    assert cut.pairs == {text[:MAX_TEXT_LENGTH]: text[:MAX_TEXT_LENGTH]}
 
 
 SCRIPTS = [
@@ -305,8 +305,8 @@ def test_any_heap_of_tags_is_read(content: str) -> None:
     """Misnested, unclosed, stray: it is read, nothing that a page does is told, and reading is the same each time."""
     section = read(content)
 
-    told = section.as_json()
-    assert json.loads(told) == section.document()
+    told = section.to_json()
+    assert json.loads(told) == section.to_document()
     assert read(content) == section
     if "<textarea>" not in content:  # what that holds is text, and shown
         assert "EVIL" not in told
@@ -335,7 +335,7 @@ FURTHER = "<table><tr><th>A<th>B</tr><tr><td>1<td>2</table>"
 )
 def test_a_page_is_found_wherever_the_answer_holds_it(answer: Any) -> None:
     """As a text, as one of several, as the center's content, escaped once more, whole or within its wrapper."""
-    assert parse_tab("work", answer) == Section(
+    assert parse_tab("work", answer) == ParsedTab(
         "work", tables=(Table(("A", "B"), (("1", "2"),)),), pairs={"Farbton": "Größe L"}
     )
 
@@ -370,7 +370,7 @@ def test_json_without_a_page_is_pairs() -> None:
         "execution_time": 0.3,
     }
 
-    assert parse_tab("stats", answer) == Section(
+    assert parse_tab("stats", answer) == ParsedTab(
         "stats",
         tables=(Table(("A", "B"), (("1", "2"),)),),
         pairs={
@@ -417,8 +417,8 @@ def test_any_json_is_read_or_told_as_moved(answer: Any) -> None:
         assert not isinstance(answer, list)
     else:
         assert isinstance(answer, (dict, list))
-        assert json.loads(section.as_json()) == section.document()
-        assert "EVIL" not in section.as_json()
+        assert json.loads(section.to_json()) == section.to_document()
+        assert "EVIL" not in section.to_json()
 
 
 @pytest.mark.parametrize("answer", ["", "<p>x</p>", None, 5, True, {"error": "Kein Zugriff"}])
@@ -436,4 +436,4 @@ def test_what_is_no_tab_is_told(answer: Any) -> None:
 )
 def test_an_empty_tab_is_an_empty_section(answer: Any) -> None:
     """Most orders have neither rental car nor invoice."""
-    assert parse_tab("invoice", answer) == Section("invoice")
+    assert parse_tab("invoice", answer) == ParsedTab("invoice")

@@ -13,8 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.encoding import Encoded, encode, urlencoded, with_line_breaks
-from planso_connector.planso.saving.style import ACTIONS, BODIES, PLACES, SPACES, Address, SaveStyle, Token
+from planso_connector.planso.saving.encoding import EncodedRequest, convert_line_breaks, encode_save, urlencode
+from planso_connector.planso.saving.style import (
+    ACTIONS,
+    BODIES,
+    SPACES,
+    TOKEN_PLACES,
+    RequestTemplate,
+    SaveStyle,
+    SaveToken,
+)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 NAME = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8)
@@ -29,7 +37,7 @@ def members_of(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     return {name: values[0] if len(values) == 1 else values for name, values in members.items()}
 
 
-def multipart(encoded: Encoded) -> list[tuple[str, str]]:
+def multipart(encoded: EncodedRequest) -> list[tuple[str, str]]:
     head = f"Content-Type: {encoded.headers['Content-Type']}\r\n\r\n".encode()
     message = message_from_bytes(head + encoded.body, policy=policy.HTTP)
     found = []
@@ -42,7 +50,7 @@ def multipart(encoded: Encoded) -> list[tuple[str, str]]:
 @given(PAIRS, st.sampled_from(BODIES), st.sampled_from(SPACES))
 def test_each_style_carries_the_pairs(pairs: list[tuple[str, str]], body: str, space: str) -> None:
     """Any names and values arrive, in their order, whatever the body's notation and however blanks are written."""
-    sent = encode(pairs, replace(BUILT_IN, body=body, space=space), "update", 7, 12565, {})
+    sent = encode_save(pairs, replace(BUILT_IN, body=body, space=space), "update", 7, 12565, {})
     match body:
         case "fields":
             [(parameter, form)] = parse_qsl(sent.body.decode("ascii"), keep_blank_values=True)
@@ -64,19 +72,19 @@ def test_each_style_carries_the_pairs(pairs: list[tuple[str, str]], body: str, s
 @given(st.lists(st.tuples(st.from_regex(r"[a-z_]{1,8}(\[\])?", fullmatch=True), TEXT), min_size=1, max_size=6))
 def test_multipart_carries_the_pairs(pairs: list[tuple[str, str]]) -> None:
     """The boundary stands in no value; line breaks stay."""
-    sent = encode(pairs, replace(BUILT_IN, body="multipart"), "insert", None, 1, {})
+    sent = encode_save(pairs, replace(BUILT_IN, body="multipart"), "insert", None, 1, {})
 
     assert multipart(sent) == pairs
 
 
-@given(st.sampled_from(ACTIONS), st.sampled_from(PLACES), st.sampled_from(BODIES), TEXT.filter(bool))
+@given(st.sampled_from(ACTIONS), st.sampled_from(TOKEN_PLACES), st.sampled_from(BODIES), TEXT.filter(bool))
 def test_tokens_and_ids_go_where_the_style_says(action: str, place: str, body: str, value: str) -> None:
     """A token in the query, the body or a header; order and table under their parameters, in the query or the body."""
-    address = Address("POST", "/orders/{order}/save", {"t": "{table}"}, {"id": "{order}", "mode": "x"})
+    address = RequestTemplate("POST", "/orders/{order}/save", {"t": "{table}"}, {"id": "{order}", "mode": "x"})
     style = replace(SaveStyle(), body=body, update=address, insert=address, delete=address)
-    style = replace(style, tokens=(Token("X-Token", place, "cookie", "c"),))
+    style = replace(style, tokens=(SaveToken("X-Token", place, "cookie", "c"),))
     order = None if action == "insert" else 7
-    sent = encode([] if action != "delete" else None, style, action, order, 12, {"X-Token": value})
+    sent = encode_save([] if action != "delete" else None, style, action, order, 12, {"X-Token": value})
 
     assert sent.path == ("/orders//save" if order is None else "/orders/7/save")
     assert dict(sent.query) == {"t": "12"} | ({"X-Token": value} if place == "query" else {})
@@ -89,15 +97,17 @@ def test_tokens_and_ids_go_where_the_style_says(action: str, place: str, body: s
 
 def test_numbers_in_json_are_numbers() -> None:
     """Where the recording showed `"id": 7` and not `"id": "7"`."""
-    address = Address(body={"id": "{order_number}", "table": "{table}", "final": True})
-    sent = encode([("a", "1")], replace(BUILT_IN, body="json", parameter="data", update=address), "update", 7, 12, {})
+    address = RequestTemplate(body={"id": "{order_number}", "table": "{table}", "final": True})
+    sent = encode_save(
+        [("a", "1")], replace(BUILT_IN, body="json", parameter="data", update=address), "update", 7, 12, {}
+    )
 
     assert json.loads(sent.body) == {"id": 7, "table": "12", "final": True, "data": {"a": "1"}}
 
 
 def test_nothing_to_send_is_no_body() -> None:
     """A deletion whose parameters stand in the address."""
-    sent = encode(None, BUILT_IN, "delete", 7, 12565, {})
+    sent = encode_save(None, BUILT_IN, "delete", 7, 12565, {})
 
     assert (sent.body, sent.headers, sent.path) == (b"", {}, "/do")
     assert dict(sent.query)["submode"] == "delete"
@@ -106,11 +116,11 @@ def test_nothing_to_send_is_no_body() -> None:
 @pytest.mark.parametrize(("style", "text"), [("crlf", "a\r\nb\r\nc\r\n"), ("lf", "a\nb\nc\n")])
 def test_line_breaks_are_the_style_s(style: str, text: str) -> None:
     """Whatever stood there."""
-    assert with_line_breaks("a\nb\r\nc\r", replace(BUILT_IN, line_break=style)) == text
+    assert convert_line_breaks("a\nb\r\nc\r", replace(BUILT_IN, line_break=style)) == text
 
 
 @given(PAIRS)
 def test_blanks_are_written_as_the_style_says(pairs: list[tuple[str, str]]) -> None:
     """`%20` or `+`, and never the other."""
-    assert "+" not in urlencoded(pairs)
-    assert "%20" not in urlencoded(pairs, "+")
+    assert "+" not in urlencode(pairs)
+    assert "%20" not in urlencode(pairs, "+")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from planso_connector.planso.saving.form_snapshot import snapshot
+from planso_connector.planso.saving.form_snapshot import take_snapshot
 from tests.planso.conftest import form_of
 
 
 def test_buttons_and_files_hold_nothing_of_the_order() -> None:
     """A button that is there only in one state of the order is no value that a save could lose."""
-    held = snapshot(
+    held = take_snapshot(
         form_of(
             '<label for="t">Telefon</label><input id="t" name="tel" value="1"><input type="submit" name="accept" '
             'value="Annehmen"><input type="button" name="print" value="Drucken (2)"><input type="file" name="scan">'

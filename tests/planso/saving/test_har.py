@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from planso_connector.cli import cli
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.har import MOST_BYTES, RecordingError, read_har
-from planso_connector.planso.saving.recording import checked, read_recording
+from planso_connector.planso.saving.har import MAX_FILE_BYTES, RecordingError, read_har
+from planso_connector.planso.saving.recording import read_recording, require_accepted_writes
 from tests.planso.saving import hars
 from tests.planso.saving.test_learned import learned
 
@@ -96,7 +96,7 @@ def test_each_browser_s_spelling_of_a_body_is_read(tmp_path: Path, spelling: Any
     spelling(saved)
     spelled = hars.har(tmp_path / "spelled.har", hars.login(), hars.form(), saved)
 
-    assert learned(spelled).toml() == learned(plain).toml()
+    assert learned(spelled).to_toml() == learned(plain).to_toml()
 
 
 def test_multipart_is_read_without_its_boundary_in_the_head(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_multipart_is_read_without_its_boundary_in_the_head(tmp_path: Path) -> N
     saved = hars.entry("POST", hars.CALL.format("update", 4711), {"ok": 1}, body=body, kind="multipart/form-data")
     lesson = learned(hars.har(tmp_path / "a.har", hars.login(), hars.form(), saved))
 
-    assert "multipart" in [fact.value for fact in lesson.facts]
+    assert "multipart" in [fact.value for fact in lesson.settings]
     assert [d.name for d in lesson.comparisons[0].differences] == ["f_4"]
 
 
@@ -136,7 +136,7 @@ def test_what_can_t_be_learned_from_is_said(tmp_path: Path, entries: list[dict[s
     """One sentence with the file, and what to do; no profile is written."""
     file = hars.har(tmp_path / "planso.har", *entries)
     with pytest.raises(RecordingError, match=told) as error:
-        checked(read_recording(file, Profile.load()), file)
+        require_accepted_writes(read_recording(file, Profile.load()), file)
 
     assert str(file) in str(error.value)
     assert "gesperrt" not in str(error.value)
@@ -167,7 +167,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     """Over 256 MB."""
     file = tmp_path / "huge.har"
     with file.open("wb") as out:
-        out.truncate(MOST_BYTES + 1)
+        out.truncate(MAX_FILE_BYTES + 1)
 
     with pytest.raises(RecordingError, match="larger than 256 MB"):
         next(read_har(file))

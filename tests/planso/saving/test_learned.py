@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.learning import learn
-from planso_connector.planso.saving.lesson import Lesson
-from planso_connector.planso.saving.recording import checked, read_recording
-from planso_connector.planso.saving.redaction import redacted
+from planso_connector.planso.saving.learning import learn_profile
+from planso_connector.planso.saving.lesson import LearnedProfile
+from planso_connector.planso.saving.recording import read_recording, require_accepted_writes
+from planso_connector.planso.saving.redaction import redact_recording
 from planso_connector.sandbox import Installation, Sandbox, SaveStyle
 from tests.service import connected
 
@@ -29,9 +29,9 @@ STYLES = {
 }
 
 
-def learned(har: Path) -> Lesson:
+def learned(har: Path) -> LearnedProfile:
     recording = read_recording(har, Profile.load())
-    return learn(recording, checked(recording, har))
+    return learn_profile(recording, require_accepted_writes(recording, har))
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
@@ -43,12 +43,12 @@ def test_a_connector_saves_as_was_learned(recording: Any, tmp_path: Path, style:
     har: Path = recording(style)
     lesson = learned(har)
     profile = tmp_path / "profile.toml"
-    profile.write_text(lesson.toml(), encoding="utf-8")
+    profile.write_text(lesson.to_toml(), encoding="utf-8")
     assert Profile.load(profile).save.source == "learned"
 
     copy = tmp_path / "redacted.har"
-    copy.write_text(redacted(read_recording(har, Profile.load())), encoding="utf-8")
-    assert tomllib.loads(learned(copy).toml()) == tomllib.loads(lesson.toml())
+    copy.write_text(redact_recording(read_recording(har, Profile.load())), encoding="utf-8")
+    assert tomllib.loads(learned(copy).to_toml()) == tomllib.loads(lesson.to_toml())
 
     sandbox = Sandbox(orders=12, installation=Installation(save_style=SaveStyle.from_text(style)))
     with connected(tmp_path, sandbox, planso_profile=profile) as service:
@@ -74,18 +74,18 @@ def test_what_a_person_changed_is_all_that_differs(recording: Any) -> None:
     """Held against what Chromium sent, our own serialisation of the recorded form is equal but for the edits."""
     update, insert = learned(recording("")).comparisons
 
-    assert [(d.label, d.why.name) for d in update.differences] == [("Bemerkungen", "CHANGED")]
+    assert [(d.label, d.reason.name) for d in update.differences] == [("Bemerkungen", "CHANGED")]
     assert [d.label for d in insert.differences] == ["Fahrername", "Kennzeichen"]
-    assert min(update.equal, insert.equal) > 70
+    assert min(update.equal_count, insert.equal_count) > 70
 
 
 def test_what_is_not_recorded_stays_assumed(recording: Any) -> None:
     """A recording without creation and deletion says so, and writes no line about them."""
     lesson = learned(recording("", steps=("change",)))
-    content = tomllib.loads(lesson.toml())
+    content = tomllib.loads(lesson.to_toml())
 
     assert set(content["save"]) == {"source", "sends", "body", "parameter", "space", "line_break", "update", "answer"}
-    told = " ".join(lesson.assumed)
+    told = " ".join(lesson.assumptions)
     assert all(words in told for words in ("creation", "deletion", "new order's id", "refusal"))
 
 
@@ -99,16 +99,16 @@ def test_what_script_fills_is_known_once_it_was_seen(recording: Any, tmp_path: P
         knobs = {"script_filled": labels, "script_filled_by": how}
         har: Path = recording("", knobs=knobs, steps=("change",))
         lesson = learned(har)
-        content = tomllib.loads(lesson.toml())
+        content = tomllib.loads(lesson.to_toml())
         assert len(content["save"]["known"]) == 2
         copy = tmp_path / f"{how}.har"
-        copy.write_text(redacted(read_recording(har, Profile.load())), encoding="utf-8")
-        assert tomllib.loads(learned(copy).toml()) == content
+        copy.write_text(redact_recording(read_recording(har, Profile.load())), encoding="utf-8")
+        assert tomllib.loads(learned(copy).to_toml()) == content
 
         sandbox = Sandbox(orders=12)
         sandbox.knobs.set_json(knobs)
         profile = tmp_path / f"{how}.toml"
-        profile.write_text(lesson.toml(), encoding="utf-8")
+        profile.write_text(lesson.to_toml(), encoding="utf-8")
         order_id = sandbox.order_ids()[3]
         before = dict(sandbox.snapshot(order_id))
         (tmp_path / how).mkdir()

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.comparing import Why
+from planso_connector.planso.saving.comparing import DifferenceReason
 from tests.planso.saving import hars
 from tests.planso.saving.test_learned import learned
 
@@ -28,7 +28,7 @@ def saved(
 def taught(tmp_path: Path, *entries: dict[str, Any]) -> dict[str, Any]:
     """The `[save]` of the profile, which can be loaded."""
     file = tmp_path / "profile.toml"
-    file.write_text(learned(hars.har(tmp_path / "a.har", hars.login(), hars.board(4711), *entries)).toml(), "utf-8")
+    file.write_text(learned(hars.har(tmp_path / "a.har", hars.login(), hars.board(4711), *entries)).to_toml(), "utf-8")
     assert Profile.load(file).save.source
     save: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))["save"]
     return save
@@ -80,7 +80,7 @@ def test_a_token_from_nowhere_is_no_constant(tmp_path: Path) -> None:
     url = hars.CALL.format("update", 4711) + f"&secret={TOKEN}"
     lesson = learned(hars.har(tmp_path / "a.har", hars.login(), hars.form(), saved(url), hars.form(), saved(url)))
 
-    assert TOKEN not in lesson.toml()
+    assert TOKEN not in lesson.to_toml()
     assert any("'secret' is left out" in warning for warning in lesson.warnings)
 
 
@@ -105,7 +105,7 @@ def test_nobody_s_data_becomes_a_constant(tmp_path: Path) -> None:
     """A parameter that holds the plate, the user or a telephone number is left out, and said."""
     url = hars.CALL.format("update", 4711) + "&plate=WN-A+12&user=meister.roehrich&tel=07151+1234567&view=board_main"
     lesson = learned(hars.har(tmp_path / "a.har", hars.login(), hars.form(), saved(url)))
-    query = tomllib.loads(lesson.toml())["save"]["update"]["query"]
+    query = tomllib.loads(lesson.to_toml())["save"]["update"]["query"]
 
     assert set(query) == {"m", "tableID", "submode", "dataID", "call_back_class", "callback", "view"}
     assert sum("is left out" in warning for warning in lesson.warnings) == 3
@@ -160,8 +160,8 @@ def test_a_refusal_beside_a_save_is_learned(tmp_path: Path) -> None:
     refused = saved(answer={"saved": 0, "msg": "Frau Roth hat das offen"})
     lesson = learned(hars.har(tmp_path / "a.har", hars.login(), hars.form(), refused, saved()))
 
-    assert "saved=0" in tomllib.loads(lesson.toml())["save"]["answer"]["refusal"]
-    assert "Roth" not in lesson.toml()
+    assert "saved=0" in tomllib.loads(lesson.to_toml())["save"]["answer"]["refusal"]
+    assert "Roth" not in lesson.to_toml()
 
 
 def test_only_what_changed_is_known_by_what_is_missing(tmp_path: Path) -> None:
@@ -180,11 +180,11 @@ def test_what_differs_without_a_person_is_said(tmp_path: Path) -> None:
     changed = hars.entry("POST", hars.CALL.format("update", 4711), {"saved": 1}, body=body)
     lesson = learned(hars.har(tmp_path / "a.har", hars.login(), hars.form(), changed, hars.form(person="Neu")))
 
-    assert {d.name: d.why for d in lesson.comparisons[0].differences} == {
-        "f_1": Why.CHANGED,
-        "f_6": Why.LEFT_OUT,
-        "f_7": Why.SCRIPT,
-        "extra": Why.ADDED,
+    assert {d.name: d.reason for d in lesson.comparisons[0].differences} == {
+        "f_1": DifferenceReason.CHANGED,
+        "f_6": DifferenceReason.LEFT_OUT,
+        "f_7": DifferenceReason.SCRIPT,
+        "extra": DifferenceReason.ADDED,
     }
     assert sum("'KBA'" in one or "'VIN'" in one or "extra" in one for one in lesson.warnings) == 3
 
@@ -194,7 +194,7 @@ def test_a_recording_without_a_login_is_learned_from(tmp_path: Path) -> None:
     lesson = learned(hars.har(tmp_path / "a.har", hars.form(), hars.save()))
 
     assert "login" in lesson.warnings[0]
-    assert ("save",) in [fact.table for fact in lesson.facts]
+    assert ("save",) in [fact.table for fact in lesson.settings]
 
 
 def test_an_installation_may_lie_under_a_path(tmp_path: Path) -> None:
@@ -202,6 +202,6 @@ def test_an_installation_may_lie_under_a_path(tmp_path: Path) -> None:
     entries = [hars.login(), hars.form(), hars.save()]
     for entry in entries:
         entry["request"]["url"] = entry["request"]["url"].replace(hars.URL, hars.URL + "/planso")
-    content = tomllib.loads(learned(hars.har(tmp_path / "a.har", *entries)).toml())
+    content = tomllib.loads(learned(hars.har(tmp_path / "a.har", *entries)).to_toml())
 
     assert (content["paths"], content["save"]["update"]["path"]) == ({"app": "/app", "do": "/do"}, "/do")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.recording import read_recording
-from planso_connector.planso.saving.redaction import redacted
+from planso_connector.planso.saving.redaction import redact_recording
 from tests.planso.saving import hars
 from tests.planso.saving.test_learned import learned
 
@@ -119,7 +119,7 @@ def test_nothing_that_was_planted_is_left(tmp_path_factory: pytest.TempPathFacto
     data: list[str] = []
     raw = tmp_path_factory.getbasetemp() / "planted.har"
     raw.write_text(json.dumps(planted(Random(seed), data)), "utf-8")
-    copy = redacted(read_recording(raw, Profile.load()))
+    copy = redact_recording(read_recording(raw, Profile.load()))
 
     for text in (copy, copy.casefold(), json.dumps(json.loads(copy))):
         for datum in [*data, "meister.roehrich", "streng geheim!", "192.0.2.77", "4711", "600123", "1764489600123"]:
@@ -162,7 +162,7 @@ def test_the_copy_teaches_what_the_recording_does(tmp_path: Path, entries: list[
     """The profile learned from the copy says the same, to the letter."""
     raw = hars.har(tmp_path / "raw.har", hars.login(), hars.board(4711, 4712), hars.form(), *entries)
     copy = tmp_path / "copy.har"
-    copy.write_text(redacted(read_recording(raw, Profile.load())), "utf-8")
+    copy.write_text(redact_recording(read_recording(raw, Profile.load())), "utf-8")
 
-    assert tomllib.loads(learned(copy).toml()) == tomllib.loads(learned(raw).toml())
+    assert tomllib.loads(learned(copy).to_toml()) == tomllib.loads(learned(raw).to_toml())
     assert "geheim" not in copy.read_text("utf-8")

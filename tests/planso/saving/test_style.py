@@ -11,7 +11,7 @@ import pytest
 
 from planso_connector.domain.errors import ConnectorError, Invalid, PlansoRefused, PlansoUnavailable, PlansoUnsure
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.style import AnswerStyle, Token
+from planso_connector.planso.saving.style import ResponseStyle, SaveToken
 from tests.planso.conftest import client, form_of
 from tests.planso.odd_server import LOGIN_PAGE, START_PAGE, answer, odd
 
@@ -62,8 +62,8 @@ def test_a_profile_says_how_planso_saves(tmp_path: Path) -> None:
     assert style.update.path == "/speichern/{order}"
     assert dict(style.update.query) == {"tableID": "{table}", "m": "formular"}
     assert dict(style.update.body) == {"id": "{order_number}", "final": True}
-    assert style.tokens == (Token("X-CSRF", "header", "meta", "csrf-token", "/app?m=start"),)
-    assert style.answer == AnswerStyle(("ok=true",), ("errors", "ok=false"), "data.id")
+    assert style.tokens == (SaveToken("X-CSRF", "header", "meta", "csrf-token", "/app?m=start"),)
+    assert style.answer == ResponseStyle(("ok=true",), ("errors", "ok=false"), "data.id")
     assert (style.insert.path, style.insert.query["m"], style.insert.query["submode"]) == ("/tu", "formular", "insert")
 
 

@@ -15,7 +15,7 @@ import pytest
 from starlette.responses import Response
 
 from planso_connector.domain.caller import Scope
-from planso_connector.rest.middleware.admission import Gate
+from planso_connector.rest.middleware.admission import AdmissionMiddleware
 from planso_connector.rest.middleware.rate_limits import Limits
 from planso_connector.sandbox import Sandbox
 from tests.between import Between
@@ -103,7 +103,7 @@ def test_reads_are_refused_first(method: str, path: str, status: int) -> None:
                 await go_on.wait()
             await Response()(scope, receive, send)
 
-        transport = httpx2.ASGITransport(Gate(app, limits=Limits(parallel_total=4)))
+        transport = httpx2.ASGITransport(AdmissionMiddleware(app, limits=Limits(parallel_total=4)))
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             slow = [asyncio.create_task(client.get("/slow")) for _ in range(2)]
             for _ in slow:

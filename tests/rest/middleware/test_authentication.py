@@ -10,31 +10,31 @@ from starlette.responses import Response
 
 from planso_connector.domain import clock
 from planso_connector.domain.caller import Scope
-from planso_connector.flows.operating.access_log import Accesses
-from planso_connector.flows.operating.api_keys import Keys
-from planso_connector.flows.operating.authenticate import Authentication
-from planso_connector.rest.middleware.admission import Gate
-from planso_connector.rest.middleware.authentication import Guard
+from planso_connector.flows.operating.access_log import AccessLog
+from planso_connector.flows.operating.api_keys import ApiKeys
+from planso_connector.flows.operating.authenticate import Authenticator
+from planso_connector.rest.middleware.admission import AdmissionMiddleware
+from planso_connector.rest.middleware.authentication import AuthenticationMiddleware
 from tests.databases import Store
 
 
 def test_who_is_refused_slows_no_sync(store: Store) -> None:
     """Without a key, with a wrong or a too narrow one, at no address, by another verb: it does not count as asking."""
     asked: list[str] = []
-    guard = Guard(
+    guard = AuthenticationMiddleware(
         Response(),
-        authentication=Authentication(store.database, clock.now),
-        accesses=Accesses(store.database, clock.now),
+        authentication=Authenticator(store.database, clock.now),
+        accesses=AccessLog(store.database, clock.now),
         asked=asked.append,
         allow_anonymous=False,
     )
 
     async def main() -> list[tuple[int, int]]:
-        keys = Keys(store.database, clock.now)
+        keys = ApiKeys(store.database, clock.now)
         _, key = await keys.create("Telefonagent", [Scope.ORDERS_READ], None)
         told = []
         async with httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(Gate(guard)), base_url="http://localhost"
+            transport=httpx2.ASGITransport(AdmissionMiddleware(guard)), base_url="http://localhost"
         ) as client:
 
             async def ask(method: str, path: str, key: str | None = key) -> None:
@@ -62,7 +62,7 @@ def test_a_fault_around_the_routes_is_answered_in_the_envelope() -> None:
 
     async def main() -> httpx2.Response:
         async with httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(Gate(faulty)), base_url="http://localhost"
+            transport=httpx2.ASGITransport(AdmissionMiddleware(faulty)), base_url="http://localhost"
         ) as client:
             return await client.get("/api/orders")
 

@@ -19,10 +19,10 @@ import pytest
 from hypothesis import given, strategies
 
 from planso_connector.app import READS_WAITING
-from planso_connector.rest.middleware.rate_limits import Limits, Rate, Refused, Turnstile
-from planso_connector.rest.request_context import keys_given
+from planso_connector.rest.middleware.rate_limits import Limits, Rate, RateLimiter, Refusal
+from planso_connector.rest.request_context import extract_api_keys
 from planso_connector.sandbox import Sandbox
-from planso_connector.server.connections import MOST_UNTAKEN
+from planso_connector.server.connections import MAX_UNSENT_BYTES
 from planso_connector.settings import SettingsError
 from tests.between import Between
 from tests.rest import raw
@@ -121,17 +121,17 @@ _ASKED = strategies.lists(
 def test_no_caller_gets_more_than_its_rate(asked: list[tuple[int, float]], most: int, seconds: float) -> None:
     """In no stretch of time more than the bucket and what filled meanwhile; after Retry-After there is room."""
     now = 0.0
-    turnstile = Turnstile(Limits(key=None, address=Rate(most, seconds)), lambda: now)
+    turnstile = RateLimiter(Limits(key=None, address=Rate(most, seconds)), lambda: now)
     taken: dict[int, list[float]] = {}
     for who, pause in asked:
         now += pause
         scope = {"client": (f"10.0.0.{who}", 1)}
-        turn = turnstile.enter(scope, {})
-        if isinstance(turn, Refused):
+        turn = turnstile.acquire(scope, {})
+        if isinstance(turn, Refusal):
             now += turn.retry_after
-            turn = turnstile.enter(scope, {})
-        assert not isinstance(turn, Refused)
-        turnstile.leave(turn)
+            turn = turnstile.acquire(scope, {})
+        assert not isinstance(turn, Refusal)
+        turnstile.release(turn)
         times = taken.setdefault(who, [])
         times.append(now)
         for start in range(len(times)):
@@ -140,28 +140,28 @@ def test_no_caller_gets_more_than_its_rate(asked: list[tuple[int, float]], most:
 
 def test_many_callers_take_no_more_memory() -> None:
     """Callers are forgotten beyond a bound; one whose request is under way is not."""
-    turnstile = Turnstile(Limits(parallel=1), lambda: 0.0)
-    first = turnstile.enter({"client": ("10.255.0.1", 1)}, {})
+    turnstile = RateLimiter(Limits(parallel=1), lambda: 0.0)
+    first = turnstile.acquire({"client": ("10.255.0.1", 1)}, {})
     for number in range(30_000):
-        turn = turnstile.enter({"client": (f"10.{number % 250}.{number // 250}.1", 1)}, {})
-        assert not isinstance(turn, Refused)
-        turnstile.leave(turn)
-    assert isinstance(turnstile.enter({"client": ("10.255.0.1", 1)}, {}), Refused)
-    assert not isinstance(first, Refused)
-    turnstile.leave(first)
-    assert not isinstance(turnstile.enter({"client": ("10.255.0.1", 1)}, {}), Refused)
+        turn = turnstile.acquire({"client": (f"10.{number % 250}.{number // 250}.1", 1)}, {})
+        assert not isinstance(turn, Refusal)
+        turnstile.release(turn)
+    assert isinstance(turnstile.acquire({"client": ("10.255.0.1", 1)}, {}), Refusal)
+    assert not isinstance(first, Refusal)
+    turnstile.release(first)
+    assert not isinstance(turnstile.acquire({"client": ("10.255.0.1", 1)}, {}), Refusal)
 
 
 def test_invented_keys_forget_nobody_who_is_at_its_limit() -> None:
     """A key that has used up its rate has not got it back by any number of others, refused or let in meanwhile."""
     now = 0.0
-    turnstile = Turnstile(Limits(key=Rate(3, 3600.0), address=Rate(200, 1.0)), lambda: now)
+    turnstile = RateLimiter(Limits(key=Rate(3, 3600.0), address=Rate(200, 1.0)), lambda: now)
 
     def is_let_in(key: bytes, address: str = "192.0.2.1") -> bool:
-        turn = turnstile.enter({"client": (address, 1)}, {b"x-api-key": key})
-        if not isinstance(turn, Refused):
-            turnstile.leave(turn)
-        return not isinstance(turn, Refused)
+        turn = turnstile.acquire({"client": (address, 1)}, {b"x-api-key": key})
+        if not isinstance(turn, Refusal):
+            turnstile.release(turn)
+        return not isinstance(turn, Refusal)
 
     assert [is_let_in(b"mine") for _ in range(4)] == [True, True, True, False]
     assert sum(is_let_in(b"invented %d" % number) for number in range(10_000)) < 200
@@ -176,13 +176,13 @@ def test_invented_keys_forget_nobody_who_is_at_its_limit() -> None:
 def test_the_callers_with_all_of_their_rate_left_are_forgotten_first() -> None:
     """One that used all of it stays while thousands come whose rate is full again, though they asked later."""
     now = 0.0
-    turnstile = Turnstile(Limits(key=None, address=Rate(3, 6.0)), lambda: now)
+    turnstile = RateLimiter(Limits(key=None, address=Rate(3, 6.0)), lambda: now)
 
     def is_let_in(address: str) -> bool:
-        turn = turnstile.enter({"client": (address, 1)}, {})
-        if not isinstance(turn, Refused):
-            turnstile.leave(turn)
-        return not isinstance(turn, Refused)
+        turn = turnstile.acquire({"client": (address, 1)}, {})
+        if not isinstance(turn, Refusal):
+            turnstile.release(turn)
+        return not isinstance(turn, Refusal)
 
     assert [is_let_in("10.255.0.1") for _ in range(4)] == [True, True, True, False]
     now += 0.01
@@ -195,24 +195,24 @@ def test_the_callers_with_all_of_their_rate_left_are_forgotten_first() -> None:
 @pytest.mark.parametrize("blank", [b"\xa0", b"\x85", b" ", b"\t"])
 def test_a_key_is_one_caller_however_it_is_written(blank: bytes) -> None:
     """What the guard takes for the same key the limits do too: blanks after it give nobody a rate of its own."""
-    turnstile = Turnstile(Limits(key=Rate(2, 3600.0), address=None), lambda: 0.0)
+    turnstile = RateLimiter(Limits(key=Rate(2, 3600.0), address=None), lambda: 0.0)
     key = b"pc_0123456789_secret"
     for number in range(2):
-        turn = turnstile.enter({"client": ("10.0.0.1", 1)}, {b"authorization": b"Bearer " + key + b" " * number})
-        assert not isinstance(turn, Refused)
+        turn = turnstile.acquire({"client": ("10.0.0.1", 1)}, {b"authorization": b"Bearer " + key + b" " * number})
+        assert not isinstance(turn, Refusal)
     for headers in ({b"authorization": b"Bearer " + key + blank}, {b"x-api-key": key + blank}):
-        is_same = keys_given(headers.items()) == {key}
-        assert isinstance(turnstile.enter({"client": ("10.0.0.1", 1)}, headers), Refused) == is_same
+        is_same = extract_api_keys(headers.items()) == {key}
+        assert isinstance(turnstile.acquire({"client": ("10.0.0.1", 1)}, headers), Refusal) == is_same
 
 
 def test_what_is_no_address_is_one_caller() -> None:
     """A proxy passes on texts of any length: they are one caller together, and none of them is kept."""
-    turnstile = Turnstile(Limits(key=None, address=Rate(2, 3600.0)), lambda: 0.0)
+    turnstile = RateLimiter(Limits(key=None, address=Rate(2, 3600.0)), lambda: 0.0)
     tracemalloc.start()
     refused = 0
     for number in range(500):
         scope = {"client": ("x" * 30_000 + str(number), 1)}
-        refused += isinstance(turnstile.enter(scope, {b"x-forwarded-for": b"x"}), Refused)
+        refused += isinstance(turnstile.acquire(scope, {b"x-forwarded-for": b"x"}), Refusal)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert (refused, held < 1_000_000) == (498, True)
@@ -395,7 +395,7 @@ def test_answers_that_nobody_takes_have_a_bound_together(tmp_path: Path) -> None
     ):
         whole = len(service.http.get("/api/orders?limit=240").content)
         silent = []
-        for _ in range(3 * MOST_UNTAKEN // whole):
+        for _ in range(3 * MAX_UNSENT_BYTES // whole):
             connection = stack.enter_context(closing(raw.connect(service.address, buffer=4096)))
             connection.sendall(asked)
             assert connection.recv(12) == b"HTTP/1.1 200"

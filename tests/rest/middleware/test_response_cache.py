@@ -13,13 +13,13 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from planso_connector.domain.errors import TooBroad
-from planso_connector.flows.querying.orders import Lookup
+from planso_connector.domain.errors import QueryTooBroad
+from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.rest.middleware import response_cache
-from planso_connector.rest.middleware.response_cache import GOOD_UNTIL, ReadyAnswers
+from planso_connector.rest.middleware.response_cache import VALID_UNTIL, ResponseCacheMiddleware
 from planso_connector.rest.routes.orders import routes
 from planso_connector.store import orders
-from planso_connector.store.search import Filters
+from planso_connector.store.search import OrderFilters
 from tests.databases import Store
 from tests.service import Service
 from tests.store.samples import order
@@ -63,11 +63,11 @@ class Origin:
         self.good_until = 4e9
         self.status = 200
         self.size = size
-        self.door = ReadyAnswers(self, mark=lambda: self.mark)
+        self.door = ResponseCacheMiddleware(self, mark=lambda: self.mark)
 
     async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
         self.asked += 1
-        scope[GOOD_UNTIL] = self.good_until
+        scope[VALID_UNTIL] = self.good_until
         await send({"type": "http.response.start", "status": self.status, "headers": [(b"a", b"b")]})
         await send({"type": "http.response.body", "body": str(self.asked).encode().rjust(self.size)})
 
@@ -109,7 +109,7 @@ def test_a_write_between_the_mark_and_the_answer_counts() -> None:
     """What was read while somebody wrote is not taken for the state after the write."""
     origin = Origin()
     marks = iter([1, 2, 2, 2])
-    origin.door = ReadyAnswers(origin, mark=lambda: next(marks))
+    origin.door = ResponseCacheMiddleware(origin, mark=lambda: next(marks))
     assert [origin.ask() for _ in range(3)] == [(200, b"1"), (200, b"2"), (200, b"2")]
 
 
@@ -117,7 +117,7 @@ def test_a_write_between_the_mark_and_the_answer_counts() -> None:
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=60))
 def test_what_is_kept_is_bounded_and_the_latest_stays(asked: list[int]) -> None:
     """However much is asked for, memory has a bound; what was asked for last is there."""
-    origin = Origin(size=response_cache.MOST_BYTES // 20)
+    origin = Origin(size=response_cache.MAX_BYTES // 20)
     for number in asked:
         origin.ask(str(number).encode())
     before = origin.asked
@@ -169,21 +169,21 @@ def test_an_answer_from_before_a_write_is_not_kept_after_it() -> None:
             await origin.door({**scope}, receive, swallow)
         await origin(scope, receive, send)
 
-    origin.door = ReadyAnswers(overtaken, mark=lambda: next(marks))
+    origin.door = ResponseCacheMiddleware(overtaken, mark=lambda: next(marks))
     assert [origin.ask() for _ in range(2)] == [(200, b"2"), (200, b"1")]
 
 
 def test_a_total_that_could_not_be_told_once_is_not_kept(store: Store) -> None:
     """A busy moment's "too many to be counted" is not what the next one is told."""
 
-    class Busy(Lookup):
+    class Busy(OrderQueries):
         counted = 0
 
-        async def total(self, filters: Filters) -> int:
+        async def count(self, filters: OrderFilters) -> int:
             self.counted += 1
             if self.counted == 1:
-                raise TooBroad(2.0)
-            return await super().total(filters)
+                raise QueryTooBroad(2.0)
+            return await super().count(filters)
 
     class Fresh:
         def now(self) -> datetime:
@@ -197,7 +197,7 @@ def test_a_total_that_could_not_be_told_once_is_not_kept(store: Store) -> None:
     app = FastAPI()
     for router in routes(lookup, fresh):
         app.include_router(router)
-    app.add_middleware(ReadyAnswers, mark=lambda: 1)
+    app.add_middleware(ResponseCacheMiddleware, mark=lambda: 1)
 
     async def main() -> list[int | None]:
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client:
@@ -208,5 +208,5 @@ def test_a_total_that_could_not_be_told_once_is_not_kept(store: Store) -> None:
 
 def test_a_huge_answer_is_not_kept() -> None:
     """It would push all others out."""
-    origin = Origin(size=response_cache.LARGEST + 1)
+    origin = Origin(size=response_cache.MAX_RESPONSE_BYTES + 1)
     assert [origin.ask() for _ in range(2)] == [(200, b"1"), (200, b"2")]

@@ -16,19 +16,19 @@ from starlette.routing import Route
 
 from planso_connector.domain import caller
 from planso_connector.domain.caller import Scope
-from planso_connector.domain.fields import APPOINTMENTS, Group, Kind, On, fields_on
+from planso_connector.domain.fields import APPOINTMENT_PATHS, FieldGroup, FieldKind, RequestKind, fields_accepted_in
 from planso_connector.rest.middleware import route_scopes
-from planso_connector.rest.middleware.route_scopes import NEEDS
+from planso_connector.rest.middleware.route_scopes import REQUIRED_SCOPES
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import api_keys
-from planso_connector.store.api_keys import Key
+from planso_connector.store.api_keys import ApiKey
 from planso_connector.store.engine.transaction import Transaction
 from tests.service import Service, connected
 from tests.store.samples import at
 
 IDS = sorted(Sandbox(orders=60).order_ids())
-WANTED = sorted(route for route, need in NEEDS.items() if need)
-OPEN = sorted(route for route, need in NEEDS.items() if not need)
+WANTED = sorted(route for route, need in REQUIRED_SCOPES.items() if need)
+OPEN = sorted(route for route, need in REQUIRED_SCOPES.items() if not need)
 FOREIGN = (
     "evil.example",
     "127.0.0.1.evil.example",
@@ -37,22 +37,22 @@ FOREIGN = (
     "[::1",
     "10.0.0.1",
 )
-EVERY_FIELD = {f.name: f.example for f in fields_on(On.UPDATE) if f.group is Group.ORDER}
+EVERY_FIELD = {f.name: f.example for f in fields_accepted_in(RequestKind.UPDATE) if f.group is FieldGroup.ORDER}
 
 
 def make(
     service: Service, *scopes: Scope, name: str = "agent", workshop: str = "default", **more: Any
 ) -> dict[str, str]:
     """A new key, as headers."""
-    key_id, secret = caller.new_key_id(), caller.new_secret()
-    key = Key(key_id, name, frozenset(scopes), caller.digest(secret), at(1), **more)
+    key_id, secret = caller.generate_key_id(), caller.generate_secret()
+    key = ApiKey(key_id, name, frozenset(scopes), caller.hash_secret(secret), at(1), **more)
 
     def add(tx: Transaction) -> None:
         tx.use_workshop(workshop)
         api_keys.add(tx, key)
 
     service.in_the_database(add)
-    return {"Authorization": f"Bearer {caller.written(key_id, secret)}"}
+    return {"Authorization": f"Bearer {caller.format_key(key_id, secret)}"}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def ask(service: Service, route: str, headers: dict[str, str], **more: Any) -> h
 def test_the_table_has_every_route(service: Service) -> None:
     """Each route of the application stands in the table of scopes, and nothing else does."""
     there = {f"{method} {one.path}" for one in iter_route_contexts(service.routes) for method in one.methods or ()}
-    assert there == set(NEEDS)
+    assert there == set(REQUIRED_SCOPES)
     assert {route.partition(" ")[2] for route in OPEN if "/api" in route} == set()
 
 
@@ -101,9 +101,9 @@ def test_a_route_without_an_entry_is_noticed(service: Service) -> None:
     """The application is not built with a route that the table does not have; one that is gone is noticed too."""
     forgotten = Route("/api/forgotten", lambda _request: Response(), methods=["POST"])
     with pytest.raises(LookupError, match="differ in: POST /api/forgotten"):
-        route_scopes.check([*service.routes, forgotten])
+        route_scopes.check_complete([*service.routes, forgotten])
     with pytest.raises(LookupError, match="GET /health/live"):
-        route_scopes.check([])
+        route_scopes.check_complete([])
 
 
 @pytest.mark.parametrize("route", WANTED)
@@ -120,7 +120,7 @@ def test_every_route_wants_a_key(service: Service, refused: dict[str, dict[str, 
 @pytest.mark.parametrize("route", WANTED)
 def test_every_route_wants_its_scope(service: Service, route: str) -> None:
     """A key with all scopes but the fitting ones is 403, naming those; with one of the fitting ones it is let in."""
-    need = NEEDS[route]
+    need = REQUIRED_SCOPES[route]
     assert need
     narrow = make(service, *(set(Scope) - set(need) - {Scope.ADMIN}))
     answer = ask(service, route, narrow)
@@ -144,7 +144,7 @@ def test_the_document_tells_the_scopes(service: Service) -> None:
     assert set(document["components"]["securitySchemes"]) == {"bearer", "api_key"}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            need = NEEDS[f"{method.upper()} {path}"]
+            need = REQUIRED_SCOPES[f"{method.upper()} {path}"]
             wanted = {scope for one in operation["security"] for scopes in one.values() for scope in scopes}
             assert wanted == set(need or ()), path
             if need:
@@ -197,7 +197,7 @@ def test_an_appointments_key_moves_dates(service: Service, verb: str) -> None:
     """Every date and time of an order can be changed with it, and PlanSo has them."""
     headers = make(service, Scope.APPOINTMENTS_WRITE)
     order_id = IDS[10 if verb == "PUT" else 11]
-    body = {name: value for name, value in EVERY_FIELD.items() if name in APPOINTMENTS}
+    body = {name: value for name, value in EVERY_FIELD.items() if name in APPOINTMENT_PATHS}
     assert len(body) == 10
     whole = {**dict.fromkeys(EVERY_FIELD), **body, "order_id": order_id} if verb == "PUT" else body
     answer = ask(service, f"{verb} /api/orders/{order_id}", headers, json=whole)
@@ -216,7 +216,7 @@ def test_an_appointments_key_changes_nothing_else(service: Service, verb: str) -
         answer = ask(service, f"{verb} {address}", headers, json=whole)
         assert answer.status_code == 403
         named = set(answer.json()["message"].partition(":")[0].split(", "))
-        assert named == set(EVERY_FIELD) - APPOINTMENTS | {"vehicle_details.vin", "vehicle_details.hu_au"}
+        assert named == set(EVERY_FIELD) - APPOINTMENT_PATHS | {"vehicle_details.vin", "vehicle_details.hu_au"}
     one_too_many = {"shop_date": "09.12.2026", "remarks": ""} | ({"order_id": order_id} if verb == "PUT" else {})
     assert ask(service, f"{verb} /api/orders/{order_id}", headers, json=one_too_many).status_code == 403
     assert len(service.sandbox.requests) == asked
@@ -225,9 +225,11 @@ def test_an_appointments_key_changes_nothing_else(service: Service, verb: str) -
 
 def test_what_is_an_appointment_is_decided_by_the_table_of_fields() -> None:
     """Every date, time, and date with time of an order; the months of the vehicle's papers are none."""
-    kinds = {f.path: f.kind for f in fields_on(On.UPDATE)}
-    assert {path for path, kind in kinds.items() if kind in (Kind.DATE, Kind.TIME, Kind.DATETIME)} == APPOINTMENTS
-    assert {"vehicle_details.first_registration", "vehicle_details.hu_au"}.isdisjoint(APPOINTMENTS)
+    kinds = {f.path: f.kind for f in fields_accepted_in(RequestKind.UPDATE)}
+    assert {
+        path for path, kind in kinds.items() if kind in (FieldKind.DATE, FieldKind.TIME, FieldKind.DATETIME)
+    } == APPOINTMENT_PATHS
+    assert {"vehicle_details.first_registration", "vehicle_details.hu_au"}.isdisjoint(APPOINTMENT_PATHS)
 
 
 def test_null_clears_only_what_the_key_may(service: Service) -> None:
@@ -254,7 +256,7 @@ def test_a_conflict_shows_the_order_to_readers_alone(service: Service) -> None:
     """The same where somebody changed the field in PlanSo: the fields asked for are told, the order is not."""
     order_id = IDS[15]
     etag = service.http.get(f"/api/orders/{order_id}").headers["ETag"]
-    service.sandbox.edit(order_id, "Bemerkungen", "von Hand")
+    service.sandbox.edit_field(order_id, "Bemerkungen", "von Hand")
     headers = make(service, Scope.ORDERS_WRITE) | {"If-Match": etag}
     answer = ask(service, f"PATCH /api/orders/{order_id}", headers, json={"remarks": "per Anruf"})
     assert (answer.status_code, set(answer.json())) == (412, {"success", "message", "conflicts"})
@@ -396,7 +398,7 @@ def test_without_any_key_this_machine_alone_is_served(tmp_path: Path) -> None:
                 {"Forwarded": "for=203.0.113.9"},
                 {"X-Real-IP": "127.0.0.1"},
                 {"Via": "1.1 proxy"},
-                {"X-API-Key": caller.written("0" * 10, "0" * 64)},
+                {"X-API-Key": caller.format_key("0" * 10, "0" * 64)},
             ],
             421: [{"Host": host} for host in FOREIGN],
             403: [{"Origin": "https://evil.example"}, {"Origin": "null"}],

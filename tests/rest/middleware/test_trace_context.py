@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from planso_connector.rest.middleware.trace_context import trace_of
+from planso_connector.rest.middleware.trace_context import extract_trace
 from planso_connector.sandbox import Sandbox
 from tests.process import connector_process
 from tests.service import Service
@@ -21,7 +21,7 @@ GIVEN = f"00-{TRACE}-00f067aa0ba902b7-01"
 @pytest.mark.parametrize("given", [GIVEN, f"01-{TRACE}-00f067aa0ba902b7-01", f"cc-{TRACE}-00f067aa0ba902b7-01-more"])
 def test_a_valid_traceparent_is_taken_over(given: str) -> None:
     """Its trace and flags, with an own span; also of a later version of the standard."""
-    trace = trace_of([(b"host", b"x"), (b"traceparent", given.encode())])
+    trace = extract_trace([(b"host", b"x"), (b"traceparent", given.encode())])
     assert (trace.trace_id, trace.flags) == (TRACE, "01")
     assert re.fullmatch("[0-9a-f]{16}", trace.span_id)
     assert trace.span_id != "00f067aa0ba902b7"
@@ -44,7 +44,7 @@ def test_a_valid_traceparent_is_taken_over(given: str) -> None:
 def test_an_invalid_traceparent_begins_a_new_trace(given: str) -> None:
     """Nothing of it goes anywhere. Two of them are invalid too."""
     for headers in ([(b"traceparent", given.encode("latin-1"))], [(b"traceparent", GIVEN.encode())] * 2):
-        trace = trace_of(headers)
+        trace = extract_trace(headers)
         assert re.fullmatch("[0-9a-f]{32}", trace.trace_id)
         assert trace.trace_id != TRACE
         assert trace.flags == "02"

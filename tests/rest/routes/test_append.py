@@ -28,7 +28,7 @@ OLD = "Kundin wartet.\nErsatzwagen bestellt."
 def order(service: Service) -> int:
     order_id = next(IDS)
     for _, label in FIELDS:
-        service.sandbox.edit(order_id, label, OLD)
+        service.sandbox.edit_field(order_id, label, OLD)
     return order_id
 
 
@@ -44,8 +44,8 @@ def held(service: Service, order_id: int, label: str = "Bemerkungen") -> list[st
 @pytest.mark.parametrize("verb", ["PUT", "PATCH"])
 def test_a_line_is_added_below_what_stands_there(service: Service, order: int, verb: str) -> None:
     """In both fields, to what PlanSo holds now, whatever the mirror knows; into an empty field as its only line."""
-    service.sandbox.edit(order, "Bemerkungen", f"{OLD}\nEben noch.")
-    service.sandbox.edit(order, "Schadenbeschreibung", "")
+    service.sandbox.edit_field(order, "Bemerkungen", f"{OLD}\nEben noch.")
+    service.sandbox.edit_field(order, "Schadenbeschreibung", "")
     done = append(service, order, verb, remarks_append="Ruft an.", damage_description_append="Kratzer")
     assert (done.status_code, done.json()["message"]) == (200, "")
     assert held(service, order) == [*OLD.split("\n"), "Eben noch.", "Ruft an."]
@@ -146,7 +146,7 @@ def test_a_signed_line_ends_with_day_and_name(service: Service, order: int) -> N
 def test_an_undo_takes_out_that_line(service: Service, order: int) -> None:
     """Also where others added text since, and once; a dry run shows it; undoing the undo adds it again."""
     done = append(service, order, remarks_append="Ruft an.", person="Neu")
-    service.sandbox.edit(order, "Bemerkungen", f"Oben.\n{OLD}\nRuft an.\nVon Hand.")
+    service.sandbox.edit_field(order, "Bemerkungen", f"Oben.\n{OLD}\nRuft an.\nVon Hand.")
     undo = f"/api/operations/{done.headers['Operation-Id']}/undo"
     dry = service.http.post(undo, params={"dry_run": "true"}).json()["changes"]
     assert [one["after"] for one in dry if one["field"] == "remarks"] == [f"Oben.\n{OLD}\nVon Hand."]
@@ -160,14 +160,14 @@ def test_an_undo_takes_out_that_line(service: Service, order: int) -> None:
 def test_an_undo_leaves_text_alone_that_does_not_hold_the_line(service: Service, order: int) -> None:
     """Where the line was changed or taken out since it is a conflict, and beside other fields they alone are undone."""
     done = append(service, order, remarks_append="Ruft an.")
-    service.sandbox.edit(order, "Bemerkungen", f"{OLD}\nRuft morgen an.")
+    service.sandbox.edit_field(order, "Bemerkungen", f"{OLD}\nRuft morgen an.")
     undo = f"/api/operations/{done.headers['Operation-Id']}/undo"
     for query in ({"dry_run": "true"}, {}):
         answer = service.http.post(undo, params=query)
         assert (answer.status_code, answer.json()["conflicts"][0]["field"]) == (412, "remarks")
     both = append(service, order, remarks_append="Und mehr.", person="Neu Neu")
     person = service.operation(both)["before"]["person"]
-    service.sandbox.edit(order, "Bemerkungen", "Alles neu.")
+    service.sandbox.edit_field(order, "Bemerkungen", "Alles neu.")
     partly = service.http.post(f"/api/operations/{both.headers['Operation-Id']}/undo")
     assert (partly.status_code, "Left alone" in partly.json()["message"]) == (200, True)
     assert (held(service, order), service.order(order)["person"]) == (["Alles neu."], person)
@@ -177,7 +177,7 @@ def test_a_line_is_no_conflict_with_what_others_add(service: Service, order: int
     """With `If-Match` the version counts when it is accepted; text that is added to the field afterwards does not."""
     service.http.get(f"/api/orders/{order}", params={"max_age": "0"})
     etag = service.http.get(f"/api/orders/{order}").headers["ETag"]
-    service.sandbox.edit(order, "Bemerkungen", f"{OLD}\nVon Hand.")
+    service.sandbox.edit_field(order, "Bemerkungen", f"{OLD}\nVon Hand.")
     body, headers = {"remarks_append": "Ruft an."}, {"If-Match": etag}
     assert service.http.patch(f"/api/orders/{order}", json=body, headers=headers).status_code == 200
     assert held(service, order) == [*OLD.split("\n"), "Von Hand.", "Ruft an."]
@@ -195,7 +195,7 @@ def test_a_line_that_stands_there_is_saved_whatever_else_is_changed(service: Ser
 
 def test_appending_needs_what_the_field_needs(service: Service, order: int) -> None:
     """A key that may change dates alone may not add to the remarks; one that may not read is shown its line alone."""
-    service.sandbox.edit(order, "Bemerkungen", "Geheim")
+    service.sandbox.edit_field(order, "Bemerkungen", "Geheim")
     dates, writer = make(service, Scope.APPOINTMENTS_WRITE), make(service, Scope.ORDERS_WRITE)
     address = f"/api/orders/{order}"
     with httpx2.Client(base_url=service.address, timeout=PATIENCE, verify=False) as client:
@@ -217,7 +217,7 @@ def slow(tmp_path: Path) -> Iterator[Service]:
 def test_an_answer_that_got_lost_appends_nothing_twice(slow: Service, is_kept: bool) -> None:
     """PlanSo took the line, or did not, and its answer never came: in the end it stands there once."""
     order_id = slow.sandbox.order_ids()[0]
-    slow.sandbox.edit(order_id, "Bemerkungen", "Ruft an.")
+    slow.sandbox.edit_field(order_id, "Bemerkungen", "Ruft an.")
     slow.sandbox.knobs.drop_saves_next = 0 if is_kept else 1
     slow.sandbox.knobs.lose_answers_next = 1
     sent = slow.http.patch(

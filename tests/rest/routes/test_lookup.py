@@ -245,7 +245,7 @@ def test_an_upgrade_writes_the_keys(kind: str, tmp_path: Path, request: pytest.F
         url = server.url(server.fresh("template1"))
     make_as_of(url, "0003")
     run_script(url, OLD_ORDER)
-    assert migrate.pending(url)
+    assert migrate.needs_migration(url)
     sandbox = Sandbox(orders=5)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
         until = time.monotonic() + PATIENCE
@@ -273,7 +273,7 @@ def test_the_command_writes_them_anew(tmp_path: Path) -> None:
     store = Store(url, workshop=WORKSHOP)
     store.write(fill)
     along = keys(store)
-    store.write(lambda tx: store_reindex.clear(tx))
+    store.write(lambda tx: store_reindex.clear_keys(tx))
     sandbox = Sandbox(orders=5)
 
     async def reindex() -> None:
@@ -286,5 +286,5 @@ def test_the_command_writes_them_anew(tmp_path: Path) -> None:
 
 
 def keys(store: Store) -> set[tuple[Any, ...]]:
-    rows = store.read(lambda tx: tx.rows(select(lookup_keys_table)))
+    rows = store.read(lambda tx: tx.fetch_all(select(lookup_keys_table)))
     return {tuple(row.values()) for row in rows if row["kind"]}

@@ -337,9 +337,9 @@ def test_a_conflict_is_repeated_as_it_was(service: Service, order: int) -> None:
     """412 stays 412 for its key, with the same fields, also when PlanSo holds the old value again."""
     old = service.sandbox.value(order, PERSON)
     known = tag(service, order)
-    service.sandbox.edit(order, PERSON, "Von Hand")
+    service.sandbox.edit_field(order, PERSON, "Von Hand")
     first = put(service, order, {"person": "Meins"}, If_Match=known, Idempotency_Key="conflict")
-    service.sandbox.edit(order, PERSON, old)
+    service.sandbox.edit_field(order, PERSON, old)
     again = put(service, order, {"person": "Meins"}, If_Match=known, Idempotency_Key="conflict")
     assert (first.status_code, again.status_code) == (412, 412)
     assert first.json()["conflicts"] == again.json()["conflicts"]
@@ -472,8 +472,8 @@ def test_a_field_that_both_changed_is_a_conflict(service: Service, order: int) -
     """
     old = service.order(order)
     known = tag(service, order)
-    service.sandbox.edit(order, "Werkstattstart", "10.12.2026")
-    service.sandbox.edit(order, PERSON, "Deren Name")
+    service.sandbox.edit_field(order, "Werkstattstart", "10.12.2026")
+    service.sandbox.edit_field(order, PERSON, "Deren Name")
     asked = {"shop_date": "09.12.2026", "person": "Mein Name", "remarks": "unberührt"}
     answer = put(service, order, asked, If_Match=known)
     assert answer.status_code == 412
@@ -493,8 +493,8 @@ def test_a_field_that_both_changed_is_a_conflict(service: Service, order: int) -
 def test_a_field_that_only_they_changed_is_merged(service: Service, order: int) -> None:
     """Other fields, and the same field with the same value, are no conflict: both changes are in PlanSo."""
     known = tag(service, order)
-    service.sandbox.edit(order, REMARKS, "deren Bemerkung")
-    service.sandbox.edit(order, PERSON, "Einig")
+    service.sandbox.edit_field(order, REMARKS, "deren Bemerkung")
+    service.sandbox.edit_field(order, PERSON, "Einig")
     answer = put(service, order, {"person": "Einig", "phone": "030 23125 001"}, If_Match=known)
     assert answer.status_code == 200, answer.text
     held = [service.sandbox.value(order, label) for label in (PERSON, REMARKS, "Telefon")]
@@ -508,7 +508,7 @@ def test_an_edit_at_the_moment_of_the_save_is_told(service: Service, order: int)
     try:
         accepted = put(service, order, {"person": "Zur Selben Zeit"}, Prefer="respond-async")
         wait_until(lambda: saves(service, order))
-        service.sandbox.edit(order, REMARKS, "gleichzeitig")
+        service.sandbox.edit_field(order, REMARKS, "gleichzeitig")
     finally:
         service.sandbox.knobs.latency = 0.0
     told = service.settled(accepted)
@@ -519,7 +519,7 @@ def test_an_edit_at_the_moment_of_the_save_is_told(service: Service, order: int)
 
 def test_without_a_version_the_later_write_wins(service: Service, order: int) -> None:
     """Who relies on nothing overwrites, and the operation tells what was there."""
-    service.sandbox.edit(order, PERSON, "Von Hand")
+    service.sandbox.edit_field(order, PERSON, "Von Hand")
     answer = put(service, order, {"person": "Überschrieben"})
     assert answer.status_code == 200
     assert service.operation(answer)["before"] == {"person": "Von Hand"}
@@ -531,8 +531,8 @@ def test_without_a_version_the_later_write_wins(service: Service, order: int) ->
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_a_dry_run_tells_what_would_change(service: Service, order: int, method: str) -> None:
     """Before and after of each field that differs, by our path and PlanSo's label, from the form as it is now."""
-    service.sandbox.edit(order, PERSON, "Steht Da")
-    service.sandbox.edit(order, REMARKS, "bleibt")
+    service.sandbox.edit_field(order, PERSON, "Steht Da")
+    service.sandbox.edit_field(order, REMARKS, "bleibt")
     before, requests = service.sandbox.snapshot(order), saves(service)
     _, address, body = verb(method, order, person="Stünde Da", remarks="bleibt", phone="keins", shop_date="1.12.26")
     answer = send(service, method, f"{address}?dry_run=true", body, Idempotency_Key="dry")
@@ -584,9 +584,9 @@ def test_the_history_tells_who_changed_what(service: Service, order: int) -> Non
     """Each change by a write or by somebody in PlanSo: who, when, before and after, newest first; a deletion too."""
     old = service.order(order)
     written = put(service, order, {"person": "Erste", "remarks": "eins"})
-    service.sandbox.edit(order, REMARKS, "von Hand")
+    service.sandbox.edit_field(order, REMARKS, "von Hand")
     service.sync(full="true")
-    service.sandbox.edit(order, "Telefon", "030 23125 002")
+    service.sandbox.edit_field(order, "Telefon", "030 23125 002")
     second = put(service, order, {"person": "Zweite"})
     assert service.http.delete(f"/api/orders/{order}").status_code == 200
 
@@ -658,7 +658,7 @@ def undo(service: Service, answer: httpx2.Response, **headers: str) -> httpx2.Re
 
 def test_an_update_is_undone(service: Service, order: int) -> None:
     """Undo gives the changed fields back what they held, empty ones too, and can itself be undone."""
-    service.sandbox.edit(order, "ExpressLink", "")
+    service.sandbox.edit_field(order, "ExpressLink", "")
     before = service.sandbox.snapshot(order)
     written = put(service, order, {"person": "Irrtum", "express_link": "https://e.example/1", "shop_date": "3.12.26"})
     after = service.sandbox.snapshot(order)
@@ -698,14 +698,14 @@ def test_an_undo_leaves_alone_what_was_changed_since(service: Service, order: in
     """A field that somebody changed meanwhile keeps its value, and the answer names it; all of them: 412, none sent."""
     old = service.sandbox.value(order, PERSON)
     written = put(service, order, {"person": "Irrtum", "remarks": "Irrtum"})
-    service.sandbox.edit(order, REMARKS, "von Hand")
+    service.sandbox.edit_field(order, REMARKS, "von Hand")
     partly = undo(service, written)
     assert partly.status_code == 200
     assert "remarks" in partly.json()["message"]
     assert [service.sandbox.value(order, label) for label in (PERSON, REMARKS)] == [old, "von Hand"]
 
     again = put(service, order, {"person": "Noch Ein Irrtum"})
-    service.sandbox.edit(order, PERSON, "Auch Von Hand")
+    service.sandbox.edit_field(order, PERSON, "Auch Von Hand")
     before = saves(service, order)
     refused = undo(service, again)
     assert refused.status_code == 412
@@ -817,7 +817,7 @@ def test_after_its_deadline_a_write_is_given_up(tmp_path: Path) -> None:
                 begun, ends = (datetime.fromisoformat(one[at]) for at in ("created_at", "deadline_at"))
                 assert ends - begun == deadline
             ten_minutes_pass = sa.update(operations).values(deadline_at=operations.c.created_at)
-            service.in_the_database(lambda tx: (tx.run(ten_minutes_pass), None)[1])
+            service.in_the_database(lambda tx: (tx.execute(ten_minutes_pass), None)[1])
             late = waiting.result()
             assert (late.status_code, late.json()["success"]) == (504, False)
             ended = [service.settled(answer) for answer in (*accepted, late)]

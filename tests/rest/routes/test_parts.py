@@ -73,7 +73,7 @@ def test_parts_that_are_gone_are_gone(service: Service) -> None:
     order_id = next(i for i in service.sandbox.order_ids() if len(service.sandbox.parts(i)) > 2)
     other = next(i for i in service.sandbox.order_ids() if not service.sandbox.parts(i))
     assert get(service, other, "parts")["count"] == 0
-    service.sandbox._workshop.order(order_id).parts.clear()  # noqa: SLF001 - somebody deleted them in PlanSo
+    service.sandbox._workshop.get_order(order_id).parts.clear()  # noqa: SLF001 - somebody deleted them in PlanSo
 
     assert service.http.get(f"/api/orders/{order_id}", params={"max_age": "0"}).json()["message"] == ""
 

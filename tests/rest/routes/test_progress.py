@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planso_connector.domain.german import BERLIN
-from planso_connector.rest.routes.language import preferred
+from planso_connector.rest.routes.language import negotiate_language
 from planso_connector.sandbox import Sandbox
 from tests.service import Service
 
@@ -65,11 +65,11 @@ def test_the_workshop_moves_an_order_on(service: Service) -> None:
     """What the workshop enters is what the caller hears after the next reading."""
     order_id = next(i for i in IDS[80:] if not service.sandbox.parts(i))
     for label in ("Plan Auslieferung", "Werkstatt zurück", "Rückgabe", "Lackiertermin", "Werkstattstart"):
-        service.sandbox.edit(order_id, label, "")
+        service.sandbox.edit_field(order_id, label, "")
     for label in ("Fahrzeugeingang (Soll)", "Fahrzeugeingang (Ist)", "Teile Liefertermin", "E-Teile Status"):
-        service.sandbox.edit(order_id, label, "")
-    service.sandbox.edit(order_id, "Projekt-Status", "Lackierung")
-    service.sandbox.edit(order_id, "Termin Fertigstellung", f"{day(9):%d.%m.%Y}")
+        service.sandbox.edit_field(order_id, label, "")
+    service.sandbox.edit_field(order_id, "Projekt-Status", "Lackierung")
+    service.sandbox.edit_field(order_id, "Termin Fertigstellung", f"{day(9):%d.%m.%Y}")
     read(service, order_id)
     found = progress(service, order_id)
     assert (found["stage"]["step"], found["stage"]["steps"], found["stage"]["name"]) == (5, 8, "paint")
@@ -79,13 +79,13 @@ def test_the_workshop_moves_an_order_on(service: Service) -> None:
     assert found["next_appointment"]["what"] == "Fertigstellung"
     assert found["sentence"].startswith("Ihr Fahrzeug ist in der Lackierung, Schritt 5 von 8. Geplant ist")
 
-    service.sandbox.edit(order_id, "Termin Fertigstellung", f"{day(-2):%d.%m.%Y}")
+    service.sandbox.edit_field(order_id, "Termin Fertigstellung", f"{day(-2):%d.%m.%Y}")
     read(service, order_id)
     late = progress(service, order_id)
     assert (late["promised"]["holds"], late["promised"]["reason"]) == (False, "date_passed")
     assert (late["can_be_fetched"]["value"], late["next_appointment"]) == (False, None)
 
-    service.sandbox.edit(order_id, "Projekt-Status", "abholbereit")
+    service.sandbox.edit_field(order_id, "Projekt-Status", "abholbereit")
     read(service, order_id)
     ready = progress(service, order_id, **{"Accept-Language": "en"})
     assert ready["can_be_fetched"]["value"] is True
@@ -127,7 +127,7 @@ def test_a_write_on_its_way_is_told(service: Service) -> None:
 def test_gone_orders(service: Service) -> None:
     """Archived: closed, and neither fetched nor ready; deleted and unknown ones are 404 as GET order says it."""
     archived, deleted = IDS[200], IDS[201]
-    service.sandbox.edit(archived, "Projekt-Status", "abholbereit")
+    service.sandbox.edit_field(archived, "Projekt-Status", "abholbereit")
     service.sandbox.archive(archived)
     service.sync()
     found = progress(service, archived)
@@ -176,13 +176,13 @@ def test_stale_is_the_orders_stale(service: Service) -> None:
 )
 def test_which_language(header: str, language: str) -> None:
     """RFC 9110, 12.5.4: the greatest q, then the first; 0 is not wanted; German where nothing fits."""
-    assert preferred(header) == language
+    assert negotiate_language(header) == language
 
 
 @given(st.text("de n*,;q=0.159-é", max_size=40) | st.text(max_size=40))
 def test_no_header_is_too_odd(header: str) -> None:
     """Any header has an answer."""
-    assert preferred(header) in ("de", "en")
+    assert negotiate_language(header) in ("de", "en")
 
 
 def test_the_answer_says_its_language(service: Service) -> None:

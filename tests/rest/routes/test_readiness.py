@@ -47,7 +47,7 @@ def test_a_schema_that_is_not_this_versions_is_not_ready(database_url: str) -> N
 
     def set_to(number: str) -> Callable[[Transaction], None]:
         statement = update(table("alembic_version", column("version_num"))).values(version_num=number)
-        return lambda tx: (tx.run(statement), None)[1]
+        return lambda tx: (tx.execute(statement), None)[1]
 
     sandbox = Sandbox(orders=12)
     with sandbox.serve() as url, running(settings_for(sandbox, url, database_url), sandbox) as service:
@@ -58,7 +58,7 @@ def test_a_schema_that_is_not_this_versions_is_not_ready(database_url: str) -> N
             status, state, wrong = ready(service)
             assert (status, state, list(wrong)) == (503, "not_ready", ["migrations"])
             assert told in wrong["migrations"]["words"]
-        service.in_the_database(set_to(migrate.head()))
+        service.in_the_database(set_to(migrate.head_revision()))
         assert ready(service) == (200, "ready", {})
 
 
@@ -93,9 +93,9 @@ def test_a_planso_that_is_away_leaves_it_ready(tmp_path: Path) -> None:
         assert (status, state, list(wrong)) == (200, "degraded", ["planso"])
         assert "overloaded" in wrong["planso"]["words"]
 
-        long_ago = clock.stamp(clock.now() - timedelta(minutes=6))
+        long_ago = clock.format_instant(clock.now() - timedelta(minutes=6))
         statement = update(operations).values(created_at=long_ago)
-        service.in_the_database(lambda tx: (tx.run(statement), None)[1])
+        service.in_the_database(lambda tx: (tx.execute(statement), None)[1])
         status, state, wrong = ready(service)
         assert (status, state, list(wrong)) == (200, "degraded", ["planso", "writes"])
         assert "1 wait for PlanSo, the oldest for 6 min" in wrong["writes"]["words"]

@@ -124,7 +124,7 @@ def test_an_order_shows_every_label(service: Service) -> None:
 
 def test_a_sync_sees_what_the_workshop_changed(service: Service) -> None:
     """After a sync the mirror has the workshop's edits; archived orders leave the list and can still be read."""
-    service.sandbox.edit(IDS[100], "Fahrername", "Frisch Geändert")
+    service.sandbox.edit_field(IDS[100], "Fahrername", "Frisch Geändert")
     service.sandbox.archive(IDS[101])
     version = service.order(IDS[100])["version"]
     status = service.sync()
@@ -171,7 +171,7 @@ def test_a_list_cut_short_is_not_believed(sandbox_service: Service) -> None:
     assert "nothing was archived" in status["message"]
     assert sorted(ids(service, limit=500)) == everything
     for order_id in everything[5:]:
-        service.sandbox.restore(order_id)
+        service.sandbox.unarchive(order_id)
     assert service.sync()["state"] == "idle"
 
 
@@ -181,7 +181,7 @@ def test_one_bad_form_leaves_the_others_alone(sandbox_service: Service) -> None:
     first, second = service.sandbox.order_ids()[:2]
     before = service.order(first)
     service.sandbox.knobs.empty_form_orders.add(first)
-    service.sandbox.edit(second, "Fahrername", "Trotzdem Gelesen")
+    service.sandbox.edit_field(second, "Fahrername", "Trotzdem Gelesen")
     status = service.sync(full="true")
     assert (status["state"], status["last_result"]["state"]) == ("idle", "done")
     assert "could not be read" in status["message"]

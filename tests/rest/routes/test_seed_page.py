@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from planso_connector.domain.fields import APPEND_FIELDS, Group, On, fields_on
+from planso_connector.domain.fields import APPEND_FIELDS, FieldGroup, RequestKind, fields_accepted_in
 from planso_connector.sandbox import Sandbox
 from tests.service import Service
 
@@ -120,9 +120,9 @@ def test_the_answer_is_the_pages(document: dict[str, Any], operation: dict[str, 
 
 def test_the_table_of_fields_is_the_page(body_schema: dict[str, Any]) -> None:
     """The one table of fields names exactly what the page names."""
-    table = fields_on(On.UPDATE)
-    assert {f.name for f in table if f.group is Group.ORDER} == set(example()) - {"order_id", "vehicle_details"}
-    assert {f.name for f in table if f.group is Group.DETAILS} == set(example()["vehicle_details"])
+    table = fields_accepted_in(RequestKind.UPDATE)
+    assert {f.name for f in table if f.group is FieldGroup.ORDER} == set(example()) - {"order_id", "vehicle_details"}
+    assert {f.name for f in table if f.group is FieldGroup.DETAILS} == set(example()["vehicle_details"])
 
 
 def test_examples_are_of_workshop_life(document: dict[str, Any]) -> None:

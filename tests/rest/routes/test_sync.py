@@ -48,7 +48,7 @@ def test_only_what_changed_in_the_list_is_read(service: Service) -> None:
     other = "Finish" if service.sandbox.value(order_id, "Projekt-Status") != "Finish" else "Karosserie"
     statuses = {service.sandbox.value(n, "Projekt-Status") for n in service.sandbox.order_ids()}
     for status in sorted(statuses - {"", other}):
-        service.sandbox.edit(order_id, "Projekt-Status", status)
+        service.sandbox.edit_field(order_id, "Projekt-Status", status)
         service.sync()
         if service.order(order_id)["station_id"] != before:
             break
@@ -63,7 +63,7 @@ def test_an_edit_that_the_list_does_not_show_is_found_in_turn(tmp_path: Path) ->
     soon = {"connector_sync_reread": timedelta(seconds=0), "connector_sync_reread_soon": timedelta(seconds=0)}
     with connected(tmp_path, Sandbox(orders=12), **soon) as service:
         order_id = service.sandbox.order_ids()[0]
-        service.sandbox.edit(order_id, "Bemerkungen", "heimlich")
+        service.sandbox.edit_field(order_id, "Bemerkungen", "heimlich")
         service.sync()
         assert service.order(order_id)["remarks"] == "heimlich"
 
@@ -84,7 +84,7 @@ def test_archived_and_deleted_are_told_apart(service: Service) -> None:
     service.sync()
     assert service.order(archived)["archived"] is True
     assert service.http.get(f"/api/orders/{deleted}").status_code == 404
-    service.sandbox.restore(archived)
+    service.sandbox.unarchive(archived)
     service.sync()
     assert service.order(archived)["archived"] is False
 
@@ -171,9 +171,9 @@ def test_empty_orders_stop_no_sync(service: Service) -> None:
     A dozen new orders whose forms hold nothing: the run is good, names them, and takes the others over. One is taken
     over as soon as its form shows something.
     """
-    empty = [service.sandbox.add({}) for _ in range(12)]
+    empty = [service.sandbox.add_order({}) for _ in range(12)]
     service.sandbox.knobs.empty_form_orders = set(empty)
-    other = service.sandbox.add({"Fahrername": "Nach Den Leeren"})
+    other = service.sandbox.add_order({"Fahrername": "Nach Den Leeren"})
     status = service.sync()
     assert (status["state"], status["last_result"]["state"], status["last_result"]["failed"]) == ("idle", "done", [])
     assert f"Orders that hold nothing in PlanSo were not taken over: {empty[0]}, " in status["message"]
@@ -181,7 +181,7 @@ def test_empty_orders_stop_no_sync(service: Service) -> None:
     assert service.order(other)["person"] == "Nach Den Leeren"
     assert service.http.get(f"/api/orders/{empty[0]}").status_code == 404
     service.sandbox.knobs.empty_form_orders.remove(empty[0])
-    service.sandbox.edit(empty[0], "Fahrername", "Doch Jemand")
+    service.sandbox.edit_field(empty[0], "Fahrername", "Doch Jemand")
     assert service.sync()["last_result"]["state"] == "done"
     assert service.order(empty[0])["person"] == "Doch Jemand"
 
@@ -190,7 +190,7 @@ def test_an_order_that_was_cleared_here_stops_no_sync(tmp_path: Path) -> None:
     """A write takes away the only value of orders: their forms are empty then, and are read like any others."""
     sandbox = Sandbox(orders=30)
     sandbox.knobs.missing_labels = {"Auftragsnummer"}
-    cleared = [sandbox.add({"Fahrername": "Bald Leer"}) for _ in range(4)]
+    cleared = [sandbox.add_order({"Fahrername": "Bald Leer"}) for _ in range(4)]
     with connected(tmp_path, sandbox) as service:
         for order_id in cleared:
             assert service.put(order_id, person="").status_code == 200
@@ -239,12 +239,12 @@ def test_bad_days_leave_the_mirror_alone(service: Service, knob: str) -> None:
 def test_one_order_can_be_read_live(service: Service) -> None:
     """max_age reads that one order when it is older; when PlanSo can't be asked, the mirror answers and says so."""
     order_id = service.sandbox.order_ids()[0]
-    service.sandbox.edit(order_id, "Bemerkungen", "eben erst")
+    service.sandbox.edit_field(order_id, "Bemerkungen", "eben erst")
     young = service.http.get(f"/api/orders/{order_id}", params={"max_age": "3600"}).json()
     assert young["order"]["remarks"] != "eben erst"
     live = service.http.get(f"/api/orders/{order_id}", params={"max_age": "0"}).json()
     assert (live["order"]["remarks"], live["message"]) == ("eben erst", "")
-    service.sandbox.edit(order_id, "Bemerkungen", "danach")
+    service.sandbox.edit_field(order_id, "Bemerkungen", "danach")
     service.sandbox.knobs.fail_next = 5
     fallen_back = service.http.get(f"/api/orders/{order_id}", params={"max_age": "0"})
     service.sandbox.knobs.fail_next = 0
@@ -312,7 +312,7 @@ def test_an_order_that_people_emptied_waits_for_a_person(service: Service) -> No
     order_id = sandbox.order_ids()[0]
     before = service.order(order_id)
     for label in before["fields"].keys() - {"Auftragsnummer"}:
-        sandbox.edit(order_id, label, "")
+        sandbox.edit_field(order_id, label, "")
     for _ in range(2):
         status = service.sync()
         assert [failure["order_id"] for failure in status["last_result"]["failed"]] == [order_id]

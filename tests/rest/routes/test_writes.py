@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from planso_connector.domain.fields import APPEND_FIELDS, FIELDS, On
+from planso_connector.domain.fields import APPEND_FIELDS, FIELDS, RequestKind
 from planso_connector.sandbox import Installation, Sandbox
 from tests.service import Service, connected
 
@@ -178,7 +178,7 @@ def test_a_refusal_is_told_in_plansos_words(service: Service) -> None:
 def test_another_persons_edit_survives(service: Service) -> None:
     """An edit of another field a moment before our save, even between our reading and it, is not undone."""
     assert service.put(IDS[47], remarks="alt", person="Alt").status_code == 200
-    service.sandbox.edit(IDS[47], "Bemerkungen", "von Hand")
+    service.sandbox.edit_field(IDS[47], "Bemerkungen", "von Hand")
     assert service.put(IDS[47], person="Erste").status_code == 200
     assert service.sandbox.value(IDS[47], "Bemerkungen") == "von Hand"
 
@@ -239,8 +239,10 @@ def test_everything_can_be_cleared_at_once(tmp_path: Path) -> None:
     PATCH with every field null, on a form that has hardly any other field: the emptied form that is read back is what
     was asked, not PlanSo's hiccup, and the order can still be written to.
     """
-    others = {label for field in FIELDS if On.UPDATE not in field.on for label in field.labels}
-    shared = {label for field in FIELDS if On.UPDATE in field.on for label in field.labels} - {"Fahrzeug"}
+    others = {label for field in FIELDS if RequestKind.UPDATE not in field.accepted_in for label in field.labels}
+    shared = {label for field in FIELDS if RequestKind.UPDATE in field.accepted_in for label in field.labels} - {
+        "Fahrzeug"
+    }
     sandbox = Sandbox(orders=12, installation=Installation(missing_labels=others - shared | {"Farbton"}))
     with connected(tmp_path, sandbox) as service:
         order_id = sandbox.order_ids()[0]

@@ -13,11 +13,11 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from planso_connector.domain.errors import StoreUnavailable, TooBroad
+from planso_connector.domain.errors import QueryTooBroad, StoreUnavailable
 from planso_connector.domain.operation import Action, Operation
 from planso_connector.store import operations, orders
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.engine.sqlite import BATCH
+from planso_connector.store.engine.sqlite import MAX_BATCH
 from tests.databases import Store
 from tests.store import counting
 from tests.store.samples import SHOP, at, order
@@ -50,7 +50,7 @@ def test_a_unit_that_fails_harms_no_other(store: Store) -> None:
                 asyncio.ensure_future(
                     store.database.write(counting.fail_after(f"n{n}") if n % 3 == 0 else counting.put(f"n{n}"))
                 )
-                for n in range(BATCH + 10 if store.url.startswith("sqlite") else 60)
+                for n in range(MAX_BATCH + 10 if store.url.startswith("sqlite") else 60)
             ]
             await asyncio.sleep(0)
         return await asyncio.gather(*waiting, return_exceptions=True)
@@ -104,7 +104,7 @@ def test_many_writers_lose_no_update(store: Store) -> None:
     def increment(tx: Transaction) -> int:
         known = orders.get(tx, 123)
         assert known is not None
-        held = tx.rows(orders._LOCK, of_workshop=SHOP, of_id=123)[0]["version"]  # noqa: SLF001 - the row's lock
+        held = tx.fetch_all(orders._LOCK, of_workshop=SHOP, of_id=123)[0]["version"]  # noqa: SLF001 - the row's lock
         new = order(values={"remarks": f"{held}"})
         return orders.save(tx, new, read_at=at(1), now=at(1)).version
 
@@ -117,14 +117,14 @@ def test_many_writers_lose_no_update(store: Store) -> None:
 def test_writers_of_one_new_order_agree(store: Store) -> None:
     """When many save an order that is not there yet, one inserts it and the others see it."""
 
-    async def all_at_once() -> list[orders.Saved]:
-        def work(tx: Transaction) -> orders.Saved:
+    async def all_at_once() -> list[orders.SaveResult]:
+        def work(tx: Transaction) -> orders.SaveResult:
             return orders.save(tx, order(), read_at=at(1), now=at(1))
 
         return list(await asyncio.gather(*(store.database.write(work) for _ in range(20))))
 
     outcomes = [saved.outcome for saved in store.runner.run(all_at_once())]
-    assert sorted(outcomes) == [orders.Outcome.INSERTED, *[orders.Outcome.UNCHANGED] * 19]
+    assert sorted(outcomes) == [orders.SaveOutcome.INSERTED, *[orders.SaveOutcome.UNCHANGED] * 19]
 
 
 def test_a_read_sees_one_moment(store: Store) -> None:
@@ -228,8 +228,8 @@ _NEVER_ENDING = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FR
 def test_a_question_that_takes_too_long_is_given_up(store: Store) -> None:
     """It is TooBroad, names the time, and the same threads and connections serve the next ones."""
     for _ in range(10):  # more than there are threads
-        with pytest.raises(TooBroad, match=r"longer than 0\.05 s"):
-            store.runner.run(store.database.read(lambda tx: tx.rows(_NEVER_ENDING), within=0.05))
+        with pytest.raises(QueryTooBroad, match=r"longer than 0\.05 s"):
+            store.runner.run(store.database.read(lambda tx: tx.fetch_all(_NEVER_ENDING), within=0.05))
     assert store.runner.run(store.database.read(counting.read("a"), within=5)) is None
     assert store.read(counting.read("a")) is None
 
@@ -239,8 +239,8 @@ def test_a_questions_statements_share_its_time(postgresql_url: str) -> None:
     store = Store(postgresql_url)
     try:
         nap = text("SELECT pg_sleep(0.3)")
-        with pytest.raises(TooBroad):
-            store.runner.run(store.database.read(lambda tx: [tx.rows(nap) for _ in range(4)], within=0.5))
+        with pytest.raises(QueryTooBroad):
+            store.runner.run(store.database.read(lambda tx: [tx.fetch_all(nap) for _ in range(4)], within=0.5))
     finally:
         store.close()
 
@@ -252,8 +252,10 @@ def test_a_question_that_is_cancelled_or_finds_a_lock_is_not_too_broad(postgresq
     cancel = text(f"SELECT count(pg_cancel_backend(pid)) AS found FROM pg_stat_activity WHERE {others}")  # noqa: S608
 
     async def cancelled() -> None:
-        asked = asyncio.ensure_future(store.database.read(lambda tx: tx.rows(text("SELECT pg_sleep(9)")), within=20))
-        while (await store.database.read(lambda tx: tx.rows(cancel)))[0]["found"] == 0:
+        asked = asyncio.ensure_future(
+            store.database.read(lambda tx: tx.fetch_all(text("SELECT pg_sleep(9)")), within=20)
+        )
+        while (await store.database.read(lambda tx: tx.fetch_all(cancel)))[0]["found"] == 0:
             pass
         await asked
 
@@ -275,12 +277,12 @@ def test_many_long_questions_hold_nobody_else_up(store: Store) -> None:
     """
 
     async def crowd() -> None:
-        asked = [store.database.read(lambda tx: tx.rows(_NEVER_ENDING), within=1.0) for _ in range(40)]
+        asked = [store.database.read(lambda tx: tx.fetch_all(_NEVER_ENDING), within=1.0) for _ in range(40)]
         waiting = [asyncio.ensure_future(one) for one in asked]
         await asyncio.sleep(0)  # each of them is put in now
         await store.database.read(counting.read("a"))
         assert not any(one.done() for one in waiting)
         ends = await asyncio.gather(*waiting, return_exceptions=True)
-        assert {type(end) for end in ends} == {TooBroad, StoreUnavailable}
+        assert {type(end) for end in ends} == {QueryTooBroad, StoreUnavailable}
 
     store.runner.run(crowd())

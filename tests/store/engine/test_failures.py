@@ -91,7 +91,7 @@ def test_units_survive_one_that_takes_the_whole_transaction_down(sqlite_path: Pa
 
         async def together() -> list[object]:
             units: list[Callable[[Transaction], object]]
-            units = [counting.put("a"), lambda tx: tx.run(doomed), counting.put("b")]
+            units = [counting.put("a"), lambda tx: tx.execute(doomed), counting.put("b")]
             waiting = [asyncio.ensure_future(store.database.write(unit)) for unit in units]
             return list(await asyncio.gather(*waiting, return_exceptions=True))
 

@@ -77,9 +77,9 @@ def path(sqlite_path: Path) -> Path:
 
 def lost(store: Store) -> str:
     """What it says once it has noticed."""
-    wait_until(lambda: store.database.fault, "the fault")
-    assert store.database.fault is not None
-    return store.database.fault.words
+    wait_until(lambda: store.database.file_fault, "the fault")
+    assert store.database.file_fault is not None
+    return store.database.file_fault.message
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -171,7 +171,7 @@ def test_a_folder_that_comes_back_is_used_again(path: Path) -> None:
         lost(store)
         Path(f"{path.parent}-moved").rename(path.parent)
 
-        wait_until(lambda: store.database.fault is None, "the file's return")
+        wait_until(lambda: store.database.file_fault is None, "the file's return")
         store.write(counting.put("after"))
 
     assert _rows(path) == ["after", "before"]
@@ -184,7 +184,7 @@ def test_the_worst_that_happened_is_told(path: Path) -> None:
         store.write(counting.put("before"))
 
         def says(fault: str) -> bool:
-            return store.database.fault is not None and FAULTS[fault][1] in store.database.fault.words
+            return store.database.file_fault is not None and FAULTS[fault][1] in store.database.file_fault.message
 
         log.rename(log_aside)
         wait_until(lambda: says("log deleted"), "the log's loss")
@@ -271,7 +271,7 @@ def test_another_process_on_the_same_file_is_no_fault(path: Path) -> None:
             number += 1
             store.write(counting.put(f"n{number}", "x" * 5000))
         assert other.returncode == 0
-        assert store.database.fault is None
+        assert store.database.file_fault is None
 
 
 MOUNTS = """\
@@ -291,10 +291,10 @@ def test_a_network_share_is_told_at_the_start(tmp_path: Path, folder: str, kind:
     mounts = tmp_path / "mountinfo"
     mounts.write_text(MOUNTS)
 
-    told = file_system.warning(Path(folder) / "connector.db", mounts)
+    told = file_system.shared_file_system_warning(Path(folder) / "connector.db", mounts)
 
     assert (f"of type {kind}" in (told or "")) if kind else (told is None), told
-    assert file_system.warning(Path(folder) / "connector.db", tmp_path / "none") is None
+    assert file_system.shared_file_system_warning(Path(folder) / "connector.db", tmp_path / "none") is None
 
 
 def _rows(path: Path) -> list[str]:

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.engine.sqlite import LONG_LOG_PAGES
+from planso_connector.store.engine.sqlite import RESTART_PAGES
 from tests.store import counting
 
 PAGE = 4096
@@ -41,4 +41,4 @@ def test_the_log_stays_short_while_somebody_reads_at_any_time(sqlite_path: Path)
         await database.close()
         return longest
 
-    assert asyncio.run(story()) < 2 * LONG_LOG_PAGES * PAGE < WRITES * WRITTEN
+    assert asyncio.run(story()) < 2 * RESTART_PAGES * PAGE < WRITES * WRITTEN

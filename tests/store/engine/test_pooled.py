@@ -55,7 +55,7 @@ def test_an_empty_database_is_migrated_through_it(postgresql_server: PostgresqlS
     url = f"{postgresql_server.url(postgresql_server.fresh('template0'))}&port={pgbouncer}"
     for _ in range(2):
         migrate.migrate(url)
-    assert migrate.current(url) == migrate.head()
+    assert migrate.current_revision(url) == migrate.head_revision()
 
 
 def test_a_pooler_without_a_free_server_is_told(postgresql_server: PostgresqlServer, postgresql_url: str) -> None:
@@ -77,14 +77,14 @@ def test_a_pooler_without_a_free_server_is_told(postgresql_server: PostgresqlSer
 def test_marking_as_restored_asks_for_the_server_itself(pooled_url: str) -> None:
     """Behind a pooler it can't be seen whether a connector is connected."""
     with pytest.raises(StoreUnavailable, match="server's own address"):
-        postgresql_backup.mark(parse(pooled_url), clock.now())
+        postgresql_backup.mark_restored(parse(pooled_url), clock.now())
 
 
 def test_long_statements_are_given_up_in_their_time(pooled_store: Store) -> None:
     """A bound of one question is not that of the next unit on the same server."""
     with pytest.raises(Exception, match="long"):
         pooled_store.runner.run(
-            pooled_store.database.read(lambda tx: tx.rows(text("SELECT CAST(pg_sleep(9) AS text)")), within=0.2)
+            pooled_store.database.read(lambda tx: tx.fetch_all(text("SELECT CAST(pg_sleep(9) AS text)")), within=0.2)
         )
     for _ in range(8):
-        pooled_store.read(lambda tx: tx.rows(text("SELECT CAST(pg_sleep(0.05) AS text)")))
+        pooled_store.read(lambda tx: tx.fetch_all(text("SELECT CAST(pg_sleep(0.05) AS text)")))

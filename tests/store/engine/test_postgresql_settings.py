@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.sandbox import Sandbox
-from planso_connector.store.engine.postgresql_check import shortcomings
+from planso_connector.store.engine.postgresql_check import check_server
 from planso_connector.store.maintenance import migrate, vacuum
 from planso_connector.store.tables import rejected_logins
 from tests.databases import PostgresqlServer, Store
@@ -64,10 +64,10 @@ def test_bounds_of_the_role_are_not_those_of_a_unit(postgresql_server: Postgresq
     )
     migrate.migrate(url)
     with opened(url) as store:
-        store.read(lambda tx: tx.rows(text("SELECT CAST(pg_sleep(0.7) AS text)")))
+        store.read(lambda tx: tx.fetch_all(text("SELECT CAST(pg_sleep(0.7) AS text)")))
         setting = text("SELECT current_setting('synchronous_commit') AS setting")
-        assert store.write(lambda tx: tx.rows(setting)) == [{"setting": "on"}]
-    assert vacuum.scrub(url)
+        assert store.write(lambda tx: tx.fetch_all(setting)) == [{"setting": "on"}]
+    assert vacuum.vacuum(url)
 
 
 def test_what_the_environment_sets_is_not_what_counts(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,9 +107,9 @@ def test_a_table_that_was_altered_is_read_again(postgresql_server: PostgresqlSer
     remembered = select(rejected_logins.c.fingerprint)
     with opened(postgresql_server.url(name)) as store:
         for _ in range(10):
-            store.read(lambda tx: tx.rows(remembered))
+            store.read(lambda tx: tx.fetch_all(remembered))
         postgresql_server.sql("ALTER TABLE rejected_logins ALTER COLUMN fingerprint TYPE varchar(90)", name)
-        assert store.read(lambda tx: tx.rows(remembered)) == []
+        assert store.read(lambda tx: tx.fetch_all(remembered)) == []
     postgresql_server.drop(name)
 
 
@@ -145,7 +145,7 @@ def test_trigrams_are_found_in_another_schema(postgresql_server: PostgresqlServe
     migrate.migrate(url)
     with opened(url) as store:
         made = text("SELECT indexdef FROM pg_indexes WHERE schemaname = 'shop' AND indexdef LIKE '%gin_trgm_ops%'")
-        assert len(store.read(lambda tx: tx.rows(made))) == 1
+        assert len(store.read(lambda tx: tx.fetch_all(made))) == 1
     elsewhere = f"{url}&options=-csearch_path=nothing"
     with pytest.raises(StoreUnavailable, match=r"none of the schemas of its search_path \(nothing\)"):
         migrate.migrate(elsewhere)
@@ -162,7 +162,7 @@ def test_rights_that_are_missing_are_told(postgresql_server: PostgresqlServer) -
             migrate.migrate(url)
         postgresql_server.sql(told, role)
     migrate.migrate(url)
-    assert migrate.current(url) == migrate.head()
+    assert migrate.current_revision(url) == migrate.head_revision()
 
 
 def test_too_low_limits_are_told(postgresql_server: PostgresqlServer) -> None:
@@ -170,10 +170,10 @@ def test_too_low_limits_are_told(postgresql_server: PostgresqlServer) -> None:
     url = postgresql_server.owned(connections=5)
     role = urlsplit(url).username
     with opened(url) as store:
-        store.read(lambda tx: tx.rows(text("SELECT 1")))
+        store.read(lambda tx: tx.fetch_all(text("SELECT 1")))
 
         def told(wanted: int) -> str:
-            return " ".join(words for words in store.read(lambda tx: shortcomings(tx, wanted)) if "fsync" not in words)
+            return " ".join(words for words in store.read(lambda tx: check_server(tx, wanted)) if "fsync" not in words)
 
         assert told(5) == ""
         assert f"'{role}' has CONNECTION LIMIT 5. Set CONNECTOR_DATABASE_CONNECTIONS to fewer" in told(6)
@@ -208,7 +208,7 @@ def test_a_standby_is_refused_and_passed_over(
     with opened(standby.url("postgres")) as store:
         with pytest.raises(StoreUnavailable, match="standby"):
             store.write(counting.put("a"))
-        assert store.read(lambda tx: tx.rows(text("SELECT 1 AS one"))) == [{"one": 1}]
+        assert store.read(lambda tx: tx.fetch_all(text("SELECT 1 AS one"))) == [{"one": 1}]
     database = postgresql_url.partition("@/")[2].partition("?")[0]
     with opened(f"postgresql://postgres@/{database}?host={standby.folder}&host={postgresql_server.folder}") as store:
         store.write(counting.put("a"))

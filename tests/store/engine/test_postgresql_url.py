@@ -11,7 +11,7 @@ from psycopg import pq
 
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.settings import Settings
-from planso_connector.store.engine.database import address
+from planso_connector.store.engine.database import parse_database_url
 from planso_connector.store.engine.postgresql_url import PostgresqlUrl, parse
 from planso_connector.store.maintenance import migrate
 from tests.databases import PostgresqlServer, Store
@@ -38,7 +38,7 @@ from tests.store import counting
 def test_what_libpq_reads(url: str, parameters: dict[str, str]) -> None:
     """Several hosts, sockets, IPv6, percent-encoding."""
     assert parse(url).parameters == parameters
-    assert isinstance(address(url), PostgresqlUrl)
+    assert isinstance(parse_database_url(url), PostgresqlUrl)
 
 
 def test_every_parameter_of_libpq_passes() -> None:
@@ -105,7 +105,7 @@ def test_the_password_is_never_told(password: str, encoded: bool) -> None:
         except StoreUnavailable as error:
             shown = f"{error!r} {error.__cause__!r}"
         else:
-            shown = f"{read!r} {read.place} {read.shown}"
+            shown = f"{read!r} {read.location} {read.without_secrets}"
             assert not encoded or read.parameters["password"] == password
             found = Settings(connector_database_url=text, _env_file=None).secrets()
             assert read.parameters["password"] in found

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import pytest
 from sqlalchemy import text
 
-from planso_connector.domain.errors import CommitUnknown, StoreSilent
+from planso_connector.domain.errors import CommitUnknown, StoreTimeout
 from planso_connector.store.engine.database import Transaction
 from planso_connector.store.maintenance import migrate
 from tests.databases import PostgresqlServer, Store
@@ -40,7 +40,7 @@ def answers(store: Store) -> bool:
     try:
         store.read(counting.read("a"))
         store.write(counting.put("back"))
-    except StoreSilent:
+    except StoreTimeout:
         return False
     return True
 
@@ -50,14 +50,14 @@ def test_a_silent_server_is_told_in_time_and_used_again(silent_store: Store, fau
     silent_store.write(counting.put("a"))
     with fault():
         for _ in range(2):
-            with pytest.raises(StoreSilent, match="has not answered"):
+            with pytest.raises(StoreTimeout, match="has not answered"):
                 silent_store.read(counting.read("a"))
-            with pytest.raises(StoreSilent, match="has not answered"):
+            with pytest.raises(StoreTimeout, match="has not answered"):
                 silent_store.write(counting.put("b"))
-        assert silent_store.database.silent_for
+        assert silent_store.database.seconds_silent
     wait_until(lambda: answers(silent_store))
     assert silent_store.read(counting.read("b")) is None
-    assert silent_store.database.silent_for is None
+    assert silent_store.database.seconds_silent is None
 
 
 def test_a_silent_server_does_not_hold_the_end(firewall: tuple[Firewall, str], fault: Fault) -> None:
@@ -65,15 +65,15 @@ def test_a_silent_server_does_not_hold_the_end(firewall: tuple[Firewall, str], f
     store = Store(firewall[1])
     store.write(counting.put("a"))
     with fault():
-        store.database.end_within(0.2)
-        with pytest.raises(StoreSilent):
+        store.database.stop_waiting_after(0.2)
+        with pytest.raises(StoreTimeout):
             store.read(counting.read("a"))
         store.close()
 
 
 def test_a_silent_server_is_told_before_anything_is_migrated(firewall: tuple[Firewall, str], fault: Fault) -> None:
     """The start ends with a sentence that names the database."""
-    with fault(), pytest.raises(StoreSilent, match=r"PostgreSQL 'test_.*' at 127.0.0.1:.*has not answered"):
+    with fault(), pytest.raises(StoreTimeout, match=r"PostgreSQL 'test_.*' at 127.0.0.1:.*has not answered"):
         migrate.migrate(firewall[1])
 
 
@@ -111,15 +111,15 @@ def test_a_forgotten_transaction_does_not_keep_its_locks(silent_store: Store, fi
     def forgotten(tx: Transaction) -> None:
         tx.lock("the same")
         firewall[0].forget()
-        tx.rows(statement)
+        tx.fetch_all(statement)
 
-    with pytest.raises(StoreSilent):
+    with pytest.raises(StoreTimeout):
         silent_store.write(forgotten)
 
     def wanted() -> bool:
         try:
             silent_store.write(lambda tx: tx.lock("the same"))
-        except StoreSilent:
+        except StoreTimeout:
             return False
         return True
 
@@ -134,7 +134,7 @@ def test_what_was_not_begun_is_not_done_later(silent_store: Store, firewall: tup
         begun.set()
         counting.put("b")(tx)
 
-    with firewall[0].closed(), pytest.raises(StoreSilent):
+    with firewall[0].closed(), pytest.raises(StoreTimeout):
         silent_store.write(noted)
     wait_until(lambda: answers(silent_store))
     assert not begun.is_set()

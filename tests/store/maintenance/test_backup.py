@@ -16,15 +16,15 @@ import pytest
 from planso_connector.domain import clock
 from planso_connector.domain.caller import Scope
 from planso_connector.domain.errors import NotAuthenticated, StoreUnavailable
-from planso_connector.flows.operating.api_keys import Keys
-from planso_connector.flows.operating.authenticate import Authentication
+from planso_connector.flows.operating.api_keys import ApiKeys
+from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import write_stops
 from planso_connector.store.engine import postgresql
-from planso_connector.store.engine.database import Transaction, address
+from planso_connector.store.engine.database import Transaction, parse_database_url
 from planso_connector.store.engine.postgresql_url import PostgresqlUrl
 from planso_connector.store.maintenance import backup, migrate, postgresql_backup
-from planso_connector.store.maintenance.after_restore import Marked
+from planso_connector.store.maintenance.after_restore import RestoreMarks
 from tests.commands.test_commands import command
 from tests.databases import Store, make_as_of
 from tests.service import running, settings_for
@@ -65,7 +65,7 @@ def test_a_backup_is_what_was_committed_at_one_instant(sqlite_path: Path, tmp_pa
     try:
         copies = [tmp_path / f"copy{number}.db" for number in range(5)]
         for copy in copies:
-            backup.copy(sqlite_path, copy)
+            backup.copy_database(sqlite_path, copy)
     finally:
         stop.set()
         writer.join()
@@ -76,7 +76,7 @@ def test_a_backup_is_what_was_committed_at_one_instant(sqlite_path: Path, tmp_pa
         )
         lone += "(SELECT workshop FROM rejected_logins)"
         assert (one(copy, lone.format("a", "b")), one(copy, lone.format("b", "a"))) == (0, 0)
-        assert backup.verify(copy).revision == migrate.head()
+        assert backup.verify(copy).revision == migrate.head_revision()
     kept = {path.name for path in tmp_path.iterdir()}
     assert kept <= {
         sqlite_path.name,
@@ -88,11 +88,11 @@ def test_a_backup_is_what_was_committed_at_one_instant(sqlite_path: Path, tmp_pa
 def test_a_backup_takes_no_files_place(written: Path, tmp_path: Path) -> None:
     """A file that is there already, the database itself among them, and a missing database are refused, untouched."""
     with pytest.raises(StoreUnavailable, match="there already"):
-        backup.copy(written, written)
+        backup.copy_database(written, written)
     with pytest.raises(StoreUnavailable, match="no database"):
-        backup.copy(tmp_path / "none.db", tmp_path / "copy.db")
+        backup.copy_database(tmp_path / "none.db", tmp_path / "copy.db")
     with pytest.raises(StoreUnavailable, match="can't be written"):
-        backup.copy(written, tmp_path / "nowhere" / "copy.db")
+        backup.copy_database(written, tmp_path / "nowhere" / "copy.db")
     assert {path.name for path in tmp_path.iterdir()} == {written.name}
 
 
@@ -122,7 +122,7 @@ def _half(path: Path) -> None:
 def test_what_is_no_good_backup_is_not_restored(written: Path, tmp_path: Path, spoil: object) -> None:
     """Damaged, cut off, of something else, of a newer version, missing: refused, and the database is as it was."""
     copy = tmp_path / "copy.db"
-    backup.copy(written, copy)
+    backup.copy_database(written, copy)
     assert callable(spoil)
     spoil(copy)
     before = written.read_bytes()
@@ -136,7 +136,7 @@ def test_what_is_no_good_backup_is_not_restored(written: Path, tmp_path: Path, s
 def test_a_restore_takes_the_place_of_whatever_is_there(written: Path, tmp_path: Path, state: str) -> None:
     """Whatever became of the database, afterwards it is the backup; what was there is kept, if anything was."""
     copy = tmp_path / "copy.db"
-    backup.copy(written, copy)
+    backup.copy_database(written, copy)
     with closing(Store(f"sqlite:///{written}", workshop="default")) as store:
         store.write(counting.put("after"))
         if state == "left by a kill":
@@ -160,7 +160,7 @@ def test_a_restore_takes_the_place_of_whatever_is_there(written: Path, tmp_path:
     asides = list(tmp_path.glob("*before-restore*"))
     assert bool(asides) == (state != "missing")
     if state in ("there", "left by a kill"):
-        assert done.aside == asides[0]
+        assert done.previous_database == asides[0]
         assert one(asides[0], "SELECT count(*) FROM rejected_logins WHERE workshop = 'after'") == 1
     assert not list(tmp_path.glob(".*unfinished*"))
 
@@ -171,7 +171,7 @@ def test_an_older_backup_is_brought_up_to_date(tmp_path: Path) -> None:
     make_as_of(f"sqlite:///{old}", "0001")
     before = old.read_bytes()
     backup.restore(old, path, clock.now())
-    assert migrate.current(f"sqlite:///{path}") == migrate.head()
+    assert migrate.current_revision(f"sqlite:///{path}") == migrate.head_revision()
     assert old.read_bytes() == before
 
 
@@ -198,7 +198,7 @@ def test_a_full_disk_leaves_the_database_as_it_was(written: Path, tmp_path: Path
     with closing(Store(f"sqlite:///{written}", workshop="default")) as store:
         store.write(counting.put("large", "x" * 400_000))
     copy = tmp_path / "copy.db"
-    backup.copy(written, copy)
+    backup.copy_database(written, copy)
     with closing(Store(f"sqlite:///{written}", workshop="default")) as store:
         store.write(counting.put("after"))
     done = subprocess.run(
@@ -226,35 +226,35 @@ def test_nobody_restores_under_a_running_connector(
 ) -> None:
     """A connector that does nothing but run: restoring and marking are refused, backing up is not."""
     planso, url = sandbox
-    place = address(database_url)
+    place = parse_database_url(database_url)
 
-    def mark() -> Marked:
+    def mark() -> RestoreMarks:
         if isinstance(place, Path):
-            return backup.mark(place, clock.now())
-        return postgresql_backup.mark(place, clock.now())
+            return backup.mark_restored(place, clock.now())
+        return postgresql_backup.mark_restored(place, clock.now())
 
     with running(settings_for(planso, url, database_url), planso) as service:
         service.synced()
         with pytest.raises(StoreUnavailable, match="stop it first"):
             mark()
         if isinstance(place, Path):
-            assert backup.copy(place, tmp_path / "b.db").rows["orders"] == 8
+            assert backup.copy_database(place, tmp_path / "b.db").rows["orders"] == 8
         done = command(tmp_path, "restore", "b.db", CONNECTOR_DATABASE_URL=database_url)
         assert done.returncode == 1
         assert ("stop it first" if isinstance(place, Path) else "pg_restore --clean") in done.stderr
         assert service.put(planso.order_ids()[0], person="Weiter Hin").status_code == 200
-    assert mark() == Marked(pending=0, revoked=0)
+    assert mark() == RestoreMarks(pending=0, revoked=0)
 
 
 def test_a_connector_that_is_just_leaving_is_waited_for(postgresql_url: str) -> None:
     """Whoever stops the connector and marks right away is not told that it is connected."""
-    place = address(postgresql_url)
+    place = parse_database_url(postgresql_url)
     assert isinstance(place, PostgresqlUrl)
     leaving = postgresql.connect(place)
     going = threading.Timer(0.5, leaving.close)
     going.start()
     try:
-        assert postgresql_backup.mark(place, clock.now()) == Marked(pending=0, revoked=0)
+        assert postgresql_backup.mark_restored(place, clock.now()) == RestoreMarks(pending=0, revoked=0)
     finally:
         going.join()
 
@@ -283,7 +283,7 @@ def test_nothing_is_done_twice_after_a_restore(sandbox: tuple[Sandbox, str], tmp
             "cancelled": service.http.patch(f"/api/orders/{never}", json={"person": "Niemals"}, headers=asynchronous),
         }
         ids = {name: answer.headers["Operation-Id"] for name, answer in answers.items()}
-        backup.copy(path, copy)
+        backup.copy_database(path, copy)
         assert service.http.post(f"/api/operations/{ids['cancelled']}/cancel").status_code in (200, 409)
         planso.knobs.fail_next = 0
         states = {name: service.settled(answer)["state"] for name, answer in answers.items()}
@@ -318,7 +318,7 @@ def test_nothing_is_done_twice_after_a_restore(sandbox: tuple[Sandbox, str], tmp
 
 def refused(store: Store, key: str | None) -> bool:
     try:
-        return store.runner.run(Authentication(store.database, clock.now).caller(key)) is None
+        return store.runner.run(Authenticator(store.database, clock.now).authenticate(key)) is None
     except NotAuthenticated:
         return True
 
@@ -331,33 +331,33 @@ def test_a_restore_opens_no_door(sqlite_path: Path, tmp_path: Path) -> None:
     """
     url = f"sqlite:///{sqlite_path}"
     empty, copy = tmp_path / "empty.db", tmp_path / "copy.db"
-    backup.copy(sqlite_path, empty)
+    backup.copy_database(sqlite_path, empty)
     with closing(Store(url, workshop="default")) as store:
-        flow = Keys(store.database, clock.now)
+        flow = ApiKeys(store.database, clock.now)
         made = [store.runner.run(flow.create(name, [Scope.ADMIN], None)) for name in ("kept", "revoked", "rotated")]
         (kept, revoked, rotated) = made
-        backup.copy(sqlite_path, copy)
+        backup.copy_database(sqlite_path, copy)
         store.runner.run(flow.revoke(revoked[0].id))
         renewed = store.runner.run(flow.rotate(rotated[0].id))[1]
         since = store.runner.run(flow.create("since", [Scope.ADMIN], None))[1]
     for source in (copy, empty):
-        assert backup.restore(source, sqlite_path, clock.now()).marked.revoked == 0
+        assert backup.restore(source, sqlite_path, clock.now()).marks.revoked == 0
         with closing(Store(url, workshop="default")) as store:
             told = [refused(store, one) for one in (kept[1], renewed, since, revoked[1], rotated[1], None)]
         assert told == [False, False, False, True, True, True]
     for damage in (Path.unlink, _half, _anew):
         damage(sqlite_path)
-        assert backup.restore(copy, sqlite_path, clock.now()).marked.revoked == 3
+        assert backup.restore(copy, sqlite_path, clock.now()).marks.revoked == 3
         with closing(Store(url, workshop="default")) as store:
             assert [refused(store, one[1]) for one in made] == [True] * 3
             with pytest.raises(NotAuthenticated):
-                store.runner.run(Authentication(store.database, clock.now).caller(None))
+                store.runner.run(Authenticator(store.database, clock.now).authenticate(None))
 
 
 def test_a_restore_resumes_nothing(sqlite_path: Path, tmp_path: Path) -> None:
     """What damage stopped after the backup was made is stopped in the restored database too, as it was."""
     url, copy = f"sqlite:///{sqlite_path}", tmp_path / "copy.db"
-    backup.copy(sqlite_path, copy)
+    backup.copy_database(sqlite_path, copy)
     with closing(Store(url, workshop="default")) as store:
         for order_id in (None, 7):
             store.write(
@@ -365,10 +365,10 @@ def test_a_restore_resumes_nothing(sqlite_path: Path, tmp_path: Path) -> None:
                     tx, order_id=one, operation="op_1", reason="lost", columns=["f_1"], now=at(1)
                 )
             )
-        before = store.read(lambda tx: write_stops.active(tx))
+        before = store.read(lambda tx: write_stops.list_active(tx))
     backup.restore(copy, sqlite_path, clock.now())
     with closing(Store(url, workshop="default")) as store:
-        assert store.read(lambda tx: write_stops.active(tx)) == before
+        assert store.read(lambda tx: write_stops.list_active(tx)) == before
     assert len(before) == 2
 
 
@@ -380,9 +380,11 @@ def _anew(path: Path) -> None:
 def test_marking_revokes_all_keys(database_url: str, tmp_path: Path) -> None:
     """What was put back by other means has no database of before: its keys are revoked, and the command says so."""
     with closing(Store(database_url, workshop="other")) as store:
-        flow = Keys(store.database, clock.now)
+        flow = ApiKeys(store.database, clock.now)
         store.runner.run(flow.create("agent", [Scope.ADMIN], None))
     done = command(tmp_path, "restore", "--only-mark", CONNECTOR_DATABASE_URL=database_url)
     assert (done.returncode, "keys create" in done.stderr) == (0, True), done
     with closing(Store(database_url, workshop="other")) as store:
-        assert [key.revoked_at is None for key in store.runner.run(Keys(store.database, clock.now).all())] == [False]
+        assert [key.revoked_at is None for key in store.runner.run(ApiKeys(store.database, clock.now).list_all())] == [
+            False
+        ]

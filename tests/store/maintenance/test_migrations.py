@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_mock_engine
 
 from planso_connector.domain.errors import StoreUnavailable
-from planso_connector.domain.operation import State
+from planso_connector.domain.operation import OperationState
 from planso_connector.domain.order import PLATE
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import last_seen, operations, orders, rejected_logins, sections, sync_runs
@@ -104,21 +104,21 @@ def test_migrations_build_the_tables_on_postgresql(postgresql_server: Postgresql
 
 def test_migrating_again_does_nothing(database_url: str) -> None:
     """A database that is up to date says so, and stays as it is."""
-    assert not migrate.pending(database_url)
-    assert migrate.current(database_url) == migrate.head()
+    assert not migrate.needs_migration(database_url)
+    assert migrate.current_revision(database_url) == migrate.head_revision()
     migrate.migrate(database_url)
-    assert migrate.current(database_url) == migrate.head()
+    assert migrate.current_revision(database_url) == migrate.head_revision()
 
 
 def test_a_new_file_waits_for_its_migration(tmp_path: Path) -> None:
     """Asking does not make the file; migrating does, also where the path holds a per cent sign."""
     path = tmp_path / "100% neu.db"
     url = f"sqlite:///{path}"
-    assert migrate.pending(url)
-    assert migrate.current(url) is None
+    assert migrate.needs_migration(url)
+    assert migrate.current_revision(url) is None
     assert not path.exists()
     migrate.migrate(url)
-    assert not migrate.pending(url)
+    assert not migrate.needs_migration(url)
 
 
 OLD_ROWS = """
@@ -149,17 +149,17 @@ def test_an_upgrade_keeps_all_there_is(kind: str, tmp_path: Path, request: pytes
         url = server.url(server.fresh("template1"))
     make_as_of(url, "0001")
     run_script(url, OLD_ROWS)
-    assert migrate.current(url) == "0001"
-    assert migrate.pending(url)
+    assert migrate.current_revision(url) == "0001"
+    assert migrate.needs_migration(url)
 
     migrate.migrate(url)
 
-    assert not migrate.pending(url)
+    assert not migrate.needs_migration(url)
     store = Store(url)
     try:
         store.read(_check_old_rows)
-        store.write(lambda tx: sync_runs.abandon(tx, now=at(9)))
-        run = store.read(lambda tx: sync_runs.resumable(tx))
+        store.write(lambda tx: sync_runs.interrupt_running(tx, now=at(9)))
+        run = store.read(lambda tx: sync_runs.get_resumable(tx))
         assert run is not None
         assert (run.id, run.kind, run.trigger, run.doubts) == ("run_1", RunKind.FULL, Trigger.REQUEST, ())
         assert store.write(lambda tx: sections.save(tx, 123, "work", "{}", read_at=at(9), now=at(9)))
@@ -173,11 +173,11 @@ def _check_old_rows(tx: Transaction) -> None:
     assert (stored.version, stored.read_at, stored.synced_at) == (7, at(1), at(2))
     document = json.loads(stored.document)
     assert (document["person"], document["pending"][0]["asked"]) == ("Jürgen", {"person": "Olga"})
-    assert last_seen.all(tx)[123].list_fingerprint == "one"
-    assert [part.part_no for part in orders.parts_of(tx, 123)] == ["5G6 807 421"]
-    (left,) = operations.page(tx, state=State.PENDING)
-    assert (left.id, left.asked, left.sent_at) == ("op_1", {"person": "Olga"}, at(3))
-    assert rejected_logins.remembered(tx) == "fingerprint"
+    assert last_seen.get_all(tx)[123].list_fingerprint == "one"
+    assert [part.part_no for part in orders.get_parts(tx, 123)] == ["5G6 807 421"]
+    (left,) = operations.list_page(tx, state=OperationState.PENDING)
+    assert (left.id, left.requested, left.sent_at) == ("op_1", {"person": "Olga"}, at(3))
+    assert rejected_logins.get(tx) == "fingerprint"
 
 
 LEFT_PENDING = """
@@ -245,7 +245,7 @@ def test_processes_that_migrate_at_once_all_succeed(kind: str, tmp_path: Path, r
     errors = [process.communicate(timeout=180)[1] for process in processes]
 
     assert [process.returncode for process in processes] == [0, 0], errors
-    assert not migrate.pending(url)
+    assert not migrate.needs_migration(url)
 
 
 def test_a_newer_database_is_refused(database_url: str) -> None:
@@ -255,7 +255,7 @@ def test_a_newer_database_is_refused(database_url: str) -> None:
     with pytest.raises(StoreUnavailable, match="newer version"):
         migrate.migrate(database_url)
     with pytest.raises(StoreUnavailable, match="newer version"):
-        migrate.pending(database_url)
+        migrate.needs_migration(database_url)
 
 
 def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -269,10 +269,10 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
         migrate.migrate(f"sqlite:///{path}")
 
     assert {entry[1] for entry in sqlite_schema(path)} == {"parts"}
-    assert migrate.pending(f"sqlite:///{path}")
+    assert migrate.needs_migration(f"sqlite:///{path}")
 
 
 def test_the_newest_script_is_alembics_head() -> None:
     """What a start compares without loading Alembic is what Alembic says."""
     scripts = ScriptDirectory(str(Path(migrate.__file__).parents[1] / "migrations"))
-    assert scripts.get_current_head() == migrate.head()
+    assert scripts.get_current_head() == migrate.head_revision()

@@ -17,7 +17,7 @@ from tests.store.samples import order
 EARLIER = sorted(
     revision
     for script in (Path(migrate.__file__).parents[1] / "migrations" / "versions").glob("[0-9]*_*.py")
-    if (revision := script.name.partition("_")[0]) != migrate.head()
+    if (revision := script.name.partition("_")[0]) != migrate.head_revision()
 )
 
 
@@ -28,13 +28,13 @@ def test_every_earlier_database_is_upgraded_and_served(tmp_path: Path, revision:
     order_id = sandbox.order_ids()[0]
     url = f"sqlite:///{tmp_path}/old.db"
     make_as_of(url, revision)
-    document = to_json(order(order_id).document()).replace("'", "''")
+    document = to_json(order(order_id).to_document()).replace("'", "''")
     rows = OLD_ROWS.replace("""{"id":123,"person":"Jürgen"}""", "DOCUMENT").replace("'reit'", "'default'")
     rows = rows.replace("123", str(order_id)).replace("'fingerprint'", "'00$00'")
     run_script(url, rows.replace("DOCUMENT", document))
 
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
-        assert migrate.current(url) == migrate.head()
+        assert migrate.current_revision(url) == migrate.head_revision()
         operation = service.http.get("/api/operations/op_1", params={"wait": "60"}).json()["operation"]
         assert operation["state"] == "expired"
         assert service.sync()["state"] == "idle"

@@ -13,20 +13,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
-from planso_connector.domain.clock import stamp
+from planso_connector.domain.clock import format_instant
 from planso_connector.domain.fields import BY_PATH
 from planso_connector.domain.folding import fold
 from planso_connector.domain.german import BERLIN
 from planso_connector.domain.order import Order
-from planso_connector.domain.part import Part, needs_none, says_missing
-from planso_connector.domain.progress.moment import Moment, moment_of
-from planso_connector.domain.progress.reasons import Fetch, Why
-from planso_connector.domain.progress.stages import HANDED_OVER, Place, Rung, place_of
+from planso_connector.domain.part import Part, needs_no_parts, says_parts_missing
+from planso_connector.domain.progress.moment import Moment, parse_moment
+from planso_connector.domain.progress.reasons import FetchReason, PromiseReason
+from planso_connector.domain.progress.stages import HANDED_OVER, ProgressStage, StatusMeaning, interpret_status
 
-PROMISES = ("planned_delivery_date", "finish_date", "shop_back_date", "return_date_time")
+PROMISE_PATHS = ("planned_delivery_date", "finish_date", "shop_back_date", "return_date_time")
 """The fields that promise the vehicle, in the order in which they are asked."""
 
-APPOINTMENTS = (
+DATE_PATHS = (
     "estimate_date",
     "repair_date",
     "shop_date",
@@ -45,7 +45,7 @@ _ARRIVED = "fahrzeugeingang (ist)"
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
+class ReadTimes:
     """When the order's pages were last read; `parts` None: never. Aware instants."""
 
     form: datetime
@@ -66,10 +66,10 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class CurrentStage:
     words: str | None
     """The workshop's own: the project status, else `station@state`."""
-    rung: Rung | None
+    stage: ProgressStage | None
     is_handed_over: bool
     is_archived: bool
     is_in_work: bool
@@ -78,10 +78,10 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Promised:
+class PromisedDate:
     moment: Moment | None
     holds: bool | None
-    why: Why
+    reason: PromiseReason
     is_past: bool
     part_expected: date | None
     """With PART_EXPECTED_LATER: the day on which the last of these parts is expected."""
@@ -96,7 +96,7 @@ class LatePart:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class PartsSummary:
     """
     Counts are None where the parts were never read; `missing` also where the order's parts status says that parts are
     missing and no row does.
@@ -117,22 +117,22 @@ class Appointment:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetching:
+class FetchReadiness:
     """`value`: whether the vehicle can be fetched."""
 
     value: bool | None
-    why: Fetch
+    reason: FetchReason
     source: Source | None
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class OrderProgress:
     order_id: int
-    stage: Stage
-    promised: Promised
-    parts: Parts
+    stage: CurrentStage
+    promised: PromisedDate
+    parts: PartsSummary
     next_appointment: Appointment | None
-    fetching: Fetching
+    fetch_readiness: FetchReadiness
     as_of: datetime
     """The oldest reading that the answer rests on."""
     is_stale: bool
@@ -141,15 +141,15 @@ class Standing:
     """Writes on their way to PlanSo, of which nothing else here tells yet."""
 
 
-def standing(
+def assess_progress(
     order: Order,
-    readings: Readings,
+    readings: ReadTimes,
     now: datetime,
     *,
     stale: bool,
     labels: Mapping[str, Sequence[str]] | None = None,
     pending: int = 0,
-) -> Standing:
+) -> OrderProgress:
     """`labels` are the installation's by field path, without them the usual ones."""
     view = _View(order, readings, now, stale, labels or {})
     place, stage = _stage(view)
@@ -157,15 +157,15 @@ def standing(
     fetching = _fetching(view, place, stage)
     promised = _promised(view, stage, fetching)
     as_of = readings.board if stage.is_archived and not stage.is_handed_over else readings.form
-    if parts.missing and readings.parts is not None and stage.rung is not Rung.CLOSED:
+    if parts.missing and readings.parts is not None and stage.stage is not ProgressStage.CLOSED:
         as_of = min(as_of, readings.parts)
-    return Standing(
+    return OrderProgress(
         order_id=order.id,
         stage=stage,
         promised=promised,
         parts=parts,
-        next_appointment=None if stage.rung is Rung.CLOSED else _next(view),
-        fetching=fetching,
+        next_appointment=None if stage.stage is ProgressStage.CLOSED else _next(view),
+        fetch_readiness=fetching,
         as_of=as_of,
         is_stale=stale,
         now=now,
@@ -177,7 +177,7 @@ class _View:
     """An order with what all its answers ask of it."""
 
     def __init__(
-        self, order: Order, readings: Readings, now: datetime, stale: bool, labels: Mapping[str, Sequence[str]]
+        self, order: Order, readings: ReadTimes, now: datetime, stale: bool, labels: Mapping[str, Sequence[str]]
     ) -> None:
         self.order = order
         self.readings = readings
@@ -185,15 +185,15 @@ class _View:
         self.today = now.astimezone(BERLIN).date()
         self.stale = stale
         self._labels = labels
-        found = ((path, moment_of(order.values.get(path))) for path in APPOINTMENTS)
+        found = ((path, parse_moment(order.values.get(path))) for path in DATE_PATHS)
         self.moments = {path: moment for path, moment in found if moment is not None}
         self.unreadable = frozenset(order.unreadable)
-        self.missing = [(part, expected(part)) for part in order.parts if part.is_missing]
+        self.missing = [(part, expected_day(part)) for part in order.parts if part.is_missing]
 
     @property
     def misses_unshown(self) -> bool:
         """Whether the order's parts status says that parts are missing, and none of its rows does."""
-        return not self.missing and says_missing(self.text("parts_status"))
+        return not self.missing and says_parts_missing(self.text("parts_status"))
 
     def text(self, path: str) -> str:
         value = self.order.values.get(path)
@@ -211,7 +211,7 @@ class _View:
 
     def _read(self, path: str, label: str | None, at: datetime | None) -> Source:
         age = None if at is None else max(0, int((self.now - at).total_seconds()))
-        return Source(path, label, stamp(at) if at is not None else None, age)
+        return Source(path, label, format_instant(at) if at is not None else None, age)
 
     def _label(self, path: str) -> str:
         """The first that holds something, as the mapping from the form takes it."""
@@ -222,37 +222,37 @@ class _View:
         return next((name for name in names if shown.get(fold(name), "").strip()), names[0])
 
 
-def expected(part: Part) -> date | None:
+def expected_day(part: Part) -> date | None:
     """The day on which a missing part is expected. On a part that came once, `delivery_date` is when it came."""
-    moment = moment_of(part.eta_date) or (None if part.is_delivered else moment_of(part.delivery_date))
+    moment = parse_moment(part.eta_date) or (None if part.is_delivered else parse_moment(part.delivery_date))
     return moment.day if moment is not None else None
 
 
-def _stage(view: _View) -> tuple[Place | None, Stage]:
+def _stage(view: _View) -> tuple[StatusMeaning | None, CurrentStage]:
     order, status = view.order, view.text("project_status")
-    place: Place | None = None
+    place: StatusMeaning | None = None
     source: Source | None = None
     words: str | None = None
     if status:
-        words, place, source = status, place_of(status), view.source("project_status")
+        words, place, source = status, interpret_status(status), view.source("project_status")
     elif order.station_id or order.station_state:
         state = (order.station_state or "").strip()
         words, source = "@".join(part for part in (order.station_id, state) if part), view.of_list("station_state")
-        found = place_of(state)
+        found = interpret_status(state)
         # `fertig` there is said of the one station, not of the vehicle.
-        place = found if found is not None and found.rung is not None and found.rung < Rung.READY else None
+        place = found if found is not None and found.stage is not None and found.stage < ProgressStage.READY else None
     if not status and place is None and not order.archived:
         ahead = _only_ahead(view)
         if ahead is not None:
-            place, source = Place(Rung.ANNOUNCED), view.source(ahead)
+            place, source = StatusMeaning(ProgressStage.ANNOUNCED), view.source(ahead)
     if order.archived and place != HANDED_OVER:
-        place, source = Place(Rung.CLOSED), view.of_list("archived")
-    return place, Stage(
+        place, source = StatusMeaning(ProgressStage.CLOSED), view.of_list("archived")
+    return place, CurrentStage(
         words=words,
-        rung=place.rung if place is not None else None,
+        stage=place.stage if place is not None else None,
         is_handed_over=place == HANDED_OVER,
         is_archived=order.archived,
-        is_in_work=place is not None and place.rung is None,
+        is_in_work=place is not None and place.stage is None,
         source=source,
     )
 
@@ -264,7 +264,7 @@ def _only_ahead(view: _View) -> str | None:
     entry = next((path for path in ("repair_date", "shop_date") if path in view.moments), None)
     if (
         entry is None
-        or view.unreadable.intersection(APPOINTMENTS)
+        or view.unreadable.intersection(DATE_PATHS)
         or (view.order.station_state or "").strip().lower() not in ("", "active")
     ):
         return None
@@ -273,14 +273,14 @@ def _only_ahead(view: _View) -> str | None:
     return None if begun else entry
 
 
-def _parts(view: _View) -> Parts:
+def _parts(view: _View) -> PartsSummary:
     if view.readings.parts is None:
-        return Parts(None, None, None, (), None, view.of_parts())
+        return PartsSummary(None, None, None, (), None, view.of_parts())
     dated = [(day, part) for part, day in view.missing if day is not None and not _needs_none(view)]
     missing = None if view.misses_unshown else len(view.missing)
     late = [LatePart(part.description, day, (view.today - day).days) for day, part in dated if day < view.today]
     coming = [day for day, _ in dated if day >= view.today]
-    return Parts(
+    return PartsSummary(
         total=len(view.order.parts),
         delivered=sum(part.is_delivered and not part.is_missing for part in view.order.parts),
         missing=0 if _needs_none(view) else missing,
@@ -291,7 +291,7 @@ def _parts(view: _View) -> Parts:
 
 
 def _needs_none(view: _View) -> bool:
-    return needs_none(view.text("parts_status"))
+    return needs_no_parts(view.text("parts_status"))
 
 
 def _next(view: _View) -> Appointment | None:
@@ -306,95 +306,95 @@ def _next(view: _View) -> Appointment | None:
     return Appointment(view.moments[path], view.source(path))
 
 
-def _fetching(view: _View, place: Place | None, stage: Stage) -> Fetching:
+def _fetching(view: _View, place: StatusMeaning | None, stage: CurrentStage) -> FetchReadiness:
     value, why = _can_be_fetched(view, place, stage)
-    return Fetching(value, why, stage.source)
+    return FetchReadiness(value, why, stage.source)
 
 
-def _can_be_fetched(view: _View, place: Place | None, stage: Stage) -> tuple[bool | None, Fetch]:
+def _can_be_fetched(view: _View, place: StatusMeaning | None, stage: CurrentStage) -> tuple[bool | None, FetchReason]:
     if stage.is_handed_over:
-        return False, Fetch.HANDED_OVER
-    if stage.rung is Rung.CLOSED:
-        return None, Fetch.ARCHIVED
+        return False, FetchReason.HANDED_OVER
+    if stage.stage is ProgressStage.CLOSED:
+        return None, FetchReason.ARCHIVED
     if place is None:
-        return None, Fetch.STAGE_UNKNOWN
-    if place.rung is not Rung.READY:
-        return False, Fetch.NOT_DONE
+        return None, FetchReason.STAGE_UNKNOWN
+    if place.stage is not ProgressStage.READY:
+        return False, FetchReason.NOT_DONE
     if not place.is_released:
-        return None, Fetch.NOT_RELEASED
+        return None, FetchReason.NOT_RELEASED
     if any(part.is_mandatory for part, _ in view.missing):
-        return None, Fetch.PART_MISSING
-    return True, Fetch.RELEASED
+        return None, FetchReason.PART_MISSING
+    return True, FetchReason.RELEASED
 
 
-def _promised(view: _View, stage: Stage, fetching: Fetching) -> Promised:
-    path = next((path for path in PROMISES if path in view.moments or path in view.unreadable), None)
+def _promised(view: _View, stage: CurrentStage, fetching: FetchReadiness) -> PromisedDate:
+    path = next((path for path in PROMISE_PATHS if path in view.moments or path in view.unreadable), None)
     if path is None:
-        return Promised(None, None, Why.NO_DATE, is_past=False, part_expected=None, source=None)
+        return PromisedDate(None, None, PromiseReason.NO_DATE, is_past=False, part_expected=None, source=None)
     if path not in view.moments:
         source = view.source(path)
-        return Promised(None, None, Why.DATE_UNREADABLE, is_past=False, part_expected=None, source=source)
+        return PromisedDate(None, None, PromiseReason.DATE_UNREADABLE, is_past=False, part_expected=None, source=source)
     moment = view.moments[path]
     holds, why = _holds(view, stage, fetching, path)
     later = [day for part, day in view.missing if day is not None and day > moment.day]
-    return Promised(
+    return PromisedDate(
         moment,
         holds,
         why,
         is_past=moment.is_past(view.now),
-        part_expected=max(later) if why is Why.PART_EXPECTED_LATER else None,
+        part_expected=max(later) if why is PromiseReason.PART_EXPECTED_LATER else None,
         source=view.source(path),
     )
 
 
-def _holds(view: _View, stage: Stage, fetching: Fetching, path: str) -> tuple[bool | None, Why]:
+def _holds(view: _View, stage: CurrentStage, fetching: FetchReadiness, path: str) -> tuple[bool | None, PromiseReason]:
     moment = view.moments[path]
-    if stage.rung is Rung.CLOSED:
-        return None, Why.CLOSED
+    if stage.stage is ProgressStage.CLOSED:
+        return None, PromiseReason.CLOSED
     if fetching.value is True:
-        return (None, Why.READY_SINCE_UNKNOWN) if moment.is_past(view.now) else (True, Why.READY)
+        return (None, PromiseReason.READY_SINCE_UNKNOWN) if moment.is_past(view.now) else (True, PromiseReason.READY)
     if fetching.value is None:
-        return None, Why.READINESS_UNKNOWN
+        return None, PromiseReason.READINESS_UNKNOWN
     if moment.is_past(view.now):
         read_since = moment.is_past(view.readings.form)
-        return (False, Why.DATE_PASSED) if read_since else (None, Why.NOT_READ_SINCE)
+        return (False, PromiseReason.DATE_PASSED) if read_since else (None, PromiseReason.NOT_READ_SINCE)
     against = _parts_against(view, moment.day) or _dates_against(view, stage, path)
     if against is not None:
         return against
-    return (None, Why.STALE) if view.stale else (True, Why.NOTHING_AGAINST_IT)
+    return (None, PromiseReason.STALE) if view.stale else (True, PromiseReason.NOTHING_AGAINST_IT)
 
 
-def _parts_against(view: _View, promised: date) -> tuple[bool | None, Why] | None:
+def _parts_against(view: _View, promised: date) -> tuple[bool | None, PromiseReason] | None:
     later = [part for part, day in view.missing if day is not None and day > promised]
     if any(part.is_mandatory for part in later) and not _needs_none(view):
-        return (None, Why.STALE) if view.stale else (False, Why.PART_EXPECTED_LATER)
+        return (None, PromiseReason.STALE) if view.stale else (False, PromiseReason.PART_EXPECTED_LATER)
     if promised == view.today:
-        return None, Why.DUE_TODAY
+        return None, PromiseReason.DUE_TODAY
     if bool(view.missing) if _needs_none(view) else view.readings.parts is None:
-        return None, Why.PARTS_UNKNOWN
+        return None, PromiseReason.PARTS_UNKNOWN
     if any(day is None for _, day in view.missing):
-        return None, Why.PART_WITHOUT_DATE
+        return None, PromiseReason.PART_WITHOUT_DATE
     if any(day is not None and day < view.today for _, day in view.missing):
-        return None, Why.PART_OVERDUE
+        return None, PromiseReason.PART_OVERDUE
     if later:
-        return None, Why.PART_EXPECTED_LATER
+        return None, PromiseReason.PART_EXPECTED_LATER
     if any(day == promised for _, day in view.missing):
-        return None, Why.PART_ON_THE_DAY
+        return None, PromiseReason.PART_ON_THE_DAY
     undecided = [part.status or "" for part in view.order.parts if not (part.is_delivered or part.is_missing)]
     waiting = any(_STILL_WAITING.search(fold(words)) for words in (view.text("parts_status"), *undecided))
-    return (None, Why.PARTS_UNKNOWN) if (waiting or view.misses_unshown) and not view.missing else None
+    return (None, PromiseReason.PARTS_UNKNOWN) if (waiting or view.misses_unshown) and not view.missing else None
 
 
-def _dates_against(view: _View, stage: Stage, promised: str) -> tuple[bool | None, Why] | None:
+def _dates_against(view: _View, stage: CurrentStage, promised: str) -> tuple[bool | None, PromiseReason] | None:
     others = {path: moment for path, moment in view.moments.items() if path not in (promised, "estimate_date")}
     if any(moment.day > view.moments[promised].day for moment in others.values()):
-        return None, Why.DATES_CONTRADICT
-    if any(path != "estimate_date" for path in view.unreadable.intersection(APPOINTMENTS)):
-        return None, Why.DATE_UNREADABLE
+        return None, PromiseReason.DATES_CONTRADICT
+    if any(path != "estimate_date" for path in view.unreadable.intersection(DATE_PATHS)):
+        return None, PromiseReason.DATE_UNREADABLE
     passed = {path for path, moment in others.items() if moment.is_past(view.now)}
     due = {"shop_back_date", "finish_date", "planned_delivery_date", "return_date_time"}
-    if stage.rung is not None and stage.rung < Rung.PAINT:
+    if stage.stage is not None and stage.stage < ProgressStage.PAINT:
         due.add("paint_date")
-    if stage.rung is Rung.ANNOUNCED:
+    if stage.stage is ProgressStage.ANNOUNCED:
         due |= {"repair_date", "shop_date"}
-    return (None, Why.BEHIND_PLAN) if passed & due else None
+    return (None, PromiseReason.BEHIND_PLAN) if passed & due else None

@@ -28,7 +28,7 @@ class Moment:
         return max(wall.replace(fold=turn).astimezone(UTC) for turn in (0, 1)) < now
 
 
-def moment_of(value: Value) -> Moment | None:
+def parse_moment(value: Value) -> Moment | None:
     """The moment that a field's canonical value names; None for anything else, a month alone among it."""
     match = _CANONICAL.fullmatch(value) if isinstance(value, str) else None
     if match is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Why(StrEnum):
+class PromiseReason(StrEnum):
     """Why a promised date holds, doesn't, or can't be said to."""
 
     NOTHING_AGAINST_IT = "nothing_against_it"
@@ -46,7 +46,7 @@ class Why(StrEnum):
     """Null: no sync ended well for longer than it should."""
 
 
-class Fetch(StrEnum):
+class FetchReason(StrEnum):
     """Why a vehicle can be fetched, can't, or can't be said to."""
 
     RELEASED = "released"

@@ -13,14 +13,14 @@ from datetime import date, datetime, time, timedelta
 from typing import Literal
 
 from planso_connector.domain.german import BERLIN
-from planso_connector.domain.progress.assess import Promised, Standing
+from planso_connector.domain.progress.assess import OrderProgress, PromisedDate
 from planso_connector.domain.progress.moment import Moment
-from planso_connector.domain.progress.reasons import Fetch, Why
-from planso_connector.domain.progress.stages import Rung
+from planso_connector.domain.progress.reasons import FetchReason, PromiseReason
+from planso_connector.domain.progress.stages import ProgressStage
 
 Language = Literal["de", "en"]
 
-STEPS = len(Rung)
+STAGE_COUNT = len(ProgressStage)
 
 _DAYS_DE = ("Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag")
 _DAYS_EN = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -94,7 +94,7 @@ def _year(day: date, today: date) -> str:
     return "" if day.year == today.year else f" {day.year}"
 
 
-def day_de(day: date, today: date, article: str = "den") -> str:
+def format_day_de(day: date, today: date, article: str = "den") -> str:
     """`heute`, `morgen, Dienstag, den 24. November`, `Donnerstag, den 10. Dezember`; another year's with the year."""
     if day == today:
         return "heute"
@@ -102,7 +102,7 @@ def day_de(day: date, today: date, article: str = "den") -> str:
     return f"morgen, {named}" if day == today + timedelta(days=1) else named
 
 
-def day_en(day: date, today: date) -> str:
+def format_day_en(day: date, today: date) -> str:
     """`today`, `tomorrow, Tuesday, the 24th of November`, `Thursday, the 10th of December`."""
     if day == today:
         return "today"
@@ -112,12 +112,12 @@ def day_en(day: date, today: date) -> str:
     return f"tomorrow, {named}" if day == today + timedelta(days=1) else named
 
 
-def time_de(clock: time) -> str:
+def format_time_de(clock: time) -> str:
     """`16 Uhr`, `9:40 Uhr`."""
     return f"{clock.hour}:{clock.minute:02} Uhr" if clock.minute else f"{clock.hour} Uhr"
 
 
-def time_en(clock: time) -> str:
+def format_time_en(clock: time) -> str:
     """`4 pm`, `9:40 am`, `noon`."""
     if clock.minute == 0 and clock.hour in (0, 12):
         return "noon" if clock.hour else "midnight"
@@ -126,44 +126,44 @@ def time_en(clock: time) -> str:
 
 
 def _moment_de(moment: Moment, today: date) -> str:
-    named = day_de(moment.day, today)
+    named = format_day_de(moment.day, today)
     if moment.time is None:
         return named
-    return f"{named}{'' if moment.day == today else ','} um {time_de(moment.time)}"
+    return f"{named}{'' if moment.day == today else ','} um {format_time_de(moment.time)}"
 
 
 def _moment_en(moment: Moment, today: date) -> str:
-    named = day_en(moment.day, today)
+    named = format_day_en(moment.day, today)
     if moment.time is None:
         return named
-    return f"{named}{'' if moment.day == today else ','} at {time_en(moment.time)}"
+    return f"{named}{'' if moment.day == today else ','} at {format_time_en(moment.time)}"
 
 
 def _expected_de(day: date, today: date) -> str:
-    named = day_de(day, today, "dem")
+    named = format_day_de(day, today, "dem")
     return named if named == "heute" or named.startswith("morgen") else f"am {named}"
 
 
 def _expected_en(day: date, today: date) -> str:
-    return day_en(day, today)
+    return format_day_en(day, today)
 
 
 def _as_of_de(at: datetime, today: date) -> str:
-    clock = time_de(at.time())
+    clock = format_time_de(at.time())
     if at.date() == today:
         return f"Stand von {clock}: "
     if at.date() == today - timedelta(days=1):
         return f"Stand von gestern, {clock}: "
-    return f"Stand von {day_de(at.date(), today, 'dem')}, {clock}: "
+    return f"Stand von {format_day_de(at.date(), today, 'dem')}, {clock}: "
 
 
 def _as_of_en(at: datetime, today: date) -> str:
-    clock = time_en(at.time())
+    clock = format_time_en(at.time())
     if at.date() == today:
         return f"As of {clock}: "
     if at.date() == today - timedelta(days=1):
         return f"As of yesterday, {clock}: "
-    return f"As of {day_en(at.date(), today)}, {clock}: "
+    return f"As of {format_day_en(at.date(), today)}, {clock}: "
 
 
 def _missing_de(count: int | None) -> str:
@@ -183,7 +183,7 @@ def _missing_en(count: int | None) -> str:
 class _Tongue:
     """All that one language says. Sentences end where the caller says so."""
 
-    rungs: dict[Rung, str]
+    rungs: dict[ProgressStage, str]
     step: str
     in_work: str
     unknown: str
@@ -213,12 +213,12 @@ class _Tongue:
 _TONGUES: dict[Language, _Tongue] = {
     "de": _Tongue(
         rungs={
-            Rung.ANNOUNCED: "Ihr Auftrag ist in Vorbereitung",
-            Rung.RECEIVED: "Ihr Fahrzeug ist in der Werkstatt angenommen",
-            Rung.PARTS: "Für Ihr Fahrzeug werden die Ersatzteile beschafft",
-            Rung.BODY: "Ihr Fahrzeug ist in der Karosserieabteilung",
-            Rung.PAINT: "Ihr Fahrzeug ist in der Lackierung",
-            Rung.FINISH: "Ihr Fahrzeug ist bei den Abschlussarbeiten",
+            ProgressStage.ANNOUNCED: "Ihr Auftrag ist in Vorbereitung",
+            ProgressStage.RECEIVED: "Ihr Fahrzeug ist in der Werkstatt angenommen",
+            ProgressStage.PARTS: "Für Ihr Fahrzeug werden die Ersatzteile beschafft",
+            ProgressStage.BODY: "Ihr Fahrzeug ist in der Karosserieabteilung",
+            ProgressStage.PAINT: "Ihr Fahrzeug ist in der Lackierung",
+            ProgressStage.FINISH: "Ihr Fahrzeug ist bei den Abschlussarbeiten",
         },
         step=", Schritt {n} von {m}",
         in_work="Ihr Auftrag ist in Arbeit",
@@ -252,12 +252,12 @@ _TONGUES: dict[Language, _Tongue] = {
     ),
     "en": _Tongue(
         rungs={
-            Rung.ANNOUNCED: "Your order is being prepared",
-            Rung.RECEIVED: "Your vehicle has been taken in at the workshop",
-            Rung.PARTS: "The parts for your vehicle are being procured",
-            Rung.BODY: "Your vehicle is in the body shop",
-            Rung.PAINT: "Your vehicle is in the paint shop",
-            Rung.FINISH: "Your vehicle is at the finishing stage",
+            ProgressStage.ANNOUNCED: "Your order is being prepared",
+            ProgressStage.RECEIVED: "Your vehicle has been taken in at the workshop",
+            ProgressStage.PARTS: "The parts for your vehicle are being procured",
+            ProgressStage.BODY: "Your vehicle is in the body shop",
+            ProgressStage.PAINT: "Your vehicle is in the paint shop",
+            ProgressStage.FINISH: "Your vehicle is at the finishing stage",
         },
         step=", step {n} of {m}",
         in_work="Your order is in progress",
@@ -292,7 +292,7 @@ _TONGUES: dict[Language, _Tongue] = {
 }
 
 
-def sentence(standing: Standing, language: Language) -> str:
+def compose_sentence(standing: OrderProgress, language: Language) -> str:
     """
     One or two sentences. The time of the reading stands in front where the mirror is stale or the reading is not
     today's.
@@ -306,7 +306,7 @@ def sentence(standing: Standing, language: Language) -> str:
     return front + " ".join(f"{part}." for part in said if part)
 
 
-def what(path: str, language: Language) -> str:
+def name_appointment(path: str, language: Language) -> str:
     """What a date of the order is for, as it stands in the middle of a sentence."""
     return _APPOINTMENTS[path][0 if language == "de" else 1]
 
@@ -324,41 +324,43 @@ _APPOINTMENTS = {
 }
 
 
-def _stage(standing: Standing, tongue: _Tongue) -> str:
+def _stage(standing: OrderProgress, tongue: _Tongue) -> str:
     stage = standing.stage
-    if stage.rung is None:
+    if stage.stage is None:
         return tongue.in_work if stage.is_in_work else tongue.unknown
-    if stage.rung is Rung.CLOSED:
+    if stage.stage is ProgressStage.CLOSED:
         return tongue.handed_over if stage.is_handed_over else tongue.archived
-    if stage.rung is Rung.READY and standing.fetching.value is not True:
-        return tongue.not_released.format(n=int(stage.rung), m=STEPS)
-    step = tongue.step.format(n=int(stage.rung), m=STEPS)
-    return (tongue.released if stage.rung is Rung.READY else tongue.rungs[stage.rung]) + step
+    if stage.stage is ProgressStage.READY and standing.fetch_readiness.value is not True:
+        return tongue.not_released.format(n=int(stage.stage), m=STAGE_COUNT)
+    step = tongue.step.format(n=int(stage.stage), m=STAGE_COUNT)
+    return (tongue.released if stage.stage is ProgressStage.READY else tongue.rungs[stage.stage]) + step
 
 
-def _plan(standing: Standing, tongue: _Tongue, today: date) -> str:
+def _plan(standing: OrderProgress, tongue: _Tongue, today: date) -> str:
     promised, missing = standing.promised, standing.parts.missing
     has_missing = missing != 0 and standing.parts.total is not None
-    if standing.stage.rung is Rung.CLOSED:
+    if standing.stage.stage is ProgressStage.CLOSED:
         return ""
-    if standing.fetching.why is Fetch.RELEASED:
+    if standing.fetch_readiness.reason is FetchReason.RELEASED:
         return _planned(tongue.planned, promised, tongue, today) if promised.holds else ""
     lacking = f"; {tongue.missing(missing)}" if has_missing else ""
     if promised.moment is None:
-        return (tongue.unreadable_date if promised.why is Why.DATE_UNREADABLE else tongue.no_date) + lacking
+        return (
+            tongue.unreadable_date if promised.reason is PromiseReason.DATE_UNREADABLE else tongue.no_date
+        ) + lacking
     if promised.is_past:
         verdict = tongue.passed if promised.holds is False else tongue.passed_unknown
         besides = f"{tongue.conjunction}{tongue.missing(missing)}" if has_missing else ""
         return _planned(tongue.was_planned, promised, tongue, today) + verdict + besides
     plan = _planned(tongue.planned, promised, tongue, today)
-    if promised.why is Why.PART_EXPECTED_LATER and promised.part_expected is not None:
+    if promised.reason is PromiseReason.PART_EXPECTED_LATER and promised.part_expected is not None:
         return plan + tongue.part_later.format(when=tongue.expected(promised.part_expected, today))
     if promised.holds is None:
         return plan + (lacking + tongue.unsure_and if lacking else tongue.unsure)
     return plan + lacking
 
 
-def _planned(template: str, promised: Promised, tongue: _Tongue, today: date) -> str:
+def _planned(template: str, promised: PromisedDate, tongue: _Tongue, today: date) -> str:
     if promised.moment is None or promised.source is None:
         return ""
     planned = tongue.promises[promised.source.path]

@@ -16,7 +16,7 @@ from enum import IntEnum
 from planso_connector.domain.folding import fold
 
 
-class Rung(IntEnum):
+class ProgressStage(IntEnum):
     """A step of the ladder; the number is the step's."""
 
     ANNOUNCED = 1
@@ -38,23 +38,23 @@ class Rung(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StatusMeaning:
     """What a workshop's word says. `rung` None: work is going on, on no certain rung."""
 
-    rung: Rung | None
+    stage: ProgressStage | None
     is_released: bool = False
     """It says that the customer can fetch the vehicle."""
     is_handed_over: bool = False
     """It says that the customer has the vehicle."""
 
 
-IN_WORK = Place(None)
-RELEASED = Place(Rung.READY, is_released=True)
-HANDED_OVER = Place(Rung.CLOSED, is_handed_over=True)
+IN_WORK = StatusMeaning(None)
+RELEASED = StatusMeaning(ProgressStage.READY, is_released=True)
+HANDED_OVER = StatusMeaning(ProgressStage.CLOSED, is_handed_over=True)
 
-_WORDS: tuple[tuple[Place, str], ...] = (
+_WORDS: tuple[tuple[StatusMeaning, str], ...] = (
     (
-        Place(Rung.ANNOUNCED),
+        StatusMeaning(ProgressStage.ANNOUNCED),
         (
             "anfrage, angefragt, kalkulation, in kalkulation, kostenvoranschlag, kva, angebot, angebot erstellt,"
             "angekündigt, angebot versendet, besichtigung, termin vereinbart, termin bestätigt, termin vergeben,"
@@ -62,14 +62,14 @@ _WORDS: tuple[tuple[Place, str], ...] = (
         ),
     ),
     (
-        Place(Rung.RECEIVED),
+        StatusMeaning(ProgressStage.RECEIVED),
         (
             "angenommen, annahme, fahrzeugannahme, fahrzeug angenommen, fahrzeug da, fahrzeug ist da,"
             "fahrzeug eingetroffen, fahrzeug im haus, fahrzeug vor ort"
         ),
     ),
     (
-        Place(Rung.PARTS),
+        StatusMeaning(ProgressStage.PARTS),
         (
             "teile bestellt, e-teile bestellt, ersatzteile bestellt, teilebestellung, teile offen, e-teile offen,"
             "teile fehlen, teil fehlt, ersatzteile fehlen, wartet auf teile, warten auf teile, wartet auf ersatzteile,"
@@ -77,21 +77,21 @@ _WORDS: tuple[tuple[Place, str], ...] = (
         ),
     ),
     (
-        Place(Rung.BODY),
+        StatusMeaning(ProgressStage.BODY),
         (
             "karosserie, in karosserie, karo, in karo, karosseriearbeiten, karosseriebau, karosserieabteilung,"
             "spenglerei, in der karosserie, demontage, richtbank, auf der richtbank, ausbeulen"
         ),
     ),
     (
-        Place(Rung.PAINT),
+        StatusMeaning(ProgressStage.PAINT),
         (
             "lack, lackierung, in lackierung, in der lackierung, lackieren, wird lackiert, lackierer, beim lackierer,"
             "lackiererei, in der lackiererei, in lack, lackvorbereitung, vorbereitung lack, lackierkabine"
         ),
     ),
     (
-        Place(Rung.FINISH),
+        StatusMeaning(ProgressStage.FINISH),
         (
             "montage, in montage, in der montage, endmontage, zusammenbau, finish, im finish, endkontrolle,"
             "in endkontrolle, in der endkontrolle, abschlusskontrolle, qualitätskontrolle, aufbereitung,"
@@ -99,7 +99,7 @@ _WORDS: tuple[tuple[Place, str], ...] = (
         ),
     ),
     (
-        Place(Rung.READY),
+        StatusMeaning(ProgressStage.READY),
         (
             "fertig, fertiggestellt, reparatur fertig, reparatur abgeschlossen, arbeiten abgeschlossen,"
             "fahrzeug fertig, auslieferbereit, auslieferungsbereit"
@@ -119,7 +119,7 @@ _WORDS: tuple[tuple[Place, str], ...] = (
             "an kunde übergeben, vom kunden abgeholt, vom kunde abgeholt, an kunden ausgeliefert, ausgehändigt"
         ),
     ),
-    (Place(Rung.CLOSED), "archiviert, auftrag archiviert, auftrag abgeschlossen"),
+    (StatusMeaning(ProgressStage.CLOSED), "archiviert, auftrag archiviert, auftrag abgeschlossen"),
     (IN_WORK, "in arbeit, in reparatur, reparatur, in der werkstatt, wird repariert, reparatur begonnen"),
 )
 
@@ -131,10 +131,12 @@ def _key(text: str) -> str:
     return _NO_LETTER.sub(" ", _NUMBERED.sub("", fold(text))).strip()
 
 
-PLACES: Mapping[str, Place] = {_key(word): place for place, words in _WORDS for word in words.split(",")}
+STATUS_MEANINGS: Mapping[str, StatusMeaning] = {
+    _key(word): place for place, words in _WORDS for word in words.split(",")
+}
 
 
-def place_of(words: str) -> Place | None:
+def interpret_status(words: str) -> StatusMeaning | None:
     """Where an order of this status stands; `04 - Lackierung` is `Lackierung`. None for words that are not known."""
     # `NICHT abholbereit!` keeps its letters, but `?` turns any word into a question.
-    return None if "?" in words else PLACES.get(_key(words))
+    return None if "?" in words else STATUS_MEANINGS.get(_key(words))

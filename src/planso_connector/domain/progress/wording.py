@@ -24,7 +24,7 @@ _NEGATED_AFTER = frozenset({"nein", "nichts", "kein", "keine", "keiner", "no", "
 """`offen: nein`, `fehlt nichts`, `Rückstand: keiner`."""
 
 
-def says(text: str, phrases: Iterable[str]) -> bool:
+def says_any(text: str, phrases: Iterable[str]) -> bool:
     """
     Whether `text` says one of `phrases`, whatever case, umlauts, punctuation and German endings it is written with.
 

@@ -21,7 +21,7 @@ def _table(text: str) -> dict[str, tuple[str, ...]]:
     return table
 
 
-ALPHABETS = _table(
+SPELLING_WORDS = _table(
     """
     anton aerger=AE berta bertha caesar cesar charlotte=C|CH dora emil friedrich fritz gustav heinrich heinz ida
     jakob jacob julius josef kaufmann konrad karl ludwig martha marta maria nordpol nathan otto oekonom=OE
@@ -39,7 +39,7 @@ ALPHABETS = _table(
 )
 """Spelling words with their signs, likeliest first. Many are names of people as well."""
 
-SEATS = _table(
+DISTRICT_TOWNS = _table(
     """
     aalen=AA augsburg=A backnang=BK bamberg=BA bielefeld=BI bochum=BO boeblingen=BB bonn=BN braunschweig=BS bremen=HB
     calw=CW darmstadt=DA dortmund=DO dresden=DD duisburg=DU erfurt=EF esslingen=ES freiburg=FR freudenstadt=FDS
@@ -59,9 +59,9 @@ LETTER_NAMES = _table(
     "q ku=Q kuh=Q kuu=Q r er=R err=R s es=S ess=S t te teh=T tee=T u uh v vau fau=V w we weh=W wee=W x ix=X iks=X "
     "y ypsilon ueppsilon=Y z zet zett tset=Z tsett=Z ae=AE oe=OE ue=UE eszett=SS"
 )
-SURE_LETTER_NAMES = _words("jot jott zet zett tset tsett vau fau ix iks ypsilon ueppsilon")
+UNAMBIGUOUS_LETTER_NAMES = _words("jot jott zet zett tset tsett vau fau ix iks ypsilon ueppsilon")
 
-UNITS = {
+DIGIT_WORDS = {
     "null": 0, "nul": 0, "ein": 1, "eins": 1, "zwei": 2, "zwo": 2, "drei": 3, "vier": 4, "fuenf": 5, "funf": 5,
     "fuenef": 5, "sechs": 6, "sieben": 7, "acht": 8, "neun": 9,
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
@@ -80,19 +80,19 @@ GERMAN_TENS = {
 ENGLISH_TENS = {
     "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }  # fmt: skip
-BELOW_100 = {**UNITS, **TEENS, **GERMAN_TENS, **ENGLISH_TENS}
+BELOW_100 = {**DIGIT_WORDS, **TEENS, **GERMAN_TENS, **ENGLISH_TENS}
 MAGNITUDES = {"hundert": 100, "tausend": 1000, "hundred": 100, "thousand": 1000}
-PLURALS = {
+DIGIT_PLURALS = {
     "nullen": 0, "einsen": 1, "einser": 1, "zweien": 2, "zweier": 2, "dreien": 3, "dreier": 3, "vieren": 4,
     "vierer": 4, "fuenfen": 5, "fuenfer": 5, "sechsen": 6, "sechser": 6, "siebenen": 7, "siebener": 7,
     "achten": 8, "achter": 8, "neunen": 9, "neuner": 9,
 }  # fmt: skip
-TIMES = {
+REPETITIONS = {
     "doppel": 2, "doppelt": 2, "doppelte": 2, "double": 2, "zweimal": 2, "zwomal": 2, "dreifach": 3, "triple": 3,
     "dreimal": 3, "viermal": 4,
 }  # fmt: skip
 
-FILLERS = _words(
+FILLER_WORDS = _words(
     """
     ne aeh aehm eh ehm oehm hm hmm ja jo na nun also und oder ruf rufe anrufen bin bringe gebracht heute gestern
     dann danach noch mal nochmal halt eben so genau gut
@@ -113,10 +113,10 @@ FILLERS = _words(
     """
 )
 """Words that say nothing about who or what is meant."""
-LABELS = _words("kennzeichen nummernschild autonummer autokennzeichen kfz plate")
+PLATE_LABELS = _words("kennzeichen nummernschild autonummer autokennzeichen kfz plate")
 """A plate begins behind them."""
-CORRECTIONS = _words("nein nee quatsch falsch korrektur sorry entschuldigung verzeihung sondern stopp no")
-MAKES = _words(
+CORRECTION_WORDS = _words("nein nee quatsch falsch korrektur sorry entschuldigung verzeihung sondern stopp no")
+VEHICLE_WORDS = _words(
     """
     audi bmw byd citroen cupra dacia ds fiat ford honda hyundai jaguar jeep kia lada land rover lexus lotus mazda mini
     mg mitsubishi nissan opel peugeot polestar porsche renault saab seat skoda smart subaru suzuki tesla toyota volvo vw
@@ -126,7 +126,7 @@ MAKES = _words(
     """
 )
 """Makes, models, colours and such that are short enough to be taken for letters of a plate."""
-SUFFIXES = {"elektro": "E", "elektrisch": "E", "elektroauto": "E", "historisch": "H", "oldtimer": "H"}
+PLATE_SUFFIXES = {"elektro": "E", "elektrisch": "E", "elektroauto": "E", "historisch": "H", "oldtimer": "H"}
 """Words said for the letter behind a plate's digits."""
 HESITATIONS = _words(
     "die der das eine ne aeh aehm ehm hm dann danach noch mal also strich bindestrich minus punkt komma"

@@ -11,36 +11,36 @@ from typing import NamedTuple
 from planso_connector.domain.folding import fold, fold_plate
 from planso_connector.domain.progress.sentence import MONTHS, Language
 from planso_connector.domain.recognition import names
-from planso_connector.domain.recognition.matching import Facts, Match
+from planso_connector.domain.recognition.matching import Match, OrderFacts
 
-PLAUSIBLE = 0.6
+PLAUSIBLE_SHARE = 0.6
 """A question is asked about the matches that reach this share of the best score."""
-NAMED_AT_MOST = 3
+MAX_NAMED_VEHICLES = 3
 """A question names so many vehicles; beyond, it asks for what is missing."""
-ASKED_ABOUT_AT_MOST = 50
+MAX_CANDIDATES = 50
 
 
 class _Split(NamedTuple):
     """One way to tell candidates apart. `value` is what they may differ in, empty where an order holds nothing."""
 
-    value: Callable[[Facts], str]
-    spoken: Callable[[Facts, Language], str] | None
+    value: Callable[[OrderFacts], str]
+    spoken: Callable[[OrderFacts, Language], str] | None
     """The words to name a candidate with; None for what only the caller may say."""
     either: dict[str, tuple[str, str]]
     """By language: what stands in front of the choice, and before each item."""
     missing: dict[str, str]
 
 
-def ask(candidates: Sequence[Match], language: Language) -> str | None:
+def choose_question(candidates: Sequence[Match], language: Language) -> str | None:
     """
     The question whose answer leaves fewest of the candidates on average; None where none would tell them apart.
     It names vehicles, colours and days, never a name, a
     number or an address: those the caller has to say.
     """
     best_score = max((m.score for m in candidates), default=0.0)
-    near = [m.facts for m in candidates[:ASKED_ABOUT_AT_MOST]]
-    likely = [m.facts for m in candidates[:ASKED_ABOUT_AT_MOST] if m.score >= PLAUSIBLE * best_score]
-    private = frozenset(word for facts in near for word in names.tokens(facts.name or ""))
+    near = [m.facts for m in candidates[:MAX_CANDIDATES]]
+    likely = [m.facts for m in candidates[:MAX_CANDIDATES] if m.score >= PLAUSIBLE_SHARE * best_score]
+    private = frozenset(word for facts in near for word in names.split_words(facts.name or ""))
     plates = frozenset(fold_plate(facts.plate) for facts in near if facts.plate)
     plausible = [
         replace(
@@ -54,7 +54,7 @@ def ask(candidates: Sequence[Match], language: Language) -> str | None:
         return None
     if len(plausible) == 1:
         return _confirm(plausible[0], language)
-    splits = _FEW if len(plausible) <= NAMED_AT_MOST else _MANY
+    splits = _FEW if len(plausible) <= MAX_NAMED_VEHICLES else _MANY
     left = [_left(split, plausible) for split in splits]
     best = min(left)
     if best >= len(plausible):
@@ -62,7 +62,7 @@ def ask(candidates: Sequence[Match], language: Language) -> str | None:
     return _words(splits[left.index(best)], plausible, language)
 
 
-def _left(split: _Split, candidates: Sequence[Facts]) -> float:
+def _left(split: _Split, candidates: Sequence[OrderFacts]) -> float:
     """How many candidates an answer leaves on average; one that holds no value stays whatever is answered."""
     counted = Counter(split.value(facts) for facts in candidates)
     unknown = counted.pop("", 0)
@@ -70,7 +70,7 @@ def _left(split: _Split, candidates: Sequence[Facts]) -> float:
     return round((known + unknown * len(candidates)) / len(candidates), 6)
 
 
-def _confirm(facts: Facts, tongue: Language) -> str | None:
+def _confirm(facts: OrderFacts, tongue: Language) -> str | None:
     vehicle = _vehicle_value(facts)
     if not vehicle:
         return None
@@ -81,27 +81,27 @@ def _confirm(facts: Facts, tongue: Language) -> str | None:
     )
 
 
-def _words(split: _Split, candidates: Sequence[Facts], tongue: Language) -> str:
+def _words(split: _Split, candidates: Sequence[OrderFacts], tongue: Language) -> str:
     items = {split.value(f): split.spoken(f, tongue) for f in candidates if split.spoken and split.value(f)}
-    if not 2 <= len(items) <= NAMED_AT_MOST or len(candidates) > NAMED_AT_MOST:
+    if not 2 <= len(items) <= MAX_NAMED_VEHICLES or len(candidates) > MAX_NAMED_VEHICLES:
         return split.missing[tongue]
     front, each = split.either[tongue]
     *some, last = (f"{each}{item}" for item in items.values())
     return f"{front} {', '.join(some)} {'oder' if tongue == 'de' else 'or'} {last}?"
 
 
-def _vehicle_value(facts: Facts) -> str:
+def _vehicle_value(facts: OrderFacts) -> str:
     return fold(facts.vehicle or "")
 
 
-def _spoken_vehicle(facts: Facts, tongue: Language) -> str:
+def _spoken_vehicle(facts: OrderFacts, tongue: Language) -> str:
     vehicle = " ".join((facts.vehicle or "").split())
     if tongue == "en":
         return f"the {vehicle}"
     return f"die {vehicle}" if vehicle.endswith("Klasse") else f"den {vehicle}"
 
 
-def _color_value(facts: Facts) -> str:
+def _color_value(facts: OrderFacts) -> str:
     return fold(facts.color or "")
 
 
@@ -121,22 +121,22 @@ def _is_speakable(text: str | None, private: frozenset[str], plates: frozenset[s
     return private.isdisjoint(re.split(r"[^\w]+", fold(text))) and not any(plate and plate in plain for plate in plates)
 
 
-def _day(facts: Facts) -> str:
+def _day(facts: OrderFacts) -> str:
     return facts.drop_off[:10] if facts.drop_off and re.match(r"\d{4}-\d\d-\d\d", facts.drop_off) else ""
 
 
-def _spoken_day(facts: Facts, tongue: Language) -> str:
+def _spoken_day(facts: OrderFacts, tongue: Language) -> str:
     year, month, day = _day(facts).split("-")
     name = MONTHS[tongue][(int(month) - 1) % 12]
     return f"{int(day)}. {name} {year}" if tongue == "de" else f"{int(day)} {name} {year}"
 
 
-def _digits(facts: Facts) -> str:
+def _digits(facts: OrderFacts) -> str:
     found = re.search(r"\d+", fold_plate(facts.plate or ""))
     return found[0] if found else ""
 
 
-def _letters(facts: Facts) -> str:
+def _letters(facts: OrderFacts) -> str:
     found = re.match(r"[A-Z]+", fold_plate(facts.plate or ""))
     return found[0] if found else ""
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from planso_connector.domain.folding import fold
-from planso_connector.domain.recognition.alphabets import FILLERS
-from planso_connector.domain.recognition.spelling import number
+from planso_connector.domain.recognition.alphabets import FILLER_WORDS
+from planso_connector.domain.recognition.spelling import parse_number_word
 
 _AT = frozenset(["@", "at", "aet", "ett", "klammeraffe", "klammeraffen", "affenschwanz", "affe"])
 _JOINTS = {
@@ -22,12 +22,12 @@ _KNOWN = {
 }  # fmt: skip
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _CHUNK = re.compile(r"[^\W_]+|[@._+-]|[^\s\w]")
-_NOT_LOCAL = FILLERS - {"punkt", "minus", "bindestrich", "strich", "info", "auto", "werkstatt"} | {
+_NOT_LOCAL = FILLER_WORDS - {"punkt", "minus", "bindestrich", "strich", "info", "auto", "werkstatt"} | {
     "mail", "email", "emailadresse", "mailadresse", "adresse",
 }  # fmt: skip
 
 
-def emails(text: str) -> tuple[tuple[str, ...], str]:
+def extract_emails(text: str) -> tuple[tuple[str, ...], str]:
     """The addresses, and `text` without them."""
     found: list[str] = []
 
@@ -104,5 +104,5 @@ def _locals(words: Sequence[str], at: int, left: int) -> tuple[list[str], int]:
 
 
 def _spelled(word: str) -> str:
-    value = number(word)
+    value = parse_number_word(word)
     return str(value) if value is not None and len(word) > 2 else word

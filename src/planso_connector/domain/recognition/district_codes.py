@@ -9,7 +9,7 @@ it: no package for Python keeps the list). Codes of authorities, and CHL (issued
 
 from __future__ import annotations
 
-DISTRICTS = frozenset(
+DISTRICT_CODES = frozenset(
     """
     A AA AB ABG ABI AC AE AH AIB AIC AK ALF ALZ AM AN ANA ANG ANK AP APD ARN ART AS ASL ASZ AT AU AUR AW AZ AZE AÖ
     B BA BAD BAR BB BBG BC BCH BE BED BER BF BGD BGL BH BI BID BIN BIR BIT BIW BK BKS BL BLB BLK BM BN BNA BO BOG
@@ -37,5 +37,5 @@ DISTRICTS = frozenset(
     """.split()  # noqa: SIM905 - a list of 698 strings is not read by anyone
 )
 
-AUTHORITIES = frozenset("BBL BD BP BWL BYL HEL LSA LSN MVL NL NRW RPL SAL SH THL THW X Y".split())  # noqa: SIM905
+AUTHORITY_CODES = frozenset("BBL BD BP BWL BYL HEL LSA LSN MVL NL NRW RPL SAL SH THL THW X Y".split())  # noqa: SIM905
 """The federation and the states, their police, army, NATO and relief services: no letters follow on their plates."""

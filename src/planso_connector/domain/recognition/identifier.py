@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from planso_connector.domain.errors import Invalid, Problem
-from planso_connector.domain.folding import fold, fold_plate, normalized
+from planso_connector.domain.folding import fold, fold_plate, normalize_unicode
 from planso_connector.domain.recognition import emails, phones, plate
 
 _GROUPS = re.compile(r"\+?\d+")
@@ -21,7 +21,7 @@ _PLATE_AT_LEAST = 4
 _DIGITS_AT_LEAST = 6
 
 
-class Kind(StrEnum):
+class IdentifierKind(StrEnum):
     PHONE = "phone"
     PLATE = "plate"
     EMAIL = "email"
@@ -31,45 +31,49 @@ class Kind(StrEnum):
 class Identifier:
     """`key` is the canonical form, by which two writings of one thing are the same."""
 
-    kind: Kind
+    kind: IdentifierKind
     key: str
     _probes: frozenset[str] = field(default=frozenset(), repr=False)
     _pattern: re.Pattern[str] | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, kind: Kind, text: str) -> Identifier:
+    def parse(cls, kind: IdentifierKind, text: str) -> Identifier:
         """Raises Invalid where `text` is no whole one: a part would find other people."""
-        if kind is Kind.PHONE:
-            key = phones.key(text)
-            if len(key) < _DIGITS_AT_LEAST or len(phones.keys(text)) > 1:
+        if kind is IdentifierKind.PHONE:
+            key = phones.normalize(text)
+            if len(key) < _DIGITS_AT_LEAST or len(phones.index_keys(text)) > 1:
                 raise _not_whole(kind, "one whole phone number, such as 030 23125118")
-            return cls(kind, key, phones.probes(text))
-        if kind is Kind.EMAIL:
-            key = emails.key(text)
+            return cls(kind, key, phones.search_keys(text))
+        if kind is IdentifierKind.EMAIL:
+            key = emails.normalize(text)
             if not re.fullmatch(r"[^@\s]+@[^@\s]+", key):
                 raise _not_whole(kind, "an e-mail address, such as jana@example.de")
             written = re.escape(key).replace("@gmail\\.com", "@(?:gmail|googlemail)\\.com").replace("@", " ?@ ?")
             return cls(kind, key, _pattern=re.compile(rf"(?<![\w.+%-]){written}(?!-*[a-z0-9]|\.[a-z0-9])"))
-        key = plate.plain(fold_plate(text))
+        key = plate.strip_season(fold_plate(text))
         if len(key) < _PLATE_AT_LEAST or key.isdigit() or key.isalpha():
             raise _not_whole(kind, "a whole plate, such as WN-AE 2309")
         pattern = f"(?<![a-z0-9]){_BETWEEN.join(key.lower())}(?![a-z0-9])"
         return cls(kind, key, _pattern=re.compile(pattern))
 
-    def stands_in(self, text: str) -> bool:
+    def occurs_in(self, text: str) -> bool:
         """Whether `text`, a field's value or a longer one, holds it in any writing."""
         text = _UNSEEN.sub("", text)
-        if self.kind is Kind.PHONE:
+        if self.kind is IdentifierKind.PHONE:
             ends = {probe[-_ENDS:] for probe in self._probes}
             return any(
-                not self._probes.isdisjoint(phones.keys(number))
-                for number, digits in _numbers(normalized("NFKC", text))
+                not self._probes.isdisjoint(phones.index_keys(number))
+                for number, digits in _numbers(normalize_unicode("NFKC", text))
                 if any(end in digits[-_ENDS - 1 :] for end in ends)  # one more: `-0` at the end is the central's
             )
         assert self._pattern is not None, "every plate and address has one"
         if self._pattern.search(fold(text)):
             return True
-        return self.kind is Kind.PLATE and len(text) <= 2 * plate.LONGEST and plate.plain(fold_plate(text)) == self.key
+        return (
+            self.kind is IdentifierKind.PLATE
+            and len(text) <= 2 * plate.MAX_LENGTH
+            and plate.strip_season(fold_plate(text)) == self.key
+        )
 
 
 def _numbers(text: str) -> Iterator[tuple[str, str]]:
@@ -92,14 +96,14 @@ def _numbers(text: str) -> Iterator[tuple[str, str]]:
 def _runs(text: str, groups: Sequence[re.Match[str]]) -> Iterator[tuple[str, str]]:
     for first, begin in enumerate(groups):
         digits = ""
-        for group in groups[first : first + phones.DIGITS_AT_MOST]:
+        for group in groups[first : first + phones.MAX_DIGITS]:
             digits += group[0].removeprefix("+")
-            if len(digits) > phones.DIGITS_AT_MOST:
+            if len(digits) > phones.MAX_DIGITS:
                 break
             yield text[begin.start() : group.end()], digits
             if first and not begin[0].startswith(("+", "0")):
                 break
 
 
-def _not_whole(kind: Kind, accepted: str) -> Invalid:
+def _not_whole(kind: IdentifierKind, accepted: str) -> Invalid:
     return Invalid([Problem(("command", f"--{kind}"), f"accepted: {accepted}", "value_error")])

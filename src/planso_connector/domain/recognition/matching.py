@@ -19,23 +19,23 @@ from planso_connector.domain.folding import fold, fold_plate
 from planso_connector.domain.recognition import emails, names, phones
 
 PLATE_EXACT = "plate exact"
-PLATE_ONE_OFF = "plate one letter off"
+PLATE_ONE_TYPO = "plate one letter off"
 PLATE_PART = "plate part"
 VEHICLE = "vehicle"
 DATE = "date"
 
-LEAD = 0.35
+MIN_CERTAIN_LEAD = 0.35
 """How far the best has to be ahead to be certain. A plate one letter away is 0.3 or less behind an exact one."""
-CERTAIN_PLATE = 0.9
+MIN_PLATE_CERTAINTY = 0.9
 """A reading of a plate that is less sure than this makes nothing certain."""
-PLATE_PART_AT_LEAST = 2
+MIN_PLATE_PART = 2
 PART_SURER = 1.5
 """A part's certainty is below 0.5 because no whole plate was said, and not because the part is in doubt."""
 
 UNEXPLAINED, UNEXPLAINED_AT_MOST = 0.05, 4
 """Each free word that is not in an order's name may be another first name, and takes so much from how well it fits."""
 
-WORDS_AT_MOST = 12
+MAX_WORDS = 12
 
 _WEIGHT = {"plate": 1.0, "phone": 1.0, "email": 1.0, "name": 0.7, "date": 0.3, "vehicle": 0.2}
 """How much it speaks against an order that it doesn't fit."""
@@ -49,7 +49,7 @@ class PlateDistance(Protocol):
     def __call__(self, heard: str, key: str, /) -> float: ...
 
 
-class HeardPlate(Protocol):
+class SpokenPlate(Protocol):
     """What a caller may have said: a whole plate, as `fold_plate` has it, or a part. `certainty`: 0 to 1."""
 
     @property
@@ -61,10 +61,10 @@ class HeardPlate(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class LookupQuery:
     """What was heard. `names` and `vehicle` were said as such; `words` may belong to either, or to nothing."""
 
-    plates: tuple[HeardPlate, ...] = ()
+    plates: tuple[SpokenPlate, ...] = ()
     names: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class OrderFacts:
     """What one order holds that a caller could say, as it stands there; None where nothing stands."""
 
     order_id: int
@@ -96,7 +96,7 @@ class Match:
     order_id: int
     score: float
     reasons: tuple[str, ...]
-    facts: Facts
+    facts: OrderFacts
     exact: frozenset[str] = frozenset()
     """What identifies and is exact: `plate`, `phone`, `name` (the full one)."""
     fits: frozenset[str] = frozenset()
@@ -124,23 +124,23 @@ class _Evidence:
             self.against.add(kind)
 
 
-def score(question: Question, facts: Facts, distance: PlateDistance) -> Match | None:
+def match_order(question: LookupQuery, facts: OrderFacts, distance: PlateDistance) -> Match | None:
     """How well an order fits, None where nothing does. What it doesn't hold speaks neither way."""
     evidence = _Evidence()
     if question.plates and facts.plate:
         evidence.add("plate", _best(_plate(p, fold_plate(facts.plate), distance) for p in question.plates))
         evidence.sureness["plate"] = max(p.certainty for p in question.plates)
     if question.phones and facts.phone:
-        evidence.add("phone", _best(phones.matches(asked, facts.phone) for asked in question.phones))
+        evidence.add("phone", _best(phones.score_match(asked, facts.phone) for asked in question.phones))
     if question.emails and facts.email:
-        evidence.add("email", _best(emails.matches(asked, facts.email) for asked in question.emails))
+        evidence.add("email", _best(emails.score_match(asked, facts.email) for asked in question.emails))
     said_name = _names(question, facts)
     if said_name and facts.name:
-        likeness, reason = names.similarity(said_name, facts.name)
+        likeness, reason = names.score_match(said_name, facts.name)
         left = 0 if question.names else len(question.words) - len(said_name)
         likeness = round(likeness * (1 - UNEXPLAINED * min(left, UNEXPLAINED_AT_MOST)), 4)
         evidence.add("name", (likeness, reason), speaks_against=bool(question.names))
-    said_vehicle = question.vehicle or question.words[:WORDS_AT_MOST]
+    said_vehicle = question.vehicle or question.words[:MAX_WORDS]
     if said_vehicle and facts.vehicle:
         fit = _vehicle(said_vehicle, f"{facts.vehicle} {facts.color or ''}", all_count=bool(question.vehicle))
         evidence.add("vehicle", fit, speaks_against=bool(question.vehicle))
@@ -173,19 +173,19 @@ def _total(evidence: _Evidence) -> float:
     return round((1 - doubt) * fitting / all_said, 4)
 
 
-def _exact(evidence: _Evidence, said_name: Sequence[str], facts: Facts) -> frozenset[str]:
+def _exact(evidence: _Evidence, said_name: Sequence[str], facts: OrderFacts) -> frozenset[str]:
     exact = set()
     plate, reason = evidence.found.get("plate", (0.0, ""))
-    if reason == PLATE_EXACT and plate >= CERTAIN_PLATE:
+    if reason == PLATE_EXACT and plate >= MIN_PLATE_CERTAINTY:
         exact.add("plate")
     if evidence.found.get("phone") == (1.0, phones.EXACT):
         exact.add("phone")
-    if "name" in evidence.found and facts.name and names.is_full(said_name, facts.name):
+    if "name" in evidence.found and facts.name and names.is_full_match(said_name, facts.name):
         exact.add("name")
     return frozenset(exact)
 
 
-def _plate(heard: HeardPlate, key: str, distance: PlateDistance) -> tuple[float, str]:
+def _plate(heard: SpokenPlate, key: str, distance: PlateDistance) -> tuple[float, str]:
     if not heard.key or not key:
         return 0.0, ""
     fit = (0.0, "")
@@ -194,18 +194,18 @@ def _plate(heard: HeardPlate, key: str, distance: PlateDistance) -> tuple[float,
             return heard.certainty, PLATE_EXACT
         off = distance(heard.key, key)
         if off <= 1:
-            fit = (0.85 - 0.15 * off) * heard.certainty, PLATE_ONE_OFF
-    if len(heard.key) >= PLATE_PART_AT_LEAST and heard.key in key:
+            fit = (0.85 - 0.15 * off) * heard.certainty, PLATE_ONE_TYPO
+    if len(heard.key) >= MIN_PLATE_PART and heard.key in key:
         sure = min(1.0, PART_SURER * heard.certainty) if heard.part else heard.certainty
         fit = max(fit, ((0.3 + 0.4 * len(heard.key) / len(key)) * sure, PLATE_PART))
     return fit
 
 
-def _names(question: Question, facts: Facts) -> tuple[str, ...]:
+def _names(question: LookupQuery, facts: OrderFacts) -> tuple[str, ...]:
     """The words said as a name; without any, those of the free words that occur in the order's name."""
     if question.names or not facts.name:
         return question.names
-    return names.occurring(question.words[:WORDS_AT_MOST], facts.name)
+    return names.filter_name_words(question.words[:MAX_WORDS], facts.name)
 
 
 _MAKES = {
@@ -227,13 +227,17 @@ def _vehicle(asked: Iterable[str], vehicle: str, *, all_count: bool) -> tuple[fl
     """The share of asked words that the vehicle's words hold, a typo aside (`schwarze`); else how many they are."""
     held = set(_vehicle_words(vehicle))
     said = [word for text in asked for word in _vehicle_words(text)]
-    close = [w for w in said if w in held or (len(w) >= 4 and any(len(h) >= 4 and names.one_off(w, h) for h in held))]
+    close = [
+        w
+        for w in said
+        if w in held or (len(w) >= 4 and any(len(h) >= 4 and names.is_one_edit_apart(w, h) for h in held))
+    ]
     if not close:
         return 0.0, ""
     return (len(close) / len(said) if all_count else 1 - 0.2 / len(close)), VEHICLE
 
 
-def rank(matches: Iterable[Match]) -> Ranking:
+def rank_matches(matches: Iterable[Match]) -> Ranking:
     """
     Best first; the newer order where scores are equal. Certain is only what a whole plate, a whole phone number or a
     full name and one more fact identify, far ahead of all others. Needs every match to tell: an exact one that is left
@@ -249,5 +253,5 @@ def _is_certain(best: Match, others: Sequence[Match]) -> bool:
         identified
         and not best.against
         and not any(best.exact & other.exact for other in others)
-        and all(best.score - other.score >= LEAD for other in others)
+        and all(best.score - other.score >= MIN_CERTAIN_LEAD for other in others)
     )

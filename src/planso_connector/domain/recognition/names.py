@@ -22,23 +22,23 @@ from functools import lru_cache
 from string import ascii_lowercase
 from typing import NamedTuple
 
-from planso_connector.domain.folding import KEY_AT_MOST, fold
-from planso_connector.domain.recognition.phonetics import code
+from planso_connector.domain.folding import MAX_KEY_LENGTH, fold
+from planso_connector.domain.recognition.phonetics import cologne_code
 
 EXACT = "name exact"
-STARTS = "name starts so"
-ALIKE = "name sounds alike"
-ONE_OFF = "name one letter off"
+STARTS_WITH = "name starts so"
+SOUNDS_ALIKE = "name sounds alike"
+ONE_TYPO = "name one letter off"
 PART = "name part"
 """The first name alone; or something that was asked stands not in the name, which can be another person's."""
-REASONS = (EXACT, STARTS, ALIKE, ONE_OFF, PART)
+REASONS = (EXACT, STARTS_WITH, SOUNDS_ALIKE, ONE_TYPO, PART)
 
-NOTHING = (0.0, "")
+NO_MATCH = (0.0, "")
 _SURNAME_ALONE = 0.85
 
-ASKED_AT_MOST, HELD_AT_MOST, PAIRS_AT_MOST = 8, 10, 12
+MAX_ASKED_WORDS, MAX_NAME_WORDS, MAX_PAIRS = 8, 10, 12
 """Words, and pairs of them, that are looked at. No name has more, and pairing them stays cheap."""
-LETTERS_AT_MOST = 32
+MAX_WORD_LENGTH = 32
 
 
 def _set(words: str) -> frozenset[str]:
@@ -64,7 +64,7 @@ _PIECE = re.compile(r"[^\W_]+(?:['’`´][^\W_]+)*")
 _HYPHENS = re.compile(r"\s*[-‐‑–]\s*")
 
 
-class Keys(NamedTuple):
+class NameKeys(NamedTuple):
     """What an index holds of a name: `words` as `loose` has them, `sounds` their codes."""
 
     words: frozenset[str]
@@ -85,7 +85,7 @@ class _Words(NamedTuple):
 
 
 @lru_cache(maxsize=16384)
-def loose(word: str) -> str:
+def fold_loosely(word: str) -> str:
     """The folded word with ä=a as well: `Müller`, `Mueller` and `Muller` are all `muller`."""
     return fold(word).replace("ae", "a").replace("oe", "o").replace("ue", "u")
 
@@ -111,7 +111,7 @@ def _read(name: str) -> _Words:
             particles.append(tuple(waiting))
             waiting = []
         surnames = surnames or len(groups)
-    groups, particles = groups[:HELD_AT_MOST], particles[:HELD_AT_MOST]
+    groups, particles = groups[:MAX_NAME_WORDS], particles[:MAX_NAME_WORDS]
     return _Words(tuple(groups), tuple(particles), max(min(surnames, len(groups)) - 1, 0))
 
 
@@ -127,9 +127,9 @@ def _groups(text: str) -> list[tuple[str, ...]]:
         for part in re.split(r"[-/&+]", chunk):
             pieces += [re.sub(r"\W", "", fold(piece)) for piece in _PIECE.findall(part)]
         if "-" in chunk:
-            groups.append(tuple(p[:LETTERS_AT_MOST] for p in pieces if p)[:HELD_AT_MOST])
+            groups.append(tuple(p[:MAX_WORD_LENGTH] for p in pieces if p)[:MAX_NAME_WORDS])
         else:
-            groups += [(p[:LETTERS_AT_MOST],) for p in pieces if p]
+            groups += [(p[:MAX_WORD_LENGTH],) for p in pieces if p]
     return [g for g in groups if g]
 
 
@@ -150,7 +150,7 @@ def _without_titles(groups: Sequence[tuple[str, ...]], *, has_comma: bool) -> li
     return kept
 
 
-def tokens(name: str) -> tuple[str, ...]:
+def split_words(name: str) -> tuple[str, ...]:
     """
     The folded words of a name, without titles, legal forms and particles. What is hyphenated stands as one and in
     its pieces, what has particles with and without them: `Dr. Jana von Müller-Lüdenscheidt` is `jana`,
@@ -160,40 +160,40 @@ def tokens(name: str) -> tuple[str, ...]:
     words = _read(name)
     for group, particles in zip(words.groups, words.particles, strict=True):
         if particles:
-            found["".join((*particles, *group))[:KEY_AT_MOST]] = None
-        found["".join(group)[:KEY_AT_MOST]] = None
+            found["".join((*particles, *group))[:MAX_KEY_LENGTH]] = None
+        found["".join(group)[:MAX_KEY_LENGTH]] = None
         found.update(dict.fromkeys(group))
     return tuple(found)
 
 
-def keys(name: str) -> Keys:
+def index_keys(name: str) -> NameKeys:
     """What an index needs to hold so that `probes` finds the name."""
-    return _keys(tokens(name))
+    return _keys(split_words(name))
 
 
-def probes(asked: Iterable[str]) -> Keys:
+def search_keys(asked: Iterable[str]) -> NameKeys:
     """What to look for: the asked words, and each two neighbours as one (`Schuh Macher` is `Schuhmacher`)."""
     words = _asked(tuple(asked))
     return _keys((*words.pieces, *(word for word, _ in _joins(words))))
 
 
-def _keys(words: Iterable[str]) -> Keys:
-    plain = frozenset(loose(word) for word in words)
-    return Keys(plain, frozenset(found for word in plain if len(word) > 1 and (found := sound(word))))
+def _keys(words: Iterable[str]) -> NameKeys:
+    plain = frozenset(fold_loosely(word) for word in words)
+    return NameKeys(plain, frozenset(found for word in plain if len(word) > 1 and (found := phonetic_code(word))))
 
 
-def sound(word: str) -> str:
+def phonetic_code(word: str) -> str:
     """The Kölner Phonetik of a word as it comes over the phone: `Pf` in front is `F`, as in Pfeiffer, `Qu` is `Kw`."""
-    return code(_as_spoken(word))
+    return cologne_code(_as_spoken(word))
 
 
 def _as_spoken(word: str) -> str:
     return (word[1:] if word[:2] == "pf" else word).replace("qu", "kw")
 
 
-def neighbours(word: str) -> frozenset[str]:
+def typo_variants(word: str) -> frozenset[str]:
     """Every word that is one typo away from `word`, a folded word of 4 letters or more; of shorter ones none."""
-    if not 4 <= len(word) <= LETTERS_AT_MOST:
+    if not 4 <= len(word) <= MAX_WORD_LENGTH:
         return frozenset()
     cuts = [(word[:i], word[i:]) for i in range(len(word) + 1)]
     swapped = {a + b[1] + b[0] + b[2:] for a, b in cuts if len(b) > 1}
@@ -203,7 +203,7 @@ def neighbours(word: str) -> frozenset[str]:
     return frozenset((swapped | left_out | replaced | put_in) - {word})
 
 
-def one_off(one: str, other: str) -> bool:
+def is_one_edit_apart(one: str, other: str) -> bool:
     """Whether a single typo makes one of the other: a letter too many, missing, wrong, or two letters swapped."""
     if one == other or abs(len(one) - len(other)) > 1:
         return False
@@ -247,12 +247,12 @@ def _sounds_alike(asked: str, held: str) -> float:
     Kölner Phonetik says alike, and the stressed vowel doesn't gainsay it: Postel's code drops vowels and takes `j` for
     one, so Meier is Mohr to it, and Jana Anna. 1 alike, less where the vowels are only near, 0 not alike.
     """
-    if min(len(asked), len(held)) < 2 or not sound(asked) or sound(asked) != sound(held):
+    if min(len(asked), len(held)) < 2 or not phonetic_code(asked) or phonetic_code(asked) != phonetic_code(held):
         return 0.0
     if _starts_with_j(asked) != _starts_with_j(held):
         return 0.0
     one, other = _first_vowel(_as_spoken(asked)), _first_vowel(_as_spoken(held))
-    is_near = frozenset((one, other)) in _NEAR and len(sound(held)) > 2
+    is_near = frozenset((one, other)) in _NEAR and len(phonetic_code(held)) > 2
     likeness = 1.0 if one == other else 0.85 if is_near else 0.0
     return likeness * (1.0 if ("sch" in asked) == ("sch" in held) else 0.85)
 
@@ -261,29 +261,30 @@ def _sounds_alike(asked: str, held: str) -> float:
 def _word(asked: str, held: str) -> tuple[float, str]:
     if asked == held:
         return 1.0, EXACT
-    plain, plain_held = loose(asked), loose(held)
+    plain, plain_held = fold_loosely(asked), fold_loosely(held)
     if plain == plain_held:
         return 0.97, EXACT
     alike = _sounds_alike(asked, held)
     typo = min(len(plain), len(plain_held)) >= 4 and (
-        one_off(plain, plain_held) or ((plain, plain_held) != (asked, held) and one_off(asked, held))
+        is_one_edit_apart(plain, plain_held)
+        or ((plain, plain_held) != (asked, held) and is_one_edit_apart(asked, held))
     )
     if alike:
-        return (0.9 if typo else 0.85) * alike, ALIKE
+        return (0.9 if typo else 0.85) * alike, SOUNDS_ALIKE
     if typo:
-        return (0.8 if len(plain) >= 6 else 0.7), ONE_OFF
+        return (0.8 if len(plain) >= 6 else 0.7), ONE_TYPO
     if len(plain) >= 3 and plain_held.startswith(plain):
-        return 0.6 + 0.3 * len(plain) / len(plain_held), STARTS
+        return 0.6 + 0.3 * len(plain) / len(plain_held), STARTS_WITH
     if len(asked) == 1 and held.startswith(asked):
-        return 0.7, STARTS
+        return 0.7, STARTS_WITH
     if len(held) == 1 and asked.startswith(held):
-        return 0.7, STARTS
-    return NOTHING
+        return 0.7, STARTS_WITH
+    return NO_MATCH
 
 
-def is_full(asked: Iterable[str], name: str) -> bool:
+def is_full_match(asked: Iterable[str], name: str) -> bool:
     """Whether the asked words are all of a name that has two words or more, letter by letter."""
-    score, reason = similarity(asked, name)
+    score, reason = score_match(asked, name)
     return reason == EXACT and score >= 0.97 and len(_read(name).groups) > 1
 
 
@@ -301,7 +302,7 @@ def surname(name: str) -> str:
     return "".join(words.groups[words.family]) if words.groups else ""
 
 
-def occurring(words: Iterable[str], name: str) -> tuple[str, ...]:
+def filter_name_words(words: Iterable[str], name: str) -> tuple[str, ...]:
     """Those of some words, said in whatever connection, that fit a word of the name; of a double name one is enough."""
     held = _read(name).pieces
     return tuple(
@@ -313,7 +314,7 @@ def occurring(words: Iterable[str], name: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def _folded(word: str) -> str:
-    return fold(word)[:LETTERS_AT_MOST]
+    return fold(word)[:MAX_WORD_LENGTH]
 
 
 @lru_cache(maxsize=256)
@@ -323,7 +324,7 @@ def _asked(asked: tuple[str, ...]) -> _Words:
     pieces = words.pieces
     joined = {"".join(pieces[i : i + n]) for n in (2, 3) for i in range(len(pieces) - n + 1)}
     kept = [i for i, group in enumerate(words.groups) if "".join(group) not in joined or len(group) > 1]
-    kept = kept[:ASKED_AT_MOST]
+    kept = kept[:MAX_ASKED_WORDS]
     return _Words(tuple(words.groups[i] for i in kept), tuple(words.particles[i] for i in kept), max(len(kept) - 1, 0))
 
 
@@ -337,9 +338,9 @@ class _Pair(NamedTuple):
 def _joined(one: str, other: str) -> tuple[float, str]:
     """Two words as one: they fit as a whole or not at all. What differs much in length can't, and is most of it."""
     if abs(len(one) - len(other)) > 3:
-        return NOTHING
+        return NO_MATCH
     score, reason = _word(one, other)
-    return NOTHING if reason == STARTS else (score, reason)
+    return NO_MATCH if reason == STARTS_WITH else (score, reason)
 
 
 def _pairs(asked: _Words, held: _Words) -> list[_Pair]:
@@ -379,7 +380,7 @@ def _worth(pairs: Sequence[_Pair]) -> float:
     return sum(p.score * (len(p.asked) + len(p.held)) for p in pairs)
 
 
-def similarity(asked: Iterable[str], name: str) -> tuple[float, str]:
+def score_match(asked: Iterable[str], name: str) -> tuple[float, str]:
     """
     How well asked words fit a name, 0 to 1, and why (`REASONS`; empty with 0). The order is free. 1 is every word,
     letter by letter; a name that holds more, or less, than was asked scores less; one that holds another first name
@@ -392,9 +393,9 @@ def similarity(asked: Iterable[str], name: str) -> tuple[float, str]:
 def _similarity(words: tuple[str, ...], name: str) -> tuple[float, str]:
     whole, held = _asked(words), _read(name)
     asked, pieces = whole.pieces, held.pieces
-    found = _best(sorted(_pairs(whole, held), key=lambda p: -p.score)[:PAIRS_AT_MOST])
+    found = _best(sorted(_pairs(whole, held), key=lambda p: -p.score)[:MAX_PAIRS])
     if not found or all(len(asked[i]) == 1 or len(pieces[j]) == 1 for p in found for i in p.asked for j in p.held):
-        return NOTHING
+        return NO_MATCH
     asked_found = frozenset().union(_at(asked, held.particles), *(p.asked for p in found))
     held_found = frozenset().union(_at(pieces, whole.particles), *(p.held for p in found))
     share = _share(
@@ -405,7 +406,7 @@ def _similarity(words: tuple[str, ...], name: str) -> tuple[float, str]:
         ends_alike=len(asked) - 1 in asked_found,
     )
     if not share:
-        return NOTHING
+        return NO_MATCH
     quality = _worth(found) / sum(len(p.asked) + len(p.held) for p in found)
     is_part = len(asked_found) < len(asked) or share < _SURNAME_ALONE
     return round(quality * share, 4), PART if is_part else min(found, key=lambda p: p.score).reason

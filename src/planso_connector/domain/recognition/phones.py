@@ -14,16 +14,16 @@ import unicodedata
 from functools import lru_cache
 
 EXACT = "phone exact"
-ENDS = "phone ends so"
-REASONS = (EXACT, ENDS)
+ENDS_WITH = "phone ends so"
+REASONS = (EXACT, ENDS_WITH)
 
-NOTHING = (0.0, "")
+NO_MATCH = (0.0, "")
 
-DIGITS_AT_LEAST = 4
+MIN_LAST_DIGITS = 4
 """Of last digits that say anything."""
-WHOLE_AT_LEAST = 8
+MIN_WHOLE_DIGITS = 8
 """Digits of a key, country code included, that is a whole number; fewer may be the last ones."""
-DIGITS_AT_MOST = 18
+MAX_DIGITS = 18
 _SUBSCRIBER_AT_LEAST = 5
 _WITH_AREA_AT_LEAST = 9
 """Digits of a key that can't be a local number alone."""
@@ -33,13 +33,13 @@ _GLUED = re.compile(r"(?<=\d)\s+(?=\+|00?[1-9](?:[ /-]?\d){6})")
 _CENTRAL = re.compile(r"\d\s*[-–/]\s*0\s*$")
 
 
-def key(text: str) -> str:
+def normalize(text: str) -> str:
     """The canonical digits of the first number in `text`; empty where there is none. A key's key is itself."""
-    found = keys(text)
+    found = index_keys(text)
     return found[0] if found else ""
 
 
-def keys(text: str) -> tuple[str, ...]:
+def index_keys(text: str) -> tuple[str, ...]:
     """The keys under which an index holds `text`: of each number in it, and without `-0` where it ends so."""
     return _keys(text[:200])
 
@@ -49,33 +49,33 @@ def _keys(text: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for piece in _pieces(_ascii_digits(text)):
         whole = _canonical(piece)
-        if whole and len(whole) <= DIGITS_AT_MOST:
+        if whole and len(whole) <= MAX_DIGITS:
             found[whole] = None
-            if _CENTRAL.search(piece) and len(whole) > WHOLE_AT_LEAST:
+            if _CENTRAL.search(piece) and len(whole) > MIN_WHOLE_DIGITS:
                 found[whole[:-1]] = None
     return tuple(found)
 
 
-def probes(asked: str) -> frozenset[str]:
+def search_keys(asked: str) -> frozenset[str]:
     """The keys that match `asked` as a whole: its own, and the German one where its 0 or +49 was left out."""
-    return frozenset(form for one in keys(asked) for form in (one, f"49{one}", one.removeprefix("49")) if form)
+    return frozenset(form for one in index_keys(asked) for form in (one, f"49{one}", one.removeprefix("49")) if form)
 
 
-def matches(asked: str, held: str) -> tuple[float, str]:
+def score_match(asked: str, held: str) -> tuple[float, str]:
     """
     How well asked digits fit the numbers that an order holds, 0 to 1, and why: 1 the same number, 0.9 if it may
     lack the area code on both sides; 0.8 all but the area
     code; 0.5 to 0.75 by the count of last digits, from 4.
     """
-    best = NOTHING
-    said = re.sub(r"\D", "", _ascii_digits(asked[:200]))[:DIGITS_AT_MOST]
-    for one in keys(asked) or (said,):
-        for other in keys(held):
+    best = NO_MATCH
+    said = re.sub(r"\D", "", _ascii_digits(asked[:200]))[:MAX_DIGITS]
+    for one in index_keys(asked) or (said,):
+        for other in index_keys(held):
             best = max(best, _fit(one, said, other))
     return best
 
 
-def is_same_writing(one: str, other: str) -> bool:
+def is_equivalent_text(one: str, other: str) -> bool:
     """
     Whether two texts hold the same numbers in the same order and the same words, however the numbers are written:
     `0151 234` and `+49 151 234`. False where one holds no number, or more digits than a number has.
@@ -92,18 +92,18 @@ def _fit(asked: str, said: str, held: str) -> tuple[float, str]:
     if _is_same(asked, held):
         return (1.0 if len(held) >= _WITH_AREA_AT_LEAST else 0.9), EXACT
     ends = max((end for end in {asked, said} if held.endswith(end)), key=len, default="")
-    if len(ends) >= DIGITS_AT_LEAST:
+    if len(ends) >= MIN_LAST_DIGITS:
         local = len(_subscriber(held))
         if len(ends) >= max(local, 1) and local >= _SUBSCRIBER_AT_LEAST:
-            return 0.8, ENDS
-        return min(0.5 + 0.05 * (len(ends) - DIGITS_AT_LEAST), 0.75), ENDS
+            return 0.8, ENDS_WITH
+        return min(0.5 + 0.05 * (len(ends) - MIN_LAST_DIGITS), 0.75), ENDS_WITH
     # PlanSo holds a local number, the caller said the area code too.
     if len(held) >= _SUBSCRIBER_AT_LEAST and held == _subscriber(asked):
-        return 0.8, ENDS
-    return NOTHING
+        return 0.8, ENDS_WITH
+    return NO_MATCH
 
 
-def load() -> None:
+def load_metadata() -> None:
     """
     Load the library and the tables of all countries, 0.1 to 1 s: for a server before it serves, whose event loop would
     stand still for it at the first number, and fail without a file descriptor left.
@@ -116,7 +116,9 @@ def load() -> None:
 def _is_same(one: str, other: str) -> bool:
     """The same number, of which one may lack the 0 or +49 in front; both long enough to be whole."""
     short, long = sorted((one, other), key=len)
-    return len(long) >= WHOLE_AT_LEAST and (short == long or (long == f"49{short}" and len(short) >= WHOLE_AT_LEAST))
+    return len(long) >= MIN_WHOLE_DIGITS and (
+        short == long or (long == f"49{short}" and len(short) >= MIN_WHOLE_DIGITS)
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -152,7 +154,7 @@ def _canonical(piece: str) -> str:
     # Letters are words about the number (`Tel.`, `privat`); phonenumbers would read them as a vanity number.
     plain = re.sub(r"[^0-9+]", " ", piece).strip()
     digits = re.sub(r"\D", "", plain)
-    if not digits or len(digits) > DIGITS_AT_MOST:
+    if not digits or len(digits) > MAX_DIGITS:
         return ""
     if not plain.startswith(("+", "0")):
         return digits

@@ -30,7 +30,7 @@ _ALONE = {
 
 
 @lru_cache(maxsize=16384)
-def code(word: str) -> str:
+def cologne_code(word: str) -> str:
     """The digits of a word, folded or not: `Müller-Lüdenscheidt` is `65752682`; empty where no letter sounds."""
     letters = [c for c in fold(word) if "a" <= c <= "z"]
     digits = "".join(

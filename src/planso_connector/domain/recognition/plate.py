@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from planso_connector.domain.folding import fold_plate
-from planso_connector.domain.recognition.district_codes import AUTHORITIES, DISTRICTS
+from planso_connector.domain.recognition.district_codes import AUTHORITY_CODES, DISTRICT_CODES
 
-CONFUSED = 0.25
-EDITED = 0.5
-CONFUSED_TWICE = 0.75
+CONFUSION_DISTANCE = 0.25
+EDIT_DISTANCE = 0.5
+DOUBLE_CONFUSION_DISTANCE = 0.75
 
-LONGEST = 12
+MAX_LENGTH = 12
 """Signs of the longest key that `near` and `distance` take for a plate."""
-NEAR_AT_MOST = 1500
+MAX_VARIANTS = 1500
 
 _SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _LEGAL_LENGTH = 8
@@ -31,7 +31,7 @@ _PLATE = re.compile(rf"(?P<key>(?P<letters>[A-Z]{{2,6}})(?P<digits>[1-9]\d{{0,3}
 _BARE = re.compile(r"(?P<district>[A-Z]{1,4})(?P<digits>\d{1,6})")
 _SHORT_TERM = re.compile(r"0[3-7]\d{2,3}")
 
-_BY_KEY = {fold_plate(code): code for code in DISTRICTS | AUTHORITIES}
+_BY_KEY = {fold_plate(code): code for code in DISTRICT_CODES | AUTHORITY_CODES}
 
 _SOUND_ALIKE = (
     "BPDTGEW", "MN", "CKZS", "0O", "1IL", "FSX", "VWF", "AHK", "23", "QKU", "IJ", "8B", "5S", "2Z", "OQ", "TZ",
@@ -60,18 +60,18 @@ class Plate:
 
 
 @lru_cache(maxsize=4096)
-def readings(key: str) -> tuple[Plate, ...]:
+def split_key(key: str) -> tuple[Plate, ...]:
     """Every split of `key` that begins with a district code, likeliest first; none for a foreign plate or a part."""
     plates = []
     if (match := _PLATE.fullmatch(key)) is not None:
         letters = match["letters"]
         for cut in range(max(1, len(letters) - 2), min(len(letters) - 1, _LONGEST_DISTRICT) + 1):
             code = _BY_KEY.get(letters[:cut])
-            if code in DISTRICTS:
+            if code in DISTRICT_CODES:
                 plates.append(Plate(code, letters[cut:], match["digits"], match["suffix"]))
     if (match := _BARE.fullmatch(key)) is not None:
         code = _BY_KEY.get(match["district"])
-        if code in AUTHORITIES or (code is not None and _SHORT_TERM.fullmatch(match["digits"])):
+        if code in AUTHORITY_CODES or (code is not None and _SHORT_TERM.fullmatch(match["digits"])):
             plates.append(Plate(code, "", match["digits"]))
     return tuple(sorted(plates, key=_unusual))
 
@@ -81,34 +81,34 @@ def _unusual(plate: Plate) -> tuple[bool, int]:
     return length > _LEGAL_LENGTH, -len(plate.district)
 
 
-def plain(key: str) -> str:
+def strip_season(key: str) -> str:
     """`key` without the months of a seasonal plate: `WNAE23090410` is `WNAE2309`; unchanged without a reading."""
     match = _PLATE.fullmatch(key)
-    return match["key"] if match is not None and readings(key) else key
+    return match["key"] if match is not None and split_key(key) else key
 
 
-def shown(key: str) -> str | None:
+def format_plate(key: str) -> str | None:
     """The plate as people write it, `WN-AE 2309`; None where `key` has no reading or several."""
-    found = readings(key)
+    found = split_key(key)
     return str(found[0]) if len(found) == 1 else None
 
 
-def near(key: str) -> tuple[str, ...]:
+def misheard_variants(key: str) -> tuple[str, ...]:
     """
     All keys at a finite `distance` from `key`, itself left out, closest first, at most `NEAR_AT_MOST`.
 
     All single edits are always among them. Empty for what is longer than `LONGEST`, or empty.
     """
-    if not 0 < len(key) <= LONGEST:
+    if not 0 < len(key) <= MAX_LENGTH:
         return ()
     once = dict.fromkeys(_confused(key))
     found = dict.fromkeys((*once, *_edited(key)))
     for other in once:
-        if len(found) > NEAR_AT_MOST:
+        if len(found) > MAX_VARIANTS:
             break
         found.update(dict.fromkeys(_confused(other)))
     found.pop(key, None)
-    return tuple(found)[:NEAR_AT_MOST]
+    return tuple(found)[:MAX_VARIANTS]
 
 
 def distance(heard: str, key: str) -> float:
@@ -118,14 +118,14 @@ def distance(heard: str, key: str) -> float:
     """
     if heard == key:
         return 0.0
-    if not 0 < len(heard) <= LONGEST or not key or abs(len(heard) - len(key)) > 2:
+    if not 0 < len(heard) <= MAX_LENGTH or not key or abs(len(heard) - len(key)) > 2:
         return math.inf
     once = _confused_once(heard)
     if key in once:
-        return CONFUSED
+        return CONFUSION_DISTANCE
     if _one_edit(heard, key):
-        return EDITED
-    return CONFUSED_TWICE if not once.isdisjoint(_confused(key)) else math.inf
+        return EDIT_DISTANCE
+    return DOUBLE_CONFUSION_DISTANCE if not once.isdisjoint(_confused(key)) else math.inf
 
 
 @lru_cache(maxsize=64)

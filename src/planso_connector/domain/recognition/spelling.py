@@ -10,28 +10,28 @@ from functools import lru_cache
 
 from planso_connector.domain.folding import fold
 from planso_connector.domain.recognition.alphabets import (
-    ALPHABETS,
     BELOW_100,
-    CORRECTIONS,
+    CORRECTION_WORDS,
+    DIGIT_PLURALS,
+    DIGIT_WORDS,
+    DISTRICT_TOWNS,
     ENGLISH_TENS,
-    FILLERS,
+    FILLER_WORDS,
     GERMAN_TENS,
     HESITATIONS,
     LETTER_NAMES,
     MAGNITUDES,
-    MAKES,
-    PLURALS,
-    SEATS,
-    SURE_LETTER_NAMES,
-    TIMES,
-    UNITS,
+    REPETITIONS,
+    SPELLING_WORDS,
+    UNAMBIGUOUS_LETTER_NAMES,
+    VEHICLE_WORDS,
 )
-from planso_connector.domain.recognition.district_codes import DISTRICTS
-from planso_connector.domain.recognition.plate import readings
+from planso_connector.domain.recognition.district_codes import DISTRICT_CODES
+from planso_connector.domain.recognition.plate import split_key
 
-LONGEST = 400
+MAX_CHARACTERS = 400
 """Characters of a question that are read; the rest is cut off."""
-CHOICES = 6
+MAX_READINGS = 6
 """Readings of one group of numbers that are kept."""
 
 
@@ -45,7 +45,7 @@ _TIGHT = frozenset(["", "-", ".", "·"])
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+")
 
 
-class Kind(Enum):
+class SegmentKind(Enum):
     LETTERS = auto()
     DIGITS = auto()
     WORD = auto()
@@ -55,10 +55,10 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class Segment:
     """A stretch of what was said."""
 
-    kind: Kind
+    kind: SegmentKind
     said: str
     options: tuple[str, ...] = ()
     """The signs that it may mean, likeliest first."""
@@ -91,12 +91,12 @@ class _Token:
     behind_comma: bool = False
 
 
-def items(text: str) -> tuple[Item, ...]:
+def split_segments(text: str) -> tuple[Segment, ...]:
     """What `text` (its first `LONGEST` characters) consists of, in the order said."""
-    text = text[:LONGEST]
+    text = text[:MAX_CHARACTERS]
     tokens = _tokens(text)
     shouted = text.upper() == text
-    found: list[Item] = []
+    found: list[Segment] = []
     i = 0
     while i < len(tokens):
         item, i = _item(tokens, i, shouted=shouted)
@@ -118,7 +118,7 @@ def _tokens(text: str) -> list[_Token]:
     return tokens
 
 
-def _item(tokens: Sequence[_Token], i: int, *, shouted: bool) -> tuple[Item, int]:
+def _item(tokens: Sequence[_Token], i: int, *, shouted: bool) -> tuple[Segment, int]:
     for read in (_model, _repeated, _explained, _dotted, _numbers):
         found = read(tokens, i)
         if found is not None:
@@ -126,7 +126,7 @@ def _item(tokens: Sequence[_Token], i: int, *, shouted: bool) -> tuple[Item, int
     return _single(tokens, i, shouted=shouted), i + 1
 
 
-def _model(tokens: Sequence[_Token], i: int) -> tuple[Item, int] | None:
+def _model(tokens: Sequence[_Token], i: int) -> tuple[Segment, int] | None:
     """`118i`, `A-Klasse`: a vehicle, and no letter of a plate."""
     if i + 1 == len(tokens):
         return None
@@ -137,7 +137,7 @@ def _model(tokens: Sequence[_Token], i: int) -> tuple[Item, int] | None:
         said = f"{token.text}-{after.text}"
     else:
         return None
-    return Item(Kind.WORD, said, glued=token.glued, tight=token.tight, at=token.at), i + 2
+    return Segment(SegmentKind.WORD, said, glued=token.glued, tight=token.tight, at=token.at), i + 2
 
 
 # Letters
@@ -145,25 +145,25 @@ def _model(tokens: Sequence[_Token], i: int) -> tuple[Item, int] | None:
 
 def _named(word: str) -> tuple[str, ...] | None:
     """The signs that a letter's name or a spelling word stands for."""
-    return LETTER_NAMES.get(word) or ALPHABETS.get(word)
+    return LETTER_NAMES.get(word) or SPELLING_WORDS.get(word)
 
 
-def _repeated(tokens: Sequence[_Token], i: int) -> tuple[Item, int] | None:
+def _repeated(tokens: Sequence[_Token], i: int) -> tuple[Segment, int] | None:
     """`doppel N`, `zweimal Otto`; numbers see to themselves."""
     times, after = _times(tokens, i)
     signs = _named(tokens[after].word) if times and after < len(tokens) else None
     if signs is None:
         return None
     said = " ".join(token.text for token in tokens[i : after + 1])
-    return Item(Kind.LETTERS, said, (signs[0] * times,), sure=True, at=tokens[i].at), after + 1
+    return Segment(SegmentKind.LETTERS, said, (signs[0] * times,), sure=True, at=tokens[i].at), after + 1
 
 
 def _times(tokens: Sequence[_Token], i: int) -> tuple[int, int]:
     """How often what follows is meant, and where it begins; 0 where nothing of the kind is said."""
     words = [token.word for token in tokens[i : i + 2]]
-    times, after = TIMES.get(words[0]), i + 1
+    times, after = REPETITIONS.get(words[0]), i + 1
     if times is None and words[1:] == ["mal"]:
-        times = int(words[0]) if words[0] in ("2", "3", "4") else UNITS.get(words[0])
+        times = int(words[0]) if words[0] in ("2", "3", "4") else DIGIT_WORDS.get(words[0])
         after = i + 2
     if not times or not 2 <= times <= 4:
         return 0, i
@@ -172,7 +172,7 @@ def _times(tokens: Sequence[_Token], i: int) -> tuple[int, int]:
     return times, after
 
 
-def _explained(tokens: Sequence[_Token], i: int) -> tuple[Item, int] | None:
+def _explained(tokens: Sequence[_Token], i: int) -> tuple[Segment, int] | None:
     """`A wie Anton`, `H wie Haus`, `B as in Bravo`, `wie Anton`; the word counts where it and the letter disagree."""
     at = i if tokens[i].word == "wie" else i + 1
     if at >= len(tokens) or tokens[at].word not in _AS:
@@ -182,57 +182,61 @@ def _explained(tokens: Sequence[_Token], i: int) -> tuple[Item, int] | None:
         return None
     word = tokens[after].word
     first = word[0].upper()
-    meant = ALPHABETS.get(word, (first,))[0]
+    meant = SPELLING_WORDS.get(word, (first,))[0]
     named = None if at == i else _named(tokens[i].word)
     agreed = named is not None and named[0][0] == first
-    if not agreed and (word not in ALPHABETS or tokens[at].word != "wie" or (named is None and at != i)):
+    if not agreed and (word not in SPELLING_WORDS or tokens[at].word != "wie" or (named is None and at != i)):
         return None
     letter = named[0] if agreed and named is not None and meant not in _DOTTED else meant
     said = " ".join(token.text for token in tokens[i : after + 1])
-    return Item(Kind.LETTERS, said, (letter,), sure=agreed, explained=True, at=tokens[i].at), after + 1
+    return Segment(SegmentKind.LETTERS, said, (letter,), sure=agreed, explained=True, at=tokens[i].at), after + 1
 
 
-def _dotted(tokens: Sequence[_Token], i: int) -> tuple[Item, int] | None:
+def _dotted(tokens: Sequence[_Token], i: int) -> tuple[Segment, int] | None:
     """`Umlaut Unna`, `U Umlaut`."""
     words = [token.word for token in tokens[i : i + 2]]
     if len(words) < 2 or "umlaut" not in words:
         return None
-    if words[1] == "umlaut" and i + 2 < len(tokens) and ALPHABETS.get(tokens[i + 2].word, ("",))[0] in _PLAIN_VOWELS:
+    if (
+        words[1] == "umlaut"
+        and i + 2 < len(tokens)
+        and SPELLING_WORDS.get(tokens[i + 2].word, ("",))[0] in _PLAIN_VOWELS
+    ):
         return None
     signs = _named(words[1] if words[0] == "umlaut" else words[0])
     if signs is None or signs[0][0] not in "AOU":
         return None
     said = f"{tokens[i].text} {tokens[i + 1].text}"
-    return Item(Kind.LETTERS, said, (signs[0][0] + "E",), sure=True, at=tokens[i].at), i + 2
+    return Segment(SegmentKind.LETTERS, said, (signs[0][0] + "E",), sure=True, at=tokens[i].at), i + 2
 
 
-def _single(tokens: Sequence[_Token], i: int, *, shouted: bool) -> Item:
+def _single(tokens: Sequence[_Token], i: int, *, shouted: bool) -> Segment:
     token = tokens[i]
     text, word, plain = token.text, token.word, _signs(token.text)
-    bare = Item(Kind.WORD, text, glued=token.glued, tight=token.tight, at=token.at)
-    letters = replace(bare, kind=Kind.LETTERS, options=(plain,))
+    bare = Segment(SegmentKind.WORD, text, glued=token.glued, tight=token.tight, at=token.at)
+    letters = replace(bare, kind=SegmentKind.LETTERS, options=(plain,))
     upper, numbered = text == text.upper(), _before_digits(tokens, i)
-    if word in ALPHABETS or word in SEATS:
-        return replace(letters, options=ALPHABETS.get(word) or SEATS[word], named=True)
-    if word in CORRECTIONS and not (upper and len(text) == 2):
-        return replace(bare, kind=Kind.CORRECTION)
-    if word in SURE_LETTER_NAMES:
+    if word in SPELLING_WORDS or word in DISTRICT_TOWNS:
+        return replace(letters, options=SPELLING_WORDS.get(word) or DISTRICT_TOWNS[word], named=True)
+    if word in CORRECTION_WORDS and not (upper and len(text) == 2):
+        return replace(bare, kind=SegmentKind.CORRECTION)
+    if word in UNAMBIGUOUS_LETTER_NAMES:
         return replace(letters, options=LETTER_NAMES[word], sure=True, voiced=True)
-    if not plain or (word in MAKES and not numbered and (shouted or not upper or plain not in DISTRICTS)):
+    if not plain or (word in VEHICLE_WORDS and not numbered and (shouted or not upper or plain not in DISTRICT_CODES)):
         return bare
-    if shouted and word in FILLERS and len(text) > 2:
-        return replace(bare, kind=Kind.FILLER)
+    if shouted and word in FILLER_WORDS and len(text) > 2:
+        return replace(bare, kind=SegmentKind.FILLER)
     if upper and len(plain) <= 6 and (len(text) <= 3 or numbered):
-        return replace(letters, sure=not shouted or word not in FILLERS)
+        return replace(letters, sure=not shouted or word not in FILLER_WORDS)
     voiced = word in LETTER_NAMES
     names = tuple(dict.fromkeys((*LETTER_NAMES.get(word, ()), plain)))
-    if word in FILLERS:
-        return replace(bare, kind=Kind.FILLER, options=names, voiced=voiced)
+    if word in FILLER_WORDS:
+        return replace(bare, kind=SegmentKind.FILLER, options=names, voiced=voiced)
     if voiced:
         return replace(letters, options=names, sure=len(text) == 1, voiced=len(text) > 1)
     if len(text) <= 3 or (len(plain) <= 6 and numbered):
         return letters
-    if len(plain) <= 6 and i + 1 < len(tokens) and _is_number(tokens[i + 1].word) and readings(plain + "1"):
+    if len(plain) <= 6 and i + 1 < len(tokens) and _is_number(tokens[i + 1].word) and split_key(plain + "1"):
         return letters
     return bare
 
@@ -249,7 +253,7 @@ def _signs(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def number(word: str) -> int | None:
+def parse_number_word(word: str) -> int | None:
     """The number, 0 to 9999, that a folded word names: `zwoelfhundertvierunddreissig`; None for any other word."""
     thousands, cut, rest = word.partition("tausend")
     if not cut:
@@ -271,7 +275,7 @@ def _below_100(word: str) -> int | None:
     if value is not None:
         return value
     unit, cut, tens = word.partition("und")
-    return GERMAN_TENS[tens] + UNITS[unit] if cut and UNITS.get(unit) and tens in GERMAN_TENS else None
+    return GERMAN_TENS[tens] + DIGIT_WORDS[unit] if cut and DIGIT_WORDS.get(unit) and tens in GERMAN_TENS else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +288,7 @@ class _Part:
     english: bool = False
 
 
-def _numbers(tokens: Sequence[_Token], i: int) -> tuple[Item, int] | None:
+def _numbers(tokens: Sequence[_Token], i: int) -> tuple[Segment, int] | None:
     """The longest run of numbers from `i` on, hesitations between them left out."""
     start = end = i
     parts: list[_Part] = []
@@ -311,7 +315,9 @@ def _numbers(tokens: Sequence[_Token], i: int) -> tuple[Item, int] | None:
         return None
     options, pieces = _read(parts)
     first = tokens[start]
-    item = Item(Kind.DIGITS, said, options, pieces, sure=True, glued=first.glued, tight=first.tight, at=first.at)
+    item = Segment(
+        SegmentKind.DIGITS, said, options, pieces, sure=True, glued=first.glued, tight=first.tight, at=first.at
+    )
     return item, end
 
 
@@ -332,8 +338,12 @@ def _part(tokens: Sequence[_Token], i: int) -> tuple[_Part | None, int]:
         part, end = _part(tokens, after) if after < len(tokens) else (None, i)
         return (replace(part, times=times), end) if part is not None and part.digits and part.times == 1 else (None, i)
     word, behind = tokens[i].word, tokens[i + 1].word if i + 1 < len(tokens) else ""
-    if behind in PLURALS and (count := UNITS.get(word, int(word) if word in ("2", "3", "4") else 0)) in (2, 3, 4):
-        return _Part(str(PLURALS[behind]), times=count), i + 2
+    if behind in DIGIT_PLURALS and (count := DIGIT_WORDS.get(word, int(word) if word in ("2", "3", "4") else 0)) in (
+        2,
+        3,
+        4,
+    ):
+        return _Part(str(DIGIT_PLURALS[behind]), times=count), i + 2
     if word.isdecimal():
         return _Part("".join(str(int(sign)) for sign in word)), i + 1
     if word in MAGNITUDES:
@@ -348,7 +358,7 @@ def _part(tokens: Sequence[_Token], i: int) -> tuple[_Part | None, int]:
 @lru_cache(maxsize=4096)
 def _run_together(word: str) -> str | None:
     """The digits of a number, or of several without a gap: `zwodreinullneun`."""
-    value = number(word)
+    value = parse_number_word(word)
     if value is not None or not 6 <= len(word) <= 60:
         return None if value is None else str(value)
     for cut in range(len(word) - 3, 2, -1):
@@ -374,7 +384,7 @@ def _read(parts: Sequence[_Part]) -> tuple[tuple[str, ...], tuple[str, ...]]:
                 key = "".join(reading[1])
                 if key not in readings or reading[0] < readings[key][0]:
                     readings[key] = reading
-        best[i] = sorted(readings.values(), key=lambda reading: reading[0])[:CHOICES]
+        best[i] = sorted(readings.values(), key=lambda reading: reading[0])[:MAX_READINGS]
     return tuple("".join(pieces) for _, pieces in best[0]), best[0][0][1]
 
 

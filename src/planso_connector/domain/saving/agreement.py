@@ -14,11 +14,11 @@ from enum import StrEnum
 from itertools import pairwise
 
 from planso_connector.domain import german, values
-from planso_connector.domain.fields import DATED, MONTHS, Kind, Value
+from planso_connector.domain.fields import MONTH_KINDS, TEMPORAL_KINDS, FieldKind, Value
 from planso_connector.domain.recognition import phones
 
 
-class Agreement(StrEnum):
+class Equivalence(StrEnum):
     """How what is held relates to what was asked."""
 
     EQUAL = "equal"
@@ -29,48 +29,48 @@ class Agreement(StrEnum):
     """It means something else: PlanSo kept or made another value."""
 
 
-def of_same_value(kind: Kind, sent: str, held: str) -> Agreement:
+def compare_notation(kind: FieldKind, sent: str, held: str) -> Equivalence:
     """
     Of two texts that are the same canonical value: whether what PlanSo holds is also written as it was sent. Zeros at
     the end of a number are no other writing.
     """
-    if kind is Kind.NUMBER:
+    if kind is FieldKind.NUMBER:
         sent, held = _without_trailing_zeros(sent), _without_trailing_zeros(held)
-    return Agreement.EQUAL if values.plain(sent) == values.plain(held) else Agreement.NORMALISED
+    return Equivalence.EQUAL if values.normalize_text(sent) == values.normalize_text(held) else Equivalence.NORMALISED
 
 
 def _without_trailing_zeros(number: str) -> str:
     return re.sub(r"([.,]\d*?)0+$", r"\1", number.strip()).rstrip(".,")
 
 
-def means_same(kind: Kind, asked: Value, held: Value, shown: str = "") -> bool:
+def is_equivalent(kind: FieldKind, asked: Value, held: Value, shown: str = "") -> bool:
     """
     Whether a canonical value that PlanSo holds means what was asked. `shown` is how PlanSo writes it, which tells a
     number's decimals.
     """
-    if values.same(kind, asked, held):
+    if values.are_equal(kind, asked, held):
         return True
-    if kind is Kind.NUMBER:
+    if kind is FieldKind.NUMBER:
         return _is_rounded(asked, held, shown)
     if not isinstance(asked, str) or not isinstance(held, str):
         return False
-    if kind in MONTHS:
+    if kind in MONTH_KINDS:
         return held == f"{asked}-01"
-    if kind in DATED:
+    if kind in TEMPORAL_KINDS:
         return False
     match kind:
-        case Kind.IDENTIFIER:
+        case FieldKind.IDENTIFIER:
             return _is_same_identifier(asked, held)
-        case Kind.PHONE if phones.is_same_writing(asked, held):
+        case FieldKind.PHONE if phones.is_equivalent_text(asked, held):
             return True
-        case Kind.EMAIL if asked.strip().casefold() == held.strip().casefold():
+        case FieldKind.EMAIL if asked.strip().casefold() == held.strip().casefold():
             return True
     return _lines(asked) == _lines(held)
 
 
 def _lines(text: str) -> list[list[str]]:
     """The words of each line: runs of blanks count as one, line breaks as they are."""
-    return [line.split() for line in values.plain(text).split("\n")]
+    return [line.split() for line in values.normalize_text(text).split("\n")]
 
 
 def _is_rounded(asked: Value, held: Value, shown: str) -> bool:
@@ -81,7 +81,7 @@ def _is_rounded(asked: Value, held: Value, shown: str) -> bool:
     if one and not other:
         return False
     try:
-        decimals = german.exact_decimal(shown, dot_groups=False) if shown.strip() else other
+        decimals = german.parse_exact_decimal(shown, dot_groups=False) if shown.strip() else other
     except ValueError:
         decimals = other
     exponent = decimals.as_tuple().exponent
@@ -108,7 +108,7 @@ def _is_same_identifier(one: str, other: str) -> bool:
 
 
 def _pieces(text: str) -> list[str]:
-    return re.findall(r"[^\s\xa0\-\u2010-\u2015.·]+", values.plain(text).casefold())
+    return re.findall(r"[^\s\xa0\-\u2010-\u2015.·]+", values.normalize_text(text).casefold())
 
 
 def _cuts(pieces: list[str]) -> set[int]:

@@ -19,44 +19,44 @@ _REMOVED = {f"{target}_remove": target for target in _APPENDED.values()}
 _INVERSE = {f"{target}_append": f"{target}_remove" for target in _APPENDED.values()}
 
 
-def target_of(path: str) -> str:
+def target_field(path: str) -> str:
     """The field that holds what is asked under `path`: `remarks` for `remarks_append`, else `path` itself."""
     return _APPENDED.get(path) or _REMOVED.get(path) or path
 
 
-def targets_of(asked: Iterable[str]) -> frozenset[str]:
-    return frozenset(map(target_of, asked))
+def target_fields(asked: Iterable[str]) -> frozenset[str]:
+    return frozenset(map(target_field, asked))
 
 
 def is_append(path: str) -> bool:
     return path in _APPENDED
 
 
-def sign(asked: Mapping[str, Value], name: str, day: date) -> dict[str, Value]:
+def sign_appended_lines(asked: Mapping[str, Value], name: str, day: date) -> dict[str, Value]:
     """The same with `(30.11.2026, phone agent)` at the end of each appended line."""
     words = ", ".join([f"{day:%d.%m.%Y}", *([" ".join(name.split())] if name else [])])
     return {path: f"{value} ({words})" if is_append(path) else value for path, value in asked.items()}
 
 
-def undo_of(done: Operation) -> tuple[dict[str, Value], dict[str, Value]]:
+def plan_undo(done: Operation) -> tuple[dict[str, Value], dict[str, Value]]:
     """
     What undoes a confirmed update: the fields to write, and what they have to hold still. A line that was appended is
     taken out again, whatever else was added to the text since.
     """
     asked: dict[str, Value] = {}
     base: dict[str, Value] = {}
-    lines = {target_of(path): path for path in done.asked if target_of(path) != path}
+    lines = {target_field(path): path for path in done.requested if target_field(path) != path}
     inverse = _INVERSE | {removal: append for append, removal in _INVERSE.items()}
     for path, before in (done.before or {}).items():
         if path in lines:
-            asked[inverse[lines[path]]] = done.asked[lines[path]]
+            asked[inverse[lines[path]]] = done.requested[lines[path]]
         else:
-            asked[path], base[path] = before, done.asked[path]
+            asked[path], base[path] = before, done.requested[path]
     return asked, base
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class AppendableText:
     """A text as a control holds it; one that holds no line breaks is extended by a blank and the line."""
 
     value: str
@@ -66,7 +66,7 @@ class Text:
         line = _flat(line) if self.is_one_line else _plain(line)
         return f"{self.value}{' ' if self.is_one_line else chr(10)}{line}" if self.value.strip() else line
 
-    def count(self, line: str) -> int:
+    def count_line(self, line: str) -> int:
         """How often the line stands in it, blanks aside. Of several lines: as they stand one below the other."""
         return self._compared(self.value).count(self._compared(line))
 

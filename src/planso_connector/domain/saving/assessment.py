@@ -15,14 +15,14 @@ from datetime import datetime
 from enum import IntEnum
 from typing import NamedTuple
 
-from planso_connector.domain.saving.derivation import Asked, day_of, is_copy, is_derived, is_stamp
-from planso_connector.domain.saving.differences import DAMAGE, Difference, Verdict
+from planso_connector.domain.saving.derivation import RequestedChange, is_audit_stamp, is_copy, is_derived, parse_day
+from planso_connector.domain.saving.differences import DAMAGE_VERDICTS, Difference, Verdict
 from planso_connector.domain.saving.snapshot import ControlState, Snapshot
-from planso_connector.domain.saving.text_damage import folded, is_cut, is_garbled
-from planso_connector.domain.values import is_nothing
+from planso_connector.domain.saving.text_damage import is_garbled, is_truncated, normalise_text
+from planso_connector.domain.values import is_empty_value
 
 
-class Scope(IntEnum):
+class StopScope(IntEnum):
     """Whose writes have to stop."""
 
     NONE = 0
@@ -31,7 +31,7 @@ class Scope(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Experience:
+class PriorSaves:
     """
     What earlier saves of this installation showed. `dependents`: by column the asked columns that it changed with;
     `lost` and `edited`: columns that the last compared save lost or saw edited; `edited_by_people`: columns that are
@@ -48,14 +48,14 @@ class Experience:
 @dataclass(frozen=True, slots=True)
 class Assessment:
     differences: tuple[Difference, ...] = ()
-    scope: Scope = Scope.NONE
+    stop_scope: StopScope = StopScope.NONE
 
     @property
     def is_clean(self) -> bool:
-        return self.scope is Scope.NONE
+        return self.stop_scope is StopScope.NONE
 
 
-NO_EXPERIENCE = Experience()
+NO_PRIOR_SAVES = PriorSaves()
 
 _TELLING = 3
 """Characters from which on a value that turns up in another control says that it moved."""
@@ -75,7 +75,7 @@ class _Pair(NamedTuple):
 
     @property
     def differs(self) -> bool:
-        return self.old is None or self.new is None or not self.old.is_like(self.new)
+        return self.old is None or self.new is None or not self.old.is_identical(self.new)
 
     @property
     def is_lost(self) -> bool:
@@ -84,13 +84,13 @@ class _Pair(NamedTuple):
             return False
         if self.new is None or self.new.is_empty:
             return True
-        return len(self.old.values) > 1 and len(self.new.full_values) < len(self.old.full_values)
+        return len(self.old.values) > 1 and len(self.new.nonempty_values) < len(self.old.nonempty_values)
 
     @property
     def is_cut(self) -> bool:
-        if self.old is None or self.new is None or self.old.offer:
+        if self.old is None or self.new is None or self.old.options:
             return False
-        return is_cut(self.old.shown, self.new.shown)
+        return is_truncated(self.old.shown, self.new.shown)
 
     def difference(self, verdict: Verdict, cause: str = "") -> Difference:
         old, new = self.old, self.new
@@ -106,20 +106,24 @@ class _Pair(NamedTuple):
         )
 
 
-def assess(
+def assess_save(
     before: Snapshot,
     sent: Snapshot,
     after: Snapshot,
     *,
     volatile: Collection[str] = (),
-    experience: Experience = NO_EXPERIENCE,
+    experience: PriorSaves = NO_PRIOR_SAVES,
     now: datetime | None = None,
 ) -> Assessment:
     """
     `before` is the form as it was read, `sent` the same with what was asked, `after` the form read back. `volatile` are
     columns that differed between readings before the save. `now` is local time, to know stamps by.
     """
-    asked = [Asked(before[column], sent[column]) for column in sent if not before[column].is_like(sent[column])]
+    asked = [
+        RequestedChange(before[column], sent[column])
+        for column in sent
+        if not before[column].is_identical(sent[column])
+    ]
     left_out = {one.column for one in asked} | set(volatile)
     pairs = [pair for pair in _matched(before, after) if pair.state.column not in left_out and pair.differs]
     explained: list[Difference] = []
@@ -132,11 +136,11 @@ def assess(
             unexplained.append(pair)
     differences = (*_several_copies(explained, before, asked), *_judged(unexplained, before, experience))
     scope = _scope(differences, experience)
-    if scope is Scope.WORKSHOP:  # nobody is blamed for what stands beside such damage
+    if scope is StopScope.WORKSHOP:  # nobody is blamed for what stands beside such damage
         differences = tuple(
             replace(one, verdict=Verdict.CHANGED) if one.verdict is Verdict.EDITED else one for one in differences
         )
-    if scope is not Scope.NONE:
+    if scope is not StopScope.NONE:
         differences = tuple(  # a zero that is gone is written back with the rest
             replace(one, verdict=Verdict.CHANGED) if one.is_emptied_notation else one for one in differences
         )
@@ -148,7 +152,7 @@ def assess(
     return Assessment(differences, scope)
 
 
-def _lost_beside(asked: Sequence[Asked], after: Snapshot) -> list[_Pair]:
+def _lost_beside(asked: Sequence[RequestedChange], after: Snapshot) -> list[_Pair]:
     """The asked controls that share their name with others, such as boxes of one list, whose values are gone."""
     found = []
     for one in asked:
@@ -156,7 +160,7 @@ def _lost_beside(asked: Sequence[Asked], after: Snapshot) -> list[_Pair]:
         if new is None:
             continue
         others = Counter(one.old.values) & Counter(one.new.values)
-        is_any_gone = any(not is_nothing(value) for value in others - Counter(new.values))
+        is_any_gone = any(not is_empty_value(value) for value in others - Counter(new.values))
         if is_any_gone and not Counter(new.values) - Counter(one.new.values):
             found.append(_Pair(one.new, new))
     return found
@@ -171,29 +175,29 @@ class _Rows:
         self._named: defaultdict[tuple[str, str], list[ControlState]] = defaultdict(list)
         self._alike: defaultdict[tuple[str, ...], deque[ControlState]] = defaultdict(deque)
         for state in new.values():
-            self._named[state.row_name].append(state)
+            self._named[state.row_key].append(state)
             for key in self._keys(state):
                 self._alike[key].append(state)
 
     @staticmethod
     def _keys(state: ControlState) -> list[tuple[str, ...]]:
-        text = folded(state.shown)
-        return [(*state.row_name, text), *([(state.label, text)] if len(state.shown) >= _TELLING else [])]
+        text = normalise_text(state.shown)
+        return [(*state.row_key, text), *([(state.label, text)] if len(state.shown) >= _TELLING else [])]
 
     def find(self, old: ControlState) -> ControlState | None:
         """The same value under a like name, a telling one under any; else in the same place in another notation."""
-        at, named = self._seen[old.row_name], self._named[old.row_name]
-        self._seen[old.row_name] += 1
+        at, named = self._seen[old.row_key], self._named[old.row_key]
+        self._seen[old.row_key] += 1
         if old.is_empty:
             return None
         for key in self._keys(old):
             alike = self._alike[key]
             while alike and alike[0].column not in self._new:
                 alike.popleft()
-            if alike and old.says_same(alike[0]):
+            if alike and old.is_equivalent(alike[0]):
                 return alike[0]
         found = named[at] if at < len(named) else None
-        return found if found is not None and found.column in self._new and old.says_same(found) else None
+        return found if found is not None and found.column in self._new and old.is_equivalent(found) else None
 
 
 def _matched(before: Snapshot, after: Snapshot) -> list[_Pair]:
@@ -201,10 +205,10 @@ def _matched(before: Snapshot, after: Snapshot) -> list[_Pair]:
     pairs = [_Pair(old, after[column]) for column, old in before.items() if column in after]
     gone = [old for column, old in before.items() if column not in after]
     new = {column: state for column, state in after.items() if column not in before}
-    by_label = {(state.label, state.place): state for state in new.values() if state.label}
+    by_label = {(state.label, state.label_index): state for state in new.values() if state.label}
     rows = _Rows(new)
     for old in gone:
-        found = by_label.get((old.label, old.place)) or rows.find(old)
+        found = by_label.get((old.label, old.label_index)) or rows.find(old)
         if found is not None and found.column in new:
             del new[found.column]
             pairs.append(_Pair(old, found))
@@ -214,11 +218,11 @@ def _matched(before: Snapshot, after: Snapshot) -> list[_Pair]:
 
 
 def _explanation(
-    pair: _Pair, asked: Sequence[Asked], experience: Experience, now: datetime | None
+    pair: _Pair, asked: Sequence[RequestedChange], experience: PriorSaves, now: datetime | None
 ) -> tuple[Verdict, str] | None:
     """What explains the difference, and the asked column that is its cause."""
     old, new, column = pair.old, pair.new, pair.state.column
-    if old is not None and new is not None and old.says_same(new):
+    if old is not None and new is not None and old.is_equivalent(new):
         return (Verdict.ROWS if old.column != new.column and not old.label else Verdict.NOTATION), ""
     if column in experience.accepted:
         return Verdict.ACCEPTED, ""
@@ -234,10 +238,12 @@ def _explanation(
             return Verdict.COPY, one.column
         if is_derived(old, new, one):
             return Verdict.DEPENDENT, one.column
-    return (Verdict.STAMP, "") if is_stamp(old, new, now) else None
+    return (Verdict.STAMP, "") if is_audit_stamp(old, new, now) else None
 
 
-def _several_copies(explained: list[Difference], before: Snapshot, asked: Sequence[Asked]) -> Iterable[Difference]:
+def _several_copies(
+    explained: list[Difference], before: Snapshot, asked: Sequence[RequestedChange]
+) -> Iterable[Difference]:
     """One control that takes the asked value over another value copies it; several have been mixed up."""
     held = {one.column: one.old for one in asked}
     over = {
@@ -245,14 +251,14 @@ def _several_copies(explained: list[Difference], before: Snapshot, asked: Sequen
         for one in explained
         if one.verdict is Verdict.COPY
         and not before[one.column].is_empty
-        and not before[one.column].says_same(held[one.cause])
-        and not held[one.cause].is_part_of(before[one.column])
+        and not before[one.column].is_equivalent(held[one.cause])
+        and not held[one.cause].is_contained_in(before[one.column])
     }
     for one in explained:
         yield replace(one, verdict=Verdict.SHIFTED) if len(over) > 1 and one.column in over else one
 
 
-def _judged(unexplained: Sequence[_Pair], before: Snapshot, experience: Experience) -> Iterable[Difference]:
+def _judged(unexplained: Sequence[_Pair], before: Snapshot, experience: PriorSaves) -> Iterable[Difference]:
     shifted = _shifted(unexplained, before)
     for pair in unexplained:
         column = pair.state.column
@@ -285,24 +291,24 @@ def _tells_a_move(pair: _Pair, replaced: Collection[str]) -> bool:
     Whether what a control holds is likely another one's value: people choose `erledigt` in several lists, and a day
     that stands elsewhere, and stays there, for several dates.
     """
-    if pair.new is None or pair.new.offer:
+    if pair.new is None or pair.new.options:
         return False
-    return pair.new.shown in replaced or day_of(pair.new.shown) is None
+    return pair.new.shown in replaced or parse_day(pair.new.shown) is None
 
 
 def _are_postponed(pairs: Sequence[_Pair]) -> bool:
     """Whether all are dates that are as much later or earlier, as when somebody moves an order in the calendar."""
     moved_by = set()
     for pair in pairs:
-        old = day_of(pair.old.shown) if pair.old is not None else None
-        new = day_of(pair.new.shown) if pair.new is not None else None
+        old = parse_day(pair.old.shown) if pair.old is not None else None
+        new = parse_day(pair.new.shown) if pair.new is not None else None
         moved_by.add(new - old if old is not None and new is not None else None)
     return len(moved_by) == 1 and None not in moved_by
 
 
-def _scope(differences: Sequence[Difference], experience: Experience) -> Scope:
-    damage = [one for one in differences if one.verdict in DAMAGE]
+def _scope(differences: Sequence[Difference], experience: PriorSaves) -> StopScope:
+    damage = [one for one in differences if one.verdict in DAMAGE_VERDICTS]
     if not damage:
-        return Scope.NONE
+        return StopScope.NONE
     is_single = len(damage) == 1 and damage[0].verdict is Verdict.LOST and damage[0].column not in experience.lost
-    return Scope.ORDER if is_single else Scope.WORKSHOP
+    return StopScope.ORDER if is_single else StopScope.WORKSHOP

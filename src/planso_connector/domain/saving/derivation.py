@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from planso_connector.domain import german
 from planso_connector.domain.saving.snapshot import ControlState
-from planso_connector.domain.saving.text_damage import is_same_value
+from planso_connector.domain.saving.text_damage import is_same_after_normalisation
 
-STAMP_WITHIN = timedelta(minutes=10)
+CLOCK_TOLERANCE = timedelta(minutes=10)
 """By so much the clocks of PlanSo and the connector may differ where a save writes down when it was."""
 
 _TRIVIAL = frozenset({"ja", "nein", "on", "off", "true", "false", "kein", "keine"})
@@ -33,7 +33,7 @@ _EPOCH = re.compile(r"\d{10}(\d{3})?")
 _PART = re.compile(r"[A-Za-z]+")
 
 
-class Asked(NamedTuple):
+class RequestedChange(NamedTuple):
     """A control that was asked to change: as it was, and as it was sent."""
 
     old: ControlState
@@ -44,14 +44,14 @@ class Asked(NamedTuple):
         return self.old.column
 
 
-def is_copy(old: ControlState, new: ControlState, asked: Asked) -> bool:
+def is_copy(old: ControlState, new: ControlState, asked: RequestedChange) -> bool:
     """Whether the control shows the asked value too, alone or in place of the old one within a longer text."""
     if asked.new.is_empty:
-        if not new.is_empty or asked.old.is_empty or not old.says_same(asked.old):
+        if not new.is_empty or asked.old.is_empty or not old.is_equivalent(asked.old):
             return False
         # A box that is unchecked, or `erledigt` in a list, is no copy of another one.
-        return bool(old.label and old.label == asked.old.label) or (_tells(old.shown) and not old.offer)
-    if _tells(asked.new.shown) and not new.is_empty and is_same_value(new.shown, asked.new.shown):
+        return bool(old.label and old.label == asked.old.label) or (_tells(old.shown) and not old.options)
+    if _tells(asked.new.shown) and not new.is_empty and is_same_after_normalisation(new.shown, asked.new.shown):
         return True
     if not _tells(asked.old.shown):
         return False
@@ -63,9 +63,9 @@ def _tells(text: str) -> bool:
     return len(text.strip()) > 1 and text.strip().casefold() not in _TRIVIAL
 
 
-def is_derived(old: ControlState, new: ControlState, asked: Asked) -> bool:
+def is_derived(old: ControlState, new: ControlState, asked: RequestedChange) -> bool:
     """Whether PlanSo may compute the control from the asked one."""
-    if old.offer and new.offer and 2 * len(old.offer & new.offer) < len(old.offer):
+    if old.options and new.options and 2 * len(old.options & new.options) < len(old.options):
         return True  # a list that PlanSo built anew, not one that lacks an option
     if _means(asked.old, _MAKES, _MAKES) and _means(old, _MODELS, _MODEL_COLUMNS):
         return True
@@ -77,16 +77,16 @@ def _means(state: ControlState, labels: re.Pattern[str], columns: re.Pattern[str
     return labels.fullmatch(state.label.strip()) is not None or any(map(columns.fullmatch, last))
 
 
-def _follows_date(old: ControlState, new: ControlState, asked: Asked) -> bool:
+def _follows_date(old: ControlState, new: ControlState, asked: RequestedChange) -> bool:
     """A week number, a weekday, or another date at the same distance."""
-    was, becomes = day_of(asked.old.shown), day_of(asked.new.shown)
+    was, becomes = parse_day(asked.old.shown), parse_day(asked.new.shown)
     if new.is_empty:
         return asked.new.is_empty and was is not None and _is_of(old.shown, was)
     if becomes is None:
         return False
     if _is_of(new.shown, becomes):
         return True
-    mine, other = day_of(old.shown), day_of(new.shown)
+    mine, other = parse_day(old.shown), parse_day(new.shown)
     return was is not None and mine is not None and other is not None and other - mine == becomes - was
 
 
@@ -99,7 +99,7 @@ def _is_of(text: str, day: date) -> bool:
     return text.strip().casefold().rstrip(".") in (name, name[:2])
 
 
-def day_of(text: str) -> date | None:
+def parse_day(text: str) -> date | None:
     """The day that a text says; None for other texts."""
     try:
         return date.fromisoformat(german.parse_date(text)[:10])
@@ -107,7 +107,7 @@ def day_of(text: str) -> date | None:
         return None
 
 
-def _follows_number(old: ControlState, new: ControlState, asked: Asked) -> bool:
+def _follows_number(old: ControlState, new: ControlState, asked: RequestedChange) -> bool:
     """A sum that takes the asked number in; it comes to nothing only where that was all of it."""
     if new.is_empty and not asked.new.is_empty:
         return False
@@ -127,7 +127,7 @@ def _number(state: ControlState) -> float | None:
         return None
 
 
-def is_stamp(old: ControlState, new: ControlState, now: datetime | None) -> bool:
+def is_audit_stamp(old: ControlState, new: ControlState, now: datetime | None) -> bool:
     """Whether the control says when, how often or by whom the order was changed, or is a token of the form."""
     if new.is_empty:
         return False
@@ -147,16 +147,16 @@ def is_stamp(old: ControlState, new: ControlState, now: datetime | None) -> bool
 
 def _is_to_come(text: str, now: datetime) -> bool:
     """Whether it is a day in the future, which no stamp says."""
-    day = day_of(text)
+    day = parse_day(text)
     return day is not None and day > now.date()
 
 
 def _is_now(text: str, now: datetime) -> bool:
     if _EPOCH.fullmatch(text):
         then = datetime.fromtimestamp(int(text[:10]), german.BERLIN).replace(tzinfo=None)
-        return abs(then - now) <= STAMP_WITHIN
+        return abs(then - now) <= CLOCK_TOLERANCE
     try:
         moment = german.parse_date(text)
     except ValueError:
         return False
-    return "T" in moment and abs(datetime.fromisoformat(moment) - now) <= STAMP_WITHIN
+    return "T" in moment and abs(datetime.fromisoformat(moment) - now) <= CLOCK_TOLERANCE

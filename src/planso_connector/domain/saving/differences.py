@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from planso_connector.domain.notes import shortened
+from planso_connector.domain.notes import shorten
 
 
 class Verdict(StrEnum):
@@ -49,8 +49,10 @@ class Verdict(StrEnum):
     """A trial on an order of no consequence changed it, and could not put it back."""
 
 
-DAMAGE = frozenset({Verdict.LOST, Verdict.SHIFTED, Verdict.GARBLED, Verdict.REPEATED, Verdict.CHANGED, Verdict.TRIED})
-OF_PLANSO = frozenset({Verdict.COPY, Verdict.DEPENDENT, Verdict.ACCEPTED})
+DAMAGE_VERDICTS = frozenset(
+    {Verdict.LOST, Verdict.SHIFTED, Verdict.GARBLED, Verdict.REPEATED, Verdict.CHANGED, Verdict.TRIED}
+)
+SIDE_EFFECT_VERDICTS = frozenset({Verdict.COPY, Verdict.DEPENDENT, Verdict.ACCEPTED})
 """Changes that come with a save; stamps, notation and rows are too small to speak of."""
 
 
@@ -72,7 +74,7 @@ class Difference:
     cause: str = ""
 
     @property
-    def name(self) -> str:
+    def quoted_name(self) -> str:
         """What a person calls the control."""
         return f"'{self.label or self.column}'"
 
@@ -81,7 +83,7 @@ class Difference:
         """Whether `0` or the like became no text at all, which says the same and is not the same."""
         return self.verdict is Verdict.NOTATION and bool(self.shown_before) and not self.shown_after
 
-    def is_called(self, name: str) -> bool:
+    def has_name(self, name: str) -> bool:
         """Whether a person may mean this control by `name`."""
         return name.strip().casefold() in (self.column.casefold(), self.label.casefold())
 
@@ -94,21 +96,21 @@ class Difference:
         return cls(**{**content, **values, "verdict": Verdict(content["verdict"])})
 
 
-def damaged(differences: Iterable[Difference]) -> list[Difference]:
-    return [difference for difference in differences if difference.verdict in DAMAGE]
+def select_damage(differences: Iterable[Difference]) -> list[Difference]:
+    return [difference for difference in differences if difference.verdict in DAMAGE_VERDICTS]
 
 
 _SENTENCES: tuple[tuple[frozenset[Verdict], str, str], ...] = (
-    (DAMAGE, "The save damaged", "was"),
+    (DAMAGE_VERDICTS, "The save damaged", "was"),
     (frozenset({Verdict.OVERWRITTEN}), "This write overwrote an edit in PlanSo", "theirs"),
     (frozenset({Verdict.GONE}), "Gone since it was sent, whoever did it", "was"),
-    (OF_PLANSO, "PlanSo changed with it", "was"),
+    (SIDE_EFFECT_VERDICTS, "PlanSo changed with it", "was"),
     (frozenset({Verdict.EDITED}), "Changed in PlanSo at the same time", "was"),
 )
 _NAMED_AT_MOST = 10
 
 
-def sentences(differences: Sequence[Difference], *, with_values: bool) -> list[str]:
+def describe_differences(differences: Sequence[Difference], *, with_values: bool) -> list[str]:
     """What a caller is told of them, a sentence for each kind; values only for those who may see them."""
     told = []
     for verdicts, beginning, was in _SENTENCES:
@@ -116,9 +118,9 @@ def sentences(differences: Sequence[Difference], *, with_values: bool) -> list[s
         if not found:
             continue
         named = [
-            f"{one.name} ({was} '{shortened(one.shown_before)}', now '{shortened(one.shown_after)}')"
+            f"{one.quoted_name} ({was} '{shorten(one.shown_before)}', now '{shorten(one.shown_after)}')"
             if with_values
-            else one.name
+            else one.quoted_name
             for one in found[:_NAMED_AT_MOST]
         ]
         more = f" and {len(found) - _NAMED_AT_MOST} more" if len(found) > _NAMED_AT_MOST else ""

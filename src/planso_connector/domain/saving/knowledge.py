@@ -18,7 +18,7 @@ _NAMED_AT_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class TrialOutcome:
     """
     The outcome of the last trial on an order of no consequence. Everything in it is of the installation; it holds no
     value of the order.
@@ -46,7 +46,7 @@ class Trial:
     gone: tuple[str, ...] = ()
     """Controls that the form read last has, or lacks, against the one that was tried."""
 
-    def seen(self, controls: Iterable[str]) -> Trial:
+    def compare_controls(self, controls: Iterable[str]) -> TrialOutcome:
         """The same, once a form with these controls was read."""
         now, then = frozenset(controls), frozenset(self.controls)
         return replace(self, new=tuple(sorted(now - then)), gone=tuple(sorted(then - now)))
@@ -55,7 +55,7 @@ class Trial:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Trial:
+    def from_json(cls, content: Mapping[str, Any]) -> TrialOutcome:
         known: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
         }
@@ -68,7 +68,7 @@ _SHADOW = "Until then CONNECTOR_WRITES=shadow says what would be sent, and sends
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
+class SaveStyleStatus:
     """
     `state`: `assumed`, `learned` or `tried`. `reason`: why, for a person, without a full stop. `next_step`: sentences
     on what a person does to know it better; empty where there is nothing to do.
@@ -79,17 +79,17 @@ class Knowledge:
     next_step: str = ""
 
 
-def control_names(names: Iterable[str]) -> tuple[str, ...]:
+def list_form_controls(names: Iterable[str]) -> tuple[str, ...]:
     """A form's set of controls: its names without those of child rows, of which each order has as many as it has."""
     return tuple(sorted({name for name in names if name and not _ROW.fullmatch(name)}))
 
 
-def knowledge(source: str, profile: str, trial: Trial | None) -> Knowledge:
+def determine_style_status(source: str, profile: str, trial: TrialOutcome | None) -> SaveStyleStatus:
     """`source`: where the profile's way of saving comes from; `profile`: its fingerprint, as in Trial."""
     if source == LEARNED:
-        base = Knowledge(LEARNED, "learned from a recording", f"Next: {_TRY}.")
+        base = SaveStyleStatus(LEARNED, "learned from a recording", f"Next: {_TRY}.")
     else:
-        base = Knowledge(ASSUMED, "nobody has seen this PlanSo save yet", f"Next: {_LEARN}, or {_TRY}. {_SHADOW}")
+        base = SaveStyleStatus(ASSUMED, "nobody has seen this PlanSo save yet", f"Next: {_LEARN}, or {_TRY}. {_SHADOW}")
     if trial is None:
         return base
     day = f"order {trial.order_id} on {trial.at[:10]}"
@@ -99,15 +99,15 @@ def knowledge(source: str, profile: str, trial: Trial | None) -> Knowledge:
         restore = (
             f"Next: write back what the order lost, `planso-connector writes restore {trial.operation}`; {_LEARN}."
         )
-        return Knowledge(base.state, f"{base.reason}; the trial on {day} did damage", restore)
+        return SaveStyleStatus(base.state, f"{base.reason}; the trial on {day} did damage", restore)
     if trial.new or trial.gone:
         changed = f"it was tried on {day}, and the form's controls changed since: {_set(trial)}"
-        return Knowledge(base.state, f"{base.reason}; {changed}", f"Next: {_TRY}.")
+        return SaveStyleStatus(base.state, f"{base.reason}; {changed}", f"Next: {_TRY}.")
     sent = "only what changes is sent" if trial.sends == "changed" else "the whole form is sent"
-    return Knowledge(TRIED, f"tried on {day}: {sent}, and nothing else of the order changed")
+    return SaveStyleStatus(TRIED, f"tried on {day}: {sent}, and nothing else of the order changed")
 
 
-def _set(trial: Trial) -> str:
+def _set(trial: TrialOutcome) -> str:
     return "; ".join(f"{word} {_named(names)}" for word, names in (("new", trial.new), ("gone", trial.gone)) if names)
 
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from planso_connector.domain import german
-from planso_connector.domain.german import planso_date, planso_decimal
+from planso_connector.domain.german import format_planso_date, format_planso_decimal
 
 _DAY = r"(?P<german>\d{1,2}\.\d{1,2}\.(?:\d{4}|(?P<short>\d{2})))|(?P<iso>\d{4}-\d{2}-\d{2})"
 _CLOCK = r"(?P<clock>\d{1,2}:\d{2}(?P<seconds>:\d{2})?)(?P<uhr>\s*Uhr)?"
@@ -35,7 +35,7 @@ class DateNotation:
     """` Uhr` where that stands behind the time."""
 
 
-def date_notation(standing: str) -> DateNotation | None:
+def parse_date_notation(standing: str) -> DateNotation | None:
     """The notation of a day or a time; None where nothing stands there, or something else."""
     text = standing.replace("\xa0", " ").strip()
     match = _MOMENT.fullmatch(text)
@@ -57,14 +57,14 @@ def _clock_notation(match: re.Match[str]) -> str:
     return "HH:MM:SS" if match["seconds"] else "HH:MM"
 
 
-def day_in(notation: DateNotation, day: str) -> str:
+def format_day(notation: DateNotation, day: str) -> str:
     """A canonical day."""
     if notation.is_iso:
         return day
     return f"{day[8:10]}.{day[5:7]}.{day[2:4] if notation.has_short_year else day[:4]}"
 
 
-def clock_in(notation: DateNotation, clock: str) -> str:
+def format_clock(notation: DateNotation, clock: str) -> str:
     """A canonical time; its seconds are never left out where it has some."""
     if notation.clock == "HH:MM":
         clock = clock.removesuffix(":00") if clock.count(":") == 2 else clock
@@ -73,30 +73,34 @@ def clock_in(notation: DateNotation, clock: str) -> str:
     return f"{clock}{notation.suffix}"
 
 
-def moment_in(notation: DateNotation, canonical: str) -> str:
+def format_moment(notation: DateNotation, canonical: str) -> str:
     """A canonical day, or day and time. A day alone is written with midnight where a time stands."""
     day, _, clock = canonical.partition("T")
     if not clock and notation.clock:
         clock = "00:00"
-    return f"{day_in(notation, day)}{notation.gap}{clock_in(notation, clock)}" if clock else day_in(notation, day)
+    return (
+        f"{format_day(notation, day)}{notation.gap}{format_clock(notation, clock)}"
+        if clock
+        else format_day(notation, day)
+    )
 
 
-def month_in(standing: str, canonical: str) -> str:
+def format_month(standing: str, canonical: str) -> str:
     """A canonical month, in the notation of a month that stands there."""
     match = _MONTH.fullmatch(standing.strip())
     if match is None:
-        return planso_date(canonical)
+        return format_planso_date(canonical)
     if match["iso"]:
         return canonical
     return f"{canonical[5:7]}{match['sep']}{canonical[2:4] if match['short'] else canonical[:4]}"
 
 
-def hours_in(standing: str, value: float) -> str:
+def format_hours(standing: str, value: float) -> str:
     """
     A number of hours: with a point or a comma, grouped or not, with the unit and at least as many decimals as stand
     there, two at least. A dot alone is a decimal point.
     """
-    text = planso_decimal(value)
+    text = format_planso_decimal(value)
     match = _NUMBER.fullmatch(standing.replace("\xa0", " ").strip())
     if match is None:
         return text

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, unquote_plus
 
-from planso_connector.domain.character_references import unescaped
+from planso_connector.domain.character_references import unescape_html
 from planso_connector.domain.input_warnings import looks_like_plate
-from planso_connector.domain.values import plain, same_notation
+from planso_connector.domain.values import is_equivalent_text, normalize_text
 
 _SHORTEST_DECIMAL = re.compile(r"[+-]?\d+[.,]\d+")
 _NO_GROUPS = re.compile(r"\d+[.,]\d{1,2}")
@@ -21,19 +21,19 @@ _LETTERS, _MARKS = re.compile(r"([?\x80-\U0010ffff]+)"), re.compile(r"([?\ufffd]
 _LINE_BREAK = re.compile(r"<br\s*/?>(?:\r?\n)?", re.IGNORECASE)
 
 
-def is_same_value(one: str, other: str) -> bool:
+def is_same_after_normalisation(one: str, other: str) -> bool:
     """
     Whether PlanSo may have made one of the other by its own normalisation: another notation, case, a plate's blanks,
     fewer decimals.
     """
-    if same_notation(one, other) or folded(one) == folded(other):
+    if is_equivalent_text(one, other) or normalise_text(one) == normalise_text(other):
         return True
     return _is_same_plate(one, other) or _is_rounded(one, other) or _is_rounded(other, one)
 
 
-def folded(text: str) -> str:
+def normalise_text(text: str) -> str:
     """Without case and with single blanks."""
-    return " ".join(plain(text).casefold().split())
+    return " ".join(normalize_text(text).casefold().split())
 
 
 def _is_same_plate(one: str, other: str) -> bool:
@@ -50,9 +50,9 @@ def _is_rounded(exact: str, rounded: str) -> bool:
     return decimals < len(longer.partition(".")[2]) and abs(float(longer) - float(shorter)) <= 0.5001 * 10**-decimals
 
 
-def is_cut(before: str, after: str) -> bool:
+def is_truncated(before: str, after: str) -> bool:
     """Whether `after` is the beginning of `before`."""
-    first, second = folded(before), folded(after)
+    first, second = normalise_text(before), normalise_text(after)
     return len(second) < len(first) and first.startswith(second)
 
 
@@ -76,7 +76,7 @@ def is_garbled(before: str, after: str) -> bool:
 
 def _unescaped(text: str) -> tuple[str, ...]:
     return (
-        unescaped(text),
+        unescape_html(text),
         unquote(text),
         unquote_plus(text),
         re.sub(r"\\(.)", r"\1", text),

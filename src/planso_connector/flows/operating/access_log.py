@@ -15,33 +15,33 @@ from itertools import islice
 import structlog
 
 from planso_connector.domain.caller import Caller
-from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import StoreUnavailable
-from planso_connector.flows.operating.heartbeat import Beat, unwatched
+from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 from planso_connector.store import access_log, api_keys
 from planso_connector.store.access_log import Access
 from planso_connector.store.engine.database import Database, Transaction
 
 log = structlog.get_logger(__name__)
 
-WRITE_EVERY = 15.0
+FLUSH_INTERVAL = 15.0
 """Seconds. Each write makes the lists and keys old that are held until somebody writes."""
 STUCK_AFTER = 60.0
 """Seconds that writing what waits takes at most."""
-LAST_USE_EVERY = timedelta(minutes=1)
+LAST_USE_INTERVAL = timedelta(minutes=1)
 BATCH = 500
 """Accesses in one transaction: a write that comes meanwhile waits for no more. So many don't wait for their time."""
-AT_MOST = 100_000
+MAX_QUEUED_IDS = 100_000
 """Order ids that wait in memory, some 10 MB. What comes on top while the database takes none is counted and logged."""
 
 _Shown = tuple[str, str, tuple[int, ...]]
 """Key id, route, orders."""
 
 
-class Accesses:
+class AccessLog:
     """Lives as long as the process."""
 
-    def __init__(self, database: Database, clock: Clock, every: float = WRITE_EVERY) -> None:
+    def __init__(self, database: Database, clock: Clock, every: float = FLUSH_INTERVAL) -> None:
         self._database = database
         self._clock = clock
         self._every = every
@@ -53,7 +53,7 @@ class Accesses:
         self._many = asyncio.Event()
         self._writing = asyncio.Lock()
 
-    def note(self, caller: Caller, route: str, order_ids: Iterable[int]) -> None:
+    def record(self, caller: Caller, route: str, order_ids: Iterable[int]) -> None:
         """The caller is shown these orders. The same again before it is written is counted."""
         shown = (caller.key_id, route, tuple(order_ids))
         first, times = self._waiting.get(shown, (None, 0))
@@ -61,21 +61,21 @@ class Accesses:
             weight = len(shown[2])
             if not weight:
                 return
-            if self._ids + weight > AT_MOST:
+            if self._ids + weight > MAX_QUEUED_IDS:
                 self._lost += 1
                 return
             self._ids += weight
             first = self._clock()
         self._waiting[shown] = first, times + 1
-        if len(self._waiting) >= BATCH or self._ids > AT_MOST // 2:
+        if len(self._waiting) >= BATCH or self._ids > MAX_QUEUED_IDS // 2:
             self._many.set()
 
-    def used(self, caller: Caller) -> None:
+    def record_key_use(self, caller: Caller) -> None:
         """The caller's key is valid, and was used now."""
         if caller.key_id:
             self._used[caller.key_id] = self._clock()
 
-    async def run(self, beat: Beat = unwatched) -> None:
+    async def run(self, beat: Heartbeat = no_heartbeat) -> None:
         """Until it is cancelled; what waits then is `close`'s."""
         while True:
             beat(2 * self._every + STUCK_AFTER)
@@ -84,7 +84,7 @@ class Accesses:
                     await self._many.wait()
             self._many.clear()
             try:
-                await self.write()
+                await self.flush()
             except StoreUnavailable:
                 log.warning("accesses_not_written", waiting=len(self._waiting))
                 await asyncio.sleep(self._every)
@@ -92,7 +92,7 @@ class Accesses:
                 log.exception("accesses_fault")
                 await asyncio.sleep(self._every)
 
-    async def write(self, *, every_use: bool = False) -> None:
+    async def flush(self, *, every_use: bool = False) -> None:
         """Writes what waits; where that can't be done, all but the batches before waits on. Raises StoreUnavailable."""
         async with self._writing:
             if self._lost:
@@ -108,7 +108,7 @@ class Accesses:
         self._drop(taken)
 
     def _record(self, taken: Mapping[_Shown, tuple[datetime, int]], tx: Transaction) -> None:
-        found = (Access(stamp(first), *shown, times) for shown, (first, times) in taken.items())
+        found = (Access(format_instant(first), *shown, times) for shown, (first, times) in taken.items())
         access_log.record(tx, found)
 
     def _drop(self, written: Mapping[_Shown, tuple[datetime, int]]) -> None:
@@ -124,12 +124,12 @@ class Accesses:
         due = {
             key_id: at
             for key_id, at in self._used.items()
-            if every or key_id not in self._use_written or at - self._use_written[key_id] >= LAST_USE_EVERY
+            if every or key_id not in self._use_written or at - self._use_written[key_id] >= LAST_USE_INTERVAL
         }
         if not due:
             return
-        stamps = {key_id: stamp(at) for key_id, at in due.items()}
-        await self._database.write(lambda tx: api_keys.used(tx, stamps))
+        stamps = {key_id: format_instant(at) for key_id, at in due.items()}
+        await self._database.write(lambda tx: api_keys.record_use(tx, stamps))
         for key_id, at in due.items():
             self._use_written[key_id] = at
             if self._used[key_id] == at:
@@ -138,13 +138,15 @@ class Accesses:
     async def close(self) -> None:
         """Writes all that waits, once."""
         try:
-            await self.write(every_use=True)
+            await self.flush(every_use=True)
         except StoreUnavailable:
             log.warning("accesses_lost", accesses=len(self._waiting))
 
-    async def page(self, order_id: int | None, key_id: str | None, limit: int) -> Sequence[Access]:
+    async def list_entries(self, order_id: int | None, key_id: str | None, limit: int) -> Sequence[Access]:
         """What was written, newest first."""
-        return await self._database.read(lambda tx: access_log.page(tx, order_id=order_id, caller=key_id, limit=limit))
+        return await self._database.read(
+            lambda tx: access_log.list_entries(tx, order_id=order_id, caller=key_id, limit=limit)
+        )
 
 
 async def _to_its_end(work: Coroutine[None, None, None]) -> None:

@@ -12,22 +12,22 @@ from contextvars import ContextVar
 
 from planso_connector.domain.errors import TooManyWaiting
 
-current_key: ContextVar[str] = ContextVar("current_key", default="")
+current_key_id: ContextVar[str] = ContextVar("current_key", default="")
 """The id of the API key that the request at hand came with; empty without one."""
 
-request_waits: ContextVar[AbstractContextManager[object] | None] = ContextVar("request_waits", default=None)
+while_waiting: ContextVar[AbstractContextManager[object] | None] = ContextVar("request_waits", default=None)
 """Entered as long as the request at hand waits."""
 
 _AGAIN = "try again in a moment"
 
 
-class Admission:
+class WaitLimit:
     """`most` requests may wait at once, those of one API key up to half of that. `what` says for what they wait."""
 
     def __init__(self, most: int, what: str) -> None:
-        self.most = max(1, most)
+        self.limit = max(1, most)
         self.waiting = 0
-        self._of_one_key = (self.most + 1) // 2
+        self._of_one_key = (self.limit + 1) // 2
         self._what = what
         self._by_key: Counter[str] = Counter()
 
@@ -37,16 +37,16 @@ class Admission:
         return self._refusal() is not None
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def acquire(self) -> Iterator[None]:
         """While this lasts, the request at hand waits. Raises TooManyWaiting at once where there is no place."""
         refusal = self._refusal()
         if refusal is not None:
             raise refusal
-        key = current_key.get()
+        key = current_key_id.get()
         self.waiting += 1
         self._by_key[key] += 1
         try:
-            with request_waits.get() or nullcontext():
+            with while_waiting.get() or nullcontext():
                 yield
         finally:
             self.waiting -= 1
@@ -55,9 +55,9 @@ class Admission:
                 del self._by_key[key]
 
     def _refusal(self) -> TooManyWaiting | None:
-        if self.waiting >= self.most:
+        if self.waiting >= self.limit:
             return TooManyWaiting(f"{self.waiting} requests wait {self._what} already; {_AGAIN}")
-        key = current_key.get()
+        key = current_key_id.get()
         if key and self._by_key[key] >= self._of_one_key:
             return TooManyWaiting(f"{self._by_key[key]} requests of this API key wait {self._what} already; {_AGAIN}")
         return None

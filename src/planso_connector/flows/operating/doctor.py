@@ -12,32 +12,32 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from planso_connector.domain.errors import Invalid, PageChanged, PlansoError
-from planso_connector.domain.fields import BY_PATH, FIELDS, On, Value
+from planso_connector.domain.fields import BY_PATH, FIELDS, RequestKind, Value
 from planso_connector.domain.order import PartsReading
-from planso_connector.domain.part import Part, missing_count
-from planso_connector.domain.saving.knowledge import Knowledge
+from planso_connector.domain.part import Part, count_missing
+from planso_connector.domain.saving.knowledge import SaveStyleStatus
 from planso_connector.flows.writing.write_stops import WritesStatus
-from planso_connector.planso.http.client import Planso
-from planso_connector.planso.http.throttle import urgent
+from planso_connector.planso.http.client import PlansoClient
+from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.planso.pages.board import parse_board
-from planso_connector.planso.pages.change_plan import named
-from planso_connector.planso.pages.field_controls import Handle
+from planso_connector.planso.pages.change_plan import describe_candidate
+from planso_connector.planso.pages.field_controls import FieldLocation
 from planso_connector.planso.pages.form import Form
 from planso_connector.planso.pages.parts import parse_parts
 from planso_connector.planso.pages.tabs import parse_tab
 from planso_connector.planso.profile import Profile
-from planso_connector.store.unreadable_pages import KeptPage
+from planso_connector.store.unreadable_pages import UnreadablePage
 
-TRIED = "remarks"
+DRY_RUN_FIELD = "remarks"
 """The field that the dry run pretends to change."""
 
-SHOWN = 10
+MAX_NAMED_ORDERS = 10
 """So many orders of a list are named."""
 
-SESSION_READINGS = 3
+MAX_SESSION_READS = 3
 """So often the form is read in each of the two sessions at most."""
 
-BEGINNING = 300
+EXCERPT_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ class Finding:
     """One step of the examination: what was looked at, whether it is well, in words, and rows for a table."""
 
     step: str
-    well: bool
-    words: str
+    is_ok: bool
+    message: str
     rows: tuple[tuple[str, ...], ...] = field(default=())
 
 
 async def examine(
-    planso: Planso, order_id: int | None, on_form: Callable[[Form], Awaitable[None]]
+    planso: PlansoClient, order_id: int | None, on_form: Callable[[Form], Awaitable[None]]
 ) -> AsyncIterator[Finding]:
     """
     Log in, list, read one form and its parts, say what a write would send, and how many sessions the account may have.
@@ -59,72 +59,74 @@ async def examine(
     """
     try:
         # Not `log_in`: that would send a password again that is remembered as rejected.
-        board = await planso.board()
-        yield Finding("login", well=True, words="PlanSo accepted the user.")
-        yield Finding("list", well=bool(board), words=f"{len(board)} current orders.")
+        board = await planso.read_board()
+        yield Finding("login", is_ok=True, message="PlanSo accepted the user.")
+        yield Finding("list", is_ok=bool(board), message=f"{len(board)} current orders.")
         chosen = order_id if order_id is not None else (board[0].order_id if board else None)
         if chosen is None:
-            yield Finding("form", well=False, words="There is no order to read; name one with --order.")
+            yield Finding("form", is_ok=False, message="There is no order to read; name one with --order.")
             return
         form = await planso.read_form(chosen)
         if not form.is_blank:
             await on_form(form)
-        yield look_at_fields(chosen, form)
+        yield report_fields(chosen, form)
         yield _unmapped(form)
-        yield look_at_handles(form)
-        parts = await planso.parts(chosen)
+        yield report_field_controls(form)
+        parts = await planso.read_parts(chosen)
         status = parts.status or "none on the page"
-        missing = missing_count(parts.parts)
-        yield Finding("parts", well=True, words=f"{len(parts.parts)} parts, {missing} missing; status: {status}.")
+        missing = count_missing(parts.parts)
+        yield Finding("parts", is_ok=True, message=f"{len(parts.parts)} parts, {missing} missing; status: {status}.")
         yield _dry_run(form)
-        yield await sessions(planso, chosen)
+        yield await check_sessions(planso, chosen)
     except PlansoError as error:
-        yield Finding(type(error).__name__, well=False, words=str(error))
+        yield Finding(type(error).__name__, is_ok=False, message=str(error))
 
 
-def writes(status: WritesStatus) -> Finding:
+def report_writes(status: WritesStatus) -> Finding:
     """Whether writes reach PlanSo."""
-    rows = tuple(("stopped", stop.words) for stop in status.stops)
+    rows = tuple(("stopped", stop.message) for stop in status.stops)
     told = f"{status.state}, {status.pending} pending"
-    return Finding("writes", well=not rows, words=f"{told}, {status.clean_saves} saves compared clean.", rows=rows)
+    return Finding("writes", is_ok=not rows, message=f"{told}, {status.clean_saves} saves compared clean.", rows=rows)
 
 
-def saving(known: Knowledge) -> Finding:
+def report_saving(known: SaveStyleStatus) -> Finding:
     """How it is known how this PlanSo saves, and what a person does next to know it better."""
-    return Finding("saving", well=True, words=f"{known.state}: {known.reason}. {known.next_step}".rstrip())
+    return Finding("saving", is_ok=True, message=f"{known.state}: {known.reason}. {known.next_step}".rstrip())
 
 
-async def sessions(planso: Planso, order_id: int) -> Finding:
+async def check_sessions(planso: PlansoClient, order_id: int) -> Finding:
     """Read the form in both sessions in turn, as writes during a sync would, until it is known whether both live."""
-    for _ in range(SESSION_READINGS):
-        with urgent():
+    for _ in range(MAX_SESSION_READS):
+        with urgent_requests():
             await planso.read_form(order_id)
         await planso.read_form(order_id)
         if planso.sessions.status.is_decided:
             break
     reason = planso.sessions.status.reason
-    return Finding("sessions", well=True, words=f"{reason[0].upper()}{reason[1:]}.")
+    return Finding("sessions", is_ok=True, message=f"{reason[0].upper()}{reason[1:]}.")
 
 
-def replay(pages: Sequence[KeptPage], profile: Profile) -> Iterator[Finding]:
+def reread_pages(pages: Sequence[UnreadablePage], profile: Profile) -> Iterator[Finding]:
     """What the readers make of kept pages with this profile; PlanSo is not asked. Well: the page can be read now."""
     if not pages:
-        yield Finding("replay", well=True, words="No pages are kept: all that was read could be.")
+        yield Finding("replay", is_ok=True, message="No pages are kept: all that was read could be.")
     for page in pages:
         order = f" of order {page.order_id}" if page.order_id is not None else ""
         then = f"{page.kept_at}, then: {page.reason}"
         try:
             words, rows = _read_again(page, profile)
         except ValueError:
-            yield Finding(f"{page.kind}{order}", well=False, words=f"{then}\nnow: not JSON; {_beginning(page.content)}")
+            yield Finding(
+                f"{page.kind}{order}", is_ok=False, message=f"{then}\nnow: not JSON; {_beginning(page.content)}"
+            )
         except PageChanged as error:
             words = f"{then}\nnow: {error}; {_beginning(page.content)}"
-            yield Finding(f"{page.kind}{order}", well=False, words=words)
+            yield Finding(f"{page.kind}{order}", is_ok=False, message=words)
         else:
-            yield Finding(f"{page.kind}{order}", well=True, words=f"{then}\nnow: {words}", rows=rows)
+            yield Finding(f"{page.kind}{order}", is_ok=True, message=f"{then}\nnow: {words}", rows=rows)
 
 
-def _read_again(page: KeptPage, profile: Profile) -> tuple[str, tuple[tuple[str, ...], ...]]:
+def _read_again(page: UnreadablePage, profile: Profile) -> tuple[str, tuple[tuple[str, ...], ...]]:
     """What is found, and rows for a table. Raises ValueError for no JSON, PageChanged for what can't be read."""
     try:
         answer: Any = json.loads(page.content)
@@ -132,8 +134,8 @@ def _read_again(page: KeptPage, profile: Profile) -> tuple[str, tuple[tuple[str,
         raise ValueError("nested too deeply") from error
     if page.kind == "list":
         board = parse_board(answer)
-        shown = ", ".join(str(entry.order_id) for entry in board[:SHOWN])
-        return f"{len(board)} orders: {shown}{', …' if len(board) > SHOWN else ''}", ()
+        shown = ", ".join(str(entry.order_id) for entry in board[:MAX_NAMED_ORDERS])
+        return f"{len(board)} orders: {shown}{', …' if len(board) > MAX_NAMED_ORDERS else ''}", ()
     if page.kind in ("form", "parts"):
         if not isinstance(answer, Mapping):
             raise PageChanged("the JSON is not an object")
@@ -168,70 +170,73 @@ def _parts_again(parts: PartsReading) -> tuple[str, tuple[tuple[str, ...], ...]]
 
 def _beginning(content: str) -> str:
     """The masked page's first characters, in one line."""
-    told = " ".join(content[:BEGINNING].split())
+    told = " ".join(content[:EXCERPT_LENGTH].split())
     return f"it begins with: {told}" if told else "it is empty"
 
 
-def look_at_fields(order_id: int, form: Form) -> Finding:
+def report_fields(order_id: int, form: Form) -> Finding:
     """Which fields of an order this form holds, and how each was found."""
-    reading = form.reading()
+    reading = form.read_fields()
     absent = dict(form.missing_labels())
     rows = [
         (path, _kind(path), _presence(reading.values, path), _found_by(handle))
-        for path, handle in form.handles().items()
+        for path, handle in form.field_locations().items()
         if path not in absent
     ]
     return Finding(
         "form",
-        well=not reading.is_blank,
-        words=f"Order {order_id}: {len(reading.fields)} labels, {len(rows)} of {len(FIELDS)} fields found.",
+        is_ok=not reading.is_blank,
+        message=f"Order {order_id}: {len(reading.fields)} labels, {len(rows)} of {len(FIELDS)} fields found.",
         rows=tuple(rows),
     )
 
 
 def _unmapped(form: Form) -> Finding:
     rows = tuple((path, _kind(path), " or ".join(labels)) for path, labels in form.missing_labels())
-    needed = [path for path, *_ in rows if On.UPDATE in BY_PATH[path].on]
+    needed = [path for path, *_ in rows if RequestKind.UPDATE in BY_PATH[path].accepted_in]
     words = f"{len(rows)} fields have no label in this form, {len(needed)} of them fields of PUT."
     if rows:
         words += " A write that asks for one is answered with 422; a profile can name other labels."
-    return Finding("labels", well=not needed, words=words, rows=rows)
+    return Finding("labels", is_ok=not needed, message=words, rows=rows)
 
 
-def look_at_handles(form: Form) -> Finding:
+def report_field_controls(form: Form) -> Finding:
     """What keeps fields of this form from being written, and columns that may be fields."""
     doubts = [
-        ("field", path, f"{handle.doubt}: {', '.join(map(named, handle.candidates))}")
-        for path, handle in form.handles().items()
-        if handle.doubt
+        ("field", path, f"{handle.ambiguity}: {', '.join(map(describe_candidate, handle.candidates))}")
+        for path, handle in form.field_locations().items()
+        if handle.ambiguity
     ]
-    filled = [("script", control.name, control.label) for control in form.unknowable()]
-    copied = [("copied id", own_id, "") for own_id in form.page.copied_ids]
-    hints = [("hint", path, f"may be the column '{column}' ({control.name})") for path, column, control in form.hints()]
+    filled = [("script", control.name, control.label) for control in form.script_filled_controls()]
+    copied = [("copied id", own_id, "") for own_id in form.markup.copied_ids]
+    hints = [
+        ("hint", path, f"may be the column '{column}' ({control.name})")
+        for path, column, control in form.column_hints()
+    ]
     words = f"{len(doubts)} fields can't be told apart, {len(filled)} controls are filled by a script."
     if doubts:
         words += " A write to such a field is answered with 422; a profile can name its column."
     if filled:
         words += " No write is sent with this form: it would blank them."
-    return Finding("handles", well=not doubts and not filled, words=words, rows=(*doubts, *filled, *copied, *hints))
+    return Finding("handles", is_ok=not doubts and not filled, message=words, rows=(*doubts, *filled, *copied, *hints))
 
 
 def _dry_run(form: Form) -> Finding:
     try:
-        plan = form.plan({TRIED: "Probe"})
+        plan = form.plan({DRY_RUN_FIELD: "Probe"})
     except Invalid as error:
-        return Finding("dry run", well=False, words=str(error))
-    before = parse_qsl(form.serialised(), keep_blank_values=True)
-    after = parse_qsl(form.serialised(plan), keep_blank_values=True)
+        return Finding("dry run", is_ok=False, message=str(error))
+    before = parse_qsl(form.serialise(), keep_blank_values=True)
+    after = parse_qsl(form.serialise(plan), keep_blank_values=True)
     same = sum(a == b for a, b in zip(before, after, strict=False))
     words = (
-        f"A write to {TRIED} would send {len(after)} controls, {same} of them as they stand, and change "
+        f"A write to {DRY_RUN_FIELD} would send {len(after)} controls, {same} of them as they stand, and change "
         f"{', '.join(change.label for change in plan.changes)}. Nothing was sent."
     )
-    return Finding("dry run", well=len(before) == len(after), words=words)
+    return Finding("dry run", is_ok=len(before) == len(after), message=words)
 
 
-def _found_by(handle: Handle) -> str:
+def _found_by(handle: FieldLocation) -> str:
     """`label 'Telefon' under 'Kunde'`, `column 'shop_date'`."""
     heading = f" under '{handle.entry.heading}'" if handle.entry.heading else ""
     return f"{'column' if handle.is_column else 'label'} '{handle.name}'{heading}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-Beat = Callable[[float], None]
+Heartbeat = Callable[[float], None]
 """Called at each turn of a loop, with the seconds within which it calls again unless it is stuck."""
 
 
-def unwatched(_within: float) -> None:
+def no_heartbeat(_within: float) -> None:
     """For a loop that nobody watches."""

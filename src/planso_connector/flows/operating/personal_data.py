@@ -11,12 +11,12 @@ from typing import Any
 
 import structlog
 
-from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import NotPossible
 from planso_connector.domain.recognition.identifier import Identifier
 from planso_connector.store import erasure_log, personal_data
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.personal_data import Standing
+from planso_connector.store.personal_data import MirrorState
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ SOURCES = {
 
 
 @dataclass(slots=True)
-class Found:
+class PersonalRecords:
     """Where an identifier stands: the tables by order, and the operations that have no order."""
 
     orders: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -44,33 +44,33 @@ class Found:
 
 
 @dataclass(slots=True)
-class Erased:
+class ErasureResult:
     """
     `in_planso`: orders that PlanSo lists and whose mirror row names the person; they follow PlanSo. `pending`:
     operations that keep anything from being erased. `id` is that of the protocol, None where nothing was done.
     """
 
-    found: Found
-    in_planso: list[int] = field(default_factory=list)
+    records: PersonalRecords
+    still_in_planso: list[int] = field(default_factory=list)
     pending: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     id: str | None = None
 
 
-class Privacy:
+class PersonalData:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    async def find(self, identifier: Identifier) -> Found:
+    async def find(self, identifier: Identifier) -> PersonalRecords:
         """Every row that names the person, in whatever writing. Reads all tables whole."""
-        found = Found()
-        for table in personal_data.NAMING:
+        found = PersonalRecords()
+        for table in personal_data.TABLES_WITH_NAMES:
             after: list[object] | None = None
             while True:
                 named, after = await self._database.read(
-                    lambda tx, name=table.name, last=after: personal_data.look(  # type: ignore[misc]
-                        tx, name, last, identifier.stands_in
+                    lambda tx, name=table.name, last=after: personal_data.search_table(  # type: ignore[misc]
+                        tx, name, last, identifier.occurs_in
                     )
                 )
                 for one in named:
@@ -87,16 +87,16 @@ class Privacy:
         found = await self.find(identifier)
         orders = []
         for order_id, tables in sorted(found.orders.items()):
-            held = await self._database.read(lambda tx, one=order_id: personal_data.held(tx, one))  # type: ignore[misc]
+            held = await self._database.read(lambda tx, one=order_id: personal_data.export_order(tx, one))  # type: ignore[misc]
             orders.append({"order_id": order_id, "named_in": sorted(tables), **held})
         operations = [
-            await self._database.read(lambda tx, one=operation_id: personal_data.operation(tx, one))  # type: ignore[misc]
+            await self._database.read(lambda tx, one=operation_id: personal_data.export_operation(tx, one))  # type: ignore[misc]
             for operation_id in sorted(found.operations)
         ]
-        earlier = await self._database.read(lambda tx: erasure_log.of(tx, identifier))
+        earlier = await self._database.read(lambda tx: erasure_log.find(tx, identifier))
         return {
             "workshop": self._database.workshop,
-            "made_at": stamp(self._clock()),
+            "made_at": format_instant(self._clock()),
             "asked_for": {identifier.kind.value: identifier.key},
             "sources": SOURCES,
             "orders": orders,
@@ -104,63 +104,63 @@ class Privacy:
             "erasures": [{"erased_at": one.erased_at, "orders": one.order_ids, "rows": one.counts} for one in earlier],
         }
 
-    async def would_erase(self, identifier: Identifier) -> Erased:
+    async def plan_erasure(self, identifier: Identifier) -> ErasureResult:
         """What `erase` would find in its way, and leave; nothing is done."""
         found = await self.find(identifier)
 
-        def looked(tx: Transaction) -> Erased:
-            erased = Erased(found)
+        def looked(tx: Transaction) -> ErasureResult:
+            erased = ErasureResult(found)
             for order_id, tables in sorted(found.orders.items()):
-                erased.pending += personal_data.pending(tx, order_id)
-                is_current = personal_data.standing(tx, order_id) == Standing.CURRENT
+                erased.pending += personal_data.list_pending(tx, order_id)
+                is_current = personal_data.get_mirror_state(tx, order_id) == MirrorState.CURRENT
                 if is_current and tables & {"orders", "parts"}:
-                    erased.in_planso.append(order_id)
+                    erased.still_in_planso.append(order_id)
             for operation_id in sorted(found.operations):
-                if (personal_data.operation(tx, operation_id) or {}).get("state") == "pending":
+                if (personal_data.export_operation(tx, operation_id) or {}).get("state") == "pending":
                     erased.pending.append(operation_id)
             return erased
 
         return await self._database.read(looked)
 
-    async def erase(self, identifier: Identifier) -> Erased:
+    async def erase(self, identifier: Identifier) -> ErasureResult:
         """
         Erases what is ours: history, what operations asked, tabs, kept pages; and orders that PlanSo does not list,
         altogether. Raises NotPossible, with nothing done, while an operation is pending.
         """
-        erased = await self.would_erase(identifier)
+        erased = await self.plan_erasure(identifier)
         if erased.pending:
             raise _pending(erased.pending)
-        if erased.found.is_empty:
+        if erased.records.is_empty:
             return erased
         try:
-            for order_id in sorted(erased.found.orders):
+            for order_id in sorted(erased.records.orders):
                 await self._erase_order(order_id, erased)
-            for operation_id in sorted(erased.found.operations):
+            for operation_id in sorted(erased.records.operations):
                 done = await self._database.write(
                     lambda tx, one=operation_id: personal_data.erase_operation(tx, one)  # type: ignore[misc]
                 )
                 erased.counts += done or Counter()
         finally:
             erased.id = await self._note(identifier, erased)
-        log.info("erased", erasure=erased.id, orders=len(erased.found.orders))
+        log.info("erased", erasure=erased.id, orders=len(erased.records.orders))
         return erased
 
-    async def _erase_order(self, order_id: int, erased: Erased) -> None:
+    async def _erase_order(self, order_id: int, erased: ErasureResult) -> None:
         done = await self._database.write(lambda tx: personal_data.erase_order(tx, order_id))
         if done is None:
-            pending = await self._database.read(lambda tx: personal_data.pending(tx, order_id))
+            pending = await self._database.read(lambda tx: personal_data.list_pending(tx, order_id))
             raise _pending(pending)
         erased.counts += done
 
-    async def _note(self, identifier: Identifier, erased: Erased) -> str:
-        now = stamp(self._clock())
+    async def _note(self, identifier: Identifier, erased: ErasureResult) -> str:
+        now = format_instant(self._clock())
         return await self._database.write(
-            lambda tx: erasure_log.note(
+            lambda tx: erasure_log.record(
                 tx,
                 identifier,
                 now=now,
-                order_ids=erased.found.orders,
-                operation_ids=erased.found.operations,
+                order_ids=erased.records.orders,
+                operation_ids=erased.records.operations,
                 counts=erased.counts,
             )
         )

@@ -13,33 +13,33 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from planso_connector.domain.clock import parse_stamp, stamp
-from planso_connector.domain.errors import CommitUnknown, StoreSilent, StoreUnavailable
-from planso_connector.domain.saving.knowledge import Knowledge, knowledge
+from planso_connector.domain.clock import format_instant, parse_instant
+from planso_connector.domain.errors import CommitUnknown, StoreTimeout, StoreUnavailable
+from planso_connector.domain.saving.knowledge import SaveStyleStatus, determine_style_status
 from planso_connector.flows.operating.database_clock import DatabaseClock
 from planso_connector.flows.querying.freshness import Freshness
-from planso_connector.flows.querying.reindex import how_far
-from planso_connector.flows.writing.write_stops import ProfileOfSaving
-from planso_connector.planso.http.client import Planso
-from planso_connector.planso.http.outcome import Outcome
+from planso_connector.flows.querying.reindex import describe_rebuild
+from planso_connector.flows.writing.write_stops import SaveStyleOrigin
+from planso_connector.planso.http.client import PlansoClient
+from planso_connector.planso.http.outcome import RequestOutcome
 from planso_connector.store import leases, lookup_keys, save_evidence, statistics, sync_runs, write_stops
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.lookup_keys import Rebuild
+from planso_connector.store.lookup_keys import RebuildProgress
 from planso_connector.store.maintenance import migrate
-from planso_connector.store.statistics import Pending
-from planso_connector.store.sync_runs import Run
+from planso_connector.store.statistics import PendingOperations
+from planso_connector.store.sync_runs import StoredRun
 from planso_connector.store.write_stops import WriteStop
 
-WITHIN = 1.4
+DATABASE_TIMEOUT = 1.4
 """Seconds that the database is waited for: who probes gives up after two, and its key is looked at before."""
 
-WRITE_EVERY, FAILED_WRITE_EVERY = 5.0, 1.0
+WRITE_PROBE_INTERVAL, FAILED_WRITE_PROBE_INTERVAL = 5.0, 1.0
 """Seconds for which a write that went well stands, and one that did not."""
 
-STUCK_AFTER = timedelta(minutes=5)
+MAX_PENDING_AGE = timedelta(minutes=5)
 """A write that waits for longer than this wants a person's look."""
 
-SHOWN = 5
+MAX_NAMED_ORDERS = 5
 """So many stopped orders are named."""
 
 _PROBE = "readiness"
@@ -64,15 +64,15 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class OfProcess:
+class ProcessCheck:
     """
     A check of the process itself, which no database is asked for. `trouble`: what is wrong, and since when in seconds
     since 1970; None where it is `well`.
     """
 
     name: str
-    trouble: Callable[[], tuple[str, float] | None]
-    well: str
+    find_problem: Callable[[], tuple[str, float] | None]
+    ok_message: str
     required: bool
 
 
@@ -97,11 +97,11 @@ class Readiness:
 @dataclass(frozen=True, slots=True)
 class _Seen:
     revision: str | None
-    success: Run | None
-    pending: Pending
-    rebuild: Rebuild | None
+    success: StoredRun | None
+    pending: PendingOperations
+    rebuild: RebuildProgress | None
     stops: tuple[WriteStop, ...]
-    saving: Knowledge
+    saving: SaveStyleStatus
 
     @property
     def is_stopped(self) -> bool:
@@ -112,31 +112,31 @@ class _Seen:
 _Said = tuple[bool, str]
 
 
-class Ready:
+class ReadinessProbe:
     """Lives as long as the process. `writes` is the setting CONNECTOR_WRITES."""
 
     def __init__(
         self,
         database: Database,
         freshness: Freshness,
-        planso: Planso,
+        planso: PlansoClient,
         clock: DatabaseClock,
         writes: str = "on",
-        profile: ProfileOfSaving | None = None,
-        of_process: Sequence[OfProcess] = (),
+        profile: SaveStyleOrigin | None = None,
+        of_process: Sequence[ProcessCheck] = (),
     ) -> None:
         self._database = database
         self._freshness = freshness
         self._planso = planso
         self._clock = clock
         self._writes_setting = writes
-        self._profile = profile or ProfileOfSaving()
+        self._profile = profile or SaveStyleOrigin()
         self._of_process = of_process
         self._since: dict[str, tuple[bool, str]] = {}
         self._wrote: tuple[float, _Said] | None = None
         self._writing = asyncio.Lock()
 
-    async def now(self) -> Readiness:
+    async def check(self) -> Readiness:
         seen, database = await asyncio.gather(self._seen(), self._writable())
         unread = (False, "can't be read")
         if isinstance(seen, _Seen):
@@ -144,9 +144,9 @@ class Ready:
             mirror, index = await self._mirror(seen.success), self._index(seen.rebuild)
         else:
             database, schema, writes, mirror, index = (False, seen), unread, unread, unread, unread
-        if (fault := self._database.fault) is not None:
-            database = (False, fault.words)
-            self._since["database"] = (False, stamp(fault.noticed_at))
+        if (fault := self._database.file_fault) is not None:
+            database = (False, fault.message)
+            self._since["database"] = (False, format_instant(fault.detected_at))
         return Readiness(
             (
                 self._check("database", database, began=self._silent_since()),
@@ -168,62 +168,64 @@ class Ready:
         ok, words = said
         known = self._since.get(name)
         if known is None or known[0] != ok:
-            known = self._since[name] = (ok, began or stamp(self._clock()))
+            known = self._since[name] = (ok, began or format_instant(self._clock()))
         return Check(name, ok, words, known[1], required)
 
     def _silent_since(self) -> str | None:
-        silent = self._database.silent_for
-        return None if silent is None else stamp(self._clock() - timedelta(seconds=silent))
+        silent = self._database.seconds_silent
+        return None if silent is None else format_instant(self._clock() - timedelta(seconds=silent))
 
-    def _own(self, one: OfProcess) -> Check:
-        trouble = one.trouble()
+    def _own(self, one: ProcessCheck) -> Check:
+        trouble = one.find_problem()
         if trouble is None:
-            return self._check(one.name, (True, one.well), required=one.required)
+            return self._check(one.name, (True, one.ok_message), required=one.required)
         check = self._check(one.name, (False, trouble[0]), required=one.required)
-        return replace(check, since=stamp(datetime.fromtimestamp(trouble[1], UTC)))
+        return replace(check, since=format_instant(datetime.fromtimestamp(trouble[1], UTC)))
 
     async def _seen(self) -> _Seen | str:
         def work(tx: Transaction) -> _Seen:
-            success = sync_runs.last_success(tx)
-            pending, rebuild = statistics.pending(tx), lookup_keys.rebuild(tx)
-            stops = tuple(write_stops.active(tx))
-            trial = save_evidence.trial(tx)
-            saving = knowledge(self._profile.source, self._profile.fingerprint, trial)
-            return _Seen(statistics.revision(tx), success, pending, rebuild, stops, saving)
+            success = sync_runs.get_last_success(tx)
+            pending, rebuild = statistics.get_pending(tx), lookup_keys.read_rebuild_progress(tx)
+            stops = tuple(write_stops.list_active(tx))
+            trial = save_evidence.load_trial(tx)
+            saving = determine_style_status(self._profile.source, self._profile.fingerprint, trial)
+            return _Seen(statistics.get_schema_revision(tx), success, pending, rebuild, stops, saving)
 
         try:
-            return await self._database.read_at_once(work, WITHIN)
+            return await self._database.read_with_priority(work, DATABASE_TIMEOUT)
         except StoreUnavailable as error:
-            silent = self._database.silent_for
-            if not isinstance(error, StoreSilent) or silent is None:
+            silent = self._database.seconds_silent
+            if not isinstance(error, StoreTimeout) or silent is None:
                 return str(error)
-            since = stamp(self._clock() - timedelta(seconds=silent))
+            since = format_instant(self._clock() - timedelta(seconds=silent))
             return f"has not answered since {since[:19]}Z, for {_age(timedelta(seconds=silent))}: {_REMEDY}"
 
     async def _writable(self) -> _Said:
         async with self._writing:
-            stands = WRITE_EVERY if self._wrote is not None and self._wrote[1][0] else FAILED_WRITE_EVERY
+            stands = (
+                WRITE_PROBE_INTERVAL if self._wrote is not None and self._wrote[1][0] else FAILED_WRITE_PROBE_INTERVAL
+            )
             if self._wrote is None or time.monotonic() - self._wrote[0] > stands:
                 said = await self._write()
                 self._wrote = (time.monotonic(), said)
             return self._wrote[1]
 
     async def _write(self) -> _Said:
-        now, began = stamp(self._clock()), time.monotonic()
+        now, began = format_instant(self._clock()), time.monotonic()
         try:
-            await self._database.write_at_once(
-                lambda tx: leases.acquire(tx, _PROBE, holder=_PROBE, now=now, until=now), WITHIN
+            await self._database.write_with_priority(
+                lambda tx: leases.acquire(tx, _PROBE, holder=_PROBE, now=now, until=now), DATABASE_TIMEOUT
             )
-        except (StoreSilent, CommitUnknown) as error:
-            if time.monotonic() - began < WITHIN:
+        except (StoreTimeout, CommitUnknown) as error:
+            if time.monotonic() - began < DATABASE_TIMEOUT:
                 return False, str(error)
-            return False, f"took no write within {WITHIN:g} s; another program may hold it"
+            return False, f"took no write within {DATABASE_TIMEOUT:g} s; another program may hold it"
         except StoreUnavailable as error:
             return False, str(error)
         return True, "answers, and takes writes"
 
     def _schema(self, revision: str | None) -> _Said:
-        head = migrate.head()
+        head = migrate.head_revision()
         if revision == head:
             return True, f"at {head}, which this version needs"
         if revision is None or revision < head:
@@ -233,12 +235,12 @@ class Ready:
             f"at {revision}, newer than the {head} of this version: another one migrated it; restart with that",
         )
 
-    async def _mirror(self, success: Run | None) -> _Said:
+    async def _mirror(self, success: StoredRun | None) -> _Said:
         if success is None or success.ended_at is None:
             return False, "no sync has filled it yet; GET /api/sync/status tells how far it is"
-        ended_at = parse_stamp(success.ended_at)
+        ended_at = parse_instant(success.ended_at)
         age = _age(self._clock() - ended_at)
-        if await self._freshness.is_too_long_ago(ended_at):
+        if await self._freshness.is_stale_since(ended_at):
             return False, f"stale: the last good sync ended at {success.ended_at}, {age} ago"
         return True, f"the last good sync ended {age} ago"
 
@@ -254,46 +256,46 @@ class Ready:
         return not trouble, trouble or "PlanSo ends them seldom, if at all"
 
     def _answers(self) -> _Said:
-        standing = self._planso.standing
+        standing = self._planso.health
         if standing.failing_since is not None:
             age = _age(self._clock() - standing.failing_since)
-            if standing.failure is Outcome.TOO_LARGE:
+            if standing.last_failure is RequestOutcome.TOO_LARGE:
                 return False, f"answers with more than PLANSO_MAX_ANSWER since {age}; reads go on, writes wait"
-            return False, f"does not answer since {age} ({standing.failure}); reads go on, writes wait"
-        if standing.answered_at is None:
+            return False, f"does not answer since {age} ({standing.last_failure}); reads go on, writes wait"
+        if standing.last_answered_at is None:
             return True, "not asked yet by this process"
-        return True, f"answered {_age(self._clock() - standing.answered_at)} ago"
+        return True, f"answered {_age(self._clock() - standing.last_answered_at)} ago"
 
     def _writes(self, seen: _Seen) -> _Said:
         setting = "" if self._writes_setting == "on" else f"CONNECTOR_WRITES={self._writes_setting}, nothing is sent; "
         waiting = self._waiting(seen.pending)
         if not seen.stops:
             return waiting[0], f"{setting}{waiting[1]}; how this PlanSo saves is {seen.saving.state}"
-        words = seen.stops[0].words
+        words = seen.stops[0].message
         if not seen.is_stopped and len(seen.stops) > 1:
-            orders = ", ".join(str(stop.order_id) for stop in seen.stops[:SHOWN])
-            more = f" and {len(seen.stops) - SHOWN} more" if len(seen.stops) > SHOWN else ""
+            orders = ", ".join(str(stop.order_id) for stop in seen.stops[:MAX_NAMED_ORDERS])
+            more = f" and {len(seen.stops) - MAX_NAMED_ORDERS} more" if len(seen.stops) > MAX_NAMED_ORDERS else ""
             words = f"Writes to {len(seen.stops)} orders are stopped ({orders}{more}); GET /api/writes says why."
         return False, f"{setting}{words} Meanwhile: {waiting[1]}."
 
-    def _waiting(self, pending: Pending) -> _Said:
+    def _waiting(self, pending: PendingOperations) -> _Said:
         if pending.oldest is None:
             return True, "none waits"
-        age = self._clock() - parse_stamp(pending.oldest)
+        age = self._clock() - parse_instant(pending.oldest)
         told = f"{pending.pending} wait for PlanSo, the oldest for {_age(age)}"
-        return age < STUCK_AFTER, told
+        return age < MAX_PENDING_AGE, told
 
     def _clocks(self) -> _Said:
-        if not self._clock.differs:
+        if not self._clock.is_off:
             return True, "agrees with the database's"
-        seconds = self._clock.ahead.total_seconds()
+        seconds = self._clock.offset.total_seconds()
         off = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'}"
         return False, f"this machine's clock is {off} the database's, which counts: set it, and let NTP keep it"
 
-    def _index(self, rebuild: Rebuild | None) -> _Said:
+    def _index(self, rebuild: RebuildProgress | None) -> _Said:
         if rebuild is None:
             return True, "every order is found by what callers say of it"
-        return False, f"{how_far(rebuild)}; it goes on by itself, look-ups may miss orders meanwhile"
+        return False, f"{describe_rebuild(rebuild)}; it goes on by itself, look-ups may miss orders meanwhile"
 
 
 def _age(passed: timedelta) -> str:

@@ -11,34 +11,34 @@ import hashlib
 import hmac
 import secrets
 
-from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.store import rejected_logins
 from planso_connector.store.engine.database import Database
 
 
-class Rejection:
+class RejectedLogin:
     def __init__(self, database: Database, clock: Clock, login: tuple[str, str, str]) -> None:
         """`login` is address, user and password."""
         self._database = database
         self._clock = clock
         self._login = "\0".join(login).encode()
 
-    async def is_remembered(self) -> bool:
-        remembered = await self._database.read(lambda tx: rejected_logins.remembered(tx))
+    async def is_recorded(self) -> bool:
+        remembered = await self._database.read(lambda tx: rejected_logins.get(tx))
         if remembered is None:
             return False
         salt, _, expected = remembered.partition("$")
         return hmac.compare_digest(self._hash(bytes.fromhex(salt)), expected)
 
-    async def note(self, accepted: bool) -> None:
+    async def record(self, accepted: bool) -> None:
         """What PlanSo said to the configured login."""
         if accepted:
-            await self._database.write(lambda tx: rejected_logins.forget(tx))
+            await self._database.write(lambda tx: rejected_logins.delete_login(tx))
             return
         salt = secrets.token_bytes(16)
         fingerprint = f"{salt.hex()}${self._hash(salt)}"
-        now = stamp(self._clock())
-        await self._database.write(lambda tx: rejected_logins.remember(tx, fingerprint, now=now))
+        now = format_instant(self._clock())
+        await self._database.write(lambda tx: rejected_logins.save(tx, fingerprint, now=now))
 
     def _hash(self, salt: bytes) -> str:
         return hashlib.scrypt(self._login, salt=salt, n=2**14, r=8, p=1).hex()

@@ -13,11 +13,11 @@ from datetime import timedelta
 
 import structlog
 
-from planso_connector.domain.clock import Clock, stamp
-from planso_connector.domain.operation import new_id
+from planso_connector.domain.clock import Clock, format_instant
+from planso_connector.domain.operation import generate_operation_id
 from planso_connector.store import leases, retention
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.operations import KEYS_KEPT
+from planso_connector.store.operations import IDEMPOTENCY_KEY_LIFETIME
 
 log = structlog.get_logger(__name__)
 
@@ -29,30 +29,34 @@ PAUSE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RetentionPeriods:
     """How long each kind is kept; zero is for ever."""
 
     operations: timedelta = timedelta(0)
     history: timedelta = timedelta(0)
-    runs: timedelta = timedelta(0)
-    kept_pages: timedelta = timedelta(0)
-    tombstones: timedelta = timedelta(0)
-    accesses: timedelta = timedelta(0)
+    sync_runs: timedelta = timedelta(0)
+    unreadable_pages: timedelta = timedelta(0)
+    deleted_orders: timedelta = timedelta(0)
+    access_log: timedelta = timedelta(0)
 
 
 class Retention:
     """Lives as long as the process."""
 
-    def __init__(self, database: Database, kept: Kept, clock: Clock) -> None:
+    def __init__(self, database: Database, kept: RetentionPeriods, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._holder = new_id().replace("op_", "process_")
-        keys = stamp_before(clock, KEYS_KEPT)
+        self._holder = generate_operation_id().replace("op_", "process_")
+        keys = stamp_before(clock, IDEMPOTENCY_KEY_LIFETIME)
         drops: list[tuple[str, timedelta, Callable[[Transaction, str], int]]] = [
-            ("kept_pages", kept.kept_pages, lambda tx, before: retention.drop_kept_pages(tx, before=before)),
-            ("accesses", kept.accesses, lambda tx, before: retention.drop_accesses(tx, before=before)),
-            ("runs", kept.runs, lambda tx, before: retention.drop_runs(tx, before=before)),
-            ("tombstones", kept.tombstones, lambda tx, before: retention.drop_tombstones(tx, before=before)),
+            (
+                "kept_pages",
+                kept.unreadable_pages,
+                lambda tx, before: retention.drop_unreadable_pages(tx, before=before),
+            ),
+            ("accesses", kept.access_log, lambda tx, before: retention.drop_access_log(tx, before=before)),
+            ("runs", kept.sync_runs, lambda tx, before: retention.drop_sync_runs(tx, before=before)),
+            ("tombstones", kept.deleted_orders, lambda tx, before: retention.drop_deleted_orders(tx, before=before)),
             ("history", kept.history, lambda tx, before: retention.drop_history(tx, before=before)),
             (
                 "operations",
@@ -65,13 +69,13 @@ class Retention:
     async def run(self) -> dict[str, int] | None:
         """How many of each kind went; None where another process is at it. Raises StoreUnavailable."""
         now = self._clock()
-        told = {"holder": self._holder, "now": stamp(now), "until": stamp(now + LEASE)}
+        told = {"holder": self._holder, "now": format_instant(now), "until": format_instant(now + LEASE)}
         if not await self._database.write(lambda tx: leases.acquire(tx, _NAME, **told)):
             return None
         gone: Counter[str] = Counter()
         try:
             for name, kept, drop in self._drops:
-                before = stamp(now - kept)
+                before = format_instant(now - kept)
                 while some := await self._step(drop, before):
                     gone[name] += some
                     await asyncio.sleep(PAUSE)
@@ -83,7 +87,7 @@ class Retention:
 
     async def _step(self, drop: Callable[[Transaction, str], int], before: str) -> int:
         now = self._clock()
-        told = {"holder": self._holder, "now": stamp(now), "until": stamp(now + LEASE)}
+        told = {"holder": self._holder, "now": format_instant(now), "until": format_instant(now + LEASE)}
 
         def work(tx: Transaction) -> int:
             return drop(tx, before) if leases.renew(tx, _NAME, **told) else 0
@@ -92,4 +96,4 @@ class Retention:
 
 
 def stamp_before(clock: Clock, by: timedelta) -> Callable[[], str]:
-    return lambda: stamp(clock() - by)
+    return lambda: format_instant(clock() - by)

@@ -9,23 +9,23 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from planso_connector.domain.clock import parse_stamp
+from planso_connector.domain.clock import parse_instant
 from planso_connector.domain.errors import StoreUnavailable
-from planso_connector.flows.operating.admission import Admission
+from planso_connector.flows.operating.admission import WaitLimit
 from planso_connector.flows.operating.database_clock import DatabaseClock
-from planso_connector.flows.operating.readiness import WITHIN, Readiness, Ready
+from planso_connector.flows.operating.readiness import DATABASE_TIMEOUT, Readiness, ReadinessProbe
 from planso_connector.flows.syncing.sync import Sync, SyncStatus
-from planso_connector.planso.http.client import Planso
+from planso_connector.planso.http.client import PlansoClient
 from planso_connector.store import lookup_keys, statistics, write_stops
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.lookup_keys import Rebuild
+from planso_connector.store.lookup_keys import RebuildProgress
 
-COUNT_EVERY = 60.0
+COUNT_INTERVAL = 60.0
 """Seconds for which a count stands: it reads a whole index."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class DatabaseStatistics:
     """
     What the database holds. Seconds; `last_success` in seconds since 1970. `rebuild`: how far what orders are found by
     is written anew, None where it is not.
@@ -36,14 +36,14 @@ class Held:
     oldest_pending: float
     sync: SyncStatus
     last_success: float | None
-    rebuild: Rebuild | None
+    rebuild: RebuildProgress | None
     writes_stopped: bool
     """Whether those of the whole workshop are."""
     stopped_orders: int
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class Statistics:
     """`held` is None where the database can't tell."""
 
     readiness: Readiness
@@ -59,20 +59,20 @@ class Figures:
     database_missed: dict[str, int]
     clock_ahead: float
     """Seconds by which this machine's clock is ahead of the database's."""
-    held: Held | None
+    database: DatabaseStatistics | None
 
 
-class Measured:
+class StatisticsCollector:
     """Lives as long as the process."""
 
     def __init__(
         self,
         database: Database,
         sync: Sync,
-        readiness: Ready,
-        planso: Planso,
+        readiness: ReadinessProbe,
+        planso: PlansoClient,
         clock: DatabaseClock,
-        admission: Admission,
+        admission: WaitLimit,
     ) -> None:
         self._database = database
         self._sync = sync
@@ -82,48 +82,48 @@ class Measured:
         self._admission = admission
         self._counted: tuple[float, dict[str, int], dict[str, int]] | None = None
 
-    async def now(self) -> Figures:
-        held, readiness = await asyncio.gather(self._held_at_once(), self._readiness.now())
+    async def collect(self) -> Statistics:
+        held, readiness = await asyncio.gather(self._held_at_once(), self._readiness.check())
         throttle = self._planso.throttle
-        return Figures(
+        return Statistics(
             readiness,
             self._planso.sessions.status.count,
             throttle.in_flight,
-            throttle.waiting,
-            throttle.allowed,
+            throttle.waiting_count,
+            throttle.max_in_flight,
             self._admission.waiting,
-            self._database.waiting,
-            self._database.silent_for or 0.0,
-            self._database.missed,
-            self._clock.ahead.total_seconds(),
+            self._database.queue_lengths,
+            self._database.seconds_silent or 0.0,
+            self._database.timeouts,
+            self._clock.offset.total_seconds(),
             held,
         )
 
-    async def _held_at_once(self) -> Held | None:
+    async def _held_at_once(self) -> DatabaseStatistics | None:
         try:
-            async with asyncio.timeout(WITHIN):
+            async with asyncio.timeout(DATABASE_TIMEOUT):
                 return await self._held()
         except (StoreUnavailable, TimeoutError):
             return None
 
-    async def _held(self) -> Held:
+    async def _held(self) -> DatabaseStatistics:
         pending, rebuild, stops = await self._database.read(
             lambda tx: (
-                statistics.pending(tx),
-                lookup_keys.rebuild(tx),
-                write_stops.active(tx),
+                statistics.get_pending(tx),
+                lookup_keys.read_rebuild_progress(tx),
+                write_stops.list_active(tx),
             )
         )
         orders, operations = await self._counts()
         sync = await self._sync.status()
         now = self._clock()
         success = sync.last_success.ended_at if sync.last_success is not None else None
-        return Held(
+        return DatabaseStatistics(
             orders=orders,
             operations=operations | {"pending": pending.pending},
-            oldest_pending=(now - parse_stamp(pending.oldest)).total_seconds() if pending.oldest else 0.0,
+            oldest_pending=(now - parse_instant(pending.oldest)).total_seconds() if pending.oldest else 0.0,
             sync=sync,
-            last_success=parse_stamp(success).timestamp() if success else None,
+            last_success=parse_instant(success).timestamp() if success else None,
             rebuild=rebuild,
             writes_stopped=any(stop.order_id is None for stop in stops),
             stopped_orders=sum(stop.order_id is not None for stop in stops),
@@ -131,8 +131,8 @@ class Measured:
 
     async def _counts(self) -> tuple[dict[str, int], dict[str, int]]:
         def work(tx: Transaction) -> tuple[dict[str, int], dict[str, int]]:
-            return statistics.orders_held(tx), statistics.operations_held(tx)
+            return statistics.count_orders(tx), statistics.count_operations(tx)
 
-        if self._counted is None or time.monotonic() - self._counted[0] > COUNT_EVERY:
+        if self._counted is None or time.monotonic() - self._counted[0] > COUNT_INTERVAL:
             self._counted = (time.monotonic(), *await self._database.read(work))
         return self._counted[1], self._counted[2]

@@ -9,25 +9,25 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from planso_connector.domain.clock import Clock, parse_stamp
+from planso_connector.domain.clock import Clock, parse_instant
 from planso_connector.domain.errors import NotFound, PlansoError, TooManyWaiting
 from planso_connector.domain.workhours import WorkHours
-from planso_connector.flows.operating.admission import Admission
-from planso_connector.flows.querying.orders import Lookup
-from planso_connector.flows.syncing.read_order import EmptyForm, Reader
+from planso_connector.flows.operating.admission import WaitLimit
+from planso_connector.flows.querying.orders import OrderQueries
+from planso_connector.flows.syncing.read_order import EmptyForm, OrderReader
 from planso_connector.flows.syncing.sync import Sync
-from planso_connector.flows.writing.read_back import Live
-from planso_connector.planso.http.throttle import urgent
-from planso_connector.planso.pages.form import NoForm
+from planso_connector.flows.writing.read_back import LiveForms
+from planso_connector.planso.http.throttle import urgent_requests
+from planso_connector.planso.pages.form import FormMissing
 from planso_connector.store.orders import StoredOrder
 
-LATE_RUNS = 3
+STALE_AFTER_RUNS = 3
 """The mirror is stale when so many runs are overdue."""
 
-LIVE_WITHIN = 8.0
+LIVE_READ_TIMEOUT = 8.0
 """Seconds that a caller waits for a live reading; somebody is on the phone."""
 
-WITHOUT_SCHEDULE = timedelta(hours=24)
+STALE_AFTER_UNSCHEDULED = timedelta(hours=24)
 """And where none is scheduled, after this time."""
 
 NEVER_FILLED = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,13 +39,13 @@ class Freshness:
     def __init__(
         self,
         sync: Sync,
-        reader: Reader,
-        live: Live,
-        lookup: Lookup,
+        reader: OrderReader,
+        live: LiveForms,
+        lookup: OrderQueries,
         hours: WorkHours,
         interval: timedelta,
         clock: Clock,
-        admission: Admission,
+        admission: WaitLimit,
     ) -> None:
         self._sync = sync
         self._reader = reader
@@ -66,7 +66,7 @@ class Freshness:
         last = await self._sync.last_success_at()
         return NEVER_FILLED if last is None else await self._late_from(last)
 
-    async def is_too_long_ago(self, last: datetime) -> bool:
+    async def is_stale_since(self, last: datetime) -> bool:
         """The same, where that run ended at `last`."""
         return self._clock() > await self._late_from(last)
 
@@ -78,36 +78,39 @@ class Freshness:
 
     def _stale_from(self, last: datetime) -> datetime:
         if not self._interval:
-            return last + WITHOUT_SCHEDULE
-        return self._hours.next_run(last, self._interval, 1.0) + self._interval * (LATE_RUNS - 1)
+            return last + STALE_AFTER_UNSCHEDULED
+        return self._hours.next_run(last, self._interval, 1.0) + self._interval * (STALE_AFTER_RUNS - 1)
 
     def now(self) -> datetime:
         return self._clock()
 
-    async def order(self, order_id: int, max_age: float | None) -> tuple[StoredOrder, str]:
+    async def get_order(self, order_id: int, max_age: float | None) -> tuple[StoredOrder, str]:
         """
         The order, read live first if it was last read more than `max_age` seconds ago. When PlanSo can't be asked, the
         mirror's, and a sentence that says so. Raises NotFound, also where PlanSo is seen to have it no more: the mirror
         takes note of that.
         """
-        stored = await self._lookup.order(order_id)
-        if max_age is None or (self._clock() - parse_stamp(stored.read_at)).total_seconds() <= max_age:
+        stored = await self._lookup.get_order(order_id)
+        if max_age is None or (self._clock() - parse_instant(stored.read_at)).total_seconds() <= max_age:
             return stored, ""
         try:
-            with self._admission.place(), urgent(begin_by=asyncio.get_running_loop().time() + LIVE_WITHIN):
-                async with asyncio.timeout(LIVE_WITHIN):
+            with (
+                self._admission.acquire(),
+                urgent_requests(begin_by=asyncio.get_running_loop().time() + LIVE_READ_TIMEOUT),
+            ):
+                async with asyncio.timeout(LIVE_READ_TIMEOUT):
                     await self._read(order_id)
         except NotFound as gone:
-            await self._reader.gone(order_id, gone.read_at)
+            await self._reader.mark_deleted(order_id, gone.read_at)
         except (PlansoError, TimeoutError, TooManyWaiting) as error:
-            why = str(error) or f"no answer within {LIVE_WITHIN:g} s"
+            why = str(error) or f"no answer within {LIVE_READ_TIMEOUT:g} s"
             return stored, f"PlanSo could not be asked now ({why}); this is the connector's last reading."
-        return await self._lookup.order(order_id), ""
+        return await self._lookup.get_order(order_id), ""
 
     async def _read(self, order_id: int) -> None:
         """What PlanSo shows of an order that is not there, it shows now and then of one that is well."""
         try:
             await self._reader.read_unlisted(order_id)
-        except (NoForm, EmptyForm):
-            await self._live.existing_form(order_id, await self._reader.known(order_id))
+        except (FormMissing, EmptyForm):
+            await self._live.read_existing(order_id, await self._reader.load_mirrored(order_id))
             await self._reader.read_unlisted(order_id)

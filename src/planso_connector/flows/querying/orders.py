@@ -4,65 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planso_connector.domain.errors import NotFilled, NotFound, TooBroad
+from planso_connector.domain.errors import MirrorNotFilled, NotFound, QueryTooBroad
 from planso_connector.domain.part import Part
 from planso_connector.domain.values import MAX_ID
-from planso_connector.flows.querying.reindex import not_yet
+from planso_connector.flows.querying.reindex import not_indexed_error
 from planso_connector.store import history, lookup_keys, orders, search, sections, sync_runs
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.history import Entry
+from planso_connector.store.history import HistoryEntry
 from planso_connector.store.orders import StoredOrder
-from planso_connector.store.search import Filters, Page
+from planso_connector.store.search import OrderFilters, OrderPage
 from planso_connector.store.sections import Section
 
-WITHIN = 2.0
+QUERY_TIMEOUT = 2.0
 """Seconds that a query may take. What is asked on the telephone takes milliseconds; no question may hold others up."""
 
 
-class Lookup:
+class OrderQueries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def find(self, filters: Filters) -> Page:
+    async def find(self, filters: OrderFilters) -> OrderPage:
         """The page. Raises TooBroad; NotIndexed where what it is found by is being written anew, and that is why."""
         try:
-            page = await self._database.read(lambda tx: search.find(tx, filters), within=WITHIN)
-        except TooBroad:
-            rebuild = await self._database.read(lambda tx: lookup_keys.rebuild(tx))
+            page = await self._database.read(lambda tx: search.find_orders(tx, filters), within=QUERY_TIMEOUT)
+        except QueryTooBroad:
+            rebuild = await self._database.read(lambda tx: lookup_keys.read_rebuild_progress(tx))
             if rebuild is None:
                 raise
-            raise not_yet(rebuild) from None
+            raise not_indexed_error(rebuild) from None
         if page.rebuild is not None and not page.documents:
-            raise not_yet(page.rebuild)
+            raise not_indexed_error(page.rebuild)
         return page
 
-    async def total(self, filters: Filters) -> int:
+    async def count(self, filters: OrderFilters) -> int:
         """How many there are on all pages. Raises TooBroad."""
-        return await self._database.read(lambda tx: search.total(tx, filters), within=WITHIN)
+        return await self._database.read(lambda tx: search.count_orders(tx, filters), within=QUERY_TIMEOUT)
 
-    async def order(self, order_id: int) -> StoredOrder:
+    async def get_order(self, order_id: int) -> StoredOrder:
         """The order as answers show it. Raises NotFound, also for one that was deleted."""
         return await self._database.read(lambda tx: self._existing(tx, order_id))
 
-    async def parts(self, order_id: int) -> Sequence[Part]:
+    async def get_parts(self, order_id: int) -> Sequence[Part]:
         """The parts of an order, in the order of PlanSo's page. Raises NotFound as `order` does."""
 
         def work(tx: Transaction) -> Sequence[Part]:
             self._existing(tx, order_id)
-            return orders.parts_of(tx, order_id)
+            return orders.get_parts(tx, order_id)
 
         return await self._database.read(work)
 
-    async def sections(self, order_id: int) -> Sequence[tuple[str, str]]:
+    async def list_sections(self, order_id: int) -> Sequence[tuple[str, str]]:
         """Name and last sync of each section that was read. Raises NotFound as `order` does."""
 
         def work(tx: Transaction) -> Sequence[tuple[str, str]]:
             self._existing(tx, order_id)
-            return sections.names(tx, order_id)
+            return sections.list_names(tx, order_id)
 
         return await self._database.read(work)
 
-    async def section(self, order_id: int, name: str) -> Section:
+    async def get_section(self, order_id: int, name: str) -> Section:
         """Raises NotFound, also for a section that was not read."""
 
         def work(tx: Transaction) -> Section | None:
@@ -76,16 +76,18 @@ class Lookup:
             )
         return found
 
-    async def history(self, order_id: int, below: int | None, limit: int) -> tuple[Sequence[Entry], int | None]:
+    async def get_history(
+        self, order_id: int, below: int | None, limit: int
+    ) -> tuple[Sequence[HistoryEntry], int | None]:
         """
         What changed, newest first, of the versions before `below`, whole versions only; and where the next page begins.
         Raises NotFound for an order that never was here.
         """
 
-        def work(tx: Transaction) -> tuple[Sequence[Entry], int | None]:
+        def work(tx: Transaction) -> tuple[Sequence[HistoryEntry], int | None]:
             if orders.get(tx, order_id) is None:
-                raise unknown(tx, order_id)
-            found = history.page(tx, order_id, below=below or MAX_ID, limit=limit + 1)
+                raise missing_order_error(tx, order_id)
+            found = history.list_entries(tx, order_id, below=below or MAX_ID, limit=limit + 1)
             if len(found) <= limit:
                 return found, None
             # A version may have two entries, which stay together.
@@ -97,21 +99,21 @@ class Lookup:
     def _existing(self, tx: Transaction, order_id: int) -> StoredOrder:
         stored = orders.get(tx, order_id)
         if stored is None:
-            raise unknown(tx, order_id)
+            raise missing_order_error(tx, order_id)
         if stored.deleted_at is not None:
             raise NotFound(f"Order {order_id} was deleted in PlanSo.")
         return stored
 
 
-def unknown(tx: Transaction, order_id: int) -> NotFound | NotFilled:
+def missing_order_error(tx: Transaction, order_id: int) -> NotFound | MirrorNotFilled:
     """What to raise for an order that the mirror does not have: somebody on the phone must not be told too much."""
-    if sync_runs.last_success(tx) is None:
-        return not_filled()
+    if sync_runs.get_last_success(tx) is None:
+        return mirror_not_filled_error()
     return NotFound(f"There is no order {order_id} in the connector's database.")
 
 
-def not_filled() -> NotFilled:
-    return NotFilled(
+def mirror_not_filled_error() -> MirrorNotFilled:
+    return MirrorNotFilled(
         "The connector's database is not filled yet, so nobody knows whether there is such an order; "
         "GET /api/sync/status tells how far it is."
     )

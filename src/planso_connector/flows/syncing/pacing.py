@@ -10,13 +10,13 @@ import asyncio
 from collections.abc import Callable
 from time import monotonic
 
-QUIET = 0.05
+QUIET_AFTER = 0.05
 """Seconds without a request, after which nothing waits any more."""
-PACE = 0.1
+ORDER_INTERVAL = 0.1
 """Seconds from one order to the next while requests come: most of the time is theirs."""
 
 
-class GiveWay:
+class Pacer:
     """Lives as long as the process."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -24,20 +24,20 @@ class GiveWay:
         self._asked_at = float("-inf")
         self._next_at = 0.0
 
-    def asked(self) -> None:
+    def record_request(self) -> None:
         """Somebody asks something."""
         self._asked_at = self._clock()
 
-    def pause(self) -> float:
+    def reserve_turn(self) -> float:
         """Seconds to wait before the next order; each call takes the turn that it tells."""
         now = self._clock()
-        if now - self._asked_at > QUIET:
+        if now - self._asked_at > QUIET_AFTER:
             return 0.0
         turn = max(now, self._next_at)
-        self._next_at = turn + PACE
+        self._next_at = turn + ORDER_INTERVAL
         return turn - now
 
-    async def turn(self) -> None:
-        pause = self.pause()
+    async def wait_turn(self) -> None:
+        pause = self.reserve_turn()
         if pause:
             await asyncio.sleep(pause)

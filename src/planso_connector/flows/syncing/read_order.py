@@ -14,23 +14,23 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import PageChanged, PlansoError, StoreUnavailable
 from planso_connector.domain.order import (
     BoardEntry,
     FormReading,
     Order,
-    compose,
-    has_emptied,
-    refreshed,
-    with_parts,
+    compose_order,
+    is_emptied,
+    update_from_form,
+    update_from_parts,
 )
-from planso_connector.domain.page_drift import Doubt, believable_form, believable_parts, too_long
-from planso_connector.domain.reconcile import fingerprint
-from planso_connector.planso.http.client import Planso
+from planso_connector.domain.page_drift import Doubt, check_form, check_parts, find_oversized
+from planso_connector.domain.reconcile import fingerprint_entry
+from planso_connector.planso.http.client import PlansoClient
 from planso_connector.store import history, orders, unreadable_pages
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.orders import Outcome
+from planso_connector.store.orders import SaveOutcome
 
 log = structlog.get_logger(__name__)
 
@@ -44,19 +44,19 @@ class EmptyOrder(EmptyForm):
 
 
 @dataclass(slots=True)
-class ReadOrder:
+class ReadResult:
     """What came of one reading. `before` and `after` are the labels that held something, to tell fill rates."""
 
-    changed: bool
+    has_changed: bool
     doubts: tuple[Doubt, ...] = ()
-    before: frozenset[str] = field(default=frozenset())
-    after: frozenset[str] = field(default=frozenset())
+    filled_before: frozenset[str] = field(default=frozenset())
+    filled_after: frozenset[str] = field(default=frozenset())
 
 
-class Reader:
+class OrderReader:
     """Lives as long as the process. `accept` takes pages over as they are, doubtful or not: a person said so."""
 
-    def __init__(self, database: Database, planso: Planso, clock: Clock, *, parts: bool) -> None:
+    def __init__(self, database: Database, planso: PlansoClient, clock: Clock, *, parts: bool) -> None:
         self._database = database
         self._planso = planso
         self._clock = clock
@@ -65,7 +65,7 @@ class Reader:
         planso.on_page_changed = self._keep
 
     @asynccontextmanager
-    async def alone(self, order_id: int) -> AsyncIterator[None]:
+    async def hold_order(self, order_id: int) -> AsyncIterator[None]:
         """
         While this lasts nobody else in this process begins to read the order's form: what others read is read before a
         save or after it was read back, so no edit that the save overwrites is seen and forgotten.
@@ -82,73 +82,73 @@ class Reader:
             async with lock:
                 pass
 
-    async def known(self, order_id: int) -> Order | None:
+    async def load_mirrored(self, order_id: int) -> Order | None:
         return await self._database.read(lambda tx: orders.load(tx, order_id))
 
-    async def read(self, entry: BoardEntry, *, accept: bool = False) -> ReadOrder:
+    async def read(self, entry: BoardEntry, *, accept: bool = False) -> ReadResult:
         """Read and store an order of the list. Raises PlansoError; EmptyForm and EmptyOrder: nothing was stored."""
         return await self._read(entry.order_id, entry, accept=accept)
 
-    async def read_unlisted(self, order_id: int) -> ReadOrder:
+    async def read_unlisted(self, order_id: int) -> ReadResult:
         """Read and store an order whose list entry is not at hand: it keeps what the list said of it last."""
         return await self._read(order_id, None, accept=False)
 
-    async def _read(self, order_id: int, entry: BoardEntry | None, *, accept: bool) -> ReadOrder:
+    async def _read(self, order_id: int, entry: BoardEntry | None, *, accept: bool) -> ReadResult:
         await self._until_not_saved(order_id)
         read_at = self._now()
-        form = (await self._planso.read_form(order_id)).reading()
-        known = await self.known(order_id)
+        form = (await self._planso.read_form(order_id)).read_fields()
+        known = await self.load_mirrored(order_id)
         held = known.values if known is not None and not accept else {}
-        if form.is_blank or has_emptied(held, form):
+        if form.is_blank or is_emptied(held, form):
             _check_empty(order_id, known, form)
         doubts: tuple[Doubt, ...] = ()
         believed = form
         if not accept:
-            believed, doubts = believable_form(known, form)
-        parts = await self._planso.parts(order_id) if self._parts else None
+            believed, doubts = check_form(known, form)
+        parts = await self._planso.read_parts(order_id) if self._parts else None
         if parts is not None and known is not None and not accept:
-            parts, more = believable_parts(known.parts, parts)
+            parts, more = check_parts(known.parts, parts)
             doubts += more
         if entry is None and known is not None:
-            order = refreshed(known, believed)
-            order = with_parts(order, parts) if parts is not None else order
+            order = update_from_form(known, believed)
+            order = update_from_parts(order, parts) if parts is not None else order
         else:
-            order = compose(entry, order_id, believed, parts)
+            order = compose_order(entry, order_id, believed, parts)
         changed = await self._store(order, entry, read_at, with_parts=parts is not None)
-        return ReadOrder(changed, (*doubts, *too_long(entry, parts)), _filled(known), _shown(form))
+        return ReadResult(changed, (*doubts, *find_oversized(entry, parts)), _filled(known), _shown(form))
 
     async def _store(self, order: Order, entry: BoardEntry | None, read_at: str, *, with_parts: bool) -> bool:
         now = self._now()
-        mark = fingerprint(entry) if entry is not None else None
+        mark = fingerprint_entry(entry) if entry is not None else None
         saved = await self._database.write(
             lambda tx: orders.save(tx, order, read_at=read_at, now=now, list_fingerprint=mark, with_parts=with_parts)
         )
-        return saved.outcome in (Outcome.INSERTED, Outcome.CHANGED)
+        return saved.outcome in (SaveOutcome.INSERTED, SaveOutcome.CHANGED)
 
-    async def keep(self, form: FormReading, known: Order | None, read_at: str) -> None:
+    async def store_form(self, form: FormReading, known: Order | None, read_at: str) -> None:
         """The mirror takes a form that was read for another purpose; nothing where it does not know the order."""
         if known is not None:
-            believed, _ = believable_form(known, form)
-            await self._store(refreshed(known, believed), None, read_at, with_parts=False)
+            believed, _ = check_form(known, form)
+            await self._store(update_from_form(known, believed), None, read_at, with_parts=False)
 
-    async def take(self, order_id: int, form: FormReading, read_at: str) -> None:
+    async def replace_order(self, order_id: int, form: FormReading, read_at: str) -> None:
         """The mirror takes the order as it is now, whatever it held: the number is another order's."""
-        await self._store(await self.whole(order_id, form), None, read_at, with_parts=True)
+        await self._store(await self.compose_order(order_id, form), None, read_at, with_parts=True)
 
-    async def gone(self, order_id: int, read_at: str) -> None:
+    async def mark_deleted(self, order_id: int, read_at: str) -> None:
         """The mirror takes note that PlanSo has no such order, as `Live.existing_form` was shown at `read_at`."""
         now = self._now()
         await self._database.write(lambda tx: orders.mark_deleted(tx, order_id, now=now, read_at=read_at))
 
-    async def saw(self, order_id: int, form: FormReading, read_at: str) -> None:
+    async def store_form_unless_empty(self, order_id: int, form: FormReading, read_at: str) -> None:
         """As `keep`, of an order that was looked at in passing; nothing either where its form has emptied."""
-        known = await self.known(order_id)
-        if known is not None and not form.is_blank and not has_emptied(known.values, form):
-            await self.keep(form, known, read_at)
+        known = await self.load_mirrored(order_id)
+        if known is not None and not form.is_blank and not is_emptied(known.values, form):
+            await self.store_form(form, known, read_at)
 
-    async def seen_since(self, order_id: int, instant: str) -> list[list[history.Change]]:
+    async def edits_since(self, order_id: int, instant: str) -> list[list[history.Change]]:
         """What people in PlanSo were seen to change since `instant`, by version, oldest first."""
-        return await self._database.read(lambda tx: history.seen_since(tx, order_id, instant))
+        return await self._database.read(lambda tx: history.edits_since(tx, order_id, instant))
 
     async def _keep(self, error: PageChanged, order_id: int | None) -> None:
         """Every page that can't be read, whoever asked for it; who asked learns of the page, not of our trouble."""
@@ -157,7 +157,7 @@ class Reader:
         now = self._now()
 
         def work(tx: Transaction) -> None:
-            unreadable_pages.keep(
+            unreadable_pages.save(
                 tx,
                 kind=error.page,
                 order_id=order_id,
@@ -171,24 +171,24 @@ class Reader:
         except StoreUnavailable as trouble:
             log.warning("page_not_kept", page=error.page, order_id=order_id, error=type(trouble).__name__)
 
-    async def whole(self, order_id: int, form: FormReading) -> Order:
+    async def compose_order(self, order_id: int, form: FormReading) -> Order:
         """An order that the mirror does not know, around a form just read: its parts and list entry are asked for."""
         parts = None
         try:
-            parts = await self._planso.parts(order_id)
+            parts = await self._planso.read_parts(order_id)
         except PlansoError as error:
             log.warning("parts_unread", order_id=order_id, error=type(error).__name__)
         try:
-            board = await self._planso.board()
+            board = await self._planso.read_board()
         except PlansoError as error:
             # Without the list it is not known to be archived; the next sync reads the entry.
             log.warning("list_unread", order_id=order_id, error=type(error).__name__)
             board = [BoardEntry(order_id)]
         entry = next((entry for entry in board if entry.order_id == order_id), None)
-        return compose(entry, order_id, form, parts)
+        return compose_order(entry, order_id, form, parts)
 
     def _now(self) -> str:
-        return stamp(self._clock())
+        return format_instant(self._clock())
 
 
 def _check_empty(order_id: int, known: Order | None, form: FormReading) -> None:

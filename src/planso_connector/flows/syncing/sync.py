@@ -15,27 +15,27 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from planso_connector.domain.clock import Clock, parse_stamp, stamp
+from planso_connector.domain.clock import Clock, format_instant, parse_instant
 from planso_connector.domain.errors import ConnectorError, MassRemoval, PlansoUnavailable, StoreUnavailable
-from planso_connector.domain.page_drift import Doubtful
-from planso_connector.flows.operating.heartbeat import Beat, unwatched
-from planso_connector.flows.syncing.pacing import GiveWay
-from planso_connector.flows.syncing.read_order import Reader
-from planso_connector.flows.syncing.run_progress import Phase, Progress
+from planso_connector.domain.page_drift import DoubtKind
+from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
+from planso_connector.flows.syncing.pacing import Pacer
+from planso_connector.flows.syncing.read_order import OrderReader
+from planso_connector.flows.syncing.run_progress import RunProgress, SyncPhase
 from planso_connector.flows.syncing.sync_run import SyncPolicy, SyncRun
-from planso_connector.planso.http.client import Planso
+from planso_connector.planso.http.client import PlansoClient
 from planso_connector.store import leases, orders, sync_runs, unreadable_pages
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.engine.threads import goes_first
-from planso_connector.store.sync_runs import Run, RunKind, RunState, Trigger
+from planso_connector.store.engine.threads import has_priority
+from planso_connector.store.sync_runs import RunKind, RunState, StoredRun, Trigger
 
 log = structlog.get_logger(__name__)
 
-LEASE = "sync"
-LEASE_FOR = timedelta(seconds=10)
+LEASE_NAME = "sync"
+LEASE_DURATION = timedelta(seconds=10)
 """So long after its death a run is still thought to be under way."""
 
-HEARTBEAT = 3.0
+HEARTBEAT_INTERVAL = 3.0
 """Seconds between two renewals of the lease and of the stored progress."""
 
 STUCK_AFTER = 1800.0
@@ -44,15 +44,15 @@ Seconds in which a run comes a page further, also with a PlanSo that asks for a 
 times.
 """
 
-HISTORY = 20
+FIND_LIMIT = 20
 """So many runs back one is looked for."""
 
-RESUMED_WITHIN = timedelta(hours=12)
+RESUME_WITHIN = timedelta(hours=12)
 """A full run that broke off is gone on with, if it began within this time."""
 
 _EMPTY_NAMED = 5
 _DOUBTS_NAMED = 10
-_WITHOUT_VALUE = {Doubtful.UNREADABLE: "is no date or number", Doubtful.TOO_LONG: "is longer than is kept"}
+_WITHOUT_VALUE = {DoubtKind.UNREADABLE: "is no date or number", DoubtKind.TOO_LONG: "is longer than is kept"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,11 @@ class SyncStatus:
     """`state` is idle, running, or failed: the last run did not end well and none is running."""
 
     state: str
-    running: Run | None
+    running: StoredRun | None
     expected_end: str | None
-    last_run: Run | None
+    last_run: StoredRun | None
     """The last one that ended."""
-    last_success: Run | None
+    last_success: StoredRun | None
 
 
 class Sync:
@@ -73,12 +73,12 @@ class Sync:
     def __init__(
         self,
         database: Database,
-        planso: Planso,
-        reader: Reader,
+        planso: PlansoClient,
+        reader: OrderReader,
         clock: Clock,
         policy: SyncPolicy,
-        way: GiveWay,
-        tracing: Callable[[Progress], AbstractContextManager[object]] = nullcontext,
+        way: Pacer,
+        tracing: Callable[[RunProgress], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._database = database
         self._planso = planso
@@ -89,7 +89,7 @@ class Sync:
         self._tracing = tracing
         self._holder = f"{os.getpid()}-{secrets.token_hex(6)}"
         self._task: asyncio.Task[None] | None = None
-        self._progress: Progress | None = None
+        self._progress: RunProgress | None = None
         self._starting = asyncio.Lock()
         self._last_success: str | None = None
 
@@ -105,35 +105,35 @@ class Sync:
             kind = RunKind.FULL if full else RunKind.INCREMENTAL
             run, full_since = await self._database.write(lambda tx: self._begin(tx, now, kind, trigger, accept=accept))
             self._last_success = None
-            if run.state is RunState.RUNNING and run.started_at != stamp(now):
+            if run.state is RunState.RUNNING and run.started_at != format_instant(now):
                 return run.id, True
-            self._progress = progress = Progress(run.id, run.started_at, kind)
+            self._progress = progress = RunProgress(run.id, run.started_at, kind)
             self._task = asyncio.create_task(self._run(progress, full_since, accept=accept), name=f"sync {run.id}")
             return run.id, False
 
     def _begin(
         self, tx: Transaction, now: datetime, kind: RunKind, trigger: Trigger, *, accept: bool
-    ) -> tuple[Run, datetime | None]:
+    ) -> tuple[StoredRun, datetime | None]:
         """The new run, and since when orders need not be read again; or the run that holds the lease."""
-        until = stamp(now + LEASE_FOR)
-        taken = leases.acquire(tx, LEASE, holder=self._holder, now=stamp(now), until=until)
+        until = format_instant(now + LEASE_DURATION)
+        taken = leases.acquire(tx, LEASE_NAME, holder=self._holder, now=format_instant(now), until=until)
         if not taken:
-            last = sync_runs.last(tx)
+            last = sync_runs.get_last(tx)
             assert last is not None, "who takes the lease stores a run"
             return last, None
-        sync_runs.abandon(tx, now=stamp(now))
-        broken = sync_runs.resumable(tx)
-        run = sync_runs.start(tx, now=stamp(now), phase=Phase.LIST, kind=kind, trigger=trigger)
+        sync_runs.interrupt_running(tx, now=format_instant(now))
+        broken = sync_runs.get_resumable(tx)
+        run = sync_runs.start(tx, now=format_instant(now), phase=SyncPhase.LIST, kind=kind, trigger=trigger)
         if kind is not RunKind.FULL:
             return run, None
         # What is accepted must be read with that leave, also where the run that broke off had read it.
-        if broken is not None and not accept and now - parse_stamp(broken.started_at) < RESUMED_WITHIN:
-            return run, parse_stamp(broken.started_at)
+        if broken is not None and not accept and now - parse_instant(broken.started_at) < RESUME_WITHIN:
+            return run, parse_instant(broken.started_at)
         return run, now
 
     async def run(
-        self, trigger: Trigger, *, full: bool = False, accept: bool = False, beat: Beat = unwatched
-    ) -> Run | None:
+        self, trigger: Trigger, *, full: bool = False, accept: bool = False, beat: Heartbeat = no_heartbeat
+    ) -> StoredRun | None:
         """
         Begin or join a run and wait for its end; a run in another process is not waited for (None). It beats whenever
         the run comes further.
@@ -144,31 +144,31 @@ class Sync:
         while task is not None and not task.done():
             if (progress := self._progress) is not None and at != (at := (progress.phase, progress.done)):
                 beat(STUCK_AFTER)
-            await asyncio.wait({task}, timeout=HEARTBEAT)
+            await asyncio.wait({task}, timeout=HEARTBEAT_INTERVAL)
         if task is not None and not task.cancelled():
             task.result()
         beat(STUCK_AFTER)
-        found = await self.find(run_id)
+        found = await self.find_run(run_id)
         return found if found is not None and found.state is not RunState.RUNNING else None
 
     @property
-    def progress(self) -> Progress | None:
+    def progress(self) -> RunProgress | None:
         """The run under way in this process, None between runs."""
         return self._progress if self._task is not None and not self._task.done() else None
 
-    async def find(self, run_id: str) -> Run | None:
-        found = await self.history(HISTORY)
+    async def find_run(self, run_id: str) -> StoredRun | None:
+        found = await self.list_runs(FIND_LIMIT)
         return next((run for run in found if run.id == run_id), None)
 
-    async def history(self, limit: int) -> list[Run]:
+    async def list_runs(self, limit: int) -> list[StoredRun]:
         """The last runs, newest first."""
-        return await self._database.read(lambda tx: sync_runs.history(tx, limit))
+        return await self._database.read(lambda tx: sync_runs.list_latest(tx, limit))
 
     async def status(self) -> SyncStatus:
-        def work(tx: Transaction) -> tuple[list[Run], Run | None, str | None]:
-            now = stamp(self._clock())
-            holder = leases.holder(tx, LEASE, now=now)
-            return sync_runs.history(tx, 2), sync_runs.last_success(tx), holder
+        def work(tx: Transaction) -> tuple[list[StoredRun], StoredRun | None, str | None]:
+            now = format_instant(self._clock())
+            holder = leases.find_holder(tx, LEASE_NAME, now=now)
+            return sync_runs.list_latest(tx, 2), sync_runs.get_last_success(tx), holder
 
         found, success, holder = await self._database.read(work)
         ended = next((run for run in found if run.state is not RunState.RUNNING), None)
@@ -188,13 +188,13 @@ class Sync:
     async def last_success_at(self) -> datetime | None:
         """When the last run ended well; remembered between runs of this process."""
         if self._last_success is None:
-            success = await self._database.read(lambda tx: sync_runs.last_success(tx))
+            success = await self._database.read(lambda tx: sync_runs.get_last_success(tx))
             self._last_success = success.ended_at if success is not None else None
-        return parse_stamp(self._last_success) if self._last_success is not None else None
+        return parse_instant(self._last_success) if self._last_success is not None else None
 
-    async def is_empty(self) -> bool:
+    async def is_mirror_empty(self) -> bool:
         """Whether the mirror holds no order yet, or its first run never ended well."""
-        return await self._database.read(lambda tx: not orders.is_any(tx) or sync_runs.last_success(tx) is None)
+        return await self._database.read(lambda tx: not orders.has_any(tx) or sync_runs.get_last_success(tx) is None)
 
     async def close(self) -> None:
         if self._task is not None and not self._task.done():
@@ -203,13 +203,13 @@ class Sync:
 
     # a run ------------------------------------------------------------------------------------------------------
 
-    async def _run(self, progress: Progress, full_since: datetime | None, *, accept: bool) -> None:
-        goes_first.set(False)  # a request that began it has it set, and a run would go before all who read
+    async def _run(self, progress: RunProgress, full_since: datetime | None, *, accept: bool) -> None:
+        has_priority.set(False)  # a request that began it has it set, and a run would go before all who read
         with self._tracing(progress):
             await self._carried_out(progress, full_since, accept=accept)
 
-    async def _carried_out(self, progress: Progress, full_since: datetime | None, *, accept: bool) -> None:
-        sent_before = self._planso.requests
+    async def _carried_out(self, progress: RunProgress, full_since: datetime | None, *, accept: bool) -> None:
+        sent_before = self._planso.request_count
         state, message = RunState.FAILED, ""
         log.info("sync_started", run=progress.run_id, kind=progress.kind)
         heart = asyncio.create_task(self._beat(progress, sent_before), name="sync heartbeat")
@@ -223,8 +223,8 @@ class Sync:
             progress,
         )
         try:
-            await run.carry_out(full_since=full_since, accept=accept)
-            state = RunState.DONE if progress.is_good else RunState.FAILED
+            await run.run(full_since=full_since, accept=accept)
+            state = RunState.DONE if progress.is_successful else RunState.FAILED
             message = _summary(progress)
         except ConnectorError as error:
             message = str(error)
@@ -239,24 +239,24 @@ class Sync:
             log.exception("sync_failed", run=progress.run_id)
         finally:
             heart.cancel()
-            await asyncio.shield(self._finish(progress, state, message, self._planso.requests - sent_before))
+            await asyncio.shield(self._finish(progress, state, message, self._planso.request_count - sent_before))
 
-    async def _beat(self, progress: Progress, sent_before: int) -> None:
+    async def _beat(self, progress: RunProgress, sent_before: int) -> None:
         while True:
-            await asyncio.sleep(HEARTBEAT)
+            await asyncio.sleep(HEARTBEAT_INTERVAL)
             now = self._clock()
 
             def work(tx: Transaction, now: datetime = now) -> None:
-                until = stamp(now + LEASE_FOR)
-                leases.renew(tx, LEASE, holder=self._holder, now=stamp(now), until=until)
-                sync_runs.progress(
+                until = format_instant(now + LEASE_DURATION)
+                leases.renew(tx, LEASE_NAME, holder=self._holder, now=format_instant(now), until=until)
+                sync_runs.record_progress(
                     tx,
                     progress.run_id,
-                    now=stamp(now),
+                    now=format_instant(now),
                     phase=progress.phase,
                     done=progress.done,
                     total=progress.total,
-                    requests=self._planso.requests - sent_before,
+                    requests=self._planso.request_count - sent_before,
                     changed=progress.changed,
                 )
 
@@ -267,8 +267,8 @@ class Sync:
             except Exception:
                 log.exception("sync_progress_not_stored", run=progress.run_id)
 
-    async def _finish(self, progress: Progress, state: RunState, message: str, requests: int) -> None:
-        now = stamp(self._clock())
+    async def _finish(self, progress: RunProgress, state: RunState, message: str, requests: int) -> None:
+        now = format_instant(self._clock())
 
         def work(tx: Transaction) -> None:
             sync_runs.finish(
@@ -278,7 +278,7 @@ class Sync:
                 now=now,
                 message=message,
                 failed=[asdict(failure) for failure in progress.failures],
-                doubts=progress.doubts(),
+                doubts=progress.summarize_doubts(),
                 phase=progress.phase,
                 done=progress.done,
                 total=progress.total,
@@ -287,7 +287,7 @@ class Sync:
             )
             if state is RunState.DONE:
                 self._let_go(tx, progress)
-            leases.release(tx, LEASE, holder=self._holder)
+            leases.release(tx, LEASE_NAME, holder=self._holder)
 
         try:
             await self._database.write(work)
@@ -297,22 +297,22 @@ class Sync:
             self._last_success = now
         log.info("sync_ended", run=progress.run_id, state=state, done=progress.done, requests=requests)
 
-    def _let_go(self, tx: Transaction, progress: Progress) -> None:
+    def _let_go(self, tx: Transaction, progress: RunProgress) -> None:
         """Of the pages that could not be read once, and can be by now."""
         failed = {failure.order_id for failure in progress.failures}
-        pages = unreadable_pages.all(tx)
+        pages = unreadable_pages.list_all(tx)
         read = [page.id for page in pages if page.kept_at < progress.started_at and page.order_id not in failed]
-        unreadable_pages.forget(tx, read)
+        unreadable_pages.delete_pages(tx, read)
 
-    def _expected_end(self, running: Run | None) -> str | None:
+    def _expected_end(self, running: StoredRun | None) -> str | None:
         if running is None or not running.done:
             return None
         now = self._clock()
-        passed = (now - parse_stamp(running.started_at)).total_seconds()
-        return stamp(now + timedelta(seconds=passed / running.done * (running.total - running.done)))
+        passed = (now - parse_instant(running.started_at)).total_seconds()
+        return format_instant(now + timedelta(seconds=passed / running.done * (running.total - running.done)))
 
 
-def _summary(progress: Progress) -> str:
+def _summary(progress: RunProgress) -> str:
     told = []
     if progress.failed:
         told.append(f"{progress.failed} of {progress.total} orders could not be read; their rows stay as they were.")
@@ -321,13 +321,17 @@ def _summary(progress: Progress) -> str:
             "Orders of kind empty_form lost nearly all their values at once. If somebody emptied them, accept it: "
             "planso-connector sync --full --accept-removals."
         )
-    if progress.empty:
-        named = ", ".join(str(order_id) for order_id in sorted(progress.empty)[:_EMPTY_NAMED])
-        more = f" and {len(progress.empty) - _EMPTY_NAMED} more" if len(progress.empty) > _EMPTY_NAMED else ""
+    if progress.empty_orders:
+        named = ", ".join(str(order_id) for order_id in sorted(progress.empty_orders)[:_EMPTY_NAMED])
+        more = (
+            f" and {len(progress.empty_orders) - _EMPTY_NAMED} more"
+            if len(progress.empty_orders) > _EMPTY_NAMED
+            else ""
+        )
         told.append(f"Orders that hold nothing in PlanSo were not taken over: {named}{more}.")
-    if progress.is_emptied:
+    if progress.has_too_many_empty:
         told.append("So many empty orders are not believed; the run counts as failed.")
-    all_doubts = progress.doubts()
+    all_doubts = progress.summarize_doubts()
     doubts = [doubt for doubt in all_doubts if doubt["kind"] not in _WITHOUT_VALUE]
     if doubts:
         first = doubts[0]

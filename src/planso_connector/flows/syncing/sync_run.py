@@ -16,29 +16,29 @@ from typing import TypeVar
 
 import structlog
 
-from planso_connector.domain.clock import CLOCKS_APART, Clock, parse_stamp, stamp
+from planso_connector.domain.clock import CLOCK_TOLERANCE, Clock, format_instant, parse_instant
 from planso_connector.domain.errors import ConnectorError, LoginRejected, PlansoError
-from planso_connector.domain.order import BoardEntry, has_emptied
-from planso_connector.domain.reconcile import Known, Plan, Policy, Reading, reconcile
-from planso_connector.flows.syncing.pacing import GiveWay
-from planso_connector.flows.syncing.read_order import EmptyForm, EmptyOrder, Reader
-from planso_connector.flows.syncing.run_progress import Failure, Phase, Progress
-from planso_connector.planso.http.client import Planso
-from planso_connector.planso.pages.form import NoForm
+from planso_connector.domain.order import BoardEntry, is_emptied
+from planso_connector.domain.reconcile import MirroredOrder, OrderToRead, ReconcilePolicy, SyncPlan, reconcile
+from planso_connector.flows.syncing.pacing import Pacer
+from planso_connector.flows.syncing.read_order import EmptyForm, EmptyOrder, OrderReader
+from planso_connector.flows.syncing.run_progress import ReadFailure, RunProgress, SyncPhase
+from planso_connector.planso.http.client import PlansoClient
+from planso_connector.planso.pages.form import FormMissing
 from planso_connector.store import last_seen, operations, orders, sections
 from planso_connector.store.engine.database import Database, Transaction
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
-SECOND_LOOK_AFTER = 1.0
+RECHECK_DELAY = 1.0
 """Seconds after which an order that seems to be deleted is looked at again."""
 
-FAILURES_IN_A_ROW = 10
+MAX_CONSECUTIVE_FAILURES = 10
 """So many orders failing one after the other end a run: PlanSo is not well, and asking on does not help it."""
 
 
-READERS_PER_REQUEST = 2
+READ_TASKS_PER_REQUEST = 2
 """While one order is parsed and stored, another's page is on its way; the throttle bounds what PlanSo sees."""
 
 
@@ -46,8 +46,8 @@ READERS_PER_REQUEST = 2
 class SyncPolicy:
     """What a sync reads, and how often. `sections`: how often the other tabs are read, None for never."""
 
-    reading: Policy = field(default_factory=Policy)
-    sections: timedelta | None = None
+    reading: ReconcilePolicy = field(default_factory=ReconcilePolicy)
+    sections_interval: timedelta | None = None
     concurrency: int = 4
 
 
@@ -57,12 +57,12 @@ class SyncRun:
     def __init__(
         self,
         database: Database,
-        planso: Planso,
-        reader: Reader,
+        planso: PlansoClient,
+        reader: OrderReader,
         clock: Clock,
         policy: SyncPolicy,
-        way: GiveWay,
-        progress: Progress,
+        way: Pacer,
+        progress: RunProgress,
     ) -> None:
         self._database = database
         self._planso = planso
@@ -72,45 +72,45 @@ class SyncRun:
         self._way = way
         self._progress = progress
 
-    async def carry_out(self, *, full_since: datetime | None, accept: bool) -> None:
+    async def run(self, *, full_since: datetime | None, accept: bool) -> None:
         asked_at = self._now()
-        board = await self._planso.board()
+        board = await self._planso.read_board()
         plan = await self._plan(board, full_since=full_since, accept=accept)
         progress = self._progress
         progress.listed = len(board)
-        progress.total = len(plan.readings) + len(plan.gone)
-        progress.phase = Phase.ORDERS
+        progress.total = len(plan.to_read) + len(plan.removed)
+        progress.phase = SyncPhase.ORDERS
 
-        async def read(reading: Reading) -> None:
+        async def read(reading: OrderToRead) -> None:
             await self._noted(reading.entry.order_id, self._read(reading, accept=accept))
 
-        await self._each(plan.readings, read)
-        progress.phase = Phase.GONE
+        await self._each(plan.to_read, read)
+        progress.phase = SyncPhase.GONE
 
         async def look(order_id: int) -> None:
             await self._noted(order_id, self._look(order_id, asked_at))
 
-        await self._each(plan.gone, look)
-        if plan.seen:
-            await self._database.write(lambda tx: last_seen.seen(tx, plan.seen, now=asked_at))
-        if self._policy.sections is not None:
-            progress.phase = Phase.SECTIONS
-            await self._read_sections(board, self._policy.sections)
+        await self._each(plan.removed, look)
+        if plan.unchanged:
+            await self._database.write(lambda tx: last_seen.mark_seen(tx, plan.unchanged, now=asked_at))
+        if self._policy.sections_interval is not None:
+            progress.phase = SyncPhase.SECTIONS
+            await self._read_sections(board, self._policy.sections_interval)
 
-    async def _plan(self, board: list[BoardEntry], *, full_since: datetime | None, accept: bool) -> Plan:
-        def work(tx: Transaction) -> tuple[dict[int, Known], set[int]]:
-            held = last_seen.all(tx)
+    async def _plan(self, board: list[BoardEntry], *, full_since: datetime | None, accept: bool) -> SyncPlan:
+        def work(tx: Transaction) -> tuple[dict[int, MirroredOrder], set[int]]:
+            held = last_seen.get_all(tx)
             known = {
-                order_id: Known(
+                order_id: MirroredOrder(
                     fingerprint=sighting.list_fingerprint,
-                    read_at=parse_stamp(sighting.read_at),
+                    read_at=parse_instant(sighting.read_at),
                     archived=sighting.archived,
                     in_workshop=sighting.station_state == "active",
                     missing_parts=sighting.missing_parts,
                 )
                 for order_id, sighting in held.items()
             }
-            return known, operations.orders_pending(tx)
+            return known, operations.list_pending_orders(tx)
 
         known, writing = await self._database.read(work)
         return reconcile(
@@ -132,19 +132,19 @@ class SyncRun:
             for item in waiting:
                 if ending:
                     return
-                if self._progress.in_a_row >= FAILURES_IN_A_ROW:
+                if self._progress.consecutive_failures >= MAX_CONSECUTIVE_FAILURES:
                     ending.append(
-                        PlansoError(f"{FAILURES_IN_A_ROW} orders in a row could not be read; the run was ended.")
+                        PlansoError(f"{MAX_CONSECUTIVE_FAILURES} orders in a row could not be read; the run was ended.")
                     )
                     return
-                await self._way.turn()
+                await self._way.wait_turn()
                 try:
                     await do(item)
                 except ConnectorError as error:
                     ending.append(error)
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._policy.concurrency * READERS_PER_REQUEST):
+            for _ in range(self._policy.concurrency * READ_TASKS_PER_REQUEST):
                 group.create_task(one_after_the_other())
         if ending:
             raise ending[0]
@@ -156,14 +156,16 @@ class SyncRun:
         except LoginRejected:
             raise
         except EmptyOrder:
-            self._progress.skip_empty(order_id)
+            self._progress.record_empty(order_id)
         except EmptyForm:
-            self._progress.fail(Failure(order_id, "form", "empty_form"))
+            self._progress.record_failure(ReadFailure(order_id, "form", "empty_form"))
         except PlansoError as error:
-            self._progress.fail(Failure(order_id, getattr(error, "page", "") or "form", type(error).__name__))
+            self._progress.record_failure(
+                ReadFailure(order_id, getattr(error, "page", "") or "form", type(error).__name__)
+            )
 
-    async def _read(self, reading: Reading, *, accept: bool) -> None:
-        self._progress.read(await self._reader.read(reading.entry, accept=accept))
+    async def _read(self, reading: OrderToRead, *, accept: bool) -> None:
+        self._progress.record_read(await self._reader.read(reading.entry, accept=accept))
 
     async def _look(self, order_id: int, asked_at: str) -> None:
         """An order that left the list: it was deleted if PlanSo shows no such form, archived if it does."""
@@ -177,29 +179,29 @@ class SyncRun:
                 await self._database.write(lambda tx: orders.archive(tx, [order_id], now=now, read_at=asked_at))
             )
         self._progress.done += 1
-        self._progress.in_a_row = 0
+        self._progress.consecutive_failures = 0
         self._progress.changed += changed
 
     async def _is_gone(self, order_id: int) -> bool:
         """Seen twice, because PlanSo shows an empty form now and then for an order that is well."""
-        known = await self._reader.known(order_id)
-        for pause in (0.0, SECOND_LOOK_AFTER):
+        known = await self._reader.load_mirrored(order_id)
+        for pause in (0.0, RECHECK_DELAY):
             await asyncio.sleep(pause)
             try:
                 form = await self._planso.read_form(order_id)
-            except NoForm:
+            except FormMissing:
                 continue
-            if not form.is_blank and not has_emptied(known.values if known is not None else {}, form.reading()):
+            if not form.is_blank and not is_emptied(known.values if known is not None else {}, form.read_fields()):
                 return False
         return True
 
     async def _read_sections(self, board: list[BoardEntry], every: timedelta) -> None:
         def work(tx: Transaction) -> tuple[dict[int, str], set[int]]:
-            return sections.read_at_by_order(tx), orders.ids(tx, archived=False)
+            return sections.read_at_by_order(tx), orders.list_ids(tx, archived=False)
 
         read_at, mirrored = await self._database.read(work)
         now = self._clock()
-        oldest_good, latest = stamp(now - every), stamp(now + CLOCKS_APART)
+        oldest_good, latest = format_instant(now - every), format_instant(now + CLOCK_TOLERANCE)
         listed = (entry.order_id for entry in board if entry.order_id in mirrored)
         due = [order_id for order_id in listed if not oldest_good <= read_at.get(order_id, "") <= latest]
         self._progress.total += len(due)
@@ -207,30 +209,30 @@ class SyncRun:
 
     async def _read_tabs(self, order_id: int) -> None:
         """A tab that this installation does not have does not keep the others from being read."""
-        failed: Failure | None = None
-        for name in self._planso.tabs:
+        failed: ReadFailure | None = None
+        for name in self._planso.tab_names:
             read_at = self._now()
             try:
-                section = await self._planso.tab(name, order_id)
+                section = await self._planso.read_tab(name, order_id)
             except LoginRejected:
                 raise
             except PlansoError as error:
-                failed = failed or Failure(order_id, name, type(error).__name__)
+                failed = failed or ReadFailure(order_id, name, type(error).__name__)
                 continue
             save = partial(
                 sections.save,
                 order_id=order_id,
                 name=name,
-                document=section.as_json(),
+                document=section.to_json(),
                 read_at=read_at,
                 now=self._now(),
             )
             await self._database.write(save)
         if failed is not None:
-            self._progress.fail(failed)
+            self._progress.record_failure(failed)
             return
         self._progress.done += 1
-        self._progress.in_a_row = 0
+        self._progress.consecutive_failures = 0
 
     def _now(self) -> str:
-        return stamp(self._clock())
+        return format_instant(self._clock())

@@ -8,57 +8,57 @@ from dataclasses import replace
 import structlog
 
 from planso_connector.domain import stored_errors
-from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import Damaged
-from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.order import Order
-from planso_connector.domain.saving.differences import DAMAGE, Difference, Verdict, damaged
-from planso_connector.domain.saving.knowledge import Trial
-from planso_connector.flows.trial.saves import Saved, TrialSaves
-from planso_connector.flows.writing.read_back import Live, in_the_mirror
+from planso_connector.domain.saving.differences import DAMAGE_VERDICTS, Difference, Verdict, select_damage
+from planso_connector.domain.saving.knowledge import TrialOutcome
+from planso_connector.flows.trial.saves import TrialSave, TrialSaver
+from planso_connector.flows.writing.read_back import LiveForms, apply_reading
 from planso_connector.store import leases, operations, orders, save_evidence, write_stops
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.history import Writer
+from planso_connector.store.history import Author
 
 log = structlog.get_logger(__name__)
 
-COMMAND = "planso-connector doctor --try-write"
+TRIAL_CALLER = "planso-connector doctor --try-write"
 """Who did it, as operations and the history name their caller."""
 
 
-class TrialEnd:
+class OutcomeRecorder:
     """`lease` is the name of the trial's lease, which the trial's operation id holds."""
 
-    def __init__(self, database: Database, live: Live, clock: Clock) -> None:
+    def __init__(self, database: Database, live: LiveForms, clock: Clock) -> None:
         self._database = database
         self._live = live
         self._clock = clock
 
-    async def release(self, lease: str, operation: str, order_id: int) -> None:
+    async def release_order(self, lease: str, operation: str, order_id: int) -> None:
         """The order is as it was: writes to it go on, and nothing is kept."""
         await self._database.write(lambda tx: self._let_go(tx, lease, operation, order_id))
 
-    async def clean(self, lease: str, trial: Trial, saves: Sequence[Saved]) -> None:
+    async def record_success(self, lease: str, trial: TrialOutcome, saves: Sequence[TrialSave]) -> None:
         """The same; the outcome is kept, and its saves count as compared clean."""
-        now = stamp(self._clock())
+        now = format_instant(self._clock())
 
         def work(tx: Transaction) -> None:
             for saved in saves:
-                save_evidence.note_save(
+                save_evidence.record_save(
                     tx,
                     operation=trial.operation,
                     differences=saved.assessment.differences,
                     is_clean=True,
-                    pairs=saved.pairs,
+                    pairs=saved.pair_count,
                     now=now,
                 )
-            save_evidence.keep_trial(tx, trial)
+            save_evidence.save_trial(tx, trial)
             self._let_go(tx, lease, trial.operation, trial.order_id)
 
         await self._database.write(work)
         log.info("trial_ended", order_id=trial.order_id, operation=trial.operation, sends=trial.sends)
 
-    async def left(
+    async def record_unreverted(
         self,
         lease: str,
         operation: str,
@@ -68,7 +68,7 @@ class TrialEnd:
         sent_at: str | None,
     ) -> None:
         """Something of the trial stands in the order: writes to it stay stopped, what it held can be written back."""
-        now = stamp(self._clock())
+        now = format_instant(self._clock())
 
         def work(tx: Transaction) -> None:
             if differences:
@@ -87,45 +87,45 @@ class TrialEnd:
         await self._database.write(work)
         log.info("trial_left_something", order_id=order_id, operation=operation)
 
-    async def damaged(
-        self, lease: str, trial: Trial, saved: Saved, saves: TrialSaves, known: Order | None
+    async def record_damage(
+        self, lease: str, trial: TrialOutcome, saved: TrialSave, saves: TrialSaver, known: Order | None
     ) -> list[Difference]:
         """Writes of the workshop are stopped; what was lost, with what the trial itself had changed, is kept."""
-        now = stamp(self._clock())
+        now = format_instant(self._clock())
         found = saved.assessment.differences
-        lost = [one for one in found if one.verdict in DAMAGE]
+        lost = [one for one in found if one.verdict in DAMAGE_VERDICTS]
         # An empty text in place of `0` is no damage by itself; where the save did some, it is written back too.
         lost += [replace(one, verdict=Verdict.TRIED) for one in found if one.verdict is Verdict.NOTATION]
         columns = {one.column for one in lost}
-        lost += [one for one in saves.left() if one.column not in columns]
+        lost += [one for one in saves.list_unreverted() if one.column not in columns]
         columns = {one.column for one in lost}
         differences = [*lost, *(one for one in found if one.column not in columns)]
-        order = in_the_mirror(known, saved.after.reading()) if known is not None else None
+        order = apply_reading(known, saved.after.read_fields()) if known is not None else None
         why = f"A trial of saving damaged {len(lost)} fields of order {trial.order_id}; writes are stopped."
-        names = frozenset(name for one in lost for name in saved.after.names_of(one.label))
-        writer = Writer(trial.operation, COMMAND, names, frozenset(one.label for one in lost), names)
+        names = frozenset(name for one in lost for name in saved.after.names_for_label(one.label))
+        writer = Author(trial.operation, TRIAL_CALLER, names, frozenset(one.label for one in lost), names)
 
         def work(tx: Transaction) -> None:
-            record = self._operation(trial.operation, trial.order_id, differences, why, saves.began_at, now)
+            record = self._operation(trial.operation, trial.order_id, differences, why, saves.started_at, now)
             operations.record(tx, record)
             if order is not None:
                 stored = {"read_at": saved.read_at, "now": now}
                 orders.save(tx, order, **stored, with_parts=False, writer=writer)
-            save_evidence.note_save(
+            save_evidence.record_save(
                 tx,
                 operation=trial.operation,
                 differences=saved.assessment.differences,
                 is_clean=False,
-                pairs=saved.pairs,
+                pairs=saved.pair_count,
                 now=now,
             )
-            save_evidence.keep_trial(tx, trial)
+            save_evidence.save_trial(tx, trial)
             write_stops.stop(
                 tx,
                 order_id=None,
                 operation=trial.operation,
                 reason=f"A trial of saving damaged order {trial.order_id}.",
-                columns=[one.column for one in damaged(saved.assessment.differences)],
+                columns=[one.column for one in select_damage(saved.assessment.differences)],
                 now=now,
             )
             self._let_go(tx, lease, trial.operation, trial.order_id)
@@ -137,13 +137,13 @@ class TrialEnd:
 
     def _let_go(self, tx: Transaction, lease: str, operation: str, order_id: int) -> None:
         leases.release(tx, lease, holder=operation)
-        write_stops.resume(tx, order_id=order_id, now=stamp(self._clock()))
+        write_stops.resume(tx, order_id=order_id, now=format_instant(self._clock()))
 
     def _operation(
         self, operation: str, order_id: int, differences: Sequence[Difference], why: str, sent_at: str | None, now: str
     ) -> Operation:
         """What the trial did, as a damaged operation that can be written back."""
-        record = Operation(operation, Action.UPDATE, order_id, {}, State.DAMAGED, why, caller=COMMAND)
+        record = Operation(operation, Action.UPDATE, order_id, {}, OperationState.DAMAGED, why, caller=TRIAL_CALLER)
         return replace(
             record,
             created_at=sent_at or now,
@@ -151,5 +151,5 @@ class TrialEnd:
             sent_at=sent_at,
             first_sent_at=sent_at,
             differences=[one.as_json() for one in differences],
-            failure=stored_errors.written(Damaged(why)),
+            failure=stored_errors.serialize_error(Damaged(why)),
         )

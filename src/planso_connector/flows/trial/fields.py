@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from planso_connector.domain.errors import Invalid
-from planso_connector.domain.fields import BY_PATH, On, Value
-from planso_connector.planso.pages.change_plan import Plan
+from planso_connector.domain.fields import BY_PATH, RequestKind, Value
+from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.form import Form
 
-MARK = "Test der Schnittstelle (PlanSo Connector), wird gleich wieder gelöscht."
+TEST_LINE = "Test der Schnittstelle (PlanSo Connector), wird gleich wieder gelöscht."
 """Stands in the order for a moment; with a letter that a wrong encoding breaks."""
 
-TEXTS = ("remarks", "damage_description", "workshop_distribution", "external_calculation")
-DATES = ("shop_date", "repair_date", "estimate_date", "paint_date", "parts_delivery_date", "shop_back_date")
+TEXT_FIELDS = ("remarks", "damage_description", "workshop_distribution", "external_calculation")
+DATE_FIELDS = ("shop_date", "repair_date", "estimate_date", "paint_date", "parts_delivery_date", "shop_back_date")
 """Fields that a trial changes, the first that can be written."""
 
-FAR = timedelta(days=60)
+FAR_AWAY = timedelta(days=60)
 """A date at this distance from today is of no consequence for the workshop's plan."""
 
 _NEXT_YEAR = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TrialChange:
     """A change of one field that the trial makes and takes back. `label` is PlanSo's."""
 
     path: str
@@ -37,23 +37,23 @@ class Change:
         return {self.path: self.value}
 
 
-def text_change(form: Form) -> Change | None:
+def choose_text_change(form: Form) -> TrialChange | None:
     """A line more in the first text that can be written."""
-    for path in TEXTS:
-        held = form.reading().values.get(path)
+    for path in TEXT_FIELDS:
+        held = form.read_fields().values.get(path)
         joint = "\n" if _is_long(form, path) else " "
-        change = _change(form, path, f"{held}{joint}{MARK}" if held else MARK)
+        change = _change(form, path, f"{held}{joint}{TEST_LINE}" if held else TEST_LINE)
         if change is not None:
             return change
     return None
 
 
-def date_change(form: Form, today: date) -> Change | None:
+def choose_date_change(form: Form, today: date) -> TrialChange | None:
     """One day later, of a date that is far away, else a day next year where none is, else of the first."""
-    found: list[tuple[int, Change]] = []
-    for path in DATES:
-        held = form.reading().values.get(path)
-        if path in form.reading().unreadable:
+    found: list[tuple[int, TrialChange]] = []
+    for path in DATE_FIELDS:
+        held = form.read_fields().values.get(path)
+        if path in form.read_fields().unreadable:
             continue
         rank, new = _moved(held, today)
         change = _change(form, path, new)
@@ -62,7 +62,7 @@ def date_change(form: Form, today: date) -> Change | None:
     return min(found, key=lambda one: one[0])[1] if found else None
 
 
-def script_filled(form: Form, change: Change) -> list[str]:
+def describe_script_filled(form: Form, change: TrialChange) -> list[str]:
     """Sentences on the controls that a script fills, which saving the form would empty."""
     try:
         form.plan(change.asked)
@@ -71,9 +71,9 @@ def script_filled(form: Form, change: Change) -> list[str]:
     return []
 
 
-def columns(form: Form, plan: Plan) -> list[str]:
+def list_planned_controls(form: Form, plan: ChangePlan) -> list[str]:
     """The names of the controls that a plan changes."""
-    return list(dict.fromkeys(form.page.controls[index].name for index in plan.wire))
+    return list(dict.fromkeys(form.markup.controls[index].name for index in plan.new_values))
 
 
 def _moved(held: Value, today: date) -> tuple[int, str]:
@@ -81,20 +81,20 @@ def _moved(held: Value, today: date) -> tuple[int, str]:
     if not isinstance(held, str):
         return 1, (today + _NEXT_YEAR).isoformat()
     day = date.fromisoformat(held[:10])
-    return 0 if abs(day - today) > FAR else 2, f"{(day + timedelta(days=1)).isoformat()}{held[10:]}"
+    return 0 if abs(day - today) > FAR_AWAY else 2, f"{(day + timedelta(days=1)).isoformat()}{held[10:]}"
 
 
-def _change(form: Form, path: str, value: Value) -> Change | None:
+def _change(form: Form, path: str, value: Value) -> TrialChange | None:
     """None where the form can't take it; a control that a script fills is none of the reasons."""
-    assert On.UPDATE in BY_PATH[path].on, "what is tried can be written by callers"
+    assert RequestKind.UPDATE in BY_PATH[path].accepted_in, "what is tried can be written by callers"
     try:
         plan = form.plan({path: value})
     except Invalid as error:
         if not _only_script_filled(error):
             return None
-        target = form.target(path)
-        return Change(path, target.label, value) if target is not None else None
-    return Change(path, plan.changes[0].label, value) if plan.changes else None
+        target = form.write_target(path)
+        return TrialChange(path, target.label, value) if target is not None else None
+    return TrialChange(path, plan.changes[0].label, value) if plan.changes else None
 
 
 def _only_script_filled(error: Invalid) -> bool:
@@ -103,5 +103,5 @@ def _only_script_filled(error: Invalid) -> bool:
 
 
 def _is_long(form: Form, path: str) -> bool:
-    target = form.target(path)
+    target = form.write_target(path)
     return target is not None and target.control.type == "textarea"

@@ -11,58 +11,58 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from planso_connector.domain.errors import Invalid
-from planso_connector.flows.trial.saves import TrialSaves
-from planso_connector.planso.pages.change_plan import Plan
+from planso_connector.flows.trial.saves import TrialSaver
+from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.control import Control
 from planso_connector.planso.pages.form import Form
 from planso_connector.planso.saving.style import SaveStyle
 
-BOXES = frozenset({"checkbox", "radio"})
+BOX_TYPES = frozenset({"checkbox", "radio"})
 """Controls that send nothing while they are not checked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
+class PartialSaveResult:
     """`style`: how only what changes is sent; None where this PlanSo is sent the whole form. `why`: a sentence."""
 
     style: SaveStyle | None
-    why: str
+    reason: str
 
 
-class PartialTrial:
+class PartialSaveTrial:
     """
     `text` is the name of a control that holds the trial's own text now, which `marked` changes to another one.
     """
 
-    def __init__(self, saves: TrialSaves, text: str, marked: dict[str, list[str]]) -> None:
+    def __init__(self, saves: TrialSaver, text: str, marked: dict[str, list[str]]) -> None:
         self._saves = saves
         self._text = text
         self._marked = marked
         self._style = saves.profile.save
 
-    async def run(self) -> Partial:
+    async def run(self) -> PartialSaveResult:
         """Raises PlansoError."""
         box = _checked_box(await self._saves.read())
         kept = await self._leave_out({self._text, *([box.name] if box is not None else [])})
         if kept is not None:
-            return Partial(None, kept)
+            return PartialSaveResult(None, kept)
         style = await self._alone()
         if style is None:
-            return Partial(None, "PlanSo does not take a changed control alone")
+            return PartialSaveResult(None, "PlanSo does not take a changed control alone")
         if box is None:
             box = next(iter(_boxes(await self._saves.read())), None)
             if box is not None and not await self._is_box_kept(box, style):
-                return Partial(None, "PlanSo unchecks boxes that do not arrive")
-        return Partial(await self._with_unchecking(box, style), "PlanSo keeps what does not arrive")
+                return PartialSaveResult(None, "PlanSo unchecks boxes that do not arrive")
+        return PartialSaveResult(await self._with_unchecking(box, style), "PlanSo keeps what does not arrive")
 
     async def _leave_out(self, names: Collection[str]) -> str | None:
         """Save the whole form but for these controls. None where they keep what they hold, else why they don't."""
         form = await self._saves.read()
-        others = tuple(dict.fromkeys(name for name, _ in form.pairs() if name not in names))
-        saved = await self._saves.save(lambda _: Plan(), replace(self._style, sends="changed", always=others))
+        others = tuple(dict.fromkeys(name for name, _ in form.serialise_pairs() if name not in names))
+        saved = await self._saves.save(lambda _: ChangePlan(), replace(self._style, sends="changed", always=others))
         if not saved.is_clean:
             return "PlanSo empties what does not arrive"
-        return f"PlanSo does not take a form with something left out ({saved.outcome})" if saved.outcome else None
+        return f"PlanSo does not take a form with something left out ({saved.error})" if saved.error else None
 
     async def _alone(self) -> SaveStyle | None:
         """Save the changed text alone, else with the hidden inputs, among which a token may be."""
@@ -76,7 +76,7 @@ class PartialTrial:
                 return None
         return None
 
-    def _mark(self, form: Form) -> Plan:
+    def _mark(self, form: Form) -> ChangePlan:
         return form.plan_controls(self._marked)
 
     async def _is_box_kept(self, box: Control, style: SaveStyle) -> bool:
@@ -101,8 +101,8 @@ class PartialTrial:
 
 def _boxes(form: Form) -> list[Control]:
     """Check boxes that send nothing while they are not checked: no hidden input has their name."""
-    others = {control.name for control in form.page.controls if control.type not in BOXES}
-    return [c for c in form.page.controls if c.type == "checkbox" and c.is_sent and c.name not in others]
+    others = {control.name for control in form.markup.controls if control.type not in BOX_TYPES}
+    return [c for c in form.markup.controls if c.type == "checkbox" and c.is_sent and c.name not in others]
 
 
 def _checked_box(form: Form) -> Control | None:
@@ -111,7 +111,7 @@ def _checked_box(form: Form) -> Control | None:
 
 def _hidden(form: Form) -> tuple[str, ...]:
     """Hidden inputs without a label."""
-    labelled = {member.index for entry in form.page.entries for member in entry.members}
-    hidden = [c for c in form.page.controls if c.type == "hidden" and c.is_sent and c.index not in labelled]
-    boxes = {control.name for control in form.page.controls if control.type in BOXES}
+    labelled = {member.index for entry in form.markup.entries for member in entry.controls}
+    hidden = [c for c in form.markup.controls if c.type == "hidden" and c.is_sent and c.index not in labelled]
+    boxes = {control.name for control in form.markup.controls if control.type in BOX_TYPES}
     return tuple(dict.fromkeys(control.name for control in hidden if control.name not in boxes))

@@ -14,47 +14,47 @@ from datetime import timedelta
 
 import structlog
 
-from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import ConnectorError, NotPossible, PlansoRefused, PlansoUnsure
 from planso_connector.domain.german import BERLIN
-from planso_connector.domain.operation import new_id
+from planso_connector.domain.operation import generate_operation_id
 from planso_connector.domain.order import Order
 from planso_connector.domain.saving.differences import Difference
-from planso_connector.domain.saving.knowledge import Trial, control_names
-from planso_connector.flows.operating.doctor import Finding, sessions
-from planso_connector.flows.syncing.read_order import Reader
+from planso_connector.domain.saving.knowledge import TrialOutcome, list_form_controls
+from planso_connector.flows.operating.doctor import Finding, check_sessions
+from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.trial import fields, pace
-from planso_connector.flows.trial.ending import TrialEnd
-from planso_connector.flows.trial.fields import Change
-from planso_connector.flows.trial.partial import PartialTrial
-from planso_connector.flows.trial.saves import Left, Saved, SpoiltSave, TrialSaves
-from planso_connector.flows.writing.read_back import Live
-from planso_connector.planso.http.client import Planso
-from planso_connector.planso.pages.change_plan import Plan
+from planso_connector.flows.trial.ending import OutcomeRecorder
+from planso_connector.flows.trial.fields import TrialChange
+from planso_connector.flows.trial.partial import PartialSaveTrial
+from planso_connector.flows.trial.saves import DamagingSave, RevertFailed, TrialSave, TrialSaver
+from planso_connector.flows.writing.read_back import LiveForms
+from planso_connector.planso.http.client import PlansoClient
+from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.form import Form
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.form_snapshot import snapshot
+from planso_connector.planso.saving.form_snapshot import take_snapshot
 from planso_connector.planso.saving.style import SaveStyle
-from planso_connector.planso.saving.tried import fingerprint
+from planso_connector.planso.saving.tried import fingerprint_profile
 from planso_connector.store import leases, operations, save_evidence, write_stops
 from planso_connector.store.engine.database import Database, Transaction
 
 log = structlog.get_logger(__name__)
 
 LEASE = "trial"
-LEASE_FOR = timedelta(minutes=5)
+LEASE_DURATION = timedelta(minutes=5)
 """Renewed before each step; a trial that died keeps others away for so long."""
 
-UNDER_WAY = "a trial of saving is under way on it, or was broken off: look at the order in PlanSo"
+UNDER_WAY_REASON = "a trial of saving is under way on it, or was broken off: look at the order in PlanSo"
 """Why writes to the order are stopped meanwhile, as a part of a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class TrialPlan:
     """What a trial will do to an order. `who` names its plate and person, so that a person can check the order."""
 
     order_id: int
-    who: str
+    order_summary: str
     steps: tuple[str, ...]
     may_lose: bool
 
@@ -64,13 +64,13 @@ class _Run:
     """A trial under way. `style`: how it is saved by what was found so far."""
 
     operation: str
-    prepared: Prepared
+    prepared: TrialPlan
     known: Order | None
-    saves: TrialSaves
-    text: Change
-    day: Change | None
+    saves: TrialSaver
+    text: TrialChange
+    day: TrialChange | None
     style: SaveStyle
-    counted: list[Saved] = field(default_factory=list)
+    counted: list[TrialSave] = field(default_factory=list)
     """Saves made as the connector will make them from now on."""
 
 
@@ -80,8 +80,8 @@ class TrialFlow:
     def __init__(
         self,
         database: Database,
-        planso: Planso,
-        reader: Reader,
+        planso: PlansoClient,
+        reader: OrderReader,
         clock: Clock,
         *,
         profile: Profile,
@@ -90,51 +90,51 @@ class TrialFlow:
     ) -> None:
         self._database = database
         self._planso = planso
-        self._live = Live(planso, reader, clock)
+        self._live = LiveForms(planso, reader, clock)
         self._reader = reader
         self._clock = clock
         self._profile = profile
-        self._fingerprint = fingerprint(profile, url)
+        self._fingerprint = fingerprint_profile(profile, url)
         self._writes = writes
-        self._end = TrialEnd(database, self._live, clock)
+        self._end = OutcomeRecorder(database, self._live, clock)
 
-    async def prepare(self, order_id: int, *, may_lose: bool = False) -> Prepared:
+    async def prepare(self, order_id: int, *, may_lose: bool = False) -> TrialPlan:
         """
         What would be done; nothing is. `may_lose`: also where a script fills controls that a save would empty. Raises
         NotPossible, NotFound, PlansoError.
         """
         await self._database.read(lambda tx: self._check_free(tx, order_id))
-        form = await self._read(order_id, await self._reader.known(order_id))
+        form = await self._read(order_id, await self._reader.load_mirrored(order_id))
         text, day = self._changes(form)
         if text is None:
             raise NotPossible(f"The form of order {order_id} has no text that a trial could change.")
-        lost = fields.script_filled(form, text)
+        lost = fields.describe_script_filled(form, text)
         if lost and not may_lose:
             told = f"{'. '.join(lost)}. Name an order whose values may be lost, and add --may-lose."
             raise NotPossible(told)
-        steps = _steps(len(form.pairs()), text, day, self._profile.save, lost)
-        return Prepared(order_id, _who(form), steps, may_lose)
+        steps = _steps(len(form.serialise_pairs()), text, day, self._profile.save, lost)
+        return TrialPlan(order_id, _who(form), steps, may_lose)
 
-    async def run(self, prepared: Prepared) -> AsyncGenerator[Finding]:
+    async def run(self, prepared: TrialPlan) -> AsyncGenerator[Finding]:
         """
         Step by step; the last finding says what came of it. Raises NotPossible, NotFound and PlansoError where nothing
         was begun, StoreUnavailable: then writes to the order stay stopped.
         """
-        operation = new_id()
+        operation = generate_operation_id()
         await self._database.write(lambda tx: self._begin(tx, prepared.order_id, operation))
         try:
             run = await self._started(operation, prepared)
         except ConnectorError:
-            await self._end.release(LEASE, operation, prepared.order_id)
+            await self._end.release_order(LEASE, operation, prepared.order_id)
             raise
         log.info("trial_begun", order_id=prepared.order_id, operation=operation)
         try:
             async for finding in self._carried_out(run):
                 yield finding
             ending = await self._succeeded(run)
-        except SpoiltSave as spoilt:
+        except DamagingSave as spoilt:
             ending = await self._damaged(run, spoilt.saved)
-        except Left as left:
+        except RevertFailed as left:
             ending = await self._left(run, str(left))
         except ConnectorError as error:
             ending = await self._failed(run, error)
@@ -146,10 +146,10 @@ class TrialFlow:
         """Raises NotPossible where writes are stopped or wait."""
         if self._writes != "on":
             raise NotPossible(f"CONNECTOR_WRITES is {self._writes}; a trial saves, so it has to be on.")
-        stop = write_stops.find(tx, order_id)
+        stop = write_stops.find_for_order(tx, order_id)
         if stop is not None:
-            raise NotPossible(stop.words)
-        waiting = operations.pending_of(tx, order_id)
+            raise NotPossible(stop.message)
+        waiting = operations.list_pending(tx, order_id)
         if waiting:
             raise NotPossible(
                 f"{len(waiting)} writes to order {order_id} are pending ({waiting[0].id}); name another order, or wait."
@@ -160,17 +160,17 @@ class TrialFlow:
         tx.lock(f"operations {tx.workshop} {order_id}")
         self._check_free(tx, order_id)
         self._hold(tx, holder)
-        now = stamp(self._clock())
-        write_stops.stop(tx, order_id=order_id, operation="", reason=UNDER_WAY, columns=(), now=now)
+        now = format_instant(self._clock())
+        write_stops.stop(tx, order_id=order_id, operation="", reason=UNDER_WAY_REASON, columns=(), now=now)
 
     def _hold(self, tx: Transaction, holder: str) -> None:
         now = self._clock()
-        until = stamp(now + LEASE_FOR)
-        if not leases.acquire(tx, LEASE, holder=holder, now=stamp(now), until=until):
+        until = format_instant(now + LEASE_DURATION)
+        if not leases.acquire(tx, LEASE, holder=holder, now=format_instant(now), until=until):
             raise NotPossible("Another trial is under way in this workshop; wait until it ends.")
 
-    async def _started(self, operation: str, prepared: Prepared) -> _Run:
-        known = await self._reader.known(prepared.order_id)
+    async def _started(self, operation: str, prepared: TrialPlan) -> _Run:
+        known = await self._reader.load_mirrored(prepared.order_id)
         form = await self._read(prepared.order_id, known)
         profile = self._profile
         if prepared.may_lose:
@@ -180,15 +180,15 @@ class TrialFlow:
         if text is None:
             raise NotPossible("The order's form changed meanwhile; it has no text that a trial could change.")
         evidence = await self._database.read(lambda tx: save_evidence.load(tx))
-        saves = TrialSaves(self._planso, self._live, self._clock, profile, form, known, evidence.experience)
+        saves = TrialSaver(self._planso, self._live, self._clock, profile, form, known, evidence.experience)
         return _Run(operation, prepared, known, saves, text, day, profile.save)
 
     async def _read(self, order_id: int, known: Order | None) -> Form:
-        return replace(await self._live.existing_form(order_id, known), profile=self._profile)
+        return replace(await self._live.read_existing(order_id, known), profile=self._profile)
 
-    def _changes(self, form: Form) -> tuple[Change | None, Change | None]:
+    def _changes(self, form: Form) -> tuple[TrialChange | None, TrialChange | None]:
         today = self._clock().astimezone(BERLIN).date()
-        return fields.text_change(form), fields.date_change(form, today)
+        return fields.choose_text_change(form), fields.choose_date_change(form, today)
 
     # -- the steps
 
@@ -198,62 +198,62 @@ class TrialFlow:
         if run.day is not None:
             yield await self._there_and_back(run, "date", run.day)
         yield await self._partial(run)
-        yield Finding("speed", well=True, words=await pace.measure(self._planso, run.prepared.order_id))
-        yield await sessions(self._planso, run.prepared.order_id)
+        yield Finding("speed", is_ok=True, message=await pace.measure_concurrency(self._planso, run.prepared.order_id))
+        yield await check_sessions(self._planso, run.prepared.order_id)
 
     async def _unchanged(self, run: _Run) -> Finding:
         await self._go_on(run)
         saved = await run.saves.save(lambda form: _same_again(form, run.text))
         self._check(run, saved)
-        words = f"The form was saved as it stands, {saved.pairs} values; it holds what it held, in all controls."
-        return Finding("unchanged", well=True, words=words)
+        words = f"The form was saved as it stands, {saved.pair_count} values; it holds what it held, in all controls."
+        return Finding("unchanged", is_ok=True, message=words)
 
-    async def _there_and_back(self, run: _Run, step: str, change: Change) -> Finding:
+    async def _there_and_back(self, run: _Run, step: str, change: TrialChange) -> Finding:
         await self._go_on(run)
         self._check(run, await run.saves.save(lambda form: form.plan(change.asked)))
-        await run.saves.put_back()
+        await run.saves.revert()
         words = f"'{change.label}' was changed and put back; nothing else changed."
-        return Finding(step, well=True, words=words)
+        return Finding(step, is_ok=True, message=words)
 
     async def _partial(self, run: _Run) -> Finding:
         if run.style.sends == "changed":
-            return Finding("only changes", well=True, words="This profile sends only what changes already.")
+            return Finding("only changes", is_ok=True, message="This profile sends only what changes already.")
         await self._go_on(run)
         marked = await run.saves.save(lambda form: form.plan(run.text.asked))
         self._check(run, marked)
-        (column, *_) = fields.columns(marked.before, marked.plan)
-        text = snapshot(marked.after)[column].values
-        found = await PartialTrial(run.saves, column, {column: [f"{value} 2" for value in text]}).run()
+        (column, *_) = fields.list_planned_controls(marked.before, marked.plan)
+        text = take_snapshot(marked.after)[column].values
+        found = await PartialSaveTrial(run.saves, column, {column: [f"{value} 2" for value in text]}).run()
         if found.style is not None:
             run.style = found.style
-            run.counted = [saved for saved in run.saves.done if saved.is_clean]
-        await run.saves.put_back(run.style)
-        words = f"{found.why}: the whole form goes with each save, as before."
+            run.counted = [saved for saved in run.saves.completed if saved.is_clean]
+        await run.saves.revert(run.style)
+        words = f"{found.reason}: the whole form goes with each save, as before."
         if found.style is not None:
-            words = f"{found.why}: only what changes can be sent."
-        return Finding("only changes", well=True, words=words)
+            words = f"{found.reason}: only what changes can be sent."
+        return Finding("only changes", is_ok=True, message=words)
 
     async def _go_on(self, run: _Run) -> None:
         """Between two steps, when the order is as it was. Raises NotPossible where writes were stopped meanwhile."""
 
         def work(tx: Transaction) -> None:
             self._hold(tx, run.operation)
-            stop = next((one for one in write_stops.active(tx) if one.order_id is None), None)
+            stop = next((one for one in write_stops.list_active(tx) if one.order_id is None), None)
             if stop is not None:
-                raise NotPossible(stop.words)
+                raise NotPossible(stop.message)
 
         await self._database.write(work)
 
-    def _check(self, run: _Run, saved: Saved) -> None:
+    def _check(self, run: _Run, saved: TrialSave) -> None:
         """Raises SpoiltSave, PlansoRefused, PlansoUnsure."""
         if not saved.assessment.is_clean:
-            raise SpoiltSave(saved)
-        if isinstance(saved.outcome, PlansoRefused) and (saved.not_taken or not saved.plan.wire):
-            raise saved.outcome
-        if saved.not_taken:
-            labels = ", ".join(f"'{one.label or one.column}'" for one in saved.not_taken)
-            if saved.outcome is not None:
-                raise PlansoUnsure(f"{saved.outcome}; {labels} holds what it held, and may still change")
+            raise DamagingSave(saved)
+        if isinstance(saved.error, PlansoRefused) and (saved.unapplied or not saved.plan.new_values):
+            raise saved.error
+        if saved.unapplied:
+            labels = ", ".join(f"'{one.label or one.column}'" for one in saved.unapplied)
+            if saved.error is not None:
+                raise PlansoUnsure(f"{saved.error}; {labels} holds what it held, and may still change")
             raise PlansoRefused(f"PlanSo took the save, and holds another value in {labels} than was sent")
         run.counted.append(saved)
 
@@ -261,10 +261,10 @@ class TrialFlow:
 
     async def _succeeded(self, run: _Run) -> Finding:
         saves = run.saves
-        names = control_names(control.name for control in saves.original.page.controls)
+        names = list_form_controls(control.name for control in saves.original.markup.controls)
         is_partial = run.style.sends == "changed" and self._profile.save.sends == "whole"
-        trial = Trial(
-            stamp(self._clock()),
+        trial = TrialOutcome(
+            format_instant(self._clock()),
             run.prepared.order_id,
             run.operation,
             self._fingerprint,
@@ -275,68 +275,72 @@ class TrialFlow:
             unchecked=run.style.unchecked if is_partial else None,
             known=tuple(name for name in saves.profile.save.known if name not in self._profile.save.known),
         )
-        form, read_at = await saves.read(), stamp(self._clock())
-        await self._reader.keep(form.reading(), run.known, read_at)
-        await self._end.clean(LEASE, trial, run.counted)
+        form, read_at = await saves.read(), format_instant(self._clock())
+        await self._reader.store_form(form.read_fields(), run.known, read_at)
+        await self._end.record_success(LEASE, trial, run.counted)
         words = "Tried: the order is as it was. How this PlanSo saves is known from now on."
         if is_partial:
             words += (
                 " A connector started from now on sends only what changes, so that it overwrites nobody's edit: "
                 "restart a running one. `planso-connector doctor --forget-trial` takes that back."
             )
-        return Finding("outcome", well=True, words=words)
+        return Finding("outcome", is_ok=True, message=words)
 
     async def _failed(self, run: _Run, error: ConnectorError) -> Finding:
         """Something did not work, and nothing was lost by it."""
         if isinstance(error, PlansoUnsure):
             return await self._left(run, str(error))
         try:
-            await run.saves.put_back()
-        except SpoiltSave as spoilt:
+            await run.saves.revert()
+        except DamagingSave as spoilt:
             return await self._damaged(run, spoilt.saved)
-        except Left as left:
+        except RevertFailed as left:
             return await self._left(run, f"{error}; {left}")
-        await self._end.release(LEASE, run.operation, run.prepared.order_id)
+        await self._end.release_order(LEASE, run.operation, run.prepared.order_id)
         words = (
             f"{str(error).rstrip('.')}. The order is as it was; how this PlanSo saves is known no better than before."
         )
-        return Finding("outcome", well=False, words=words)
+        return Finding("outcome", is_ok=False, message=words)
 
     async def _left(self, run: _Run, why: str) -> Finding:
-        left = run.saves.left()
-        await self._end.left(LEASE, run.operation, run.prepared.order_id, left, why, run.saves.began_at)
+        left = run.saves.list_unreverted()
+        await self._end.record_unreverted(LEASE, run.operation, run.prepared.order_id, left, why, run.saves.started_at)
         order = run.prepared.order_id
         words = f"{why.rstrip('.')}. Writes to order {order} stay stopped: look at it in PlanSo"
         if left:
             words += f", or write back what it held, `planso-connector writes restore {run.operation}`"
         words += f"; then `planso-connector writes resume --order {order}`."
-        return Finding("outcome", well=False, words=words, rows=_rows(left))
+        return Finding("outcome", is_ok=False, message=words, rows=_rows(left))
 
-    async def _damaged(self, run: _Run, saved: Saved) -> Finding:
-        names = control_names(control.name for control in run.saves.original.page.controls)
-        at = stamp(self._clock())
-        trial = Trial(at, run.prepared.order_id, run.operation, self._fingerprint, names, is_clean=False)
-        differences = await self._end.damaged(LEASE, trial, saved, run.saves, run.known)
+    async def _damaged(self, run: _Run, saved: TrialSave) -> Finding:
+        names = list_form_controls(control.name for control in run.saves.original.markup.controls)
+        at = format_instant(self._clock())
+        trial = TrialOutcome(at, run.prepared.order_id, run.operation, self._fingerprint, names, is_clean=False)
+        differences = await self._end.record_damage(LEASE, trial, saved, run.saves, run.known)
         words = (
             "The save damaged the order: what is listed was there before. Writes of this workshop are stopped, in "
             f"every process. `planso-connector writes restore {run.operation}` writes the values back; look into "
             "PlanSo, and learn from a recording (docs/learning.md) before you resume: `planso-connector writes resume`."
         )
-        return Finding("outcome", well=False, words=words, rows=_rows(differences))
+        return Finding("outcome", is_ok=False, message=words, rows=_rows(differences))
 
 
-def _same_again(form: Form, text: Change) -> Plan:
+def _same_again(form: Form, text: TrialChange) -> ChangePlan:
     """A plan that changes nothing; where only what changes is sent, the text goes as it stands."""
     if form.profile.save.sends == "whole":
-        return Plan()
+        return ChangePlan()
     plan = form.plan(text.asked)
-    return Plan(wire={index: form.page.controls[index].value for index in plan.wire})
+    return ChangePlan(new_values={index: form.markup.controls[index].value for index in plan.new_values})
 
 
 def _taking_filled(form: Form, profile: Profile) -> Profile:
     """The profile by which controls that a script fills go with what it fills in, and empty where that is not known."""
-    filled = [control for control in form.unknowable() if control.filled is not None]
-    known = [control.name for control in filled if control.filled is not None and control.filled.value is not None]
+    filled = [control for control in form.script_filled_controls() if control.script_value is not None]
+    known = [
+        control.name
+        for control in filled
+        if control.script_value is not None and control.script_value.value is not None
+    ]
     unfilled = [control.name for control in filled if control.name not in known]
     style = profile.save
     style = replace(style, known=(*style.known, *known), unfilled=(*style.unfilled, *unfilled))
@@ -344,12 +348,14 @@ def _taking_filled(form: Form, profile: Profile) -> Profile:
 
 
 def _who(form: Form) -> str:
-    values = form.reading().values
+    values = form.read_fields().values
     named = [values.get("vehicle_details.number_plate"), values.get("vehicle.vehicle"), values.get("person")]
     return ", ".join(str(one) for one in named if one) or "no plate, no person"
 
 
-def _steps(pairs: int, text: Change, day: Change | None, style: SaveStyle, lost: list[str]) -> tuple[str, ...]:
+def _steps(
+    pairs: int, text: TrialChange, day: TrialChange | None, style: SaveStyle, lost: list[str]
+) -> tuple[str, ...]:
     steps = [
         "save its form as it stands"
         + (f": {pairs} values" if style.sends == "whole" else f": '{text.label}' as it is"),

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import structlog
 
-from planso_connector.domain.clock import CLOCKS_APART, Clock, Jumps, parse_stamp, stamp
-from planso_connector.domain.errors import Ambiguous, ConnectorError, Expired, PlansoRefused, PlansoUnsure
+from planso_connector.domain.clock import CLOCK_TOLERANCE, Clock, ClockJumps, format_instant, parse_instant
+from planso_connector.domain.errors import AmbiguousCreate, ConnectorError, Expired, PlansoRefused, PlansoUnsure
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Operation
 from planso_connector.store import operations, write_stops
@@ -18,18 +18,18 @@ from planso_connector.store.engine.database import Database, Transaction
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=10)
+LEASE_DURATION = timedelta(seconds=10)
 """How long a claim stands without being renewed: after so long a dead process's operations are taken over."""
 
-MARGIN = timedelta(seconds=2)
+LEASE_MARGIN = timedelta(seconds=2)
 """Nothing is sent in the last part of a lease, by which another process's clock may be ahead."""
 
 
-class Lost(Exception):
+class ClaimLost(Exception):
     """The operation is not this process's any more, or was called off: nothing of it must be sent."""
 
 
-class Later(Exception):
+class Postponed(Exception):
     """
     Not yet: to be tried again at `not_before`, or after the usual pause. `order_id` is the number that PlanSo gave to a
     created order.
@@ -41,7 +41,7 @@ class Later(Exception):
         self.order_id = order_id
 
 
-class Stopped(Later):
+class PostponedByStop(Postponed):
     """Writes are stopped, by a person's setting or because a save did damage: nothing of it is sent meanwhile."""
 
 
@@ -60,7 +60,7 @@ class Claim:
         until: datetime,
         landing: timedelta,
         clock: Clock,
-        jumps: Jumps,
+        jumps: ClockJumps,
         sends: bool = True,
     ) -> None:
         self.operation = operation
@@ -78,12 +78,12 @@ class Claim:
     @property
     def deadline(self) -> str:
         """Until when it is tried, a stamp: later than was said by what the clock jumped ahead since it was recorded."""
-        told, ahead = self.operation.deadline_at, self._jumps.ahead_since(self.operation.created_at)
-        return stamp(parse_stamp(told) + ahead) if ahead and told else told
+        told, ahead = self.operation.deadline_at, self._jumps.jumped_ahead_since(self.operation.created_at)
+        return format_instant(parse_instant(told) + ahead) if ahead and told else told
 
     @property
     def is_late(self) -> bool:
-        return stamp(self._clock()) >= self.deadline
+        return format_instant(self._clock()) >= self.deadline
 
     def check_sendable(self, looked_at: str) -> None:
         """
@@ -95,10 +95,10 @@ class Claim:
             raise Expired(self.late_words())
         if self.sent_at is not None:
             landed_by = self._landed_by()
-            if parse_stamp(looked_at) < landed_by:
-                raise Later("What was sent does not show in PlanSo yet.", not_before=min(landed_by, self._soon()))
+            if parse_instant(looked_at) < landed_by:
+                raise Postponed("What was sent does not show in PlanSo yet.", not_before=min(landed_by, self._soon()))
             if self.operation.restored_at is not None:
-                raise Ambiguous(
+                raise AmbiguousCreate(
                     "The database was restored from a backup in which this write was pending. PlanSo does not show it: "
                     "it was never sent, or it was and somebody changed it since. It was not sent again."
                 )
@@ -114,8 +114,8 @@ class Claim:
 
     def check_held(self) -> None:
         """Raises Lost. Right before anything is sent."""
-        if self._clock() > self.until - MARGIN:
-            raise Lost(self.operation.id)
+        if self._clock() > self.until - LEASE_MARGIN:
+            raise ClaimLost(self.operation.id)
 
     async def send(
         self,
@@ -130,7 +130,7 @@ class Claim:
         StoreUnavailable, and that error.
         """
         if not self._sends:
-            raise Stopped("Nothing is sent: CONNECTOR_WRITES is not `on`.")
+            raise PostponedByStop("Nothing is sent: CONNECTOR_WRITES is not `on`.")
         await self._mark_sent(before, sent)
         try:
             self.check_held()
@@ -138,26 +138,26 @@ class Claim:
         except (PlansoUnsure, PlansoRefused) as outcome:
             log.info("send_not_confirmed", operation=self.operation.id, why=type(outcome).__name__)
             return outcome
-        except (ConnectorError, Lost):
+        except (ConnectorError, ClaimLost):
             self.take_back_mark()
             raise
 
     async def _mark_sent(self, before: Mapping[str, Value] | None, sent: Mapping[str, Any] | None) -> None:
         def mark(tx: Transaction) -> bool:
             # By the clock as it is when its turn with the database has come, for which it may have waited long.
-            now = stamp(self._clock())
+            now = format_instant(self._clock())
             is_marked = operations.mark_sent(
                 tx, self.operation.id, holder=self.holder, now=now, before=before, sent=sent
             )
-            stop = None if is_marked else write_stops.holding(tx, self.operation)
+            stop = None if is_marked else write_stops.find_for_operation(tx, self.operation)
             if stop is not None:
-                raise Stopped(stop.words)
+                raise PostponedByStop(stop.message)
             return is_marked
 
         if not await self._database.write(mark):
-            raise Lost(self.operation.id)
+            raise ClaimLost(self.operation.id)
         self._earlier = self.sent_at, self.sent
-        self.sent_at, self.sent = stamp(self._clock()), sent
+        self.sent_at, self.sent = format_instant(self._clock()), sent
 
     def take_back_mark(self) -> None:
         """The last send is known to have done nothing: what is known of the one before counts again."""
@@ -176,17 +176,17 @@ class Claim:
         """
         assert self.sent_at is not None, "only what was sent lands"
         if self._is_ahead(self.sent_at):
-            self.sent_at = stamp(self._clock())
+            self.sent_at = format_instant(self._clock())
         # Whoever worked on the database before it was restored may have sent until then.
         restored_at = self.operation.restored_at or ""
         last = max(self.sent_at, restored_at) if restored_at and not self._is_ahead(restored_at) else self.sent_at
-        return parse_stamp(last) + self._landing + self._jumps.ahead_since(last)
+        return parse_instant(last) + self._landing + self._jumps.jumped_ahead_since(last)
 
     def _is_ahead(self, instant: str) -> bool:
-        return parse_stamp(instant) > self._clock() + CLOCKS_APART
+        return parse_instant(instant) > self._clock() + CLOCK_TOLERANCE
 
     def _soon(self) -> datetime:
         """Looks are repeated at growing distances from the send."""
         assert self.sent_at is not None, "only what was sent lands"
         now = self._clock()
-        return now + max((now - parse_stamp(self.sent_at)) / 2, timedelta(seconds=0.5))
+        return now + max((now - parse_instant(self.sent_at)) / 2, timedelta(seconds=0.5))

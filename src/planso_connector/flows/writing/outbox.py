@@ -15,33 +15,33 @@ from datetime import timedelta
 
 import structlog
 
-from planso_connector.domain.clock import Clock, Jumps, stamp
+from planso_connector.domain.clock import Clock, ClockJumps, format_instant
 from planso_connector.domain.errors import ConnectorError, NotFound
-from planso_connector.domain.operation import Operation, State, new_id
-from planso_connector.flows.operating.admission import Admission
-from planso_connector.flows.operating.heartbeat import Beat, unwatched
-from planso_connector.flows.syncing.pacing import GiveWay
-from planso_connector.flows.writing.claim import LEASE, Claim, Lost
+from planso_connector.domain.operation import Operation, OperationState, generate_operation_id
+from planso_connector.flows.operating.admission import WaitLimit
+from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
+from planso_connector.flows.syncing.pacing import Pacer
+from planso_connector.flows.writing.claim import LEASE_DURATION, Claim, ClaimLost
 from planso_connector.flows.writing.push import Pusher
-from planso_connector.flows.writing.queue import Queue
+from planso_connector.flows.writing.queue import WaitEstimator
 from planso_connector.store import operations, write_stops
 from planso_connector.store.engine.database import Database, Transaction
 
 log = structlog.get_logger(__name__)
 
-HEARTBEAT = 3.0
+RENEW_INTERVAL = 3.0
 """Seconds between two renewals of the claims."""
 
-LOOK_EVERY = 1.0
+POLL_INTERVAL = 1.0
 """Seconds between two looks for what is due: put back, recorded by another process, or left by a dead one."""
 
 STUCK_AFTER = 10.0
 """Seconds that a turn of its loops takes at most, beside what the database may take."""
 
-ORIGINS_KEPT = 1000
+MAX_ORIGINS = 1000
 """Of so many operations it is known which request asked for them; the log's line `operation_recorded` tells of all."""
 
-GRACE = 10.0
+OUTBOX_GRACE = 10.0
 """Seconds that the end of the process waits for operations under way."""
 
 
@@ -59,9 +59,9 @@ class Outbox:
         landing: timedelta,
         clock: Clock,
         *,
-        admission: Admission,
+        admission: WaitLimit,
         at_once: int,
-        way: GiveWay,
+        way: Pacer,
         tracing: Callable[[Operation], AbstractContextManager[object]] = nullcontext,
         sends: bool = True,
     ) -> None:
@@ -69,10 +69,10 @@ class Outbox:
         self._pusher = pusher
         self._landing = landing
         self._clock = clock
-        self._jumps = Jumps(clock, lambda by: log.warning("clock_jumped", seconds=round(by.total_seconds())))
+        self._jumps = ClockJumps(clock, lambda by: log.warning("clock_jumped", seconds=round(by.total_seconds())))
         self._tracing = tracing
         self._sends = sends
-        self._process = new_id().replace("op_", "process_")
+        self._process = generate_operation_id().replace("op_", "process_")
         self._claims = itertools.count(1)
         self._holder = self._process
         self._under_way: dict[Claim, asyncio.Task[None]] = {}
@@ -80,7 +80,7 @@ class Outbox:
         self._woken = asyncio.Event()
         self._moved: dict[str, list[asyncio.Event]] = {}
         self._admission = admission
-        self._queue = Queue()
+        self._queue = WaitEstimator()
         self._at_once = at_once
         self._way = way
         self._drained_by = math.inf
@@ -95,26 +95,26 @@ class Outbox:
         log.info("operation_recorded", operation=operation_id)
         self._queue.add(operation_id, asyncio.get_running_loop().time())
         self._origins[operation_id] = copy_context()
-        if len(self._origins) > ORIGINS_KEPT:
+        if len(self._origins) > MAX_ORIGINS:
             del self._origins[next(iter(self._origins))]
         self.wake()
 
-    async def claim_what_is_due(self, beat: Beat = unwatched) -> None:
+    async def run_claim_loop(self, beat: Heartbeat = no_heartbeat) -> None:
         """Until it is cancelled. What is under way then is `close`'s."""
         # At the first look, what a dead process left is not due yet: its claims have to run out.
         while True:
-            beat(STUCK_AFTER + self._database.longest_wait)
+            beat(STUCK_AFTER + self._database.max_wait)
             try:
                 await self._look()
             except Exception:
                 log.exception("outbox_fault")
-                await asyncio.sleep(LOOK_EVERY)
+                await asyncio.sleep(POLL_INTERVAL)
 
-    async def renew_claims(self, beat: Beat = unwatched) -> None:
+    async def run_renewal_loop(self, beat: Heartbeat = no_heartbeat) -> None:
         """Until it is cancelled."""
         while True:
-            beat(STUCK_AFTER + self._database.longest_wait)
-            await asyncio.sleep(HEARTBEAT)
+            beat(STUCK_AFTER + self._database.max_wait)
+            await asyncio.sleep(RENEW_INTERVAL)
             try:
                 await self._renew()
             except Exception:
@@ -129,9 +129,9 @@ class Outbox:
         turn_in = self._queue.seconds_until(operation.id, beside=self._at_once)
         if self._admission.is_full or turn_in > seconds:
             return operation
-        with self._admission.place():
+        with self._admission.acquire():
             found = await self._settled(operation, seconds, give_up)
-        if found.state is not State.PENDING:
+        if found.state is not OperationState.PENDING:
             self._queue.discard(found.id)
         return found
 
@@ -140,14 +140,14 @@ class Outbox:
         self._moved.setdefault(operation.id, []).append(moved)
         until = asyncio.get_running_loop().time() + seconds
         try:
-            while operation.state is State.PENDING and not give_up(operation):
+            while operation.state is OperationState.PENDING and not give_up(operation):
                 if self._is_left_to_others(operation.id):
                     return await self._now(operation.id)
                 left = min(until, self._drained_by) - asyncio.get_running_loop().time()
                 if left <= 0:
                     break
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(min(left, LOOK_EVERY)):
+                    async with asyncio.timeout(min(left, POLL_INTERVAL)):
                         await moved.wait()
                 moved.clear()
                 operation = await self._now(operation.id)
@@ -174,7 +174,7 @@ class Outbox:
     async def _now(self, operation_id: str) -> Operation:
         def work(tx: Transaction) -> Operation | None:
             found = operations.get(tx, operation_id)
-            return found and write_stops.explained(tx, found)
+            return found and write_stops.add_stop_message(tx, found)
 
         found = await self._database.read(work)
         if found is None:
@@ -188,18 +188,18 @@ class Outbox:
 
     async def _look(self) -> None:
         try:
-            async with asyncio.timeout(LOOK_EVERY):
+            async with asyncio.timeout(POLL_INTERVAL):
                 await self._woken.wait()
             is_any_due = True
         except TimeoutError:
             is_any_due = await self._is_any_due()
         self._woken.clear()
-        self._jumps.look()
+        self._jumps.check()
         if is_any_due and len(self._under_way) < self._at_once and self._drained_by == math.inf:
             await self._claim()
 
     async def _is_any_due(self) -> bool:
-        now = stamp(self._clock())
+        now = format_instant(self._clock())
         try:
             return await self._database.read(lambda tx: operations.is_any_due(tx, now=now, sends=self._sends))
         except ConnectorError as error:
@@ -208,7 +208,7 @@ class Outbox:
 
     async def _claim(self) -> None:
         now = self._clock()
-        until = now + LEASE
+        until = now + LEASE_DURATION
         # Of its own: an attempt that outlived its lease must not end what this process claimed anew.
         holder = self._holder = f"{self._process} {next(self._claims)}"
         room = self._at_once - len(self._under_way)
@@ -217,8 +217,8 @@ class Outbox:
                 lambda tx: operations.claim(
                     tx,
                     holder=holder,
-                    now=stamp(now),
-                    until=stamp(until),
+                    now=format_instant(now),
+                    until=format_instant(until),
                     at_most=room,
                     sends=self._sends,
                 )
@@ -249,9 +249,9 @@ class Outbox:
         structlog.contextvars.bind_contextvars(operation=operation_id)
         try:
             with self._tracing(claim.operation):
-                await self._way.turn()
+                await self._way.wait_turn()
                 await self._pusher.attempt(claim)
-        except Lost:
+        except ClaimLost:
             log.warning("operation_lost", operation=operation_id)
         except ConnectorError as error:
             log.warning("operation_stays_claimed", operation=operation_id, error=type(error).__name__)
@@ -272,13 +272,13 @@ class Outbox:
 
     async def _renew(self) -> None:
         now = self._clock()
-        until = now + LEASE
+        until = now + LEASE_DURATION
         claims = sorted(self._under_way, key=lambda claim: claim.operation.id)
         if not claims:
             return
 
         def work(tx: Transaction) -> list[Claim]:
-            told = {"now": stamp(now), "until": stamp(until)}
+            told = {"now": format_instant(now), "until": format_instant(until)}
             return [
                 claim for claim in claims if operations.renew(tx, [claim.operation.id], holder=claim.holder, **told)
             ]
@@ -297,9 +297,9 @@ class Outbox:
             await asyncio.gather(self._claiming, return_exceptions=True)
         holders = {self._holder, *(claim.holder for claim in self._under_way)}
         late = set(self._under_way.values())
-        until = min(self._drained_by, asyncio.get_running_loop().time() + GRACE)
+        until = min(self._drained_by, asyncio.get_running_loop().time() + OUTBOX_GRACE)
         while late and (left := until - asyncio.get_running_loop().time()) > 0:
-            _, late = await asyncio.wait(late, timeout=min(left, HEARTBEAT))
+            _, late = await asyncio.wait(late, timeout=min(left, RENEW_INTERVAL))
             await self._renew()
         for task in late:
             task.cancel()

@@ -8,32 +8,32 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import (
-    Conflicting,
+    EditConflict,
     NotFound,
     PlansoError,
     PlansoRefused,
     PlansoUnavailable,
     PlansoUnsure,
 )
-from planso_connector.flows.syncing.read_order import Reader
-from planso_connector.flows.writing.claim import Claim, Later
-from planso_connector.flows.writing.preconditions import allowed
-from planso_connector.flows.writing.read_back import WITHIN, BlankForm, Live, ReadBack
-from planso_connector.planso.http.client import Planso
+from planso_connector.flows.syncing.read_order import OrderReader
+from planso_connector.flows.writing.claim import Claim, Postponed
+from planso_connector.flows.writing.preconditions import apply_preconditions
+from planso_connector.flows.writing.read_back import START_TIMEOUT, EmptyForm, LiveForms, ReadBack
+from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.login import SessionEnded
-from planso_connector.planso.http.throttle import urgent
+from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.planso.pages.form import Form
 
-DELETIONS = 2
+MAX_DELETIONS = 2
 """How often a deletion is begun at most: the second time only where an ended session kept the first from being seen."""
 
 
 class DeletePush:
     """Lives as long as the process."""
 
-    def __init__(self, planso: Planso, live: Live, reader: Reader, clock: Clock) -> None:
+    def __init__(self, planso: PlansoClient, live: LiveForms, reader: OrderReader, clock: Clock) -> None:
         self._planso = planso
         self._live = live
         self._reader = reader
@@ -43,12 +43,12 @@ class DeletePush:
         """Raises Later, Lost, Expired, PlansoRefused, and ConnectorErrors where nothing was deleted."""
         order_id = claim.operation.order_id
         assert order_id is not None, "only a create has no order yet"
-        known = await self._reader.known(order_id)
-        for _ in range(DELETIONS):
-            read_at = stamp(self._clock())
+        known = await self._reader.load_mirrored(order_id)
+        for _ in range(MAX_DELETIONS):
+            read_at = format_instant(self._clock())
             try:
-                form = await self._live.existing_form(order_id, known)
-            except BlankForm as empty:
+                form = await self._live.read_existing(order_id, known)
+            except EmptyForm as empty:
                 await self._live.check_identity(claim.operation, empty.form, read_at)
                 raise
             except NotFound:
@@ -57,13 +57,15 @@ class DeletePush:
                 return ReadBack(None, order_id, read_at, None)
             await self._live.check_identity(claim.operation, form, read_at)
             try:
-                allowed(claim.operation, form, known)
-            except Conflicting:
-                await self._reader.keep(form.reading(), known, read_at)  # the caller is shown the order as it is
+                apply_preconditions(claim.operation, form, known)
+            except EditConflict:
+                await self._reader.store_form(
+                    form.read_fields(), known, read_at
+                )  # the caller is shown the order as it is
                 raise
             claim.check_sendable(read_at)
             try:
-                async with self._planso.one_slot():
+                async with self._planso.hold_slot():
                     outcome = await claim.send(partial(self._planso.delete, order_id, form))
             except SessionEnded:
                 continue
@@ -73,13 +75,13 @@ class DeletePush:
     async def _looked_after(
         self, claim: Claim, order_id: int, form: Form, outcome: PlansoUnsure | PlansoRefused | None
     ) -> ReadBack:
-        read_at = stamp(self._clock())
+        read_at = format_instant(self._clock())
         try:
-            with urgent(begin_by=asyncio.get_running_loop().time() + WITHIN):
-                gone = await self._live.is_gone(order_id, form.reading().values)
+            with urgent_requests(begin_by=asyncio.get_running_loop().time() + START_TIMEOUT):
+                gone = await self._live.is_gone(order_id, form.read_fields().values)
         except PlansoError as error:
             told = f"The deletion of order {order_id} was sent, and then PlanSo could not be asked: {error}"
-            raise Later(told) from None
+            raise Postponed(told) from None
         if gone:
             notes = (
                 (f"PlanSo has deleted it, though it answered otherwise ({outcome}).",) if outcome is not None else ()
@@ -88,7 +90,7 @@ class DeletePush:
         if isinstance(outcome, PlansoUnsure):
             if outcome.is_over:
                 claim.take_back_mark()
-            raise Later(str(outcome))
+            raise Postponed(str(outcome))
         if outcome is not None:
             claim.take_back_mark()
             raise outcome

@@ -14,7 +14,7 @@ _SMOOTHING = 1 / 8
 """The newest interval's weight in the smoothed one."""
 
 
-class Queue:
+class WaitEstimator:
     """`now` is the loop's time, in seconds."""
 
     def __init__(self) -> None:

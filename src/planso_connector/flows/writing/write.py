@@ -14,13 +14,13 @@ from datetime import timedelta
 from functools import partial
 
 from planso_connector.domain import stored_errors
-from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import (
     Cancelled,
     CommitUnknown,
-    Duplicate,
+    DuplicateOrder,
+    IdempotencyKeyReused,
     Invalid,
-    KeyReused,
     LoginRejected,
     NotFound,
     NotPossible,
@@ -33,13 +33,13 @@ from planso_connector.domain.errors import (
 )
 from planso_connector.domain.fields import Value
 from planso_connector.domain.german import BERLIN
-from planso_connector.domain.input_warnings import looks_wrong
-from planso_connector.domain.operation import Action, Operation, State, new_id
-from planso_connector.domain.order import FROM_OTHER_PAGES, NAMED_BY
+from planso_connector.domain.input_warnings import find_input_warnings
+from planso_connector.domain.operation import Action, Operation, OperationState, generate_operation_id
+from planso_connector.domain.order import CREATE_NEEDS_ONE_OF, FROM_OTHER_PAGES
 from planso_connector.domain.saving import appending, restoring
-from planso_connector.domain.saving.identity import Identity, identity_of
+from planso_connector.domain.saving.identity import Identity, build_identity
 from planso_connector.flows.writing.outbox import Outbox
-from planso_connector.planso.http.client import Planso
+from planso_connector.planso.http.client import PlansoClient
 from planso_connector.store import operations, orders, search, write_stops
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.order_rows import to_json
@@ -51,7 +51,7 @@ LOOK_WITHIN = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class WriteRequest:
     """
     What comes with a write. `wait` in seconds, None for the usual; `if_match` the ETag relied on, without its quotes,
     `*` for any; `notes` sentences that the caller is told whatever comes of it. `names_orders`: whether the caller may
@@ -68,7 +68,7 @@ class Request:
     signed_by: str | None = None
 
 
-class Writer:
+class WriteService:
     """
     Lives as long as the process. `wait` in seconds for PlanSo's confirmation, `deadline` for the whole of a write; no
     write is taken on while `most_pending` are pending. `writes` is the setting CONNECTOR_WRITES: `on`, `shadow`, `off`.
@@ -77,7 +77,7 @@ class Writer:
     def __init__(
         self,
         database: Database,
-        planso: Planso,
+        planso: PlansoClient,
         outbox: Outbox,
         *,
         wait: float,
@@ -95,57 +95,59 @@ class Writer:
         self._clock = clock
         self._writes = writes
 
-    async def create(self, asked: Mapping[str, Value], request: Request) -> Operation:
+    async def create(self, asked: Mapping[str, Value], request: WriteRequest) -> Operation:
         """Raises Invalid for an order that would be nobody's, and what every write raises."""
         _require_somebody(asked)
         return await self._write(Action.CREATE, None, asked, request)
 
-    async def update(self, order_id: int, asked: Mapping[str, Value], request: Request) -> Operation:
+    async def update(self, order_id: int, asked: Mapping[str, Value], request: WriteRequest) -> Operation:
         return await self._write(Action.UPDATE, order_id, asked, request)
 
-    async def delete(self, order_id: int, request: Request) -> Operation:
+    async def delete(self, order_id: int, request: WriteRequest) -> Operation:
         return await self._write(Action.DELETE, order_id, {}, request)
 
-    async def undo(self, operation_id: str, request: Request) -> Operation:
+    async def undo(self, operation_id: str, request: WriteRequest) -> Operation:
         """
         A new operation that gives the fields of a confirmed update back what they held before, where nobody changed
         them since. Raises NotFound, NotPossible, and what every write raises.
         """
         undone = await self.undone(operation_id)
         assert undone.before is not None, "`undone` saw to it"
-        asked, base = appending.undo_of(undone)
+        asked, base = appending.plan_undo(undone)
         return await self._write(Action.UPDATE, undone.order_id, asked, request, base=base, undoes=undone.id)
 
     async def undone(self, operation_id: str) -> Operation:
         """The operation, if it can be undone. Raises NotFound, NotPossible."""
         operation = await self.get(operation_id)
-        if operation.action is not Action.UPDATE or operation.state is not State.CONFIRMED:
+        if operation.action is not Action.UPDATE or operation.state is not OperationState.CONFIRMED:
             kind = f"a {operation.state} {operation.action}"
             raise NotPossible(f"Operation {operation_id} is {kind}; only a confirmed update can be undone.")
         if not operation.before:
             raise NotPossible(f"Operation {operation_id} changed nothing; there is nothing to undo.")
         return operation
 
-    async def restore(self, operation_id: str, only: Sequence[str], request: Request) -> Operation:
+    async def restore(self, operation_id: str, only: Sequence[str], request: WriteRequest) -> Operation:
         """
         A new operation that writes back what the save of a damaged one took, or of that what `only` names. Raises
         NotFound, NotPossible, Invalid, and what every write raises.
         """
         damaged = await self.get(operation_id)
-        controls = restoring.values_before(restoring.restorable(damaged, only))
+        controls = restoring.get_values_before(restoring.select_restorable(damaged, only))
         return await self._write(Action.UPDATE, damaged.order_id, {}, request, undoes=damaged.id, controls=controls)
 
-    def signed(self, asked: Mapping[str, Value], request: Request) -> Mapping[str, Value]:
+    def signed(self, asked: Mapping[str, Value], request: WriteRequest) -> Mapping[str, Value]:
         """What is asked, with the day and the caller's name at the end of appended lines where the request wants it."""
         if request.signed_by is None:
             return asked
-        return appending.sign(asked, request.signed_by, self._clock().astimezone(BERLIN).date())
+        return appending.sign_appended_lines(asked, request.signed_by, self._clock().astimezone(BERLIN).date())
 
-    async def check(self, action: Action, order_id: int | None, asked: Mapping[str, Value], request: Request) -> str:
+    async def check(
+        self, action: Action, order_id: int | None, asked: Mapping[str, Value], request: WriteRequest
+    ) -> str:
         """What recording it would tell, for a dry run. Raises Invalid, VersionChanged, Duplicate, NotFound."""
         if action is Action.CREATE:
             _require_somebody(asked)
-        operation = Operation(id="", action=action, order_id=order_id, asked=dict(asked))
+        operation = Operation(id="", action=action, order_id=order_id, requested=dict(asked))
 
         def work(tx: Transaction) -> str:
             if request.if_match is not None and order_id is not None:
@@ -160,7 +162,7 @@ class Writer:
         action: Action,
         order_id: int | None,
         asked: Mapping[str, Value],
-        request: Request,
+        request: WriteRequest,
         *,
         base: Mapping[str, Value] | None = None,
         undoes: str | None = None,
@@ -173,14 +175,14 @@ class Writer:
         """
         now = self._clock()
         operation = Operation(
-            id=new_id(),
+            id=generate_operation_id(),
             action=action,
             order_id=order_id,
-            asked=dict(self.signed(asked, request)),
-            created_at=stamp(now),
-            deadline_at=stamp(now + self._deadline),
-            next_at=stamp(now),
-            notes=" ".join([*looks_wrong(asked), *([request.notes] if request.notes else [])]),
+            requested=dict(self.signed(asked, request)),
+            created_at=format_instant(now),
+            deadline_at=format_instant(now + self._deadline),
+            next_at=format_instant(now),
+            notes=" ".join([*find_input_warnings(asked), *([request.notes] if request.notes else [])]),
             caller=request.caller,
             idempotency_key=request.idempotency_key,
             request=_digest(action, order_id, asked, request, undoes, controls),
@@ -195,7 +197,7 @@ class Writer:
         except StoreUnavailable:
             return recorded
 
-    async def _recorded(self, operation: Operation, request: Request) -> Operation:
+    async def _recorded(self, operation: Operation, request: WriteRequest) -> Operation:
         """
         Where the answer to the commit is lost, the operation's id tells whether it is recorded: a transaction that gets
         its lock sees how the one before ended. Raises CommitUnknown where that can't be seen either.
@@ -212,7 +214,7 @@ class Writer:
             try:
                 if lost is None:
                     return await self._database.write(partial(work, is_again=False))
-                return await self._database.write_at_once(partial(work, is_again=True), LOOK_WITHIN)
+                return await self._database.write_with_priority(partial(work, is_again=True), LOOK_WITHIN)
             except (TooManyPending, WritesStopped):
                 raise
             except StoreUnavailable as error:
@@ -225,20 +227,20 @@ class Writer:
             operation.id,
         )
 
-    def _record(self, tx: Transaction, operation: Operation, request: Request) -> Operation:
+    def _record(self, tx: Transaction, operation: Operation, request: WriteRequest) -> Operation:
         if operation.idempotency_key is not None:
-            earlier = operations.with_key(tx, operation.caller, operation.idempotency_key, now=operation.created_at)
+            earlier = operations.find_by_key(tx, operation.caller, operation.idempotency_key, now=operation.created_at)
             if earlier is not None and earlier.request == operation.request:
                 return earlier
             if earlier is not None:
-                raise KeyReused(
+                raise IdempotencyKeyReused(
                     f"Idempotency-Key: it came with another request before, operation {earlier.id}; accepted: a new "
                     "key, or the same request again."
                 )
         self._check_not_stopped(tx, operation)
         if self._planso.login_status.state == "rejected":
             raise LoginRejected("PlanSo rejects the connector's user name or password; nothing was recorded.")
-        if operations.are_pending(tx, at_least=self._most_pending):
+        if operations.has_pending(tx, at_least=self._most_pending):
             raise TooManyPending(
                 f"{self._most_pending} writes wait for PlanSo already, and no more are taken on until some are "
                 "through; nothing was recorded."
@@ -258,10 +260,10 @@ class Writer:
         operations.lock_order(tx, operation.order_id)
         known = orders.load(tx, operation.order_id)
         undone = operations.get(tx, operation.undoes) if operation.undoes is not None else None
-        pending = operations.pending_of(tx, operation.order_id) if known is not None else []
-        asked = [*(earlier.asked for earlier in pending), operation.asked]
+        pending = operations.list_pending(tx, operation.order_id) if known is not None else []
+        asked = [*(earlier.requested for earlier in pending), operation.requested]
         held = known.values if known is not None else {}
-        return identity_of(held, asked, undone.identity if undone is not None else None)
+        return build_identity(held, asked, undone.identity if undone is not None else None)
 
     def _check_not_stopped(self, tx: Transaction, operation: Operation) -> None:
         """Raises WritesShadowed, WritesStopped."""
@@ -272,9 +274,9 @@ class Writer:
                 "Writes are off by the setting CONNECTOR_WRITES=off; nothing was recorded. An operator sets it to `on` "
                 "and restarts the connector."
             )
-        stop = write_stops.holding(tx, operation)
+        stop = write_stops.find_for_operation(tx, operation)
         if stop is not None:
-            raise WritesStopped(f"{stop.words} Nothing was recorded.")
+            raise WritesStopped(f"{stop.message} Nothing was recorded.")
 
     def _relied_on(self, tx: Transaction, operation: Operation, tag: str) -> dict[str, Value] | None:
         """
@@ -294,18 +296,22 @@ class Writer:
             told = f'If-Match: order {operation.order_id} has the ETag "{stored.tag}" now, not "{tag}".'
             raise VersionChanged(told, stored.document)
         if operation.action is Action.DELETE:  # relies on all of it
-            return {path: known.relied_on(path) for path in known.values if path not in FROM_OTHER_PAGES}
-        return {path: known.relied_on(path) for path in operation.asked if appending.target_of(path) == path}
+            return {path: known.value_or_unreadable(path) for path in known.values if path not in FROM_OTHER_PAGES}
+        return {
+            path: known.value_or_unreadable(path)
+            for path in operation.requested
+            if appending.target_field(path) == path
+        }
 
-    def _with_duplicates(self, tx: Transaction, operation: Operation, request: Request) -> str:
+    def _with_duplicates(self, tx: Transaction, operation: Operation, request: WriteRequest) -> str:
         """The notes of a create, with the orders that may be the same one. Raises Duplicate when `request.strict`."""
-        found = search.same_plate_and_time(tx, operation.asked)
+        found = search.find_overlapping_orders(tx, operation.requested)
         if not found:
             return operation.notes
         named = f": {', '.join(str(order_id) for order_id in found[:5])}" if request.names_orders else ""
         told = f"For this number plate there is already an order at this time{named}."
         if request.strict:
-            raise Duplicate(f"{told} Nothing was created.")
+            raise DuplicateOrder(f"{told} Nothing was created.")
         return f"{operation.notes} {told}".strip()
 
     async def get(self, operation_id: str) -> Operation:
@@ -313,7 +319,7 @@ class Writer:
 
         def work(tx: Transaction) -> Operation | None:
             found = operations.get(tx, operation_id)
-            return found and write_stops.explained(tx, found)
+            return found and write_stops.add_stop_message(tx, found)
 
         found = await self._database.read(work)
         if found is None:
@@ -321,14 +327,14 @@ class Writer:
         return found
 
     async def page(
-        self, order_id: int | None, state: State | None, before: tuple[str, str] | None, limit: int
+        self, order_id: int | None, state: OperationState | None, before: tuple[str, str] | None, limit: int
     ) -> Sequence[Operation]:
         """Newest first; `before` as in store.operations."""
 
         def work(tx: Transaction) -> Sequence[Operation]:
-            found = operations.page(tx, order_id=order_id, state=state, before=before, limit=limit)
-            is_stopped = bool(write_stops.active(tx))
-            return [write_stops.explained(tx, one) for one in found] if is_stopped else found
+            found = operations.list_page(tx, order_id=order_id, state=state, before=before, limit=limit)
+            is_stopped = bool(write_stops.list_active(tx))
+            return [write_stops.add_stop_message(tx, one) for one in found] if is_stopped else found
 
         return await self._database.read(work)
 
@@ -337,21 +343,21 @@ class Writer:
         The operation when it is settled, or after so many seconds, or as soon as it is clear that it will not be
         settled within them.
         """
-        until = stamp(self._clock() + timedelta(seconds=seconds))
+        until = format_instant(self._clock() + timedelta(seconds=seconds))
         return await self._outbox.wait(operation, seconds, give_up=lambda now: now.next_at > until)
 
     async def cancel(self, operation_id: str) -> Operation:
         """Raises NotFound, and NotPossible where it is settled or something may have been sent."""
         error = Cancelled("Cancelled before anything was sent.")
-        now = stamp(self._clock())
+        now = format_instant(self._clock())
         cancelled = await self._database.write(
             lambda tx: operations.cancel(
-                tx, operation_id, now=now, message=str(error), failure=stored_errors.written(error)
+                tx, operation_id, now=now, message=str(error), failure=stored_errors.serialize_error(error)
             )
         )
         operation = await self.get(operation_id)
         if not cancelled:
-            pending = operation.state is State.PENDING
+            pending = operation.state is OperationState.PENDING
             why = "something was sent to PlanSo already" if pending else f"it is {operation.state} already"
             raise NotPossible(f"Operation {operation_id} can't be cancelled: {why}.")
         self._outbox.moved(operation_id)
@@ -364,8 +370,8 @@ def _require_somebody(asked: Mapping[str, Value]) -> None:
     Raises Invalid for a new order without a person and a vehicle: PlanSo shows it as it shows an order that does not
     exist, so it could neither be changed nor deleted, nor found again after an answer that got lost.
     """
-    if not any(asked.get(path) for path in NAMED_BY):
-        needed = f"a new order needs a person or a vehicle; accepted: at least one of {', '.join(NAMED_BY)}, not empty"
+    if not any(asked.get(path) for path in CREATE_NEEDS_ONE_OF):
+        needed = f"a new order needs a person or a vehicle; accepted: at least one of {', '.join(CREATE_NEEDS_ONE_OF)}, not empty"
         raise Invalid([Problem(("body",), needed, "missing")])
 
 
@@ -373,7 +379,7 @@ def _digest(
     action: Action,
     order_id: int | None,
     asked: Mapping[str, Value],
-    request: Request,
+    request: WriteRequest,
     undoes: str | None,
     controls: Mapping[str, Sequence[str]] | None,
 ) -> str:

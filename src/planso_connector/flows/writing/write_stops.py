@@ -12,18 +12,18 @@ from datetime import timedelta
 
 import structlog
 
-from planso_connector.domain.clock import Clock, stamp
+from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import Invalid, NotFound, Problem
-from planso_connector.domain.operation import Action, Operation, new_id
+from planso_connector.domain.operation import Action, Operation, generate_operation_id
 from planso_connector.domain.saving import restoring
-from planso_connector.domain.saving.knowledge import Knowledge, knowledge
+from planso_connector.domain.saving.knowledge import SaveStyleStatus, determine_style_status
 from planso_connector.store import operations, save_evidence, statistics, write_stops
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.write_stops import WriteStop
 
 log = structlog.get_logger(__name__)
 
-COMMAND = "planso-connector writes restore"
+RESTORE_CALLER = "planso-connector writes restore"
 """Who asked for a restore that was recorded at the command line, as operations name their caller."""
 
 
@@ -34,7 +34,7 @@ class WritesStatus:
     setting: str
     stops: tuple[WriteStop, ...]
     pending: int
-    saving: Knowledge
+    saving: SaveStyleStatus
     clean_saves: int
 
     @property
@@ -49,7 +49,7 @@ class WritesStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class ProfileOfSaving:
+class SaveStyleOrigin:
     """Where the profile's way of saving comes from, `assumed` or `learned`, and its fingerprint as trials keep it."""
 
     source: str = "assumed"
@@ -65,46 +65,46 @@ class WriteStops:
         clock: Clock,
         *,
         setting: str = "on",
-        profile: ProfileOfSaving | None = None,
+        profile: SaveStyleOrigin | None = None,
         on_resume: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._setting = setting
-        self._profile = profile or ProfileOfSaving()
+        self._profile = profile or SaveStyleOrigin()
         self._on_resume = on_resume
 
-    async def status(self) -> WritesStatus:
+    async def get_status(self) -> WritesStatus:
         def work(tx: Transaction) -> WritesStatus:
             return WritesStatus(
                 self._setting,
-                tuple(write_stops.active(tx)),
-                statistics.pending(tx).pending,
+                tuple(write_stops.list_active(tx)),
+                statistics.get_pending(tx).pending,
                 self._knowledge(tx),
                 save_evidence.load(tx).clean_saves,
             )
 
         return await self._database.read(work)
 
-    async def saving(self) -> Knowledge:
+    async def get_save_knowledge(self) -> SaveStyleStatus:
         """How it is known how this PlanSo saves."""
         return await self._database.read(self._knowledge)
 
-    def _knowledge(self, tx: Transaction) -> Knowledge:
-        trial = save_evidence.trial(tx)
-        return knowledge(self._profile.source, self._profile.fingerprint, trial)
+    def _knowledge(self, tx: Transaction) -> SaveStyleStatus:
+        trial = save_evidence.load_trial(tx)
+        return determine_style_status(self._profile.source, self._profile.fingerprint, trial)
 
-    async def note_form(self, names: Iterable[str]) -> None:
+    async def record_form(self, names: Iterable[str]) -> None:
         """A form with controls of these names was read: where it is not the one that was tried, that is kept."""
         noted = frozenset(names)
-        await self._database.write(lambda tx: save_evidence.note_form(tx, noted))
+        await self._database.write(lambda tx: save_evidence.record_form(tx, noted))
 
     async def forget_trial(self) -> bool:
         """Nothing is known of a trial any more. Whether there was one."""
 
         def work(tx: Transaction) -> bool:
-            was = save_evidence.trial(tx)
-            save_evidence.keep_trial(tx, None)
+            was = save_evidence.load_trial(tx)
+            save_evidence.save_trial(tx, None)
             return was is not None
 
         return await self._database.write(work)
@@ -114,7 +114,7 @@ class WriteStops:
         Ends one order's stop, or all of the workshop; the stops that ended. `accept` names damaged controls that are
         known to change with saves from now on. Raises Invalid, with nothing done, where one is not among them.
         """
-        now = stamp(self._clock())
+        now = format_instant(self._clock())
 
         def work(tx: Transaction) -> list[WriteStop]:
             ended = write_stops.resume(tx, order_id=order_id, now=now)
@@ -125,7 +125,7 @@ class WriteStops:
                 told = f"{', '.join(map(repr, unknown))} is not among the damaged controls; accepted: {names}"
                 raise Invalid([Problem(("body", "accept"), told, "not_damaged")])
             for column in accept:
-                write_stops.accept(tx, [column], operation=there[column], now=now)
+                write_stops.accept_columns(tx, [column], operation=there[column], now=now)
             return ended
 
         ended = await self._database.write(work)
@@ -135,7 +135,7 @@ class WriteStops:
             self._on_resume()
         return ended
 
-    async def operation(self, operation_id: str) -> Operation:
+    async def get_operation(self, operation_id: str) -> Operation:
         """Raises NotFound."""
         found = await self._database.read(lambda tx: operations.get(tx, operation_id))
         if found is None:
@@ -147,11 +147,17 @@ class WriteStops:
         A new operation that writes a damaged one's values before back; a serving process carries it out. Raises
         NotFound, NotPossible, Invalid.
         """
-        damaged = await self.operation(operation_id)
-        controls = restoring.values_before(restoring.restorable(damaged, only))
+        damaged = await self.get_operation(operation_id)
+        controls = restoring.get_values_before(restoring.select_restorable(damaged, only))
         now = self._clock()
-        restore = Operation(new_id(), Action.UPDATE, damaged.order_id, {}, undoes=damaged.id, controls=controls)
+        restore = Operation(
+            generate_operation_id(), Action.UPDATE, damaged.order_id, {}, undoes=damaged.id, controls=controls
+        )
         due = replace(
-            restore, caller=COMMAND, created_at=stamp(now), next_at=stamp(now), deadline_at=stamp(now + deadline)
+            restore,
+            caller=RESTORE_CALLER,
+            created_at=format_instant(now),
+            next_at=format_instant(now),
+            deadline_at=format_instant(now + deadline),
         )
         return await self._database.write(lambda tx: operations.record(tx, due))

@@ -16,124 +16,124 @@ from contextlib import asynccontextmanager
 import httpx2
 
 from planso_connector.domain.errors import PageTooLarge, PlansoError, PlansoUnavailable, PlansoUnsure
-from planso_connector.planso.http.login import LOGS_IN
+from planso_connector.planso.http.login import IS_LOGIN
 
 ACCEPT_ENCODING = "gzip, deflate"
-LIST_TIMES = 2
+BOARD_SIZE_FACTOR = 2
 """The list of all orders may be so many times as large as another page: a form does not grow with the workshop."""
 
-LARGE, MOST_LARGE = 65_536, 3
+LARGE_RESPONSE, MAX_LARGE_RESPONSES = 65_536, 3
 """
 At most so many answers of more than LARGE bytes are held at once, from their arrival until they are parsed: sixty
 callers who waited for orders with 4 MB each took 300 MB.
 """
 
-_LEAST_PIECE = 64
+_MIN_CHUNK_COST = 64
 """A piece counts as so many bytes at least: a megabyte in pieces of one byte takes 20 s of the processor."""
-_AT_ONCE = 0.02
+_YIELD_AFTER = 0.02
 """Seconds after which others get their turn where pieces arrive faster than they are taken in."""
-_PACKED = {"gzip": 47, "x-gzip": 47, "deflate": 47}
+_WINDOW_BITS = {"gzip": 47, "x-gzip": 47, "deflate": 47}
 """By coding, zlib's window bits: a header of either kind is recognised."""
-_WITHOUT_HEADER = -15
-_DROPPED = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
+_RAW_DEFLATE = -15
+_DROPPED_HEADERS = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 
 
-class AnswerTooLarge(httpx2.RequestError):
+class ResponseTooLarge(httpx2.RequestError):
     """The answer is longer than `most` bytes; the rest was not read."""
 
     def __init__(self, most: int, request: httpx2.Request) -> None:
         super().__init__(f"the answer is larger than {most} bytes", request=request)
-        self.most = most
+        self.max_bytes = most
 
-    def sorted(self, page: str, *, saves: bool) -> PlansoError:
+    def to_planso_error(self, page: str, *, saves: bool) -> PlansoError:
         """By what to do next."""
-        told = f"PlanSo's answer is larger than {size_in_words(self.most)}, and is not read (PLANSO_MAX_ANSWER)"
+        told = f"PlanSo's answer is larger than {format_size(self.max_bytes)}, and is not read (PLANSO_MAX_ANSWER)"
         if saves:
             return PlansoUnsure(f"{page}: {told}; it may have been applied")
-        is_login = self.request.extensions.get(LOGS_IN)
+        is_login = self.request.extensions.get(IS_LOGIN)
         return PlansoUnavailable(f"{page}: {told}") if is_login else PageTooLarge(f"{page}: {told}")
 
 
-def size_in_words(size: int) -> str:
+def format_size(size: int) -> str:
     return f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} KB"
 
 
-class Room:
+class LargeResponseLimit:
     """Places for large answers."""
 
     def __init__(self) -> None:
-        self._places = asyncio.Semaphore(MOST_LARGE)
+        self._places = asyncio.Semaphore(MAX_LARGE_RESPONSES)
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[Place]:
+    async def slot(self) -> AsyncIterator[LargeResponseSlot]:
         """For one answer after the other, given back at the end: when the last one is parsed."""
-        place = Place(self._places)
+        place = LargeResponseSlot(self._places)
         try:
             yield place
         finally:
-            place.leave()
+            place.release()
 
 
-class Place:
+class LargeResponseSlot:
     """Taken as soon as an answer turns out to be large."""
 
     def __init__(self, places: asyncio.Semaphore) -> None:
         self._places = places
         self._is_taken = False
 
-    async def take(self) -> None:
+    async def acquire(self) -> None:
         if not self._is_taken:
             await self._places.acquire()
             self._is_taken = True
 
-    def leave(self) -> None:
+    def release(self) -> None:
         if self._is_taken:
             self._is_taken = False
             self._places.release()
 
 
-async def read_bounded(response: httpx2.Response, most: int, place: Place | None = None) -> httpx2.Response:
+async def read_bounded(response: httpx2.Response, most: int, place: LargeResponseSlot | None = None) -> httpx2.Response:
     """
     The answer with its content, unpacked. Closes `response`. Raises AnswerTooLarge, and what httpx2 raises:
     DecodingError for what can't be unpacked.
     """
     try:
-        content = await _content(response, most, place)
+        content = await _read_content(response, most, place)
     finally:
         await response.aclose()
-    headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _DROPPED]
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _DROPPED_HEADERS]
     return httpx2.Response(response.status_code, headers=headers, content=content, request=response.request)
 
 
-async def _content(response: httpx2.Response, most: int, place: Place | None) -> bytes:
+async def _read_content(response: httpx2.Response, most: int, place: LargeResponseSlot | None) -> bytes:
     announced = response.headers.get("content-length", "")
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > most):
-        raise AnswerTooLarge(most, response.request)
-    unpacked = _Unpacked(response, most)
+        raise ResponseTooLarge(most, response.request)
+    unpacked = _Decompressor(response, most)
     arrived, since = 0, time.perf_counter()
     async for piece in response.aiter_raw():
-        arrived += max(len(piece), _LEAST_PIECE)
+        arrived += max(len(piece), _MIN_CHUNK_COST)
         if arrived > most:
-            raise AnswerTooLarge(most, response.request)
+            raise ResponseTooLarge(most, response.request)
         unpacked.add(piece)
-        if place is not None and unpacked.size > LARGE:
-            await place.take()
-        if time.perf_counter() - since > _AT_ONCE:
+        if place is not None and unpacked.size > LARGE_RESPONSE:
+            await place.acquire()
+        if time.perf_counter() - since > _YIELD_AFTER:
             await asyncio.sleep(0)
             since = time.perf_counter()
     return unpacked.content()
 
 
-class _Unpacked:
+class _Decompressor:
     """The content so far."""
 
     def __init__(self, response: httpx2.Response, most: int) -> None:
         codings = response.headers.get("content-encoding", "").lower().split(",")
-        packed = [coding.strip() for coding in codings if coding.strip() in _PACKED]
+        packed = [coding.strip() for coding in codings if coding.strip() in _WINDOW_BITS]
         self._request, self._most = response.request, most
         if len(packed) > 1:
             raise httpx2.DecodingError("the answer is packed more than once", request=self._request)
-        self._unpacker = zlib.decompressobj(_PACKED[packed[0]]) if packed else None
+        self._unpacker = zlib.decompressobj(_WINDOW_BITS[packed[0]]) if packed else None
         self._may_lack_header = packed == ["deflate"]
         self._pieces: list[bytes] = []
         self.size = 0
@@ -143,7 +143,7 @@ class _Unpacked:
             piece = self._unpack(self._unpacker, piece)
         self.size += len(piece)
         if self.size > self._most:
-            raise AnswerTooLarge(self._most, self._request)
+            raise ResponseTooLarge(self._most, self._request)
         self._pieces.append(piece)
 
     def _unpack(self, unpacker: zlib._Decompress, piece: bytes) -> bytes:
@@ -155,7 +155,7 @@ class _Unpacked:
                 raise httpx2.DecodingError("the answer can't be unpacked", request=self._request) from error
         # Some servers send deflate without zlib's header.
         self._may_lack_header = False
-        self._unpacker = zlib.decompressobj(_WITHOUT_HEADER)
+        self._unpacker = zlib.decompressobj(_RAW_DEFLATE)
         return self._unpack(self._unpacker, piece)
 
     def content(self) -> bytes:

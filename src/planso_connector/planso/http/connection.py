@@ -5,19 +5,19 @@ from __future__ import annotations
 import httpx2
 
 from planso_connector.domain.errors import PageChanged, PlansoError, PlansoTimeout, PlansoUnavailable, PlansoUnsure
-from planso_connector.planso.http.bounded_response import AnswerTooLarge
+from planso_connector.planso.http.bounded_response import ResponseTooLarge
 from planso_connector.planso.http.login import origin
-from planso_connector.planso.http.outcome import untrusted_certificate
+from planso_connector.planso.http.outcome import find_certificate_error
 
 _CONNECTING = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 
-def sorted_error(error: httpx2.RequestError, page: str, *, saves: bool) -> PlansoError:
+def to_planso_error(error: httpx2.RequestError, page: str, *, saves: bool) -> PlansoError:
     """A failed exchange by what to do next."""
     what = type(error).__name__
-    if isinstance(error, AnswerTooLarge):
-        return error.sorted(page, saves=saves)
-    untrusted = untrusted_certificate(error)
+    if isinstance(error, ResponseTooLarge):
+        return error.to_planso_error(page, saves=saves)
+    untrusted = find_certificate_error(error)
     if untrusted is not None:
         return PlansoUnavailable(f"{page}: PlanSo's certificate is not accepted ({untrusted}); nothing was sent")
     if isinstance(error, _CONNECTING):
@@ -31,7 +31,7 @@ def sorted_error(error: httpx2.RequestError, page: str, *, saves: bool) -> Plans
     return PlansoUnavailable(f"{page}: the connection broke off ({what})")
 
 
-def base_url(url: str, app: str) -> str:
+def parse_base_url(url: str, app: str) -> str:
     told = "accepted: an address such as https://reit.planso.de"
     try:
         parsed = httpx2.URL(url.strip())

@@ -18,7 +18,7 @@ _LATIN = frozenset({"iso8859-1", "cp1252", "ascii"})
 _NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})
 """Codecs of Python that no page is in; punycode takes time by the square of the length."""
 _WINDOWS = "".join(bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(256))
-MOST_VALUES, MOST_LISTED = 200_000, 500_000
+MAX_JSON_VALUES, MAX_BOARD_JSON_VALUES = 200_000, 500_000
 """
 Members and items of a JSON answer, and of the list of orders: 50,000 have 400,000. Each takes up to 100 bytes,
 and Python's parser lets nobody else go on meanwhile.
@@ -29,16 +29,16 @@ class NotJson(ValueError):
     """The answer is not the JSON that was promised."""
 
 
-class TooManyValues(NotJson):
+class TooManyJsonValues(NotJson):
     """The answer holds more values than are read."""
 
 
-def text_of(response: httpx2.Response) -> str:
+def decode_response(response: httpx2.Response) -> str:
     """By the declared charset, else as UTF-8, else as Windows-1252, which holds all of ISO-8859-1's letters."""
-    return decoded(response.content, response.headers.get("content-type", ""))
+    return decode_content(response.content, response.headers.get("content-type", ""))
 
 
-def decoded(content: bytes, content_type: str) -> str:
+def decode_content(content: bytes, content_type: str) -> str:
     """As `text_of`, of an answer that is at hand as bytes."""
     content = content.removeprefix(codecs.BOM_UTF8)
     match = _CHARSET.search(content_type)
@@ -53,12 +53,12 @@ def decoded(content: bytes, content_type: str) -> str:
     return codecs.charmap_decode(content, "strict", _WINDOWS)[0]
 
 
-def json_of(response: httpx2.Response, most: int = MOST_VALUES) -> Any:
+def parse_json(response: httpx2.Response, most: int = MAX_JSON_VALUES) -> Any:
     """Raises NotJson; TooManyValues for more than `most`."""
-    text = text_of(response)
+    text = decode_response(response)
     values = text.count(",") + text.count("[") + text.count("{")  # counts those in texts too
     if values > most:
-        raise TooManyValues(f"it holds more than {most} values")
+        raise TooManyJsonValues(f"it holds more than {most} values")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -71,7 +71,7 @@ def is_login_page(response: httpx2.Response) -> bool:
     return LOGIN_FIELD.encode() in content and not content.startswith((b"{", b"["))
 
 
-def declared_charset(page: httpx2.Response) -> str:
+def form_charset(page: httpx2.Response) -> str:
     """The charset that a browser would use for this page's forms: the header's, else the page's `meta`, else UTF-8."""
     meta = _META.search(page.content[:4096])
     declared = _known(_header_charset(page)) or _known(meta[1].decode("ascii", "ignore") if meta else None)

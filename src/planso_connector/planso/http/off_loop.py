@@ -13,13 +13,13 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-LARGE = 16_384
+THREAD_THRESHOLD = 16_384
 """Bytes of an answer; what is smaller takes less than 50 ms whatever it holds, and a thread costs 0.1 ms."""
 
 
-async def off_loop(size: int, work: Callable[[], T]) -> T:
+async def run_parser(size: int, work: Callable[[], T]) -> T:
     """The result of `work` on an answer of `size` bytes."""
-    if size < LARGE:
+    if size < THREAD_THRESHOLD:
         return work()
     return await asyncio.get_running_loop().run_in_executor(_thread(), work)
 

@@ -10,10 +10,10 @@ from enum import StrEnum
 import httpx2
 
 from planso_connector.domain.clock import Clock
-from planso_connector.planso.http.login import LOGS_IN, SAVES
+from planso_connector.planso.http.login import IS_LOGIN, IS_SAVE
 
 
-class Outcome(StrEnum):
+class RequestOutcome(StrEnum):
     """Each but the first two means that PlanSo can't be worked with at that moment."""
 
     ANSWERED = "answered"
@@ -36,29 +36,29 @@ class Outcome(StrEnum):
     """An answer of more bytes than `PLANSO_MAX_ANSWER`, which is not read."""
 
 
-_THERE = frozenset({Outcome.ANSWERED, Outcome.REFUSED})
+_THERE = frozenset({RequestOutcome.ANSWERED, RequestOutcome.REFUSED})
 
-OnExchange = Callable[[str, Outcome, float], None]
+OnExchange = Callable[[str, RequestOutcome, float], None]
 """Told the kind of page, how it ended, and the seconds that it took."""
 
 
-def outcome_of_status(status: int) -> Outcome:
+def classify_status(status: int) -> RequestOutcome:
     if status in (429, 502, 503, 504):
-        return Outcome.OVERLOADED
+        return RequestOutcome.OVERLOADED
     if status >= 500:
-        return Outcome.FAILED
-    return Outcome.REFUSED if status >= 400 else Outcome.ANSWERED
+        return RequestOutcome.FAILED
+    return RequestOutcome.REFUSED if status >= 400 else RequestOutcome.ANSWERED
 
 
-def outcome_of_error(error: httpx2.TransportError) -> Outcome:
+def classify_transport_error(error: httpx2.TransportError) -> RequestOutcome:
     if isinstance(error, httpx2.ConnectTimeout | httpx2.ReadTimeout | httpx2.WriteTimeout | httpx2.PoolTimeout):
-        return Outcome.TIMEOUT
+        return RequestOutcome.TIMEOUT
     if isinstance(error, httpx2.ConnectError):
-        return Outcome.UNREACHABLE if untrusted_certificate(error) is None else Outcome.CERTIFICATE
-    return Outcome.BROKEN
+        return RequestOutcome.UNREACHABLE if find_certificate_error(error) is None else RequestOutcome.CERTIFICATE
+    return RequestOutcome.BROKEN
 
 
-def untrusted_certificate(error: BaseException | None) -> str | None:
+def find_certificate_error(error: BaseException | None) -> str | None:
     """What is wrong with PlanSo's certificate, in OpenSSL's words, where that is the cause."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
@@ -67,32 +67,32 @@ def untrusted_certificate(error: BaseException | None) -> str | None:
     return None
 
 
-class Standing:
+class PlansoHealth:
     """What the last requests say of PlanSo; nothing is asked to learn it."""
 
     def __init__(self, clock: Clock, calls: Mapping[str, str], on_exchange: OnExchange | None) -> None:
         """`calls` names the kind of page by its call."""
-        self.answered_at: datetime | None = None
+        self.last_answered_at: datetime | None = None
         """When PlanSo last gave an answer that can be worked with."""
         self.failing_since: datetime | None = None
         """The first of the failures in a row up to now; None when the last request did not fail."""
-        self.failure: Outcome | None = None
+        self.last_failure: RequestOutcome | None = None
         self._clock = clock
         self._calls = calls
         self._on_exchange = on_exchange
 
-    def note(self, request: httpx2.Request, outcome: Outcome, seconds: float) -> None:
+    def record(self, request: httpx2.Request, outcome: RequestOutcome, seconds: float) -> None:
         now = self._clock()
         if outcome in _THERE:
-            self.answered_at, self.failing_since, self.failure = now, None, None
+            self.last_answered_at, self.failing_since, self.last_failure = now, None, None
         else:
             self.failing_since = self.failing_since or now
-            self.failure = outcome
+            self.last_failure = outcome
         if self._on_exchange is not None:
             self._on_exchange(self._kind(request), outcome, seconds)
 
     def _kind(self, request: httpx2.Request) -> str:
-        if request.extensions.get(LOGS_IN):
+        if request.extensions.get(IS_LOGIN):
             return "login"
         kind = self._calls.get(request.url.params.get("m", ""), "other")
-        return "save" if request.extensions.get(SAVES) and kind in ("form", "other") else kind
+        return "save" if request.extensions.get(IS_SAVE) and kind in ("form", "other") else kind

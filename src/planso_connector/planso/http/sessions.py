@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from planso_connector.planso.http.login import Account, PlansoLogin
-from planso_connector.planso.http.session import COUNTED_FOR, MANY_LOGINS
+from planso_connector.planso.http.login import Account, SessionAuth
+from planso_connector.planso.http.session import LOGIN_WINDOW, MAX_USUAL_LOGINS
 from planso_connector.planso.http.throttle import is_urgent
 
 _ONE = (
@@ -36,30 +36,30 @@ class SessionsStatus:
     trouble: str
 
 
-class Sessions:
+class SessionPair:
     """The logins of one account. `current` is the one that a request made here and now belongs to."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self.background = PlansoLogin(account)
-        self.foreground = PlansoLogin(account, beside=self.background)
+        self.background = SessionAuth(account)
+        self.foreground = SessionAuth(account, beside=self.background)
 
     @property
-    def current(self) -> PlansoLogin:
+    def current(self) -> SessionAuth:
         """The foreground's within `urgent`, else the background's."""
         return self.foreground if is_urgent() else self.background
 
     @property
     def status(self) -> SessionsStatus:
         count = len({id(login.session) for login in (self.background, self.foreground) if login.session.is_open})
-        logins, requests = self._account.count.recent(self._account.now())
+        logins, requests = self._account.login_counter.count_recent(self._account.now())
         trouble = ""
-        if logins > MANY_LOGINS:
-            trouble = _AGAIN_AND_AGAIN.format(logins=logins, requests=requests, minutes=COUNTED_FOR / 60)
-        return SessionsStatus(count, self._account.limit.is_decided, self._reason(), trouble)
+        if logins > MAX_USUAL_LOGINS:
+            trouble = _AGAIN_AND_AGAIN.format(logins=logins, requests=requests, minutes=LOGIN_WINDOW / 60)
+        return SessionsStatus(count, self._account.session_limit.is_decided, self._reason(), trouble)
 
     def _reason(self) -> str:
-        if self._account.limit.is_one:
+        if self._account.session_limit.is_one_session:
             return _ONE
         opened = sum(login.session.generation > 0 for login in (self.background, self.foreground))
         return ("no session yet", _SECOND_UNUSED, _TWO)[opened]

@@ -26,24 +26,24 @@ from typing import Protocol
 from planso_connector.domain import clock
 from planso_connector.domain.errors import PlansoTimeout
 
-OVERLOAD = frozenset({429, 502, 503, 504})
+OVERLOAD_STATUSES = frozenset({429, 502, 503, 504})
 """The statuses by which a server or its proxy says that it can't keep up. A 500 may be one order's page."""
 
 FIRST_PAUSE = 1.0
 """The longest first pause after an error; each further failing round doubles it. At least half of it is kept."""
 
-LONGEST_PAUSE = 30.0
+MAX_PAUSE = 30.0
 
-LONGEST_WRITE_PAUSE = 2.0
+MAX_WRITE_PAUSE = 2.0
 """Writes wait no longer than this before they try again whether PlanSo is back."""
 
-LONGEST_RETRY_AFTER = 600.0
+MAX_RETRY_AFTER = 600.0
 """A `Retry-After` beyond this is taken for a mistake, and PlanSo asked again then."""
 
-SLOW = 4.0
+SLOW_FACTOR = 4.0
 """So many times its usual latency a page must take to count as slow..."""
 
-SLOW_AT_LEAST = 0.25
+SLOW_MARGIN = 0.25
 """...and so many seconds more than usual: below that it may be our own machine."""
 
 WRITES_PER_READ = 3
@@ -51,9 +51,9 @@ WRITES_PER_READ = 3
 
 _SMOOTHING = 1 / 8
 """The newest answer's weight in a smoothed latency."""
-_FALL, _RISE = 0.9, 1.002
+_USUAL_FALL, _USUAL_RISE = 0.9, 1.002
 """The usual latency falls by a tenth and rises by a five-hundredth with an answer: a low quantile, slow to forget."""
-_GRAIN = 0.001
+_TIMER_TOLERANCE = 0.001
 """Timers may come so much early: uvloop counts in milliseconds."""
 
 _urgent_until: ContextVar[float | None] = ContextVar("planso_urgent_until", default=None)
@@ -61,18 +61,18 @@ _urgent_until: ContextVar[float | None] = ContextVar("planso_urgent_until", defa
 
 
 @dataclass(slots=True)
-class _Held:
-    requests: int = 0
+class _HeldSlot:
+    request_count: int = 0
 
 
-_held: ContextVar[_Held | None] = ContextVar("planso_held", default=None)
+_held: ContextVar[_HeldSlot | None] = ContextVar("planso_held", default=None)
 
 
 class Timer(Protocol):
     def cancel(self) -> object: ...
 
 
-class LoopTime(Protocol):
+class LoopClock(Protocol):
     """What the throttle needs of an event loop; tests turn one by hand."""
 
     def time(self) -> float: ...
@@ -80,7 +80,7 @@ class LoopTime(Protocol):
 
 
 @contextmanager
-def urgent(begin_by: float | None = None) -> Iterator[None]:
+def urgent_requests(begin_by: float | None = None) -> Iterator[None]:
     """
     What is asked of PlanSo in here, and in tasks begun in here, belongs to a write or a live read: it goes before the
     reads of a sync, and has a session of its own.
@@ -99,7 +99,7 @@ def is_urgent() -> bool:
     return _urgent_until.get() is not None
 
 
-def retry_after(header: str | None, date: str | None = None) -> float | None:
+def parse_retry_after(header: str | None, date: str | None = None) -> float | None:
     """
     The seconds that a `Retry-After` asks for, None where it can't be understood. A date in it is measured against the
     answer's own `Date`, where there is one: the two machines' clocks may differ. Source: RFC 9110, section 10.2.3.
@@ -123,27 +123,27 @@ def _instant(http_date: str) -> datetime | None:
     return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
 
 
-class _Pace:
+class _PageLatency:
     """How long one kind of page takes: lately (`smoothed`), and when all is well (`usual`)."""
 
     def __init__(self, seconds: float) -> None:
         self.smoothed = self.usual = seconds
 
     @property
-    def limit(self) -> float:
-        return max(self.usual * SLOW, self.usual + SLOW_AT_LEAST)
+    def slow_above(self) -> float:
+        return max(self.usual * SLOW_FACTOR, self.usual + SLOW_MARGIN)
 
-    def is_slow_after(self, seconds: float) -> bool:
+    def record(self, seconds: float) -> bool:
         """Take in an answer; one that hung counts for little, so that slowness is what several answers agree on."""
-        self.smoothed += (min(seconds, self.limit * 2) - self.smoothed) * _SMOOTHING
+        self.smoothed += (min(seconds, self.slow_above * 2) - self.smoothed) * _SMOOTHING
         if self.smoothed < self.usual:
-            self.usual = max(self.smoothed, self.usual * _FALL)
+            self.usual = max(self.smoothed, self.usual * _USUAL_FALL)
         else:
-            self.usual = min(self.smoothed, self.usual * _RISE)
-        return self.smoothed > self.limit
+            self.usual = min(self.smoothed, self.usual * _USUAL_RISE)
+        return self.smoothed > self.slow_above
 
 
-class Restraint:
+class AdaptiveLimit:
     """
     What PlanSo's answers taught: how many may be in flight, and what must be waited for. It never waits itself.
 
@@ -153,83 +153,83 @@ class Restraint:
 
     def __init__(self, concurrency: int, dice: Callable[[], float] = random.random) -> None:
         self.concurrency = concurrency
-        self.allowed = concurrency
+        self.max_in_flight = concurrency
         self.latency: float | None = None
         """Of all pages, smoothed."""
-        self.cuts = 0
+        self.cut_count = 0
         self.failing_rounds = 0
         """In a row; 0 as soon as an answer is good."""
-        self.held_until = -math.inf
+        self.paused_until = -math.inf
         """Nothing is sent before, by `Retry-After`."""
         self._reads_from = self._writes_from = -math.inf
         self._answers = self._slow_answers = 0
-        self._paces: dict[str, _Pace] = {}
+        self._paces: dict[str, _PageLatency] = {}
         self._dice = dice
 
-    def opens_at(self, *, write: bool) -> float:
-        return max(self.held_until, self._writes_from if write else self._reads_from)
+    def earliest_start(self, *, write: bool) -> float:
+        return max(self.paused_until, self._writes_from if write else self._reads_from)
 
-    def room(self, *, write: bool) -> int:
+    def limit_for(self, *, write: bool) -> int:
         """How many may be in flight for one more of this kind to begin; while errors go on, reads send one probe."""
-        return 1 if self.failing_rounds and not write else self.allowed
+        return 1 if self.failing_rounds and not write else self.max_in_flight
 
-    def hold(self, until: float) -> None:
-        self.held_until = max(self.held_until, until)
+    def pause_until(self, until: float) -> None:
+        self.paused_until = max(self.paused_until, until)
 
-    def failed(self, now: float, began_at_cut: int) -> None:
+    def record_overload(self, now: float, began_at_cut: int) -> None:
         """An error of overload."""
-        if began_at_cut < self.cuts:
+        if began_at_cut < self.cut_count:
             return
-        self.cuts += 1
-        self.allowed = max(1, self.allowed // 2)
+        self.cut_count += 1
+        self.max_in_flight = max(1, self.max_in_flight // 2)
         self._answers = self._slow_answers = 0
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self.failing_rounds, 30))
+        longest = min(MAX_PAUSE, FIRST_PAUSE * 2.0 ** min(self.failing_rounds, 30))
         pause = longest * (1 + self._dice()) / 2
         self.failing_rounds += 1
         self._reads_from = now + pause
-        self._writes_from = now + min(pause, LONGEST_WRITE_PAUSE)
+        self._writes_from = now + min(pause, MAX_WRITE_PAUSE)
 
-    def succeeded(self, began_at_cut: int, page: str, seconds: float | None) -> None:
+    def record_success(self, began_at_cut: int, page: str, seconds: float | None) -> None:
         """A good answer; `seconds` None where its time says nothing about the page."""
         self.failing_rounds = 0
         self._reads_from = self._writes_from = -math.inf
         is_slow = seconds is not None and self._learn(page, seconds)
-        if began_at_cut < self.cuts:
+        if began_at_cut < self.cut_count:
             return
         self._answers += 1
         self._slow_answers += is_slow
-        if self._answers >= self.allowed:
+        if self._answers >= self.max_in_flight:
             step = -1 if self._slow_answers * 2 > self._answers else 1
-            self.allowed = min(self.concurrency, max(1, self.allowed + step))
+            self.max_in_flight = min(self.concurrency, max(1, self.max_in_flight + step))
             self._answers = self._slow_answers = 0
 
     def _learn(self, page: str, seconds: float) -> bool:
         """Whether that kind of page is slow now."""
         before = self.latency
         self.latency = seconds if before is None else before + (seconds - before) * _SMOOTHING
-        return self._paces.setdefault(page, _Pace(seconds)).is_slow_after(seconds)
+        return self._paces.setdefault(page, _PageLatency(seconds)).record(seconds)
 
 
 class Attempt:
     """One request in its slot. Without a word about its outcome, nothing is learned from it."""
 
-    def __init__(self, restraint: Restraint, time: LoopTime) -> None:
+    def __init__(self, restraint: AdaptiveLimit, time: LoopClock) -> None:
         self._restraint, self._time = restraint, time
-        self._cut, self._began = restraint.cuts, time.time()
+        self._cut, self._began = restraint.cut_count, time.time()
 
-    def answered(self, status: int, page: str = "", retry_after: float | None = None) -> None:
+    def record_response(self, status: int, page: str = "", retry_after: float | None = None) -> None:
         """PlanSo answered, now. `page` names the kind of page: each kind has its own usual latency."""
         now = self._time.time()
-        if status in OVERLOAD:
-            self._restraint.failed(now, self._cut)
+        if status in OVERLOAD_STATUSES:
+            self._restraint.record_overload(now, self._cut)
         elif status < 500:
-            self._restraint.succeeded(self._cut, page, now - self._began if status < 400 else None)
+            self._restraint.record_success(self._cut, page, now - self._began if status < 400 else None)
         if retry_after is not None and status >= 400:
-            self._restraint.hold(now + min(retry_after, LONGEST_RETRY_AFTER))
+            self._restraint.pause_until(now + min(retry_after, MAX_RETRY_AFTER))
 
-    def failed(self) -> None:
+    def record_failure(self) -> None:
         """No answer came, or it broke off: time ran out, the connection broke, nobody was there."""
-        self._restraint.failed(self._time.time(), self._cut)
+        self._restraint.record_overload(self._time.time(), self._cut)
 
 
 class Throttle:
@@ -245,7 +245,7 @@ class Throttle:
         concurrency: int = 4,
         rate: float | None = None,
         *,
-        time: LoopTime | None = None,
+        time: LoopClock | None = None,
         dice: Callable[[], float] = random.random,
     ) -> None:
         if concurrency < 1:
@@ -254,7 +254,7 @@ class Throttle:
             raise ValueError(f"rate {rate}: accepted: requests per second above 0")
         self.concurrency = concurrency
         self.in_flight = 0
-        self._restraint = Restraint(concurrency, dice)
+        self._restraint = AdaptiveLimit(concurrency, dice)
         self._spacing = 1 / rate if rate is not None else 0.0
         self._next_start = -math.inf
         self._own_time = time
@@ -265,19 +265,19 @@ class Throttle:
         self._timer_at = math.inf
 
     @property
-    def allowed(self) -> int:
+    def max_in_flight(self) -> int:
         """Requests that may be in flight now, 1 to `concurrency`."""
-        return self._restraint.allowed
+        return self._restraint.max_in_flight
 
     @property
-    def waiting(self) -> int:
+    def waiting_count(self) -> int:
         """Requests that wait for a slot."""
         return sum(not waiter.done() for queue in (self._writes, self._reads) for waiter in queue)
 
     @property
     def paused_until(self) -> float | None:
         """When reads may go on, by the loop's time; None when they may now. A good answer to a write ends it sooner."""
-        until = self._restraint.opens_at(write=False)
+        until = self._restraint.earliest_start(write=False)
         return until if until > self._time.time() else None
 
     @property
@@ -293,7 +293,7 @@ class Throttle:
         """
         held = _held.get()
         if held is not None:
-            held.requests += 1
+            held.request_count += 1
             yield Attempt(self._restraint, self._time)
             return
         begin_by = _urgent_until.get()
@@ -305,35 +305,35 @@ class Throttle:
             self._give_back()
 
     @asynccontextmanager
-    async def hold(self) -> AsyncIterator[None]:
+    async def hold_slot(self) -> AsyncIterator[None]:
         """
         Hold one slot for several requests in a row, so that nothing waits between them. Raises as `slot` does.
 
         Tasks begun in here share it. Nothing in here may wait for another request: that one might wait for this slot.
         """
         async with self.slot(urgent=True):
-            token = _held.set(_Held())
+            token = _held.set(_HeldSlot())
             try:
                 yield
             finally:
                 held = _held.get()
                 _held.reset(token)
-                extra = held.requests - 1 if held is not None else 0
+                extra = held.request_count - 1 if held is not None else 0
                 self._next_start += max(0, extra) * self._spacing
 
     @property
-    def is_held(self) -> bool:
+    def is_slot_held(self) -> bool:
         """Whether this work holds its slot from before."""
         return _held.get() is not None
 
     @property
-    def _time(self) -> LoopTime:
+    def _time(self) -> LoopClock:
         return self._own_time or asyncio.get_running_loop()
 
     async def _turn(self, queue: deque[asyncio.Future[None]], begin_by: float) -> None:
         """Returns with a slot, or raises without one."""
-        if max(self._time.time(), self._restraint.held_until) > begin_by:
-            raise _too_late()
+        if max(self._time.time(), self._restraint.paused_until) > begin_by:
+            raise _deadline_error()
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue.append(waiter)
         self._serve()
@@ -374,16 +374,16 @@ class Throttle:
     def _may_begin(self, queue: deque[asyncio.Future[None]], now: float) -> bool:
         while queue and queue[0].done():  # cancelled, or expired
             queue.popleft()
-        room = self._restraint.room(write=queue is self._writes)
-        return bool(queue) and self.in_flight < room and now + _GRAIN >= self._opens_at(queue)
+        room = self._restraint.limit_for(write=queue is self._writes)
+        return bool(queue) and self.in_flight < room and now + _TIMER_TOLERANCE >= self._opens_at(queue)
 
     def _opens_at(self, queue: deque[asyncio.Future[None]]) -> float:
-        return max(self._next_start, self._restraint.opens_at(write=queue is self._writes))
+        return max(self._next_start, self._restraint.earliest_start(write=queue is self._writes))
 
     def _set_timer(self, now: float) -> None:
         """Wake when a pause ends for somebody. Where a slot is what is missing, its return wakes."""
         pauses = [self._opens_at(queue) for queue in (self._writes, self._reads) if queue]
-        when = min((pause for pause in pauses if pause > now + _GRAIN), default=math.inf)
+        when = min((pause for pause in pauses if pause > now + _TIMER_TOLERANCE), default=math.inf)
         if when == self._timer_at:
             return
         if self._timer is not None:
@@ -398,8 +398,8 @@ class Throttle:
 
 def _expire(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
-        waiter.set_exception(_too_late())
+        waiter.set_exception(_deadline_error())
 
 
-def _too_late() -> PlansoTimeout:
+def _deadline_error() -> PlansoTimeout:
     return PlansoTimeout("PlanSo must be left alone for longer than this may wait; nothing was sent")

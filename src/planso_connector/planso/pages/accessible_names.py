@@ -10,15 +10,15 @@ from itertools import islice, takewhile
 
 from selectolax.lexbor import LexborNode
 
-from planso_connector.planso.pages.label_pair import Pair
-from planso_connector.planso.pages.label_text import text_of
-from planso_connector.planso.pages.text import label_key, shown_label
-from planso_connector.planso.pages.tree import Element, Tree, radio_group
+from planso_connector.planso.pages.label_pair import LabelPair
+from planso_connector.planso.pages.label_text import read_node_text
+from planso_connector.planso.pages.text import clean_label, label_key
+from planso_connector.planso.pages.tree import ControlElement, FormTree, radio_group_key
 
 _BLOCK_TITLES = frozenset({"legend", "h1", "h2", "h3", "h4", "h5", "h6"})
 
 
-def pair_captions(tree: Tree) -> list[Pair]:
+def pair_by_accessible_name(tree: FormTree) -> list[LabelPair]:
     """Pairs for the controls that are still without a name."""
     pairs = []
     for element in tree.controls:
@@ -27,13 +27,13 @@ def pair_captions(tree: Tree) -> list[Pair]:
         caption = _caption(element)
         if label_key(caption):
             tree.claim(element)
-            pairs.append(Pair(element.position, caption, element))
+            pairs.append(LabelPair(element.position, caption, element))
     if any(element.is_open and tree.is_free(element) for element in tree.controls):
         pairs += _titled(tree)
     return pairs
 
 
-def pair_references(tree: Tree) -> list[Pair]:
+def pair_by_aria_labelledby(tree: FormTree) -> list[LabelPair]:
     """Pairs of controls that name their label themselves, by `aria-labelledby`."""
     pairs = []
     for element in tree.controls:
@@ -41,18 +41,18 @@ def pair_references(tree: Tree) -> list[Pair]:
             continue
         ids = (element.attributes["aria-labelledby"] or "").split()
         nodes = [tree.with_id.get(own_id) for own_id in ids]
-        words = shown_label(" ".join(text_of(node) for node in nodes if node is not None))
+        words = clean_label(" ".join(read_node_text(node) for node in nodes if node is not None))
         if label_key(words):
             tree.claim(element)
-            pairs.append(Pair(element.position, words, element))
+            pairs.append(LabelPair(element.position, words, element))
     return pairs
 
 
-def _caption(element: Element) -> str:
-    return shown_label(element.attributes.get("aria-label") or "") or shown_label(element.attributes.get("title") or "")
+def _caption(element: ControlElement) -> str:
+    return clean_label(element.attributes.get("aria-label") or "") or clean_label(element.attributes.get("title") or "")
 
 
-def _titled(tree: Tree) -> list[Pair]:
+def _titled(tree: FormTree) -> list[LabelPair]:
     """Titles of blocks that hold a single control, or a single group of radio buttons."""
     pairs = []
     ends: dict[int, int] = {}
@@ -72,9 +72,9 @@ def _titled(tree: Tree) -> list[Pair]:
             for element in takewhile(lambda element: block in element.trail, later)  # noqa: B023 - used at once
             if element.can_be_labelled and not element.is_hidden
         ]
-        names = {radio_group(element) if element.type == "radio" else element.id for element in inside}
-        words = shown_label(text_of(node))
+        names = {radio_group_key(element) if element.type == "radio" else element.id for element in inside}
+        words = clean_label(read_node_text(node))
         if len(names) == 1 and inside[0].name and tree.is_free(inside[0]) and label_key(words):
             tree.claim(inside[0])
-            pairs.append(Pair(position, words, inside[0]))
+            pairs.append(LabelPair(position, words, inside[0]))
     return pairs

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice, takewhile
 
 from planso_connector.domain import german
-from planso_connector.planso.pages.input_values import browser_value
-from planso_connector.planso.pages.label_pair import Pair
+from planso_connector.planso.pages.input_values import sanitize_value
+from planso_connector.planso.pages.label_pair import LabelPair
 from planso_connector.planso.pages.text import label_key
-from planso_connector.planso.pages.tree import Element, Label, Tree, common
+from planso_connector.planso.pages.tree import ControlElement, FormTree, LabelElement, count_shared_ancestors
 
 _BEGINNINGS = frozenset({"von", "ab", "from", "beginn"})
 """The last word of a label whose first control is meant: `Reparatur von [08:00] - [16:00]`."""
@@ -35,10 +35,10 @@ _LEAST = 3
 """Shorter values are equal by chance."""
 
 
-def settle(tree: Tree, labels: Sequence[Label], pairs: list[Pair]) -> list[Pair]:
+def mark_ambiguities(tree: FormTree, labels: Sequence[LabelElement], pairs: list[LabelPair]) -> list[LabelPair]:
     """The pairs with what is doubtful about each, and those of labels that could not be resolved at all."""
     by_position = {label.position: label for label in labels}
-    copies: dict[int, tuple[Element, ...]] = {}
+    copies: dict[int, tuple[ControlElement, ...]] = {}
     index = {element.id: at for at, element in enumerate(tree.controls)}
     settled = [
         pair if pair.doubt else _settled(tree, index[pair.target.id], pair, by_position.get(pair.position))
@@ -47,7 +47,7 @@ def settle(tree: Tree, labels: Sequence[Label], pairs: list[Pair]) -> list[Pair]
     for label in labels:
         if label.target is None and label.copies:
             rivals = copies.setdefault(label.copies[0].id, tuple(label.copies[1:]))
-            pair = Pair(label.position, label.text, label.copies[0], label.full_text, rivals, _COPIED)
+            pair = LabelPair(label.position, label.text, label.copies[0], label.full_text, rivals, _COPIED)
             settled.append(pair)
     if len(settled) > len(pairs):
         settled.sort(key=lambda pair: pair.position)
@@ -57,7 +57,7 @@ def settle(tree: Tree, labels: Sequence[Label], pairs: list[Pair]) -> list[Pair]
 _COPIED = "its 'for' is copied"
 
 
-def _settled(tree: Tree, at: int, pair: Pair, label: Label | None) -> Pair:
+def _settled(tree: FormTree, at: int, pair: LabelPair, label: LabelElement | None) -> LabelPair:
     """The pair of the control at an index, and of its label in the tree where it has one."""
     if label is not None and label.target is not pair.target:
         label = None
@@ -80,7 +80,7 @@ def _settled(tree: Tree, at: int, pair: Pair, label: Label | None) -> Pair:
     return pair
 
 
-def _has_free_neighbour(tree: Tree, at: int) -> bool:
+def _has_free_neighbour(tree: FormTree, at: int) -> bool:
     """Whether the control before or after it has no label."""
     controls, claimed = tree.controls, tree.claimed
     if at and controls[at - 1].id not in claimed:
@@ -88,7 +88,7 @@ def _has_free_neighbour(tree: Tree, at: int) -> bool:
     return at + 1 < len(controls) and controls[at + 1].id not in claimed
 
 
-def _passed_over(tree: Tree, label: Label) -> tuple[Element, ...]:
+def _passed_over(tree: FormTree, label: LabelElement) -> tuple[ControlElement, ...]:
     """The controls of a label's own block, where its `for` names another that stands elsewhere."""
     target, trail = label.target, label.place.trail
     if not label.is_explicit or target is None or label.is_own(target) or label.depth >= len(trail):
@@ -100,7 +100,7 @@ def _passed_over(tree: Tree, label: Label) -> tuple[Element, ...]:
     return tuple(e for e in (*[*before][::-1], *after) if e.is_open and tree.is_free(e))
 
 
-def _block(target: Element, label: Label | None) -> int:
+def _block(target: ControlElement, label: LabelElement | None) -> int:
     """How many ancestors of the control belong to what surrounds its label as well."""
     if label is None:
         return len(target.trail)
@@ -110,10 +110,10 @@ def _block(target: Element, label: Label | None) -> int:
         return len(target.trail)
     if target.row is not None:
         return target.trail.index(target.row) + 1
-    return common(label.place.trail, target.trail)
+    return count_shared_ancestors(label.place.trail, target.trail)
 
 
-def _beside(tree: Tree, at: int, pair: Pair, label: Label | None) -> Iterator[Element]:
+def _beside(tree: FormTree, at: int, pair: LabelPair, label: LabelElement | None) -> Iterator[ControlElement]:
     """Controls of the same family right after it in its block, without words of their own."""
     target = pair.target
     if not target.is_open or target.type == "radio":
@@ -134,7 +134,7 @@ def _beside(tree: Tree, at: int, pair: Pair, label: Label | None) -> Iterator[El
         yield element
 
 
-def _is_day(element: Element) -> bool:
+def _is_day(element: ControlElement) -> bool:
     value = element.attributes.get("value") or ""
     if not value:
         return element.type == "date" or _DAY_NAME.search(element.name.casefold()) is not None
@@ -144,18 +144,18 @@ def _is_day(element: Element) -> bool:
         return False
 
 
-def _is_clock(element: Element) -> bool:
+def _is_clock(element: ControlElement) -> bool:
     value = element.attributes.get("value") or ""
     if not value:
         return element.type == "time" or _CLOCK_NAME.search(element.name.casefold()) is not None
     return _CLOCK.fullmatch(value) is not None
 
 
-def _family(element: Element) -> str:
+def _family(element: ControlElement) -> str:
     return element.type if element.type in _OTHER_FAMILIES else "line"
 
 
-def _mirrors(tree: Tree, at: int, pair: Pair, label: Label | None) -> Iterator[Element]:
+def _mirrors(tree: FormTree, at: int, pair: LabelPair, label: LabelElement | None) -> Iterator[ControlElement]:
     """Hidden controls beside a text input that hold the same as it: which of the two PlanSo stores can't be told."""
     target = pair.target
     if not target.is_open or _family(target) != "line":
@@ -172,11 +172,11 @@ def _mirrors(tree: Tree, at: int, pair: Pair, label: Label | None) -> Iterator[E
             near += step
 
 
-def _is_mirror(target: Element, hidden: Element) -> bool:
+def _is_mirror(target: ControlElement, hidden: ControlElement) -> bool:
     name, other = target.name.casefold(), hidden.name.casefold()
     if _ORIGINAL.search(other):
         return False
-    shown = browser_value(target.type, target.attributes.get("value") or "", target.attributes)
+    shown = sanitize_value(target.type, target.attributes.get("value") or "", target.attributes)
     held = hidden.attributes.get("value") or ""
     if len(shown) >= _LEAST and (shown == held or _is_same_day(shown, held)):
         return True
@@ -195,7 +195,7 @@ def _is_same_day(one: str, other: str) -> bool:
         return False
 
 
-def _with_shared(pairs: list[Pair]) -> list[Pair]:
+def _with_shared(pairs: list[LabelPair]) -> list[LabelPair]:
     """Doubts about the controls that several different labels name."""
     if len({pair.target.id for pair in pairs}) == len(pairs):
         return pairs

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from planso_connector.domain.character_references import unescaped
+from planso_connector.domain.character_references import unescape_html
 from planso_connector.domain.errors import PageChanged
-from planso_connector.domain.fields import LISTED_AT_MOST
-from planso_connector.domain.order import BoardEntry, Excess
-from planso_connector.planso.pages.text import collapsed
+from planso_connector.domain.fields import MAX_LISTED_LENGTH
+from planso_connector.domain.order import BoardEntry, OversizedText
+from planso_connector.planso.pages.text import collapse_whitespace
 
 _DIGITS = re.compile(r"\s*([0-9]{1,18})\s*")
 _DEPTH = 3
@@ -40,7 +40,7 @@ def parse_board(answer: Any) -> list[BoardEntry]:
     return list(entries.values())
 
 
-def order_number(given: Any) -> int | None:
+def parse_order_id(given: Any) -> int | None:
     """An id of PlanSo: an integer, or digits in a string; None for anything else and for 0."""
     if isinstance(given, str):
         match = _DIGITS.fullmatch(given)
@@ -65,26 +65,26 @@ def _objects(answer: Any, depth: int) -> Iterator[Mapping[str, Any]]:
 
 
 def _entry(order: Mapping[str, Any]) -> BoardEntry | None:
-    order_id = order_number(order["ID"])
+    order_id = parse_order_id(order["ID"])
     if order_id is None:
         return None
     station_id, _, state = _text(order, "station").partition("@")
     entry = BoardEntry(
         order_id=order_id,
-        short_name=collapsed(unescaped(_text(order, "short_name"))),
+        short_name=collapse_whitespace(unescape_html(_text(order, "short_name"))),
         station_id=station_id.strip(),
         station_state=state.strip(),
         employee_id=_text(order, "employeeID"),
         position=_text(order, "theorder"),
-        finish_date=collapsed(unescaped(_text(order, "finish_date"))),
+        finish_date=collapse_whitespace(unescape_html(_text(order, "finish_date"))),
     )
-    return entry if max(map(len, entry[1:-1])) <= LISTED_AT_MOST else _bounded(entry)
+    return entry if max(map(len, entry[1:-1])) <= MAX_LISTED_LENGTH else _bounded(entry)
 
 
 def _bounded(entry: BoardEntry) -> BoardEntry:
     """The entry without the members that are too long to be kept."""
     told = {name: str(text) for name, text in zip(entry._fields[1:-1], entry[1:-1], strict=True)}
-    too_long = {name: Excess.of(text) for name, text in told.items() if len(text) > LISTED_AT_MOST}
+    too_long = {name: OversizedText.from_text(text) for name, text in told.items() if len(text) > MAX_LISTED_LENGTH}
     return BoardEntry(entry.order_id, **told | dict.fromkeys(too_long, ""), too_long=tuple(too_long.items()))
 
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 
 from planso_connector.domain import values
 from planso_connector.domain.errors import Invalid, Problem
-from planso_connector.domain.fields import BY_PATH, Kind, Value
-from planso_connector.domain.notes import OwnNote
-from planso_connector.domain.operation import Change
+from planso_connector.domain.fields import BY_PATH, FieldKind, Value
+from planso_connector.domain.notes import RequestNote
+from planso_connector.domain.operation import FieldChange
 from planso_connector.planso.pages import control_values
-from planso_connector.planso.pages.control import Control, Entry
-from planso_connector.planso.pages.field_controls import FieldHandles, Handle
+from planso_connector.planso.pages.control import Control, FormEntry
+from planso_connector.planso.pages.field_controls import FieldLocation, FieldLocator
 
-Wire = str | bool | tuple[int, ...]
+ControlValue = str | bool | tuple[int, ...]
 """A control's new state: an input's text, whether a box or radio button is checked, a select's chosen options."""
 
 _IDENTIFYING = {
@@ -32,39 +32,39 @@ _IDENTIFYING = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class ChangePlan:
     """
     What a save changes. `notes` are sentences for the caller, OwnNotes where they say nothing of the order; `wire` is
     the new state by the index of the control.
     """
 
-    changes: tuple[Change, ...] = ()
+    changes: tuple[FieldChange, ...] = ()
     notes: tuple[str, ...] = ()
-    wire: Mapping[int, Wire] = field(default_factory=dict)
+    new_values: Mapping[int, ControlValue] = field(default_factory=dict)
 
 
-def make_plan(
-    handles: FieldHandles, asked: Mapping[str, Value], *, unknowable: Sequence[Control] = (), only_changed: bool = False
-) -> Plan:
+def plan_field_changes(
+    handles: FieldLocator, asked: Mapping[str, Value], *, unknowable: Sequence[Control] = (), only_changed: bool = False
+) -> ChangePlan:
     """
     Raises Invalid with every field that the form can't take; then nothing must be sent. `unknowable` are the controls
     that a script fills: they would be blanked by a save of the whole form, which is therefore refused. Where only the
     changed controls are sent (`only_changed`), they matter only if they are asked for.
     """
-    changes: list[Change] = []
+    changes: list[FieldChange] = []
     notes: list[str] = []
-    wire: dict[int, Wire] = {}
+    wire: dict[int, ControlValue] = {}
     problems: list[Problem] = []
     for path, value in asked.items():
         handle = handles.handle(path)
         if handle is None:
             if value is None:
-                notes.append(OwnNote(f"{path}: {_no_label(handles, path)}; there is nothing to clear."))
+                notes.append(RequestNote(f"{path}: {_no_label(handles, path)}; there is nothing to clear."))
             else:
                 problems.append(_problem(path, "planso_label_missing", _no_label(handles, path)))
             continue
-        if handle.doubt:
-            problems.append(_problem(path, "planso_ambiguous", ambiguity(handle)))
+        if handle.ambiguity:
+            problems.append(_problem(path, "planso_ambiguous", describe_ambiguity(handle)))
             continue
         entry = handle.entry
         try:
@@ -73,12 +73,12 @@ def make_plan(
             problems.append(_problem(path, "planso_not_offered", str(error)))
             continue
         if note:
-            notes.append(OwnNote(f"{path} ('{entry.label}') {note}."))
-        if new is not None and all(one.is_locked for one in handle.entries):
+            notes.append(RequestNote(f"{path} ('{entry.label}') {note}."))
+        if new is not None and all(one.is_read_only for one in handle.entries):
             problems.append(_problem(path, "planso_read_only", f"PlanSo's '{entry.label}' is read only there"))
         elif new is not None:
             wire |= new
-            changes.append(Change(path, value, entry.value(BY_PATH[path].kind), entry.label))
+            changes.append(FieldChange(path, value, entry.read_value(BY_PATH[path].kind), entry.label))
         if value is None:
             notes += _cleared(handles, path, handle, is_change=new is not None)
     if wire:
@@ -86,16 +86,16 @@ def make_plan(
         problems += [Problem(("body",), _filled(control), "planso_script_filled") for control in filled]
     if problems:
         raise Invalid(problems)
-    return Plan(tuple(changes), tuple(notes), wire)
+    return ChangePlan(tuple(changes), tuple(notes), wire)
 
 
-def ambiguity(handle: Handle) -> str:
+def describe_ambiguity(handle: FieldLocation) -> str:
     """Why a field can't be written, with the controls that it may be."""
-    candidates = ", ".join(map(named, handle.candidates))
-    return f"where PlanSo's form holds it can't be told: {handle.doubt}; candidates: {candidates}"
+    candidates = ", ".join(map(describe_candidate, handle.candidates))
+    return f"where PlanSo's form holds it can't be told: {handle.ambiguity}; candidates: {candidates}"
 
 
-def named(entry: Entry) -> str:
+def describe_candidate(entry: FormEntry) -> str:
     """`'Telefon' under 'Kunde' (k_tel)`: label, heading and name."""
     heading = f" under '{entry.heading}'" if entry.heading else ""
     return f"'{entry.label}'{heading} ({entry.control.name or 'without a name'})"
@@ -109,7 +109,7 @@ def _filled(control: Control) -> str:
     )
 
 
-def _new_states(handle: Handle, path: str, value: Value) -> tuple[dict[int, Wire] | None, str]:
+def _new_states(handle: FieldLocation, path: str, value: Value) -> tuple[dict[int, ControlValue] | None, str]:
     """The new state of all controls of the name, None where the last, which PlanSo keeps, holds the value already."""
     new, note = _new_state(handle.entry, path, value)
     if new is None or len(handle.entries) == 1:
@@ -120,48 +120,50 @@ def _new_states(handle: Handle, path: str, value: Value) -> tuple[dict[int, Wire
     return new, note
 
 
-def _new_state(entry: Entry, path: str, value: Value) -> tuple[dict[int, Wire] | None, str]:
+def _new_state(entry: FormEntry, path: str, value: Value) -> tuple[dict[int, ControlValue] | None, str]:
     """The controls' new state, None where they hold the value already; and what is lost."""
     kind = BY_PATH[path].kind
     if entry.is_choice:
-        if values.same(kind, entry.value(kind), value):
+        if values.are_equal(kind, entry.read_value(kind), value):
             return None, ""
-        chosen = control_values.chosen_for(entry, kind, value)
-        is_unknown = not entry.chosen and entry.control.type == "hidden" and entry.control.value != ""
-        if chosen == entry.chosen and not is_unknown:
+        chosen = control_values.choose_options(entry, kind, value)
+        is_unknown = not entry.selected_indexes and entry.control.type == "hidden" and entry.control.value != ""
+        if chosen == entry.selected_indexes and not is_unknown:
             return None, ""
         if entry.control.type != "radio":
             return {entry.control.index: chosen}, ""
-        return {member.index: at in chosen for at, member in enumerate(entry.members)}, ""
+        return {member.index: at in chosen for at, member in enumerate(entry.controls)}, ""
     if entry.control.type == "checkbox":
-        checked = control_values.checked_for(kind, value)
+        checked = control_values.choose_checked(kind, value)
         return (None if checked == entry.control.checked else {entry.control.index: checked}), ""
-    if entry.clock is not None:
-        return _two_inputs(entry, entry.clock, kind, value)
-    written = control_values.text_for(entry, kind, value)
-    if control_values.holds(entry, kind, value):
+    if entry.time_control is not None:
+        return _two_inputs(entry, entry.time_control, kind, value)
+    written = control_values.format_for_control(entry, kind, value)
+    if control_values.holds_value(entry, kind, value):
         return None, written.note
     return {entry.control.index: written.text}, written.note
 
 
-def _two_inputs(entry: Entry, clock: Control, kind: Kind, value: Value) -> tuple[dict[int, Wire] | None, str]:
+def _two_inputs(
+    entry: FormEntry, clock: Control, kind: FieldKind, value: Value
+) -> tuple[dict[int, ControlValue] | None, str]:
     """The new state of an input for the date and one for the time of day; a time alone leaves the date."""
-    if values.same(kind, entry.value(kind), value):
+    if values.are_equal(kind, entry.read_value(kind), value):
         return None, ""
     text = str(value or "")
     day, _, time = text.partition("T") if value is None or "-" in text else ("", "", text)
     if clock.value.count(":") < 2 and time.count(":") == 2:
         time = time.removesuffix(":00")
-    new: dict[int, Wire] = {}
-    parts = [(clock, Kind.TIME, time), *([(entry.control, Kind.DATE, day)] if day or value is None else [])]
+    new: dict[int, ControlValue] = {}
+    parts = [(clock, FieldKind.TIME, time), *([(entry.control, FieldKind.DATE, day)] if day or value is None else [])]
     for control, part, asked in parts:
-        one = Entry(entry.label, entry.key, (control,))
-        if not control_values.holds(one, part, asked or None):
-            new[control.index] = control_values.text_for(one, part, asked or None).text
+        one = FormEntry(entry.label, entry.key, (control,))
+        if not control_values.holds_value(one, part, asked or None):
+            new[control.index] = control_values.format_for_control(one, part, asked or None).text
     return new or None, ""
 
 
-def _no_label(handles: FieldHandles, path: str) -> str:
+def _no_label(handles: FieldLocator, path: str) -> str:
     names = " or ".join(f"'{name}'" for name in handles.names(path))
     taken = handles.handles(path)
     if taken:
@@ -172,15 +174,17 @@ def _no_label(handles: FieldHandles, path: str) -> str:
     return f"this PlanSo's form has no label {names}"
 
 
-def _cleared(handles: FieldHandles, path: str, cleared: Handle, *, is_change: bool) -> list[str]:
+def _cleared(handles: FieldLocator, path: str, cleared: FieldLocation, *, is_change: bool) -> list[str]:
     """After a clear another label may still hold a value, and the field is read from there; else it is gone."""
     kind = BY_PATH[path].kind
-    others = [handle.entry for handle in handles.handles(path) if not handle.leads_to(cleared.entry.control.name)]
-    supplying = [entry for entry in others if entry.value(kind) is not None]
+    others = [
+        handle.entry for handle in handles.handles(path) if not handle.includes_control(cleared.entry.control.name)
+    ]
+    supplying = [entry for entry in others if entry.read_value(kind) is not None]
     if supplying:
         return [f"{path}: '{cleared.entry.label}' is empty, and '{supplying[0].label}' still supplies a value."]
     if is_change and path in _IDENTIFYING:
-        return [OwnNote(f"{path} is cleared: the order has no {_IDENTIFYING[path]} any more.")]
+        return [RequestNote(f"{path} is cleared: the order has no {_IDENTIFYING[path]} any more.")]
     return []
 
 

@@ -22,7 +22,7 @@ _LONGEST = 300
 """Letters of a name that may hold a column."""
 
 
-def possible_columns(name: str) -> Iterator[str]:
+def candidate_columns(name: str) -> Iterator[str]:
     """The columns, as keys, that a `name` or `id` may hold; the whole name first."""
     if len(name) > _LONGEST:
         return
@@ -42,7 +42,7 @@ def possible_columns(name: str) -> Iterator[str]:
         at = last.find("_", at + 1)
 
 
-def controls_by_column(controls: Iterable[Control], wanted: Collection[str]) -> dict[str, list[Control]]:
+def group_by_column(controls: Iterable[Control], wanted: Collection[str]) -> dict[str, list[Control]]:
     """
     The sent controls of each wanted column (keys). A column that several names hold has none: which is meant can't be
     told. By `id` only where the `name` holds no wanted column.
@@ -54,9 +54,9 @@ def controls_by_column(controls: Iterable[Control], wanted: Collection[str]) -> 
         name, own_id = control.name, control.id
         if not control.is_sent or (name[-1] not in endings and (not own_id or own_id[-1] not in endings)):
             continue
-        column = next((one for one in possible_columns(name) if one in wanted), None)
+        column = next((one for one in candidate_columns(name) if one in wanted), None)
         if column is None and own_id:
-            column = next((one for one in possible_columns(own_id) if one in wanted), None)
+            column = next((one for one in candidate_columns(own_id) if one in wanted), None)
         if column is not None:
             found.setdefault(column, []).append(control)
     return {column: held for column, held in found.items() if len({control.name for control in held}) == 1}

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from planso_connector.domain import values
-from planso_connector.domain.fields import Kind, Value
-from planso_connector.planso.pages.text import collapsed, is_invitation, label_key
+from planso_connector.domain.fields import FieldKind, Value
+from planso_connector.planso.pages.text import collapse_whitespace, is_placeholder, label_key
 
-NEVER_SENT = frozenset({"submit", "button", "image", "reset", "file"})
+NEVER_SENT_TYPES = frozenset({"submit", "button", "image", "reset", "file"})
 MACHINE_TYPES = frozenset({"date", "datetime-local", "month", "time", "number", "range"})
 """Inputs whose value is in machine notation (`2025-12-16`, `11.5`), whatever the page's language."""
 
@@ -28,10 +28,10 @@ class Option(NamedTuple):
 
     def is_nothing(self, *, first: bool) -> bool:
         """Whether choosing it says nothing: no text, `bitte wählen`, or the first one with an empty value."""
-        return not label_key(self.text) or (first and self.value == "") or is_invitation(self.text)
+        return not label_key(self.text) or (first and self.value == "") or is_placeholder(self.text)
 
 
-class Filled(NamedTuple):
+class ScriptValue(NamedTuple):
     """
     What a script puts into a control that is empty in the markup: the value that a browser would send and what it
     shows, as far as either is known; `by` is where that stands.
@@ -39,7 +39,7 @@ class Filled(NamedTuple):
 
     value: str | None
     text: str
-    by: str
+    source: str
 
 
 @dataclass(eq=False, slots=True)  # not frozen: that triples the time it takes to make one
@@ -57,32 +57,34 @@ class Control:
     disabled: bool = False
     checked: bool = False
     multiple: bool = False
-    listed: bool = False
+    is_list_box: bool = False
     """A select with a `size`: nothing is chosen unless it says so."""
     options: tuple[Option, ...] = ()
-    choice: str = ""
+    radio_label: str = ""
     id: str = ""
     readonly: bool = False
     """A person can't change it, and a browser sends it."""
     is_outside: bool = False
     """It stands behind the form's early end: a browser doesn't send it. It is sent only where it is changed."""
-    filled: Filled | None = None
+    script_value: ScriptValue | None = None
     """What a script puts into it; None where the markup holds all."""
     label: str = ""
     headings: tuple[str, ...] = ()
     """The titles that it stands under, the nearest first."""
     is_sent: bool = field(init=False)
     """Whether a browser may send it at all."""
-    chosen: tuple[int, ...] = field(init=False, default=())
+    selected_indexes: tuple[int, ...] = field(init=False, default=())
     """A select's chosen options, as a browser would show it: without `selected` the first enabled one."""
 
     def __post_init__(self) -> None:
-        self.is_sent = bool(self.name) and not self.disabled and self.type not in NEVER_SENT and not self.is_outside
+        self.is_sent = (
+            bool(self.name) and not self.disabled and self.type not in NEVER_SENT_TYPES and not self.is_outside
+        )
         if self.options:
-            self.chosen = self._chosen()
+            self.selected_indexes = self._chosen()
 
     @property
-    def is_open(self) -> bool:
+    def is_editable(self) -> bool:
         """Whether a person may change it."""
         return (self.is_sent or self.is_outside) and not self.disabled and not self.readonly
 
@@ -96,13 +98,13 @@ class Control:
             return selected
         if selected:
             return selected[-1:]
-        if self.listed:
+        if self.is_list_box:
             return ()
         return next(((at,) for at, option in enumerate(self.options) if not option.disabled), ())
 
 
 @dataclass(eq=False, slots=True)
-class Entry:
+class FormEntry:
     """
     A label of the form and its control; for a group of radio buttons all of them, else one. `hint` is the label with
     all that stands in it, where that is more. `rivals` are other controls that the label may mean, `doubt` says why;
@@ -111,27 +113,28 @@ class Entry:
 
     label: str
     key: str
-    members: tuple[Control, ...]
-    hint: str = ""
-    rivals: tuple[Control, ...] = ()
-    doubt: str = ""
-    clock: Control | None = None
+    controls: tuple[Control, ...]
+    full_label: str = ""
+    alternatives: tuple[Control, ...] = ()
+    ambiguity: str = ""
+    time_control: Control | None = None
     """The input of the time of day, where date and time are two inputs under one label."""
     control: Control = field(init=False)
     is_choice: bool = field(init=False)
     """A select, a drop-down or a group of radio buttons."""
     choices: tuple[Option, ...] = field(init=False)
-    chosen: tuple[int, ...] = field(init=False)
+    selected_indexes: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.control = first = self.members[0]
+        self.control = first = self.controls[0]
         self.is_choice = first.type in ("select", "radio") or bool(first.options)
-        self.choices, self.chosen = first.options, first.chosen
+        self.choices, self.selected_indexes = first.options, first.selected_indexes
         if first.type == "radio":
             self.choices = tuple(
-                Option(b.value, collapsed(b.choice) or b.value, b.checked, b.disabled) for b in self.members
+                Option(b.value, collapse_whitespace(b.radio_label) or b.value, b.checked, b.disabled)
+                for b in self.controls
             )
-            self.chosen = tuple(at for at, button in enumerate(self.members) if button.checked)[-1:]
+            self.selected_indexes = tuple(at for at, button in enumerate(self.controls) if button.checked)[-1:]
 
     @property
     def heading(self) -> str:
@@ -139,76 +142,78 @@ class Entry:
         return self.control.headings[0] if self.control.headings else ""
 
     @property
-    def is_locked(self) -> bool:
+    def is_read_only(self) -> bool:
         """Whether a person could not change it in a browser, or the browser would not send the change."""
-        return not any(member.is_open for member in self.members)
+        return not any(member.is_editable for member in self.controls)
 
     @property
     def is_sent(self) -> bool:
-        return any(member.is_sent for member in self.members)
+        return any(member.is_sent for member in self.controls)
 
     @property
-    def shown(self) -> str:
+    def display_text(self) -> str:
         """What a person sees: the chosen options' texts, `ja` or `nein` for a check box, else the value."""
-        if self.control.filled is not None:
-            return self.control.filled.text
-        if self.is_choice and (self.chosen or self.control.type != "hidden"):
-            return ", ".join(self.choices[at].text for at in self.chosen)
+        if self.control.script_value is not None:
+            return self.control.script_value.text
+        if self.is_choice and (self.selected_indexes or self.control.type != "hidden"):
+            return ", ".join(self.choices[at].text for at in self.selected_indexes)
         if self.control.type == "checkbox":
             return "ja" if self.control.checked else "nein"
-        if self.clock is not None:
-            return f"{self.control.value} {self.clock.value}".strip()
+        if self.time_control is not None:
+            return f"{self.control.value} {self.time_control.value}".strip()
         return self.control.value
 
     @property
-    def holds_nothing(self) -> bool:
+    def is_blank(self) -> bool:
         """Nothing was ever put in: no text, the first or a placeholder option, an unchecked box, 0."""
-        if self.control.filled is not None:
+        if self.control.script_value is not None:
             return False
         if self.is_choice:
-            return all(at == 0 or self.choices[at].is_nothing(first=False) for at in self.chosen)
+            return all(at == 0 or self.choices[at].is_nothing(first=False) for at in self.selected_indexes)
         if self.control.type == "checkbox":
             return not self.control.checked
         return self.control.value.strip(" \t\r\n\xa0") in ("", "0")
 
-    def value(self, kind: Kind) -> Value:
+    def read_value(self, kind: FieldKind) -> Value:
         """The canonical value; None for nothing and for what the kind can't hold."""
         control = self.control
-        if control.filled is not None:
-            return values.read(kind, (control.filled.value or "") if kind is Kind.ID else control.filled.text)
-        if self.is_choice and (self.chosen or control.type != "hidden"):
+        if control.script_value is not None:
+            return values.parse_planso_value(
+                kind, (control.script_value.value or "") if kind is FieldKind.ID else control.script_value.text
+            )
+        if self.is_choice and (self.selected_indexes or control.type != "hidden"):
             return self._chosen_value(kind)
         if control.type == "checkbox":
-            return control.checked if kind is Kind.FLAG else _boxed(kind, control)
-        if self.clock is not None:
-            return values.read(kind, self.shown)
-        if control.type in MACHINE_TYPES and kind is Kind.NUMBER:
-            return machine_number(control.value)
-        return _without_zero_id(kind, values.read(kind, control.value))
+            return control.checked if kind is FieldKind.FLAG else _boxed(kind, control)
+        if self.time_control is not None:
+            return values.parse_planso_value(kind, self.display_text)
+        if control.type in MACHINE_TYPES and kind is FieldKind.NUMBER:
+            return parse_machine_number(control.value)
+        return _without_zero_id(kind, values.parse_planso_value(kind, control.value))
 
-    def _chosen_value(self, kind: Kind) -> Value:
-        chosen = [self.choices[at] for at in self.chosen if not self.choices[at].is_nothing(first=at == 0)]
+    def _chosen_value(self, kind: FieldKind) -> Value:
+        chosen = [self.choices[at] for at in self.selected_indexes if not self.choices[at].is_nothing(first=at == 0)]
         if not chosen:
             return None
-        if kind is Kind.ID:
-            return _without_zero_id(kind, values.read(kind, chosen[0].value))
-        if kind is Kind.FLAG:
-            return flag_of(chosen[0])
-        return values.read(kind, ", ".join(option.text for option in chosen))
+        if kind is FieldKind.ID:
+            return _without_zero_id(kind, values.parse_planso_value(kind, chosen[0].value))
+        if kind is FieldKind.FLAG:
+            return parse_flag(chosen[0])
+        return values.parse_planso_value(kind, ", ".join(option.text for option in chosen))
 
 
-def flag_of(option: Option) -> bool | None:
+def parse_flag(option: Option) -> bool | None:
     """What an option says to a question of yes or no, by its text, else by its value; None for neither."""
     for word in (option.text, option.value):
         try:
             if word.strip():
-                return values.is_yes(word)
+                return values.parse_flag(word)
         except ValueError:
             continue
     return None
 
 
-def machine_number(text: str) -> float | None:
+def parse_machine_number(text: str) -> float | None:
     """`11.5` and `1.234` as an input of type number holds them, with a point and no grouping."""
     try:
         number = float(text)
@@ -217,12 +222,12 @@ def machine_number(text: str) -> float | None:
     return number + 0.0 if number - number == 0 else None  # no -0.0
 
 
-def _boxed(kind: Kind, control: Control) -> Value:
+def _boxed(kind: FieldKind, control: Control) -> Value:
     """A check box under a field that is no flag: `ja` or `nein` in words, 1 in numbers."""
-    if kind in (Kind.NUMBER, Kind.ID):
+    if kind in (FieldKind.NUMBER, FieldKind.ID):
         return 1 if control.checked else None
     return "ja" if control.checked else "nein"
 
 
-def _without_zero_id(kind: Kind, value: Value) -> Value:
-    return None if value == 0 and kind is Kind.ID else value
+def _without_zero_id(kind: FieldKind, value: Value) -> Value:
+    return None if value == 0 and kind is FieldKind.ID else value

@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from planso_connector.domain.errors import Invalid, Problem
-from planso_connector.domain.operation import Change
-from planso_connector.planso.pages.change_plan import Plan, Wire
+from planso_connector.domain.operation import FieldChange
+from planso_connector.planso.pages.change_plan import ChangePlan, ControlValue
 from planso_connector.planso.pages.control import Control
-from planso_connector.planso.pages.markup import Page
+from planso_connector.planso.pages.markup import FormMarkup
 
 
-def plan_controls(page: Page, controls: Mapping[str, Sequence[str]]) -> Plan:
+def plan_control_values(page: FormMarkup, controls: Mapping[str, Sequence[str]]) -> ChangePlan:
     """
     What to change so that a browser would submit these values, in this order, for each control name.
 
     Raises Invalid that names each control that is not there, or can't submit them.
     """
-    changes: list[Change] = []
-    wire: dict[int, Wire] = {}
+    changes: list[FieldChange] = []
+    wire: dict[int, ControlValue] = {}
     problems: list[Problem] = []
-    labels = {member.index: entry.label for entry in page.entries for member in entry.members}
+    labels = {member.index: entry.label for entry in page.entries for member in entry.controls}
     for name, wanted in controls.items():
         there = [control for control in page.controls if control.name == name and control.is_sent]
         if not there:
@@ -40,13 +40,13 @@ def plan_controls(page: Page, controls: Mapping[str, Sequence[str]]) -> Plan:
             wire |= changed
             held = ", ".join(value for control in there for value in submitted(control, _held(control)))
             label = next((labels[control.index] for control in there if control.index in labels), name)
-            changes.append(Change(name, ", ".join(wanted), held, label))
+            changes.append(FieldChange(name, ", ".join(wanted), held, label))
     if problems:
         raise Invalid(problems)
-    return Plan(tuple(changes), (), wire)
+    return ChangePlan(tuple(changes), (), wire)
 
 
-def submitted(control: Control, state: Wire) -> tuple[str, ...]:
+def submitted(control: Control, state: ControlValue) -> tuple[str, ...]:
     """The values that a browser submits for a control in this state."""
     if isinstance(state, str):
         return (state,)
@@ -55,7 +55,7 @@ def submitted(control: Control, state: Wire) -> tuple[str, ...]:
     return tuple(control.options[at].value for at in state)
 
 
-def submitted_values(page: Page) -> dict[str, tuple[str, ...]]:
+def read_submitted_values(page: FormMarkup) -> dict[str, tuple[str, ...]]:
     """What a browser would submit of the form as it stands, by control name."""
     found: dict[str, tuple[str, ...]] = {}
     for control in page.controls:
@@ -64,15 +64,15 @@ def submitted_values(page: Page) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _held(control: Control) -> Wire:
+def _held(control: Control) -> ControlValue:
     if control.type == "select":
-        return tuple(at for at in control.chosen if not control.options[at].disabled)
+        return tuple(at for at in control.selected_indexes if not control.options[at].disabled)
     if control.type in ("checkbox", "radio"):
         return control.checked
     return control.value
 
 
-def _states(controls: Sequence[Control], wanted: tuple[str, ...]) -> Iterator[tuple[Wire, ...]]:
+def _states(controls: Sequence[Control], wanted: tuple[str, ...]) -> Iterator[tuple[ControlValue, ...]]:
     """The ways in which controls of one name submit exactly these values, in the form's order."""
     if not controls:
         if not wanted:
@@ -85,7 +85,7 @@ def _states(controls: Sequence[Control], wanted: tuple[str, ...]) -> Iterator[tu
             yield from ((state, *others) for others in _states(rest, wanted[len(took) :]))
 
 
-def _offered(control: Control, wanted: tuple[str, ...]) -> Iterator[Wire]:
+def _offered(control: Control, wanted: tuple[str, ...]) -> Iterator[ControlValue]:
     """The states of one control that may submit the beginning of `wanted`; as it stands first."""
     if control.type == "select":
         yield _held(control)

@@ -12,12 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from planso_connector.domain import german, values
-from planso_connector.domain.fields import DATED, TEXTS, Kind, Value
-from planso_connector.domain.notes import shortened
+from planso_connector.domain.fields import TEMPORAL_KINDS, TEXT_KINDS, FieldKind, Value
+from planso_connector.domain.notes import shorten
 from planso_connector.domain.saving import agreement, notation
-from planso_connector.domain.saving.agreement import Agreement
-from planso_connector.planso.pages.control import MACHINE_TYPES, Control, Entry, Option, flag_of, machine_number
-from planso_connector.planso.pages.text import collapsed, label_key
+from planso_connector.domain.saving.agreement import Equivalence
+from planso_connector.planso.pages.control import (
+    MACHINE_TYPES,
+    Control,
+    FormEntry,
+    Option,
+    parse_flag,
+    parse_machine_number,
+)
+from planso_connector.planso.pages.text import collapse_whitespace, label_key
 
 _TIME_COLUMN = re.compile(r"_time\]?")
 """How the name of a column ends that holds a time of day alone, unless a date stands there."""
@@ -33,7 +40,7 @@ class NotOffered(ValueError):
 
 
 @dataclass(frozen=True)
-class Written:
+class ControlText:
     """What the input is given, the canonical value that it then holds, and what was lost on the way."""
 
     text: str
@@ -41,61 +48,68 @@ class Written:
     note: str = ""
 
 
-def holds(entry: Entry, kind: Kind, asked: Value) -> bool:
+def holds_value(entry: FormEntry, kind: FieldKind, asked: Value) -> bool:
     """Whether a control holds the asked value, as far as it can hold it."""
     if entry.is_choice:
         try:
-            return values.same(kind, entry.value(kind), asked) or chosen_for(entry, kind, asked) == entry.chosen
+            return (
+                values.are_equal(kind, entry.read_value(kind), asked)
+                or choose_options(entry, kind, asked) == entry.selected_indexes
+            )
         except NotOffered:
             return False
     if entry.control.type == "checkbox":
         try:
-            return entry.control.checked == checked_for(kind, asked)
+            return entry.control.checked == choose_checked(kind, asked)
         except NotOffered:
             return False
     if asked is None:
-        return _NOTHING.fullmatch(entry.control.value) is not None if kind in DATED else not entry.control.value.strip()
+        return (
+            _NOTHING.fullmatch(entry.control.value) is not None
+            if kind in TEMPORAL_KINDS
+            else not entry.control.value.strip()
+        )
     try:
-        return values.same(kind, _held(entry, kind), text_for(entry, kind, asked).value)
+        return values.are_equal(kind, _held(entry, kind), format_for_control(entry, kind, asked).value)
     except NotOffered:
         return False
 
 
-def agreement_with(entry: Entry, kind: Kind, asked: Value, saved: Entry | None = None) -> Agreement:
+def check_equivalence(entry: FormEntry, kind: FieldKind, asked: Value, saved: FormEntry | None = None) -> Equivalence:
     """
     Whether a control, read back after a save, holds what was asked. `saved` is the control as it stood in the form that
     was saved, whose notation was written; without it the notation that stands there now is taken for it.
     """
     if entry.is_choice or entry.control.type == "checkbox":
-        return Agreement.EQUAL if holds(entry, kind, asked) else Agreement.DIFFERENT
+        return Equivalence.EQUAL if holds_value(entry, kind, asked) else Equivalence.DIFFERENT
     shown = entry.control.value
     if asked is None:
-        is_zero = kind is Kind.NUMBER and values.is_nothing(shown)
-        return Agreement.EQUAL if holds(entry, kind, asked) else _normalised_if(is_zero)
-    if kind is Kind.ID:
-        return Agreement.EQUAL if holds(entry, kind, asked) else Agreement.DIFFERENT
+        is_zero = kind is FieldKind.NUMBER and values.is_empty_value(shown)
+        return Equivalence.EQUAL if holds_value(entry, kind, asked) else _normalised_if(is_zero)
+    if kind is FieldKind.ID:
+        return Equivalence.EQUAL if holds_value(entry, kind, asked) else Equivalence.DIFFERENT
     is_known = saved is not None and not saved.is_choice and saved.control.type == entry.control.type
     try:
-        written = text_for(saved if saved is not None and is_known else entry, kind, asked)
+        written = format_for_control(saved if saved is not None and is_known else entry, kind, asked)
     except NotOffered:
-        return Agreement.DIFFERENT
-    held = entry.value(kind)
-    if values.same(kind, held, written.value):
+        return Equivalence.DIFFERENT
+    held = entry.read_value(kind)
+    if values.are_equal(kind, held, written.value):
         return _as_sent(kind, written, entry, is_known=is_known)
-    if agreement.means_same(kind, written.value, held, shown):
-        return Agreement.NORMALISED
+    if agreement.is_equivalent(kind, written.value, held, shown):
+        return Equivalence.NORMALISED
     return _normalised_if(_is_time_column(entry.control) and _is_time_of(held, written.value))
 
 
-def _normalised_if(condition: bool) -> Agreement:
-    return Agreement.NORMALISED if condition else Agreement.DIFFERENT
+def _normalised_if(condition: bool) -> Equivalence:
+    return Equivalence.NORMALISED if condition else Equivalence.DIFFERENT
 
 
-def _as_sent(kind: Kind, written: Written, entry: Entry, *, is_known: bool) -> Agreement:
+def _as_sent(kind: FieldKind, written: ControlText, entry: FormEntry, *, is_known: bool) -> Equivalence:
     """Of a control that holds the same value: whether it is also written as it was sent."""
-    if entry.control.type in MACHINE_TYPES or (kind not in TEXTS and not is_known):
-        return Agreement.EQUAL
-    return agreement.of_same_value(kind, written.text, entry.control.value)
+    if entry.control.type in MACHINE_TYPES or (kind not in TEXT_KINDS and not is_known):
+        return Equivalence.EQUAL
+    return agreement.compare_notation(kind, written.text, entry.control.value)
 
 
 def _is_time_of(held: Value, moment: Value) -> bool:
@@ -104,33 +118,33 @@ def _is_time_of(held: Value, moment: Value) -> bool:
     return bool(clock) and isinstance(held, str) and clock == (held if held.count(":") == 2 else f"{held}:00")
 
 
-def _held(entry: Entry, kind: Kind) -> Value:
+def _held(entry: FormEntry, kind: FieldKind) -> Value:
     """The value as compared after a write; an id of 0 is what it says here, not nothing."""
-    if kind is Kind.ID and entry.control.value.strip() == "0":
+    if kind is FieldKind.ID and entry.control.value.strip() == "0":
         return 0
-    return entry.value(kind)
+    return entry.read_value(kind)
 
 
-def checked_for(kind: Kind, asked: Value) -> bool:
+def choose_checked(kind: FieldKind, asked: Value) -> bool:
     """Whether the box is to be checked. Raises NotOffered for words that mean neither yes nor no."""
     if asked is None or isinstance(asked, bool):
         return bool(asked)
-    if kind in (Kind.NUMBER, Kind.ID) and asked in (0, 1):
+    if kind in (FieldKind.NUMBER, FieldKind.ID) and asked in (0, 1):
         return bool(asked)
     try:
-        return values.is_yes(str(asked))
+        return values.parse_flag(str(asked))
     except ValueError as error:
         raise NotOffered("is a check box in PlanSo; accepted: ja, nein") from error
 
 
-def chosen_for(entry: Entry, kind: Kind, asked: Value) -> tuple[int, ...]:
+def choose_options(entry: FormEntry, kind: FieldKind, asked: Value) -> tuple[int, ...]:
     """The options to choose. Raises NotOffered. An option that is chosen now is preferred among equal ones."""
-    offered = [at for at, option in enumerate(entry.choices) if not option.disabled or at in entry.chosen]
-    offered.sort(key=lambda at: at not in entry.chosen)
-    if asked is None or (kind is Kind.ID and asked == 0):
+    offered = [at for at, option in enumerate(entry.choices) if not option.disabled or at in entry.selected_indexes]
+    offered.sort(key=lambda at: at not in entry.selected_indexes)
+    if asked is None or (kind is FieldKind.ID and asked == 0):
         chosen = _nothing_chosen(entry, kind, offered)
-        if chosen is None and kind is Kind.FLAG:
-            return chosen_for(entry, kind, asked=False)
+        if chosen is None and kind is FieldKind.FLAG:
+            return choose_options(entry, kind, asked=False)
         if chosen is None:
             told = f"PlanSo's '{entry.label}' can't be cleared: it has no empty choice; {_offer(entry, kind)}"
             raise NotOffered(told)
@@ -143,41 +157,45 @@ def chosen_for(entry: Entry, kind: Kind, asked: Value) -> tuple[int, ...]:
         several = _several(entry, asked, offered)
         if several:
             return several
-    words = shortened(_asked_words(kind, asked), _SHOWN_OF_OPTION)
+    words = shorten(_asked_words(kind, asked), _SHOWN_OF_OPTION)
     raise NotOffered(f"'{words}' is not offered by PlanSo's '{entry.label}'; {_offer(entry, kind)}")
 
 
-def _tests(kind: Kind, asked: Value) -> list[Callable[[Option], bool]]:
+def _tests(kind: FieldKind, asked: Value) -> list[Callable[[Option], bool]]:
     """How an option is found, strictest first."""
-    if kind is Kind.ID:
-        return [lambda option: values.read(kind, option.value) == asked]
-    if kind is Kind.FLAG:
-        return [lambda option: flag_of(option) is asked]
-    words = collapsed(_asked_words(kind, asked))
+    if kind is FieldKind.ID:
+        return [lambda option: values.parse_planso_value(kind, option.value) == asked]
+    if kind is FieldKind.FLAG:
+        return [lambda option: parse_flag(option) is asked]
+    words = collapse_whitespace(_asked_words(kind, asked))
     tests: list[Callable[[Option], bool]] = [
         lambda option: option.text == words,
         lambda option: option.text.casefold() == words.casefold(),
         lambda option: option.value.strip() == words,
     ]
-    if kind not in TEXTS:
-        tests.append(lambda option: bool(option.text) and values.same(kind, values.read(kind, option.text), asked))
+    if kind not in TEXT_KINDS:
+        tests.append(
+            lambda option: (
+                bool(option.text) and values.are_equal(kind, values.parse_planso_value(kind, option.text), asked)
+            )
+        )
     return tests
 
 
-def _several(entry: Entry, asked: str, offered: list[int]) -> tuple[int, ...] | None:
+def _several(entry: FormEntry, asked: str, offered: list[int]) -> tuple[int, ...] | None:
     texts = {entry.choices[at].text: at for at in reversed(offered)}
-    wanted = [collapsed(word) for word in asked.split(",")]
+    wanted = [collapse_whitespace(word) for word in asked.split(",")]
     return tuple(sorted({texts[word] for word in wanted})) if all(word in texts for word in wanted) else None
 
 
-def _nothing_chosen(entry: Entry, kind: Kind, offered: list[int]) -> tuple[int, ...] | None:
+def _nothing_chosen(entry: FormEntry, kind: FieldKind, offered: list[int]) -> tuple[int, ...] | None:
     """The choice that says nothing, None where there is none: an empty value, else no text, else a placeholder."""
-    if not entry.chosen or entry.control.multiple:
+    if not entry.selected_indexes or entry.control.multiple:
         return ()
     tests: list[Callable[[Option, bool], bool]] = [
         lambda option, first: option.value == "",
         lambda option, first: not option.text,
-        lambda option, first: option.is_nothing(first=first) or (kind is Kind.ID and _is_zero(option)),
+        lambda option, first: option.is_nothing(first=first) or (kind is FieldKind.ID and _is_zero(option)),
     ]
     return next(((at,) for fits in tests for at in offered if fits(entry.choices[at], at == 0)), None)
 
@@ -188,84 +206,90 @@ def _is_zero(option: Option) -> bool:
     return option.value.strip() == "0" and (not words or words.startswith(("kein", "ohne", "nicht", "unbekannt")))
 
 
-def _offer(entry: Entry, kind: Kind) -> str:
+def _offer(entry: FormEntry, kind: FieldKind) -> str:
     """`accepted: Karo, Lack`; for ids `42 (VW)`; at most 40, then how many more there are."""
     choices = [option for at, option in enumerate(entry.choices) if not option.disabled]
     choices = [option for option in choices if option.text and not option.is_nothing(first=option is choices[0])]
-    texts = [(shortened(option.text, _SHOWN_OF_OPTION), option.value) for option in choices[:_SHOWN_OPTIONS]]
-    told = [f"{shortened(value, _SHOWN_OF_OPTION)} ({text})" if kind is Kind.ID else text for text, value in texts]
+    texts = [(shorten(option.text, _SHOWN_OF_OPTION), option.value) for option in choices[:_SHOWN_OPTIONS]]
+    told = [f"{shorten(value, _SHOWN_OF_OPTION)} ({text})" if kind is FieldKind.ID else text for text, value in texts]
     more = f", … and {len(choices) - _SHOWN_OPTIONS} more" if len(choices) > _SHOWN_OPTIONS else ""
     return f"accepted: {', '.join(told) or 'nothing'}{more}"
 
 
-def _asked_words(kind: Kind, asked: Value) -> str:
-    return values.planso_words(kind, asked)
+def _asked_words(kind: FieldKind, asked: Value) -> str:
+    return values.format_planso_value(kind, asked)
 
 
-def text_for(entry: Entry, kind: Kind, asked: Value) -> Written:
+def format_for_control(entry: FormEntry, kind: FieldKind, asked: Value) -> ControlText:
     """What a text input, a text area or a machine input is given."""
     control_type = entry.control.type
     if asked is None:
-        return Written("", None)
+        return ControlText("", None)
     if control_type in MACHINE_TYPES:
         return _machine(control_type, kind, asked)
-    if kind in DATED:
+    if kind in TEMPORAL_KINDS:
         return _dated(entry.control, kind, str(asked))
-    words = values.planso_words(kind, asked)
-    if kind is Kind.NUMBER and not isinstance(asked, str):
-        return Written(notation.hours_in(entry.control.value, float(asked)), asked)
-    if kind is Kind.FLAG:
+    words = values.format_planso_value(kind, asked)
+    if kind is FieldKind.NUMBER and not isinstance(asked, str):
+        return ControlText(notation.format_hours(entry.control.value, float(asked)), asked)
+    if kind is FieldKind.FLAG:
         now = entry.control.value.strip().casefold()
         words = ("ja" if asked else "nein") if now in ("ja", "nein") else words
-        return Written(words, asked)
-    if kind is not Kind.LONG_TEXT:
-        return Written(words, asked)
+        return ControlText(words, asked)
+    if kind is not FieldKind.LONG_TEXT:
+        return ControlText(words, asked)
     lines = words.replace("\r\n", "\n").replace("\r", "\n")
     if control_type == "textarea" or "\n" not in lines:
-        return Written(lines.replace("\n", "\r\n"), asked)
+        return ControlText(lines.replace("\n", "\r\n"), asked)
     flat = " ".join(lines.split("\n"))
-    return Written(flat, flat, "holds one line in PlanSo; line breaks were written as blanks")
+    return ControlText(flat, flat, "holds one line in PlanSo; line breaks were written as blanks")
 
 
 def _is_time_column(control: Control) -> bool:
     return _TIME_COLUMN.search(control.name, max(0, len(control.name) - 6)) is not None
 
 
-def _dated(control: Control, kind: Kind, asked: str) -> Written:
+def _dated(control: Control, kind: FieldKind, asked: str) -> ControlText:
     """A date or time in a text input, in the notation that stands there. Raises NotOffered."""
-    stands = notation.date_notation(control.value)
+    stands = notation.parse_date_notation(control.value)
     day, _, clock = asked.partition("T") if "-" in asked else ("", "", asked)
     if not day:
         return _clock_alone(control, kind, clock)
     if len(day) == 7:
         if stands is None or not stands.has_day:
-            return Written(notation.month_in(control.value, day), day)
+            return ControlText(notation.format_month(control.value, day), day)
         first = f"{day}-01"
         note = "holds a whole date in PlanSo; the first of the month was written"
-        return Written(_in(stands, kind, first), first, note)
+        return ControlText(_in(stands, kind, first), first, note)
     if stands is None:
-        return Written(values.planso_words(kind, asked), asked)
+        return ControlText(values.format_planso_value(kind, asked), asked)
     if stands.has_day:
-        return Written(_in(stands, kind, asked), asked)
-    if kind is not Kind.TIME and not _is_time_column(control):
-        return Written(values.planso_words(kind, asked), asked)
+        return ControlText(_in(stands, kind, asked), asked)
+    if kind is not FieldKind.TIME and not _is_time_column(control):
+        return ControlText(values.format_planso_value(kind, asked), asked)
     if not clock:
         raise NotOffered("holds a time of day in PlanSo; accepted: a date with a time, or a time such as 16:00")
     clock = clock.removesuffix(":00") if clock.count(":") == 2 else clock
-    return Written(notation.clock_in(stands, clock), clock, "holds a time of day in PlanSo; the date was not written")
+    return ControlText(
+        notation.format_clock(stands, clock), clock, "holds a time of day in PlanSo; the date was not written"
+    )
 
 
-def _in(stands: notation.DateNotation, kind: Kind, canonical: str) -> str:
+def _in(stands: notation.DateNotation, kind: FieldKind, canonical: str) -> str:
     """In the notation that stands there, unless that would read as something else (a year of two digits)."""
-    text = notation.moment_in(stands, canonical)
-    return text if values.same(kind, values.read(kind, text), canonical) else values.planso_words(kind, canonical)
+    text = notation.format_moment(stands, canonical)
+    return (
+        text
+        if values.are_equal(kind, values.parse_planso_value(kind, text), canonical)
+        else values.format_planso_value(kind, canonical)
+    )
 
 
-def _clock_alone(control: Control, kind: Kind, clock: str) -> Written:
+def _clock_alone(control: Control, kind: FieldKind, clock: str) -> ControlText:
     """A time of day: alone where one stands alone, else behind the day that stands there. Raises NotOffered."""
-    stands = notation.date_notation(control.value)
+    stands = notation.parse_date_notation(control.value)
     if stands is not None and not stands.has_day:
-        return Written(notation.clock_in(stands, clock), clock)
+        return ControlText(notation.format_clock(stands, clock), clock)
     try:
         day = german.parse_date(control.value)[:10] if stands is not None else ""
     except ValueError:
@@ -273,36 +297,36 @@ def _clock_alone(control: Control, kind: Kind, clock: str) -> Written:
     if stands is not None and day:
         moment = f"{day}T{clock if clock.count(':') == 2 else f'{clock}:00'}"
         try:
-            german.existing(datetime.fromisoformat(moment))
+            german.reject_skipped_hour(datetime.fromisoformat(moment))
         except ValueError as error:
-            raise NotOffered(f"on the {german.planso_date(day)} that it holds in PlanSo {error}") from error
-        return Written(notation.moment_in(stands, moment), moment, "keeps the date that it holds in PlanSo")
-    if kind is not Kind.TIME and not _is_time_column(control):
+            raise NotOffered(f"on the {german.format_planso_date(day)} that it holds in PlanSo {error}") from error
+        return ControlText(notation.format_moment(stands, moment), moment, "keeps the date that it holds in PlanSo")
+    if kind is not FieldKind.TIME and not _is_time_column(control):
         raise NotOffered(f"holds no date in PlanSo that a time alone could go with; accepted: {german.DATE_HELP}")
-    return Written(values.planso_words(kind, clock), clock)
+    return ControlText(values.format_planso_value(kind, clock), clock)
 
 
-def _machine(control_type: str, kind: Kind, asked: Value) -> Written:
+def _machine(control_type: str, kind: FieldKind, asked: Value) -> ControlText:
     """Inputs of type date, time, number and so on, whose notation is HTML's."""
     text = str(asked)
     if control_type in ("number", "range"):
         number = _machine_words(kind, asked)
-        return Written(number, asked if kind in (Kind.NUMBER, Kind.ID, Kind.FLAG) else number)
-    if kind not in DATED:
+        return ControlText(number, asked if kind in (FieldKind.NUMBER, FieldKind.ID, FieldKind.FLAG) else number)
+    if kind not in TEMPORAL_KINDS:
         return _machine_text(control_type, asked)
     day, _, clock = text.partition("T") if "-" in text else ("", "", text)
     if control_type == "time":
         if not clock and day:
             raise NotOffered("holds a time of day in PlanSo; accepted: a time such as 16:00")
         note = "holds a time of day in PlanSo; the date was not written" if day else ""
-        return Written(clock, clock.removesuffix(":00") if clock.count(":") == 2 else clock, note)
+        return ControlText(clock, clock.removesuffix(":00") if clock.count(":") == 2 else clock, note)
     if control_type == "month":
         note = "holds a month in PlanSo; the day was not written" if len(day) > 7 else ""
-        return Written(day[:7], day[:7], note)
+        return ControlText(day[:7], day[:7], note)
     return _machine_day(control_type, day, clock)
 
 
-def _machine_day(control_type: str, day: str, clock: str) -> Written:
+def _machine_day(control_type: str, day: str, clock: str) -> ControlText:
     if not day:
         raise NotOffered(f"holds a date in PlanSo; accepted: {german.DATE_HELP}")
     note = ""
@@ -310,20 +334,20 @@ def _machine_day(control_type: str, day: str, clock: str) -> Written:
         day, note = f"{day}-01", "holds a whole date in PlanSo; the first of the month was written"
     if control_type == "date":
         note = "holds a date in PlanSo; the time of day was not written" if clock else note
-        return Written(day, day, note)
+        return ControlText(day, day, note)
     whole = f"{day}T{clock or '00:00'}"
-    return Written(whole, f"{day}T{clock}" if clock else day, note)
+    return ControlText(whole, f"{day}T{clock}" if clock else day, note)
 
 
-def _machine_words(kind: Kind, asked: Value) -> str:
-    if kind is Kind.NUMBER and isinstance(asked, (int, float)):
+def _machine_words(kind: FieldKind, asked: Value) -> str:
+    if kind is FieldKind.NUMBER and isinstance(asked, (int, float)):
         text = repr(float(asked)) if abs(asked) < 1e15 else f"{asked:f}"
         return text.removesuffix(".0")
-    words = values.planso_words(kind, asked)
-    amount = values.amount(words) if kind is Kind.AMOUNT else None
+    words = values.format_planso_value(kind, asked)
+    amount = values.parse_amount(words) if kind is FieldKind.AMOUNT else None
     if amount is not None:
         return f"{amount:f}"
-    if machine_number(words) is not None:
+    if parse_machine_number(words) is not None:
         return words
     try:
         return repr(german.parse_decimal(words)).removesuffix(".0")
@@ -331,11 +355,11 @@ def _machine_words(kind: Kind, asked: Value) -> str:
         return words
 
 
-def _machine_text(control_type: str, asked: Value) -> Written:
+def _machine_text(control_type: str, asked: Value) -> ControlText:
     """A field of text that this installation shows as a date or time: in HTML's notation where it is one."""
     try:
         parse = german.parse_time if control_type == "time" else german.parse_date
         words = parse(str(asked))
-        return Written(words, words)
+        return ControlText(words, words)
     except ValueError:
-        return Written(str(asked), asked)
+        return ControlText(str(asked), asked)

@@ -11,17 +11,17 @@ from collections.abc import Mapping
 from selectolax.lexbor import LexborNode
 
 from planso_connector.planso.pages.control import Option
-from planso_connector.planso.pages.text import collapsed
-from planso_connector.planso.pages.tree import Element, Tree
+from planso_connector.planso.pages.text import collapse_whitespace
+from planso_connector.planso.pages.tree import ControlElement, FormTree
 
 _FENCES = frozenset({"form", "body", "html", "fieldset", "table", "tbody", "tr"})
 _LEVELS = 5
 
 
-def read_items(tree: Tree) -> dict[int, tuple[Option, ...]]:
+def read_dropdown_options(tree: FormTree) -> dict[int, tuple[Option, ...]]:
     """The options of hidden inputs, by the control's id."""
     found: dict[int, list[Option]] = defaultdict(list)
-    named: dict[int, list[Element]] = defaultdict(list)
+    named: dict[int, list[ControlElement]] = defaultdict(list)
     for element in tree.controls:
         for ancestor in element.trail if element.name else ():
             if len(named[ancestor]) < 2:
@@ -31,12 +31,12 @@ def read_items(tree: Tree) -> dict[int, tuple[Option, ...]]:
             continue
         owner = _owner(tree, node, named)
         if owner is not None:
-            text = node.attributes.get("data-text") or collapsed(node.text())
+            text = node.attributes.get("data-text") or collapse_whitespace(node.text())
             found[owner.id].append(Option(node.attributes.get("data-value") or "", text))
     return {own: tuple(options) for own, options in found.items()}
 
 
-def _owner(tree: Tree, node: LexborNode, named: Mapping[int, list[Element]]) -> Element | None:
+def _owner(tree: FormTree, node: LexborNode, named: Mapping[int, list[ControlElement]]) -> ControlElement | None:
     """
     The hidden input that is the only named control of the nearest block with controls. `named`: by block the first two.
     """
@@ -51,7 +51,7 @@ def _owner(tree: Tree, node: LexborNode, named: Mapping[int, list[Element]]) -> 
     return None
 
 
-def takes_several(element: Element) -> bool:
+def allows_multiple(element: ControlElement) -> bool:
     """Whether a drop-down's hidden input holds several values, `7,8`."""
     block = element.node.parent
     return block is not None and "multiple" in (block.attributes.get("class") or "").split()

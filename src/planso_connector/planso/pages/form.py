@@ -14,28 +14,27 @@ from functools import cached_property
 from typing import Any
 
 from planso_connector.domain import values
-from planso_connector.domain.errors import Invalid, Kept, PageChanged, Problem
-from planso_connector.domain.fields import BY_PATH, FIELDS, LABEL_AT_MOST, SHOWN_AT_MOST, Value
-from planso_connector.domain.notes import OwnNote, shortened
-from planso_connector.domain.order import FIELDS as PATH_OF_LABEL
-from planso_connector.domain.order import Excess, FormReading, Unread
-from planso_connector.domain.saving.agreement import Agreement
+from planso_connector.domain.errors import FieldMismatch, Invalid, PageChanged, Problem
+from planso_connector.domain.fields import BY_PATH, FIELDS, MAX_LABEL_LENGTH, MAX_SHOWN_LENGTH, Value
+from planso_connector.domain.notes import RequestNote, shorten
+from planso_connector.domain.order import LABEL_PREFIX, FormReading, OversizedText, UnreadableValue
+from planso_connector.domain.saving.agreement import Equivalence
 from planso_connector.planso.pages import control_plan, control_values
-from planso_connector.planso.pages.change_plan import Plan, Wire, make_plan
-from planso_connector.planso.pages.control import Control, Entry
-from planso_connector.planso.pages.field_controls import FieldHandles, Handle
-from planso_connector.planso.pages.markup import Page, read_page
-from planso_connector.planso.pages.section_titles import party
-from planso_connector.planso.pages.text import one_line
+from planso_connector.planso.pages.change_plan import ChangePlan, ControlValue, plan_field_changes
+from planso_connector.planso.pages.control import Control, FormEntry
+from planso_connector.planso.pages.field_controls import FieldLocation, FieldLocator
+from planso_connector.planso.pages.markup import FormMarkup, parse_form_markup
+from planso_connector.planso.pages.section_titles import classify_party
+from planso_connector.planso.pages.text import to_one_line
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.encoding import urlencoded
-from planso_connector.planso.saving.tokens import form_tokens
+from planso_connector.planso.saving.encoding import urlencode
+from planso_connector.planso.saving.tokens import extract_form_tokens
 
 _SCRIPTS = ("functions", "js")
 """The members of an answer that are scripts."""
 
 
-class NoForm(PageChanged):
+class FormMissing(PageChanged):
     """PlanSo answered as promised, and there is no form in it: some installations do so for unknown orders."""
 
 
@@ -44,7 +43,7 @@ class Form:
     """A form as it stood when it was read. `order_id` is None for the empty form of an order to be."""
 
     order_id: int | None
-    page: Page
+    markup: FormMarkup
     profile: Profile
     tokens: Mapping[str, str] = field(default_factory=dict)
     """What the answer held of the tokens that a save needs (profile, `[save.tokens]`), by their names."""
@@ -62,23 +61,23 @@ class Form:
         center = answer.get("center")
         pieces = _pieces(center.get("content")) if isinstance(center, Mapping) else []
         if not pieces:
-            told = f"; PlanSo says: {one_line(answer['error'])}" if answer.get("error") else ""
-            raise NoForm(f"{name} did not arrive: the answer has no center.content{told}")
+            told = f"; PlanSo says: {to_one_line(answer['error'])}" if answer.get("error") else ""
+            raise FormMissing(f"{name} did not arrive: the answer has no center.content{told}")
         try:
             content = "".join(pieces)
             scripts = "\n;".join(str(answer[name]) for name in _SCRIPTS if isinstance(answer.get(name), str))
-            page = read_page(content, scripts, is_whole=len(pieces) > 1)
+            page = parse_form_markup(content, scripts, is_whole=len(pieces) > 1)
         except RecursionError as error:
             raise PageChanged(f"{name} is nested too deeply to be one") from error
         if not page.entries and content.strip():
             raise PageChanged(f"{name} holds no labelled control")
-        return cls(order_id, page, profile, form_tokens(profile.save, answer, page))
+        return cls(order_id, page, profile, extract_form_tokens(profile.save, answer, page))
 
     @cached_property
-    def _found(self) -> FieldHandles:
-        return FieldHandles(self.page.entries, self.page.controls, self.profile)
+    def _found(self) -> FieldLocator:
+        return FieldLocator(self.markup.entries, self.markup.controls, self.profile)
 
-    def reading(self) -> FormReading:
+    def read_fields(self) -> FormReading:
         """The canonical value of every field by path (None where nothing is), and what every label shows."""
         return self._reading
 
@@ -87,20 +86,20 @@ class Form:
         found = self._found
         held = {path: found.value(path) for path in BY_PATH}
         read = {path: value for path, (value, _) in held.items()}
-        unreadable: dict[str, Unread] = {}
+        unreadable: dict[str, UnreadableValue] = {}
         for path, value in held.items():
             doubt = found.doubt(path, value[0])
             if doubt is not None:
                 read[path], unreadable[path] = None, doubt
         shown = self._shown()
         for label, text in shown.items():
-            if len(text) > SHOWN_AT_MOST:
-                shown[label], unreadable[f"{PATH_OF_LABEL}{label}"] = "", Excess.of(text)
+            if len(text) > MAX_SHOWN_LENGTH:
+                shown[label], unreadable[f"{LABEL_PREFIX}{label}"] = "", OversizedText.from_text(text)
         return FormReading(
             values=read,
             fields=shown,
             is_blank=self.is_blank,
-            found=frozenset(path for path in BY_PATH if found.is_found(path)),
+            labelled_paths=frozenset(path for path in BY_PATH if found.is_found(path)),
             ambiguous=frozenset(path for path, (_, is_ambiguous) in held.items() if is_ambiguous),
             unreadable=unreadable,
         )
@@ -110,25 +109,25 @@ class Form:
         shown: dict[str, str] = {}
         others = self._found.others
         known = set(map(id, others))
-        for entry in self.page.entries:
-            if len(entry.label) <= LABEL_AT_MOST and not shown.get(entry.label):
-                shown[entry.label] = "" if id(entry) in known else entry.shown
+        for entry in self.markup.entries:
+            if len(entry.label) <= MAX_LABEL_LENGTH and not shown.get(entry.label):
+                shown[entry.label] = "" if id(entry) in known else entry.display_text
         for entry in others:
             if entry.label in shown:
-                shown[entry.label] = shown[entry.label] or entry.shown
+                shown[entry.label] = shown[entry.label] or entry.display_text
         return shown
 
     @property
     def is_blank(self) -> bool:
         """Whether no label holds anything: what PlanSo shows for an order that does not exist."""
-        return all(entry.holds_nothing for entry in self.page.entries)
+        return all(entry.is_blank for entry in self.markup.entries)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Every label of the form as a person reads it, in the form's order."""
-        return tuple(dict.fromkeys(entry.label for entry in self.page.entries))
+        return tuple(dict.fromkeys(entry.label for entry in self.markup.entries))
 
-    def target(self, path: str) -> Entry | None:
+    def write_target(self, path: str) -> FormEntry | None:
         """Where a write to the field goes; None where the form has no label for it."""
         return self._found.target(path)
 
@@ -136,22 +135,24 @@ class Form:
         """Fields that this form has no label and no column for, with the labels looked for."""
         return [(field.path, self._found.names(field.path)) for field in FIELDS if not self._found.handles(field.path)]
 
-    def handles(self) -> dict[str, Handle]:
+    def field_locations(self) -> dict[str, FieldLocation]:
         """By field path how the field is found, with the doubt that keeps it from being written."""
         found = {path: self._found.handle(path) for path in BY_PATH}
         return {path: handle for path, handle in found.items() if handle is not None}
 
-    def hints(self) -> list[tuple[str, str, Control]]:
+    def column_hints(self) -> list[tuple[str, str, Control]]:
         """Columns that may be a field's, which is not sure enough to use: field, column, control."""
         return self._found.hints()
 
-    def unknowable(self) -> tuple[Control, ...]:
+    def script_filled_controls(self) -> tuple[Control, ...]:
         """The controls that would be sent and that a script fills: the markup does not hold what a browser sends."""
         style = self.profile.save
         known = {*style.known, *style.unfilled}
-        return tuple(c for c in self.page.controls if c.filled is not None and c.is_sent and c.name not in known)
+        return tuple(
+            c for c in self.markup.controls if c.script_value is not None and c.is_sent and c.name not in known
+        )
 
-    def plan(self, asked: Mapping[str, Value], *, only_changed: bool | None = None) -> Plan:
+    def plan(self, asked: Mapping[str, Value], *, only_changed: bool | None = None) -> ChangePlan:
         """
         What to change so that the form holds the asked values, by field path; None clears.
 
@@ -160,13 +161,13 @@ class Form:
         profile says, those that are asked.
         """
         is_alone = self.profile.save.sends == "changed" if only_changed is None else only_changed
-        plan = make_plan(self._found, asked, unknowable=self.unknowable(), only_changed=is_alone)
+        plan = plan_field_changes(self._found, asked, unknowable=self.script_filled_controls(), only_changed=is_alone)
         problems = self._unsendable(plan)
         if problems:
             raise Invalid(problems)
         return plan
 
-    def names_of(self, label: str) -> frozenset[str]:
+    def names_for_label(self, label: str) -> frozenset[str]:
         """A label as the history names it: by the paths of its fields, and by itself."""
         return frozenset([*self._paths_by_label.get(label, ()), label]) if label else frozenset()
 
@@ -178,24 +179,24 @@ class Form:
                 found.setdefault(entry.label, set()).add(path)
         return found
 
-    def plan_controls(self, controls: Mapping[str, Sequence[str]]) -> Plan:
+    def plan_controls(self, controls: Mapping[str, Sequence[str]]) -> ChangePlan:
         """
         What to change so that these controls submit these values, by control name. Raises Invalid that names each
         control that is not there or does not offer them.
         """
-        return control_plan.plan_controls(self.page, controls)
+        return control_plan.plan_control_values(self.markup, controls)
 
     @property
-    def submitted(self) -> dict[str, tuple[str, ...]]:
+    def submitted_values(self) -> dict[str, tuple[str, ...]]:
         """What a browser would submit of the form as it stands, by control name."""
-        return control_plan.submitted_values(self.page)
+        return control_plan.read_submitted_values(self.markup)
 
-    def _unsendable(self, plan: Plan) -> list[Problem]:
+    def _unsendable(self, plan: ChangePlan) -> list[Problem]:
         """Where only what changed is sent: controls that have nothing to send, such as an unchecked box."""
         style = self.profile.save
         if style.sends == "whole" or style.unchecked is not None:
             return []
-        silent = self.changed_names(plan) - {name for name, _ in self.changed_pairs(plan)}
+        silent = self.changed_control_names(plan) - {name for name, _ in self.serialise_changed_pairs(plan)}
         return [
             Problem(
                 loc=("body", *change.path.split(".")),
@@ -207,46 +208,48 @@ class Form:
             if (target := self._found.target(change.path)) is not None and target.control.name in silent
         ]
 
-    def pairs(self, plan: Plan | None = None) -> list[tuple[str, str]]:
+    def serialise_pairs(self, plan: ChangePlan | None = None) -> list[tuple[str, str]]:
         """
         The names and values that jQuery's serialize() makes of the form, with the plan's changes, in the form's order.
         What is not changed goes back as it came: line breaks too, which jQuery would rewrite.
         """
-        changed = plan.wire if plan is not None else {}
+        changed = plan.new_values if plan is not None else {}
         return [
             (control.name, value)
-            for control in self.page.controls
-            for value in sent_values(control, changed.get(control.index), self.profile.save.known)
+            for control in self.markup.controls
+            for value in serialise_control(control, changed.get(control.index), self.profile.save.known)
         ]
 
-    def changed_pairs(self, plan: Plan) -> list[tuple[str, str]]:
+    def serialise_changed_pairs(self, plan: ChangePlan) -> list[tuple[str, str]]:
         """All pairs of the names that the plan changes; an unchecked box has none, but where a hidden input has."""
-        names = self.changed_names(plan)
-        return [pair for pair in self.pairs(plan) if pair[0] in names]
+        names = self.changed_control_names(plan)
+        return [pair for pair in self.serialise_pairs(plan) if pair[0] in names]
 
-    def changed_names(self, plan: Plan) -> frozenset[str]:
-        return frozenset(self.page.controls[index].name for index in plan.wire)
+    def changed_control_names(self, plan: ChangePlan) -> frozenset[str]:
+        return frozenset(self.markup.controls[index].name for index in plan.new_values)
 
-    def serialised(self, plan: Plan | None = None) -> str:
+    def serialise(self, plan: ChangePlan | None = None) -> str:
         """The form as jQuery's serialize() gives it, with the plan's changes."""
-        return urlencoded(self.pairs(plan))
+        return urlencode(self.serialise_pairs(plan))
 
-    def not_taken_over(self, asked: Mapping[str, Value], saved: Form | None = None) -> list[Kept]:
+    def find_unsaved(self, asked: Mapping[str, Value], saved: Form | None = None) -> list[FieldMismatch]:
         """
         The asked fields that this form, read back after a save, does not hold where they were written: what it holds
         means something else. `saved` is the form that was saved, whose notation decided what was sent.
         """
         kept = []
         for path, value in asked.items():
-            if self._agreement(path, value, saved) is not Agreement.DIFFERENT:
+            if self._agreement(path, value, saved) is not Equivalence.DIFFERENT:
                 continue
             handle, entry = self._found.handle(path), self._found.target(path)
             label = handle.entry.label if handle is not None else self._found.names(path)[0]
-            sent = values.planso_words(BY_PATH[path].kind, value)
-            kept.append(Kept(field=path, label=label, sent=sent, kept=entry.shown if entry is not None else ""))
+            sent = values.format_planso_value(BY_PATH[path].kind, value)
+            kept.append(
+                FieldMismatch(field=path, label=label, sent=sent, kept=entry.display_text if entry is not None else "")
+            )
         return kept
 
-    def normalised(self, asked: Mapping[str, Value], saved: Form | None = None) -> tuple[str, ...]:
+    def describe_normalised(self, asked: Mapping[str, Value], saved: Form | None = None) -> tuple[str, ...]:
         """
         Sentences on the asked fields that this form, read back after a save, holds in another notation than they were
         sent: they mean the same. `saved` as above; without it, dates and numbers are told by their value alone.
@@ -254,31 +257,31 @@ class Form:
         notes = []
         for path, value in asked.items():
             entry = self._found.target(path)
-            if entry is not None and self._agreement(path, value, saved) is Agreement.NORMALISED:
-                words = values.planso_words(BY_PATH[path].kind, value)
-                told = f"as '{shortened(entry.shown)}' (asked '{shortened(words)}')"
-                notes.append(OwnNote(f"PlanSo writes {path} ('{entry.label}') {told}."))
+            if entry is not None and self._agreement(path, value, saved) is Equivalence.NORMALISED:
+                words = values.format_planso_value(BY_PATH[path].kind, value)
+                told = f"as '{shorten(entry.display_text)}' (asked '{shorten(words)}')"
+                notes.append(RequestNote(f"PlanSo writes {path} ('{entry.label}') {told}."))
         return tuple(notes)
 
-    def _agreement(self, path: str, value: Value, saved: Form | None) -> Agreement:
+    def _agreement(self, path: str, value: Value, saved: Form | None) -> Equivalence:
         entry = self._found.target(path)
         if entry is None:
-            return Agreement.EQUAL if value is None else Agreement.DIFFERENT
-        if entry.clock is not None:
+            return Equivalence.EQUAL if value is None else Equivalence.DIFFERENT
+        if entry.time_control is not None:
             kind = BY_PATH[path].kind
-            return Agreement.EQUAL if values.same(kind, entry.value(kind), value) else Agreement.DIFFERENT
-        before = saved.target(path) if saved is not None else None
-        return control_values.agreement_with(entry, BY_PATH[path].kind, value, before)
+            return Equivalence.EQUAL if values.are_equal(kind, entry.read_value(kind), value) else Equivalence.DIFFERENT
+        before = saved.write_target(path) if saved is not None else None
+        return control_values.check_equivalence(entry, BY_PATH[path].kind, value, before)
 
-    def differences(self, other: Form) -> list[tuple[str, str, str]]:
+    def find_differences(self, other: Form) -> list[tuple[str, str, str]]:
         """Labels that show different things in two readings: (label, here, there). Hidden tokens don't count."""
-        mine, theirs = _by_occurrence(self.page.entries), _by_occurrence(other.page.entries)
+        mine, theirs = _by_occurrence(self.markup.entries), _by_occurrence(other.markup.entries)
         differences = []
         for key in mine | theirs:
             one, two = mine.get(key), theirs.get(key)
             if one is None or two is None or _state(one) != _state(two):
                 label = (one or two or next(iter(mine.values()))).label
-                differences.append((label, one.shown if one else "", two.shown if two else ""))
+                differences.append((label, one.display_text if one else "", two.display_text if two else ""))
         return differences
 
 
@@ -293,13 +296,13 @@ def _pieces(content: Any) -> list[str]:
         inner = tab.get("content", tab.get("html")) if isinstance(tab, Mapping) else tab
         named = str(tab.get("title") or title) if isinstance(tab, Mapping) else str(title)
         found = _pieces(inner)
-        if found and party(named) is not None:
+        if found and classify_party(named) is not None:
             found[0] = f"<h1>{html.escape(named)}</h1>{found[0]}"
         pieces += found
     return pieces
 
 
-def _by_occurrence(entries: Iterable[Entry]) -> dict[tuple[str, int], Entry]:
+def _by_occurrence(entries: Iterable[FormEntry]) -> dict[tuple[str, int], FormEntry]:
     seen: Counter[str] = Counter()
     found = {}
     for entry in entries:
@@ -308,14 +311,14 @@ def _by_occurrence(entries: Iterable[Entry]) -> dict[tuple[str, int], Entry]:
     return found
 
 
-def _state(entry: Entry) -> object:
+def _state(entry: FormEntry) -> object:
     """What two readings are compared by; line breaks count as one, an option by its value and text."""
     if entry.is_choice:
-        return [(entry.choices[at].value, entry.choices[at].text) for at in entry.chosen]
-    return entry.shown.replace("\r\n", "\n")
+        return [(entry.choices[at].value, entry.choices[at].text) for at in entry.selected_indexes]
+    return entry.display_text.replace("\r\n", "\n")
 
 
-def sent_values(control: Control, changed: Wire | None, known: Collection[str] = ()) -> list[str]:
+def serialise_control(control: Control, changed: ControlValue | None, known: Collection[str] = ()) -> list[str]:
     """
     The values that a browser sends for one control; none for an unchecked box. `known`: controls of which it was seen
     that a browser sends what a script fills in.
@@ -325,11 +328,11 @@ def sent_values(control: Control, changed: Wire | None, known: Collection[str] =
     if control.type == "hidden" and isinstance(changed, tuple):
         return [",".join(control.options[at].value for at in changed)]
     if control.type == "select":
-        chosen = changed if isinstance(changed, tuple) else control.chosen
+        chosen = changed if isinstance(changed, tuple) else control.selected_indexes
         return [control.options[at].value for at in chosen if not control.options[at].disabled]
     if control.type in ("checkbox", "radio"):
         checked = changed if isinstance(changed, bool) else control.checked
         return [control.value] if checked else []
-    if changed is None and control.filled is not None and control.name in known:
-        return [control.filled.value or ""]
+    if changed is None and control.script_value is not None and control.name in known:
+        return [control.script_value.value or ""]
     return [changed if isinstance(changed, str) else control.value]

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from selectolax.lexbor import LexborNode
 
-from planso_connector.planso.pages.label_pair import Pair
-from planso_connector.planso.pages.label_text import text_of
-from planso_connector.planso.pages.text import label_key, shown_label
-from planso_connector.planso.pages.tree import Element, Label, Tree
+from planso_connector.planso.pages.label_pair import LabelPair
+from planso_connector.planso.pages.label_text import read_node_text
+from planso_connector.planso.pages.text import clean_label, label_key
+from planso_connector.planso.pages.tree import ControlElement, FormTree, LabelElement
 
 
 class _Cell(NamedTuple):
@@ -24,14 +24,14 @@ class _Cell(NamedTuple):
     width: int
 
 
-def pair_columns(tree: Tree, labels: Sequence[Label]) -> list[Pair]:
+def pair_by_column_header(tree: FormTree, labels: Sequence[LabelElement]) -> list[LabelPair]:
     """Pairs of heads that are plain text; heads that are labels are given their target."""
-    by_row: dict[int, list[Element]] = defaultdict(list)
+    by_row: dict[int, list[ControlElement]] = defaultdict(list)
     for element in tree.controls:
         if element.row is not None and element.is_open and tree.is_free(element):
             by_row[element.row].append(element)
     unresolved = {label.node.mem_id: label for label in labels if label.target is None}
-    pairs: list[Pair] = []
+    pairs: list[LabelPair] = []
     heads = _Heads(tree)
     for row, elements in by_row.items():
         pairs += _pair_row(tree, row, elements, unresolved, heads)
@@ -39,7 +39,9 @@ def pair_columns(tree: Tree, labels: Sequence[Label]) -> list[Pair]:
     return pairs
 
 
-def _pair_row(tree: Tree, row: int, elements: list[Element], unresolved: dict[int, Label], known: _Heads) -> list[Pair]:
+def _pair_row(
+    tree: FormTree, row: int, elements: list[ControlElement], unresolved: dict[int, LabelElement], known: _Heads
+) -> list[LabelPair]:
     node = _ancestor(elements[0].node, row)
     if node is None or row in tree.labelling:
         return []
@@ -47,7 +49,7 @@ def _pair_row(tree: Tree, row: int, elements: list[Element], unresolved: dict[in
     if not _is_of_controls(tree, cells):
         return []
     heads = known.above(node, has_one_cell=len(cells) == 1)
-    by_cell: dict[int, list[Element]] = defaultdict(list)
+    by_cell: dict[int, list[ControlElement]] = defaultdict(list)
     for element in elements:
         by_cell[element.trail[element.trail.index(row) + 1] if element.trail[-1] != row else row].append(element)
     pairs = []
@@ -61,7 +63,7 @@ def _pair_row(tree: Tree, row: int, elements: list[Element], unresolved: dict[in
             label.target = inside[0]
         else:
             # Of several rows under one head each has its own pair: the same label twice.
-            pairs.append(Pair(inside[0].position, shown_label(text_of(head)), inside[0]))
+            pairs.append(LabelPair(inside[0].position, clean_label(read_node_text(head)), inside[0]))
         tree.claim(inside[0])
     return pairs
 
@@ -87,7 +89,7 @@ def _number(text: str | None) -> int:
     return int(text) if text and re.fullmatch(r"[1-9]\d{0,2}", text) else 1
 
 
-def _is_of_controls(tree: Tree, cells: list[_Cell]) -> bool:
+def _is_of_controls(tree: FormTree, cells: list[_Cell]) -> bool:
     """Whether the row leaves its controls without a name: cells of text before each of them would be one."""
     bare = 0
     text_before = False
@@ -96,7 +98,7 @@ def _is_of_controls(tree: Tree, cells: list[_Cell]) -> bool:
             bare += not text_before
             text_before = False
         else:
-            text_before = bool(label_key(text_of(cell.node)))
+            text_before = bool(label_key(read_node_text(cell.node)))
     return bare > 0
 
 
@@ -107,7 +109,7 @@ _Columns = Mapping[tuple[int, int], LexborNode]
 class _Heads:
     """The cells of the nearest row above a row that names columns, looked up once for all rows below it."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: FormTree) -> None:
         self._tree = tree
         self._known: dict[tuple[int, bool], _Columns] = {}
 
@@ -129,7 +131,7 @@ class _Heads:
     def _named(self, row: LexborNode, *, has_one_cell: bool) -> _Columns | None:
         if row.mem_id in self._tree.holding:
             return None
-        cells = [cell for cell in _cells(row) if label_key(text_of(cell.node))]
+        cells = [cell for cell in _cells(row) if label_key(read_node_text(cell.node))]
         if len(cells) > 1 or (cells and has_one_cell):
             return {(cell.column, cell.width): cell.node for cell in cells}
         return None
@@ -151,9 +153,9 @@ def _previous_row(row: LexborNode) -> LexborNode | None:
     return node
 
 
-def _pair_blocks(tree: Tree, labels: list[Label]) -> None:
+def _pair_blocks(tree: FormTree, labels: list[LabelElement]) -> None:
     """A block with nothing but labels, and beside it one with as many controls: in order, as in a table."""
-    rows: dict[int, list[Label]] = defaultdict(list)
+    rows: dict[int, list[LabelElement]] = defaultdict(list)
     nodes: dict[int, LexborNode] = {}
     for label in labels:
         parent = label.node.parent
@@ -180,7 +182,7 @@ def _pair_blocks(tree: Tree, labels: list[Label]) -> None:
                 tree.claim(element)
 
 
-def _only_control(tree: Tree, block: LexborNode) -> Element | None:
+def _only_control(tree: FormTree, block: LexborNode) -> ControlElement | None:
     """The one open control that a block is or holds."""
     own = tree.by_id.get(block.mem_id)
     if own is not None:

@@ -24,7 +24,7 @@ _NOUGHTS = re.compile(r"(?<=\.\d)0+$|(?<=\.\d\d)0+$|\.0+$")
 _COLOUR = re.compile(r"#[\da-f]{6}", re.ASCII)
 
 
-def browser_value(input_type: str, value: str, attributes: Mapping[str, str | None]) -> str:
+def sanitize_value(input_type: str, value: str, attributes: Mapping[str, str | None]) -> str:
     """The value that a browser gives an input of this type (lower case) whose attribute is `value`."""
     sanitise = _BY_TYPE.get(input_type)
     if sanitise is not None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from planso_connector.planso.pages.tree import Element
+from planso_connector.planso.pages.tree import ControlElement
 
 
-class Pair(NamedTuple):
+class LabelPair(NamedTuple):
     """
     `position` is the label's in the document, `full_text` the label with the hints in it. `rivals` are the other
     controls that the label may mean, `doubt` says why; empty where it is sure. `clock` is the input of the time of day
@@ -16,8 +16,8 @@ class Pair(NamedTuple):
 
     position: int
     label: str
-    target: Element
+    target: ControlElement
     full_text: str = ""
-    rivals: tuple[Element, ...] = ()
+    rivals: tuple[ControlElement, ...] = ()
     doubt: str = ""
-    clock: Element | None = None
+    clock: ControlElement | None = None

@@ -23,14 +23,20 @@ from itertools import pairwise
 
 from selectolax.lexbor import LexborNode
 
-from planso_connector.planso.pages.accessible_names import pair_captions, pair_references
-from planso_connector.planso.pages.ambiguity import settle
-from planso_connector.planso.pages.grid import pair_columns
-from planso_connector.planso.pages.label_pair import Pair
+from planso_connector.planso.pages.accessible_names import pair_by_accessible_name, pair_by_aria_labelledby
+from planso_connector.planso.pages.ambiguity import mark_ambiguities
+from planso_connector.planso.pages.grid import pair_by_column_header
+from planso_connector.planso.pages.label_pair import LabelPair
 from planso_connector.planso.pages.label_sequence import pair_in_sequence
-from planso_connector.planso.pages.label_text import BREAKS, CONTROLS, label_words
-from planso_connector.planso.pages.text import label_key, shown_label
-from planso_connector.planso.pages.tree import Element, Label, Tree, common, radio_group
+from planso_connector.planso.pages.label_text import BREAKS, CONTROLS, read_label
+from planso_connector.planso.pages.text import clean_label, label_key
+from planso_connector.planso.pages.tree import (
+    ControlElement,
+    FormTree,
+    LabelElement,
+    count_shared_ancestors,
+    radio_group_key,
+)
 
 _NO_LABELS = frozenset({"legend", "h1", "h2", "h3", "h4", "h5", "h6", "button", "a", "script", "style", "thead"})
 _STOPS = _NO_LABELS | CONTROLS | {"label"}
@@ -41,26 +47,26 @@ _REMARK = re.compile(r"\b(error|invalid|help|hint)\b", re.IGNORECASE)
 _LEVELS = 4
 _LOOKED_AT = 200
 """Siblings before a control among which its text is looked for."""
-_Ids = Mapping[tuple[int | None, str], Sequence[Element]]
+_Ids = Mapping[tuple[int | None, str], Sequence[ControlElement]]
 
 
 @dataclass(frozen=True)
 class Pairing:
     """`pairs` in document order of the labels; `choices`: a radio button's id to its words."""
 
-    controls: list[Element]
-    pairs: list[Pair]
+    controls: list[ControlElement]
+    pairs: list[LabelPair]
     choices: dict[int, str]
     copied_ids: tuple[str, ...]
 
 
-def read_pairing(tree: Tree) -> Pairing:
+def pair_labels(tree: FormTree) -> Pairing:
     ids = _ids(tree)
     # Tuples, because many labels can name the same ones.
     labels = _field_labels(tree, {key: tuple(e for e in held if e.can_be_labelled) for key, held in ids.items()})
-    pairs = pair_references(tree)
+    pairs = pair_by_aria_labelledby(tree)
     _by_block(tree, labels, within_row=True)
-    pairs += pair_columns(tree, labels)
+    pairs += pair_by_column_header(tree, labels)
     shared = _shared_blocks(tree, labels)
     pairs += _by_text(tree, shared)
     _by_block(tree, labels, within_row=False)
@@ -68,20 +74,20 @@ def read_pairing(tree: Tree) -> Pairing:
     if shared:
         pairs += _by_text(tree, frozenset())
     if any(element.is_open and element.id not in tree.claimed for element in tree.controls):
-        pairs += pair_captions(tree)
+        pairs += pair_by_accessible_name(tree)
     pairs += [
-        Pair(label.position, label.text, label.target, label.full_text, label.rivals, label.doubt)
+        LabelPair(label.position, label.text, label.target, label.full_text, label.rivals, label.doubt)
         for label in labels
         if label.target is not None
     ]
     pairs.sort(key=lambda pair: pair.position)
     copied = {own_id for (form, own_id), elements in ids.items() if form is None and len(elements) > 1}
-    return Pairing(tree.controls, settle(tree, labels, pairs), tree.choices, tuple(sorted(copied)))
+    return Pairing(tree.controls, mark_ambiguities(tree, labels, pairs), tree.choices, tuple(sorted(copied)))
 
 
-def _ids(tree: Tree) -> _Ids:
+def _ids(tree: FormTree) -> _Ids:
     """The controls that bear an id, by form and id, and by id alone."""
-    ids: dict[tuple[int | None, str], list[Element]] = defaultdict(list)
+    ids: dict[tuple[int | None, str], list[ControlElement]] = defaultdict(list)
     for element in tree.controls:
         own_id = element.attributes.get("id")
         if own_id:
@@ -91,17 +97,19 @@ def _ids(tree: Tree) -> _Ids:
     return ids
 
 
-def _field_labels(tree: Tree, ids: _Ids) -> list[Label]:
+def _field_labels(tree: FormTree, ids: _Ids) -> list[LabelElement]:
     """The labels that name fields, with those targets that `for` (by `ids`) and nesting tell."""
     for label in tree.labels:
         _read_label(tree, label, ids)
     targeting = Counter(
-        radio_group(label.target) for label in tree.labels if label.target is not None and label.target.type == "radio"
+        radio_group_key(label.target)
+        for label in tree.labels
+        if label.target is not None and label.target.type == "radio"
     )
     labels = []
     for label in tree.labels:
         target = label.target
-        if target is not None and target.type == "radio" and targeting[radio_group(target)] > 1:
+        if target is not None and target.type == "radio" and targeting[radio_group_key(target)] > 1:
             tree.choices[target.id] = label.text
         elif target is not None and target.type == "checkbox" and label_key(label.text) in _YES_WORDS:
             tree.choices[target.id] = label.text
@@ -120,14 +128,14 @@ def _field_labels(tree: Tree, ids: _Ids) -> list[Label]:
     return labels
 
 
-def _read_label(tree: Tree, label: Label, ids: _Ids) -> None:
+def _read_label(tree: FormTree, label: LabelElement, ids: _Ids) -> None:
     node = label.node
     first = node.first_child
-    nested: list[Element] = []
+    nested: list[ControlElement] = []
     if first is not None and first.next is None and first.is_text_node:
-        label.text = label.full_text = shown_label(first.text_content or "")
+        label.text = label.full_text = clean_label(first.text_content or "")
     else:
-        label.text, label.full_text = label_words(node)
+        label.text, label.full_text = read_label(node)
         inside = [tree.by_id[inner.mem_id] for inner in node.css("input,select,textarea") if inner.mem_id in tree.by_id]
         nested = [element for element in inside if element.can_be_labelled]
     wanted = node.attributes.get("for")
@@ -141,7 +149,7 @@ def _read_label(tree: Tree, label: Label, ids: _Ids) -> None:
         label.target, label.is_explicit = _preferred(nested), True
 
 
-def _without_remarks(labels: list[Label]) -> list[Label]:
+def _without_remarks(labels: list[LabelElement]) -> list[LabelElement]:
     """Without the error messages and hints that are labels of controls which other labels name."""
     named = Counter(label.target.id for label in labels if label.target is not None and label.is_explicit)
     return [
@@ -153,9 +161,9 @@ def _without_remarks(labels: list[Label]) -> list[Label]:
     ]
 
 
-def _release_shared(labels: list[Label]) -> None:
+def _release_shared(labels: list[LabelElement]) -> None:
     """Of several labels that name one control, those in other blocks look for another: the `for` was copied."""
-    by_target: dict[int, list[Label]] = defaultdict(list)
+    by_target: dict[int, list[LabelElement]] = defaultdict(list)
     for label in labels:
         if label.is_explicit and label.target is not None and label.target.type != "radio":
             by_target[label.target.id].append(label)
@@ -169,11 +177,11 @@ def _release_shared(labels: list[Label]) -> None:
                 label.copies, label.target, label.is_explicit = (target,), None, False
 
 
-def _is_inside(label: Label, element: Element) -> bool:
+def _is_inside(label: LabelElement, element: ControlElement) -> bool:
     return label.node.mem_id in element.trail
 
 
-def _bare_choices(tree: Tree) -> None:
+def _bare_choices(tree: FormTree) -> None:
     """The words of radio buttons without a label of their own: the text that follows up to the next element."""
     for element in tree.controls:
         if element.type != "radio" or element.id in tree.choices:
@@ -185,10 +193,10 @@ def _bare_choices(tree: Tree) -> None:
             elif node.is_element_node:
                 words.append(node.text())
             node = node.next
-        tree.choices[element.id] = shown_label("".join(words)) or element.attributes.get("aria-label") or ""
+        tree.choices[element.id] = clean_label("".join(words)) or element.attributes.get("aria-label") or ""
 
 
-def _preferred(elements: Iterable[Element]) -> Element | None:
+def _preferred(elements: Iterable[ControlElement]) -> ControlElement | None:
     """The first visible one that is sent, else a hidden one that is, else a visible one that is not."""
     hidden = unnamed = None
     for element in elements:
@@ -201,7 +209,7 @@ def _preferred(elements: Iterable[Element]) -> Element | None:
     return hidden or unnamed
 
 
-def _meet(tree: Tree, labels: list[Label]) -> None:
+def _meet(tree: FormTree, labels: list[LabelElement]) -> None:
     """Tells neighbours of each other."""
     at, end, positions = 0, len(tree.controls), tree.positions
     for label in labels:
@@ -210,11 +218,11 @@ def _meet(tree: Tree, labels: list[Label]) -> None:
         label.at, label.until = at, end
     for one, other in pairwise(labels):
         one.until, other.since = other.at, one.at
-        other.depth = common(one.place.trail, other.place.trail)
+        other.depth = count_shared_ancestors(one.place.trail, other.place.trail)
         one.depth = max(one.depth, other.depth)
 
 
-def _by_block(tree: Tree, labels: list[Label], *, within_row: bool) -> None:
+def _by_block(tree: FormTree, labels: list[LabelElement], *, within_row: bool) -> None:
     """Labels whose own block holds a control, after them or else before them."""
     for label in labels:
         if label.target is not None:
@@ -237,11 +245,17 @@ def _by_block(tree: Tree, labels: list[Label], *, within_row: bool) -> None:
             tree.claim(target)
 
 
-def _chosen(tree: Tree, label: Label, after: list[Element], before: list[Element]) -> Element | None:
+def _chosen(
+    tree: FormTree, label: LabelElement, after: list[ControlElement], before: list[ControlElement]
+) -> ControlElement | None:
     """The control of a block that has some before its label as well; where both are as near, it can't be told."""
     depth = max(_depth(label, after), _depth(label, before))
     open_after, open_before = (
-        [element for element in side if element.is_open and common(label.place.trail, element.trail) == depth]
+        [
+            element
+            for element in side
+            if element.is_open and count_shared_ancestors(label.place.trail, element.trail) == depth
+        ]
         for side in (after, before)
     )
     if not open_before:
@@ -256,20 +270,22 @@ def _chosen(tree: Tree, label: Label, after: list[Element], before: list[Element
     return candidates[0]
 
 
-def _nearest(label: Label, elements: list[Element]) -> list[Element]:
+def _nearest(label: LabelElement, elements: list[ControlElement]) -> list[ControlElement]:
     """Those in the narrowest block that holds the label and a control to see."""
     if len(elements) < 2:
         return elements
     depth = _depth(label, elements)
-    return [element for element in elements if common(label.place.trail, element.trail) >= depth]
+    return [element for element in elements if count_shared_ancestors(label.place.trail, element.trail) >= depth]
 
 
-def _depth(label: Label, elements: list[Element]) -> int:
+def _depth(label: LabelElement, elements: list[ControlElement]) -> int:
     """How many ancestors the label shares with the nearest open control."""
-    return max((common(label.place.trail, element.trail) for element in elements if element.is_open), default=0)
+    return max(
+        (count_shared_ancestors(label.place.trail, element.trail) for element in elements if element.is_open), default=0
+    )
 
 
-def _shared_blocks(tree: Tree, labels: list[Label]) -> frozenset[int]:
+def _shared_blocks(tree: FormTree, labels: list[LabelElement]) -> frozenset[int]:
     """The blocks in which labels without a control stand beside controls without a label."""
     return frozenset(
         label.place.trail[label.depth - 1]
@@ -278,10 +294,10 @@ def _shared_blocks(tree: Tree, labels: list[Label]) -> frozenset[int]:
     )
 
 
-def _by_text(tree: Tree, shared: frozenset[int]) -> list[Pair]:
+def _by_text(tree: FormTree, shared: frozenset[int]) -> list[LabelPair]:
     """Pairs of a control and the text before it, where no label stands at it, nor beside it in a `shared` block."""
     used: set[int] = set()
-    pairs: list[Pair] = []
+    pairs: list[LabelPair] = []
     free = [e for e in tree.controls if e.id not in tree.claimed and e.name and e.can_be_labelled]
     free = [element for element in free if tree.naming.isdisjoint(element.trail)]
     if shared:
@@ -292,11 +308,11 @@ def _by_text(tree: Tree, shared: frozenset[int]) -> list[Pair]:
             continue
         used.add(found[0])
         tree.claim(element)
-        pairs.append(Pair(element.position, found[1], element))
+        pairs.append(LabelPair(element.position, found[1], element))
     return pairs
 
 
-def _text_before(tree: Tree, element: Element) -> tuple[int, str] | None:
+def _text_before(tree: FormTree, element: ControlElement) -> tuple[int, str] | None:
     """The nearest text before a control, not beyond another control or a label: its node's id, and it."""
     node: LexborNode | None = _outermost_label(tree, element.node)
     for _ in range(3):
@@ -313,7 +329,7 @@ def _text_before(tree: Tree, element: Element) -> tuple[int, str] | None:
                 previous = previous.prev
                 continue
             elif tag in _STOPS or tree.holds_fields(previous):
-                return (mark, shown_label("".join(words))) if words and tag != "label" else None
+                return (mark, clean_label("".join(words))) if words and tag != "label" else None
             else:
                 text = tree.text(previous)
             if label_key(text):
@@ -323,14 +339,14 @@ def _text_before(tree: Tree, element: Element) -> tuple[int, str] | None:
                 break
             previous = previous.prev
         if words:
-            return mark, shown_label("".join(words))
+            return mark, clean_label("".join(words))
         node = node.parent if node is not None else None
         if node is None or (node.tag or "") in _FENCES or node.mem_id in tree.naming:
             return None
     return None
 
 
-def _outermost_label(tree: Tree, node: LexborNode) -> LexborNode:
+def _outermost_label(tree: FormTree, node: LexborNode) -> LexborNode:
     """The label without words of its own that holds a control (a switch, a radio button's), else the control."""
     parent, found = node.parent, node
     for _ in range(_LEVELS):
@@ -340,7 +356,7 @@ def _outermost_label(tree: Tree, node: LexborNode) -> LexborNode:
     return found
 
 
-def _says_nothing(tree: Tree, node: LexborNode, tag: str) -> bool:
+def _says_nothing(tree: FormTree, node: LexborNode, tag: str) -> bool:
     """Whether it is a hidden input that no label names, or a label without words."""
     if tag == "label":
         return node.mem_id not in tree.naming and not label_key(node.text()) and node.mem_id not in tree.holding

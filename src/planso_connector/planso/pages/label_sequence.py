@@ -11,20 +11,20 @@ from itertools import pairwise, takewhile
 
 from selectolax.lexbor import LexborNode
 
-from planso_connector.planso.pages.tree import Element, Label, Tree
+from planso_connector.planso.pages.tree import ControlElement, FormTree, LabelElement
 
 _BREAKS = frozenset({"br", "hr"})
 
 _LABEL_FIRST = re.compile("(LC)+")
 _CONTROL_FIRST = re.compile("(CL)+")
 
-_Item = Label | Element | str
+_Item = LabelElement | ControlElement | str
 """A label, a control, `T` for words between them, `|` for a line break, `X` for what is settled already."""
 
 
-def pair_in_sequence(tree: Tree, labels: Sequence[Label]) -> None:
+def pair_in_sequence(tree: FormTree, labels: Sequence[LabelElement]) -> None:
     """Labels that share their block with others."""
-    parents: dict[int, Label] = {}
+    parents: dict[int, LabelElement] = {}
     for label in labels:
         if label.target is None and label.depth and not label.doubt and tree.has_free(label.since, label.until):
             parents.setdefault(label.place.trail[label.depth - 1], label)
@@ -40,7 +40,7 @@ def _climb(node: LexborNode, wanted: int) -> LexborNode:
     return node
 
 
-def _items(tree: Tree, known: dict[int, Label], parent: LexborNode) -> Iterable[_Item]:
+def _items(tree: FormTree, known: dict[int, LabelElement], parent: LexborNode) -> Iterable[_Item]:
     for node in parent.iter(include_text=True):
         own = node.mem_id
         if node.is_text_node:
@@ -70,7 +70,7 @@ def _segments(items: Iterable[_Item]) -> list[list[_Item]]:
     return segments
 
 
-def _pair_segment(tree: Tree, segment: list[_Item]) -> None:
+def _pair_segment(tree: FormTree, segment: list[_Item]) -> None:
     """Where the whole comes out even, and its lines too, both must say the same."""
     as_whole = _even([item for item in segment if item not in ("|", "T")])
     as_lines = _even_lines(segment)
@@ -85,28 +85,30 @@ def _pair_segment(tree: Tree, segment: list[_Item]) -> None:
         _doubt_neighbours(tree, segment)
 
 
-def _even(items: Sequence[_Item]) -> list[tuple[Label, Element]] | None:
+def _even(items: Sequence[_Item]) -> list[tuple[LabelElement, ControlElement]] | None:
     """Pairs of `label control label control`, or of `control label control label`; unnamed controls don't count."""
-    things = [item for item in items if isinstance(item, Label) or (isinstance(item, Element) and item.name)]
-    shape = "".join("L" if isinstance(item, Label) else "C" for item in things)
+    things = [
+        item for item in items if isinstance(item, LabelElement) or (isinstance(item, ControlElement) and item.name)
+    ]
+    shape = "".join("L" if isinstance(item, LabelElement) else "C" for item in things)
     if _LABEL_FIRST.fullmatch(shape):
         labels, elements = things[::2], things[1::2]
     elif _CONTROL_FIRST.fullmatch(shape):
         labels, elements = things[1::2], things[::2]
     else:
         things = [item for item in items if not isinstance(item, str)]
-        shape = "".join("L" if isinstance(item, Label) else "C" for item in things)
+        shape = "".join("L" if isinstance(item, LabelElement) else "C" for item in things)
         if not _LABEL_FIRST.fullmatch(shape):
             return None
         labels, elements = things[::2], things[1::2]
     return [
         (label, element)
         for label, element in zip(labels, elements, strict=True)
-        if isinstance(label, Label) and isinstance(element, Element)
+        if isinstance(label, LabelElement) and isinstance(element, ControlElement)
     ]
 
 
-def _even_lines(segment: list[_Item]) -> list[tuple[Label, Element]] | None:
+def _even_lines(segment: list[_Item]) -> list[tuple[LabelElement, ControlElement]] | None:
     """
     The pairs of all lines, where several have labels, all on one side. Lines without a label, or with a label and
     words, have none.
@@ -119,12 +121,12 @@ def _even_lines(segment: list[_Item]) -> list[tuple[Label, Element]] | None:
             lines[-1].append(item)
     if len(lines) < 2:
         return None
-    found: list[tuple[Label, Element]] = []
+    found: list[tuple[LabelElement, ControlElement]] = []
     is_first: list[bool] = []
     for line in lines:
-        if not any(isinstance(item, Label) for item in line):
+        if not any(isinstance(item, LabelElement) for item in line):
             continue
-        if not any(isinstance(item, Element) for item in line) and line[-1] == "T":
+        if not any(isinstance(item, ControlElement) for item in line) and line[-1] == "T":
             continue
         pairs = _even(line)
         if pairs is None:
@@ -134,33 +136,37 @@ def _even_lines(segment: list[_Item]) -> list[tuple[Label, Element]] | None:
     return found if len(is_first) > 1 and len(set(is_first)) == 1 else None
 
 
-def _pair_unevenly(tree: Tree, segment: list[_Item]) -> None:
+def _pair_unevenly(tree: FormTree, segment: list[_Item]) -> None:
     """What does not come out even: check boxes right before their labels, and labels first with something left over."""
     things = [item for item in segment if item not in ("|", "T")]
-    if not things or not isinstance(things[0], Label):
+    if not things or not isinstance(things[0], LabelElement):
         for before, item in pairwise(item for item in segment if item != "|"):
-            is_box = isinstance(before, Element) and before.type == "checkbox" and tree.is_free(before)
-            if is_box and isinstance(item, Label) and isinstance(before, Element):
+            is_box = isinstance(before, ControlElement) and before.type == "checkbox" and tree.is_free(before)
+            if is_box and isinstance(item, LabelElement) and isinstance(before, ControlElement):
                 item.target = before
                 tree.claim(before)
         _doubt_neighbours(tree, segment)
         return
-    waiting: list[Label] = []
+    waiting: list[LabelElement] = []
     items = [item for item in segment if item != "|"]
     for at, item in enumerate(items):
-        if isinstance(item, Label):
+        if isinstance(item, LabelElement):
             if at and items[at - 1] == "T":
                 # A label with words after it shows a value, and has no control.
                 waiting.clear()
             waiting.append(item)
-        elif isinstance(item, Element) and waiting:
+        elif isinstance(item, ControlElement) and waiting:
             _pair_run(tree, waiting, items[at:])
             waiting = []
 
 
-def _pair_run(tree: Tree, labels: list[Label], items: Sequence[_Item]) -> None:
+def _pair_run(tree: FormTree, labels: list[LabelElement], items: Sequence[_Item]) -> None:
     """A label and the controls up to the next label: the first that is sent, else the first; several are doubtful."""
-    run = [item for item in takewhile(lambda item: not isinstance(item, Label), items) if isinstance(item, Element)]
+    run = [
+        item
+        for item in takewhile(lambda item: not isinstance(item, LabelElement), items)
+        if isinstance(item, ControlElement)
+    ]
     target = next((element for element in run if element.name), run[0])
     if len(labels) == 1:
         labels[0].target = target
@@ -172,14 +178,14 @@ def _pair_run(tree: Tree, labels: list[Label], items: Sequence[_Item]) -> None:
         label.doubt = "several labels stand before it"
 
 
-def _doubt_neighbours(tree: Tree, segment: Sequence[_Item]) -> None:
+def _doubt_neighbours(tree: FormTree, segment: Sequence[_Item]) -> None:
     """Labels between controls of which one is left over: each may be named by the label before or after it."""
     things = [item for item in segment if not isinstance(item, str)]
     for at, label in enumerate(things):
-        if not isinstance(label, Label) or label.target is not None:
+        if not isinstance(label, LabelElement) or label.target is not None:
             continue
-        before = takewhile(lambda item: isinstance(item, Element), reversed(things[:at]))
-        after = takewhile(lambda item: isinstance(item, Element), things[at + 1 :])
-        near = [item for item in (*before, *after) if isinstance(item, Element) and tree.is_free(item)]
+        before = takewhile(lambda item: isinstance(item, ControlElement), reversed(things[:at]))
+        after = takewhile(lambda item: isinstance(item, ControlElement), things[at + 1 :])
+        near = [item for item in (*before, *after) if isinstance(item, ControlElement) and tree.is_free(item)]
         if near:
             label.target, label.rivals, label.doubt = near[0], tuple(near[1:]), "controls stand before and after it"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from selectolax.lexbor import LexborNode
 
-from planso_connector.planso.pages.text import label_key, shown_label
+from planso_connector.planso.pages.text import clean_label, label_key
 
 CONTROLS = frozenset({"input", "select", "textarea"})
 _SILENT = frozenset({"script", "style", "template", "noscript", "select", "textarea", "input", "button", "svg"})
@@ -17,12 +17,12 @@ _ASIDE = re.compile(r"\b(help|hint|hilfe|hinweis|tooltip|info|muted|badge)\b", r
 """Classes of elements that explain a label and are no part of its name."""
 
 
-def label_words(node: LexborNode) -> tuple[str, str]:
+def read_label(node: LexborNode) -> tuple[str, str]:
     """A label's name, and all that stands in it: `Telefon` of `Telefon <small>(bitte prüfen)</small>`."""
     texts: list[list[str]] = [[], []]
     names: list[list[str]] = [[], []]
     at = 0
-    for piece, is_aside in pieces(node):
+    for piece, is_aside in _pieces(node):
         if piece is None:
             at = 1
             continue
@@ -35,16 +35,16 @@ def label_words(node: LexborNode) -> tuple[str, str]:
 
 def _first(texts: list[list[str]]) -> str:
     """The words before the first control, else those after it."""
-    before = shown_label("".join(texts[0]))
-    return before if label_key(before) else shown_label("".join(texts[1]))
+    before = clean_label("".join(texts[0]))
+    return before if label_key(before) else clean_label("".join(texts[1]))
 
 
-def text_of(node: LexborNode) -> str:
+def read_node_text(node: LexborNode) -> str:
     """What can be read in `node`, not yet collapsed."""
-    return "".join(piece or "" for piece, _ in pieces(node))
+    return "".join(piece or "" for piece, _ in _pieces(node))
 
 
-def pieces(node: LexborNode, *, is_aside: bool = False) -> Iterator[tuple[str | None, bool]]:
+def _pieces(node: LexborNode, *, is_aside: bool = False) -> Iterator[tuple[str | None, bool]]:
     """The texts in `node`, breaks as blanks, None for each control; and whether each stands in an aside."""
     for child in node.iter(include_text=True):
         tag = child.tag or ""
@@ -54,7 +54,7 @@ def pieces(node: LexborNode, *, is_aside: bool = False) -> Iterator[tuple[str | 
             yield None, is_aside
         elif child.is_element_node and tag not in _SILENT:
             yield " " if tag in BREAKS else "", is_aside
-            yield from pieces(child, is_aside=is_aside or _explains(child, tag))
+            yield from _pieces(child, is_aside=is_aside or _explains(child, tag))
             yield " " if tag in BREAKS else "", is_aside
 
 

@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborNode
 
-from planso_connector.domain.character_references import unescaped
+from planso_connector.domain.character_references import unescape_html
 from planso_connector.domain.errors import PageTooLarge
-from planso_connector.planso.pages.control import Control, Entry, Filled, Option
-from planso_connector.planso.pages.dropdowns import read_items, takes_several
-from planso_connector.planso.pages.input_values import browser_value
-from planso_connector.planso.pages.label_pairing import Pairing, read_pairing
-from planso_connector.planso.pages.parser import parsed
-from planso_connector.planso.pages.scripts import read_filled
-from planso_connector.planso.pages.section_titles import Titles
-from planso_connector.planso.pages.text import collapsed, label_key, unescaped_once
-from planso_connector.planso.pages.tree import Element, Tree, radio_group
+from planso_connector.planso.pages.control import Control, FormEntry, Option, ScriptValue
+from planso_connector.planso.pages.dropdowns import allows_multiple, read_dropdown_options
+from planso_connector.planso.pages.input_values import sanitize_value
+from planso_connector.planso.pages.label_pairing import Pairing, pair_labels
+from planso_connector.planso.pages.parser import parse_html
+from planso_connector.planso.pages.scripts import read_script_values
+from planso_connector.planso.pages.section_titles import SectionTitles
+from planso_connector.planso.pages.text import collapse_whitespace, label_key, unescape_markup
+from planso_connector.planso.pages.tree import ControlElement, FormTree, radio_group_key
 
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _REFERENCE = re.compile(r"&#(?:0*1[02]|x0*[ac])(?![\da-f])|&NewLine;", re.IGNORECASE)
@@ -33,7 +33,7 @@ _ESCAPED_CONTROL = re.compile(r"&lt;(?:input|select|textarea)\b", re.IGNORECASE)
 _TAG_OR_TEXT = re.compile(r"<[a-zA-Z/!](?:\"[^\"]*+\"|'[^']*+'|[^\"'<>])*+>|[^<]++|<")
 _ESCAPED_AT_MOST = 3
 _FORM = re.compile(r"<form\b", re.IGNORECASE)
-MOST_MEMBERS = 50_000
+MAX_RADIO_BUTTONS = 50_000
 """Radio buttons of all labels together."""
 _NEVER_READ_ONLY = frozenset({"hidden", "select", "checkbox", "radio", "range", "color"})
 """Types on which `readonly` has no meaning."""
@@ -47,18 +47,18 @@ _MARKUP = re.compile(
 
 
 @dataclass(frozen=True)
-class Page:
+class FormMarkup:
     """
     The form of one page: its controls in document order, its labels with theirs, and the ids that several controls
     bear. A control's `index` is its place in `controls`.
     """
 
     controls: tuple[Control, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[FormEntry, ...]
     copied_ids: tuple[str, ...] = ()
 
 
-def read_page(content: str, functions: str = "", *, is_whole: bool = False) -> Page:
+def parse_form_markup(content: str, functions: str = "", *, is_whole: bool = False) -> FormMarkup:
     """
     The form in `content`: the `<form>` with the most labelled controls, or all of it where no form holds them (a
     form that is misnested in a table is closed at once by every HTML parser) or `is_whole` says so. `functions` is the
@@ -68,27 +68,27 @@ def read_page(content: str, functions: str = "", *, is_whole: bool = False) -> P
     if _ROWS.match(content):
         content = f"<table>{content}</table>"
     source, feeds = _without_carriage_returns(content)
-    root = parsed(source).root
+    root = parse_html(source).root
     if root is None:
-        return Page((), ())
+        return FormMarkup((), ())
     return _read(root, source, functions, feeds=feeds, is_whole=is_whole)
 
 
-def _read(root: LexborNode, source: str, functions: str, *, feeds: bool, is_whole: bool) -> Page:
-    tree = Tree(root, source)
-    pairing = read_pairing(tree)
+def _read(root: LexborNode, source: str, functions: str, *, feeds: bool, is_whole: bool) -> FormMarkup:
+    tree = FormTree(root, source)
+    pairing = pair_labels(tree)
     scope = None if is_whole else _scope(pairing)
     outside = _outside(tree, pairing, scope, source) if scope is not None else frozenset()
     elements = [e for e in tree.controls if scope is None or e.form == scope or e.id in outside]
-    items = read_items(tree) if any(pair.target.is_hidden for pair in pairing.pairs) else {}
-    read = _Read(pairing.choices, feeds, Titles(tree, source), items, read_filled(tree, functions, items))
+    items = read_dropdown_options(tree) if any(pair.target.is_hidden for pair in pairing.pairs) else {}
+    read = _Read(pairing.choices, feeds, SectionTitles(tree, source), items, read_script_values(tree, functions, items))
     # Labels and places are let go before as many controls are made: the garbage collector counts what is alive at once.
     del tree
     controls = {element.id: read.control(index, element) for index, element in enumerate(elements)}
     for own in outside:
         controls[own].is_outside, controls[own].is_sent = True, False
     _uncheck(controls, elements)
-    return Page(tuple(controls.values()), tuple(_entries(pairing, controls)), pairing.copied_ids)
+    return FormMarkup(tuple(controls.values()), tuple(_entries(pairing, controls)), pairing.copied_ids)
 
 
 def _unescaped(content: str) -> str:
@@ -97,12 +97,14 @@ def _unescaped(content: str) -> str:
         if _SHOWN_CONTROL.search(content) or "&lt;" not in content:
             return content
         if not _ESCAPED_CONTROL.search(content):
-            return unescaped_once(content)
-        content = "".join(part if part.startswith("<") else unescaped(part) for part in _TAG_OR_TEXT.findall(content))
+            return unescape_markup(content)
+        content = "".join(
+            part if part.startswith("<") else unescape_html(part) for part in _TAG_OR_TEXT.findall(content)
+        )
     return content
 
 
-def _outside(tree: Tree, pairing: Pairing, scope: int, source: str) -> frozenset[int]:
+def _outside(tree: FormTree, pairing: Pairing, scope: int, source: str) -> frozenset[int]:
     """
     The labelled controls that belong to no form, behind a form that an inner `</form>` closed early: their ids. A
     browser doesn't send them.
@@ -159,11 +161,11 @@ class _Read:
 
     choices: Mapping[int, str]
     feeds: bool
-    titles: Titles
+    titles: SectionTitles
     items: Mapping[int, tuple[Option, ...]]
-    filled: Mapping[int, Filled]
+    filled: Mapping[int, ScriptValue]
 
-    def control(self, index: int, element: Element) -> Control:
+    def control(self, index: int, element: ControlElement) -> Control:
         attributes, kind, name, own = element.attributes, element.type, element.name, element.id
         value = attributes.get("value") or ""
         if self.feeds:
@@ -175,20 +177,20 @@ class _Read:
         elif kind in ("checkbox", "radio"):
             value = value if "value" in attributes else "on"
             checked, choice = "checked" in attributes, self.choices.get(own, "")
-            control = Control(index, kind, name, value, is_disabled, checked, choice=choice)
+            control = Control(index, kind, name, value, is_disabled, checked, radio_label=choice)
         elif kind == "textarea":
             control = Control(index, kind, name, self._area(element), is_disabled)
         elif own in self.items:
-            several = takes_several(element)
+            several = allows_multiple(element)
             control = Control(index, kind, name, value, is_disabled, multiple=several, options=self.items[own])
         else:
-            control = Control(index, kind, name, browser_value(kind, value, attributes), is_disabled)
+            control = Control(index, kind, name, sanitize_value(kind, value, attributes), is_disabled)
         control.id, control.headings = attributes.get("id") or "", headings
         control.readonly = "readonly" in attributes and kind not in _NEVER_READ_ONLY
-        control.filled = self.filled.get(own)
+        control.script_value = self.filled.get(own)
         return control
 
-    def _select(self, index: int, element: Element, name: str, *, is_disabled: bool) -> Control:
+    def _select(self, index: int, element: ControlElement, name: str, *, is_disabled: bool) -> Control:
         attributes = element.attributes
         return Control(
             index,
@@ -196,11 +198,11 @@ class _Read:
             name,
             disabled=is_disabled,
             multiple="multiple" in attributes,
-            listed=(attributes.get("size") or "1").strip() not in ("", "0", "1"),
+            is_list_box=(attributes.get("size") or "1").strip() not in ("", "0", "1"),
             options=tuple(_options(element.node, self.feeds)),
         )
 
-    def _area(self, element: Element) -> str:
+    def _area(self, element: ControlElement) -> str:
         value = element.node.text()
         if self.feeds:
             if value.startswith("\f"):
@@ -209,16 +211,16 @@ class _Read:
         return value
 
 
-def _uncheck(controls: Mapping[int, Control], elements: Sequence[Element]) -> None:
+def _uncheck(controls: Mapping[int, Control], elements: Sequence[ControlElement]) -> None:
     """Of several checked radio buttons of a group a browser keeps the last."""
     last: dict[tuple[int | None, str], Control] = {}
     for element in elements:
         control = controls[element.id]
         if control.type == "radio" and control.checked and control.name:
-            earlier = last.get(radio_group(element))
+            earlier = last.get(radio_group_key(element))
             if earlier is not None:
                 earlier.checked = False
-            last[radio_group(element)] = control
+            last[radio_group_key(element)] = control
 
 
 def _options(select: LexborNode, feeds: bool) -> Iterable[Option]:
@@ -231,7 +233,7 @@ def _options(select: LexborNode, feeds: bool) -> Iterable[Option]:
             value = value.replace("\f", "\r")
         yield Option(
             value,
-            collapsed(text) or collapsed(attributes.get("label") or ""),
+            collapse_whitespace(text) or collapse_whitespace(attributes.get("label") or ""),
             "selected" in attributes,
             "disabled" in attributes or (has_disabled_group and _is_group_disabled(node.parent)),
         )
@@ -241,7 +243,7 @@ def _is_group_disabled(parent: LexborNode | None) -> bool:
     return parent is not None and parent.tag == "optgroup" and "disabled" in parent.attributes
 
 
-def _entries(pairing: Pairing, controls: dict[int, Control]) -> Iterable[Entry]:
+def _entries(pairing: Pairing, controls: dict[int, Control]) -> Iterable[FormEntry]:
     rivals: dict[int, tuple[Control, ...]] = {}
     """By the identity of the pairs' own tuples: many labels can have the same rivals."""
     members_in_all = 0
@@ -259,18 +261,18 @@ def _entries(pairing: Pairing, controls: dict[int, Control]) -> Iterable[Entry]:
         if found.type == "radio":
             members = tuple(groups.get(found.name, members))
             members_in_all += len(members)
-            if members_in_all > MOST_MEMBERS:
+            if members_in_all > MAX_RADIO_BUTTONS:
                 raise PageTooLarge("its groups of radio buttons have too many labels")
             for member in members:
                 member.label = found.label
-        entry = Entry(label, label_key(label), members, doubt=pair.doubt)
+        entry = FormEntry(label, label_key(label), members, ambiguity=pair.doubt)
         if pair.full_text != label:
-            entry.hint = pair.full_text
+            entry.full_label = pair.full_text
         if pair.rivals:
             known = id(pair.rivals)
             if known not in rivals:
                 rivals[known] = tuple(controls[rival.id] for rival in pair.rivals if rival.id in controls)
-            entry.rivals = rivals[known]
+            entry.alternatives = rivals[known]
         if pair.clock is not None:
-            entry.clock = controls.get(pair.clock.id)
+            entry.time_control = controls.get(pair.clock.id)
         yield entry

@@ -11,14 +11,14 @@ import re
 
 from planso_connector.domain.errors import PageTooLarge
 
-MOST_TAGS = 100_000
+MAX_TAGS = 100_000
 """Tags of a page, closing ones too: 50,000 options, or 1,500 parts with 30 elements each."""
-MOST_DEPTH = 2_000
-MOST_ATTRIBUTES = 1_000
+MAX_DEPTH = 2_000
+MAX_ATTRIBUTES = 1_000
 """Of one tag."""
-MOST_COPIES = 150_000
+MAX_COPIES = 150_000
 """Copies that a parser may have to make of formatting elements that are left open."""
-MOST_BODIES = 100
+MAX_BODIES = 100
 """Further `<body>` and `<html>` tags only add their attributes to the first."""
 
 _SMALL = 65_536
@@ -67,13 +67,13 @@ _UNNESTED = _set(
 def check_markup(content: str) -> None:
     """Raises PageTooLarge for markup that a parser would take too long for, or too much memory."""
     tags = content.count("<")
-    if tags > MOST_TAGS:
-        raise PageTooLarge(f"it has {tags} tags; at most {MOST_TAGS} are read")
+    if tags > MAX_TAGS:
+        raise PageTooLarge(f"it has {tags} tags; at most {MAX_TAGS} are read")
     found = _FORMAT_OR_BODY.findall(content)
     bodies = sum(name.lower() in _BODIES for name in found)
-    if bodies > MOST_BODIES:
-        raise PageTooLarge(f"it has {bodies} body or html elements; at most {MOST_BODIES} are read")
-    if len(content) > _SMALL or len(found) * tags > MOST_COPIES:
+    if bodies > MAX_BODIES:
+        raise PageTooLarge(f"it has {bodies} body or html elements; at most {MAX_BODIES} are read")
+    if len(content) > _SMALL or len(found) * tags > MAX_COPIES:
         _check_tags(content)
 
 
@@ -87,10 +87,10 @@ def _check_tags(content: str) -> None:
             continue
         name = name.lower()
         attributes = token["attributes"]
-        if len(attributes) > 2 * MOST_ATTRIBUTES and len(_ATTRIBUTES.findall(attributes)) > MOST_ATTRIBUTES:
-            raise PageTooLarge(f"a tag has more than {MOST_ATTRIBUTES} attributes")
+        if len(attributes) > 2 * MAX_ATTRIBUTES and len(_ATTRIBUTES.findall(attributes)) > MAX_ATTRIBUTES:
+            raise PageTooLarge(f"a tag has more than {MAX_ATTRIBUTES} attributes")
         copies += formats.count
-        if copies > MOST_COPIES:
+        if copies > MAX_COPIES:
             raise PageTooLarge("it leaves more formatting elements open than a parser has room for")
         if token["end"]:
             formats.end(name)
@@ -102,8 +102,8 @@ def _check_tags(content: str) -> None:
         if name not in _UNNESTED:
             nesting[name] = nesting.get(name, 0) + 1
             depth += 1
-            if depth > MOST_DEPTH:
-                raise PageTooLarge(f"it is nested more than {MOST_DEPTH} elements deep")
+            if depth > MAX_DEPTH:
+                raise PageTooLarge(f"it is nested more than {MAX_DEPTH} elements deep")
 
 
 class _OpenFormats:

@@ -7,7 +7,7 @@ from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 from planso_connector.planso.pages.markup_bounds import check_markup
 
 
-def parsed(content: str) -> LexborHTMLParser:
+def parse_html(content: str) -> LexborHTMLParser:
     """
     Raises PageTooLarge. Without mutation events: with them each option asks all others of its select, and 28,000
     options take 4 s in place of 20 ms (selectolax issue 221).

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from selectolax.lexbor import LexborNode
 
 from planso_connector.domain import german
-from planso_connector.domain.fields import NOTATION_AT_MOST
-from planso_connector.planso.pages.text import collapsed
+from planso_connector.domain.fields import MAX_NOTATION_LENGTH
+from planso_connector.planso.pages.text import collapse_whitespace
 
 _SILENT = frozenset(
     {"script", "style", "template", "noscript", "svg", "iframe", "object", "head", "title", "button", "table"}
@@ -32,11 +32,11 @@ _POINT_IS_DECIMAL = re.compile(r"(?<![\d.,])(0\.\d+|\d+\.\d{1,2}|\d+\.\d{4,})(?!
 
 def text_or_none(text: str | None) -> str | None:
     """Collapsed, None for nothing and for a dash."""
-    plain = collapsed(text or "")
+    plain = collapse_whitespace(text or "")
     return None if plain.casefold() in _DASHES else plain
 
 
-def is_shown(node: LexborNode) -> bool:
+def is_visible(node: LexborNode) -> bool:
     """Whether an element's words are shown; a text node's are."""
     if not node.is_element_node:
         return node.is_text_node
@@ -48,7 +48,7 @@ def is_shown(node: LexborNode) -> bool:
     return node.tag != "input" or (attributes.get("type") or "text").lower() not in _NO_TEXT_INPUTS
 
 
-def shown_value(node: LexborNode) -> str | None:
+def read_control_value(node: LexborNode) -> str | None:
     """What a control shows, None for what is no control."""
     if node.tag == "input":
         return node.attributes.get("value") or ""
@@ -60,7 +60,7 @@ def shown_value(node: LexborNode) -> str | None:
     return None
 
 
-def cell_text(cell: LexborNode | None) -> str | None:
+def read_cell_text(cell: LexborNode | None) -> str | None:
     """
     The cell's own words, else what a control in it shows, else the words of a link that looks like a button. Buttons,
     hidden elements and tables in the cell have none.
@@ -79,8 +79,8 @@ def _pieces(cell: LexborNode) -> Iterator[tuple[str, str]]:
         node, in_link = waiting.pop()
         if node.is_text_node:
             yield ("link" if in_link else "words"), node.text_content or ""
-        elif is_shown(node):
-            value = shown_value(node)
+        elif is_visible(node):
+            value = read_control_value(node)
             if value is not None:
                 yield "value", value
                 continue
@@ -88,20 +88,20 @@ def _pieces(cell: LexborNode) -> Iterator[tuple[str, str]]:
             waiting += [(child, in_link) for child in node.iter(include_text=True)][::-1]
 
 
-def number_texts(cell: LexborNode | None) -> list[str]:
+def read_number_texts(cell: LexborNode | None) -> list[str]:
     """What may be the number of a cell: its words, the values of its controls, words and values together."""
     if cell is None:
         return []
     pieces = list(_pieces(cell))
-    words = collapsed(" ".join(text for kind, text in pieces if kind != "value"))
-    values = [collapsed(text) for kind, text in pieces if kind == "value"]
-    return [text for text in (words, *values, collapsed(" ".join(text for _, text in pieces))) if text]
+    words = collapse_whitespace(" ".join(text for kind, text in pieces if kind != "value"))
+    values = [collapse_whitespace(text) for kind, text in pieces if kind == "value"]
+    return [text for text in (words, *values, collapse_whitespace(" ".join(text for _, text in pieces))) if text]
 
 
-def read_number(texts: Iterable[str], *, point_is_decimal: bool = False) -> float | None:
+def parse_number(texts: Iterable[str], *, point_is_decimal: bool = False) -> float | None:
     """The first text that is one number; `point_is_decimal` decides what `1.500` is."""
     for text in texts:
-        match = _NUMBER.fullmatch(text) if len(text) <= NOTATION_AT_MOST else None
+        match = _NUMBER.fullmatch(text) if len(text) <= MAX_NOTATION_LENGTH else None
         if match is None:
             continue
         digits = re.sub(r"\s", "", match[1]).rstrip(",.")
@@ -115,11 +115,11 @@ def read_number(texts: Iterable[str], *, point_is_decimal: bool = False) -> floa
     return None
 
 
-def quantity(texts: list[str], price_each: float | None, price_total: float | None, row: str) -> float | None:
+def parse_quantity(texts: list[str], price_each: float | None, price_total: float | None, row: str) -> float | None:
     """
     How many. `1.500` is what fits the prices, else what the point is in the other numbers of the row, else German.
     """
-    grouped, decimal = read_number(texts), read_number(texts, point_is_decimal=True)
+    grouped, decimal = parse_number(texts), parse_number(texts, point_is_decimal=True)
     if grouped == decimal:
         return grouped
     if price_each and price_total is not None:
@@ -129,12 +129,16 @@ def quantity(texts: list[str], price_each: float | None, price_total: float | No
     return decimal if _POINT_IS_DECIMAL.search(row) and not _POINT_GROUPS.search(row) else grouped
 
 
-def header_text(cell: LexborNode) -> str:
+def read_header_text(cell: LexborNode) -> str:
     """The words of a header; where there are none, those of its button or its title."""
-    return cell_text(cell) or collapsed(cell.text(separator=" ")) or collapsed(cell.attributes.get("title") or "")
+    return (
+        read_cell_text(cell)
+        or collapse_whitespace(cell.text(separator=" "))
+        or collapse_whitespace(cell.attributes.get("title") or "")
+    )
 
 
-def shown_text(root: LexborNode) -> str:
+def read_visible_text(root: LexborNode) -> str:
     """All words that a page shows outside of controls."""
     words = []
     waiting = [root]
@@ -142,9 +146,9 @@ def shown_text(root: LexborNode) -> str:
         node = waiting.pop()
         if node.is_text_node:
             words.append(node.text_content or "")
-        elif node.mem_id == root.mem_id or node.tag == "table" or is_shown(node):
+        elif node.mem_id == root.mem_id or node.tag == "table" or is_visible(node):
             waiting += [*node.iter(include_text=True)][::-1]
-    return collapsed(" ".join(words))
+    return collapse_whitespace(" ".join(words))
 
 
 def is_inside(node: LexborNode, outer: LexborNode) -> bool:

@@ -8,10 +8,10 @@ from functools import lru_cache
 
 from selectolax.lexbor import LexborNode
 
-from planso_connector.domain.fields import LABEL_AT_MOST
-from planso_connector.planso.pages.part_cells import header_text
+from planso_connector.domain.fields import MAX_LABEL_LENGTH
+from planso_connector.planso.pages.part_cells import read_header_text
 from planso_connector.planso.pages.text import label_key
-from planso_connector.planso.profile import PartsWords
+from planso_connector.planso.profile import PartsVocabulary
 
 _SHORT = 4
 """Header words of up to so many letters must be a word of the header: `Teil` is in `Abteilung` too."""
@@ -20,15 +20,15 @@ _BARE = frozenset({"teil", "teile", "part", "parts"})
 """Headers that are the part's description, or its number beside a column that is called its description."""
 
 
-def columns_of(cells: Iterable[tuple[int, LexborNode]], words: PartsWords) -> dict[str, int]:
+def find_columns(cells: Iterable[tuple[int, LexborNode]], words: PartsVocabulary) -> dict[str, int]:
     """
     Column by name, for the header's cells with their columns. What a column is says the longest word that its header
     contains; of several columns of one kind the one whose header is that word alone comes first.
     """
     found: dict[str, list[tuple[bool, int, str]]] = {}
     for column, cell in cells:
-        text = header_text(cell)
-        key = label_key(text[:LABEL_AT_MOST])
+        text = read_header_text(cell)
+        key = label_key(text[:MAX_LABEL_LENGTH])
         fits = _fitting(text, words.header_keys)
         if "order_date" in fits and "delivery_date" in fits and "/" in text:
             name: str | None = "dates"
@@ -57,7 +57,7 @@ def is_parts_table(columns: Mapping[str, int], *, is_like_sums: bool) -> bool:
 
 def _fitting(text: str, header_keys: tuple[tuple[str, str], ...]) -> Mapping[str, int]:
     """By name, the length of its longest word that is in the header. One that is longer than a label says nothing."""
-    return _remembered_fit(text, header_keys) if len(text) <= LABEL_AT_MOST else {}
+    return _remembered_fit(text, header_keys) if len(text) <= MAX_LABEL_LENGTH else {}
 
 
 @lru_cache(maxsize=1024)

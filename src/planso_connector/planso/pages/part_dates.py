@@ -19,7 +19,7 @@ from selectolax.lexbor import LexborNode
 
 from planso_connector.domain import german
 from planso_connector.domain.folding import fold
-from planso_connector.planso.pages.part_cells import is_shown, shown_value
+from planso_connector.planso.pages.part_cells import is_visible, read_control_value
 
 _ORDER_DATE_CLASS = "rsvgp_bestelldate_td"
 _TITLES = ("title", "data-original-title")
@@ -38,7 +38,7 @@ _ORDER_WORDS = re.compile(r"bestell|order|beauftragt")
 _DELIVERY_WORDS = re.compile(r"liefer|deliver|eingang|eingetroffen|ankunft|erwartet|expected|received")
 
 
-class Role(Enum):
+class DateRole(Enum):
     ORDER = "order"
     DELIVERY = "delivery"
 
@@ -65,13 +65,13 @@ class _Token:
 
     kind: _Kind
     text: str = ""
-    role: Role | None = None
+    role: DateRole | None = None
     is_marked: bool = False
     is_aside: bool = False
     """It stands in the title of something else than a date: `geändert am 03.11.2026`."""
 
 
-def read_dates(cell: LexborNode | None, lone: Role = Role.DELIVERY) -> PartDates:
+def read_dates(cell: LexborNode | None, lone: DateRole = DateRole.DELIVERY) -> PartDates:
     """The dates in a cell; `lone` is what a date is of which nothing tells."""
     if cell is None:
         return PartDates()
@@ -84,7 +84,7 @@ def read_dates(cell: LexborNode | None, lone: Role = Role.DELIVERY) -> PartDates
         return _by_place(tokens, slash) if slash is not None else _by_words(tokens, lone)
     if slash is None:
         rest = [*tokens[:marked], *tokens[marked + 1 :]]
-        return PartDates(tokens[marked].text, _by_words(rest, Role.DELIVERY).delivered)
+        return PartDates(tokens[marked].text, _by_words(rest, DateRole.DELIVERY).delivered)
     places = _by_place(tokens, slash)
     return PartDates(tokens[marked].text, places.delivered if marked < slash else places.ordered)
 
@@ -110,12 +110,12 @@ def _first_date(tokens: Sequence[_Token]) -> str | None:
     return next((date.text for date in sorted(dates, key=lambda date: date.is_aside)), None)
 
 
-def _by_words(tokens: Sequence[_Token], lone: Role) -> PartDates:
+def _by_words(tokens: Sequence[_Token], lone: DateRole) -> PartDates:
     """By what is said of each date, else by its place among the others and the dashes."""
     places = [token for token in tokens if token.kind in (_Kind.DATE, _Kind.EMPTY)]
     if sum(token.kind is _Kind.DATE for token in places) > 1:  # a dash between two dates holds no place
         places = [token for token in places if token.kind is _Kind.DATE]
-    found: dict[Role, str] = {}
+    found: dict[DateRole, str] = {}
     for token in places:
         if token.role is not None:
             found.setdefault(token.role, token.text)
@@ -123,11 +123,11 @@ def _by_words(tokens: Sequence[_Token], lone: Role) -> PartDates:
     if len(free) == 1 and len(places) == 1:
         found[lone] = free[0].text
     elif len(free) == 1 and found:
-        found.setdefault(Role.DELIVERY if Role.ORDER in found else Role.ORDER, free[0].text)
+        found.setdefault(DateRole.DELIVERY if DateRole.ORDER in found else DateRole.ORDER, free[0].text)
     else:
-        for role, token in zip(Role, free, strict=False):
+        for role, token in zip(DateRole, free, strict=False):
             found.setdefault(role, token.text)
-    return PartDates(found.get(Role.ORDER) or None, found.get(Role.DELIVERY) or None)
+    return PartDates(found.get(DateRole.ORDER) or None, found.get(DateRole.DELIVERY) or None)
 
 
 def _with_roles(tokens: Sequence[_Token]) -> list[_Token]:
@@ -143,12 +143,12 @@ def _with_roles(tokens: Sequence[_Token]) -> list[_Token]:
     return told
 
 
-def _role(words: str) -> Role | None:
+def _role(words: str) -> DateRole | None:
     """What the last of the words says."""
     plain = fold(words)
     at = {
         role: max((match.start() for match in pattern.finditer(plain)), default=-1)
-        for role, pattern in ((Role.ORDER, _ORDER_WORDS), (Role.DELIVERY, _DELIVERY_WORDS))
+        for role, pattern in ((DateRole.ORDER, _ORDER_WORDS), (DateRole.DELIVERY, _DELIVERY_WORDS))
     }
     best = max(at, key=lambda role: at[role])
     return best if at[best] >= 0 else None
@@ -165,8 +165,8 @@ def _tokens(cell: LexborNode) -> list[_Token]:
         elif not enters:
             inside = done.pop()
             done[-1] += _of_element(node, inside)
-        elif node.mem_id == cell.mem_id or is_shown(node):
-            value = shown_value(node)
+        elif node.mem_id == cell.mem_id or is_visible(node):
+            value = read_control_value(node)
             done.append(_scanned(value or "-") if value is not None else [])
             waiting.append((node, False))
             if value is None:

@@ -17,23 +17,23 @@ from planso_connector.domain.errors import PageChanged
 from planso_connector.domain.fields import BY_PATH
 from planso_connector.domain.folding import fold
 from planso_connector.domain.order import PartsReading
-from planso_connector.domain.part import DESCRIPTION_AT_MOST, MEMBER_AT_MOST, Part
-from planso_connector.domain.progress.wording import says
-from planso_connector.planso.pages.parser import parsed
+from planso_connector.domain.part import MAX_DESCRIPTION_LENGTH, MAX_MEMBER_LENGTH, Part
+from planso_connector.domain.progress.wording import says_any
+from planso_connector.planso.pages.parser import parse_html
 from planso_connector.planso.pages.part_cells import (
-    cell_text,
     is_inside,
-    number_texts,
-    quantity,
-    read_number,
-    shown_text,
+    parse_number,
+    parse_quantity,
+    read_cell_text,
+    read_number_texts,
+    read_visible_text,
     text_or_none,
 )
-from planso_connector.planso.pages.part_columns import columns_of, is_parts_table
-from planso_connector.planso.pages.part_dates import PartDates, Role, read_date, read_dates
+from planso_connector.planso.pages.part_columns import find_columns, is_parts_table
+from planso_connector.planso.pages.part_dates import DateRole, PartDates, read_date, read_dates
 from planso_connector.planso.pages.text import label_key
-from planso_connector.planso.pages.unwrapping import markup_of, pages_of
-from planso_connector.planso.profile import PartsWords
+from planso_connector.planso.pages.unwrapping import find_pages, unescape_page
+from planso_connector.planso.profile import PartsVocabulary
 
 _ROW = "parts_single_row"
 _STATUS_BUTTON = "rsvgp_status_dropdown"
@@ -71,28 +71,28 @@ _MARKS = {
 """The classes by which the cells of a second installation are known, or what stands in them."""
 
 
-def parse_parts(answer: Mapping[str, Any], words: PartsWords, order_id: int) -> PartsReading:
+def parse_parts(answer: Mapping[str, Any], words: PartsVocabulary, order_id: int) -> PartsReading:
     """
     The parts in PlanSo's JSON answer `{"html": ..., "js": ...}`, of all its pages. A page without a table has no parts;
     one that says so in words counts as one with a table.
 
     Raises PageChanged for an answer without `html`.
     """
-    pages = pages_of(answer)
+    pages = find_pages(answer)
     if pages is None:
         raise PageChanged(f"the parts of order {order_id}: the answer has no html")
-    content = "\n".join(map(markup_of, pages))
-    root = parsed(content).root if content.strip() else None
+    content = "\n".join(map(unescape_page, pages))
+    root = parse_html(content).root if content.strip() else None
     if root is None:
         return PartsReading((), has_table=False)
-    says_none = _says_none(shown_text(root), words)
+    says_none = _says_none(read_visible_text(root), words)
     tables = list(_tables(root, words, says_none=says_none))
     native = [table for table in tables if table.is_native]
     too_long: set[str] = set()
     parts = [_part(row, table, words, order_id, too_long) for table in native or tables for row in table.rows]
     found = tuple(part for part in parts if part is not None)
     status = _order_status(root, {table.node for table in tables})
-    if status is not None and len(status) > BY_PATH["parts_status"].longest:
+    if status is not None and len(status) > BY_PATH["parts_status"].max_length:
         status = None
         too_long.add("parts_status")
     return PartsReading(found, status, has_table=bool(tables) or says_none, too_long=frozenset(too_long))
@@ -107,7 +107,7 @@ class _Table:
     rows: list[LexborNode]
 
 
-def _tables(root: LexborNode, words: PartsWords, *, says_none: bool) -> Iterator[_Table]:
+def _tables(root: LexborNode, words: PartsVocabulary, *, says_none: bool) -> Iterator[_Table]:
     """The parts tables in the page's order; on a page that says that it has no parts, a plain one is likely of sums."""
     before: _Table | None = None
     for node in root.css("table"):
@@ -115,7 +115,7 @@ def _tables(root: LexborNode, words: PartsWords, *, says_none: bool) -> Iterator
         classes = set((node.attributes.get("class") or "").split())
         single = [row for row in rows if _ROW in (row.attributes.get("class") or "").split()]
         header = _header(rows, words)
-        columns: Mapping[str, int] = columns_of(_cells(header), words) if header is not None else {}
+        columns: Mapping[str, int] = find_columns(_cells(header), words) if header is not None else {}
         width = sum(1 for _ in _cells(header)) if header is not None else 0
         is_plain = is_parts_table(columns, is_like_sums=says_none or classes >= _SUMS)
         if single or classes & set(words.table_classes):
@@ -145,14 +145,14 @@ def _body(rows: list[LexborNode], header: LexborNode | None) -> list[LexborNode]
     return [row for row in rows[start:] if row.parent is None or row.parent.tag not in ("thead", "tfoot")]
 
 
-def _header(rows: list[LexborNode], words: PartsWords) -> LexborNode | None:
+def _header(rows: list[LexborNode], words: PartsVocabulary) -> LexborNode | None:
     """The head's row that names most columns, else the first row of the table that is no part."""
     head = [row for row in rows if row.parent is not None and row.parent.tag == "thead"]
     rest = [row for row in rows if _ROW not in (row.attributes.get("class") or "").split()]
     candidates = head or [row for row in rest if next(_cells(row), None) is not None][:1]
     if len(candidates) < 2:
         return next(iter(candidates), None)
-    return max(candidates, key=lambda row: len(columns_of(_cells(row), words)))
+    return max(candidates, key=lambda row: len(find_columns(_cells(row), words)))
 
 
 def _cells(row: LexborNode) -> Iterator[tuple[int, LexborNode]]:
@@ -165,7 +165,7 @@ def _cells(row: LexborNode) -> Iterator[tuple[int, LexborNode]]:
             column += int(span) if re.fullmatch(r"[1-9]\d{0,2}", span) else 1
 
 
-def _part(row: LexborNode, table: _Table, words: PartsWords, order_id: int, too_long: set[str]) -> Part | None:
+def _part(row: LexborNode, table: _Table, words: PartsVocabulary, order_id: int, too_long: set[str]) -> Part | None:
     """
     None for a row that holds no part: without cells, one cell across a plain table, a total, a template. `too_long`
     takes the names of members of which there is more than is kept.
@@ -174,7 +174,7 @@ def _part(row: LexborNode, table: _Table, words: PartsWords, order_id: int, too_
     if not by_column or (table.width > 1 and len(by_column) == 1):
         return None
     cells = _named_cells(row, by_column, table.columns)
-    texts = {name: cell_text(cell) for name, cell in cells.items()}
+    texts = {name: read_cell_text(cell) for name, cell in cells.items()}
     number = _part_number(row, cells.get("part_no"), texts.get("part_no"))
     attributes = row.attributes
     is_nameless = not number and not texts.get("description")
@@ -185,7 +185,7 @@ def _part(row: LexborNode, table: _Table, words: PartsWords, order_id: int, too_
     if not number and _says_none(texts.get("description") or "", words):
         return None
 
-    def kept(name: str, text: str | None, at_most: int = MEMBER_AT_MOST) -> str | None:
+    def kept(name: str, text: str | None, at_most: int = MAX_MEMBER_LENGTH) -> str | None:
         if text is None or len(text) <= at_most:
             return text
         too_long.add(name)
@@ -193,17 +193,17 @@ def _part(row: LexborNode, table: _Table, words: PartsWords, order_id: int, too_
 
     status = kept("status", _status(row, cells.get("status"), texts.get("status")))
     dates = _dates(cells)
-    prices = number_texts(cells.get("price_each")), number_texts(cells.get("price_total"))
-    each, total = read_number(prices[0]), read_number(prices[1])
+    prices = read_number_texts(cells.get("price_each")), read_number_texts(cells.get("price_total"))
+    each, total = parse_number(prices[0]), parse_number(prices[1])
     return Part(
         order_id=order_id,
         part_no=kept("part_no", number),
-        description=kept("description", texts.get("description"), DESCRIPTION_AT_MOST),
+        description=kept("description", texts.get("description"), MAX_DESCRIPTION_LENGTH),
         lead_no=kept("lead_no", texts.get("lead_no")),
         order_no=kept("order_no", texts.get("order_no")),
         row_id=kept("row_id", text_or_none(attributes.get("data-id"))),
         part_id=kept("part_id", text_or_none(attributes.get("data-partid"))),
-        qty=quantity(number_texts(cells.get("qty")), each, total, " ".join((*prices[0], *prices[1]))),
+        qty=parse_quantity(read_number_texts(cells.get("qty")), each, total, " ".join((*prices[0], *prices[1]))),
         price_each=each,
         price_total=total,
         status=status,
@@ -230,7 +230,7 @@ def _named_cells(
         if name == "dates":
             if cell is None and len(marked) == 1:
                 cells[name] = _cell_of(marked[0], by_column.values()) or marked[0]
-        elif len(inside) == 1 and cell_text(inside[0]) is not None:
+        elif len(inside) == 1 and read_cell_text(inside[0]) is not None:
             cells[name] = inside[0]
         elif not inside and len(marked) == 1:
             cells[name] = marked[0]
@@ -243,11 +243,11 @@ def _cell_of(node: LexborNode, cells: Collection[LexborNode]) -> LexborNode | No
 
 def _is_total(by_column: Mapping[int, LexborNode]) -> bool:
     """Whether the first cell that holds something is called a total: `Summe`, `Gesamtpreis:`, `Gesamt (netto)`."""
-    first = fold(next(filter(None, map(cell_text, by_column.values())), ""))
+    first = fold(next(filter(None, map(read_cell_text, by_column.values())), ""))
     return re.split(r"[^a-z]", first, maxsplit=1)[0] in _TOTALS
 
 
-def _says_none(text: str, words: PartsWords) -> bool:
+def _says_none(text: str, words: PartsVocabulary) -> bool:
     key = label_key(text)
     return any(label_key(phrase) in key for phrase in words.no_parts)
 
@@ -255,7 +255,7 @@ def _says_none(text: str, words: PartsWords) -> bool:
 def _dates(cells: Mapping[str, LexborNode]) -> PartDates:
     """Of a column for both, and of columns for one of them, which win."""
     both = read_dates(cells.get("dates"))
-    ordered = read_dates(cells.get("order_date"), Role.ORDER)
+    ordered = read_dates(cells.get("order_date"), DateRole.ORDER)
     delivered = read_dates(cells.get("delivery_date"))
     return PartDates(
         ordered.ordered or both.ordered or delivered.ordered, delivered.delivered or both.delivered or ordered.delivered
@@ -281,14 +281,14 @@ def _status(row: LexborNode, cell: LexborNode | None, text: str | None) -> str |
             return title
     words = None
     if main is not None:
-        shown = cell_text(main) if main.css_first("input[type=checkbox]") is None else None
+        shown = read_cell_text(main) if main.css_first("input[type=checkbox]") is None else None
         words = shown
     if words is None and cell is not None and cell.css_first("input[type=checkbox]") is None:
         return text
     return words
 
 
-def _flags(row: LexborNode, status: str, words: PartsWords) -> dict[str, bool]:
+def _flags(row: LexborNode, status: str, words: PartsVocabulary) -> dict[str, bool]:
     """
     By the row's check boxes. Of a row that has none for the part's state, such as one for the price alone, the status
     in words says the state.
@@ -309,9 +309,9 @@ def _flags(row: LexborNode, status: str, words: PartsWords) -> dict[str, bool]:
     return flags
 
 
-def _states_in_words(status: str, words: PartsWords) -> dict[str, bool]:
+def _states_in_words(status: str, words: PartsVocabulary) -> dict[str, bool]:
     """`nicht geliefert`, `teilweise geliefert` and `wird geliefert` do not say delivered."""
-    said = {name: says(status, phrases) for name, phrases in words.status_words.items()}
+    said = {name: says_any(status, phrases) for name, phrases in words.status_words.items()}
     is_sure = _NOT_THERE_YET.search(fold(status)) is None
     return {
         "is_to_order": said["to_order"],
@@ -327,7 +327,7 @@ def _order_status(root: LexborNode, tables: Collection[int]) -> str | None:
         if button.tag in ("select", "ul") or _is_in(button, tables):
             continue
         inner = button.css_first("button") if button.tag != "button" else None
-        words = _status_words(cell_text(inner or button))
+        words = _status_words(read_cell_text(inner or button))
         if words is not None:
             return words
     for select in root.css("select"):

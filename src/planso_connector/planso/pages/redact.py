@@ -11,11 +11,11 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from planso_connector.domain.character_references import unescaped
-from planso_connector.planso.pages.text import has_tags, label_key, unescaped_once
+from planso_connector.domain.character_references import unescape_html
+from planso_connector.planso.pages.text import has_tags, label_key, unescape_markup
 from planso_connector.planso.profile import Profile
 
-MOST_BYTES = 200_000
+MAX_BYTES = 200_000
 
 _ROOM = 150_000
 """Characters of values and markup; the rest of MOST_BYTES is for quotes and names."""
@@ -87,7 +87,7 @@ _CODE = frozenset({"js", "functions", "script", "scripts", "css"})
 _IDS = frozenset({"ID", "dataID", "employeeID", "theorder"})
 
 
-def redacted(content: str) -> str:
+def redact_content(content: str) -> str:
     """
     `content` as JSON, as HTML or as whatever it is, masked and at most MOST_BYTES long. Words of labels, headers,
     options, legends and buttons stay, and what stands at `class`, `id`, `name`, `type`, `for` and `data-action`.
@@ -97,48 +97,48 @@ def redacted(content: str) -> str:
     except (ValueError, RecursionError):
         content = content[:_LOOKED_AT]
         masked = _of_page(_unquoted(content) if content.lstrip("\ufeff \t\r\n")[:1] in ("{", "[") else content, _ROOM)
-    return masked.encode("utf-8", "replace")[:MOST_BYTES].decode("utf-8", "ignore")
+    return masked.encode("utf-8", "replace")[:MAX_BYTES].decode("utf-8", "ignore")
 
 
-def masked_text(text: str) -> str:
+def mask_text(text: str) -> str:
     """Every letter and digit hidden; what is between them, and so a date's shape, stays."""
     return _DIGIT.sub("9", _LETTER.sub(lambda letter: "X" if letter[0].isupper() else "x", text))
 
 
-class Masks:
+class MaskingRules:
     """How a page's pieces are masked; a subclass keeps or hides more."""
 
-    def value(self, text: str) -> str:
+    def mask_value(self, text: str) -> str:
         """What stands at an attribute, in a text area or between tags."""
-        return masked_text(text)
+        return mask_text(text)
 
-    def words(self, text: str, *, is_label: bool) -> str:
+    def mask_words(self, text: str, *, is_label: bool) -> str:
         """A text between tags. `is_label`: in a label, header, option, legend or button, or known as such a word."""
-        return _own_words(text) if is_label else self.value(text)
+        return _own_words(text) if is_label else self.mask_value(text)
 
-    def option(self, text: str) -> str:
-        return self.words(text, is_label=True)
+    def mask_option(self, text: str) -> str:
+        return self.mask_words(text, is_label=True)
 
-    def name(self, key: str, text: str) -> str:
+    def mask_name(self, key: str, text: str) -> str:
         """What stands at `class`, `id`, `name`, `type`, `for`, `form` or `data-action`."""
-        return text if _PLAIN_NAME.fullmatch(text) else self.value(text)
+        return text if _PLAIN_NAME.fullmatch(text) else self.mask_value(text)
 
-    def script(self, _code: str) -> str:
+    def mask_script(self, _code: str) -> str:
         """What is left of a script's code; empty for nothing."""
         return ""
 
 
-def masked_page(content: str, masks: Masks, room: int) -> str:
+def mask_page(content: str, masks: MaskingRules, room: int) -> str:
     """A page of HTML with each piece masked, at most `room` characters long."""
     return _of_page(content, room, masks)
 
 
-def known_words() -> frozenset[str]:
+def known_label_keys() -> frozenset[str]:
     """The labels and headers that the connector knows by itself, as label keys."""
     return _known()
 
 
-def tells_of_somebody(text: str) -> bool:
+def contains_personal_data(text: str) -> bool:
     """Whether a mail address, telephone number, date, plate or VIN stands in it."""
     return _TELLING.search(text) is not None
 
@@ -173,7 +173,7 @@ class _Members:
             return self._text(value, name)
         if value is None or isinstance(value, bool) or name in _IDS:
             return value
-        digits = masked_text(str(value))
+        digits = mask_text(str(value))
         try:
             return float(digits) if isinstance(value, float) else int(digits)
         except ValueError:
@@ -182,7 +182,7 @@ class _Members:
     def _text(self, value: str, name: str) -> str:
         if (name in _IDS and _NUMBER.fullmatch(value)) or (name == "station" and _STATION.fullmatch(value)):
             return value
-        shown = _of_page(value, max(0, self._room)) if "<" in value or "&" in value else masked_text(value)
+        shown = _of_page(value, max(0, self._room)) if "<" in value or "&" in value else mask_text(value)
         shown = shown[: max(0, self._room)]
         self._room -= len(shown)
         return shown
@@ -191,7 +191,7 @@ class _Members:
 def _key(key: str, member: object) -> str:
     """A member's name is the installation's word; a number names an order where an object stands."""
     if key.isdecimal():
-        return key if isinstance(member, Mapping) and len(key) <= 18 else masked_text(key)
+        return key if isinstance(member, Mapping) and len(key) <= 18 else mask_text(key)
     return _own_words(key)
 
 
@@ -209,16 +209,16 @@ def _unquoted(content: str) -> str:
 # HTML ---------------------------------------------------------------------------------------------------------------
 
 
-def _of_page(content: str, room: int, masks: Masks | None = None) -> str:
-    page = unescaped_once(content)
-    masked = _Markup(page, room, masks or Masks()).masked()
+def _of_page(content: str, room: int, masks: MaskingRules | None = None) -> str:
+    page = unescape_markup(content)
+    masked = _Markup(page, room, masks or MaskingRules()).masked()
     return masked if page == content or not has_tags(page) else html.escape(masked, quote=False)
 
 
 class _Markup:
     """Lives for one page: its tags and texts, one after the other, as they stand, well nested or not."""
 
-    def __init__(self, page: str, room: int, masks: Masks) -> None:
+    def __init__(self, page: str, room: int, masks: MaskingRules) -> None:
         self._page = page
         self._room = room
         self._masks = masks
@@ -270,51 +270,51 @@ class _Markup:
         text = self._page[tag.end() : inside]
         first = re.match(r"\r\n|\r|\n", text)  # belongs to the markup, not to the value
         at = first.end() if first is not None else 0
-        self._put(text[:at] + _escaped(self._masks.value(unescaped(text[at:]))))
+        self._put(text[:at] + _escaped(self._masks.mask_value(unescape_html(text[at:]))))
         return inside
 
     def _dropped(self, name: str, at: int) -> int:
         end = _end_of(self._page, name, at)
-        left = self._masks.script(self._page[at:end]) if name == "script" else ""
+        left = self._masks.mask_script(self._page[at:end]) if name == "script" else ""
         if left:
             self._put(f"<script>{left}</script>")
         return end
 
     def _text(self, text: str, at: int) -> None:
-        plain = unescaped(text)
+        plain = unescape_html(text)
         is_short = len(plain) <= _LONGEST_LABEL
         if self._words == "option" and is_short:
-            self._put(_escaped(self._masks.option(plain)))
+            self._put(_escaped(self._masks.mask_option(plain)))
             return
         is_label = bool(self._words) or at in self._rows or label_key(plain) in _known()
-        self._put(_escaped(self._masks.words(plain, is_label=is_label and is_short)))
+        self._put(_escaped(self._masks.mask_words(plain, is_label=is_label and is_short)))
 
 
-def _tag(tag: re.Match[str], masks: Masks) -> str:
-    name = tag[2] if tag[2].lower() in _TAGS else masked_text(tag[2])
+def _tag(tag: re.Match[str], masks: MaskingRules) -> str:
+    name = tag[2] if tag[2].lower() in _TAGS else mask_text(tag[2])
     if tag[1]:
         return f"</{name}>"
     attributes = "".join(_attribute(found[1], found[2], masks) for found in _ATTRIBUTE.finditer(tag[3]))
     return f"<{name}{attributes}{' /' if tag[3].endswith('/') else ''}>"
 
 
-def _attribute(name: str, value: str | None, masks: Masks) -> str:
+def _attribute(name: str, value: str | None, masks: MaskingRules) -> str:
     """Names that HTML does not know are masked too: after a quote too many, a value's words stand as names."""
     key = name.lower()
     known = key in _NAMES or _DATA_NAME.fullmatch(key) is not None
-    shown = name if known else masked_text(name)
+    shown = name if known else mask_text(name)
     if value is None:
         return f" {shown}"
-    plain = unescaped(value[1:-1] if value[0] in "\"'" else value)
+    plain = unescape_html(value[1:-1] if value[0] in "\"'" else value)
     if key in _KEPT_VALUES:
-        plain = masks.name(key, plain)
+        plain = masks.mask_name(key, plain)
     elif not (key in _COUNTS and _NUMBER.fullmatch(plain)):
-        plain = masks.value(plain)
+        plain = masks.mask_value(plain)
     return f' {shown}="{html.escape(plain)}"'
 
 
 def _own_words(text: str) -> str:
-    return _TELLING.sub(lambda told: masked_text(told[0]), text[:_LONGEST_LABEL])
+    return _TELLING.sub(lambda told: mask_text(told[0]), text[:_LONGEST_LABEL])
 
 
 def _escaped(text: str) -> str:

@@ -17,19 +17,19 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborNode, SelectolaxError
 
 from planso_connector.domain.errors import PageTooLarge
-from planso_connector.planso.pages.control import Filled
-from planso_connector.planso.pages.input_values import browser_value
-from planso_connector.planso.pages.label_text import text_of
-from planso_connector.planso.pages.text import collapsed, is_invitation, label_key
-from planso_connector.planso.pages.tree import Element, Tree
+from planso_connector.planso.pages.control import ScriptValue
+from planso_connector.planso.pages.input_values import sanitize_value
+from planso_connector.planso.pages.label_text import read_node_text
+from planso_connector.planso.pages.text import collapse_whitespace, is_placeholder, label_key
+from planso_connector.planso.pages.tree import ControlElement, FormTree
 
 _VALUE_TYPES_NOT = frozenset({"checkbox", "radio", "color", "range"})
 _VALUES = ("data-value", "data-date", "data-selected", "data-text")
 _ATTRIBUTES = frozenset(_VALUES)
 _NOTHING = re.compile(r"[0\s\xa0.:/-]*|null|undefined|none|nan|false", re.IGNORECASE)
-MOST_CODE = 500_000
+MAX_CODE = 500_000
 """Characters of a form's scripts; PlanSo's own have 30,000."""
-MOST_SETTINGS = 5_000
+MAX_SETTINGS = 5_000
 """Places in a form's scripts that set controls."""
 _JS_TEXT = r"\"(?:[^\"\\\n]++|\\.)*+\"|'(?:[^'\\\n]++|\\.)*+'"
 _SELECTED = re.compile(rf"(?:\$|jQuery)\(\s*(?P<selector>{_JS_TEXT})\s*\)")
@@ -82,9 +82,9 @@ class _Setting(NamedTuple):
     checks: bool = False
 
 
-def read_filled(tree: Tree, functions: str, with_items: Collection[int]) -> dict[int, Filled]:
+def read_script_values(tree: FormTree, functions: str, with_items: Collection[int]) -> dict[int, ScriptValue]:
     """What scripts put into controls, by the control's id. `with_items` are the hidden inputs of drop-downs."""
-    filled: dict[int, Filled] = {}
+    filled: dict[int, ScriptValue] = {}
     for element in tree.controls:
         if not _ATTRIBUTES.isdisjoint(element.attributes) or element.id in with_items or element.type == "textarea":
             found = _beside(element, element.id in with_items)
@@ -92,12 +92,12 @@ def read_filled(tree: Tree, functions: str, with_items: Collection[int]) -> dict
                 filled[element.id] = found
     code = functions
     code += "".join(f"\n;{node.text()}" for node in tree.scripts)
-    if len(code) > MOST_CODE:
-        raise PageTooLarge(f"its scripts have {len(code)} characters; at most {MOST_CODE} are read")
-    settings = list(islice(_settings(code), MOST_SETTINGS + 1)) if "(" in code else []
-    if len(settings) > MOST_SETTINGS:
-        raise PageTooLarge(f"its scripts set controls in more than {MOST_SETTINGS} places")
-    selected: dict[str, Sequence[Element]] = {}
+    if len(code) > MAX_CODE:
+        raise PageTooLarge(f"its scripts have {len(code)} characters; at most {MAX_CODE} are read")
+    settings = list(islice(_settings(code), MAX_SETTINGS + 1)) if "(" in code else []
+    if len(settings) > MAX_SETTINGS:
+        raise PageTooLarge(f"its scripts set controls in more than {MAX_SETTINGS} places")
+    selected: dict[str, Sequence[ControlElement]] = {}
     for setting in settings:
         if setting.selector not in selected:
             selected[setting.selector] = _selected(tree, setting.selector)
@@ -108,7 +108,7 @@ def read_filled(tree: Tree, functions: str, with_items: Collection[int]) -> dict
     return filled
 
 
-def _beside(element: Element, has_items: bool) -> Filled | None:
+def _beside(element: ControlElement, has_items: bool) -> ScriptValue | None:
     if element.type in _VALUE_TYPES_NOT or not element.name or _holds_something(element):
         return None
     attributes = element.attributes
@@ -117,75 +117,75 @@ def _beside(element: Element, has_items: bool) -> Filled | None:
     if found:
         value = next((found[name] for name in _VALUES[:3] if name in found), None)
         name = next(iter(found))
-        return Filled(value or found[name], found.get("data-text") or value or "", name)
+        return ScriptValue(value or found[name], found.get("data-text") or value or "", name)
     if has_items:
         text = _shown_by_dropdown(element)
-        return Filled(None, text, "the drop-down's text") if text else None
+        return ScriptValue(None, text, "the drop-down's text") if text else None
     text = _edited_beside(element) if element.type == "textarea" else ""
-    return Filled(text, text, "an editable block") if text else None
+    return ScriptValue(text, text, "an editable block") if text else None
 
 
 def _is_value(name: str, text: str) -> bool:
-    if _NOTHING.fullmatch(text.strip()) or is_invitation(text):
+    if _NOTHING.fullmatch(text.strip()) or is_placeholder(text):
         return False
     return name != "data-date" or any(map(str.isdigit, text))
 
 
-def _holds_something(element: Element) -> bool:
+def _holds_something(element: ControlElement) -> bool:
     if element.type == "select":
         return any(_says_something(option) for option in element.node.css("option"))
     if element.type == "textarea":
         return bool(element.node.text())
-    return bool(browser_value(element.type, element.attributes.get("value") or "", element.attributes))
+    return bool(sanitize_value(element.type, element.attributes.get("value") or "", element.attributes))
 
 
 def _says_something(option: LexborNode) -> bool:
     """Whether an option is no mere placeholder."""
-    text = collapsed(option.text())
-    return bool(label_key(text)) and option.attributes.get("value") != "" and not is_invitation(text)
+    text = collapse_whitespace(option.text())
+    return bool(label_key(text)) and option.attributes.get("value") != "" and not is_placeholder(text)
 
 
-def _shown_by_dropdown(element: Element) -> str:
+def _shown_by_dropdown(element: ControlElement) -> str:
     """The text of a drop-down's closed state; its placeholder has the class `default`."""
     for node in element.node.parent.css(".text") if element.node.parent is not None else ():
         classes = (node.attributes.get("class") or "").split()
-        text = collapsed(node.text())
+        text = collapse_whitespace(node.text())
         if (
             "default" not in classes
             and label_key(text)
-            and not is_invitation(text)
+            and not is_placeholder(text)
             and "data-value" not in node.attributes
         ):
             return text
     return ""
 
 
-def _edited_beside(element: Element) -> str:
+def _edited_beside(element: ControlElement) -> str:
     """The text of an editable block beside a hidden text area, which a script copies into it when it saves."""
     for step in ("prev", "next"):
         node = getattr(element.node, step)
         while node is not None and node.is_text_node:
             node = getattr(node, step)
         if node is not None and (node.attributes.get("contenteditable") or "true").lower() != "false":
-            text = collapsed(text_of(node)) if "contenteditable" in node.attributes else ""
+            text = collapse_whitespace(read_node_text(node)) if "contenteditable" in node.attributes else ""
             if text:
                 return text
     return ""
 
 
-def _set(element: Element, setting: _Setting) -> Filled | None:
+def _set(element: ControlElement, setting: _Setting) -> ScriptValue | None:
     if setting.checks:
         is_checked = "checked" in element.attributes
         is_changed = not is_checked if setting.literal is None else (setting.literal in _UNCHECKED) is is_checked
-        return Filled(None, "", "a script") if element.type in ("checkbox", "radio") and is_changed else None
+        return ScriptValue(None, "", "a script") if element.type in ("checkbox", "radio") and is_changed else None
     if element.type in _VALUE_TYPES_NOT or not element.name:
         return None
     if element.type == "select":
         is_filled = not _holds_something(element)
-        return Filled(setting.literal, "", "a script") if is_filled else None
+        return ScriptValue(setting.literal, "", "a script") if is_filled else None
     if setting.fills_select:
         return None
-    held = browser_value(element.type, element.attributes.get("value") or "", element.attributes)
+    held = sanitize_value(element.type, element.attributes.get("value") or "", element.attributes)
     if element.type == "textarea":
         held = element.node.text()
     literal = setting.literal
@@ -193,7 +193,7 @@ def _set(element: Element, setting: _Setting) -> Filled | None:
         return None
     if held and literal is None:
         return None
-    return Filled(literal, literal or "", "a script")
+    return ScriptValue(literal, literal or "", "a script")
 
 
 def _settings(code: str) -> Iterator[_Setting]:
@@ -314,7 +314,7 @@ def _end(code: str, opening: int) -> int:
     return len(code)
 
 
-def _selected(tree: Tree, selector: str) -> Sequence[Element]:
+def _selected(tree: FormTree, selector: str) -> Sequence[ControlElement]:
     """The controls that a selector finds; what only jQuery knows in it (`:input`) is left out."""
     for text in (selector, re.sub(r":(?!not|nth|first-child|last-child)[a-z-]+(\([^)]*\))?", "", selector)):
         try:

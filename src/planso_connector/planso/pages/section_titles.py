@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from selectolax.lexbor import LexborNode
 
-from planso_connector.domain.fields import LABEL_AT_MOST
-from planso_connector.planso.pages.label_text import text_of
-from planso_connector.planso.pages.text import label_key, shown_label
-from planso_connector.planso.pages.tree import Element, Tree
+from planso_connector.domain.fields import MAX_LABEL_LENGTH
+from planso_connector.planso.pages.label_text import read_node_text
+from planso_connector.planso.pages.text import clean_label, label_key
+from planso_connector.planso.pages.tree import ControlElement, FormTree
 
 _RANKS = {"legend": 0, "h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _LEAST_RANK = 7
@@ -57,15 +57,15 @@ def _party(title: str) -> Party | None:
     return Party.CUSTOMER if customer else Party.OTHER
 
 
-def party(title: str) -> Party | None:
+def classify_party(title: str) -> Party | None:
     """The customer or somebody else; None for neither, for a title that names both, and for one too long to be one."""
-    return _party(title) if len(title) <= LABEL_AT_MOST else None
+    return _party(title) if len(title) <= MAX_LABEL_LENGTH else None
 
 
 @lru_cache(maxsize=1024)
-def party_under(titles: tuple[str, ...]) -> Party | None:
+def find_nearest_party(titles: tuple[str, ...]) -> Party | None:
     """Of whom the nearest title speaks that names somebody."""
-    return next((found for found in map(party, titles) if found is not None), None)
+    return next((found for found in map(classify_party, titles) if found is not None), None)
 
 
 class _Title(NamedTuple):
@@ -100,10 +100,10 @@ class _Block:
         return before, self._positions[at] if at < len(self._positions) else 1 << 60
 
 
-class Titles:
+class SectionTitles:
     """The titles of a page by the block that they hold for."""
 
-    def __init__(self, tree: Tree, source: str) -> None:
+    def __init__(self, tree: FormTree, source: str) -> None:
         found_in: dict[int, list[_Title]] = defaultdict(list)
         self._above: dict[int, tuple[int, int, tuple[str, ...]]] = {}
         """By a control's second ancestor: between which positions the titles hold, and these."""
@@ -115,7 +115,7 @@ class Titles:
             _read_tabs(tree, found_in)
         self._by_block = {block: _Block(titles) for block, titles in found_in.items()}
 
-    def above(self, element: Element) -> tuple[str, ...]:
+    def above(self, element: ControlElement) -> tuple[str, ...]:
         """The titles that a control stands under, the nearest first."""
         if not self._by_block:
             return ()
@@ -134,13 +134,13 @@ class Titles:
         return above
 
 
-def _read_tabs(tree: Tree, found_in: dict[int, list[_Title]]) -> None:
+def _read_tabs(tree: FormTree, found_in: dict[int, list[_Title]]) -> None:
     named: dict[str, str] = {}
     for node in tree.root.css(_TAB_LINKS):
         attributes = node.attributes
         target = attributes.get("data-tab") or attributes.get("aria-controls")
         target = target or attributes.get("data-target") or attributes.get("data-bs-target") or attributes.get("href")
-        text = shown_label(text_of(node))
+        text = clean_label(read_node_text(node))
         if target and text and len(text) <= _LONGEST and node.mem_id not in tree.holding:
             named.setdefault(target.removeprefix("#"), text)
     for node in tree.root.css("[id],[data-tab]"):
@@ -149,12 +149,12 @@ def _read_tabs(tree: Tree, found_in: dict[int, list[_Title]]) -> None:
             found_in[node.mem_id].insert(0, _Title(-1, -1, title))
 
 
-def _title(tree: Tree, position: int, node: LexborNode) -> tuple[int, _Title] | None:
+def _title(tree: FormTree, position: int, node: LexborNode) -> tuple[int, _Title] | None:
     """The block that a node is the title of; None where it is no title: a word in bold, a head over a column."""
     tag, parent = node.tag or "", node.parent
     if parent is None or parent.tag == "label" or node.mem_id in tree.holding or node.mem_id in tree.labelling:
         return None
-    text = shown_label(text_of(node))
+    text = clean_label(read_node_text(node))
     if not label_key(text) or len(text) > _LONGEST:
         return None
     if tag not in _RANKS and not _stands_alone(tree, node, parent, text):
@@ -166,18 +166,18 @@ def _title(tree: Tree, position: int, node: LexborNode) -> tuple[int, _Title] | 
     return parent.mem_id, _Title(position, _RANKS.get(tag, _LEAST_RANK), text)
 
 
-def _stands_alone(tree: Tree, node: LexborNode, parent: LexborNode, text: str) -> bool:
+def _stands_alone(tree: FormTree, node: LexborNode, parent: LexborNode, text: str) -> bool:
     """Whether nothing else is in its block or row; in a block with controls it is a title if it names somebody."""
     if parent.mem_id in tree.labelling and node.tag not in ("div", "p", "td", "th"):
-        return party(text) is not None
+        return classify_party(text) is not None
     if parent.mem_id in tree.holding:
-        return party(text) is not None and not _names_control(tree, node)
+        return classify_party(text) is not None and not _names_control(tree, node)
     if node.tag in ("td", "th", "strong", "b"):
         return tree.shown(parent) == text
     return True
 
 
-def _names_control(tree: Tree, node: LexborNode) -> bool:
+def _names_control(tree: FormTree, node: LexborNode) -> bool:
     """Whether a control comes right after it, so that it is the control's name: `<b>Halter</b> <input>`."""
     following = node.next
     while following is not None and following.is_text_node and not (following.text_content or "").strip(" \t\r\n\xa0:"):

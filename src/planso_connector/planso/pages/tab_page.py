@@ -12,12 +12,12 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborNode
 
 from planso_connector.planso.pages.label_text import BREAKS
-from planso_connector.planso.pages.parser import parsed
-from planso_connector.planso.pages.text import collapsed, shown_label
+from planso_connector.planso.pages.parser import parse_html
+from planso_connector.planso.pages.text import clean_label, collapse_whitespace
 
-MOST_ROWS = 2000
+MAX_ROWS = 2000
 """Rows of one table."""
-MOST_WORDS = 65_536
+MAX_TEXT_LENGTH = 65_536
 """Characters of one text."""
 
 _NO_TEXT = ["script", "style", "template", "noscript", "iframe", "object", "embed", "svg", "math", "title"]
@@ -76,7 +76,7 @@ class _Row:
             return None
         if not all(cell.is_label for cell in labels) or any(cell.is_header for cell in values):
             return None
-        return [(shown_label(label.text), value.text) for label, value in zip(labels, values, strict=True)]
+        return [(clean_label(label.text), value.text) for label, value in zip(labels, values, strict=True)]
 
 
 @dataclass(eq=False, slots=True)
@@ -103,7 +103,7 @@ class TabPage:
         self._open: list[list[_Row]] = []
         self._anchors: list[list[str]] = []
         self._terms: list[_Term | None] = [None]
-        self._parser = parsed(f"<table>{content}</table>" if _ROWS.match(content) else content)
+        self._parser = parse_html(f"<table>{content}</table>" if _ROWS.match(content) else content)
         self._parser.strip_tags(_NO_TEXT)
         root = self._parser.root
         if root is not None:
@@ -112,7 +112,7 @@ class TabPage:
         self.text = _text(self._outside)
 
     @property
-    def form(self) -> str:
+    def form_html(self) -> str:
         """The page without what is no text; empty where it has no control."""
         return (self._parser.html or "") if self._parser.css_first("input,select,textarea") is not None else ""
 
@@ -177,7 +177,7 @@ class TabPage:
         elif tag in ("td", "th"):
             self._holders.pop()
         elif tag == "dt":
-            self._terms[-1] = _Term(shown_label(_text(self._holders.pop())))
+            self._terms[-1] = _Term(clean_label(_text(self._holders.pop())))
         elif tag == "dd":
             self._value(_text(self._holders.pop()))
         elif tag == "dl":
@@ -195,12 +195,14 @@ class TabPage:
             self.pairs.append((term.label, text))
         else:
             before = self.pairs[term.at][1]
-            self.pairs[term.at] = (term.label, ", ".join(filter(None, (before, text)))[:MOST_WORDS])
+            self.pairs[term.at] = (term.label, ", ".join(filter(None, (before, text)))[:MAX_TEXT_LENGTH])
 
     def _link(self, node: LexborNode, text: str) -> None:
         href = _address(node.attributes.get("href") or "")
         if href:
-            self.links.append(Link(text or collapsed(node.attributes.get("title") or "")[:MOST_WORDS], href))
+            self.links.append(
+                Link(text or collapse_whitespace(node.attributes.get("title") or "")[:MAX_TEXT_LENGTH], href)
+            )
 
     def _table(self, rows: list[_Row]) -> Table | None:
         """None for a table that holds nothing, or nothing but pairs, which are told as such."""
@@ -214,7 +216,7 @@ class TabPage:
                 return None
         if not body:
             return None
-        lines = _lines(body[:MOST_ROWS])
+        lines = _lines(body[:MAX_ROWS])
         return Table(tuple(_lines([header])[0]) if header is not None else (), tuple(map(tuple, lines)))
 
 
@@ -256,7 +258,7 @@ def _span(given: str | None) -> int:
 
 
 def _text(words: list[str]) -> str:
-    return collapsed("".join(words))[:MOST_WORDS]
+    return collapse_whitespace("".join(words))[:MAX_TEXT_LENGTH]
 
 
 def _shown(node: LexborNode, tag: str) -> str:
@@ -266,7 +268,7 @@ def _shown(node: LexborNode, tag: str) -> str:
         return node.text()
     if tag == "select":
         chosen = node.css("option[selected]") or ([] if "multiple" in attributes else node.css("option")[:1])
-        return ", ".join(collapsed(option.text()) for option in chosen)
+        return ", ".join(collapse_whitespace(option.text()) for option in chosen)
     kind = (attributes.get("type") or "text").lower()
     if kind == "checkbox":
         return "ja" if "checked" in attributes else "nein"

@@ -15,13 +15,13 @@ from itertools import islice
 from typing import Any
 
 from planso_connector.domain.errors import PageChanged
-from planso_connector.planso.pages.markup import read_page
-from planso_connector.planso.pages.tab_page import MOST_ROWS, MOST_WORDS, Link, Table, TabPage
-from planso_connector.planso.pages.text import label_key, one_line
-from planso_connector.planso.pages.unwrapping import markup_of, pages_of
+from planso_connector.planso.pages.markup import parse_form_markup
+from planso_connector.planso.pages.tab_page import MAX_ROWS, MAX_TEXT_LENGTH, Link, Table, TabPage
+from planso_connector.planso.pages.text import label_key, to_one_line
+from planso_connector.planso.pages.unwrapping import find_pages, unescape_page
 
-MOST_TABLES, MOST_PAIRS, MOST_LINKS = 200, 2000, 500
-MOST_MEMBERS = 5000
+MAX_TABLES, MAX_PAIRS, MAX_LINKS = 200, 2000, 500
+MAX_MEMBERS = 5000
 """What one tab may hold, rows of all its tables together. What is beyond is left out: no order is so long."""
 
 _MORE = {"shop_view": {"get_fields": "false"}}
@@ -34,7 +34,7 @@ _DEEPEST_READ = 200
 
 
 @dataclass(frozen=True)
-class Section:
+class ParsedTab:
     """One tab of an order. All texts are plain and white-space-collapsed."""
 
     name: str
@@ -43,7 +43,7 @@ class Section:
     """Label to value; of equal labels the first that holds something."""
     links: tuple[Link, ...] = ()
 
-    def document(self) -> dict[str, Any]:
+    def to_document(self) -> dict[str, Any]:
         """As answers show it."""
         return {
             "name": self.name,
@@ -54,16 +54,16 @@ class Section:
             "links": [{"text": link.text, "href": link.href} for link in self.links],
         }
 
-    def as_json(self) -> str:
-        return json.dumps(self.document(), ensure_ascii=False, separators=(",", ":"))
+    def to_json(self) -> str:
+        return json.dumps(self.to_document(), ensure_ascii=False, separators=(",", ":"))
 
 
-def tab_call(name: str, methods: Mapping[str, str], order_id: int) -> dict[str, str]:
+def tab_parameters(name: str, methods: Mapping[str, str], order_id: int) -> dict[str, str]:
     """The parameters that ask for a tab; `methods` are the profile's."""
     return {"m": methods[name], **_MORE.get(name, {}), "ID": str(order_id)}
 
 
-def parse_tab(name: str, answer: Any) -> Section:
+def parse_tab(name: str, answer: Any) -> ParsedTab:
     """
     The tab in PlanSo's answer, which may hold several pages. JSON without one gives its members as pairs, nested ones
     as `outer.inner`.
@@ -71,22 +71,22 @@ def parse_tab(name: str, answer: Any) -> Section:
     Raises PageChanged for an answer that is neither an object nor a list, that is an error, or is nested beyond reason.
     """
     reading = _Reading()
-    pages = pages_of(answer) if isinstance(answer, Mapping) else None
+    pages = find_pages(answer) if isinstance(answer, Mapping) else None
     if pages:
-        for page in pages[:MOST_TABLES]:
+        for page in pages[:MAX_TABLES]:
             reading.read(page)
     elif isinstance(answer, (Mapping, list)):
         if isinstance(answer, Mapping) and answer.get("error"):
             raise PageChanged(f"the tab {name}: PlanSo reports an error instead", page=name)
-        for label, value in islice(_members(answer), MOST_MEMBERS):
+        for label, value in islice(_members(answer), MAX_MEMBERS):
             reading.read_member(label, value)
     else:
         raise PageChanged(f"the tab {name}: the answer is neither an object nor a list", page=name)
-    return Section(
+    return ParsedTab(
         name,
-        tuple(_within(islice(reading.tables, MOST_TABLES))),
-        dict(islice(reading.pairs.items(), MOST_PAIRS)),
-        tuple(islice(reading.links, MOST_LINKS)),
+        tuple(_within(islice(reading.tables, MAX_TABLES))),
+        dict(islice(reading.pairs.items(), MAX_PAIRS)),
+        tuple(islice(reading.links, MAX_LINKS)),
     )
 
 
@@ -100,16 +100,16 @@ class _Reading:
 
     def read(self, content: str) -> str:
         """A page, or a piece of one; the text that stands in neither tables nor pairs."""
-        content = markup_of(content)
+        content = unescape_page(content)
         page = TabPage(content)
         self.tables += page.tables
         self.links |= dict.fromkeys(page.links)
         for label, value in page.pairs:
             self._pair(label, value)
         if page.depth <= _DEEPEST_READ:
-            for entry in read_page(page.form).entries:
+            for entry in parse_form_markup(page.form_html).entries:
                 if entry.control.type not in ("hidden", "password"):
-                    self._pair(entry.label, entry.shown)
+                    self._pair(entry.label, entry.display_text)
         return page.text
 
     def read_member(self, label: str, value: object) -> None:
@@ -123,16 +123,16 @@ class _Reading:
         self._pair(label, str(value))
 
     def _pair(self, label: str, value: str) -> None:
-        label = label[:MOST_WORDS]
+        label = label[:MAX_TEXT_LENGTH]
         if label_key(label) and not self.pairs.get(label):
-            self.pairs[label] = " ".join(value.split())[:MOST_WORDS]
+            self.pairs[label] = " ".join(value.split())[:MAX_TEXT_LENGTH]
 
 
 def _members(answer: object, path: str = "", levels: int = _LEVELS) -> Iterator[tuple[str, object]]:
     """The scalars of an object or list with their paths; null is none."""
     inside = answer.items() if isinstance(answer, Mapping) else enumerate(answer) if isinstance(answer, list) else ()
     for key, value in inside:
-        name = one_line(key)
+        name = to_one_line(key)
         if name.casefold() in _CODE:
             continue
         if isinstance(value, (Mapping, list)):
@@ -144,7 +144,7 @@ def _members(answer: object, path: str = "", levels: int = _LEVELS) -> Iterator[
 
 def _within(tables: Iterable[Table]) -> Iterator[Table]:
     """The tables up to the last row that there is room for."""
-    room = MOST_ROWS
+    room = MAX_ROWS
     for table in tables:
         rows = table.rows[:room]
         room -= len(rows)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from planso_connector.domain.character_references import unescaped
-from planso_connector.domain.fields import LABEL_AT_MOST
-from planso_connector.domain.folding import normalized
-from planso_connector.domain.notes import QUOTED_AT_MOST, shortened
+from planso_connector.domain.character_references import unescape_html
+from planso_connector.domain.fields import MAX_LABEL_LENGTH
+from planso_connector.domain.folding import normalize_unicode
+from planso_connector.domain.notes import MAX_QUOTED_LENGTH, shorten
 
 _OUTER = " \t\r\n\f\xa0*:"
 _TAG_BEGINS = re.compile(r"<[a-zA-Z/!?]")
@@ -19,7 +19,7 @@ _INVITATION = re.compile(r"(bitte|please)?(wähle|auswähle|auswahl|select|choos
 
 def label_key(text: str) -> str:
     """Letters and digits alone, without case: `Sollstunden Karo *:` is `sollstundenkaro`, `HU/AU` is `huau`."""
-    return _remembered_key(text) if len(text) <= LABEL_AT_MOST else _key(text)
+    return _remembered_key(text) if len(text) <= MAX_LABEL_LENGTH else _key(text)
 
 
 @lru_cache(maxsize=4096)
@@ -28,20 +28,20 @@ def _remembered_key(text: str) -> str:
 
 
 def _key(text: str) -> str:
-    return "".join(c for c in normalized("NFC", text).casefold() if c.isalnum())
+    return "".join(c for c in normalize_unicode("NFC", text).casefold() if c.isalnum())
 
 
-def collapsed(text: str) -> str:
+def collapse_whitespace(text: str) -> str:
     """`text` with every run of white space (no-break spaces too) as one blank, and none around it."""
     return " ".join(text.split())
 
 
-def shown_label(text: str) -> str:
+def clean_label(text: str) -> str:
     """A label as a person would name it: white space collapsed, no soft hyphens, no `*` and `:` around it."""
-    return collapsed(text.replace("\xad", "")).strip(_OUTER)
+    return collapse_whitespace(text.replace("\xad", "")).strip(_OUTER)
 
 
-def is_invitation(text: str) -> bool:
+def is_placeholder(text: str) -> bool:
     """Whether an option's text only asks to choose: `- bitte wählen -`."""
     return _INVITATION.fullmatch(label_key(text)) is not None
 
@@ -52,11 +52,11 @@ def has_tags(content: str) -> bool:
     return begins is not None and ">" in content[begins.end() :]
 
 
-def one_line(told: object, limit: int = QUOTED_AT_MOST) -> str:
+def to_one_line(told: object, limit: int = MAX_QUOTED_LENGTH) -> str:
     """Words of PlanSo for a message of ours: tags stripped, one line, cut at `limit` characters."""
-    return shortened(collapsed(unescaped(_TAGS.sub(" ", str(told)))), limit)
+    return shorten(collapse_whitespace(unescape_html(_TAGS.sub(" ", str(told)))), limit)
 
 
-def unescaped_once(content: str) -> str:
+def unescape_markup(content: str) -> str:
     """HTML that arrived entity-escaped once more, as HTML; content that has tags is left as it is."""
-    return content if has_tags(content) or "&lt;" not in content else unescaped(content)
+    return content if has_tags(content) or "&lt;" not in content else unescape_html(content)

@@ -15,31 +15,31 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborNode
 
 from planso_connector.domain.errors import PageTooLarge
-from planso_connector.planso.pages.control import NEVER_SENT
-from planso_connector.planso.pages.label_text import text_of
-from planso_connector.planso.pages.text import shown_label
+from planso_connector.planso.pages.control import NEVER_SENT_TYPES
+from planso_connector.planso.pages.label_text import read_node_text
+from planso_connector.planso.pages.text import clean_label
 
 _NODES = "label,input,select,textarea,script,legend,h1,h2,h3,h4,h5,h6,th,strong,b,td[colspan]"
 _HEADS = ",.header,.panel-heading,.card-header"
 _CONTROLS = frozenset({"input", "select", "textarea"})
 _INERT = frozenset({"noscript", "template"})
 
-MOST_CONTROLS = 5_000
+MAX_CONTROLS = 5_000
 """Controls of a form, and labels; PHP takes 1,000 values of a form unless told otherwise."""
-MOST_STEPS = 1_000_000
+MAX_ANCESTORS_IN_ALL = 1_000_000
 """Of all trails together: what is nested deeply and everywhere takes memory by the square."""
 
-Trail = tuple[int, ...]
+AncestorIds = tuple[int, ...]
 """The ids of an element's ancestors, from the root down."""
 
 
-class Place(NamedTuple):
+class Ancestry(NamedTuple):
     """
     What all children of one element have in common: their ancestors, the nearest `tr` and `form` among them, and
     whether a disabled fieldset disables them. `is_inert`: no browser that runs scripts shows or sends it.
     """
 
-    trail: Trail
+    trail: AncestorIds
     row: int | None = None
     form: int | None = None
     is_locked: bool = False
@@ -47,12 +47,12 @@ class Place(NamedTuple):
 
 
 @dataclass(eq=False, slots=True)
-class Element:
+class ControlElement:
     """A control in the tree."""
 
     node: LexborNode
     id: int
-    trail: Trail
+    trail: AncestorIds
     position: int
     row: int | None
     attributes: Mapping[str, str | None]
@@ -67,7 +67,7 @@ class Element:
 
 
 @dataclass(eq=False, slots=True)
-class Label:
+class LabelElement:
     """
     `depth`: how many ancestors it shares with the nearer one of its neighbours. The controls before it, up to its
     neighbour, are `controls[since:at]`, those after it `controls[at:until]`. `rivals` are the other controls that it
@@ -75,23 +75,23 @@ class Label:
     """
 
     node: LexborNode
-    place: Place
+    place: Ancestry
     position: int
     text: str = ""
     full_text: str = ""
-    target: Element | None = None
+    target: ControlElement | None = None
     is_explicit: bool = False
     """Found by `for` or by holding its control."""
-    copies: Sequence[Element] = ()
+    copies: Sequence[ControlElement] = ()
     """All controls with the id that `for` names, where several have it."""
     depth: int = 0
     since: int = 0
     at: int = 0
     until: int = 0
-    rivals: tuple[Element, ...] = ()
+    rivals: tuple[ControlElement, ...] = ()
     doubt: str = ""
 
-    def is_own(self, element: Element) -> bool:
+    def is_own(self, element: ControlElement) -> bool:
         """Whether it stands in this label's own block: the widest ancestor that holds no other label."""
         trail = self.place.trail
         return (
@@ -101,18 +101,18 @@ class Label:
         )
 
 
-class Tree:
+class FormTree:
     """Raises PageTooLarge for more controls, labels or nesting than any form has."""
 
     def __init__(self, root: LexborNode, source: str) -> None:
-        self._places: dict[int, Place] = {}
+        self._places: dict[int, Ancestry] = {}
         self._steps = 0
         self._words: dict[int, str] = {}
         self._shown: dict[int, str] = {}
         self._holds: dict[int, bool] = {}
         self.root = root
-        self.controls: list[Element] = []
-        self.labels: list[Label] = []
+        self.controls: list[ControlElement] = []
+        self.labels: list[LabelElement] = []
         self.titles: list[tuple[int, LexborNode]] = []
         """Nodes that may be titles, with their positions."""
         self.scripts: list[LexborNode] = []
@@ -128,8 +128,8 @@ class Tree:
         self._read(_NODES + _HEADS if "head" in source else _NODES)
         self.positions = [element.position for element in self.controls]
         self.by_id = {element.id: element for element in self.controls}
-        if max(len(self.controls), len(self.labels)) > MOST_CONTROLS:
-            raise PageTooLarge(f"it has more than {MOST_CONTROLS} controls or labels")
+        if max(len(self.controls), len(self.labels)) > MAX_CONTROLS:
+            raise PageTooLarge(f"it has more than {MAX_CONTROLS} controls or labels")
 
     def _read(self, selector: str) -> None:
         for position, node in enumerate(self.root.css(selector)):
@@ -137,7 +137,7 @@ class Tree:
             if tag == "label":
                 place = self.place(node.parent)
                 if not place.is_inert:
-                    self.labels.append(Label(node, place, position))
+                    self.labels.append(LabelElement(node, place, position))
             elif tag in _CONTROLS:
                 place = self.place(node.parent)
                 if not place.is_inert:
@@ -151,7 +151,7 @@ class Tree:
             else:
                 self.titles.append((position, node))
 
-    def place(self, parent: LexborNode | None) -> Place:
+    def place(self, parent: LexborNode | None) -> Ancestry:
         """The place of the children of `parent`."""
         if parent is None:
             return _NOWHERE
@@ -170,9 +170,9 @@ class Tree:
                 is_locked = self._is_legend_locked(parent)
             elif tag in _INERT:
                 is_inert = True
-            known = self._places[own] = Place((*trail, own), row, form, is_locked, is_inert)
+            known = self._places[own] = Ancestry((*trail, own), row, form, is_locked, is_inert)
             self._steps += len(trail)
-            if self._steps > MOST_STEPS:
+            if self._steps > MAX_ANCESTORS_IN_ALL:
                 raise PageTooLarge("it is nested too deeply")
         return known
 
@@ -194,7 +194,7 @@ class Tree:
         groups: dict[tuple[int | None, str], list[int]] = defaultdict(list)
         for element in self.controls:
             if element.type == "radio":
-                groups[radio_group(element)].append(element.id)
+                groups[radio_group_key(element)].append(element.id)
         return groups
 
     @cached_property
@@ -211,14 +211,14 @@ class Tree:
         """What can be read in `node`, not yet collapsed; remembered, since many may look at the same one."""
         own = node.mem_id
         if own not in self._words:
-            self._words[own] = text_of(node)
+            self._words[own] = read_node_text(node)
         return self._words[own]
 
     def shown(self, node: LexborNode) -> str:
         """The same as a label."""
         own = node.mem_id
         if own not in self._shown:
-            self._shown[own] = shown_label(self.text(node))
+            self._shown[own] = clean_label(self.text(node))
         return self._shown[own]
 
     def holds_fields(self, node: LexborNode) -> bool:
@@ -239,13 +239,13 @@ class Tree:
                 found.add(ancestor)
         return frozenset(found)
 
-    def _element(self, node: LexborNode, tag: str, place: Place, position: int) -> Element:
+    def _element(self, node: LexborNode, tag: str, place: Ancestry, position: int) -> ControlElement:
         attributes = node.attributes
         form = self._named_forms.get(attributes["form"] or "") if "form" in attributes else place.form
         kind = (attributes.get("type") or "text").lower() if tag == "input" else tag
         name = attributes.get("name") or ""
-        is_hidden, can_be_labelled = kind == "hidden", kind not in NEVER_SENT
-        return Element(
+        is_hidden, can_be_labelled = kind == "hidden", kind not in NEVER_SENT_TYPES
+        return ControlElement(
             node,
             node.mem_id,
             place.trail,
@@ -261,13 +261,13 @@ class Tree:
             can_be_labelled and not is_hidden and name != "",
         )
 
-    def claim(self, element: Element) -> None:
+    def claim(self, element: ControlElement) -> None:
         """Taken by a label; a radio button stands for its whole group."""
         self.claimed.add(element.id)
         if element.type == "radio":
-            self.claimed.update(self._radio_groups[radio_group(element)])
+            self.claimed.update(self._radio_groups[radio_group_key(element)])
 
-    def free_in(self, start: int, end: int, depth: int, block: int) -> list[Element]:
+    def free_in(self, start: int, end: int, depth: int, block: int) -> list[ControlElement]:
         """The free controls of a span of indexes that stand in `block`, which is the ancestor at `depth`."""
         return [
             element
@@ -282,15 +282,15 @@ class Tree:
         """Whether a span of indexes holds an open control without a label."""
         return any(element.is_open and element.id not in self.claimed for element in self.controls[start:end])
 
-    def is_free(self, element: Element) -> bool:
+    def is_free(self, element: ControlElement) -> bool:
         return element.can_be_labelled and element.id not in self.claimed
 
 
-def radio_group(element: Element) -> tuple[int | None, str]:
+def radio_group_key(element: ControlElement) -> tuple[int | None, str]:
     return element.form, element.name
 
 
-def common(one: Trail, other: Trail) -> int:
+def count_shared_ancestors(one: AncestorIds, other: AncestorIds) -> int:
     """How many ancestors two trails share; those of siblings are one object."""
     if one is other:
         return len(one)
@@ -300,4 +300,4 @@ def common(one: Trail, other: Trail) -> int:
     return shared
 
 
-_NOWHERE = Place(())
+_NOWHERE = Ancestry(())

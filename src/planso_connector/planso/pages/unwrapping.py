@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from planso_connector.domain.character_references import unescaped
+from planso_connector.domain.character_references import unescape_html
 
 _REAL_TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>")
 _WRAPPER = re.compile(
@@ -22,7 +22,7 @@ _ESCAPED = re.compile(
 )
 
 
-def markup_of(content: str) -> str:
+def unescape_page(content: str) -> str:
     """
     `content` as HTML. Escaped markup is unescaped where no real element but wrappers stands around it: in a page with
     elements of its own, escaped tags are text that somebody entered.
@@ -31,16 +31,16 @@ def markup_of(content: str) -> str:
         return content
     tags = _REAL_TAG.findall(content)
     if not tags:
-        return unescaped(content)
+        return unescape_html(content)
     if any(not _WRAPPER.match(tag) for tag in tags if not tag.startswith("<!")) or len(tags) >= 2 * len(
         _ESCAPED.findall(content)
     ):
         return content
     pieces = _REAL_TAG.split(content)
-    return "".join(unescaped(piece) + tag for piece, tag in zip(pieces, [*tags, ""], strict=True))
+    return "".join(unescape_html(piece) + tag for piece, tag in zip(pieces, [*tags, ""], strict=True))
 
 
-def pages_of(answer: Mapping[str, Any]) -> list[str] | None:
+def find_pages(answer: Mapping[str, Any]) -> list[str] | None:
     """
     The pages in `{"html": "..."}`, `{"html": {key: {"content": "..."}}}` or `{"center": {"content": "..."}}`. An `html`
     that holds nothing is no page; None for an answer that has none of these.

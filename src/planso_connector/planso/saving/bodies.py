@@ -10,15 +10,15 @@ from email import message_from_bytes, policy
 from typing import Any
 from urllib.parse import parse_qsl
 
-from planso_connector.planso.saving.answer import scalar_text
+from planso_connector.planso.saving.answer import format_scalar
 from planso_connector.planso.saving.encoding import Pairs
-from planso_connector.planso.saving.style import Constant
+from planso_connector.planso.saving.style import ParameterValue
 
 _URLENCODED = re.compile(r"[^\s=&{}\[\]\"<>]*=[^\s&{}\"<>]*(?:&[^\s=&{}\"<>]*=[^\s&{}\"<>]*)*")
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedBody:
     """
     One reading of a body. `style` is one of `style.BODIES`; `members` are parameters beside the form; `raw` is the
     urlencoded text in which blanks show, empty where there is none.
@@ -27,11 +27,11 @@ class Decoded:
     style: str
     parameter: str
     pairs: Pairs
-    members: Mapping[str, Constant]
+    members: Mapping[str, ParameterValue]
     raw: str = ""
 
 
-def decodings(body_type: str, body: str) -> list[Decoded]:
+def decode_body(body_type: str, body: str) -> list[DecodedBody]:
     """All readings that the body allows; none for an empty one."""
     text = body.strip()
     kind = body_type.partition(";")[0].strip().lower()
@@ -46,51 +46,51 @@ def decodings(body_type: str, body: str) -> list[Decoded]:
     return []
 
 
-def parameters(body_type: str, body: str) -> dict[str, Constant]:
+def decode_parameters(body_type: str, body: str) -> dict[str, ParameterValue]:
     """A body without a form: its parameters by name."""
-    found = decodings(body_type, body)
+    found = decode_body(body_type, body)
     flat = next((reading for reading in found if reading.style in ("plain", "json", "multipart")), None)
     if flat is None:
         return {}
     return {**dict(flat.pairs), **flat.members}
 
 
-def _urlencoded(text: str) -> Iterator[Decoded]:
+def _urlencoded(text: str) -> Iterator[DecodedBody]:
     params = parse_qsl(text, keep_blank_values=True)
-    yield Decoded("plain", "", params, {}, text)
+    yield DecodedBody("plain", "", params, {}, text)
     for name, value in params:
         rest = {other: held for other, held in params if other != name}
         if value[:1] in ("{", "["):
             pairs = _json_pairs(_loaded(value))
             if pairs is not None:
                 style = "fields_json" if value[0] == "{" else "fields_json_pairs"
-                yield Decoded(style, name, pairs, rest)
+                yield DecodedBody(style, name, pairs, rest)
         elif "=" in value and _URLENCODED.fullmatch(value):
-            yield Decoded("fields", name, parse_qsl(value, keep_blank_values=True), rest, value)
+            yield DecodedBody("fields", name, parse_qsl(value, keep_blank_values=True), rest, value)
 
 
-def _of_json(text: str) -> Iterator[Decoded]:
+def _of_json(text: str) -> Iterator[DecodedBody]:
     loaded = _loaded(text)
     pairs = _json_pairs(loaded)
     if pairs is not None:
-        yield Decoded("json" if isinstance(loaded, dict) else "json_pairs", "", pairs, _numbers(loaded))
+        yield DecodedBody("json" if isinstance(loaded, dict) else "json_pairs", "", pairs, _numbers(loaded))
     if not isinstance(loaded, dict):
         return
     for name, member in loaded.items():
         inner = _json_pairs(member)
         if inner is not None:
             rest = {other: held for other, held in loaded.items() if other != name and _is_scalar(held)}
-            yield Decoded("json" if isinstance(member, dict) else "json_pairs", name, inner, rest)
+            yield DecodedBody("json" if isinstance(member, dict) else "json_pairs", name, inner, rest)
 
 
-def _numbers(loaded: Any) -> dict[str, Constant]:
+def _numbers(loaded: Any) -> dict[str, ParameterValue]:
     """Members of a flat object that are no texts: which of them is a control is not known here."""
     if not isinstance(loaded, dict):
         return {}
     return {name: value for name, value in loaded.items() if isinstance(value, bool | int)}
 
 
-def _multipart(body_type: str, body: str) -> Iterator[Decoded]:
+def _multipart(body_type: str, body: str) -> Iterator[DecodedBody]:
     if "boundary" not in body_type.lower():
         body_type = f"multipart/form-data; boundary={body.lstrip().splitlines()[0].removeprefix('--')}"
     content = f"Content-Type: {body_type}\r\n\r\n".encode() + body.encode("utf-8", "replace")
@@ -104,7 +104,7 @@ def _multipart(body_type: str, body: str) -> Iterator[Decoded]:
             value = part.get_payload(decode=True)
             plain = name.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
             pairs.append((plain, value.decode("utf-8", "replace") if isinstance(value, bytes) else ""))
-    yield Decoded("multipart", "", pairs, {})
+    yield DecodedBody("multipart", "", pairs, {})
 
 
 def _json_pairs(loaded: Any) -> Pairs | None:
@@ -113,10 +113,10 @@ def _json_pairs(loaded: Any) -> Pairs | None:
         pairs: list[tuple[str, str]] = []
         for name, held in loaded.items():
             values = held if isinstance(held, list) else [held]
-            pairs += [(name, scalar_text(value)) for value in values if _is_scalar(value)]
+            pairs += [(name, format_scalar(value)) for value in values if _is_scalar(value)]
         return pairs
     if isinstance(loaded, list) and loaded and all(isinstance(one, dict) and "name" in one for one in loaded):
-        return [(str(one["name"]), scalar_text(one.get("value"))) for one in loaded]
+        return [(str(one["name"]), format_scalar(one.get("value"))) for one in loaded]
     return None
 
 

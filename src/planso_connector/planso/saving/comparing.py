@@ -9,10 +9,10 @@ from enum import StrEnum
 from planso_connector.planso.pages.control import Control
 from planso_connector.planso.pages.form import Form
 from planso_connector.planso.saving.encoding import Pairs
-from planso_connector.planso.saving.recording import FormRead, Write
+from planso_connector.planso.saving.recording import RecordedForm, RecordedWrite
 
 
-class Why(StrEnum):
+class DifferenceReason(StrEnum):
     CHANGED = "changed by the person"
     UNCHECKED = "unchecked or emptied by the person"
     SCRIPT = "filled by script in the browser; what it holds can't be known from the form"
@@ -22,25 +22,27 @@ class Why(StrEnum):
     ENABLED = "disabled in the form, and sent all the same"
 
 
-HARMFUL = frozenset({Why.SCRIPT, Why.LEFT_OUT, Why.ADDED, Why.ENABLED})
+HARMFUL_REASONS = frozenset(
+    {DifferenceReason.SCRIPT, DifferenceReason.LEFT_OUT, DifferenceReason.ADDED, DifferenceReason.ENABLED}
+)
 """What we would send otherwise than the browser, and nobody changed."""
 
 
 @dataclass(frozen=True)
-class Difference:
+class BrowserDifference:
     name: str
     label: str
-    why: Why
+    reason: DifferenceReason
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BrowserComparison:
     """`equal`: how many names were sent with the values that we would send."""
 
-    write: Write
+    write: RecordedWrite
     sends: str
-    equal: int
-    differences: tuple[Difference, ...]
+    equal_count: int
+    differences: tuple[BrowserDifference, ...]
     always: tuple[str, ...]
     """Hidden controls that were sent unchanged, in style `changed`."""
     known: tuple[str, ...]
@@ -52,14 +54,14 @@ class Comparison:
     spaces: frozenset[str]
 
 
-def compare(write: Write, later: FormRead | None) -> Comparison:
+def compare_with_browser(write: RecordedWrite, later: RecordedForm | None) -> BrowserComparison:
     """`later`: the form of the same order as it was read next, which shows what the save changed."""
     assert write.decoded is not None and write.form is not None  # noqa: PT018 - a save has both
     form = write.form.form
-    expected, sent = _by_name(form.pairs()), _by_name(write.decoded.pairs)
+    expected, sent = _by_name(form.serialise_pairs()), _by_name(write.decoded.pairs)
     controls = _controls(form)
     labels = _labels(form)
-    after = _by_name(later.form.pairs()) if later is not None else None
+    after = _by_name(later.form.serialise_pairs()) if later is not None else None
     sends = _sends(expected, sent, controls)
     differences, always, equal, unchecked = [], [], 0, None
     known: list[str] = []
@@ -68,7 +70,7 @@ def compare(write: Write, later: FormRead | None) -> Comparison:
         ours, theirs, own = expected.get(name), sent.get(name), controls.get(name, [])
         if theirs is None and sends == "changed":
             continue
-        filled = [control.filled.value for control in own if control.filled is not None]
+        filled = [control.script_value.value for control in own if control.script_value is not None]
         if filled and theirs is not None and theirs in (filled, [control.value for control in own]):
             equal += 1
             (known if theirs == filled else unfilled).append(name)
@@ -79,10 +81,10 @@ def compare(write: Write, later: FormRead | None) -> Comparison:
                 always.append(name)
             continue
         why = _why(name, ours, theirs, own, after)
-        differences.append(Difference(name, labels.get(name, ""), why))
+        differences.append(BrowserDifference(name, labels.get(name, ""), why))
         if sends == "changed" and theirs and own and own[-1].type == "checkbox" and _is_unchecking(own, theirs):
             unchecked = theirs[-1]
-    return Comparison(
+    return BrowserComparison(
         write,
         sends,
         equal,
@@ -96,7 +98,9 @@ def compare(write: Write, later: FormRead | None) -> Comparison:
     )
 
 
-def later_reading(write: Write, forms: Iterable[FormRead], order_id: int | None) -> FormRead | None:
+def find_later_reading(
+    write: RecordedWrite, forms: Iterable[RecordedForm], order_id: int | None
+) -> RecordedForm | None:
     found = (form for form in forms if form.entry.number > write.entry.number and form.order_id == order_id)
     return next(found, None) if order_id is not None else None
 
@@ -116,18 +120,22 @@ def _why(
     theirs: list[str] | None,
     own: list[Control],
     after: Mapping[str, list[str]] | None,
-) -> Why:
+) -> DifferenceReason:
     if not own:
-        return Why.ADDED
+        return DifferenceReason.ADDED
     if theirs is None:
-        return Why.UNCHECKED if all(_may_be_silent(control) for control in own) else Why.LEFT_OUT
+        return (
+            DifferenceReason.UNCHECKED if all(_may_be_silent(control) for control in own) else DifferenceReason.LEFT_OUT
+        )
     if ours is None:
-        return Why.CHANGED if any(_may_be_silent(c) and c.is_sent for c in own) else Why.ENABLED
-    if any(control.filled is not None for control in own) or (after is not None and after.get(name) == ours):
-        return Why.SCRIPT
+        return (
+            DifferenceReason.CHANGED if any(_may_be_silent(c) and c.is_sent for c in own) else DifferenceReason.ENABLED
+        )
+    if any(control.script_value is not None for control in own) or (after is not None and after.get(name) == ours):
+        return DifferenceReason.SCRIPT
     if all(control.type == "hidden" for control in own):
-        return Why.HIDDEN
-    return Why.CHANGED
+        return DifferenceReason.HIDDEN
+    return DifferenceReason.CHANGED
 
 
 def _is_unchecking(own: list[Control], theirs: list[str]) -> bool:
@@ -147,14 +155,14 @@ def _by_name(pairs: Pairs) -> dict[str, list[str]]:
 
 def _controls(form: Form) -> dict[str, list[Control]]:
     found: dict[str, list[Control]] = {}
-    for control in form.page.controls:
+    for control in form.markup.controls:
         if control.name:
             found.setdefault(control.name, []).append(control)
     return found
 
 
 def _labels(form: Form) -> dict[str, str]:
-    return {member.name: entry.label for entry in form.page.entries for member in entry.members if member.name}
+    return {member.name: entry.label for entry in form.markup.entries for member in entry.controls if member.name}
 
 
 def _line_breaks(pairs: Pairs) -> frozenset[str]:

@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from planso_connector.planso.saving.style import NUMBERS, ORDER, TABLE, Constant, SaveStyle
+from planso_connector.planso.saving.style import (
+    NUMBER_PLACEHOLDERS,
+    ORDER_PLACEHOLDER,
+    TABLE_PLACEHOLDER,
+    ParameterValue,
+    SaveStyle,
+)
 
 Pairs = Sequence[tuple[str, str]]
 """Names and values of a form's controls, decoded, in document order."""
@@ -22,7 +28,7 @@ _URLENCODED = "application/x-www-form-urlencoded; charset=UTF-8"
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedRequest:
     """A request without host and cookies. `query` is decoded."""
 
     method: str
@@ -32,16 +38,16 @@ class Encoded:
     body: bytes = b""
 
 
-def encode(
+def encode_save(
     pairs: Pairs | None, style: SaveStyle, action: str, order_id: int | None, table_id: int, tokens: Mapping[str, str]
-) -> Encoded:
+) -> EncodedRequest:
     """
     The request of one action (`update`, `insert`, `delete`); `pairs` is None where no form goes along. `tokens` holds
     the value of each of the style's tokens by its name.
     """
-    address = style.address(action)
-    values = {ORDER: "" if order_id is None else str(order_id), TABLE: str(table_id)}
-    members: dict[str, Constant] = {name: _filled(value, values) for name, value in address.body.items()}
+    address = style.get_template(action)
+    values = {ORDER_PLACEHOLDER: "" if order_id is None else str(order_id), TABLE_PLACEHOLDER: str(table_id)}
+    members: dict[str, ParameterValue] = {name: _filled(value, values) for name, value in address.body.items()}
     query = [(name, values.get(value, value)) for name, value in address.query.items()]
     headers: dict[str, str] = {}
     for token in style.tokens:
@@ -55,30 +61,30 @@ def encode(
     kind, body = _body(pairs, members, style)
     if kind:
         headers["Content-Type"] = kind
-    path = address.path.replace(ORDER, quote(values[ORDER], safe=""))
-    return Encoded(address.method, path, tuple(query), headers, body)
+    path = address.path.replace(ORDER_PLACEHOLDER, quote(values[ORDER_PLACEHOLDER], safe=""))
+    return EncodedRequest(address.method, path, tuple(query), headers, body)
 
 
-def urlencoded(pairs: Iterable[tuple[str, str]], space: str = "%20") -> str:
+def urlencode(pairs: Iterable[tuple[str, str]], space: str = "%20") -> str:
     """As jQuery's serialize() and `$.param` write pairs; `space` is `%20` or `+`."""
     return "&".join(f"{_quoted(name, space)}={_quoted(value, space)}" for name, value in pairs)
 
 
-def with_line_breaks(text: str, style: SaveStyle) -> str:
+def convert_line_breaks(text: str, style: SaveStyle) -> str:
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return lines if style.line_break == "lf" else lines.replace("\n", "\r\n")
 
 
-def _filled(value: Constant, values: Mapping[str, str]) -> Constant:
+def _filled(value: ParameterValue, values: Mapping[str, str]) -> ParameterValue:
     if not isinstance(value, str):
         return value
-    if value in NUMBERS:
-        number = values[NUMBERS[value]]
+    if value in NUMBER_PLACEHOLDERS:
+        number = values[NUMBER_PLACEHOLDERS[value]]
         return int(number) if number else ""
     return values.get(value, value)
 
 
-def _body(pairs: Pairs | None, members: Mapping[str, Constant], style: SaveStyle) -> tuple[str, bytes]:
+def _body(pairs: Pairs | None, members: Mapping[str, ParameterValue], style: SaveStyle) -> tuple[str, bytes]:
     """The body's content type and bytes; both empty where nothing goes in it."""
     if pairs is None and not members:
         return "", b""
@@ -89,17 +95,17 @@ def _body(pairs: Pairs | None, members: Mapping[str, Constant], style: SaveStyle
         case "multipart":
             return _multipart([*texts, *(pairs or ())])
         case "plain":
-            return _URLENCODED, urlencoded([*texts, *(pairs or ())], style.space).encode()
+            return _URLENCODED, urlencode([*texts, *(pairs or ())], style.space).encode()
         case "fields":
-            form = None if pairs is None else urlencoded(pairs, style.space)
+            form = None if pairs is None else urlencode(pairs, style.space)
         case _:
             form = None if pairs is None else _json(_json_form(pairs, as_pairs=style.body.endswith("pairs")))
     if form is not None:
         texts.append((style.form_parameter, form))
-    return _URLENCODED, urlencoded(texts, style.space).encode()
+    return _URLENCODED, urlencode(texts, style.space).encode()
 
 
-def _json_body(pairs: Pairs | None, members: Mapping[str, Constant], style: SaveStyle) -> Any:
+def _json_body(pairs: Pairs | None, members: Mapping[str, ParameterValue], style: SaveStyle) -> Any:
     if pairs is None:
         return dict(members)
     form = _json_form(pairs, as_pairs=style.body == "json_pairs")
@@ -129,7 +135,7 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace").decode()
 
 
-def _text(value: Constant) -> str:
+def _text(value: ParameterValue) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -17,13 +17,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import ijson  # type: ignore[import-untyped] # it has no types
 
-from planso_connector.planso.http.decoding import decoded
+from planso_connector.planso.http.decoding import decode_content
 
-MOST_BYTES = 256 * 1024 * 1024
-MOST_TEXT = 4 * 1024 * 1024
-MOST_DEPTH = 200
+MAX_FILE_BYTES = 256 * 1024 * 1024
+MAX_TEXT_BYTES = 4 * 1024 * 1024
+MAX_DEPTH = 200
 _CHUNK = 256 * 1024
-LEFT_OUT = "\ufffe"
+OMITTED_TEXT = "\ufffe"
 """Stands in place of a text that was too long. It is no character, so no text of a page is equal to it."""
 
 _STRUCTURE = re.compile(rb'[^"\[\]{}]*+')
@@ -36,7 +36,7 @@ class RecordingError(ValueError):
 
 
 @dataclass(frozen=True)
-class Entry:
+class HarEntry:
     """One request and its answer. `number` counts from 1. Texts are decoded; None where they are not recorded."""
 
     number: int
@@ -62,11 +62,11 @@ class Entry:
         return urlsplit(self.origin).netloc
 
 
-def read_har(path: Path) -> Iterator[Entry]:
+def read_har(path: Path) -> Iterator[HarEntry]:
     """The entries of a file in their order. Raises RecordingError."""
     try:
         size = path.stat().st_size
-        if size > MOST_BYTES:
+        if size > MAX_FILE_BYTES:
             raise RecordingError(
                 f"{path} is larger than 256 MB; record only the login, one order and its save, and export that."
             )
@@ -76,7 +76,7 @@ def read_har(path: Path) -> Iterator[Entry]:
         raise RecordingError(f"{path} can't be read: {error.strerror or error}.") from error
 
 
-def _entries(path: Path, file: BinaryIO) -> Iterator[Entry]:
+def _entries(path: Path, file: BinaryIO) -> Iterator[HarEntry]:
     source = _Bounded(file)
     number = 0
     try:
@@ -159,7 +159,7 @@ class _Bounded:
                 self._text, self._is_long = bytearray(), False
             else:
                 self._depth += 1 if sign in b"[{" else -1
-                if self._depth > MOST_DEPTH:
+                if self._depth > MAX_DEPTH:
                     raise _TooDeepError
         return end + 1
 
@@ -169,7 +169,7 @@ class _Bounded:
         end = match.end() if match is not None else at
         if not self._is_long:
             self._text += chunk[at:end]
-            if len(self._text) > MOST_TEXT:
+            if len(self._text) > MAX_TEXT_BYTES:
                 self._is_long = True
                 self._text.clear()
         if end == len(chunk):
@@ -177,13 +177,13 @@ class _Bounded:
         if chunk[end : end + 1] == b"\\":  # the escape goes on in the next chunk
             self._rest = chunk[end:]
             return len(chunk)
-        out += LEFT_OUT.encode() if self._is_long else self._text
+        out += OMITTED_TEXT.encode() if self._is_long else self._text
         out += b'"'
         self._text = None
         return end + 1
 
 
-def _entry(number: int, raw: Any) -> Entry | None:
+def _entry(number: int, raw: Any) -> HarEntry | None:
     """None for what is no HTTP request."""
     request, response = _object(_object(raw).get("request")), _object(_object(raw).get("response"))
     try:
@@ -195,7 +195,7 @@ def _entry(number: int, raw: Any) -> Entry | None:
         return None
     headers, answered = _headers(request), _headers(response)
     body_type, body = _body(request, headers)
-    return Entry(
+    return HarEntry(
         number=number,
         method=_text(request.get("method")).upper(),
         origin=f"{url.scheme}://{url.hostname}" + (f":{port}" if port else ""),
@@ -215,7 +215,7 @@ def _body(request: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str, 
     posted = _object(request.get("postData"))
     kind = _text(posted.get("mimeType")) or headers.get("content-type", "")
     text = posted.get("text")
-    if isinstance(text, str) and text == LEFT_OUT:
+    if isinstance(text, str) and text == OMITTED_TEXT:
         return kind, None
     if isinstance(text, str) and text:
         if "base64" in (_text(posted.get("encoding")), _text(posted.get("_encoding"))):
@@ -234,12 +234,12 @@ def _params_text(pairs: list[tuple[str, str]]) -> str:
     A urlencoded body from the `params` of a browser that left out the text. Chrome writes them encoded, as they were
     sent, others decoded: what holds a character that encoding would have replaced was decoded.
     """
-    from planso_connector.planso.saving.encoding import urlencoded
+    from planso_connector.planso.saving.encoding import urlencode
 
     encoded = re.compile(r"(?:[A-Za-z0-9\-_.!~*'()+]|%[0-9A-Fa-f]{2})*")
     if all(encoded.fullmatch(part) for pair in pairs for part in pair) and any("%" in v for _, v in pairs):
         return "&".join(f"{name}={value}" for name, value in pairs)
-    return urlencoded(pairs)
+    return urlencode(pairs)
 
 
 def _answer_text(response: Mapping[str, Any]) -> str | None:
@@ -247,8 +247,8 @@ def _answer_text(response: Mapping[str, Any]) -> str | None:
     text, kind = content.get("text"), _text(content.get("mimeType"))
     if _NO_TEXT.match(kind):
         return ""
-    if not isinstance(text, str) or text == LEFT_OUT:
-        is_empty = _number(content.get("size")) <= 0 and text != LEFT_OUT
+    if not isinstance(text, str) or text == OMITTED_TEXT:
+        is_empty = _number(content.get("size")) <= 0 and text != OMITTED_TEXT
         return "" if is_empty or _number(response.get("status")) in range(300, 400) else None
     if _text(content.get("encoding")) == "base64":
         return _from_base64(text, kind)
@@ -260,7 +260,7 @@ def _from_base64(text: str, kind: str) -> str | None:
         content = base64.b64decode(text)
     except (binascii.Error, ValueError):
         return None
-    return decoded(content, kind)
+    return decode_content(content, kind)
 
 
 def _headers(message: Mapping[str, Any]) -> dict[str, str]:

@@ -7,45 +7,45 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from planso_connector.planso.saving.comparing import Comparison
-from planso_connector.planso.saving.har import Entry
+from planso_connector.planso.saving.comparing import BrowserComparison
+from planso_connector.planso.saving.har import HarEntry
 
-Value = str | int | bool | Sequence[str] | Mapping[str, str]
+SettingValue = str | int | bool | Sequence[str] | Mapping[str, str]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z_.-]{0,40}")
 
 
 @dataclass(frozen=True)
-class Fact:
+class LearnedSetting:
     """A line of the profile. `table` is its dotted table, empty for the top; `source` says where it was seen."""
 
     table: tuple[str, ...]
     key: str
-    value: Value
+    value: SettingValue
     source: str
 
 
 @dataclass
-class Lesson:
-    facts: list[Fact] = field(default_factory=list)
-    assumed: list[str] = field(default_factory=list)
+class LearnedProfile:
+    settings: list[LearnedSetting] = field(default_factory=list)
+    assumptions: list[str] = field(default_factory=list)
     """What no entry of the recording shows, one sentence each."""
     warnings: list[str] = field(default_factory=list)
-    comparisons: list[Comparison] = field(default_factory=list)
+    comparisons: list[BrowserComparison] = field(default_factory=list)
     fields: list[tuple[str, str, str]] = field(default_factory=list)
     """Field path, its column or label and control, and the doubt that keeps it from being written."""
-    unmapped: list[str] = field(default_factory=list)
+    unmapped_labels: list[str] = field(default_factory=list)
     """Labels of the form that belong to no field, as far as they are surely the installation's own."""
 
-    def learn(self, table: str | tuple[str, ...], key: str, value: Value, source: str) -> None:
+    def add_setting(self, table: str | tuple[str, ...], key: str, value: SettingValue, source: str) -> None:
         path = tuple(filter(None, table.split("."))) if isinstance(table, str) else table
-        self.facts.append(Fact(path, key, value, source))
+        self.settings.append(LearnedSetting(path, key, value, source))
 
-    def toml(self) -> str:
+    def to_toml(self) -> str:
         """The profile. It holds nothing of any order: only names, labels and what the installation says by itself."""
-        tables: dict[tuple[str, ...], list[Fact]] = {}
-        for fact in self.facts:
+        tables: dict[tuple[str, ...], list[LearnedSetting]] = {}
+        for fact in self.settings:
             tables.setdefault(fact.table, []).append(fact)
         lines = [
             "# Learned from a recording by `planso-connector learn`. What is not here is as in the built-in profile.",
@@ -61,17 +61,17 @@ class Lesson:
             _commented(f"{path}: {handle}" + ("; not written, `doctor` says why" if doubt else ""))
             for path, handle, doubt in self.fields
         ]
-        if self.unmapped:
+        if self.unmapped_labels:
             lines += ["# Labels of the form that belong to no field:"]
-            lines += [_commented(f"'{label}'") for label in self.unmapped]
+            lines += [_commented(f"'{label}'") for label in self.unmapped_labels]
         lines += ["", "# What stays assumed, because the recording does not show it:"]
-        lines += [_commented(sentence) for sentence in self.assumed] or ["#   nothing"]
+        lines += [_commented(sentence) for sentence in self.assumptions] or ["#   nothing"]
         if self.warnings:
             lines += ["# To be looked at:", *map(_commented, self.warnings)]
         return "\n".join(lines) + "\n"
 
 
-def seen_in(entry: Entry) -> str:
+def describe_entry(entry: HarEntry) -> str:
     """`entry 6: POST /do`, without what a path could hold of an order or a person."""
     steps = [step if _WORD.fullmatch(step) else "..." for step in entry.path.split("/") if step]
     return f"entry {entry.number}: {entry.method} /{'/'.join(steps)}"
@@ -81,7 +81,7 @@ def _key(key: str) -> str:
     return key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)
 
 
-def _value(value: Value) -> str:
+def _value(value: SettingValue) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):

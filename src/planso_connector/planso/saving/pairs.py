@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from planso_connector.planso.pages.change_plan import Plan
+from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.form import Form
-from planso_connector.planso.saving.encoding import Pairs, with_line_breaks
+from planso_connector.planso.saving.encoding import Pairs, convert_line_breaks
 from planso_connector.planso.saving.style import SaveStyle
 
 
-def sent_pairs(form: Form, plan: Plan, style: SaveStyle) -> Pairs:
+def select_pairs(form: Form, plan: ChangePlan, style: SaveStyle) -> Pairs:
     """All pairs, or those of the controls that change and of those that always go along. What changes has the style's
     line breaks, the rest stays as it came."""
-    names = form.changed_names(plan)
-    pairs = form.pairs(plan)
+    names = form.changed_control_names(plan)
+    pairs = form.serialise_pairs(plan)
     if style.sends == "changed":
         pairs = [pair for pair in pairs if pair[0] in names or pair[0] in style.always]
         sent = {name for name, _ in pairs}
         if style.unchecked is not None:
             pairs += [(name, style.unchecked) for name in sorted(names - sent)]
-    return [(name, with_line_breaks(value, style) if name in names else value) for name, value in pairs]
+    return [(name, convert_line_breaks(value, style) if name in names else value) for name, value in pairs]

@@ -14,16 +14,16 @@ from typing import Any, Literal
 
 from planso_connector.domain.errors import PageChanged
 from planso_connector.planso.http.decoding import LOGIN_FIELD
-from planso_connector.planso.pages.board import order_number, parse_board
+from planso_connector.planso.pages.board import parse_board, parse_order_id
 from planso_connector.planso.pages.form import Form
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.answer import is_error, scalar_text
-from planso_connector.planso.saving.bodies import Decoded, decodings, parameters
-from planso_connector.planso.saving.har import Entry, RecordingError, read_har
-from planso_connector.planso.saving.style import Constant
-from planso_connector.planso.saving.tokens import page_values
+from planso_connector.planso.saving.answer import format_scalar, is_truthy_in_php
+from planso_connector.planso.saving.bodies import DecodedBody, decode_body, decode_parameters
+from planso_connector.planso.saving.har import HarEntry, RecordingError, read_har
+from planso_connector.planso.saving.style import ParameterValue
+from planso_connector.planso.saving.tokens import extract_page_values
 
-Action = Literal["update", "insert", "delete"]
+WriteAction = Literal["update", "insert", "delete"]
 
 REDACTED_ORIGIN = "https://redacted.invalid"
 """Stands in a redacted recording in place of the installation's address."""
@@ -34,37 +34,37 @@ _FAILED = re.compile(r"false|0|error|fail\w*|fehler", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class FormRead:
+class RecordedForm:
     """A form as an answer brought it. `order_id` is None for the empty form of an order to be."""
 
-    entry: Entry
-    answer: Mapping[str, Any]
+    entry: HarEntry
+    response_json: Mapping[str, Any]
     form: Form
     order_id: int | None
-    order_name: str
+    order_parameter: str
     """The parameter that named the order."""
     table_id: int | None
 
 
 @dataclass(frozen=True)
-class Write:
+class RecordedWrite:
     """A save, creation or deletion. `decoded` is None where no form went along."""
 
-    action: Action
-    entry: Entry
-    decoded: Decoded | None
-    form: FormRead | None
+    action: WriteAction
+    entry: HarEntry
+    decoded: DecodedBody | None
+    form: RecordedForm | None
     order_id: int | None
-    answer: Any
+    response_json: Any
     """The answer's JSON; None where there is none."""
     is_refused: bool
 
     @property
-    def members(self) -> Mapping[str, Constant]:
+    def parameters(self) -> Mapping[str, ParameterValue]:
         """The parameters in the body beside the form."""
         if self.decoded is not None:
             return self.decoded.members
-        return parameters(self.entry.body_type, self.entry.body or "")
+        return decode_parameters(self.entry.body_type, self.entry.body or "")
 
 
 @dataclass
@@ -72,23 +72,23 @@ class Recording:
     """Entries in their order. `ids` are the orders that lists and forms named."""
 
     origin: str
-    login: Entry | None = None
-    pages: list[tuple[Entry, dict[tuple[str, str], str]]] = field(default_factory=list)
-    lists: list[tuple[Entry, tuple[int, ...]]] = field(default_factory=list)
-    forms: list[FormRead] = field(default_factory=list)
-    requests: list[Entry] = field(default_factory=list)
+    login: HarEntry | None = None
+    pages: list[tuple[HarEntry, dict[tuple[str, str], str]]] = field(default_factory=list)
+    boards: list[tuple[HarEntry, tuple[int, ...]]] = field(default_factory=list)
+    forms: list[RecordedForm] = field(default_factory=list)
+    possible_writes: list[HarEntry] = field(default_factory=list)
     """Those that may have changed something: with a body, or named a deletion."""
-    writes: list[Write] = field(default_factory=list)
-    without_body: list[Entry] = field(default_factory=list)
+    writes: list[RecordedWrite] = field(default_factory=list)
+    entries_without_body: list[HarEntry] = field(default_factory=list)
 
     @property
-    def ids(self) -> frozenset[int]:
-        listed = {order_id for _, ids in self.lists for order_id in ids}
+    def order_ids(self) -> frozenset[int]:
+        listed = {order_id for _, ids in self.boards for order_id in ids}
         return frozenset(listed | {form.order_id for form in self.forms if form.order_id is not None})
 
     @property
     def score(self) -> int:
-        return 10 * len(self.forms) + 5 * len(self.lists) + 5 * (self.login is not None)
+        return 10 * len(self.forms) + 5 * len(self.boards) + 5 * (self.login is not None)
 
 
 def read_recording(path: Path, profile: Profile, host: str = "") -> Recording:
@@ -106,14 +106,14 @@ def read_recording(path: Path, profile: Profile, host: str = "") -> Recording:
     if not wanted:
         most = requests.most_common(1)[0][0]
         raise RecordingError(f"{path} is a recording of {most}, not of {host} (PLANSO_URL).")
-    recording = max(wanted, key=lambda one: (one.score, len(one.without_body)))
-    if not recording.score and not recording.without_body and not recording.requests:
+    recording = max(wanted, key=lambda one: (one.score, len(one.entries_without_body)))
+    if not recording.score and not recording.entries_without_body and not recording.possible_writes:
         raise RecordingError(f"{path} holds no request to a PlanSo: no login, no list and no form of an order.")
     recording.writes = list(_writes(recording))
     return recording
 
 
-def checked(recording: Recording, path: Path) -> list[Write]:
+def require_accepted_writes(recording: Recording, path: Path) -> list[RecordedWrite]:
     """The writes that were taken. Raises RecordingError where there is none."""
     if not recording.forms:
         _check_bodies(recording, path)
@@ -130,15 +130,15 @@ def checked(recording: Recording, path: Path) -> list[Write]:
 
 
 def _check_bodies(recording: Recording, path: Path) -> None:
-    if recording.without_body:
-        numbers = ", ".join(str(entry.number) for entry in recording.without_body[:5])
+    if recording.entries_without_body:
+        numbers = ", ".join(str(entry.number) for entry in recording.entries_without_body[:5])
         raise RecordingError(
             f"{path} was exported without the contents of requests or answers (entry {numbers}); export it with them "
             "(Chrome: 'Export HAR (with sensitive data)'), and record less, because browsers leave out large ones."
         )
 
 
-def loaded(text: str | None) -> Any:
+def parse_json(text: str | None) -> Any:
     """JSON, or None."""
     if text is None or text.lstrip()[:1] not in ("{", "["):
         return None
@@ -152,9 +152,9 @@ def _host(origin: str) -> str:
     return origin.partition("://")[2]
 
 
-def _sort(recording: Recording, entry: Entry, profile: Profile) -> None:
+def _sort(recording: Recording, entry: HarEntry, profile: Profile) -> None:
     """Keep of an entry what may matter."""
-    answer = loaded(entry.text)
+    answer = parse_json(entry.text)
     is_write = bool(entry.body) or is_deletion(entry)
     if LOGIN_FIELD in (entry.body or ""):
         recording.login = entry
@@ -166,13 +166,13 @@ def _sort(recording: Recording, entry: Entry, profile: Profile) -> None:
     elif answer is not None and not is_write:
         ids = _listed(answer)
         if ids:
-            recording.lists.append((entry, ids))
+            recording.boards.append((entry, ids))
     if is_write:
-        recording.requests.append(entry)
+        recording.possible_writes.append(entry)
     if entry.body is None or (entry.text is None and entry.status == 200):
-        recording.without_body.append(entry)
+        recording.entries_without_body.append(entry)
     if answer is None and entry.text and "<" in entry.text and LOGIN_FIELD not in entry.text:
-        values = page_values(entry.text)
+        values = extract_page_values(entry.text)
         if values:
             recording.pages.append((entry, values))
     _bound(recording)
@@ -182,9 +182,9 @@ def _bound(recording: Recording) -> None:
     """Of a very long recording its beginning and its end, so that memory stays bounded."""
     for kept, most in (
         (recording.forms, 200),
-        (recording.lists, 50),
+        (recording.boards, 50),
         (recording.pages, 50),
-        (recording.requests, 2000),
+        (recording.possible_writes, 2000),
     ):
         if len(kept) > most:
             del kept[most // 2]
@@ -196,7 +196,7 @@ def _content(answer: Mapping[str, Any]) -> str | None:
     return content if isinstance(content, str) else None
 
 
-def is_deletion(entry: Entry) -> bool:
+def is_deletion(entry: HarEntry) -> bool:
     words = [entry.path, *(value for _, value in entry.query), entry.body if len(entry.body or "") < 500 else ""]
     return entry.method == "DELETE" or any(_DELETES.search(word or "") for word in words)
 
@@ -209,61 +209,63 @@ def _listed(answer: Any) -> tuple[int, ...]:
     return tuple(entry.order_id for entry in entries if entry.short_name or entry.station_id)
 
 
-def call_of(entry: Entry) -> dict[str, str]:
+def get_request_parameters(entry: HarEntry) -> dict[str, str]:
     """The parameters of a request that reads, in the query or the body."""
-    body = {name: scalar_text(value) for name, value in parameters(entry.body_type, entry.body or "").items()}
+    body = {name: format_scalar(value) for name, value in decode_parameters(entry.body_type, entry.body or "").items()}
     return {**dict(entry.query), **(body if len(body) < 20 else {})}
 
 
-def _form_read(entry: Entry, answer: Mapping[str, Any], profile: Profile) -> FormRead | None:
-    call = call_of(entry)
-    table = next((order_number(value) for name, value in call.items() if name.lower() == "tableid"), None)
+def _form_read(entry: HarEntry, answer: Mapping[str, Any], profile: Profile) -> RecordedForm | None:
+    call = get_request_parameters(entry)
+    table = next((parse_order_id(value) for name, value in call.items() if name.lower() == "tableid"), None)
     named = [
         (name, number)
         for name, value in call.items()
-        if _ORDER_NAME.fullmatch(name) and (number := order_number(value)) is not None
+        if _ORDER_NAME.fullmatch(name) and (number := parse_order_id(value)) is not None
     ]
     name, order_id = min(named, key=lambda one: one[0].lower() != "dataid") if named else ("", None)
     try:
         form = Form.parse(answer, profile, order_id)
     except PageChanged:
         return None
-    return FormRead(entry, answer, form, order_id, name, table) if form.page.entries else None
+    return RecordedForm(entry, answer, form, order_id, name, table) if form.markup.entries else None
 
 
-def _writes(recording: Recording) -> Iterable[Write]:
-    known = {str(order_id) for order_id in recording.ids}
-    for entry in recording.requests:
-        answer = loaded(entry.text)
+def _writes(recording: Recording) -> Iterable[RecordedWrite]:
+    known = {str(order_id) for order_id in recording.order_ids}
+    for entry in recording.possible_writes:
+        answer = parse_json(entry.text)
         refused = is_refusal(entry, answer)
         decoded, form = _read_with(entry, recording.forms)
         if decoded is None:
             named = [value for value in _named(entry) if value in known]
             if named and is_deletion(entry):
                 before = [read for read in recording.forms if read.entry.number < entry.number]
-                yield Write("delete", entry, None, before[-1] if before else None, int(named[0]), answer, refused)
+                yield RecordedWrite(
+                    "delete", entry, None, before[-1] if before else None, int(named[0]), answer, refused
+                )
             continue
         assert form is not None
-        action: Action = "insert" if form.order_id is None else "update"
-        yield Write(action, entry, decoded, form, form.order_id, answer, refused)
+        action: WriteAction = "insert" if form.order_id is None else "update"
+        yield RecordedWrite(action, entry, decoded, form, form.order_id, answer, refused)
 
 
-def _named(entry: Entry) -> list[str]:
+def _named(entry: HarEntry) -> list[str]:
     """All that the request's address and body name."""
-    members = parameters(entry.body_type, entry.body or "")
-    return [*(v for _, v in entry.query), *map(scalar_text, members.values()), *entry.path.split("/")]
+    members = decode_parameters(entry.body_type, entry.body or "")
+    return [*(v for _, v in entry.query), *map(format_scalar, members.values()), *entry.path.split("/")]
 
 
-def _read_with(entry: Entry, forms: Iterable[FormRead]) -> tuple[Decoded | None, FormRead | None]:
+def _read_with(entry: HarEntry, forms: Iterable[RecordedForm]) -> tuple[DecodedBody | None, RecordedForm | None]:
     """The reading of the body that fits one of the forms read before best, and that form."""
-    readings = decodings(entry.body_type, entry.body or "")
-    best: tuple[tuple[int, ...], Decoded, FormRead] | None = None
+    readings = decode_body(entry.body_type, entry.body or "")
+    best: tuple[tuple[int, ...], DecodedBody, RecordedForm] | None = None
     named = None
     for read in forms:
         if read.entry.number >= entry.number:
             continue
-        visible = {c.name for c in read.form.page.controls if c.type != "hidden" and c.name}
-        names = {c.name for c in read.form.page.controls if c.name}
+        visible = {c.name for c in read.form.markup.controls if c.type != "hidden" and c.name}
+        names = {c.name for c in read.form.markup.controls if c.name}
         for reading in readings:
             sent = {name for name, _ in reading.pairs}
             if not sent & visible:
@@ -276,24 +278,24 @@ def _read_with(entry: Entry, forms: Iterable[FormRead]) -> tuple[Decoded | None,
     return (best[1], best[2]) if best is not None else (None, None)
 
 
-def _divided(reading: Decoded, names: set[str]) -> Decoded:
+def _divided(reading: DecodedBody, names: set[str]) -> DecodedBody:
     """Where form and parameters stand side by side: what is no control of the form is a parameter."""
     if reading.parameter:
         return reading
     numbers = reading.members
-    members: dict[str, Constant] = {
+    members: dict[str, ParameterValue] = {
         name: numbers.get(name, value) for name, value in reading.pairs if name not in names
     }
     pairs = [pair for pair in reading.pairs if pair[0] in names]
-    return Decoded(reading.style, "", pairs, members, reading.raw)
+    return DecodedBody(reading.style, "", pairs, members, reading.raw)
 
 
-def is_refusal(entry: Entry, answer: Any) -> bool:
+def is_refusal(entry: HarEntry, answer: Any) -> bool:
     if entry.status >= 400 or LOGIN_FIELD in (entry.text or "") or entry.status == 0:
         return True
     if not isinstance(answer, Mapping):
         return False
-    if is_error(answer.get("error")) or is_error(answer.get("errors")):
+    if is_truthy_in_php(answer.get("error")) or is_truthy_in_php(answer.get("errors")):
         return True
-    told = (scalar_text(answer[key]) for key in ("success", "saved", "ok", "status") if key in answer)
+    told = (format_scalar(answer[key]) for key in ("success", "saved", "ok", "status") if key in answer)
     return any(_FAILED.fullmatch(word) for word in told)

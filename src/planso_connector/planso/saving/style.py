@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from planso_connector.planso.profile_section import Section
+from planso_connector.planso.profile_section import ProfileSection
 
-Constant = str | int | bool
+ParameterValue = str | int | bool
 """A parameter that travels in a body; anything but a text only where the body is JSON."""
 
 SOURCES = ("assumed", "learned")
@@ -22,15 +22,15 @@ SPACES = ("%20", "+")
 LINE_BREAKS = ("crlf", "lf")
 ACTIONS = ("update", "insert", "delete")
 METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE")
-PLACES = ("query", "body", "header")
-ORIGINS = ("meta", "input", "form", "answer", "cookie")
+TOKEN_PLACES = ("query", "body", "header")
+TOKEN_ORIGINS = ("meta", "input", "form", "answer", "cookie")
 
-SUCCESSES = ("empty", "form", "redirect")
+SUCCESS_RULES = ("empty", "form", "redirect")
 
-ORDER, TABLE = "{order}", "{table}"
-NUMBERS = {"{order_number}": ORDER, "{table_number}": TABLE}
+ORDER_PLACEHOLDER, TABLE_PLACEHOLDER = "{order}", "{table}"
+NUMBER_PLACEHOLDERS = {"{order_number}": ORDER_PLACEHOLDER, "{table_number}": TABLE_PLACEHOLDER}
 """Placeholders that stand for a JSON number in place of a text."""
-LOADED = ("{do}", "{app}", "{form}", "{call_back_class}")
+PROFILE_PLACEHOLDERS = ("{do}", "{app}", "{form}", "{call_back_class}")
 """Placeholders for other values of the profile; replaced when it is loaded."""
 
 _PATH = re.compile(r"(/(?:[A-Za-z0-9._~-]+|\{order\}))+/?|\{do\}|\{app\}")
@@ -39,17 +39,17 @@ _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 
 
 @dataclass(frozen=True)
-class Address:
+class RequestTemplate:
     """Where one action goes. `query` and `body` are parameters beside the form, in their order."""
 
     method: str = "POST"
     path: str = "{do}"
     query: Mapping[str, str] = field(default_factory=dict)
-    body: Mapping[str, Constant] = field(default_factory=dict)
+    body: Mapping[str, ParameterValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Token:
+class SaveToken:
     """
     A value that must go along with a save. `place`: where it goes. `origin`: `meta` or hidden `input` called `key` of
     `page`, hidden input of the order's `form`, member of the form's JSON `answer` (a path like `data.token`), `cookie`.
@@ -63,7 +63,7 @@ class Token:
 
 
 @dataclass(frozen=True)
-class AnswerStyle:
+class ResponseStyle:
     """
     `success`: what a save that was taken is answered with, any of `empty`, `form`, `redirect`, `member=value`; without
     one, any JSON that is no refusal. `refusal`: members that are true, or `member=value`. `new_id`: a JSON path,
@@ -92,11 +92,11 @@ class SaveStyle:
     known: tuple[str, ...] = ()
     unfilled: tuple[str, ...] = ()
     """Names of controls that look as if script filled them, and that were sent as the form holds them."""
-    update: Address = field(default_factory=Address)
-    insert: Address = field(default_factory=Address)
-    delete: Address = field(default_factory=Address)
-    tokens: tuple[Token, ...] = ()
-    answer: AnswerStyle = field(default_factory=AnswerStyle)
+    update: RequestTemplate = field(default_factory=RequestTemplate)
+    insert: RequestTemplate = field(default_factory=RequestTemplate)
+    delete: RequestTemplate = field(default_factory=RequestTemplate)
+    tokens: tuple[SaveToken, ...] = ()
+    answer: ResponseStyle = field(default_factory=ResponseStyle)
 
     @property
     def form_parameter(self) -> str:
@@ -105,14 +105,14 @@ class SaveStyle:
             return ""
         return self.parameter or ("fields" if self.body.startswith("fields") else "")
 
-    def address(self, action: str) -> Address:
+    def get_template(self, action: str) -> RequestTemplate:
         return {"update": self.update, "insert": self.insert, "delete": self.delete}[action]
 
-    def resolved(self, values: Mapping[str, str]) -> SaveStyle:
+    def resolve_placeholders(self, values: Mapping[str, str]) -> SaveStyle:
         """With the placeholders in `values` (see LOADED) replaced."""
 
-        def plain(address: Address) -> Address:
-            return Address(
+        def plain(address: RequestTemplate) -> RequestTemplate:
+            return RequestTemplate(
                 address.method,
                 values.get(address.path, address.path),
                 {name: values.get(value, value) for name, value in address.query.items()},
@@ -128,10 +128,10 @@ class SaveStyle:
         )
 
 
-def read_style(base: SaveStyle, section: Section) -> SaveStyle:
+def parse_save_style(base: SaveStyle, section: ProfileSection) -> SaveStyle:
     """`base` with what the profile's `[save]` says differently. Raises ValueError with the key and what is accepted."""
     changes: dict[str, Any] = {}
-    for key in section.keys(SaveStyle.__dataclass_fields__):
+    for key in section.check_keys(SaveStyle.__dataclass_fields__):
         match key:
             case "source" | "sends" | "body" | "space" | "line_break":
                 accepted = {
@@ -141,38 +141,38 @@ def read_style(base: SaveStyle, section: Section) -> SaveStyle:
                     "space": SPACES,
                     "line_break": LINE_BREAKS,
                 }[key]
-                changes[key] = section.choice(key, accepted)
+                changes[key] = section.read_choice(key, accepted)
             case "parameter":
-                changes[key] = section.text(key)
+                changes[key] = section.read_text(key)
             case "unchecked":
                 changes[key] = _value(section, key)
             case "known" | "unfilled" | "always":
-                changes[key] = section.texts(key)
+                changes[key] = section.read_texts(key)
             case "tokens":
-                tokens = section.section(key)
-                changes[key] = tuple(_token(name, tokens.section(name)) for name in tokens.content)
+                tokens = section.subsection(key)
+                changes[key] = tuple(_token(name, tokens.subsection(name)) for name in tokens.content)
             case "answer":
-                changes[key] = _answer(base.answer, section.section(key))
+                changes[key] = _answer(base.answer, section.subsection(key))
             case _:
-                changes[key] = _address(base.address(key), section.section(key))
+                changes[key] = _address(base.get_template(key), section.subsection(key))
     return replace(base, **changes)
 
 
-def _address(base: Address, section: Section) -> Address:
+def _address(base: RequestTemplate, section: ProfileSection) -> RequestTemplate:
     changes: dict[str, Any] = {}
-    for key in section.keys(Address.__dataclass_fields__):
+    for key in section.check_keys(RequestTemplate.__dataclass_fields__):
         if key == "method":
-            changes[key] = section.choice(key, METHODS)
+            changes[key] = section.read_choice(key, METHODS)
         elif key == "path":
             changes[key] = _path(section, key)
         else:
-            parameters = section.section(key)
+            parameters = section.subsection(key)
             changes[key] = {name: _parameter(parameters, name, in_body=key == "body") for name in parameters.content}
     return replace(base, **changes)
 
 
-def _path(section: Section, key: str) -> str:
-    path = section.text(key)
+def _path(section: ProfileSection, key: str) -> str:
+    path = section.read_text(key)
     if not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
         raise section.error(
             key, "accepted: a path that begins with / and names no host, such as /do or /orders/{order}"
@@ -180,18 +180,23 @@ def _path(section: Section, key: str) -> str:
     return path
 
 
-def _parameter(section: Section, name: str, *, in_body: bool) -> Constant:
+def _parameter(section: ProfileSection, name: str, *, in_body: bool) -> ParameterValue:
     given = section.content[name]
     if in_body and isinstance(given, bool | int):
         return given
     value = _value(section, name)
-    placeholders = (ORDER, TABLE, *(NUMBERS if in_body else ()), *LOADED)
+    placeholders = (
+        ORDER_PLACEHOLDER,
+        TABLE_PLACEHOLDER,
+        *(NUMBER_PLACEHOLDERS if in_body else ()),
+        *PROFILE_PLACEHOLDERS,
+    )
     if _PLACEHOLDER.fullmatch(value) and value not in placeholders:
         raise section.error(name, f"accepted in braces: {', '.join(placeholders)}")
     return value
 
 
-def _value(section: Section, key: str) -> str:
+def _value(section: ProfileSection, key: str) -> str:
     """A text that may be empty."""
     given = section.content[key]
     if isinstance(given, str) and given.isprintable():
@@ -199,29 +204,31 @@ def _value(section: Section, key: str) -> str:
     raise section.error(key, 'accepted: a text in quotes, "" for an empty one')
 
 
-def _token(name: str, section: Section) -> Token:
-    section.keys({"in": None, "from": None, "key": None, "page": None})
+def _token(name: str, section: ProfileSection) -> SaveToken:
+    section.check_keys({"in": None, "from": None, "key": None, "page": None})
     for needed in ("in", "from"):
         if needed not in section.content:
-            raise section.error(needed, f"missing; accepted: one of {', '.join(PLACES if needed == 'in' else ORIGINS)}")
-    place = section.choice("in", PLACES)
+            raise section.error(
+                needed, f"missing; accepted: one of {', '.join(TOKEN_PLACES if needed == 'in' else TOKEN_ORIGINS)}"
+            )
+    place = section.read_choice("in", TOKEN_PLACES)
     if place == "header" and not _HEADER.fullmatch(name):
         raise section.error("", "a header's name holds only letters, digits and hyphens")
-    key = section.text("key") if "key" in section.content else name
-    page = section.text("page") if "page" in section.content else "{app}"
+    key = section.read_text("key") if "key" in section.content else name
+    page = section.read_text("page") if "page" in section.content else "{app}"
     if not re.fullmatch(rf"(?:{_PATH.pattern})(?:\?[\w.~%=&-]*)?", page, re.ASCII):
         raise section.error("page", "accepted: an address on PlanSo such as /app")
-    return Token(name, place, section.choice("from", ORIGINS), key, page)
+    return SaveToken(name, place, section.read_choice("from", TOKEN_ORIGINS), key, page)
 
 
-def _answer(base: AnswerStyle, section: Section) -> AnswerStyle:
+def _answer(base: ResponseStyle, section: ProfileSection) -> ResponseStyle:
     changes: dict[str, Any] = {}
-    for key in section.keys(AnswerStyle.__dataclass_fields__):
+    for key in section.check_keys(ResponseStyle.__dataclass_fields__):
         if key == "refusal":
-            changes[key] = section.texts(key)
+            changes[key] = section.read_texts(key)
         elif key == "success":
-            changes[key] = section.texts(key)
-            if not all(rule in SUCCESSES or re.fullmatch(r"[^=]+=.*", rule) for rule in changes[key]):
+            changes[key] = section.read_texts(key)
+            if not all(rule in SUCCESS_RULES or re.fullmatch(r"[^=]+=.*", rule) for rule in changes[key]):
                 raise section.error(key, 'accepted: a list of "empty", "form", "redirect" and "member=value"')
         else:
             changes[key] = _value(section, key)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from planso_connector.planso.pages.markup import Page
-from planso_connector.planso.pages.parser import parsed
-from planso_connector.planso.saving.answer import member, scalar_text
+from planso_connector.planso.pages.markup import FormMarkup
+from planso_connector.planso.pages.parser import parse_html
+from planso_connector.planso.saving.answer import format_scalar, get_member
 from planso_connector.planso.saving.style import SaveStyle
 
 
-def form_tokens(style: SaveStyle, answer: Mapping[str, Any], page: Page) -> dict[str, str]:
+def extract_form_tokens(style: SaveStyle, answer: Mapping[str, Any], page: FormMarkup) -> dict[str, str]:
     """The tokens that stand in the answer that brought a form: in its JSON, or in hidden inputs of the form."""
     found: dict[str, str] = {}
     for token in style.tokens:
         if token.origin == "answer":
-            value = scalar_text(member(answer, token.key))
+            value = format_scalar(get_member(answer, token.key))
         elif token.origin == "form":
             value = next((control.value for control in page.controls if control.name == token.key), "")
         else:
@@ -26,10 +26,10 @@ def form_tokens(style: SaveStyle, answer: Mapping[str, Any], page: Page) -> dict
     return found
 
 
-def page_values(content: str) -> dict[tuple[str, str], str]:
+def extract_page_values(content: str) -> dict[tuple[str, str], str]:
     """A page's `<meta name= content=>` and inputs with a value, as `("meta" | "input", name)` to value."""
     found: dict[tuple[str, str], str] = {}
-    tree = parsed(content)
+    tree = parse_html(content)
     for kind, selector, held in (("meta", "meta[name]", "content"), ("input", "input[name]", "value")):
         for node in tree.css(selector):
             name, value = node.attributes.get("name"), node.attributes.get(held)

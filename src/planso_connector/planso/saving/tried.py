@@ -7,12 +7,12 @@ import json
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from planso_connector.domain.saving.knowledge import Trial
+from planso_connector.domain.saving.knowledge import TrialOutcome
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.style import SaveStyle
 
 
-def fingerprint(profile: Profile, url: str) -> str:
+def fingerprint_profile(profile: Profile, url: str) -> str:
     """
     Of all that decides how this PlanSo is saved to: its address, the table, the form's call and `[save]`. Labels are
     no part of it, nor what stands as it does in every profile, so that a version with more keys finds the same.
@@ -29,9 +29,9 @@ def fingerprint(profile: Profile, url: str) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def with_trial(profile: Profile, url: str, trial: Trial | None) -> Profile:
+def apply_trial(profile: Profile, url: str, trial: TrialOutcome | None) -> Profile:
     """The profile with what a trial found that was made with it; as it is where the trial holds for another one."""
-    if trial is None or not trial.is_clean or trial.profile != fingerprint(profile, url):
+    if trial is None or not trial.is_clean or trial.profile != fingerprint_profile(profile, url):
         return profile
     style = replace(profile.save, known=tuple(dict.fromkeys((*profile.save.known, *trial.known))))
     if trial.sends == "changed" and style.sends == "whole":

@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
 
-from planso_connector.planso.pages.board import order_number
-from planso_connector.planso.pages.redact import known_words, tells_of_somebody
+from planso_connector.planso.pages.board import parse_order_id
+from planso_connector.planso.pages.redact import contains_personal_data, known_label_keys
 from planso_connector.planso.pages.text import label_key
-from planso_connector.planso.saving.answer import scalar_text
-from planso_connector.planso.saving.recording import FormRead, Recording, call_of
+from planso_connector.planso.saving.answer import format_scalar
+from planso_connector.planso.saving.recording import RecordedForm, Recording, get_request_parameters
 
 _CONSTANT = re.compile(r"[\w.,:/+@!-]{0,80}", re.ASCII)
 _SHORT = re.compile(r".{0,2}|\d{1,4}")
@@ -39,10 +39,10 @@ class Vocabulary:
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._captions = known_words()
+        self._captions = known_label_keys()
 
     @cached_property
-    def values(self) -> frozenset[str]:
+    def personal_values(self) -> frozenset[str]:
         """What visible controls hold and what the login sent, case-folded."""
         found = set()
         for text in self._texts():
@@ -60,11 +60,11 @@ class Vocabulary:
     @cached_property
     def _shared_names(self) -> frozenset[Hashable]:
         """Control names that the forms of two orders have, or of an order and the empty form: not of one of them."""
-        return _shared((read, (c.name for c in read.form.page.controls)) for read in self._recording.forms)
+        return _shared((read, (c.name for c in read.form.markup.controls)) for read in self._recording.forms)
 
     @cached_property
     def _shared_captions(self) -> frozenset[Hashable]:
-        return _shared((read, (entry.key for entry in read.form.page.entries)) for read in self._recording.forms)
+        return _shared((read, (entry.key for entry in read.form.markup.entries)) for read in self._recording.forms)
 
     @cached_property
     def _parameters(self) -> Counter[tuple[str, str]]:
@@ -73,12 +73,12 @@ class Vocabulary:
         entries |= {write.entry.number: write.entry for write in self._recording.writes}
         found: Counter[tuple[str, str]] = Counter()
         for entry in entries.values():
-            members: Mapping[str, str] = call_of(entry)
+            members: Mapping[str, str] = get_request_parameters(entry)
             found.update(set(members.items()))
         for write in self._recording.writes:
             found.update(
-                {(name, scalar_text(value)) for name, value in write.members.items()}
-                - set(call_of(write.entry).items())
+                {(name, format_scalar(value)) for name, value in write.parameters.items()}
+                - set(get_request_parameters(write.entry).items())
             )
         return found
 
@@ -86,7 +86,11 @@ class Vocabulary:
         """Whether a parameter's value is the installation's: a technical word, or the same in several requests."""
         if not _CONSTANT.fullmatch(value) or _MASKED.fullmatch(value) or not self.is_name(name):
             return False
-        if value.casefold() in self.values or tells_of_somebody(value) or order_number(value) in self._recording.ids:
+        if (
+            value.casefold() in self.personal_values
+            or contains_personal_data(value)
+            or parse_order_id(value) in self._recording.order_ids
+        ):
             return False
         if value in self._secrets or (len(value) >= 8 and not _WORDS.fullmatch(value)):
             return False
@@ -98,9 +102,13 @@ class Vocabulary:
             (name == "m" and _METHOD.fullmatch(value) is not None) or "_" in value or self._parameters[name, value] > 1
         )
 
-    def is_step(self, step: str) -> bool:
+    def is_path_segment(self, step: str) -> bool:
         """Whether a step of a path may be shown."""
-        return _STEP.fullmatch(step) is not None and not _MASKED.fullmatch(step) and step.casefold() not in self.values
+        return (
+            _STEP.fullmatch(step) is not None
+            and not _MASKED.fullmatch(step)
+            and step.casefold() not in self.personal_values
+        )
 
     def is_name(self, name: str) -> bool:
         """Whether a name of a control or parameter may be shown."""
@@ -108,13 +116,15 @@ class Vocabulary:
             return False
         if name in self._shared_names:
             return True
-        is_personal = name.casefold() in self.values or not self._words.isdisjoint(re.split(r"[^A-Za-z0-9]+", name))
+        is_personal = name.casefold() in self.personal_values or not self._words.isdisjoint(
+            re.split(r"[^A-Za-z0-9]+", name)
+        )
         return not is_personal and not _LONG_NUMBER.search(name)
 
     def is_caption(self, text: str) -> bool:
         """Whether a label or heading is one of the connector's, or stands in the forms of two orders."""
         key = label_key(text)
-        return key in self._captions or (key in self._shared_captions and not tells_of_somebody(text))
+        return key in self._captions or (key in self._shared_captions and not contains_personal_data(text))
 
     @cached_property
     def _secrets(self) -> frozenset[str]:
@@ -126,14 +136,14 @@ class Vocabulary:
 
     def _texts(self) -> Iterable[str]:
         for read in self._recording.forms:
-            for entry in read.form.page.entries:
-                yield entry.shown
-                yield from (member.value for member in entry.members)
+            for entry in read.form.markup.entries:
+                yield entry.display_text
+                yield from (member.value for member in entry.controls)
         if self._recording.login is not None:
-            yield from call_of(self._recording.login).values()
+            yield from get_request_parameters(self._recording.login).values()
 
 
-def _shared(found: Iterable[tuple[FormRead, Iterable[str]]]) -> frozenset[Hashable]:
+def _shared(found: Iterable[tuple[RecordedForm, Iterable[str]]]) -> frozenset[Hashable]:
     orders: defaultdict[Hashable, set[int | None]] = defaultdict(set)
     for read, names in found:
         for name in names:

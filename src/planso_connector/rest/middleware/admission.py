@@ -17,14 +17,14 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from planso_connector.flows.operating.admission import request_waits
-from planso_connector.rest.json_body import MAX_BODY
-from planso_connector.rest.middleware.rate_limits import Limits, Priority, Refused, Turnstile
-from planso_connector.rest.middleware.response import Answering, Body, Headers
-from planso_connector.rest.middleware.route_scopes import ALWAYS_ANSWERED
-from planso_connector.rest.middleware.trusted_hosts import Hosts
-from planso_connector.rest.schemas.errors import FAULT, failure
-from planso_connector.store.engine.threads import goes_first
+from planso_connector.flows.operating.admission import while_waiting
+from planso_connector.rest.json_body import MAX_BODY_BYTES
+from planso_connector.rest.middleware.rate_limits import Limits, Priority, RateLimiter, Refusal
+from planso_connector.rest.middleware.response import Headers, RequestBody, ResponseState
+from planso_connector.rest.middleware.route_scopes import MONITORING_PATHS
+from planso_connector.rest.middleware.trusted_hosts import TrustedHosts
+from planso_connector.rest.schemas.errors import INTERNAL_ERROR, failure_response
+from planso_connector.store.engine.threads import has_priority
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +55,7 @@ _CORS: dict[str, Any] = {
         "Retry-After",
     ],
 }
-ARRIVED = "planso_connector.arrived"
+ARRIVED_AT = "planso_connector.arrived"
 """Where in the scope the server says when the request's head was there: seconds as `time.monotonic` has."""
 OVERLOADED = "planso_connector.overloaded"
 """Where in the scope it stands that the request was refused because there are too many."""
@@ -69,7 +69,7 @@ _BETWEEN_LINES = 10.0
 """Seconds between two lines of the log that tell of refusals, lest a flood of requests become one of lines."""
 
 
-class Gate:
+class AdmissionMiddleware:
     """
     `origins`: the other sites whose pages may ask. `refused` is called with the status of each refusal. `is_behind`
     tells whether so much waits already that it is kinder to refuse a read: who is refused at once can ask again.
@@ -79,7 +79,7 @@ class Gate:
         self,
         app: ASGIApp,
         *,
-        hosts: Hosts | None = None,
+        hosts: TrustedHosts | None = None,
         origins: Collection[str] = (),
         limits: Limits | None = None,
         refused: Callable[[int], None] = lambda _: None,
@@ -87,10 +87,10 @@ class Gate:
     ) -> None:
         limits = limits or Limits()
         self._app = CORSMiddleware(app, origins, **_CORS) if origins else app
-        self._hosts = hosts or Hosts()
+        self._hosts = hosts or TrustedHosts()
         self._origins = frozenset(origin.encode() for origin in origins)
-        self._turnstile = Turnstile(limits, time.monotonic)
-        self._arrival = limits.arrival
+        self._turnstile = RateLimiter(limits, time.monotonic)
+        self._arrival = limits.receive_timeout
         self._on_refusal = refused
         self._is_behind = is_behind
         self._refused = 0
@@ -102,7 +102,7 @@ class Gate:
             return
         if scope["method"] == "HEAD":  # as GET, and the server, which has a scope of its own, leaves the body out
             scope = {**scope, "method": "GET"}
-        answering = Answering(scope, send)
+        answering = ResponseState(scope, send)
         try:
             await self._answer(scope, receive, answering)
         except Exception:
@@ -110,49 +110,49 @@ class Gate:
                 raise
             # What stands around the routes failed: the server would answer as text, which no caller reads.
             log.exception("request_failed", method=scope["method"])
-            await failure(500, FAULT)(scope, receive, answering.send)
+            await failure_response(500, INTERNAL_ERROR)(scope, receive, answering.send)
 
-    async def _answer(self, scope: Scope, receive: Receive, answering: Answering) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, answering: ResponseState) -> None:
         if scope["path"] == LIVE:
             await self._app(scope, receive, answering.send)
             return
         headers: Headers = dict(scope["headers"])
         if b"content-length" in headers or b"transfer-encoding" in headers:
-            answering.body = Body(receive, headers, self._arrival)
-            receive = answering.body.receive
+            answering.request_body = RequestBody(receive, headers, self._arrival)
+            receive = answering.request_body.receive
         refusal = self._refusal(scope, headers)
         if refusal is not None:
             self._on_refusal(refusal.status_code)
             await refusal(scope, receive, answering.send)
             return
         priority = _priority(scope)
-        turn = self._turnstile.enter(scope, headers, priority)
-        if not isinstance(turn, Refused) and priority is Priority.READ and self._is_overloaded(scope):
-            self._turnstile.leave(turn)
-            turn = Refused(503, _BEHIND, 1, turn.fields)
-        if isinstance(turn, Refused):
+        turn = self._turnstile.acquire(scope, headers, priority)
+        if not isinstance(turn, Refusal) and priority is Priority.READ and self._is_overloaded(scope):
+            self._turnstile.release(turn)
+            turn = Refusal(503, _BEHIND, 1, turn.headers)
+        if isinstance(turn, Refusal):
             self._tell(turn)
             self._on_refusal(turn.status)
-            answering.fields = turn.fields
+            answering.extra_headers = turn.headers
             scope[OVERLOADED] = turn.status == 503
-            refusal = failure(turn.status, turn.message)
+            refusal = failure_response(turn.status, turn.message)
             refusal.headers["Retry-After"] = str(turn.retry_after)
             await refusal(scope, receive, answering.send)
             return
-        answering.take(turn.fields, turn)
+        answering.use_slot(turn.headers, turn)
         # The server gives each request a context of its own.
-        goes_first.set(priority is not Priority.READ)
-        request_waits.set(turn)
+        has_priority.set(priority is not Priority.READ)
+        while_waiting.set(turn)
         try:
             await self._app(scope, receive, answering.send)
         finally:
-            self._turnstile.leave(turn)
+            self._turnstile.release(turn)
 
     def _is_overloaded(self, scope: Scope) -> bool:
         active = self._turnstile.active_reads
-        if self._is_behind() or active > self._turnstile.most_reads:
+        if self._is_behind() or active > self._turnstile.max_active_reads:
             return True
-        arrived: float | None = scope.get(ARRIVED)
+        arrived: float | None = scope.get(ARRIVED_AT)
         return arrived is not None and active > CROWD and time.monotonic() - arrived > LATE
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
@@ -160,19 +160,19 @@ class Gate:
             names = [name for name, _ in scope["headers"]]
             for name in _ONCE:
                 if names.count(name) > 1:
-                    return failure(400, f"{name.decode().title()}: sent more than once; accepted: once.")
+                    return failure_response(400, f"{name.decode().title()}: sent more than once; accepted: once.")
         host = headers.get(b"host")
         if host is None:
-            return failure(400, "Host: is required.")
-        if not self._hosts.serves(host):
+            return failure_response(400, "Host: is required.")
+        if not self._hosts.accepts(host):
             told = "Host: this name is not served here; CONNECTOR_ALLOWED_HOSTS names those that are."
-            return failure(421, told)
+            return failure_response(421, told)
         origin = headers.get(b"origin")
         if origin is not None and scope["method"] not in _READS and not self._is_welcome(origin, host):
             told = "Origin: pages of other sites may not write; CONNECTOR_CORS_ORIGINS names those that may."
-            return failure(403, told)
-        if int(headers.get(b"content-length", b"0")) > MAX_BODY:
-            return failure(413, f"The body is too large; accepted: up to {MAX_BODY} bytes.")
+            return failure_response(403, told)
+        if int(headers.get(b"content-length", b"0")) > MAX_BODY_BYTES:
+            return failure_response(413, f"The body is too large; accepted: up to {MAX_BODY_BYTES} bytes.")
         return None
 
     def _is_welcome(self, origin: bytes, host: bytes) -> bool:
@@ -183,7 +183,7 @@ class Gate:
         except ValueError:
             return False
 
-    def _tell(self, refused: Refused) -> None:
+    def _tell(self, refused: Refusal) -> None:
         self._refused += 1
         now = time.monotonic()
         if now - self._told_at >= _BETWEEN_LINES:
@@ -195,4 +195,4 @@ def _priority(scope: Scope) -> Priority:
     if scope["method"] not in _READS:
         # A dry run writes nothing: a flood of them at the head of the database's queue kept every reader waiting.
         return Priority.READ if b"dry_run=" in scope["query_string"] else Priority.WRITE
-    return Priority.WATCH if scope["path"] in ALWAYS_ANSWERED else Priority.READ
+    return Priority.MONITORING if scope["path"] in MONITORING_PATHS else Priority.READ

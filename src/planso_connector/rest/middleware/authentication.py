@@ -17,17 +17,17 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
-from planso_connector.domain.caller import ANYONE, Caller, id_in
+from planso_connector.domain.caller import UNRESTRICTED_CALLER, Caller, extract_key_id
 from planso_connector.domain.errors import ConnectorError, NotAllowed, NotAuthenticated
 from planso_connector.flows.operating import admission
-from planso_connector.flows.operating.access_log import Accesses
-from planso_connector.flows.operating.authenticate import Authentication
+from planso_connector.flows.operating.access_log import AccessLog
+from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.rest import request_context
 from planso_connector.rest.middleware import route_scopes
 from planso_connector.rest.middleware.key_watch import KeyWatch, KeyWithdrawn
-from planso_connector.rest.middleware.response import answering_of
-from planso_connector.rest.middleware.route_scopes import RECOGNISED, Place
-from planso_connector.rest.schemas.errors import failure, failure_of
+from planso_connector.rest.middleware.response import get_response_state
+from planso_connector.rest.middleware.route_scopes import OPTIONAL_KEY, MatchedRoute
+from planso_connector.rest.schemas.errors import error_response, failure_response
 
 _CREATE = "Make an API key (`planso-connector keys create`), or set CONNECTOR_ALLOW_ANONYMOUS=yes where a proxy checks."
 _PROXY = "Without any API key this machine alone is served, and this came through a proxy. " + _CREATE
@@ -39,7 +39,7 @@ WATCHING = frozenset({"/api/sync/status", "/health/live", "/health/ready", "/met
 """Who asks these looks on. A sync that gave way to its own watchers would take as long as they watch."""
 
 
-class Guard:
+class AuthenticationMiddleware:
     """
     `allow_anonymous`: as long as there is no key, everyone is let in. `asked` is called with the method of each request
     that is let in and is not `WATCHING`, before it is answered.
@@ -49,8 +49,8 @@ class Guard:
         self,
         app: ASGIApp,
         *,
-        authentication: Authentication,
-        accesses: Accesses,
+        authentication: Authenticator,
+        accesses: AccessLog,
         asked: Callable[[str], None],
         allow_anonymous: bool,
     ) -> None:
@@ -69,16 +69,16 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
         path = get_route_path(connection)
-        place = None if _has_hidden_slash(connection) else route_scopes.place_of(path)
+        place = None if _has_hidden_slash(connection) else route_scopes.match_route(path)
         if place is not None:
-            connection[request_context.TEMPLATE] = place.template
+            connection[request_context.ROUTE_TEMPLATE] = place.template
         try:
             caller = await self._let_in(connection, path, place)
         except ConnectorError as error:
-            await failure_of(error)(connection, receive, send)
+            await error_response(error)(connection, receive, send)
             return
         except HTTPException as error:
-            refusal = failure(error.status_code, error.detail)
+            refusal = failure_response(error.status_code, error.detail)
             refusal.headers.update(error.headers or {})
             await refusal(connection, receive, send)
             return
@@ -86,42 +86,42 @@ class Guard:
             await self._app(connection, receive, send)
             return
         connection[request_context.CALLER] = caller
-        admission.current_key.set(caller.key_id)  # the server gives each request a context of its own
-        self._accesses.used(caller)
+        admission.current_key_id.set(caller.key_id)  # the server gives each request a context of its own
+        self._accesses.record_key_use(caller)
         if path not in WATCHING:
             self._asked(connection["method"])
         try:
-            if path in route_scopes.ALWAYS_ANSWERED:
+            if path in route_scopes.MONITORING_PATHS:
                 await self._app(connection, receive, send)
             else:
-                await self._watch.carry_out(self._app, _key(connection), connection, receive, send)
+                await self._watch.run(self._app, _key(connection), connection, receive, send)
         except KeyWithdrawn as withdrawn:
-            await failure_of(withdrawn.error)(connection, receive, send)
+            await error_response(withdrawn.error)(connection, receive, send)
         finally:
-            self._note(connection, place, caller, answering_of(connection).status)
+            self._note(connection, place, caller, get_response_state(connection).status)
 
-    async def _let_in(self, connection: Connection, path: str, place: Place | None) -> Caller | None:
+    async def _let_in(self, connection: Connection, path: str, place: MatchedRoute | None) -> Caller | None:
         """Who; None where nobody is asked. Raises HTTPException, NotAuthenticated, NotAllowed, StoreUnavailable."""
         if place is None:
             if path.startswith("/api"):
                 await self._caller(connection)
             raise HTTPException(404, _NOTHING_HERE)
-        if connection["method"] not in place.needs:
+        if connection["method"] not in place.scopes_by_method:
             if path.startswith("/api"):
                 await self._caller(connection)
-            allowed = ", ".join(sorted(place.needs))
+            allowed = ", ".join(sorted(place.scopes_by_method))
             told = f"{connection['method']} is not possible here; accepted: {allowed}."
             raise HTTPException(405, told, {"Allow": allowed})
-        need = place.needs[connection["method"]]
+        need = place.scopes_by_method[connection["method"]]
         if need is None:
             return None
-        if need == RECOGNISED:
+        if need == OPTIONAL_KEY:
             try:
                 return await self._caller(connection, watches=True)
             except (ConnectorError, HTTPException):
                 return None
-        caller = await self._caller(connection, watches=path in route_scopes.ALWAYS_ANSWERED)
-        if not caller.has(*need):
+        caller = await self._caller(connection, watches=path in route_scopes.MONITORING_PATHS)
+        if not caller.has_any_scope(*need):
             wanted = " or ".join(f"`{scope}`" for scope in need)
             held = ", ".join(f"`{scope}`" for scope in sorted(caller.scopes)) or "none"
             raise NotAllowed(f"The scope {wanted} is needed; this API key has {held}.", " ".join(need))
@@ -130,21 +130,21 @@ class Guard:
     async def _caller(self, connection: Connection, *, watches: bool = False) -> Caller:
         key = _key(connection)
         if key is not None:
-            connection[request_context.KEY_ID] = id_in(key)
-        caller = await self._authentication.caller(key, watches=watches)
+            connection[request_context.KEY_ID] = extract_key_id(key)
+        caller = await self._authentication.authenticate(key, watches=watches)
         if caller is not None:
             return caller
         if not self._allow_anonymous:
             _refuse_strangers(connection)
-        return ANYONE
+        return UNRESTRICTED_CALLER
 
-    def _note(self, connection: Connection, place: Place, caller: Caller, status: int) -> None:
+    def _note(self, connection: Connection, place: MatchedRoute, caller: Caller, status: int) -> None:
         """What an answer shows: the orders that it names, 412 too, or the one of its address."""
         route = f"{connection['method']} {place.template}"
-        if status in (200, 412) and (shown := request_context.shown(connection)):
-            self._accesses.note(caller, route, shown)
+        if status in (200, 412) and (shown := request_context.get_shown_order_ids(connection)):
+            self._accesses.record(caller, route, shown)
         elif status == 200 and connection["method"] == "GET" and place.order_id is not None:
-            self._accesses.note(caller, route, [place.order_id])
+            self._accesses.record(caller, route, [place.order_id])
 
 
 def _has_hidden_slash(connection: Connection) -> bool:
@@ -157,7 +157,7 @@ def _has_hidden_slash(connection: Connection) -> bool:
 
 def _key(connection: Connection) -> str | None:
     """The API key that came; None for none. Raises NotAuthenticated for more than one."""
-    given = request_context.keys_given(connection["headers"])
+    given = request_context.extract_api_keys(connection["headers"])
     if len(given) > 1:
         raise NotAuthenticated("More than one API key came; accepted: one.", given=True)
     return given.pop().decode("latin-1") if given else None

@@ -13,9 +13,9 @@ from time import monotonic
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planso_connector.domain.errors import ConnectorError, NotAuthenticated
-from planso_connector.rest.middleware.response import answering_of
+from planso_connector.rest.middleware.response import get_response_state
 
-EVERY = 1.0
+CHECK_INTERVAL = 1.0
 """Seconds between two looks at the keys of requests that wait, and from which on a request is one of those."""
 
 _RefusalOf = Callable[[Scope], Awaitable[NotAuthenticated | None]]
@@ -43,7 +43,7 @@ class _Request:
 
     @property
     def waits(self) -> bool:
-        return monotonic() - self._began >= EVERY and answering_of(self.scope).status == 0
+        return monotonic() - self._began >= CHECK_INTERVAL and get_response_state(self.scope).status == 0
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start" and self.waits:
@@ -70,7 +70,7 @@ class KeyWatch:
         self._under_way: set[_Request] = set()
         self._watching: asyncio.Task[None] | None = None
 
-    async def carry_out(self, app: ASGIApp, key: str | None, scope: Scope, receive: Receive, send: Send) -> None:
+    async def run(self, app: ASGIApp, key: str | None, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises KeyWithdrawn, before any answer began."""
         request = _Request(key, scope, send, self._refusal)
         self._under_way.add(request)
@@ -90,7 +90,7 @@ class KeyWatch:
     async def _watch(self) -> None:
         """As long as there are requests. One look for each key, however many wait with it."""
         while self._under_way:
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(CHECK_INTERVAL)
             seen: dict[str | None, NotAuthenticated | None] = {}
             for request in [one for one in self._under_way if one.waits]:
                 if request.key not in seen:

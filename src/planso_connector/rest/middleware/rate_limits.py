@@ -19,7 +19,7 @@ from starlette.types import Scope
 
 from planso_connector.rest.middleware.response import RawHeaders
 from planso_connector.rest.middleware.trusted_hosts import Network
-from planso_connector.rest.request_context import keys_given
+from planso_connector.rest.request_context import extract_api_keys
 
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _RATE = re.compile(r"(\d{1,9})\s*/\s*(\d{1,5})?\s*(s|min|h)")
@@ -62,20 +62,20 @@ class Limits:
     parallel: int = 64
     parallel_total: int = 512
     connections: int = 2000
-    arrival: float = 20.0
+    receive_timeout: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Refusal:
     """`retry_after` in seconds."""
 
     status: int
     message: str
     retry_after: int
-    fields: RawHeaders
+    headers: RawHeaders
 
 
-MOST_READS = 64
+MAX_ACTIVE_READS = 64
 """
 Reads that keep the process busy at once: each takes a millisecond or so, and whatever else is under way waits for all
 of them again and again. As many as one key may have at once; half of all slots at most, the others are for writes.
@@ -87,18 +87,18 @@ class Priority(Enum):
 
     READ = 1
     WRITE = 2
-    WATCH = 3
+    MONITORING = 3
     """Refused for its rate alone: who watches over the connector has to see that there is too much to do."""
 
 
-class _Caller:
+class _Bucket:
     __slots__ = ("at", "left", "running")
 
     def __init__(self, left: float, at: float) -> None:
         self.left, self.at, self.running = left, at, 0
 
 
-class _Kind:
+class _BucketGroup:
     """The callers of one kind, keys or addresses: what each has left, and how many of its requests are under way."""
 
     def __init__(self, name: str, rate: Rate | None, parallel: int) -> None:
@@ -106,20 +106,20 @@ class _Kind:
         self._count = float(rate.count) if rate else math.inf
         self._fill = rate.count / rate.seconds if rate else math.inf
         self._policy = f'"{name}";q={rate.count};w={math.ceil(rate.seconds)}'.encode() if rate else b""
-        self._callers: dict[Hashable, _Caller] = {}
+        self._callers: dict[Hashable, _Bucket] = {}
 
-    def find(self, who: Hashable, now: float) -> _Caller:
+    def find(self, who: Hashable, now: float) -> _Bucket:
         caller = self._callers.get(who)
         if caller is None:
             if len(self._callers) >= _MOST_CALLERS:
                 self._forget(now)
-            caller = self._callers[who] = _Caller(self._count, now)
+            caller = self._callers[who] = _Bucket(self._count, now)
         elif self._policy:
             caller.left = self._left(caller, now)
         caller.at = now
         return caller
 
-    def _left(self, caller: _Caller, now: float) -> float:
+    def _left(self, caller: _Bucket, now: float) -> float:
         return min(self._count, caller.left + (now - caller.at) * self._fill) if self._policy else self._count
 
     def _forget(self, now: float) -> None:
@@ -131,11 +131,11 @@ class _Kind:
         for *_, who in nsmallest(_FORGOTTEN, idle):
             del self._callers[who]
 
-    def until_one(self, caller: _Caller) -> float:
+    def until_one(self, caller: _Bucket) -> float:
         """Seconds."""
         return max(0.0, (1.0 - caller.left) / self._fill)
 
-    def fields(self, caller: _Caller) -> RawHeaders:
+    def fields(self, caller: _Bucket) -> RawHeaders:
         if not self._policy:
             return []
         whole = max(0, int(caller.left))
@@ -144,17 +144,17 @@ class _Kind:
         return [(b"ratelimit-policy", self._policy), (b"ratelimit", told)]
 
 
-class Turn:
+class RequestSlot:
     """One request under way, and the RateLimit fields of its answer. In its context the request only waits."""
 
-    __slots__ = ("_turnstile", "callers", "fields", "reads")
+    __slots__ = ("_turnstile", "buckets", "headers", "reads")
 
-    def __init__(self, turnstile: Turnstile, reads: int) -> None:
+    def __init__(self, turnstile: RateLimiter, reads: int) -> None:
         self._turnstile = turnstile
         self.reads = reads
         """1 for a read, else 0."""
-        self.callers: list[_Caller] = []
-        self.fields: RawHeaders = []
+        self.buckets: list[_Bucket] = []
+        self.headers: RawHeaders = []
 
     def __enter__(self) -> None:
         self._turnstile.active_reads -= self.reads
@@ -163,72 +163,74 @@ class Turn:
         self._turnstile.active_reads += self.reads
 
 
-class Turnstile:
+class RateLimiter:
     """`clock` in seconds, and never goes back."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._exempt = limits.exempt
-        self._keys = _Kind("key", limits.key, limits.parallel)
-        self._addresses = _Kind("address", limits.address, limits.parallel)
+        self._keys = _BucketGroup("key", limits.key, limits.parallel)
+        self._addresses = _BucketGroup("address", limits.address, limits.parallel)
         self._total = limits.parallel_total
-        self.running = 0
+        self.in_flight = 0
         """Requests under way."""
         self.active_reads = 0
         """Of them, reads that wait neither for PlanSo nor until their answer is taken."""
-        self.most_reads = min(MOST_READS, max(1, limits.parallel_total // 2))
+        self.max_active_reads = min(MAX_ACTIVE_READS, max(1, limits.parallel_total // 2))
         self._known: dict[str, Hashable] = {}
 
-    def enter(self, scope: Scope, headers: Mapping[bytes, bytes], priority: Priority = Priority.READ) -> Turn | Refused:
+    def acquire(
+        self, scope: Scope, headers: Mapping[bytes, bytes], priority: Priority = Priority.READ
+    ) -> RequestSlot | Refusal:
         """
         A turn is to be given back with `leave`. `most_reads` is not looked at here: a caller that asks for too much
         is told that first.
         """
-        if priority is Priority.WRITE and self.running >= self._total:
-            return Refused(503, f"The connector is full: {self._total} requests are under way.", 1, [])
-        turn = Turn(self, int(priority is Priority.READ))
+        if priority is Priority.WRITE and self.in_flight >= self._total:
+            return Refusal(503, f"The connector is full: {self._total} requests are under way.", 1, [])
+        turn = RequestSlot(self, int(priority is Priority.READ))
         asked = [(kind, who) for kind, who in self._who(scope, headers) if who is not None]
         if asked:
             refused = self._take(turn, asked)
             if refused is not None:
                 return refused
-        self.running += 1
+        self.in_flight += 1
         self.active_reads += turn.reads
         return turn
 
-    def leave(self, turn: Turn) -> None:
-        self.running -= 1
+    def release(self, turn: RequestSlot) -> None:
+        self.in_flight -= 1
         self.active_reads -= turn.reads
-        for caller in turn.callers:
+        for caller in turn.buckets:
             caller.running -= 1
 
-    def _take(self, turn: Turn, asked: list[tuple[_Kind, Hashable]]) -> Refused | None:
+    def _take(self, turn: RequestSlot, asked: list[tuple[_BucketGroup, Hashable]]) -> Refusal | None:
         now = self._clock()
-        found: list[tuple[_Kind, _Caller]] = []
+        found: list[tuple[_BucketGroup, _Bucket]] = []
         for kind, who in asked:
             caller = kind.find(who, now)
             found.append((kind, caller))
             if caller.left < 1.0:
                 seconds = math.ceil(kind.until_one(caller))
                 told = f"Too many requests of this {kind.name}; there is room again in {seconds} s."
-                return Refused(429, told, seconds, kind.fields(caller))
+                return Refusal(429, told, seconds, kind.fields(caller))
             if caller.running >= kind.parallel:
                 told = f"Too many requests of this {kind.name} at once; accepted: {kind.parallel}."
-                return Refused(429, told, 1, kind.fields(caller))
+                return Refusal(429, told, 1, kind.fields(caller))
         for kind, caller in found:
             caller.left -= 1.0
             caller.running += 1
-            turn.callers.append(caller)
-            turn.fields += kind.fields(caller)
+            turn.buckets.append(caller)
+            turn.headers += kind.fields(caller)
         return None
 
-    def _who(self, scope: Scope, headers: Mapping[bytes, bytes]) -> tuple[tuple[_Kind, Hashable], ...]:
+    def _who(self, scope: Scope, headers: Mapping[bytes, bytes]) -> tuple[tuple[_BucketGroup, Hashable], ...]:
         """
         Of whom the request is. What is kept of a key is a salted hash; two different ones the guard refuses. The
         address comes first: one that is refused leaves nothing of the keys that it invents.
         """
         of_address = (self._addresses, self._address(scope, headers))
-        keys = keys_given(headers.items())
+        keys = extract_api_keys(headers.items())
         return (of_address, (self._keys, hash(min(keys)))) if keys else (of_address,)
 
     def _address(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Hashable:

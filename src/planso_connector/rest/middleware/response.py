@@ -10,7 +10,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from planso_connector.rest.json_body import MAX_BODY
+from planso_connector.rest.json_body import MAX_BODY_BYTES
 
 Headers = Mapping[bytes, bytes]
 RawHeaders = list[tuple[bytes, bytes]]
@@ -30,7 +30,7 @@ _UNLESS_SAID: RawHeaders = [
 """What an answer carries unless its route says otherwise: it is no page, and no cache keeps people's data."""
 _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 _CLOSE = (b"connection", b"close")
-_MOST_DRAINED, _DRAINING = 4 * MAX_BODY, 1.0
+_MOST_DRAINED, _DRAINING = 4 * MAX_BODY_BYTES, 1.0
 """Bytes and seconds for what is left of a body that nobody read: who is still sending can't listen to an answer."""
 
 NOTED_NOWHERE = nullcontext()
@@ -38,51 +38,55 @@ NOTED_NOWHERE = nullcontext()
 _ANSWERING = "planso_connector.answering"
 
 
-class Answering:
+class ResponseState:
     """
     Sends an answer: with the headers that all have and the `fields` of this one, and after what is left of the
     request's body. `status` is 0 until it begins. Who stands around the routes looks here, and needs no `send` of
     its own.
     """
 
-    __slots__ = ("_is_https", "_send", "_waits", "body", "fields", "status")
+    __slots__ = ("_is_https", "_send", "_waits", "extra_headers", "request_body", "status")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._send = send
         self._is_https = scope["scheme"] == "https"
-        self.body: Body | None = None
-        self.fields: RawHeaders = []
+        self.request_body: RequestBody | None = None
+        self.extra_headers: RawHeaders = []
         self.status = 0
         self._waits: AbstractContextManager[object] = NOTED_NOWHERE
         scope[_ANSWERING] = self
 
-    def take(self, fields: RawHeaders, waits: AbstractContextManager[object]) -> None:
+    def use_slot(self, fields: RawHeaders, waits: AbstractContextManager[object]) -> None:
         """The answer's `fields`; within `waits` the request waits for its body, or until its answer is taken."""
-        self.fields, self._waits = fields, waits
-        if self.body is not None:
-            self.body.waits = waits
+        self.extra_headers, self._waits = fields, waits
+        if self.request_body is not None:
+            self.request_body.waits = waits
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = dressed(message.get("headers", ()))
-            headers += self.fields
+            headers = add_default_headers(message.get("headers", ()))
+            headers += self.extra_headers
             if self._is_https:
                 headers.append(_HTTPS_ONLY)
-            if self.body is not None and not self.body.is_complete and not await self.body.drain():
+            if (
+                self.request_body is not None
+                and not self.request_body.is_complete
+                and not await self.request_body.drain()
+            ):
                 headers.append(_CLOSE)
             message["headers"] = headers
         with self._waits:
             await self._send(message)
 
 
-def answering_of(scope: Mapping[str, Any]) -> Answering:
+def get_response_state(scope: Mapping[str, Any]) -> ResponseState:
     """KeyError for what came by no gate."""
-    found: Answering = scope[_ANSWERING]
+    found: ResponseState = scope[_ANSWERING]
     return found
 
 
-def dressed(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
+def add_default_headers(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
     """The headers of an answer with those that every one has."""
     given = dict(headers)
     found = [*headers, *_ALWAYS]
@@ -92,7 +96,7 @@ def dressed(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
     return found
 
 
-class Body:
+class RequestBody:
     """A request's body on its way in. All of it has to arrive within `seconds`: one that drips is cut off with 408."""
 
     __slots__ = ("_drainable", "_receive", "_until", "is_complete", "waits")

@@ -13,17 +13,17 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from planso_connector.rest.request_context import SHOWN, shown
+from planso_connector.rest.request_context import SHOWN_ORDER_IDS, get_shown_order_ids
 
-PATH = "/api/orders"
-MOST_BYTES = 16 << 20
+CACHED_PATH = "/api/orders"
+MAX_BYTES = 16 << 20
 """Of all answers that are kept together; the least lately asked for goes first."""
-LARGEST = 1 << 20
-MOST_ANSWERS = 1000
+MAX_RESPONSE_BYTES = 1 << 20
+MAX_RESPONSES = 1000
 _OF_EACH, _OF_AN_ID = 1500, 40
 """Bytes of memory beside the body: an answer's headers and places in tables, and each order's id."""
 
-GOOD_UNTIL = "planso_connector.good_until"
+VALID_UNTIL = "planso_connector.good_until"
 """Where in the scope a route says how long its answer is right if nothing is written: seconds as `time.time` has."""
 
 
@@ -37,7 +37,7 @@ class _Kept:
     size: int
 
 
-class ReadyAnswers:
+class ResponseCacheMiddleware:
     """
     `mark` is another one after each commit to the database by anyone; None: that can't be told, and none is kept.
     `routed` is told method and route of what is answered from here: no router is asked then.
@@ -53,7 +53,7 @@ class ReadyAnswers:
         self._mark_kept: int | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "GET":
+        if scope["type"] != "http" or scope["path"] != CACHED_PATH or scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
         mark = self._mark()
@@ -67,9 +67,9 @@ class ReadyAnswers:
         kept = self._kept.get(asked)
         if kept is not None and time.time() < kept.good_until:
             self._kept.move_to_end(asked)
-            scope["route"], scope[SHOWN] = kept.route, kept.orders
+            scope["route"], scope[SHOWN_ORDER_IDS] = kept.route, kept.orders
             if self._routed is not None:
-                self._routed(scope["method"], PATH)
+                self._routed(scope["method"], CACHED_PATH)
             await send(dict(kept.start))
             await send(dict(kept.body))
             return
@@ -87,17 +87,17 @@ class ReadyAnswers:
         if mark != self._mark_kept:
             return
         self._forget(asked)
-        good_until = scope.get(GOOD_UNTIL)
+        good_until = scope.get(VALID_UNTIL)
         if good_until is None or len(sent) != 2 or sent[0]["status"] != 200 or sent[1].get("more_body"):
             return
-        orders = shown(scope)
+        orders = get_shown_order_ids(scope)
         size = len(sent[1]["body"]) + len(asked) + _OF_EACH + len(orders) * _OF_AN_ID
-        if size > LARGEST:
+        if size > MAX_RESPONSE_BYTES:
             return
         start = {**sent[0], "headers": tuple(sent[0]["headers"])}
         self._kept[asked] = _Kept(good_until, start, sent[1], scope.get("route"), orders, size)
         self._bytes += size
-        while self._bytes > MOST_BYTES or len(self._kept) > MOST_ANSWERS:
+        while self._bytes > MAX_BYTES or len(self._kept) > MAX_RESPONSES:
             self._forget(next(iter(self._kept)))
 
     def _forget(self, asked: bytes) -> None:

@@ -11,18 +11,18 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, compile_path
 
 from planso_connector.domain.caller import Scope
-from planso_connector.rest.schemas.errors import EXAMPLES, MEANING
-from planso_connector.rest.schemas.examples import named
+from planso_connector.rest.schemas.errors import EXAMPLE_MESSAGES, STATUS_DESCRIPTIONS
+from planso_connector.rest.schemas.examples import build_examples
 
-Need = tuple[Scope, ...] | None
+RequiredScopes = tuple[Scope, ...] | None
 """One of these scopes."""
 
-OPEN = None
+PUBLIC = None
 """Nobody is asked for a key."""
-RECOGNISED: tuple[Scope, ...] = ()
+OPTIONAL_KEY: tuple[Scope, ...] = ()
 """Nobody needs a key, and who has one is told more."""
 
-ALWAYS_ANSWERED = frozenset({"/health/ready", "/metrics"})
+MONITORING_PATHS = frozenset({"/health/ready", "/metrics"})
 """
 Asked by whoever watches over the service: refused for their rate alone, and answered also while the database is silent
 and can't say whose key came.
@@ -35,7 +35,7 @@ _SYNC = (Scope.SYNC,)
 _ADMIN = (Scope.ADMIN,)
 _HOW_FRESH = (Scope.SYNC, Scope.ORDERS_READ)
 
-NEEDS: dict[str, Need] = {
+REQUIRED_SCOPES: dict[str, RequiredScopes] = {
     "GET /api/orders": _READ,
     "POST /api/orders": _WRITE,
     "GET /api/orders/{order_id}": _READ,
@@ -60,57 +60,59 @@ NEEDS: dict[str, Need] = {
     "GET /api/sync/runs": _HOW_FRESH,
     "POST /api/auth/login": _ADMIN,
     "GET /api/auth/status": _SYNC,
-    "GET /health/live": OPEN,
-    "GET /health/ready": RECOGNISED,
+    "GET /health/live": PUBLIC,
+    "GET /health/ready": OPTIONAL_KEY,
     "GET /metrics": (Scope.METRICS,),
-    "GET /openapi.json": OPEN,
-    "HEAD /openapi.json": OPEN,
-    "GET /docs": OPEN,
-    "GET /docs/start.js": OPEN,
-    "GET /docs/swagger-ui-bundle.js": OPEN,
-    "GET /docs/swagger-ui.css": OPEN,
-    "GET /docs/favicon-32x32.png": OPEN,
+    "GET /openapi.json": PUBLIC,
+    "HEAD /openapi.json": PUBLIC,
+    "GET /docs": PUBLIC,
+    "GET /docs/start.js": PUBLIC,
+    "GET /docs/swagger-ui-bundle.js": PUBLIC,
+    "GET /docs/swagger-ui.css": PUBLIC,
+    "GET /docs/favicon-32x32.png": PUBLIC,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MatchedRoute:
     """An address that there is: its template, what each method needs, what stands in it."""
 
     template: str
-    needs: dict[str, Need]
-    values: dict[str, str]
+    scopes_by_method: dict[str, RequiredScopes]
+    path_parameters: dict[str, str]
 
     @property
     def order_id(self) -> int | None:
         """The order that the address names; None for none, and for what is no order's id."""
-        text = self.values.get("order_id", "")
+        text = self.path_parameters.get("order_id", "")
         return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
-def _by_template() -> dict[str, dict[str, Need]]:
-    found: dict[str, dict[str, Need]] = {}
-    for route, need in NEEDS.items():
+def _by_template() -> dict[str, dict[str, RequiredScopes]]:
+    found: dict[str, dict[str, RequiredScopes]] = {}
+    for route, need in REQUIRED_SCOPES.items():
         method, _, template = route.partition(" ")
         found.setdefault(template, {})[method] = need
     return found
 
 
-_PLAIN = {template: Place(template, needs, {}) for template, needs in _by_template().items() if "{" not in template}
+_PLAIN = {
+    template: MatchedRoute(template, needs, {}) for template, needs in _by_template().items() if "{" not in template
+}
 # Compiled as the router does, so that none of the two takes an address for another than the other does.
-_PATTERNS: list[tuple[re.Pattern[str], str, dict[str, Need]]] = [
+_PATTERNS: list[tuple[re.Pattern[str], str, dict[str, RequiredScopes]]] = [
     (compile_path(template)[0], template, needs) for template, needs in _by_template().items() if "{" in template
 ]
 
 
-def place_of(path: str) -> Place | None:
+def match_route(path: str) -> MatchedRoute | None:
     """Which address it is; None: there is nothing."""
     if path in _PLAIN:
         return _PLAIN[path]
     for pattern, template, needs in _PATTERNS:
         match = pattern.match(path)
         if match is not None:
-            return Place(template, needs, match.groupdict())
+            return MatchedRoute(template, needs, match.groupdict())
     return None
 
 
@@ -130,18 +132,18 @@ _SCHEMES = {
 }
 
 
-def check(routes: Sequence[BaseRoute]) -> None:
+def check_complete(routes: Sequence[BaseRoute]) -> None:
     """Raises LookupError where a route has no entry, or an entry no route."""
     there = {f"{method} {one.path}" for one in iter_route_contexts(routes) for method in one.methods or ("?",)}
-    if odd := there ^ NEEDS.keys():
+    if odd := there ^ REQUIRED_SCOPES.keys():
         raise LookupError(f"rest/scopes.py and the routes differ in: {', '.join(sorted(odd))}")
 
 
-def describe(document: dict[str, Any]) -> None:
+def add_to_openapi(document: dict[str, Any]) -> None:
     """Adds to the OpenAPI document the schemes, and each operation's scopes and refusals."""
     document["components"]["securitySchemes"] = _SCHEMES
     for route, operation in _operations(document):
-        need = NEEDS[route]
+        need = REQUIRED_SCOPES[route]
         if need is None:
             operation["security"] = []
             continue
@@ -162,13 +164,17 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
 
 def _add(responses: dict[str, Any], status: int) -> None:
     """`problems.failures` for what the guard says, to a document that is made already."""
-    examples = named(
-        **{name: {"success": False, "message": message} for name, message in EXAMPLES[status].items() if name in _OURS}
+    examples = build_examples(
+        **{
+            name: {"success": False, "message": message}
+            for name, message in EXAMPLE_MESSAGES[status].items()
+            if name in _OURS
+        }
     )
     responses.setdefault(
         str(status),
         {
-            "description": MEANING[status],
+            "description": STATUS_DESCRIPTIONS[status],
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}, "examples": {}}},
         },
     )["content"]["application/json"]["examples"].update(examples)

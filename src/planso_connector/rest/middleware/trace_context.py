@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from fastapi.telemetry import TelemetryConfig
 
-Headers = Iterable[tuple[bytes, bytes]]
+HeaderPairs = Iterable[tuple[bytes, bytes]]
 
-OFF: TelemetryConfig = {
+TELEMETRY_OFF: TelemetryConfig = {
     "tracing": False,
     "metrics": False,
     "logs": False,
@@ -40,7 +40,7 @@ _NO_ZERO = 1 << 191 | 1 << 127
 """The first bit of a span id and of a trace id after it: neither may be all zeros."""
 
 
-class Trace(NamedTuple):
+class TraceContext(NamedTuple):
     """`trace_id` is of all that belongs together, `span_id` of this request alone."""
 
     trace_id: str
@@ -48,28 +48,28 @@ class Trace(NamedTuple):
     flags: str
 
     @property
-    def response(self) -> bytes:
+    def traceresponse(self) -> bytes:
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}".encode()
 
 
-current: ContextVar[Trace | None] = ContextVar("trace", default=None)
+current_trace: ContextVar[TraceContext | None] = ContextVar("trace", default=None)
 """Of the request that this is done for: its log lines bear it."""
 
 
-def trace_of(headers: Headers) -> Trace:
+def extract_trace(headers: HeaderPairs) -> TraceContext:
     given = [value for name, value in headers if name == b"traceparent"]
     drawn = f"{_dice.getrandbits(192) | _NO_ZERO:048x}"
     if len(given) == 1:
         match = _VALID.fullmatch(given[0])
         if match is not None and not (match["more"] and given[0].startswith(b"00")):
-            return Trace(match["trace"].decode(), drawn[:16], match["flags"].decode())
-    return Trace(drawn[16:], drawn[:16], _RANDOM)
+            return TraceContext(match["trace"].decode(), drawn[:16], match["flags"].decode())
+    return TraceContext(drawn[16:], drawn[:16], _RANDOM)
 
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
     """How requests are traced: what FastAPI records, which trace this one is of, who is told its method and route."""
 
-    fastapi: TelemetryConfig = field(default_factory=lambda: OFF)
-    trace_of: Callable[[Headers], Trace] = trace_of
-    routed: Callable[[str, str], None] | None = None
+    telemetry: TelemetryConfig = field(default_factory=lambda: TELEMETRY_OFF)
+    extract_trace: Callable[[HeaderPairs], TraceContext] = extract_trace
+    on_routed: Callable[[str, str], None] | None = None

@@ -14,12 +14,12 @@ _REMEMBERED = 256
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def listed(text: str) -> list[str]:
+def split_list(text: str) -> list[str]:
     """The entries of a setting that takes several, apart by commas."""
     return [entry for part in text.split(",") if (entry := part.strip())]
 
 
-class Hosts:
+class TrustedHosts:
     """
     `names`: `connector.example`, `*.connectors.example`, or `*` for any. Addresses and `localhost` are always served:
     a page of another site can point a name of its own at this machine (DNS rebinding), but not an address.
@@ -41,7 +41,7 @@ class Hosts:
                 self._names.add(name.lower())
         self._known: set[bytes] = set()
 
-    def serves(self, host: bytes) -> bool:
+    def accepts(self, host: bytes) -> bool:
         """Whether a `Host` field, port included, is one of ours."""
         if host in self._known:
             return True
@@ -64,7 +64,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def origins(entries: Iterable[str]) -> tuple[str, ...]:
+def parse_origins(entries: Iterable[str]) -> tuple[str, ...]:
     """Origins as browsers write them. Raises ValueError for what is none."""
     found = []
     for entry in entries:
@@ -75,7 +75,7 @@ def origins(entries: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def networks(entries: Iterable[str]) -> tuple[Network, ...]:
+def parse_networks(entries: Iterable[str]) -> tuple[Network, ...]:
     """Raises ValueError for what is neither an address nor a network."""
     found = []
     for entry in entries:

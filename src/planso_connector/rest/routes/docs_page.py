@@ -14,7 +14,7 @@ _ASSETS = {
 }
 _CACHED = {"Cache-Control": "max-age=86400"}
 
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -53,7 +53,7 @@ def routes(title: str) -> APIRouter:
     @router.get("")
     async def page() -> Response:
         content = _PAGE.format(title=escape(title))
-        return Response(content, media_type="text/html", headers={"Content-Security-Policy": POLICY})
+        return Response(content, media_type="text/html", headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
 
     @router.get("/start.js")
     async def start() -> Response:

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from planso_connector.flows.operating.readiness import Readiness, Ready
-from planso_connector.rest.request_context import is_known
-from planso_connector.rest.routes.router import routed
+from planso_connector.flows.operating.readiness import Readiness, ReadinessProbe
+from planso_connector.rest.request_context import has_caller
+from planso_connector.rest.routes.router import make_router
 from planso_connector.rest.schemas.errors import RETRY_AFTER
-from planso_connector.rest.schemas.examples import answer, example_of
+from planso_connector.rest.schemas.examples import build_example, document_success
 from planso_connector.rest.schemas.responses import Envelope
 
 
@@ -47,20 +47,20 @@ class ReadyAnswer(Envelope):
     checks: list[Check] = Field(description="Everything that was looked at.")
 
 
-_READY = example_of(ReadyAnswer)
+_READY = build_example(ReadyAnswer)
 _VAGUE = "Not ready; with an API key it is told why."
 _SILENT = "Not ready: the connector's database has not answered since {}; with an API key it is told more."
 _UNFILLED = "no sync has filled it yet; GET /api/sync/status tells how far it is"
-_NOT_READY = example_of(
+_NOT_READY = build_example(
     ReadyAnswer,
     success=False,
     message=f"mirror: {_UNFILLED}",
     state="not_ready",
-    checks=[example_of(Check, name="mirror", ok=False, words=_UNFILLED)],
+    checks=[build_example(Check, name="mirror", ok=False, words=_UNFILLED)],
 )
 
 
-SHARED_FOR = 0.25
+JOIN_WINDOW = 0.25
 """Seconds from the beginning of an evaluation in which others join it."""
 
 
@@ -70,27 +70,27 @@ class _Shared:
     with a database that is silent each takes most of the 2 s that an answer may.
     """
 
-    def __init__(self, readiness: Ready) -> None:
+    def __init__(self, readiness: ReadinessProbe) -> None:
         self._readiness = readiness
         self._under_way: asyncio.Task[Readiness] | None = None
         self._began = 0.0
 
     async def now(self) -> Readiness:
         time = asyncio.get_running_loop().time()
-        if self._under_way is None or self._under_way.done() or time - self._began >= SHARED_FOR:
-            self._under_way, self._began = asyncio.create_task(self._readiness.now()), time
+        if self._under_way is None or self._under_way.done() or time - self._began >= JOIN_WINDOW:
+            self._under_way, self._began = asyncio.create_task(self._readiness.check()), time
         return await asyncio.shield(self._under_way)
 
 
-def routes(readiness: Ready) -> APIRouter:
-    router, shared = routed("/health", "health"), _Shared(readiness)
+def routes(readiness: ReadinessProbe) -> APIRouter:
+    router, shared = make_router("/health", "health"), _Shared(readiness)
 
     @router.get(
         "/live",
         summary="Alive",
         response_model=Envelope,
         response_description="The process lives",
-        responses=answer(alive=example_of(Envelope)),
+        responses=document_success(alive=build_example(Envelope)),
     )
     async def live() -> JSONResponse:
         """200 once the port is open."""
@@ -101,12 +101,12 @@ def routes(readiness: Ready) -> APIRouter:
         summary="Ready",
         response_model=ReadyAnswer,
         response_description="Ready",
-        responses=answer(ready=_READY)
+        responses=document_success(ready=_READY)
         | {
             503: {
                 "model": ReadyAnswer,
                 "description": "Not ready; `checks` says why.",
-                **answer(503, not_yet_filled=_NOT_READY)[503],
+                **document_success(503, not_yet_filled=_NOT_READY)[503],
             }
         },
     )
@@ -120,7 +120,7 @@ def routes(readiness: Ready) -> APIRouter:
         """
         now = await shared.now()
         later = None if now.is_ready else {"Retry-After": RETRY_AFTER}
-        if not is_known(request):
+        if not has_caller(request):
             silent = _SILENT.format(now.silent_since) if now.silent_since is not None else _VAGUE
             vague = {
                 "success": now.is_ready,

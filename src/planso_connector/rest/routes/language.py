@@ -17,7 +17,7 @@ _OFFERED: tuple[Language, ...] = get_args(Language)
 """The first wins among equals."""
 
 
-def preferred(header: str) -> Language:
+def negotiate_language(header: str) -> Language:
     """
     The offered language that the header likes best: greatest q, then named first. `en-GB` asks for English.
     What can't be read is passed over; where nothing offered is acceptable, German is answered all the same.
@@ -32,15 +32,15 @@ def preferred(header: str) -> Language:
     return max(_OFFERED, key=lambda language: ranked[language] if ranked[language][0] else (0.0, 0))
 
 
-def answered(
+def response_language(
     request: Request,
     accept_language: Annotated[
         str | None, Header(max_length=1000, description="`de` or `en`, with q-values.", examples=["en-GB, de;q=0.5"])
     ] = None,
 ) -> Language:
     """The language of this answer. The parameter documents the header, which may come in several lines."""
-    return preferred(",".join(request.headers.getlist("accept-language")) if accept_language else "")
+    return negotiate_language(",".join(request.headers.getlist("accept-language")) if accept_language else "")
 
 
-def headers(language: Language) -> dict[str, str]:
+def language_headers(language: Language) -> dict[str, str]:
     return {"Content-Language": language, "Vary": "Accept-Language"}

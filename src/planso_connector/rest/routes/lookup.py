@@ -11,17 +11,17 @@ from pydantic_core import to_json
 from planso_connector.domain import values
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.domain.progress.sentence import Language
-from planso_connector.domain.recognition.matching import Match, Question
-from planso_connector.flows.querying.lookup import Asked, Recognised, Recognition
+from planso_connector.domain.recognition.matching import LookupQuery, Match
+from planso_connector.flows.querying.lookup import LookupRequest, LookupResult, LookupService
 from planso_connector.rest.request_context import OrdersResponse
 from planso_connector.rest.routes import language as languages
-from planso_connector.rest.routes.router import routed
-from planso_connector.rest.schemas.errors import failures
-from planso_connector.rest.schemas.examples import answer, example_of
-from planso_connector.rest.schemas.responses import REBUILDING, Envelope, Rebuilding, rebuilding
+from planso_connector.rest.routes.router import make_router
+from planso_connector.rest.schemas.errors import document_failures
+from planso_connector.rest.schemas.examples import build_example, document_success
+from planso_connector.rest.schemas.responses import REBUILDING_FIELD, Envelope, Rebuilding, rebuild_members
 from planso_connector.store.engine.transaction import Row
 
-LONGEST = 1000
+MAX_TEXT_LENGTH = 1000
 """Characters of one text; a caller's sentence is shorter."""
 
 _NOTHING_ASKED = Problem(
@@ -30,10 +30,10 @@ _NOTHING_ASKED = Problem(
     "missing",
 )
 
-Heard = Annotated[
+HeardText = Annotated[
     str | None,
-    Query(max_length=LONGEST),
-    AfterValidator(lambda text: values.checked_text(text, line_breaks=False) if text else None),
+    Query(max_length=MAX_TEXT_LENGTH),
+    AfterValidator(lambda text: values.check_text(text, line_breaks=False) if text else None),
 ]
 
 
@@ -81,23 +81,24 @@ class LookupAnswer(Envelope):
         examples=[None],
     )
     heard: Understood = Field(description="What was understood.")
-    rebuilding: Rebuilding | None = REBUILDING
+    rebuilding: Rebuilding | None = REBUILDING_FIELD
 
 
-def routes(recognition: Recognition, *, shows_all: bool) -> APIRouter:
+def routes(recognition: LookupService, *, shows_all: bool) -> APIRouter:
     """`shows_all`: personal data that was not asked for is shown too."""
-    router = routed("/api/lookup", "lookup")
+    router = make_router("/api/lookup", "lookup")
 
     @router.get(
         "",
         summary="Find the order that a caller means",
         response_model=LookupAnswer,
         response_description="The orders that fit, best first",
-        responses=answer(found=example_of(LookupAnswer)) | failures(422, 503, invalid=_NOTHING_ASKED),
+        responses=document_success(found=build_example(LookupAnswer))
+        | document_failures(422, 503, invalid=_NOTHING_ASKED),
     )
     async def look_up(
-        asked: Annotated[Asked, Depends(_asked)],
-        language: Annotated[Language, Depends(languages.answered)],
+        asked: Annotated[LookupRequest, Depends(_asked)],
+        language: Annotated[Language, Depends(languages.response_language)],
         archived: Annotated[bool, Query(description="Archived orders instead of the current ones.")] = False,
         limit: Annotated[int, Query(ge=1, le=50, description="Orders in the answer.")] = 5,
     ) -> Response:
@@ -108,27 +109,29 @@ def routes(recognition: Recognition, *, shows_all: bool) -> APIRouter:
         """
         found = await recognition.find(asked, archived=archived, limit=limit, language=language)
         body = _body(found, shows_all=shows_all)
-        return OrdersResponse(to_json(body), [one.order_id for one, _ in found.matches], languages.headers(language))
+        return OrdersResponse(
+            to_json(body), [one.order_id for one, _ in found.matches], languages.language_headers(language)
+        )
 
     return router
 
 
 def _asked(
-    q: Annotated[Heard, Query(description="Anything that was heard, as it was transcribed.")] = None,
-    plate: Annotated[Heard, Query(description="What was said of the plate, spelled or written.")] = None,
-    name: Annotated[Heard, Query(description="What was said of the name.")] = None,
-    phone: Annotated[Heard, Query(description="A phone number, or its last digits.")] = None,
-    email: Annotated[Heard, Query(description="An e-mail address, dictated or written.")] = None,
-) -> Asked:
-    asked = Asked(*(text.strip() or None if text else None for text in (q, plate, name, phone, email)))
-    if asked == Asked():
+    q: Annotated[HeardText, Query(description="Anything that was heard, as it was transcribed.")] = None,
+    plate: Annotated[HeardText, Query(description="What was said of the plate, spelled or written.")] = None,
+    name: Annotated[HeardText, Query(description="What was said of the name.")] = None,
+    phone: Annotated[HeardText, Query(description="A phone number, or its last digits.")] = None,
+    email: Annotated[HeardText, Query(description="An e-mail address, dictated or written.")] = None,
+) -> LookupRequest:
+    asked = LookupRequest(*(text.strip() or None if text else None for text in (q, plate, name, phone, email)))
+    if asked == LookupRequest():
         raise Invalid([_NOTHING_ASKED])
     return asked
 
 
-def _body(found: Recognised, *, shows_all: bool) -> dict[str, Any]:
+def _body(found: LookupResult, *, shows_all: bool) -> dict[str, Any]:
     shown = [_shown(match, row, shows_all=shows_all) for match, row in found.matches]
-    message, member = ("", {}) if found.rebuild is None else rebuilding(found.rebuild)
+    message, member = ("", {}) if found.rebuild is None else rebuild_members(found.rebuild)
     return {
         "success": True,
         "message": message if shown else "No order fits what was heard.",
@@ -156,7 +159,7 @@ def _shown(match: Match, row: Row, *, shows_all: bool) -> dict[str, Any]:
     }
 
 
-def _heard(question: Question) -> dict[str, Any]:
+def _heard(question: LookupQuery) -> dict[str, Any]:
     return {
         "plates": [one.key for one in question.plates],
         "names": question.names,

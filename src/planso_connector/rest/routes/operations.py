@@ -13,18 +13,25 @@ from pydantic_core import to_json
 from planso_connector.domain import values
 from planso_connector.domain.caller import Caller
 from planso_connector.domain.errors import Invalid, NotFound, Problem
-from planso_connector.domain.operation import Operation, State
+from planso_connector.domain.operation import Operation, OperationState
 from planso_connector.flows.writing.dry_run import DryRun, Preview
-from planso_connector.flows.writing.write import Writer
+from planso_connector.flows.writing.write import WriteService
 from planso_connector.rest import disclosure
 from planso_connector.rest.json_body import JsonRoute
-from planso_connector.rest.request_context import OrdersResponse, caller_of
-from planso_connector.rest.routes.order_writes import ACCEPTED, Answers, Headers, IfMatch, OnlyTell, preview_of
-from planso_connector.rest.routes.router import routed
-from planso_connector.rest.routes.write_headers import Wait
+from planso_connector.rest.request_context import OrdersResponse, get_caller
+from planso_connector.rest.routes.order_writes import (
+    ACCEPTED_RESPONSE,
+    DryRunParam,
+    IfMatchParam,
+    WriteHeadersParam,
+    WriteResponder,
+    preview_response,
+)
+from planso_connector.rest.routes.router import make_router
+from planso_connector.rest.routes.write_headers import WaitParam
 from planso_connector.rest.schemas import responses
-from planso_connector.rest.schemas.errors import STOPPED, failures
-from planso_connector.rest.schemas.examples import answer, example_of, named
+from planso_connector.rest.schemas.errors import WRITES_STOPPED_MESSAGES, document_failures
+from planso_connector.rest.schemas.examples import build_example, build_examples, document_success
 from planso_connector.store import cursors
 
 _PREFIX = "/api/operations"
@@ -72,35 +79,35 @@ OperationId = Annotated[
 ]
 
 
-def routes(writer: Writer, dry_run: DryRun, told: Answers) -> list[APIRouter]:
+def routes(writer: WriteService, dry_run: DryRun, told: WriteResponder) -> list[APIRouter]:
     """Built with the flows that serve them; a router holds no state of its own."""
     return [_reading(writer), _doing(writer, dry_run, told), _restoring(writer, dry_run, told)]
 
 
-def _reading(writer: Writer) -> APIRouter:
-    router = routed(_PREFIX, "operations")
+def _reading(writer: WriteService) -> APIRouter:
+    router = make_router(_PREFIX, "operations")
 
     @router.get(
         "",
         summary="List operations",
         response_model=responses.OperationsAnswer,
         response_description="The operations, newest first",
-        responses=answer(operations=example_of(responses.OperationsAnswer, next_cursor=None))
-        | failures(422, 503, invalid=_NO_STATE),
+        responses=document_success(operations=build_example(responses.OperationsAnswer, next_cursor=None))
+        | document_failures(422, 503, invalid=_NO_STATE),
     )
     async def list_operations(
         request: Request,
         order_id: Annotated[int | None, Query(ge=1, le=values.MAX_ID, description="Those of one order.")] = None,
-        state: Annotated[State | None, Query(description="Those in one state.")] = None,
+        state: Annotated[OperationState | None, Query(description="Those in one state.")] = None,
         limit: Annotated[int, Query(ge=1, le=500, description="Operations in one answer.")] = 50,
         cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
     ) -> Response:
         """Newest first."""
         found = list(await writer.page(order_id, state, _read_cursor(cursor) if cursor else None, limit + 1))
         shown = found[:limit]
-        following = cursors.write([shown[-1].created_at, shown[-1].id]) if len(found) > limit else None
-        caller = caller_of(request)
-        listed = [disclosure.operation_for(operation, caller) for operation in shown]
+        following = cursors.encode([shown[-1].created_at, shown[-1].id]) if len(found) > limit else None
+        caller = get_caller(request)
+        listed = [disclosure.serialize_operation(operation, caller) for operation in shown]
         body = {"success": True, "message": "", "operations": listed, "count": len(listed), "next_cursor": following}
         return OrdersResponse(to_json(body), _orders(shown))
 
@@ -109,51 +116,53 @@ def _reading(writer: Writer) -> APIRouter:
         summary="Get operation",
         response_model=responses.OperationAnswer,
         response_description="The operation",
-        responses=answer(operation=example_of(responses.OperationAnswer))
-        | failures(404, 422, 503, invalid=_NO_WAIT, shown=_NOT_THERE),
+        responses=document_success(operation=build_example(responses.OperationAnswer))
+        | document_failures(404, 422, 503, invalid=_NO_WAIT, shown=_NOT_THERE),
     )
-    async def get_operation(request: Request, operation_id: OperationId, wait: Wait = None) -> Response:
+    async def get_operation(request: Request, operation_id: OperationId, wait: WaitParam = None) -> Response:
         """
         What became of a write. With `wait` the answer comes when it is settled, or the time is up. Without
         `orders:read` it is the caller's own write, or 404.
         """
-        caller, operation = caller_of(request), await writer.get(operation_id)
-        if not disclosure.may_see(operation, caller):
+        caller, operation = get_caller(request), await writer.get(operation_id)
+        if not disclosure.can_see_operation(operation, caller):
             raise NotFound(f"There is no operation {operation_id}.")
         return _told(await writer.settled(operation, wait or 0.0), caller)
 
     return router
 
 
-def _doing(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
-    router = routed(_PREFIX, "operations", JsonRoute)
+def _doing(writer: WriteService, dry_run: DryRun, told: WriteResponder) -> APIRouter:
+    router = make_router(_PREFIX, "operations", JsonRoute)
 
     @router.post(
         "/{operation_id}/cancel",
         summary="Cancel operation",
         response_model=responses.OperationAnswer,
         response_description="The operation, `refused`",
-        responses=answer(cancelled=example_of(responses.OperationAnswer))
-        | failures(404, 409, 422, 503, invalid=_NO_ID, shown=_TOO_LATE | _NOT_THERE),
+        responses=document_success(cancelled=build_example(responses.OperationAnswer))
+        | document_failures(404, 409, 422, 503, invalid=_NO_ID, shown=_TOO_LATE | _NOT_THERE),
     )
     async def cancel_operation(request: Request, operation_id: OperationId) -> Response:
         """
         Calls a pending write off, while nothing of it was sent: it is `refused` then. Later it is 409. Without
         `orders:read` another caller's `asked` is empty.
         """
-        return _told(await writer.cancel(operation_id), caller_of(request))
+        return _told(await writer.cancel(operation_id), get_caller(request))
 
     @router.post(
         "/{operation_id}/undo",
         summary="Undo operation",
         response_model=responses.UpdateOrderResponse | responses.DryRunAnswer,
         response_description="As after an update",
-        responses=answer(undone=responses.UPDATED, dry_run=responses.DRY_RUN)
-        | ACCEPTED
-        | failures(404, 409, 412, 422, 502, 503, 504, invalid=_NO_ID, shown=_NO_UNDO | _NOT_THERE | STOPPED),
+        responses=document_success(undone=responses.UPDATED_EXAMPLE, dry_run=responses.DRY_RUN_EXAMPLE)
+        | ACCEPTED_RESPONSE
+        | document_failures(
+            404, 409, 412, 422, 502, 503, 504, invalid=_NO_ID, shown=_NO_UNDO | _NOT_THERE | WRITES_STOPPED_MESSAGES
+        ),
     )
     async def undo_operation(
-        operation_id: OperationId, headers: Headers, if_match: IfMatch, only_tell: OnlyTell = False
+        operation_id: OperationId, headers: WriteHeadersParam, if_match: IfMatchParam, only_tell: DryRunParam = False
     ) -> Response:
         """
         A new operation that gives the fields of a confirmed update back what they held before. Fields that somebody
@@ -164,32 +173,34 @@ def _doing(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
             try:
                 return await dry_run.undo(await writer.undone(operation_id))
             except Invalid as error:
-                raise disclosure.error_for(error, headers.caller, is_own=False) from None
+                raise disclosure.redact_error(error, headers.caller, is_own=False) from None
 
         if only_tell:
-            return preview_of(await plan(), "", headers)
+            return preview_response(await plan(), "", headers)
         return await told.of_write(writer.undo(operation_id, headers.request(if_match=if_match)), plan, headers)
 
     return router
 
 
-def _restoring(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
-    router = routed(_PREFIX, "operations", JsonRoute)
+def _restoring(writer: WriteService, dry_run: DryRun, told: WriteResponder) -> APIRouter:
+    router = make_router(_PREFIX, "operations", JsonRoute)
 
     @router.post(
         "/{operation_id}/restore",
         summary="Write a damaged order's values back",
         response_model=responses.UpdateOrderResponse | responses.DryRunAnswer,
         response_description="As after an update",
-        responses=answer(restored=responses.UPDATED, dry_run=responses.DRY_RUN)
-        | ACCEPTED
-        | failures(404, 409, 412, 413, 415, 422, 502, 503, 504, invalid=_NOT_DAMAGED, shown=_NO_RESTORE | _NOT_THERE),
+        responses=document_success(restored=responses.UPDATED_EXAMPLE, dry_run=responses.DRY_RUN_EXAMPLE)
+        | ACCEPTED_RESPONSE
+        | document_failures(
+            404, 409, 412, 413, 415, 422, 502, 503, 504, invalid=_NOT_DAMAGED, shown=_NO_RESTORE | _NOT_THERE
+        ),
     )
     async def restore_operation(
         operation_id: OperationId,
-        headers: Headers,
-        body: Annotated[Restore | None, Body(openapi_examples=named(one_field={"only": ["Telefon"]}))] = None,
-        only_tell: OnlyTell = False,
+        headers: WriteHeadersParam,
+        body: Annotated[Restore | None, Body(openapi_examples=build_examples(one_field={"only": ["Telefon"]}))] = None,
+        only_tell: DryRunParam = False,
     ) -> Response:
         """
         For a person who has looked at the damage: a new operation that writes back the values that a `damaged`
@@ -202,14 +213,14 @@ def _restoring(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
             return await dry_run.restore(await writer.get(operation_id), only)
 
         if only_tell:
-            return preview_of(await plan(), "", headers)
+            return preview_response(await plan(), "", headers)
         return await told.of_write(writer.restore(operation_id, only, headers.request()), plan, headers)
 
     return router
 
 
 def _told(operation: Operation, caller: Caller) -> Response:
-    body = {"success": True, "message": "", "operation": disclosure.operation_for(operation, caller)}
+    body = {"success": True, "message": "", "operation": disclosure.serialize_operation(operation, caller)}
     return OrdersResponse(to_json(body), _orders([operation]))
 
 
@@ -218,7 +229,7 @@ def _orders(operations: Iterable[Operation]) -> list[int]:
 
 
 def _read_cursor(cursor: str) -> tuple[str, str]:
-    match cursors.read(cursor):
+    match cursors.decode(cursor):
         case [str(at), str(operation_id)] if _STAMP.fullmatch(at):
             return at, operation_id
-    raise cursors.not_ours()
+    raise cursors.invalid_cursor()

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from planso_connector.domain.caller import Caller, Scope
 from planso_connector.domain.errors import (
-    Conflicting,
+    EditConflict,
     Invalid,
     NotAllowed,
     NotFound,
@@ -21,29 +21,29 @@ from planso_connector.domain.errors import (
     StoreUnavailable,
     WritesShadowed,
 )
-from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENTS
-from planso_connector.domain.notes import OwnNote
-from planso_connector.domain.operation import Action, Operation, State
+from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENT_PATHS
+from planso_connector.domain.notes import RequestNote
+from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.saving.appending import is_append
-from planso_connector.flows.querying.orders import Lookup
+from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.flows.writing.dry_run import DryRun, Preview
-from planso_connector.flows.writing.write import Writer
+from planso_connector.flows.writing.write import WriteService
 from planso_connector.rest import disclosure
 from planso_connector.rest.json_body import JsonRoute, MergePatchRoute
 from planso_connector.rest.request_context import OrdersResponse
 from planso_connector.rest.routes.orders import OrderId
-from planso_connector.rest.routes.router import routed
-from planso_connector.rest.routes.write_headers import WriteHeaders, version_relied_on
+from planso_connector.rest.routes.router import make_router
+from planso_connector.rest.routes.write_headers import WriteHeaders, parse_if_match
 from planso_connector.rest.schemas import requests, responses
 from planso_connector.rest.schemas.errors import (
-    NO_ORDER_ID,
-    NOT_ON_THE_CALENDAR,
-    RETRY_STOPPED,
-    STOPPED,
-    failure_of,
-    failures,
+    INVALID_DATE,
+    INVALID_ORDER_ID,
+    RETRY_AFTER_WRITES_STOPPED,
+    WRITES_STOPPED_MESSAGES,
+    document_failures,
+    error_response,
 )
-from planso_connector.rest.schemas.examples import Responses, answer, named, with_headers
+from planso_connector.rest.schemas.examples import Responses, build_examples, document_headers, document_success
 
 log = structlog.get_logger(__name__)
 
@@ -55,36 +55,38 @@ _ON_DISK: Responses = {
     202: {
         "model": responses.WriteAccepted,
         "description": "On disk here; PlanSo has not confirmed it within the wait. `Location` is the operation.",
-        "content": {"application/json": {"examples": named(accepted=responses.ACCEPTED)}},
+        "content": {"application/json": {"examples": build_examples(accepted=responses.ACCEPTED_EXAMPLE)}},
     }
 }
 
-ACCEPTED = with_headers(_ON_DISK, 202, "Location", "Operation-Id", "Preference-Applied")
+ACCEPTED_RESPONSE = document_headers(_ON_DISK, 202, "Location", "Operation-Id", "Preference-Applied")
 
 
-def _answers(done: Responses, *statuses: int, invalid: Problem = NOT_ON_THE_CALENDAR) -> Responses:
-    told = done | ACCEPTED | failures(*statuses, invalid=invalid, shown=STOPPED)
-    told = with_headers(told, 200, "Operation-Id", "Preference-Applied")
-    return with_headers(told, 412, "ETag") if 412 in statuses else told
+def _answers(done: Responses, *statuses: int, invalid: Problem = INVALID_DATE) -> Responses:
+    told = done | ACCEPTED_RESPONSE | document_failures(*statuses, invalid=invalid, shown=WRITES_STOPPED_MESSAGES)
+    told = document_headers(told, 200, "Operation-Id", "Preference-Applied")
+    return document_headers(told, 412, "ETag") if 412 in statuses else told
 
 
 _WOULD_DELETE = "Dry run: nothing was recorded or sent. Order 130 would be deleted in PlanSo."
 
 _UPDATE_ANSWERS = _answers(
-    answer(
-        done=responses.UPDATED,
-        nothing_differs=responses.NOTHING_SENT,
-        unknown_field=responses.LEFT_OUT,
-        dry_run=responses.DRY_RUN,
+    document_success(
+        done=responses.UPDATED_EXAMPLE,
+        nothing_differs=responses.NOTHING_SENT_EXAMPLE,
+        unknown_field=responses.LEFT_OUT_EXAMPLE,
+        dry_run=responses.DRY_RUN_EXAMPLE,
     ),
     *_FAILURES,
 )
 _CREATE_ANSWERS = _answers(
-    answer(created=responses.UPDATED, dry_run=responses.DRY_RUN | {"order_id": None}),
+    document_success(created=responses.UPDATED_EXAMPLE, dry_run=responses.DRY_RUN_EXAMPLE | {"order_id": None}),
     *(status for status in _FAILURES if status not in (404, 412)),
 )
 _DELETE_ANSWERS = _answers(
-    answer(deleted=responses.UPDATED, dry_run=responses.DRY_RUN | {"message": _WOULD_DELETE, "changes": []}),
+    document_success(
+        deleted=responses.UPDATED_EXAMPLE, dry_run=responses.DRY_RUN_EXAMPLE | {"message": _WOULD_DELETE, "changes": []}
+    ),
     404,
     409,
     412,
@@ -92,15 +94,15 @@ _DELETE_ANSWERS = _answers(
     502,
     503,
     504,
-    invalid=NO_ORDER_ID,
+    invalid=INVALID_ORDER_ID,
 )
 
-Headers = Annotated[WriteHeaders, Depends()]
-IfMatch = Annotated[str | None, Depends(version_relied_on)]
-OnlyTell = Annotated[
+WriteHeadersParam = Annotated[WriteHeaders, Depends()]
+IfMatchParam = Annotated[str | None, Depends(parse_if_match)]
+DryRunParam = Annotated[
     bool, Query(alias="dry_run", description="Tell what would change, and do nothing: the answer is a `DryRunAnswer`.")
 ]
-Signed = Annotated[
+SignedParam = Annotated[
     bool,
     Query(
         description="The appended lines (`remarks_append`, `damage_description_append`) end with the day and the API "
@@ -109,10 +111,10 @@ Signed = Annotated[
 ]
 
 
-class Answers:
+class WriteResponder:
     """How a write is answered: by what became of its operation."""
 
-    def __init__(self, lookup: Lookup) -> None:
+    def __init__(self, lookup: OrderQueries) -> None:
         self._lookup = lookup
 
     async def of_write(
@@ -128,29 +130,29 @@ class Answers:
         except WritesShadowed as shadowed:
             preview = await plan()
             log.info("write_shadowed", order_id=preview.order_id, controls=list(preview.controls))
-            return preview_of(preview, notes, headers, instead_of=shadowed)
+            return preview_response(preview, notes, headers, instead_of=shadowed)
         return await self.of(operation, headers)
 
     async def of(self, operation: Operation, headers: WriteHeaders) -> Response:
         """200 confirmed, 202 pending, else the failure that it ended with."""
         told = {**headers.preferences.applied, "Operation-Id": operation.id}
         caller = headers.caller
-        if operation.state is State.PENDING:
+        if operation.state is OperationState.PENDING:
             return _accepted(operation, caller, told)
-        message = disclosure.message_of(operation, caller)
-        if operation.state is State.CONFIRMED:
+        message = disclosure.build_message(operation, caller)
+        if operation.state is OperationState.CONFIRMED:
             return JSONResponse({"success": True, "message": message, "order_id": operation.order_id}, headers=told)
-        error = disclosure.error_of(operation, caller)
-        shows = isinstance(error, Conflicting) and disclosure.may_read(caller)
+        error = disclosure.build_error(operation, caller)
+        shows = isinstance(error, EditConflict) and disclosure.can_read_orders(caller)
         order = await self._order_now(operation) if shows else None
-        answered = failure_of(error, order, message=message)
+        answered = error_response(error, order, message=message)
         answered.headers.update(told)
         return answered
 
     async def _order_now(self, operation: Operation) -> str | None:
         assert operation.order_id is not None, "what is relied on is there"
         try:
-            return (await self._lookup.order(operation.order_id)).document
+            return (await self._lookup.get_order(operation.order_id)).document
         except (NotFound, StoreUnavailable):
             return None
 
@@ -160,7 +162,7 @@ def _accepted(operation: Operation, caller: Caller, headers: dict[str, str]) -> 
     told = f"On disk here. PlanSo has not confirmed it yet; it is tried until {operation.deadline_at[:19]}Z."
     body = {
         "success": True,
-        "message": f"{told} {disclosure.message_of(operation, caller)}".strip(),
+        "message": f"{told} {disclosure.build_message(operation, caller)}".strip(),
         "order_id": operation.order_id,
         "operation_id": operation.id,
         "state": operation.state,
@@ -168,14 +170,14 @@ def _accepted(operation: Operation, caller: Caller, headers: dict[str, str]) -> 
     return JSONResponse(body, 202, headers={**headers, "Location": location})
 
 
-def preview_of(
+def preview_response(
     preview: Preview, unknown: str, headers: WriteHeaders, *, instead_of: WritesShadowed | None = None
 ) -> Response:
     """What a write would change. `instead_of` a write that the setting keeps from being sent it is no success."""
     caller, applied = headers.caller, headers.preferences.applied
-    changes = disclosure.changes_for(preview, caller)
+    changes = disclosure.serialize_changes(preview, caller)
     beginning = str(instead_of or "Dry run: nothing was recorded or sent.")
-    told = [beginning, *disclosure.notes_for(preview, caller), unknown]
+    told = [beginning, *disclosure.select_notes(preview, caller), unknown]
     body = {
         "success": instead_of is None,
         "message": " ".join(part for part in told if part),
@@ -183,25 +185,25 @@ def preview_of(
         "dry_run": True,
         "changes": changes,
     }
-    is_shown = preview.order_id is not None and bool(changes) and disclosure.may_read(caller)
+    is_shown = preview.order_id is not None and bool(changes) and disclosure.can_read_orders(caller)
     shown = [preview.order_id] if preview.order_id is not None and is_shown else []
     if instead_of is None:
         return OrdersResponse(to_json(body), shown, applied)
-    return OrdersResponse(to_json(body), shown, {**applied, "Retry-After": RETRY_STOPPED}, status=503)
+    return OrdersResponse(to_json(body), shown, {**applied, "Retry-After": RETRY_AFTER_WRITES_STOPPED}, status=503)
 
 
 def _permit(caller: Caller, asked: Iterable[str]) -> None:
     """Raises NotAllowed where the caller may change dates alone, and asked for more."""
-    forbidden = caller.forbidden(asked)
+    forbidden = caller.forbidden_paths(asked)
     if forbidden:
         told = f"{', '.join(forbidden)}: with `{Scope.APPOINTMENTS_WRITE}` alone only dates and times can be changed"
-        raise NotAllowed(f"{told}: {', '.join(sorted(APPOINTMENTS))}.", Scope.ORDERS_WRITE)
+        raise NotAllowed(f"{told}: {', '.join(sorted(APPOINTMENT_PATHS))}.", Scope.ORDERS_WRITE)
 
 
-class Updating:
+class UpdateHandler:
     """What PUT and PATCH have in common: all but what null means."""
 
-    def __init__(self, writer: Writer, dry_run: DryRun, told: Answers) -> None:
+    def __init__(self, writer: WriteService, dry_run: DryRun, told: WriteResponder) -> None:
         self._writer = writer
         self._dry_run = dry_run
         self._told = told
@@ -209,7 +211,7 @@ class Updating:
     async def __call__(
         self,
         order_id: int,
-        body: requests.Body,
+        body: requests.WriteBody,
         headers: WriteHeaders,
         if_match: str | None,
         *,
@@ -217,8 +219,8 @@ class Updating:
         only_tell: bool,
         signed: bool,
     ) -> Response:
-        unknown = requests.unknown_fields(body, strict=headers.preferences.strict)
-        asked = body.asked(null_clears=null_clears)
+        unknown = requests.describe_unknown_fields(body, strict=headers.preferences.strict)
+        asked = body.get_changes(null_clears=null_clears)
         _permit(headers.caller, asked)
         if signed and not any(map(is_append, asked)):
             needed = f"there is no line to sign; accepted: with one of {', '.join(one.name for one in APPEND_FIELDS)}"
@@ -230,19 +232,19 @@ class Updating:
             return await self._dry_run.update(order_id, self._writer.signed(asked, request))
 
         if only_tell:
-            return preview_of(await plan(), unknown, headers)
+            return preview_response(await plan(), unknown, headers)
         return await self._told.of_write(self._writer.update(order_id, asked, request), plan, headers, unknown)
 
 
-def routes(lookup: Lookup, writer: Writer, dry_run: DryRun) -> list[APIRouter]:
+def routes(lookup: OrderQueries, writer: WriteService, dry_run: DryRun) -> list[APIRouter]:
     """Built with the flows that serve them; a router holds no state of its own."""
-    told = Answers(lookup)
-    updating = Updating(writer, dry_run, told)
+    told = WriteResponder(lookup)
+    updating = UpdateHandler(writer, dry_run, told)
     return [_update(updating), _create(writer, dry_run, told), _delete(writer, dry_run, told), _patch(updating)]
 
 
-def _update(updating: Updating) -> APIRouter:
-    router = routed(_PREFIX, "orders", JsonRoute)
+def _update(updating: UpdateHandler) -> APIRouter:
+    router = make_router(_PREFIX, "orders", JsonRoute)
 
     @router.put(
         "/{order_id}",
@@ -253,11 +255,13 @@ def _update(updating: Updating) -> APIRouter:
     )
     async def update_order(
         order_id: OrderId,
-        body: Annotated[requests.UpdateOrder, Body(openapi_examples=named(every_field=requests.UPDATE_EXAMPLE))],
-        headers: Headers,
-        if_match: IfMatch,
-        only_tell: OnlyTell = False,
-        signed: Signed = False,
+        body: Annotated[
+            requests.UpdateOrder, Body(openapi_examples=build_examples(every_field=requests.UPDATE_EXAMPLE))
+        ],
+        headers: WriteHeadersParam,
+        if_match: IfMatchParam,
+        only_tell: DryRunParam = False,
+        signed: SignedParam = False,
     ) -> Response:
         """
         Absent or null: unchanged. `""`: cleared. 200 means that PlanSo has it: read back and compared, and the
@@ -272,8 +276,8 @@ def _update(updating: Updating) -> APIRouter:
     return router
 
 
-def _create(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
-    router = routed(_PREFIX, "orders", JsonRoute)
+def _create(writer: WriteService, dry_run: DryRun, told: WriteResponder) -> APIRouter:
+    router = make_router(_PREFIX, "orders", JsonRoute)
 
     @router.post(
         "",
@@ -283,31 +287,33 @@ def _create(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         responses=_CREATE_ANSWERS,
     )
     async def create_order(
-        body: Annotated[requests.CreateOrder, Body(openapi_examples=named(every_field=requests.CREATE_EXAMPLE))],
-        headers: Headers,
-        only_tell: OnlyTell = False,
+        body: Annotated[
+            requests.CreateOrder, Body(openapi_examples=build_examples(every_field=requests.CREATE_EXAMPLE))
+        ],
+        headers: WriteHeadersParam,
+        only_tell: DryRunParam = False,
     ) -> Response:
         """
         Creates the order in PlanSo, reads it back, compares; the answer names its id. An order for the same number
         plate at the same time is named in `message`.
         """
-        unknown = requests.unknown_fields(body, strict=headers.preferences.strict)
-        asked = body.asked(null_clears=False)
+        unknown = requests.describe_unknown_fields(body, strict=headers.preferences.strict)
+        asked = body.get_changes(null_clears=False)
 
         async def plan() -> Preview:
             told_too = await writer.check(Action.CREATE, None, asked, headers.request())
             preview = await dry_run.create(asked)
-            return replace(preview, notes=(*preview.notes, *([OwnNote(told_too)] if told_too else [])))
+            return replace(preview, notes=(*preview.notes, *([RequestNote(told_too)] if told_too else [])))
 
         if only_tell:
-            return preview_of(await plan(), unknown, headers)
+            return preview_response(await plan(), unknown, headers)
         return await told.of_write(writer.create(asked, headers.request(notes=unknown)), plan, headers, unknown)
 
     return router
 
 
-def _delete(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
-    router = routed(_PREFIX, "orders", JsonRoute)
+def _delete(writer: WriteService, dry_run: DryRun, told: WriteResponder) -> APIRouter:
+    router = make_router(_PREFIX, "orders", JsonRoute)
 
     @router.delete(
         "/{order_id}",
@@ -317,7 +323,7 @@ def _delete(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
         responses=_DELETE_ANSWERS,
     )
     async def delete_order(
-        order_id: OrderId, headers: Headers, if_match: IfMatch, only_tell: OnlyTell = False
+        order_id: OrderId, headers: WriteHeadersParam, if_match: IfMatchParam, only_tell: DryRunParam = False
     ) -> Response:
         """Deletes the order in PlanSo and looks whether it is gone; its row stays here, marked deleted."""
         request = headers.request(if_match=if_match)
@@ -327,14 +333,14 @@ def _delete(writer: Writer, dry_run: DryRun, told: Answers) -> APIRouter:
             return await dry_run.delete(order_id)
 
         if only_tell:
-            return preview_of(await plan(), "", headers)
+            return preview_response(await plan(), "", headers)
         return await told.of_write(writer.delete(order_id, request), plan, headers)
 
     return router
 
 
-def _patch(updating: Updating) -> APIRouter:
-    router = routed(_PREFIX, "orders", MergePatchRoute)
+def _patch(updating: UpdateHandler) -> APIRouter:
+    router = make_router(_PREFIX, "orders", MergePatchRoute)
 
     @router.patch(
         "/{order_id}",
@@ -349,13 +355,13 @@ def _patch(updating: Updating) -> APIRouter:
             requests.PatchOrder,
             Body(
                 media_type="application/merge-patch+json",
-                openapi_examples=named(move_and_clear_the_remarks=requests.PATCH_EXAMPLE),
+                openapi_examples=build_examples(move_and_clear_the_remarks=requests.PATCH_EXAMPLE),
             ),
         ],
-        headers: Headers,
-        if_match: IfMatch,
-        only_tell: OnlyTell = False,
-        signed: Signed = False,
+        headers: WriteHeadersParam,
+        if_match: IfMatchParam,
+        only_tell: DryRunParam = False,
+        signed: SignedParam = False,
     ) -> Response:
         """As PUT, but null clears: numbers, ids and flags too."""
         return await updating(order_id, body, headers, if_match, null_clears=True, only_tell=only_tell, signed=signed)

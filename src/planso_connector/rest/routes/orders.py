@@ -14,27 +14,27 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError, to_json
 
 from planso_connector.domain import values
-from planso_connector.domain.errors import TooBroad
-from planso_connector.domain.part import missing_count
+from planso_connector.domain.errors import QueryTooBroad
+from planso_connector.domain.part import count_missing
 from planso_connector.flows.querying.freshness import Freshness
-from planso_connector.flows.querying.orders import Lookup
-from planso_connector.rest.middleware.response_cache import GOOD_UNTIL
-from planso_connector.rest.request_context import OrdersResponse, id_of
-from planso_connector.rest.routes.orders_query import OrdersQuery, OrdersQueryRoute, chosen
-from planso_connector.rest.routes.router import routed
-from planso_connector.rest.routes.write_headers import is_known
+from planso_connector.flows.querying.orders import OrderQueries
+from planso_connector.rest.middleware.response_cache import VALID_UNTIL
+from planso_connector.rest.request_context import OrdersResponse, read_order_id
+from planso_connector.rest.routes.orders_query import OrdersQuery, OrdersQueryRoute, select_members
+from planso_connector.rest.routes.router import make_router
+from planso_connector.rest.routes.write_headers import matches_etag
 from planso_connector.rest.schemas import responses
-from planso_connector.rest.schemas.errors import NO_ORDER_ID, NOT_ON_THE_CALENDAR, failures
-from planso_connector.rest.schemas.examples import answer, example_of, with_headers
-from planso_connector.store.history import Entry
+from planso_connector.rest.schemas.errors import INVALID_DATE, INVALID_ORDER_ID, document_failures
+from planso_connector.rest.schemas.examples import build_example, document_headers, document_success
+from planso_connector.store.history import HistoryEntry
 
 _PREFIX = "/api/orders"
-LARGE, LARGE_AT_ONCE = 100, 4
+LARGE_LIST, MAX_LARGE_LISTS = 100, 4
 """
 Lists of more orders than that are made so many at a time: each takes several MB while it is made, and 64 at once took
 300.
 """
-_NO_DAY = replace(NOT_ON_THE_CALENDAR, loc=("query", "after"))
+_NO_DAY = replace(INVALID_DATE, loc=("query", "after"))
 
 
 def _plain(text: object) -> object:
@@ -59,66 +59,70 @@ SectionName = Annotated[
 ]
 
 
-def routes(lookup: Lookup, freshness: Freshness) -> list[APIRouter]:
+def routes(lookup: OrderQueries, freshness: Freshness) -> list[APIRouter]:
     """Built with the flows that serve them."""
     return [_reading(lookup, freshness), _reading_one(lookup, freshness), _reading_more(lookup), _history(lookup)]
 
 
-def _reading(lookup: Lookup, freshness: Freshness) -> APIRouter:
-    router, large = routed(_PREFIX, "orders", OrdersQueryRoute), asyncio.Semaphore(LARGE_AT_ONCE)
+def _reading(lookup: OrderQueries, freshness: Freshness) -> APIRouter:
+    router, large = make_router(_PREFIX, "orders", OrdersQueryRoute), asyncio.Semaphore(MAX_LARGE_LISTS)
 
     @router.get(
         "",
         summary="Query orders",
         response_model=responses.OrdersAnswer,
         response_description="The orders found",
-        responses=answer(found=example_of(responses.OrdersAnswer, next_cursor=None))
-        | failures(422, 503, invalid=_NO_DAY),
+        responses=document_success(found=build_example(responses.OrdersAnswer, next_cursor=None))
+        | document_failures(422, 503, invalid=_NO_DAY),
     )
     async def find_orders(query: Annotated[OrdersQuery, Query()], request: Request) -> Response:
         """
         Newest shop_date first, then id, unless `sort` says otherwise. Filters are combined with AND. Archived orders
         only with `archived=true`.
         """
-        async with large if query.limit > LARGE else nullcontext():
+        async with large if query.limit > LARGE_LIST else nullcontext():
             return await found(query, request)
 
     async def found(query: OrdersQuery, request: Request) -> Response:
-        filters = query.filters()
+        filters = query.to_filters()
         page = await lookup.find(filters)
         told: dict[str, object] = {"count": len(page.documents), "next_cursor": page.next_cursor}
         message = ""
         if page.rebuild is not None:
-            message, member = responses.rebuilding(page.rebuild)
+            message, member = responses.rebuild_members(page.rebuild)
             told |= member
         if query.total:
             try:
-                told["total"] = await lookup.total(filters)
-            except TooBroad:  # a busy moment may be to blame: not to be kept
+                told["total"] = await lookup.count(filters)
+            except QueryTooBroad:  # a busy moment may be to blame: not to be kept
                 told["total"] = None
                 message = f"{message} total: there are too many to be counted in time.".lstrip()
         stale_from = await freshness.stale_from()
         told["stale"] = freshness.now() > stale_from
         if not message:
-            request.scope[GOOD_UNTIL] = math.inf if told["stale"] else stale_from.timestamp()
-        documents = [chosen(one, query.names) for one in page.documents] if query.names else page.documents
+            request.scope[VALID_UNTIL] = math.inf if told["stale"] else stale_from.timestamp()
+        documents = (
+            [select_members(one, query.member_names) for one in page.documents]
+            if query.member_names
+            else page.documents
+        )
         text = f'{{"success":true,"message":"{message}","orders":[{",".join(documents)}],{to_json(told).decode()[1:]}'
-        return OrdersResponse(text.encode(), map(id_of, page.documents))
+        return OrdersResponse(text.encode(), map(read_order_id, page.documents))
 
     return router
 
 
-def _reading_one(lookup: Lookup, freshness: Freshness) -> APIRouter:
-    router = routed(_PREFIX, "orders")
+def _reading_one(lookup: OrderQueries, freshness: Freshness) -> APIRouter:
+    router = make_router(_PREFIX, "orders")
 
     @router.get(
         "/{order_id}",
         summary="Get order",
         response_model=responses.OrderAnswer,
         response_description="The order",
-        responses=with_headers(answer(order=example_of(responses.OrderAnswer)), 200, "ETag")
+        responses=document_headers(document_success(order=build_example(responses.OrderAnswer)), 200, "ETag")
         | {304: {"description": "The order still has the ETag of `If-None-Match`; there is no body."}}
-        | failures(404, 422, 503, invalid=NO_ORDER_ID),
+        | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
     )
     async def get_order(
         order_id: OrderId,
@@ -131,9 +135,9 @@ def _reading_one(lookup: Lookup, freshness: Freshness) -> APIRouter:
         The order as the connector's database has it; `ETag` names its version and its pending writes. With `max_age`,
         one that was read longer ago is read from PlanSo first; when that can't be, `message` says so.
         """
-        order, told = await freshness.order(order_id, max_age)
+        order, told = await freshness.get_order(order_id, max_age)
         headers = {"ETag": f'"{order.tag}"'}
-        if is_known(if_none_match, headers["ETag"]):
+        if matches_etag(if_none_match, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         message, stale = to_json(told).decode(), to_json(await freshness.is_stale()).decode()
         text = f'{{"success":true,"message":{message},"order":{order.document},"stale":{stale}}}'
@@ -142,21 +146,22 @@ def _reading_one(lookup: Lookup, freshness: Freshness) -> APIRouter:
     return router
 
 
-def _reading_more(lookup: Lookup) -> APIRouter:
-    router = routed(_PREFIX, "orders")
+def _reading_more(lookup: OrderQueries) -> APIRouter:
+    router = make_router(_PREFIX, "orders")
 
     @router.get(
         "/{order_id}/parts",
         summary="Get the order's parts",
         response_model=responses.PartsAnswer,
         response_description="The parts of the order",
-        responses=answer(parts=example_of(responses.PartsAnswer)) | failures(404, 422, 503, invalid=NO_ORDER_ID),
+        responses=document_success(parts=build_example(responses.PartsAnswer))
+        | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
     )
     async def get_parts(order_id: OrderId) -> Response:
         """The parts as the connector's database has them, in the order of PlanSo's page."""
-        parts = await lookup.parts(order_id)
+        parts = await lookup.get_parts(order_id)
         listed = [{**asdict(part), "is_missing": part.is_missing} for part in parts]
-        body = {"success": True, "message": "", "parts": listed, "count": len(parts), "missing": missing_count(parts)}
+        body = {"success": True, "message": "", "parts": listed, "count": len(parts), "missing": count_missing(parts)}
         return Response(to_json(body), media_type="application/json")
 
     @router.get(
@@ -164,11 +169,12 @@ def _reading_more(lookup: Lookup) -> APIRouter:
         summary="List the order's sections",
         response_model=responses.SectionsAnswer,
         response_description="The sections that were read",
-        responses=answer(sections=example_of(responses.SectionsAnswer)) | failures(404, 422, 503, invalid=NO_ORDER_ID),
+        responses=document_success(sections=build_example(responses.SectionsAnswer))
+        | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
     )
     async def list_sections(order_id: OrderId) -> Response:
         """The other tabs of the order in PlanSo, as far as they were read: with `CONNECTOR_SYNC_EXTENDED` alone."""
-        listed = [{"name": name, "last_synced_at": at} for name, at in await lookup.sections(order_id)]
+        listed = [{"name": name, "last_synced_at": at} for name, at in await lookup.list_sections(order_id)]
         body = {"success": True, "message": "", "sections": listed, "count": len(listed)}
         return Response(to_json(body), media_type="application/json")
 
@@ -177,27 +183,28 @@ def _reading_more(lookup: Lookup) -> APIRouter:
         summary="Get one section",
         response_model=responses.SectionAnswer,
         response_description="The section",
-        responses=answer(section=example_of(responses.SectionAnswer)) | failures(404, 422, 503, invalid=NO_ORDER_ID),
+        responses=document_success(section=build_example(responses.SectionAnswer))
+        | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
     )
     async def get_section(order_id: OrderId, name: SectionName) -> Response:
         """One tab: its tables, its label and value pairs, its links."""
-        section = await lookup.section(order_id, name)
+        section = await lookup.get_section(order_id, name)
         text = f'{{"success":true,"message":"","section":{section.document},"last_synced_at":"{section.synced_at}"}}'
         return Response(text.encode(), media_type="application/json")
 
     return router
 
 
-def _history(lookup: Lookup) -> APIRouter:
-    router = routed(_PREFIX, "orders")
+def _history(lookup: OrderQueries) -> APIRouter:
+    router = make_router(_PREFIX, "orders")
 
     @router.get(
         "/{order_id}/history",
         summary="Get the order's history",
         response_model=responses.HistoryAnswer,
         response_description="What changed, newest first",
-        responses=answer(history=example_of(responses.HistoryAnswer, next_cursor=None))
-        | failures(404, 422, 503, invalid=NO_ORDER_ID),
+        responses=document_success(history=build_example(responses.HistoryAnswer, next_cursor=None))
+        | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
     )
     async def get_history(
         order_id: OrderId,
@@ -205,7 +212,7 @@ def _history(lookup: Lookup) -> APIRouter:
         cursor: Annotated[int | None, Query(ge=1, le=values.MAX_ID, description="`next_cursor` before.")] = None,
     ) -> Response:
         """Every change that was seen, by an operation or in PlanSo; also of an order that was deleted."""
-        entries, following = await lookup.history(order_id, cursor, limit)
+        entries, following = await lookup.get_history(order_id, cursor, limit)
         shown = [_entry(entry) for entry in entries]
         body = {"success": True, "message": "", "history": shown, "count": len(shown), "next_cursor": following}
         return Response(to_json(body), media_type="application/json")
@@ -213,6 +220,6 @@ def _history(lookup: Lookup) -> APIRouter:
     return router
 
 
-def _entry(entry: Entry) -> dict[str, object]:
+def _entry(entry: HistoryEntry) -> dict[str, object]:
     by = {"by": entry.caller or "connector", "operation_id": entry.operation} if entry.operation else {"by": "PlanSo"}
     return {"version": entry.version, "at": entry.at, "operation_id": None, **by, "changes": entry.changes}

@@ -13,13 +13,13 @@ from pydantic_core import to_json
 
 from planso_connector.domain import german, values
 from planso_connector.domain.errors import Invalid, Problem
-from planso_connector.rest.query_parameters import DeclaredQueryRoute
+from planso_connector.rest.query_parameters import StrictQueryRoute
 from planso_connector.rest.schemas import responses
-from planso_connector.store.search import Filters
+from planso_connector.store.search import OrderFilters
 
 
 def _question(text: str) -> str:
-    return values.checked_text(text, line_breaks=False)
+    return values.check_text(text, line_breaks=False)
 
 
 def _day(text: str) -> str:
@@ -61,7 +61,7 @@ class OrdersQuery(BaseModel):
     cursor: Annotated[str | None, Field(max_length=200)] = Field(None, description="`next_cursor` of the page before.")
 
     @property
-    def names(self) -> frozenset[str]:
+    def member_names(self) -> frozenset[str]:
         """The members asked for; none for all. Raises Invalid."""
         named = frozenset(name.strip() for name in (self.fields or "").split(",") if name.strip())
         unknown = sorted(named - responses.Order.model_fields.keys())
@@ -72,18 +72,18 @@ class OrdersQuery(BaseModel):
             raise Invalid([Problem(("query", "fields"), told, "unknown_field")])
         return named
 
-    def filters(self) -> Filters:
+    def to_filters(self) -> OrderFilters:
         asked = self.model_dump(exclude={"fields", "cursor", "total"})
-        return Filters(**asked, cursor=self.cursor or None)
+        return OrderFilters(**asked, cursor=self.cursor or None)
 
 
-def chosen(document: str, names: frozenset[str]) -> str:
+def select_members(document: str, names: frozenset[str]) -> str:
     """An order's JSON text with these members alone, and its id."""
     whole: dict[str, Any] = json.loads(document)
     return to_json({name: value for name, value in whole.items() if name in names or name == "id"}).decode()
 
 
-class OrdersQueryRoute(DeclaredQueryRoute):
+class OrdersQueryRoute(StrictQueryRoute):
     """
     A route that takes an OrdersQuery and nothing else. FastAPI goes through all declared parameters of each request,
     which takes longer than the look-up; this reads those that came. The document is FastAPI's.

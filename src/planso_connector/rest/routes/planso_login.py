@@ -9,18 +9,18 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from planso_connector.domain import values
-from planso_connector.domain.clock import stamp
+from planso_connector.domain.clock import format_instant
 from planso_connector.domain.errors import LoginRejected, Problem
-from planso_connector.flows.operating.planso_login import Status
+from planso_connector.flows.operating.planso_login import PlansoLogin
 from planso_connector.rest.json_body import JsonRoute
-from planso_connector.rest.routes.router import routed
-from planso_connector.rest.schemas.errors import failure, failures
-from planso_connector.rest.schemas.examples import answer, example_of
+from planso_connector.rest.routes.router import make_router
+from planso_connector.rest.schemas.errors import document_failures, failure_response
+from planso_connector.rest.schemas.examples import build_example, document_success
 from planso_connector.rest.schemas.responses import Envelope
 
 
 def _one_line(text: str) -> str:
-    return values.checked_text(text, line_breaks=False)
+    return values.check_text(text, line_breaks=False)
 
 
 def _secret_line(text: SecretStr) -> SecretStr:
@@ -87,16 +87,18 @@ _OTHER = "PlanSo accepted this user. The connector goes on with its configured o
 _NO_USER = Problem(("body", "username"), "must not be empty", "string_too_short")
 
 
-def routes(status: Status) -> APIRouter:
-    router = routed("/api/auth", "PlanSo session", JsonRoute)
+def routes(status: PlansoLogin) -> APIRouter:
+    router = make_router("/api/auth", "PlanSo session", JsonRoute)
 
     @router.post(
         "/login",
         summary="Log in to PlanSo",
         response_model=Envelope,
         response_description="PlanSo accepted the user",
-        responses=answer(configured=example_of(Envelope, message=_OWN), other=example_of(Envelope, message=_OTHER))
-        | failures(401, 413, 415, 422, 502, 503, 504, invalid=_NO_USER),
+        responses=document_success(
+            configured=build_example(Envelope, message=_OWN), other=build_example(Envelope, message=_OTHER)
+        )
+        | document_failures(401, 413, 415, 422, 502, 503, 504, invalid=_NO_USER),
     )
     async def log_in(
         credentials: Annotated[Credentials | None, Body(description="None: the configured user.")] = None,
@@ -110,7 +112,7 @@ def routes(status: Status) -> APIRouter:
                 await status.try_credentials(credentials.username, credentials.password.get_secret_value())
                 said = _OTHER
         except LoginRejected as error:
-            rejected = failure(401, str(error))
+            rejected = failure_response(401, str(error))
             rejected.headers["WWW-Authenticate"] = 'PlanSo realm="PlanSo"'
             return rejected
         return JSONResponse({"success": True, "message": said})
@@ -120,7 +122,7 @@ def routes(status: Status) -> APIRouter:
         summary="Login with PlanSo",
         response_model=SessionAnswer,
         response_description="How the last login went",
-        responses=answer(logged_in=example_of(SessionAnswer)) | failures(503),
+        responses=document_success(logged_in=build_example(SessionAnswer)) | document_failures(503),
     )
     async def login_status() -> JSONResponse:
         """How the last login went, and how many sessions there are; nothing is sent to PlanSo."""
@@ -130,7 +132,7 @@ def routes(status: Status) -> APIRouter:
                 "success": True,
                 "message": login.message,
                 "state": login.state,
-                "last_login_at": stamp(login.last_login_at) if login.last_login_at is not None else None,
+                "last_login_at": format_instant(login.last_login_at) if login.last_login_at is not None else None,
                 "saving": saving.state,
                 "saving_reason": saving.reason,
                 "sessions": sessions.count,

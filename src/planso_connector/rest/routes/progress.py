@@ -10,17 +10,17 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from planso_connector.domain.progress import assess, sentence
-from planso_connector.domain.progress.assess import Standing
-from planso_connector.domain.progress.reasons import Fetch, Why
-from planso_connector.domain.progress.sentence import STEPS, Language
-from planso_connector.domain.progress.stages import Rung
-from planso_connector.flows.querying.progress import Standings
+from planso_connector.domain.progress.assess import OrderProgress
+from planso_connector.domain.progress.reasons import FetchReason, PromiseReason
+from planso_connector.domain.progress.sentence import STAGE_COUNT, Language
+from planso_connector.domain.progress.stages import ProgressStage
+from planso_connector.flows.querying.progress import ProgressQueries
 from planso_connector.rest.routes import language
 from planso_connector.rest.routes.orders import OrderId
-from planso_connector.rest.routes.router import routed
-from planso_connector.rest.schemas.errors import NO_ORDER_ID, failures
-from planso_connector.rest.schemas.examples import answer, example_of
-from planso_connector.rest.schemas.responses import STALE, Envelope
+from planso_connector.rest.routes.router import make_router
+from planso_connector.rest.schemas.errors import INVALID_ORDER_ID, document_failures
+from planso_connector.rest.schemas.examples import build_example, document_success
+from planso_connector.rest.schemas.responses import STALE_FIELD, Envelope
 
 _READ_AT = "2026-11-23T08:40:12.507000Z"
 _SENTENCE = (
@@ -28,16 +28,16 @@ _SENTENCE = (
     "den 10. Dezember; ein Teil fehlt noch."
 )
 _MEANINGS = {
-    Rung.ANNOUNCED: "asked for, estimated, or an appointment is made",
-    Rung.RECEIVED: "the workshop has taken the vehicle in",
-    Rung.PARTS: "parts are ordered or waited for",
-    Rung.BODY: "body work",
-    Rung.PAINT: "painting",
-    Rung.FINISH: "assembly, cleaning, final checks",
-    Rung.READY: "the work is done",
-    Rung.CLOSED: "handed over, or the order left PlanSo's list",
+    ProgressStage.ANNOUNCED: "asked for, estimated, or an appointment is made",
+    ProgressStage.RECEIVED: "the workshop has taken the vehicle in",
+    ProgressStage.PARTS: "parts are ordered or waited for",
+    ProgressStage.BODY: "body work",
+    ProgressStage.PAINT: "painting",
+    ProgressStage.FINISH: "assembly, cleaning, final checks",
+    ProgressStage.READY: "the work is done",
+    ProgressStage.CLOSED: "handed over, or the order left PlanSo's list",
 }
-_LADDER = ", ".join(f"{int(rung)} `{rung.name.lower()}` ({_MEANINGS[rung]})" for rung in Rung)
+_LADDER = ", ".join(f"{int(rung)} `{rung.name.lower()}` ({_MEANINGS[rung]})" for rung in ProgressStage)
 
 
 class ProgressSource(BaseModel):
@@ -62,14 +62,15 @@ class Stage(BaseModel):
     )
     name: str | None = Field(description=f"The step's name: {_LADDER}.", examples=["paint"])
     step: int | None = Field(
-        description="The step's number; null where the words are on no certain step.", examples=[int(Rung.PAINT)]
+        description="The step's number; null where the words are on no certain step.",
+        examples=[int(ProgressStage.PAINT)],
     )
-    steps: int = Field(description="How many steps there are.", examples=[STEPS])
+    steps: int = Field(description="How many steps there are.", examples=[STAGE_COUNT])
     archived: bool = Field(description="Whether the order left PlanSo's list of current orders.", examples=[False])
     source: ProgressSource | None = Field(description="Where it comes from; null where nothing says it.")
 
 
-def _explained(words: type[Why | Fetch], example: str) -> Any:
+def _explained(words: type[PromiseReason | FetchReason], example: str) -> Any:
     told = ", ".join(f"`{word}`" for word in words)
     return Field(description=f"Why, a word for programs: {told}.", examples=[example])
 
@@ -83,7 +84,7 @@ class Promise(BaseModel):
         "True: no value of the order speaks against it. Null: it can't be said.",
         examples=[True],
     )
-    reason: str = _explained(Why, Why.NOTHING_AGAINST_IT)
+    reason: str = _explained(PromiseReason, PromiseReason.NOTHING_AGAINST_IT)
     part_expected: str | None = Field(
         description="With `part_expected_later`: when the last of these parts is expected. ISO 8601.", examples=[None]
     )
@@ -133,7 +134,7 @@ class CanBeFetched(BaseModel):
     """Whether the vehicle can be fetched."""
 
     value: bool | None = Field(description="Null: it can't be said.", examples=[False])
-    reason: str = _explained(Fetch, Fetch.NOT_DONE)
+    reason: str = _explained(FetchReason, FetchReason.NOT_DONE)
     source: ProgressSource | None = Field(description="Where it comes from; null where nothing says it.")
 
 
@@ -160,72 +161,74 @@ class ProgressAnswer(Envelope):
     """How far an order is."""
 
     progress: ProgressOfOrder = Field(description="How far the order is.")
-    stale: bool = STALE
+    stale: bool = STALE_FIELD
 
 
 def _example() -> dict[str, Any]:
-    shown = example_of(ProgressAnswer)
+    shown = build_example(ProgressAnswer)
     for name, path, label in (
         ("promised", "finish_date", "Termin Fertigstellung"),
         ("parts", "parts", None),
         ("next_appointment", "paint_date", "Lackiertermin"),
     ):
-        shown["progress"][name]["source"] = example_of(ProgressSource, path=path, label=label)
+        shown["progress"][name]["source"] = build_example(ProgressSource, path=path, label=label)
     return shown
 
 
-def routes(standings: Standings) -> APIRouter:
-    router = routed("/api/orders", "orders")
+def routes(standings: ProgressQueries) -> APIRouter:
+    router = make_router("/api/orders", "orders")
 
     @router.get(
         "/{order_id}/progress",
         summary="Get the order's progress",
         response_model=ProgressAnswer,
         response_description="How far the order is",
-        responses=answer(painting=_example()) | failures(404, 422, 503, invalid=NO_ORDER_ID),
+        responses=document_success(painting=_example()) | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
     )
-    async def get_progress(order_id: OrderId, spoken_in: Annotated[Language, Depends(language.answered)]) -> Response:
+    async def get_progress(
+        order_id: OrderId, spoken_in: Annotated[Language, Depends(language.response_language)]
+    ) -> Response:
         """
         "How far is my car?", from the connector's database alone: each answer with its source, and `sentence` ready
         to be read out, in German or English by `Accept-Language`. What the order doesn't say is null.
         """
-        found = await standings.of(order_id)
+        found = await standings.get_progress(order_id)
         body = {"success": True, "message": "", "progress": _shown(found, spoken_in), "stale": found.is_stale}
-        return Response(to_json(body), media_type="application/json", headers=language.headers(spoken_in))
+        return Response(to_json(body), media_type="application/json", headers=language.language_headers(spoken_in))
 
     return router
 
 
-def _shown(found: Standing, spoken_in: Language) -> dict[str, object]:
-    stage, promised, fetching, ahead = found.stage, found.promised, found.fetching, found.next_appointment
+def _shown(found: OrderProgress, spoken_in: Language) -> dict[str, object]:
+    stage, promised, fetching, ahead = found.stage, found.promised, found.fetch_readiness, found.next_appointment
     return {
         "order_id": found.order_id,
         "stage": {
             "words": stage.words,
-            "name": stage.rung.name.lower() if stage.rung is not None else None,
-            "step": stage.rung,
-            "steps": STEPS,
+            "name": stage.stage.name.lower() if stage.stage is not None else None,
+            "step": stage.stage,
+            "steps": STAGE_COUNT,
             "archived": stage.is_archived,
             "source": _source(stage.source),
         },
         "promised": {
             "date": promised.moment.canonical if promised.moment is not None else None,
             "holds": promised.holds,
-            "reason": promised.why,
+            "reason": promised.reason,
             "part_expected": promised.part_expected,
             "source": _source(promised.source),
         },
         "parts": asdict(found.parts),
         "next_appointment": {
             "date": ahead.moment.canonical,
-            "what": sentence.what(ahead.source.path, spoken_in),
+            "what": sentence.name_appointment(ahead.source.path, spoken_in),
             "source": _source(ahead.source),
         }
         if ahead is not None
         else None,
-        "can_be_fetched": {"value": fetching.value, "reason": fetching.why, "source": _source(fetching.source)},
+        "can_be_fetched": {"value": fetching.value, "reason": fetching.reason, "source": _source(fetching.source)},
         "pending": found.pending,
-        "sentence": sentence.sentence(found, spoken_in),
+        "sentence": sentence.compose_sentence(found, spoken_in),
         "language": spoken_in,
     }
 

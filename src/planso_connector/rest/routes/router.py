@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from planso_connector.rest.query_parameters import UNKNOWN, DeclaredQueryRoute
-from planso_connector.rest.schemas.errors import failures
-from planso_connector.rest.schemas.examples import Responses, with_headers
+from planso_connector.rest.query_parameters import UNKNOWN_PARAMETER, StrictQueryRoute
+from planso_connector.rest.schemas.errors import document_failures
+from planso_connector.rest.schemas.examples import Responses, document_headers
 
-_EVERYWHERE: Responses = with_headers(failures(429, 503), 429, "RateLimit", "RateLimit-Policy", "Retry-After")
-_UNDER_API = _EVERYWHERE | failures(422, invalid=UNKNOWN)
+_EVERYWHERE: Responses = document_headers(
+    document_failures(429, 503), 429, "RateLimit", "RateLimit-Policy", "Retry-After"
+)
+_UNDER_API = _EVERYWHERE | document_failures(422, invalid=UNKNOWN_PARAMETER)
 
 
-def routed(prefix: str, tag: str, route_class: type[DeclaredQueryRoute] = DeclaredQueryRoute) -> APIRouter:
+def make_router(prefix: str, tag: str, route_class: type[StrictQueryRoute] = StrictQueryRoute) -> APIRouter:
     """
     The application takes its routes out of it: a router that is included stays one, is asked each time which of its
     routes is meant, and makes them all anew. Outside of `/api` a query is nobody's business: load balancers and

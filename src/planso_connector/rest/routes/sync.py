@@ -10,14 +10,14 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from planso_connector.domain.clock import stamp
+from planso_connector.domain.clock import format_instant
 from planso_connector.domain.errors import Problem
 from planso_connector.flows.syncing.sync import Sync, SyncStatus
-from planso_connector.rest.routes.router import routed
-from planso_connector.rest.schemas.errors import failures
-from planso_connector.rest.schemas.examples import answer, example_of
+from planso_connector.rest.routes.router import make_router
+from planso_connector.rest.schemas.errors import document_failures
+from planso_connector.rest.schemas.examples import build_example, document_success
 from planso_connector.rest.schemas.responses import Envelope
-from planso_connector.store.sync_runs import Run, Trigger
+from planso_connector.store.sync_runs import StoredRun, Trigger
 
 _EXPECTED = "2026-11-23T09:57:10.000000Z"
 _RUN_ID = "run_2b22d88cdbe6e7a6c618"
@@ -107,17 +107,17 @@ class SyncStatusAnswer(Envelope):
     )
 
 
-_STARTED = example_of(SyncStarted)
+_STARTED = build_example(SyncStarted)
 _JOINED = _STARTED | {"message": "A run is under way already; this request joined it.", "joined": True}
 _NONE_RUNS = dict.fromkeys(("phase", "done", "total", "started_at", "expected_end"))
-_IDLE = example_of(SyncStatusAnswer, message=example_of(RunAnswer)["message"], **_NONE_RUNS)
-_RUNNING = example_of(SyncStatusAnswer, state="running", next_run_at=None)
+_IDLE = build_example(SyncStatusAnswer, message=build_example(RunAnswer)["message"], **_NONE_RUNS)
+_RUNNING = build_example(SyncStatusAnswer, state="running", next_run_at=None)
 _NO_FLAG = Problem(("query", "full"), "must be true or false", "bool_parsing")
 _NO_LIMIT = Problem(("query", "limit"), "must be 500 or less", "less_than_equal")
 
 
 def routes(sync: Sync, next_run_at: Callable[[], datetime | None]) -> APIRouter:
-    router = routed("/api/sync", "sync")
+    router = make_router("/api/sync", "sync")
 
     @router.post(
         "",
@@ -125,7 +125,8 @@ def routes(sync: Sync, next_run_at: Callable[[], datetime | None]) -> APIRouter:
         summary="Start a sync",
         response_model=SyncStarted,
         response_description="The run that is under way now; `Location` is where its progress is told",
-        responses=answer(202, started=_STARTED, joined=_JOINED) | failures(422, 503, invalid=_NO_FLAG),
+        responses=document_success(202, started=_STARTED, joined=_JOINED)
+        | document_failures(422, 503, invalid=_NO_FLAG),
     )
     async def start_sync(
         full: Annotated[
@@ -150,25 +151,25 @@ def routes(sync: Sync, next_run_at: Callable[[], datetime | None]) -> APIRouter:
         summary="How the sync goes",
         response_model=SyncStatusAnswer,
         response_description="The run under way, the last one, and the next",
-        responses=answer(idle=_IDLE, running=_RUNNING) | failures(503),
+        responses=document_success(idle=_IDLE, running=_RUNNING) | document_failures(503),
     )
     async def sync_status() -> JSONResponse:
         """Times are UTC."""
         following = next_run_at()
-        return JSONResponse(_status(await sync.status(), stamp(following) if following is not None else None))
+        return JSONResponse(_status(await sync.status(), format_instant(following) if following is not None else None))
 
     @router.get(
         "/runs",
         summary="The last syncs",
         response_model=RunsAnswer,
         response_description="The last runs",
-        responses=answer(runs=example_of(RunsAnswer)) | failures(422, 503, invalid=_NO_LIMIT),
+        responses=document_success(runs=build_example(RunsAnswer)) | document_failures(422, 503, invalid=_NO_LIMIT),
     )
     async def sync_runs(
         limit: Annotated[int, Query(ge=1, le=500, description="Runs in one answer.")] = 50,
     ) -> JSONResponse:
         """Newest first."""
-        shown = [_run(run) for run in await sync.history(limit)]
+        shown = [_run(run) for run in await sync.list_runs(limit)]
         return JSONResponse({"success": True, "message": "", "runs": shown, "count": len(shown)})
 
     return router
@@ -192,7 +193,7 @@ def _status(status: SyncStatus, following: str | None) -> dict[str, object]:
     }
 
 
-def _run(run: Run) -> dict[str, object]:
+def _run(run: StoredRun) -> dict[str, object]:
     return {
         "run_id": run.id,
         "kind": run.kind,

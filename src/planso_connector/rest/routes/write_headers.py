@@ -10,25 +10,25 @@ from fastapi import Depends, Header, Query, Request
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.flows.writing import write
 from planso_connector.rest import disclosure
-from planso_connector.rest.request_context import caller_of
+from planso_connector.rest.request_context import get_caller
 
-LONGEST_WAIT = 60
+MAX_WAIT = 60
 """Seconds that a caller may wait for PlanSo's confirmation."""
 
 _ETAG = re.compile(r'(?:W/)?"(\d{1,18}(?:\.[0-9a-f]{1,64})?)"')
 
-Wait = Annotated[
+WaitParam = Annotated[
     float | None,
     Query(
         ge=0,
-        le=LONGEST_WAIT,
+        le=MAX_WAIT,
         allow_inf_nan=False,
         description="Seconds to wait for the operation to be settled.",
     ),
 ]
 
 
-def is_known(header: str | None, tag: str) -> bool:
+def matches_etag(header: str | None, tag: str) -> bool:
     """Whether `If-None-Match` names it (RFC 9110, section 13.1.2: weakly compared)."""
     if header is None:
         return False
@@ -61,7 +61,7 @@ class Preferences:
         self.wait: float | None = None
         applied = ["handling=strict"] if self.strict else []
         if re.fullmatch(r"\d{1,9}", wanted.get("wait", "")):
-            self.wait = float(min(int(wanted["wait"]), LONGEST_WAIT))
+            self.wait = float(min(int(wanted["wait"]), MAX_WAIT))
             applied.append(f"wait={self.wait:g}")
         if "respond-async" in wanted:
             self.wait = self.wait or 0.0
@@ -88,12 +88,12 @@ class WriteHeaders:
             ),
         ] = None,
     ) -> None:
-        self.caller = caller_of(request)
+        self.caller = get_caller(request)
         self.preferences = preferences
         self._key = idempotency_key
 
-    def request(self, *, notes: str = "", if_match: str | None = None, signed: bool = False) -> write.Request:
-        return write.Request(
+    def request(self, *, notes: str = "", if_match: str | None = None, signed: bool = False) -> write.WriteRequest:
+        return write.WriteRequest(
             caller=self.caller.label,
             wait=self.preferences.wait,
             idempotency_key=self._key,
@@ -101,11 +101,11 @@ class WriteHeaders:
             strict=self.preferences.strict,
             notes=notes,
             signed_by=self.caller.name if signed else None,
-            names_orders=disclosure.may_read(self.caller),
+            names_orders=disclosure.can_read_orders(self.caller),
         )
 
 
-def version_relied_on(
+def parse_if_match(
     if_match: Annotated[
         str | None,
         Header(

@@ -12,9 +12,9 @@ from planso_connector.domain import values
 from planso_connector.domain.errors import Problem
 from planso_connector.flows.writing.write_stops import WritesStatus, WriteStops
 from planso_connector.rest.json_body import JsonRoute
-from planso_connector.rest.routes.router import routed
-from planso_connector.rest.schemas.errors import failures
-from planso_connector.rest.schemas.examples import answer, example_of, named
+from planso_connector.rest.routes.router import make_router
+from planso_connector.rest.schemas.errors import document_failures
+from planso_connector.rest.schemas.examples import build_example, build_examples, document_success
 from planso_connector.rest.schemas.responses import Envelope
 from planso_connector.store.write_stops import WriteStop
 
@@ -74,38 +74,38 @@ class Resume(BaseModel):
     )
 
 
-_STOPPED = example_of(WritesAnswer, state="stopped", stops=[example_of(StopAnswer, order_id=None)], pending=3)
+_STOPPED = build_example(WritesAnswer, state="stopped", stops=[build_example(StopAnswer, order_id=None)], pending=3)
 _NOT_STOPPED = "Nothing was stopped."
 _NOT_DAMAGED = Problem(("body", "accept"), "'f_1' is not among the damaged controls; accepted: 'f_8123'", "not_damaged")
 
 
 def routes(stops: WriteStops) -> list[APIRouter]:
-    router = routed("/api/writes", "writes", JsonRoute)
+    router = make_router("/api/writes", "writes", JsonRoute)
 
     @router.get(
         "",
         summary="Whether writes reach PlanSo",
         response_model=WritesAnswer,
         response_description="The state, and what is stopped",
-        responses=answer(on=example_of(WritesAnswer), stopped=_STOPPED) | failures(503),
+        responses=document_success(on=build_example(WritesAnswer), stopped=_STOPPED) | document_failures(503),
     )
     async def writes_status() -> JSONResponse:
         """While writes are stopped, new ones are 503 and accepted ones stay pending; their deadlines are paused."""
-        return JSONResponse(_status(await stops.status()))
+        return JSONResponse(_status(await stops.get_status()))
 
     @router.post(
         "/resume",
         summary="Resume writes",
         response_model=ResumedAnswer,
         response_description="What was resumed",
-        responses=answer(
-            resumed=example_of(ResumedAnswer),
-            nothing=example_of(ResumedAnswer, message=_NOT_STOPPED, resumed=[]),
+        responses=document_success(
+            resumed=build_example(ResumedAnswer),
+            nothing=build_example(ResumedAnswer, message=_NOT_STOPPED, resumed=[]),
         )
-        | failures(413, 415, 422, 503, invalid=_NOT_DAMAGED),
+        | document_failures(413, 415, 422, 503, invalid=_NOT_DAMAGED),
     )
     async def resume_writes(
-        body: Annotated[Resume | None, Body(openapi_examples=named(one_order={"order_id": 130}))] = None,
+        body: Annotated[Resume | None, Body(openapi_examples=build_examples(one_order={"order_id": 130}))] = None,
     ) -> JSONResponse:
         """
         For a person who has looked at the damage. Pending writes go on, and get the time of the stop added to their
@@ -113,8 +113,8 @@ def routes(stops: WriteStops) -> list[APIRouter]:
         """
         asked = body or Resume()
         ended = await stops.resume(asked.order_id, asked.accept)
-        left = (await stops.status()).stops
-        words = [*(() if ended or left else (_NOT_STOPPED,)), *(stop.words for stop in left)]
+        left = (await stops.get_status()).stops
+        words = [*(() if ended or left else (_NOT_STOPPED,)), *(stop.message for stop in left)]
         return JSONResponse({"success": True, "message": " ".join(words), "resumed": [_shown(stop) for stop in ended]})
 
     return [router]
@@ -123,7 +123,7 @@ def routes(stops: WriteStops) -> list[APIRouter]:
 def _status(status: WritesStatus) -> dict[str, Any]:
     return {
         "success": True,
-        "message": " ".join(stop.words for stop in status.stops),
+        "message": " ".join(stop.message for stop in status.stops),
         "state": status.state,
         "stops": [_shown(stop) for stop in status.stops],
         "pending": status.pending,

@@ -16,24 +16,24 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from planso_connector.domain import errors, german
-from planso_connector.domain.caller import NOBODY
+from planso_connector.domain.caller import UNKNOWN_CALLER
 from planso_connector.domain.errors import Problem
-from planso_connector.domain.order import tag
+from planso_connector.domain.order import compute_etag
 from planso_connector.rest import disclosure
-from planso_connector.rest.json_body import MAX_BODY
-from planso_connector.rest.request_context import OrdersResponse, caller_of, is_known
-from planso_connector.rest.schemas.examples import Responses, named
+from planso_connector.rest.json_body import MAX_BODY_BYTES
+from planso_connector.rest.request_context import OrdersResponse, get_caller, has_caller
+from planso_connector.rest.schemas.examples import Responses, build_examples
 
 log = structlog.get_logger(__name__)
 
-STATUS: dict[type[errors.ConnectorError], int] = {
+STATUS_BY_ERROR: dict[type[errors.ConnectorError], int] = {
     errors.NotAuthenticated: 401,
     errors.NotAllowed: 403,
     errors.NotFound: 404,
     errors.Invalid: 422,
-    errors.Stale: 412,
-    errors.Clash: 409,
-    errors.Ambiguous: 409,
+    errors.PreconditionFailed: 412,
+    errors.StateConflict: 409,
+    errors.AmbiguousCreate: 409,
     errors.Expired: 504,
     errors.PlansoUnavailable: 502,
     errors.PlansoTimeout: 504,
@@ -48,9 +48,9 @@ STATUS: dict[type[errors.ConnectorError], int] = {
     errors.StoreUnavailable: 503,
 }
 
-FAULT = "A fault in the connector; its log has the place."
+INTERNAL_ERROR = "A fault in the connector; its log has the place."
 
-MEANING = {
+STATUS_DESCRIPTIONS = {
     400: "The request is no proper HTTP: without `Host`, or with a header twice that may come once.",
     401: "No API key came, or one that is not valid (`WWW-Authenticate: Bearer`). After `POST /api/auth/login` with "
     "`WWW-Authenticate: PlanSo`: PlanSo rejected the user name or the password.",
@@ -79,7 +79,7 @@ MEANING = {
 }
 
 
-EXAMPLES: dict[int, dict[str, str]] = {
+EXAMPLE_MESSAGES: dict[int, dict[str, str]] = {
     401: {
         "rejected": "PlanSo rejected the user name or the password",
         "no_key": "An API key is needed: `Authorization: Bearer pc_...` or `X-API-Key: pc_...`.",
@@ -99,7 +99,7 @@ EXAMPLES: dict[int, dict[str, str]] = {
         "another_version": "If-Match: order 130 has version 5 now, not 4.",
         "changed_in_planso": "Changed in PlanSo since: shop_date. Nothing was sent.",
     },
-    413: {"too_large": f"The body is too large; accepted: up to {MAX_BODY} bytes."},
+    413: {"too_large": f"The body is too large; accepted: up to {MAX_BODY_BYTES} bytes."},
     415: {"not_json": "Content-Type: 'text/plain' is not accepted; accepted: application/json"},
     429: {"too_many": "Too many requests of this address; there is room again in 1 s."},
     502: {
@@ -114,9 +114,9 @@ EXAMPLES: dict[int, dict[str, str]] = {
 }
 
 
-STOPPED: dict[int, dict[str, str]] = {
+WRITES_STOPPED_MESSAGES: dict[int, dict[str, str]] = {
     503: {
-        **EXAMPLES[503],
+        **EXAMPLE_MESSAGES[503],
         "writes_stopped": "Writes are stopped since 2026-11-23T09:41:02Z because operation op_5f0c2b9e41d7a6380c1e did "
         "damage (1 value was lost: 'Telefon'); a person resumes them: `planso-connector writes resume`, or POST "
         "/api/writes/resume. Nothing was recorded.",
@@ -127,11 +127,11 @@ STOPPED: dict[int, dict[str, str]] = {
 RETRY_AFTER = "5"
 """Seconds: as long as a writer waits for the database, and short enough for a disk that was just cleared."""
 
-RETRY_STOPPED = "300"
+RETRY_AFTER_WRITES_STOPPED = "300"
 """Seconds: stopped writes go on when a person has looked at the damage."""
 
 
-MOST_PROBLEMS = 100
+MAX_PROBLEMS = 100
 """A 422 tells so many: of a body with all fields wrong each, and no more of a list of thousands."""
 
 
@@ -171,31 +171,31 @@ class NotAsKnown(Failure):
     )
 
 
-NOT_ON_THE_CALENDAR = Problem(
+INVALID_DATE = Problem(
     ("body", "shop_date"),
     f"'31.02.2026' is not on the calendar or the clock; accepted: {german.DATE_HELP}",
     "value_error",
 )
-NO_ORDER_ID = Problem(("path", "order_id"), "must be a whole number", "int_parsing")
+INVALID_ORDER_ID = Problem(("path", "order_id"), "must be a whole number", "int_parsing")
 
 
-def failures(
-    *statuses: int, invalid: Problem = NOT_ON_THE_CALENDAR, shown: Mapping[int, Mapping[str, str]] | None = None
+def document_failures(
+    *statuses: int, invalid: Problem = INVALID_DATE, shown: Mapping[int, Mapping[str, str]] | None = None
 ) -> Responses:
     """
     The failures that a route declares in the OpenAPI document; `invalid` is its example of 422, `shown` are messages by
     name where those of all routes don't fit.
     """
-    told = {**EXAMPLES, **(shown or {})}
+    told = {**EXAMPLE_MESSAGES, **(shown or {})}
     declared: Responses = {}
     for status in statuses:
         if status == 422:
-            examples = named(invalid=_body(f"{invalid.field}: {invalid.msg}", [invalid]))
+            examples = build_examples(invalid=_body(f"{invalid.field}: {invalid.msg}", [invalid]))
         else:
-            examples = named(**{name: _body(message) for name, message in told[status].items()})
+            examples = build_examples(**{name: _body(message) for name, message in told[status].items()})
         declared[status] = {
             "model": NotAsKnown if status == 412 else Failure,
-            "description": MEANING[status],
+            "description": STATUS_DESCRIPTIONS[status],
             "content": {"application/json": {"examples": examples}},
         }
     return declared
@@ -209,15 +209,15 @@ def _body(message: str, problems: Sequence[Problem] | None = None) -> dict[str, 
     return body
 
 
-def failure(status: int, message: str, problems: Sequence[Problem] | None = None) -> JSONResponse:
+def failure_response(status: int, message: str, problems: Sequence[Problem] | None = None) -> JSONResponse:
     return JSONResponse(_body(message, problems), status_code=status)
 
 
-def status_of(error: errors.ConnectorError) -> int:
-    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+def get_status(error: errors.ConnectorError) -> int:
+    return next(STATUS_BY_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_BY_ERROR)
 
 
-def failure_of(error: errors.ConnectorError, order: str | None = None, *, message: str = "") -> Response:
+def error_response(error: errors.ConnectorError, order: str | None = None, *, message: str = "") -> Response:
     """
     `order` is the order as it is now, JSON text, where the caller relied on another; `ETag` is its version's then.
     `message` in place of the error's own.
@@ -226,23 +226,23 @@ def failure_of(error: errors.ConnectorError, order: str | None = None, *, messag
     body = _body(message or str(error), problems)
     if isinstance(error, errors.VersionChanged):
         order = error.document
-    if isinstance(error, errors.Conflicting):
+    if isinstance(error, errors.EditConflict):
         body["conflicts"] = [asdict(conflict) for conflict in error.conflicts]
     text = to_json(body).decode()
     headers = _challenge(error)
     if isinstance(error, errors.StoreUnavailable):
         is_stopped = isinstance(error, errors.WritesStopped)
-        headers["Retry-After"] = RETRY_STOPPED if is_stopped else RETRY_AFTER
+        headers["Retry-After"] = RETRY_AFTER_WRITES_STOPPED if is_stopped else RETRY_AFTER
     if isinstance(error, errors.TooManyWaiting):
         headers["Retry-After"] = RETRY_AFTER
     if isinstance(error, errors.CommitUnknown) and error.operation_id:
         headers["Operation-Id"] = error.operation_id
     if order:
         shown = from_json(order)
-        headers["ETag"] = f'"{tag(shown["version"], [one["operation_id"] for one in shown["pending"]])}"'
+        headers["ETag"] = f'"{compute_etag(shown["version"], [one["operation_id"] for one in shown["pending"]])}"'
         text = f'{text[:-1]},"order":{order}}}'
-        return OrdersResponse(text.encode(), [shown["id"]], headers, status=status_of(error))
-    return Response(text.encode(), status_of(error), headers, "application/json")
+        return OrdersResponse(text.encode(), [shown["id"]], headers, status=get_status(error))
+    return Response(text.encode(), get_status(error), headers, "application/json")
 
 
 def _challenge(error: errors.ConnectorError) -> dict[str, str]:
@@ -255,37 +255,39 @@ def _challenge(error: errors.ConnectorError) -> dict[str, str]:
     return {}
 
 
-def install(app: FastAPI) -> None:
+def install_error_handlers(app: FastAPI) -> None:
     """Every failure of every route goes through these."""
 
     @app.exception_handler(errors.ConnectorError)
     async def told(request: Request, error: errors.ConnectorError) -> Response:
         if isinstance(error, errors.StoreUnavailable) and not isinstance(error, errors.WritesStopped):
             log.warning("store_unavailable", reason=str(error))
-        return failure_of(disclosure.error_for(error, caller_of(request) if is_known(request) else NOBODY))
+        return error_response(
+            disclosure.redact_error(error, get_caller(request) if has_caller(request) else UNKNOWN_CALLER)
+        )
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         found = error.errors()
-        problems = [problem_of(entry) for entry in found[:MOST_PROBLEMS]]
+        problems = [translate_problem(entry) for entry in found[:MAX_PROBLEMS]]
         told = [p.msg if p.type == "json_invalid" else f"{p.field}: {p.msg}" for p in problems]
-        more = [f"and {len(found) - MOST_PROBLEMS} more"] if len(found) > MOST_PROBLEMS else []
-        return failure(422, "; ".join([*told, *more]), problems)
+        more = [f"and {len(found) - MAX_PROBLEMS} more"] if len(found) > MAX_PROBLEMS else []
+        return failure_response(422, "; ".join([*told, *more]), problems)
 
     @app.exception_handler(HTTPException)
     async def by_status(_request: Request, error: HTTPException) -> JSONResponse:
-        answer = failure(error.status_code, error.detail)
+        answer = failure_response(error.status_code, error.detail)
         answer.headers.update(error.headers or {})
         return answer
 
     @app.exception_handler(ClientDisconnect)
     async def left(_request: Request, _error: ClientDisconnect) -> JSONResponse:
-        return failure(400, "The caller left before the body was complete.")
+        return failure_response(400, "The caller left before the body was complete.")
 
     @app.exception_handler(Exception)
     async def a_fault(request: Request, error: Exception) -> JSONResponse:
         log.error("request_failed", method=request.method, exc_info=error)
-        return failure(500, FAULT)
+        return failure_response(500, INTERNAL_ERROR)
 
 
 _PLAIN = {
@@ -317,7 +319,7 @@ _PLAIN = {
 """Pydantic's word for an error, and what a person is told. Bounds come from pydantic."""
 
 
-def problem_of(entry: dict[str, Any]) -> Problem:
+def translate_problem(entry: dict[str, Any]) -> Problem:
     """What pydantic found, in our words and our shape, and without the value that was sent."""
     bounds = {name: _plain_number(bound) for name, bound in entry.get("ctx", {}).items()}
     plain = _PLAIN.get(entry["type"], "").format_map(bounds)

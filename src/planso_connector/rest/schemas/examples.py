@@ -11,7 +11,7 @@ Responses = dict[int | str, dict[str, Any]]
 """What a route's `responses` takes."""
 
 
-def example_of(model: type[BaseModel], **changes: Any) -> dict[str, Any]:
+def build_example(model: type[BaseModel], **changes: Any) -> dict[str, Any]:
     """An example of the whole: each property's own first one, or that of the model that it holds. `changes` win."""
     return {name: _member(field) for name, field in model.model_fields.items() if name not in changes} | changes
 
@@ -20,14 +20,14 @@ def _member(field: Any) -> Any:
     if field.examples:
         return field.examples[0]
     (model,) = [kind for kind in (field.annotation, *get_args(field.annotation)) if _is_model(kind)]
-    return [example_of(model)] if getattr(field.annotation, "__origin__", None) is list else example_of(model)
+    return [build_example(model)] if getattr(field.annotation, "__origin__", None) is list else build_example(model)
 
 
 def _is_model(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def named(**values: Any) -> dict[str, Any]:
+def build_examples(**values: Any) -> dict[str, Any]:
     """OpenAPI's `examples`, for a Documented app: `not_known="..."` is shown as `Not known`."""
     return {
         name: {"summary": name.replace("_", " ").capitalize(), "value": _swapped(value, None, _NULL)}
@@ -39,7 +39,7 @@ _NULL = "\0null"
 """Stands for null in examples until the document is made."""
 
 
-class Documented(FastAPI):
+class DocumentedFastAPI(FastAPI):
     """FastAPI leaves every null out of its document; here examples keep theirs, because null clears."""
 
     def openapi(self) -> dict[str, Any]:
@@ -56,9 +56,9 @@ def _swapped(value: Any, old: object, new: object) -> Any:
     return new if value == old else value
 
 
-def answer(status: int = 200, /, **values: Any) -> Responses:
+def document_success(status: int = 200, /, **values: Any) -> Responses:
     """The examples of a success."""
-    return {status: {"content": {"application/json": {"examples": named(**values)}}}}
+    return {status: {"content": {"application/json": {"examples": build_examples(**values)}}}}
 
 
 _HEADERS = {
@@ -72,7 +72,7 @@ _HEADERS = {
 }
 
 
-def with_headers(responses: Responses, status: int, *names: str) -> Responses:
+def document_headers(responses: Responses, status: int, *names: str) -> Responses:
     """The same, with the headers that this status comes with."""
     headers = {name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in names}
     return responses | {status: {**responses.get(status, {}), "headers": headers}}

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from planso_connector.domain import fields as table
 from planso_connector.domain import values
 from planso_connector.domain.errors import Invalid, Problem
-from planso_connector.domain.fields import Group, Kind, On, Value, fields_on
+from planso_connector.domain.fields import FieldGroup, FieldKind, RequestKind, Value, fields_accepted_in
 from planso_connector.domain.saving import appending
 
 
@@ -20,54 +20,54 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _acceptable(field: table.Field, value: Any) -> Any:
-    values.accept(field, value)
+def _acceptable(field: table.OrderField, value: Any) -> Any:
+    values.parse_caller_value(field, value)
     return value
 
 
-def _request_type(field: table.Field) -> Any:
+def _request_type(field: table.OrderField) -> Any:
     check = AfterValidator(partial(_acceptable, field))
-    if field.kind is Kind.FLAG:
+    if field.kind is FieldKind.FLAG:
         return Annotated[bool, check]
-    if field.kind is Kind.NUMBER:
+    if field.kind is FieldKind.NUMBER:
         return Annotated[float, Field(ge=0, le=values.MAX_HOURS, allow_inf_nan=False), check]
-    if field.kind is Kind.ID:
+    if field.kind is FieldKind.ID:
         return Annotated[int, Field(ge=1, le=values.MAX_ID), BeforeValidator(_whole), check]
-    return Annotated[str, Field(max_length=field.longest), check]
+    return Annotated[str, Field(max_length=field.max_length), check]
 
 
 _ACCEPTS = {
-    Kind.DATE: " A date: `16.12.2025`, `16.12.25` or `2025-12-16`, a time may follow.",
-    Kind.MONTH: " A date as `16.12.2025` or `2025-12-16`, or a month as `12/2025` or `12/25`.",
-    Kind.PAST_MONTH: " A date as `16.12.2015` or `2015-12-16`, or a month as `12/2015`. With a year of two digits the "
+    FieldKind.DATE: " A date: `16.12.2025`, `16.12.25` or `2025-12-16`, a time may follow.",
+    FieldKind.MONTH: " A date as `16.12.2025` or `2025-12-16`, or a month as `12/2025` or `12/25`.",
+    FieldKind.PAST_MONTH: " A date as `16.12.2015` or `2015-12-16`, or a month as `12/2015`. With a year of two digits the "
     "latest that is not after the next year: `01.07.65` is 1965.",
-    Kind.TIME: " A time: `08:30`, `08:30:00` or `8 Uhr`, a date may stand in front. Of a range as `14:00-16:00` its "
+    FieldKind.TIME: " A time: `08:30`, `08:30:00` or `8 Uhr`, a date may stand in front. Of a range as `14:00-16:00` its "
     "start is taken for `_from`, its end for `_to`.",
-    Kind.DATETIME: " A date and time: `16.12.2025 12:08` or `2025-12-16T12:08:00`; the time may be missing. A time "
+    FieldKind.DATETIME: " A date and time: `16.12.2025 12:08` or `2025-12-16T12:08:00`; the time may be missing. A time "
     "alone only where PlanSo holds a date that it goes with, or a time of day alone.",
-    Kind.LONG_TEXT: " Line breaks are allowed.",
+    FieldKind.LONG_TEXT: " Line breaks are allowed.",
 }
 
 
-def _line(field: table.Field, text: str) -> str:
+def _line(field: table.OrderField, text: str) -> str:
     if not text.strip():
         raise ValueError("is empty; accepted: a line to add, or null")
-    values.accept(field, text)
+    values.parse_caller_value(field, text)
     return text
 
 
-def _append_definition(field: table.Field) -> Any:
+def _append_definition(field: table.OrderField) -> Any:
     told = f"{field.meaning}. Not together with the field itself. In PlanSo: {field.labels[0]}."
-    kind = Annotated[str, Field(max_length=field.longest), AfterValidator(partial(_line, field))]
+    kind = Annotated[str, Field(max_length=field.max_length), AfterValidator(partial(_line, field))]
     return kind | None, Field(None, description=told, examples=[field.example])
 
 
-def _definition(field: table.Field, body: On) -> Any:
+def _definition(field: table.OrderField, body: RequestKind) -> Any:
     kind = _request_type(field)
     default: Value = None
-    if body is On.CREATE and field.min_length_on_create:
+    if body is RequestKind.CREATE and field.min_length_on_create:
         kind = Annotated[kind, Field(min_length=field.min_length_on_create)]
-    if body is On.CREATE and field.default is not None:
+    if body is RequestKind.CREATE and field.default is not None:
         default = field.default
     return (
         kind | None,
@@ -83,30 +83,30 @@ _LONGEST_NAME = 60
 """So many characters of a member that is not known are told."""
 
 
-class Body(BaseModel):
+class WriteBody(BaseModel):
     """What a request body may hold; fields that the contract doesn't know are left out, and told."""
 
     # Built with its route: later, pydantic would warn of FastAPI's alias for it.
     model_config = ConfigDict(strict=True, extra="allow", defer_build=False)
-    body_kind: ClassVar[On] = On.UPDATE
+    body_kind: ClassVar[RequestKind] = RequestKind.UPDATE
 
-    def asked(self, *, null_clears: bool) -> dict[str, Value]:
+    def get_changes(self, *, null_clears: bool) -> dict[str, Value]:
         """
         Field path to canonical value, for the fields that were sent. Null is no change, or clears. Raises Invalid for a
         field that is both written and appended to.
         """
         found: dict[str, Value] = {}
-        details = getattr(self, Group.DETAILS.value, None)
-        all_details_null = null_clears and details is None and Group.DETAILS.value in self.model_fields_set
-        for field in fields_on(self.body_kind):
-            holder: BaseModel | None = details if field.group is Group.DETAILS else self
-            if field.group is Group.DETAILS and all_details_null:
+        details = getattr(self, FieldGroup.DETAILS.value, None)
+        all_details_null = null_clears and details is None and FieldGroup.DETAILS.value in self.model_fields_set
+        for field in fields_accepted_in(self.body_kind):
+            holder: BaseModel | None = details if field.group is FieldGroup.DETAILS else self
+            if field.group is FieldGroup.DETAILS and all_details_null:
                 found[field.path] = None
             if holder is None or field.name not in holder.model_fields_set:
                 continue
             given = getattr(holder, field.name)
             if given is not None:
-                found[field.path] = values.accept(field, given)
+                found[field.path] = values.parse_caller_value(field, given)
             elif null_clears:
                 found[field.path] = None
         return found | self._appended(found)
@@ -115,14 +115,16 @@ class Body(BaseModel):
         """The lines to add; null adds nothing, in a merge patch too."""
         known = [field for field in table.APPEND_FIELDS if field.name in type(self).model_fields]
         given = {field: getattr(self, field.name) for field in known}
-        lines = {field.name: values.accept(field, line) for field, line in given.items() if line is not None}
-        both = [name for name in lines if appending.target_of(name) in written]
+        lines = {
+            field.name: values.parse_caller_value(field, line) for field, line in given.items() if line is not None
+        }
+        both = [name for name in lines if appending.target_field(name) in written]
         if both:
             raise Invalid(
                 [
                     Problem(
                         ("body", name),
-                        f"{appending.target_of(name)} is given too; accepted: one of the two",
+                        f"{appending.target_field(name)} is given too; accepted: one of the two",
                         "conflicting_fields",
                     )
                     for name in both
@@ -130,21 +132,23 @@ class Body(BaseModel):
             )
         return lines
 
-    def unknown(self) -> dict[str, Any]:
+    def get_unknown_members(self) -> dict[str, Any]:
         """The members that the contract doesn't know, by path."""
         found = dict(self.model_extra or {})
-        details = getattr(self, Group.DETAILS.value, None)
+        details = getattr(self, FieldGroup.DETAILS.value, None)
         if isinstance(details, BaseModel):
-            found |= {f"{Group.DETAILS.value}.{name}": value for name, value in (details.model_extra or {}).items()}
+            found |= {
+                f"{FieldGroup.DETAILS.value}.{name}": value for name, value in (details.model_extra or {}).items()
+            }
         return found
 
 
-def unknown_fields(body: Body, *, strict: bool) -> str:
+def describe_unknown_fields(body: WriteBody, *, strict: bool) -> str:
     """
     A sentence that names what was left out, empty where nothing was. Raises Invalid when `strict`, and for objects and
     lists that the contract doesn't know.
     """
-    unknown = body.unknown()
+    unknown = body.get_unknown_members()
     refused = [
         Problem(
             ("body", *path[:_LONGEST_NAME].split(".")),
@@ -163,73 +167,84 @@ def unknown_fields(body: Body, *, strict: bool) -> str:
     return f"Left out, not known here: {', '.join(names[:20])}{more}."
 
 
-def _example(body: On, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
-    example: dict[str, Any] = {Group.DETAILS.value: {}}
-    for field in fields_on(body):
+def _example(body: RequestKind, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
+    example: dict[str, Any] = {FieldGroup.DETAILS.value: {}}
+    for field in fields_accepted_in(body):
         if field.name in leave_out:
             continue
-        (example[Group.DETAILS.value] if field.group is Group.DETAILS else example)[field.name] = field.example
+        (example[FieldGroup.DETAILS.value] if field.group is FieldGroup.DETAILS else example)[field.name] = (
+            field.example
+        )
     return example
 
 
-def _members(body: On) -> dict[str, Any]:
-    members = {field.name: _definition(field, body) for field in fields_on(body) if field.group is Group.ORDER}
-    if body is On.UPDATE:
+def _members(body: RequestKind) -> dict[str, Any]:
+    members = {
+        field.name: _definition(field, body) for field in fields_accepted_in(body) if field.group is FieldGroup.ORDER
+    }
+    if body is RequestKind.UPDATE:
         members |= {field.name: _append_definition(field) for field in table.APPEND_FIELDS}
     return members
 
 
 _Details = create_model(
     "VehicleDetailsModel",
-    __base__=Body,
+    __base__=WriteBody,
     __doc__="Vehicle details for creating/updating orders.",
-    **{field.name: _definition(field, On.UPDATE) for field in fields_on(On.UPDATE) if field.group is Group.DETAILS},
+    **{
+        field.name: _definition(field, RequestKind.UPDATE)
+        for field in fields_accepted_in(RequestKind.UPDATE)
+        if field.group is FieldGroup.DETAILS
+    },
 )
 _VEHICLE_DETAILS: dict[str, Any] = {
-    Group.DETAILS.value: (_Details | None, Field(None, description="Vehicle details for creating/updating orders."))
+    FieldGroup.DETAILS.value: (
+        _Details | None,
+        Field(None, description="Vehicle details for creating/updating orders."),
+    )
 }
 
 if TYPE_CHECKING:
 
-    class UpdateOrder(Body):
+    class UpdateOrder(WriteBody):
         """Request to update an existing order."""
 
         order_id: int
 
-    class PatchOrder(Body):
+    class PatchOrder(WriteBody):
         """A merge patch for an existing order."""
 
-    class CreateOrder(Body):
+    class CreateOrder(WriteBody):
         """Request to create an order."""
 
 else:
     UpdateOrder = create_model(
         "UpdateOrder",
-        __base__=Body,
+        __base__=WriteBody,
         __doc__="Request to update an existing order.",
         order_id=(
             Annotated[int, BeforeValidator(_whole)],
             Field(ge=1, le=values.MAX_ID, description="Order ID to update", examples=[130]),
         ),
         **_VEHICLE_DETAILS,
-        **_members(On.UPDATE),
+        **_members(RequestKind.UPDATE),
     )
     PatchOrder = create_model(
         "PatchOrder",
-        __base__=Body,
+        __base__=WriteBody,
         __doc__="A merge patch (RFC 7396) for an existing order: null clears.",
         **_VEHICLE_DETAILS,
-        **_members(On.UPDATE),
+        **_members(RequestKind.UPDATE),
     )
     CreateOrder = create_model(
         "CreateOrder",
-        __base__=Body,
+        __base__=WriteBody,
         __doc__="Request to create an order.",
         **_VEHICLE_DETAILS,
-        **_members(On.CREATE),
+        **_members(RequestKind.CREATE),
     )
-    CreateOrder.body_kind = On.CREATE
+    CreateOrder.body_kind = RequestKind.CREATE
 
-UPDATE_EXAMPLE = {"order_id": 130, **_example(On.UPDATE)}
+UPDATE_EXAMPLE = {"order_id": 130, **_example(RequestKind.UPDATE)}
 PATCH_EXAMPLE = {"shop_date": "08.12.2026", "est_hours_karo": 11.3, "remarks": None}
-CREATE_EXAMPLE = _example(On.CREATE)
+CREATE_EXAMPLE = _example(RequestKind.CREATE)

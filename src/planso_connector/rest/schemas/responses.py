@@ -9,12 +9,12 @@ from pydantic import BaseModel, Field, create_model
 
 from planso_connector.domain import fields as table
 from planso_connector.domain import values
-from planso_connector.domain.fields import MIRRORED, Group, Kind
-from planso_connector.domain.order import DOUBT_AT_MOST
+from planso_connector.domain.fields import MIRRORED, FieldGroup, FieldKind
+from planso_connector.domain.order import MAX_UNREADABLE_LENGTH
 from planso_connector.domain.part import Part
-from planso_connector.flows.querying.reindex import how_far
-from planso_connector.rest.schemas.examples import example_of
-from planso_connector.store.lookup_keys import Rebuild
+from planso_connector.flows.querying.reindex import describe_rebuild
+from planso_connector.rest.schemas.examples import build_example
+from planso_connector.store.lookup_keys import RebuildProgress
 
 
 class Envelope(BaseModel):
@@ -30,16 +30,16 @@ class UpdateOrderResponse(Envelope):
     order_id: int | None = Field(None, description="The order.", examples=[130])
 
 
-_ANSWER_TYPES: dict[Kind, type] = {Kind.NUMBER: float, Kind.ID: int, Kind.FLAG: bool}
+_ANSWER_TYPES: dict[FieldKind, type] = {FieldKind.NUMBER: float, FieldKind.ID: int, FieldKind.FLAG: bool}
 
 
-def _answered(group: Group) -> dict[str, Any]:
+def _answered(group: FieldGroup) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for field in MIRRORED:
         if field.group is not group:
             continue
-        example = None if field.example is None else values.accept(field, field.example)
-        note = " ISO 8601." if field.kind in table.DATED else ""
+        example = None if field.example is None else values.parse_caller_value(field, field.example)
+        note = " ISO 8601." if field.kind in table.TEMPORAL_KINDS else ""
         members[field.name] = (
             _ANSWER_TYPES.get(field.kind, str) | None,
             Field(description=f"{field.meaning}.{note} In PlanSo: {field.labels[0]}.", examples=[example]),
@@ -64,7 +64,7 @@ class FieldDoubt(BaseModel):
 
     field: str = Field(description="The field's path, or `fields.` and a label.", examples=["shop_date"])
     text: str = Field(
-        description=f"What stands there; empty where that is longer than {DOUBT_AT_MOST} characters.",
+        description=f"What stands there; empty where that is longer than {MAX_UNREADABLE_LENGTH} characters.",
         examples=["KW 51"],
     )
     length: int | None = Field(
@@ -81,7 +81,7 @@ _DOUBTS = Field(
     examples=[[]],
 )
 _FIELDS = Field(
-    description=f"Every label of PlanSo's form and what it shows; null where that is longer than {table.SHOWN_AT_MOST} "
+    description=f"Every label of PlanSo's form and what it shows; null where that is longer than {table.MAX_SHOWN_LENGTH} "
     "characters.",
     examples=[{"Fahrername": "Jana Petersen", "Kennzeichen": "WN-AE 2309", "Werkstattstart": "08.12.2026"}],
 )
@@ -93,9 +93,9 @@ if TYPE_CHECKING:
         """An order, as the connector's database has it."""
 
 else:
-    _Vehicle = create_model("Vehicle", __doc__="The vehicle, read only.", **_answered(Group.VEHICLE))
+    _Vehicle = create_model("Vehicle", __doc__="The vehicle, read only.", **_answered(FieldGroup.VEHICLE))
     _DetailsAnswer = create_model(
-        "VehicleDetails", __doc__="The vehicle, as requests name its fields.", **_answered(Group.DETAILS)
+        "VehicleDetails", __doc__="The vehicle, as requests name its fields.", **_answered(FieldGroup.DETAILS)
     )
     Order = create_model(
         "Order",
@@ -120,11 +120,11 @@ else:
         last_synced_at=(str, _SYNCED),
         version=(int, Field(description="Grows with every change.", examples=[4])),
         pending=(list[PendingWrite], Field(description="Writes that PlanSo has not confirmed.", examples=[[]])),
-        **_answered(Group.ORDER),
+        **_answered(FieldGroup.ORDER),
     )
 
 
-STALE = Field(
+STALE_FIELD = Field(
     description="Whether no sync ended well for longer than it should; then the answer may lag behind PlanSo.",
     examples=[False],
 )
@@ -134,7 +134,7 @@ class OrderAnswer(Envelope):
     """One order."""
 
     order: Order = Field(description="The order.")
-    stale: bool = STALE
+    stale: bool = STALE_FIELD
 
 
 class Rebuilding(BaseModel):
@@ -144,16 +144,16 @@ class Rebuilding(BaseModel):
     all: int | None = Field(description="Of so many; null where it is only beginning.", examples=[2000])
 
 
-REBUILDING = Field(
+REBUILDING_FIELD = Field(
     None,
     description="There only while what orders are found by is written anew: other orders may fit, too.",
     examples=[None],
 )
 
 
-def rebuilding(rebuild: Rebuild) -> tuple[str, dict[str, object]]:
+def rebuild_members(rebuild: RebuildProgress) -> tuple[str, dict[str, object]]:
     """What is told of it: the words for `message`, and the member."""
-    told = f"{how_far(rebuild)}: other orders may fit, too."
+    told = f"{describe_rebuild(rebuild)}: other orders may fit, too."
     return told, {"rebuilding": {"done": rebuild.done, "all": rebuild.all}}
 
 
@@ -171,8 +171,8 @@ class OrdersAnswer(Envelope):
         "long.",
         examples=[1],
     )
-    stale: bool = STALE
-    rebuilding: Rebuilding | None = REBUILDING
+    stale: bool = STALE_FIELD
+    rebuilding: Rebuilding | None = REBUILDING_FIELD
 
 
 _PART: dict[str, tuple[str, Any]] = {
@@ -451,10 +451,10 @@ class HistoryAnswer(Envelope):
     )
 
 
-UPDATED = example_of(UpdateOrderResponse)
-NOTHING_SENT = UPDATED | {"message": "Nothing differs from what PlanSo holds; nothing was sent."}
-LEFT_OUT = UPDATED | {"message": "Left out, not known here: kennzeichen."}
-ACCEPTED = example_of(
+UPDATED_EXAMPLE = build_example(UpdateOrderResponse)
+NOTHING_SENT_EXAMPLE = UPDATED_EXAMPLE | {"message": "Nothing differs from what PlanSo holds; nothing was sent."}
+LEFT_OUT_EXAMPLE = UPDATED_EXAMPLE | {"message": "Left out, not known here: kennzeichen."}
+ACCEPTED_EXAMPLE = build_example(
     WriteAccepted, message="On disk here. PlanSo has not confirmed it yet; it is tried until 2026-11-24T09:41:00Z."
 )
-DRY_RUN = example_of(DryRunAnswer, message="Dry run: nothing was recorded or sent.")
+DRY_RUN_EXAMPLE = build_example(DryRunAnswer, message="Dry run: nothing was recorded or sent.")

@@ -12,40 +12,40 @@ from sqlalchemy import Executable, make_url
 from sqlalchemy.exc import ArgumentError
 
 from planso_connector.domain.errors import StoreUnavailable
-from planso_connector.store.engine.file_watch import Fault
-from planso_connector.store.engine.sqlite import Sqlite
-from planso_connector.store.engine.threads import TIMEOUT, Inbox
+from planso_connector.store.engine.file_watch import FileFault
+from planso_connector.store.engine.sqlite import SqliteBackend
+from planso_connector.store.engine.threads import TIMEOUT, WorkQueue
 from planso_connector.store.engine.transaction import Row, Transaction
 
 if TYPE_CHECKING:
     from planso_connector.store.engine.postgresql_url import PostgresqlUrl
 
-__all__ = ["Database", "Row", "Transaction", "address"]
+__all__ = ["Database", "Row", "Transaction", "parse_database_url"]
 
 T = TypeVar("T")
 
-CONNECTIONS = 13
+MAX_CONNECTIONS = 13
 """Connections to PostgreSQL at most, unless the operator sets another number."""
 
 
 class _Backend(Protocol):
-    reads: Inbox
-    questions: Inbox
-    writes: Inbox
+    reads: WorkQueue
+    searches: WorkQueue
+    writes: WorkQueue
     clock: Executable | None
     """The statement that asks for the server's `epoch`, in seconds; None where there is no server."""
     check: Callable[[Transaction], list[str]] | None
     """Tells what the operator should look at about the server."""
 
     @property
-    def fault(self) -> Fault | None: ...
+    def file_fault(self) -> FileFault | None: ...
 
-    def mark(self) -> int | None: ...
+    def data_version(self) -> int | None: ...
 
     async def close(self) -> None: ...
 
 
-def address(url: str) -> Path | PostgresqlUrl:
+def parse_database_url(url: str) -> Path | PostgresqlUrl:
     """The file of a SQLite URL, or a PostgreSQL URL taken apart. Raises StoreUnavailable, without showing the URL."""
     scheme = url.partition("://")[0]
     if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
@@ -83,18 +83,18 @@ class Database:
         return Database(self._backend, name)
 
     @classmethod
-    def open(cls, url: str, timeout: float = TIMEOUT, connections: int = CONNECTIONS) -> Database:
+    def open(cls, url: str, timeout: float = TIMEOUT, connections: int = MAX_CONNECTIONS) -> Database:
         """
         `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host/name`; `migrate` made
         its tables. `timeout`: seconds that it may take for a unit of work. PostgreSQL is connected to when it is first
         needed, at most `connections` times. Raises StoreUnavailable.
         """
-        where = address(url)
+        where = parse_database_url(url)
         if isinstance(where, Path):
-            return cls(Sqlite(where, timeout))
-        from planso_connector.store.engine.postgresql import Postgresql  # here: psycopg loads libpq
+            return cls(SqliteBackend(where, timeout))
+        from planso_connector.store.engine.postgresql import PostgresqlBackend  # here: psycopg loads libpq
 
-        return cls(Postgresql(where, connections, timeout))
+        return cls(PostgresqlBackend(where, connections, timeout))
 
     async def read(self, work: Callable[[Transaction], T], *, within: float | None = None) -> T:
         """
@@ -102,60 +102,60 @@ class Database:
         take long: it has threads of its own, so that it holds up nothing else, and raises TooBroad where it is not done
         within so many seconds, StoreUnavailable where it was not even begun by then.
         """
-        inbox = self._backend.reads if within is None else self._backend.questions
-        return cast("T", await inbox.do(work, within, workshop=self.workshop))
+        inbox = self._backend.reads if within is None else self._backend.searches
+        return cast("T", await inbox.run(work, within, workshop=self.workshop))
 
-    async def read_at_once(self, work: Callable[[Transaction], T], seconds: float) -> T:
+    async def read_with_priority(self, work: Callable[[Transaction], T], seconds: float) -> T:
         """As `read`, before all that waits; StoreSilent after so many seconds."""
-        return cast("T", await self._backend.reads.do(work, workshop=self.workshop, at_once=seconds))
+        return cast("T", await self._backend.reads.run(work, workshop=self.workshop, at_once=seconds))
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """What `work` returns, once its transaction is committed; when it raises, nothing of it stays."""
-        return cast("T", await self._backend.writes.do(work, workshop=self.workshop))
+        return cast("T", await self._backend.writes.run(work, workshop=self.workshop))
 
-    async def write_at_once(self, work: Callable[[Transaction], T], seconds: float) -> T:
+    async def write_with_priority(self, work: Callable[[Transaction], T], seconds: float) -> T:
         """As `write`, before all that waits; StoreSilent or CommitUnknown after so many seconds."""
-        return cast("T", await self._backend.writes.do(work, workshop=self.workshop, at_once=seconds))
+        return cast("T", await self._backend.writes.run(work, workshop=self.workshop, at_once=seconds))
 
     @property
-    def silent_for(self) -> float | None:
+    def seconds_silent(self) -> float | None:
         """Seconds since a read or write was answered last, where one asked since then got no answer in its time."""
-        found = (self._backend.reads.answers.silent_since, self._backend.writes.answers.silent_since)
+        found = (self._backend.reads.responsiveness.silent_since, self._backend.writes.responsiveness.silent_since)
         return max((monotonic() - since for since in found if since is not None), default=None)
 
     @property
-    def longest_wait(self) -> float:
+    def max_wait(self) -> float:
         """Seconds that a read or a write takes at most, also while the database is silent."""
-        return self._backend.writes.longest_wait
+        return self._backend.writes.max_wait
 
     @property
-    def missed(self) -> dict[str, int]:
+    def timeouts(self) -> dict[str, int]:
         """Units of work that were given up because it did not answer, by kind."""
         backend = self._backend
-        reads = backend.reads.answers.missed + backend.questions.answers.missed
-        return {"read": reads, "write": backend.writes.answers.missed}
+        reads = backend.reads.responsiveness.timeouts + backend.searches.responsiveness.timeouts
+        return {"read": reads, "write": backend.writes.responsiveness.timeouts}
 
-    def mark(self) -> int | None:
+    def data_version(self) -> int | None:
         """
         A number that is another one after each commit, whoever made it; None where the database can't tell it at once.
         What was read after a mark was taken is as it is now while the mark is the same.
         """
-        return self._backend.mark()
+        return self._backend.data_version()
 
     @property
-    def fault(self) -> Fault | None:
+    def file_fault(self) -> FileFault | None:
         """What keeps the database from accepting anything until a person does something; None for a server's."""
-        return self._backend.fault
+        return self._backend.file_fault
 
     @property
-    def reads_waiting(self) -> int:
+    def queued_reads(self) -> int:
         """Reads that no thread has taken yet."""
-        return self._backend.reads.waiting + self._backend.questions.waiting
+        return self._backend.reads.length + self._backend.searches.length
 
     @property
-    def waiting(self) -> dict[str, int]:
+    def queue_lengths(self) -> dict[str, int]:
         """Units of work that no thread has taken yet, by kind."""
-        return {"read": self.reads_waiting, "write": self._backend.writes.waiting}
+        return {"read": self.queued_reads, "write": self._backend.writes.length}
 
     async def measure_clock(self, steady: Callable[[], float]) -> tuple[datetime, float, float] | None:
         """
@@ -168,18 +168,18 @@ class Database:
 
         def work(tx: Transaction) -> tuple[datetime, float, float]:
             before = steady()
-            epoch = tx.rows(statement)[0]["epoch"]
+            epoch = tx.fetch_all(statement)[0]["epoch"]
             half = (steady() - before) / 2
             return datetime.fromtimestamp(float(epoch), UTC), before + half, half
 
         return await self.read(work)
 
-    def end_within(self, seconds: float) -> None:
+    def stop_waiting_after(self, seconds: float) -> None:
         """From then on nobody waits for the database any more: the process is to end whether it answers or not."""
-        for inbox in (self._backend.reads, self._backend.questions, self._backend.writes):
-            inbox.end_within(seconds)
+        for inbox in (self._backend.reads, self._backend.searches, self._backend.writes):
+            inbox.stop_waiting_after(seconds)
 
-    async def shortcomings(self) -> list[str]:
+    async def check_server(self) -> list[str]:
         """What an operator should look at about the database server, in words; the connector works all the same."""
         check = self._backend.check
         return [] if check is None else await self.read(check)

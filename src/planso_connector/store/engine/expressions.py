@@ -25,7 +25,7 @@ class contains_all(FunctionElement[bool]):  # noqa: N801
     type = Boolean()
 
 
-class members(FunctionElement[int]):  # noqa: N801
+class ids_from_json(FunctionElement[int]):  # noqa: N801
     """`column.in_(members(ids))`: the whole numbers of `ids`, a JSON list; any number of them in one parameter."""
 
     inherit_cache = True
@@ -42,7 +42,7 @@ class text_candidates(FunctionElement[int]):  # noqa: N801
     type = BigInteger()
 
 
-class is_text_member(FunctionElement[Any]):  # noqa: N801
+class is_in_texts(FunctionElement[Any]):  # noqa: N801
     """`is_text_member(column, texts)`: whether `column` is one of a JSON list; each is looked for in its index."""
 
     inherit_cache = True
@@ -50,9 +50,9 @@ class is_text_member(FunctionElement[Any]):  # noqa: N801
     """Of a Boolean SQLAlchemy makes `... = 1` for SQLite, which then looks at every row instead of into the index."""
 
 
-def is_member(column: ColumnElement[int], ids: ColumnElement[Any]) -> ColumnElement[bool]:
+def is_in_ids(column: ColumnElement[int], ids: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether `column` is one of the whole numbers of `ids`, a JSON list: any number of them in one parameter."""
-    return column.op("IN", is_comparison=True, return_type=Boolean())(members(ids))
+    return column.op("IN", is_comparison=True, return_type=Boolean())(ids_from_json(ids))
 
 
 def _arguments(element: FunctionElement[Any], compiler: SQLCompiler) -> list[str]:
@@ -91,26 +91,26 @@ def _arguments_reversed(element: FunctionElement[Any], compiler: SQLCompiler) ->
     return compiler.process(text), words_sql
 
 
-@compiles(members, "sqlite")
-def _(element: members, compiler: SQLCompiler, **_kw: object) -> str:
+@compiles(ids_from_json, "sqlite")
+def _(element: ids_from_json, compiler: SQLCompiler, **_kw: object) -> str:
     (ids,) = _arguments(element, compiler)
     return f"(SELECT value FROM json_each({ids}))"  # noqa: S608 - made of compiled SQL
 
 
-@compiles(members, "postgresql")
-def _(element: members, compiler: SQLCompiler, **_kw: object) -> str:
+@compiles(ids_from_json, "postgresql")
+def _(element: ids_from_json, compiler: SQLCompiler, **_kw: object) -> str:
     (ids,) = _arguments(element, compiler)
     return f"(SELECT value::bigint FROM json_array_elements_text({ids}::json))"  # noqa: S608 - made of compiled SQL
 
 
-@compiles(is_text_member, "sqlite")
-def _(element: is_text_member, compiler: SQLCompiler, **_kw: object) -> str:
+@compiles(is_in_texts, "sqlite")
+def _(element: is_in_texts, compiler: SQLCompiler, **_kw: object) -> str:
     column, texts = _arguments(element, compiler)
     return f"{column} IN (SELECT value FROM json_each({texts}))"  # noqa: S608 - made of compiled SQL
 
 
-@compiles(is_text_member, "postgresql")
-def _(element: is_text_member, compiler: SQLCompiler, **_kw: object) -> str:
+@compiles(is_in_texts, "postgresql")
+def _(element: is_in_texts, compiler: SQLCompiler, **_kw: object) -> str:
     # An array, not a subquery to join with: for that, a table without statistics yet is read through a thousand times.
     column, texts = _arguments(element, compiler)
     return f'{column} = ANY(ARRAY(SELECT value COLLATE "C" FROM json_array_elements_text({texts}::json)))'  # noqa: S608 - made of compiled SQL

@@ -11,7 +11,7 @@ _SHARED = frozenset({"9p", "afs", "ceph", "cifs", "gfs2", "lustre", "ncpfs", "nf
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
-def kind_of(path: Path, mounts: Path = _MOUNTS) -> str:
+def file_system_type(path: Path, mounts: Path = _MOUNTS) -> str:
     """The type of the file system, as the system's table of mounts names it; empty where it has none."""
     try:
         lines = mounts.read_text("utf-8", "replace").splitlines()
@@ -30,12 +30,12 @@ def kind_of(path: Path, mounts: Path = _MOUNTS) -> str:
 
 def is_local(path: Path) -> bool:
     """Whether a file's time of change is exact there; network file systems set it later, as they like."""
-    return kind_of(path) in _LOCAL
+    return file_system_type(path) in _LOCAL
 
 
-def warning(path: Path, mounts: Path = _MOUNTS) -> str | None:
+def shared_file_system_warning(path: Path, mounts: Path = _MOUNTS) -> str | None:
     """What to say at the start about where a database lies."""
-    kind = kind_of(path.parent, mounts)
+    kind = file_system_type(path.parent, mounts)
     if kind not in _SHARED and not kind.startswith("fuse"):
         return None
     return (

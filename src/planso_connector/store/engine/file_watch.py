@@ -21,7 +21,7 @@ from planso_connector.store.engine import file_system
 
 log = structlog.get_logger(__name__)
 
-EVERY = 0.5
+CHECK_INTERVAL = 0.5
 """Seconds between two looks; a commit looks too, before and after."""
 
 _HEAD, _LOG_HEADS = b"SQLite format 3\0", (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
@@ -46,12 +46,12 @@ OVERWRITTEN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FileFault:
     """What happened to the database's files; `words` are for callers and operators."""
 
     cause: str
-    words: str
-    noticed_at: datetime
+    message: str
+    detected_at: datetime
 
     @property
     def is_readable(self) -> bool:
@@ -85,11 +85,11 @@ class FileWatch:
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._is_rescued = self._is_closed = False
         self._is_final = False  # where another log or content was in use for a while, only a restart mends it
-        self.fault: Fault | None = None
+        self.fault: FileFault | None = None
         self._thread = threading.Thread(target=self._run, name="sqlite-file-watch", daemon=True)
         self._thread.start()
 
-    def check(self) -> Fault | None:
+    def check(self) -> FileFault | None:
         with self._lock:
             if self._is_closed:
                 return self.fault
@@ -101,12 +101,12 @@ class FileWatch:
             self._is_final = self._is_final or cause in (LOG_GONE, OVERWRITTEN)
             if cause is None:
                 if fault is not None:
-                    log.warning("database_file_back", path=str(self._path), noticed_at=fault.noticed_at.isoformat())
+                    log.warning("database_file_back", path=str(self._path), noticed_at=fault.detected_at.isoformat())
                     self.fault, self._is_rescued = None, False
             elif fault is None or fault.cause != cause:
-                noticed_at = now() if fault is None else fault.noticed_at
-                self.fault = Fault(cause, self._words(cause, noticed_at), noticed_at)
-                log.critical("database_file_lost", path=str(self._path), message=self.fault.words)
+                noticed_at = now() if fault is None else fault.detected_at
+                self.fault = FileFault(cause, self._words(cause, noticed_at), noticed_at)
+                log.critical("database_file_lost", path=str(self._path), message=self.fault.message)
             return self.fault
 
     def stop(self) -> None:
@@ -119,12 +119,12 @@ class FileWatch:
         self.stop()
         if self.check() is not None and not self._is_closed:
             self._rescue()
-            leave_files(self._connection)
+            disable_checkpoint_on_close(self._connection)
         self._is_closed = True
         self._connection.close()
 
     def _run(self) -> None:
-        while not self._ended.wait(EVERY):
+        while not self._ended.wait(CHECK_INTERVAL):
             self.check()
             self._rescue()
 
@@ -186,7 +186,7 @@ class FileWatch:
         )
 
 
-def leave_files(connection: apsw.Connection) -> None:
+def disable_checkpoint_on_close(connection: apsw.Connection) -> None:
     """Closing it then neither writes to the database nor removes a log by its name, which may be another's."""
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from planso_connector.domain.errors import StoreUnavailable
-from planso_connector.store.engine.postgresql_connections import Connection
+from planso_connector.store.engine.postgresql_connections import TimeoutConnection
 from planso_connector.store.engine.postgresql_url import PostgresqlUrl
 from planso_connector.store.engine.transaction import Transaction
 
@@ -29,7 +29,7 @@ FROM pg_roles, pg_database WHERE rolname = session_user AND datname = current_da
 """)
 
 
-def prepare_for_migration(connection: Connection, url: PostgresqlUrl) -> None:
+def prepare_for_migration(connection: TimeoutConnection, url: PostgresqlUrl) -> None:
     """
     Within the transaction that makes the tables: finds `pg_trgm` in whichever schema it is. Raises StoreUnavailable
     where tables or that extension can't be made.
@@ -72,9 +72,9 @@ def prepare_for_migration(connection: Connection, url: PostgresqlUrl) -> None:
         )
 
 
-def shortcomings(tx: Transaction, wanted: int) -> list[str]:
+def check_server(tx: Transaction, wanted: int) -> list[str]:
     """What the operator should look at, though the connector works. `wanted`: so many connections it may open."""
-    found = tx.rows(_LIMITS)[0]
+    found = tx.fetch_all(_LIMITS)[0]
     usable = found["of_server"] - (found["reserved"] or 0)
     limits = (
         (usable, f"max_connections leaves {usable}"),
@@ -94,4 +94,4 @@ def shortcomings(tx: Transaction, wanted: int) -> list[str]:
 
 
 def _refused(url: PostgresqlUrl, why: str) -> StoreUnavailable:
-    return StoreUnavailable(f"The connector's database ({url.place}) can't be used: {why}.")
+    return StoreUnavailable(f"The connector's database ({url.location}) can't be used: {why}.")

@@ -23,69 +23,69 @@ from planso_connector.store.engine.transaction import Row
 
 T = TypeVar("T")
 
-TRY_AGAIN = 2.0
+RETRY_AFTER = 2.0
 """Seconds after a refused connection until another one is asked for, as long as there are some."""
 
 
-class Unanswered(psycopg.OperationalError):
+class ResponseTimeout(psycopg.OperationalError):
     """The server has not answered in time. What the connection is in the middle of is not known."""
 
 
-class Connection(psycopg.Connection[Row]):
+class TimeoutConnection(psycopg.Connection[Row]):
     """
     Waits for no answer for longer than `patience` seconds, nor beyond `until`. TCP can't be relied on for that: the
     kernel of a server that stands still goes on confirming what it gets.
     """
 
-    patience: float = TIMEOUT
-    until: float = math.inf
+    timeout: float = TIMEOUT
+    deadline: float = math.inf
     """As `time.monotonic`."""
-    is_silent: bool = False
+    has_timed_out: bool = False
     on_answer: Callable[[], None] | None = None
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """As psycopg's, which all waiting for the server goes through. Raises Unanswered."""
-        if self.is_silent:
-            raise Unanswered("an answer before this one never came")
-        seconds = max(0.0, min(self.patience, self.until - time.monotonic()))
+        if self.has_timed_out:
+            raise ResponseTimeout("an answer before this one never came")
+        seconds = max(0.0, min(self.timeout, self.deadline - time.monotonic()))
         try:
             result = super().wait(gen, interval, seconds if timeout is None else min(timeout, seconds))
         except errors._WaitTimeout as error:  # noqa: SLF001 - psycopg wants its callers to convert it
-            self.is_silent = True
-            raise Unanswered(f"no answer in {seconds:.1f} s") from error
+            self.has_timed_out = True
+            raise ResponseTimeout(f"no answer in {seconds:.1f} s") from error
         if self.on_answer is not None:
             self.on_answer()
         return result
 
 
-class Kind(IntEnum):
+class ConnectionUse(IntEnum):
     """What a connection is wanted for."""
 
     READ = 0
     WRITE = 1
-    QUESTION = 2
+    SEARCH = 2
 
 
-class Connections:
+class ConnectionPool:
     """
     At most `most` connections, each used by one thread at a time. Where there are fewer than units of work, reads get
     theirs first, then the others as they came; and neither of those has all, so that none waits for the other alone.
     """
 
-    def __init__(self, connect: Callable[[], Connection], most: int, patience: float = TIMEOUT) -> None:
+    def __init__(self, connect: Callable[[], TimeoutConnection], most: int, patience: float = TIMEOUT) -> None:
         """`patience`: seconds that a unit of work waits for a connection that others use."""
         self._connect = connect
         self._most = most
         self._patience = patience
         self._changed = threading.Condition()
-        self._idle: list[Connection] = []
+        self._idle: list[TimeoutConnection] = []
         self._open = self._opening = 0
-        self._used = [0] * len(Kind)
-        self._waiting: list[tuple[Kind, object]] = []
+        self._used = [0] * len(ConnectionUse)
+        self._waiting: list[tuple[ConnectionUse, object]] = []
         self._short_until = 0.0
         self._closed = False
 
-    def take(self, kind: Kind) -> tuple[Connection, bool]:
+    def acquire(self, kind: ConnectionUse) -> tuple[TimeoutConnection, bool]:
         """A connection outside of any transaction, and whether it is new. Raises what `connect` raises."""
         until = time.monotonic() + self._patience
         while True:
@@ -101,17 +101,17 @@ class Connections:
                 with self._changed:
                     self._opening -= 1
                     self._free(kind)
-                    self._short_until = time.monotonic() + TRY_AGAIN
+                    self._short_until = time.monotonic() + RETRY_AFTER
                     if self._open == 0 or time.monotonic() > until:
                         raise
             else:
-                connection.patience = math.inf  # `until` bounds it
+                connection.timeout = math.inf  # `until` bounds it
                 with self._changed:
                     self._opening -= 1
                     self._open += 1
                 return connection, True
 
-    def give_back(self, kind: Kind, connection: Connection | None) -> None:
+    def release(self, kind: ConnectionUse, connection: TimeoutConnection | None) -> None:
         """None: it is lost, and so are the idle ones, for what ends one connection mostly ends them all."""
         with self._changed:
             if connection is not None and not self._closed:
@@ -136,7 +136,7 @@ class Connections:
         for connection in idle:
             _close(connection)
 
-    def _wait_for_turn(self, kind: Kind, until: float) -> None:
+    def _wait_for_turn(self, kind: ConnectionUse, until: float) -> None:
         ticket = (kind, object())
         self._waiting.append(ticket)
         try:
@@ -152,24 +152,24 @@ class Connections:
             self._waiting.remove(ticket)
             self._changed.notify_all()
 
-    def _next(self) -> tuple[Kind, object] | None:
+    def _next(self) -> tuple[ConnectionUse, object] | None:
         """Who of those that wait can have a connection now, if anybody can."""
         is_short = self._open > 0 and time.monotonic() < self._short_until
         limit = self._open if is_short else self._most
         if not self._idle and self._open + self._opening >= limit:
             return None
-        others = self._used[Kind.WRITE] + self._used[Kind.QUESTION]
-        for ticket in sorted(self._waiting, key=lambda ticket: ticket[0] is not Kind.READ):
+        others = self._used[ConnectionUse.WRITE] + self._used[ConnectionUse.SEARCH]
+        for ticket in sorted(self._waiting, key=lambda ticket: ticket[0] is not ConnectionUse.READ):
             kind = ticket[0]
-            if kind is Kind.READ or (others < max(1, limit - 1) and self._used[kind] < max(1, limit - 2)):
+            if kind is ConnectionUse.READ or (others < max(1, limit - 1) and self._used[kind] < max(1, limit - 2)):
                 return ticket
         return None
 
-    def _free(self, kind: Kind) -> None:
+    def _free(self, kind: ConnectionUse) -> None:
         self._used[kind] -= 1
         self._changed.notify_all()
 
 
-def _close(connection: Connection) -> None:
+def _close(connection: TimeoutConnection) -> None:
     with suppress(psycopg.Error):
         connection.close()

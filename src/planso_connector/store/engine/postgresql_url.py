@@ -36,7 +36,7 @@ class PostgresqlUrl:
     parameters: Mapping[str, str] = field(repr=False)
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where the database is, without user and password, for messages."""
         hosts = (self.parameters.get("host") or self.parameters.get("hostaddr") or "local socket").split(",")
         ports = self.parameters.get("port", "").split(",")
@@ -54,7 +54,7 @@ class PostgresqlUrl:
         return [self.parameters[name] for name in _SECRET if self.parameters.get(name)]
 
     @property
-    def shown(self) -> str:
+    def without_secrets(self) -> str:
         """The URL for a shell, without what is secret."""
         shown = {name: value for name, value in self.parameters.items() if name not in _SECRET}
         user, dbname = quote(shown.pop("user", "")), quote(shown.pop("dbname", ""))

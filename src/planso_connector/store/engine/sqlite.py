@@ -22,26 +22,26 @@ import apsw
 from sqlalchemy import Executable
 from sqlalchemy.dialects import sqlite
 
-from planso_connector.domain.errors import CommitUnknown, StoreUnavailable, TooBroad
+from planso_connector.domain.errors import CommitUnknown, QueryTooBroad, StoreUnavailable
 from planso_connector.store import trigrams
-from planso_connector.store.engine.file_watch import Fault, FileWatch, leave_files
-from planso_connector.store.engine.threads import TIMEOUT, Inbox, Work, tell
-from planso_connector.store.engine.transaction import NoWorkshop, Row, Statements, Transaction, workshop_parameters
+from planso_connector.store.engine.file_watch import FileFault, FileWatch, disable_checkpoint_on_close
+from planso_connector.store.engine.threads import TIMEOUT, QueuedWork, WorkQueue, resolve_futures
+from planso_connector.store.engine.transaction import NoWorkshop, Row, StatementCache, Transaction, workshop_parameters
 
 BUSY_TIMEOUT = 5000
 """Milliseconds to wait for another process that holds the write lock."""
-READERS, QUESTIONERS = 1, 2
+READER_THREADS, SEARCH_THREADS = 1, 2
 """Threads for short readings, and for questions that may take seconds."""
-STEPS_BETWEEN_LOOKS = 20_000
+PROGRESS_STEPS = 20_000
 """Of SQLite's machine, between two looks at the clock: some tenths of a millisecond, and nothing to speak of."""
-LOG_PAGES, LONG_LOG_PAGES = 1000, 4000
+CHECKPOINT_PAGES, RESTART_PAGES = 1000, 4000
 """
 Of the write-ahead log: from where on what it holds is copied into the database, and from where on its readers are
 waited for, so that it begins anew. Source: sqlite.org/wal.html, "Avoiding Excessively Large WAL Files".
 """
-READERS_TIMEOUT = 50
+CHECKPOINT_TIMEOUT = 50
 """Milliseconds to wait for them, each time the log has grown by LOG_PAGES again; what is read takes a few, mostly."""
-BATCH = 256
+MAX_BATCH = 256
 """At most so many units share a commit: the first of them waits for the last."""
 
 _UNAVAILABLE: tuple[tuple[type[apsw.Error], str], ...] = (
@@ -61,7 +61,7 @@ _UNAVAILABLE: tuple[tuple[type[apsw.Error], str], ...] = (
 
 
 @contextmanager
-def failures_named(path: Path) -> Iterator[None]:
+def translate_errors(path: Path) -> Iterator[None]:
     """Turns what the database can't do into StoreUnavailable; errors of the program pass."""
     try:
         yield
@@ -83,18 +83,18 @@ def _is_out_of_files() -> bool:
 
 
 def _grams(*text: Any) -> str:
-    return trigrams.grams(text[0])
+    return trigrams.index_text(text[0])
 
 
 def _grams_asked(*runs: Any) -> str:
-    return trigrams.question(json.loads(runs[0]))
+    return trigrams.fts_query(json.loads(runs[0]))
 
 
 def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
     """A connection in WAL mode. Raises StoreUnavailable."""
     with suppress(OSError):  # there already; or SQLite will tell
         path.touch(mode=0o600, exist_ok=False)  # SQLite gives it what the shell allows, and the log beside it the same
-    with failures_named(path):
+    with translate_errors(path):
         connection = apsw.Connection(str(path))
         try:
             # First of all: two processes that switch to WAL at the same time need to wait for each other.
@@ -118,7 +118,7 @@ class SqliteTransaction:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._statements = Statements(cast("Any", sqlite.dialect)(paramstyle="qmark"))
+        self._statements = StatementCache(cast("Any", sqlite.dialect)(paramstyle="qmark"))
         self._workshop: str | None = None
         self._own: dict[str, Any] = {}
 
@@ -132,7 +132,7 @@ class SqliteTransaction:
             raise NoWorkshop
         return self._workshop
 
-    def rows(self, statement: Executable, /, **parameters: object) -> list[Row]:
+    def fetch_all(self, statement: Executable, /, **parameters: object) -> list[Row]:
         compiled = self._statements[statement]
         named = {**self._own, **compiled.defaults, **parameters}
         cursor = self._connection.execute(compiled.text, tuple(cast("Any", named[name]) for name in compiled.names))
@@ -144,7 +144,7 @@ class SqliteTransaction:
         columns = compiled.columns
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
-    def run(self, statement: Executable, /, **parameters: object) -> int:
+    def execute(self, statement: Executable, /, **parameters: object) -> int:
         compiled = self._statements[statement]
         named = {**self._own, **compiled.defaults, **parameters}
         before = self._connection.total_changes()
@@ -152,7 +152,7 @@ class SqliteTransaction:
         # Only `total_changes` tells that a statement changed nothing at all, and only `changes` leaves triggers out.
         return self._connection.changes() if self._connection.total_changes() != before else 0
 
-    def run_many(self, statement: Executable, rows: Iterable[Mapping[str, object]], /) -> None:
+    def execute_many(self, statement: Executable, rows: Iterable[Mapping[str, object]], /) -> None:
         compiled = self._statements[statement]
         self._connection.executemany(
             compiled.text,
@@ -166,20 +166,20 @@ class SqliteTransaction:
         """There is one writing transaction at a time, among all processes."""
 
 
-class Sqlite:
+class SqliteBackend:
     """One file: its writer, its readers, their inboxes."""
 
     def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
         self._path = path
         self.clock: Executable | None = None
         self.check: Callable[[Transaction], list[str]] | None = None
-        self.reads, self.questions = (Inbox(kind, f"'{path}'", timeout) for kind in ("read", "question"))
-        self.writes = Inbox("write", f"'{path}'", timeout, changes=True)
-        with failures_named(path):
+        self.reads, self.searches = (WorkQueue(kind, f"'{path}'", timeout) for kind in ("read", "question"))
+        self.writes = WorkQueue("write", f"'{path}'", timeout, changes=True)
+        with translate_errors(path):
             self._files = FileWatch(path, connect)
         connections: list[apsw.Connection] = []
         try:
-            connections += [connect(path, read_only=True) for _ in range(READERS + QUESTIONERS)]
+            connections += [connect(path, read_only=True) for _ in range(READER_THREADS + SEARCH_THREADS)]
             connections += [connect(path), connect(path, read_only=True)]
         except StoreUnavailable:
             for connection in connections:
@@ -187,9 +187,9 @@ class Sqlite:
             self._files.close()
             raise
         self._watch = connections.pop()
-        jobs: list[tuple[Callable[..., None], tuple[Any, ...]]] = [(self.writer, (connections.pop(),))]
-        jobs += [(self.reader, (connections.pop(), self.reads)) for _ in range(READERS)]
-        jobs += [(self.reader, (connections.pop(), self.questions)) for _ in range(QUESTIONERS)]
+        jobs: list[tuple[Callable[..., None], tuple[Any, ...]]] = [(self.run_writer, (connections.pop(),))]
+        jobs += [(self.run_reader, (connections.pop(), self.reads)) for _ in range(READER_THREADS)]
+        jobs += [(self.run_reader, (connections.pop(), self.searches)) for _ in range(SEARCH_THREADS)]
         self._threads = [
             threading.Thread(target=target, args=given, name=f"sqlite-{target.__name__}", daemon=True)
             for target, given in jobs
@@ -197,63 +197,63 @@ class Sqlite:
         for thread in self._threads:
             thread.start()
 
-    def mark(self) -> int | None:
+    def data_version(self) -> int | None:
         try:
             return cast("int", self._watch.execute("PRAGMA data_version").get)
         except apsw.Error:
             return None
 
     @property
-    def fault(self) -> Fault | None:
+    def file_fault(self) -> FileFault | None:
         return self._files.fault
 
     async def close(self) -> None:
         await asyncio.to_thread(self._files.stop)
         self.writes.close(1)
-        self.reads.close(READERS)
-        self.questions.close(QUESTIONERS)
-        await self.writes.left(self._threads)
+        self.reads.close(READER_THREADS)
+        self.searches.close(SEARCH_THREADS)
+        await self.writes.join(self._threads)
         self._close(self._watch)
         self._files.close()
 
     def _close(self, connection: apsw.Connection) -> None:
         if self._files.check() is not None:
-            leave_files(connection)
+            disable_checkpoint_on_close(connection)
         connection.close()
 
-    def reader(self, connection: apsw.Connection, inbox: Inbox) -> None:
+    def run_reader(self, connection: apsw.Connection, inbox: WorkQueue) -> None:
         transaction = SqliteTransaction(connection)
         while (work := inbox.take()) is not None:
             if work.begin():
                 fault = self._files.fault
                 if fault is not None and not fault.is_readable:
-                    work.error = StoreUnavailable(fault.words)
+                    work.error = StoreUnavailable(fault.message)
                 elif not work.is_late:
                     with _time_limit(connection, work):
                         self._attempt(connection, transaction, work, begin="BEGIN")
-                inbox.answers.heard()
-                tell([work])
+                inbox.responsiveness.record_answer()
+                resolve_futures([work])
             del work  # waiting for the next one must not keep this one's answer alive
         self._close(connection)
 
-    def writer(self, connection: apsw.Connection) -> None:
-        connection.set_wal_hook(_Log())
+    def run_writer(self, connection: apsw.Connection) -> None:
+        connection.set_wal_hook(_Checkpointer())
         transaction = SqliteTransaction(connection)
         closed = False
         while not closed:
-            batch, closed = self.writes.take_waiting(BATCH)
+            batch, closed = self.writes.take_batch(MAX_BATCH)
             batch = [work for work in batch if work.begin()]
             self._commit(connection, transaction, batch)
-            self.writes.answers.heard()
-            tell(batch)
+            self.writes.responsiveness.record_answer()
+            resolve_futures(batch)
             del batch
         self._close(connection)
 
-    def _commit(self, connection: apsw.Connection, transaction: SqliteTransaction, batch: list[Work]) -> None:
+    def _commit(self, connection: apsw.Connection, transaction: SqliteTransaction, batch: list[QueuedWork]) -> None:
         """What was committed is on disk only if the files were in place before and after."""
         if (fault := self._files.check()) is not None:
             for work in batch:
-                work.error = StoreUnavailable(fault.words)
+                work.error = StoreUnavailable(fault.message)
             return
         if len(batch) < 2 or not self._together(connection, transaction, batch):
             for work in batch:
@@ -261,34 +261,36 @@ class Sqlite:
         if (fault := self._files.check()) is not None:
             for work in batch:
                 if work.error is None:
-                    work.result, work.error = None, CommitUnknown(fault.words)
+                    work.result, work.error = None, CommitUnknown(fault.message)
 
-    def _attempt(self, connection: apsw.Connection, transaction: SqliteTransaction, work: Work, *, begin: str) -> None:
+    def _attempt(
+        self, connection: apsw.Connection, transaction: SqliteTransaction, work: QueuedWork, *, begin: str
+    ) -> None:
         """One unit in a transaction of its own."""
         try:
-            with failures_named(self._path):
+            with translate_errors(self._path):
                 connection.execute(begin)
                 transaction.use_workshop(work.workshop)
-                work.result = work.unit(transaction)
+                work.result = work.function(transaction)
                 connection.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is its caller's to handle
             work.result, work.error = None, error
             _rollback(connection)
 
-    def _together(self, connection: apsw.Connection, transaction: SqliteTransaction, batch: list[Work]) -> bool:
+    def _together(self, connection: apsw.Connection, transaction: SqliteTransaction, batch: list[QueuedWork]) -> bool:
         """
         All units in one transaction, each in a savepoint, with one commit. False, with nothing done: SQLite gave up
         the whole transaction, as it may when the disk is full; each unit needs one of its own.
         """
         try:
-            with failures_named(self._path):
+            with translate_errors(self._path):
                 connection.execute("BEGIN IMMEDIATE")
                 for work in batch:
                     connection.execute("SAVEPOINT unit")
                     try:
-                        with failures_named(self._path):
+                        with translate_errors(self._path):
                             transaction.use_workshop(work.workshop)
-                            work.result, work.error = work.unit(transaction), None
+                            work.result, work.error = work.function(transaction), None
                     except BaseException as error:  # noqa: BLE001 - only its caller gets it
                         work.result, work.error = None, error
                         if not connection.in_transaction:
@@ -303,25 +305,25 @@ class Sqlite:
         return True
 
 
-class _Log:
+class _Checkpointer:
     """
     Keeps the write-ahead log short, in place of SQLite's own way: that waits for no reader, and while there is always
     one the log grows for ever, and every reading with it. Called after each commit with the log's pages.
     """
 
     def __init__(self) -> None:
-        self._next = LONG_LOG_PAGES
+        self._next = RESTART_PAGES
 
     def __call__(self, connection: apsw.Connection, _name: str, pages: int) -> int:
-        if pages < LOG_PAGES:
-            self._next = LONG_LOG_PAGES
+        if pages < CHECKPOINT_PAGES:
+            self._next = RESTART_PAGES
             return apsw.SQLITE_OK
         try:
             if pages < self._next:
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
                 return apsw.SQLITE_OK
-            self._next = pages + LOG_PAGES
-            connection.set_busy_timeout(READERS_TIMEOUT)
+            self._next = pages + CHECKPOINT_PAGES
+            connection.set_busy_timeout(CHECKPOINT_TIMEOUT)
             try:
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
             finally:
@@ -333,20 +335,20 @@ class _Log:
 
 
 @contextmanager
-def _time_limit(connection: apsw.Connection, work: Work) -> Iterator[None]:
+def _time_limit(connection: apsw.Connection, work: QueuedWork) -> Iterator[None]:
     """Lets SQLite break off what takes longer than the work may."""
-    within = work.within
+    within = work.time_limit
     if within is None:
         yield
         return
-    end = work.since + within
-    connection.set_progress_handler(lambda: time.monotonic() > end, STEPS_BETWEEN_LOOKS)
+    end = work.queued_at + within
+    connection.set_progress_handler(lambda: time.monotonic() > end, PROGRESS_STEPS)
     try:
         yield
     finally:
         connection.set_progress_handler(None)
     if work.error is not None and isinstance(work.error.__cause__, apsw.InterruptError):
-        work.error = TooBroad(within)
+        work.error = QueryTooBroad(within)
 
 
 def _rollback(connection: apsw.Connection) -> None:

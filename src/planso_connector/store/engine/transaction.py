@@ -31,13 +31,13 @@ class Transaction(Protocol):
         """From here on the transaction is this workshop's; None: of no workshop alone."""
         ...
 
-    def rows(self, statement: Executable, /, **parameters: object) -> list[Row]: ...
+    def fetch_all(self, statement: Executable, /, **parameters: object) -> list[Row]: ...
 
-    def run(self, statement: Executable, /, **parameters: object) -> int:
+    def execute(self, statement: Executable, /, **parameters: object) -> int:
         """How many rows it touched."""
         ...
 
-    def run_many(self, statement: Executable, rows: Iterable[Mapping[str, object]], /) -> None:
+    def execute_many(self, statement: Executable, rows: Iterable[Mapping[str, object]], /) -> None:
         """The statement once for each of `rows`."""
         ...
 
@@ -56,7 +56,7 @@ def workshop_parameters(workshop: str | None) -> dict[str, Any]:
 
 
 @dataclass(slots=True)
-class Compiled:
+class CompiledStatement:
     text: str
     names: tuple[str, ...]
     """The parameters' names in the order of the text's placeholders, where these have no names."""
@@ -66,21 +66,21 @@ class Compiled:
     """Names of the answer's columns, known once it has given a row."""
 
 
-class Statements:
+class StatementCache:
     """The statements of one connection, compiled. Not for use from two threads."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._compiled: WeakKeyDictionary[Executable, Compiled] = WeakKeyDictionary()
+        self._compiled: WeakKeyDictionary[Executable, CompiledStatement] = WeakKeyDictionary()
 
-    def __getitem__(self, statement: Executable) -> Compiled:
+    def __getitem__(self, statement: Executable) -> CompiledStatement:
         compiled = self._compiled.get(statement)
         if compiled is None:
             compiled = self._compiled[statement] = self._compile(statement)
         return compiled
 
-    def _compile(self, statement: Executable) -> Compiled:
+    def _compile(self, statement: Executable) -> CompiledStatement:
         made = cast("ClauseElement", statement).compile(dialect=self._dialect)
         binds = cast("Any", made).binds
         defaults = {name: value for name, value in (made.params or {}).items() if not binds[name].required}
-        return Compiled(str(made), tuple(cast("Any", made).positiontup or ()), defaults)
+        return CompiledStatement(str(made), tuple(cast("Any", made).positiontup or ()), defaults)

@@ -20,14 +20,14 @@ from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.engine import sqlite
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.maintenance import after_restore, migrate
-from planso_connector.store.maintenance.after_restore import Marked
+from planso_connector.store.maintenance.after_restore import RestoreMarks
 
-PATIENCE = 1000
+LOCK_TIMEOUT = 1000
 """Milliseconds for which a restore waits for others to let go of the database."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifiedBackup:
     """A backup that was read from its first page to its last. `rows`: how many each table has."""
 
     revision: str
@@ -35,19 +35,19 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoreResult:
     """
     `aside` is where the database of before went, None where there was none; `erased` counts the erasures that were made
     after the backup, and made again.
     """
 
-    backup: Verified
-    aside: Path | None
-    marked: Marked
-    erased: int
+    backup: VerifiedBackup
+    previous_database: Path | None
+    marks: RestoreMarks
+    repeated_erasures: int
 
 
-def copy(path: Path, target: Path) -> Verified:
+def copy_database(path: Path, target: Path) -> VerifiedBackup:
     """
     Copies the database as it stands in this instant, while others read and write it. `target` is there when it is
     whole, verified and on disk, or not at all; only its owner may read it. Raises StoreUnavailable.
@@ -57,7 +57,7 @@ def copy(path: Path, target: Path) -> Verified:
     if target.exists():
         raise StoreUnavailable(f"'{target}' is there already; accepted: the name of a new file.")
     with _unfinished(target) as unfinished, closing(sqlite.connect(path, read_only=True)) as source:
-        with sqlite.failures_named(path):
+        with sqlite.translate_errors(path):
             source.execute("BEGIN")
             rows = _rows(source)  # the first reading fixes what the transaction sees, and the copy shows just that
         _copy_pages(source, unfinished)
@@ -68,25 +68,25 @@ def copy(path: Path, target: Path) -> Verified:
     return found
 
 
-def verify(path: Path) -> Verified:
+def verify(path: Path) -> VerifiedBackup:
     """
     Reads the file whole: its pages, its indexes, what refers to what, and whether this version of the connector knows
     its tables. Raises StoreUnavailable.
     """
     if not path.is_file():
         raise StoreUnavailable(f"There is no file '{path}'.")
-    with sqlite.failures_named(path), closing(_read_only(path)) as connection:
-        revision = migrate.known(migrate.revision_of(connection))
+    with sqlite.translate_errors(path), closing(_read_only(path)) as connection:
+        revision = migrate.check_revision(migrate.sqlite_revision(connection))
         if revision is None:
             raise StoreUnavailable(f"'{path}' is not a database of the connector.")
         faults = connection.execute("PRAGMA integrity_check(1)").fetchall()
         orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
         if faults != [("ok",)] or orphans:
             raise StoreUnavailable(f"'{path}' is damaged; restore another backup.")
-        return Verified(revision, _rows(connection))
+        return VerifiedBackup(revision, _rows(connection))
 
 
-def restore(backup: Path, path: Path, now: datetime) -> Restored:
+def restore(backup: Path, path: Path, now: datetime) -> RestoreResult:
     """
     Puts the backup in the place of the database, brought up to date and marked as restored, in one transaction: a
     crash leaves the one or the other. Raises StoreUnavailable, with nothing changed, where anybody has the database
@@ -98,11 +98,13 @@ def restore(backup: Path, path: Path, now: datetime) -> Restored:
     if not was_there:
         path.touch(mode=0o600)
     with _alone(path) as live, _unfinished(path) as prepared:
-        with sqlite.failures_named(backup), closing(_read_only(backup)) as source:
+        with sqlite.translate_errors(backup), closing(_read_only(backup)) as source:
             _copy_pages(source, prepared)
         migrate.migrate_file(prepared)
         erased = _erase_again(live, prepared, now) if was_there else 0
-        marked = _mark(prepared, now, _known(live, after_restore.api_keys), _known(live, after_restore.stops))
+        marked = _mark(
+            prepared, now, _known(live, after_restore.list_api_keys), _known(live, after_restore.list_write_stops)
+        )
         verify(prepared)
         aside = _aside(path, now) if was_there else None
         if aside is not None:
@@ -111,10 +113,10 @@ def restore(backup: Path, path: Path, now: datetime) -> Restored:
                 _put(unfinished, aside)
         with closing(_read_only(prepared)) as source, live.backup("main", source, "main") as pages:
             pages.step()
-    return Restored(found, aside, marked, erased)
+    return RestoreResult(found, aside, marked, erased)
 
 
-def mark(path: Path, now: datetime) -> Marked:
+def mark_restored(path: Path, now: datetime) -> RestoreMarks:
     """
     A database that was put back by other means: marked as `restore` does where there was none before. Raises
     StoreUnavailable as it does.
@@ -133,8 +135,8 @@ def _alone(path: Path) -> Iterator[apsw.Connection]:
     A connection that nobody else can have one beside, until it is closed. Every connection in WAL mode holds a lock on
     the file for as long as it is open, so that a connector that has nothing to do is noticed too.
     """
-    with sqlite.failures_named(path), closing(apsw.Connection(str(path))) as connection:
-        connection.set_busy_timeout(PATIENCE)
+    with sqlite.translate_errors(path), closing(apsw.Connection(str(path))) as connection:
+        connection.set_busy_timeout(LOCK_TIMEOUT)
         try:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             _leave_wal(connection)
@@ -147,20 +149,20 @@ def _alone(path: Path) -> Iterator[apsw.Connection]:
         yield connection
 
 
-def _mark(path: Path, now: datetime, live_keys: Sequence[Row] = (), live_stops: Sequence[Row] = ()) -> Marked:
-    with closing(sqlite.connect(path)) as connection, sqlite.failures_named(path):
+def _mark(path: Path, now: datetime, live_keys: Sequence[Row] = (), live_stops: Sequence[Row] = ()) -> RestoreMarks:
+    with closing(sqlite.connect(path)) as connection, sqlite.translate_errors(path):
         connection.execute("BEGIN IMMEDIATE")
-        marked = after_restore.mark(sqlite.SqliteTransaction(connection), now, live_keys, live_stops)
+        marked = after_restore.mark_restored(sqlite.SqliteTransaction(connection), now, live_keys, live_stops)
         connection.execute("COMMIT")
         _leave_wal(connection)
     return marked
 
 
 def _erase_again(live: apsw.Connection, prepared: Path, now: datetime) -> int:
-    protocol = _known(live, after_restore.protocol)
-    with closing(sqlite.connect(prepared)) as connection, sqlite.failures_named(prepared):
+    protocol = _known(live, after_restore.list_erasures)
+    with closing(sqlite.connect(prepared)) as connection, sqlite.translate_errors(prepared):
         connection.execute("BEGIN IMMEDIATE")
-        erased = after_restore.erase_again(sqlite.SqliteTransaction(connection), protocol, now)
+        erased = after_restore.repeat_erasures(sqlite.SqliteTransaction(connection), protocol, now)
         connection.execute("COMMIT")
         if erased:
             connection.execute("VACUUM")
@@ -227,7 +229,7 @@ def _flush(place: Path) -> None:
 
 def _copy_pages(source: apsw.Connection, target: Path) -> None:
     """In one go: a copy that pauses begins anew each time that somebody writes."""
-    with sqlite.failures_named(target), closing(apsw.Connection(str(target))) as connection:
+    with sqlite.translate_errors(target), closing(apsw.Connection(str(target))) as connection:
         with connection.backup("main", source, "main") as pages:
             pages.step()
         _leave_wal(connection)

@@ -16,12 +16,12 @@ import apsw
 
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.engine import sqlite
-from planso_connector.store.engine.database import address
+from planso_connector.store.engine.database import parse_database_url
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-    from planso_connector.store.engine.postgresql_connections import Connection
+    from planso_connector.store.engine.postgresql_connections import TimeoutConnection
     from planso_connector.store.engine.postgresql_url import PostgresqlUrl
 
 _FOLDER = Path(__file__).parents[1] / "migrations"
@@ -37,46 +37,46 @@ def migrate(url: str) -> None:
     Makes the tables, or brings them up to date, in one transaction. Raises StoreUnavailable, also for a database
     that a newer version of the connector has made.
     """
-    where = address(url)
+    where = parse_database_url(url)
     if isinstance(where, Path):
         migrate_file(where)
     else:
         _migrate_postgresql(where)
 
 
-def current(url: str) -> str | None:
+def current_revision(url: str) -> str | None:
     """The database's revision, None before the first migration. Raises StoreUnavailable."""
-    where = address(url)
+    where = parse_database_url(url)
     if isinstance(where, Path):
         if not where.exists():
             return None
-        with closing(sqlite.connect(where)) as connection, sqlite.failures_named(where):
-            return revision_of(connection)
+        with closing(sqlite.connect(where)) as connection, sqlite.translate_errors(where):
+            return sqlite_revision(connection)
     from planso_connector.store.engine import postgresql  # here: psycopg loads libpq
 
-    with postgresql.failures_named(where, told=True), closing(postgresql.connect(where)) as session:
+    with postgresql.translate_errors(where, told=True), closing(postgresql.connect(where)) as session:
         return _postgresql_revision(session)
 
 
-def pending(url: str) -> bool:
+def needs_migration(url: str) -> bool:
     """Whether `migrate` has something to do. Raises StoreUnavailable, also for a database that is newer."""
-    return known(current(url)) != head()
+    return check_revision(current_revision(url)) != head_revision()
 
 
 @cache
-def head() -> str:
+def head_revision() -> str:
     """The newest revision that this version of the connector knows; the scripts' names begin with theirs."""
     return max(script.name.partition("_")[0] for script in (_FOLDER / "versions").glob("[0-9]*_*.py"))
 
 
 def migrate_file(path: Path) -> None:
     """As `migrate`, a SQLite file."""
-    with closing(sqlite.connect(path)) as connection, sqlite.failures_named(path):
+    with closing(sqlite.connect(path)) as connection, sqlite.translate_errors(path):
         connection.set_busy_timeout(_PATIENCE)
         connection.execute("BEGIN IMMEDIATE")
         try:
             # Fetched to the end: apsw halts at each statement that answers, as Alembic's INSERT ... RETURNING does.
-            connection.execute(_script("sqlite", revision_of(connection))).fetchall()
+            connection.execute(_script("sqlite", sqlite_revision(connection))).fetchall()
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -87,26 +87,26 @@ def migrate_file(path: Path) -> None:
 def _migrate_postgresql(url: PostgresqlUrl) -> None:
     from planso_connector.store.engine import postgresql, postgresql_check  # here: psycopg loads libpq
 
-    with postgresql.failures_named(url, told=True), closing(postgresql.connect(url)) as connection:
-        postgresql.begin_with(connection, postgresql.WRITING, postgresql.MAINTENANCE)
+    with postgresql.translate_errors(url, told=True), closing(postgresql.connect(url)) as connection:
+        postgresql.begin(connection, postgresql.BEGIN_WRITE, postgresql.MAINTENANCE_TIMEOUT)
         # Asked again and again: a server that is silent must not look like one where another process migrates.
         while not _is_locked(connection):
             time.sleep(0.2)
         script = _script("postgresql", _postgresql_revision(connection))
         if script:
             connection.execute("SET LOCAL lock_timeout = 0")
-            connection.patience = postgresql.MAINTENANCE
+            connection.timeout = postgresql.MAINTENANCE_TIMEOUT
             postgresql_check.prepare_for_migration(connection, url)
             connection.execute(script)
         connection.execute("COMMIT")
 
 
-def _is_locked(connection: Connection) -> bool:
+def _is_locked(connection: TimeoutConnection) -> bool:
     row = connection.execute("SELECT pg_try_advisory_xact_lock(%s) AS locked", (_LOCK,)).fetchone()
     return row is not None and bool(row["locked"])
 
 
-def revision_of(connection: apsw.Connection) -> str | None:
+def sqlite_revision(connection: apsw.Connection) -> str | None:
     """A SQLite database's revision, None before the first migration."""
     # Asked in SQL: apsw's `table_exists` looks at the schema as it was when this connection last read it.
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").get:
@@ -114,7 +114,7 @@ def revision_of(connection: apsw.Connection) -> str | None:
     return cast("str | None", connection.execute("SELECT version_num FROM alembic_version").get)
 
 
-def _postgresql_revision(connection: Connection) -> str | None:
+def _postgresql_revision(connection: TimeoutConnection) -> str | None:
     found = connection.execute("SELECT to_regclass('alembic_version') AS found").fetchone()
     if found is None or found["found"] is None:
         return None
@@ -122,9 +122,9 @@ def _postgresql_revision(connection: Connection) -> str | None:
     return str(row["version_num"]) if row else None
 
 
-def known(revision: str | None) -> str | None:
+def check_revision(revision: str | None) -> str | None:
     """The revision itself. Raises StoreUnavailable where a newer version of the connector made it."""
-    if revision not in (None, head()):
+    if revision not in (None, head_revision()):
         from alembic.script import ScriptDirectory
         from alembic.util import CommandError
 
@@ -133,14 +133,14 @@ def known(revision: str | None) -> str | None:
         except CommandError as error:
             raise StoreUnavailable(
                 f"The database was made by a newer version of the connector (its revision is {revision}, "
-                f"this version knows up to {head()}): install that version again, or restore a backup."
+                f"this version knows up to {head_revision()}): install that version again, or restore a backup."
             ) from error
     return revision
 
 
 def _script(dialect: str, revision: str | None) -> str:
     """The SQL from `revision` to head; empty when there is nothing to do."""
-    if known(revision) == head():
+    if check_revision(revision) == head_revision():
         return ""
     from alembic import command  # here, as all of Alembic: a start that has nothing to migrate is twice as fast
 

@@ -12,12 +12,12 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.engine import postgresql
-from planso_connector.store.engine.postgresql_connections import Connection
+from planso_connector.store.engine.postgresql_connections import TimeoutConnection
 from planso_connector.store.engine.postgresql_url import PostgresqlUrl
-from planso_connector.store.engine.transaction import Statements
+from planso_connector.store.engine.transaction import StatementCache
 from planso_connector.store.maintenance import after_restore, migrate
 
-LEAVING = 3.0
+DISCONNECT_GRACE = 3.0
 """Seconds that the connections of a connector that was stopped may take to be gone."""
 
 _OTHERS = """
@@ -28,36 +28,36 @@ WHERE datname = current_database() AND application_name = %s AND pid <> pg_backe
 
 def backup_command(url: PostgresqlUrl, file: Path) -> str:
     """For a shell; without the password, because commands stand in histories and lists of processes."""
-    return f"pg_dump --format=custom --file={file} '{url.shown}'"
+    return f"pg_dump --format=custom --file={file} '{url.without_secrets}'"
 
 
 def restore_command(url: PostgresqlUrl, file: Path) -> str:
-    return f"pg_restore --clean --if-exists --no-owner --single-transaction --dbname='{url.shown}' {file}"
+    return f"pg_restore --clean --if-exists --no-owner --single-transaction --dbname='{url.without_secrets}' {file}"
 
 
-def mark(url: PostgresqlUrl, now: datetime) -> after_restore.Marked:
+def mark_restored(url: PostgresqlUrl, now: datetime) -> after_restore.RestoreMarks:
     """As `store.restored.mark`. Raises StoreUnavailable, with nothing changed, where a connector is connected."""
-    with postgresql.failures_named(url, told=True), closing(postgresql.connect(url)) as connection:
-        if postgresql.is_pooled(connection):
+    with postgresql.translate_errors(url, told=True), closing(postgresql.connect(url)) as connection:
+        if postgresql.has_pooler(connection):
             raise StoreUnavailable(
-                f"Behind a pooler ({url.place}) nothing tells whether a connector is connected: stop it, and give "
+                f"Behind a pooler ({url.location}) nothing tells whether a connector is connected: stop it, and give "
                 "CONNECTOR_DATABASE_URL the server's own address for this command."
             )
         if _is_any_connected(connection):
-            raise StoreUnavailable(f"A connector is connected to {url.place}; stop it first.")
-        connection.patience = postgresql.MAINTENANCE
+            raise StoreUnavailable(f"A connector is connected to {url.location}; stop it first.")
+        connection.timeout = postgresql.MAINTENANCE_TIMEOUT
         migrate.migrate(url.text)
-        postgresql.begin_with(connection, postgresql.WRITING, postgresql.MAINTENANCE)
-        marked = after_restore.mark(
-            postgresql.PostgresqlTransaction(connection, Statements(cast("Any", psycopg_dialect)())), now
+        postgresql.begin(connection, postgresql.BEGIN_WRITE, postgresql.MAINTENANCE_TIMEOUT)
+        marked = after_restore.mark_restored(
+            postgresql.PostgresqlTransaction(connection, StatementCache(cast("Any", psycopg_dialect)())), now
         )
         connection.execute("COMMIT")
         return marked
 
 
-def _is_any_connected(connection: Connection) -> bool:
+def _is_any_connected(connection: TimeoutConnection) -> bool:
     """A connector that has ended is seen a little longer: the server's side of a connection ends after the client's."""
-    until, name = time.monotonic() + LEAVING, connection.info.parameter_status("application_name")
+    until, name = time.monotonic() + DISCONNECT_GRACE, connection.info.parameter_status("application_name")
     while (row := connection.execute(_OTHERS, (name,)).fetchone()) is not None and row["others"]:
         if time.monotonic() > until:
             return True

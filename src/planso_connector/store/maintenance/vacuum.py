@@ -8,29 +8,29 @@ from pathlib import Path
 import apsw
 
 from planso_connector.store.engine import sqlite
-from planso_connector.store.engine.database import address
+from planso_connector.store.engine.database import parse_database_url
 from planso_connector.store.tables import metadata
 
-PATIENCE = 60_000
+LOCK_TIMEOUT = 60_000
 """Milliseconds to wait for others that write or read."""
 
 
-def scrub(url: str) -> bool:
+def vacuum(url: str) -> bool:
     """
     SQLite: the file is written anew, without what was deleted, and the write-ahead log emptied. PostgreSQL: `VACUUM`,
     which frees the rows; their bytes stay until they are written over. Others may read meanwhile, and writes wait.
     False where the log could not be emptied, because somebody read all the time. Raises StoreUnavailable.
     """
-    where = address(url)
+    where = parse_database_url(url)
     if not isinstance(where, Path):
         from planso_connector.store.engine import postgresql  # here: psycopg loads libpq
 
-        with postgresql.failures_named(where, told=True), closing(postgresql.connect(where)) as session:
-            session.patience = postgresql.MAINTENANCE
+        with postgresql.translate_errors(where, told=True), closing(postgresql.connect(where)) as session:
+            session.timeout = postgresql.MAINTENANCE_TIMEOUT
             session.execute(f"VACUUM {', '.join(metadata.tables)}".encode())
         return True
-    with closing(sqlite.connect(where)) as connection, sqlite.failures_named(where):
-        connection.set_busy_timeout(PATIENCE)
+    with closing(sqlite.connect(where)) as connection, sqlite.translate_errors(where):
+        connection.set_busy_timeout(LOCK_TIMEOUT)
         # The index keeps what it has forgotten until its parts are merged.
         connection.execute("INSERT INTO text_index (text_index) VALUES ('optimize')")
         connection.execute("VACUUM")
