@@ -28,7 +28,7 @@ from alembic.config import Config
 
 from planso_connector.store.engine import sqlite
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.engine.threads import TIMEOUT
+from planso_connector.store.engine.work_queue import TIMEOUT
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.tables import metadata
 from tests.store.samples import SHOP

@@ -21,7 +21,6 @@ from planso_connector.domain.clock import Clock
 from planso_connector.domain.reconcile import ReconcilePolicy
 from planso_connector.domain.workhours import WorkHours
 from planso_connector.flows.operating.access_log import AccessLog
-from planso_connector.flows.operating.admission import WaitLimit
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.flows.operating.database_clock import DatabaseClock
@@ -30,6 +29,7 @@ from planso_connector.flows.operating.readiness import ProcessCheck, ReadinessPr
 from planso_connector.flows.operating.rejected_login import RejectedLogin
 from planso_connector.flows.operating.retention import Retention, RetentionPeriods
 from planso_connector.flows.operating.statistics import StatisticsCollector
+from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.flows.querying.freshness import Freshness
 from planso_connector.flows.querying.lookup import LookupService
 from planso_connector.flows.querying.orders import OrderQueries
@@ -49,7 +49,7 @@ from planso_connector.flows.writing.write_stops import SaveStyleOrigin, WriteSto
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.tried import apply_trial, fingerprint_profile
+from planso_connector.planso.saving.trial_profile import apply_trial, fingerprint_profile
 from planso_connector.rest import application
 from planso_connector.rest.metrics import Metrics
 from planso_connector.rest.middleware import authentication, trusted_hosts
@@ -62,7 +62,7 @@ from planso_connector.store.engine.database import Database
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.sync_runs import Trigger
 from planso_connector.workers import retention as retention_turns
-from planso_connector.workers import start
+from planso_connector.workers import startup
 from planso_connector.workers.schedule import Schedule
 from planso_connector.workers.supervisor import Supervisor, Worker
 
@@ -310,8 +310,8 @@ async def at_work(built: Connector) -> AsyncIterator[None]:
     """While this lasts, the connector works: it carries writes to PlanSo, fills an empty mirror, syncs in turns."""
     is_scheduled = built.settings.connector_sync_interval > timedelta(0)
     workers = (
-        Worker("fill", partial(start.fill_mirror, built.sync), may_end=True),
-        Worker("reindex", partial(start.rebuild_lookup_keys, built.reindex)),
+        Worker("fill", partial(startup.fill_mirror, built.sync), may_end=True),
+        Worker("reindex", partial(startup.rebuild_lookup_keys, built.reindex)),
         Worker("clock", built.now.run),
         Worker("outbox", built.outbox.run_claim_loop),
         Worker("outbox_claims", built.outbox.run_renewal_loop),

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from planso_connector.domain import german, values
+from planso_connector.domain import german_formats, values
 from planso_connector.domain.character_references import unescape_html
 from planso_connector.domain.fields import FIELDS, TEXT_KINDS, FieldKind, OrderField
 from planso_connector.domain.folding import MAX_KEY_LENGTH, fold, fold_key, fold_plate, normalize_unicode
@@ -148,4 +148,4 @@ def test_marks_for_letters_are_damage(before: str, after: str, expected: bool) -
 def test_zero_has_no_sign() -> None:
     """As PlanSo may write it."""
     for text in ("-0,00", "-0", "-0.0"):
-        assert str(german.parse_decimal(text)) == "0.0"
+        assert str(german_formats.parse_decimal(text)) == "0.0"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from planso_connector.domain.columns import COLUMNS
 from planso_connector.domain.fields import BY_PATH, FIELDS
+from planso_connector.domain.planso_columns import COLUMNS
 from planso_connector.planso import profile as profile_module
 from planso_connector.planso.profile import PART_HEADERS, PART_STATUSES, TAB_NAMES, Profile
 from tests.planso.conftest import form_of

@@ -18,7 +18,7 @@ from planso_connector.store import leases, reindex
 from planso_connector.store.lookup_keys import RebuildProgress
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.order_rows import to_json
-from planso_connector.workers import start
+from planso_connector.workers import startup
 from tests.databases import Store, make_as_of, run_script
 from tests.service import PATIENCE, Service, connected, running, settings_for
 from tests.store.samples import order
@@ -104,7 +104,7 @@ def test_a_rebuild_that_another_process_left_is_gone_on_with(broken_off: Store) 
         await broken_off.database.write(lambda tx: reindex.begin_rebuild(tx))
 
     with pytest.raises(BrokenOff):
-        broken_off.runner.run(start.rebuild_lookup_keys(again, no_heartbeat, sleep=pause))
+        broken_off.runner.run(startup.rebuild_lookup_keys(again, no_heartbeat, sleep=pause))
     assert found == [False, False]
 
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from planso_connector.sandbox import Sandbox
-from planso_connector.sandbox.catalogue import FIELDS
+from planso_connector.sandbox.form_fields import FIELDS
 
 from .browser import Browser, replaced
 from .conftest import Open

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from planso_connector.domain.saving.knowledge import TrialOutcome
+from planso_connector.domain.saving.style_status import TrialOutcome
 from planso_connector.store import save_evidence
 from planso_connector.store.engine.database import Transaction
 from tests.databases import Store

@@ -25,11 +25,11 @@ from planso_connector.flows.writing import outbox
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.engine.database import Transaction
 from planso_connector.store.tables import leases
-from planso_connector.workers import retention, start
+from planso_connector.workers import retention, startup
 from planso_connector.workers.supervisor import Supervisor, Worker
 from tests.flows.writing.test_late_saves import wait_for
 from tests.flows.writing.test_outbox_laws import NEW, Process
-from tests.flows.writing.test_overwritten import until
+from tests.flows.writing.test_overwritten_edits import until
 from tests.service import Service, connected, running, settings_for, wait_until
 
 
@@ -69,7 +69,7 @@ def test_what_is_done_at_the_start_is_tried_until_it_is_done() -> None:
     async def sleep(_: float) -> None:
         await asyncio.sleep(0)
 
-    asyncio.run(start.retry_until_done(step, "not_done", sleep=sleep))
+    asyncio.run(startup.retry_until_done(step, "not_done", sleep=sleep))
     assert next(outcomes, None) is None
 
 

@@ -13,10 +13,10 @@ from rich.table import Table
 
 from planso_connector.commands.console import err, fail, load_settings, out, report_errors
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.comparing import BrowserComparison
+from planso_connector.planso.saving.browser_comparison import BrowserComparison
 from planso_connector.planso.saving.har import RecordingError
+from planso_connector.planso.saving.learned_profile import LearnedProfile
 from planso_connector.planso.saving.learning import learn_profile
-from planso_connector.planso.saving.lesson import LearnedProfile
 from planso_connector.planso.saving.recording import Recording, read_recording, require_accepted_writes
 from planso_connector.planso.saving.redaction import redact_recording
 from planso_connector.settings import Settings

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum, Flag, StrEnum, auto
 
-from planso_connector.domain.columns import ALTERNATIVE_LABELS
-from planso_connector.domain.german import SlotEnd
+from planso_connector.domain.german_formats import SlotEnd
+from planso_connector.domain.planso_columns import ALTERNATIVE_LABELS
 
 Value = str | int | float | bool | None
 """A canonical value: text, canonical date or time (see `german`), id, number, flag; None where PlanSo holds nothing."""

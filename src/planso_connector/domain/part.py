@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from planso_connector.domain.folding import fold
-from planso_connector.domain.progress.wording import says_any
+from planso_connector.domain.progress.status_phrases import says_any
 
 MAX_MEMBER_LENGTH = 200
 """Characters of a part's member..."""

@@ -12,7 +12,7 @@ import unicodedata
 from datetime import date
 from decimal import Decimal
 
-from planso_connector.domain import german
+from planso_connector.domain import german_formats
 from planso_connector.domain.fields import (
     MAX_NOTATION_LENGTH,
     MONTH_KINDS,
@@ -23,7 +23,7 @@ from planso_connector.domain.fields import (
     Value,
 )
 from planso_connector.domain.folding import normalize_unicode
-from planso_connector.domain.german import SlotEnd, TwoDigitYears
+from planso_connector.domain.german_formats import SlotEnd, TwoDigitYears
 from planso_connector.domain.recognition import phones
 
 MAX_ID = 2**63 - 1
@@ -83,22 +83,22 @@ def _canonical_text(kind: FieldKind, text: str, slot: SlotEnd | None, today: dat
     if not text:
         return None
     if kind is FieldKind.TIME:
-        return german.parse_time(text, slot=slot, today=today)
+        return german_formats.parse_time(text, slot=slot, today=today)
     if kind is FieldKind.DATETIME:
         return _day_or_time(text, today)
     if kind in TEMPORAL_KINDS:
         years = TwoDigitYears.PAST if kind is FieldKind.PAST_MONTH else TwoDigitYears.NEAR
-        return german.parse_date(text, month_allowed=kind in MONTH_KINDS, years=years, today=today)
+        return german_formats.parse_date(text, month_allowed=kind in MONTH_KINDS, years=years, today=today)
     return text
 
 
 def _day_or_time(text: str, today: date | None) -> str:
     """A day, a time may follow; or a time of day alone, which some installations have there."""
     try:
-        return german.parse_date(text, today=today)
+        return german_formats.parse_date(text, today=today)
     except ValueError:
         try:
-            return german.parse_time(text, today=today)
+            return german_formats.parse_time(text, today=today)
         except ValueError:
             pass
         raise
@@ -114,7 +114,7 @@ def parse_planso_value(kind: FieldKind, shown: str, *, today: date | None = None
         return None
     try:
         if kind is FieldKind.NUMBER:
-            return german.parse_decimal(text, dot_groups=False)
+            return german_formats.parse_decimal(text, dot_groups=False)
         if kind is FieldKind.ID:
             return _id(text)
         if kind is FieldKind.FLAG:
@@ -129,7 +129,7 @@ def parse_amount(text: str) -> Decimal | None:
     if len(text) > MAX_NOTATION_LENGTH:
         return None
     try:
-        return german.parse_exact_decimal(_UNIT.sub("", text.strip()))
+        return german_formats.parse_exact_decimal(_UNIT.sub("", text.strip()))
     except ValueError:
         return None
 
@@ -145,9 +145,9 @@ def format_planso_value(kind: FieldKind, value: Value) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
     if isinstance(value, float) or kind is FieldKind.NUMBER:
-        return german.format_planso_decimal(float(value))
+        return german_formats.format_planso_decimal(float(value))
     if kind in TEMPORAL_KINDS:
-        return german.format_planso_date(str(value))
+        return german_formats.format_planso_date(str(value))
     return str(value)
 
 
@@ -232,7 +232,7 @@ def _readings(text: str) -> set[tuple[str, object]]:
     if not any(character.isdigit() for character in text):
         return found
     if _NUMERIC.fullmatch(text):
-        found |= {("number", german.parse_exact_decimal(text, dot_groups=groups)) for groups in (True, False)}
+        found |= {("number", german_formats.parse_exact_decimal(text, dot_groups=groups)) for groups in (True, False)}
     for kind in (FieldKind.MONTH, FieldKind.PAST_MONTH, FieldKind.TIME):
         value = parse_planso_value(kind, text)
         if value is not None:

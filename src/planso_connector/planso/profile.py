@@ -14,11 +14,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from planso_connector.domain.columns import CANDIDATE_COLUMNS, COLUMNS
 from planso_connector.domain.fields import BY_PATH, FIELDS
+from planso_connector.domain.planso_columns import CANDIDATE_COLUMNS, COLUMNS
 from planso_connector.planso.pages.text import label_key
 from planso_connector.planso.profile_section import ProfileSection
-from planso_connector.planso.saving.style import SaveStyle, parse_save_style
+from planso_connector.planso.saving.save_style import SaveStyle, parse_save_style
 
 BUILT_IN_FILE = "default_profile.toml"
 

@@ -2,8 +2,8 @@
 
 from planso_connector.sandbox.installation import Installation
 from planso_connector.sandbox.knobs import KnobError, Knobs
-from planso_connector.sandbox.like import load_recorded_installation
 from planso_connector.sandbox.planso_app import LoggedRequest
+from planso_connector.sandbox.recorded_installation import load_recorded_installation
 from planso_connector.sandbox.recording import RecordingError
 from planso_connector.sandbox.sandbox import Sandbox, run
 from planso_connector.sandbox.save_style import SaveStyle, StyleError

@@ -3,7 +3,7 @@
 from datetime import datetime
 from itertools import groupby
 
-from planso_connector.sandbox.catalogue import STATIONS
+from planso_connector.sandbox.form_fields import STATIONS
 from planso_connector.sandbox.login_page import SCRIPT_PATH, render_editor, render_script_settings
 from planso_connector.sandbox.orders import SandboxOrder
 from planso_connector.sandbox.php import escape

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from planso_connector.sandbox.catalogue import Option
+from planso_connector.sandbox.form_fields import Option
 
 ControlKind = Literal["text", "long", "select", "multi", "checkbox", "radio", "file", "locked", "hidden"]
 

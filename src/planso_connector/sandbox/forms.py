@@ -11,7 +11,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal
 
-from planso_connector.sandbox.catalogue import (
+from planso_connector.sandbox.controls import Control, ControlKind
+from planso_connector.sandbox.form_fields import (
     COPY_FIELD,
     FIELD_GROUPS,
     FIELDS,
@@ -20,10 +21,9 @@ from planso_connector.sandbox.catalogue import (
     WEEK_FIELD,
     FormField,
 )
-from planso_connector.sandbox.controls import Control, ControlKind
 from planso_connector.sandbox.form_markup import render_form
 from planso_connector.sandbox.installation import OPTIONAL_SELECTS, Installation
-from planso_connector.sandbox.invented import invent_twin_text, iso_week, to_iso_date
+from planso_connector.sandbox.invented_values import invent_twin_text, iso_week, to_iso_date
 from planso_connector.sandbox.knobs import Knobs
 from planso_connector.sandbox.orders import SandboxOrder, WireValues
 

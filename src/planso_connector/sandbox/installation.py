@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from planso_connector.sandbox.save_style import SaveStyle
 
 if TYPE_CHECKING:
-    from planso_connector.sandbox.like import RecordedInstallation
+    from planso_connector.sandbox.recorded_installation import RecordedInstallation
 
 OPTIONAL_SELECTS = frozenset({"Kategorie", "Projekt-Status", "E-Teile Status", "Hol-/Bringservice", "Serviceberater"})
 """Labels that are a select on one installation and a text input on the next."""

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp
 
-from planso_connector.sandbox import calls, login_page, save_answer
+from planso_connector.sandbox import calls, login_page, save_response
 from planso_connector.sandbox.forms import SaveRefusedError
-from planso_connector.sandbox.openings import HangingRequests, NoResponse
+from planso_connector.sandbox.hanging_requests import HangingRequests, NoResponse
 from planso_connector.sandbox.php import group_by_name, html_response, json_response, parse_pairs
 from planso_connector.sandbox.sessions import SessionStore
 from planso_connector.sandbox.workshop import Workshop
@@ -190,13 +190,13 @@ class PlansoApp:
         try:
             done, order_id = calls.apply_save(self.workshop, call, token)
         except SaveRefusedError as refusal:
-            return save_answer.refusal_response(self.installation, knobs.save_style, str(refusal))
+            return save_response.refusal_response(self.installation, knobs.save_style, str(refusal))
         if knobs.count_down("applied_but_next"):
             return self._disguised(knobs.applied_but)
         if done == "insert" and knobs.insert_names is not None:
             order_id = knobs.insert_names
         form = self.workshop.form_answer(order_id) if knobs.save_style.answer == "form" else {}
-        return save_answer.success_response(self.installation, knobs.save_style, done, order_id, form)
+        return save_response.success_response(self.installation, knobs.save_style, done, order_id, form)
 
     def _disguised(self, how: str) -> Response:
         """An answer that doesn't look as if the save had been carried out."""
@@ -209,7 +209,7 @@ class PlansoApp:
                 return html_response(login_page.render_maintenance_page(), self.installation)
             case "refuse":
                 style = self.workshop.knobs.save_style
-                return save_answer.refusal_response(self.installation, style, "Speichern fehlgeschlagen.")
+                return save_response.refusal_response(self.installation, style, "Speichern fehlgeschlagen.")
             case _:
                 return html_response(login_page.render_proxy_page(int(how)), self.installation, int(how))
 

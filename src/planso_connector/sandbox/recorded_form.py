@@ -7,7 +7,7 @@ from typing import Literal
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from planso_connector.sandbox.catalogue import FIELDS, FormField, InputKind, Option
+from planso_connector.sandbox.form_fields import FIELDS, FormField, InputKind, Option
 from planso_connector.sandbox.php import escape
 
 _CONTROLS = ("input", "select", "textarea")

@@ -13,11 +13,11 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from planso_connector.sandbox import board_page, login_page
+from planso_connector.sandbox.hanging_requests import TransportMiddleware
 from planso_connector.sandbox.knobs import KnobError
-from planso_connector.sandbox.openings import TransportMiddleware
 from planso_connector.sandbox.orders import SandboxOrder
-from planso_connector.sandbox.own_pages import SameOriginMiddleware
 from planso_connector.sandbox.planso_app import PlansoApp
+from planso_connector.sandbox.same_origin import SameOriginMiddleware
 from planso_connector.sandbox.workshop import Workshop
 
 _SCRIPT_FILE = Path(__file__).with_name("planso.js")

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Collection
 from decimal import ROUND_HALF_UP, Decimal
 
-from planso_connector.sandbox.catalogue import COPY_FIELD, MAKES, WEEK_FIELD
+from planso_connector.sandbox.form_fields import COPY_FIELD, MAKES, WEEK_FIELD
 from planso_connector.sandbox.forms import AcceptedSave, OrderForm
-from planso_connector.sandbox.invented import iso_week, parse_day
+from planso_connector.sandbox.invented_values import iso_week, parse_day
 from planso_connector.sandbox.knobs import Alteration
 from planso_connector.sandbox.orders import SandboxOrder, WireValues
 

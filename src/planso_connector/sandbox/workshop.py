@@ -9,15 +9,15 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from planso_connector.sandbox import save_effects, shop, state_file
-from planso_connector.sandbox.catalogue import FIELDS, STATUS_STATIONS
+from planso_connector.sandbox import invented_orders, save_effects, state_file
+from planso_connector.sandbox.form_fields import FIELDS, STATUS_STATIONS
 from planso_connector.sandbox.form_markup import render_filling_script
 from planso_connector.sandbox.forms import AcceptedSave, OrderForm, SaveRefusedError
 from planso_connector.sandbox.installation import OPTIONAL_SELECTS, Installation
 from planso_connector.sandbox.knobs import Edit, Knobs
-from planso_connector.sandbox.like import ReplayedForm
 from planso_connector.sandbox.orders import SandboxOrder, WireValues
 from planso_connector.sandbox.php import Pairs, escape, group_by_name
+from planso_connector.sandbox.recorded_installation import ReplayedForm
 from planso_connector.sandbox.save_calls import SaveCalls, build_save_calls
 
 _KEPT_CHANGES = 20_000
@@ -49,7 +49,7 @@ class Workshop:
         self.lock = threading.RLock()
         self.changes: deque[FieldChange] = deque(maxlen=_KEPT_CHANGES)
         self.version = 0
-        self._orders = shop.invent_orders(self.form, orders=orders, seed=seed, today=today)
+        self._orders = invented_orders.invent_orders(self.form, orders=orders, seed=seed, today=today)
         self._next_id = max(self._orders, default=100) + 1
         self._touched: set[int] = set()
         self._gone: set[int] = set()

@@ -19,7 +19,7 @@ from httptools import HttpParserInvalidURLError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from planso_connector.rest.middleware.admission import ARRIVED_AT, OVERLOADED
-from planso_connector.rest.middleware.response import add_default_headers
+from planso_connector.rest.middleware.response_state import add_default_headers
 from planso_connector.rest.schemas.errors import failure_response
 
 log = structlog.get_logger(__name__)

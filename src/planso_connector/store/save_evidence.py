@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON
 
 from planso_connector.domain.saving.assessment import PriorSaves
 from planso_connector.domain.saving.differences import Difference, Verdict
-from planso_connector.domain.saving.knowledge import TrialOutcome, list_form_controls
+from planso_connector.domain.saving.style_status import TrialOutcome, list_form_controls
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.order_rows import sanitize_text, to_json
 from planso_connector.store.tables import save_effects, save_evidence

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planso_connector.domain.clock import format_instant
-from planso_connector.domain.german import BERLIN
+from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.order import Order
 from planso_connector.domain.part import NO_PARTS_NEEDED, Part, count_missing
 from planso_connector.domain.progress.assess import (

@@ -13,7 +13,7 @@ from planso_connector.sandbox import Sandbox
 from planso_connector.store import orders
 from planso_connector.store.orders import StoredOrder
 from tests.flows.writing.test_outbox_laws import NEW, Process
-from tests.flows.writing.test_overwritten import PERSON, confirmed, saves, until
+from tests.flows.writing.test_overwritten_edits import PERSON, confirmed, saves, until
 
 DAYS = timedelta(days=2)
 

@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from planso_connector.domain import clock
 from planso_connector.domain.operation import Action, Operation, OperationState
-from planso_connector.flows.operating.admission import WaitLimit
+from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.flows.syncing.pacing import ORDER_INTERVAL, Pacer
 from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.writing.outbox import Outbox

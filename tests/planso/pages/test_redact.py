@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from planso_connector.planso.pages.redact import MAX_BYTES, redact_content
 from planso_connector.sandbox import Sandbox
 from planso_connector.sandbox.installation import Installation
-from planso_connector.sandbox.people import invent_email, invent_phone, invent_plate
+from planso_connector.sandbox.invented_people import invent_email, invent_phone, invent_plate
 from tests.planso.conftest import client, form_of
 
 MARKUPS = ("div", "table", "for", "wrapped", "busy")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.encoding import EncodedRequest, convert_line_breaks, encode_save, urlencode
-from planso_connector.planso.saving.style import (
+from planso_connector.planso.saving.save_style import (
     ACTIONS,
     BODIES,
     SPACES,

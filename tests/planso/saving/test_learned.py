@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from planso_connector.planso.profile import Profile
+from planso_connector.planso.saving.learned_profile import LearnedProfile
 from planso_connector.planso.saving.learning import learn_profile
-from planso_connector.planso.saving.lesson import LearnedProfile
 from planso_connector.planso.saving.recording import read_recording, require_accepted_writes
 from planso_connector.planso.saving.redaction import redact_recording
 from planso_connector.sandbox import Installation, Sandbox, SaveStyle

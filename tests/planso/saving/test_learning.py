@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.comparing import DifferenceReason
+from planso_connector.planso.saving.browser_comparison import DifferenceReason
 from tests.planso.saving import hars
 from tests.planso.saving.test_learned import learned
 

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from planso_connector.domain.caller import Scope
-from planso_connector.domain.german import BERLIN
+from planso_connector.domain.german_formats import BERLIN
 from planso_connector.sandbox import Sandbox
 from tests.rest.middleware.test_route_scopes import make
 from tests.service import PATIENCE, Service, connected

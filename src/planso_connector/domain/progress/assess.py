@@ -16,7 +16,7 @@ from datetime import date, datetime, time
 from planso_connector.domain.clock import format_instant
 from planso_connector.domain.fields import BY_PATH
 from planso_connector.domain.folding import fold
-from planso_connector.domain.german import BERLIN
+from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.order import Order
 from planso_connector.domain.part import Part, needs_no_parts, says_parts_missing
 from planso_connector.domain.progress.moment import Moment, parse_moment

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from planso_connector.domain.fields import Value
-from planso_connector.domain.german import BERLIN
+from planso_connector.domain.german_formats import BERLIN
 
 _CANONICAL = re.compile(r"(?P<day>(?:19|2[01])\d\d-\d\d-\d\d)(?:T(?P<time>\d\d:\d\d(?::\d\d)?))?", re.ASCII)
 

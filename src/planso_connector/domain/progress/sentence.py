@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 
-from planso_connector.domain.german import BERLIN
+from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.progress.assess import OrderProgress, PromisedDate
 from planso_connector.domain.progress.moment import Moment
 from planso_connector.domain.progress.reasons import FetchReason, PromiseReason

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from planso_connector.domain.folding import fold
-from planso_connector.domain.recognition.alphabets import FILLER_WORDS
 from planso_connector.domain.recognition.spelling import parse_number_word
+from planso_connector.domain.recognition.vocabulary import FILLER_WORDS
 
 _AT = frozenset(["@", "at", "aet", "ett", "klammeraffe", "klammeraffen", "affenschwanz", "affe"])
 _JOINTS = {

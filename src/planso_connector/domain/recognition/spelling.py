@@ -9,7 +9,9 @@ from enum import Enum, auto
 from functools import lru_cache
 
 from planso_connector.domain.folding import fold
-from planso_connector.domain.recognition.alphabets import (
+from planso_connector.domain.recognition.district_codes import DISTRICT_CODES
+from planso_connector.domain.recognition.plate import split_key
+from planso_connector.domain.recognition.vocabulary import (
     BELOW_100,
     CORRECTION_WORDS,
     DIGIT_PLURALS,
@@ -26,8 +28,6 @@ from planso_connector.domain.recognition.alphabets import (
     UNAMBIGUOUS_LETTER_NAMES,
     VEHICLE_WORDS,
 )
-from planso_connector.domain.recognition.district_codes import DISTRICT_CODES
-from planso_connector.domain.recognition.plate import split_key
 
 MAX_CHARACTERS = 400
 """Characters of a question that are read; the rest is cut off."""

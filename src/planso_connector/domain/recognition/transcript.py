@@ -10,9 +10,9 @@ from itertools import accumulate, islice, pairwise, product
 
 from planso_connector.domain.folding import fold, fold_plate
 from planso_connector.domain.recognition import dictated_email, spelling
-from planso_connector.domain.recognition.alphabets import HESITATIONS, PLATE_LABELS, PLATE_SUFFIXES, VEHICLE_WORDS
 from planso_connector.domain.recognition.plate import split_key, strip_season
 from planso_connector.domain.recognition.spelling import Segment, SegmentKind
+from planso_connector.domain.recognition.vocabulary import HESITATIONS, PLATE_LABELS, PLATE_SUFFIXES, VEHICLE_WORDS
 
 MAX_PLATES = 20
 

@@ -6,7 +6,7 @@ import re
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from planso_connector.domain import german
+from planso_connector.domain import german_formats
 from planso_connector.domain.saving.snapshot import ControlState
 from planso_connector.domain.saving.text_damage import is_same_after_normalisation
 
@@ -102,7 +102,7 @@ def _is_of(text: str, day: date) -> bool:
 def parse_day(text: str) -> date | None:
     """The day that a text says; None for other texts."""
     try:
-        return date.fromisoformat(german.parse_date(text)[:10])
+        return date.fromisoformat(german_formats.parse_date(text)[:10])
     except ValueError:
         return None
 
@@ -122,7 +122,7 @@ def _number(state: ControlState) -> float | None:
     if state.is_empty:
         return 0.0
     try:
-        return german.parse_decimal(state.shown)
+        return german_formats.parse_decimal(state.shown)
     except ValueError:
         return None
 
@@ -153,10 +153,10 @@ def _is_to_come(text: str, now: datetime) -> bool:
 
 def _is_now(text: str, now: datetime) -> bool:
     if _EPOCH.fullmatch(text):
-        then = datetime.fromtimestamp(int(text[:10]), german.BERLIN).replace(tzinfo=None)
+        then = datetime.fromtimestamp(int(text[:10]), german_formats.BERLIN).replace(tzinfo=None)
         return abs(then - now) <= CLOCK_TOLERANCE
     try:
-        moment = german.parse_date(text)
+        moment = german_formats.parse_date(text)
     except ValueError:
         return False
     return "T" in moment and abs(datetime.fromisoformat(moment) - now) <= CLOCK_TOLERANCE

@@ -12,7 +12,7 @@ from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.folding import fold, fold_plate
 from planso_connector.domain.order import PLATE
 from planso_connector.domain.recognition import phones
-from planso_connector.domain.saving.agreement import is_equivalent
+from planso_connector.domain.saving.equivalence import is_equivalent
 
 VEHICLE_FIELDS = (PLATE, "vehicle_details.vin")
 CUSTOMER_FIELDS = ("person", "phone", "email")

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from planso_connector.domain import german
-from planso_connector.domain.german import format_planso_date, format_planso_decimal
+from planso_connector.domain import german_formats
+from planso_connector.domain.german_formats import format_planso_date, format_planso_decimal
 
 _DAY = r"(?P<german>\d{1,2}\.\d{1,2}\.(?:\d{4}|(?P<short>\d{2})))|(?P<iso>\d{4}-\d{2}-\d{2})"
 _CLOCK = r"(?P<clock>\d{1,2}:\d{2}(?P<seconds>:\d{2})?)(?P<uhr>\s*Uhr)?"
@@ -115,6 +115,6 @@ def format_hours(standing: str, value: float) -> str:
 
 def _reads_as(written: str, value: float) -> bool:
     try:
-        return german.parse_decimal(written, dot_groups=False) == value
+        return german_formats.parse_decimal(written, dot_groups=False) == value
     except ValueError:
         return False

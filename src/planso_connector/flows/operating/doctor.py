@@ -15,13 +15,13 @@ from planso_connector.domain.errors import Invalid, PageChanged, PlansoError
 from planso_connector.domain.fields import BY_PATH, FIELDS, RequestKind, Value
 from planso_connector.domain.order import PartsReading
 from planso_connector.domain.part import Part, count_missing
-from planso_connector.domain.saving.knowledge import SaveStyleStatus
+from planso_connector.domain.saving.style_status import SaveStyleStatus
 from planso_connector.flows.writing.write_stops import WritesStatus
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.planso.pages.board import parse_board
 from planso_connector.planso.pages.change_plan import describe_candidate
-from planso_connector.planso.pages.field_controls import FieldLocation
+from planso_connector.planso.pages.field_locator import FieldLocation
 from planso_connector.planso.pages.form import Form
 from planso_connector.planso.pages.parts import parse_parts
 from planso_connector.planso.pages.tabs import parse_tab

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from planso_connector.domain.saving.knowledge import SaveStyleStatus
-from planso_connector.flows.operating.admission import WaitLimit
+from planso_connector.domain.saving.style_status import SaveStyleStatus
+from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.login import LoginStatus
-from planso_connector.planso.http.sessions import SessionsStatus
+from planso_connector.planso.http.session_pair import SessionsStatus
 from planso_connector.planso.http.throttle import urgent_requests
 
 START_TIMEOUT = 15.0

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from planso_connector.domain.clock import format_instant, parse_instant
 from planso_connector.domain.errors import CommitUnknown, StoreTimeout, StoreUnavailable
-from planso_connector.domain.saving.knowledge import SaveStyleStatus, determine_style_status
+from planso_connector.domain.saving.style_status import SaveStyleStatus, determine_style_status
 from planso_connector.flows.operating.database_clock import DatabaseClock
 from planso_connector.flows.querying.freshness import Freshness
 from planso_connector.flows.querying.reindex import describe_rebuild

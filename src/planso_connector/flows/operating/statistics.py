@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from planso_connector.domain.clock import parse_instant
 from planso_connector.domain.errors import StoreUnavailable
-from planso_connector.flows.operating.admission import WaitLimit
 from planso_connector.flows.operating.database_clock import DatabaseClock
 from planso_connector.flows.operating.readiness import DATABASE_TIMEOUT, Readiness, ReadinessProbe
+from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.flows.syncing.sync import Sync, SyncStatus
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.store import lookup_keys, statistics, write_stops

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from planso_connector.domain.clock import Clock, parse_instant
 from planso_connector.domain.errors import NotFound, PlansoError, TooManyWaiting
 from planso_connector.domain.workhours import WorkHours
-from planso_connector.flows.operating.admission import WaitLimit
+from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.flows.syncing.read_order import EmptyForm, OrderReader
 from planso_connector.flows.syncing.sync import Sync

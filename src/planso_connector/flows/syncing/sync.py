@@ -26,7 +26,7 @@ from planso_connector.flows.syncing.sync_run import SyncPolicy, SyncRun
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.store import leases, orders, sync_runs, unreadable_pages
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.engine.threads import has_priority
+from planso_connector.store.engine.work_queue import has_priority
 from planso_connector.store.sync_runs import RunKind, RunState, StoredRun, Trigger
 
 log = structlog.get_logger(__name__)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import ConnectorError, PlansoRefused, PlansoUnavailable, PlansoUnsure
-from planso_connector.domain.german import BERLIN
+from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.order import Order
 from planso_connector.domain.saving.assessment import Assessment, PriorSaves, assess_save
 from planso_connector.domain.saving.differences import DAMAGE_VERDICTS, Difference, Verdict
@@ -24,7 +24,7 @@ from planso_connector.planso.pages.form import Form
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.form_snapshot import take_snapshot
 from planso_connector.planso.saving.pairs import select_pairs
-from planso_connector.planso.saving.style import SaveStyle
+from planso_connector.planso.saving.save_style import SaveStyle
 
 MAX_READINGS = 4
 """How often a form is read at most until two readings in a row agree."""

@@ -16,26 +16,26 @@ import structlog
 
 from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import ConnectorError, NotPossible, PlansoRefused, PlansoUnsure
-from planso_connector.domain.german import BERLIN
+from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.operation import generate_operation_id
 from planso_connector.domain.order import Order
 from planso_connector.domain.saving.differences import Difference
-from planso_connector.domain.saving.knowledge import TrialOutcome, list_form_controls
+from planso_connector.domain.saving.style_status import TrialOutcome, list_form_controls
 from planso_connector.flows.operating.doctor import Finding, check_sessions
 from planso_connector.flows.syncing.read_order import OrderReader
-from planso_connector.flows.trial import fields, pace
-from planso_connector.flows.trial.ending import OutcomeRecorder
-from planso_connector.flows.trial.fields import TrialChange
-from planso_connector.flows.trial.partial import PartialSaveTrial
+from planso_connector.flows.trial import session_concurrency, trial_changes
+from planso_connector.flows.trial.partial_save import PartialSaveTrial
+from planso_connector.flows.trial.record_outcome import OutcomeRecorder
 from planso_connector.flows.trial.saves import DamagingSave, RevertFailed, TrialSave, TrialSaver
+from planso_connector.flows.trial.trial_changes import TrialChange
 from planso_connector.flows.writing.read_back import LiveForms
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.form import Form
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.form_snapshot import take_snapshot
-from planso_connector.planso.saving.style import SaveStyle
-from planso_connector.planso.saving.tried import fingerprint_profile
+from planso_connector.planso.saving.save_style import SaveStyle
+from planso_connector.planso.saving.trial_profile import fingerprint_profile
 from planso_connector.store import leases, operations, save_evidence, write_stops
 from planso_connector.store.engine.database import Database, Transaction
 
@@ -108,7 +108,7 @@ class TrialFlow:
         text, day = self._changes(form)
         if text is None:
             raise NotPossible(f"The form of order {order_id} has no text that a trial could change.")
-        lost = fields.describe_script_filled(form, text)
+        lost = trial_changes.describe_script_filled(form, text)
         if lost and not may_lose:
             told = f"{'. '.join(lost)}. Name an order whose values may be lost, and add --may-lose."
             raise NotPossible(told)
@@ -188,7 +188,7 @@ class TrialFlow:
 
     def _changes(self, form: Form) -> tuple[TrialChange | None, TrialChange | None]:
         today = self._clock().astimezone(BERLIN).date()
-        return fields.choose_text_change(form), fields.choose_date_change(form, today)
+        return trial_changes.choose_text_change(form), trial_changes.choose_date_change(form, today)
 
     # -- the steps
 
@@ -198,7 +198,11 @@ class TrialFlow:
         if run.day is not None:
             yield await self._there_and_back(run, "date", run.day)
         yield await self._partial(run)
-        yield Finding("speed", is_ok=True, message=await pace.measure_concurrency(self._planso, run.prepared.order_id))
+        yield Finding(
+            "speed",
+            is_ok=True,
+            message=await session_concurrency.measure_concurrency(self._planso, run.prepared.order_id),
+        )
         yield await check_sessions(self._planso, run.prepared.order_id)
 
     async def _unchanged(self, run: _Run) -> Finding:
@@ -221,7 +225,7 @@ class TrialFlow:
         await self._go_on(run)
         marked = await run.saves.save(lambda form: form.plan(run.text.asked))
         self._check(run, marked)
-        (column, *_) = fields.list_planned_controls(marked.before, marked.plan)
+        (column, *_) = trial_changes.list_planned_controls(marked.before, marked.plan)
         text = take_snapshot(marked.after)[column].values
         found = await PartialSaveTrial(run.saves, column, {column: [f"{value} 2" for value in text]}).run()
         if found.style is not None:

@@ -15,7 +15,7 @@ from planso_connector.domain.operation import FieldChange, Operation
 from planso_connector.domain.order import Order
 from planso_connector.domain.saving import restoring
 from planso_connector.domain.saving.appending import plan_undo
-from planso_connector.flows.operating.admission import WaitLimit
+from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.writing import appending
 from planso_connector.flows.writing.preconditions import apply_preconditions

@@ -18,12 +18,12 @@ import structlog
 from planso_connector.domain.clock import Clock, ClockJumps, format_instant
 from planso_connector.domain.errors import ConnectorError, NotFound
 from planso_connector.domain.operation import Operation, OperationState, generate_operation_id
-from planso_connector.flows.operating.admission import WaitLimit
 from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
+from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.flows.syncing.pacing import Pacer
 from planso_connector.flows.writing.claim import LEASE_DURATION, Claim, ClaimLost
 from planso_connector.flows.writing.push import Pusher
-from planso_connector.flows.writing.queue import WaitEstimator
+from planso_connector.flows.writing.wait_estimator import WaitEstimator
 from planso_connector.store import operations, write_stops
 from planso_connector.store.engine.database import Database, Transaction
 

@@ -6,7 +6,7 @@ from planso_connector.domain.errors import EditConflict
 from planso_connector.domain.fields import BY_PATH, Value
 from planso_connector.domain.operation import Conflict, Operation
 from planso_connector.domain.order import Order
-from planso_connector.domain.saving.agreement import is_equivalent
+from planso_connector.domain.saving.equivalence import is_equivalent
 from planso_connector.flows.writing import appending
 from planso_connector.flows.writing.read_back import apply_reading
 from planso_connector.planso.pages.form import Form

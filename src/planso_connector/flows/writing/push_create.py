@@ -29,7 +29,7 @@ from planso_connector.domain.fields import FIELDS, Value
 from planso_connector.domain.order import IDENTIFYING_PATHS, has_identity
 from planso_connector.domain.saving.identity import build_identity, is_other_order
 from planso_connector.flows.syncing.read_order import OrderReader
-from planso_connector.flows.writing import overwritten
+from planso_connector.flows.writing import overwritten_edits
 from planso_connector.flows.writing.claim import Claim, Postponed
 from planso_connector.flows.writing.read_back import (
     SECOND_LOOK_AFTER,
@@ -99,7 +99,7 @@ class CreatePush:
             )
         order, with_parts = await self._live.build_order(form, None)
         # A control of the empty form alone, such as a token, is nothing that the order lost.
-        lost = tuple(one for one in overwritten.find_emptied_controls(claim.sent, held) if one.column in held)
+        lost = tuple(one for one in overwritten_edits.find_emptied_controls(claim.sent, held) if one.column in held)
         notes = (*notes, *form.describe_normalised(asked))
         read_back = ReadBack(order, order_id, seen.read_at, {}, notes, with_parts=with_parts, differences=lost)
         kept = form.find_unsaved(asked)

@@ -26,7 +26,7 @@ from planso_connector.domain.errors import (
     ReadBackMismatch,
 )
 from planso_connector.domain.fields import BY_PATH, Value
-from planso_connector.domain.german import BERLIN
+from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.operation import Operation
 from planso_connector.domain.order import Order
 from planso_connector.domain.saving import restoring
@@ -35,7 +35,7 @@ from planso_connector.domain.saving.assessment import Assessment, PriorSaves, St
 from planso_connector.domain.saving.differences import DAMAGE_VERDICTS, Difference, Verdict
 from planso_connector.domain.saving.snapshot import Snapshot, find_changed_columns
 from planso_connector.flows.syncing.read_order import OrderReader
-from planso_connector.flows.writing import appending, overwritten
+from planso_connector.flows.writing import appending, overwritten_edits
 from planso_connector.flows.writing.claim import Claim, Postponed
 from planso_connector.flows.writing.preconditions import apply_preconditions
 from planso_connector.flows.writing.read_back import (
@@ -194,7 +194,7 @@ class UpdatePush:
             return ReadBack(order, order.id, read_at, None, notes, with_parts=with_parts)
         differences = (
             *await self._overwritten(claim, appending.written_values(claim.operation), form),
-            *overwritten.find_emptied_controls(claim.sent, take_snapshot(form)),
+            *overwritten_edits.find_emptied_controls(claim.sent, take_snapshot(form)),
         )
         also = _names(form, differences) | _restored(form, claim.operation)
         return ReadBack(
@@ -209,7 +209,7 @@ class UpdatePush:
         if claim.operation.order_id is None or "read_at" not in sent:
             return ()
         versions = await self._reader.edits_since(claim.operation.order_id, sent["read_at"])
-        return overwritten.find_overwritten_edits(written, sent, versions, readings, now)
+        return overwritten_edits.find_overwritten_edits(written, sent, versions, readings, now)
 
     async def _save(self, claim: Claim, previous: Form, known: Order | None) -> _Save:
         """
@@ -332,7 +332,7 @@ class UpdatePush:
 
     async def _blanked(self, claim: Claim, form: Form, known: Order | None) -> SavedOtherwise:
         """The form has been blank since a save, for longer than PlanSo's hiccups last."""
-        differences = overwritten.find_emptied_controls(claim.sent, take_snapshot(form), Verdict.LOST)
+        differences = overwritten_edits.find_emptied_controls(claim.sent, take_snapshot(form), Verdict.LOST)
         order, with_parts = await self._live.build_order(form, known)
         read_back = ReadBack(
             order,

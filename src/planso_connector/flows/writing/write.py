@@ -32,7 +32,7 @@ from planso_connector.domain.errors import (
     WritesStopped,
 )
 from planso_connector.domain.fields import Value
-from planso_connector.domain.german import BERLIN
+from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.input_warnings import find_input_warnings
 from planso_connector.domain.operation import Action, Operation, OperationState, generate_operation_id
 from planso_connector.domain.order import CREATE_NEEDS_ONE_OF, FROM_OTHER_PAGES

@@ -16,7 +16,7 @@ from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import Invalid, NotFound, Problem
 from planso_connector.domain.operation import Action, Operation, generate_operation_id
 from planso_connector.domain.saving import restoring
-from planso_connector.domain.saving.knowledge import SaveStyleStatus, determine_style_status
+from planso_connector.domain.saving.style_status import SaveStyleStatus, determine_style_status
 from planso_connector.store import operations, save_evidence, statistics, write_stops
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.write_stops import WriteStop

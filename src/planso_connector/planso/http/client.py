@@ -60,7 +60,6 @@ from planso_connector.planso.http.login import (
     SessionEnded,
     origin,
 )
-from planso_connector.planso.http.off_loop import run_parser
 from planso_connector.planso.http.outcome import (
     OnExchange,
     PlansoHealth,
@@ -68,7 +67,8 @@ from planso_connector.planso.http.outcome import (
     classify_status,
     classify_transport_error,
 )
-from planso_connector.planso.http.sessions import SessionPair
+from planso_connector.planso.http.parser_thread import run_parser
+from planso_connector.planso.http.session_pair import SessionPair
 from planso_connector.planso.http.throttle import Throttle, parse_retry_after
 from planso_connector.planso.pages.board import parse_board
 from planso_connector.planso.pages.change_plan import ChangePlan
@@ -77,10 +77,10 @@ from planso_connector.planso.pages.parts import parse_parts
 from planso_connector.planso.pages.redact import redact_content
 from planso_connector.planso.pages.tabs import ParsedTab, parse_tab, tab_parameters
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.answer import find_new_order_id, parse_save_response
 from planso_connector.planso.saving.encoding import EncodedRequest, encode_save
 from planso_connector.planso.saving.pairs import select_pairs
-from planso_connector.planso.saving.style import SaveStyle
+from planso_connector.planso.saving.save_response import find_new_order_id, parse_save_response
+from planso_connector.planso.saving.save_style import SaveStyle
 from planso_connector.planso.saving.tokens import extract_page_values
 
 T = TypeVar("T")

@@ -10,10 +10,10 @@ from itertools import islice, takewhile
 
 from selectolax.lexbor import LexborNode
 
+from planso_connector.planso.pages.form_tree import ControlElement, FormTree, radio_group_key
 from planso_connector.planso.pages.label_pair import LabelPair
-from planso_connector.planso.pages.label_text import read_node_text
+from planso_connector.planso.pages.node_text import read_node_text
 from planso_connector.planso.pages.text import clean_label, label_key
-from planso_connector.planso.pages.tree import ControlElement, FormTree, radio_group_key
 
 _BLOCK_TITLES = frozenset({"legend", "h1", "h2", "h3", "h4", "h5", "h6"})
 

@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import islice, takewhile
 
-from planso_connector.domain import german
-from planso_connector.planso.pages.input_values import sanitize_value
+from planso_connector.domain import german_formats
+from planso_connector.planso.pages.form_tree import ControlElement, FormTree, LabelElement, count_shared_ancestors
 from planso_connector.planso.pages.label_pair import LabelPair
 from planso_connector.planso.pages.text import label_key
-from planso_connector.planso.pages.tree import ControlElement, FormTree, LabelElement, count_shared_ancestors
+from planso_connector.planso.pages.value_sanitization import sanitize_value
 
 _BEGINNINGS = frozenset({"von", "ab", "from", "beginn"})
 """The last word of a label whose first control is meant: `Reparatur von [08:00] - [16:00]`."""
@@ -139,7 +139,7 @@ def _is_day(element: ControlElement) -> bool:
     if not value:
         return element.type == "date" or _DAY_NAME.search(element.name.casefold()) is not None
     try:
-        return "T" not in german.parse_date(value)
+        return "T" not in german_formats.parse_date(value)
     except ValueError:
         return False
 
@@ -190,7 +190,7 @@ def _stem(name: str) -> str:
 
 def _is_same_day(one: str, other: str) -> bool:
     try:
-        return german.parse_date(one) == german.parse_date(other)
+        return german_formats.parse_date(one) == german_formats.parse_date(other)
     except ValueError:
         return False
 

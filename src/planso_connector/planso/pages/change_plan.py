@@ -16,7 +16,7 @@ from planso_connector.domain.notes import RequestNote
 from planso_connector.domain.operation import FieldChange
 from planso_connector.planso.pages import control_values
 from planso_connector.planso.pages.control import Control, FormEntry
-from planso_connector.planso.pages.field_controls import FieldLocation, FieldLocator
+from planso_connector.planso.pages.field_locator import FieldLocation, FieldLocator
 
 ControlValue = str | bool | tuple[int, ...]
 """A control's new state: an input's text, whether a box or radio button is checked, a select's chosen options."""

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from planso_connector.domain import german, values
+from planso_connector.domain import german_formats, values
 from planso_connector.domain.fields import TEMPORAL_KINDS, TEXT_KINDS, FieldKind, Value
 from planso_connector.domain.notes import shorten
-from planso_connector.domain.saving import agreement, notation
-from planso_connector.domain.saving.agreement import Equivalence
+from planso_connector.domain.saving import equivalence, notation
+from planso_connector.domain.saving.equivalence import Equivalence
 from planso_connector.planso.pages.control import (
     MACHINE_TYPES,
     Control,
@@ -96,7 +96,7 @@ def check_equivalence(entry: FormEntry, kind: FieldKind, asked: Value, saved: Fo
     held = entry.read_value(kind)
     if values.are_equal(kind, held, written.value):
         return _as_sent(kind, written, entry, is_known=is_known)
-    if agreement.is_equivalent(kind, written.value, held, shown):
+    if equivalence.is_equivalent(kind, written.value, held, shown):
         return Equivalence.NORMALISED
     return _normalised_if(_is_time_column(entry.control) and _is_time_of(held, written.value))
 
@@ -109,7 +109,7 @@ def _as_sent(kind: FieldKind, written: ControlText, entry: FormEntry, *, is_know
     """Of a control that holds the same value: whether it is also written as it was sent."""
     if entry.control.type in MACHINE_TYPES or (kind not in TEXT_KINDS and not is_known):
         return Equivalence.EQUAL
-    return agreement.compare_notation(kind, written.text, entry.control.value)
+    return equivalence.compare_notation(kind, written.text, entry.control.value)
 
 
 def _is_time_of(held: Value, moment: Value) -> bool:
@@ -291,18 +291,22 @@ def _clock_alone(control: Control, kind: FieldKind, clock: str) -> ControlText:
     if stands is not None and not stands.has_day:
         return ControlText(notation.format_clock(stands, clock), clock)
     try:
-        day = german.parse_date(control.value)[:10] if stands is not None else ""
+        day = german_formats.parse_date(control.value)[:10] if stands is not None else ""
     except ValueError:
         day = ""
     if stands is not None and day:
         moment = f"{day}T{clock if clock.count(':') == 2 else f'{clock}:00'}"
         try:
-            german.reject_skipped_hour(datetime.fromisoformat(moment))
+            german_formats.reject_skipped_hour(datetime.fromisoformat(moment))
         except ValueError as error:
-            raise NotOffered(f"on the {german.format_planso_date(day)} that it holds in PlanSo {error}") from error
+            raise NotOffered(
+                f"on the {german_formats.format_planso_date(day)} that it holds in PlanSo {error}"
+            ) from error
         return ControlText(notation.format_moment(stands, moment), moment, "keeps the date that it holds in PlanSo")
     if kind is not FieldKind.TIME and not _is_time_column(control):
-        raise NotOffered(f"holds no date in PlanSo that a time alone could go with; accepted: {german.DATE_HELP}")
+        raise NotOffered(
+            f"holds no date in PlanSo that a time alone could go with; accepted: {german_formats.DATE_HELP}"
+        )
     return ControlText(values.format_planso_value(kind, clock), clock)
 
 
@@ -328,7 +332,7 @@ def _machine(control_type: str, kind: FieldKind, asked: Value) -> ControlText:
 
 def _machine_day(control_type: str, day: str, clock: str) -> ControlText:
     if not day:
-        raise NotOffered(f"holds a date in PlanSo; accepted: {german.DATE_HELP}")
+        raise NotOffered(f"holds a date in PlanSo; accepted: {german_formats.DATE_HELP}")
     note = ""
     if len(day) == 7:
         day, note = f"{day}-01", "holds a whole date in PlanSo; the first of the month was written"
@@ -350,7 +354,7 @@ def _machine_words(kind: FieldKind, asked: Value) -> str:
     if parse_machine_number(words) is not None:
         return words
     try:
-        return repr(german.parse_decimal(words)).removesuffix(".0")
+        return repr(german_formats.parse_decimal(words)).removesuffix(".0")
     except ValueError:
         return words
 
@@ -358,7 +362,7 @@ def _machine_words(kind: FieldKind, asked: Value) -> str:
 def _machine_text(control_type: str, asked: Value) -> ControlText:
     """A field of text that this installation shows as a date or time: in HTML's notation where it is one."""
     try:
-        parse = german.parse_time if control_type == "time" else german.parse_date
+        parse = german_formats.parse_time if control_type == "time" else german_formats.parse_date
         words = parse(str(asked))
         return ControlText(words, words)
     except ValueError:

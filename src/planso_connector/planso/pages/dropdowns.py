@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from selectolax.lexbor import LexborNode
 
 from planso_connector.planso.pages.control import Option
+from planso_connector.planso.pages.form_tree import ControlElement, FormTree
 from planso_connector.planso.pages.text import collapse_whitespace
-from planso_connector.planso.pages.tree import ControlElement, FormTree
 
 _FENCES = frozenset({"form", "body", "html", "fieldset", "table", "tbody", "tr"})
 _LEVELS = 5

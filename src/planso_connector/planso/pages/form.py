@@ -18,11 +18,11 @@ from planso_connector.domain.errors import FieldMismatch, Invalid, PageChanged, 
 from planso_connector.domain.fields import BY_PATH, FIELDS, MAX_LABEL_LENGTH, MAX_SHOWN_LENGTH, Value
 from planso_connector.domain.notes import RequestNote, shorten
 from planso_connector.domain.order import LABEL_PREFIX, FormReading, OversizedText, UnreadableValue
-from planso_connector.domain.saving.agreement import Equivalence
+from planso_connector.domain.saving.equivalence import Equivalence
 from planso_connector.planso.pages import control_plan, control_values
 from planso_connector.planso.pages.change_plan import ChangePlan, ControlValue, plan_field_changes
 from planso_connector.planso.pages.control import Control, FormEntry
-from planso_connector.planso.pages.field_controls import FieldLocation, FieldLocator
+from planso_connector.planso.pages.field_locator import FieldLocation, FieldLocator
 from planso_connector.planso.pages.markup import FormMarkup, parse_form_markup
 from planso_connector.planso.pages.section_titles import classify_party
 from planso_connector.planso.pages.text import to_one_line

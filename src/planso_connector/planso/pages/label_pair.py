@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from planso_connector.planso.pages.tree import ControlElement
+from planso_connector.planso.pages.form_tree import ControlElement
 
 
 class LabelPair(NamedTuple):

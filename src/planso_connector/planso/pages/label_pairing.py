@@ -25,18 +25,18 @@ from selectolax.lexbor import LexborNode
 
 from planso_connector.planso.pages.accessible_names import pair_by_accessible_name, pair_by_aria_labelledby
 from planso_connector.planso.pages.ambiguity import mark_ambiguities
-from planso_connector.planso.pages.grid import pair_by_column_header
-from planso_connector.planso.pages.label_pair import LabelPair
-from planso_connector.planso.pages.label_sequence import pair_in_sequence
-from planso_connector.planso.pages.label_text import BREAKS, CONTROLS, read_label
-from planso_connector.planso.pages.text import clean_label, label_key
-from planso_connector.planso.pages.tree import (
+from planso_connector.planso.pages.column_headers import pair_by_column_header
+from planso_connector.planso.pages.form_tree import (
     ControlElement,
     FormTree,
     LabelElement,
     count_shared_ancestors,
     radio_group_key,
 )
+from planso_connector.planso.pages.label_pair import LabelPair
+from planso_connector.planso.pages.label_sequence import pair_in_sequence
+from planso_connector.planso.pages.node_text import BREAKS, CONTROLS, read_label
+from planso_connector.planso.pages.text import clean_label, label_key
 
 _NO_LABELS = frozenset({"legend", "h1", "h2", "h3", "h4", "h5", "h6", "button", "a", "script", "style", "thead"})
 _STOPS = _NO_LABELS | CONTROLS | {"label"}

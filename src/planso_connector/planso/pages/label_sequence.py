@@ -11,7 +11,7 @@ from itertools import pairwise, takewhile
 
 from selectolax.lexbor import LexborNode
 
-from planso_connector.planso.pages.tree import ControlElement, FormTree, LabelElement
+from planso_connector.planso.pages.form_tree import ControlElement, FormTree, LabelElement
 
 _BREAKS = frozenset({"br", "hr"})
 

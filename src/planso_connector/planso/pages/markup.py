@@ -16,13 +16,13 @@ from planso_connector.domain.character_references import unescape_html
 from planso_connector.domain.errors import PageTooLarge
 from planso_connector.planso.pages.control import Control, FormEntry, Option, ScriptValue
 from planso_connector.planso.pages.dropdowns import allows_multiple, read_dropdown_options
-from planso_connector.planso.pages.input_values import sanitize_value
+from planso_connector.planso.pages.form_tree import ControlElement, FormTree, radio_group_key
+from planso_connector.planso.pages.html_parser import parse_html
 from planso_connector.planso.pages.label_pairing import Pairing, pair_labels
-from planso_connector.planso.pages.parser import parse_html
-from planso_connector.planso.pages.scripts import read_script_values
+from planso_connector.planso.pages.script_values import read_script_values
 from planso_connector.planso.pages.section_titles import SectionTitles
 from planso_connector.planso.pages.text import collapse_whitespace, label_key, unescape_markup
-from planso_connector.planso.pages.tree import ControlElement, FormTree, radio_group_key
+from planso_connector.planso.pages.value_sanitization import sanitize_value
 
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _REFERENCE = re.compile(r"&#(?:0*1[02]|x0*[ac])(?![\da-f])|&NewLine;", re.IGNORECASE)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from selectolax.lexbor import LexborNode
 
-from planso_connector.domain import german
+from planso_connector.domain import german_formats
 from planso_connector.domain.fields import MAX_NOTATION_LENGTH
 from planso_connector.planso.pages.text import collapse_whitespace
 
@@ -109,7 +109,7 @@ def parse_number(texts: Iterable[str], *, point_is_decimal: bool = False) -> flo
             is_decimal = point_is_decimal or digits.lstrip("+-").startswith("0")
             digits = digits.replace(".", "," if is_decimal else "")
         try:
-            return german.parse_decimal(digits)
+            return german_formats.parse_decimal(digits)
         except ValueError:
             continue
     return None

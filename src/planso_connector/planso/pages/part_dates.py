@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from selectolax.lexbor import LexborNode
 
-from planso_connector.domain import german
+from planso_connector.domain import german_formats
 from planso_connector.domain.folding import fold
 from planso_connector.planso.pages.part_cells import is_visible, read_control_value
 
@@ -239,7 +239,7 @@ def _token(match: re.Match[str]) -> _Token:
     clock = match["time"] if match["time"] and not match["until"] else None
     for words in (f"{match['day']} {clock}" if clock else match["day"], match["day"]):
         try:
-            return _Token(_Kind.DATE, german.parse_date(words))
+            return _Token(_Kind.DATE, german_formats.parse_date(words))
         except ValueError:
             continue
     return _Token(_Kind.EMPTY)

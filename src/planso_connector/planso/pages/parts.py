@@ -18,8 +18,9 @@ from planso_connector.domain.fields import BY_PATH
 from planso_connector.domain.folding import fold
 from planso_connector.domain.order import PartsReading
 from planso_connector.domain.part import MAX_DESCRIPTION_LENGTH, MAX_MEMBER_LENGTH, Part
-from planso_connector.domain.progress.wording import says_any
-from planso_connector.planso.pages.parser import parse_html
+from planso_connector.domain.progress.status_phrases import says_any
+from planso_connector.planso.pages.answer_pages import find_pages, unescape_page
+from planso_connector.planso.pages.html_parser import parse_html
 from planso_connector.planso.pages.part_cells import (
     is_inside,
     parse_number,
@@ -32,7 +33,6 @@ from planso_connector.planso.pages.part_cells import (
 from planso_connector.planso.pages.part_columns import find_columns, is_parts_table
 from planso_connector.planso.pages.part_dates import DateRole, PartDates, read_date, read_dates
 from planso_connector.planso.pages.text import label_key
-from planso_connector.planso.pages.unwrapping import find_pages, unescape_page
 from planso_connector.planso.profile import PartsVocabulary
 
 _ROW = "parts_single_row"

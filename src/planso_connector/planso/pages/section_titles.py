@@ -16,9 +16,9 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborNode
 
 from planso_connector.domain.fields import MAX_LABEL_LENGTH
-from planso_connector.planso.pages.label_text import read_node_text
+from planso_connector.planso.pages.form_tree import ControlElement, FormTree
+from planso_connector.planso.pages.node_text import read_node_text
 from planso_connector.planso.pages.text import clean_label, label_key
-from planso_connector.planso.pages.tree import ControlElement, FormTree
 
 _RANKS = {"legend": 0, "h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _LEAST_RANK = 7

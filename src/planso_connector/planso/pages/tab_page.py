@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from selectolax.lexbor import LexborNode
 
-from planso_connector.planso.pages.label_text import BREAKS
-from planso_connector.planso.pages.parser import parse_html
+from planso_connector.planso.pages.html_parser import parse_html
+from planso_connector.planso.pages.node_text import BREAKS
 from planso_connector.planso.pages.text import clean_label, collapse_whitespace
 
 MAX_ROWS = 2000

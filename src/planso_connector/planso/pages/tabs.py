@@ -15,10 +15,10 @@ from itertools import islice
 from typing import Any
 
 from planso_connector.domain.errors import PageChanged
+from planso_connector.planso.pages.answer_pages import find_pages, unescape_page
 from planso_connector.planso.pages.markup import parse_form_markup
 from planso_connector.planso.pages.tab_page import MAX_ROWS, MAX_TEXT_LENGTH, Link, Table, TabPage
 from planso_connector.planso.pages.text import label_key, to_one_line
-from planso_connector.planso.pages.unwrapping import find_pages, unescape_page
 
 MAX_TABLES, MAX_PAIRS, MAX_LINKS = 200, 2000, 500
 MAX_MEMBERS = 5000

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from planso_connector.planso.saving.style import (
+from planso_connector.planso.saving.save_style import (
     NUMBER_PLACEHOLDERS,
     ORDER_PLACEHOLDER,
     TABLE_PLACEHOLDER,

@@ -8,17 +8,17 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from planso_connector.planso.pages.board import parse_order_id
-from planso_connector.planso.saving.answer import format_scalar, is_truthy_in_php
-from planso_connector.planso.saving.comparing import (
+from planso_connector.planso.saving.browser_comparison import (
     HARMFUL_REASONS,
     BrowserComparison,
     compare_with_browser,
     find_later_reading,
 )
-from planso_connector.planso.saving.lesson import LearnedProfile, describe_entry
-from planso_connector.planso.saving.parameters import ParameterLearner
+from planso_connector.planso.saving.learned_profile import LearnedProfile, describe_entry
+from planso_connector.planso.saving.parameter_learning import ParameterLearner
 from planso_connector.planso.saving.recording import RecordedWrite, Recording, get_request_parameters
-from planso_connector.planso.saving.style import ResponseStyle
+from planso_connector.planso.saving.save_response import format_scalar, is_truthy_in_php
+from planso_connector.planso.saving.save_style import ResponseStyle
 from planso_connector.planso.saving.vocabulary import Vocabulary
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.form import Form
 from planso_connector.planso.saving.encoding import Pairs, convert_line_breaks
-from planso_connector.planso.saving.style import SaveStyle
+from planso_connector.planso.saving.save_style import SaveStyle
 
 
 def select_pairs(form: Form, plan: ChangePlan, style: SaveStyle) -> Pairs:

@@ -17,10 +17,10 @@ from planso_connector.planso.http.decoding import LOGIN_FIELD
 from planso_connector.planso.pages.board import parse_board, parse_order_id
 from planso_connector.planso.pages.form import Form
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.answer import format_scalar, is_truthy_in_php
-from planso_connector.planso.saving.bodies import DecodedBody, decode_body, decode_parameters
+from planso_connector.planso.saving.body_decoding import DecodedBody, decode_body, decode_parameters
 from planso_connector.planso.saving.har import HarEntry, RecordingError, read_har
-from planso_connector.planso.saving.style import ParameterValue
+from planso_connector.planso.saving.save_response import format_scalar, is_truthy_in_php
+from planso_connector.planso.saving.save_style import ParameterValue
 from planso_connector.planso.saving.tokens import extract_page_values
 
 WriteAction = Literal["update", "insert", "delete"]

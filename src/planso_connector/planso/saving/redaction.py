@@ -13,11 +13,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from planso_connector import __version__
 from planso_connector.planso.pages.redact import mask_page
-from planso_connector.planso.saving.answer import format_scalar
 from planso_connector.planso.saving.encoding import encode_save, urlencode
 from planso_connector.planso.saving.har import HarEntry
 from planso_connector.planso.saving.masking import RecordingMasks
-from planso_connector.planso.saving.parameters import ParameterLearner
+from planso_connector.planso.saving.parameter_learning import ParameterLearner
 from planso_connector.planso.saving.recording import (
     REDACTED_ORIGIN,
     RecordedForm,
@@ -26,7 +25,8 @@ from planso_connector.planso.saving.recording import (
     get_request_parameters,
     parse_json,
 )
-from planso_connector.planso.saving.style import ParameterValue, RequestTemplate, SaveStyle
+from planso_connector.planso.saving.save_response import format_scalar
+from planso_connector.planso.saving.save_style import ParameterValue, RequestTemplate, SaveStyle
 from planso_connector.planso.saving.vocabulary import Vocabulary
 
 _ROOM = 4_000_000

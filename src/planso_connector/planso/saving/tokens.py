@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from planso_connector.planso.pages.html_parser import parse_html
 from planso_connector.planso.pages.markup import FormMarkup
-from planso_connector.planso.pages.parser import parse_html
-from planso_connector.planso.saving.answer import format_scalar, get_member
-from planso_connector.planso.saving.style import SaveStyle
+from planso_connector.planso.saving.save_response import format_scalar, get_member
+from planso_connector.planso.saving.save_style import SaveStyle
 
 
 def extract_form_tokens(style: SaveStyle, answer: Mapping[str, Any], page: FormMarkup) -> dict[str, str]:

@@ -10,8 +10,8 @@ from functools import cached_property
 from planso_connector.planso.pages.board import parse_order_id
 from planso_connector.planso.pages.redact import contains_personal_data, known_label_keys
 from planso_connector.planso.pages.text import label_key
-from planso_connector.planso.saving.answer import format_scalar
 from planso_connector.planso.saving.recording import RecordedForm, Recording, get_request_parameters
+from planso_connector.planso.saving.save_response import format_scalar
 
 _CONSTANT = re.compile(r"[\w.,:/+@!-]{0,80}", re.ASCII)
 _SHORT = re.compile(r".{0,2}|\d{1,4}")

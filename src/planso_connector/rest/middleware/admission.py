@@ -17,14 +17,14 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from planso_connector.flows.operating.admission import while_waiting
+from planso_connector.flows.operating.wait_limit import while_waiting
 from planso_connector.rest.json_body import MAX_BODY_BYTES
 from planso_connector.rest.middleware.rate_limits import Limits, Priority, RateLimiter, Refusal
-from planso_connector.rest.middleware.response import Headers, RequestBody, ResponseState
+from planso_connector.rest.middleware.response_state import Headers, RequestBody, ResponseState
 from planso_connector.rest.middleware.route_scopes import MONITORING_PATHS
 from planso_connector.rest.middleware.trusted_hosts import TrustedHosts
 from planso_connector.rest.schemas.errors import INTERNAL_ERROR, failure_response
-from planso_connector.store.engine.threads import has_priority
+from planso_connector.store.engine.work_queue import has_priority
 
 log = structlog.get_logger(__name__)
 

@@ -19,13 +19,13 @@ from starlette.types import Scope as Connection
 
 from planso_connector.domain.caller import UNRESTRICTED_CALLER, Caller, extract_key_id
 from planso_connector.domain.errors import ConnectorError, NotAllowed, NotAuthenticated
-from planso_connector.flows.operating import admission
+from planso_connector.flows.operating import wait_limit
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.rest import request_context
 from planso_connector.rest.middleware import route_scopes
 from planso_connector.rest.middleware.key_watch import KeyWatch, KeyWithdrawn
-from planso_connector.rest.middleware.response import get_response_state
+from planso_connector.rest.middleware.response_state import get_response_state
 from planso_connector.rest.middleware.route_scopes import OPTIONAL_KEY, MatchedRoute
 from planso_connector.rest.schemas.errors import error_response, failure_response
 
@@ -86,7 +86,7 @@ class AuthenticationMiddleware:
             await self._app(connection, receive, send)
             return
         connection[request_context.CALLER] = caller
-        admission.current_key_id.set(caller.key_id)  # the server gives each request a context of its own
+        wait_limit.current_key_id.set(caller.key_id)  # the server gives each request a context of its own
         self._accesses.record_key_use(caller)
         if path not in WATCHING:
             self._asked(connection["method"])

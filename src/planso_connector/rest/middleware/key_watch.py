@@ -13,7 +13,7 @@ from time import monotonic
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planso_connector.domain.errors import ConnectorError, NotAuthenticated
-from planso_connector.rest.middleware.response import get_response_state
+from planso_connector.rest.middleware.response_state import get_response_state
 
 CHECK_INTERVAL = 1.0
 """Seconds between two looks at the keys of requests that wait, and from which on a request is one of those."""

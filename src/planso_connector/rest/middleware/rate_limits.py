@@ -17,7 +17,7 @@ from heapq import nsmallest
 
 from starlette.types import Scope
 
-from planso_connector.rest.middleware.response import RawHeaders
+from planso_connector.rest.middleware.response_state import RawHeaders
 from planso_connector.rest.middleware.trusted_hosts import Network
 from planso_connector.rest.request_context import extract_api_keys
 

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from planso_connector.rest import request_context
 from planso_connector.rest.metrics import Metrics
 from planso_connector.rest.middleware import trace_context
-from planso_connector.rest.middleware.response import get_response_state
+from planso_connector.rest.middleware.response_state import get_response_state
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic_core import to_json
 
-from planso_connector.domain import german, values
+from planso_connector.domain import german_formats, values
 from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.rest.query_parameters import StrictQueryRoute
 from planso_connector.rest.schemas import responses
@@ -23,7 +23,7 @@ def _question(text: str) -> str:
 
 
 def _day(text: str) -> str:
-    return german.parse_date(_question(text))[:10] if text.strip() else ""
+    return german_formats.parse_date(_question(text))[:10] if text.strip() else ""
 
 
 Text = Annotated[str | None, Field(max_length=200), AfterValidator(lambda t: _question(t) if t else None)]

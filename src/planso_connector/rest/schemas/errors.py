@@ -15,7 +15,7 @@ from pydantic_core import from_json, to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from planso_connector.domain import errors, german
+from planso_connector.domain import errors, german_formats
 from planso_connector.domain.caller import UNKNOWN_CALLER
 from planso_connector.domain.errors import Problem
 from planso_connector.domain.order import compute_etag
@@ -173,7 +173,7 @@ class NotAsKnown(Failure):
 
 INVALID_DATE = Problem(
     ("body", "shop_date"),
-    f"'31.02.2026' is not on the calendar or the clock; accepted: {german.DATE_HELP}",
+    f"'31.02.2026' is not on the calendar or the clock; accepted: {german_formats.DATE_HELP}",
     "value_error",
 )
 INVALID_ORDER_ID = Problem(("path", "order_id"), "must be a whole number", "int_parsing")

@@ -14,8 +14,8 @@ from sqlalchemy.exc import ArgumentError
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.engine.file_watch import FileFault
 from planso_connector.store.engine.sqlite import SqliteBackend
-from planso_connector.store.engine.threads import TIMEOUT, WorkQueue
 from planso_connector.store.engine.transaction import Row, Transaction
+from planso_connector.store.engine.work_queue import TIMEOUT, WorkQueue
 
 if TYPE_CHECKING:
     from planso_connector.store.engine.postgresql_url import PostgresqlUrl

@@ -19,14 +19,15 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
 from planso_connector.domain.errors import CommitUnknown, QueryTooBroad, StoreTimeout, StoreUnavailable
 from planso_connector.store.engine.postgresql_check import check_server
-from planso_connector.store.engine.postgresql_connections import (
+from planso_connector.store.engine.postgresql_pool import (
     ConnectionPool,
     ConnectionUse,
     ResponseTimeout,
     TimeoutConnection,
 )
 from planso_connector.store.engine.postgresql_url import PostgresqlUrl
-from planso_connector.store.engine.threads import (
+from planso_connector.store.engine.transaction import NoWorkshop, Row, StatementCache, Transaction, workshop_parameters
+from planso_connector.store.engine.work_queue import (
     LEEWAY,
     TIMEOUT,
     QueuedWork,
@@ -34,7 +35,6 @@ from planso_connector.store.engine.threads import (
     WorkQueue,
     resolve_futures,
 )
-from planso_connector.store.engine.transaction import NoWorkshop, Row, StatementCache, Transaction, workshop_parameters
 
 NETWORK_PARAMETERS = {
     "connect_timeout": "5",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from planso_connector.domain.errors import StoreUnavailable
-from planso_connector.store.engine.postgresql_connections import TimeoutConnection
+from planso_connector.store.engine.postgresql_pool import TimeoutConnection
 from planso_connector.store.engine.postgresql_url import PostgresqlUrl
 from planso_connector.store.engine.transaction import Transaction
 

@@ -25,8 +25,8 @@ from sqlalchemy.dialects import sqlite
 from planso_connector.domain.errors import CommitUnknown, QueryTooBroad, StoreUnavailable
 from planso_connector.store import trigrams
 from planso_connector.store.engine.file_watch import FileFault, FileWatch, disable_checkpoint_on_close
-from planso_connector.store.engine.threads import TIMEOUT, QueuedWork, WorkQueue, resolve_futures
 from planso_connector.store.engine.transaction import NoWorkshop, Row, StatementCache, Transaction, workshop_parameters
+from planso_connector.store.engine.work_queue import TIMEOUT, QueuedWork, WorkQueue, resolve_futures
 
 BUSY_TIMEOUT = 5000
 """Milliseconds to wait for another process that holds the write lock."""

@@ -21,7 +21,7 @@ from planso_connector.store.engine.database import parse_database_url
 if TYPE_CHECKING:
     from alembic.config import Config
 
-    from planso_connector.store.engine.postgresql_connections import TimeoutConnection
+    from planso_connector.store.engine.postgresql_pool import TimeoutConnection
     from planso_connector.store.engine.postgresql_url import PostgresqlUrl
 
 _FOLDER = Path(__file__).parents[1] / "migrations"

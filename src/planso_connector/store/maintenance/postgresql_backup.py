@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.engine import postgresql
-from planso_connector.store.engine.postgresql_connections import TimeoutConnection
+from planso_connector.store.engine.postgresql_pool import TimeoutConnection
 from planso_connector.store.engine.postgresql_url import PostgresqlUrl
 from planso_connector.store.engine.transaction import StatementCache
 from planso_connector.store.maintenance import after_restore, migrate

@@ -15,7 +15,7 @@ from planso_connector.flows.trial.saves import TrialSaver
 from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.control import Control
 from planso_connector.planso.pages.form import Form
-from planso_connector.planso.saving.style import SaveStyle
+from planso_connector.planso.saving.save_style import SaveStyle
 
 BOX_TYPES = frozenset({"checkbox", "radio"})
 """Controls that send nothing while they are not checked."""

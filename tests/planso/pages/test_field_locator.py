@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planso_connector.domain.columns import CANDIDATE_COLUMNS, COLUMNS
 from planso_connector.domain.errors import Invalid, PageChanged
 from planso_connector.domain.fields import BY_PATH
+from planso_connector.domain.planso_columns import CANDIDATE_COLUMNS, COLUMNS
 from planso_connector.flows.operating.doctor import report_field_controls, report_fields
-from planso_connector.planso.pages.columns import candidate_columns
+from planso_connector.planso.pages.column_names import candidate_columns
 from planso_connector.planso.pages.form import Form
 from tests.planso.conftest import PROFILE, form_of
 from tests.planso.pages.test_form_cases import changed

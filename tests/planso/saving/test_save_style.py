@@ -11,7 +11,7 @@ import pytest
 
 from planso_connector.domain.errors import ConnectorError, Invalid, PlansoRefused, PlansoUnavailable, PlansoUnsure
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.style import ResponseStyle, SaveToken
+from planso_connector.planso.saving.save_style import ResponseStyle, SaveToken
 from tests.planso.conftest import client, form_of
 from tests.planso.odd_server import LOGIN_PAGE, START_PAGE, answer, odd
 

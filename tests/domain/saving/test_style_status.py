@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from planso_connector.domain.saving.knowledge import TrialOutcome, determine_style_status, list_form_controls
+from planso_connector.domain.saving.style_status import TrialOutcome, determine_style_status, list_form_controls
 
 TRIAL = TrialOutcome("2026-11-23T09:41:02.118000Z", 130, "op_1", "abc", ("f_1", "f_2"), is_clean=True)
 

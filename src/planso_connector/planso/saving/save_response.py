@@ -17,7 +17,7 @@ from planso_connector.domain.errors import PlansoRefused, PlansoUnsure
 from planso_connector.planso.http.decoding import NotJson, parse_json
 from planso_connector.planso.pages.board import parse_order_id
 from planso_connector.planso.pages.text import to_one_line
-from planso_connector.planso.saving.style import ResponseStyle
+from planso_connector.planso.saving.save_style import ResponseStyle
 
 _PROVES_NOTHING = frozenset({408, 425, 429})
 """Statuses of the 400s that are about the moment, not about the save."""

@@ -18,8 +18,8 @@ from psycopg import errors
 from psycopg.abc import PQGen
 
 from planso_connector.domain.errors import StoreUnavailable
-from planso_connector.store.engine.threads import TIMEOUT
 from planso_connector.store.engine.transaction import Row
+from planso_connector.store.engine.work_queue import TIMEOUT
 
 T = TypeVar("T")
 

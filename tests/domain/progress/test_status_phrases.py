@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from planso_connector.domain.order import is_waiting_for_parts
 from planso_connector.domain.part import NO_PARTS_NEEDED, Part, needs_no_parts, says_parts_missing
-from planso_connector.domain.progress.wording import says_any
+from planso_connector.domain.progress.status_phrases import says_any
 
 MISSING = [
     "offen",

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from planso_connector.planso.saving.answer import format_scalar
 from planso_connector.planso.saving.har import HarEntry
-from planso_connector.planso.saving.lesson import LearnedProfile, describe_entry
+from planso_connector.planso.saving.learned_profile import LearnedProfile, describe_entry
 from planso_connector.planso.saving.recording import RecordedWrite, Recording
-from planso_connector.planso.saving.style import ORDER_PLACEHOLDER, TABLE_PLACEHOLDER, ParameterValue
+from planso_connector.planso.saving.save_response import format_scalar
+from planso_connector.planso.saving.save_style import ORDER_PLACEHOLDER, TABLE_PLACEHOLDER, ParameterValue
 from planso_connector.planso.saving.vocabulary import Vocabulary
 
 _CACHE_BUSTER = re.compile(r"1[5-9]\d{8}(\d{3})?|0\.\d{8,}")

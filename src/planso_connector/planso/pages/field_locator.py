@@ -14,7 +14,7 @@ from functools import cached_property
 from planso_connector.domain.fields import BY_PATH, TEMPORAL_KINDS, FieldKind, Value
 from planso_connector.domain.input_warnings import looks_like_plate
 from planso_connector.domain.order import MAX_UNREADABLE_LENGTH, PLATE, OversizedText, UnreadableValue
-from planso_connector.planso.pages.columns import group_by_column
+from planso_connector.planso.pages.column_names import group_by_column
 from planso_connector.planso.pages.control import Control, FormEntry
 from planso_connector.planso.pages.section_titles import Party, classify_party, find_nearest_party
 from planso_connector.planso.pages.text import label_key

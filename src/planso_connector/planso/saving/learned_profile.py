@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from planso_connector.planso.saving.comparing import BrowserComparison
+from planso_connector.planso.saving.browser_comparison import BrowserComparison
 from planso_connector.planso.saving.har import HarEntry
 
 SettingValue = str | int | bool | Sequence[str] | Mapping[str, str]

@@ -10,9 +10,9 @@ from email import message_from_bytes, policy
 from typing import Any
 from urllib.parse import parse_qsl
 
-from planso_connector.planso.saving.answer import format_scalar
 from planso_connector.planso.saving.encoding import Pairs
-from planso_connector.planso.saving.style import ParameterValue
+from planso_connector.planso.saving.save_response import format_scalar
+from planso_connector.planso.saving.save_style import ParameterValue
 
 _URLENCODED = re.compile(r"[^\s=&{}\[\]\"<>]*=[^\s&{}\"<>]*(?:&[^\s=&{}\"<>]*=[^\s&{}\"<>]*)*")
 

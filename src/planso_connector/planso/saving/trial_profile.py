@@ -7,9 +7,9 @@ import json
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from planso_connector.domain.saving.knowledge import TrialOutcome
+from planso_connector.domain.saving.style_status import TrialOutcome
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.style import SaveStyle
+from planso_connector.planso.saving.save_style import SaveStyle
 
 
 def fingerprint_profile(profile: Profile, url: str) -> str:

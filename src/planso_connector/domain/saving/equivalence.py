@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
 
-from planso_connector.domain import german, values
+from planso_connector.domain import german_formats, values
 from planso_connector.domain.fields import MONTH_KINDS, TEMPORAL_KINDS, FieldKind, Value
 from planso_connector.domain.recognition import phones
 
@@ -81,7 +81,7 @@ def _is_rounded(asked: Value, held: Value, shown: str) -> bool:
     if one and not other:
         return False
     try:
-        decimals = german.parse_exact_decimal(shown, dot_groups=False) if shown.strip() else other
+        decimals = german_formats.parse_exact_decimal(shown, dot_groups=False) if shown.strip() else other
     except ValueError:
         decimals = other
     exponent = decimals.as_tuple().exponent

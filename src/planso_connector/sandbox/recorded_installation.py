@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from planso_connector.sandbox import people
-from planso_connector.sandbox.catalogue import FIELDS, FormField
+from planso_connector.sandbox import invented_people
 from planso_connector.sandbox.controls import Control, ControlKind
+from planso_connector.sandbox.form_fields import FIELDS, FormField
 from planso_connector.sandbox.form_markup import render_options
 from planso_connector.sandbox.forms import OrderForm, SaveRefusedError, SentValues
 from planso_connector.sandbox.installation import Installation
-from planso_connector.sandbox.invented import parse_day, to_iso_date
+from planso_connector.sandbox.invented_values import parse_day, to_iso_date
 from planso_connector.sandbox.knobs import Knobs
 from planso_connector.sandbox.orders import SandboxOrder
 from planso_connector.sandbox.php import escape
@@ -222,7 +222,7 @@ def _invented(dice: random.Random, shape: ValueShape, length: int, recorded: Rec
     words = f"{dice.choice(_WORDS)} {dice.randint(1, 99)}"
     label = recorded.field.label
     if shape == "text" and re.search("Telefon|Mobil|Handy", label):
-        return people.invent_phone(dice)
+        return invented_people.invent_phone(dice)
     values: dict[ValueShape, Any] = {
         "empty": "",
         "iso": f"2026-{month:02d}-{day:02d}",

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from selectolax.lexbor import LexborNode
 
+from planso_connector.planso.pages.form_tree import ControlElement, FormTree, LabelElement
 from planso_connector.planso.pages.label_pair import LabelPair
-from planso_connector.planso.pages.label_text import read_node_text
+from planso_connector.planso.pages.node_text import read_node_text
 from planso_connector.planso.pages.text import clean_label, label_key
-from planso_connector.planso.pages.tree import ControlElement, FormTree, LabelElement
 
 
 class _Cell(NamedTuple):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planso_connector.domain import german
-from planso_connector.domain.german import TwoDigitYears
+from planso_connector.domain import german_formats
+from planso_connector.domain.german_formats import TwoDigitYears
 
 DAYS = st.dates(date(1900, 1, 1), date(2199, 12, 31))
 
@@ -17,18 +17,18 @@ DAYS = st.dates(date(1900, 1, 1), date(2199, 12, 31))
 def test_every_writing_of_a_day_is_that_day(day: date) -> None:
     """DD.MM.YYYY, D.M.YYYY and ISO name the same day, and PlanSo's writing of it reads back as it."""
     canonical = day.isoformat()
-    assert german.parse_date(f"{day:%d.%m.}{day.year}") == canonical
-    assert german.parse_date(f"{day.day}.{day.month}.{day.year}") == canonical
-    assert german.parse_date(canonical) == canonical
-    assert german.parse_date(german.format_planso_date(canonical)) == canonical
+    assert german_formats.parse_date(f"{day:%d.%m.}{day.year}") == canonical
+    assert german_formats.parse_date(f"{day.day}.{day.month}.{day.year}") == canonical
+    assert german_formats.parse_date(canonical) == canonical
+    assert german_formats.parse_date(german_formats.format_planso_date(canonical)) == canonical
 
 
 @given(DAYS, st.times().map(lambda t: t.replace(microsecond=0)))
 def test_a_day_with_a_time_keeps_it(day: date, clock: time) -> None:
     """A date and time read back from PlanSo's writing say the same; midnight is the day alone."""
     moment = datetime.combine(day, clock)
-    canonical = german.parse_date(moment.isoformat())
-    assert german.parse_date(german.format_planso_date(canonical)) == canonical
+    canonical = german_formats.parse_date(moment.isoformat())
+    assert german_formats.parse_date(german_formats.format_planso_date(canonical)) == canonical
     assert canonical == (day.isoformat() if clock == time() else moment.isoformat())
 
 
@@ -37,27 +37,27 @@ def test_a_year_of_two_digits_is_by_what_the_field_can_be(today: date, away: int
     """A registration lies in the past; an appointment lies within 25 years, and what does not is refused."""
     year = today.year + away
     text = f"01.07.{year % 100:02d}"
-    registered = int(german.parse_date(text, years=TwoDigitYears.PAST, today=today)[:4])
+    registered = int(german_formats.parse_date(text, years=TwoDigitYears.PAST, today=today)[:4])
     assert registered % 100 == year % 100
     assert today.year + 1 - 100 < registered <= today.year + 1
     if abs(away) <= 25:
-        assert german.parse_date(text, today=today) == f"{year}-07-01"
+        assert german_formats.parse_date(text, today=today) == f"{year}-07-01"
     elif abs(away + 100) > 25:
         with pytest.raises(ValueError, match="with four digits"):
-            german.parse_date(text, today=today)
+            german_formats.parse_date(text, today=today)
 
 
 def test_what_was_registered_in_65_is_no_car_of_the_future() -> None:
     """`01.07.65` is 1965 on papers; `03/27` is a month of the next HU."""
     today = date(2026, 11, 23)
-    assert german.parse_date("01.07.65", years=TwoDigitYears.PAST, today=today) == "1965-07-01"
-    assert german.parse_date("01.07.27", years=TwoDigitYears.PAST, today=today) == "2027-07-01"
-    assert german.parse_date("01.07.28", years=TwoDigitYears.PAST, today=today) == "1928-07-01"
+    assert german_formats.parse_date("01.07.65", years=TwoDigitYears.PAST, today=today) == "1965-07-01"
+    assert german_formats.parse_date("01.07.27", years=TwoDigitYears.PAST, today=today) == "2027-07-01"
+    assert german_formats.parse_date("01.07.28", years=TwoDigitYears.PAST, today=today) == "1928-07-01"
     for words in ("03/27", "3/27", "03.27", "03 / 27", "03/2027"):
-        assert german.parse_date(words, month_allowed=True, today=today) == "2027-03"
+        assert german_formats.parse_date(words, month_allowed=True, today=today) == "2027-03"
     for words in ("03.12", "03-27", "13/27", "3/7"):
         with pytest.raises(ValueError, match="accepted: a date such as"):
-            german.parse_date(words, month_allowed=True, today=today)
+            german_formats.parse_date(words, month_allowed=True, today=today)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_what_was_registered_in_65_is_no_car_of_the_future() -> None:
 def test_what_is_on_no_calendar_is_told(words: str) -> None:
     """A word, or a day that no calendar has, is an error that says what would be accepted."""
     with pytest.raises(ValueError, match="accepted: a date such as"):
-        german.parse_date(words)
+        german_formats.parse_date(words)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_what_is_on_no_calendar_is_told(words: str) -> None:
 )
 def test_times_as_people_write_them(words: str, canonical: str) -> None:
     """HH:MM, HH:MM:SS, HH Uhr, HH:MM Uhr, or with a date in front; PlanSo's writing reads back the same."""
-    assert german.parse_time(words) == canonical
-    assert german.parse_time(german.format_planso_date(canonical)) == canonical
+    assert german_formats.parse_time(words) == canonical
+    assert german_formats.parse_time(german_formats.format_planso_date(canonical)) == canonical
 
 
 @pytest.mark.parametrize(
@@ -119,32 +119,32 @@ def test_a_range_names_both_ends_of_a_time_slot(words: str, start: str | None, e
     for slot, expected in (("from", start), ("to", end), (None, None)):
         if expected is None:
             with pytest.raises(ValueError, match="accepted: a time such as"):
-                german.parse_time(words, slot=cast("german.SlotEnd | None", slot))
+                german_formats.parse_time(words, slot=cast("german_formats.SlotEnd | None", slot))
         else:
-            assert german.parse_time(words, slot=cast("german.SlotEnd", slot)) == expected
+            assert german_formats.parse_time(words, slot=cast("german_formats.SlotEnd", slot)) == expected
 
 
 @pytest.mark.parametrize("words", ["8", "24:00", "12:60", "16.12.2025", "früh", "", "08:30+01:00", "-1:00"])
 def test_what_is_no_time_is_told(words: str) -> None:
     """A bare number, an hour that no clock has, a date alone: an error that says what would be accepted."""
     with pytest.raises(ValueError, match="accepted: a time such as"):
-        german.parse_time(words)
+        german_formats.parse_time(words)
 
 
 @given(st.integers(0, 999), st.integers(0, 999))
 def test_hours_are_never_thousands(whole: int, thousandths: int) -> None:
     """A dot in hours is a decimal point; in prices it groups, unless nothing but a zero stands before it."""
     text = f"{whole}.{thousandths:03d}"
-    assert german.parse_decimal(text, dot_groups=False) == float(text)
-    assert german.parse_decimal(text) == (whole * 1000 + thousandths if whole else float(text))
+    assert german_formats.parse_decimal(text, dot_groups=False) == float(text)
+    assert german_formats.parse_decimal(text) == (whole * 1000 + thousandths if whole else float(text))
 
 
 @given(st.decimals(0, 1_000_000, places=4).map(float))
 def test_a_number_written_for_planso_reads_back_as_itself(number: float) -> None:
     """Decimals go to PlanSo with a comma and come back as the same number."""
-    written = german.format_planso_decimal(number)
+    written = german_formats.format_planso_decimal(number)
     assert "." not in written
-    assert german.parse_decimal(written) == number
+    assert german_formats.parse_decimal(written) == number
 
 
 @pytest.mark.parametrize(
@@ -154,31 +154,31 @@ def test_a_number_written_for_planso_reads_back_as_itself(number: float) -> None
 )  # fmt: skip
 def test_german_decimals(words: str, number: float) -> None:
     """A comma parts the decimals; points group thousands, and part decimals where they can't be grouping."""
-    assert german.parse_decimal(words) == number
+    assert german_formats.parse_decimal(words) == number
 
 
 @pytest.mark.parametrize("words", ["", "elf", "1,2,3", "1.2.3", "NaN", "inf", "1e5", ",", "--1"])
 def test_what_is_no_number_is_told(words: str) -> None:
     """Anything else is an error, never a guess."""
     with pytest.raises(ValueError, match="is not a number"):
-        german.parse_decimal(words)
+        german_formats.parse_decimal(words)
 
 
 def test_an_offset_is_told_in_the_workshops_time() -> None:
     """An instant with an offset becomes the time on the workshop's wall, in summer and in winter."""
-    assert german.parse_date("2026-07-01T10:00:00Z") == "2026-07-01T12:00:00"
-    assert german.parse_date("2026-12-01T10:00:00+00:00") == "2026-12-01T11:00:00"
-    assert german.parse_date("2026-12-01T23:30:00Z") == "2026-12-02T00:30:00"
-    assert german.parse_date("2026-12-05T14:00:00+02:00") == "2026-12-05T13:00:00"
-    assert german.parse_date("2026-12-05T14:00:00.250-0500") == "2026-12-05T20:00:00"
-    assert german.parse_time("2026-12-05T14:00+02:00", slot="from") == "2026-12-05T13:00:00"
+    assert german_formats.parse_date("2026-07-01T10:00:00Z") == "2026-07-01T12:00:00"
+    assert german_formats.parse_date("2026-12-01T10:00:00+00:00") == "2026-12-01T11:00:00"
+    assert german_formats.parse_date("2026-12-01T23:30:00Z") == "2026-12-02T00:30:00"
+    assert german_formats.parse_date("2026-12-05T14:00:00+02:00") == "2026-12-05T13:00:00"
+    assert german_formats.parse_date("2026-12-05T14:00:00.250-0500") == "2026-12-05T20:00:00"
+    assert german_formats.parse_time("2026-12-05T14:00+02:00", slot="from") == "2026-12-05T13:00:00"
 
 
 def test_a_month_is_a_date_only_where_papers_name_no_day() -> None:
     """`03/2027` is taken where months are allowed, and goes back as it came."""
-    assert german.parse_date("03/2027", month_allowed=True) == "2027-03"
-    assert german.format_planso_date("2027-03") == "03/2027"
+    assert german_formats.parse_date("03/2027", month_allowed=True) == "2027-03"
+    assert german_formats.format_planso_date("2027-03") == "03/2027"
     with pytest.raises(ValueError, match="not a date"):
-        german.parse_date("03/2027")
+        german_formats.parse_date("03/2027")
     with pytest.raises(ValueError, match="a month such as"):
-        german.parse_date("13/2027", month_allowed=True)
+        german_formats.parse_date("13/2027", month_allowed=True)

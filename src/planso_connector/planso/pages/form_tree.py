@@ -16,7 +16,7 @@ from selectolax.lexbor import LexborNode
 
 from planso_connector.domain.errors import PageTooLarge
 from planso_connector.planso.pages.control import NEVER_SENT_TYPES
-from planso_connector.planso.pages.label_text import read_node_text
+from planso_connector.planso.pages.node_text import read_node_text
 from planso_connector.planso.pages.text import clean_label
 
 _NODES = "label,input,select,textarea,script,legend,h1,h2,h3,h4,h5,h6,th,strong,b,td[colspan]"

@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 from selectolax.lexbor import LexborHTMLParser
 
 from planso_connector.sandbox import Installation, RecordingError, Sandbox, SaveStyle, load_recorded_installation
-from planso_connector.sandbox.catalogue import FIELDS
+from planso_connector.sandbox.form_fields import FIELDS
 from planso_connector.sandbox.save_calls import build_save_calls
 
 from ..chromium import Chromium

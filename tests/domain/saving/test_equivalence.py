@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from planso_connector.domain import values
 from planso_connector.domain.fields import TEXT_KINDS, FieldKind, Value
-from planso_connector.domain.saving.agreement import is_equivalent
+from planso_connector.domain.saving.equivalence import is_equivalent
 
 
 @pytest.mark.parametrize(

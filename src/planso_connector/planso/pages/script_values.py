@@ -18,10 +18,10 @@ from selectolax.lexbor import LexborNode, SelectolaxError
 
 from planso_connector.domain.errors import PageTooLarge
 from planso_connector.planso.pages.control import ScriptValue
-from planso_connector.planso.pages.input_values import sanitize_value
-from planso_connector.planso.pages.label_text import read_node_text
+from planso_connector.planso.pages.form_tree import ControlElement, FormTree
+from planso_connector.planso.pages.node_text import read_node_text
 from planso_connector.planso.pages.text import collapse_whitespace, is_placeholder, label_key
-from planso_connector.planso.pages.tree import ControlElement, FormTree
+from planso_connector.planso.pages.value_sanitization import sanitize_value
 
 _VALUE_TYPES_NOT = frozenset({"checkbox", "radio", "color", "range"})
 _VALUES = ("data-value", "data-date", "data-selected", "data-text")

@@ -4,11 +4,11 @@ import random
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from planso_connector.sandbox import people
-from planso_connector.sandbox.catalogue import FIELDS, MAKES, PARTS_STATES, PICKUP_SERVICES, STATUS_STATIONS
+from planso_connector.sandbox import invented_people
+from planso_connector.sandbox.form_fields import FIELDS, MAKES, PARTS_STATES, PICKUP_SERVICES, STATUS_STATIONS
 from planso_connector.sandbox.forms import OrderForm
+from planso_connector.sandbox.invented_parts import PartInventor, format_german
 from planso_connector.sandbox.orders import SandboxOrder
-from planso_connector.sandbox.parts_shelf import PartInventor, format_german
 
 README_ORDER = 123
 _COLORS = (
@@ -104,7 +104,7 @@ def _texts(dice: random.Random, order_id: int, today: date) -> dict[str, str]:
 
 
 def _customer_texts(dice: random.Random) -> dict[str, str]:
-    person = people.invent_person(dice)
+    person = invented_people.invent_person(dice)
     return {
         "Fahrername": person.name,
         "Telefon": person.phone,
@@ -121,11 +121,11 @@ def _vehicle_texts(dice: random.Random, today: date) -> dict[str, str]:
     number, color = dice.choice(_COLORS)
     first = today - timedelta(days=dice.randint(200, 5000))
     return {
-        "Kennzeichen": people.invent_plate(dice),
+        "Kennzeichen": invented_people.invent_plate(dice),
         "Fahrzeug": f"{make} {model}",
         "Hersteller": make,
         "Modell": model,
-        "VIN": people.invent_vin(dice),
+        "VIN": invented_people.invent_vin(dice),
         "KBA": f"{dice.randint(600, 9999):04d}/{dice.choice('ABC')}{dice.choice('XYZ')}{dice.choice('KLM')}",
         "Kilometerstand": f"{dice.randint(800, 240_000):,}".replace(",", "."),
         "Klasse": dice.choice(("Kleinwagen", "Kompakt", "Mittelklasse", "Transporter", "")),
