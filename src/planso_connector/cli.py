@@ -271,7 +271,7 @@ def reindex() -> None:
 async def _reindex(settings: Settings) -> None:
     async with root.connector(settings) as built:
         with err.status("Writing the look-up keys"):
-            await built.reindex.run(anew=True)
+            await built.reindex.run(from_start=True)
     out.print("The look-up keys are written.")
 
 
