@@ -165,8 +165,8 @@ async def _serve(settings: Settings) -> None:
         phones.load_metadata()
         built = await lasting.enter_async_context(root.connector(settings))
         for one in sockets:
-            await root.may_listen(built, one.getsockname()[0])
-        await lasting.enter_async_context(root.at_work(built))
+            await root.require_authentication(built, one.getsockname()[0])
+        await lasting.enter_async_context(root.run_workers(built))
         server = GracefulServer(built.server, built.drain)
         sys.setswitchinterval(SWITCH_INTERVAL)
         gc.collect()
@@ -271,7 +271,7 @@ def reindex() -> None:
 async def _reindex(settings: Settings) -> None:
     async with root.connector(settings) as built:
         with err.status("Writing the look-up keys"):
-            await built.reindex.run(anew=True)
+            await built.reindexer.run(anew=True)
     out.print("The look-up keys are written.")
 
 
@@ -296,7 +296,7 @@ def run_sandbox(
 ) -> None:
     """A small PlanSo to try things on, user `werkstatt`, password `demo`."""
     with report_errors(), _sandbox_told() as stand_in:
-        installation = stand_in.Installation() if like is None else stand_in.installation_like(like)
+        installation = stand_in.Installation() if like is None else stand_in.load_recorded_installation(like)
         if save_style:
             installation = replace(installation, save_style=stand_in.SaveStyle.from_text(save_style))
         planso = stand_in.Sandbox(

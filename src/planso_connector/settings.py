@@ -1,20 +1,24 @@
 """
-Every setting: an environment variable, or a line in `.env`, named in capitals, or a file. Only `cli` and `app` read
-them.
+Settings, each from an environment variable, a line in `.env` or a file. Only `cli`, `commands` and the composition root
+read them.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import re
+import stat
+from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -23,7 +27,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from planso_connector.setting_files import FileError, Files
+log = logging.getLogger(__name__)
+
+_MAX_FILE_SIZE = 64 * 1024
+"""Bytes."""
 
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
@@ -41,6 +48,71 @@ def _duration(given: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+class SettingsError(Exception):
+    """A setting is wrong or missing."""
+
+
+class FileSource(PydanticBaseSettingsSource):
+    """
+    Read settings from files: `PLANSO_PASSWORD_FILE=/run/secrets/planso` in place of `PLANSO_PASSWORD`, and systemd's
+    credentials (`LoadCredential=planso_password:...`) by the setting's name in lower case.
+
+    `variables`: the environment and `.env`, names in lower case, highest priority first. Raises SettingsError naming
+    the setting, the file and what is wrong.
+    """
+
+    def __init__(self, settings: type[BaseSettings], *variables: Mapping[str, str | None]) -> None:
+        super().__init__(settings)
+        self._variables = variables
+
+    def __call__(self) -> dict[str, Any]:
+        found = {}
+        for name, field in self.settings_cls.model_fields.items():
+            value, _, _ = self.get_field_value(field, name)
+            if value is not None:
+                found[name] = value
+        return found
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        sources = self._sources(field_name)
+        if len(sources) > 1:
+            raise SettingsError(f"{' and '.join(sources)}: both are set; accepted: one of them.")
+        for name, path in sources.items():
+            if path is not None:
+                return _read_setting_file(name, path), field_name, False
+        return None, field_name, False
+
+    def _sources(self, setting: str) -> dict[str, Path | None]:
+        """Every source that sets it, with the file it names, if any."""
+        found: dict[str, Path | None] = {}
+        if any(variables.get(setting) for variables in self._variables):
+            found[setting.upper()] = None
+        for variables in self._variables:
+            path = variables.get(f"{setting}_file")
+            if path:
+                found.setdefault(f"{setting}_file".upper(), Path(path))
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+        if credentials and (credential := Path(credentials, setting)).exists():
+            found[f"$CREDENTIALS_DIRECTORY/{setting}"] = credential
+        return found
+
+
+def _read_setting_file(name: str, path: Path) -> str:
+    try:
+        if path.stat().st_mode & stat.S_IROTH:
+            log.warning("%s: every user of this machine can read %s; `chmod o-r` prevents that.", name, path)
+        with path.open("rb") as file:
+            content = file.read(_MAX_FILE_SIZE + 1)
+    except OSError as error:
+        raise SettingsError(f"{name}: {path} can't be read: {error.strerror or error}.") from error
+    if len(content) > _MAX_FILE_SIZE:
+        raise SettingsError(f"{name}: {path} is too large for a setting; accepted: up to {_MAX_FILE_SIZE} bytes.")
+    try:
+        return content.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise SettingsError(f"{name}: {path} is not UTF-8 text.") from None
 
 
 class Settings(BaseSettings):
@@ -213,7 +285,7 @@ class Settings(BaseSettings):
         del file_secret_settings
         assert isinstance(env_settings, EnvSettingsSource)
         assert isinstance(dotenv_settings, EnvSettingsSource)
-        files = Files(settings_cls, env_settings.env_vars, dotenv_settings.env_vars)
+        files = FileSource(settings_cls, env_settings.env_vars, dotenv_settings.env_vars)
         return init_settings, env_settings, dotenv_settings, files
 
     @field_validator("planso_url")
@@ -249,8 +321,6 @@ class Settings(BaseSettings):
         except ValidationError as error:
             lines = [f"{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
             raise SettingsError("\n".join(lines)) from None
-        except FileError as error:
-            raise SettingsError(str(error)) from error
 
 
 def unknown() -> list[str]:
@@ -271,7 +341,3 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-class SettingsError(Exception):
-    """A setting is wrong or missing."""

@@ -116,7 +116,7 @@ def test_whatever_ends_a_worker_it_is_restarted() -> None:
 
 
 ASYNC = {"Prefer": "respond-async"}
-WORKERS = {"clock", "outbox", "outbox_claims", "schedule", "accesses", "retention"}
+WORKERS = {"clock", "outbox", "outbox_claims", "schedule", "access_log", "retention"}
 
 
 def check_named(service: Service, name: str) -> dict[str, Any]:

@@ -187,7 +187,7 @@ def _with_database(work: Callable[[Database], Awaitable[T]], *, anew: bool = Fal
     """`anew`: the database may be made for it."""
 
     async def ask(settings: Settings) -> T:
-        async with root.opened(settings) as database:
+        async with root.open_database(settings) as database:
             return await work(database)
 
     with report_errors():

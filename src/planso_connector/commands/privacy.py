@@ -103,7 +103,7 @@ async def _erase(settings: Settings, identifier: Identifier, *, do_it: bool) -> 
 
 @asynccontextmanager
 async def _privacy(settings: Settings) -> AsyncIterator[PersonalData]:
-    async with root.opened(settings) as database:
+    async with root.open_database(settings) as database:
         yield PersonalData(database, clock.now)
 
 

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from planso_connector import app as root
+from planso_connector import configuration
 from planso_connector.commands.console import (
     configure_logs,
     err,
@@ -151,12 +152,12 @@ def _ask(question: str, *, yes: bool) -> None:
 
 def _with_stops(work: Callable[[WriteStops, Settings], Awaitable[T]]) -> T:
     async def ask(settings: Settings) -> T:
-        async with root.opened(settings) as database:
+        async with root.open_database(settings) as database:
             stops = WriteStops(
                 database,
                 await DatabaseClock.create(database),
                 setting=settings.connector_writes,
-                profile=root.profile_of_saving(settings),
+                profile=configuration.save_style_origin(settings),
             )
             return await work(stops, settings)
 

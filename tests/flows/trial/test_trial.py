@@ -336,7 +336,7 @@ def test_a_trial_is_not_begun_where_it_may_meet_somebody(stand: Stand) -> None:
     )
 
     async def begin() -> None:
-        async with app.opened(stand.settings) as database:
+        async with app.open_database(stand.settings) as database:
             await database.write(lambda tx: operations.record(tx, pending))
             held = {"holder": "another", "now": format_instant(now), "until": ahead}
             await database.write(lambda tx: leases.acquire(tx, "trial", **held))

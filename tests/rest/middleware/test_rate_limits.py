@@ -18,7 +18,7 @@ import httpx2
 import pytest
 from hypothesis import given, strategies
 
-from planso_connector.app import READS_WAITING
+from planso_connector.app import MAX_QUEUED_READS
 from planso_connector.rest.middleware.rate_limits import Limits, Rate, RateLimiter, Refusal
 from planso_connector.rest.request_context import extract_api_keys
 from planso_connector.sandbox import Sandbox
@@ -283,14 +283,14 @@ def test_a_connector_that_is_behind_refuses_at_once(tmp_path: Path) -> None:
         order_id = service.sandbox.order_ids()[0]
         service.put(order_id, remarks="danach ist keine Antwort mehr bereit")
         with service.readers_held():
-            waiting = [stack.enter_context(closing(raw.connect(service.address))) for _ in range(READS_WAITING)]
+            waiting = [stack.enter_context(closing(raw.connect(service.address))) for _ in range(MAX_QUEUED_READS)]
             for connection in waiting:
                 connection.sendall(asked)
-            wait_until(lambda: service.reads_waiting >= READS_WAITING)
+            wait_until(lambda: service.reads_waiting >= MAX_QUEUED_READS)
             refused = service.http.get("/api/orders")
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
             accepted = others.submit(service.put, order_id, remarks="doch")
-            wait_until(lambda: service.reads_waiting > READS_WAITING)  # whether there are keys is what it waits for
+            wait_until(lambda: service.reads_waiting > MAX_QUEUED_READS)  # whether there are keys is what it waits for
             assert service.http.get("/health/live").status_code == 200
         assert accepted.result().status_code == 200
         assert {raw.status(connection.recv(1000)) for connection in waiting} == {200}
