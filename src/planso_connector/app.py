@@ -154,7 +154,7 @@ async def connector(settings: Settings, clock: Clock = system_clock.now) -> Asyn
     configuration.require_planso_login(settings)
     profile = configuration.load_profile(settings)
     async with (
-        telemetry.begun(os.environ) as traces,
+        telemetry.configure(os.environ) as traces,
         open_database(settings) as database,
         _build(settings, profile, database, traces, clock) as built,
     ):
@@ -354,7 +354,7 @@ def _build_rest(
         configuration.save_style_origin(settings),
         of_process=[
             ProcessCheck("workers", supervisor.find_problem, "all run", required=True),
-            ProcessCheck("log", logs.trouble, "every line is written", required=False),
+            ProcessCheck("log", logs.find_problem, "every line is written", required=False),
         ],
     )
     flows = application.Flows(

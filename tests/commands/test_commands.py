@@ -83,9 +83,9 @@ def test_a_name_that_is_no_setting_is_told(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("x")
     done = command(tmp_path, "migrate", CONNECTOR_KEEP_RUN="1 d", PLANSO_PASSWORD_FILE=str(tmp_path / "password"))
     assert done.returncode == 0, done.stderr
-    assert "CONNECTOR_PROT is no setting, and does nothing. Is CONNECTOR_PORT meant?" in done.stderr
-    assert "Is CONNECTOR_KEEP_RUNS meant?" in done.stderr
-    assert done.stderr.count("is no setting") == 2
+    assert "CONNECTOR_PROT is not a setting and has no effect. Did you mean CONNECTOR_PORT?" in done.stderr
+    assert "Did you mean CONNECTOR_KEEP_RUNS?" in done.stderr
+    assert done.stderr.count("is not a setting") == 2
 
 
 def test_commands_make_no_empty_database(tmp_path: Path) -> None:

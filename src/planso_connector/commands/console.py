@@ -18,7 +18,7 @@ from rich.console import Console
 
 from planso_connector import logs
 from planso_connector.domain.errors import ConnectorError
-from planso_connector.settings import Settings, SettingsError, unknown
+from planso_connector.settings import Settings, SettingsError, describe_unknown
 from planso_connector.store.engine.database import parse_database_url
 
 T = TypeVar("T")
@@ -75,7 +75,7 @@ def fail(message: str, code: int = 1) -> NoReturn:
 def load_settings() -> Settings:
     """The settings; on standard error, names that look like settings and are none."""
     settings = Settings.load()
-    for line in unknown():
+    for line in describe_unknown():
         print_message(line, style="yellow", markup=False)
     return settings
 
