@@ -9,10 +9,12 @@ RUNTIME := .venv/.runtime
 TESTS := .venv/.tests
 SETUP := .venv/.set-up
 
-.PHONY: help run test check format bench storm audit sbom wheel clean
+.PHONY: help install run test check format bench storm audit sbom wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+install: $(RUNTIME) ## install the connector into .venv
 
 run: $(RUNTIME) ## start the connector on port 8102, with the sandbox as its PlanSo on port 8190
 	$(BIN)/planso-connector serve --demo
