@@ -9,10 +9,12 @@ import base64
 import binascii
 import codecs
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
+from inspect import GEN_CLOSED, getgeneratorstate
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import ijson  # type: ignore[import-untyped] # it has no types
@@ -27,8 +29,8 @@ _CHUNK_BYTES = 256 * 1024
 OMITTED_TEXT = "\ufffe"
 """Replaces a text that was too long. It is no character, so no text of a page equals it."""
 
-_STRUCTURE = re.compile(rb'[^"\[\]{}]*+')
-_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_HAR_START = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"log"')
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 _MEDIA_WITHOUT_TEXT = re.compile(r"(image|font|video|audio)/|text/css|javascript", re.IGNORECASE)
 _URLENCODED_PART = re.compile(r"(?:[A-Za-z0-9\-_.!~*'()+]|%[0-9A-Fa-f]{2})*")
 _UPLOAD_HEADERS = re.compile(r"\A(?:content-(?:type|length):[^\r\n]*\r?\n)+\r?\n", re.IGNORECASE)
@@ -70,117 +72,62 @@ class HarEntry:
 def read_har(path: Path) -> Iterator[HarEntry]:
     """The entries of a file in their order. Raises RecordingError."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
             raise RecordingError(
                 f"{path} is larger than 256 MB; record only the login, one order and its save, and export that."
             )
+        if size == 0:
+            raise RecordingError(f"{path} is no network log (HAR); {_EXPORT}.")
         with path.open("rb") as file:
-            yield from _read_entries(path, file)
+            # Not closed here: an error leaves a search in it open, and then closing raises BufferError.
+            yield from _read_entries(path, mmap(file.fileno(), 0, access=ACCESS_READ))
     except OSError as error:
         raise RecordingError(f"{path} can't be read: {error.strerror or error}.") from error
 
 
-def _read_entries(path: Path, file: BinaryIO) -> Iterator[HarEntry]:
-    source = _BoundedReader(file)
+def _read_entries(path: Path, content: mmap) -> Iterator[HarEntry]:
+    is_har = _HAR_START.match(content) is not None
+    chunks = _shorten_texts(path, content)
     number = 0
     try:
-        for number, raw in enumerate(ijson.items(source, "log.entries.item", use_float=True), 1):
+        entries = ijson.items(ijson.from_iter(chunks), "log.entries.item", use_float=True)
+        for number, raw in enumerate(entries, 1):
             entry = _parse_entry(number, raw)
             if entry is not None:
                 yield entry
-    except _TooDeepError as error:
-        raise RecordingError(f"{path} is no network log: it is nested too deeply.") from error
     except ijson.JSONError as error:
-        if number == 0 and not source.is_har:
+        if number == 0 and not is_har:
             raise RecordingError(f"{path} is no network log (HAR); {_EXPORT}.") from error
-        fault = "cut off" if source.is_at_end else "damaged"
+        is_at_end = getgeneratorstate(chunks) == GEN_CLOSED
+        fault = "cut off" if is_at_end else "damaged"
         raise RecordingError(f"{path} is {fault} after entry {number}; export it once more.") from error
     if number == 0:
-        fault = "holds no requests" if source.is_har else "is no network log (HAR)"
-        raise RecordingError(f"{path} {fault}; {_EXPORT}.")
+        raise RecordingError(f"{path} {'holds no requests' if is_har else 'is no network log (HAR)'}; {_EXPORT}.")
 
 
-class _TooDeepError(Exception):
-    pass
-
-
-class _BoundedReader:
+def _shorten_texts(path: Path, content: mmap) -> Generator[bytes]:
     """
-    The file for a JSON parser that holds each text in memory: long texts are replaced by OMITTED_TEXT, a byte order
-    mark is dropped. Raises _TooDeepError: the parser's memory grows with the square of the depth.
+    The file in chunks, for a JSON parser that holds each text in memory: without a byte order mark, and OMITTED_TEXT in
+    place of long texts. Refuses deep nesting: the parser's memory grows with the square of the depth.
     """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._depth = 0
-        self._text: bytearray | None = None
-        """The text that is being read."""
-        self._is_long = False
-        self._rest = b""
-        self._head = b""
-        self.is_at_end = False
-
-    @property
-    def is_har(self) -> bool:
-        """Whether the file begins with an object whose first member is `log`."""
-        return re.match(rb'\s*\{\s*"log"', self._head) is not None
-
-    def read(self, size: int = -1) -> bytes:
-        """As much as a chunk holds; `size` counts only where it is 0."""
-        if size == 0:
-            return b""
-        while not self.is_at_end:
-            chunk = self._file.read(_CHUNK_BYTES)
-            if not self._head:
-                chunk = chunk.removeprefix(codecs.BOM_UTF8)
-                self._head = chunk[:200]
-            self.is_at_end = not chunk
-            out = self._shorten_texts(chunk)
-            if out:
-                return out
-        return b""
-
-    def _shorten_texts(self, chunk: bytes) -> bytes:
-        chunk, self._rest = self._rest + chunk, b""
-        out = bytearray()
-        position = 0
-        while position < len(chunk):
-            copy = self._copy_structure if self._text is None else self._copy_text
-            position = copy(chunk, position, out)
-        if self.is_at_end and self._text is not None and not self._is_long:
-            out += self._text
-        return bytes(out)
-
-    def _copy_structure(self, chunk: bytes, start: int, out: bytearray) -> int:
-        match = _STRUCTURE.match(chunk, start)
-        end = match.end() if match is not None else start
-        sign = chunk[end : end + 1]
-        out += chunk[start : end + 1]
-        if sign == b'"':
-            self._text, self._is_long = bytearray(), False
-        elif sign:
-            self._depth += 1 if sign in b"[{" else -1
-            if self._depth > MAX_DEPTH:
-                raise _TooDeepError
-        return end + 1
-
-    def _copy_text(self, chunk: bytes, start: int, out: bytearray) -> int:
-        assert self._text is not None
-        match = _STRING.match(chunk, start)
-        end = match.end() if match is not None else start
-        if not self._is_long:
-            self._text += chunk[start:end]
-            if len(self._text) > MAX_TEXT_BYTES:
-                self._is_long = True
-                self._text.clear()
-        if chunk[end : end + 1] == b"\\":  # the escape goes on in the next chunk
-            self._rest = chunk[end:]
-            return len(chunk)
-        if end < len(chunk):
-            out += OMITTED_TEXT.encode() if self._is_long else self._text
-            out += b'"'
-            self._text = None
-        return end + 1
+    position = len(codecs.BOM_UTF8) if content[:3] == codecs.BOM_UTF8 else 0
+    depth = 0
+    for token in _TOKEN.finditer(content, position):
+        start, end = token.span()
+        if content[start] in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise RecordingError(f"{path} is no network log: it is nested too deeply.")
+        elif content[start] in b"]}":
+            depth -= 1
+        elif end - start > MAX_TEXT_BYTES:
+            yield content[position:start] + f'"{OMITTED_TEXT}"'.encode()
+            position = end
+        if end - position > _CHUNK_BYTES:
+            yield content[position:end]
+            position = end
+    yield content[position : position + MAX_TEXT_BYTES]  # more is a text that was cut off
 
 
 def _parse_entry(number: int, raw: Any) -> HarEntry | None:
