@@ -74,6 +74,14 @@ class _Pair(NamedTuple):
         return state
 
     @property
+    def old_text(self) -> str | None:
+        return self.old.shown if self.old is not None else None
+
+    @property
+    def new_text(self) -> str | None:
+        return self.new.shown if self.new is not None else None
+
+    @property
     def is_changed(self) -> bool:
         return self.old is None or self.new is None or not self.old.is_identical(self.new)
 
@@ -118,11 +126,8 @@ def assess_save(
     `before` is the form as it was read, `sent` the same with the requested changes, `after` the form read back.
     `volatile`: columns that differed between readings before the save. `now`: local time, to recognise timestamps.
     """
-    requested = [
-        RequestedChange(before[column], state)
-        for column, state in sent.items()
-        if not before[column].is_identical(state)
-    ]
+    states = ((before[column], state) for column, state in sent.items())
+    requested = [RequestedChange(old, new) for old, new in states if not old.is_identical(new)]
     ignored = {change.column for change in requested} | set(volatile)
     explained: list[Difference] = []
     unexplained = _find_lost_group_values(requested, after)
@@ -274,16 +279,17 @@ def _judge(unexplained: Sequence[_Pair], before: Snapshot, experience: PriorSave
 def _find_shifted(pairs: Sequence[_Pair], before: Snapshot) -> set[str]:
     """The controls that hold what another one held before: several, or one whose source was lost."""
     held = {state.shown for state in before.values() if len(state.shown) >= _MIN_DISTINCTIVE_LENGTH}
-    moved = [pair for pair in pairs if pair.new is not None and pair.new.shown in held]
-    lost = {pair.old.shown for pair in pairs if pair.is_lost and pair.old is not None}
-    if any(pair.new is not None and pair.new.shown in lost for pair in moved):
-        return {pair.state.column for pair in moved}
-    replaced = {pair.old.shown for pair in pairs if pair.old is not None}
-    moved = [pair for pair in moved if _has_likely_moved(pair, replaced)]
-    return {pair.state.column for pair in moved} if len(moved) > 1 and not _are_rescheduled(moved) else set()
+    moved = [pair for pair in pairs if pair.new_text in held]
+    lost = {pair.old_text for pair in pairs if pair.is_lost}
+    if not any(pair.new_text in lost for pair in moved):
+        replaced = {pair.old_text for pair in pairs}
+        moved = [pair for pair in moved if _has_likely_moved(pair, replaced)]
+        if len(moved) < 2 or _are_rescheduled(moved):
+            return set()
+    return {pair.state.column for pair in moved}
 
 
-def _has_likely_moved(pair: _Pair, replaced: Collection[str]) -> bool:
+def _has_likely_moved(pair: _Pair, replaced: Collection[str | None]) -> bool:
     """
     Whether the new value is likely that of another control. People choose `erledigt` in several lists, and for several
     dates a day that another control holds and keeps.
@@ -295,11 +301,8 @@ def _has_likely_moved(pair: _Pair, replaced: Collection[str]) -> bool:
 
 def _are_rescheduled(pairs: Sequence[_Pair]) -> bool:
     """Whether all are dates moved by the same number of days, as when somebody moves an order in the calendar."""
-    shifts = set()
-    for pair in pairs:
-        old = parse_day(pair.old.shown) if pair.old is not None else None
-        new = parse_day(pair.new.shown) if pair.new is not None else None
-        shifts.add(new - old if old is not None and new is not None else None)
+    days = [(parse_day(pair.old_text or ""), parse_day(pair.new_text or "")) for pair in pairs]
+    shifts = {new - old if old is not None and new is not None else None for old, new in days}
     return len(shifts) == 1 and None not in shifts
 
 

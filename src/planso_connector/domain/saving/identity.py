@@ -1,7 +1,4 @@
-"""
-Check that an order in PlanSo is still the one that a write was recorded for. PlanSo may give the number of a deleted
-order to another customer's order. Pure.
-"""
+"""Check that an order is the one a write was recorded for: PlanSo may reuse the number of a deleted order. Pure."""
 
 from __future__ import annotations
 

@@ -91,10 +91,7 @@ def format_month(held: str, month: str) -> str:
 
 
 def format_hours(held: str, hours: float) -> str:
-    """
-    With the decimal sign, grouping and unit of the text that the control holds, and as many decimals, at least two. A
-    dot alone is a decimal point.
-    """
+    """In the notation of the held text, with as many decimals, at least two. A dot alone is a decimal point."""
     text = format_planso_decimal(hours)
     match = _NUMBER.fullmatch(held.replace("\xa0", " ").strip())
     if match is None:

@@ -1,6 +1,4 @@
-"""
-How the way in which a PlanSo saves is known: assumed, learned from a recording, or tried on an order. Pure.
-"""
+"""How the way in which a PlanSo saves is known: assumed, learned from a recording, or tried on an order. Pure."""
 
 from __future__ import annotations
 

@@ -39,10 +39,7 @@ class EncodedRequest:
 def encode_save(
     pairs: Pairs | None, style: SaveStyle, action: str, order_id: int | None, table_id: int, tokens: Mapping[str, str]
 ) -> EncodedRequest:
-    """
-    The request of one action (`update`, `insert`, `delete`). `pairs`: None where no form is sent; `tokens`: the value
-    of each of the style's tokens by its name.
-    """
+    """`action`: `update`, `insert` or `delete`; `pairs`: None without a form; `tokens`: the style's, by name."""
     template = style.get_template(action)
     values = {ORDER_PLACEHOLDER: "" if order_id is None else str(order_id), TABLE_PLACEHOLDER: str(table_id)}
     members = {name: _fill_placeholder(value, values) for name, value in template.body.items()}

@@ -1,7 +1,4 @@
-"""
-Learn from a recording how a PlanSo saves: its requests, parameters and tokens, how it encodes the form, and what its
-responses mean.
-"""
+"""Learn from a recording how a PlanSo saves: requests, parameters, tokens, encoding of the form, responses."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-Mask a recording so that it can still be learned from: equal values stay equal, and different ones different.
-"""
+"""Mask a recording so that it can still be learned from: equal values stay equal, and different ones different."""
 
 from __future__ import annotations
 

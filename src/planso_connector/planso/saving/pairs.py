@@ -9,10 +9,7 @@ from planso_connector.planso.saving.save_style import SaveStyle
 
 
 def select_pairs(form: Form, plan: ChangePlan, style: SaveStyle) -> Pairs:
-    """
-    All pairs, or those of changed controls and of `style.always`. Changed values get the style's line breaks, the
-    others stay as PlanSo sent them.
-    """
+    """All pairs, or the changed ones and those of `style.always`; changed values get the style's line breaks."""
     names = form.changed_control_names(plan)
     pairs = form.serialise_pairs(plan)
     if style.sends == "changed":

@@ -1,6 +1,4 @@
-"""
-What a recording shows of a PlanSo: the login, boards, pages, forms that were read, and saves, creations and deletions.
-"""
+"""What a recording shows of a PlanSo: the login, boards, pages, forms that were read, and writes."""
 
 from __future__ import annotations
 

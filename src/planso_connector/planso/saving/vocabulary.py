@@ -1,6 +1,4 @@
-"""
-Tell what in a recording is the installation's own word from what may be personal data; in doubt it is the latter. Pure.
-"""
+"""Tell the installation's own words in a recording from possible personal data. Pure."""
 
 from __future__ import annotations
 

@@ -107,10 +107,7 @@ def routes(stops: WriteStops) -> list[APIRouter]:
     async def resume_writes(
         body: Annotated[Resume | None, Body(openapi_examples=build_examples(one_order={"order_id": 130}))] = None,
     ) -> JSONResponse:
-        """
-        For a person who has looked at the damage. Pending writes go on, and the duration of the stop is added to their
-        deadlines.
-        """
+        """For a person who has looked at the damage. Pending writes go on; their deadlines are extended by the stop."""
         scope = body or Resume()
         resumed = await stops.resume(scope.order_id, scope.accept)
         remaining = (await stops.get_status()).stops
