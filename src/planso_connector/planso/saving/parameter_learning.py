@@ -139,22 +139,23 @@ class ParameterLearner:
         """None for what is no token, or was not recorded before it was sent."""
         if not _TOKEN.fullmatch(value):
             return None
+        return next((origin for held, origin in self._iter_origins(write) if held == value), None)
+
+    def _iter_origins(self, write: RecordedWrite) -> Iterator[tuple[str, TokenOrigin]]:
+        """Values that the browser had before the write, with where they stood."""
         if write.form is not None:
             entry = write.form.entry
             for control in write.form.form.markup.controls:
-                if control.type == "hidden" and control.value == value and control.name:
-                    return TokenOrigin("form", control.name, "", entry)
-            for path, held in iter_members(write.form.response_json):
-                if str(held) == value:
-                    return TokenOrigin("answer", path, "", entry)
+                if control.type == "hidden" and control.name:
+                    yield control.value, TokenOrigin("form", control.name, "", entry)
+            for path, member in iter_members(write.form.response_json):
+                yield str(member), TokenOrigin("answer", path, "", entry)
         for entry, values in reversed(self._recording.pages):
-            for (kind, key), held in values.items():
-                if entry.number < write.entry.number and held == value:
-                    return TokenOrigin(kind, key, self._template_page(entry), entry)
-        for name, held in write.entry.cookies.items():
-            if unquote(held) == value:
-                return TokenOrigin("cookie", name, "", write.entry)
-        return None
+            if entry.number < write.entry.number:
+                page = self._template_page(entry)
+                yield from ((value, TokenOrigin(kind, key, page, entry)) for (kind, key), value in values.items())
+        for name, value in write.entry.cookies.items():
+            yield unquote(value), TokenOrigin("cookie", name, "", write.entry)
 
     def _template_page(self, entry: HarEntry) -> str:
         path = entry.path.removeprefix(self._prefix)
