@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MAX_QUOTED_LENGTH = 300
 """Characters of a value in a message."""
@@ -11,6 +11,12 @@ MAX_QUOTED_LENGTH = 300
 def shorten(text: str, at_most: int = MAX_QUOTED_LENGTH) -> str:
     """`text` for a message, cut where it is longer."""
     return text if len(text) <= at_most else f"{text[: at_most - 1]}…"
+
+
+def join_names(names: Sequence[str], at_most: int) -> str:
+    """`a, b and 3 more`, with at most so many names."""
+    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
+    return ", ".join(names[:at_most]) + more
 
 
 class RequestNote(str):
