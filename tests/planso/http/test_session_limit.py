@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planso_connector.planso.http.login import IS_LOGIN, SENT_AT, Account, SessionAuth
+from planso_connector.planso.http.extensions import IS_LOGIN, SENT_AT
+from planso_connector.planso.http.login import Account
 from planso_connector.planso.http.session import MAX_IDLE, SHORT_IDLE
+from planso_connector.planso.http.session_auth import SessionAuth
 from tests.planso.odd_server import LOGIN_PAGE, START_PAGE
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +33,7 @@ class World:
         self.logins = self.ends = 0
         self.account = Account(APP, "werkstatt", "demo", now=lambda: self.now)
         first = SessionAuth(self.account)
-        self.both = first, SessionAuth(self.account, beside=first)
+        self.both = first, SessionAuth(self.account, other=first)
         self._one_session = one_session
         self._used_at: dict[str, float] = {}
         self._ids = count(1)

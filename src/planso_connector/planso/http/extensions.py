@@ -1,0 +1,22 @@
+"""Keys of `httpx2.Request.extensions`: what the login and the transport know about a request."""
+
+from __future__ import annotations
+
+IS_SAVE = "planso_is_save"
+"""True for a request that changes something at PlanSo: it is never sent twice."""
+IS_LOGIN = "planso_is_login"
+"""True for the requests of a login."""
+IS_RETRYABLE = "planso_is_retryable"
+"""True for a request that is sent once more where its connection is lost before the response begins."""
+HOLDS_SLOT = "planso_holds_slot"
+"""True for a request within `PlansoClient.hold_slot`: it does not wait for a login."""
+RESPONSE_STARTED = "planso_response_started"
+"""True once the response's headers arrived."""
+SENT_AT = "planso_sent_at"
+"""When the request was sent last, in seconds of the monotonic clock."""
+PAGE = "planso_page"
+"""The kind of page; the throttle learns the usual latency of each."""
+MAX_BYTES = "planso_max_bytes"
+"""The largest response that is read, where that is not the client's usual bound."""
+LARGE_SLOT = "planso_large_slot"
+"""The LargeResponseSlot for the response; logins have none, as they are short and wait for each other."""
