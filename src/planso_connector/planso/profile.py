@@ -98,13 +98,6 @@ class Profile:
         """Field paths by the label's key."""
         return _invert(self.labels, label_key)
 
-    @property
-    def page_kinds(self) -> dict[str, str]:
-        """The kind of page by its `m=`."""
-        calls = self.calls
-        kinds = {calls.board: "list", calls.form: "form", calls.parts: "parts", calls.logout: "logout"}
-        return kinds | {call: f"tab {name}" for name, call in calls.tabs.items()}
-
     @classmethod
     def load(cls, path: Path | None = None, table_id: int | None = None) -> Profile:
         """

@@ -10,11 +10,9 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, TypeVar
-from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
@@ -39,19 +37,10 @@ from planso_connector.planso.http.decoding import (
     decode_response,
     parse_json,
 )
-from planso_connector.planso.http.extensions import (
-    HOLDS_SLOT,
-    IS_LOGIN,
-    IS_RETRYABLE,
-    IS_SAVE,
-    LARGE_SLOT,
-    MAX_BYTES,
-    PAGE,
-    RESPONSE_STARTED,
-)
 from planso_connector.planso.http.login import Account, LoginStatus, OnLogin
 from planso_connector.planso.http.outcome import OnExchange, PlansoHealth, to_planso_error
 from planso_connector.planso.http.parser_thread import run_parser
+from planso_connector.planso.http.request_info import EXTENSION, RequestInfo, get_info
 from planso_connector.planso.http.session_auth import SessionAuth
 from planso_connector.planso.http.session_pair import SessionPair
 from planso_connector.planso.http.throttle import Throttle
@@ -64,7 +53,7 @@ from planso_connector.planso.pages.parts import parse_parts
 from planso_connector.planso.pages.redact import redact_content
 from planso_connector.planso.pages.tabs import ParsedTab, parse_tab, tab_parameters
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.encoding import EncodedRequest, encode_save
+from planso_connector.planso.saving.encoding import encode_save
 from planso_connector.planso.saving.pairs import select_pairs
 from planso_connector.planso.saving.save_response import find_new_order_id, parse_save_response
 from planso_connector.planso.saving.save_style import SaveStyle
@@ -129,45 +118,29 @@ class PlansoClient:
         self._timeout = timeout
         self._max_response_bytes = max_answer
         self.throttle = throttle
-        self.health = PlansoHealth(clock.now, profile.page_kinds, on_exchange)
+        self.health = PlansoHealth(clock.now, on_exchange)
         self.on_page_changed: OnPageChanged | None = None
         self._account = Account(self._app, username, password, rejected=already_rejected, on_login=on_login)
         self.sessions = SessionPair(self._account)
         self._large_slots = asyncio.Semaphore(MAX_LARGE_RESPONSES)
+        self._transport = ThrottledTransport(
+            self._app, throttle, self.health, total_timeout=self.max_request_seconds, max_bytes=max_answer
+        )
+        self._client = httpx2.AsyncClient(
+            headers={"User-Agent": f"planso-connector/{__version__}", "Accept-Encoding": ACCEPT_ENCODING},
+            timeout=timeout,
+            max_redirects=_MAX_REDIRECTS,
+            transport=self._transport,
+        )
         self._credentials = (username, password)
         self._rejected_credentials: set[bytes] = set()
         self._salt = secrets.token_bytes(16)
         self._credentials_lock = asyncio.Lock()
 
-    @cached_property
-    def _transport(self) -> ThrottledTransport:
-        """Made with the first request: loading TLS certificates takes a tenth of the time of a start."""
-        connections = self.throttle.concurrency
-        return ThrottledTransport(
-            httpx2.AsyncHTTPTransport(
-                limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
-                proxy=_find_proxy(self._app),
-            ),
-            self.throttle,
-            self.health,
-            total_timeout=self.max_request_seconds,
-            max_bytes=self._max_response_bytes,
-        )
-
-    @cached_property
-    def _client(self) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(
-            headers={"User-Agent": f"planso-connector/{__version__}", "Accept-Encoding": ACCEPT_ENCODING},
-            timeout=self._timeout,
-            follow_redirects=False,
-            max_redirects=_MAX_REDIRECTS,
-            transport=self._transport,
-        )
-
     @property
     def request_count(self) -> int:
         """Requests sent so far, those of logins included."""
-        return self._transport.request_count if "_transport" in vars(self) else 0
+        return self._transport.request_count
 
     @property
     def max_request_seconds(self) -> float:
@@ -179,8 +152,7 @@ class PlansoClient:
         return self._account.status
 
     async def aclose(self) -> None:
-        if "_client" in vars(self):
-            await self._client.aclose()
+        await self._client.aclose()
 
     # -- reading
 
@@ -313,39 +285,33 @@ class PlansoClient:
         await self._log_out(auth)
 
     async def _send_login(self, auth: SessionAuth) -> None:
-        request = self._client.build_request("GET", self._app, extensions={IS_LOGIN: True})
-        await self._send(request, auth, "the login page")
+        await self._send("GET", self._app, auth, "the login page", RequestInfo("login", is_login=True))
 
     async def _log_out(self, auth: SessionAuth) -> None:
         """Errors are ignored, as an unused session ends by itself."""
         parameters = {"m": self._profile.calls.logout}
-        request = self._client.build_request("GET", self._do, params=parameters, extensions={IS_SAVE: True})
-        try:
-            await self._send(request, auth, "the logout")
-        except PlansoError:
-            return
+        with suppress(PlansoError):
+            info = RequestInfo("logout", is_save=True)
+            await self._send("GET", self._do, auth, "the logout", info, params=parameters)
 
     # -- requests
 
     async def _read(self, page: _PageRequest, parse: Callable[[Any], T]) -> T:
         """Send the request and parse the JSON of the response. A PageChanged goes to `on_page_changed` first."""
-        is_board = page.kind == "list"
-        extensions = {
-            IS_RETRYABLE: True,
-            MAX_BYTES: self._max_response_bytes * (BOARD_SIZE_FACTOR if is_board else 1),
-            PAGE: f"{page.parameters['m']} {page.parameters.get('submode', '')}",
-        }
-        headers = self._headers(page.method)
+        kind = f"tab {page.kind}" if page.kind in self._profile.calls.tabs else page.kind
+        max_bytes = self._max_response_bytes * (BOARD_SIZE_FACTOR if page.kind == "list" else 1)
+        info = RequestInfo(kind, page.parameters.get("submode", ""), is_retryable=True, max_bytes=max_bytes)
         try:
-            with LargeResponseSlot(self._large_slots) as slot:
-                request = self._client.build_request(
+            with LargeResponseSlot(self._large_slots) as info.large_slot:
+                response = await self._send(
                     page.method,
                     self._do,
+                    self.sessions.current,
+                    page.name,
+                    info,
                     params=page.parameters,
-                    headers=headers,
-                    extensions={**extensions, LARGE_SLOT: slot},
+                    headers=self._headers(page.method),
                 )
-                response = await self._send(request, self.sessions.current, page.name)
                 await asyncio.sleep(0)  # who gets the slot now sends its request before the parsing takes time
                 if not response.is_success:
                     raise PlansoUnavailable(f"{page.name}: PlanSo answered {response.status_code}")
@@ -372,9 +338,18 @@ class PlansoClient:
         pairs = select_pairs(form, plan, style) if form is not None and plan is not None else None
         tokens = await self._collect_tokens(form, page)
         encoded = encode_save(pairs, style, action, order_id, self._profile.table_id, tokens)
-        with LargeResponseSlot(self._large_slots) as slot:
-            request = self._build_save_request(encoded, action, slot)
-            response = await self._send(request, self.sessions.current, page)
+        info = RequestInfo("save", action, is_save=True)
+        with LargeResponseSlot(self._large_slots) as info.large_slot:
+            response = await self._send(
+                encoded.method,
+                httpx2.URL(self._base + encoded.path),
+                self.sessions.current,
+                page,
+                info,
+                params=list(encoded.query),
+                headers={**self._headers(encoded.method), **encoded.headers},
+                content=encoded.body or None,
+            )
             answer = await run_parser(len(response.content), lambda: parse_save_response(response, style.answer, page))
             return response, answer
 
@@ -396,28 +371,14 @@ class PlansoClient:
 
     async def _read_page_values(self, path: str) -> dict[tuple[str, str], str]:
         """The values of the page's `meta` elements and hidden inputs, by element and name."""
-        page = "the page with a save's token"
-        with LargeResponseSlot(self._large_slots) as slot:
-            request = self._client.build_request(
-                "GET",
-                httpx2.URL(self._base + path),
-                headers={"Accept": "text/html"},
-                extensions={PAGE: "app", LARGE_SLOT: slot},
-            )
-            response = await self._send(request, self.sessions.current, page)
+        page, url = "the page with a save's token", httpx2.URL(self._base + path)
+        info = RequestInfo()
+        with LargeResponseSlot(self._large_slots) as info.large_slot:
+            headers = {"Accept": "text/html"}
+            response = await self._send("GET", url, self.sessions.current, page, info, headers=headers)
             if not response.is_success:
                 raise PlansoUnavailable(f"{page}: PlanSo answered {response.status_code}; nothing was sent")
             return await run_parser(len(response.content), lambda: extract_page_values(decode_response(response)))
-
-    def _build_save_request(self, encoded: EncodedRequest, action: str, slot: LargeResponseSlot) -> httpx2.Request:
-        return self._client.build_request(
-            encoded.method,
-            httpx2.URL(self._base + encoded.path),
-            params=list(encoded.query),
-            headers={**self._headers(encoded.method), **encoded.headers},
-            content=encoded.body or None,
-            extensions={IS_SAVE: True, PAGE: f"save {action}", LARGE_SLOT: slot},
-        )
 
     def _headers(self, method: str) -> dict[str, str]:
         headers = {
@@ -427,21 +388,23 @@ class PlansoClient:
         }
         return headers if method == "GET" else {**headers, "Origin": get_origin(self._app)}
 
-    async def _send(self, request: httpx2.Request, auth: SessionAuth, page: str) -> httpx2.Response:
-        """Send a request within a session. Raises errors of the domain that name the page."""
-        request.extensions[HOLDS_SLOT] = self.throttle.is_slot_held
-        is_save = bool(request.extensions.get(IS_SAVE))
+    async def _send(
+        self, method: str, url: httpx2.URL, auth: SessionAuth, page: str, info: RequestInfo, **options: Any
+    ) -> httpx2.Response:
+        """Send a request within a session. `options`: of httpx2's `build_request`. Errors name the page."""
+        info.holds_slot = self.throttle.is_slot_held
+        request = self._client.build_request(method, url, extensions={EXTENSION: info}, **options)
         try:
             return await self._client.send(request, auth=auth)
         except PlansoUnsure as error:
             raise PlansoUnsure(f"{page}: {error}", is_over=error.is_over) from error
         except PlansoUnavailable as error:
-            if is_save and request.extensions.get(RESPONSE_STARTED):
+            if info.is_save and info.has_response:
                 raise PlansoUnsure(f"{page}: {error}") from error
             raise type(error)(f"{page}: {error}") from error
         except httpx2.RequestError as error:
-            if not error.request.extensions.get(IS_LOGIN):
-                raise to_planso_error(error, page, is_save=is_save) from error
+            if not get_info(error.request).is_login:
+                raise to_planso_error(error, page, is_save=info.is_save) from error
             login_error = to_planso_error(error, "the login page", is_save=False)
             # Nothing was awaited since the account's lock was released: those who wait for it have not run yet.
             auth.account.record_failure(login_error)
@@ -470,12 +433,3 @@ def _require_object(answer: Any, page: str) -> Mapping[str, Any]:
     if isinstance(answer, Mapping):
         return answer
     raise PageChanged(f"{page}: PlanSo answered with JSON that is not an object")
-
-
-def _find_proxy(url: httpx2.URL) -> str | None:
-    """The proxy for PlanSo by HTTPS_PROXY, NO_PROXY and the like; httpx2 reads them only for transports it makes."""
-    if proxy_bypass(url.host):
-        return None
-    proxies = getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy

@@ -19,7 +19,7 @@ import httpx2
 from planso_connector.domain import clock
 from planso_connector.domain.errors import LoginRejected, PlansoUnavailable
 from planso_connector.planso.http.decoding import form_charset, is_login_page
-from planso_connector.planso.http.extensions import IS_LOGIN
+from planso_connector.planso.http.request_info import EXTENSION, RequestInfo
 from planso_connector.planso.http.session import LoginCounter, PlansoSession, SessionLimit
 from planso_connector.planso.http.urls import get_origin, resolve_redirect
 
@@ -103,7 +103,8 @@ class Account:
         None for a rejected login. The requests have the timeouts of `request`, which needs the login.
         """
         cookies = httpx2.Cookies()
-        extensions = {"timeout": request.extensions.get("timeout", {}), IS_LOGIN: True}
+        info = RequestInfo("login", is_login=True)
+        extensions = {"timeout": request.extensions.get("timeout", {}), EXTENSION: info}
         headers = {"Accept": "text/html", "User-Agent": request.headers.get("User-Agent", "")}
         login_page = httpx2.Request("GET", self.login_url, headers=headers, extensions=extensions)
         page = yield from _follow_redirects(login_page, cookies)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 
@@ -19,7 +19,7 @@ from planso_connector.domain.errors import (
     PlansoUnsure,
 )
 from planso_connector.planso.http.bounded_response import ResponseTooLarge
-from planso_connector.planso.http.extensions import IS_LOGIN, IS_SAVE
+from planso_connector.planso.http.request_info import get_info
 
 _NOT_CONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
@@ -105,7 +105,7 @@ def _too_large_error(error: ResponseTooLarge, page: str, *, is_save: bool) -> Pl
     )
     if is_save:
         return PlansoUnsure(f"{text}; it may have been applied")
-    return PlansoUnavailable(text) if error.request.extensions.get(IS_LOGIN) else PageTooLarge(text)
+    return PlansoUnavailable(text) if get_info(error.request).is_login else PageTooLarge(text)
 
 
 def _format_size(size: int) -> str:
@@ -115,18 +115,16 @@ def _format_size(size: int) -> str:
 class PlansoHealth:
     """What the last requests say about PlanSo; no request is made to find out."""
 
-    def __init__(self, clock: Clock, page_kinds: Mapping[str, str], on_exchange: OnExchange | None) -> None:
-        """`page_kinds`: the kind of page by its `m=`."""
+    def __init__(self, clock: Clock, on_exchange: OnExchange | None) -> None:
         self.last_answered_at: datetime | None = None
         """When a request last ended in ANSWERED or REFUSED."""
         self.failing_since: datetime | None = None
         """The first failure in the current row; None if the last request did not fail."""
         self.last_failure: RequestOutcome | None = None
         self._clock = clock
-        self._page_kinds = page_kinds
         self._on_exchange = on_exchange
 
-    def record(self, request: httpx2.Request, outcome: RequestOutcome, seconds: float) -> None:
+    def record(self, page_kind: str, outcome: RequestOutcome, seconds: float) -> None:
         now = self._clock()
         if outcome in _WORKING:
             self.last_answered_at, self.failing_since, self.last_failure = now, None, None
@@ -134,10 +132,4 @@ class PlansoHealth:
             self.failing_since = self.failing_since or now
             self.last_failure = outcome
         if self._on_exchange is not None:
-            self._on_exchange(self._page_kind(request), outcome, seconds)
-
-    def _page_kind(self, request: httpx2.Request) -> str:
-        if request.extensions.get(IS_LOGIN):
-            return "login"
-        kind = self._page_kinds.get(request.url.params.get("m", ""), "other")
-        return "save" if request.extensions.get(IS_SAVE) and kind in ("form", "other") else kind
+            self._on_exchange(page_kind, outcome, seconds)

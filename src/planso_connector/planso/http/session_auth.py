@@ -15,10 +15,9 @@ import httpx2
 import structlog
 
 from planso_connector.domain.errors import LoginRejected, PlansoUnavailable, PlansoUnsure
-from planso_connector.planso.http.bounded_response import LargeResponseSlot
 from planso_connector.planso.http.decoding import is_login_page
-from planso_connector.planso.http.extensions import HOLDS_SLOT, IS_LOGIN, IS_SAVE, LARGE_SLOT, SENT_AT
 from planso_connector.planso.http.login import Account, LoginFlow, SessionEnded, set_cookies
+from planso_connector.planso.http.request_info import RequestInfo, get_info
 from planso_connector.planso.http.session import PlansoSession
 from planso_connector.planso.http.urls import resolve_redirect
 
@@ -80,11 +79,12 @@ class SessionAuth(httpx2.Auth):
         A session that served any request before it ended is renewed: with several requests in flight, a short one can
         end on the same request again and again. One that served none is renewed once.
         """
+        info = get_info(request)
         unserved = 0
         for _ in range(MAX_SESSIONS_PER_REQUEST):
             logged_in = False
             if not self.session.is_open:
-                if request.extensions.get(HOLDS_SLOT):
+                if info.holds_slot:
                     raise SessionEnded("PlanSo's session ended; nothing was sent")
                 failure_count = self.account.failure_count
                 async with self.account.lock:
@@ -96,9 +96,9 @@ class SessionAuth(httpx2.Auth):
                         while step is not None:
                             step = await self._next_step(flow, (yield step), began_at)
                         logged_in = True
-            if logged_in and request.extensions.get(IS_LOGIN):
+            if logged_in and info.is_login:
                 return
-            if request.extensions.get(IS_SAVE) and self._may_have_ended():
+            if info.is_save and self._may_have_ended():
                 raise SessionEnded("another login may have ended PlanSo's session; nothing was sent")
             session, generation = self.session, self.session.generation
             set_cookies(request, session.cookies)
@@ -106,7 +106,7 @@ class SessionAuth(httpx2.Auth):
             if not self._is_ended(request, response):
                 self._record_served(session, generation, request, response)
                 return
-            self._record_end(session, generation, request)
+            self._record_end(session, generation, info)
             unserved += session.served_generation != generation
             if unserved > 1:
                 break
@@ -158,7 +158,7 @@ class SessionAuth(httpx2.Auth):
         if not response.has_redirect_location:
             return is_login_page(response)
         resolve_redirect(response)
-        return not request.extensions.get(IS_SAVE)
+        return not get_info(request).is_save
 
     def _record_served(
         self, session: PlansoSession, generation: int, request: httpx2.Request, response: httpx2.Response
@@ -167,21 +167,20 @@ class SessionAuth(httpx2.Auth):
         self.account.login_counter.record_request()
         if generation != session.generation:
             return
-        sent_at: float = request.extensions.get(SENT_AT, session.last_alive_at)
+        sent_at = get_info(request).sent_at
         session.last_alive_at = max(session.last_alive_at, sent_at)
         if self.other is not None:
             self.account.session_limit.record_served(session, self.other.session, sent_at)
         if session.cookies is not None:
             session.cookies.extract_cookies(response)
 
-    def _record_end(self, session: PlansoSession, generation: int, request: httpx2.Request) -> None:
+    def _record_end(self, session: PlansoSession, generation: int, info: RequestInfo) -> None:
         """PlanSo ended the session. Raises where that ends the request too."""
         if generation == session.generation:
             session.end(self.account.now())
-        if request.extensions.get(IS_SAVE):
+        if info.is_save:
             raise PlansoUnsure("PlanSo answered with its login page; it may have been applied", is_over=True)
-        if request.extensions.get(HOLDS_SLOT):
+        if info.holds_slot:
             raise SessionEnded("PlanSo ended the session; nothing was saved")
-        slot: LargeResponseSlot | None = request.extensions.get(LARGE_SLOT)
-        if slot is not None:
-            slot.release()  # the login, and a slot of the throttle, may wait for somebody who waits for this one
+        if info.large_slot is not None:
+            info.large_slot.release()  # or the login might wait for somebody who waits for this slot

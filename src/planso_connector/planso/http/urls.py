@@ -8,7 +8,7 @@ from planso_connector.domain.errors import PlansoUnavailable
 
 
 def parse_base_url(url: str, app_path: str) -> str:
-    """The base URL without a slash at its end, and without `app_path` if it was pasted from a browser. Raises ValueError."""
+    """The base URL without a slash or `app_path`, which a paste from the browser has, at its end. Raises ValueError."""
     accepted = "accepted: an address such as https://reit.planso.de"
     try:
         parsed = httpx2.URL(url.strip())
