@@ -85,4 +85,4 @@ async def asked(throttle: Throttle, count: int = 1, *, urgent: bool = False) -> 
 
 
 def throttle_of(concurrency: int, hands: Hands, dice: float = 0.0) -> Throttle:
-    return Throttle(concurrency, time=hands, dice=lambda: dice)
+    return Throttle(concurrency, clock=hands, random_fraction=lambda: dice)

@@ -23,7 +23,7 @@ from planso_connector.domain.errors import (
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.throttle import Throttle, urgent_requests
 from tests.planso.conftest import PROFILE, client, form_of
-from tests.planso.odd_server import BOARD, FORM, HANG, LOGIN_PAGE, Asked, answer, calling, odd
+from tests.planso.odd_server import BOARD, FORM, HANG, LOGIN_PAGE, START_PAGE, Asked, answer, calling, odd
 
 pytestmark = pytest.mark.anyio
 
@@ -106,7 +106,7 @@ OVERLOAD = {"502", "504", "429", "an answer cut off", "no answer", "no HTTP", "s
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_the_throttle_learns_what_overload_is(name: str, call: Any) -> None:
     """Answers that say that PlanSo can't keep up, and those that never come or break off, halve what is allowed."""
-    throttle = Throttle(4, dice=lambda: 0.0)
+    throttle = Throttle(4, random_fraction=lambda: 0.0)
     reply = ANSWERS[name][0]
     await calling(lambda _: reply, call, timeout=patience(reply), throttle=throttle)
 
@@ -345,3 +345,17 @@ async def test_a_plan_that_is_refused_sends_nothing() -> None:
         with pytest.raises(Invalid):
             form.plan({"phone": "1"})
         assert len(server.asked) == before
+
+
+async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTP_PROXY names the host that gets the requests, unless NO_PROXY names PlanSo's."""
+    async with odd(do=lambda asked: answer(LOGIN_PAGE if asked.method == "GET" else START_PAGE)) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.removeprefix("http://"))
+        async with client("http://planso.invalid") as planso:
+            await planso.log_in()
+        assert {asked.target for asked in proxy.asked} == {"http://planso.invalid/app"}
+        monkeypatch.setenv("NO_PROXY", "planso.invalid")
+        async with client("http://planso.invalid") as planso:
+            with pytest.raises(PlansoUnavailable, match="can't be reached"):
+                await planso.log_in()
+        assert len(proxy.asked) == 2

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from planso_connector.planso.http.throttle import (
+from planso_connector.planso.http.adaptive_limit import (
     FIRST_PAUSE,
     MAX_PAUSE,
     MAX_WRITE_PAUSE,
     SLOW_MARGIN,
     AdaptiveLimit,
-    Attempt,
     parse_retry_after,
 )
+from planso_connector.planso.http.throttle import Attempt
 from tests.planso.hands import Hands
 
 
@@ -138,7 +138,7 @@ def test_an_error_s_page_has_no_usual_time() -> None:
 @pytest.mark.parametrize("dice", [0.0, 0.5, 0.999])
 def test_pauses_double_up_to_their_longest(dice: float) -> None:
     """Each failing round's pause is up to twice the one before, at least half of that, and never beyond 30 s."""
-    restraint = AdaptiveLimit(4, dice=lambda: dice)
+    restraint = AdaptiveLimit(4, random_fraction=lambda: dice)
     pauses = []
     for _ in range(60):
         restraint.record_overload(0.0, restraint.cut_count)
@@ -151,7 +151,7 @@ def test_pauses_double_up_to_their_longest(dice: float) -> None:
 
 def test_a_good_answer_ends_the_pause() -> None:
     """And the next error's pause is a first one again."""
-    restraint = AdaptiveLimit(4, dice=lambda: 0.0)
+    restraint = AdaptiveLimit(4, random_fraction=lambda: 0.0)
     for _ in range(5):
         restraint.record_overload(0.0, restraint.cut_count)
     restraint.record_success(restraint.cut_count, "page", 0.05)

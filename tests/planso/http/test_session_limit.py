@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planso_connector.planso.http.login import IS_LOGIN, SENT_AT, Account, SessionAuth
+from planso_connector.planso.http.login import Account
+from planso_connector.planso.http.request_info import get_info
 from planso_connector.planso.http.session import MAX_IDLE, SHORT_IDLE
+from planso_connector.planso.http.session_auth import SessionAuth
 from tests.planso.odd_server import LOGIN_PAGE, START_PAGE
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +33,7 @@ class World:
         self.logins = self.ends = 0
         self.account = Account(APP, "werkstatt", "demo", now=lambda: self.now)
         first = SessionAuth(self.account)
-        self.both = first, SessionAuth(self.account, beside=first)
+        self.both = first, SessionAuth(self.account, other=first)
         self._one_session = one_session
         self._used_at: dict[str, float] = {}
         self._ids = count(1)
@@ -46,7 +48,7 @@ class World:
         flow = self.both[who].async_auth_flow(request)
         step = await anext(flow)
         while True:
-            step.extensions[SENT_AT] = self.now
+            get_info(step).sent_at = self.now
             self.now += 1.0
             answer = self._answer(step)
             try:
@@ -58,7 +60,7 @@ class World:
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
         cookie = request.headers.get("Cookie", "").removeprefix("PHPSESSID=")
         if request.url.path == "/app":
-            assert request.extensions[IS_LOGIN]
+            assert get_info(request).is_login
             if request.method == "GET":
                 headers = {"Set-Cookie": f"PHPSESSID={next(self._ids)}; path=/", "Content-Type": "text/html"}
                 return httpx2.Response(200, headers=headers, text=LOGIN_PAGE, request=request)

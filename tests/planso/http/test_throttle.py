@@ -9,13 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planso_connector.domain.errors import PlansoTimeout, PlansoUnavailable
-from planso_connector.planso.http.throttle import (
-    MAX_PAUSE,
-    MAX_RETRY_AFTER,
-    MAX_WRITE_PAUSE,
-    Throttle,
-    urgent_requests,
-)
+from planso_connector.planso.http.adaptive_limit import MAX_PAUSE, MAX_WRITE_PAUSE
+from planso_connector.planso.http.throttle import MAX_RETRY_AFTER, Throttle, urgent_requests
 from planso_connector.sandbox import Sandbox
 from tests.planso.conftest import client
 from tests.planso.hands import Hands, Request, asked, settle, throttle_of
@@ -38,7 +33,7 @@ async def test_never_more_at_once_than_allowed(sandbox: Sandbox, url: str) -> No
 async def test_starts_keep_their_distance() -> None:
     """With a rate of 50 a second, each start comes a fiftieth after the one before; writes keep it too."""
     hands = Hands()
-    throttle = Throttle(4, rate=50, time=hands)
+    throttle = Throttle(4, rate=50, clock=hands)
     requests = [*await asked(throttle, 3), *await asked(throttle, urgent=True)]
     begun = [sum(request.is_open() for request in requests)]
     for _ in range(3):
@@ -314,7 +309,7 @@ def test_slots_are_never_lost_nor_doubled(concurrency: int, rate: float | None, 
 
 async def go(concurrency: int, rate: float | None, steps: list[tuple[str, int]]) -> None:
     hands = Hands()
-    throttle = Throttle(concurrency, rate, time=hands, dice=lambda: 0.5)
+    throttle = Throttle(concurrency, rate, clock=hands, random_fraction=lambda: 0.5)
     requests: list[Request] = []
     held_until = 0.0
     for step, number in steps:
@@ -358,7 +353,7 @@ async def go(concurrency: int, rate: float | None, steps: list[tuple[str, int]])
 
 async def test_a_planso_that_suffers_sees_fewer_and_then_all_again(sandbox: Sandbox, url: str) -> None:
     """Eight 502s at once leave four in flight after a pause; a workshop's worth of good answers restores eight."""
-    throttle = Throttle(8, dice=lambda: 0.0)
+    throttle = Throttle(8, random_fraction=lambda: 0.0)
     orders = sandbox.order_ids()
     async with client(url, throttle=throttle) as planso:
         await planso.read_board()
