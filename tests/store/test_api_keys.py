@@ -67,7 +67,7 @@ def test_a_key_is_read_as_it_was_kept(store: Store) -> None:
     key = ApiKey("0123456789", "Mäusle", frozenset({Scope.SYNC, Scope.ORDERS_READ}), "d", at(1), at(2), "p", at(3))
     store.write(lambda tx: api_keys.add(tx, key))
     assert store.read(lambda tx: api_keys.get(tx, key.id)) == key
-    run_script(store.url, """UPDATE keys SET scopes = '["orders:read","everything"]'""")
+    run_script(store.url, """UPDATE api_keys SET scopes = '["orders:read","everything"]'""")
     assert store.read(lambda tx: api_keys.get(tx, key.id)) == replace(key, scopes=READ)
 
 

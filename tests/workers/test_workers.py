@@ -233,9 +233,9 @@ def test_a_run_keeps_its_lease_after_a_fault(tmp_path: Path, monkeypatch: pytest
     with connected(tmp_path, sandbox) as service:
         sandbox.knobs.latency = 0.5
         service.http.post("/api/sync", params={"full": "true"})
-        service.in_the_database(partial(rename, "runs", "runs_away"))
+        service.in_the_database(partial(rename, "sync_runs", "runs_away"))
         threading.Event().wait(0.3)  # some heartbeats
-        service.in_the_database(partial(rename, "runs_away", "runs"))
+        service.in_the_database(partial(rename, "runs_away", "sync_runs"))
         wait_for("a heartbeat", is_renewed)
         sandbox.knobs.latency = 0.0
         assert service.synced()["last_result"] is not None

@@ -145,7 +145,7 @@ one word's orders stand together, the newest last. No foreign key, which would c
 """
 
 last_seen = Table(
-    "sightings",
+    "last_seen",
     metadata,
     Column("workshop", _KEY, primary_key=True),
     Column("order_id", BigInteger, primary_key=True, autoincrement=False),
@@ -153,7 +153,7 @@ last_seen = Table(
     Column("synced_at", _KEY, nullable=False),
     Column("parts_read_at", _KEY),
     Column("list_fingerprint", Text),
-    ForeignKeyConstraint(["workshop", "order_id"], ["orders.workshop", "orders.id"], name="sightings_order"),
+    ForeignKeyConstraint(["workshop", "order_id"], ["orders.workshop", "orders.id"], name="last_seen_order"),
     sqlite_with_rowid=False,
 )
 """
@@ -247,7 +247,7 @@ Index(
 Index("operations_by_creation", operations.c.workshop, operations.c.created_at, operations.c.id)
 
 history = Table(
-    "changes",
+    "history",
     metadata,
     Column("workshop", _KEY, primary_key=True),
     Column("order_id", BigInteger, primary_key=True, autoincrement=False),
@@ -257,17 +257,17 @@ history = Table(
     Column("caller", Text, nullable=False),
     Column("operation", _KEY),
     Column("changes", Text, nullable=False),
-    ForeignKeyConstraint(["workshop", "order_id"], ["orders.workshop", "orders.id"], name="changes_order"),
+    ForeignKeyConstraint(["workshop", "order_id"], ["orders.workshop", "orders.id"], name="history_order"),
 )
 """
 The history of each order: what a version shows otherwise than the one before, a row for each side that changed it.
 `by` is `operation` or `planso`, `changes` a JSON list.
 """
 
-Index("changes_by_age", history.c.workshop, history.c.at)
+Index("history_by_age", history.c.workshop, history.c.at)
 
 sync_runs = Table(
-    "runs",
+    "sync_runs",
     metadata,
     Column("workshop", _KEY, primary_key=True),
     Column("id", _KEY, primary_key=True),
@@ -288,7 +288,7 @@ sync_runs = Table(
 )
 """The syncs, a row for each. The defaults are for the runs of before 0002, which had neither."""
 
-Index("runs_by_start", sync_runs.c.workshop, sync_runs.c.started_at, sync_runs.c.id)
+Index("sync_runs_by_start", sync_runs.c.workshop, sync_runs.c.started_at, sync_runs.c.id)
 
 rejected_logins = Table(
     "rejected_logins",
@@ -370,7 +370,7 @@ sections = Table(
 Index("sections_by_reading", sections.c.workshop, sections.c.order_id, sections.c.read_at)
 
 unreadable_pages = Table(
-    "kept_pages",
+    "unreadable_pages",
     metadata,
     Column("workshop", _KEY, primary_key=True),
     Column("id", _KEY, primary_key=True),
@@ -383,7 +383,7 @@ unreadable_pages = Table(
 """Pages of PlanSo that could not be read, for a person to look at. No foreign key: the order may not be mirrored."""
 
 api_keys = Table(
-    "keys",
+    "api_keys",
     metadata,
     Column("workshop", _KEY, primary_key=True),
     Column("id", _KEY, primary_key=True),
@@ -403,7 +403,7 @@ SHA-256, `previous_digest` that of the secret before, which goes on being valid 
 """
 
 access_log = Table(
-    "accesses",
+    "access_log",
     metadata,
     Column("workshop", _KEY, primary_key=True),
     Column("at", _KEY, primary_key=True),
@@ -420,7 +420,7 @@ one; `order_ids` are `,123,130,`. No foreign key: it outlives the orders.
 """
 
 erasure_log = Table(
-    "erasures",
+    "erasure_log",
     metadata,
     Column("workshop", _KEY, primary_key=True),
     Column("id", _KEY, primary_key=True),

@@ -139,12 +139,12 @@ def test_a_person_is_told_and_erased_everywhere(held: Held) -> None:
     for document in documents:
         assert {order["order_id"] for order in document["orders"]} == named
     orders_by_id = {order["order_id"]: order for order in documents[0]["orders"]}
-    assert orders_by_id[held.replaced]["named_in"] == ["changes", "operations"]
+    assert orders_by_id[held.replaced]["named_in"] == ["history", "operations"]
     assert "sections" in orders_by_id[held.current]["named_in"]
     shown = orders_by_id[held.current]
     assert shown["orders"][0]["document"]["phone"] == PHONE
     assert shown["operations"][0]["asked"]["email"] == EMAIL
-    assert shown["changes"]
+    assert shown["history"]
     damaged, gave = orders_by_id[held.archived]["operations"][-2:]
     assert (damaged["differences"][0]["before"], gave["controls"]) == ([PHONE], {"f_1": [PHONE, PLATE]})
     assert documents[0]["operations"][0]["asked"]["phone"] == "+49 711 4455667"
@@ -217,11 +217,11 @@ def test_what_is_on_its_way_keeps_everything(held: Held) -> None:
         asynchronous = {"Prefer": "respond-async"}
         answer = service.http.patch(f"/api/orders/{held.current}", json={"remarks": "x"}, headers=asynchronous)
         with privacy(held.url) as (flow, run):
-            before = run(flow.export(identifier))["orders"][0]["changes"]
+            before = run(flow.export(identifier))["orders"][0]["history"]
             with pytest.raises(NotPossible, match=answer.headers["Operation-Id"]):
                 run(flow.erase(identifier))
             assert run(flow.plan_erasure(identifier)).pending == [answer.headers["Operation-Id"]]
-            assert run(flow.export(identifier))["orders"][0]["changes"] == before
+            assert run(flow.export(identifier))["orders"][0]["history"] == before
         held.sandbox.knobs.fail_next = 0
         service.settled(answer)
         with privacy(held.url) as (flow, run):

@@ -22,12 +22,12 @@ log = structlog.get_logger(__name__)
 
 SOURCES = {
     "orders": "PlanSo: the order as its list and its form showed it when it was last read",
-    "sightings": "when the connector saw the order in PlanSo",
+    "last_seen": "when the connector saw the order in PlanSo",
     "parts": "PlanSo: the order's spare parts",
     "sections": "PlanSo: the order's other tabs",
-    "changes": "the connector: what changed from one reading to the next, and who asked for it",
+    "history": "the connector: what changed from one reading to the next, and who asked for it",
     "operations": "callers of the connector: writes that they asked for, and what came of them",
-    "kept_pages": "PlanSo: pages that could not be read, with letters and digits masked",
+    "unreadable_pages": "PlanSo: pages that could not be read, with letters and digits masked",
 }
 
 
