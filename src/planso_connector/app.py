@@ -24,9 +24,8 @@ from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.flows.operating.database_clock import DatabaseClock
-from planso_connector.flows.operating.planso_login import PlansoLogin
+from planso_connector.flows.operating.planso_login import PlansoLogin, RejectedLogin
 from planso_connector.flows.operating.readiness import ProcessCheck, ReadinessProbe
-from planso_connector.flows.operating.rejected_login import RejectedLogin
 from planso_connector.flows.operating.retention import Retention, RetentionPeriods
 from planso_connector.flows.operating.statistics import StatisticsCollector
 from planso_connector.flows.operating.wait_limit import WaitLimit
@@ -223,7 +222,7 @@ async def _wired(
         profile=profile_of_saving(settings),
         on_resume=outbox.wake,
     )
-    status = PlansoLogin(planso, stops, admission)
+    status = PlansoLogin(planso, admission)
     of_saving = profile_of_saving(settings)
     readiness = ReadinessProbe(
         database,

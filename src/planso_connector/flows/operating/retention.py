@@ -14,7 +14,6 @@ from datetime import timedelta
 import structlog
 
 from planso_connector.domain.clock import Clock, format_instant
-from planso_connector.domain.operation import generate_operation_id
 from planso_connector.store import leases, retention
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.operations import IDEMPOTENCY_KEY_LIFETIME
@@ -46,7 +45,7 @@ class Retention:
     def __init__(self, database: Database, kept: RetentionPeriods, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._holder = generate_operation_id().replace("op_", "process_")
+        self._holder = leases.generate_holder()
         keys = stamp_before(clock, IDEMPOTENCY_KEY_LIFETIME)
         drops: list[tuple[str, timedelta, Callable[[Transaction, str], int]]] = [
             (
