@@ -6,8 +6,6 @@ also take and give back the lease; while it lasts, its progress and the lease ar
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -87,7 +85,7 @@ class Sync:
         self._policy = policy
         self._way = way
         self._tracing = tracing
-        self._holder = f"{os.getpid()}-{secrets.token_hex(6)}"
+        self._holder = leases.generate_holder()
         self._task: asyncio.Task[None] | None = None
         self._progress: RunProgress | None = None
         self._starting = asyncio.Lock()
