@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any, cast
+
+from sqlalchemy import Text, bindparam, select
 
 from planso_connector.domain.fields import MIRRORED, FieldGroup, Value
 from planso_connector.domain.folding import fold, fold_key, fold_phone, fold_plate
-from planso_connector.domain.order import Order, OversizedText, UnreadableValue
+from planso_connector.domain.operation import OperationState
+from planso_connector.domain.order import Order, OrderDocument, OversizedText, UnreadableValue, compute_etag
 from planso_connector.domain.part import Part
-from planso_connector.store.engine.transaction import Row
+from planso_connector.store.engine.expressions import is_in_ids
+from planso_connector.store.engine.transaction import Row, Transaction
+from planso_connector.store.tables import operations
 
 MAX_TEXT_LENGTH = 100_000
 
@@ -162,18 +168,34 @@ def part_from_row(row: Row) -> Part:
     return Part(row["order_id"], **columns)
 
 
-def render_document(row: Row, pending: Sequence[str]) -> str:
-    """
-    The order as answers show it, JSON text: the row's `document` with what changes by itself. `pending` are JSON texts.
-    """
-    rest = f'"last_synced_at":"{row["synced_at"]}","version":{row["version"]},"pending":[{",".join(pending)}]'
+# Not sorted here: SQLite would read the index that is sorted so, with every operation there ever was.
+_PENDING = select(*operations.c["order_id", "id", "action", "asked", "created_at"]).where(
+    operations.c.workshop == bindparam("of_workshop"),
+    operations.c.state == OperationState.PENDING.value,
+    is_in_ids(operations.c.order_id, bindparam("ids", type_=Text)),
+)
+
+
+def order_documents(tx: Transaction, rows: Sequence[Row]) -> list[OrderDocument]:
+    """Render rows (`id`, `version`, `document`, `synced_at`) as responses show them, with their pending writes."""
+    found = tx.fetch_all(_PENDING, ids=to_json([row["id"] for row in rows]))
+    pending: dict[int, list[Row]] = {}
+    for operation in sorted(found, key=itemgetter("created_at", "id")):
+        pending.setdefault(operation["order_id"], []).append(operation)
+    return [_render(row, pending.get(row["id"], ())) for row in rows]
+
+
+def _render(row: Row, pending: Sequence[Row]) -> OrderDocument:
+    """Append to the stored document what changes without a new version, without parsing it."""
+    writes = ",".join(map(_render_pending, pending))
+    rest = f'"last_synced_at":"{row["synced_at"]}","version":{row["version"]},"pending":[{writes}]'
     document = row["document"]
     # Its last member is the object `fields`, or the list `doubts` where there are some: see Order.document.
     doubts = "" if document.endswith("]}") else '"doubts":[],'
-    return f"{document[:-1]},{doubts}{rest}}}"
+    tag = compute_etag(row["version"], [operation["id"] for operation in pending])
+    return OrderDocument(row["id"], tag, f"{document[:-1]},{doubts}{rest}}}")
 
 
-def render_pending(row: Row) -> str:
-    """One of an order's `pending`, JSON text; `asked` is stored as JSON."""
-    head: Mapping[str, object] = {"operation_id": row["id"], "action": row["action"]}
-    return f'{to_json(head)[:-1]},"asked":{row["asked"]},"created_at":"{row["created_at"]}"}}'
+def _render_pending(operation: Row) -> str:
+    head = to_json({"operation_id": operation["id"], "action": operation["action"]})
+    return f'{head[:-1]},"asked":{operation["asked"]},"created_at":"{operation["created_at"]}"}}'

@@ -12,13 +12,13 @@ from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, select, 
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
 from planso_connector.domain.clock import CLOCK_TOLERANCE, format_instant, parse_instant
-from planso_connector.domain.order import Order, compute_etag, is_waiting_for_parts
+from planso_connector.domain.order import Order, OrderDocument, is_waiting_for_parts
 from planso_connector.domain.part import Part
 from planso_connector.store import erasure_log, history, lookup_keys
-from planso_connector.store.answers import answers_and_pending
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import (
     order_columns,
+    order_documents,
     order_from_row,
     part_columns,
     part_from_row,
@@ -50,20 +50,13 @@ class SaveResult:
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
-    """One order as the mirror holds it. `document` is its whole answer, JSON text. Instants are stamps."""
+    """An order of the mirror. Instants are texts."""
 
-    id: int
+    order: OrderDocument
     version: int
     deleted_at: str | None
     synced_at: str
     read_at: str
-    document: str
-    pending: tuple[str, ...] = ()
-    """The ids of its pending operations, oldest first."""
-
-    @property
-    def tag(self) -> str:
-        return compute_etag(self.version, self.pending)
 
 
 _IS = orders.c.workshop == bindparam("of_workshop"), orders.c.id == bindparam("of_id", type_=BigInteger)
@@ -287,16 +280,8 @@ def get(tx: Transaction, order_id: int) -> StoredOrder | None:
     if not found:
         return None
     (row,) = found
-    ((document, pending),) = answers_and_pending(tx, found)
-    return StoredOrder(
-        id=row["id"],
-        version=row["version"],
-        deleted_at=row["deleted_at"],
-        synced_at=row["synced_at"],
-        read_at=row["read_at"],
-        document=document,
-        pending=pending,
-    )
+    (order,) = order_documents(tx, found)
+    return StoredOrder(order, row["version"], row["deleted_at"], row["synced_at"], row["read_at"])
 
 
 def load(tx: Transaction, order_id: int) -> Order | None:
