@@ -152,7 +152,7 @@ def test_a_person_is_told_and_erased_everywhere(held: Held) -> None:
 
     with privacy(held.url) as (flow, run):
         erased = run(flow.erase(by_phone))
-        assert (erased.still_in_planso, len(erased.found.operations)) == ([held.current], 1)
+        assert (erased.still_in_planso, len(erased.records.operations)) == ([held.current], 1)
         assert {order["order_id"] for order in run(flow.export(by_phone))["orders"]} == {held.current}
     with held.serving() as service:
         service.synced()
@@ -192,7 +192,7 @@ def test_what_was_erased_is_not_on_the_disk(sqlite_path: Path, tmp_path: Path) -
         assert traces(sqlite_path)
         settings = {"CONNECTOR_DATABASE_URL": held.url}
         done = command(tmp_path, "privacy", "erase", "--phone", "0711/4455667", "--yes", **settings)
-        assert (done.returncode, "Protocol: erasure_" in done.stdout) == (0, True), done
+        assert (done.returncode, "Erasure log: erasure_" in done.stdout) == (0, True), done
         assert traces(sqlite_path) == []
         assert service.http.get(f"/api/orders/{held.other}").status_code == 200
     assert traces(copy)

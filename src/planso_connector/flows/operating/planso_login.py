@@ -39,9 +39,9 @@ class PlansoLogin:
 
 class RejectedLogin:
     """
-    Whether PlanSo rejected the configured login. A process that is restarted again and again with a wrong password would
-    lock the account. Stored is a salted scrypt hash over address, user and password: another configuration is tried
-    again, and nothing can be read from it.
+    Whether PlanSo rejected the configured login: a process that is restarted again and again with a wrong password
+    would lock the account. Stored is a salted scrypt hash over address, user and password: another configuration is
+    tried again, and nothing can be read from it.
     """
 
     def __init__(self, database: Database, clock: Clock, login: tuple[str, str, str]) -> None:

@@ -54,7 +54,7 @@ def current_revision(url: str) -> str | None:
             return sqlite_revision(connection)
     from planso_connector.store.engine import postgresql  # here: psycopg loads libpq
 
-    with postgresql.translate_errors(where, told=True), closing(postgresql.connect(where)) as session:
+    with postgresql.translate_errors(where, verbose=True), closing(postgresql.connect(where)) as session:
         return _postgresql_revision(session)
 
 
@@ -87,7 +87,7 @@ def migrate_file(path: Path) -> None:
 def _migrate_postgresql(url: PostgresqlUrl) -> None:
     from planso_connector.store.engine import postgresql, postgresql_check  # here: psycopg loads libpq
 
-    with postgresql.translate_errors(url, told=True), closing(postgresql.connect(url)) as connection:
+    with postgresql.translate_errors(url, verbose=True), closing(postgresql.connect(url)) as connection:
         postgresql.begin(connection, postgresql.BEGIN_WRITE, postgresql.MAINTENANCE_TIMEOUT)
         # Asked again and again: a server that is silent must not look like one where another process migrates.
         while not _is_locked(connection):

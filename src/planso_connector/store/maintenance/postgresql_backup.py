@@ -6,15 +6,11 @@ import time
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
-
-from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.engine import postgresql
 from planso_connector.store.engine.postgresql_pool import TimeoutConnection
 from planso_connector.store.engine.postgresql_url import PostgresqlUrl
-from planso_connector.store.engine.transaction import StatementCache
 from planso_connector.store.maintenance import after_restore, migrate
 
 DISCONNECT_GRACE = 3.0
@@ -37,7 +33,7 @@ def restore_command(url: PostgresqlUrl, file: Path) -> str:
 
 def mark_restored(url: PostgresqlUrl, now: datetime) -> after_restore.RestoreMarks:
     """As `store.restored.mark`. Raises StoreUnavailable, with nothing changed, where a connector is connected."""
-    with postgresql.translate_errors(url, told=True), closing(postgresql.connect(url)) as connection:
+    with postgresql.translate_errors(url, verbose=True), closing(postgresql.connect(url)) as connection:
         if postgresql.has_pooler(connection):
             raise StoreUnavailable(
                 f"Behind a pooler ({url.location}) nothing tells whether a connector is connected: stop it, and give "
@@ -48,9 +44,7 @@ def mark_restored(url: PostgresqlUrl, now: datetime) -> after_restore.RestoreMar
         connection.timeout = postgresql.MAINTENANCE_TIMEOUT
         migrate.migrate(url.text)
         postgresql.begin(connection, postgresql.BEGIN_WRITE, postgresql.MAINTENANCE_TIMEOUT)
-        marked = after_restore.mark_restored(
-            postgresql.PostgresqlTransaction(connection, StatementCache(cast("Any", psycopg_dialect)())), now
-        )
+        marked = after_restore.mark_restored(postgresql.PostgresqlTransaction(connection), now)
         connection.execute("COMMIT")
         return marked
 

@@ -25,7 +25,7 @@ def vacuum(url: str) -> bool:
     if not isinstance(where, Path):
         from planso_connector.store.engine import postgresql  # here: psycopg loads libpq
 
-        with postgresql.translate_errors(where, told=True), closing(postgresql.connect(where)) as session:
+        with postgresql.translate_errors(where, verbose=True), closing(postgresql.connect(where)) as session:
             session.timeout = postgresql.MAINTENANCE_TIMEOUT
             session.execute(f"VACUUM {', '.join(metadata.tables)}".encode())
         return True
