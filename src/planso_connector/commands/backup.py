@@ -60,9 +60,9 @@ def restore(
         else:
             result = store_backup.restore(file, where, now)
             marks = result.marks
-            if result.repeated_erasures:
+            if marks.erasures:
                 out.print(
-                    f"{result.repeated_erasures} erasures of personal data since the backup were repeated.",
+                    f"{marks.erasures} erasures of personal data since the backup were repeated.",
                     highlight=False,
                 )
             out.print(f"Restored: {_rows(result.backup)}.", highlight=False)

@@ -199,7 +199,7 @@ def test_what_was_erased_is_not_on_the_disk(sqlite_path: Path, tmp_path: Path) -
 
     restored = backup.restore(copy, sqlite_path, clock.now())
 
-    assert restored.repeated_erasures == 1
+    assert restored.marks.erasures == 1
     assert traces(sqlite_path) == []
 
 
@@ -261,7 +261,7 @@ def test_a_restore_brings_nobody_back(sqlite_path: Path, tmp_path: Path) -> None
         erased = store.runner.run(flow.erase(who))
         assert (set(erased.records.orders), erased.still_in_planso) == ({7, 8}, [])
         assert erased.counts["orders"] == 1
-    assert backup.restore(copy, sqlite_path, clock.now()).repeated_erasures == 1
+    assert backup.restore(copy, sqlite_path, clock.now()).marks.erasures == 1
     with closing(Store(f"sqlite:///{sqlite_path}", workshop="default")) as store:
         assert store.runner.run(PersonalData(store.database, clock.now).find(who)).is_empty
         again = store.write(lambda tx: orders.save(tx, anonymised, read_at=at(3), now=at(3)))

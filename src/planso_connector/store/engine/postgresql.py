@@ -162,8 +162,8 @@ def connect(url: PostgresqlUrl) -> TimeoutConnection:
         encoding = connection.info.parameter_status("server_encoding")
         if encoding != "UTF8":
             raise StoreUnavailable(
-                f"The connector's database ({url.location}) can't be used: its encoding is {encoding}, which can't hold "
-                "every text. Make one with UTF8: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0."
+                f"The connector's database ({url.location}) can't be used: its encoding is {encoding}, which can't "
+                "hold every text. Make one with UTF8: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0."
             )
         connection.prepare_threshold = None if has_pooler(connection) else PREPARE_THRESHOLD
         connection.prepared_max = PREPARED_MAX
