@@ -34,7 +34,7 @@ def planso() -> Iterator[tuple[Sandbox, dict[str, str]]]:
 
 def kept(folder: Path) -> Kept:
     with sqlite3.connect(folder / "connector.db") as database:
-        rows = database.execute("SELECT kind, order_id, reason, content FROM kept_pages").fetchall()
+        rows = database.execute("SELECT kind, order_id, reason, content FROM unreadable_pages").fetchall()
     database.close()
     return rows
 
@@ -115,7 +115,7 @@ def test_replay_says_what_the_readers_find(tmp_path: Path, planso: tuple[Sandbox
     with sqlite3.connect(tmp_path / "connector.db") as database:
         for kind, content in KEPT_AS.items():
             database.execute(
-                "INSERT INTO kept_pages (workshop, id, kind, order_id, reason, content, kept_at) VALUES "
+                "INSERT INTO unreadable_pages (workshop, id, kind, order_id, reason, content, kept_at) VALUES "
                 "((SELECT workshop FROM orders LIMIT 1), ?, ?, 123, 'it moved', ?, '2026-11-23T10:00:00Z')",
                 (f"page_{kind}", kind, content),
             )

@@ -21,9 +21,8 @@ from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.flows.operating.database_clock import DatabaseClock
-from planso_connector.flows.operating.planso_login import PlansoLogin
+from planso_connector.flows.operating.planso_login import PlansoLogin, RejectedLogin
 from planso_connector.flows.operating.readiness import ProcessCheck, ReadinessProbe
-from planso_connector.flows.operating.rejected_login import RejectedLogin
 from planso_connector.flows.operating.retention import Retention
 from planso_connector.flows.operating.statistics import StatisticsCollector
 from planso_connector.flows.operating.wait_limit import WaitLimit
@@ -362,7 +361,7 @@ def _build_rest(
         writer=writing.service,
         dry_run=writing.dry_run,
         sync=syncing.sync,
-        planso_login=PlansoLogin(planso, writing.stops, shared.wait_limit),
+        planso_login=PlansoLogin(planso, shared.wait_limit),
         readiness=readiness,
         statistics=StatisticsCollector(database, syncing.sync, readiness, planso, clock, shared.wait_limit),
         freshness=syncing.freshness,

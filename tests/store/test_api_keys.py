@@ -67,7 +67,7 @@ def test_a_key_is_read_as_it_was_kept(store: Store) -> None:
     key = ApiKey("0123456789", "Mäusle", frozenset({Scope.SYNC, Scope.ORDERS_READ}), "d", at(1), at(2), "p", at(3))
     store.write(lambda tx: api_keys.add(tx, key))
     assert store.read(lambda tx: api_keys.get(tx, key.id)) == key
-    run_script(store.url, """UPDATE keys SET scopes = '["orders:read","everything"]'""")
+    run_script(store.url, """UPDATE api_keys SET scopes = '["orders:read","everything"]'""")
     assert store.read(lambda tx: api_keys.get(tx, key.id)) == replace(key, scopes=READ)
 
 
@@ -258,7 +258,7 @@ def test_an_end_in_the_middle_of_a_write_writes_nothing_twice(store: Store) -> N
             return int.__repr__(self)
 
     async def main() -> list[int]:
-        log = AccessLog(store.database, lambda: START, every=0.0)
+        log = AccessLog(store.database, lambda: START, interval=0.0)
         log.record(Caller("a", "Agent", READ), "GET /api/orders", [Slow(1)])
         writing = asyncio.create_task(log.run())
         await asyncio.to_thread(begun.wait, 30)
@@ -275,7 +275,7 @@ def test_many_accesses_do_not_wait_for_their_time(store: Store) -> None:
     """As many as one transaction takes are written at once, so that a crash loses no more."""
 
     async def main() -> int:
-        log = AccessLog(store.database, lambda: START, every=3600.0)
+        log = AccessLog(store.database, lambda: START, interval=3600.0)
         writing = asyncio.create_task(log.run())
         for number in range(BATCH):
             log.record(UNRESTRICTED_CALLER, "GET /api/orders", [number])

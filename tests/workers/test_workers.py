@@ -107,7 +107,7 @@ def test_whatever_ends_a_worker_it_is_restarted() -> None:
 
     started = asyncio.Event()
     with capture_logs() as lines, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("planso_connector.workers.supervisor.FIRST_PAUSE", 0.05)
+        patch.setattr("planso_connector.workers.supervisor.FIRST_RESTART_DELAY", 0.05)
         asyncio.run(story())
     ended = [line for line in lines if line["event"] == "worker_ended"]
     assert [line["log_level"] for line in ended] == ["critical"] * 4
@@ -158,7 +158,7 @@ def test_a_database_that_lets_a_worker_wait_is_named_and_not_the_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database does not answer when a claim is renewed: that is bounded, and no fault of the outbox."""
-    monkeypatch.setattr(outbox, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(outbox, "RENEW_INTERVAL", 0.2)
     monkeypatch.setattr(outbox, "STUCK_AFTER", 0.0)
     sandbox = Sandbox(orders=6)
     with connected(tmp_path, sandbox, planso_timeout=2.0, connector_database_timeout=1.0) as service:
@@ -217,7 +217,7 @@ def rename(table: str, to: str, tx: Transaction) -> None:
 
 def test_a_run_keeps_its_lease_after_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes wrong with one heartbeat does not end them: without them another process would begin a second run."""
-    monkeypatch.setattr(sync, "HEARTBEAT", 0.02)
+    monkeypatch.setattr(sync, "HEARTBEAT_INTERVAL", 0.02)
     sandbox = Sandbox(orders=6)
     until_when: list[str] = []
 
@@ -233,9 +233,9 @@ def test_a_run_keeps_its_lease_after_a_fault(tmp_path: Path, monkeypatch: pytest
     with connected(tmp_path, sandbox) as service:
         sandbox.knobs.latency = 0.5
         service.http.post("/api/sync", params={"full": "true"})
-        service.in_the_database(partial(rename, "runs", "runs_away"))
+        service.in_the_database(partial(rename, "sync_runs", "runs_away"))
         threading.Event().wait(0.3)  # some heartbeats
-        service.in_the_database(partial(rename, "runs_away", "runs"))
+        service.in_the_database(partial(rename, "runs_away", "sync_runs"))
         wait_for("a heartbeat", is_renewed)
         sandbox.knobs.latency = 0.0
         assert service.synced()["last_result"] is not None

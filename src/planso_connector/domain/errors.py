@@ -51,6 +51,7 @@ from planso_connector.domain.notes import shorten
 
 if TYPE_CHECKING:
     from planso_connector.domain.operation import Conflict
+    from planso_connector.domain.order import OrderDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +123,11 @@ class PreconditionFailed(CallerError):
 
 
 class VersionChanged(PreconditionFailed):
-    """The order has another version than `If-Match` names. `document` is the order now, JSON text."""
+    """The order has another version than `If-Match` names. `order` is the order now, for callers that may see it."""
 
-    def __init__(self, message: str, document: str) -> None:
+    def __init__(self, message: str, order: OrderDocument | None) -> None:
         super().__init__(message)
-        self.document = document
+        self.order = order
 
 
 class EditConflict(PreconditionFailed):

@@ -244,6 +244,14 @@ def is_emptied(held: Mapping[str, Value], form: FormReading) -> bool:
     return len(paths) >= EMPTIED_MIN_VALUES and left < len(paths) * EMPTIED_MAX_SHARE
 
 
+class OrderDocument(NamedTuple):
+    """An order as responses show it: `tag` is its ETag without the quotes, `document` JSON text."""
+
+    id: int
+    tag: str
+    document: str
+
+
 def compute_etag(version: int, pending: Sequence[str]) -> str:
     """An order's ETag: its version, and a fingerprint of the ids of its pending writes, of which there may be many."""
     if not pending:

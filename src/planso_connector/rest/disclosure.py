@@ -135,7 +135,7 @@ def redact_error(error: ConnectorError, caller: Caller, *, is_own: bool = True) 
     if can_read_orders(caller):
         return error
     if isinstance(error, errors.VersionChanged):
-        return errors.VersionChanged(str(error), "")
+        return errors.VersionChanged(str(error), None)
     if isinstance(error, errors.EditConflict):
         return _conflicting(error, "Nothing was sent.")
     if isinstance(error, errors.Invalid) and not is_own:

@@ -52,11 +52,6 @@ def get_shown_order_ids(scope: Mapping[str, Any]) -> Sequence[int]:
     return found
 
 
-def read_order_id(document: str) -> int:
-    """The id of an order in its JSON text, where it comes first."""
-    return int(document[document.index(":") + 1 : document.index(",")])
-
-
 def extract_api_keys(headers: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
     """The API keys that came, by either header. The guard and the limits must take the same bytes for the same key."""
     given = set()

@@ -5,6 +5,8 @@ process that died loses it then. Instants are stamps; the processes' clocks must
 
 from __future__ import annotations
 
+import secrets
+
 from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
@@ -32,6 +34,11 @@ _RELEASE = delete(leases).where(*_IS, _OWN)
 _HOLDER = select(leases.c.holder).where(
     *_IS, leases.c.expires_at > bindparam("now"), leases.c.expires_at <= bindparam("too_far")
 )
+
+
+def generate_holder() -> str:
+    """Generate the id by which a process, or one of its flows, holds leases."""
+    return "process_" + secrets.token_hex(10)
 
 
 def acquire(tx: Transaction, name: str, *, holder: str, now: str, until: str) -> bool:

@@ -13,13 +13,12 @@ from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam,
 
 from planso_connector.domain.fields import Value
 from planso_connector.domain.folding import fold, fold_key, fold_phone, fold_plate
-from planso_connector.domain.order import PLATE, is_stay_overlapping
+from planso_connector.domain.order import PLATE, OrderDocument, is_stay_overlapping
 from planso_connector.store import cursors, trigrams
-from planso_connector.store.answers import order_documents
 from planso_connector.store.engine.expressions import contains, contains_all, text_candidates
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.lookup_keys import MIN_PLATE_SUFFIX, RebuildProgress, read_rebuild_progress
-from planso_connector.store.order_rows import sanitize_text, to_json
+from planso_connector.store.order_rows import order_documents, sanitize_text, to_json
 from planso_connector.store.tables import last_seen, lookup_keys, orders
 
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})?")
@@ -58,11 +57,11 @@ class OrderFilters:
 @dataclass(frozen=True, slots=True)
 class OrderPage:
     """
-    `documents` are the orders' answers, JSON texts; `next_cursor` is None on the last page. `rebuild`: how far the
+    `next_cursor` is None on the last page. `rebuild`: how far the
     texts are that are being written anew, where texts were asked: there may be more orders than were found.
     """
 
-    documents: list[str]
+    documents: list[OrderDocument]
     next_cursor: str | None
     rebuild: RebuildProgress | None = None
 

@@ -139,12 +139,12 @@ def test_a_person_is_told_and_erased_everywhere(held: Held) -> None:
     for document in documents:
         assert {order["order_id"] for order in document["orders"]} == named
     orders_by_id = {order["order_id"]: order for order in documents[0]["orders"]}
-    assert orders_by_id[held.replaced]["named_in"] == ["changes", "operations"]
+    assert orders_by_id[held.replaced]["named_in"] == ["history", "operations"]
     assert "sections" in orders_by_id[held.current]["named_in"]
     shown = orders_by_id[held.current]
     assert shown["orders"][0]["document"]["phone"] == PHONE
     assert shown["operations"][0]["asked"]["email"] == EMAIL
-    assert shown["changes"]
+    assert shown["history"]
     damaged, gave = orders_by_id[held.archived]["operations"][-2:]
     assert (damaged["differences"][0]["before"], gave["controls"]) == ([PHONE], {"f_1": [PHONE, PLATE]})
     assert documents[0]["operations"][0]["asked"]["phone"] == "+49 711 4455667"
@@ -152,7 +152,7 @@ def test_a_person_is_told_and_erased_everywhere(held: Held) -> None:
 
     with privacy(held.url) as (flow, run):
         erased = run(flow.erase(by_phone))
-        assert (erased.still_in_planso, len(erased.found.operations)) == ([held.current], 1)
+        assert (erased.still_in_planso, len(erased.records.operations)) == ([held.current], 1)
         assert {order["order_id"] for order in run(flow.export(by_phone))["orders"]} == {held.current}
     with held.serving() as service:
         service.synced()
@@ -192,14 +192,14 @@ def test_what_was_erased_is_not_on_the_disk(sqlite_path: Path, tmp_path: Path) -
         assert traces(sqlite_path)
         settings = {"CONNECTOR_DATABASE_URL": held.url}
         done = command(tmp_path, "privacy", "erase", "--phone", "0711/4455667", "--yes", **settings)
-        assert (done.returncode, "Protocol: erasure_" in done.stdout) == (0, True), done
+        assert (done.returncode, "Erasure log: erasure_" in done.stdout) == (0, True), done
         assert traces(sqlite_path) == []
         assert service.http.get(f"/api/orders/{held.other}").status_code == 200
     assert traces(copy)
 
     restored = backup.restore(copy, sqlite_path, clock.now())
 
-    assert restored.repeated_erasures == 1
+    assert restored.marks.erasures == 1
     assert traces(sqlite_path) == []
 
 
@@ -217,11 +217,11 @@ def test_what_is_on_its_way_keeps_everything(held: Held) -> None:
         asynchronous = {"Prefer": "respond-async"}
         answer = service.http.patch(f"/api/orders/{held.current}", json={"remarks": "x"}, headers=asynchronous)
         with privacy(held.url) as (flow, run):
-            before = run(flow.export(identifier))["orders"][0]["changes"]
+            before = run(flow.export(identifier))["orders"][0]["history"]
             with pytest.raises(NotPossible, match=answer.headers["Operation-Id"]):
                 run(flow.erase(identifier))
             assert run(flow.plan_erasure(identifier)).pending == [answer.headers["Operation-Id"]]
-            assert run(flow.export(identifier))["orders"][0]["changes"] == before
+            assert run(flow.export(identifier))["orders"][0]["history"] == before
         held.sandbox.knobs.fail_next = 0
         service.settled(answer)
         with privacy(held.url) as (flow, run):
@@ -261,7 +261,7 @@ def test_a_restore_brings_nobody_back(sqlite_path: Path, tmp_path: Path) -> None
         erased = store.runner.run(flow.erase(who))
         assert (set(erased.records.orders), erased.still_in_planso) == ({7, 8}, [])
         assert erased.counts["orders"] == 1
-    assert backup.restore(copy, sqlite_path, clock.now()).repeated_erasures == 1
+    assert backup.restore(copy, sqlite_path, clock.now()).marks.erasures == 1
     with closing(Store(f"sqlite:///{sqlite_path}", workshop="default")) as store:
         assert store.runner.run(PersonalData(store.database, clock.now).find(who)).is_empty
         again = store.write(lambda tx: orders.save(tx, anonymised, read_at=at(3), now=at(3)))

@@ -76,7 +76,7 @@ def test_what_is_old_goes_and_what_is_young_stays(store: Store) -> None:
             sync_runs.finish(tx, run.id, state=RunState.DONE, now=ago(age))
 
     store.write(fill)
-    assert applied(store) == {"operations": 1, "history": 4, "tombstones": 1, "kept_pages": 1, "runs": 2}
+    assert applied(store) == {"operations": 1, "history": 4, "deleted_orders": 1, "unreadable_pages": 1, "sync_runs": 2}
     assert left(store) == {"op_settled_late", "op_young"}
     assert history_of(store, 1) == [ago(10)]
     assert store.read(lambda tx: orders.get(tx, 2)) is None
@@ -139,7 +139,7 @@ def test_many_rows_go_in_small_transactions(store: Store) -> None:
 
     store.write(fill)
     assert store.write(lambda tx: retention.drop_unreadable_pages(tx, before=ago(30))) == retention.BATCH
-    assert applied(store) == {"kept_pages": 450 - retention.BATCH}
+    assert applied(store) == {"unreadable_pages": 450 - retention.BATCH}
 
 
 def test_one_process_does_it(store: Store) -> None:

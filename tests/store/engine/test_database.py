@@ -173,7 +173,7 @@ def test_closing_finishes_what_waits(database_url: str) -> None:
         await again.close()
 
     asyncio.run(close_at_once())
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("sqlite-", "postgresql-"))]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("database-", "sqlite-"))]
 
 
 def test_nothing_of_finished_work_is_kept(store: Store) -> None:

@@ -184,7 +184,7 @@ from planso_connector.store.maintenance import backup
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 database, copy = map(Path, sys.argv[1:])
-for attempt in (lambda: backup.copy(database, copy.with_name("full.db")),
+for attempt in (lambda: backup.copy_database(database, copy.with_name("full.db")),
                 lambda: backup.restore(copy, database, clock.now())):
     try:
         attempt()

@@ -171,7 +171,7 @@ def _check_old_rows(tx: Transaction) -> None:
     stored = orders.get(tx, 123)
     assert stored is not None
     assert (stored.version, stored.read_at, stored.synced_at) == (7, at(1), at(2))
-    document = json.loads(stored.document)
+    document = json.loads(stored.order.document)
     assert (document["person"], document["pending"][0]["asked"]) == ("Jürgen", {"person": "Olga"})
     assert last_seen.get_all(tx)[123].list_fingerprint == "one"
     assert [part.part_no for part in orders.get_parts(tx, 123)] == ["5G6 807 421"]

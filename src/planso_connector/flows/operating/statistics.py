@@ -1,7 +1,4 @@
-"""
-Figures: what a running connector is measured by, told at one instant; one read transaction, and now and then a second
-one that counts.
-"""
+"""Statistics of a running connector for metrics: one read transaction, and now and then a second one that counts."""
 
 from __future__ import annotations
 
@@ -21,14 +18,14 @@ from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.lookup_keys import RebuildProgress
 
 COUNT_INTERVAL = 60.0
-"""Seconds for which a count stands: it reads a whole index."""
+"""Seconds for which counts are reused: counting reads a whole index."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseStatistics:
     """
-    What the database holds. Seconds; `last_success` in seconds since 1970. `rebuild`: how far what orders are found by
-    is written anew, None where it is not.
+    `oldest_pending` in seconds, `last_success` in seconds since 1970. `rebuild`: progress of the look-up keys' rebuild,
+    None without one.
     """
 
     orders: dict[str, int]
@@ -38,13 +35,13 @@ class DatabaseStatistics:
     last_success: float | None
     rebuild: RebuildProgress | None
     writes_stopped: bool
-    """Whether those of the whole workshop are."""
+    """Whether writes of the whole workshop are stopped."""
     stopped_orders: int
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """`held` is None where the database can't tell."""
+    """`database` is None if the database did not answer."""
 
     readiness: Readiness
     planso_sessions: int
@@ -52,10 +49,10 @@ class Statistics:
     planso_waiting: int
     planso_allowed: int
     requests_waiting: int
-    """Requests of callers that wait for PlanSo."""
+    """Callers' requests that wait for PlanSo."""
     database_waiting: dict[str, int]
     database_silent: float
-    """Seconds since the database answered last, where what was asked since got no answer; 0: it answers."""
+    """Seconds since the database last answered, if it does not answer any more; else 0."""
     database_missed: dict[str, int]
     clock_ahead: float
     """Seconds by which this machine's clock is ahead of the database's."""
@@ -63,8 +60,6 @@ class Statistics:
 
 
 class StatisticsCollector:
-    """Lives as long as the process."""
-
     def __init__(
         self,
         database: Database,
@@ -83,7 +78,7 @@ class StatisticsCollector:
         self._counted: tuple[float, dict[str, int], dict[str, int]] | None = None
 
     async def collect(self) -> Statistics:
-        held, readiness = await asyncio.gather(self._held_at_once(), self._readiness.check())
+        database, readiness = await asyncio.gather(self._read_within_timeout(), self._readiness.check())
         throttle = self._planso.throttle
         return Statistics(
             readiness,
@@ -96,17 +91,17 @@ class StatisticsCollector:
             self._database.seconds_silent or 0.0,
             self._database.timeouts,
             self._clock.offset.total_seconds(),
-            held,
+            database,
         )
 
-    async def _held_at_once(self) -> DatabaseStatistics | None:
+    async def _read_within_timeout(self) -> DatabaseStatistics | None:
         try:
             async with asyncio.timeout(DATABASE_TIMEOUT):
-                return await self._held()
+                return await self._read()
         except (StoreUnavailable, TimeoutError):
             return None
 
-    async def _held(self) -> DatabaseStatistics:
+    async def _read(self) -> DatabaseStatistics:
         pending, rebuild, stops = await self._database.read(
             lambda tx: (
                 statistics.get_pending(tx),

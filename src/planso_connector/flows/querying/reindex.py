@@ -14,7 +14,6 @@ import structlog
 
 from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import IndexNotReady, NotPossible
-from planso_connector.domain.operation import generate_operation_id
 from planso_connector.store import leases, lookup_keys, reindex
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.lookup_keys import RebuildProgress
@@ -31,7 +30,7 @@ class Reindexer:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._holder = generate_operation_id().replace("op_", "process_")
+        self._holder = leases.generate_holder()
 
     async def is_due(self) -> bool:
         """Whether orders may lack keys: after an upgrade, or a rebuild that broke off."""

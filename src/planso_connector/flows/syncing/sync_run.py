@@ -1,8 +1,8 @@
 """
-One run of a sync: ask for the list, decide, then carry the decisions out, a few pages at a time.
+One sync run: read the list, plan, then read the planned orders, a few pages at a time.
 
-Each order is stored in a transaction of its own as soon as it is read, so a run that dies loses nothing of what it
-had, and the next one goes on from there.
+Each order is stored in a transaction of its own as soon as it is read, so a run that dies loses nothing, and the next
+one continues from there.
 """
 
 from __future__ import annotations
@@ -32,19 +32,18 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 RECHECK_DELAY = 1.0
-"""Seconds after which an order that seems to be deleted is looked at again."""
+"""Seconds after which an order that seems to be deleted is checked again."""
 
 MAX_CONSECUTIVE_FAILURES = 10
-"""So many orders failing one after the other end a run: PlanSo is not well, and asking on does not help it."""
-
+"""Orders failing in a row that end a run: PlanSo is in trouble, and more requests do not help it."""
 
 READ_TASKS_PER_REQUEST = 2
-"""While one order is parsed and stored, another's page is on its way; the throttle bounds what PlanSo sees."""
+"""While one order is parsed and stored, another's page is requested; the throttle bounds what PlanSo gets."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncPolicy:
-    """What a sync reads, and how often. `sections`: how often the other tabs are read, None for never."""
+    """What a sync reads, and how often. `sections_interval`: how often the other tabs are read, None for never."""
 
     reading: ReconcilePolicy = field(default_factory=ReconcilePolicy)
     sections_interval: timedelta | None = None
@@ -52,7 +51,7 @@ class SyncPolicy:
 
 
 class SyncRun:
-    """Lives for one run. Raises what must end it; what concerns one order is noted in `progress`."""
+    """Raises errors that must end the run; those of one order are recorded in `progress`."""
 
     def __init__(
         self,
@@ -61,7 +60,7 @@ class SyncRun:
         reader: OrderReader,
         clock: Clock,
         policy: SyncPolicy,
-        way: Pacer,
+        pacer: Pacer,
         progress: RunProgress,
     ) -> None:
         self._database = database
@@ -69,11 +68,11 @@ class SyncRun:
         self._reader = reader
         self._clock = clock
         self._policy = policy
-        self._way = way
+        self._pacer = pacer
         self._progress = progress
 
     async def run(self, *, full_since: datetime | None, accept: bool) -> None:
-        asked_at = self._now()
+        listed_at = self._now()
         board = await self._planso.read_board()
         plan = await self._plan(board, full_since=full_since, accept=accept)
         progress = self._progress
@@ -82,41 +81,40 @@ class SyncRun:
         progress.phase = SyncPhase.ORDERS
 
         async def read(reading: OrderToRead) -> None:
-            await self._noted(reading.entry.order_id, self._read(reading, accept=accept))
+            await self._record_errors(reading.entry.order_id, self._read(reading, accept=accept))
 
         await self._each(plan.to_read, read)
         progress.phase = SyncPhase.GONE
 
-        async def look(order_id: int) -> None:
-            await self._noted(order_id, self._look(order_id, asked_at))
+        async def check(order_id: int) -> None:
+            await self._record_errors(order_id, self._check_removed(order_id, listed_at))
 
-        await self._each(plan.removed, look)
+        await self._each(plan.removed, check)
         if plan.unchanged:
-            await self._database.write(lambda tx: last_seen.mark_seen(tx, plan.unchanged, now=asked_at))
+            await self._database.write(lambda tx: last_seen.mark_seen(tx, plan.unchanged, now=listed_at))
         if self._policy.sections_interval is not None:
             progress.phase = SyncPhase.SECTIONS
             await self._read_sections(board, self._policy.sections_interval)
 
     async def _plan(self, board: list[BoardEntry], *, full_since: datetime | None, accept: bool) -> SyncPlan:
         def work(tx: Transaction) -> tuple[dict[int, MirroredOrder], set[int]]:
-            held = last_seen.get_all(tx)
-            known = {
+            mirrored = {
                 order_id: MirroredOrder(
-                    fingerprint=sighting.list_fingerprint,
-                    read_at=parse_instant(sighting.read_at),
-                    archived=sighting.archived,
-                    in_workshop=sighting.station_state == "active",
-                    missing_parts=sighting.missing_parts,
+                    fingerprint=seen.list_fingerprint,
+                    read_at=parse_instant(seen.read_at),
+                    archived=seen.archived,
+                    in_workshop=seen.station_state == "active",
+                    missing_parts=seen.missing_parts,
                 )
-                for order_id, sighting in held.items()
+                for order_id, seen in last_seen.get_all(tx).items()
             }
-            return known, operations.list_pending_orders(tx)
+            return mirrored, operations.list_pending_orders(tx)
 
-        known, writing = await self._database.read(work)
+        mirrored, pending = await self._database.read(work)
         return reconcile(
             board,
-            known,
-            writing,
+            mirrored,
+            pending,
             self._clock(),
             self._policy.reading,
             full_since=full_since,
@@ -124,33 +122,33 @@ class SyncRun:
         )
 
     async def _each(self, work: Iterable[T], do: Callable[[T], Awaitable[None]]) -> None:
-        """A few at a time; the first error that must end the run ends it, once the others have finished theirs."""
-        waiting = iter(work)
-        ending: list[ConnectorError] = []
+        """Process items a few at a time. The first error that ends the run is raised once all have finished."""
+        remaining = iter(work)
+        fatal: list[ConnectorError] = []
 
-        async def one_after_the_other() -> None:
-            for item in waiting:
-                if ending:
+        async def process() -> None:
+            for item in remaining:
+                if fatal:
                     return
                 if self._progress.consecutive_failures >= MAX_CONSECUTIVE_FAILURES:
-                    ending.append(
+                    fatal.append(
                         PlansoError(f"{MAX_CONSECUTIVE_FAILURES} orders in a row could not be read; the run was ended.")
                     )
                     return
-                await self._way.wait_turn()
+                await self._pacer.wait_turn()
                 try:
                     await do(item)
                 except ConnectorError as error:
-                    ending.append(error)
+                    fatal.append(error)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(self._policy.concurrency * READ_TASKS_PER_REQUEST):
-                group.create_task(one_after_the_other())
-        if ending:
-            raise ending[0]
+                group.create_task(process())
+        if fatal:
+            raise fatal[0]
 
-    async def _noted(self, order_id: int, work: Awaitable[None]) -> None:
-        """What goes wrong with one order is noted; a rejected login ends the run."""
+    async def _record_errors(self, order_id: int, work: Awaitable[None]) -> None:
+        """Record errors of one order; a rejected login ends the run."""
         try:
             await work
         except LoginRejected:
@@ -167,48 +165,48 @@ class SyncRun:
     async def _read(self, reading: OrderToRead, *, accept: bool) -> None:
         self._progress.record_read(await self._reader.read(reading.entry, accept=accept))
 
-    async def _look(self, order_id: int, asked_at: str) -> None:
-        """An order that left the list: it was deleted if PlanSo shows no such form, archived if it does."""
+    async def _check_removed(self, order_id: int, listed_at: str) -> None:
+        """Check an order that left the list: it was deleted if PlanSo has no form of it, archived if it has."""
         read_at = self._now()
         is_gone = await self._is_gone(order_id)
         now = self._now()
+        changed: int
         if is_gone:
             changed = await self._database.write(lambda tx: orders.mark_deleted(tx, order_id, now=now, read_at=read_at))
         else:
-            changed = bool(
-                await self._database.write(lambda tx: orders.archive(tx, [order_id], now=now, read_at=asked_at))
-            )
+            changed = await self._database.write(lambda tx: orders.archive(tx, [order_id], now=now, read_at=listed_at))
         self._progress.done += 1
         self._progress.consecutive_failures = 0
         self._progress.changed += changed
 
     async def _is_gone(self, order_id: int) -> bool:
-        """Seen twice, because PlanSo shows an empty form now and then for an order that is well."""
-        known = await self._reader.load_mirrored(order_id)
+        """Checked twice, because PlanSo now and then shows an empty form of an order that exists."""
+        mirrored = await self._reader.load_mirrored(order_id)
+        values = mirrored.values if mirrored is not None else {}
         for pause in (0.0, RECHECK_DELAY):
             await asyncio.sleep(pause)
             try:
                 form = await self._planso.read_form(order_id)
             except FormMissing:
                 continue
-            if not form.is_blank and not is_emptied(known.values if known is not None else {}, form.read_fields()):
+            if not form.is_blank and not is_emptied(values, form.read_fields()):
                 return False
         return True
 
-    async def _read_sections(self, board: list[BoardEntry], every: timedelta) -> None:
+    async def _read_sections(self, board: list[BoardEntry], interval: timedelta) -> None:
         def work(tx: Transaction) -> tuple[dict[int, str], set[int]]:
             return sections.read_at_by_order(tx), orders.list_ids(tx, archived=False)
 
         read_at, mirrored = await self._database.read(work)
         now = self._clock()
-        oldest_good, latest = format_instant(now - every), format_instant(now + CLOCK_TOLERANCE)
+        oldest, latest = format_instant(now - interval), format_instant(now + CLOCK_TOLERANCE)
         listed = (entry.order_id for entry in board if entry.order_id in mirrored)
-        due = [order_id for order_id in listed if not oldest_good <= read_at.get(order_id, "") <= latest]
+        due = [order_id for order_id in listed if not oldest <= read_at.get(order_id, "") <= latest]
         self._progress.total += len(due)
         await self._each(due, self._read_tabs)
 
     async def _read_tabs(self, order_id: int) -> None:
-        """A tab that this installation does not have does not keep the others from being read."""
+        """Read all tabs, also if this installation lacks one of them."""
         failed: ReadFailure | None = None
         for name in self._planso.tab_names:
             read_at = self._now()

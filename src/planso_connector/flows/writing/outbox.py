@@ -17,14 +17,14 @@ import structlog
 
 from planso_connector.domain.clock import Clock, ClockJumps, format_instant
 from planso_connector.domain.errors import ConnectorError, NotFound
-from planso_connector.domain.operation import Operation, OperationState, generate_operation_id
+from planso_connector.domain.operation import Operation, OperationState
 from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.flows.syncing.pacing import Pacer
 from planso_connector.flows.writing.claim import LEASE_DURATION, Claim, ClaimLost
 from planso_connector.flows.writing.push import Pusher
 from planso_connector.flows.writing.wait_estimator import WaitEstimator
-from planso_connector.store import operations, write_stops
+from planso_connector.store import leases, operations, write_stops
 from planso_connector.store.engine.database import Database, Transaction
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class Outbox:
         self._jumps = ClockJumps(clock, lambda by: log.warning("clock_jumped", seconds=round(by.total_seconds())))
         self._tracing = tracing
         self._sends = sends
-        self._process = generate_operation_id().replace("op_", "process_")
+        self._process = leases.generate_holder()
         self._claims = itertools.count(1)
         self._holder = self._process
         self._under_way: dict[Claim, asyncio.Task[None]] = {}

@@ -292,9 +292,9 @@ class WriteService:
         if tag == "*":
             return None
         version, _, pending = tag.partition(".")
-        if int(version) != stored.version or (pending and tag != stored.tag):
-            told = f'If-Match: order {operation.order_id} has the ETag "{stored.tag}" now, not "{tag}".'
-            raise VersionChanged(told, stored.document)
+        if int(version) != stored.version or (pending and tag != stored.order.tag):
+            told = f'If-Match: order {operation.order_id} has the ETag "{stored.order.tag}" now, not "{tag}".'
+            raise VersionChanged(told, stored.order)
         if operation.action is Action.DELETE:  # relies on all of it
             return {path: known.value_or_unreadable(path) for path in known.values if path not in FROM_OTHER_PAGES}
         return {

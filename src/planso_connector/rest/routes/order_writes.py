@@ -24,6 +24,7 @@ from planso_connector.domain.errors import (
 from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENT_PATHS
 from planso_connector.domain.notes import RequestNote
 from planso_connector.domain.operation import Action, Operation, OperationState
+from planso_connector.domain.order import OrderDocument
 from planso_connector.domain.saving.appending import is_append
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.flows.writing.dry_run import DryRun, Preview
@@ -149,10 +150,10 @@ class WriteResponder:
         answered.headers.update(told)
         return answered
 
-    async def _order_now(self, operation: Operation) -> str | None:
+    async def _order_now(self, operation: Operation) -> OrderDocument | None:
         assert operation.order_id is not None, "what is relied on is there"
         try:
-            return (await self._lookup.get_order(operation.order_id)).document
+            return (await self._lookup.get_order(operation.order_id)).order
         except (NotFound, StoreUnavailable):
             return None
 

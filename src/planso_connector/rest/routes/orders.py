@@ -19,7 +19,7 @@ from planso_connector.domain.part import count_missing
 from planso_connector.flows.querying.freshness import Freshness
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.rest.middleware.response_cache import VALID_UNTIL
-from planso_connector.rest.request_context import OrdersResponse, read_order_id
+from planso_connector.rest.request_context import OrdersResponse
 from planso_connector.rest.routes.orders_query import OrdersQuery, OrdersQueryRoute, select_members
 from planso_connector.rest.routes.router import make_router
 from planso_connector.rest.routes.write_headers import matches_etag
@@ -101,13 +101,11 @@ def _reading(lookup: OrderQueries, freshness: Freshness) -> APIRouter:
         told["stale"] = freshness.now() > stale_from
         if not message:
             request.scope[VALID_UNTIL] = math.inf if told["stale"] else stale_from.timestamp()
-        documents = (
-            [select_members(one, query.member_names) for one in page.documents]
-            if query.member_names
-            else page.documents
-        )
+        documents = [order.document for order in page.documents]
+        if query.member_names:
+            documents = [select_members(document, query.member_names) for document in documents]
         text = f'{{"success":true,"message":"{message}","orders":[{",".join(documents)}],{to_json(told).decode()[1:]}'
-        return OrdersResponse(text.encode(), map(read_order_id, page.documents))
+        return OrdersResponse(text.encode(), [order.id for order in page.documents])
 
     return router
 
@@ -135,12 +133,12 @@ def _reading_one(lookup: OrderQueries, freshness: Freshness) -> APIRouter:
         The order as the connector's database has it; `ETag` names its version and its pending writes. With `max_age`,
         one that was read longer ago is read from PlanSo first; when that can't be, `message` says so.
         """
-        order, told = await freshness.get_order(order_id, max_age)
-        headers = {"ETag": f'"{order.tag}"'}
+        stored, told = await freshness.get_order(order_id, max_age)
+        headers = {"ETag": f'"{stored.order.tag}"'}
         if matches_etag(if_none_match, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         message, stale = to_json(told).decode(), to_json(await freshness.is_stale()).decode()
-        text = f'{{"success":true,"message":{message},"order":{order.document},"stale":{stale}}}'
+        text = f'{{"success":true,"message":{message},"order":{stored.order.document},"stale":{stale}}}'
         return Response(text.encode(), media_type="application/json", headers=headers)
 
     return router

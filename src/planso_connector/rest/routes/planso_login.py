@@ -12,6 +12,7 @@ from planso_connector.domain import values
 from planso_connector.domain.clock import format_instant
 from planso_connector.domain.errors import LoginRejected, Problem
 from planso_connector.flows.operating.planso_login import PlansoLogin
+from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.rest.json_body import JsonRoute
 from planso_connector.rest.routes.router import make_router
 from planso_connector.rest.schemas.errors import document_failures, failure_response
@@ -87,7 +88,7 @@ _OTHER = "PlanSo accepted this user. The connector goes on with its configured o
 _NO_USER = Problem(("body", "username"), "must not be empty", "string_too_short")
 
 
-def routes(status: PlansoLogin) -> APIRouter:
+def routes(login: PlansoLogin, write_stops: WriteStops) -> APIRouter:
     router = make_router("/api/auth", "PlanSo session", JsonRoute)
 
     @router.post(
@@ -106,10 +107,10 @@ def routes(status: PlansoLogin) -> APIRouter:
         """One try, with the configured user or with the one in the body. A rejected password is tried once."""
         try:
             if credentials is None:
-                await status.log_in()
+                await login.log_in()
                 said = _OWN
             else:
-                await status.try_credentials(credentials.username, credentials.password.get_secret_value())
+                await login.log_in((credentials.username, credentials.password.get_secret_value()))
                 said = _OTHER
         except LoginRejected as error:
             rejected = failure_response(401, str(error))
@@ -126,13 +127,14 @@ def routes(status: PlansoLogin) -> APIRouter:
     )
     async def login_status() -> JSONResponse:
         """How the last login went, and how many sessions there are; nothing is sent to PlanSo."""
-        login, sessions, saving = status.login, status.sessions, await status.saving()
+        status, sessions = login.planso.login_status, login.planso.sessions.status
+        saving = await write_stops.get_save_knowledge()
         return JSONResponse(
             {
                 "success": True,
-                "message": login.message,
-                "state": login.state,
-                "last_login_at": format_instant(login.last_login_at) if login.last_login_at is not None else None,
+                "message": status.message,
+                "state": status.state,
+                "last_login_at": format_instant(status.last_login_at) if status.last_login_at is not None else None,
                 "saving": saving.state,
                 "saving_reason": saving.reason,
                 "sessions": sessions.count,

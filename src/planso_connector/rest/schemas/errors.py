@@ -11,14 +11,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from planso_connector.domain import errors, german_formats
 from planso_connector.domain.caller import UNKNOWN_CALLER
 from planso_connector.domain.errors import Problem
-from planso_connector.domain.order import compute_etag
+from planso_connector.domain.order import OrderDocument
 from planso_connector.rest import disclosure
 from planso_connector.rest.json_body import MAX_BODY_BYTES
 from planso_connector.rest.request_context import OrdersResponse, get_caller, has_caller
@@ -217,15 +217,15 @@ def get_status(error: errors.ConnectorError) -> int:
     return next(STATUS_BY_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_BY_ERROR)
 
 
-def error_response(error: errors.ConnectorError, order: str | None = None, *, message: str = "") -> Response:
+def error_response(error: errors.ConnectorError, order: OrderDocument | None = None, *, message: str = "") -> Response:
     """
-    `order` is the order as it is now, JSON text, where the caller relied on another; `ETag` is its version's then.
+    `order` is the order as it is now, where the caller relied on another version; `ETag` is its tag then.
     `message` in place of the error's own.
     """
     problems = error.problems if isinstance(error, errors.Invalid) else None
     body = _body(message or str(error), problems)
     if isinstance(error, errors.VersionChanged):
-        order = error.document
+        order = error.order
     if isinstance(error, errors.EditConflict):
         body["conflicts"] = [asdict(conflict) for conflict in error.conflicts]
     text = to_json(body).decode()
@@ -237,11 +237,10 @@ def error_response(error: errors.ConnectorError, order: str | None = None, *, me
         headers["Retry-After"] = RETRY_AFTER
     if isinstance(error, errors.CommitUnknown) and error.operation_id:
         headers["Operation-Id"] = error.operation_id
-    if order:
-        shown = from_json(order)
-        headers["ETag"] = f'"{compute_etag(shown["version"], [one["operation_id"] for one in shown["pending"]])}"'
-        text = f'{text[:-1]},"order":{order}}}'
-        return OrdersResponse(text.encode(), [shown["id"]], headers, status=get_status(error))
+    if order is not None:
+        headers["ETag"] = f'"{order.tag}"'
+        text = f'{text[:-1]},"order":{order.document}}}'
+        return OrdersResponse(text.encode(), [order.id], headers, status=get_status(error))
     return Response(text.encode(), get_status(error), headers, "application/json")
 
 
