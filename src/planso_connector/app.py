@@ -194,11 +194,11 @@ async def _wired(
         pusher,
         landing,
         now,
-        admission=admission,
-        at_once=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
-        way=writes_way,
+        wait_limit=admission,
+        max_pushes=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
+        pacer=writes_way,
         tracing=traces.push,
-        sends=settings.connector_writes == "on",
+        can_send=settings.connector_writes == "on",
     )
     writer = WriteService(
         database,
@@ -206,7 +206,7 @@ async def _wired(
         outbox,
         wait=settings.connector_write_wait,
         deadline=settings.connector_write_deadline,
-        most_pending=settings.connector_pending,
+        max_pending=settings.connector_pending,
         clock=now,
         writes=settings.connector_writes,
     )

@@ -90,12 +90,12 @@ def test_only_what_was_sent_or_writes_back_is_claimed_while_stopped(store: Store
 
     def claimed(second: int, *, sends: bool = True) -> set[str]:
         found = store.write(
-            lambda tx: operations.claim(tx, holder="h", now=at(second), until=at(second + 1), at_most=9, sends=sends)
+            lambda tx: operations.claim(tx, holder="h", now=at(second), until=at(second + 1), at_most=9, can_send=sends)
         )
         return {one.id for one in found}
 
     def is_due(*, sends: bool = True) -> bool:
-        return store.read(lambda tx: operations.is_any_due(tx, now=at(60), sends=sends))
+        return store.read(lambda tx: operations.is_any_due(tx, now=at(60), can_send=sends))
 
     others = {"op_2", "op_3"} if scope == 1 else set()
     assert claimed(10) == {"op_back", "op_sent"} | others

@@ -459,9 +459,9 @@ class Process:
             pusher,
             timedelta(seconds=2),
             self.clock,
-            admission=WaitLimit(256, "for PlanSo"),
-            at_once=32,
-            way=self.way,
+            wait_limit=WaitLimit(256, "for PlanSo"),
+            max_pushes=32,
+            pacer=self.way,
         )
 
     def clock(self) -> datetime:
@@ -496,7 +496,7 @@ class Process:
     async def settled(self, operation_id: str) -> Operation:
         recorded = await self.database.read(lambda tx: operations.get(tx, operation_id))
         assert recorded is not None
-        found = await self.outbox.wait(recorded, PATIENCE, give_up=lambda _: False)
+        found = await self.outbox.wait_until_settled(recorded, PATIENCE, give_up=lambda _: False)
         assert found.state is not OperationState.PENDING, found
         return found
 
@@ -611,7 +611,7 @@ def test_what_was_recorded_is_not_told_as_lost(sqlite_path: Path, planso: tuple[
 
     async def story() -> Operation:
         async with Process(sandbox, url, address) as process:
-            wait = {"wait": PATIENCE, "deadline": timedelta(hours=1), "most_pending": 10}
+            wait = {"wait": PATIENCE, "deadline": timedelta(hours=1), "max_pending": 10}
             writer = WriteService(
                 process.database,
                 process.planso,

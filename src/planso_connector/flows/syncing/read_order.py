@@ -7,7 +7,7 @@ Used by every verb that reads an order: the sync, a look at one order, the read-
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
@@ -15,12 +15,14 @@ from weakref import WeakValueDictionary
 import structlog
 
 from planso_connector.domain.clock import Clock, format_instant
-from planso_connector.domain.errors import PageChanged, PlansoError, StoreUnavailable
+from planso_connector.domain.errors import PageChanged, PlansoError, PlansoUnavailable, StoreUnavailable
+from planso_connector.domain.fields import Value
 from planso_connector.domain.order import (
     BoardEntry,
     FormReading,
     Order,
     compose_order,
+    has_identity,
     is_emptied,
     update_from_form,
     update_from_parts,
@@ -28,19 +30,27 @@ from planso_connector.domain.order import (
 from planso_connector.domain.page_drift import Doubt, check_form, check_parts, find_oversized
 from planso_connector.domain.reconcile import fingerprint_entry
 from planso_connector.planso.http.client import PlansoClient
+from planso_connector.planso.pages.form import Form, FormMissing
 from planso_connector.store import history, orders, unreadable_pages
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.orders import SaveOutcome
 
 log = structlog.get_logger(__name__)
 
+RECHECK_DELAY = 1.0
+"""Seconds after which an order that seems not to exist is read again."""
 
-class EmptyForm(PageChanged):
-    """PlanSo answers with an empty form for an order that is not empty; nothing was taken over."""
+
+class EmptyForm(PlansoUnavailable):
+    """PlanSo answers with an empty form for an order that is not empty; nothing is stored of it."""
+
+    def __init__(self, form: Form) -> None:
+        super().__init__(f"PlanSo answers with an empty form for order {form.order_id}.")
+        self.form = form
 
 
 class EmptyOrder(EmptyForm):
-    """An order that the mirror does not know is listed, and its form holds nothing; it was not taken over."""
+    """An order that the mirror does not know is listed, and its form holds nothing."""
 
 
 @dataclass(slots=True)
@@ -96,11 +106,12 @@ class OrderReader:
     async def _read(self, order_id: int, entry: BoardEntry | None, *, accept: bool) -> ReadResult:
         await self._until_not_saved(order_id)
         read_at = self._now()
-        form = (await self._planso.read_form(order_id)).read_fields()
+        page = await self._planso.read_form(order_id)
+        form = page.read_fields()
         known = await self.load_mirrored(order_id)
         held = known.values if known is not None and not accept else {}
         if form.is_blank or is_emptied(held, form):
-            _check_empty(order_id, known, form)
+            _check_empty(page, known)
         doubts: tuple[Doubt, ...] = ()
         believed = form
         if not accept:
@@ -150,6 +161,22 @@ class OrderReader:
         """What people in PlanSo were seen to change since `instant`, by version, oldest first."""
         return await self._database.read(lambda tx: history.edits_since(tx, order_id, instant))
 
+    async def is_form_gone(self, order_id: int, held: Mapping[str, Value]) -> bool:
+        """
+        Whether the form, read twice, is one that PlanSo shows for an order that does not exist: none, blank, without
+        nearly all values that the order `held`, or naming neither person nor vehicle. Twice, because PlanSo now and
+        then shows an empty form for an order that is well.
+        """
+        for pause in (0.0, RECHECK_DELAY):
+            await asyncio.sleep(pause)
+            try:
+                form = (await self._planso.read_form(order_id)).read_fields()
+            except FormMissing:
+                continue
+            if not form.is_blank and not is_emptied(held, form) and has_identity(form):
+                return False
+        return True
+
     async def _keep(self, error: PageChanged, order_id: int | None) -> None:
         """Every page that can't be read, whoever asked for it; who asked learns of the page, not of our trouble."""
         if not error.content:
@@ -191,18 +218,19 @@ class OrderReader:
         return format_instant(self._clock())
 
 
-def _check_empty(order_id: int, known: Order | None, form: FormReading) -> None:
+def _check_empty(page: Form, known: Order | None) -> None:
     """
     What an empty form means. Raises EmptyForm for an order that showed more and for a page without labels: that is
     PlanSo's trouble; EmptyOrder for an order that was never known. One that showed no more before is just empty.
     """
+    form = page.read_fields()
     showed_more = known is not None and any(
         shown and form.fields.get(label) != shown for label, shown in known.fields.items()
     )
     if showed_more or not form.fields:
-        raise EmptyForm(f"PlanSo answers with an empty form for order {order_id}.")
+        raise EmptyForm(page)
     if known is None:
-        raise EmptyOrder(f"Order {order_id} holds nothing in PlanSo.")
+        raise EmptyOrder(page)
 
 
 def _filled(known: Order | None) -> frozenset[str]:
