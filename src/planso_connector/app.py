@@ -276,11 +276,11 @@ def _build_writing(shared: _Shared) -> _Writing:
         Pusher(database, planso, shared.reader, clock, Random()),  # noqa: S311 - jitter
         timedelta(seconds=planso.max_request_seconds),
         clock,
-        admission=shared.wait_limit,
-        at_once=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
-        way=shared.write_pacer,
+        wait_limit=shared.wait_limit,
+        max_pushes=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
+        pacer=shared.write_pacer,
         tracing=shared.traces.push,
-        sends=settings.connector_writes == "on",
+        can_send=settings.connector_writes == "on",
     )
     service = WriteService(
         database,
@@ -288,7 +288,7 @@ def _build_writing(shared: _Shared) -> _Writing:
         outbox,
         wait=settings.connector_write_wait,
         deadline=settings.connector_write_deadline,
-        most_pending=settings.connector_pending,
+        max_pending=settings.connector_pending,
         clock=clock,
         writes=settings.connector_writes,
     )

@@ -27,8 +27,7 @@ from planso_connector.store.engine.database import Transaction
 from planso_connector.store.tables import leases
 from planso_connector.workers import retention, startup
 from planso_connector.workers.supervisor import Supervisor, Worker
-from tests.flows.writing.test_late_saves import wait_for
-from tests.flows.writing.test_outbox_laws import NEW, Process
+from tests.flows.writing.outbox_process import NEW_CREATE, OutboxProcess
 from tests.flows.writing.test_overwritten_edits import until
 from tests.service import Service, connected, running, settings_for, wait_until
 
@@ -188,11 +187,11 @@ def test_a_claim_that_is_under_way_at_the_stop_is_given_back(postgresql_url: str
     sandbox = Sandbox(orders=4)
 
     async def story(url: str) -> None:
-        process = Process(sandbox, url, postgresql_url)
+        process = OutboxProcess(sandbox, url, postgresql_url)
         running = asyncio.create_task(process.outbox.run_claim_loop())
         with psycopg.connect(postgresql_url, autocommit=True) as other:
             other.execute("SELECT pg_advisory_lock(hashtextextended('claim shop', 0))")
-            await process.record(NEW)
+            await process.record(NEW_CREATE)
             waiting = b"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
             await until("the claim", lambda: other.execute(waiting).fetchall())
             running.cancel()
@@ -236,6 +235,6 @@ def test_a_run_keeps_its_lease_after_a_fault(tmp_path: Path, monkeypatch: pytest
         service.in_the_database(partial(rename, "sync_runs", "runs_away"))
         threading.Event().wait(0.3)  # some heartbeats
         service.in_the_database(partial(rename, "runs_away", "sync_runs"))
-        wait_for("a heartbeat", is_renewed)
+        wait_until(is_renewed, "a heartbeat")
         sandbox.knobs.latency = 0.0
         assert service.synced()["last_result"] is not None

@@ -12,7 +12,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planso_connector.sandbox import Sandbox
-from tests.between import FORM, LIST
+from tests.planso_proxy import FORM, LIST
 from tests.service import Service, connected
 
 MOST = 200_000

@@ -30,8 +30,8 @@ from hypothesis.stateful import (
 )
 
 from planso_connector.sandbox import Sandbox
-from tests.between import FORM, LIST, PARTS, Between
 from tests.databases import PostgresqlServer
+from tests.planso_proxy import FORM, LIST, PARTS, PlansoProxy
 from tests.service import PATIENCE, Service, running, settings_for
 
 ORDERS = 8
@@ -168,7 +168,7 @@ class Laws(RuleBasedStateMachine):
         self.ends = ExitStack()
         self.url = self.ends.enter_context(database())
         self.sandbox = Sandbox(orders=ORDERS)
-        self.between = Between(self.sandbox.app)
+        self.between = PlansoProxy(self.sandbox.app)
         self.sandbox.app = self.between
         self.planso = self.ends.enter_context(self.sandbox.serve())
         # Plain HTTP; a TLS context takes 0.1 s.

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from itertools import pairwise
+from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
-from typing import Any, Self
+from typing import Any
 
 import httpx2
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from planso_connector.domain import clock
-from planso_connector.domain.operation import Action, Operation, OperationState
-from planso_connector.flows.operating.wait_limit import WaitLimit
-from planso_connector.flows.syncing.pacing import ORDER_INTERVAL, Pacer
-from planso_connector.flows.syncing.read_order import OrderReader
-from planso_connector.flows.writing.outbox import Outbox
-from planso_connector.flows.writing.push import Pusher
-from planso_connector.flows.writing.write import WriteRequest, WriteService
-from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.http.throttle import Throttle
-from planso_connector.planso.profile import Profile
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import Settings
-from planso_connector.store import operations
-from planso_connector.store.engine.database import Database
-from tests.service import Service, connected, running, settings_for
+from tests.service import Service, running, settings_for
 
 PATIENCE = 60.0
 LABELS = {"person": "Fahrername", "express_link": "ExpressLink"}
@@ -88,7 +71,7 @@ class World:
     deleted: set[int] = field(default_factory=set)
     made: set[int] = field(default_factory=set)
     """By people."""
-    told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    shown_settled: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Operations as they were told once they were settled."""
 
 
@@ -176,7 +159,7 @@ class Whole(RuleBasedStateMachine):
         assert answer.status_code == 200, answer.text
         shown: dict[str, Any] = answer.json()["operation"]
         if shown["state"] != "pending":
-            assert self.world.told.setdefault(operation_id, shown) == shown
+            assert self.world.shown_settled.setdefault(operation_id, shown) == shown
         return shown
 
     @rule(at=ORDERS, names=FIELDS, prefer=WAITS, relies=st.booleans())
@@ -378,12 +361,12 @@ class Whole(RuleBasedStateMachine):
             words = [(one["settled_at"], one["asked"][path] or "") for one in confirmed]
             words += [(edit.at, edit.text) for edit in edits if not confirmed or edit.at > confirmed[-1]["settled_at"]]
             held = self.sandbox.value(order_id, label)
-            told = (order_id, label, writes, edits)
+            details = (order_id, label, writes, edits)
             if all(edit.at_rest for edit in edits) and not any(is_half_done(one) for one in writes):
-                assert held == max(words, default=("", self.at_first[order_id, label]))[1], told
+                assert held == max(words, default=("", self.at_first[order_id, label]))[1], details
             else:
                 everybodys = {edit.text for edit in edits} | {one["asked"][path] or "" for one in writes}
-                assert held in everybodys | {self.at_first[order_id, label]}, told
+                assert held in everybodys | {self.at_first[order_id, label]}, details
 
     def history_is_true(self, service: Service, order_id: int, found: list[dict[str, Any]]) -> None:
         """Of each field the newest entry shows what the order shows; a write's own entry shows what it asked."""
@@ -438,225 +421,3 @@ def test_whatever_happens_it_comes_to_a_true_end(sqlite_path: Path) -> None:
                 suppress_health_check=list(HealthCheck),
             ),
         )
-
-
-class Process:
-    """An outbox and what it needs, without the rest of a connector, with a clock that a test may put forward."""
-
-    def __init__(self, sandbox: Sandbox, planso: str, database: str, ahead: timedelta = timedelta(0)) -> None:
-        self.ahead = ahead
-        self.way = Pacer(lambda: 0.0)
-        self.sandbox = sandbox
-        self.database = Database.open(database).for_workshop("shop")
-        account = sandbox.installation
-        self.planso = PlansoClient(
-            planso, account.username, account.password, Profile.load(None), throttle=Throttle(), timeout=1.0
-        )
-        self.reader = OrderReader(self.database, self.planso, self.clock, parts=False)
-        pusher = Pusher(self.database, self.planso, self.reader, self.clock, Random(1))
-        self.outbox = Outbox(
-            self.database,
-            pusher,
-            timedelta(seconds=2),
-            self.clock,
-            admission=WaitLimit(256, "for PlanSo"),
-            at_once=32,
-            way=self.way,
-        )
-
-    def clock(self) -> datetime:
-        return clock.now() + self.ahead
-
-    async def __aenter__(self) -> Self:
-        self._running = {
-            asyncio.create_task(self.outbox.run_claim_loop()),
-            asyncio.create_task(self.outbox.run_renewal_loop()),
-        }
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for task in self._running:
-            task.cancel()
-        await asyncio.wait(self._running)
-        await self.outbox.close()
-        await self.planso.aclose()
-        await self.database.close()
-
-    async def record(self, operation: Operation) -> None:
-        now = self.clock()
-        whole = replace(
-            operation,
-            created_at=clock.format_instant(now),
-            next_at=clock.format_instant(now),
-            deadline_at=operation.deadline_at or clock.format_instant(now + timedelta(days=1)),
-        )
-        await self.database.write(lambda tx: operations.record(tx, whole))
-        self.outbox.wake()
-
-    async def settled(self, operation_id: str) -> Operation:
-        recorded = await self.database.read(lambda tx: operations.get(tx, operation_id))
-        assert recorded is not None
-        found = await self.outbox.wait(recorded, PATIENCE, give_up=lambda _: False)
-        assert found.state is not OperationState.PENDING, found
-        return found
-
-    async def asked(self, count: int) -> None:
-        """Until PlanSo was asked so many times."""
-        until = time.monotonic() + PATIENCE
-        while sum(request.m != "app" for request in self.sandbox.requests) < count:
-            assert time.monotonic() < until
-            await asyncio.sleep(0.01)
-
-
-@pytest.fixture
-def planso() -> Any:
-    sandbox = Sandbox(orders=4)
-    with sandbox.serve() as url:
-        yield sandbox, url
-
-
-NEW = Operation("op_new", Action.CREATE, None, {"person": "Nur Einmal", "express_link": "einmal"})
-
-
-def test_an_attempt_that_outlived_its_lease_undoes_nothing(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
-    """
-    The process is suspended while PlanSo hangs, and claims its own operation anew: the old attempt's end takes
-    nothing back of what the new one sent. The order is made once.
-    """
-    sandbox, url = planso
-
-    async def story() -> Operation:
-        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
-            sandbox.knobs.hang_next = 1
-            sandbox.knobs.lose_answers_by, sandbox.knobs.lose_answers_next = "hang", 1
-            await process.record(NEW)
-            await process.asked(1)
-            process.ahead = timedelta(seconds=11)
-            process.outbox.wake()
-            return await process.settled("op_new")
-
-    ended = asyncio.run(story())
-    made = [one for one in sandbox.order_ids() if sandbox.value(one, "Fahrername") == "Nur Einmal"]
-    assert made == [ended.order_id]
-    assert ended.state is OperationState.CONFIRMED
-
-
-def test_writes_on_their_way_give_way_to_who_reads(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
-    """While somebody reads, writes of different orders begin one by one, and all are carried through."""
-    sandbox, url = planso
-    orders = sandbox.order_ids()[:3]
-
-    async def story() -> None:
-        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
-            await process.planso.log_in()
-            process.way.record_request()
-            for order_id in orders:
-                await process.record(replace(NEW, id=f"op_{order_id}", action=Action.UPDATE, order_id=order_id))
-            for order_id in orders:
-                assert (await process.settled(f"op_{order_id}")).state is OperationState.CONFIRMED
-
-    asyncio.run(story())
-    begun = sorted(
-        min(request.started for request in sandbox.requests if request.order_id == order_id) for order_id in orders
-    )
-    assert all(later - sooner > ORDER_INTERVAL / 2 for sooner, later in pairwise(begun))
-
-
-def test_a_write_that_breaks_us_ends_at_its_deadline(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
-    """
-    One that runs into a fault of ours each time is tried until its deadline and no longer, sent or not; others go on.
-    """
-    sandbox, url = planso
-    first, second, third, *_ = sandbox.order_ids()
-    poison = Operation("op_poison", Action.UPDATE, first, {"no.such": "field"})
-
-    async def story() -> list[Operation]:
-        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
-            soon = clock.format_instant(process.clock() + timedelta(seconds=0.3))
-            await process.record(replace(poison, deadline_at=soon, sent_at=clock.format_instant(process.clock())))
-            await process.record(replace(poison, id="op_unsent", order_id=second, deadline_at=soon))
-            await process.record(replace(NEW, id="op_good", action=Action.UPDATE, order_id=third))
-            return [await process.settled(name) for name in ("op_good", "op_unsent", "op_poison")]
-
-    good, unsent, sent = asyncio.run(story())
-    assert (good.state, unsent.state, sent.state) == (
-        OperationState.CONFIRMED,
-        OperationState.EXPIRED,
-        OperationState.EXPIRED,
-    )
-
-
-def test_a_stop_is_heard_while_something_becomes_due(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
-    """Cancelled in the moment in which it is woken, it ends: a stop that is missed there never comes to its end."""
-    sandbox, url = planso
-
-    async def story() -> None:
-        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
-            for _ in range(3):
-                running = asyncio.create_task(process.outbox.run_claim_loop())
-                await asyncio.sleep(0.05)
-                process.outbox.wake()
-                running.cancel()
-                _, late = await asyncio.wait({running}, timeout=5)
-                assert not late
-
-    asyncio.run(story())
-
-
-def test_what_was_recorded_is_not_told_as_lost(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
-    """The database goes away while the caller waits: he is told of the operation, which is on disk, no failure."""
-    sandbox, url = planso
-    sandbox.knobs.hang_next = 9
-    address = f"sqlite:///{sqlite_path}"
-
-    async def story() -> Operation:
-        async with Process(sandbox, url, address) as process:
-            wait = {"wait": PATIENCE, "deadline": timedelta(hours=1), "most_pending": 10}
-            writer = WriteService(
-                process.database,
-                process.planso,
-                process.outbox,
-                clock=process.clock,
-                **wait,  # type: ignore[arg-type]
-            )
-            asked = asyncio.create_task(writer.update(sandbox.order_ids()[0], {"person": "Wartet"}, WriteRequest()))
-            await process.asked(1)
-            await process.database.close()
-            return await asked
-
-    async def kept(operation_id: str) -> Operation | None:
-        database = Database.open(address).for_workshop("shop")
-        try:
-            return await database.read(lambda tx: operations.get(tx, operation_id))
-        finally:
-            await database.close()
-
-    told = asyncio.run(story())
-    assert told.state is OperationState.PENDING
-    found = asyncio.run(kept(told.id))
-    assert found is not None
-    assert found.requested == {"person": "Wartet"}
-
-
-def test_what_a_person_did_is_told_as_his(tmp_path: Path) -> None:
-    """
-    A write that finds in PlanSo what it asks for sends nothing: the history names the person, though the mirror learns
-    of it by this write. What it sent is the connector's, and what a person changed beside it is his.
-    """
-    with connected(tmp_path, Sandbox(orders=4)) as service:
-        order_id = service.sandbox.order_ids()[0]
-        service.sandbox.edit_field(order_id, "Fahrername", "Von Hand")
-        answer = service.put(order_id, person="Von Hand")
-        assert answer.status_code == 200
-        service.sandbox.edit_field(order_id, FOREIGN, "Auch von Hand")
-        sent = service.put(order_id, person="Vom Connector")
-        assert sent.status_code == 200
-        entries = service.http.get(f"/api/orders/{order_id}/history").json()["history"]
-        told = {
-            (change["field"], change["after"]): entry["operation_id"]
-            for entry in entries
-            for change in entry["changes"]
-        }
-        assert told["person", "Von Hand"] is None
-        assert told["remarks", "Auch von Hand"] is None
-        assert told["person", "Vom Connector"] == sent.headers["Operation-Id"]

@@ -20,7 +20,7 @@ from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.engine.database import Transaction
-from tests.flows.writing.test_outbox_laws import NEW, PATIENCE, Process
+from tests.flows.writing.outbox_process import NEW_CREATE, PATIENCE, OutboxProcess
 
 PERSON, EXPRESS = "Fahrername", "ExpressLink"
 AFTER_ITS_DEATH = timedelta(seconds=30)
@@ -50,7 +50,7 @@ def readings(sandbox: Sandbox) -> int:
     return sum(request.submode == "update" and not request.saving for request in sandbox.requests)
 
 
-async def mirrored(process: Process, order: int, express: str) -> None:
+async def mirrored(process: OutboxProcess, order: int, express: str) -> None:
     """Until the mirror has it."""
     by = time.monotonic() + PATIENCE
     while (known := await process.reader.load_mirrored(order)) is None or known.values.get("express_link") != express:
@@ -64,7 +64,7 @@ async def save_under_way(sandbox: Sandbox, after: int = 0) -> None:
     await until("the save to begin", lambda: sandbox.in_flight > 0)
 
 
-async def shown(process: Process, sandbox: Sandbox, order: int, express: str) -> None:
+async def shown(process: OutboxProcess, sandbox: Sandbox, order: int, express: str) -> None:
     """Somebody edits the order, and the connector is shown it."""
     sandbox.edit_field(order, EXPRESS, express)
     with urgent_requests():  # as all that a caller asks for now
@@ -96,9 +96,9 @@ def played(sqlite_path: Path, story: Story) -> tuple[Operation, Sandbox]:
     return ended, sandbox
 
 
-async def begun(sandbox: Sandbox, url: str, stack: AsyncExitStack, database: str) -> tuple[Process, int]:
+async def begun(sandbox: Sandbox, url: str, stack: AsyncExitStack, database: str) -> tuple[OutboxProcess, int]:
     """A process whose mirror has the order, about to write to it."""
-    process = await stack.enter_async_context(Process(sandbox, url, database))
+    process = await stack.enter_async_context(OutboxProcess(sandbox, url, database))
     order = sandbox.order_ids()[0]
     await process.reader.read_unlisted(order)
     sandbox.forget_requests()
@@ -110,7 +110,7 @@ def test_an_edit_that_another_process_saw_while_the_save_was_on_its_way_is_repor
 
     async def story(sandbox: Sandbox, url: str, stack: AsyncExitStack, database: str) -> Operation:
         process, order = await begun(sandbox, url, stack, database)
-        other = await stack.enter_async_context(Process(sandbox, url, database))
+        other = await stack.enter_async_context(OutboxProcess(sandbox, url, database))
         sandbox.knobs.save_latency = 0.5
         await process.record(replace(LATE, order_id=order))
         await save_under_way(sandbox)
@@ -127,14 +127,14 @@ def test_the_process_that_takes_over_reports_it_too(sqlite_path: Path) -> None:
 
     async def story(sandbox: Sandbox, url: str, stack: AsyncExitStack, database: str) -> Operation:
         process, order = await begun(sandbox, url, stack, database)
-        other = await stack.enter_async_context(Process(sandbox, url, database))
+        other = await stack.enter_async_context(OutboxProcess(sandbox, url, database))
         sandbox.knobs.save_latency = 0.5
         sandbox.knobs.lose_answers_by, sandbox.knobs.lose_answers_next = "hang", 1
         await process.record(replace(LATE, order_id=order))
         await save_under_way(sandbox)
         await shown(other, sandbox, order, "von Hand")
         await until("the save", lambda: saves(sandbox) == 1)
-        heir = await stack.enter_async_context(Process(sandbox, url, database, AFTER_ITS_DEATH))
+        heir = await stack.enter_async_context(OutboxProcess(sandbox, url, database, AFTER_ITS_DEATH))
         return await heir.settled(LATE.id)
 
     ended, _ = played(sqlite_path, story)
@@ -163,7 +163,7 @@ def test_what_a_person_took_back_after_the_save_is_not_reported(sqlite_path: Pat
 
     async def story(sandbox: Sandbox, url: str, stack: AsyncExitStack, database: str) -> Operation:
         process, order = await begun(sandbox, url, stack, database)
-        other = await stack.enter_async_context(Process(sandbox, url, database))
+        other = await stack.enter_async_context(OutboxProcess(sandbox, url, database))
         sandbox.knobs.lose_answers_by, sandbox.knobs.lose_answers_next = "hang", 1
         await process.record(replace(LATE, order_id=order))
         await until("the save", lambda: saves(sandbox) == 1)
@@ -185,9 +185,9 @@ def test_a_save_counts_from_when_it_was_sent(sqlite_path: Path) -> None:
         go_on.wait(PATIENCE)
 
     async def story(url: str) -> tuple[datetime, Operation]:
-        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
+        async with OutboxProcess(sandbox, url, f"sqlite:///{sqlite_path}") as process:
             sandbox.knobs.latency, sandbox.knobs.save_latency = 0.3, 0.3
-            await process.record(NEW)
+            await process.record(NEW_CREATE)
             await process.asked(1)
             held = asyncio.create_task(process.database.write(hold))
             await until("the database to be busy", begun.is_set)
@@ -197,7 +197,7 @@ def test_a_save_counts_from_when_it_was_sent(sqlite_path: Path) -> None:
             go_on.set()
             await held
             await until("the save", lambda: saves(sandbox) == 1)
-            return released, await process.settled(NEW.id)
+            return released, await process.settled(NEW_CREATE.id)
 
     with sandbox.serve() as url:
         released, ended = asyncio.run(story(url))

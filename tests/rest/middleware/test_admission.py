@@ -18,7 +18,7 @@ from planso_connector.domain.caller import Scope
 from planso_connector.rest.middleware.admission import AdmissionMiddleware
 from planso_connector.rest.middleware.rate_limits import Limits
 from planso_connector.sandbox import Sandbox
-from tests.between import Between
+from tests.planso_proxy import PlansoProxy
 from tests.rest.middleware.test_route_scopes import make
 from tests.service import PATIENCE, Service, connected, wait_until
 
@@ -30,7 +30,7 @@ SLOTS = {"connector_parallel_total": 2 * MOST, "connector_write_wait": 5 * PATIE
 class Hanging:
     """A connector whose PlanSo can be held, and requests to it that are not waited for."""
 
-    def __init__(self, service: Service, between: Between, others: ThreadPoolExecutor) -> None:
+    def __init__(self, service: Service, between: PlansoProxy, others: ThreadPoolExecutor) -> None:
         self.service, self._between, self._others = service, between, others
         self.order, *self.orders = service.sandbox.order_ids()
 
@@ -76,7 +76,7 @@ class Hanging:
 @pytest.fixture(scope="module")
 def hanging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hanging]:
     sandbox = Sandbox(orders=12)
-    sandbox.app = between = Between(sandbox.app)
+    sandbox.app = between = PlansoProxy(sandbox.app)
     folder: Path = tmp_path_factory.mktemp("hanging")
     with connected(folder, sandbox, **SLOTS) as service, ThreadPoolExecutor(2 * MOST) as others:
         yield Hanging(service, between, others)
@@ -159,7 +159,7 @@ def test_who_may_not_wait_is_answered_at_once(hanging: Hanging) -> None:
 def test_one_key_leaves_room_for_others_to_wait(tmp_path: Path) -> None:
     """Requests of one API key take half of the places; another key's still wait, and get their answers."""
     sandbox = Sandbox(orders=12)
-    sandbox.app = between = Between(sandbox.app)
+    sandbox.app = between = PlansoProxy(sandbox.app)
     with connected(tmp_path, sandbox, **SLOTS) as service, ThreadPoolExecutor(2 * MOST) as others:
         hanging = Hanging(service, between, others)
         greedy, other = make(service, Scope.ADMIN, name="greedy"), make(service, Scope.ADMIN, name="other")

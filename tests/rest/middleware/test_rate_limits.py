@@ -24,7 +24,7 @@ from planso_connector.rest.request_context import extract_api_keys
 from planso_connector.sandbox import Sandbox
 from planso_connector.server.connections import MAX_UNSENT_BYTES
 from planso_connector.settings import SettingsError
-from tests.between import Between
+from tests.planso_proxy import PlansoProxy
 from tests.rest import raw
 from tests.service import PATIENCE, Service, connected, wait_until
 
@@ -300,7 +300,7 @@ def test_a_connector_that_is_behind_refuses_at_once(tmp_path: Path) -> None:
 def test_who_waits_for_a_slow_planso_leaves_room(tmp_path: Path) -> None:
     """Half of the requests under way may wait for PlanSo. A further write is 202 at once, and reads go on."""
     sandbox = Sandbox(orders=12)
-    sandbox.app = between = Between(sandbox.app)
+    sandbox.app = between = PlansoProxy(sandbox.app)
     longer = {"connector_write_wait": 5 * PATIENCE, "planso_timeout": 5 * PATIENCE}
     with (
         connected(tmp_path, sandbox, connector_parallel_total=4, **longer) as service,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from planso_connector.sandbox import Installation, Sandbox
-from tests.between import FORM, PARTS, Between
+from tests.planso_proxy import FORM, PARTS, PlansoProxy
 from tests.service import PATIENCE, Service, connected, running, settings_for, wait_until
 
 ORDERS = 40
@@ -255,14 +255,14 @@ def test_one_order_can_be_read_live(service: Service) -> None:
 
 
 @pytest.fixture
-def between(tmp_path: Path) -> Iterator[tuple[Service, Between]]:
+def between(tmp_path: Path) -> Iterator[tuple[Service, PlansoProxy]]:
     sandbox = Sandbox(orders=12)
-    sandbox.app = stands_between = Between(sandbox.app)
+    sandbox.app = stands_between = PlansoProxy(sandbox.app)
     with connected(tmp_path, sandbox) as started:
         yield started, stands_between
 
 
-def test_an_archived_order_whose_form_is_empty_once_is_not_deleted(between: tuple[Service, Between]) -> None:
+def test_an_archived_order_whose_form_is_empty_once_is_not_deleted(between: tuple[Service, PlansoProxy]) -> None:
     """PlanSo's hiccup at the direct look: seen again, the form is there, and the order is archived."""
     service, on_its_way = between
     order_id = service.sandbox.order_ids()[0]
@@ -274,7 +274,7 @@ def test_an_archived_order_whose_form_is_empty_once_is_not_deleted(between: tupl
 
 
 @pytest.mark.parametrize("page", [FORM, PARTS])
-def test_a_page_from_before_a_write_does_not_undo_it(between: tuple[Service, Between], page: str) -> None:
+def test_a_page_from_before_a_write_does_not_undo_it(between: tuple[Service, PlansoProxy], page: str) -> None:
     """PlanSo has answered, a write is confirmed, then the answer arrives: the write stays, and so does its version."""
     service, on_its_way = between
     order_id = service.sandbox.order_ids()[0]
@@ -292,7 +292,7 @@ def test_a_page_from_before_a_write_does_not_undo_it(between: tuple[Service, Bet
 
 
 @pytest.mark.parametrize("page", [FORM, PARTS])
-def test_a_page_from_before_a_deletion_brings_nothing_back(between: tuple[Service, Between], page: str) -> None:
+def test_a_page_from_before_a_deletion_brings_nothing_back(between: tuple[Service, PlansoProxy], page: str) -> None:
     """The order was deleted while its page was on its way: it stays deleted."""
     service, on_its_way = between
     order_id = service.sandbox.order_ids()[0]
@@ -330,7 +330,7 @@ def test_an_order_that_people_emptied_waits_for_a_person(service: Service) -> No
 def test_two_connectors_run_one_sync(tmp_path: Path) -> None:
     """Two processes' worth of connectors on one database: the second joins the run of the first."""
     sandbox = Sandbox(orders=ORDERS)
-    sandbox.app = between = Between(sandbox.app)
+    sandbox.app = between = PlansoProxy(sandbox.app)
     database = f"sqlite:///{tmp_path}/connector.db"
     asked = threading.Event()
 

@@ -176,7 +176,7 @@ def test_a_refusal_is_told_in_plansos_words(service: Service) -> None:
 
 
 def test_another_persons_edit_survives(service: Service) -> None:
-    """An edit of another field a moment before our save, even between our reading and it, is not undone."""
+    """An edit of another field a moment before our save, even between our reading and it, is not overwritten."""
     assert service.put(IDS[47], remarks="alt", person="Alt").status_code == 200
     service.sandbox.edit_field(IDS[47], "Bemerkungen", "von Hand")
     assert service.put(IDS[47], person="Erste").status_code == 200

@@ -20,8 +20,7 @@ from tests.store.engine.test_database import (  # noqa: F401 - run here again, o
     test_many_writers_lose_no_update,
 )
 from tests.store.test_leases import test_of_processes_that_ask_at_once_exactly_one_gets_it  # noqa: F401
-from tests.store.test_outbox import (  # noqa: F401
-    stores,
+from tests.store.test_outbox_concurrency import (  # noqa: F401
     test_a_key_that_comes_twice_at_once_is_one_operation,
     test_claims_at_once_share_nothing,
 )

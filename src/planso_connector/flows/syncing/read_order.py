@@ -7,7 +7,7 @@ Used by all flows that read orders: the sync, live reads, the read-back of a wri
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
@@ -15,12 +15,14 @@ from weakref import WeakValueDictionary
 import structlog
 
 from planso_connector.domain.clock import Clock, format_instant
-from planso_connector.domain.errors import PageChanged, PlansoError, StoreUnavailable
+from planso_connector.domain.errors import PageChanged, PlansoError, PlansoUnavailable, StoreUnavailable
+from planso_connector.domain.fields import Value
 from planso_connector.domain.order import (
     BoardEntry,
     FormReading,
     Order,
     compose_order,
+    has_identity,
     is_emptied,
     update_from_form,
     update_from_parts,
@@ -28,15 +30,23 @@ from planso_connector.domain.order import (
 from planso_connector.domain.page_drift import Doubt, check_form, check_parts, find_oversized
 from planso_connector.domain.reconcile import fingerprint_entry
 from planso_connector.planso.http.client import PlansoClient
+from planso_connector.planso.pages.form import Form, FormMissing
 from planso_connector.store import history, orders, unreadable_pages
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.orders import SaveOutcome
 
 log = structlog.get_logger(__name__)
 
+RECHECK_DELAY = 1.0
+"""Seconds after which an order that seems not to exist is read again."""
 
-class EmptyForm(PageChanged):
-    """PlanSo shows an empty form of an order that is not empty; nothing was stored."""
+
+class EmptyForm(PlansoUnavailable):
+    """PlanSo answers with an empty form for an order that is not empty; nothing is stored of it."""
+
+    def __init__(self, form: Form) -> None:
+        super().__init__(f"PlanSo answers with an empty form for order {form.order_id}.")
+        self.form = form
 
 
 class EmptyOrder(EmptyForm):
@@ -96,11 +106,12 @@ class OrderReader:
     async def _read(self, order_id: int, entry: BoardEntry | None, *, accept: bool) -> ReadResult:
         await self._wait_for_save(order_id)
         read_at = self._now()
-        form = (await self._planso.read_form(order_id)).read_fields()
+        page = await self._planso.read_form(order_id)
+        form = page.read_fields()
         known = await self.load_mirrored(order_id)
         held = known.values if known is not None and not accept else {}
         if form.is_blank or is_emptied(held, form):
-            _check_empty(order_id, known, form)
+            _check_empty(page, known)
         doubts: tuple[Doubt, ...] = ()
         believed = form
         if not accept:
@@ -154,6 +165,22 @@ class OrderReader:
         """What was changed in PlanSo since `instant`, by version, oldest first."""
         return await self._database.read(lambda tx: history.edits_since(tx, order_id, instant))
 
+    async def is_form_gone(self, order_id: int, held: Mapping[str, Value]) -> bool:
+        """
+        Whether the form, read twice, is one that PlanSo shows for an order that does not exist: none, blank, without
+        nearly all values that the order `held`, or naming neither person nor vehicle. Twice, because PlanSo now and
+        then shows an empty form for an order that is well.
+        """
+        for pause in (0.0, RECHECK_DELAY):
+            await asyncio.sleep(pause)
+            try:
+                form = (await self._planso.read_form(order_id)).read_fields()
+            except FormMissing:
+                continue
+            if not form.is_blank and not is_emptied(held, form) and has_identity(form):
+                return False
+        return True
+
     async def _save_unreadable(self, error: PageChanged, order_id: int | None) -> None:
         """Save a page that could not be read. Failures are logged: the caller gets the page's error instead."""
         if not error.content:
@@ -190,18 +217,19 @@ class OrderReader:
         return format_instant(self._clock())
 
 
-def _check_empty(order_id: int, known: Order | None, form: FormReading) -> None:
+def _check_empty(page: Form, known: Order | None) -> None:
     """
     Raises EmptyForm if the order showed more before or the page has no labels, a fault of PlanSo; EmptyOrder if it is
     not in the mirror. An order that showed no more before is just empty.
     """
+    form = page.read_fields()
     showed_more = known is not None and any(
         shown and form.fields.get(label) != shown for label, shown in known.fields.items()
     )
     if showed_more or not form.fields:
-        raise EmptyForm(f"PlanSo answers with an empty form for order {order_id}.")
+        raise EmptyForm(page)
     if known is None:
-        raise EmptyOrder(f"Order {order_id} holds nothing in PlanSo.")
+        raise EmptyOrder(page)
 
 
 def _filled_labels(order: Order | FormReading | None) -> frozenset[str]:

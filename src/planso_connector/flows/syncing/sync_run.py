@@ -18,21 +18,17 @@ import structlog
 
 from planso_connector.domain.clock import CLOCK_TOLERANCE, Clock, format_instant, parse_instant
 from planso_connector.domain.errors import ConnectorError, LoginRejected, PlansoError
-from planso_connector.domain.order import BoardEntry, is_emptied
+from planso_connector.domain.order import BoardEntry
 from planso_connector.domain.reconcile import MirroredOrder, OrderToRead, ReconcilePolicy, SyncPlan, reconcile
 from planso_connector.flows.syncing.pacing import Pacer
 from planso_connector.flows.syncing.read_order import EmptyForm, EmptyOrder, OrderReader
 from planso_connector.flows.syncing.run_progress import ReadFailure, RunProgress, SyncPhase
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.pages.form import FormMissing
 from planso_connector.store import last_seen, operations, orders, sections
 from planso_connector.store.engine.database import Database, Transaction
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
-
-RECHECK_DELAY = 1.0
-"""Seconds after which an order that seems to be deleted is checked again."""
 
 MAX_CONSECUTIVE_FAILURES = 10
 """Orders failing in a row that end a run: PlanSo is in trouble, and more requests do not help it."""
@@ -168,7 +164,8 @@ class SyncRun:
     async def _check_removed(self, order_id: int, listed_at: str) -> None:
         """Check an order that left the list: it was deleted if PlanSo has no form of it, archived if it has."""
         read_at = self._now()
-        is_gone = await self._is_gone(order_id)
+        mirrored = await self._reader.load_mirrored(order_id)
+        is_gone = await self._reader.is_form_gone(order_id, mirrored.values if mirrored is not None else {})
         now = self._now()
         changed: int
         if is_gone:
@@ -178,20 +175,6 @@ class SyncRun:
         self._progress.done += 1
         self._progress.consecutive_failures = 0
         self._progress.changed += changed
-
-    async def _is_gone(self, order_id: int) -> bool:
-        """Checked twice, because PlanSo now and then shows an empty form of an order that exists."""
-        mirrored = await self._reader.load_mirrored(order_id)
-        values = mirrored.values if mirrored is not None else {}
-        for pause in (0.0, RECHECK_DELAY):
-            await asyncio.sleep(pause)
-            try:
-                form = await self._planso.read_form(order_id)
-            except FormMissing:
-                continue
-            if not form.is_blank and not is_emptied(values, form.read_fields()):
-                return False
-        return True
 
     async def _read_sections(self, board: list[BoardEntry], interval: timedelta) -> None:
         def work(tx: Transaction) -> tuple[dict[int, str], set[int]]:

@@ -16,7 +16,8 @@ from planso_connector.domain.order import Order
 from planso_connector.domain.saving.assessment import Assessment, PriorSaves, assess_save
 from planso_connector.domain.saving.differences import DAMAGE_VERDICTS, Difference, Verdict
 from planso_connector.domain.saving.snapshot import ControlState, find_changed_columns
-from planso_connector.flows.writing.read_back import EmptyForm, LiveForms
+from planso_connector.flows.syncing.read_order import EmptyForm
+from planso_connector.flows.writing.read_back import LiveForms
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.login import SessionEnded
 from planso_connector.planso.http.throttle import urgent_requests

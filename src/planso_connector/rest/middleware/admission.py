@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from planso_connector.flows.operating.wait_limit import while_waiting
-from planso_connector.rest.json_body import MAX_BODY_BYTES
+from planso_connector.rest.json_body import BODY_TOO_LARGE, MAX_BODY_BYTES
 from planso_connector.rest.middleware.rate_limits import Limits, Priority, RateLimiter, Refusal
 from planso_connector.rest.middleware.response_state import Headers, RequestBody, ResponseState
 from planso_connector.rest.middleware.route_scopes import MONITORING_PATHS
@@ -172,7 +172,7 @@ class AdmissionMiddleware:
             told = "Origin: pages of other sites may not write; CONNECTOR_CORS_ORIGINS names those that may."
             return failure_response(403, told)
         if int(headers.get(b"content-length", b"0")) > MAX_BODY_BYTES:
-            return failure_response(413, f"The body is too large; accepted: up to {MAX_BODY_BYTES} bytes.")
+            return failure_response(413, BODY_TOO_LARGE)
         return None
 
     def _is_welcome(self, origin: bytes, host: bytes) -> bool:

@@ -20,7 +20,7 @@ from planso_connector.domain.caller import UNKNOWN_CALLER
 from planso_connector.domain.errors import Problem
 from planso_connector.domain.order import OrderDocument
 from planso_connector.rest import disclosure
-from planso_connector.rest.json_body import MAX_BODY_BYTES
+from planso_connector.rest.json_body import BODY_TOO_LARGE
 from planso_connector.rest.request_context import OrdersResponse, get_caller, has_caller
 from planso_connector.rest.schemas.examples import Responses, build_examples
 
@@ -99,7 +99,7 @@ EXAMPLE_MESSAGES: dict[int, dict[str, str]] = {
         "another_version": "If-Match: order 130 has version 5 now, not 4.",
         "changed_in_planso": "Changed in PlanSo since: shop_date. Nothing was sent.",
     },
-    413: {"too_large": f"The body is too large; accepted: up to {MAX_BODY_BYTES} bytes."},
+    413: {"too_large": BODY_TOO_LARGE},
     415: {"not_json": "Content-Type: 'text/plain' is not accepted; accepted: application/json"},
     429: {"too_many": "Too many requests of this address; there is room again in 1 s."},
     502: {
