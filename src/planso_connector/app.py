@@ -13,7 +13,6 @@ from random import Random
 
 import structlog
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
 from planso_connector import logs, telemetry
 from planso_connector.domain import clock
@@ -51,9 +50,9 @@ from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.trial_profile import apply_trial, fingerprint_profile
 from planso_connector.rest import application
+from planso_connector.rest.application import RequestPolicy
 from planso_connector.rest.metrics import Metrics
 from planso_connector.rest.middleware import authentication, trusted_hosts
-from planso_connector.rest.middleware.admission import AdmissionMiddleware
 from planso_connector.rest.middleware.rate_limits import Limits, Rate
 from planso_connector.server import config
 from planso_connector.settings import Settings, SettingsError
@@ -259,15 +258,15 @@ async def _wired(
         authentication=Authenticator(database, now),
         access_log=accesses,
     )
+    policy = _request_policy(settings, lambda: database.queued_reads >= READS_WAITING)
     rest = application.build(
         flows,
         metrics,
         traces.requests,
+        policy,
         lookup_shows_all=settings.connector_lookup_personal == "all",
-        allow_anonymous=settings.connector_allow_anonymous,
     )
     keys, reindex = ApiKeys(database, now), Reindexer(database, now)
-    web = _server(settings, rest, metrics, lambda: database.queued_reads >= READS_WAITING)
     try:
         retention = Retention(database, _kept(settings), now)
         yield Connector(
@@ -293,7 +292,7 @@ async def _wired(
                 writes=settings.connector_writes,
             ),
             rest=rest,
-            server=web,
+            server=config.build_config(rest, policy.limits),
             supervisor=supervisor,
             now=database_clock,
         )
@@ -346,21 +345,16 @@ def _policy(settings: Settings) -> SyncPolicy:
     )
 
 
-def _server(settings: Settings, rest: ASGIApp, metrics: Metrics, is_behind: Callable[[], bool]) -> config.ServerConfig:
+def _request_policy(settings: Settings, is_behind: Callable[[], bool]) -> RequestPolicy:
     with _naming("CONNECTOR_TRUSTED_PROXIES"):
-        proxies = [
-            str(network)
-            for network in trusted_hosts.parse_networks(trusted_hosts.split_list(settings.connector_trusted_proxies))
-        ]
+        proxies = trusted_hosts.parse_networks(trusted_hosts.split_list(settings.connector_trusted_proxies))
     with _naming("CONNECTOR_ALLOWED_HOSTS"):
-        names = trusted_hosts.TrustedHosts(trusted_hosts.split_list(settings.connector_allowed_hosts))
+        hosts = trusted_hosts.TrustedHosts(trusted_hosts.split_list(settings.connector_allowed_hosts))
     with _naming("CONNECTOR_CORS_ORIGINS"):
         origins = trusted_hosts.parse_origins(trusted_hosts.split_list(settings.connector_cors_origins))
-    limits = _limits(settings)
-    gate = AdmissionMiddleware(
-        rest, hosts=names, origins=origins, limits=limits, refused=metrics.record_refusal, is_behind=is_behind
+    return RequestPolicy(
+        hosts, origins, proxies, _limits(settings), settings.connector_allow_anonymous, is_behind=is_behind
     )
-    return config.build_config(gate, limits, proxies=proxies)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -17,7 +17,7 @@ from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.rest.query_parameters import StrictQueryRoute
 
 MAX_BODY_BYTES = 1024 * 1024
-"""Bytes."""
+BODY_TOO_LARGE = f"The body is too large; accepted: up to {MAX_BODY_BYTES} bytes."
 
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -126,7 +126,7 @@ def _values(body: bytes) -> int:
 
 
 def _too_large() -> HTTPException:
-    return HTTPException(413, f"The body is too large; accepted: up to {MAX_BODY_BYTES} bytes.")
+    return HTTPException(413, BODY_TOO_LARGE)
 
 
 def _repeated(content: str) -> list[Problem]:
