@@ -46,9 +46,9 @@ from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.trial_profile import apply_trial
 from planso_connector.rest import application
+from planso_connector.rest.application import RequestPolicy
 from planso_connector.rest.metrics import Metrics
 from planso_connector.rest.middleware import authentication
-from planso_connector.rest.middleware.admission import AdmissionMiddleware
 from planso_connector.server import config
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import save_evidence
@@ -191,7 +191,8 @@ async def _build(
     syncing = _build_syncing(shared)
     retention = Retention(database, configuration.retention_periods(settings), shared.clock)
     access_log = AccessLog(database, shared.clock)
-    rest = _build_rest(shared, writing, syncing, metrics, supervisor, access_log)
+    policy = configuration.request_policy(settings, lambda: database.queued_reads >= MAX_QUEUED_READS)
+    rest = _build_rest(shared, writing, syncing, metrics, supervisor, access_log, policy)
     try:
         yield Connector(
             settings=settings,
@@ -209,7 +210,7 @@ async def _build(
             api_keys=ApiKeys(database, shared.clock),
             access_log=access_log,
             rest=rest,
-            server=_build_server(settings, rest, metrics, database),
+            server=config.build_config(rest, policy.limits),
             supervisor=supervisor,
         )
     finally:
@@ -342,6 +343,7 @@ def _build_rest(
     metrics: Metrics,
     supervisor: Supervisor,
     access_log: AccessLog,
+    policy: RequestPolicy,
 ) -> FastAPI:
     settings, database, clock, planso = shared.settings, shared.database, shared.clock, shared.planso
     readiness = ReadinessProbe(
@@ -374,25 +376,8 @@ def _build_rest(
         access_log=access_log,
     )
     return application.build(
-        flows,
-        metrics,
-        shared.traces.requests,
-        lookup_shows_all=settings.connector_lookup_personal == "all",
-        allow_anonymous=settings.connector_allow_anonymous,
+        flows, metrics, shared.traces.requests, policy, lookup_shows_all=settings.connector_lookup_personal == "all"
     )
-
-
-def _build_server(settings: Settings, rest: FastAPI, metrics: Metrics, database: Database) -> config.ServerConfig:
-    network = configuration.network_policy(settings)
-    admission = AdmissionMiddleware(
-        rest,
-        hosts=network.hosts,
-        origins=network.origins,
-        limits=network.limits,
-        refused=metrics.record_refusal,
-        is_behind=lambda: database.queued_reads >= MAX_QUEUED_READS,
-    )
-    return config.build_config(admission, network.limits, proxies=network.proxies)
 
 
 @asynccontextmanager

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from planso_connector.domain.reconcile import ReconcilePolicy
 from planso_connector.domain.workhours import WorkHours
@@ -13,20 +12,11 @@ from planso_connector.flows.syncing.sync_run import SyncPolicy
 from planso_connector.flows.writing.write_stops import SaveStyleOrigin
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.trial_profile import fingerprint_profile
+from planso_connector.rest.application import RequestPolicy
 from planso_connector.rest.middleware import trusted_hosts
 from planso_connector.rest.middleware.rate_limits import Limits, Rate
 from planso_connector.rest.middleware.trusted_hosts import TrustedHosts
 from planso_connector.settings import Settings, SettingsError
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkPolicy:
-    """`proxies`: whose forwarding headers are believed. `hosts`: names the API answers to. `origins`: CORS."""
-
-    proxies: list[str]
-    hosts: TrustedHosts
-    origins: tuple[str, ...]
-    limits: Limits
 
 
 def require_planso_login(settings: Settings) -> None:
@@ -81,15 +71,16 @@ def retention_periods(settings: Settings) -> RetentionPeriods:
     )
 
 
-def network_policy(settings: Settings) -> NetworkPolicy:
+def request_policy(settings: Settings, is_behind: Callable[[], bool]) -> RequestPolicy:
+    """`is_behind`: whether too much database work is queued."""
     split = trusted_hosts.split_list
     with _naming("CONNECTOR_TRUSTED_PROXIES"):
-        proxies = [str(network) for network in trusted_hosts.parse_networks(split(settings.connector_trusted_proxies))]
+        proxies = trusted_hosts.parse_networks(split(settings.connector_trusted_proxies))
     with _naming("CONNECTOR_ALLOWED_HOSTS"):
         hosts = TrustedHosts(split(settings.connector_allowed_hosts))
     with _naming("CONNECTOR_CORS_ORIGINS"):
         origins = trusted_hosts.parse_origins(split(settings.connector_cors_origins))
-    return NetworkPolicy(proxies, hosts, origins, _limits(settings))
+    return RequestPolicy(hosts, origins, proxies, _limits(settings), settings.connector_allow_anonymous, is_behind)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -20,7 +20,7 @@ from planso_connector.domain.operation import Action, Conflict, Operation, Opera
 from planso_connector.rest import disclosure
 from planso_connector.rest.schemas.errors import error_response, get_status
 from planso_connector.sandbox import Sandbox
-from tests.rest.middleware.test_route_scopes import make
+from tests.rest.keys import make_key as make
 from tests.rest.routes.write_requests import hide_forms
 from tests.service import Service, connected
 

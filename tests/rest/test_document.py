@@ -120,7 +120,7 @@ def test_every_propertys_example_is_what_it_may_be(document: dict[str, Any]) -> 
 
 def test_every_answer_is_shown(document: dict[str, Any], declared: list[Answer]) -> None:
     """Each success and each failure of each operation has examples, and they are valid by its schema."""
-    statuses = {200, 202, 401, 403, 404, 409, 412, 413, 415, 422, 429, 502, 503, 504}
+    statuses = {200, 202, 401, 403, 404, 409, 412, 413, 415, 422, 429, 431, 502, 503, 504}
     assert {answer.status for answer in declared} == statuses
     for answer in declared:
         assert answer.examples, answer.where

@@ -10,7 +10,7 @@ import pytest
 
 from planso_connector.domain.caller import Scope
 from planso_connector.sandbox import Sandbox
-from tests.rest.middleware.test_route_scopes import make
+from tests.rest.keys import make_key
 from tests.rest.routes.write_requests import hide_forms
 from tests.service import Service, connected
 
@@ -22,7 +22,7 @@ SECRET = "Wiebke Unikat"
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A connector with keys, `http` with an admin's."""
     with connected(tmp_path_factory.mktemp("shown"), Sandbox(orders=20)) as running:
-        running.http.headers |= make(running, Scope.ADMIN, name="admin")
+        running.http.headers |= make_key(running, Scope.ADMIN, name="admin")
         yield running
 
 
@@ -30,7 +30,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def writer(service: Service) -> Iterator[httpx2.Client]:
     """A caller with `orders:write` alone."""
     with httpx2.Client(
-        base_url=service.address, headers=make(service, Scope.ORDERS_WRITE), timeout=90, verify=False
+        base_url=service.address, headers=make_key(service, Scope.ORDERS_WRITE), timeout=90, verify=False
     ) as client:
         yield client
 
@@ -56,7 +56,7 @@ def test_a_dry_run_of_a_writer_shows_what_it_asked_for_alone(
 def test_a_dry_run_of_an_appointments_key_shows_no_date(service: Service) -> None:
     """It may change dates, and read none."""
     assert service.put(IDS[1], shop_date="2031-02-03").status_code == 200
-    headers = make(service, Scope.APPOINTMENTS_WRITE)
+    headers = make_key(service, Scope.APPOINTMENTS_WRITE)
     with httpx2.Client(base_url=service.address, headers=headers, timeout=90, verify=False) as client:
         told = client.patch(f"/api/orders/{IDS[1]}?dry_run=true", json={"shop_date": "2031-01-01"})
     assert (told.status_code, "2031-02-03" in told.text) == (200, False)

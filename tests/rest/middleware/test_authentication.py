@@ -23,9 +23,9 @@ def test_who_is_refused_slows_no_sync(store: Store) -> None:
     asked: list[str] = []
     guard = AuthenticationMiddleware(
         Response(),
-        authentication=Authenticator(store.database, clock.now),
-        accesses=AccessLog(store.database, clock.now),
-        asked=asked.append,
+        authenticator=Authenticator(store.database, clock.now),
+        access_log=AccessLog(store.database, clock.now),
+        on_request=asked.append,
         allow_anonymous=False,
     )
 

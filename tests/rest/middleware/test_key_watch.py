@@ -12,7 +12,7 @@ from planso_connector.domain.caller import Scope
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import api_keys
 from planso_connector.store.engine.database import Transaction
-from tests.rest.middleware.test_route_scopes import make
+from tests.rest.keys import make_key
 from tests.service import PATIENCE, Service, running, settings_for, wait_until
 from tests.store.samples import at
 
@@ -23,7 +23,7 @@ def service(database_url: str) -> Iterator[Service]:
     sandbox = Sandbox(orders=8)
     with sandbox.serve() as url, running(settings_for(sandbox, url, database_url), sandbox) as service:
         service.filled()
-        service.http.headers |= make(service, Scope.ADMIN, name="admin")
+        service.http.headers |= make_key(service, Scope.ADMIN, name="admin")
         sandbox.knobs.fail_next = 1000
         yield service
 
@@ -36,7 +36,7 @@ def test_waiting_requests_end_with_their_key(service: Service) -> None:
     order = service.sandbox.order_ids()[0]
     no_wait = {"Prefer": "respond-async"}
     poll = service.http.patch(f"/api/orders/{order}", json={"person": "Erste"}, headers=no_wait).headers["Location"]
-    revoked = make(service, Scope.ADMIN, name="revoked")
+    revoked = make_key(service, Scope.ADMIN, name="revoked")
     key_id = revoked["Authorization"].split("_")[1]
 
     def revoke(tx: Transaction) -> None:

@@ -63,7 +63,7 @@ class Origin:
         self.good_until = 4e9
         self.status = 200
         self.size = size
-        self.door = ResponseCacheMiddleware(self, mark=lambda: self.mark)
+        self.door = ResponseCacheMiddleware(self, get_data_version=lambda: self.mark)
 
     async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
         self.asked += 1
@@ -109,7 +109,7 @@ def test_a_write_between_the_mark_and_the_answer_counts() -> None:
     """What was read while somebody wrote is not taken for the state after the write."""
     origin = Origin()
     marks = iter([1, 2, 2, 2])
-    origin.door = ResponseCacheMiddleware(origin, mark=lambda: next(marks))
+    origin.door = ResponseCacheMiddleware(origin, get_data_version=lambda: next(marks))
     assert [origin.ask() for _ in range(3)] == [(200, b"1"), (200, b"2"), (200, b"2")]
 
 
@@ -169,7 +169,7 @@ def test_an_answer_from_before_a_write_is_not_kept_after_it() -> None:
             await origin.door({**scope}, receive, swallow)
         await origin(scope, receive, send)
 
-    origin.door = ResponseCacheMiddleware(overtaken, mark=lambda: next(marks))
+    origin.door = ResponseCacheMiddleware(overtaken, get_data_version=lambda: next(marks))
     assert [origin.ask() for _ in range(2)] == [(200, b"2"), (200, b"1")]
 
 
@@ -197,7 +197,7 @@ def test_a_total_that_could_not_be_told_once_is_not_kept(store: Store) -> None:
     app = FastAPI()
     for router in routes(lookup, fresh):
         app.include_router(router)
-    app.add_middleware(ResponseCacheMiddleware, mark=lambda: 1)
+    app.add_middleware(ResponseCacheMiddleware, get_data_version=lambda: 1)
 
     async def main() -> list[int | None]:
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client:

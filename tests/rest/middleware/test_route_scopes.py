@@ -14,15 +14,12 @@ from fastapi.routing import iter_route_contexts
 from starlette.responses import Response
 from starlette.routing import Route
 
-from planso_connector.domain import caller
-from planso_connector.domain.caller import Scope
+from planso_connector.domain.caller import Scope, format_key
 from planso_connector.domain.fields import APPOINTMENT_PATHS, FieldGroup, FieldKind, RequestKind, fields_accepted_in
 from planso_connector.rest.middleware import route_scopes
 from planso_connector.rest.middleware.route_scopes import REQUIRED_SCOPES
 from planso_connector.sandbox import Sandbox
-from planso_connector.store import api_keys
-from planso_connector.store.api_keys import ApiKey
-from planso_connector.store.engine.transaction import Transaction
+from tests.rest.keys import make_key
 from tests.service import Service, connected
 from tests.store.samples import at
 
@@ -40,33 +37,18 @@ FOREIGN = (
 EVERY_FIELD = {f.name: f.example for f in fields_accepted_in(RequestKind.UPDATE) if f.group is FieldGroup.ORDER}
 
 
-def make(
-    service: Service, *scopes: Scope, name: str = "agent", workshop: str = "default", **more: Any
-) -> dict[str, str]:
-    """A new key, as headers."""
-    key_id, secret = caller.generate_key_id(), caller.generate_secret()
-    key = ApiKey(key_id, name, frozenset(scopes), caller.hash_secret(secret), at(1), **more)
-
-    def add(tx: Transaction) -> None:
-        tx.use_workshop(workshop)
-        api_keys.add(tx, key)
-
-    service.in_the_database(add)
-    return {"Authorization": f"Bearer {caller.format_key(key_id, secret)}"}
-
-
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A connector with keys, `http` with an admin's."""
     with connected(tmp_path_factory.mktemp("callers"), Sandbox(orders=60)) as running:
-        running.http.headers |= make(running, Scope.ADMIN, name="admin")
+        running.http.headers |= make_key(running, Scope.ADMIN, name="admin")
         yield running
 
 
 @pytest.fixture(scope="module")
 def refused(service: Service) -> dict[str, dict[str, str]]:
     """Every way in which a key is none, as headers."""
-    (text,) = [one.partition(" ")[2] for one in make(service, Scope.ADMIN).values()]
+    (text,) = [one.partition(" ")[2] for one in make_key(service, Scope.ADMIN).values()]
     head, _, secret = text.rpartition("_")
     return {
         "none": {},
@@ -75,10 +57,10 @@ def refused(service: Service) -> dict[str, dict[str, str]]:
         "malformed": {"X-API-Key": text[:-1]},
         "wrong secret": {"X-API-Key": f"{head}_{secret[::-1]}"},
         "unknown": {"X-API-Key": f"pc_0000000000_{secret}"},
-        "revoked": make(service, Scope.ADMIN, revoked_at=at(2)),
-        "expired": make(service, Scope.ADMIN, expires_at=at(2)),
-        "other workshop's": make(service, Scope.ADMIN, workshop="waiblingen"),
-        "two different": {"X-API-Key": text, **make(service, Scope.ADMIN)},
+        "revoked": make_key(service, Scope.ADMIN, revoked_at=at(2)),
+        "expired": make_key(service, Scope.ADMIN, expires_at=at(2)),
+        "other workshop's": make_key(service, Scope.ADMIN, workshop="waiblingen"),
+        "two different": {"X-API-Key": text, **make_key(service, Scope.ADMIN)},
     }
 
 
@@ -122,13 +104,13 @@ def test_every_route_wants_its_scope(service: Service, route: str) -> None:
     """A key with all scopes but the fitting ones is 403, naming those; with one of the fitting ones it is let in."""
     need = REQUIRED_SCOPES[route]
     assert need
-    narrow = make(service, *(set(Scope) - set(need) - {Scope.ADMIN}))
+    narrow = make_key(service, *(set(Scope) - set(need) - {Scope.ADMIN}))
     answer = ask(service, route, narrow)
     assert (answer.status_code, set(answer.json())) == (403, {"success", "message"})
     assert all(f"`{scope}`" in answer.json()["message"] for scope in need)
     assert answer.headers["WWW-Authenticate"] == f'Bearer error="insufficient_scope", scope="{" ".join(need)}"'
     for scope in need:
-        assert ask(service, route, make(service, scope)).status_code not in (401, 403)
+        assert ask(service, route, make_key(service, scope)).status_code not in (401, 403)
 
 
 @pytest.mark.parametrize("route", OPEN)
@@ -195,7 +177,7 @@ def test_no_spelling_of_an_address_gets_by(service: Service, address: str) -> No
 @pytest.mark.parametrize("verb", ["PUT", "PATCH"])
 def test_an_appointments_key_moves_dates(service: Service, verb: str) -> None:
     """Every date and time of an order can be changed with it, and PlanSo has them."""
-    headers = make(service, Scope.APPOINTMENTS_WRITE)
+    headers = make_key(service, Scope.APPOINTMENTS_WRITE)
     order_id = IDS[10 if verb == "PUT" else 11]
     body = {name: value for name, value in EVERY_FIELD.items() if name in APPOINTMENT_PATHS}
     assert len(body) == 10
@@ -208,7 +190,7 @@ def test_an_appointments_key_moves_dates(service: Service, verb: str) -> None:
 @pytest.mark.parametrize("verb", ["PUT", "PATCH"])
 def test_an_appointments_key_changes_nothing_else(service: Service, verb: str) -> None:
     """Of all fields those that are no dates are named in the 403; nothing is recorded and PlanSo is not asked."""
-    headers, order_id = make(service, Scope.APPOINTMENTS_WRITE), IDS[12]
+    headers, order_id = make_key(service, Scope.APPOINTMENTS_WRITE), IDS[12]
     asked = len(service.sandbox.requests)
     every = {**EVERY_FIELD, "vehicle_details": {"vin": "WVWZZZ1KZAW123456", "hu_au": "03/2027"}}
     whole = every | ({"order_id": order_id} if verb == "PUT" else {})
@@ -234,7 +216,7 @@ def test_what_is_an_appointment_is_decided_by_the_table_of_fields() -> None:
 
 def test_null_clears_only_what_the_key_may(service: Service) -> None:
     """PATCH null is a change: of a date it is taken, of another field it is 403."""
-    headers, route = make(service, Scope.APPOINTMENTS_WRITE), f"PATCH /api/orders/{IDS[13]}"
+    headers, route = make_key(service, Scope.APPOINTMENTS_WRITE), f"PATCH /api/orders/{IDS[13]}"
     assert ask(service, route, headers, json={"paint_date": None}).status_code == 200
     assert ask(service, route, headers, json={"phone": None}).status_code == 403
     assert ask(service, route, headers, json={"vehicle_details": None}).status_code == 403
@@ -245,7 +227,7 @@ def test_a_key_that_may_not_read_is_shown_no_order(service: Service) -> None:
     body = {"remarks": "neu"}
     stale = {"If-Match": '"99"'}
     route = f"PATCH /api/orders/{IDS[14]}"
-    writer, reader = make(service, Scope.ORDERS_WRITE), make(service, Scope.ORDERS_WRITE, Scope.ORDERS_READ)
+    writer, reader = make_key(service, Scope.ORDERS_WRITE), make_key(service, Scope.ORDERS_WRITE, Scope.ORDERS_READ)
     shown, hidden = (ask(service, route, headers | stale, json=body) for headers in (reader, writer))
     assert (shown.status_code, hidden.status_code) == (412, 412)
     assert shown.json()["order"]["id"] == IDS[14]
@@ -257,7 +239,7 @@ def test_a_conflict_shows_the_order_to_readers_alone(service: Service) -> None:
     order_id = IDS[15]
     etag = service.http.get(f"/api/orders/{order_id}").headers["ETag"]
     service.sandbox.edit_field(order_id, "Bemerkungen", "von Hand")
-    headers = make(service, Scope.ORDERS_WRITE) | {"If-Match": etag}
+    headers = make_key(service, Scope.ORDERS_WRITE) | {"If-Match": etag}
     answer = ask(service, f"PATCH /api/orders/{order_id}", headers, json={"remarks": "per Anruf"})
     assert (answer.status_code, set(answer.json())) == (412, {"success", "message", "conflicts"})
 
@@ -265,11 +247,11 @@ def test_a_conflict_shows_the_order_to_readers_alone(service: Service) -> None:
 def test_a_write_is_its_callers(service: Service) -> None:
     """The operation and the history name the key by its name and id; everyone who may read orders may read it."""
     order_id = IDS[16]
-    headers = make(service, Scope.ORDERS_WRITE, name="Kalender")
+    headers = make_key(service, Scope.ORDERS_WRITE, name="Kalender")
     key_id = headers["Authorization"].split("_")[1]
     answer = ask(service, f"PATCH /api/orders/{order_id}", headers, json={"remarks": "verschoben"})
     assert answer.status_code == 200
-    reader = make(service, Scope.ORDERS_READ)
+    reader = make_key(service, Scope.ORDERS_READ)
     found = f"GET /api/operations/{answer.headers['Operation-Id']}"
     assert ask(service, found, reader).json()["operation"]["caller"] == f"Kalender ({key_id})"
     history = ask(service, f"GET /api/orders/{order_id}/history", reader).json()["history"]
@@ -278,7 +260,7 @@ def test_a_write_is_its_callers(service: Service) -> None:
 
 def test_who_may_not_read_sees_its_own_operations_alone(service: Service) -> None:
     """A key for writing learns what became of its own write; another's operation is 404 for it, the list 403."""
-    own, other = make(service, Scope.APPOINTMENTS_WRITE), make(service, Scope.ORDERS_WRITE)
+    own, other = make_key(service, Scope.APPOINTMENTS_WRITE), make_key(service, Scope.ORDERS_WRITE)
     answer = ask(service, f"PATCH /api/orders/{IDS[17]}", own, json={"paint_date": "2026-12-11"})
     found = f"GET /api/operations/{answer.headers['Operation-Id']}"
     assert ask(service, found, own).status_code == 200
@@ -291,7 +273,7 @@ def test_who_may_not_read_sees_its_own_operations_alone(service: Service) -> Non
 def test_each_key_has_its_own_idempotency_keys(service: Service) -> None:
     """Two callers that think of the same Idempotency-Key do two writes; the same caller's repetition is one."""
     answers = []
-    first, second = make(service, Scope.ORDERS_WRITE), make(service, Scope.ORDERS_WRITE)
+    first, second = make_key(service, Scope.ORDERS_WRITE), make_key(service, Scope.ORDERS_WRITE)
     for headers, text in ((first, "eins"), (second, "zwei"), (first, "eins")):
         route = f"PATCH /api/orders/{IDS[18]}"
         answers.append(ask(service, route, headers | {"Idempotency-Key": "1"}, json={"remarks": text}))
@@ -302,7 +284,7 @@ def test_each_key_has_its_own_idempotency_keys(service: Service) -> None:
 
 def test_a_key_is_taken_from_either_header_and_from_nowhere_else(service: Service) -> None:
     """Both headers, together where they agree; a proxy's Basic beside X-API-Key does no harm; no query, no cookie."""
-    text = make(service, Scope.ORDERS_READ)["Authorization"].partition(" ")[2]
+    text = make_key(service, Scope.ORDERS_READ)["Authorization"].partition(" ")[2]
     route = f"GET /api/orders/{IDS[1]}"
     for headers in (
         {"X-API-Key": text},
@@ -353,7 +335,7 @@ def test_health_tells_strangers_little(service: Service) -> None:
 def test_what_was_shown_is_in_the_access_log(service: Service) -> None:
     """Each way of reading orders leaves who, by which route, which orders; what shows none, or fails, leaves none."""
     service.read_log()
-    headers = make(service, Scope.ORDERS_READ, Scope.ORDERS_WRITE)
+    headers = make_key(service, Scope.ORDERS_READ, Scope.ORDERS_WRITE)
     key_id, order_id = headers["Authorization"].split("_")[1], IDS[20]
     written = ask(service, f"PATCH /api/orders/{order_id}", headers, json={"remarks": "fürs Protokoll"})
     operation_id = written.headers["Operation-Id"]
@@ -398,7 +380,7 @@ def test_without_any_key_this_machine_alone_is_served(tmp_path: Path) -> None:
                 {"Forwarded": "for=203.0.113.9"},
                 {"X-Real-IP": "127.0.0.1"},
                 {"Via": "1.1 proxy"},
-                {"X-API-Key": caller.format_key("0" * 10, "0" * 64)},
+                {"X-API-Key": format_key("0" * 10, "0" * 64)},
             ],
             421: [{"Host": host} for host in FOREIGN],
             403: [{"Origin": "https://evil.example"}, {"Origin": "null"}],
@@ -414,7 +396,7 @@ def test_without_any_key_this_machine_alone_is_served(tmp_path: Path) -> None:
             assert raw.recv(65536).split()[1] == b"401"
         assert ask(service, "POST /api/sync", {"Origin": "https://evil.example"}).status_code == 403
 
-        make(service, Scope.ADMIN, revoked_at=at(2))
+        make_key(service, Scope.ADMIN, revoked_at=at(2))
         assert ask(service, route, {}).status_code == 401
 
 
@@ -426,5 +408,5 @@ def test_anonymous_callers_are_let_in_where_that_is_configured(tmp_path: Path) -
         assert ask(service, "GET /api/orders?limit=1", headers).status_code == 200
         (noted,) = service.read_log()
         assert (noted.caller, noted.route, len(noted.order_ids)) == ("", "GET /api/orders", 1)
-        make(service, Scope.ADMIN)
+        make_key(service, Scope.ADMIN)
         assert ask(service, "GET /api/orders", headers).status_code == 401

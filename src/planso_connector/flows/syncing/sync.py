@@ -16,6 +16,7 @@ import structlog
 from planso_connector.domain.clock import Clock, format_instant, parse_instant
 from planso_connector.domain.errors import ConnectorError, MassRemoval, PlansoUnavailable, StoreUnavailable
 from planso_connector.domain.page_drift import DoubtKind
+from planso_connector.domain.priority import has_priority
 from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 from planso_connector.flows.syncing.pacing import Pacer
 from planso_connector.flows.syncing.read_order import OrderReader
@@ -24,7 +25,6 @@ from planso_connector.flows.syncing.sync_run import SyncPolicy, SyncRun
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.store import leases, orders, sync_runs, unreadable_pages
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.engine.work_queue import has_priority
 from planso_connector.store.sync_runs import RunKind, RunState, StoredRun, Trigger
 
 log = structlog.get_logger(__name__)

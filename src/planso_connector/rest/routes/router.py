@@ -9,7 +9,7 @@ from planso_connector.rest.schemas.errors import document_failures
 from planso_connector.rest.schemas.examples import Responses, document_headers
 
 _EVERYWHERE: Responses = document_headers(
-    document_failures(429, 503), 429, "RateLimit", "RateLimit-Policy", "Retry-After"
+    document_failures(429, 431, 503), 429, "RateLimit", "RateLimit-Policy", "Retry-After"
 )
 _UNDER_API = _EVERYWHERE | document_failures(422, invalid=UNKNOWN_PARAMETER)
 

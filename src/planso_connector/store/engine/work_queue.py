@@ -7,7 +7,6 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -16,6 +15,7 @@ from typing import Any
 import structlog
 
 from planso_connector.domain.errors import CommitUnknown, StoreTimeout, StoreUnavailable
+from planso_connector.domain.priority import has_priority
 from planso_connector.store.engine.transaction import Transaction
 
 log = structlog.get_logger(__name__)
@@ -48,10 +48,6 @@ class Responsiveness:
         if self.silent_since is None:
             self.silent_since = max(self.answered_at, since)
             log.warning("database_silent", kind=self._kind, seconds=round(monotonic() - self.silent_since, 1))
-
-
-has_priority: ContextVar[bool] = ContextVar("has_priority", default=False)
-"""Whether work of this request, and of tasks it starts, is done before other work that waits already."""
 
 
 @dataclass(slots=True, eq=False)
