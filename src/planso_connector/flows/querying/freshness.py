@@ -101,7 +101,8 @@ class Freshness:
                 async with asyncio.timeout(LIVE_READ_TIMEOUT):
                     await self._read(order_id)
         except NotFound as gone:
-            await self._reader.mark_deleted(order_id, gone.read_at)
+            if gone.read_at is not None:
+                await self._reader.mark_deleted(order_id, gone.read_at)
         except (PlansoError, TimeoutError, TooManyWaiting) as error:
             why = str(error) or f"no answer within {LIVE_READ_TIMEOUT:g} s"
             return stored, f"PlanSo could not be asked now ({why}); this is the connector's last reading."

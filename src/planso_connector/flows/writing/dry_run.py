@@ -106,7 +106,8 @@ class DryRun:
             async with self._soon():
                 return await self._live.read_existing(order_id, known), known
         except NotFound as gone:
-            await self._reader.mark_deleted(order_id, gone.read_at)
+            if gone.read_at is not None:
+                await self._reader.mark_deleted(order_id, gone.read_at)
             raise
 
     @asynccontextmanager

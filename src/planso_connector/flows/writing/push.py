@@ -137,7 +137,7 @@ class Pusher:
                 orders.save(tx, back.order, **stored, with_parts=back.with_parts, writer=writer)
             elif back is not None and end.state is not OperationState.DAMAGED:
                 orders.mark_deleted(tx, back.order_id, now=now, read_at=back.read_at, writer=writer)
-            elif isinstance(end.error, NotFound) and operation.order_id is not None:
+            elif isinstance(end.error, NotFound) and end.error.read_at and operation.order_id is not None:
                 # It was not there at two looks, whoever deleted it.
                 orders.mark_deleted(tx, operation.order_id, now=now, read_at=end.error.read_at)
             if back is not None and back.differences is not None:
@@ -179,7 +179,7 @@ class Pusher:
         now = self._clock()
         next_at = later.not_before or now + retry.compute_backoff(operation.attempts, self._dice)
         # Its end is told when it comes; while writes are stopped it does not come.
-        due = format_instant(next_at)
+        due: str = format_instant(next_at)
         if not isinstance(later, PostponedByStop):
             due = min(due, max(claim.deadline, format_instant(now)))
         await self._database.write(
