@@ -34,7 +34,9 @@ class ProgressQueries:
         """From the mirror alone. Raises NotFound, also for an order that was deleted."""
         stale = await self._freshness.is_stale()
         order, readings, pending = await self._database.read(lambda tx: self._read(tx, order_id))
-        return assess.assess_progress(order, readings, self._clock(), stale=stale, labels=self._labels, pending=pending)
+        return assess.assess_progress(
+            order, readings, self._clock(), is_stale=stale, labels=self._labels, pending=pending
+        )
 
     def _read(self, tx: Transaction, order_id: int) -> tuple[Order, ReadTimes, int]:
         seen = last_seen.get_read_times(tx, order_id)

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
+from planso_connector.domain.language import Language
 from planso_connector.domain.progress import assess, sentence
 from planso_connector.domain.progress.assess import OrderProgress
 from planso_connector.domain.progress.reasons import FetchReason, PromiseReason
-from planso_connector.domain.progress.sentence import STAGE_COUNT, Language
+from planso_connector.domain.progress.sentence import STAGE_COUNT
 from planso_connector.domain.progress.stages import ProgressStage
 from planso_connector.flows.querying.progress import ProgressQueries
 from planso_connector.rest.routes import language
