@@ -56,7 +56,7 @@ def test_why_an_order_is_read() -> None:
     assert reasons(plan) == {1: ReadReason.NEW, 2: ReadReason.NEW, 3: ReadReason.CHANGED, 4: ReadReason.DUE}
     assert plan.unchanged == (5,)
     full = reconcile(board, known, (), NOW, POLICY, full_since=NOW)
-    assert reasons(full)[5] is ReadReason.ASKED
+    assert reasons(full)[5] is ReadReason.FULL_SYNC
 
 
 def test_a_full_run_goes_on_where_it_was() -> None:
@@ -64,7 +64,7 @@ def test_a_full_run_goes_on_where_it_was() -> None:
     board = [entry(1), entry(2)]
     known = {1: held(entry(1)), 2: held(entry(2), read_at=NOW - timedelta(minutes=5))}
     plan = reconcile(board, known, (), NOW, POLICY, full_since=NOW - timedelta(minutes=1))
-    assert reasons(plan) == {2: ReadReason.ASKED}
+    assert reasons(plan) == {2: ReadReason.FULL_SYNC}
 
 
 @given(st.integers(1, 10**9), st.booleans(), st.booleans())

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from planso_connector.domain.clock import format_instant
 from planso_connector.domain.german_formats import BERLIN
+from planso_connector.domain.language import Language
 from planso_connector.domain.order import Order
 from planso_connector.domain.part import NO_PARTS_NEEDED, Part, count_missing
 from planso_connector.domain.progress.assess import (
@@ -23,7 +24,6 @@ from planso_connector.domain.progress.assess import (
 from planso_connector.domain.progress.moment import Moment
 from planso_connector.domain.progress.reasons import FetchReason, PromiseReason
 from planso_connector.domain.progress.sentence import (
-    Language,
     compose_sentence,
     format_day_de,
     format_day_en,
@@ -72,7 +72,7 @@ def told(
         unreadable=unreadable or {},
     )
     read = form or now - timedelta(minutes=5)
-    return assess_progress(order, ReadTimes(read, read if parts_read else None, read), now, stale=stale)
+    return assess_progress(order, ReadTimes(read, read if parts_read else None, read), now, is_stale=stale)
 
 
 def missing(**more: Any) -> Part:
@@ -162,7 +162,7 @@ def cases(draw: st.DrawFn) -> tuple[Order, ReadTimes, OrderProgress]:
         archived=draw(st.booleans()) and draw(st.booleans()),
     )
     readings = ReadTimes(now - draw(ages), draw(st.none() | ages.map(lambda age: now - age)), now - draw(ages))
-    return order, readings, assess_progress(order, readings, now, stale=draw(st.booleans()))
+    return order, readings, assess_progress(order, readings, now, is_stale=draw(st.booleans()))
 
 
 @settings(max_examples=400, deadline=None)
@@ -369,7 +369,9 @@ def test_a_label_is_the_installations() -> None:
     """The source names the label that the installation's profile has, of several the one that holds something."""
     order = Order(1, "", None, None, None, False, {"repair_date": "2026-12-01", "project_status": "Lackierung"},
                   {"Fahrzeugeingang (Soll)": "", "Fahrzeugeingang (Ist)": "01.12.2026"})  # fmt: skip
-    found = assess_progress(order, ReadTimes(NOW, NOW, NOW), NOW, stale=False, labels={"project_status": ("Status",)})
+    found = assess_progress(
+        order, ReadTimes(NOW, NOW, NOW), NOW, is_stale=False, labels={"project_status": ("Status",)}
+    )
     assert found.stage.source is not None
     assert found.next_appointment is not None
     assert (found.stage.source.label, found.next_appointment.source.label) == ("Status", "Fahrzeugeingang (Ist)")

@@ -106,7 +106,8 @@ class DryRun:
             async with self._limit_time():
                 return await self._live.read_existing(order_id, mirrored), mirrored
         except NotFound as error:
-            await self._reader.mark_deleted(order_id, error.read_at)
+            if error.read_at is not None:
+                await self._reader.mark_deleted(order_id, error.read_at)
             raise
 
     @asynccontextmanager

@@ -172,7 +172,9 @@ class Pusher:
 
     async def _postpone(self, claim: Claim, postponed: Postponed) -> None:
         operation, now = claim.operation, self._clock()
-        next_at = format_instant(postponed.not_before or now + retry.compute_backoff(operation.attempts, self._dice))
+        next_at: str = format_instant(
+            postponed.not_before or now + retry.compute_backoff(operation.attempts, self._dice)
+        )
         if not isinstance(postponed, PostponedByStop):  # while writes are stopped, the deadline does not count
             next_at = min(next_at, max(claim.deadline, format_instant(now)))
         await self._database.write(
