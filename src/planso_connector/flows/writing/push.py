@@ -199,7 +199,9 @@ def _store_order(tx: Transaction, operation: Operation, end: _Settlement, author
     if end.state is OperationState.EXPIRED and write_stops.is_deadline_paused(tx, operation):
         raise PostponedByStop("Writes are stopped, or were: its deadline does not count meanwhile.")
     if read_back is None:
-        if isinstance(end.error, NotFound) and operation.order_id is not None:  # two readings did not find it
+        if (
+            isinstance(end.error, NotFound) and end.error.read_at and operation.order_id is not None
+        ):  # two readings did not find it
             orders.mark_deleted(tx, operation.order_id, now=now, read_at=end.error.read_at)
         return
     if operation.action is Action.CREATE:
