@@ -271,7 +271,7 @@ def reindex() -> None:
 async def _reindex(settings: Settings) -> None:
     async with root.connector(settings) as built:
         with err.status("Rebuilding the lookup index"):
-            await built.reindexer.run(anew=True)
+            await built.reindexer.run(from_start=True)
     out.print("The lookup index is rebuilt.")
 
 

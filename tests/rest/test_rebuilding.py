@@ -88,7 +88,7 @@ def test_a_rebuild_that_broke_off_is_gone_on_with(broken_off: Store) -> None:
     assert steps == [RebuildProgress(LAST, ORDERS, ORDERS)]
     broken_off.runner.run(again.run(steps.append))
     assert len(steps) == 1
-    broken_off.runner.run(again.run(steps.append, anew=True))
+    broken_off.runner.run(again.run(steps.append, from_start=True))
     assert steps[1:] == [RebuildProgress(DONE, DONE, ORDERS), RebuildProgress(LAST, ORDERS, ORDERS)]
 
 
