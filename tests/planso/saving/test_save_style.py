@@ -129,7 +129,7 @@ async def test_a_token_is_read_from_its_origin(tmp_path: Path, token: str, name:
         await planso.save(form, form.plan({"vehicle_details.vin": "W"}))
         await planso.delete(5)
         saves = [
-            asked for asked in server.asked if asked.body.startswith(b"fields") or "submode=delete" in asked.target
+            asked for asked in server.requests if asked.body.startswith(b"fields") or "submode=delete" in asked.target
         ]
 
     assert [asked.headers[name] for asked in saves] == [value, value]
@@ -141,10 +141,10 @@ async def test_nothing_is_sent_without_a_token(tmp_path: Path) -> None:
     own = load_profile(tmp_path, "[save.tokens.t]\nin = 'query'\nfrom = 'answer'\nkey = 'elsewhere'\n")
     async with odd(do=lambda _: answer(FORM)) as server, client(server.url, profile=own) as planso:
         form = await planso.read_form(5)
-        before = len(server.asked)
+        before = len(server.requests)
         with pytest.raises(PlansoUnavailable, match=r"'elsewhere'.*nothing was sent"):
             await planso.save(form, form.plan({"vehicle_details.vin": "W"}))
-        assert len(server.asked) == before
+        assert len(server.requests) == before
 
 
 MARKUP = (
@@ -174,7 +174,7 @@ async def test_only_what_changes_is_sent(tmp_path: Path, asked: dict[str, Any], 
     async with odd(do=lambda _: answer("{}")) as server, client(server.url, profile=own) as planso:
         await planso.save(form, form.plan(asked))
 
-    assert parse_qsl(server.asked[-1].body.decode(), keep_blank_values=True) == sent
+    assert parse_qsl(server.requests[-1].body.decode(), keep_blank_values=True) == sent
 
 
 def test_unchecking_without_a_value_is_refused(tmp_path: Path) -> None:
@@ -240,4 +240,4 @@ async def test_a_new_order_s_id_is_read_where_the_style_says(
                 await planso.create(form, form.plan({}))
         else:
             assert await planso.create(form, form.plan({})) == found
-        assert urlsplit(server.asked[-1].target).path == "/do"
+        assert urlsplit(server.requests[-1].target).path == "/do"
