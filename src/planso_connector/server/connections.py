@@ -11,6 +11,7 @@ import select
 import sys
 import time
 from http import HTTPStatus
+from itertools import chain
 from typing import Any, cast
 
 import structlog
@@ -24,8 +25,6 @@ from planso_connector.rest.schemas.errors import EXAMPLE_MESSAGES, failure_respo
 log = structlog.get_logger(__name__)
 
 MAX_HEADERS, MAX_HEAD_BYTES = 100, 32 * 1024
-_CHECK_INTERVAL = 0.5
-"""Seconds between two checks for connections that are late."""
 KEEP_ALIVE = 75
 """
 Seconds. Longer than clients and proxies keep an idle connection, mostly a minute: who closes first may cut off a
@@ -68,79 +67,43 @@ _ABSOLUTE_URL = re.compile(rb"https?://([^/?@]+)(?:[/?]|$)")
 
 class ConnectionMonitor:
     """
-    Closes connections whose request does not arrive, or whose response is not read, within `receive_timeout` seconds.
-
-    Beyond `max_connections` a new connection replaces one that never sent a request, else an idle one, longest first:
-    ten thousand connections that send nothing keep nobody out.
+    Beyond `max_connections` a new connection replaces one that waits to send a request, longest first: ten thousand
+    connections that send nothing keep nobody out. `timeout`: seconds for a head to arrive, for a response to be read.
     """
 
-    def __init__(self, max_connections: int, receive_timeout: float) -> None:
+    def __init__(self, max_connections: int, timeout: float) -> None:
         self.max_connections = max_connections
-        self._receive_timeout = receive_timeout
-        self._receiving: dict[Connection, float] = {}
-        """New connections, and kept ones with a part of a head; since when."""
-        self._idle: dict[Connection, float] = {}
-        self._blocked: dict[Connection, float] = {}
-        """Connections whose client does not read; since when."""
-        self._timer: asyncio.TimerHandle | None = None
+        self.timeout = timeout
+        self.receiving: dict[Connection, None] = {}
+        """New connections, and those that have sent a part of a head."""
+        self.idle: dict[Connection, None] = {}
+        """Connections after a response; they give way after `receiving`."""
+        self.blocked: dict[Connection, None] = {}
+        """Connections whose client does not read."""
 
-    def await_head(self, connection: Connection) -> None:
-        self._receiving[connection] = connection.loop.time()
-        self._schedule_check(connection.loop)
+    def remove_waiting(self, connection: Connection) -> None:
+        self.idle.pop(connection, None)
+        self.receiving.pop(connection, None)
 
-    def await_next_request(self, connection: Connection) -> None:
-        self._idle[connection] = connection.loop.time()
+    def make_room(self, newest: Connection) -> bool:
+        for connection in chain(self.receiving, self.idle):
+            if connection is not newest:
+                self.remove_waiting(connection)
+                connection.transport.abort()
+                return True
+        return False
 
-    def receive_first_bytes(self, connection: Connection) -> None:
-        if self._idle.pop(connection, None) is not None:
-            self.await_head(connection)
-
-    def remove(self, connection: Connection) -> None:
-        """Its head is complete, or it is closed."""
-        self._idle.pop(connection, None)
-        self._receiving.pop(connection, None)
-
-    def block(self, connection: Connection) -> None:
-        """Its client does not read. Aborts those blocked longest if together they hold too much."""
-        self._blocked.setdefault(connection, connection.loop.time())
-        self._schedule_check(connection.loop)
-        unsent = {blocked: blocked.transport.get_write_buffer_size() for blocked in self._blocked}
+    def limit_unsent(self, newest: Connection) -> None:
+        """Abort the connections blocked longest if together they hold too much."""
+        unsent = {connection: connection.transport.get_write_buffer_size() for connection in self.blocked}
         excess = sum(unsent.values()) - MAX_UNSENT_BYTES
         for oldest, size in unsent.items():
             if excess <= 0:
                 return
-            if oldest is not connection:
+            if oldest is not newest:
                 excess -= size
-                self.unblock(oldest)
+                del self.blocked[oldest]
                 oldest.transport.abort()
-
-    def unblock(self, connection: Connection) -> None:
-        self._blocked.pop(connection, None)
-
-    def make_room(self, newest: Connection) -> bool:
-        for waiting in (self._receiving, self._idle):
-            for connection in waiting:
-                if connection is not newest:
-                    self.remove(connection)
-                    connection.transport.abort()
-                    return True
-        return False
-
-    def _schedule_check(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._timer is None:
-            self._timer = loop.call_later(_CHECK_INTERVAL, self._check, loop)
-
-    def _check(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
-        late = loop.time() - self._receive_timeout
-        for connection in [connection for connection, since in self._receiving.items() if since <= late]:
-            self.remove(connection)
-            connection.transport.close()
-        for connection in [connection for connection, since in self._blocked.items() if since <= late]:
-            self.unblock(connection)
-            connection.transport.abort()
-        if self._receiving or self._blocked:
-            self._schedule_check(loop)
 
 
 class _Refused(Exception):
@@ -162,15 +125,29 @@ class Connection(HttpToolsProtocol):
         self._monitor: ConnectionMonitor = cast(Any, self.config).monitor
         self._is_in_head, self._head_bytes, self._body_pieces = True, 0, 0
         self._running: RequestResponseCycle | None = None  # `cycle` is the latest, which may wait for this one
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._read_timer: asyncio.TimerHandle | None = None
         if len(self.connections) > self._monitor.max_connections and not self._monitor.make_room(self):
             log.warning("connections_full", max_connections=self._monitor.max_connections)
             self._refuse(*_FULL)
-            return
-        self._monitor.await_head(self)
+        else:
+            self._await_head()
+
+    def _await_head(self) -> None:
+        self._monitor.idle.pop(self, None)
+        self._monitor.receiving[self] = None
+        self._head_timer = self.loop.call_later(self._monitor.timeout, self.transport.close)
+
+    def _end_waiting(self) -> None:
+        """The head is complete, or the connection ends."""
+        self._monitor.remove_waiting(self)
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._monitor.remove(self)
-        self._monitor.unblock(self)
+        self._end_waiting()
+        self.resume_writing()
         super().connection_lost(exc)
         if self.timeout_keep_alive_task is not None:  # uvicorn leaves it if the connection was reset
             self.timeout_keep_alive_task.cancel()
@@ -180,13 +157,14 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_in_head:
-            self._monitor.receive_first_bytes(self)
             if not self._head_bytes and not data.isascii():
                 data = _percent_encode_first_line(data)
             self._head_bytes += len(data)
         super().data_received(data)
         if self._is_in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(*_HEAD_TOO_LARGE)
+        elif self._is_in_head and self._head_bytes and self._head_timer is None and not self._is_busy():
+            self._await_head()
 
     def on_headers_complete(self) -> None:
         headers = self.headers
@@ -203,7 +181,7 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             raise _Refused(*_NOT_HTTP)
         self._is_in_head = False
-        self._monitor.remove(self)
+        self._end_waiting()
         is_next = not self._is_busy()
         if is_next:  # else it waits for its own connection's responses
             self.scope[ARRIVED_AT] = time.monotonic()  # type: ignore[literal-required]
@@ -232,7 +210,7 @@ class Connection(HttpToolsProtocol):
             self.flow.pause_reading()
             self.loop.call_later(OVERLOAD_PAUSE, self._resume_reading)
         if self.cycle.response_complete and not self.pipeline:
-            self._monitor.await_next_request(self)
+            self._monitor.idle[self] = None
 
     def _is_busy(self) -> bool:
         """Whether the response to the latest request is not complete."""
@@ -251,11 +229,16 @@ class Connection(HttpToolsProtocol):
             super().timeout_keep_alive_handler()
 
     def pause_writing(self) -> None:
-        self._monitor.block(self)
+        self._monitor.blocked[self] = None
+        self._monitor.limit_unsent(self)
+        self._read_timer = self.loop.call_later(self._monitor.timeout, self.transport.abort)
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        self._monitor.unblock(self)
+        self._monitor.blocked.pop(self, None)
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
@@ -268,7 +251,7 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: int, message: str) -> None:
         self._is_in_head = False
-        self._monitor.remove(self)
+        self._end_waiting()
         if self.transport.is_closing():
             return
         if self.pipeline or (self._is_busy() and self.cycle.response_started):

@@ -11,8 +11,6 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, compile_path
 
 from planso_connector.domain.caller import Scope
-from planso_connector.rest.schemas.errors import EXAMPLE_MESSAGES, STATUS_DESCRIPTIONS
-from planso_connector.rest.schemas.examples import build_examples
 
 RequiredScopes = tuple[Scope, ...] | None
 """One of these scopes; see also PUBLIC and OPTIONAL_KEY."""
@@ -139,11 +137,10 @@ _SECURITY_SCHEMES = {
         "description": "The same key, for clients that can't set `Authorization`.",
     },
 }
-_AUTHENTICATION_EXAMPLES = ("no_key", "not_valid", "scope", "full")
 
 
 def add_to_openapi(document: dict[str, Any]) -> None:
-    """Add the security schemes, and to each operation its scopes and the failures of authentication."""
+    """Add the security schemes, and to each operation its scopes."""
     document["components"]["securitySchemes"] = _SECURITY_SCHEMES
     for route, operation in _iter_operations(document):
         required = REQUIRED_SCOPES[route]
@@ -157,27 +154,9 @@ def add_to_openapi(document: dict[str, Any]) -> None:
         if required:
             scopes = " or ".join(f"`{scope}`" for scope in required)
             operation["description"] = f"{operation.get('description', '')}\n\nScope: {scopes}.".strip()
-            for status in (401, 403, 503):
-                _add_failure(operation["responses"], status)
 
 
 def _iter_operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             yield f"{method.upper()} {path}", operation
-
-
-def _add_failure(responses: dict[str, Any], status: int) -> None:
-    """`document_failures` for a document that is already built."""
-    messages = EXAMPLE_MESSAGES[status]
-    examples = build_examples(
-        **{name: {"success": False, "message": messages[name]} for name in messages if name in _AUTHENTICATION_EXAMPLES}
-    )
-    response = responses.setdefault(
-        str(status),
-        {
-            "description": STATUS_DESCRIPTIONS[status],
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}, "examples": {}}},
-        },
-    )
-    response["content"]["application/json"]["examples"].update(examples)

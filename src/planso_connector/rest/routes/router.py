@@ -8,13 +8,13 @@ from fastapi import APIRouter, Response
 from pydantic_core import to_json
 
 from planso_connector.rest.query_parameters import UNKNOWN_PARAMETER, StrictQueryRoute
-from planso_connector.rest.schemas.errors import document_failures
+from planso_connector.rest.schemas.errors import API_KEY_MESSAGES, document_failures
 from planso_connector.rest.schemas.examples import Responses, document_headers
 
 _EVERYWHERE: Responses = document_headers(
     document_failures(429, 431, 503), 429, "RateLimit", "RateLimit-Policy", "Retry-After"
 )
-_UNDER_API = _EVERYWHERE | document_failures(422, invalid=UNKNOWN_PARAMETER)
+_UNDER_API = _EVERYWHERE | document_failures(401, 403, 422, invalid=UNKNOWN_PARAMETER, shown=API_KEY_MESSAGES)
 
 
 def make_router(prefix: str, tag: str, route_class: type[StrictQueryRoute] = StrictQueryRoute) -> APIRouter:

@@ -79,12 +79,16 @@ STATUS_DESCRIPTIONS = {
 }
 
 
-EXAMPLE_MESSAGES: dict[int, dict[str, str]] = {
+API_KEY_MESSAGES = {
     401: {
-        "rejected": "PlanSo rejected the user name or the password",
         "no_key": "An API key is needed: `Authorization: Bearer pc_...` or `X-API-Key: pc_...`.",
         "not_valid": "The API key is not valid.",
-    },
+    }
+}
+"""For `document_failures`: the 401 of all routes that need a key."""
+
+EXAMPLE_MESSAGES: dict[int, dict[str, str]] = {
+    401: {"rejected": "PlanSo rejected the user name or the password", **API_KEY_MESSAGES[401]},
     403: {"scope": "The scope `orders:write` is needed; this API key has `orders:read`."},
     404: {
         "no_such_order": "There is no order 130 in the connector's database.",
