@@ -15,7 +15,7 @@ from planso_connector.domain.clock import format_instant
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations, write_stops
-from tests.commands.test_commands import command_here
+from tests.command_line import command_here
 from tests.flows.writing.test_write_stops import put, resume, saves, silent, stop
 from tests.service import Service, connected, wait_until
 
