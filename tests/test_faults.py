@@ -19,7 +19,7 @@ from planso_connector.store.engine.database import Transaction
 from planso_connector.store.tables import leases, operations
 from tests.planso_proxy import FORM, PlansoProxy
 from tests.service import PATIENCE, Service, running, settings_for
-from tests.store.engine.test_failures import LOCK, limit_pages
+from tests.store.engine.file_faults import LOCK, limit_pages
 
 ASYNC = {"Prefer": "respond-async"}
 

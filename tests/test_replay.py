@@ -11,7 +11,7 @@ import pytest
 from planso_connector.planso.profile import Profile
 from planso_connector.sandbox import Installation, Sandbox
 from planso_connector.sandbox.form_fields import FIELDS
-from tests.commands.test_commands import command_here
+from tests.command_line import command_here
 
 StoredPages = list[tuple[str, int | None, str, str]]
 PERSONAL_LABELS = ("Fahrername", "Kennzeichen", "Telefon", "Kunden E-Mail", "VIN")

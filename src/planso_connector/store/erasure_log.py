@@ -7,12 +7,13 @@ import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hmac import compare_digest
 
 from sqlalchemy import bindparam, insert, select
 
 from planso_connector.domain.recognition.identifier import Identifier
 from planso_connector.store.engine.expressions import row_parameters
-from planso_connector.store.engine.transaction import Transaction
+from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import to_json
 from planso_connector.store.tables import erasure_log
 
@@ -69,18 +70,13 @@ def has_any(tx: Transaction) -> bool:
 
 def find(tx: Transaction, identifier: Identifier) -> list[Erasure]:
     """Erasures for this identifier, oldest first. Takes some 50 ms for each erasure of the kind."""
-    return [
-        Erasure(
-            row["id"],
-            row["erased_at"],
-            row["kind"],
-            tuple(json.loads(row["order_ids"])),
-            tuple(json.loads(row["operation_ids"])),
-            json.loads(row["counts"]),
-        )
-        for row in tx.fetch_all(_OF_KIND, of_kind=identifier.kind.value)
-        if secrets.compare_digest(row["fingerprint"], _fingerprint(identifier, row["salt"]))
-    ]
+    rows = tx.fetch_all(_OF_KIND, of_kind=identifier.kind.value)
+    return [_from_row(row) for row in rows if compare_digest(row["fingerprint"], _fingerprint(identifier, row["salt"]))]
+
+
+def _from_row(row: Row) -> Erasure:
+    order_ids, operation_ids = (tuple(json.loads(row[name])) for name in ("order_ids", "operation_ids"))
+    return Erasure(row["id"], row["erased_at"], row["kind"], order_ids, operation_ids, json.loads(row["counts"]))
 
 
 def _fingerprint(identifier: Identifier, salt: str) -> str:

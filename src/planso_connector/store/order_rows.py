@@ -23,6 +23,16 @@ from planso_connector.store.tables import operations
 MAX_TEXT_LENGTH = 100_000
 """Characters of an order that free text search finds."""
 
+_ORDER_TEXTS = (
+    "short_name",
+    "plate",
+    "station_id",
+    "station_state",
+    "employee_id",
+    "position",
+    "list_finish_date",
+)
+"""Members of Order that are columns of the same name."""
 _PART_COLUMNS = tuple(field.name for field in dataclass_fields(Part) if field.name != "order_id")
 _PART_FLAGS = frozenset(name for name in _PART_COLUMNS if name.startswith("is_"))
 
@@ -45,13 +55,7 @@ def sanitize_text(text: str) -> str:
 def sanitize_order(order: Order) -> Order:
     return replace(
         order,
-        short_name=sanitize_text(order.short_name),
-        plate=_sanitize(order.plate),
-        station_id=_sanitize(order.station_id),
-        station_state=_sanitize(order.station_state),
-        employee_id=_sanitize(order.employee_id),
-        position=_sanitize(order.position),
-        list_finish_date=_sanitize(order.list_finish_date),
+        **{name: _sanitize(getattr(order, name)) for name in _ORDER_TEXTS},
         values={path: _sanitize(value) for path, value in order.values.items()},
         fields={sanitize_text(label): sanitize_text(value) for label, value in order.fields.items()},
         parts=tuple(_sanitize_part(part) for part in order.parts),
@@ -81,13 +85,7 @@ def order_columns(order: Order) -> dict[str, object]:
     mirrored = {field.column: _stored(values.get(field.path)) for field in MIRRORED}
     return {
         "archived": int(order.archived),
-        "short_name": order.short_name,
-        "plate": order.plate,
-        "station_id": order.station_id,
-        "station_state": order.station_state,
-        "employee_id": order.employee_id,
-        "position": order.position,
-        "list_finish_date": order.list_finish_date,
+        **{name: getattr(order, name) for name in _ORDER_TEXTS},
         "missing_parts": int(order.missing_parts),
         **mirrored,
         "shop_day": str(values.get("shop_date") or "")[:10],
@@ -138,18 +136,12 @@ def order_from_row(row: Row, parts: Sequence[Part]) -> Order:
         values[entry.path] = holder.get(entry.name)
     return Order(
         id=row["id"],
-        short_name=row["short_name"],
-        plate=row["plate"],
-        station_id=row["station_id"],
-        station_state=row["station_state"],
+        **{name: row[name] for name in _ORDER_TEXTS},
         missing_parts=bool(row["missing_parts"]),
         values=values,
         fields={label: text or "" for label, text in document["fields"].items()},
         parts=tuple(parts),
         archived=bool(row["archived"]),
-        employee_id=row["employee_id"],
-        position=row["position"],
-        list_finish_date=row["list_finish_date"],
         unreadable={doubt.pop("field"): _unreadable(doubt) for doubt in document.get("doubts", ())},
     )
 

@@ -140,11 +140,13 @@ def save(
     recorded in the history: `writer` made those that it requested, somebody in PlanSo the others.
     """
     order = sanitize_order(order)
+    seen = {"read_at": read_at, "synced_at": now, "list_fingerprint": list_fingerprint}
+    seen["parts_read_at"] = read_at if with_parts else None
     stored = _lock(tx, order.id)
     if stored is None:
         order = order if with_parts else replace(order, parts=())
         version = _first_version(tx, now)
-        if _insert(tx, order, version, read_at, now, list_fingerprint, with_parts=with_parts):
+        if _insert(tx, order, version, now, seen):
             _record_change(tx, order.id, version, None, order.to_document(), now=now, writer=writer)
             return SaveResult(SaveOutcome.INSERTED, version)
         stored = cast("Row", _lock(tx, order.id))  # another process was faster
@@ -172,10 +174,7 @@ def save(
     if changed:
         before = {**json.loads(stored["document"]), "deleted": stored["deleted_at"] is not None}
         _record_change(tx, order.id, version, before, after, now=now, writer=writer)
-    parts_read_at = read_at if with_parts else None
-    _update_last_seen(
-        tx, order.id, read_at=read_at, now=now, parts_read_at=parts_read_at, list_fingerprint=list_fingerprint
-    )
+    tx.execute(_UPDATE_LAST_SEEN, of_id=order.id, **seen)
     return SaveResult(SaveOutcome.CHANGED if changed else SaveOutcome.UNCHANGED, version)
 
 
@@ -223,40 +222,21 @@ def _first_version(tx: Transaction, now: str) -> int:
     return int(parse_instant(now).timestamp()) if erasure_log.has_any(tx) else 1
 
 
-def _insert(
-    tx: Transaction,
-    order: Order,
-    version: int,
-    read_at: str,
-    now: str,
-    list_fingerprint: str | None,
-    *,
-    with_parts: bool,
-) -> bool:
+def _insert(tx: Transaction, order: Order, version: int, now: str, seen: Mapping[str, str | None]) -> bool:
     """False, with nothing done, if the order exists by now."""
     columns: dict[str, Any] = {"version": version, "document": to_json(order.to_document()), "deleted_at": None}
     instants = {"changed_at": now, "first_seen_at": now}
     if not tx.execute(_INSERT, id=order.id, **instants, **columns, **order_columns(order)):
         return False
-    tx.execute(
-        _INSERT_LAST_SEEN,
-        order_id=order.id,
-        read_at=read_at,
-        synced_at=now,
-        parts_read_at=read_at if with_parts else None,
-        list_fingerprint=list_fingerprint,
-    )
+    tx.execute(_INSERT_LAST_SEEN, order_id=order.id, **seen)
     _insert_parts(tx, order)
     return True
 
 
 def _insert_parts(tx: Transaction, order: Order) -> None:
     if order.parts:
-        key = {"order_id": order.id}
-        tx.execute_many(
-            _INSERT_PART,
-            [{**key, "position": position, **part_columns(part)} for position, part in enumerate(order.parts)],
-        )
+        rows = [{"position": position, **part_columns(part)} for position, part in enumerate(order.parts)]
+        tx.execute_many(_INSERT_PART, [{"order_id": order.id, **row} for row in rows])
 
 
 def _with_stored_parts(order: Order, stored: Row, stored_parts: list[Part]) -> Order:
@@ -323,7 +303,7 @@ def archive(tx: Transaction, ids: Iterable[int], *, now: str, read_at: str | Non
         after = {**before, "archived": True}
         tx.execute(_ARCHIVE, of_id=order_id, document=to_json(after), changed_at=now)
         _record_change(tx, order_id, stored["version"] + 1, before, after, now=now)
-        _update_last_seen(tx, order_id, read_at=read_at or stored["read_at"], now=now)
+        _mark_seen(tx, order_id, read_at=read_at or stored["read_at"], now=now)
         changed += 1
     return changed
 
@@ -343,24 +323,10 @@ def mark_deleted(
     before = json.loads(stored["document"])
     after = {**before, "deleted": True}
     _record_change(tx, order_id, stored["version"] + 1, before, after, now=now, writer=writer)
-    _update_last_seen(tx, order_id, read_at=read_at, now=now)
+    _mark_seen(tx, order_id, read_at=read_at, now=now)
     return True
 
 
-def _update_last_seen(
-    tx: Transaction,
-    order_id: int,
-    *,
-    read_at: str,
-    now: str,
-    parts_read_at: str | None = None,
-    list_fingerprint: str | None = None,
-) -> None:
-    """What is None stays as it is."""
-    columns = {
-        "read_at": read_at,
-        "synced_at": now,
-        "parts_read_at": parts_read_at,
-        "list_fingerprint": list_fingerprint,
-    }
-    tx.execute(_UPDATE_LAST_SEEN, of_id=order_id, **columns)
+def _mark_seen(tx: Transaction, order_id: int, *, read_at: str, now: str) -> None:
+    seen = {"read_at": read_at, "synced_at": now, "parts_read_at": None, "list_fingerprint": None}
+    tx.execute(_UPDATE_LAST_SEEN, of_id=order_id, **seen)

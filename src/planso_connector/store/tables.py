@@ -6,9 +6,12 @@ Flags are 0 or 1, instants the 27 characters of `domain.clock.format_instant`, d
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Double,
     ForeignKeyConstraint,
     Index,
@@ -68,48 +71,20 @@ orders = Table(
 )
 """The mirror, a row for each order. `shop_day` and `finish_day` are `""` without a date; `..._key` are folded texts."""
 
-_not_deleted = orders.c.deleted_at.is_(None)
+
+def _index_list(name: str, *columns: ColumnElement[Any]) -> None:
+    """An index for lists of orders that are not deleted."""
+    where = orders.c.deleted_at.is_(None)
+    is_listed = orders.c.workshop, orders.c.archived
+    Index(name, *is_listed, *columns, sqlite_where=where, postgresql_where=where)
+
+
+_newest_first = orders.c.shop_day.desc(), orders.c.id
 # With plate_key in the index of the default sort order, plates are searched without reading the wide rows.
-Index(
-    "orders_by_shop_day",
-    orders.c.workshop,
-    orders.c.archived,
-    orders.c.shop_day.desc(),
-    orders.c.id,
-    orders.c.plate_key,
-    sqlite_where=_not_deleted,
-    postgresql_where=_not_deleted,
-)
-for _column in ("status_key", "damage_key", "station_id"):
-    Index(
-        f"orders_by_{_column}",
-        orders.c.workshop,
-        orders.c.archived,
-        orders.c[_column],
-        orders.c.shop_day.desc(),
-        orders.c.id,
-        sqlite_where=_not_deleted,
-        postgresql_where=_not_deleted,
-    )
-Index(
-    "orders_by_missing_parts",
-    orders.c.workshop,
-    orders.c.archived,
-    orders.c.missing_parts,
-    orders.c.shop_day.desc(),
-    orders.c.id,
-    sqlite_where=_not_deleted,
-    postgresql_where=_not_deleted,
-)
-Index(
-    "orders_by_finish_day",
-    orders.c.workshop,
-    orders.c.archived,
-    orders.c.finish_day,
-    orders.c.id,
-    sqlite_where=_not_deleted,
-    postgresql_where=_not_deleted,
-)
+_index_list("orders_by_shop_day", *_newest_first, orders.c.plate_key)
+for _column in ("status_key", "damage_key", "station_id", "missing_parts"):
+    _index_list(f"orders_by_{_column}", orders.c[_column], *_newest_first)
+_index_list("orders_by_finish_day", orders.c.finish_day, orders.c.id)
 # Any part of any word. SQLite has the tables and triggers of migration 0005 instead, which MetaData can't express.
 Index(
     "orders_by_text",
@@ -169,27 +144,13 @@ parts = Table(
     Column("workshop", _KEY, primary_key=True),
     Column("order_id", BigInteger, primary_key=True, autoincrement=False),
     Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("part_no", Text),
-    Column("description", Text),
-    Column("lead_no", Text),
-    Column("order_no", Text),
-    Column("row_id", Text),
-    Column("part_id", Text),
-    Column("qty", Double),
-    Column("price_each", Double),
-    Column("price_total", Double),
-    Column("status", Text),
-    Column("status_code", Text),
-    Column("order_date", Text),
-    Column("delivery_date", Text),
-    Column("eta_date", Text),
-    Column("is_to_order", Integer, nullable=False),
-    Column("is_ordered", Integer, nullable=False),
-    Column("is_delivered", Integer, nullable=False),
-    Column("is_backorder", Integer, nullable=False),
-    Column("is_mandatory", Integer, nullable=False),
-    Column("is_price_checked", Integer, nullable=False),
-    Column("is_missing", Integer, nullable=False),
+    *(Column(name, Text) for name in ("part_no", "description", "lead_no", "order_no", "row_id", "part_id")),
+    *(Column(name, Double) for name in ("qty", "price_each", "price_total")),
+    *(Column(name, Text) for name in ("status", "status_code", "order_date", "delivery_date", "eta_date")),
+    *(
+        Column(f"is_{name}", Integer, nullable=False)
+        for name in ("to_order", "ordered", "delivered", "backorder", "mandatory", "price_checked", "missing")
+    ),
     ForeignKeyConstraint(["workshop", "order_id"], ["orders.workshop", "orders.id"], name="parts_order"),
 )
 """The spare parts of each order; `position` is the row in PlanSo's table, from 0."""

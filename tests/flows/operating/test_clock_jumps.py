@@ -10,23 +10,13 @@ from typing import Any
 
 import pytest
 
-from planso_connector.domain.clock import ClockJumps, format_instant, now, parse_instant
+from planso_connector.domain.clock import ClockJumps, format_instant, parse_instant
 from planso_connector.sandbox import Sandbox
+from tests.flows.operating.set_clock import DAYS, SetClock
 from tests.service import Service, running, settings_for, wait_until
 
 ASYNC = {"Prefer": "respond-async"}
-DAYS = timedelta(days=2)
 BEGAN = datetime(2026, 11, 23, 8, 0, 0).astimezone()
-
-
-class SetClock:
-    """The machine's clock, and a hand that sets it."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return now() + self.ahead
 
 
 @contextmanager

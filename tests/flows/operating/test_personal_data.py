@@ -21,7 +21,7 @@ from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations, orders, sections, unreadable_pages
 from planso_connector.store.maintenance import backup
 from planso_connector.store.tables import metadata
-from tests.commands.test_commands import command
+from tests.command_line import command
 from tests.databases import Store
 from tests.service import Service, running, settings_for
 from tests.store.samples import at, order

@@ -24,7 +24,7 @@ from planso_connector.domain.operation import Action, Operation
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import Settings
 from planso_connector.store import leases, operations
-from tests.commands.test_commands import command_here
+from tests.command_line import command_here
 from tests.service import Service, running, settings_for
 
 ORDER = 123

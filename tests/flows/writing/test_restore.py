@@ -15,7 +15,7 @@ from planso_connector.domain.clock import format_instant
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations, write_stops
-from tests.commands.test_commands import command_here
+from tests.command_line import command_here
 from tests.flows.writing.stopped_writes import count_saves, hide_all_forms, put, resume, stop_writes
 from tests.service import Service, connected, wait_until
 

@@ -10,8 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -19,21 +18,12 @@ import pytest
 from sqlalchemy import insert
 
 from planso_connector.domain.errors import StoreUnavailable
-from planso_connector.store.engine import sqlite
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.tables import rejected_logins
 from tests.databases import Store
 from tests.store import counting
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Store]:
-    store = Store(f"sqlite:///{path}")
-    try:
-        yield store
-    finally:
-        store.close()
+from tests.store.engine.file_faults import LOCK, limit_pages, opened
 
 
 def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
@@ -52,14 +42,6 @@ def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
             assert len(modes) == 3
     finally:
         os.umask(umask)
-
-
-def limit_pages(tx: Transaction, more: int) -> None:
-    """Leaves room for `more` pages: to SQLite it is a full disk."""
-    assert isinstance(tx, sqlite.SqliteTransaction)
-    connection = tx._connection  # noqa: SLF001 - a test's hand on the disk
-    pages = int(str(connection.execute("PRAGMA page_count").get))
-    connection.execute(f"PRAGMA max_page_count = {pages + more}")
 
 
 def test_a_full_disk_is_told_and_costs_only_who_needs_room(sqlite_path: Path) -> None:
@@ -103,16 +85,6 @@ def test_units_survive_one_that_takes_the_whole_transaction_down(sqlite_path: Pa
         assert [store.read(counting.read(name)) for name in ("a", "b")] == ["1", "1"]
 
 
-LOCK = """
-import sys, apsw
-connection = apsw.Connection(sys.argv[1])
-connection.execute("BEGIN IMMEDIATE")
-print("locked", flush=True)
-sys.stdin.read()
-connection.close()
-"""
-
-
 def test_another_process_that_holds_the_lock_is_waited_for_then_told(sqlite_path: Path) -> None:
     """While another process holds the write lock, reads go on; a write is StoreUnavailable after 5 s, then well."""
     command = [sys.executable, "-c", LOCK, str(sqlite_path)]
@@ -144,6 +116,7 @@ import asyncio, os, sys
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.engine.database import Database
 from tests.store import counting
+from tests.store.engine.file_faults import LOCK, limit_pages, opened
 
 async def main():
     try:
@@ -202,6 +175,7 @@ WRITE_UNTIL_KILLED = """
 import asyncio, sys
 from planso_connector.store.engine.database import Database
 from tests.store import counting
+from tests.store.engine.file_faults import LOCK, limit_pages, opened
 
 async def main():
     database = Database.open(sys.argv[1])

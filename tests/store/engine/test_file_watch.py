@@ -19,52 +19,7 @@ from planso_connector.store.engine.database import Transaction
 from tests.databases import Store
 from tests.service import wait_until
 from tests.store import counting
-from tests.store.engine.test_failures import opened
-
-
-def delete(path: Path) -> None:
-    path.unlink()
-
-
-def delete_all(path: Path) -> None:
-    for file in path.parent.glob(f"{path.name}*"):
-        file.unlink()
-
-
-def delete_log(path: Path) -> None:
-    Path(f"{path}-wal").unlink()
-
-
-def delete_index(path: Path) -> None:
-    Path(f"{path}-shm").unlink()
-
-
-def replace(path: Path) -> None:
-    Path(shutil.copy(path, path.with_name("other"))).replace(path)
-
-
-def overwrite(path: Path) -> None:
-    shutil.copyfile(shutil.copy(path, path.with_name("other")), path)
-
-
-def truncate(path: Path) -> None:
-    os.truncate(path, 0)
-
-
-def move_folder(path: Path) -> None:
-    path.parent.rename(f"{path.parent}-moved")
-
-
-FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
-    "deleted": (delete, "no longer at its place"),
-    "all deleted": (delete_all, "no longer at its place"),
-    "folder moved": (move_folder, "no longer at its place"),
-    "replaced": (replace, "replaced by another file"),
-    "log deleted": (delete_log, "lost its write-ahead log"),
-    "index deleted": (delete_index, "lost its write-ahead log"),
-    "overwritten": (overwrite, "another program than SQLite"),
-    "truncated": (truncate, "another program than SQLite"),
-}
+from tests.store.engine.file_faults import FAULTS, delete_all, delete_log, move_folder, opened
 
 
 @pytest.fixture

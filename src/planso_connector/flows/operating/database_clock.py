@@ -33,8 +33,8 @@ TOLERANCE = timedelta(seconds=0.1)
 
 class DatabaseClock:
     """
-    Returns the current instant by the database's clock; between measurements it adds the time that passed. SQLite has no
-    clock of its own: there it is the process's. `steady` is a clock in seconds that nobody sets.
+    Returns the current instant by the database's clock; between measurements it adds the time that passed. SQLite has
+    no clock of its own: there it is the process's. `steady` is a clock in seconds that nobody sets.
     """
 
     def __init__(self, database: Database, clock: Clock, steady: Callable[[], float] = monotonic_seconds) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from planso_connector.domain.clock import parse_instant
 from planso_connector.domain.errors import StoreUnavailable
@@ -59,38 +59,30 @@ class Statistics:
     database: DatabaseStatistics | None
 
 
+@dataclass(slots=True)
 class StatisticsCollector:
-    def __init__(
-        self,
-        database: Database,
-        sync: Sync,
-        readiness: ReadinessProbe,
-        planso: PlansoClient,
-        clock: DatabaseClock,
-        admission: WaitLimit,
-    ) -> None:
-        self._database = database
-        self._sync = sync
-        self._readiness = readiness
-        self._planso = planso
-        self._clock = clock
-        self._admission = admission
-        self._counted: tuple[float, dict[str, int], dict[str, int]] | None = None
+    database: Database
+    sync: Sync
+    readiness: ReadinessProbe
+    planso: PlansoClient
+    clock: DatabaseClock
+    admission: WaitLimit
+    _counted: tuple[float, dict[str, int], dict[str, int]] | None = field(default=None, init=False)
 
     async def collect(self) -> Statistics:
-        database, readiness = await asyncio.gather(self._read_within_timeout(), self._readiness.check())
-        throttle = self._planso.throttle
+        database, readiness = await asyncio.gather(self._read_within_timeout(), self.readiness.check())
+        throttle = self.planso.throttle
         return Statistics(
             readiness,
-            self._planso.sessions.status.count,
+            self.planso.sessions.status.count,
             throttle.in_flight,
             throttle.waiting_count,
             throttle.max_in_flight,
-            self._admission.waiting,
-            self._database.queue_lengths,
-            self._database.seconds_silent or 0.0,
-            self._database.timeouts,
-            self._clock.offset.total_seconds(),
+            self.admission.waiting,
+            self.database.queue_lengths,
+            self.database.seconds_silent or 0.0,
+            self.database.timeouts,
+            self.clock.offset.total_seconds(),
             database,
         )
 
@@ -102,7 +94,7 @@ class StatisticsCollector:
             return None
 
     async def _read(self) -> DatabaseStatistics:
-        pending, rebuild, stops = await self._database.read(
+        pending, rebuild, stops = await self.database.read(
             lambda tx: (
                 statistics.get_pending(tx),
                 lookup_keys.read_rebuild_progress(tx),
@@ -110,8 +102,8 @@ class StatisticsCollector:
             )
         )
         orders, operations = await self._counts()
-        sync = await self._sync.status()
-        now = self._clock()
+        sync = await self.sync.status()
+        now = self.clock()
         success = sync.last_success.ended_at if sync.last_success is not None else None
         return DatabaseStatistics(
             orders=orders,
@@ -129,5 +121,5 @@ class StatisticsCollector:
             return statistics.count_orders(tx), statistics.count_operations(tx)
 
         if self._counted is None or time.monotonic() - self._counted[0] > COUNT_INTERVAL:
-            self._counted = (time.monotonic(), *await self._database.read(work))
+            self._counted = (time.monotonic(), *await self.database.read(work))
         return self._counted[1], self._counted[2]

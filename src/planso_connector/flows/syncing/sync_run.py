@@ -46,32 +46,23 @@ class SyncPolicy:
     concurrency: int = 4
 
 
+@dataclass(frozen=True, slots=True)
 class SyncRun:
     """Raises errors that must end the run; those of one order are recorded in `progress`."""
 
-    def __init__(
-        self,
-        database: Database,
-        planso: PlansoClient,
-        reader: OrderReader,
-        clock: Clock,
-        policy: SyncPolicy,
-        pacer: Pacer,
-        progress: RunProgress,
-    ) -> None:
-        self._database = database
-        self._planso = planso
-        self._reader = reader
-        self._clock = clock
-        self._policy = policy
-        self._pacer = pacer
-        self._progress = progress
+    database: Database
+    planso: PlansoClient
+    reader: OrderReader
+    clock: Clock
+    policy: SyncPolicy
+    pacer: Pacer
+    progress: RunProgress
 
     async def run(self, *, full_since: datetime | None, accept: bool) -> None:
         listed_at = self._now()
-        board = await self._planso.read_board()
+        board = await self.planso.read_board()
         plan = await self._plan(board, full_since=full_since, accept=accept)
-        progress = self._progress
+        progress = self.progress
         progress.listed = len(board)
         progress.total = len(plan.to_read) + len(plan.removed)
         progress.phase = SyncPhase.ORDERS
@@ -87,10 +78,10 @@ class SyncRun:
 
         await self._each(plan.removed, check)
         if plan.unchanged:
-            await self._database.write(lambda tx: last_seen.mark_seen(tx, plan.unchanged, now=listed_at))
-        if self._policy.sections_interval is not None:
+            await self.database.write(lambda tx: last_seen.mark_seen(tx, plan.unchanged, now=listed_at))
+        if self.policy.sections_interval is not None:
             progress.phase = SyncPhase.SECTIONS
-            await self._read_sections(board, self._policy.sections_interval)
+            await self._read_sections(board, self.policy.sections_interval)
 
     async def _plan(self, board: list[BoardEntry], *, full_since: datetime | None, accept: bool) -> SyncPlan:
         def work(tx: Transaction) -> tuple[dict[int, MirroredOrder], set[int]]:
@@ -106,13 +97,13 @@ class SyncRun:
             }
             return mirrored, operations.list_pending_orders(tx)
 
-        mirrored, pending = await self._database.read(work)
+        mirrored, pending = await self.database.read(work)
         return reconcile(
             board,
             mirrored,
             pending,
-            self._clock(),
-            self._policy.reading,
+            self.clock(),
+            self.policy.reading,
             full_since=full_since,
             accept_removals=accept,
         )
@@ -126,19 +117,19 @@ class SyncRun:
             for item in remaining:
                 if fatal:
                     return
-                if self._progress.consecutive_failures >= MAX_CONSECUTIVE_FAILURES:
+                if self.progress.consecutive_failures >= MAX_CONSECUTIVE_FAILURES:
                     fatal.append(
                         PlansoError(f"{MAX_CONSECUTIVE_FAILURES} orders in a row could not be read; the run was ended.")
                     )
                     return
-                await self._pacer.wait_turn()
+                await self.pacer.wait_turn()
                 try:
                     await do(item)
                 except ConnectorError as error:
                     fatal.append(error)
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._policy.concurrency * READ_TASKS_PER_REQUEST):
+            for _ in range(self.policy.concurrency * READ_TASKS_PER_REQUEST):
                 group.create_task(process())
         if fatal:
             raise fatal[0]
@@ -150,51 +141,51 @@ class SyncRun:
         except LoginRejected:
             raise
         except EmptyOrder:
-            self._progress.record_empty(order_id)
+            self.progress.record_empty(order_id)
         except EmptyForm:
-            self._progress.record_failure(ReadFailure(order_id, "form", "empty_form"))
+            self.progress.record_failure(ReadFailure(order_id, "form", "empty_form"))
         except PlansoError as error:
-            self._progress.record_failure(
+            self.progress.record_failure(
                 ReadFailure(order_id, getattr(error, "page", "") or "form", type(error).__name__)
             )
 
     async def _read(self, reading: OrderToRead, *, accept: bool) -> None:
-        self._progress.record_read(await self._reader.read(reading.entry, accept=accept))
+        self.progress.record_read(await self.reader.read(reading.entry, accept=accept))
 
     async def _check_removed(self, order_id: int, listed_at: str) -> None:
         """Check an order that left the list: it was deleted if PlanSo has no form of it, archived if it has."""
         read_at = self._now()
-        mirrored = await self._reader.load_mirrored(order_id)
-        is_gone = await self._reader.is_form_gone(order_id, mirrored.values if mirrored is not None else {})
+        mirrored = await self.reader.load_mirrored(order_id)
+        is_gone = await self.reader.is_form_gone(order_id, mirrored.values if mirrored is not None else {})
         now = self._now()
         changed: int
         if is_gone:
-            changed = await self._database.write(lambda tx: orders.mark_deleted(tx, order_id, now=now, read_at=read_at))
+            changed = await self.database.write(lambda tx: orders.mark_deleted(tx, order_id, now=now, read_at=read_at))
         else:
-            changed = await self._database.write(lambda tx: orders.archive(tx, [order_id], now=now, read_at=listed_at))
-        self._progress.done += 1
-        self._progress.consecutive_failures = 0
-        self._progress.changed += changed
+            changed = await self.database.write(lambda tx: orders.archive(tx, [order_id], now=now, read_at=listed_at))
+        self.progress.done += 1
+        self.progress.consecutive_failures = 0
+        self.progress.changed += changed
 
     async def _read_sections(self, board: list[BoardEntry], interval: timedelta) -> None:
         def work(tx: Transaction) -> tuple[dict[int, str], set[int]]:
             return sections.read_at_by_order(tx), orders.list_ids(tx, archived=False)
 
-        read_at, mirrored = await self._database.read(work)
-        now = self._clock()
+        read_at, mirrored = await self.database.read(work)
+        now = self.clock()
         oldest, latest = format_instant(now - interval), format_instant(now + CLOCK_TOLERANCE)
         listed = (entry.order_id for entry in board if entry.order_id in mirrored)
         due = [order_id for order_id in listed if not oldest <= read_at.get(order_id, "") <= latest]
-        self._progress.total += len(due)
+        self.progress.total += len(due)
         await self._each(due, self._read_tabs)
 
     async def _read_tabs(self, order_id: int) -> None:
         """Read all tabs, also if this installation lacks one of them."""
         failed: ReadFailure | None = None
-        for name in self._planso.tab_names:
+        for name in self.planso.tab_names:
             read_at = self._now()
             try:
-                section = await self._planso.read_tab(name, order_id)
+                section = await self.planso.read_tab(name, order_id)
             except LoginRejected:
                 raise
             except PlansoError as error:
@@ -208,12 +199,12 @@ class SyncRun:
                 read_at=read_at,
                 now=self._now(),
             )
-            await self._database.write(save)
+            await self.database.write(save)
         if failed is not None:
-            self._progress.record_failure(failed)
+            self.progress.record_failure(failed)
             return
-        self._progress.done += 1
-        self._progress.consecutive_failures = 0
+        self.progress.done += 1
+        self.progress.consecutive_failures = 0
 
     def _now(self) -> str:
-        return format_instant(self._clock())
+        return format_instant(self.clock())
