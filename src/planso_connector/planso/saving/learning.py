@@ -7,15 +7,11 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
 from planso_connector.planso.pages.board import parse_order_id
-from planso_connector.planso.saving.browser_comparison import (
-    HARMFUL_REASONS,
-    compare_with_browser,
-    find_later_reading,
-)
+from planso_connector.planso.saving.browser_comparison import HARMFUL_REASONS, compare_with_browser
 from planso_connector.planso.saving.har import HarEntry
 from planso_connector.planso.saving.learned_profile import LearnedProfile
 from planso_connector.planso.saving.parameter_learning import ParameterLearner
-from planso_connector.planso.saving.recording import RecordedWrite, Recording, get_request_parameters
+from planso_connector.planso.saving.recording import RecordedForm, RecordedWrite, Recording, get_request_parameters
 from planso_connector.planso.saving.save_response import format_scalar, get_member, is_truthy_in_php, iter_members
 from planso_connector.planso.saving.save_style import ResponseStyle
 from planso_connector.planso.saving.vocabulary import Vocabulary
@@ -34,7 +30,7 @@ def learn_profile(recording: Recording, accepted: Sequence[RecordedWrite]) -> Le
     learned = LearnedProfile()
     prefix = _learn_calls(learned, recording)
     learned.comparisons = [
-        compare_with_browser(write, find_later_reading(write, recording.forms, _find_order_id(write, recording)))
+        compare_with_browser(write, _find_later_form(write, recording))
         for write in accepted
         if write.decoded is not None
     ]
@@ -55,35 +51,30 @@ def learn_profile(recording: Recording, accepted: Sequence[RecordedWrite]) -> Le
     return learned
 
 
-def _find_order_id(write: RecordedWrite, recording: Recording) -> int | None:
-    """The order of a write; a new order is the one that is read next."""
-    if write.order_id is not None:
-        return write.order_id
-    later = (form.order_id for form in recording.forms if form.entry.number > write.entry.number)
-    return next((order_id for order_id in later if order_id is not None), None)
+def _find_later_form(write: RecordedWrite, recording: Recording) -> RecordedForm | None:
+    """The next reading of the same order; a new order is the one that is read next."""
+    later = (form for form in recording.forms if form.entry.number > write.entry.number and form.order_id is not None)
+    return next((form for form in later if write.order_id in (None, form.order_id)), None)
 
 
 def _learn_calls(learned: LearnedProfile, recording: Recording) -> str:
     """Learn the table, paths and calls of readings. Returns the prefix of all paths, such as `/planso`."""
     first, login = recording.forms[0], recording.login
     prefix = login.path.removesuffix("/app") if login is not None and login.path.endswith("/app") else ""
-    form = next((form for form in recording.forms if form.table_id is not None), None)
-    if form is not None and form.table_id is not None:
-        learned.add_setting("", "table_id", form.table_id, form.entry)
+    tables = [(form.table_id, form.entry) for form in recording.forms if form.table_id is not None]
+    if tables:
+        learned.add_setting("", "table_id", *tables[0])
     else:
         learned.assumptions.append("The id of the table (table_id).")
-    paths = {"app": login, "do": first.entry}
-    for key, entry in paths.items():
+    for key, entry in (("app", login), ("do", first.entry)):
         if entry is not None and _PATH.fullmatch(path := entry.path.removeprefix(prefix)):
             learned.add_setting("paths", key, path, entry)
-    parameters = get_request_parameters(first.entry)
-    calls = [("form", parameters.get("m", ""), first.entry)]
-    if recording.boards:
-        board = recording.boards[0][0]
-        calls.insert(0, ("board", get_request_parameters(board).get("m", ""), board))
-    for key, call, entry in [*calls, ("form_call_back_class", parameters.get("call_back_class", ""), first.entry)]:
+    calls = [("board", "m", entry) for entry, _ in recording.boards[:1]]
+    calls += [("form", "m", first.entry), ("form_call_back_class", "call_back_class", first.entry)]
+    for key, parameter, call_entry in calls:
+        call = get_request_parameters(call_entry).get(parameter, "")
         if _IDENTIFIER.fullmatch(call):
-            learned.add_setting("calls", key, call, entry)
+            learned.add_setting("calls", key, call, call_entry)
     return prefix
 
 
