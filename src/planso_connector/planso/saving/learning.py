@@ -12,13 +12,18 @@ from planso_connector.planso.saving.har import HarEntry
 from planso_connector.planso.saving.learned_profile import LearnedProfile
 from planso_connector.planso.saving.parameter_learning import ParameterLearner
 from planso_connector.planso.saving.recording import RecordedForm, RecordedWrite, Recording, get_request_parameters
-from planso_connector.planso.saving.save_response import format_scalar, get_member, is_truthy_in_php, iter_members
+from planso_connector.planso.saving.save_response import (
+    OUTCOME_MEMBERS,
+    format_scalar,
+    get_member,
+    is_truthy_in_php,
+    iter_members,
+)
 from planso_connector.planso.saving.save_style import ResponseStyle
 from planso_connector.planso.saving.vocabulary import Vocabulary
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w.-]{0,80}")
-_OUTCOME_MEMBERS = ("saved", "deleted", "success", "ok", "status", "result", "state", "done")
 _SUCCESS_WORD = re.compile(r"true|1|ok|okay|success|saved|done|deleted|gespeichert|erfolg|erfolgreich", re.IGNORECASE)
 _REFUSAL_WORDS = frozenset({"false", "0", "error", "fail", "failed", "fehler"})
 _ID_NAME = re.compile(r"\w*id", re.IGNORECASE)
@@ -165,7 +170,7 @@ def _find_success_rule(write: RecordedWrite) -> str | None:
         return "empty"
     if not isinstance(answer, Mapping):
         return None
-    for name in _OUTCOME_MEMBERS:
+    for name in OUTCOME_MEMBERS:
         if name in answer and _SUCCESS_WORD.fullmatch(outcome := format_scalar(answer[name])):
             return f"{name}={outcome}"
     return "form" if isinstance(get_member(answer, "center.content"), str) else None
@@ -179,7 +184,7 @@ def _find_refusal_rule(write: RecordedWrite) -> str:
     for name in ("error", "errors"):
         if is_truthy_in_php(answer.get(name)):
             return name
-    for name in _OUTCOME_MEMBERS:
+    for name in OUTCOME_MEMBERS:
         outcome = format_scalar(answer.get(name))
         if outcome.casefold() in _REFUSAL_WORDS:
             return f"{name}={outcome}"
