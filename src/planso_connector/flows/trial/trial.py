@@ -112,8 +112,6 @@ class TrialFlow:
         await self._database.read(lambda tx: self._check_writable(tx, order_id))
         form = await self._read(order_id, await self._reader.load_mirrored(order_id))
         text, date = self._choose_changes(form)
-        if text is None:
-            raise NotPossible(f"The form of order {order_id} has no text that a trial could change.")
         lost = describe_script_filled(form, text)
         if lost and not may_lose:
             raise NotPossible(f"{'. '.join(lost)}. Name an order whose values may be lost, and add --may-lose.")
@@ -183,8 +181,6 @@ class TrialFlow:
             profile = _allow_script_filled(form, profile)
             form = replace(form, profile=profile)
         text, date = self._choose_changes(form)
-        if text is None:
-            raise NotPossible("The order's form changed meanwhile; it has no text that a trial could change.")
         evidence = await self._database.read(save_evidence.load)
         saver = TrialSaver(self._planso, self._live, self._clock, profile, form, mirrored, evidence.experience)
         return _Run(plan, operation, recorder, mirrored, saver, text, date, profile.save)
@@ -192,9 +188,12 @@ class TrialFlow:
     async def _read(self, order_id: int, mirrored: Order | None) -> Form:
         return replace(await self._live.read_existing(order_id, mirrored), profile=self._profile)
 
-    def _choose_changes(self, form: Form) -> tuple[TrialChange | None, TrialChange | None]:
-        """A text and a date."""
-        return choose_text_change(form), choose_date_change(form, self._clock().astimezone(BERLIN).date())
+    def _choose_changes(self, form: Form) -> tuple[TrialChange, TrialChange | None]:
+        """A text and a date. Raises NotPossible where no text can be changed."""
+        text = choose_text_change(form)
+        if text is None:
+            raise NotPossible(f"The form of order {form.order_id} has no text that a trial could change.")
+        return text, choose_date_change(form, self._clock().astimezone(BERLIN).date())
 
     # -- the steps
 

@@ -147,13 +147,6 @@ def compare_with_browser(write: RecordedWrite, later: RecordedForm | None) -> Br
     )
 
 
-def find_later_reading(
-    write: RecordedWrite, forms: Iterable[RecordedForm], order_id: int | None
-) -> RecordedForm | None:
-    later = (form for form in forms if form.entry.number > write.entry.number and form.order_id == order_id)
-    return next(later, None) if order_id is not None else None
-
-
 def _detect_sends(groups: Iterable[_NamedControls]) -> str:
     """`changed` where at least half of what a browser always sends was not sent."""
     always_sent = [group for group in groups if group.ours is not None and not group.is_optional]

@@ -7,22 +7,23 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
 from planso_connector.planso.pages.board import parse_order_id
-from planso_connector.planso.saving.browser_comparison import (
-    HARMFUL_REASONS,
-    compare_with_browser,
-    find_later_reading,
-)
+from planso_connector.planso.saving.browser_comparison import HARMFUL_REASONS, compare_with_browser
 from planso_connector.planso.saving.har import HarEntry
 from planso_connector.planso.saving.learned_profile import LearnedProfile
 from planso_connector.planso.saving.parameter_learning import ParameterLearner
-from planso_connector.planso.saving.recording import RecordedWrite, Recording, get_request_parameters
-from planso_connector.planso.saving.save_response import format_scalar, get_member, is_truthy_in_php, iter_members
+from planso_connector.planso.saving.recording import RecordedForm, RecordedWrite, Recording, get_request_parameters
+from planso_connector.planso.saving.save_response import (
+    OUTCOME_MEMBERS,
+    format_scalar,
+    get_member,
+    is_truthy_in_php,
+    iter_members,
+)
 from planso_connector.planso.saving.save_style import ResponseStyle
 from planso_connector.planso.saving.vocabulary import Vocabulary
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w.-]{0,80}")
-_OUTCOME_MEMBERS = ("saved", "deleted", "success", "ok", "status", "result", "state", "done")
 _SUCCESS_WORD = re.compile(r"true|1|ok|okay|success|saved|done|deleted|gespeichert|erfolg|erfolgreich", re.IGNORECASE)
 _REFUSAL_WORDS = frozenset({"false", "0", "error", "fail", "failed", "fehler"})
 _ID_NAME = re.compile(r"\w*id", re.IGNORECASE)
@@ -34,7 +35,7 @@ def learn_profile(recording: Recording, accepted: Sequence[RecordedWrite]) -> Le
     learned = LearnedProfile()
     prefix = _learn_calls(learned, recording)
     learned.comparisons = [
-        compare_with_browser(write, find_later_reading(write, recording.forms, _find_order_id(write, recording)))
+        compare_with_browser(write, _find_later_form(write, recording))
         for write in accepted
         if write.decoded is not None
     ]
@@ -55,35 +56,30 @@ def learn_profile(recording: Recording, accepted: Sequence[RecordedWrite]) -> Le
     return learned
 
 
-def _find_order_id(write: RecordedWrite, recording: Recording) -> int | None:
-    """The order of a write; a new order is the one that is read next."""
-    if write.order_id is not None:
-        return write.order_id
-    later = (form.order_id for form in recording.forms if form.entry.number > write.entry.number)
-    return next((order_id for order_id in later if order_id is not None), None)
+def _find_later_form(write: RecordedWrite, recording: Recording) -> RecordedForm | None:
+    """The next reading of the same order; a new order is the one that is read next."""
+    later = (form for form in recording.forms if form.entry.number > write.entry.number and form.order_id is not None)
+    return next((form for form in later if write.order_id in (None, form.order_id)), None)
 
 
 def _learn_calls(learned: LearnedProfile, recording: Recording) -> str:
     """Learn the table, paths and calls of readings. Returns the prefix of all paths, such as `/planso`."""
     first, login = recording.forms[0], recording.login
     prefix = login.path.removesuffix("/app") if login is not None and login.path.endswith("/app") else ""
-    form = next((form for form in recording.forms if form.table_id is not None), None)
-    if form is not None and form.table_id is not None:
-        learned.add_setting("", "table_id", form.table_id, form.entry)
+    tables = [(form.table_id, form.entry) for form in recording.forms if form.table_id is not None]
+    if tables:
+        learned.add_setting("", "table_id", *tables[0])
     else:
         learned.assumptions.append("The id of the table (table_id).")
-    paths = {"app": login, "do": first.entry}
-    for key, entry in paths.items():
+    for key, entry in (("app", login), ("do", first.entry)):
         if entry is not None and _PATH.fullmatch(path := entry.path.removeprefix(prefix)):
             learned.add_setting("paths", key, path, entry)
-    parameters = get_request_parameters(first.entry)
-    calls = [("form", parameters.get("m", ""), first.entry)]
-    if recording.boards:
-        board = recording.boards[0][0]
-        calls.insert(0, ("board", get_request_parameters(board).get("m", ""), board))
-    for key, call, entry in [*calls, ("form_call_back_class", parameters.get("call_back_class", ""), first.entry)]:
+    calls = [("board", "m", entry) for entry, _ in recording.boards[:1]]
+    calls += [("form", "m", first.entry), ("form_call_back_class", "call_back_class", first.entry)]
+    for key, parameter, call_entry in calls:
+        call = get_request_parameters(call_entry).get(parameter, "")
         if _IDENTIFIER.fullmatch(call):
-            learned.add_setting("calls", key, call, entry)
+            learned.add_setting("calls", key, call, call_entry)
     return prefix
 
 
@@ -174,7 +170,7 @@ def _find_success_rule(write: RecordedWrite) -> str | None:
         return "empty"
     if not isinstance(answer, Mapping):
         return None
-    for name in _OUTCOME_MEMBERS:
+    for name in OUTCOME_MEMBERS:
         if name in answer and _SUCCESS_WORD.fullmatch(outcome := format_scalar(answer[name])):
             return f"{name}={outcome}"
     return "form" if isinstance(get_member(answer, "center.content"), str) else None
@@ -188,7 +184,7 @@ def _find_refusal_rule(write: RecordedWrite) -> str:
     for name in ("error", "errors"):
         if is_truthy_in_php(answer.get(name)):
             return name
-    for name in _OUTCOME_MEMBERS:
+    for name in OUTCOME_MEMBERS:
         outcome = format_scalar(answer.get(name))
         if outcome.casefold() in _REFUSAL_WORDS:
             return f"{name}={outcome}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from planso_connector.planso.pages.redact import MaskingRules, mask_text
 from planso_connector.planso.pages.text import collapse_whitespace
+from planso_connector.planso.saving.save_response import OUTCOME_MEMBERS
 from planso_connector.planso.saving.vocabulary import Vocabulary
 
 _UNMASKED = frozenset({"", "0", "1", "on", "off", "true", "false"})
@@ -17,7 +18,6 @@ _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _JSON_KEY = re.compile(r"[A-Za-z_][\w-]{0,40}", re.ASCII)
 _CLASS_NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}", re.ASCII)
 _OUTCOME = re.compile(r"ok|okay|success|saved|done|deleted|error|fail(ed)?", re.IGNORECASE)
-_OUTCOME_MEMBERS = frozenset({"saved", "deleted", "success", "ok", "status", "result", "state", "done"})
 _BINARY_DIGITS = str.maketrans("01", "xX")
 _CODE_MEMBERS = frozenset({"js", "functions", "script", "scripts", "css"})
 _INPUT_TYPE = re.compile(r"[a-z-]{1,20}", re.IGNORECASE)
@@ -90,7 +90,7 @@ class RecordingMasks(MaskingRules):
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, str):
-            is_outcome = key in _OUTCOME_MEMBERS and _OUTCOME.fullmatch(value) is not None
+            is_outcome = key in OUTCOME_MEMBERS and _OUTCOME.fullmatch(value) is not None
             return value if is_outcome else self.mask_value(value)
         masked = self.mask_value(str(value))
         return int(masked) if masked.isdecimal() else 9

@@ -20,6 +20,8 @@ from planso_connector.planso.pages.board import parse_order_id
 from planso_connector.planso.pages.text import to_one_line
 from planso_connector.planso.saving.save_style import ResponseStyle
 
+OUTCOME_MEMBERS = ("saved", "deleted", "success", "ok", "status", "result", "state", "done")
+"""Members of a response that may say whether it was done."""
 _MEMBER_NAME = re.compile(r"[\w-]{1,40}")
 _TEMPORARY = frozenset({408, 425, 429})
 """Client errors that are no refusal of the save."""

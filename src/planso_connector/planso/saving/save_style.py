@@ -17,7 +17,6 @@ ParameterValue = str | int | bool
 
 BODIES = ("fields", "plain", "json", "json_pairs", "fields_json", "fields_json_pairs", "multipart")
 SPACES = ("%20", "+")
-ACTIONS = ("update", "insert", "delete")
 TOKEN_PLACES = ("query", "body", "header")
 
 _CHOICES = {
