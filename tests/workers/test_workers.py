@@ -27,8 +27,7 @@ from planso_connector.store.engine.database import Transaction
 from planso_connector.store.tables import leases
 from planso_connector.workers import retention, startup
 from planso_connector.workers.supervisor import Supervisor, Worker
-from tests.flows.writing.outbox_process import NEW_CREATE, OutboxProcess
-from tests.flows.writing.test_overwritten_edits import until
+from tests.flows.writing.outbox_process import NEW_CREATE, OutboxProcess, wait_until_async
 from tests.service import Service, connected, running, settings_for, wait_until
 
 
@@ -92,7 +91,7 @@ def test_whatever_ends_a_worker_it_is_restarted() -> None:
     async def story() -> None:
         supervisor = Supervisor()
         async with supervisor.run_workers([Worker("one", run), Worker("done", done, may_end=True)]):
-            await until("the first end", supervisor.find_problem)
+            await wait_until_async("the first end", supervisor.find_problem)
             trouble = supervisor.find_problem()
             assert trouble is not None
             assert "one ended by KeyError and restarts in 0 s: " in trouble[0]
@@ -157,7 +156,7 @@ def test_a_database_that_lets_a_worker_wait_is_named_and_not_the_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database does not answer when a claim is renewed: that is bounded, and no fault of the outbox."""
-    monkeypatch.setattr(outbox, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(outbox, "RENEW_INTERVAL", 0.2)
     monkeypatch.setattr(outbox, "STUCK_AFTER", 0.0)
     sandbox = Sandbox(orders=6)
     with connected(tmp_path, sandbox, planso_timeout=2.0, connector_database_timeout=1.0) as service:
@@ -193,7 +192,7 @@ def test_a_claim_that_is_under_way_at_the_stop_is_given_back(postgresql_url: str
             other.execute("SELECT pg_advisory_lock(hashtextextended('claim shop', 0))")
             await process.record(NEW_CREATE)
             waiting = b"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-            await until("the claim", lambda: other.execute(waiting).fetchall())
+            await wait_until_async("the claim", lambda: other.execute(waiting).fetchall())
             running.cancel()
             await asyncio.wait({running})
             closing = asyncio.create_task(process.outbox.close())
