@@ -1,4 +1,4 @@
-"""What a write tells a caller that may not read orders: every write, tried with every scope."""
+"""What a write discloses to a caller that may not read orders: every write, with every scope."""
 
 from __future__ import annotations
 
@@ -291,7 +291,7 @@ def test_no_write_discloses_more_than_its_caller_may_read(service: Service, scen
 
 
 def test_readers_get_the_values(service: Service) -> None:
-    """What the others are not told is told to readers: the values that stand there, PlanSo's words, the other order."""
+    """Readers get what others do not: the order's values, PlanSo's wording, the duplicate's number."""
     reader = service.http
     stage = Stage(service, reader, IDS[-1], (Scope.ADMIN,))
     for scenario, place in (
@@ -432,7 +432,7 @@ def _kinds(kind: type[ConnectorError]) -> Iterator[type[ConnectorError]]:
 
 @pytest.mark.parametrize("kind", sorted(set(_kinds(errors.PlansoError)), key=str))
 def test_the_wording_of_planso_errors_is_not_passed_on(kind: type[ConnectorError]) -> None:
-    """To a caller that may not read orders each is told in words of the connector's own, with the same status."""
+    """A caller that may not read orders gets the connector's own wording, with the same status."""
     error = kind.__new__(kind, SECRET)
     if isinstance(error, errors.LoginRejected):
         return

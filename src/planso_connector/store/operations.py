@@ -51,6 +51,7 @@ _COLUMN_OF = {field.name: field.name for field in fields(Operation)} | {"request
 c = operations.c
 _OF_WORKSHOP = c.workshop == bindparam("of_workshop")
 _IS_ID = _OF_WORKSHOP, c.id == bindparam("of_id")
+_IS_ORDER = c.order_id == bindparam("of_order", type_=BigInteger)
 _PENDING = c.state == OperationState.PENDING.value
 _IS_HELD = and_(_PENDING, c.holder == bindparam("of_holder"), c.held_until > bindparam("now"))
 
@@ -65,14 +66,10 @@ _CREATED_ORDERS = select(c.order_id).where(
     _OF_WORKSHOP, c.action == Action.CREATE.value, c.order_id.is_not(None), c.id != bindparam("except_id"), ~_IS_DELETED
 )
 # Unsorted: to sort, SQLite would scan the workshop's whole index by creation.
-_PENDING_OF_ORDER = select(operations).where(
-    _OF_WORKSHOP, _PENDING, c.order_id == bindparam("of_order", type_=BigInteger)
-)
+_PENDING_OF_ORDER = select(operations).where(_OF_WORKSHOP, _PENDING, _IS_ORDER)
 _ORDERS_PENDING = select(c.order_id).where(_OF_WORKSHOP, _PENDING, c.order_id.is_not(None)).distinct()
 _PENDING_AFTER = select(c.id).where(_OF_WORKSHOP, _PENDING).limit(1).offset(bindparam("skipped", type_=Integer))
-_LATEST_CREATED_AT = select(func.max(c.created_at).label("created_at")).where(
-    _OF_WORKSHOP, c.order_id == bindparam("of_order", type_=BigInteger)
-)
+_LATEST_CREATED_AT = select(func.max(c.created_at).label("created_at")).where(_OF_WORKSHOP, _IS_ORDER)
 _BY_KEY = select(operations).where(
     _OF_WORKSHOP,
     c.caller == bindparam("of_caller"),
@@ -80,33 +77,26 @@ _BY_KEY = select(operations).where(
 )
 _FORGET_KEY = update(operations).where(*_IS_ID).values(idempotency_key=None)
 
-_earlier = operations.alias("earlier")
-_other = operations.alias("other")
 _IS_UNCLAIMED = or_(c.held_until.is_(None), c.held_until <= bindparam("now"), c.held_until > bindparam("latest_expiry"))
 _IS_AFTER_NEXT_AT = or_(c.next_at <= bindparam("now"), c.next_at > bindparam("latest_expiry"))
+_other = operations.alias("other")
+_OTHERS_PENDING = select(_other.c.id).where(
+    _other.c.workshop == c.workshop,
+    _other.c.order_id == c.order_id,
+    _other.c.state == OperationState.PENDING.value,
+)
 _IS_OLDEST = ~(
-    select(_earlier.c.id)
-    .where(
-        _earlier.c.workshop == c.workshop,
-        _earlier.c.order_id == c.order_id,
-        _earlier.c.state == OperationState.PENDING.value,
-        # A restore, which a person approved, goes before the writes that the stop of its order holds up.
+    _OTHERS_PENDING.where(
+        # A restore, which a person approved, goes before the writes that the stop of its order holds back.
         c.controls.is_(None),
-        tuple_(_earlier.c.created_at, _earlier.c.id) < tuple_(c.created_at, c.id),
-    )
-    .exists()
+        tuple_(_other.c.created_at, _other.c.id) < tuple_(c.created_at, c.id),
+    ).exists()
 )
 # A later operation can be claimed first: before this one was committed, or before this create had an order id.
 _HAS_NO_OTHER_CLAIM = ~(
-    select(_other.c.id)
-    .where(
-        _other.c.workshop == c.workshop,
-        _other.c.order_id == c.order_id,
-        _other.c.state == OperationState.PENDING.value,
-        _other.c.held_until > bindparam("now"),
-        _other.c.held_until <= bindparam("latest_expiry"),
-    )
-    .exists()
+    _OTHERS_PENDING.where(
+        _other.c.held_until > bindparam("now"), _other.c.held_until <= bindparam("latest_expiry")
+    ).exists()
 )
 # What may have been sent is claimed all the same, to be looked for in PlanSo; it is not sent again.
 _MAY_PROCEED = or_(c.sent_at.is_not(None), and_(bindparam("can_send", type_=Integer) == 1, ~IS_STOPPED))
@@ -130,6 +120,7 @@ _CLAIM = (
     .where(*_IS_ID)
     .values(holder=bindparam("holder"), held_until=bindparam("held_until"), attempts=c.attempts + 1)
 )
+_NO_CLAIM: dict[str, None] = {"holder": None, "held_until": None}
 _RENEW = update(operations).where(*_IS_ID, _IS_HELD).values(held_until=bindparam("until"))
 _MARK_SENT = (
     update(operations)
@@ -155,8 +146,7 @@ _POSTPONE = (
             name: case((bindparam("sent_at", type_=Text).is_(None), None), else_=c[name])
             for name in _CLEARED_WITH_SENT_AT
         },
-        holder=None,
-        held_until=None,
+        **_NO_CLAIM,
     )
 )
 _MARK_RESTORED = (
@@ -167,15 +157,10 @@ _MARK_RESTORED = (
         sent_at=func.coalesce(c.sent_at, bindparam("now", type_=Text)),
         first_sent_at=func.coalesce(c.first_sent_at, bindparam("now", type_=Text)),
         next_at=bindparam("now"),
-        holder=None,
-        held_until=None,
+        **_NO_CLAIM,
     )
 )
-_RELEASE = (
-    update(operations)
-    .where(_OF_WORKSHOP, _PENDING, c.holder == bindparam("of_holder"))
-    .values(holder=None, held_until=None)
-)
+_RELEASE = update(operations).where(_OF_WORKSHOP, _PENDING, c.holder == bindparam("of_holder")).values(**_NO_CLAIM)
 _NOTHING_SENT = bindparam("nothing_sent", type_=BigInteger) == 1
 _SETTLE = (
     update(operations)
@@ -192,8 +177,7 @@ _SETTLE = (
         settled_at=bindparam("settled_at"),
         differences=bindparam("differences", type_=Text),
         sent=None,
-        holder=None,
-        held_until=None,
+        **_NO_CLAIM,
     )
 )
 _SETTLE_HELD = _SETTLE.where(c.holder == bindparam("of_holder"))
@@ -423,7 +407,7 @@ def list_page(
 def _select_page(of_order: bool, of_state: bool, is_next: bool) -> Select[Any]:
     conditions: list[ColumnElement[bool]] = [_OF_WORKSHOP]
     if of_order:
-        conditions.append(c.order_id == bindparam("of_order", type_=BigInteger))
+        conditions.append(_IS_ORDER)
     if of_state:
         conditions.append(c.state == bindparam("of_state"))
     if is_next:

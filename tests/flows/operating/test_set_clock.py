@@ -12,8 +12,13 @@ from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import orders
 from planso_connector.store.orders import StoredOrder
-from tests.flows.writing.outbox_process import NEW_CREATE, OutboxProcess
-from tests.flows.writing.test_overwritten_edits import PERSON, confirmed, saves, until
+from tests.flows.writing.outbox_process import (
+    NEW_CREATE,
+    OutboxProcess,
+    count_saves,
+    run_until_confirmed,
+    wait_until_async,
+)
 
 DAYS = timedelta(days=2)
 
@@ -29,13 +34,13 @@ def test_what_was_sent_and_never_came_is_sent_again(sqlite_path: Path) -> None:
             sandbox.forget_requests()
             sandbox.knobs.fail_saves_next = 1
             await process.record(Operation("op_back", Action.UPDATE, order, {"person": "Wilma"}))
-            await until("the save", lambda: saves(sandbox) == 1)
+            await wait_until_async("the save", lambda: count_saves(sandbox) == 1)
             process.ahead = -DAYS
-            return await process.settled("op_back")
+            return await process.wait_until_settled("op_back")
 
     with sandbox.serve() as url:
         ended = asyncio.run(story(url))
-    assert (ended.state, sandbox.value(order, PERSON)) == (OperationState.CONFIRMED, "Wilma")
+    assert (ended.state, sandbox.value(order, "Fahrername")) == (OperationState.CONFIRMED, "Wilma")
 
 
 def test_a_create_whose_answer_is_lost_is_not_made_twice(sqlite_path: Path) -> None:
@@ -49,10 +54,10 @@ def test_a_create_whose_answer_is_lost_is_not_made_twice(sqlite_path: Path) -> N
                 await process.reader.read_unlisted(order)
             sandbox.knobs.lose_answers_by, sandbox.knobs.lose_answers_next = "hang", 1
             await process.record(NEW_CREATE)
-            await until("the order", lambda: set(sandbox.order_ids()) - before)
+            await wait_until_async("the order", lambda: set(sandbox.order_ids()) - before)
             process.ahead = -DAYS
             await process.reader.read_unlisted((set(sandbox.order_ids()) - before).pop())
-            return await process.settled(NEW_CREATE.id)
+            return await process.wait_until_settled(NEW_CREATE.id)
 
     with sandbox.serve() as url:
         ended = asyncio.run(story(url))
@@ -70,11 +75,11 @@ def test_a_jump_ahead_is_no_time_in_which_a_create_lands(sqlite_path: Path, jump
         async with OutboxProcess(sandbox, url, f"sqlite:///{sqlite_path}") as process:
             sandbox.knobs.save_latency = 1.7
             await process.record(NEW_CREATE)
-            await until("the mark", lambda: sandbox.in_flight > 0 and len(sandbox.requests) > 2)
+            await wait_until_async("the mark", lambda: sandbox.in_flight > 0 and len(sandbox.requests) > 2)
             process.ahead = jump
-            return await process.settled(NEW_CREATE.id)
+            return await process.wait_until_settled(NEW_CREATE.id)
 
-    confirmed(sandbox, story)
+    run_until_confirmed(sandbox, story)
     assert len(set(sandbox.order_ids()) - before) == 1
 
 
@@ -88,7 +93,7 @@ def test_what_was_deleted_after_it_was_set_back_is_gone(sqlite_path: Path) -> No
             await process.reader.read_unlisted(order)
             process.ahead = -DAYS
             await process.record(Operation("op_gone", Action.DELETE, order, {}))
-            ended = await process.settled("op_gone")
+            ended = await process.wait_until_settled("op_gone")
             return ended, await process.database.read(lambda tx: orders.get(tx, order))
 
     with sandbox.serve() as url:

@@ -1,13 +1,14 @@
-"""An outbox with what it needs, without the rest of a connector."""
+"""An outbox with its PlanSo client and database, without the rest of a connector."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
-from typing import Self
+from typing import Any, Self
 
 from planso_connector.domain import clock
 from planso_connector.domain.operation import Action, Operation, OperationState
@@ -28,7 +29,7 @@ NEW_CREATE = Operation("op_new", Action.CREATE, None, {"person": "Nur Einmal", "
 
 
 class OutboxProcess:
-    """An outbox and what it needs, without the rest of a connector, with a clock that a test may put forward."""
+    """`ahead` sets the process's clock forward."""
 
     def __init__(self, sandbox: Sandbox, planso: str, database: str, ahead: timedelta = timedelta(0)) -> None:
         self.ahead = ahead
@@ -80,16 +81,35 @@ class OutboxProcess:
         await self.database.write(lambda tx: operations.record(tx, whole))
         self.outbox.wake()
 
-    async def settled(self, operation_id: str) -> Operation:
+    async def wait_until_settled(self, operation_id: str) -> Operation:
         recorded = await self.database.read(lambda tx: operations.get(tx, operation_id))
         assert recorded is not None
         found = await self.outbox.wait_until_settled(recorded, PATIENCE, give_up=lambda _: False)
         assert found.state is not OperationState.PENDING, found
         return found
 
-    async def asked(self, count: int) -> None:
-        """Until PlanSo was asked so many times."""
+    async def wait_for_requests(self, count: int) -> None:
+        """Wait until PlanSo got so many requests."""
         until = time.monotonic() + PATIENCE
         while sum(request.m != "app" for request in self.sandbox.requests) < count:
             assert time.monotonic() < until
             await asyncio.sleep(0.01)
+
+
+async def wait_until_async(what: str, condition: Callable[[], object]) -> None:
+    by = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < by, f"waited in vain for {what}"
+        await asyncio.sleep(0.005)
+
+
+def run_until_confirmed(sandbox: Sandbox, story: Callable[[str], Coroutine[Any, Any, Operation]]) -> Operation:
+    """Run the story with PlanSo's address; the operation that it returns must be confirmed."""
+    with sandbox.serve() as url:
+        ended = asyncio.run(story(url))
+    assert ended.state is OperationState.CONFIRMED
+    return ended
+
+
+def count_saves(sandbox: Sandbox) -> int:
+    return sum(request.saving for request in sandbox.requests)

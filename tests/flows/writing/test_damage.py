@@ -160,7 +160,7 @@ def test_what_planso_derives_copies_renews_or_writes_otherwise_is_a_success(serv
 
 
 def test_a_form_that_stays_blank_after_a_save_stops_the_workshop(tmp_path: Path) -> None:
-    """A form that lost nearly all is a hiccup for a while; if it stays so and another reads well, the save did it."""
+    """A form that lost nearly all is taken for a temporary fault at first, and for damage if it stays so."""
     with connected(tmp_path, Sandbox(orders=6), connector_sync_parts=False, planso_timeout=1.0) as service:
         troubles: list[dict[str, Any]] = [{"blank_seconds_after_save": 600.0}, {"take_pairs": 5}]
         for order, trouble in zip(full(service.sandbox), troubles, strict=False):

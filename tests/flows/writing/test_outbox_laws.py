@@ -1,4 +1,4 @@
-"""The outbox as a whole, PlanSo and people as they are: whatever happens, what was accepted comes to a true end."""
+"""State machine of connectors, PlanSo and people: every accepted write ends, and ends truthfully."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def is_half_done(one: dict[str, Any]) -> bool:
 
 @dataclass
 class Edit:
-    """What a person wrote. `at_rest`: no write of the connector was on its way meanwhile."""
+    """What a person wrote. `at_rest`: no write of the connector was in progress meanwhile."""
 
     order_id: int
     label: str
@@ -52,10 +52,10 @@ class Edit:
 
 
 @dataclass
-class Asked:
-    """A write, the operation that it became, and how to ask it again."""
+class RecordedWrite:
+    """A write: how to send it, again too, and its operation."""
 
-    again: Callable[[Service], httpx2.Response]
+    send: Callable[[Service], httpx2.Response]
     operation: str
 
 
@@ -64,7 +64,7 @@ class World:
     """What was done, by whom."""
 
     edits: list[Edit] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
+    writes: list[RecordedWrite] = field(default_factory=list)
     creates: dict[str, str] = field(default_factory=dict)
     """Operation to the person's name in it."""
     cancelled: set[str] = field(default_factory=set)
@@ -75,8 +75,8 @@ class World:
     """Operations as they were told once they were settled."""
 
 
-class Whole(RuleBasedStateMachine):
-    """Connectors, of which one or two are up, on one database; one PlanSo; people at it."""
+class OutboxMachine(RuleBasedStateMachine):
+    """One or two connectors on one database, one PlanSo, and people who edit in it."""
 
     def __init__(self, database: str, sandbox: Sandbox, planso: str) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class Whole(RuleBasedStateMachine):
 
     @property
     def service(self) -> Service:
-        """They are asked in turns."""
+        """The connectors, in turn."""
         return self.up[next(self.turns) % len(self.up)][1]
 
     @initialize()
@@ -133,8 +133,8 @@ class Whole(RuleBasedStateMachine):
 
     # -- callers
 
-    def ask(self, send: Callable[[Service], httpx2.Response]) -> str | None:
-        """The answer agrees with the operation."""
+    def write(self, send: Callable[[Service], httpx2.Response]) -> str | None:
+        """Send a write and check that the response agrees with its operation."""
         answer = send(self.service)
         operation_id = answer.headers.get("Operation-Id")
         if operation_id is None:
@@ -149,12 +149,12 @@ class Whole(RuleBasedStateMachine):
         else:
             assert answer.status_code in (404, 409, 412, 502), answer.text
             assert shown["state"] in ("refused", "conflict")
-        if not any(one.operation == operation_id for one in self.world.asked):
-            self.world.asked.append(Asked(send, operation_id))
+        if not any(one.operation == operation_id for one in self.world.writes):
+            self.world.writes.append(RecordedWrite(send, operation_id))
         return operation_id
 
     def operation(self, operation_id: str) -> dict[str, Any]:
-        """One that was told as settled is never told otherwise."""
+        """Check that an operation that was shown as settled is always shown so."""
         answer = self.service.http.get(f"/api/operations/{operation_id}")
         assert answer.status_code == 200, answer.text
         shown: dict[str, Any] = answer.json()["operation"]
@@ -169,49 +169,49 @@ class Whole(RuleBasedStateMachine):
         headers = {"Prefer": prefer, "Idempotency-Key": f"key-{number}"}
         if relies:
             headers |= {"If-Match": "*", "Content-Type": "application/merge-patch+json"}
-            self.ask(lambda to: to.http.patch(f"/api/orders/{order_id}", json=fields, headers=headers))
+            self.write(lambda to: to.http.patch(f"/api/orders/{order_id}", json=fields, headers=headers))
         else:
             body = {"order_id": order_id, **fields}
-            self.ask(lambda to: to.http.put(f"/api/orders/{order_id}", json=body, headers=headers))
+            self.write(lambda to: to.http.put(f"/api/orders/{order_id}", json=body, headers=headers))
 
     @rule(prefer=WAITS)
     def create(self, prefer: str) -> None:
         number = next(_NAMES)
         headers = {"Prefer": prefer, "Idempotency-Key": f"key-{number}"}
         body = {"person": f"Neu {number}", "vehicle_details": {"number_plate": f"WN-LA {number}"}}
-        operation_id = self.ask(lambda to: to.http.post("/api/orders", json=body, headers=headers))
+        operation_id = self.write(lambda to: to.http.post("/api/orders", json=body, headers=headers))
         assert operation_id is not None
         self.world.creates[operation_id] = f"Neu {number}"
 
     @rule(prefer=WAITS)
     def delete(self, prefer: str) -> None:
-        """The third alone, so that the others have a story."""
+        """Deletes the third order only: the others go on."""
         headers = {"Prefer": prefer, "Idempotency-Key": f"key-{next(_NAMES)}"}
-        self.ask(lambda to: to.http.delete(f"/api/orders/{self.first[2]}", headers=headers))
+        self.write(lambda to: to.http.delete(f"/api/orders/{self.first[2]}", headers=headers))
 
-    @precondition(lambda self: self.world.asked)
+    @precondition(lambda self: self.world.writes)
     @rule(pick=st.integers(0, 9))
-    def ask_again(self, pick: int) -> None:
-        """The same key and request are the same operation, whatever became of it."""
-        one = self.world.asked[pick % len(self.world.asked)]
-        assert self.ask(one.again) == one.operation
+    def repeat(self, pick: int) -> None:
+        """The same key and request give the same operation."""
+        one = self.world.writes[pick % len(self.world.writes)]
+        assert self.write(one.send) == one.operation
 
-    @precondition(lambda self: self.world.asked)
+    @precondition(lambda self: self.world.writes)
     @rule(pick=st.integers(0, 9))
     def cancel(self, pick: int) -> None:
-        operation_id = self.world.asked[-1 - pick % len(self.world.asked)].operation
+        operation_id = self.world.writes[-1 - pick % len(self.world.writes)].operation
         answer = self.service.http.post(f"/api/operations/{operation_id}/cancel", json={})
         assert answer.status_code in (200, 409), answer.text
         if answer.status_code == 200:
             self.world.cancelled.add(operation_id)
             assert (answer.json()["operation"]["state"], answer.json()["operation"]["sent"]) == ("refused", False)
 
-    @precondition(lambda self: self.world.asked)
+    @precondition(lambda self: self.world.writes)
     @rule(pick=st.integers(0, 9), prefer=WAITS)
     def undo(self, pick: int, prefer: str) -> None:
-        operation_id = self.world.asked[-1 - pick % len(self.world.asked)].operation
+        operation_id = self.world.writes[-1 - pick % len(self.world.writes)].operation
         headers = {"Prefer": prefer, "Idempotency-Key": f"key-{next(_NAMES)}"}
-        self.ask(lambda to: to.http.post(f"/api/operations/{operation_id}/undo", json={}, headers=headers))
+        self.write(lambda to: to.http.post(f"/api/operations/{operation_id}/undo", json={}, headers=headers))
 
     # -- PlanSo's bad days
 
@@ -228,7 +228,7 @@ class Whole(RuleBasedStateMachine):
             self.sandbox.knobs.html_for_json_next = 1
 
     @rule(how=st.sampled_from(["close", "hang", "504"]))
-    def the_answer_to_a_save_gets_lost(self, how: Any) -> None:
+    def a_save_response_gets_lost(self, how: Any) -> None:
         self.sandbox.knobs.lose_answers_by = how
         self.sandbox.knobs.lose_answers_next = 1
 
@@ -238,8 +238,8 @@ class Whole(RuleBasedStateMachine):
 
     # -- people
 
-    def wakes_at(self, order_id: int) -> str:
-        """No write of this order is on its way before: its first pending one waits until then, or there is none."""
+    def next_attempt_at(self, order_id: int) -> str:
+        """When the order's first pending write is tried again; `9`, later than all, where there is none."""
         params = {"order_id": str(order_id), "state": "pending", "limit": "500"}
         found = self.service.http.get("/api/operations", params=params).json()["operations"]
         return found[-1]["next_attempt_at"] if found else "9"
@@ -247,14 +247,13 @@ class Whole(RuleBasedStateMachine):
     @rule(at=ORDERS, label=st.sampled_from([FOREIGN, FOREIGN, *LABELS.values()]))
     def a_person_edits(self, at: int, label: str) -> None:
         """
-        When the order's writes rest, if they do: an edit between a write's reading and its save, one request long, is
-        lost, and nobody can help it.
+        Preferably while no write of the order is in progress: an edit between reading and save can't be noticed.
         """
         order_id, text = self.first[at], f"von Hand {next(_NAMES)}"
         until = time.monotonic() + 1.0
-        while self.wakes_at(order_id) <= now() and time.monotonic() < until:
+        while self.next_attempt_at(order_id) <= now() and time.monotonic() < until:
             threading.Event().wait(0.02)
-        wakes_at, begun = self.wakes_at(order_id), now()
+        next_attempt, begun = self.next_attempt_at(order_id), now()
         if order_id not in self.sandbox.order_ids():
             return
         try:
@@ -262,7 +261,7 @@ class Whole(RuleBasedStateMachine):
         except KeyError:  # deleted this moment
             return
         ended = now()
-        self.world.edits.append(Edit(order_id, label, text, ended, begun < wakes_at and ended < wakes_at))
+        self.world.edits.append(Edit(order_id, label, text, ended, begun < next_attempt and ended < next_attempt))
 
     @rule()
     def a_person_deletes(self) -> None:
@@ -287,29 +286,29 @@ class Whole(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             if self.up:
-                self.all_is_well()
+                self.check_laws()
         finally:
             while self.up:
                 self.stop()
 
-    def all_is_well(self) -> None:
+    def check_laws(self) -> None:
         knobs = self.sandbox.knobs
         knobs.fail_next = knobs.hang_next = knobs.html_for_json_next = knobs.lose_answers_next = 0
-        found = self.settled()
+        found = self.wait_until_settled()
         service = self.service
         status = service.sync(full="true", accept_removals="true")
         assert status["last_result"]["state"] == "done", status
-        self.creates_are_made_once(found)
-        self.orders_are_those(found)
+        self.check_creates_are_made_once(found)
+        self.check_no_order_is_lost(found)
         for order_id in self.first:
-            self.order_is_kept([one for one in found if one["order_id"] == order_id])
+            self.check_sequence([one for one in found if one["order_id"] == order_id])
             if order_id in self.sandbox.order_ids():
-                self.values_are_whose_turn_it_was(order_id, found)
-                self.history_is_true(service, order_id, found)
-        self.mirror_is_planso(service)
+                self.check_values(order_id, found)
+                self.check_history(service, order_id, found)
+        self.check_mirror(service)
 
-    def settled(self) -> list[dict[str, Any]]:
-        """Everything ends: oldest first, as it is told then."""
+    def wait_until_settled(self) -> list[dict[str, Any]]:
+        """Wait for the end of all operations; as they are shown then, oldest first."""
         until = time.monotonic() + PATIENCE
         while True:
             left = self.service.http.get("/api/operations", params={"state": "pending"}).json()["operations"]
@@ -319,13 +318,13 @@ class Whole(RuleBasedStateMachine):
             threading.Event().wait(0.02)
         listed = self.service.http.get("/api/operations", params={"limit": "500"}).json()["operations"]
         found = [self.operation(one["id"]) for one in reversed(listed)]
-        assert {one.operation for one in self.world.asked} == {one["id"] for one in found}
+        assert {one.operation for one in self.world.writes} == {one["id"] for one in found}
         for one in found:
             if one["id"] in self.world.cancelled:
                 assert (one["state"], one["sent"]) == ("refused", False)
         return found
 
-    def creates_are_made_once(self, found: list[dict[str, Any]]) -> None:
+    def check_creates_are_made_once(self, found: list[dict[str, Any]]) -> None:
         for one in found:
             if one["action"] != "create":
                 continue
@@ -337,8 +336,8 @@ class Whole(RuleBasedStateMachine):
             if one["id"] in self.world.cancelled:
                 assert there == []
 
-    def orders_are_those(self, found: list[dict[str, Any]]) -> None:
-        """Nothing but what somebody deleted is gone, and nothing of it comes back."""
+    def check_no_order_is_lost(self, found: list[dict[str, Any]]) -> None:
+        """Only orders that somebody deleted are gone, and none comes back."""
         deleted = {one["order_id"] for one in found if one["action"] == "delete" and one["state"] == "confirmed"}
         there = set(self.sandbox.order_ids())
         assert not there & deleted
@@ -346,13 +345,13 @@ class Whole(RuleBasedStateMachine):
         attempted = {one["order_id"] for one in found if one["action"] == "delete" and one["sent"]}
         assert (self.before | self.world.made) - there <= self.world.deleted | deleted | attempted
 
-    def order_is_kept(self, of_order: list[dict[str, Any]]) -> None:
-        """As they were recorded, so they end; but for those called off."""
+    def check_sequence(self, of_order: list[dict[str, Any]]) -> None:
+        """Operations of one order end in the sequence of their recording, cancelled ones aside."""
         ended = [one["settled_at"] for one in of_order if one["id"] not in self.world.cancelled]
         assert ended == sorted(ended), of_order
 
-    def values_are_whose_turn_it_was(self, order_id: int, found: list[dict[str, Any]]) -> None:
-        """What people wrote elsewhere stays; of an asked field, the last one to write it is who is read."""
+    def check_values(self, order_id: int, found: list[dict[str, Any]]) -> None:
+        """Edits of other fields stay; a requested field holds the value of its last writer."""
         for label in (FOREIGN, *LABELS.values()):
             edits = [edit for edit in self.world.edits if (edit.order_id, edit.label) == (order_id, label)]
             path = next((path for path, its in LABELS.items() if its == label), "")
@@ -368,8 +367,8 @@ class Whole(RuleBasedStateMachine):
                 everybodys = {edit.text for edit in edits} | {one["asked"][path] or "" for one in writes}
                 assert held in everybodys | {self.at_first[order_id, label]}, details
 
-    def history_is_true(self, service: Service, order_id: int, found: list[dict[str, Any]]) -> None:
-        """Of each field the newest entry shows what the order shows; a write's own entry shows what it asked."""
+    def check_history(self, service: Service, order_id: int, found: list[dict[str, Any]]) -> None:
+        """The newest entry of a field shows the order's value; the entry of a write shows the requested value."""
         by_id = {one["id"]: one for one in found}
         shown = service.order(order_id)
         entries = service.http.get(f"/api/orders/{order_id}/history", params={"limit": "500"}).json()["history"]
@@ -387,7 +386,7 @@ class Whole(RuleBasedStateMachine):
                     assert change["after"] == one["asked"][change["field"]], (one, entry)
         assert newest == {name: shown[name] for name in newest}
 
-    def mirror_is_planso(self, service: Service) -> None:
+    def check_mirror(self, service: Service) -> None:
         page = service.http.get("/api/orders", params={"limit": "500"}).json()["orders"]
         assert sorted(order["id"] for order in page) == sorted(self.sandbox.order_ids())
         for order in page:
@@ -404,10 +403,10 @@ def test_whatever_happens_it_comes_to_a_true_end(sqlite_path: Path) -> None:
     people wrote elsewhere stays; history and mirror tell what PlanSo holds; and what was told as settled stays so.
     """
 
-    def machine() -> Whole:
+    def machine() -> OutboxMachine:
         sandbox = Sandbox(orders=4)
         url = stack.enter_context(sandbox.serve())
-        return Whole(f"sqlite:///{sqlite_path}", sandbox, url)
+        return OutboxMachine(f"sqlite:///{sqlite_path}", sandbox, url)
 
     with ExitStack() as stack:
         run_state_machine_as_test(

@@ -1,4 +1,4 @@
-"""The outbox of one process: leases it outlives, faults, a database that goes away."""
+"""The outbox of one process: expired leases, bugs, cancellation, a database that goes away."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def planso() -> Any:
 
 def test_an_attempt_that_outlived_its_lease_reverts_nothing(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
     """
-    The process is suspended while PlanSo hangs, and claims its own operation anew: the old attempt's end takes
-    nothing back of what the new one sent. The order is made once.
+    The process is suspended while PlanSo hangs, and claims its own operation anew: the end of the old attempt does not
+    revert what the new one sent. The order is created once.
     """
     sandbox, url = planso
 
@@ -41,10 +41,10 @@ def test_an_attempt_that_outlived_its_lease_reverts_nothing(sqlite_path: Path, p
             sandbox.knobs.hang_next = 1
             sandbox.knobs.lose_answers_by, sandbox.knobs.lose_answers_next = "hang", 1
             await process.record(NEW_CREATE)
-            await process.asked(1)
+            await process.wait_for_requests(1)
             process.ahead = timedelta(seconds=11)
             process.outbox.wake()
-            return await process.settled("op_new")
+            return await process.wait_until_settled("op_new")
 
     ended = asyncio.run(story())
     made = [one for one in sandbox.order_ids() if sandbox.value(one, "Fahrername") == "Nur Einmal"]
@@ -64,7 +64,7 @@ def test_pushes_yield_to_reads(sqlite_path: Path, planso: tuple[Sandbox, str]) -
             for order_id in orders:
                 await process.record(replace(NEW_CREATE, id=f"op_{order_id}", action=Action.UPDATE, order_id=order_id))
             for order_id in orders:
-                assert (await process.settled(f"op_{order_id}")).state is OperationState.CONFIRMED
+                assert (await process.wait_until_settled(f"op_{order_id}")).state is OperationState.CONFIRMED
 
     asyncio.run(story())
     begun = sorted(
@@ -75,7 +75,7 @@ def test_pushes_yield_to_reads(sqlite_path: Path, planso: tuple[Sandbox, str]) -
 
 def test_a_write_that_raises_a_bug_is_tried_until_its_deadline(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
     """
-    One that runs into a fault of ours each time is tried until its deadline and no longer, sent or not; others go on.
+    A write that raises an unexpected exception at each attempt is tried until its deadline, sent or not; others go on.
     """
     sandbox, url = planso
     first, second, third, *_ = sandbox.order_ids()
@@ -87,7 +87,7 @@ def test_a_write_that_raises_a_bug_is_tried_until_its_deadline(sqlite_path: Path
             await process.record(replace(poison, deadline_at=soon, sent_at=clock.format_instant(process.clock())))
             await process.record(replace(poison, id="op_unsent", order_id=second, deadline_at=soon))
             await process.record(replace(NEW_CREATE, id="op_good", action=Action.UPDATE, order_id=third))
-            return [await process.settled(name) for name in ("op_good", "op_unsent", "op_poison")]
+            return [await process.wait_until_settled(name) for name in ("op_good", "op_unsent", "op_poison")]
 
     good, unsent, sent = asyncio.run(story())
     assert (good.state, unsent.state, sent.state) == (
@@ -100,7 +100,7 @@ def test_a_write_that_raises_a_bug_is_tried_until_its_deadline(sqlite_path: Path
 def test_the_claim_loop_can_be_cancelled_in_the_moment_it_is_woken(
     sqlite_path: Path, planso: tuple[Sandbox, str]
 ) -> None:
-    """Cancelled in the moment in which it is woken, it ends: a stop that is missed there never comes to its end."""
+    """Cancelled in the moment in which it is woken, it ends: a missed cancellation would block the shutdown."""
     sandbox, url = planso
 
     async def story() -> None:
@@ -119,7 +119,7 @@ def test_the_claim_loop_can_be_cancelled_in_the_moment_it_is_woken(
 def test_a_recorded_write_is_answered_though_the_database_goes_away(
     sqlite_path: Path, planso: tuple[Sandbox, str]
 ) -> None:
-    """The database goes away while the caller waits: he is told of the operation, which is on disk, no failure."""
+    """The database goes away while the caller waits: it gets the recorded operation, and no error."""
     sandbox, url = planso
     sandbox.knobs.hang_next = 9
     address = f"sqlite:///{sqlite_path}"
@@ -135,7 +135,7 @@ def test_a_recorded_write_is_answered_though_the_database_goes_away(
                 **wait,  # type: ignore[arg-type]
             )
             asked = asyncio.create_task(writer.update(sandbox.order_ids()[0], {"person": "Wartet"}, WriteRequest()))
-            await process.asked(1)
+            await process.wait_for_requests(1)
             await process.database.close()
             return await asked
 
@@ -155,8 +155,8 @@ def test_a_recorded_write_is_answered_though_the_database_goes_away(
 
 def test_the_history_names_people_for_their_own_edits(tmp_path: Path) -> None:
     """
-    A write that finds in PlanSo what it asks for sends nothing: the history names the person, though the mirror learns
-    of it by this write. What it sent is the connector's, and what a person changed beside it is his.
+    A write that finds its values in PlanSo already sends nothing, and the history names the person, although the mirror
+    gets the values by this write. What the write sent is the connector's change, other changes are the person's.
     """
     with connected(tmp_path, Sandbox(orders=4)) as service:
         order_id = service.sandbox.order_ids()[0]

@@ -69,7 +69,7 @@ def test_a_dry_run_of_a_create_and_of_a_delete(service: Service, order: int) -> 
 
 
 def test_a_dry_run_fails_as_the_write_would(service: Service, order: int) -> None:
-    """404 and 422 are told before anything is asked for."""
+    """404 and 422, as the write would be."""
     only_tell = {"dry_run": "true"}
     assert service.http.delete("/api/orders/999999", params=only_tell).status_code == 404
     for bad in ({"vehicle_details": {"makeID": 987_654}}, {"shop_date": "bald"}):

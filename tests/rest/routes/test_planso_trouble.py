@@ -1,4 +1,4 @@
-"""PlanSo's bad days, seen from a caller: an honest answer within the wait, and recovery without hands."""
+"""PlanSo in trouble, as callers see it: a true answer within the wait, and recovery without intervention."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_after_the_wait_it_is_carried_through(tmp_path: Path) -> None:
 
 
 class Odd:
-    """A PlanSo between the connector and the sandbox that answers some requests otherwise, by their number."""
+    """A proxy between the connector and the sandbox that alters some responses, by their number."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox

@@ -99,6 +99,12 @@ class Outbox:
             del self._origins[next(iter(self._origins))]
         self.wake()
 
+    def notify_cancelled(self, operation_id: str) -> None:
+        """An operation was cancelled: wake its callers, and claim what waited for it."""
+        self._wait_estimator.discard(operation_id)
+        self.notify_changed(operation_id)
+        self.wake()
+
     def notify_changed(self, operation_id: str) -> None:
         """Wake every caller that waits for this operation."""
         for event in self._waiting.get(operation_id, ()):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -96,11 +97,11 @@ class CreatePush:
                 f"PlanSo answered with the number of order {order_id}, an archived one of another customer. "
                 "It was not sent again."
             )
-        order, has_parts = await self._live.build_order(form, None)
         # Controls that only the blank form has, such as tokens, are no loss.
         lost = tuple(one for one in overwritten_edits.find_emptied_controls(claim.sent, held) if one.column in held)
         notes = (*notes, *form.describe_normalised(requested))
-        read_back = ReadBack(order, order_id, after.read_at, {}, notes, has_parts=has_parts, differences=lost)
+        read_back = await self._live.start_read_back(form, None, after.read_at)
+        read_back = replace(read_back, before={}, notes=notes, differences=lost)
         mismatches = form.find_unsaved(requested)
         if mismatches:
             refused = PlansoRefused(f"Order {order_id} was created, but: {ReadBackMismatch(mismatches)}")

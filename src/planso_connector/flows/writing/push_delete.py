@@ -17,7 +17,7 @@ from planso_connector.domain.errors import (
     PlansoUnavailable,
     PlansoUnsure,
 )
-from planso_connector.flows.syncing.read_order import EmptyForm, OrderReader
+from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.writing.claim import Claim, Postponed
 from planso_connector.flows.writing.preconditions import apply_preconditions
 from planso_connector.flows.writing.read_back import START_TIMEOUT, LiveForms, ReadBack
@@ -43,17 +43,12 @@ class DeletePush:
         assert order_id is not None, "only a create has no order yet"
         mirrored = await self._reader.load_mirrored(order_id)
         for _ in range(MAX_DELETIONS):
-            read_at = format_instant(self._clock())
             try:
-                form = await self._live.read_existing(order_id, mirrored)
-            except EmptyForm as error:
-                await self._live.check_identity(claim.operation, error.form, read_at)
-                raise
-            except NotFound:
+                form, read_at = await self._live.read_for_write(claim.operation, mirrored)
+            except NotFound as error:
                 if claim.sent_at is None:
                     raise
-                return ReadBack(None, order_id, read_at, None)
-            await self._live.check_identity(claim.operation, form, read_at)
+                return ReadBack(None, order_id, error.read_at)
             try:
                 apply_preconditions(claim.operation, form, mirrored)
             except EditConflict:
@@ -81,7 +76,7 @@ class DeletePush:
             raise Postponed(message) from None
         if is_gone:
             note = f"PlanSo has deleted it, though it answered otherwise ({outcome})."
-            return ReadBack(None, order_id, read_at, None, (note,) if outcome is not None else ())
+            return ReadBack(None, order_id, read_at, notes=(note,) if outcome is not None else ())
         if outcome is None:
             raise PlansoRefused(f"PlanSo still shows order {order_id} after it was deleted.")
         if isinstance(outcome, PlansoRefused) or outcome.is_over:

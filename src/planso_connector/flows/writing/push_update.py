@@ -108,15 +108,18 @@ class UpdatePush:
 
     async def _carry_out(self, claim: Claim, order_id: int) -> ReadBack:
         open_save = self._open_saves.pop(claim.operation.id, None)
-        read_at = format_instant(self._clock())
         mirrored = await self._reader.load_mirrored(order_id)
-        form = await self._read_first(claim, order_id, mirrored, read_at)
+        try:
+            form, read_at = await self._live.read_for_write(claim.operation, mirrored)
+        except EmptyForm as error:
+            if await self._live.stays_blank(error.form, claim.sent_at):
+                raise await self._report_blank(claim, error.form, mirrored) from None
+            raise
         is_last_send = open_save is not None and (claim.sent or {}).get("read_at") == open_save.read_at
         if open_save is not None and is_last_send and claim.sent_at is not None:
-            await self._live.check_identity(claim.operation, form, read_at)
             with suppress(Postponed):  # the save has not taken effect, and did nothing else
                 return await self._read_back(claim, open_save, mirrored)
-            form = await self._read_existing(claim, order_id, mirrored, form)
+            form, read_at = await self._live.read_for_write(claim.operation, mirrored, form)
         resolved, plan, notes = await self._plan(claim, form, mirrored, read_at)
         # What PlanSo stored in another notation counts as saved: a new plan would rewrite it for ever.
         is_restore = claim.operation.controls is not None
@@ -133,38 +136,21 @@ class UpdatePush:
             await self._reader.store_form(form.read_fields(), mirrored, read_at)
         for _ in range(MAX_SAVES):
             try:
-                save = await self._save(claim, order_id, form, mirrored)
+                save = await self._save(claim, form, mirrored)
             except SessionEnded:
                 # Logs in, which is not possible within a slot.
-                form = await self._read_existing(claim, order_id, mirrored, form)
+                form, _ = await self._live.read_for_write(claim.operation, mirrored, form)
                 continue
             if not save.plan.new_values:
                 return await self._report_unchanged(claim, save.form, mirrored, save.read_at, save.notes)
             return await self._read_back(claim, save, mirrored)
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be saved; nothing was saved.")
 
-    async def _read_existing(
-        self, claim: Claim, order_id: int, mirrored: Order | None, previous: Form | None = None
-    ) -> Form:
-        is_restore = claim.operation.controls is not None
-        return await self._live.read_existing(order_id, mirrored, previous, may_be_blank=is_restore)
-
-    async def _read_first(self, claim: Claim, order_id: int, mirrored: Order | None, read_at: str) -> Form:
-        """Raises SavedOtherwise where an earlier send of the operation emptied the form for good."""
-        try:
-            return await self._read_existing(claim, order_id, mirrored)
-        except EmptyForm as error:
-            await self._live.check_identity(claim.operation, error.form, read_at)
-            if await self._live.stays_blank(error.form, claim.sent_at):
-                raise await self._report_blank(claim, error.form, mirrored) from None
-            raise
-
     async def _plan(
         self, claim: Claim, form: Form, mirrored: Order | None, read_at: str
     ) -> tuple[Mapping[str, Value], ChangePlan, tuple[str, ...]]:
-        """The values to save, the form's plan for them, and notes. Raises OrderIdReused, EditConflict, Invalid."""
+        """The values to save, the form's plan for them, and notes. Raises EditConflict, Invalid."""
         operation = claim.operation
-        await self._live.check_identity(operation, form, read_at)
         try:
             resolved, left_alone = apply_preconditions(operation, form, mirrored)
         except EditConflict as conflict:
@@ -187,15 +173,14 @@ class UpdatePush:
             return resolved, plan, (f"Left alone, because somebody changed it since: {', '.join(changed)}.",)
         return resolved, plan, plan.notes
 
-    async def _save(self, claim: Claim, order_id: int, previous: Form, mirrored: Order | None) -> _Save:
+    async def _save(self, claim: Claim, previous: Form, mirrored: Order | None) -> _Save:
         """
         Read until two readings agree, and save the later one. Reading and save share one slot of the throttle: only the
         claim's mark lies between them.
         """
         for reading in range(MAX_READINGS):
             async with self._planso.hold_slot():
-                read_at = format_instant(self._clock())
-                form = await self._read_existing(claim, order_id, mirrored, previous)
+                form, read_at = await self._live.read_for_write(claim.operation, mirrored, previous)
                 if form.find_differences(previous) and reading + 1 < MAX_READINGS:
                     previous = form
                     continue
@@ -254,15 +239,11 @@ class UpdatePush:
         written = {path: save.resolved[path] for path in before if path in save.resolved}
         overwritten = await self._find_overwritten(claim, written, now, after.readings[:-1])
         differences = (*assessment.differences, *overwritten)
-        order, has_parts = await self._live.build_order(now, mirrored)
-        read_back = ReadBack(
-            order,
-            order.id,
-            after.read_at,
-            before,
-            tuple(notes),
+        read_back = replace(
+            await self._live.start_read_back(now, mirrored, after.read_at),
+            before=before,
+            notes=tuple(notes),
             saved_labels=frozenset(change.label for change in plan.changes),
-            has_parts=has_parts,
             differences=differences,
             side_effects=_side_effects(now, differences, operation),
             stop_scope=assessment.stop_scope,
@@ -318,40 +299,27 @@ class UpdatePush:
         self, claim: Claim, form: Form, mirrored: Order | None, read_at: str, notes: tuple[str, ...]
     ) -> ReadBack:
         """Nothing differs: it never did, or an earlier send took effect, of which the other changes are reported."""
-        order, has_parts = await self._live.build_order(form, mirrored)
+        read_back = await self._live.start_read_back(form, mirrored, read_at)
         if claim.sent_at is None:
-            notes = (*notes, "Nothing differs from what PlanSo holds; nothing was sent.")
-            return ReadBack(order, order.id, read_at, None, notes, has_parts=has_parts)
+            return replace(read_back, notes=(*notes, "Nothing differs from what PlanSo holds; nothing was sent."))
         differences = (
             *await self._find_overwritten(claim, appending.written_values(claim.operation), form),
             *overwritten_edits.find_emptied_controls(claim.sent, take_snapshot(form)),
         )
-        return ReadBack(
-            order,
-            order.id,
-            read_at,
-            None,
-            notes,
-            has_parts=has_parts,
-            differences=differences,
-            side_effects=_side_effects(form, differences, claim.operation),
-        )
+        side_effects = _side_effects(form, differences, claim.operation)
+        return replace(read_back, notes=notes, differences=differences, side_effects=side_effects)
 
     async def _report_blank(self, claim: Claim, form: Form, mirrored: Order | None) -> SavedOtherwise:
         """The form has been blank since a save, for longer than PlanSo's temporary faults last."""
         differences = overwritten_edits.find_emptied_controls(claim.sent, take_snapshot(form), Verdict.LOST)
-        order, has_parts = await self._live.build_order(form, mirrored)
-        read_back = ReadBack(
-            order,
-            order.id,
-            format_instant(self._clock()),
-            None,
-            has_parts=has_parts,
+        read_back = replace(
+            await self._live.start_read_back(form, mirrored, format_instant(self._clock())),
             differences=differences,
             side_effects=_side_effects(form, differences),
             stop_scope=StopScope.WORKSHOP,
         )
-        return SavedOtherwise(Damaged(f"The form of order {order.id} has been blank since it was saved."), read_back)
+        message = f"The form of order {form.order_id} has been blank since it was saved."
+        return SavedOtherwise(Damaged(message), read_back)
 
 
 def _values_before(plan: ChangePlan, claim: Claim) -> dict[str, Value]:

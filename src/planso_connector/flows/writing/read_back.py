@@ -58,7 +58,7 @@ class ReadBack:
     """None: the order was deleted."""
     order_id: int
     read_at: str
-    before: Mapping[str, Value] | None
+    before: Mapping[str, Value] | None = None
     """What the form held before the save; None where this attempt saved nothing."""
     notes: tuple[str, ...] = ()
     saved_labels: frozenset[str] = frozenset()
@@ -162,8 +162,25 @@ class LiveForms:
             raise not_found
         return form
 
-    async def check_identity(self, operation: Operation, form: Form, read_at: str) -> None:
-        """Raises OrderIdReused, and stores the form, where the order is not the one the operation was recorded for."""
+    async def read_for_write(
+        self, operation: Operation, mirrored: Order | None, previous: Form | None = None
+    ) -> tuple[Form, str]:
+        """
+        As `read_existing`: the form of the operation's order, and when it was read. Raises OrderIdReused, too, where it
+        is another order than the operation was recorded for; the mirror gets that one then.
+        """
+        assert operation.order_id is not None, "only a create has no order yet"
+        read_at = format_instant(self._clock())
+        is_restore = operation.controls is not None
+        try:
+            form = await self.read_existing(operation.order_id, mirrored, previous, may_be_blank=is_restore)
+        except EmptyForm as error:
+            await self._check_identity(operation, error.form, read_at)
+            raise
+        await self._check_identity(operation, form, read_at)
+        return form, read_at
+
+    async def _check_identity(self, operation: Operation, form: Form, read_at: str) -> None:
         reading, identity = form.read_fields(), operation.identity or {}
         if not is_other_order(identity, reading.values):
             return
@@ -246,12 +263,13 @@ class LiveForms:
                 return True
         return False
 
-    async def build_order(self, form: Form, mirrored: Order | None) -> tuple[Order, bool]:
-        """The order of a form just read, and whether its parts were read, too: they are where the mirror has it not."""
+    async def start_read_back(self, form: Form, mirrored: Order | None, read_at: str) -> ReadBack:
+        """The order of a form just read; its parts are read, too, where the mirror does not have the order."""
         assert form.order_id is not None, "the form of an existing order"
         if mirrored is not None:
-            return apply_reading(mirrored, form.read_fields()), False
-        return await self._reader.compose_order(form.order_id, form.read_fields()), True
+            return ReadBack(apply_reading(mirrored, form.read_fields()), form.order_id, read_at)
+        order = await self._reader.compose_order(form.order_id, form.read_fields())
+        return ReadBack(order, form.order_id, read_at, has_parts=True)
 
 
 def _is_emptied(form: Form, requested: Mapping[str, Value], others: Mapping[str, Value]) -> bool:

@@ -347,8 +347,7 @@ class WriteService:
             is_pending = operation.state is OperationState.PENDING
             why = "something was sent to PlanSo already" if is_pending else f"it is {operation.state} already"
             raise NotPossible(f"Operation {operation_id} can't be cancelled: {why}.")
-        self._outbox.notify_changed(operation_id)
-        self._outbox.wake()
+        self._outbox.notify_cancelled(operation_id)
         return operation
 
 

@@ -81,12 +81,14 @@ OperationId = Annotated[
 
 
 def routes(writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> list[APIRouter]:
-    return [_read(writer), _cancel_and_undo(writer, dry_run, responder), _restore(writer, dry_run, responder)]
+    read_router, router = make_router(_PREFIX, "operations"), make_router(_PREFIX, "operations", JsonRoute)
+    _add_reads(read_router, writer)
+    _add_cancel_and_undo(router, writer, dry_run, responder)
+    _add_restore(router, writer, dry_run, responder)
+    return [read_router, router]
 
 
-def _read(writer: WriteService) -> APIRouter:
-    router = make_router(_PREFIX, "operations")
-
+def _add_reads(router: APIRouter, writer: WriteService) -> None:
     @router.get(
         "",
         summary="List operations",
@@ -130,12 +132,8 @@ def _read(writer: WriteService) -> APIRouter:
             raise NotFound(f"There is no operation {operation_id}.")
         return _operation_response(await writer.wait_until_settled(operation, wait or 0.0), caller)
 
-    return router
 
-
-def _cancel_and_undo(writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> APIRouter:
-    router = make_router(_PREFIX, "operations", JsonRoute)
-
+def _add_cancel_and_undo(router: APIRouter, writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> None:
     @router.post(
         "/{operation_id}/cancel",
         summary="Cancel operation",
@@ -177,12 +175,8 @@ def _cancel_and_undo(writer: WriteService, dry_run: DryRun, responder: WriteResp
         write = partial(writer.undo, operation_id, headers.build_request(if_match=if_match))
         return await responder.respond(write, preview, headers, is_dry_run=is_dry_run)
 
-    return router
 
-
-def _restore(writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> APIRouter:
-    router = make_router(_PREFIX, "operations", JsonRoute)
-
+def _add_restore(router: APIRouter, writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> None:
     @router.post(
         "/{operation_id}/restore",
         summary="Write a damaged order's values back",
@@ -210,8 +204,6 @@ def _restore(writer: WriteService, dry_run: DryRun, responder: WriteResponder) -
 
         write = partial(writer.restore, operation_id, only, headers.build_request())
         return await responder.respond(write, preview, headers, is_dry_run=is_dry_run)
-
-    return router
 
 
 def _operation_response(operation: Operation, caller: Caller) -> Response:

@@ -240,17 +240,16 @@ class UpdateHandler:
 def routes(orders: OrderQueries, writer: WriteService, dry_run: DryRun) -> list[APIRouter]:
     responder = WriteResponder(orders)
     handle_update = UpdateHandler(writer, dry_run, responder)
-    return [
-        _update(handle_update),
-        _create(writer, dry_run, responder),
-        _delete(writer, dry_run, responder),
-        _patch(handle_update),
-    ]
-
-
-def _update(handle_update: UpdateHandler) -> APIRouter:
     router = make_router(_PREFIX, "orders", JsonRoute)
+    _add_update(router, handle_update)
+    _add_create(router, writer, dry_run, responder)
+    _add_delete(router, writer, dry_run, responder)
+    patch_router = make_router(_PREFIX, "orders", MergePatchRoute)
+    _add_patch(patch_router, handle_update)
+    return [router, patch_router]
 
+
+def _add_update(router: APIRouter, handle_update: UpdateHandler) -> None:
     @router.put(
         "/{order_id}",
         summary="Update order",
@@ -280,12 +279,8 @@ def _update(handle_update: UpdateHandler) -> APIRouter:
             order_id, body, headers, if_match, null_clears=False, is_dry_run=is_dry_run, signed=signed
         )
 
-    return router
 
-
-def _create(writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> APIRouter:
-    router = make_router(_PREFIX, "orders", JsonRoute)
-
+def _add_create(router: APIRouter, writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> None:
     @router.post(
         "",
         summary="Create order",
@@ -315,12 +310,8 @@ def _create(writer: WriteService, dry_run: DryRun, responder: WriteResponder) ->
         write = partial(writer.create, requested, headers.build_request(notes=notes))
         return await responder.respond(write, preview, headers, notes, is_dry_run=is_dry_run)
 
-    return router
 
-
-def _delete(writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> APIRouter:
-    router = make_router(_PREFIX, "orders", JsonRoute)
-
+def _add_delete(router: APIRouter, writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> None:
     @router.delete(
         "/{order_id}",
         summary="Delete order",
@@ -341,12 +332,8 @@ def _delete(writer: WriteService, dry_run: DryRun, responder: WriteResponder) ->
         write = partial(writer.delete, order_id, request)
         return await responder.respond(write, preview, headers, is_dry_run=is_dry_run)
 
-    return router
 
-
-def _patch(handle_update: UpdateHandler) -> APIRouter:
-    router = make_router(_PREFIX, "orders", MergePatchRoute)
-
+def _add_patch(router: APIRouter, handle_update: UpdateHandler) -> None:
     @router.patch(
         "/{order_id}",
         summary="Patch order",
@@ -372,5 +359,3 @@ def _patch(handle_update: UpdateHandler) -> APIRouter:
         return await handle_update(
             order_id, body, headers, if_match, null_clears=True, is_dry_run=is_dry_run, signed=signed
         )
-
-    return router
