@@ -50,6 +50,10 @@ def test_an_unreadable_date_is_neither_said_nor_ignored(path: str) -> None:
         assert "51" not in compose_sentence(found, language) + compose_sentence(later, language)
 
 
+def make_part(members: dict[str, Any]) -> Part:
+    return Part(123, **members)
+
+
 days = st.integers(-12, 12).map(lambda ahead: (TODAY + timedelta(days=ahead)).isoformat())
 moments = st.one_of(
     st.none(),
@@ -69,7 +73,7 @@ part_strategy = st.fixed_dictionaries(
         "delivery_date": moments,
         "description": st.sampled_from([None, "Stoßfänger hinten"]),
     }
-).map(lambda members: Part(123, **members))
+).map(make_part)
 statuses = st.one_of(
     st.none(),
     st.sampled_from(["Lackierung", "in Arbeit", "abholbereit", "fertig", "Anfrage", "ausgeliefert", "Teile bestellt"]),
