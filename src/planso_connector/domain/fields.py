@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum, Flag, StrEnum, auto
+from typing import Any
 
 from planso_connector.domain.german_formats import SlotEnd
 from planso_connector.domain.planso_columns import ALTERNATIVE_LABELS
@@ -136,89 +137,79 @@ class OrderField:
 
 
 K = FieldKind
+"""In the rows below labels are separated by `; `."""
 
 
-def _details(name: str, kind: FieldKind, labels: tuple[str, ...], meaning: str, example: Value) -> OrderField:
-    return OrderField(name, kind, labels, meaning, example, group=FieldGroup.DETAILS)
+def _field(name: str, kind: FieldKind, labels: str, meaning: str, example: Value, **more: Any) -> OrderField:
+    return OrderField(name, kind, tuple(labels.split("; ")), meaning, example, **more)
 
 
-def _contact(name: str, kind: FieldKind, labels: tuple[str, ...], meaning: str, example: Value) -> OrderField:
-    return OrderField(name, kind, labels, meaning, example, min_length_on_create=1)
+def _contact(name: str, kind: FieldKind, labels: str, meaning: str, example: Value) -> OrderField:
+    return _field(name, kind, labels, meaning, example, min_length_on_create=1)
+
+
+def _details(name: str, kind: FieldKind, labels: str, meaning: str, example: Value) -> OrderField:
+    return _field(name, kind, labels, meaning, example, group=FieldGroup.DETAILS)
 
 
 def _create_only(
-    name: str, label: str, meaning: str, example: str, default: str | None = None, kind: FieldKind = K.TEXT
+    name: str, labels: str, meaning: str, example: str, default: str | None = None, kind: FieldKind = K.TEXT
 ) -> OrderField:
-    return OrderField(name, kind, (label,), meaning, example, accepted_in=RequestKind.CREATE, default=default)
+    return _field(name, kind, labels, meaning, example, accepted_in=RequestKind.CREATE, default=default)
 
 
 def _read_only(
-    name: str, kind: FieldKind, label: str, meaning: str, example: Value, group: FieldGroup = FieldGroup.ORDER
+    name: str, kind: FieldKind, labels: str, meaning: str, example: Value, group: FieldGroup = FieldGroup.ORDER
 ) -> OrderField:
-    return OrderField(name, kind, (label,), meaning, example, accepted_in=RequestKind.NONE, group=group)
+    return _field(name, kind, labels, meaning, example, accepted_in=RequestKind.NONE, group=group)
 
 
 _FIELDS: tuple[OrderField, ...] = (
-    _details("number_plate", K.IDENTIFIER, ("Kennzeichen", "Fahrzeug"), "Number plate", "WN-AE 2309"),
-    _details("vin", K.IDENTIFIER, ("VIN",), "Vehicle identification number, 17 characters", "WVWZZZ1KZAW123456"),
-    _details("makeID", K.ID, ("Hersteller",), "Make, the id that PlanSo's select offers", 58),
-    _details("modelID", K.ID, ("Modell",), "Model, the id that PlanSo's select offers", 5802),
-    _details("first_registration", K.PAST_MONTH, ("Erstzulassung",), "First registration", "14.03.2019"),
-    _details("kba", K.TEXT, ("KBA",), "KBA key numbers, HSN/TSN", "0603/BGU"),
-    _details("hu_au", K.MONTH, ("HU/AU",), "Next main and exhaust inspection", "03/2027"),
-    _details("engine", K.TEXT, ("Motor",), "Engine", "1.5 TSI Benzin"),
-    _details("engine_size", K.AMOUNT, ("Hubraum",), "Engine size in cm³", "1498"),
-    _details("curb_weight", K.AMOUNT, ("Leergewicht",), "Curb weight in kg", "1320"),
-    _details("gross_weight", K.AMOUNT, ("Gesamtgewicht",), "Gross weight in kg", "1850"),
-    _details("engine_power", K.AMOUNT, ("Leistung",), "Engine power in kW", "96"),
-    _details("last_registration", K.PAST_MONTH, ("Letzte Zulassung",), "Last registration", "02.05.2023"),
-    _details("km_stand", K.AMOUNT, ("Kilometerstand",), "Mileage in km", "84210"),
-    _details("engine_code", K.TEXT, ("Motorcode",), "Engine code", "DPCA"),
-    _details("all_details", K.FLAG, ("Alle Fahrzeugdaten",), "All vehicle details are known", True),
-    _contact("person", K.TEXT, ("Fahrername", "Halter"), "Customer or driver", "Jana Petersen"),
-    _contact("phone", K.PHONE, ("Telefon", "Telefonnummer"), "Phone number", "030 23125 118"),
-    _contact("email", K.EMAIL, ("Kunden E-Mail", "E-Mail"), "E-mail address", "jana.petersen@example.de"),
-    OrderField(
-        "customer_category", K.ID, ("Kundenkategorie",), "Customer category, the id that PlanSo's select offers", 11
+    _details("number_plate", K.IDENTIFIER, "Kennzeichen; Fahrzeug", "Number plate", "WN-AE 2309"),
+    _details("vin", K.IDENTIFIER, "VIN", "Vehicle identification number, 17 characters", "WVWZZZ1KZAW123456"),
+    _details("makeID", K.ID, "Hersteller", "Make, the id that PlanSo's select offers", 58),
+    _details("modelID", K.ID, "Modell", "Model, the id that PlanSo's select offers", 5802),
+    _details("first_registration", K.PAST_MONTH, "Erstzulassung", "First registration", "14.03.2019"),
+    _details("kba", K.TEXT, "KBA", "KBA key numbers, HSN/TSN", "0603/BGU"),
+    _details("hu_au", K.MONTH, "HU/AU", "Next main and exhaust inspection", "03/2027"),
+    _details("engine", K.TEXT, "Motor", "Engine", "1.5 TSI Benzin"),
+    _details("engine_size", K.AMOUNT, "Hubraum", "Engine size in cm³", "1498"),
+    _details("curb_weight", K.AMOUNT, "Leergewicht", "Curb weight in kg", "1320"),
+    _details("gross_weight", K.AMOUNT, "Gesamtgewicht", "Gross weight in kg", "1850"),
+    _details("engine_power", K.AMOUNT, "Leistung", "Engine power in kW", "96"),
+    _details("last_registration", K.PAST_MONTH, "Letzte Zulassung", "Last registration", "02.05.2023"),
+    _details("km_stand", K.AMOUNT, "Kilometerstand", "Mileage in km", "84210"),
+    _details("engine_code", K.TEXT, "Motorcode", "Engine code", "DPCA"),
+    _details("all_details", K.FLAG, "Alle Fahrzeugdaten", "All vehicle details are known", True),
+    _contact("person", K.TEXT, "Fahrername; Halter", "Customer or driver", "Jana Petersen"),
+    _contact("phone", K.PHONE, "Telefon; Telefonnummer", "Phone number", "030 23125 118"),
+    _contact("email", K.EMAIL, "Kunden E-Mail; E-Mail", "E-mail address", "jana.petersen@example.de"),
+    _field("customer_category", K.ID, "Kundenkategorie", "Customer category, the id that PlanSo's select offers", 11),
+    _field("damage", K.TEXT, "Kategorie", "Damage class", "KL 2-3"),
+    _field("repair_date", K.DATE, "Fahrzeugeingang (Soll); Fahrzeugeingang (Ist)", "Vehicle comes in", "07.12.2026"),
+    _field("shop_date", K.DATE, "Werkstattstart", "Work in the shop starts", "08.12.2026"),
+    _field("est_hours_karo", K.NUMBER, "Sollstunden Karo", "Estimated hours, body", 11.3),
+    _field("est_hours_lack", K.NUMBER, "Sollstunden Lack", "Estimated hours, paint", 6.5),
+    _field("appointment_date", K.DATETIME, "Termin angelegt", "When the appointment was made", "23.11.2026 09:41:00"),
+    _field("service_advisor", K.TEXT, "Serviceberater", "Service advisor, initials or name", "MK"),
+    _field("pickup_service", K.TEXT, "Hol-/Bringservice", "How the vehicle comes: `kommt`, `bringt`, ...", "kommt"),
+    _field("remarks", K.LONG_TEXT, "Bemerkungen", "Remarks", "Kundin wartet auf Rückruf.\nErsatzwagen ist bestellt."),
+    _field("parts_delivery_date", K.DATE, "Teile Liefertermin", "Parts are delivered", "04.12.2026"),
+    _field("paint_date", K.DATE, "Lackiertermin", "Painting", "10.12.2026"),
+    _field("shop_back_date", K.DATE, "Werkstatt zurück", "Back from the shop", "14.12.2026"),
+    _field("repair_date_time_from", K.TIME, "Reparatur von", "Time slot, from", "08:00", slot="from"),
+    _field("repair_date_time_to", K.TIME, "Reparatur bis", "Time slot, to", "16:30", slot="to"),
+    _field("estimate_date", K.DATE, "Besichtigung", "Inspection for the estimate", "25.11.2026"),
+    _field("return_date_time", K.DATETIME, "Rückgabe", "Vehicle is handed back", "15.12.2026 16:00"),
+    _field(
+        "damage_description", K.LONG_TEXT, "Schadenbeschreibung", "Damage", "Stoßfänger hinten gerissen, Heckklappe."
     ),
-    OrderField("damage", K.TEXT, ("Kategorie",), "Damage class", "KL 2-3"),
-    OrderField(
-        "repair_date", K.DATE, ("Fahrzeugeingang (Soll)", "Fahrzeugeingang (Ist)"), "Vehicle comes in", "07.12.2026"
+    _field(
+        "workshop_distribution", K.LONG_TEXT, "Werkstattverteilung", "Distribution over the shops", "Karo 2, Lack 1"
     ),
-    OrderField("shop_date", K.DATE, ("Werkstattstart",), "Work in the shop starts", "08.12.2026"),
-    OrderField("est_hours_karo", K.NUMBER, ("Sollstunden Karo",), "Estimated hours, body", 11.3),
-    OrderField("est_hours_lack", K.NUMBER, ("Sollstunden Lack",), "Estimated hours, paint", 6.5),
-    OrderField(
-        "appointment_date", K.DATETIME, ("Termin angelegt",), "When the appointment was made", "23.11.2026 09:41:00"
-    ),
-    OrderField("service_advisor", K.TEXT, ("Serviceberater",), "Service advisor, initials or name", "MK"),
-    OrderField(
-        "pickup_service", K.TEXT, ("Hol-/Bringservice",), "How the vehicle comes: `kommt`, `bringt`, ...", "kommt"
-    ),
-    OrderField(
-        "remarks", K.LONG_TEXT, ("Bemerkungen",), "Remarks", "Kundin wartet auf Rückruf.\nErsatzwagen ist bestellt."
-    ),
-    OrderField("parts_delivery_date", K.DATE, ("Teile Liefertermin",), "Parts are delivered", "04.12.2026"),
-    OrderField("paint_date", K.DATE, ("Lackiertermin",), "Painting", "10.12.2026"),
-    OrderField("shop_back_date", K.DATE, ("Werkstatt zurück",), "Back from the shop", "14.12.2026"),
-    OrderField("repair_date_time_from", K.TIME, ("Reparatur von",), "Time slot, from", "08:00", slot="from"),
-    OrderField("repair_date_time_to", K.TIME, ("Reparatur bis",), "Time slot, to", "16:30", slot="to"),
-    OrderField("estimate_date", K.DATE, ("Besichtigung",), "Inspection for the estimate", "25.11.2026"),
-    OrderField("return_date_time", K.DATETIME, ("Rückgabe",), "Vehicle is handed back", "15.12.2026 16:00"),
-    OrderField(
-        "damage_description", K.LONG_TEXT, ("Schadenbeschreibung",), "Damage", "Stoßfänger hinten gerissen, Heckklappe."
-    ),
-    OrderField(
-        "workshop_distribution", K.LONG_TEXT, ("Werkstattverteilung",), "Distribution over the shops", "Karo 2, Lack 1"
-    ),
-    OrderField("external_calculation", K.LONG_TEXT, ("Externe Kalkulation",), "External calculation", "DAT 2026-118"),
-    OrderField(
-        "express_link",
-        K.TEXT,
-        ("ExpressLink",),
-        "ExpressLink",
-        "https://express.example/k/118",
-        max_length_override=2000,
+    _field("external_calculation", K.LONG_TEXT, "Externe Kalkulation", "External calculation", "DAT 2026-118"),
+    _field(
+        "express_link", K.TEXT, "ExpressLink", "ExpressLink", "https://express.example/k/118", max_length_override=2000
     ),
     _create_only("type_of_date", "Terminart", "Kind of appointment", "0", default="0"),
     _create_only("parts_needed", "E-Teile benötigt", "Parts are needed", "ja"),
@@ -261,18 +252,18 @@ FIELDS: tuple[OrderField, ...] = tuple(
     replace(field, labels=(*field.labels, *ALTERNATIVE_LABELS.get(field.path, ()))) for field in _FIELDS
 )
 APPEND_FIELDS: tuple[OrderField, ...] = (
-    OrderField(
+    _field(
         "remarks_append",
         K.LONG_TEXT,
-        ("Bemerkungen",),
+        "Bemerkungen",
         "A line to add to `remarks`, below what stands there when it is saved",
         "Kundin bittet um Rückruf.",
         accepted_in=RequestKind.UPDATE,
     ),
-    OrderField(
+    _field(
         "damage_description_append",
         K.LONG_TEXT,
-        ("Schadenbeschreibung",),
+        "Schadenbeschreibung",
         "The same for `damage_description`",
         "Auch die Tür hat einen Kratzer.",
         accepted_in=RequestKind.UPDATE,

@@ -35,6 +35,7 @@ Responses with more orders than `LARGE_LIST` are made `MAX_LARGE_LISTS` at a tim
 took 300 MB.
 """
 _INVALID_AFTER = replace(INVALID_DATE, loc=("query", "after"))
+_FAILURES = document_failures(404, 422, 503, invalid=INVALID_ORDER_ID)
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)")
 
 
@@ -125,7 +126,7 @@ def _order_router(freshness: Freshness) -> APIRouter:
         response_description="The order",
         responses=document_headers(document_success(order=build_example(responses.OrderAnswer)), 200, "ETag")
         | {304: {"description": "The order still has the ETag of `If-None-Match`; there is no body."}}
-        | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
+        | _FAILURES,
     )
     async def get_order(
         order_id: OrderId,
@@ -157,8 +158,7 @@ def _parts_and_sections_router(queries: OrderQueries) -> APIRouter:
         summary="Get the order's parts",
         response_model=responses.PartsAnswer,
         response_description="The parts of the order",
-        responses=document_success(parts=build_example(responses.PartsAnswer))
-        | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
+        responses=document_success(parts=build_example(responses.PartsAnswer)) | _FAILURES,
     )
     async def get_parts(order_id: OrderId) -> Response:
         """The parts from the connector's database, in the order of PlanSo's page."""
@@ -171,8 +171,7 @@ def _parts_and_sections_router(queries: OrderQueries) -> APIRouter:
         summary="List the order's sections",
         response_model=responses.SectionsAnswer,
         response_description="The sections that were read",
-        responses=document_success(sections=build_example(responses.SectionsAnswer))
-        | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
+        responses=document_success(sections=build_example(responses.SectionsAnswer)) | _FAILURES,
     )
     async def list_sections(order_id: OrderId) -> Response:
         """The other tabs of the order in PlanSo that were read; only with `CONNECTOR_SYNC_EXTENDED`."""
@@ -184,8 +183,7 @@ def _parts_and_sections_router(queries: OrderQueries) -> APIRouter:
         summary="Get one section",
         response_model=responses.SectionAnswer,
         response_description="The section",
-        responses=document_success(section=build_example(responses.SectionAnswer))
-        | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
+        responses=document_success(section=build_example(responses.SectionAnswer)) | _FAILURES,
     )
     async def get_section(order_id: OrderId, name: SectionName) -> Response:
         """One tab: its tables, its label and value pairs, its links."""
@@ -204,8 +202,7 @@ def _history_router(queries: OrderQueries) -> APIRouter:
         summary="Get the order's history",
         response_model=responses.HistoryAnswer,
         response_description="What changed, newest first",
-        responses=document_success(history=build_example(responses.HistoryAnswer, next_cursor=None))
-        | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
+        responses=document_success(history=build_example(responses.HistoryAnswer, next_cursor=None)) | _FAILURES,
     )
     async def get_history(
         order_id: OrderId,
