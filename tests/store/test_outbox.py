@@ -411,6 +411,7 @@ def at_once(stores: tuple[Store, Store], *units: Callable[[Transaction], object]
     return ends
 
 
+@pytest.mark.behind_pooler
 def test_a_key_that_comes_twice_at_once_is_one_operation(stores: tuple[Store, Store]) -> None:
     """Of those that record with the same key at once, exactly one does, and the others are told of that one."""
     for number in range(12):
@@ -441,6 +442,7 @@ def test_those_of_one_order_that_come_at_once_have_an_order(stores: tuple[Store,
     assert len(set(at_once(stores, *units))) == len(units)
 
 
+@pytest.mark.behind_pooler
 def test_claims_at_once_share_nothing(stores: tuple[Store, Store]) -> None:
     """Four that claim at once: each operation has one holder, and of an order one is claimed."""
     stores[0].write(lambda tx: compared_clean(tx))

@@ -41,6 +41,7 @@ def writer_busy(database: Database) -> Iterator[None]:
         loop.call_soon(release.set)
 
 
+@pytest.mark.behind_pooler
 def test_a_unit_that_fails_harms_no_other(store: Store) -> None:
     """Of units that wait together, those that fail leave nothing, the others all stay, each hears its own end."""
 
@@ -97,6 +98,7 @@ def test_who_leaves_loses_nothing_of_others(store: Store) -> None:
     assert [store.read(counting.read(f"stayed{n}")) for n in range(5)] == ["1"] * 5
 
 
+@pytest.mark.behind_pooler
 def test_many_writers_lose_no_update(store: Store) -> None:
     """Readers of an order's version that save its next one at the same time: every one of them counts."""
     store.write(lambda tx: orders.save(tx, order(), read_at=at(0), now=at(0)))
@@ -270,6 +272,7 @@ def test_a_question_that_is_cancelled_or_finds_a_lock_is_not_too_broad(postgresq
         store.close()
 
 
+@pytest.mark.behind_pooler
 def test_many_long_questions_hold_nobody_else_up(store: Store) -> None:
     """
     While more of them wait than there are threads, other readings are answered at once; those that were not begun in
