@@ -40,7 +40,7 @@ EXCERPT_LENGTH = 300
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one step: what was examined, whether it is ok, in message, and rows for a table."""
+    """The result of one step: what was examined, whether it is ok, a message, and rows for a table."""
 
     step: str
     is_ok: bool
