@@ -44,7 +44,7 @@ def test_exit_codes_say_whether_to_try_again(tmp_path: Path, planso: tuple[Sandb
         assert (done.returncode, told in done.stderr) == (code, True), done.stderr
 
 
-def test_a_name_that_is_no_setting_is_told(tmp_path: Path) -> None:
+def test_a_name_that_is_no_setting_is_reported(tmp_path: Path) -> None:
     """In the environment and in `.env`, with the name that may be meant; settings and their files are not."""
     (tmp_path / ".env").write_text("CONNECTOR_PROT=8103\nPLANSO_USER=x\n")
     (tmp_path / "password").write_text("x")
@@ -69,7 +69,7 @@ def test_commands_make_no_empty_database(tmp_path: Path) -> None:
         assert not (tmp_path / "connector.db").exists()
 
 
-def test_doctor_tells_what_maps_and_never_writes(tmp_path: Path, planso: tuple[Sandbox, dict[str, str]]) -> None:
+def test_doctor_reports_what_maps_and_never_writes(tmp_path: Path, planso: tuple[Sandbox, dict[str, str]]) -> None:
     """doctor logs in, lists, reads a form and its parts, names the missing label and a dry run; PlanSo is unchanged."""
     sandbox, environment = planso
     before = {order_id: sandbox.snapshot(order_id) for order_id in sandbox.order_ids()}
@@ -114,7 +114,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path, environment: dict[str, str], n
     assert "Traceback" not in done.stderr
 
 
-def test_a_port_in_use_is_told(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     """A second connector on the same port says so and ends."""
     with connector_process({}, tmp_path, "--demo", "--sandbox-port", str(free_port())) as connector:
         port = connector.address.rpartition(":")[2]

@@ -118,7 +118,7 @@ def test_seeing_the_same_again_moves_only_the_time(store: Store) -> None:
     assert loaded.position == "7"
 
 
-def test_what_shows_is_a_new_version(store: Store) -> None:
+def test_a_visible_change_is_a_new_version(store: Store) -> None:
     """A change of a field, of a part, archiving, deleting and coming back each give the next version."""
     versions = [save(store, order(), 1).version]
     versions.append(save(store, order(values={"person": "Olga"}), 2).version)
@@ -176,7 +176,7 @@ def test_a_status_that_only_the_form_tells_follows_the_form(store: Store) -> Non
     assert (loaded.values["parts_status"], loaded.missing_parts) == (NO_PARTS_NEEDED, False)
 
 
-def test_the_list_of_ids_knows_archived_and_deleted(store: Store) -> None:
+def test_ids_are_listed_by_archived_and_without_deleted(store: Store) -> None:
     """Deleted orders are in no list and no count; archived ones are told apart."""
     for order_id in (1, 2, 3):
         save(store, order(order_id), 1)
@@ -219,7 +219,7 @@ def test_a_fingerprint_stays_until_another_comes(store: Store) -> None:
     assert fingerprints(store) == {123: "two"}
 
 
-def test_a_sighting_tells_what_a_sync_asks(store: Store) -> None:
+def test_last_seen_has_what_a_sync_needs(store: Store) -> None:
     """Every order that is not deleted has its sighting, archived ones too; a deleted one when it is back."""
     waiting = order(1, parts=(part(1, is_backorder=True),), station_state="active")
     store.write(lambda tx: orders.save(tx, waiting, read_at=at(1), now=at(2), list_fingerprint="one"))

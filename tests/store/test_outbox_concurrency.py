@@ -38,6 +38,7 @@ def at_once(stores: tuple[Store, Store], *units: Callable[[Transaction], object]
     return ends
 
 
+@pytest.mark.behind_pooler
 def test_a_key_that_comes_twice_at_once_is_one_operation(stores: tuple[Store, Store]) -> None:
     """Of those that record with the same key at once, exactly one does, and the others are told of that one."""
     for number in range(12):
@@ -69,6 +70,7 @@ def test_operations_recorded_at_once_have_a_sequence(stores: tuple[Store, Store]
     assert len(set(at_once(stores, *units))) == len(units)
 
 
+@pytest.mark.behind_pooler
 def test_claims_at_once_share_nothing(stores: tuple[Store, Store]) -> None:
     """Four that claim at once: each operation has one holder, and of an order one is claimed."""
     stores[0].write(lambda tx: record_clean_save(tx))

@@ -35,8 +35,7 @@ def backup(
 def restore(
     file: Annotated[Path | None, typer.Argument(help="The backup.")] = None,
     only_mark: Annotated[
-        bool,
-        typer.Option("--only-mark", help="Mark a database that pg_restore or a snapshot brought back."),
+        bool, typer.Option("--only-mark", help="Mark a database that pg_restore or a snapshot brought back.")
     ] = False,
 ) -> None:
     """Replace the database by a backup; the old one is kept. The connector must be stopped."""
@@ -62,8 +61,7 @@ def restore(
             marks = result.marks
             if marks.erasures:
                 out.print(
-                    f"{marks.erasures} erasures of personal data since the backup were repeated.",
-                    highlight=False,
+                    f"{marks.erasures} erasures of personal data since the backup were repeated.", highlight=False
                 )
             out.print(f"Restored: {_rows(result.backup)}.", highlight=False)
             if result.previous_database is not None:

@@ -50,17 +50,9 @@ def record(
 ) -> str:
     """Returns the erasure's id."""
     salt, erasure_id = secrets.token_hex(16), "erasure_" + secrets.token_hex(10)
-    tx.execute(
-        _NEW,
-        id=erasure_id,
-        erased_at=now,
-        kind=identifier.kind.value,
-        salt=salt,
-        fingerprint=_fingerprint(identifier, salt),
-        order_ids=to_json(sorted(order_ids)),
-        operation_ids=to_json(sorted(operation_ids)),
-        counts=to_json(dict(counts)),
-    )
+    lists = {"order_ids": to_json(sorted(order_ids)), "operation_ids": to_json(sorted(operation_ids))}
+    proof = {"kind": identifier.kind.value, "salt": salt, "fingerprint": _fingerprint(identifier, salt)}
+    tx.execute(_NEW, id=erasure_id, erased_at=now, **proof, **lists, counts=to_json(dict(counts)))
     return erasure_id
 
 

@@ -118,9 +118,8 @@ def record(
     writer: Author | None = None,
 ) -> None:
     """Record how the order's document changed with this version. Without `before` the order is new."""
-    changes = list(_differences(before or {}, after))
     own: list[dict[str, Any]] = []
-    others = changes
+    others = changes = list(_differences(before or {}, after))
     if writer is not None:
         is_whole = before is None or writer.changed_everything
         own = [

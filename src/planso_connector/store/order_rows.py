@@ -23,15 +23,7 @@ from planso_connector.store.tables import operations
 MAX_TEXT_LENGTH = 100_000
 """Characters of an order that free text search finds."""
 
-_ORDER_TEXTS = (
-    "short_name",
-    "plate",
-    "station_id",
-    "station_state",
-    "employee_id",
-    "position",
-    "list_finish_date",
-)
+_ORDER_TEXTS = ("short_name", "plate", "station_id", "station_state", "employee_id", "position", "list_finish_date")
 """Members of Order that are columns of the same name."""
 _PART_COLUMNS = tuple(field.name for field in dataclass_fields(Part) if field.name != "order_id")
 _PART_FLAGS = frozenset(name for name in _PART_COLUMNS if name.startswith("is_"))

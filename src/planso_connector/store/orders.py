@@ -109,10 +109,7 @@ _ARCHIVE = (
     update(orders)
     .where(*_IS)
     .values(
-        archived=1,
-        document=bindparam("document"),
-        version=orders.c.version + 1,
-        changed_at=bindparam("changed_at"),
+        archived=1, document=bindparam("document"), version=orders.c.version + 1, changed_at=bindparam("changed_at")
     )
 )
 _MARK_DELETED = (

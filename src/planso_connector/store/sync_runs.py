@@ -126,9 +126,7 @@ _LATEST = (
 _SUCCESSES = _LATEST.where(_c.state == RunState.DONE.value)
 _FULL = _LATEST.where(_c.kind == RunKind.FULL.value)
 _DROP_OLD = delete(sync_runs).where(
-    _OF_WORKSHOP,
-    _c.ended_at < bindparam("before"),
-    _c.id.not_in([bindparam("last"), bindparam("last_full")]),
+    _OF_WORKSHOP, _c.ended_at < bindparam("before"), _c.id.not_in([bindparam("last"), bindparam("last_full")])
 )
 
 

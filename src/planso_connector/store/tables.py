@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-from planso_connector.domain.fields import MIRRORED, FieldKind, OrderField
+from planso_connector.domain.fields import MIRRORED, FieldKind
 
 metadata = MetaData()
 
@@ -31,13 +31,11 @@ _KEY = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 """A text that is sorted or compared: by code point, on both databases."""
 
 
-def _type(field: OrderField) -> TypeEngine[float] | TypeEngine[int] | TypeEngine[str]:
-    if field.kind is FieldKind.NUMBER:
-        return Double()
-    if field.kind is FieldKind.ID:
-        return BigInteger()
-    return Integer() if field.kind is FieldKind.FLAG else Text()
-
+_TYPES: dict[FieldKind, TypeEngine[Any]] = {
+    FieldKind.NUMBER: Double(),
+    FieldKind.ID: BigInteger(),
+    FieldKind.FLAG: Integer(),
+}
 
 orders = Table(
     "orders",
@@ -56,7 +54,7 @@ orders = Table(
     Column("position", Text),
     Column("list_finish_date", Text),
     Column("missing_parts", Integer, nullable=False),
-    *(Column(field.column, _type(field)) for field in MIRRORED),
+    *(Column(field.column, _TYPES.get(field.kind, Text())) for field in MIRRORED),
     Column("shop_day", _KEY, nullable=False),
     Column("finish_day", _KEY, nullable=False),
     Column("plate_key", _KEY, nullable=False),
@@ -86,22 +84,13 @@ for _column in ("status_key", "damage_key", "station_id", "missing_parts"):
     _index_list(f"orders_by_{_column}", orders.c[_column], *_newest_first)
 _index_list("orders_by_finish_day", orders.c.finish_day, orders.c.id)
 # Any part of any word. SQLite has the tables and triggers of migration 0005 instead, which MetaData can't express.
-Index(
-    "orders_by_text",
-    orders.c.text_key,
-    postgresql_using="gin",
-    postgresql_ops={"text_key": "gin_trgm_ops"},
-).ddl_if(dialect="postgresql")
+Index("orders_by_text", orders.c.text_key, postgresql_using="gin", postgresql_ops={"text_key": "gin_trgm_ops"}).ddl_if(
+    dialect="postgresql"
+)
 
 Index("orders_by_plate", orders.c.workshop, orders.c.plate_key)
 _deleted = orders.c.deleted_at.is_not(None)
-Index(
-    "orders_by_deletion",
-    orders.c.workshop,
-    orders.c.deleted_at,
-    sqlite_where=_deleted,
-    postgresql_where=_deleted,
-)
+Index("orders_by_deletion", orders.c.workshop, orders.c.deleted_at, sqlite_where=_deleted, postgresql_where=_deleted)
 
 lookup_keys = Table(
     "lookup_keys",

@@ -75,15 +75,9 @@ def save(
     """
     content = sanitize_text(content).encode()[:at_most_bytes].decode(errors="ignore")
     tx.execute(_DROP_SAME, of_kind=kind, of_order=order_id)
-    tx.execute(
-        _NEW,
-        id="page_" + secrets.token_hex(10),
-        kind=kind,
-        order_id=order_id,
-        reason=sanitize_text(reason),
-        content=content,
-        kept_at=now,
-    )
+    page_id = "page_" + secrets.token_hex(10)
+    page = {"kind": kind, "order_id": order_id, "reason": sanitize_text(reason), "content": content, "kept_at": now}
+    tx.execute(_NEW, id=page_id, **page)
     tx.execute(_DROP_OLDEST, at_most=at_most, at_most_bytes=at_most_bytes)
 
 

@@ -45,12 +45,8 @@ class Schedule:
         self._clock = clock
         self._sleep = sleep
         self._dice = dice
-        self._next_run_at: datetime | None = None
-
-    @property
-    def next_run_at(self) -> datetime | None:
+        self.next_run_at: datetime | None = None
         """UTC. None during a sync, whose end decides when the next one starts, and without a schedule."""
-        return self._next_run_at
 
     async def run(self, beat: Heartbeat = no_heartbeat) -> None:
         if self._interval <= timedelta(0):
@@ -60,11 +56,11 @@ class Schedule:
             ended = self._clock() - self._interval
             while True:
                 await self._wait(ended, beat)
-                self._next_run_at = None
+                self.next_run_at = None
                 await self._run_sync(beat)
                 ended = self._clock()
         finally:
-            self._next_run_at = None
+            self.next_run_at = None
 
     async def _run_sync(self, beat: Heartbeat) -> None:
         try:
@@ -94,5 +90,5 @@ class Schedule:
     async def _due(self, ended: datetime, jitter: float) -> datetime:
         # In a thread, because the holidays' first use takes most of a second.
         due = await asyncio.to_thread(self._hours.next_run, ended, self._interval, jitter)
-        self._next_run_at = due
+        self.next_run_at = due
         return due

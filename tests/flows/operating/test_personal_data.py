@@ -123,7 +123,7 @@ IDENTIFIERS = [
 ]
 
 
-def test_a_person_is_told_and_erased_everywhere(held: Held) -> None:
+def test_a_person_is_exported_and_erased_everywhere(held: Held) -> None:
     """
     By phone, plate or e-mail the same orders are found, whatever table names the person; nothing is done unasked.
     Erased is what is ours, and what PlanSo does not list; what it lists stays in step, and is named. Once it is
@@ -208,7 +208,7 @@ def traces(path: Path) -> list[str]:
     return [trace for trace in TRACES if trace.encode() in found.lower()]
 
 
-def test_what_is_on_its_way_keeps_everything(held: Held) -> None:
+def test_pending_operations_prevent_an_erasure(held: Held) -> None:
     """While a write of the person is pending, erasing is refused and does nothing; once it is cancelled, it goes."""
     identifier = Identifier.parse(IdentifierKind.EMAIL, EMAIL)
     with held.serving() as service:
@@ -244,7 +244,7 @@ def test_a_key_stays_used_when_its_write_is_erased(held: Held) -> None:
         assert not any(request.saving for request in held.sandbox.requests)
 
 
-def test_a_restore_brings_nobody_back(sqlite_path: Path, tmp_path: Path) -> None:
+def test_a_restore_repeats_erasures(sqlite_path: Path, tmp_path: Path) -> None:
     """
     Erased after the backup, in which PlanSo still listed the orders: after a restore nothing is found.
     What PlanSo lists comes back with a version that nobody has seen.

@@ -44,7 +44,7 @@ def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
         os.umask(umask)
 
 
-def test_a_full_disk_is_told_and_costs_only_who_needs_room(sqlite_path: Path) -> None:
+def test_a_full_disk_is_reported_and_costs_only_who_needs_room(sqlite_path: Path) -> None:
     """Of units that wait together, the one that finds no room is told so; those that need none are committed."""
     with opened(sqlite_path) as store:
         store.write(counting.put("before"))
@@ -132,7 +132,7 @@ asyncio.run(main())
 """
 
 
-def test_a_read_only_file_is_told(sqlite_path: Path) -> None:
+def test_a_read_only_file_is_reported(sqlite_path: Path) -> None:
     """Where this user may not write, that is what the message says."""
     folder = Path(tempfile.mkdtemp(prefix="pc-"))  # pytest's own folders let no other user in
     try:
@@ -149,7 +149,7 @@ def test_a_read_only_file_is_told(sqlite_path: Path) -> None:
     assert "read-only" in ran.stdout or "may this user write" in ran.stdout
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_reported(tmp_path: Path) -> None:
     """Another file, a damaged one, a folder that is missing: told at opening, in words."""
     (tmp_path / "other.db").write_bytes(b"Kennzeichen;Halter\n" * 1000)
     for path, words in ((tmp_path / "other.db", "not a SQLite database"), (tmp_path / "no" / "x.db", "folder")):
@@ -159,7 +159,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
             migrate.migrate(f"sqlite:///{path}")
 
 
-def test_a_damaged_file_is_told(sqlite_path: Path) -> None:
+def test_a_damaged_file_is_reported(sqlite_path: Path) -> None:
     """Pages overwritten with rubbish are told as damage, not as a mistake of the program."""
     with opened(sqlite_path) as store:
         store.write(counting.put("x", "y" * 50_000))
@@ -224,7 +224,7 @@ def test_a_kill_leaves_what_was_committed_and_nothing_else(database_url: str) ->
         connection.close()
 
 
-def test_a_server_that_is_away_is_told_without_the_password() -> None:
+def test_a_server_that_is_away_is_reported_without_the_password() -> None:
     """Nobody listens: StoreUnavailable names the place, not the password; opening itself goes well."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, not listening: nobody else gets this port meanwhile
@@ -242,7 +242,7 @@ def test_a_server_that_is_away_is_told_without_the_password() -> None:
     assert "SELECT" not in str(told.value)
 
 
-def test_a_database_that_the_server_lacks_is_told(postgresql_url: str) -> None:
+def test_a_database_that_the_server_lacks_is_reported(postgresql_url: str) -> None:
     """Another name than the server knows: StoreUnavailable says so."""
     name = postgresql_url.partition("@/")[2].partition("?")[0]
     with pytest.raises(StoreUnavailable, match="does not let this user into"):

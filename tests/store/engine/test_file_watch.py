@@ -74,7 +74,7 @@ def test_a_commit_while_the_file_goes_is_not_reported_as_done(path: Path, fault:
             store.write(work)
 
 
-def test_units_that_share_the_commit_are_told_too(path: Path) -> None:
+def test_units_that_share_the_commit_are_reported_too(path: Path) -> None:
     """Several waiting writes share a commit; none of them is reported as done, and what failed by itself says why."""
     with opened(path) as store:
 
@@ -132,7 +132,7 @@ def test_a_folder_that_comes_back_is_used_again(path: Path) -> None:
     assert _rows(path) == ["after", "before"]
 
 
-def test_the_worst_that_happened_is_told(path: Path) -> None:
+def test_the_worst_that_happened_is_reported(path: Path) -> None:
     """The log goes, then the database: no restart is advised any more. Both come back: only a restart mends it."""
     log, aside, log_aside = Path(f"{path}-wal"), path.with_name("aside"), path.with_name("log-aside")
     with opened(path) as store:
@@ -241,7 +241,7 @@ MOUNTS = """\
     ("folder", "kind"),
     [("/srv/data", "nfs4"), ("/mnt/with blank", "fuse.sshfs"), ("/srv/local/deep", ""), ("/srvx", ""), ("/", "")],
 )
-def test_a_network_share_is_told_at_the_start(tmp_path: Path, folder: str, kind: str) -> None:
+def test_a_network_share_is_reported_at_the_start(tmp_path: Path, folder: str, kind: str) -> None:
     """File systems of the network and of FUSE are named, the mount that is nearest counts; local ones are not."""
     mounts = tmp_path / "mountinfo"
     mounts.write_text(MOUNTS)

@@ -346,7 +346,7 @@ def refused(store: Store, key: str | None) -> bool:
         return True
 
 
-def test_a_restore_opens_no_door(sqlite_path: Path, tmp_path: Path) -> None:
+def test_a_restore_does_not_reopen_the_api(sqlite_path: Path, tmp_path: Path) -> None:
     """
     Of keys the database of before knows best: one that was revoked, or got a new secret, after the backup stays so, and
     one that was made since is good. One that it never had, and all where it can't be read, are revoked. The door that
@@ -377,7 +377,7 @@ def test_a_restore_opens_no_door(sqlite_path: Path, tmp_path: Path) -> None:
                 store.runner.run(Authenticator(store.database, clock.now).authenticate(None))
 
 
-def test_a_restore_resumes_nothing(sqlite_path: Path, tmp_path: Path) -> None:
+def test_a_restore_keeps_write_stops(sqlite_path: Path, tmp_path: Path) -> None:
     """What damage stopped after the backup was made is stopped in the restored database too, as it was."""
     url, copy = f"sqlite:///{sqlite_path}", tmp_path / "copy.db"
     backup.copy_database(sqlite_path, copy)

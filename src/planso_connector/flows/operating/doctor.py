@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from planso_connector.domain.errors import Invalid, PageChanged, PlansoError
-from planso_connector.domain.fields import BY_PATH, FIELDS, RequestKind, Value
+from planso_connector.domain.fields import BY_PATH, FIELDS, RequestKind
 from planso_connector.domain.order import PartsReading
 from planso_connector.domain.part import Part, count_missing
 from planso_connector.domain.saving.style_status import SaveStyleStatus
@@ -40,7 +40,7 @@ EXCERPT_LENGTH = 300
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one step: what was examined, whether it is ok, in message, and rows for a table."""
+    """The result of one step: what was examined, whether it is ok, a message, and rows for a table."""
 
     step: str
     is_ok: bool
@@ -177,7 +177,12 @@ def report_fields(order_id: int, form: Form) -> Finding:
     reading = form.read_fields()
     absent = dict(form.missing_labels())
     rows = [
-        (path, _kind(path), _presence(reading.values, path), _found_by(location))
+        (
+            path,
+            BY_PATH[path].kind.value,
+            "filled" if reading.values.get(path) is not None else "empty",
+            _found_by(location),
+        )
         for path, location in form.field_locations().items()
         if path not in absent
     ]
@@ -190,7 +195,7 @@ def report_fields(order_id: int, form: Form) -> Finding:
 
 
 def _report_missing_labels(form: Form) -> Finding:
-    rows = tuple((path, _kind(path), " or ".join(labels)) for path, labels in form.missing_labels())
+    rows = tuple((path, BY_PATH[path].kind.value, " or ".join(labels)) for path, labels in form.missing_labels())
     needed = [path for path, *_ in rows if RequestKind.UPDATE in BY_PATH[path].accepted_in]
     message = f"{len(rows)} fields have no label in this form, {len(needed)} of them fields of PUT."
     if rows:
@@ -240,11 +245,3 @@ def _found_by(location: FieldLocation) -> str:
     """`label 'Telefon' under 'Kunde'`, `column 'shop_date'`."""
     heading = f" under '{location.entry.heading}'" if location.entry.heading else ""
     return f"{'column' if location.is_column else 'label'} '{location.name}'{heading}"
-
-
-def _kind(path: str) -> str:
-    return BY_PATH[path].kind.value
-
-
-def _presence(values: Mapping[str, Value], path: str) -> str:
-    return "empty" if values.get(path) is None else "filled"

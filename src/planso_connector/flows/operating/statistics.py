@@ -95,11 +95,7 @@ class StatisticsCollector:
 
     async def _read(self) -> DatabaseStatistics:
         pending, rebuild, stops = await self.database.read(
-            lambda tx: (
-                statistics.get_pending(tx),
-                lookup_keys.read_rebuild_progress(tx),
-                write_stops.list_active(tx),
-            )
+            lambda tx: (statistics.get_pending(tx), lookup_keys.read_rebuild_progress(tx), write_stops.list_active(tx))
         )
         orders, operations = await self._counts()
         sync = await self.sync.status()

@@ -108,26 +108,26 @@ class OrderReader:
         read_at = self._now()
         page = await self._planso.read_form(order_id)
         form = page.read_fields()
-        known = await self.load_mirrored(order_id)
-        held = known.values if known is not None and not accept else {}
+        mirrored = await self.load_mirrored(order_id)
+        held = mirrored.values if mirrored is not None and not accept else {}
         if form.is_blank or is_emptied(held, form):
-            _check_empty(page, known)
+            _check_empty(page, mirrored)
         doubts: tuple[Doubt, ...] = ()
         believed = form
         if not accept:
-            believed, doubts = check_form(known, form)
+            believed, doubts = check_form(mirrored, form)
         parts = await self._planso.read_parts(order_id) if self._parts else None
-        if parts is not None and known is not None and not accept:
-            parts, more = check_parts(known.parts, parts)
+        if parts is not None and mirrored is not None and not accept:
+            parts, more = check_parts(mirrored.parts, parts)
             doubts += more
-        if entry is None and known is not None:
-            order = update_from_form(known, believed)
+        if entry is None and mirrored is not None:
+            order = update_from_form(mirrored, believed)
             order = update_from_parts(order, parts) if parts is not None else order
         else:
             order = compose_order(entry, order_id, believed, parts)
         changed = await self._store(order, entry, read_at, with_parts=parts is not None)
         return ReadResult(
-            changed, (*doubts, *find_oversized(entry, parts)), _filled_labels(known), _filled_labels(form)
+            changed, (*doubts, *find_oversized(entry, parts)), _filled_labels(mirrored), _filled_labels(form)
         )
 
     async def _store(self, order: Order, entry: BoardEntry | None, read_at: str, *, with_parts: bool) -> bool:
@@ -140,11 +140,11 @@ class OrderReader:
         )
         return saved.outcome in (SaveOutcome.INSERTED, SaveOutcome.CHANGED)
 
-    async def store_form(self, form: FormReading, known: Order | None, read_at: str) -> None:
+    async def store_form(self, form: FormReading, mirrored: Order | None, read_at: str) -> None:
         """Store a form that was read for another purpose; nothing if the order is not in the mirror."""
-        if known is not None:
-            believed, _ = check_form(known, form)
-            await self._store(update_from_form(known, believed), None, read_at, with_parts=False)
+        if mirrored is not None:
+            believed, _ = check_form(mirrored, form)
+            await self._store(update_from_form(mirrored, believed), None, read_at, with_parts=False)
 
     async def replace_order(self, order_id: int, form: FormReading, read_at: str) -> None:
         """Store the order as it is now, whatever the mirror held: its number belongs to another order now."""
@@ -157,9 +157,9 @@ class OrderReader:
 
     async def store_form_unless_empty(self, order_id: int, form: FormReading, read_at: str) -> None:
         """Store a form that was read in passing; nothing if the order is not in the mirror or its form is empty."""
-        known = await self.load_mirrored(order_id)
-        if known is not None and not form.is_blank and not is_emptied(known.values, form):
-            await self.store_form(form, known, read_at)
+        mirrored = await self.load_mirrored(order_id)
+        if mirrored is not None and not form.is_blank and not is_emptied(mirrored.values, form):
+            await self.store_form(form, mirrored, read_at)
 
     async def edits_since(self, order_id: int, instant: str) -> list[list[history.Change]]:
         """What was changed in PlanSo since `instant`, by version, oldest first."""
@@ -217,18 +217,18 @@ class OrderReader:
         return format_instant(self._clock())
 
 
-def _check_empty(page: Form, known: Order | None) -> None:
+def _check_empty(page: Form, mirrored: Order | None) -> None:
     """
     Raises EmptyForm if the order showed more before or the page has no labels, a fault of PlanSo; EmptyOrder if it is
     not in the mirror. An order that showed no more before is just empty.
     """
     form = page.read_fields()
-    showed_more = known is not None and any(
-        shown and form.fields.get(label) != shown for label, shown in known.fields.items()
+    showed_more = mirrored is not None and any(
+        shown and form.fields.get(label) != shown for label, shown in mirrored.fields.items()
     )
     if showed_more or not form.fields:
         raise EmptyForm(page)
-    if known is None:
+    if mirrored is None:
         raise EmptyOrder(page)
 
 

@@ -99,13 +99,7 @@ class SyncRun:
 
         mirrored, pending = await self.database.read(work)
         return reconcile(
-            board,
-            mirrored,
-            pending,
-            self.clock(),
-            self.policy.reading,
-            full_since=full_since,
-            accept_removals=accept,
+            board, mirrored, pending, self.clock(), self.policy.reading, full_since=full_since, accept_removals=accept
         )
 
     async def _each(self, work: Iterable[T], do: Callable[[T], Awaitable[None]]) -> None:

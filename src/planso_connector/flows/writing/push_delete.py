@@ -46,7 +46,7 @@ class DeletePush:
             try:
                 form, read_at = await self._live.read_for_write(claim.operation, mirrored)
             except NotFound as error:
-                if claim.sent_at is None:
+                if claim.sent_at is None or error.read_at is None:
                     raise
                 return ReadBack(None, order_id, error.read_at)
             try:

@@ -44,10 +44,11 @@ CHECKPOINT_TIMEOUT = 50
 MAX_BATCH = 256
 """Units that share a commit at most: the first of them waits for the last."""
 
+_LOCKED = "another process is writing to it and did not finish in time"
 _UNAVAILABLE: tuple[tuple[type[apsw.Error], str], ...] = (
     (apsw.FullError, "the disk is full"),
-    (apsw.BusyError, "another process is writing to it and did not finish in time"),
-    (apsw.LockedError, "another process is writing to it and did not finish in time"),
+    (apsw.BusyError, _LOCKED),
+    (apsw.LockedError, _LOCKED),
     (apsw.ReadOnlyError, "the file or its folder is read-only"),
     (apsw.CantOpenError, "the file can't be opened; does its folder exist, and may this user write there?"),
     (apsw.NotADBError, "the file is not a SQLite database"),
@@ -82,12 +83,11 @@ def _is_out_of_files() -> bool:
     return False
 
 
-def _grams(*text: Any) -> str:
-    return trigrams.index_text(text[0])
-
-
-def _grams_asked(*runs: Any) -> str:
-    return trigrams.fts_query(json.loads(runs[0]))
+_SQL_FUNCTIONS: dict[str, Any] = {
+    "grams": trigrams.index_text,
+    "grams_asked": lambda runs: trigrams.fts_query(json.loads(runs)),
+}
+"""Called by the triggers of migration 0005, and by `expressions.text_candidates`."""
 
 
 def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
@@ -102,9 +102,8 @@ def connect(path: Path, *, read_only: bool = False) -> apsw.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            # Called by the triggers of migration 0005, and by `expressions.text_candidates`.
-            connection.create_scalar_function("grams", _grams, 1, deterministic=True)
-            connection.create_scalar_function("grams_asked", _grams_asked, 1, deterministic=True)
+            for name, function in _SQL_FUNCTIONS.items():
+                connection.create_scalar_function(name, function, 1, deterministic=True)
             if read_only:
                 connection.execute("PRAGMA query_only = ON")
         except apsw.Error:
