@@ -1,4 +1,4 @@
-"""Requests that wait while their API key is revoked."""
+"""KeyWatch: requests that wait while their API key is revoked."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def service(database_url: str) -> Iterator[Service]:
 
 def test_waiting_requests_end_with_their_key(service: Service) -> None:
     """
-    A poll and a write's wait: 401 long before their time is up, and nothing of the order. Another key's poll goes on,
-    and so does the write.
+    A long poll and a write's wait are 401 long before their time is up, and show nothing of the order. Another key's
+    poll goes on, and so does the write.
     """
     order = service.sandbox.order_ids()[0]
     no_wait = {"Prefer": "respond-async"}
@@ -51,7 +51,7 @@ def test_waiting_requests_end_with_their_key(service: Service) -> None:
         goes_on = pool.submit(service.http.get, poll, params={"wait": "3"})
         wait_until(lambda: len(pending(service)) == 2, "both writes")
         service.in_the_database(revoke)
-        for answer in (one.result(PATIENCE) for one in waiting):
+        for answer in (future.result(PATIENCE) for future in waiting):
             assert answer.status_code == 401, answer.text
             assert answer.json() == {"success": False, "message": "This API key was revoked."}
         assert goes_on.result(PATIENCE).json()["operation"]["state"] == "pending"
