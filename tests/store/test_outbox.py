@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Executable
 
-from planso_connector.domain.clock import format_instant, parse_instant
+from planso_connector.domain.clock import Instant, format_instant, parse_instant
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.store import operations, save_evidence
@@ -54,7 +54,10 @@ def compared_clean(tx: Transaction) -> None:
     save_evidence.record_save(tx, operation="", differences=(), is_clean=True, pairs=1, now=at(0))
 
 
-def pending(operation_id: str, order_id: int | None = 1, *, now: str = at(0), **more: object) -> Operation:
+BEGINNING = at(0)
+
+
+def pending(operation_id: str, order_id: int | None = 1, *, now: Instant = BEGINNING, **more: object) -> Operation:
     action = Action.UPDATE if order_id is not None else Action.CREATE
     whole = Operation(operation_id, action, order_id, {"person": "Müller"}, created_at=now, next_at=now)
     return replace(whole, deadline_at=at(9999), **more)  # type: ignore[arg-type]
@@ -73,8 +76,16 @@ class Known:
         return self.operation.state is OperationState.PENDING
 
     @property
+    def created_at(self) -> Instant:
+        assert self.operation.created_at is not None
+        return self.operation.created_at
+
+    @property
     def age(self) -> tuple[str, str]:
-        return self.operation.created_at, self.operation.id
+        return self.created_at, self.operation.id
+
+    def is_due(self, now: str) -> bool:
+        return self.is_pending and (self.operation.next_at or now) <= now and not self.is_held(now)
 
     def is_held(self, now: str) -> bool:
         return self.holder is not None and self.until > now
@@ -99,7 +110,7 @@ class Outbox(RuleBasedStateMachine):
         self.is_any_clean = False
 
     @property
-    def now(self) -> str:
+    def now(self) -> Instant:
         return at(self.second)
 
     def picked(self, pick: int) -> Known:
@@ -126,9 +137,7 @@ class Outbox(RuleBasedStateMachine):
             (
                 one
                 for one in self.known
-                if one.is_pending
-                and one.operation.next_at <= self.now
-                and not one.is_held(self.now)
+                if one.is_due(self.now)
                 and not any(
                     other.is_pending and (other.age < one.age or other.is_held(self.now))
                     for other in self.known
@@ -147,9 +156,9 @@ class Outbox(RuleBasedStateMachine):
     def record(self, side: int, order_id: int | None, wait: int) -> None:
         asked = pending(f"op_{len(self.known):020x}", order_id, now=self.now)
         asked = replace(asked, next_at=at(self.second + wait))
-        before = [one.operation.created_at for one in self.known if one.is_of(order_id)]
+        before = [one.created_at for one in self.known if one.is_of(order_id)]
         made = self.stores[side].write(lambda tx: operations.record(tx, asked))
-        assert all(earlier < made.created_at for earlier in before)
+        assert all(earlier < (made.created_at or "") for earlier in before)
         later = format_instant(parse_instant(max(before)) + timedelta(microseconds=1)) if before else self.now
         assert made == replace(asked, created_at=max(self.now, later))
         self.known.append(Known(made))
@@ -286,9 +295,7 @@ class Outbox(RuleBasedStateMachine):
         found = store.read(lambda tx: operations.list_page(tx, limit=500))
         assert found == newest_first
         assert {one.id: one for one in found if one.state is not OperationState.PENDING} == self.ended
-        due = any(
-            one.is_pending and one.operation.next_at <= self.now and not one.is_held(self.now) for one in self.known
-        )
+        due = any(one.is_due(self.now) for one in self.known)
         assert store.read(lambda tx: operations.is_any_due(tx, now=self.now)) == due
 
 

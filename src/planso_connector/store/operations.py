@@ -29,7 +29,7 @@ from sqlalchemy import (
     update,
 )
 
-from planso_connector.domain.clock import format_instant, latest_plausible_expiry, parse_instant
+from planso_connector.domain.clock import Instant, format_instant, latest_plausible_expiry, parse_instant
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.saving.differences import Difference
@@ -213,8 +213,8 @@ def record(tx: Transaction, operation: Operation) -> Operation:
         idempotency_key=operation.idempotency_key,
         request=operation.request,
         created_at=created_at,
-        deadline_at=operation.deadline_at,
-        next_at=operation.next_at,
+        deadline_at=operation.deadline_at or "",
+        next_at=operation.next_at or "",
         attempts=operation.attempts,
         base=_json(operation.base),
         undoes=operation.undoes,
@@ -239,8 +239,9 @@ def lock_order(tx: Transaction, order_id: int | None) -> None:
         tx.lock(f"operations {tx.workshop} {order_id}")
 
 
-def _later_than_the_last(tx: Transaction, operation: Operation) -> str:
+def _later_than_the_last(tx: Transaction, operation: Operation) -> Instant:
     """The order of operations must hold also where the clock is set back."""
+    assert operation.created_at is not None, "operations are recorded with their time"
     if operation.order_id is None:
         return operation.created_at
     last: str | None = tx.fetch_all(_LATEST_OF_ORDER, of_order=operation.order_id)[0]["at"]
@@ -260,7 +261,7 @@ def find_by_key(tx: Transaction, caller: str, key: str, *, now: str) -> Operatio
     if not found:
         return None
     operation = _operation(found[0])
-    is_young = parse_instant(operation.created_at) + IDEMPOTENCY_KEY_LIFETIME > parse_instant(now)
+    is_young = parse_instant(found[0]["created_at"]) + IDEMPOTENCY_KEY_LIFETIME > parse_instant(now)
     is_kept = is_young or operation.state is OperationState.PENDING
     if is_kept and not is_invalid_request(operation.failure):
         return operation
@@ -512,7 +513,7 @@ def _operation(row: Row) -> Operation:
         message=row["message"],
         notes=row["notes"],
         created_at=row["created_at"],
-        deadline_at=row["deadline_at"],
+        deadline_at=row["deadline_at"] or None,
         settled_at=row["settled_at"],
         before=_loaded(row["before"]),
         base=_loaded(row["base"]),
@@ -522,7 +523,7 @@ def _operation(row: Row) -> Operation:
         idempotency_key=row["idempotency_key"],
         request=row["request"],
         attempts=row["attempts"],
-        next_at=row["next_at"],
+        next_at=row["next_at"] or None,
         sent_at=row["sent_at"],
         first_sent_at=row["first_sent_at"],
         sent=_loaded(row["sent"]),

@@ -156,7 +156,7 @@ def add_stop_message(tx: Transaction, operation: Operation) -> Operation:
 def is_deadline_paused(tx: Transaction, operation: Operation) -> bool:
     """Whether its deadline does not count now: writes of it are stopped, or were since it was claimed."""
     found = tx.fetch_all(_DEADLINE, of_id=operation.id)
-    return bool(found) and (bool(found[0]["is_held_up"]) or found[0]["deadline_at"] != operation.deadline_at)
+    return bool(found) and (bool(found[0]["is_held_up"]) or (found[0]["deadline_at"] or None) != operation.deadline_at)
 
 
 def resume(tx: Transaction, *, order_id: int | None = None, now: str) -> list[WriteStop]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import structlog
 
 from planso_connector.domain import stored_errors
-from planso_connector.domain.clock import Clock, format_instant
+from planso_connector.domain.clock import Clock, Instant, format_instant
 from planso_connector.domain.errors import Damaged
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.order import Order
@@ -65,7 +65,7 @@ class OutcomeRecorder:
         order_id: int,
         differences: Sequence[Difference],
         why: str,
-        sent_at: str | None,
+        sent_at: Instant | None,
     ) -> None:
         """Something of the trial stands in the order: writes to it stay stopped, what it held can be written back."""
         now = format_instant(self._clock())
@@ -140,7 +140,13 @@ class OutcomeRecorder:
         write_stops.resume(tx, order_id=order_id, now=format_instant(self._clock()))
 
     def _operation(
-        self, operation: str, order_id: int, differences: Sequence[Difference], why: str, sent_at: str | None, now: str
+        self,
+        operation: str,
+        order_id: int,
+        differences: Sequence[Difference],
+        why: str,
+        sent_at: Instant | None,
+        now: Instant,
     ) -> Operation:
         """What the trial did, as a damaged operation that can be written back."""
         record = Operation(operation, Action.UPDATE, order_id, {}, OperationState.DAMAGED, why, caller=TRIAL_CALLER)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from planso_connector.domain.clock import Clock, format_instant
+from planso_connector.domain.clock import Clock, Instant, format_instant
 from planso_connector.domain.errors import ConnectorError, PlansoRefused, PlansoUnavailable, PlansoUnsure
 from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.order import Order
@@ -91,7 +91,7 @@ class TrialSaver:
         self.profile = profile
         self.original = original
         self.completed: list[TrialSave] = []
-        self.started_at: str | None = None
+        self.started_at: Instant | None = None
         """When the first save was begun; None while nothing was sent."""
         self._planso = planso
         self._live = live

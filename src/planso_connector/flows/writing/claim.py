@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from planso_connector.domain.clock import CLOCK_TOLERANCE, Clock, ClockJumps, format_instant, parse_instant
+from planso_connector.domain.clock import CLOCK_TOLERANCE, Clock, ClockJumps, Instant, format_instant, parse_instant
 from planso_connector.domain.errors import AmbiguousCreate, ConnectorError, Expired, PlansoRefused, PlansoUnsure
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Operation
@@ -76,14 +76,15 @@ class Claim:
         self._sends = sends
 
     @property
-    def deadline(self) -> str:
+    def deadline(self) -> Instant | None:
         """Until when it is tried, a stamp: later than was said by what the clock jumped ahead since it was recorded."""
-        told, ahead = self.operation.deadline_at, self._jumps.jumped_ahead_since(self.operation.created_at)
-        return format_instant(parse_instant(told) + ahead) if ahead and told else told
+        deadline, created_at = self.operation.deadline_at, self.operation.created_at
+        ahead = self._jumps.jumped_ahead_since(created_at) if created_at is not None else None
+        return format_instant(parse_instant(deadline) + ahead) if ahead and deadline is not None else deadline
 
     @property
     def is_late(self) -> bool:
-        return format_instant(self._clock()) >= self.deadline
+        return self.deadline is None or format_instant(self._clock()) >= self.deadline
 
     def check_sendable(self, looked_at: str) -> None:
         """

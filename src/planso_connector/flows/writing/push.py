@@ -179,9 +179,10 @@ class Pusher:
         now = self._clock()
         next_at = later.not_before or now + retry.compute_backoff(operation.attempts, self._dice)
         # Its end is told when it comes; while writes are stopped it does not come.
-        due: str = format_instant(next_at)
+        due = format_instant(next_at)
         if not isinstance(later, PostponedByStop):
-            due = min(due, max(claim.deadline, format_instant(now)))
+            now_instant = format_instant(now)
+            due = min(due, max(claim.deadline or now_instant, now_instant))
         await self._database.write(
             lambda tx: operations.postpone(
                 tx,

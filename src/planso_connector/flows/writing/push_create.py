@@ -160,7 +160,7 @@ class CreatePush:
         operation, asked, sent_at = claim.operation, claim.operation.requested, claim.sent_at
         assert sent_at is not None, "only what was sent is looked for"
         # One of an earlier version is as old as what told when orders were first seen.
-        is_told = bool(operation.deadline_at) and not claim.was_set_back
+        is_told = operation.deadline_at is not None and not claim.was_set_back
         before = format_instant(parse_instant(sent_at) - CLOCK_SKEW) if is_told else ""
         new = await self._listed() - _listed(claim.sent)
         candidates = sorted(new - await self._not_new(before))

@@ -229,6 +229,7 @@ class WriteService:
 
     def _record(self, tx: Transaction, operation: Operation, request: WriteRequest) -> Operation:
         if operation.idempotency_key is not None:
+            assert operation.created_at is not None, "operations are recorded with their time"
             earlier = operations.find_by_key(tx, operation.caller, operation.idempotency_key, now=operation.created_at)
             if earlier is not None and earlier.request == operation.request:
                 return earlier
@@ -344,7 +345,7 @@ class WriteService:
         settled within them.
         """
         until = format_instant(self._clock() + timedelta(seconds=seconds))
-        return await self._outbox.wait(operation, seconds, give_up=lambda now: now.next_at > until)
+        return await self._outbox.wait(operation, seconds, give_up=lambda now: (now.next_at or until) > until)
 
     async def cancel(self, operation_id: str) -> Operation:
         """Raises NotFound, and NotPossible where it is settled or something may have been sent."""

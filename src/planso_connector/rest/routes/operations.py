@@ -105,7 +105,7 @@ def _reading(writer: WriteService) -> APIRouter:
         """Newest first."""
         found = list(await writer.page(order_id, state, _read_cursor(cursor) if cursor else None, limit + 1))
         shown = found[:limit]
-        following = cursors.encode([shown[-1].created_at, shown[-1].id]) if len(found) > limit else None
+        following = cursors.encode([str(shown[-1].created_at), shown[-1].id]) if len(found) > limit else None
         caller = get_caller(request)
         listed = [disclosure.serialize_operation(operation, caller) for operation in shown]
         body = {"success": True, "message": "", "operations": listed, "count": len(listed), "next_cursor": following}

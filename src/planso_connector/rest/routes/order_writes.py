@@ -158,6 +158,7 @@ class WriteResponder:
 
 
 def _accepted(operation: Operation, caller: Caller, headers: dict[str, str]) -> Response:
+    assert operation.deadline_at is not None, "accepted writes have a deadline"
     location = f"/api/operations/{operation.id}"
     told = f"On disk here. PlanSo has not confirmed it yet; it is tried until {operation.deadline_at[:19]}Z."
     body = {
