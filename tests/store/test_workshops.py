@@ -121,7 +121,7 @@ WRITES: dict[str, Callable[[Transaction, str], object]] = {
     "seen": lambda tx, _run: last_seen.mark_seen(tx, [ID], now=at(2)),
     "archive": lambda tx, _run: orders.archive(tx, [ID], now=at(2)),
     "mark_deleted": lambda tx, _run: orders.mark_deleted(tx, ID, now=at(2), read_at=at(2)),
-    "record": lambda tx, _run: operations.record(tx, Operation("op_2", Action.DELETE, ID, {})),
+    "record": lambda tx, _run: operations.record(tx, Operation("op_2", Action.DELETE, ID, {}, created_at=at(2))),
     "forget key": lambda tx, _run: (
         operations.settle(tx, "op_1", holder="x", state=OperationState.REFUSED, now=at(2)),
         operations.find_by_key(tx, "", "key", now="2027-01-01T00:00:00.000000Z"),

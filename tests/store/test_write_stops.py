@@ -139,6 +139,7 @@ def test_the_time_held_up_is_added_to_the_deadline_once(store: Store, steps: lis
 
     for operation_id, (_, recorded, extra) in held.items():
         found = get(store, operation_id)
+        assert found.deadline_at is not None
         moved = parse_instant(found.deadline_at) - parse_instant(at(recorded + 1000))
         assert moved.total_seconds() == extra
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from planso_connector.domain.clock import format_instant
+from planso_connector.domain.clock import Instant, format_instant
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.flows.operating.retention import Retention, RetentionPeriods
 from planso_connector.store import history, leases, operations, orders, retention, sync_runs, unreadable_pages
@@ -26,7 +26,7 @@ ALL = RetentionPeriods(
 )
 
 
-def ago(days: float) -> str:
+def ago(days: float) -> Instant:
     return format_instant(NOW - days * DAY)
 
 

@@ -223,6 +223,7 @@ class WriteService:
 
     def _record(self, tx: Transaction, operation: Operation, request: WriteRequest) -> Operation:
         if operation.idempotency_key is not None:
+            assert operation.created_at is not None, "operations are recorded with their time"
             earlier = operations.find_by_key(tx, operation.caller, operation.idempotency_key, now=operation.created_at)
             if earlier is not None and earlier.request == operation.request:
                 return earlier
