@@ -31,7 +31,7 @@ from sqlalchemy import (
     update,
 )
 
-from planso_connector.domain.clock import Instant, format_instant, latest_plausible_expiry, parse_instant
+from planso_connector.domain.clock import format_instant, latest_plausible_expiry, parse_instant
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.saving.differences import Difference

@@ -8,7 +8,7 @@ from dataclasses import replace
 import structlog
 
 from planso_connector.domain import stored_errors
-from planso_connector.domain.clock import Clock, Instant, format_instant
+from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import Damaged
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.order import Order

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from planso_connector.domain.clock import Clock, Instant, format_instant
+from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import ConnectorError, PlansoRefused, PlansoUnavailable, PlansoUnsure
 from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.order import Order

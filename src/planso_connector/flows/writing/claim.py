@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from planso_connector.domain.clock import CLOCK_TOLERANCE, Clock, ClockJumps, Instant, format_instant, parse_instant
+from planso_connector.domain.clock import CLOCK_TOLERANCE, Clock, ClockJumps, format_instant, parse_instant
 from planso_connector.domain.errors import AmbiguousCreate, ConnectorError, Expired, PlansoRefused, PlansoUnsure
 from planso_connector.domain.fields import Value
 from planso_connector.domain.operation import Operation
