@@ -141,7 +141,7 @@ def test_an_idempotency_key_is_its_callers_for_seven_days(store: Store) -> None:
     store.write(lambda tx: operations.record(tx, keyed("op_1", at(0))))
 
     def found(caller: str, day: int) -> str | None:
-        now = f"2026-11-{23 + day}T00:00:00.000000Z"
+        now = Instant(f"2026-11-{23 + day}T00:00:00.000000Z")
         there = store.write(lambda tx: operations.find_by_key(tx, caller, "key", now=now))
         return there.id if there is not None else None
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.fields import MIRRORED
 from planso_connector.domain.operation import Action, Operation
 from planso_connector.domain.order import Order
@@ -277,7 +278,7 @@ def test_versions_and_fences_only_rise(store: Store, readings: list[tuple[int, s
         instant = at(second)
 
         def act(
-            tx: Transaction, *, what: str = what, reading: Order = reading, instant: str = instant
+            tx: Transaction, *, what: str = what, reading: Order = reading, instant: Instant = instant
         ) -> orders.StoredOrder | None:
             if what == "save":
                 orders.save(tx, reading, read_at=instant, now=instant)
