@@ -201,7 +201,7 @@ def test_runs_that_a_crash_left_are_ended(store: Store) -> None:
     assert store.read(lambda tx: sync_runs.list_latest(tx, 1)) == [newest]
 
 
-def test_a_run_tells_what_it_was_for_and_what_it_doubted(store: Store) -> None:
+def test_a_run_has_its_trigger_and_doubts(store: Store) -> None:
     """Kind and trigger are known from the start, doubts at the end; all are read back as they were given."""
     run = store.write(
         lambda tx: sync_runs.start(tx, now=at(1), kind=RunKind.INCREMENTAL, trigger=Trigger.SCHEDULE, total=7)

@@ -11,7 +11,7 @@ import pytest
 
 from planso_connector.sandbox import Sandbox
 from planso_connector.sandbox.planso_app import LoggedRequest
-from tests.commands.test_commands import command_here
+from tests.command_line import command_here
 from tests.service import Service, connected, wait_until
 
 FORM = "visual_forms_plain"

@@ -1,4 +1,4 @@
-"""Connections, on the server that the connector runs on: kept while its loop is busy, left by their callers."""
+"""Connections of the connector's server with an application of the test."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tests.rest import raw
 
 T = TypeVar("T")
 
-KEPT = 0.2
-"""Seconds for which a connection is kept."""
+KEEP_ALIVE = 0.2
+"""Seconds for which an idle connection is kept."""
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
-def answered(connection: socket.socket) -> bool:
-    """Whether an answer came rather than the connection's end."""
+def is_answered(connection: socket.socket) -> bool:
+    """Whether a 200 was received before the connection ended."""
     told = b""
     with suppress(ConnectionError):
         while not told.endswith(b"ok"):
@@ -40,10 +40,10 @@ def answered(connection: socket.socket) -> bool:
     return told.startswith(b"HTTP/1.1 200")
 
 
-def served(app: ASGIApp, client: Callable[[str], T]) -> tuple[T, ServerState]:
-    """What `client` returns, which is called with the address of a server of this app; and what the server has left."""
+def run(app: ASGIApp, client: Callable[[str], T]) -> tuple[T, ServerState]:
+    """Serve `app`, call `client` with its address; its result, and the server's state afterwards."""
     configuration = config.build_config(app, Limits())
-    configuration.timeout_keep_alive = KEPT  # type: ignore[assignment]  # seconds
+    configuration.timeout_keep_alive = KEEP_ALIVE  # type: ignore[assignment]  # seconds
     configuration.load()
 
     async def story() -> tuple[T, ServerState]:
@@ -61,19 +61,19 @@ def served(app: ASGIApp, client: Callable[[str], T]) -> tuple[T, ServerState]:
 
 
 def reset(connection: socket.socket) -> None:
-    """Closed as by a client that crashed."""
+    """Close with a reset, as if the client crashed."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
-def test_a_request_that_has_arrived_is_answered_though_its_connection_was_to_be_closed() -> None:
-    """It comes while the loop is busy with what came before, until after the time for which its connection is kept."""
+def test_a_request_that_has_arrived_on_an_expired_connection_is_answered() -> None:
+    """It arrives while the loop is busy, until after the keep-alive time of its connection."""
     holding, sent = threading.Event(), threading.Event()
 
     def hold() -> None:
         holding.set()
         assert sent.wait(raw.PATIENCE)
-        time.sleep(2 * KEPT)
+        time.sleep(2 * KEEP_ALIVE)
 
     async def app(scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
@@ -84,18 +84,18 @@ def test_a_request_that_has_arrived_is_answered_though_its_connection_was_to_be_
     def client(address: str) -> bool:
         with closing(raw.connect(address)) as kept, closing(raw.connect(address)) as other:
             kept.sendall(GET)
-            assert answered(kept)
+            assert is_answered(kept)
             other.sendall(GET.replace(b" / ", b" /hold "))
             assert holding.wait(raw.PATIENCE)
             kept.sendall(GET)
             sent.set()
-            return answered(kept)
+            return is_answered(kept)
 
-    assert served(app, client)[0]
+    assert run(app, client)[0]
 
 
 def test_callers_that_leave_cost_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Between two requests, before their answer, amid several large ones: no error, no warning, nothing left."""
+    """Between requests, before a response, within large ones: no error, no warning, no connection or task left."""
     begun, left = threading.Semaphore(0), threading.Event()
 
     async def app(scope: Scope, _receive: Receive, send: Send) -> None:
@@ -109,7 +109,7 @@ def test_callers_that_leave_cost_no_line_of_the_log(caplog: pytest.LogCaptureFix
     def ask(address: str) -> socket.socket:
         connection = raw.connect(address)
         connection.sendall(GET)
-        assert answered(connection)
+        assert is_answered(connection)
         return connection
 
     def client(address: str) -> bytes:
@@ -125,7 +125,7 @@ def test_callers_that_leave_cost_no_line_of_the_log(caplog: pytest.LogCaptureFix
             left.set()
             return raw.until_closed(last)  # and by then it has looked at all kept connections
 
-    told, state = served(app, client)
+    told, state = run(app, client)
     assert told == b""
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
     assert not state.connections
@@ -134,7 +134,7 @@ def test_callers_that_leave_cost_no_line_of_the_log(caplog: pytest.LogCaptureFix
 
 @pytest.mark.parametrize(("count", "most_answers"), [(8, 8), (5000, 20)])
 def test_few_requests_may_come_before_the_answers_to_others(count: int, most_answers: int) -> None:
-    """Eight are answered in turn; thousands in one piece break the connection off, and another is served."""
+    """Eight are answered in turn; after thousands in one piece the connection is closed, and others are served."""
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
         await asyncio.sleep(0.001)
@@ -151,17 +151,17 @@ def test_few_requests_may_come_before_the_answers_to_others(count: int, most_ans
                     told += part
         with closing(socket.create_connection((host, int(port)), 20)) as connection:
             connection.sendall(GET)
-            return told.count(b"HTTP/1.1 200"), answered(connection)
+            return told.count(b"HTTP/1.1 200"), is_answered(connection)
 
-    (answers, is_served), _state = served(app, client)
+    (answers, is_served), _state = run(app, client)
 
     assert answers <= most_answers
     assert answers == count or count > most_answers
     assert is_served
 
 
-def test_a_body_in_very_many_pieces_is_refused() -> None:
-    """Of a byte each they cost the loop seconds; as many as a network may make of the largest body are taken."""
+def test_a_body_in_too_many_pieces_is_refused() -> None:
+    """20,000 of a byte each took the loop seconds; as many as a network makes of the largest body are accepted."""
 
     async def app(_scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
@@ -180,4 +180,4 @@ def test_a_body_in_very_many_pieces_is_refused() -> None:
                 answers.append(connection.recv(1000)[:12])
         return answers
 
-    assert served(app, client)[0] == [b"HTTP/1.1 200", b"HTTP/1.1 413"]
+    assert run(app, client)[0] == [b"HTTP/1.1 200", b"HTTP/1.1 413"]
