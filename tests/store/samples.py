@@ -14,7 +14,7 @@ OTHER_SHOP = "waiblingen"
 
 
 def at(second: int) -> str:
-    """An instant, as a stamp; later for greater seconds."""
+    """An instant as text; later for greater seconds."""
     return f"2026-11-23T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}.000000Z"
 
 
