@@ -43,7 +43,7 @@ def writer_busy(database: Database) -> Iterator[None]:
 
 @pytest.mark.behind_pooler
 def test_a_unit_that_fails_harms_no_other(store: Store) -> None:
-    """Of units in one batch, those that fail leave nothing, the others are committed; each caller gets its own result."""
+    """Of units in one batch, those that fail leave nothing, the others are committed; each caller gets its result."""
 
     async def together() -> list[object]:
         with writer_busy(store.database):

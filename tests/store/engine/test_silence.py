@@ -105,7 +105,7 @@ def test_a_read_whose_commit_has_no_answer_is_read_again(silent_store: Store, fi
 
 
 def test_a_forgotten_transaction_does_not_keep_its_locks(silent_store: Store, firewall: tuple[Firewall, str]) -> None:
-    """The server ends a transaction whose connector is gone: its locks are free within seconds, not when TCP notices."""
+    """The server ends a transaction whose connector is gone: its locks are free within seconds."""
     statement = text("SELECT 1 AS one")
 
     def forgotten(tx: Transaction) -> None:
