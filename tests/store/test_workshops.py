@@ -1,4 +1,4 @@
-"""Workshops never see each other."""
+"""Workshops never see each other's rows."""
 
 from __future__ import annotations
 
