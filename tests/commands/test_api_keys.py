@@ -104,7 +104,7 @@ def test_a_keys_life_beside_a_running_connector(tmp_path: Path, environment: dic
         (("revoke", "0123456789"), "There is no key 0123456789"),
     ],
 )
-def test_a_wrong_call_is_told(environment: dict[str, str], arguments: tuple[str, ...], named: str) -> None:
+def test_a_wrong_call_is_reported(environment: dict[str, str], arguments: tuple[str, ...], named: str) -> None:
     """What can't be taken is named, with what would be accepted; nothing is made."""
     migrate.migrate(environment["CONNECTOR_DATABASE_URL"])
     done = command("keys", *arguments, **environment)
@@ -132,7 +132,7 @@ def test_other_machines_are_served_with_keys_alone(tmp_path: Path, environment: 
         assert connector.http.get("/api/sync/status", headers={"Authorization": f"Bearer {key}"}).status_code == 200
 
 
-def test_help_tells_every_scope() -> None:
+def test_help_names_every_scope() -> None:
     """`keys create --help` names each scope."""
     told = command("keys", "create", "--help").stdout
     assert [scope for scope in SCOPE_DESCRIPTIONS if scope not in told] == []

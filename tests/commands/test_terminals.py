@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from planso_connector.sandbox import Sandbox
-from tests.commands.test_commands import command_here
+from tests.command_line import command_here
 from tests.process import PATIENCE
 from tests.service import connected
 

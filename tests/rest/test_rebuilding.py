@@ -81,14 +81,14 @@ def interrupted(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Store
 
 
 def test_an_interrupted_rebuild_is_continued(interrupted: Store) -> None:
-    """The next process continues where the last one stopped; `anew` starts with the first order."""
+    """The next process continues where the last one stopped; `from_start` starts with the first order."""
     steps: list[RebuildProgress] = []
     again = Reindexer(interrupted.database, now)
     interrupted.runner.run(again.run(steps.append))
     assert steps == [RebuildProgress(LAST, ORDERS, ORDERS)]
     interrupted.runner.run(again.run(steps.append))
     assert len(steps) == 1
-    interrupted.runner.run(again.run(steps.append, anew=True))
+    interrupted.runner.run(again.run(steps.append, from_start=True))
     assert steps[1:] == [RebuildProgress(DONE, DONE, ORDERS), RebuildProgress(LAST, ORDERS, ORDERS)]
 
 

@@ -11,7 +11,7 @@ import pytest
 from planso_connector.domain.caller import Scope
 from planso_connector.sandbox import Sandbox
 from tests.rest.keys import make_key
-from tests.rest.routes.test_operations import unreadable
+from tests.rest.routes.write_requests import hide_forms
 from tests.service import Service, connected
 
 IDS = sorted(Sandbox(orders=20).order_ids())
@@ -99,7 +99,7 @@ def test_a_writers_own_operation_shows_its_own_values(service: Service, writer: 
 
 def test_cancelling_shows_nothing_of_another_callers_write(service: Service, writer: httpx2.Client) -> None:
     """It is cancelled all the same."""
-    with unreadable(service, IDS[5]):
+    with hide_forms(service, IDS[5]):
         sent = service.http.put(
             f"/api/orders/{IDS[5]}", json={"order_id": IDS[5], "person": SECRET}, headers={"Prefer": "respond-async"}
         )

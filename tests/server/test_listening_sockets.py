@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from planso_connector.server import listening_sockets
-from tests.commands.test_commands import command_here
+from tests.command_line import command_here
 
 ELSEWHERE = "192.0.2.1"
 """No machine has it (RFC 5737)."""

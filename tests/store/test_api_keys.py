@@ -67,7 +67,7 @@ def test_a_key_is_read_as_it_was_kept(store: Store) -> None:
     key = ApiKey("0123456789", "Mäusle", frozenset({Scope.SYNC, Scope.ORDERS_READ}), "d", at(1), at(2), "p", at(3))
     store.write(lambda tx: api_keys.add(tx, key))
     assert store.read(lambda tx: api_keys.get(tx, key.id)) == key
-    run_script(store.url, """UPDATE keys SET scopes = '["orders:read","everything"]'""")
+    run_script(store.url, """UPDATE api_keys SET scopes = '["orders:read","everything"]'""")
     assert store.read(lambda tx: api_keys.get(tx, key.id)) == replace(key, scopes=READ)
 
 
@@ -79,7 +79,7 @@ def test_a_key_is_its_callers(hands: Hands) -> None:
     assert hands.caller(text) == Caller(key.id, "Telefonagent", READ)
 
 
-def test_the_first_key_closes_the_door_for_good(hands: Hands) -> None:
+def test_the_first_key_closes_the_api_for_good(hands: Hands) -> None:
     """Nobody needs a key while there is none; afterwards everybody does, also once all are revoked or expired."""
     assert hands.caller(None) is None
     first, _ = hands.create(expires_in=timedelta(days=1))
@@ -216,7 +216,7 @@ class Noting:
         return list(self._store.read(lambda tx: access_log.list_entries(tx, limit=100_000)))
 
 
-def test_the_same_again_is_counted(store: Store) -> None:
+def test_repeated_accesses_are_counted(store: Store) -> None:
     """What a caller is shown twice before it is written is one row with the first time; later it is another one."""
     noting, agent = Noting(store), Caller("a", "Agent", READ)
     for _ in range(3):
@@ -234,7 +234,7 @@ def test_the_same_again_is_counted(store: Store) -> None:
     assert noting.written()[-1].at == format_instant(START)
 
 
-def test_what_waits_is_bounded(store: Store) -> None:
+def test_queued_accesses_are_bounded(store: Store) -> None:
     """While nothing is written no more than AT_MOST order ids wait; the rest is not kept. Afterwards all is again."""
     noting, agent = Noting(store), Caller("a", "Agent", READ)
     for first in range(0, 2 * MAX_QUEUED_IDS, 500):
@@ -258,7 +258,7 @@ def test_an_end_in_the_middle_of_a_write_writes_nothing_twice(store: Store) -> N
             return int.__repr__(self)
 
     async def main() -> list[int]:
-        log = AccessLog(store.database, lambda: START, every=0.0)
+        log = AccessLog(store.database, lambda: START, interval=0.0)
         log.record(Caller("a", "Agent", READ), "GET /api/orders", [Slow(1)])
         writing = asyncio.create_task(log.run())
         await asyncio.to_thread(begun.wait, 30)
@@ -271,11 +271,11 @@ def test_an_end_in_the_middle_of_a_write_writes_nothing_twice(store: Store) -> N
     assert store.runner.run(main()) == [1]
 
 
-def test_many_accesses_do_not_wait_for_their_time(store: Store) -> None:
+def test_many_accesses_are_written_at_once(store: Store) -> None:
     """As many as one transaction takes are written at once, so that a crash loses no more."""
 
     async def main() -> int:
-        log = AccessLog(store.database, lambda: START, every=3600.0)
+        log = AccessLog(store.database, lambda: START, interval=3600.0)
         writing = asyncio.create_task(log.run())
         for number in range(BATCH):
             log.record(UNRESTRICTED_CALLER, "GET /api/orders", [number])

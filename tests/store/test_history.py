@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.store import operations, rejected_logins, sync_runs
 from planso_connector.store.sync_runs import RunKind, RunState, Trigger
@@ -19,7 +20,7 @@ ASKED = Operation(
 )
 
 
-def keyed(operation_id: str, created_at: str, caller: str = "") -> Operation:
+def keyed(operation_id: str, created_at: Instant, caller: str = "") -> Operation:
     return replace(ASKED, id=operation_id, created_at=created_at, caller=caller, idempotency_key="key", request="one")
 
 
@@ -150,7 +151,7 @@ def test_an_idempotency_key_is_its_callers_for_seven_days(store: Store) -> None:
     assert found("", 7) == "op_1"
     store.write(lambda tx: operations.cancel(tx, "op_1", now=at(2), message="", failure={"type": "Cancelled"}))
     assert (found("", 6), found("", 7)) == ("op_1", None)
-    store.write(lambda tx: operations.record(tx, keyed("op_3", "2026-11-30T00:00:00.000000Z")))
+    store.write(lambda tx: operations.record(tx, keyed("op_3", Instant("2026-11-30T00:00:00.000000Z"))))
     assert found("", 7) == "op_3"
     assert [one.id for one in store.read(lambda tx: operations.list_page(tx))] == ["op_3", "op_2", "op_1"]
 
@@ -201,7 +202,7 @@ def test_runs_that_a_crash_left_are_ended(store: Store) -> None:
     assert store.read(lambda tx: sync_runs.list_latest(tx, 1)) == [newest]
 
 
-def test_a_run_tells_what_it_was_for_and_what_it_doubted(store: Store) -> None:
+def test_a_run_has_its_trigger_and_doubts(store: Store) -> None:
     """Kind and trigger are known from the start, doubts at the end; all are read back as they were given."""
     run = store.write(
         lambda tx: sync_runs.start(tx, now=at(1), kind=RunKind.INCREMENTAL, trigger=Trigger.SCHEDULE, total=7)

@@ -211,7 +211,7 @@ def test_workshops_do_not_mix(store: Store) -> None:
     assert rebuilt(store) == here
     assert keys(store, OTHER_SHOP) == there
     for shop, order_id in ((SHOP, 123), (OTHER_SHOP, 124)):
-        asked = LookupRequest(anything="WN-AE 2309, Petersen, 23456")
+        asked = LookupRequest(free_text="WN-AE 2309, Petersen, 23456")
         found = store.runner.run(
             LookupService(store.of(shop).database).find(asked, archived=False, limit=5, language="de")
         )

@@ -55,7 +55,7 @@ def test_a_reading_of_a_clock_that_was_set_back_is_no_later_one(store: Store) ->
     assert get(store, "work") == Section("work", '"since"', at(10), at(11))
 
 
-def test_the_oldest_reading_of_each_order_is_told(store: Store) -> None:
+def test_the_oldest_reading_of_each_order_is_listed(store: Store) -> None:
     """One instant for each order that has sections: that of the section whose turn it is."""
     assert store.read(lambda tx: sections.read_at_by_order(tx)) == {}
     for name, second in (("work", 5), ("details", 3), ("invoice", 9)):

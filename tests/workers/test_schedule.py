@@ -198,7 +198,7 @@ async def test_no_interval_is_no_schedule() -> None:
 
 
 @pytest.mark.anyio
-async def test_next_run_is_told_between_runs_only() -> None:
+async def test_the_next_run_is_known_between_runs_only() -> None:
     """Before run, during a turn and after its end there is no next run; between turns it is when that comes."""
     passing = Passing(FRIDAY, until=HOUR)
     syncs = Syncs(passing)

@@ -1,14 +1,14 @@
 """
-German dates, times and decimals, in and out.
+Parse and format German dates, times and decimals.
 
-Canonical forms, used in the mirror and in answers:
+Canonical forms, in the mirror and in responses:
 - day `2025-12-16`, month `2025-12` (only where a field allows it: HU/AU papers name no day),
 - day and time `2025-12-16T12:08:59`, time `12:08` or `12:08:59`,
 - number: a float.
 
-PlanSo's forms: `16.12.2025`, `12/2025`, `16.12.2025 12:08:59`, `12:08`, `11,30`. ISO dates occur in PlanSo too.
-Instants with an offset (`2025-12-16T12:08:59Z`, `...+02:00`) are converted to German local time, which is what a
-workshop's wall clock shows. Everything that is left over behind a date or time is an error, never ignored.
+PlanSo's forms: `16.12.2025`, `12/2025`, `16.12.2025 12:08:59`, `12:08`, `11,30`; ISO dates occur too. Instants with an
+offset (`2025-12-16T12:08:59Z`) become German local time, which a workshop's clock shows. Anything left over behind a
+date or time is an error.
 """
 
 from __future__ import annotations
@@ -28,14 +28,12 @@ _ISO_DAY = re.compile(r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})(?!\d)")
 _MONTH = re.compile(r"(?P<m>\d{1,2})(?:\s*[./-]\s*(?P<y>\d{4})|\s*(?P<sep>[./])\s*(?P<short>\d{2}))")
 _ISO_MONTH = re.compile(r"(?P<y>\d{4})-(?P<m>\d{1,2})(?P<short>)")
 _INSTANT = re.compile(
-    r"(?P<wall>\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?P<seconds>:\d{2})?)(?:\.\d{1,9})?"
-    r"(?P<offset>Z|(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>[0-5]\d))",
+    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?P<seconds>:\d{2})?(?:\.\d{1,9})?(?:Z|(?P<sign>[+-])\d{2}:?[0-5]\d)",
     re.IGNORECASE,
 )
 _BEFORE_CLOCK = re.compile(r"T|\s*,\s*|\s+", re.IGNORECASE)
 _CLOCK = re.compile(
-    r"(?P<h>\d{1,2})(?:[:.](?P<min>\d{2})(?::(?P<s>\d{2})(?:\.\d{1,9})?)?)?(?P<uhr>\s*Uhr)?",
-    re.IGNORECASE,
+    r"(?P<h>\d{1,2})(?:[:.](?P<min>\d{2})(?::(?P<s>\d{2})(?:\.\d{1,9})?)?)?(?P<uhr>\s*Uhr)?", re.IGNORECASE
 )
 _RANGE = re.compile(r"\s*(?:[-\u2013\u2014]|\bbis\b)\s*", re.IGNORECASE)
 _UHR = re.compile(r"\s*Uhr$", re.IGNORECASE)
@@ -55,181 +53,171 @@ SlotEnd = Literal["from", "to"]
 
 
 class TwoDigitYears(Enum):
-    """What a field can be, which decides the century of a year of two digits."""
+    """How a field's years of two digits are completed."""
 
     NEAR = auto()
-    """Appointments, HU: at most `NEAR_YEARS` from today's year."""
+    """Appointments, HU: at most `MAX_YEARS_FROM_TODAY` from today's year."""
     PAST = auto()
-    """Registrations: the latest year that is not after the next one, so `01.07.65` is 1965."""
+    """Registrations: the latest year up to the next one, so `01.07.65` is 1965."""
 
 
 MAX_YEARS_FROM_TODAY = 25
 
 
 def local_today() -> date:
-    """Today by the workshop's wall clock."""
+    """Today at the workshop."""
     return datetime.now(BERLIN).date()
 
 
-def _year(digits: str, years: TwoDigitYears, today: date | None) -> int:
-    if len(digits) == 4:
-        return int(digits)
-    this_year = (today or local_today()).year
-    latest = this_year + (1 if years is TwoDigitYears.PAST else MAX_YEARS_FROM_TODAY)
-    year = latest - (latest - int(digits)) % 100
-    if years is TwoDigitYears.NEAR and abs(year - this_year) > MAX_YEARS_FROM_TODAY:
-        raise ValueError("the year has two digits and its century is not clear")
-    return year
-
-
-def _calendar_day(match: re.Match[str], years: TwoDigitYears, today: date | None) -> date:
-    day = date(_year(match["y"], years, today), int(match["m"]), int(match["d"]))
-    if not 1900 <= day.year <= 2199:
-        raise ValueError("the year is out of range, 1900 to 2199")
-    return day
-
-
-def _clock_time(text: str) -> time:
-    match = _CLOCK.fullmatch(text)
-    if match is None or (match["min"] is None and match["uhr"] is None):
-        raise ValueError("not a time")
-    return time(int(match["h"]), int(match["min"] or 0), int(match["s"] or 0))
-
-
-def _canonical_time(value: time) -> str:
-    return value.strftime("%H:%M:%S" if value.second else "%H:%M")
+class _InvalidTextError(ValueError):
+    """With a reason that completes the sentence `'...' ...`."""
 
 
 def parse_date(
-    text: str, *, month_allowed: bool = False, years: TwoDigitYears = TwoDigitYears.NEAR, today: date | None = None
+    text: str,
+    *,
+    month_allowed: bool = False,
+    years: TwoDigitYears = TwoDigitYears.NEAR,
+    today: date | None = None,
 ) -> str:
     """
-    The canonical day, or day and time when `text` names a time other than midnight.
+    The canonical day, or day and time for a time other than midnight; a month where `month_allowed`.
 
-    `years` and `today` complete a year of two digits; without `today` it is the workshop's own. Raises ValueError with
-    what would be accepted: for words, ranges, weekdays, and days that no calendar has (31.02.).
+    `years` and `today`, by default the workshop's, complete a year of two digits. Raises ValueError with what is
+    accepted: for words, ranges, weekdays, and days that are on no calendar (31.02.).
     """
-    help_text = MONTH_HELP if month_allowed else DATE_HELP
     text = text.strip()
     try:
-        instant = _instant(text)
-        if instant is not None:
-            return _canonical_moment(_local_time(instant))
-        match = _DAY.match(text) or _ISO_DAY.match(text)
-        if match is not None:
-            return _day_and_rest(_calendar_day(match, years, today), text[match.end() :])
-        month = (_MONTH.fullmatch(text) or _ISO_MONTH.fullmatch(text)) if month_allowed else None
-        if month is not None:
-            return _canonical_month(month, years, today)
-    except _SkippedHour as error:
-        raise ValueError(f"{_quoted(text)} {error}; accepted: {help_text}") from error
+        return _parse_date(text, month_allowed, years, today)
     except ValueError as error:
-        if "century" in str(error):
-            told = f"{_quoted(text)} has a year of two digits that may be of two centuries"
-            raise ValueError(f"{told}; accepted: {help_text}; here with four digits") from error
-        raise ValueError(f"{_quoted(text)} is not on the calendar or the clock; accepted: {help_text}") from error
-    raise ValueError(f"{_quoted(text)} is not a date; accepted: {help_text}")
+        reason = error if isinstance(error, _InvalidTextError) else "is not on the calendar or the clock"
+        accepted = MONTH_HELP if month_allowed else DATE_HELP
+        raise ValueError(f"{_quote(text)} {reason}; accepted: {accepted}") from error
 
 
-def _canonical_month(match: re.Match[str], years: TwoDigitYears, today: date | None) -> str:
-    short = match["short"]
-    if short and match["sep"] == "." and int(short) <= 12:
+def _parse_date(text: str, month_allowed: bool, years: TwoDigitYears, today: date | None) -> str:
+    instant = _parse_instant(text)
+    if instant is not None:
+        return _format_moment(instant)
+    found = _split_day(text, years, today)
+    if found is not None:
+        day, clock = found
+        return _format_moment(reject_skipped_hour(datetime.combine(day, _parse_clock(clock) if clock else time())))
+    month = (_MONTH.fullmatch(text) or _ISO_MONTH.fullmatch(text)) if month_allowed else None
+    if month is None:
+        raise _InvalidTextError("is not a date")
+    short = month["short"]
+    if short and month["sep"] == "." and int(short) <= 12:
         raise ValueError("a day without a year, or a month")
-    return date(_year(short or match["y"], years, today), int(match["m"]), 1).strftime("%Y-%m")
-
-
-def _quoted(text: str) -> str:
-    return f"'{text[:40]}…'" if len(text) > 40 else f"'{text}'"
-
-
-def _instant(text: str) -> re.Match[str] | None:
-    """A date and time with an offset. Behind a time without seconds, a minus is the dash of a range."""
-    match = _INSTANT.fullmatch(text)
-    return None if match is None or (match["sign"] == "-" and match["seconds"] is None) else match
-
-
-def _local_time(instant: re.Match[str]) -> datetime:
-    """On the workshop's wall clock."""
-    offset = timedelta()
-    if instant["sign"] is not None:
-        offset = timedelta(hours=int(instant["hours"]), minutes=int(instant["minutes"]))
-        offset = -offset if instant["sign"] == "-" else offset
-    if not timedelta(hours=-12) <= offset <= timedelta(hours=14):
-        raise ValueError("no country has such an offset")
-    wall = datetime.fromisoformat(instant["wall"].upper())
-    if not 1900 <= wall.year <= 2199:
-        raise ValueError("the year is out of range, 1900 to 2199")
-    return (wall - offset).replace(tzinfo=UTC).astimezone(BERLIN).replace(tzinfo=None)
-
-
-def _canonical_moment(moment: datetime) -> str:
-    return moment.date().isoformat() if moment.time() == time() else moment.isoformat(timespec="seconds")
-
-
-def _day_and_rest(day: date, rest: str) -> str:
-    clock = _clock_behind(rest)
-    return _canonical_moment(reject_skipped_hour(datetime.combine(day, _clock_time(clock) if clock else time())))
-
-
-class _SkippedHour(ValueError):
-    """The text says what is wrong with a time that no clock shows."""
-
-
-def reject_skipped_hour(moment: datetime) -> datetime:
-    """`moment` itself, of a wall clock. Raises ValueError in the hour that is left out when summer time begins."""
-    there_and_back = moment.replace(tzinfo=BERLIN).astimezone(UTC).astimezone(BERLIN)
-    if there_and_back.replace(tzinfo=None) != moment:
-        raise _SkippedHour("does not exist: clocks go from 2:00 to 3:00 on that day")
-    return moment
-
-
-def _clock_behind(rest: str) -> str:
-    """What stands behind a day, without what separates them; empty where nothing does."""
-    separator = _BEFORE_CLOCK.match(rest)
-    if rest and separator is None:
-        raise ValueError("something is left over behind the day")
-    return rest[separator.end() :] if separator is not None else ""
+    return date(_complete_year(short or month["y"], years, today), int(month["m"]), 1).strftime("%Y-%m")
 
 
 def parse_time(
     text: str, *, slot: SlotEnd | None = None, years: TwoDigitYears = TwoDigitYears.NEAR, today: date | None = None
 ) -> str:
     """
-    The canonical time, or day and time where a date stands in front. With a `slot`, a range of times is taken too,
-    and its start or end is meant: `14-16 Uhr`, `05.12.2026 14:00-16:00`. Raises ValueError with what is accepted.
+    The canonical time, or day and time where a date stands in front. With a `slot` also that end of a range of times:
+    `14-16 Uhr`, `05.12.2026 14:00-16:00`. Raises ValueError with what is accepted.
     """
     text = text.strip()
     try:
-        instant = _instant(text)
+        instant = _parse_instant(text)
         if instant is not None:
-            return _local_time(instant).isoformat(timespec="seconds")
-        match = _DAY.match(text) or _ISO_DAY.match(text)
-        if match is None:
-            return _canonical_time(_time_or_range(text, slot))
-        day = _calendar_day(match, years, today)
-        clock = _time_or_range(_clock_behind(text[match.end() :]), slot)
-        return reject_skipped_hour(datetime.combine(day, clock)).isoformat(timespec="seconds")
-    except _SkippedHour as error:
-        raise ValueError(f"{_quoted(text)} {error}; accepted: {SLOT_HELP if slot else TIME_HELP}") from error
+            return instant.isoformat(timespec="seconds")
+        found = _split_day(text, years, today)
+        if found is None:
+            clock = _parse_clock_or_range(text, slot)
+            return clock.strftime("%H:%M:%S" if clock.second else "%H:%M")
+        day, rest = found
+        moment = reject_skipped_hour(datetime.combine(day, _parse_clock_or_range(rest, slot)))
+        return moment.isoformat(timespec="seconds")
     except ValueError as error:
-        raise ValueError(f"{_quoted(text)} is not a time; accepted: {SLOT_HELP if slot else TIME_HELP}") from error
+        reason = error if isinstance(error, _InvalidTextError) else "is not a time"
+        raise ValueError(f"{_quote(text)} {reason}; accepted: {SLOT_HELP if slot else TIME_HELP}") from error
 
 
-def _time_or_range(text: str, slot: SlotEnd | None) -> time:
-    pieces = _RANGE.split(text) if slot is not None else [text]
-    if len(pieces) == 1:
-        return _clock_time(text)
-    start, end = pieces
+def _quote(text: str) -> str:
+    return f"'{text[:40]}…'" if len(text) > 40 else f"'{text}'"
+
+
+def _parse_instant(text: str) -> datetime | None:
+    """The workshop's local time of a date and time with an offset; None for any other text."""
+    match = _INSTANT.fullmatch(text)
+    # Behind a time without seconds, a minus is the dash of a range.
+    if match is None or (match["sign"] == "-" and match["seconds"] is None):
+        return None
+    moment = datetime.fromisoformat(text.upper()).replace(microsecond=0)
+    offset = moment.utcoffset()
+    if offset is None or not timedelta(hours=-12) <= offset <= timedelta(hours=14):
+        raise ValueError("no country has such an offset")
+    _check_year(moment)
+    return moment.astimezone(BERLIN).replace(tzinfo=None)
+
+
+def _split_day(text: str, years: TwoDigitYears, today: date | None) -> tuple[date, str] | None:
+    """The day at the beginning of a text, and the time behind it, which may be empty; None without a day."""
+    match = _DAY.match(text) or _ISO_DAY.match(text)
+    if match is None:
+        return None
+    day = date(_complete_year(match["y"], years, today), int(match["m"]), int(match["d"]))
+    _check_year(day)
+    rest = text[match.end() :]
+    separator = _BEFORE_CLOCK.match(rest)
+    if rest and separator is None:
+        raise ValueError("something is left over behind the day")
+    return day, rest[separator.end() :] if separator is not None else ""
+
+
+def _complete_year(digits: str, years: TwoDigitYears, today: date | None) -> int:
+    if len(digits) == 4:
+        return int(digits)
+    this_year = (today or local_today()).year
+    latest = this_year + (1 if years is TwoDigitYears.PAST else MAX_YEARS_FROM_TODAY)
+    year = latest - (latest - int(digits)) % 100
+    if years is TwoDigitYears.NEAR and abs(year - this_year) > MAX_YEARS_FROM_TODAY:
+        raise _InvalidTextError("has a year of two digits whose century is not clear, send it with four digits")
+    return year
+
+
+def _check_year(day: date) -> None:
+    if not 1900 <= day.year <= 2199:
+        raise ValueError("the year is out of range, 1900 to 2199")
+
+
+def _parse_clock(text: str) -> time:
+    match = _CLOCK.fullmatch(text)
+    if match is None or (match["min"] is None and match["uhr"] is None):
+        raise ValueError("not a time")
+    return time(int(match["h"]), int(match["min"] or 0), int(match["s"] or 0))
+
+
+def _parse_clock_or_range(text: str, slot: SlotEnd | None) -> time:
+    parts = _RANGE.split(text) if slot is not None else [text]
+    if len(parts) == 1:
+        return _parse_clock(text)
+    start, end = parts
     if _UHR.search(end) and not _UHR.search(start):
         start += " Uhr"
-    times = _clock_time(start), _clock_time(end)
+    times = _parse_clock(start), _parse_clock(end)
     if times[0] >= times[1]:
         raise ValueError("the range ends before it starts")
     return times[slot == "to"]
 
 
+def _format_moment(moment: datetime) -> str:
+    return moment.date().isoformat() if moment.time() == time() else moment.isoformat(timespec="seconds")
+
+
+def reject_skipped_hour(moment: datetime) -> datetime:
+    """`moment` itself, a local time. Raises ValueError in the hour that is skipped when summer time begins."""
+    there_and_back = moment.replace(tzinfo=BERLIN).astimezone(UTC).astimezone(BERLIN)
+    if there_and_back.replace(tzinfo=None) != moment:
+        raise _InvalidTextError("does not exist: clocks go from 2:00 to 3:00 on that day")
+    return moment
+
+
 def format_planso_date(canonical: str) -> str:
-    """A canonical day, month, time, or day and time in the words that PlanSo's form uses."""
+    """A canonical day, month, time, or day and time as PlanSo's form has it."""
     if re.fullmatch(r"\d{4}-\d{2}", canonical):
         return f"{canonical[5:7]}/{canonical[:4]}"
     if "-" not in canonical:
@@ -249,19 +237,19 @@ def parse_decimal(text: str, *, dot_groups: bool = True) -> float:
     """
     value = float(parse_exact_decimal(text, dot_groups=dot_groups))
     if not math.isfinite(value):
-        raise ValueError(f"{_quoted(text)} is out of range")
+        raise ValueError(f"{_quote(text)} is out of range")
     return value + 0.0  # no -0.0
 
 
 def parse_exact_decimal(text: str, *, dot_groups: bool = True) -> Decimal:
-    """As `parse_decimal`, with the decimals that stand there: `11,30` has two."""
+    """As `parse_decimal`, with the decimals of the text: `11,30` has two."""
     plain = _BLANKS.sub("", text).removesuffix("h").removesuffix("€")
     if (_GROUPED if dot_groups else _GROUPED_SURELY).fullmatch(plain):
         plain = plain.replace(".", "").replace(",", ".")
     elif _COMMA.fullmatch(plain):
         plain = plain.replace(",", ".")
     if not _NUMBER.fullmatch(plain):
-        raise ValueError(f"{_quoted(text)} is not a number")
+        raise ValueError(f"{_quote(text)} is not a number")
     return Decimal(plain)
 
 

@@ -223,7 +223,7 @@ def build(
         *order_writes.routes(flows.order_queries, flows.writer, flows.dry_run),
         *operations.routes(flows.writer, flows.dry_run, order_writes.WriteResponder(flows.order_queries)),
         *writes.routes(flows.write_stops),
-        planso_login.routes(flows.planso_login),
+        planso_login.routes(flows.planso_login, flows.write_stops),
         sync.routes(flows.sync, flows.next_run_at),
         health.routes(flows.readiness),
         metrics_routes(metrics, flows.statistics.collect),

@@ -1,14 +1,14 @@
 """
-The keys of each order: what a caller may say of it, kept in step with the order in its own transaction.
+The lookup keys of each order: what a caller may say of it, updated in the transaction that changes the order.
 
-kind     key                                                        found by
-plate    each end of the folded plate of two signs or more          what it begins with: `2309` in `WNAE2309`
-word     each word of the name, `domain.names`                      itself, its neighbours, what it begins with
-sound    each word's sound                                          itself
-phone    the digits of each number, last first, `domain.phones`     what it begins with: the last digits
-email    the address, `domain.emails`                               itself, what it begins with
+kind     key                                                              searched by
+plate    each end of the folded plate, from two signs                     prefix: `2309` finds `WNAE2309`
+word     each word of the name (`recognition.names`)                      equality, typo variants, prefix
+sound    each word's phonetic code                                        equality
+phone    each number's digits in reverse (`recognition.phones`)           equality; prefix, for last digits
+email    the normalized address (`recognition.emails`)                    equality, prefix
 
-One row has no kind: that every order has its keys, `complete`, or how far a rebuild is, `[after, done, all]`.
+One row per workshop has no kind. Its key is `complete`, or the progress of a rebuild, `[after, done, all]`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, select
-from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
+from sqlalchemy import BigInteger, Executable, Text, bindparam, delete, select
+from sqlalchemy.dialects.postgresql import insert  # SQLite accepts its ON CONFLICT too
 
 from planso_connector.domain.folding import fold_plate
 from planso_connector.domain.recognition import emails, names, phones
@@ -41,12 +40,10 @@ class KeyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RebuildProgress:
-    """
-    What orders are found by is being written anew. `after`: the id of the last order that is done, and so are all below
-    it, None before the first; so many are `done` of `all`.
-    """
+    """How far a rebuild of the search index is; the defaults: not started."""
 
     after: int | None = None
+    """Orders up to this id are done."""
     done: int = 0
     all: int | None = None
 
@@ -56,33 +53,32 @@ MIN_PLATE_SUFFIX = 2
 _COMPLETE = "complete"
 
 Key = tuple[str, str]
+"""Kind and key."""
 _c = lookup_keys.c
-_HERE = (
+_SEARCHED = (
     _c.workshop == bindparam("of_workshop"),
     _c.kind == bindparam("of_kind"),
     _c.archived == bindparam("is_archived"),
 )
-_NEWEST = _c.order_id.desc()
-_MOST = bindparam("at_most", type_=BigInteger)
+_LIMIT = bindparam("at_most", type_=BigInteger)
 
-_ADD = insert(lookup_keys).values({c.name: bindparam(c.name, type_=c.type) for c in lookup_keys.c})
-_ADD = _ADD.on_conflict_do_nothing()
+_ADD = insert(lookup_keys).values({c.name: bindparam(c.name, type_=c.type) for c in _c}).on_conflict_do_nothing()
 _REMOVE = delete(lookup_keys).where(
-    *_HERE, _c.key == bindparam("of_key"), _c.order_id == bindparam("of_order", type_=BigInteger)
+    *_SEARCHED, _c.key == bindparam("of_key"), _c.order_id == bindparam("of_order", type_=BigInteger)
 )
-_OF_ALL = _c.workshop == bindparam("of_workshop"), _c.kind == ""
-_HOW_FAR = select(_c.key).where(*_OF_ALL)
-_FORGET_HOW_FAR = delete(lookup_keys).where(*_OF_ALL)
+_IS_PROGRESS = _c.workshop == bindparam("of_workshop"), _c.kind == ""
+_PROGRESS = select(_c.key).where(*_IS_PROGRESS)
+_REMOVE_PROGRESS = delete(lookup_keys).where(*_IS_PROGRESS)
 
-_SAME = select(_c.order_id).where(*_HERE, _c.key == bindparam("of_key")).order_by(_NEWEST).limit(_MOST)
-_ONE_OF = select(_c.order_id).where(*_HERE, is_in_texts(_c.key, bindparam("keys", type_=Text))).limit(_MOST)
-_BEGINS = (
+_EQUAL = select(_c.order_id).where(*_SEARCHED, _c.key == bindparam("of_key")).order_by(_c.order_id.desc()).limit(_LIMIT)
+_ANY_OF = select(_c.order_id).where(*_SEARCHED, is_in_texts(_c.key, bindparam("keys", type_=Text))).limit(_LIMIT)
+_PREFIX = (
     select(_c.order_id)
-    .where(*_HERE, _c.key >= bindparam("begin"), _c.key < bindparam("end"))
-    .order_by(_c.key, _c.archived, _c.order_id)  # as the primary key goes, so that both databases find the same
-    .limit(_MOST)
+    .where(*_SEARCHED, _c.key >= bindparam("first_key"), _c.key < bindparam("end_key"))
+    .order_by(_c.key, _c.archived, _c.order_id)  # as in the primary key, so that both databases find the same
+    .limit(_LIMIT)
 )
-_first = _SAME.subquery()
+_first = _EQUAL.subquery()
 _second = lookup_keys.alias("second")
 # Not a join: SQLite would go through all orders with the second key.
 _BOTH = (
@@ -99,9 +95,9 @@ _BOTH = (
         .exists()
     )
     .order_by(_first.c.order_id.desc())
-    .limit(bindparam("found_at_most", type_=BigInteger))
+    .limit(bindparam("both_at_most", type_=BigInteger))
 )
-_found = (
+_with_plate = (
     select(orders.c.id)
     .where(
         orders.c.workshop == bindparam("of_workshop"),
@@ -112,12 +108,11 @@ _found = (
     .limit(10_000)
     .subquery()
 )
-# Sorted apart: with the order in one statement, SQLite walks an index instead of looking for each plate.
-_PLATES = select(_found.c.id).order_by(_found.c.id.desc()).limit(_MOST)
-_SHOWN = select(
-    *orders.c["id", "version", "plate", "short_name", "person", "phone", "email", "project_status", "shop_date"],
-    orders.c.vehicle_vehicle,
-    orders.c.vehicle_color_name,
+# Sorted outside: with ORDER BY in one statement, SQLite walks an index instead of searching for each plate.
+_PLATES = select(_with_plate.c.id.label("order_id")).order_by(_with_plate.c.id.desc()).limit(_LIMIT)
+_CANDIDATES = select(
+    *orders.c["id", "plate", "person", "phone", "email", "project_status", "shop_date"],
+    *orders.c["vehicle_vehicle", "vehicle_color_name"],
 ).where(
     orders.c.workshop == bindparam("of_workshop"),
     is_in_ids(orders.c.id, bindparam("ids", type_=Text)),
@@ -126,109 +121,104 @@ _SHOWN = select(
 
 
 def build_keys(plate: str | None, person: str | None, phone: str | None, email: str | None) -> frozenset[Key]:
-    """The keys of an order, by what stands in it."""
-    return frozenset(_keys(plate, person, phone, email))
+    """The keys of an order."""
+    return frozenset(_keys(plate or "", person or "", phone or "", email or ""))
 
 
-def _keys(plate: str | None, person: str | None, phone: str | None, email: str | None) -> Iterator[Key]:
-    folded = fold_plate(plate or "")
+def _keys(plate: str, person: str, phone: str, email: str) -> Iterator[Key]:
+    folded = fold_plate(plate)
     yield from ((KeyKind.PLATE, folded[at:]) for at in range(len(folded) - MIN_PLATE_SUFFIX + 1))
-    held = names.index_keys(person or "")
-    yield from ((KeyKind.WORD, word) for word in held.words)
-    yield from ((KeyKind.SOUND, sound) for sound in held.sounds)
-    yield from ((KeyKind.PHONE, digits[::-1]) for digits in phones.index_keys(phone or ""))
-    if email and (address := emails.normalize(email)):
+    name = names.index_keys(person)
+    yield from ((KeyKind.WORD, word) for word in name.words)
+    yield from ((KeyKind.SOUND, sound) for sound in name.sounds)
+    yield from ((KeyKind.PHONE, digits[::-1]) for digits in phones.index_keys(phone))
+    if address := emails.normalize(email):
         yield KeyKind.EMAIL, address
 
 
 def update_keys(
-    tx: Transaction,
-    order_id: int,
-    *,
-    before: tuple[frozenset[Key], bool],
-    after: tuple[frozenset[Key], bool],
+    tx: Transaction, order_id: int, *, before: tuple[frozenset[Key], bool], after: tuple[frozenset[Key], bool]
 ) -> None:
-    """The order's keys are those of `after` now; each with whether it is archived. `before`: as they were written."""
-    (held, was_archived), (wanted, is_archived) = before, after
-    if was_archived != is_archived:
-        gone, new = held, wanted
-    else:
-        gone, new = held - wanted, wanted - held
-    of_order = {"of_order": order_id, "is_archived": int(was_archived)}
-    if gone:
-        tx.execute_many(_REMOVE, [{**of_order, "of_kind": kind, "of_key": key} for kind, key in sorted(gone)])
-    if new:
-        row = {"order_id": order_id, "archived": int(is_archived)}
-        tx.execute_many(_ADD, [{**row, "kind": kind, "key": key} for kind, key in sorted(new)])
+    """Replace an order's keys. `before` and `after`: keys, and whether the order is archived."""
+    (old, was_archived), (new, is_archived) = before, after
+    kept = old & new if was_archived == is_archived else frozenset[Key]()
+    if old - kept:
+        order = {"of_order": order_id, "is_archived": int(was_archived)}
+        tx.execute_many(_REMOVE, [{**order, "of_kind": kind, "of_key": key} for kind, key in sorted(old - kept)])
+    if new - kept:
+        tx.execute_many(_ADD, _key_rows(order_id, new - kept, archived=is_archived))
+
+
+def _key_rows(order_id: int, keys: Iterable[Key], *, archived: bool) -> list[dict[str, object]]:
+    order = {"order_id": order_id, "archived": int(archived)}
+    return [{**order, "kind": kind, "key": key} for kind, key in sorted(keys)]
 
 
 def read_rebuild_progress(tx: Transaction) -> RebuildProgress | None:
-    """How far it is; None where every order has its keys. After an upgrade they are due until `reindex` has ended."""
-    found = tx.fetch_all(_HOW_FAR)
+    """None where every order has its keys. After an upgrade the row is missing: a rebuild is due."""
+    found = tx.fetch_all(_PROGRESS)
     if not found:
         return RebuildProgress()
     key: str = found[0]["key"]
     return None if key == _COMPLETE else RebuildProgress(*json.loads(key))
 
 
-def write_rebuild_progress(tx: Transaction, so_far: RebuildProgress | None) -> None:
-    """Says so."""
-    tx.execute(_FORGET_HOW_FAR)
-    key = _COMPLETE if so_far is None else to_json([so_far.after, so_far.done, so_far.all])
+def write_rebuild_progress(tx: Transaction, progress: RebuildProgress | None) -> None:
+    tx.execute(_REMOVE_PROGRESS)
+    key = _COMPLETE if progress is None else to_json([progress.after, progress.done, progress.all])
     tx.execute(_ADD, kind="", key=key, archived=0, order_id=0)
 
 
 def add_keys(tx: Transaction, rows: Iterable[Row]) -> None:
-    """The keys of `rows` of orders, beside those that are there."""
-    tx.execute_many(_ADD, [entry for row in rows for entry in _entries(row)])
-
-
-def _entries(row: Row) -> Iterator[dict[str, Any]]:
-    whole = {"order_id": row["id"], "archived": row["archived"]}
-    for kind, key in build_keys(row["plate"], row["person"], row["phone"], row["email"]):
-        yield {**whole, "kind": kind, "key": key}
+    """Add the keys of orders to those that are there."""
+    for_orders = (
+        _key_rows(
+            row["id"], build_keys(row["plate"], row["person"], row["phone"], row["email"]), archived=row["archived"]
+        )
+        for row in rows
+    )
+    tx.execute_many(_ADD, [key for keys in for_orders for key in keys])
 
 
 class KeySearch:
-    """One question's look into the keys: each call finds some orders, bounded, the newest first where it can."""
+    """Searches for one lookup. Each returns at most `limit` order ids, the newest where it can."""
 
     def __init__(self, tx: Transaction, *, archived: bool) -> None:
         self._tx = tx
-        self._here = {"is_archived": int(archived)}
+        self._archived = int(archived)
 
-    def plates(self, plates: Sequence[str], at_most: int) -> list[int]:
-        """The orders with one of these whole plates."""
-        return [row["id"] for row in self._tx.fetch_all(_PLATES, **self._here, keys=to_json(plates), at_most=at_most)]
+    def plates(self, plates: Sequence[str], limit: int) -> list[int]:
+        """Orders with one of these whole plates."""
+        return self._ids(_PLATES, keys=to_json(plates), at_most=limit) if plates else []
 
-    def same(self, kind: KeyKind, key: str, at_most: int) -> list[int]:
-        return self._ids(_SAME, of_kind=kind.value, of_key=key, at_most=at_most)
+    def equal(self, kind: KeyKind, key: str, limit: int) -> list[int]:
+        return self._ids(_EQUAL, of_kind=kind.value, of_key=key, at_most=limit)
 
-    def one_of(self, kind: KeyKind, keys: Iterable[str], at_most: int) -> list[int]:
-        return self._ids(_ONE_OF, of_kind=kind.value, keys=to_json(sorted(keys)), at_most=at_most)
+    def any_of(self, kind: KeyKind, keys: Iterable[str], limit: int) -> list[int]:
+        keys = sorted(keys)
+        return self._ids(_ANY_OF, of_kind=kind.value, keys=to_json(keys), at_most=limit) if keys else []
 
-    def begins(self, kind: KeyKind, begin: str, at_most: int) -> list[int]:
-        end = begin[:-1] + chr(ord(begin[-1]) + 1)
-        return self._ids(_BEGINS, of_kind=kind.value, begin=begin, end=end, at_most=at_most)
+    def prefix(self, kind: KeyKind, prefix: str, limit: int) -> list[int]:
+        return self._ids(_PREFIX, of_kind=kind.value, first_key=prefix, end_key=end_of_prefix(prefix), at_most=limit)
 
-    def both(self, one: Key, other: Key, at_most: int, *, looked_at: int) -> list[int]:
-        """The orders that have both; of those with `one` the newest `looked_at`."""
-        return self._ids(
-            _BOTH,
-            of_kind=one[0],
-            of_key=one[1],
-            other_kind=other[0],
-            other_key=other[1],
-            at_most=looked_at,
-            found_at_most=at_most,
-        )
+    def both(self, key: tuple[KeyKind, str], other: tuple[KeyKind, str], limit: int, *, newest: int) -> list[int]:
+        """Orders that have both keys, among the `newest` that have `key`."""
+        (kind, text), (other_kind, other_text) = key, other
+        second = {"other_kind": other_kind.value, "other_key": other_text, "both_at_most": limit}
+        return self._ids(_BOTH, of_kind=kind.value, of_key=text, at_most=newest, **second)
 
-    def _ids(self, statement: Any, **parameters: object) -> list[int]:
-        return [row["order_id"] for row in self._tx.fetch_all(statement, **self._here, **parameters)]
+    def _ids(self, statement: Executable, **parameters: object) -> list[int]:
+        return [row["order_id"] for row in self._tx.fetch_all(statement, is_archived=self._archived, **parameters)]
 
 
-def load_candidates(tx: Transaction, ids: Iterable[int]) -> list[Row]:
-    """What the look-up tells of these orders, and compares."""
-    return tx.fetch_all(_SHOWN, ids=to_json(sorted(set(ids))))
+def end_of_prefix(prefix: str) -> str:
+    """The smallest text that is greater than all that begin with `prefix`."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
+def load_candidates(tx: Transaction, ids: Sequence[int]) -> list[Row]:
+    """The columns that a lookup compares and shows."""
+    return tx.fetch_all(_CANDIDATES, ids=to_json(ids))
 
 
 def order_facts(row: Row) -> OrderFacts:

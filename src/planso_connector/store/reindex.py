@@ -1,4 +1,4 @@
-"""Everything that orders are found by, written anew: their look-up keys and their text, a batch in each transaction."""
+"""Rebuild the search index: lookup keys and texts of all orders, one batch in each transaction."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from itertools import groupby
 from typing import Any
 
 import structlog
-from sqlalchemy import BigInteger, Text, bindparam, func, select, tuple_, update
-from sqlalchemy import delete as delete_from
+from sqlalchemy import BigInteger, Text, bindparam, delete, func, select, tuple_, update
 
 from planso_connector.store import lookup_keys
 from planso_connector.store.engine.expressions import is_in_ids
@@ -21,87 +20,70 @@ from planso_connector.store.tables import orders, parts
 log = structlog.get_logger(__name__)
 
 ORDERS_PER_BATCH = 500
-"""Orders in one transaction."""
 KEYS_PER_BATCH = 10_000
-"""Keys in one transaction."""
 
-_OF_WORKSHOP = keys.c.workshop == bindparam("of_workshop")
-_CLEAR = delete_from(keys).where(
+_WORKSHOP = bindparam("of_workshop", type_=Text)
+_NOT_DELETED = orders.c.workshop == _WORKSHOP, orders.c.deleted_at.is_(None)
+_CLEAR = delete(keys).where(
     tuple_(*keys.primary_key).in_(
-        select(*keys.primary_key).where(_OF_WORKSHOP).order_by(*keys.primary_key).limit(KEYS_PER_BATCH)
+        select(*keys.primary_key).where(keys.c.workshop == _WORKSHOP).order_by(*keys.primary_key).limit(KEYS_PER_BATCH)
     )
 )
-# Locked, so that a text is not made of what somebody changes just then.
+_COUNT = select(func.count().label("n")).select_from(orders).where(*_NOT_DELETED)
 _BATCH = (
     select(
         *orders.c["id", "short_name", "plate", "station_id", "station_state", "missing_parts", "archived"],
         *orders.c["employee_id", "position", "list_finish_date", "document", "person", "phone", "email"],
     )
-    .where(
-        orders.c.workshop == bindparam("of_workshop"),
-        orders.c.id > bindparam("after", type_=BigInteger),
-        orders.c.deleted_at.is_(None),
-    )
+    .where(*_NOT_DELETED, orders.c.id > bindparam("after", type_=BigInteger))
     .order_by(orders.c.id)
     .limit(ORDERS_PER_BATCH)
-    .with_for_update()
+    .with_for_update()  # so that no text is made of values that are being replaced
 )
 _PARTS = (
     select(parts)
-    .where(
-        parts.c.workshop == bindparam("of_workshop"), is_in_ids(parts.c.order_id, bindparam("order_ids", type_=Text))
-    )
+    .where(parts.c.workshop == _WORKSHOP, is_in_ids(parts.c.order_id, bindparam("order_ids", type_=Text)))
     .order_by(parts.c.order_id, parts.c.position)
 )
-_TEXT = (
+_SET_TEXT = (
     update(orders)
-    .where(orders.c.workshop == bindparam("of_workshop"), orders.c.id == bindparam("of_id", type_=BigInteger))
+    .where(orders.c.workshop == _WORKSHOP, orders.c.id == bindparam("of_id", type_=BigInteger))
     .values(text_key=bindparam("new_text"))
 )
 
 
-_ALL = (
-    select(func.count().label("n"))
-    .select_from(orders)
-    .where(orders.c.workshop == bindparam("of_workshop"), orders.c.deleted_at.is_(None))
-)
-
-
 def clear_keys(tx: Transaction) -> bool:
-    """Takes some keys away before all are written, first the mark that they are complete. Whether there are more."""
+    """Delete one batch of keys, in the first one that they are complete. Whether there may be more."""
     return tx.execute(_CLEAR) == KEYS_PER_BATCH
 
 
 def begin_rebuild(tx: Transaction) -> None:
-    """Once all is cleared: from here on a rebuild that breaks off can be gone on with."""
-    lookup_keys.write_rebuild_progress(tx, RebuildProgress(0, 0, tx.fetch_all(_ALL)[0]["n"]))
+    """Record, once all keys are cleared, that an interrupted rebuild can continue."""
+    lookup_keys.write_rebuild_progress(tx, RebuildProgress(0, 0, tx.fetch_all(_COUNT)[0]["n"]))
 
 
 def rebuild_batch(tx: Transaction) -> RebuildProgress | None:
-    """Keys and texts of the next orders after those that are done; how far it is then, None where it is complete."""
+    """Write keys and texts of the next orders; the progress after that, None once all are done."""
     before = lookup_keys.read_rebuild_progress(tx)
     if before is None:
         return None
     rows = tx.fetch_all(_BATCH, after=before.after or 0)
-    if not rows:
-        lookup_keys.write_rebuild_progress(tx, None)
-        return None
-    lookup_keys.add_keys(tx, rows)
-    tx.execute_many(_TEXT, list(_texts(tx, rows)))
-    done = before.done + len(rows)
-    now = RebuildProgress(rows[-1]["id"], done, max(done, before.all or 0))
-    lookup_keys.write_rebuild_progress(tx, now)
-    return now
+    progress = None
+    if rows:
+        lookup_keys.add_keys(tx, rows)
+        tx.execute_many(_SET_TEXT, list(_texts(tx, rows)))
+        done = before.done + len(rows)
+        progress = RebuildProgress(rows[-1]["id"], done, max(done, before.all or 0))
+    lookup_keys.write_rebuild_progress(tx, progress)
+    return progress
 
 
 def _texts(tx: Transaction, rows: list[Row]) -> Iterator[dict[str, Any]]:
     found = tx.fetch_all(_PARTS, order_ids=to_json([row["id"] for row in rows]))
-    of_order = {key: list(map(part_from_row, group)) for key, group in groupby(found, key=lambda row: row["order_id"])}
+    parts_of = {key: list(map(part_from_row, group)) for key, group in groupby(found, key=lambda row: row["order_id"])}
     for row in rows:
         try:
-            text = text_key(order_from_row(row, of_order.get(row["id"], ())))
+            yield {"of_id": row["id"], "new_text": text_key(order_from_row(row, parts_of.get(row["id"], ())))}
         except (KeyError, TypeError, ValueError) as error:
-            # One that is held otherwise than any version wrote it must not keep all others from being found.
+            # One order that no version wrote like this must not keep all others from being found.
             log.warning("order_not_reindexed", order=row["id"], error=type(error).__name__)
-            continue
-        yield {"of_id": row["id"], "new_text": text}

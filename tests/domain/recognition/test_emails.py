@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planso_connector.domain.recognition.emails import EXACT, LOCAL_PART, ONE_TYPO, REASONS, normalize, score_match
+from planso_connector.domain.recognition.emails import EXACT, LOCAL_PART, ONE_TYPO, normalize, score_match
 
 WORD = st.text(st.sampled_from("abdeiklmnorstuz"), min_size=4, max_size=8)
 ADDRESS = st.builds("{}.{}@{}.{}".format, WORD, WORD, WORD, st.sampled_from(["de", "com", "example"]))
@@ -71,4 +71,4 @@ def test_any_text_is_taken(asked: str, held: str) -> None:
     assert normalize(normalize(asked)) == normalize(asked)
     score, reason = score_match(asked, held)
     assert 0 <= score <= 1
-    assert (reason in REASONS) == (score > 0)
+    assert (reason in {EXACT, LOCAL_PART, ONE_TYPO}) == (score > 0)

@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from typing import NamedTuple, get_args
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planso_connector.domain.folding import fold, fold_plate
-from planso_connector.domain.progress.sentence import Language
-from planso_connector.domain.recognition import names, phones
+from planso_connector.domain.language import Language
+from planso_connector.domain.recognition import names, phones, plate
 from planso_connector.domain.recognition.clarifying_question import choose_question
 from planso_connector.domain.recognition.matching import (
     LookupQuery,
@@ -20,18 +19,7 @@ from planso_connector.domain.recognition.matching import (
     match_order,
     rank_matches,
 )
-
-
-class Plate(NamedTuple):
-    key: str
-    certainty: float = 1.0
-    part: bool = False
-
-
-def ear(heard: str, key: str) -> float:
-    """A stand-in for `plate.distance` that any distance has to keep to: 0, at most 1, infinity."""
-    return 0.0 if heard == key else 0.5 if names.is_one_edit_apart(heard, key) else math.inf
-
+from planso_connector.domain.recognition.plate import SpokenPlate
 
 JANA = OrderFacts(
     1, "WN-AE 2309", "Jana Petersen", "0151 23456789", "jana.petersen@example.de", "VW Golf", "Schwarz", "2026-12-07"
@@ -42,11 +30,11 @@ SHOP = (JANA, KARL, PIA)
 
 
 def found(question: LookupQuery, *orders: OrderFacts) -> Ranking:
-    return rank_matches(m for facts in orders or SHOP if (m := match_order(question, facts, ear)) is not None)
+    return rank_matches(m for facts in orders or SHOP if (m := match_order(question, facts)) is not None)
 
 
 def fit(question: LookupQuery, facts: OrderFacts) -> Match:
-    match = match_order(question, facts, ear)
+    match = match_order(question, facts)
     assert match is not None
     return match
 
@@ -54,10 +42,10 @@ def fit(question: LookupQuery, facts: OrderFacts) -> Match:
 @pytest.mark.parametrize(
     ("question", "reasons"),
     [
-        (LookupQuery(plates=(Plate("WNAE2309"),)), ("plate exact",)),
-        (LookupQuery(plates=(Plate("WMAE2309"),)), ("plate one letter off",)),
-        (LookupQuery(plates=(Plate("2309", 0.8, part=True),)), ("plate part",)),
-        (LookupQuery(plates=(Plate("WNAE"),)), ("plate part",)),
+        (LookupQuery(plates=(SpokenPlate("WNAE2309"),)), ("plate exact",)),
+        (LookupQuery(plates=(SpokenPlate("WMAE2309"),)), ("plate one letter off",)),
+        (LookupQuery(plates=(SpokenPlate("2309", 0.8, is_part=True),)), ("plate part",)),
+        (LookupQuery(plates=(SpokenPlate("WNAE"),)), ("plate part",)),
         (LookupQuery(names=("Petersen",)), ("name exact",)),
         (LookupQuery(names=("Jana", "Petersen")), ("name exact",)),
         (LookupQuery(names=("Pettersenn",)), ("name sounds alike",)),
@@ -70,7 +58,7 @@ def fit(question: LookupQuery, facts: OrderFacts) -> Match:
         (LookupQuery(vehicle=("Volkswagen", "Golf")), ("vehicle",)),
         (LookupQuery(dates=("2026-12-07",)), ("date",)),
         (LookupQuery(words=("ein", "Golf", "Petersen", "morgen")), ("name exact", "vehicle")),
-        (LookupQuery(plates=(Plate("WMAE2309"),), names=("Petersen",)), ("plate one letter off", "name exact")),
+        (LookupQuery(plates=(SpokenPlate("WMAE2309"),), names=("Petersen",)), ("plate one letter off", "name exact")),
     ],
 )
 def test_the_order_is_first_and_says_why(question: LookupQuery, reasons: tuple[str, ...]) -> None:
@@ -82,32 +70,32 @@ def test_the_order_is_first_and_says_why(question: LookupQuery, reasons: tuple[s
 
 def test_nothing_heard_or_nothing_that_fits_is_no_match() -> None:
     """Without a fact that fits there is no match, and nothing is certain."""
-    assert match_order(LookupQuery(), JANA, ear) is None
-    assert match_order(LookupQuery(names=("Kern",), plates=(Plate("XX1"),)), JANA, ear) is None
-    assert match_order(LookupQuery(plates=(Plate("WNAE2309"),), names=("Kern",)), OrderFacts(9), ear) is None
+    assert match_order(LookupQuery(), JANA) is None
+    assert match_order(LookupQuery(names=("Kern",), plates=(SpokenPlate("XX1"),)), JANA) is None
+    assert match_order(LookupQuery(plates=(SpokenPlate("WNAE2309"),), names=("Kern",)), OrderFacts(9)) is None
     assert found(LookupQuery(names=("Nobody",))) == ((), False)
 
 
 CERTAIN = [
-    LookupQuery(plates=(Plate("WNAE2309"),)),
+    LookupQuery(plates=(SpokenPlate("WNAE2309"),)),
     LookupQuery(phones=("+49 151 23456789",)),
     LookupQuery(names=("Petersen", "Jana"), vehicle=("Golf",)),
     LookupQuery(names=("Jana", "Petersen"), phones=("6789",)),
-    LookupQuery(plates=(Plate("WNAE2309", 0.95), Plate("WNAE2390", 0.5)), names=("Petersen",)),
+    LookupQuery(plates=(SpokenPlate("WNAE2309", 0.95), SpokenPlate("WNAE2390", 0.5)), names=("Petersen",)),
 ]
 UNCERTAIN = [
-    LookupQuery(plates=(Plate("WMAE2309"),)),
-    LookupQuery(plates=(Plate("WNAE2309", 0.6),)),
-    LookupQuery(plates=(Plate("WNAE2309", part=True),)),
-    LookupQuery(plates=(Plate("2309"),)),
+    LookupQuery(plates=(SpokenPlate("WMAE2309"),)),
+    LookupQuery(plates=(SpokenPlate("WNAE2309", 0.6),)),
+    LookupQuery(plates=(SpokenPlate("WNAE2309", is_part=True),)),
+    LookupQuery(plates=(SpokenPlate("2309"),)),
     LookupQuery(names=("Jana", "Petersen")),
     LookupQuery(names=("Petersen",), vehicle=("Golf",)),
     LookupQuery(names=("Jana", "Pettersen"), vehicle=("Golf",)),
     LookupQuery(phones=("23456789",)),
     LookupQuery(emails=("jana.petersen@example.de",)),
-    LookupQuery(plates=(Plate("WNAE2309"),), names=("Kern",)),
-    LookupQuery(plates=(Plate("WNAE2309"),), phones=("0711 998877",)),
-    LookupQuery(plates=(Plate("WNAE2309"), Plate("SKL1177"))),
+    LookupQuery(plates=(SpokenPlate("WNAE2309"),), names=("Kern",)),
+    LookupQuery(plates=(SpokenPlate("WNAE2309"),), phones=("0711 998877",)),
+    LookupQuery(plates=(SpokenPlate("WNAE2309"), SpokenPlate("SKL1177"))),
     LookupQuery(phones=("0151 23456789", "0711 998877")),
     LookupQuery(words=("Golf",)),
 ]
@@ -132,7 +120,7 @@ def test_what_does_not_identify_is_not_certain(question: LookupQuery) -> None:
 def test_two_orders_behind_one_thing_are_not_certain(question: LookupQuery, other: dict[str, str]) -> None:
     """A second order with the same plate, number or full name, whatever else differs: ask, don't guess."""
     twin = replace(JANA, order_id=7, **other)
-    shared = match_order(question, twin, ear)
+    shared = match_order(question, twin)
     if shared is not None and (fit(question, JANA).exact & shared.exact or "plate one letter off" in shared.reasons):
         assert not found(question, JANA, twin, KARL).is_certain
 
@@ -140,7 +128,7 @@ def test_two_orders_behind_one_thing_are_not_certain(question: LookupQuery, othe
 def test_a_plate_one_letter_away_is_asked_about() -> None:
     """The caller may have said the other one: certain only when something else tells the two apart."""
     near = replace(KARL, order_id=8, plate="WM-AE 2309")
-    heard = LookupQuery(plates=(Plate("WNAE2309"),))
+    heard = LookupQuery(plates=(SpokenPlate("WNAE2309"),))
     assert not found(heard, JANA, near).is_certain
     assert found(replace(heard, names=("Petersen",)), JANA, near).is_certain
 
@@ -163,7 +151,10 @@ SHOPS = st.lists(
     unique_by=lambda facts: facts.order_id,
 )
 PLATES = st.builds(
-    Plate, st.sampled_from(["WNAE2309", "WMAE2309", "SKL1177", "2309", "", "X1"]), st.floats(0.1, 1), st.booleans()
+    SpokenPlate,
+    st.sampled_from(["WNAE2309", "WMAE2309", "SKL1177", "2309", "", "X1"]),
+    st.floats(0.1, 1),
+    st.booleans(),
 )
 QUESTIONS = st.builds(
     LookupQuery,
@@ -189,7 +180,7 @@ def test_certain_is_never_two(question: LookupQuery, shop: list[OrderFacts]) -> 
         return
     best, *others = ranking.matches
     assert best.exact
-    assert not best.against
+    assert not best.contradicts
     for other in others:
         assert best.score - other.score >= 0.35
         if "plate" in best.exact:
@@ -205,8 +196,8 @@ def test_a_misheard_plate_is_never_certain_and_wrong(question: LookupQuery, shop
     heard = replace(LookupQuery(), plates=question.plates)
     ranking = found(heard, *shop) if shop else rank_matches(())
     if ranking.is_certain:
-        keys = {plate.key for plate in heard.plates if plate.certainty >= 0.9}
-        near = [f for f in shop if f.plate and any(ear(key, fold_plate(f.plate)) <= 1 for key in keys)]
+        keys = {spoken.key for spoken in heard.plates if spoken.certainty >= 0.9}
+        near = [f for f in shop if f.plate and any(plate.distance(key, fold_plate(f.plate)) <= 1 for key in keys)]
         assert [f.order_id for f in near] == [ranking.matches[0].order_id]
 
 
@@ -215,13 +206,13 @@ def test_a_misheard_plate_is_never_certain_and_wrong(question: LookupQuery, shop
 def test_what_fits_raises_and_what_does_not_lowers(question: LookupQuery, shop: list[OrderFacts]) -> None:
     """One more fact that fits never lowers a score; one that stands otherwise never raises it."""
     facts = shop[0]
-    without = match_order(replace(question, phones=()), facts, ear)
-    with_it = match_order(question, facts, ear)
+    without = match_order(replace(question, phones=()), facts)
+    with_it = match_order(question, facts)
     if without is None or with_it is None:
         return
     if "phone" in with_it.fits:
         assert with_it.score >= without.score
-    if "phone" in with_it.against:
+    if "phone" in with_it.contradicts:
         assert with_it.score < without.score
 
 

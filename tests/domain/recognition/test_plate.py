@@ -18,7 +18,6 @@ from planso_connector.domain.recognition.plate import (
     MAX_VARIANTS,
     Plate,
     distance,
-    format_plate,
     misheard_variants,
     split_key,
     strip_season,
@@ -72,13 +71,10 @@ def test_months_of_a_seasonal_plate_are_ignored(plate: Plate, first: int, last: 
 
 
 @given(plates)
-def test_shown_is_the_one_reading(plate: Plate) -> None:
-    """A key is shown with gaps where there is one way to set them, else not at all."""
-    found = format_plate(key_of(plate))
-    if len(split_key(key_of(plate))) == 1:
-        assert found == str(plate)
-    else:
-        assert found is None
+def test_a_key_with_one_split_is_that_plate(plate: Plate) -> None:
+    """Where there is one way to set the gaps, the plate is written as on the car."""
+    found = split_key(key_of(plate))
+    assert len(found) > 1 or str(found[0]) == str(plate)
 
 
 def test_without_the_gap_both_are_found() -> None:
@@ -90,7 +86,6 @@ def test_without_the_gap_both_are_found() -> None:
 def test_foreign_plates_and_parts_have_no_reading(key: str) -> None:
     """What no German office issues is left alone."""
     assert split_key(key) == ()
-    assert format_plate(key) is None
     assert strip_season(key) == key
 
 
@@ -99,7 +94,7 @@ def test_foreign_plates_and_parts_have_no_reading(key: str) -> None:
     [("THW81234", "THW-81234"), ("Y123456", "Y-123456"), ("BP12345", "BP-12345"), ("WN04123", "WN-04123")],
 )
 def test_authorities_and_short_term_plates_hold_no_letters(key: str, plate: str) -> None:
-    assert format_plate(key) == plate
+    assert [str(found) for found in split_key(key)] == [plate]
 
 
 @given(keys)

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from planso_connector.domain.folding import fold
 from planso_connector.domain.recognition.spelling import (
     MAX_CHARACTERS,
-    MAX_READINGS,
     Segment,
     SegmentKind,
-    parse_number_word,
     split_segments,
 )
+from planso_connector.domain.recognition.spoken_numbers import MAX_READINGS, parse_number_word
 from tests.lookup_corpus.plates import in_words
 
 WORDS = "null eins zwei drei vier fünf sechs sieben acht neun".split()  # noqa: SIM905
@@ -109,7 +108,7 @@ def test_anything_is_taken_apart(text: str) -> None:
             assert item.options
             assert all(option.isascii() and option.isdecimal() for option in item.options)
             assert "".join(item.pieces) == item.options[0]
-    places = [item.at for item in found]
+    places = [item.start for item in found]
     assert places == sorted(places)
     assert all(at < MAX_CHARACTERS for at in places)
 

@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from planso_connector.domain.recognition.spelling import MAX_CHARACTERS
-from planso_connector.domain.recognition.transcript import MAX_PLATES, parse_transcript
+from planso_connector.domain.recognition.spoken_plates import MAX_PLATES
+from planso_connector.domain.recognition.transcript import parse_transcript
 from tests.lookup_corpus.plates import Question, questions
 
 _VOCABULARY = (
@@ -63,7 +64,7 @@ def test_anything_can_be_said(text: str) -> None:
     """No text is a fault; plates are keys, best first, without doubles, and certain only alone."""
     heard = parse_transcript(text)
     assert len(heard.plates) <= MAX_PLATES
-    assert len({(plate.key, plate.part) for plate in heard.plates}) == len(heard.plates)
+    assert len({(plate.key, plate.is_part) for plate in heard.plates}) == len(heard.plates)
     assert all(re.fullmatch("[A-Z0-9]{1,14}", plate.key) for plate in heard.plates)
     assert all(0 < plate.certainty <= 1 for plate in heard.plates)
     assert all(one.certainty >= other.certainty for one, other in pairwise(heard.plates))
@@ -126,7 +127,7 @@ def test_a_name_that_may_be_a_plate_is_both() -> None:
 @pytest.mark.parametrize(("said", "key"), [("2309", "2309"), ("WN-AE", "WNAE"), ("hinten zwo drei null neun", "2309")])
 def test_a_part_is_marked(said: str, key: str) -> None:
     plate = parse_transcript(said).plates[0]
-    assert (plate.key, plate.part) == (key, True)
+    assert (plate.key, plate.is_part) == (key, True)
     assert plate.certainty < 1
 
 

@@ -53,13 +53,13 @@ def answers(url: str, asked: Sequence[Question]) -> list[Answer]:
 
 
 async def _find(recognition: LookupService, question: Question) -> LookupResult:
-    told = {"anything" if name == "q" else name: text for name, text in question.asked}
+    told = {"free_text" if name == "q" else name: text for name, text in question.asked}
     return await recognition.find(LookupRequest(**told), archived=False, limit=5, language="de")
 
 
 def _told(found: LookupResult) -> Answer:
     ids = tuple(match.order_id for match, _ in found.matches)
-    return Answer(ids, tuple(match.score for match, _ in found.matches), found.is_certain, found.ask)
+    return Answer(ids, tuple(match.score for match, _ in found.matches), found.is_certain, found.clarifying_question)
 
 
 def recall(asked: dict[Question, Answer], within: int) -> float:

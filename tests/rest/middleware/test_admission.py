@@ -16,12 +16,12 @@ import httpx2
 import pytest
 from starlette.responses import Response
 
-from planso_connector.app import READS_WAITING
+from planso_connector.app import MAX_QUEUED_READS
 from planso_connector.domain.caller import Scope
 from planso_connector.rest.middleware.admission import AdmissionMiddleware
 from planso_connector.rest.middleware.rate_limits import Limits
 from planso_connector.sandbox import Sandbox
-from tests.between import Between
+from tests.planso_proxy import PlansoProxy
 from tests.rest import raw
 from tests.rest.keys import make_key
 from tests.service import PATIENCE, Service, connected, wait_until
@@ -34,7 +34,7 @@ SLOTS = {"connector_parallel_total": 2 * MOST, "connector_write_wait": 5 * PATIE
 class Hanging:
     """A connector whose PlanSo can be held, and requests to it that are not waited for."""
 
-    def __init__(self, service: Service, between: Between, others: ThreadPoolExecutor) -> None:
+    def __init__(self, service: Service, between: PlansoProxy, others: ThreadPoolExecutor) -> None:
         self.service, self._between, self._others = service, between, others
         self.order, *self.orders = service.sandbox.order_ids()
 
@@ -80,7 +80,7 @@ class Hanging:
 @pytest.fixture(scope="module")
 def hanging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hanging]:
     sandbox = Sandbox(orders=12)
-    sandbox.app = between = Between(sandbox.app)
+    sandbox.app = between = PlansoProxy(sandbox.app)
     folder: Path = tmp_path_factory.mktemp("hanging")
     with connected(folder, sandbox, **SLOTS) as service, ThreadPoolExecutor(2 * MOST) as others:
         yield Hanging(service, between, others)
@@ -134,7 +134,7 @@ def start_waiting_read(service: Service) -> socket.socket:
 
 
 def test_reads_are_refused_while_too_many_wait_for_the_database(tmp_path: Path) -> None:
-    """Beyond READS_WAITING a read is 503 at once; those before it are answered, and a write is accepted."""
+    """Beyond MAX_QUEUED_READS a read is 503 at once; those before it are answered, and a write is accepted."""
     with (
         connected(tmp_path, Sandbox(orders=12)) as service,
         ExitStack() as stack,
@@ -143,11 +143,11 @@ def test_reads_are_refused_while_too_many_wait_for_the_database(tmp_path: Path) 
         order_id = service.sandbox.order_ids()[0]
         service.put(order_id, remarks="danach ist keine Antwort mehr bereit")
         with service.readers_held():
-            waiting = [stack.enter_context(closing(start_waiting_read(service))) for _ in range(READS_WAITING)]
+            waiting = [stack.enter_context(closing(start_waiting_read(service))) for _ in range(MAX_QUEUED_READS)]
             refused = service.http.get("/api/orders")
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
             accepted = others.submit(service.put, order_id, remarks="doch")
-            wait_until(lambda: service.reads_waiting > READS_WAITING)  # the write reads whether there are keys
+            wait_until(lambda: service.reads_waiting > MAX_QUEUED_READS)  # the write reads whether there are keys
             assert service.http.get("/health/live").status_code == 200
         assert accepted.result().status_code == 200
         assert {raw.status(connection.recv(1000)) for connection in waiting} == {200}
@@ -157,7 +157,7 @@ def test_reads_are_refused_while_too_many_wait_for_the_database(tmp_path: Path) 
 def test_writes_that_wait_for_planso_leave_room(tmp_path: Path) -> None:
     """Half of the requests in flight may wait for PlanSo. A further write is 202 at once, and reads go on."""
     sandbox = Sandbox(orders=12)
-    sandbox.app = between = Between(sandbox.app)
+    sandbox.app = between = PlansoProxy(sandbox.app)
     longer = {"connector_write_wait": 5 * PATIENCE, "planso_timeout": 5 * PATIENCE}
     with (
         connected(tmp_path, sandbox, connector_parallel_total=4, **longer) as service,
@@ -215,7 +215,7 @@ def test_who_may_not_wait_is_answered_at_once(hanging: Hanging) -> None:
 def test_one_key_leaves_room_for_others_to_wait(tmp_path: Path) -> None:
     """Requests of one API key take half of the places; another key's still wait, and get their answers."""
     sandbox = Sandbox(orders=12)
-    sandbox.app = between = Between(sandbox.app)
+    sandbox.app = between = PlansoProxy(sandbox.app)
     with connected(tmp_path, sandbox, **SLOTS) as service, ThreadPoolExecutor(2 * MOST) as others:
         hanging = Hanging(service, between, others)
         greedy, other = make_key(service, Scope.ADMIN, name="greedy"), make_key(service, Scope.ADMIN, name="other")

@@ -278,7 +278,7 @@ def test_the_command_writes_them_anew(tmp_path: Path) -> None:
 
     async def reindex() -> None:
         async with app.connector(settings_for(sandbox, "http://127.0.0.1:1", url)) as built:
-            await built.reindex.run(anew=True)
+            await built.reindexer.run(from_start=True)
 
     asyncio.run(reindex())
     assert keys(store) == along != set()

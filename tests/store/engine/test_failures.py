@@ -10,8 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -19,21 +18,12 @@ import pytest
 from sqlalchemy import insert
 
 from planso_connector.domain.errors import StoreUnavailable
-from planso_connector.store.engine import sqlite
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.tables import rejected_logins
 from tests.databases import Store
 from tests.store import counting
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Store]:
-    store = Store(f"sqlite:///{path}")
-    try:
-        yield store
-    finally:
-        store.close()
+from tests.store.engine.file_faults import LOCK, limit_pages, opened
 
 
 def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
@@ -54,15 +44,7 @@ def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
         os.umask(umask)
 
 
-def limit_pages(tx: Transaction, more: int) -> None:
-    """Leaves room for `more` pages: to SQLite it is a full disk."""
-    assert isinstance(tx, sqlite.SqliteTransaction)
-    connection = tx._connection  # noqa: SLF001 - a test's hand on the disk
-    pages = int(str(connection.execute("PRAGMA page_count").get))
-    connection.execute(f"PRAGMA max_page_count = {pages + more}")
-
-
-def test_a_full_disk_is_told_and_costs_only_who_needs_room(sqlite_path: Path) -> None:
+def test_a_full_disk_is_reported_and_costs_only_who_needs_room(sqlite_path: Path) -> None:
     """Of units that wait together, the one that finds no room is told so; those that need none are committed."""
     with opened(sqlite_path) as store:
         store.write(counting.put("before"))
@@ -103,16 +85,6 @@ def test_units_survive_one_that_takes_the_whole_transaction_down(sqlite_path: Pa
         assert [store.read(counting.read(name)) for name in ("a", "b")] == ["1", "1"]
 
 
-LOCK = """
-import sys, apsw
-connection = apsw.Connection(sys.argv[1])
-connection.execute("BEGIN IMMEDIATE")
-print("locked", flush=True)
-sys.stdin.read()
-connection.close()
-"""
-
-
 def test_another_process_that_holds_the_lock_is_waited_for_then_told(sqlite_path: Path) -> None:
     """While another process holds the write lock, reads go on; a write is StoreUnavailable after 5 s, then well."""
     command = [sys.executable, "-c", LOCK, str(sqlite_path)]
@@ -144,6 +116,7 @@ import asyncio, os, sys
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.engine.database import Database
 from tests.store import counting
+from tests.store.engine.file_faults import LOCK, limit_pages, opened
 
 async def main():
     try:
@@ -159,7 +132,7 @@ asyncio.run(main())
 """
 
 
-def test_a_read_only_file_is_told(sqlite_path: Path) -> None:
+def test_a_read_only_file_is_reported(sqlite_path: Path) -> None:
     """Where this user may not write, that is what the message says."""
     folder = Path(tempfile.mkdtemp(prefix="pc-"))  # pytest's own folders let no other user in
     try:
@@ -176,7 +149,7 @@ def test_a_read_only_file_is_told(sqlite_path: Path) -> None:
     assert "read-only" in ran.stdout or "may this user write" in ran.stdout
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_reported(tmp_path: Path) -> None:
     """Another file, a damaged one, a folder that is missing: told at opening, in words."""
     (tmp_path / "other.db").write_bytes(b"Kennzeichen;Halter\n" * 1000)
     for path, words in ((tmp_path / "other.db", "not a SQLite database"), (tmp_path / "no" / "x.db", "folder")):
@@ -186,7 +159,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
             migrate.migrate(f"sqlite:///{path}")
 
 
-def test_a_damaged_file_is_told(sqlite_path: Path) -> None:
+def test_a_damaged_file_is_reported(sqlite_path: Path) -> None:
     """Pages overwritten with rubbish are told as damage, not as a mistake of the program."""
     with opened(sqlite_path) as store:
         store.write(counting.put("x", "y" * 50_000))
@@ -202,6 +175,7 @@ WRITE_UNTIL_KILLED = """
 import asyncio, sys
 from planso_connector.store.engine.database import Database
 from tests.store import counting
+from tests.store.engine.file_faults import LOCK, limit_pages, opened
 
 async def main():
     database = Database.open(sys.argv[1])
@@ -250,7 +224,7 @@ def test_a_kill_leaves_what_was_committed_and_nothing_else(database_url: str) ->
         connection.close()
 
 
-def test_a_server_that_is_away_is_told_without_the_password() -> None:
+def test_a_server_that_is_away_is_reported_without_the_password() -> None:
     """Nobody listens: StoreUnavailable names the place, not the password; opening itself goes well."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, not listening: nobody else gets this port meanwhile
@@ -268,7 +242,7 @@ def test_a_server_that_is_away_is_told_without_the_password() -> None:
     assert "SELECT" not in str(told.value)
 
 
-def test_a_database_that_the_server_lacks_is_told(postgresql_url: str) -> None:
+def test_a_database_that_the_server_lacks_is_reported(postgresql_url: str) -> None:
     """Another name than the server knows: StoreUnavailable says so."""
     name = postgresql_url.partition("@/")[2].partition("?")[0]
     with pytest.raises(StoreUnavailable, match="does not let this user into"):

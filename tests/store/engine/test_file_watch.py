@@ -19,52 +19,7 @@ from planso_connector.store.engine.database import Transaction
 from tests.databases import Store
 from tests.service import wait_until
 from tests.store import counting
-from tests.store.engine.test_failures import opened
-
-
-def delete(path: Path) -> None:
-    path.unlink()
-
-
-def delete_all(path: Path) -> None:
-    for file in path.parent.glob(f"{path.name}*"):
-        file.unlink()
-
-
-def delete_log(path: Path) -> None:
-    Path(f"{path}-wal").unlink()
-
-
-def delete_index(path: Path) -> None:
-    Path(f"{path}-shm").unlink()
-
-
-def replace(path: Path) -> None:
-    Path(shutil.copy(path, path.with_name("other"))).replace(path)
-
-
-def overwrite(path: Path) -> None:
-    shutil.copyfile(shutil.copy(path, path.with_name("other")), path)
-
-
-def truncate(path: Path) -> None:
-    os.truncate(path, 0)
-
-
-def move_folder(path: Path) -> None:
-    path.parent.rename(f"{path.parent}-moved")
-
-
-FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
-    "deleted": (delete, "no longer at its place"),
-    "all deleted": (delete_all, "no longer at its place"),
-    "folder moved": (move_folder, "no longer at its place"),
-    "replaced": (replace, "replaced by another file"),
-    "log deleted": (delete_log, "lost its write-ahead log"),
-    "index deleted": (delete_index, "lost its write-ahead log"),
-    "overwritten": (overwrite, "another program than SQLite"),
-    "truncated": (truncate, "another program than SQLite"),
-}
+from tests.store.engine.file_faults import FAULTS, delete_all, delete_log, move_folder, opened
 
 
 @pytest.fixture
@@ -119,7 +74,7 @@ def test_a_commit_while_the_file_goes_is_not_reported_as_done(path: Path, fault:
             store.write(work)
 
 
-def test_units_that_share_the_commit_are_told_too(path: Path) -> None:
+def test_units_that_share_the_commit_are_reported_too(path: Path) -> None:
     """Several waiting writes share a commit; none of them is reported as done, and what failed by itself says why."""
     with opened(path) as store:
 
@@ -177,7 +132,7 @@ def test_a_folder_that_comes_back_is_used_again(path: Path) -> None:
     assert _rows(path) == ["after", "before"]
 
 
-def test_the_worst_that_happened_is_told(path: Path) -> None:
+def test_the_worst_that_happened_is_reported(path: Path) -> None:
     """The log goes, then the database: no restart is advised any more. Both come back: only a restart mends it."""
     log, aside, log_aside = Path(f"{path}-wal"), path.with_name("aside"), path.with_name("log-aside")
     with opened(path) as store:
@@ -286,7 +241,7 @@ MOUNTS = """\
     ("folder", "kind"),
     [("/srv/data", "nfs4"), ("/mnt/with blank", "fuse.sshfs"), ("/srv/local/deep", ""), ("/srvx", ""), ("/", "")],
 )
-def test_a_network_share_is_told_at_the_start(tmp_path: Path, folder: str, kind: str) -> None:
+def test_a_network_share_is_reported_at_the_start(tmp_path: Path, folder: str, kind: str) -> None:
     """File systems of the network and of FUSE are named, the mount that is nearest counts; local ones are not."""
     mounts = tmp_path / "mountinfo"
     mounts.write_text(MOUNTS)

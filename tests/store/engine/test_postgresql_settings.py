@@ -151,7 +151,7 @@ def test_trigrams_are_found_in_another_schema(postgresql_server: PostgresqlServe
         migrate.migrate(elsewhere)
 
 
-def test_rights_that_are_missing_are_told(postgresql_server: PostgresqlServer) -> None:
+def test_rights_that_are_missing_are_reported(postgresql_server: PostgresqlServer) -> None:
     """No right to make tables, then none to make the extension: the statement that helps, until it works."""
     url = postgresql_server.owned()
     role = str(urlsplit(url).username)
@@ -165,7 +165,7 @@ def test_rights_that_are_missing_are_told(postgresql_server: PostgresqlServer) -
     assert migrate.current_revision(url) == migrate.head_revision()
 
 
-def test_too_low_limits_are_told(postgresql_server: PostgresqlServer) -> None:
+def test_too_low_limits_are_reported(postgresql_server: PostgresqlServer) -> None:
     """Those of the role, the database and the server."""
     url = postgresql_server.owned(connections=5)
     role = urlsplit(url).username

@@ -35,7 +35,7 @@ from tests.store import counting
         ("postgresql://?service=shop", {"service": "shop"}),
     ],
 )
-def test_what_libpq_reads(url: str, parameters: dict[str, str]) -> None:
+def test_urls_are_parsed_as_libpq_does(url: str, parameters: dict[str, str]) -> None:
     """Several hosts, sockets, IPv6, percent-encoding."""
     assert parse(url).parameters == parameters
     assert isinstance(parse_database_url(url), PostgresqlUrl)
@@ -62,7 +62,7 @@ def test_every_parameter_of_libpq_passes() -> None:
         ("postgresql://u:x%00y@h/d", "%00"),
     ],
 )
-def test_what_can_not_be_used_is_told(url: str, words: str) -> None:
+def test_an_unusable_url_is_reported(url: str, words: str) -> None:
     """What is wrong, and what would be accepted."""
     with pytest.raises(StoreUnavailable, match=words):
         parse(url)
@@ -82,7 +82,7 @@ def test_what_can_not_be_used_is_told(url: str, words: str) -> None:
         "host=/nowhere",
     ],
 )
-def test_a_parameter_that_libpq_does_not_like_is_told(postgresql_server: PostgresqlServer, wrong: str) -> None:
+def test_a_parameter_that_libpq_does_not_like_is_reported(postgresql_server: PostgresqlServer, wrong: str) -> None:
     """Told when it is connected, in libpq's own words, without a traceback or the password."""
     url = f"postgresql://postgres:s3cret@127.0.0.1:1/postgres?password=s3cret2&{wrong}"
     with pytest.raises(StoreUnavailable, match=r"database URL|It says: ") as told:

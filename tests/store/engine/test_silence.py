@@ -45,7 +45,7 @@ def answers(store: Store) -> bool:
     return True
 
 
-def test_a_silent_server_is_told_in_time_and_used_again(silent_store: Store, fault: Fault) -> None:
+def test_a_silent_server_is_reported_in_time_and_used_again(silent_store: Store, fault: Fault) -> None:
     """Reads and writes are StoreSilent while it lasts, each time anew; afterwards both go well by themselves."""
     silent_store.write(counting.put("a"))
     with fault():

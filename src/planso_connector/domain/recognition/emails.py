@@ -6,27 +6,26 @@ import re
 from functools import lru_cache
 
 from planso_connector.domain.folding import fold
-from planso_connector.domain.recognition.names import is_one_edit_apart
+from planso_connector.domain.recognition.edits import is_one_edit_apart
 
 EXACT = "email exact"
 LOCAL_PART = "email local part"
 ONE_TYPO = "email one letter off"
-REASONS = (EXACT, LOCAL_PART, ONE_TYPO)
 
 NO_MATCH = (0.0, "")
 
 MAX_LENGTH = 254
-"""Of an address, as mail servers take it."""
-_LOCAL_AT_LEAST = 4
-_ANYBODYS = re.compile("info|kontakt|contact|office|e?mail|post|service|team|werkstatt|buero|zentrale|kfz")
+"""Longest address that mail servers accept."""
+_MIN_LOCAL_LENGTH = 4
+_SHARED_LOCAL = re.compile("info|kontakt|contact|office|e?mail|post|service|team|werkstatt|buero|zentrale|kfz")
 _SEPARATORS = re.compile(r"[._-]")
 
 
 @lru_cache(maxsize=4096)
 def normalize(text: str) -> str:
     """
-    Folded, without blanks and what surrounds an address; `ü`=`ue`, since callers say the one and addresses hold the
-    other: ` Jana.Müller@Googlemail.com ` is `jana.mueller@gmail.com`.
+    The canonical form of the first address in `text`: folded, with `ü`=`ue`, since addresses have the one where callers
+    say the other. ` Jana.Müller@Googlemail.com ` is `jana.mueller@gmail.com`.
     """
     plain = fold(text[:1000]).replace("mailto:", "")
     plain = re.sub(r"\s*@\s*", "@", plain)
@@ -40,20 +39,19 @@ def normalize(text: str) -> str:
 
 def score_match(asked: str, held: str) -> tuple[float, str]:
     """
-    How well an asked address fits one, 0 to 1, and why: 1 the same; 0.9 but for dots and hyphens, which nobody hears;
-    0.8 one typo; 0.6 the same name in front of the @, where the other part is missing (0.7) or another.
+    How well an asked address fits one, 0 to 1, and the reason: 1 the same; 0.9 the same without dots and hyphens, which
+    nobody hears; 0.8 one typo; the same local part with no domain asked (0.7) or another one (0.6).
     """
-    one, other = normalize(asked), normalize(held)
-    if not one or "@" not in other:
+    address, other = normalize(asked), normalize(held)
+    if not address or "@" not in other:
         return NO_MATCH
-    if one == other:
+    if address == other:
         return 1.0, EXACT
-    local, at, domain = one.partition("@")
-    held_local, _, _ = other.partition("@")
-    if at and (_SEPARATORS.sub("", one) == _SEPARATORS.sub("", other) != "@"):
+    local, at, domain = address.partition("@")
+    if at and (_SEPARATORS.sub("", address) == _SEPARATORS.sub("", other) != "@"):
         return 0.9, ONE_TYPO
-    if at and min(len(one), len(other)) > _LOCAL_AT_LEAST + 2 and is_one_edit_apart(one, other):
+    if at and min(len(address), len(other)) > _MIN_LOCAL_LENGTH + 2 and is_one_edit_apart(address, other):
         return 0.8, ONE_TYPO
-    if local == held_local and len(local) >= _LOCAL_AT_LEAST and not _ANYBODYS.fullmatch(local):
+    if local == other.partition("@")[0] and len(local) >= _MIN_LOCAL_LENGTH and not _SHARED_LOCAL.fullmatch(local):
         return (0.6 if domain else 0.7), LOCAL_PART
     return NO_MATCH

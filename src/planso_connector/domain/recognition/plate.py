@@ -1,7 +1,7 @@
 """
-German plates without their gaps: what they can be split into, and what they can have been misheard for.
+German number plates without gaps: the ways to split one, and what it can be misheard as.
 
-A key is what `fold.fold_plate` makes: `A` to `Z` and digits, `TÜ` as `TUE`.
+A key is the output of `folding.fold_plate`: `A` to `Z` and digits, `TÜ` as `TUE`.
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ from functools import lru_cache
 
 from planso_connector.domain.folding import fold_plate
 from planso_connector.domain.recognition.district_codes import AUTHORITY_CODES, DISTRICT_CODES
+from planso_connector.domain.recognition.edits import is_one_edit_apart, single_edits
 
 CONFUSION_DISTANCE = 0.25
 EDIT_DISTANCE = 0.5
 DOUBLE_CONFUSION_DISTANCE = 0.75
 
 MAX_LENGTH = 12
-"""Signs of the longest key that `near` and `distance` take for a plate."""
+"""Longest key that `misheard_variants` and `distance` take for a plate."""
 MAX_VARIANTS = 1500
 
 _SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-_LEGAL_LENGTH = 8
-_LONGEST_DISTRICT = 4
+_MAX_LEGAL_LENGTH = 8
+_MAX_DISTRICT_LENGTH = 4
 _SEASON = r"(?:(?:0[1-9]|1[0-2]){2})?"
 _PLATE = re.compile(rf"(?P<key>(?P<letters>[A-Z]{{2,6}})(?P<digits>[1-9]\d{{0,3}})(?P<suffix>[EH]?)){_SEASON}")
-_BARE = re.compile(r"(?P<district>[A-Z]{1,4})(?P<digits>\d{1,6})")
-_SHORT_TERM = re.compile(r"0[3-7]\d{2,3}")
+_WITHOUT_LETTERS = re.compile(r"(?P<district>[A-Z]{1,4})(?P<digits>\d{1,6})")
+_SHORT_TERM_DIGITS = re.compile(r"0[3-7]\d{2,3}")
 
-_BY_KEY = {fold_plate(code): code for code in DISTRICT_CODES | AUTHORITY_CODES}
+_CODE_BY_KEY = {fold_plate(code): code for code in DISTRICT_CODES | AUTHORITY_CODES}
 
 _SOUND_ALIKE = (
     "BPDTGEW", "MN", "CKZS", "0O", "1IL", "FSX", "VWF", "AHK", "23", "QKU", "IJ", "8B", "5S", "2Z", "OQ", "TZ",
@@ -41,6 +42,18 @@ _CONFUSIONS = {
     sign: "".join(sorted({other for group in _SOUND_ALIKE if sign in group for other in group} - {sign}))
     for sign in _SIGNS
 }
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenPlate:
+    """A plate, or a part of one, that a caller may have said."""
+
+    key: str
+    """Without the months of a seasonal plate."""
+    certainty: float = 1.0
+    """0 to 1. 1: nothing else can have been said; values below 1 compare within one transcript only."""
+    is_part: bool = False
+    """Only the digits or only the letters were said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,119 +78,88 @@ def split_key(key: str) -> tuple[Plate, ...]:
     plates = []
     if (match := _PLATE.fullmatch(key)) is not None:
         letters = match["letters"]
-        for cut in range(max(1, len(letters) - 2), min(len(letters) - 1, _LONGEST_DISTRICT) + 1):
-            code = _BY_KEY.get(letters[:cut])
+        for cut in range(max(1, len(letters) - 2), min(len(letters) - 1, _MAX_DISTRICT_LENGTH) + 1):
+            code = _CODE_BY_KEY.get(letters[:cut])
             if code in DISTRICT_CODES:
                 plates.append(Plate(code, letters[cut:], match["digits"], match["suffix"]))
-    if (match := _BARE.fullmatch(key)) is not None:
-        code = _BY_KEY.get(match["district"])
-        if code in AUTHORITY_CODES or (code is not None and _SHORT_TERM.fullmatch(match["digits"])):
+    if (match := _WITHOUT_LETTERS.fullmatch(key)) is not None:
+        code = _CODE_BY_KEY.get(match["district"])
+        if code in AUTHORITY_CODES or (code is not None and _SHORT_TERM_DIGITS.fullmatch(match["digits"])):
             plates.append(Plate(code, "", match["digits"]))
-    return tuple(sorted(plates, key=_unusual))
+    return tuple(sorted(plates, key=_unlikeliness))
 
 
-def _unusual(plate: Plate) -> tuple[bool, int]:
+def _unlikeliness(plate: Plate) -> tuple[bool, int]:
     length = len(plate.district + plate.letters + plate.digits + plate.suffix)
-    return length > _LEGAL_LENGTH, -len(plate.district)
+    return length > _MAX_LEGAL_LENGTH, -len(plate.district)
 
 
 def strip_season(key: str) -> str:
-    """`key` without the months of a seasonal plate: `WNAE23090410` is `WNAE2309`; unchanged without a reading."""
+    """`key` without the months of a seasonal plate: `WNAE23090410` is `WNAE2309`; unchanged where it has no split."""
     match = _PLATE.fullmatch(key)
     return match["key"] if match is not None and split_key(key) else key
 
 
-def format_plate(key: str) -> str | None:
-    """The plate as people write it, `WN-AE 2309`; None where `key` has no reading or several."""
-    found = split_key(key)
-    return str(found[0]) if len(found) == 1 else None
-
-
 def misheard_variants(key: str) -> tuple[str, ...]:
     """
-    All keys at a finite `distance` from `key`, itself left out, closest first, at most `NEAR_AT_MOST`.
+    The keys at a finite `distance` from `key`, closest first, without `key` itself, at most `MAX_VARIANTS`.
 
-    All single edits are always among them. Empty for what is longer than `LONGEST`, or empty.
+    Every single edit is among them. None for an empty key and for one longer than `MAX_LENGTH`.
     """
     if not 0 < len(key) <= MAX_LENGTH:
         return ()
-    once = dict.fromkeys(_confused(key))
-    found = dict.fromkeys((*once, *_edited(key)))
-    for other in once:
+    confused = dict.fromkeys(_confusions(key))
+    found = dict.fromkeys((*confused, *single_edits(key, _SIGNS)))
+    for other in confused:
         if len(found) > MAX_VARIANTS:
             break
-        found.update(dict.fromkeys(_confused(other)))
-    found.pop(key, None)
-    return tuple(found)[:MAX_VARIANTS]
+        found.update(dict.fromkeys(_confusions(other)))
+    return tuple(variant for variant in found if variant not in ("", key))[:MAX_VARIANTS]
 
 
 def distance(heard: str, key: str) -> float:
     """
-    0 for the same, `CONFUSED` for one typical confusion on the phone, `EDITED` for any other single insertion,
-    deletion, substitution or swap of neighbours, `CONFUSED_TWICE` for two typical confusions, else infinity.
+    How far `heard` is from `key`: 0 for the same, `CONFUSION_DISTANCE` for one sign that sounds alike on the phone,
+    `EDIT_DISTANCE` for any other single edit, `DOUBLE_CONFUSION_DISTANCE` for two such signs, else infinity.
     """
     if heard == key:
         return 0.0
     if not 0 < len(heard) <= MAX_LENGTH or not key or abs(len(heard) - len(key)) > 2:
         return math.inf
-    once = _confused_once(heard)
-    if key in once:
+    confused = _confusion_set(heard)
+    if key in confused:
         return CONFUSION_DISTANCE
-    if _one_edit(heard, key):
+    if is_one_edit_apart(heard, key):
         return EDIT_DISTANCE
-    return DOUBLE_CONFUSION_DISTANCE if not once.isdisjoint(_confused(key)) else math.inf
+    return DOUBLE_CONFUSION_DISTANCE if not confused.isdisjoint(_confusions(key)) else math.inf
 
 
 @lru_cache(maxsize=64)
-def _confused_once(key: str) -> frozenset[str]:
-    return frozenset(_confused(key))
+def _confusion_set(key: str) -> frozenset[str]:
+    return frozenset(_confusions(key))
 
 
-def _confused(key: str) -> Iterator[str]:
-    """What one typical confusion makes of a key. Symmetric: `distance` meets in the middle."""
+def _confusions(key: str) -> Iterator[str]:
+    """What one typical confusion makes of a key. Symmetric, so that `distance` can meet in the middle."""
     for i, sign in enumerate(key):
         head, tail = key[:i], key[i + 1 :]
         for other in _CONFUSIONS.get(sign, ""):
             yield head + other + tail
-        if sign in "AOU":  # the dots of an umlaut, which fold_plate turns to an E, are lost or invented
+        if sign in "AOU":  # an umlaut's dots, an E in a key, get lost or are invented
             if tail[:1] == "E":
                 yield head + sign + tail[1:]
             yield head + sign + "E" + tail
-        yield from _confused_pair(head, sign, tail)
+        yield from _confused_numbers(head, sign, tail)
 
 
-def _confused_pair(head: str, sign: str, tail: str) -> Iterator[str]:
+def _confused_numbers(head: str, sign: str, tail: str) -> Iterator[str]:
+    """Two digits that are said as one number: `zweiunddreißig` for `dreiundzwanzig`, `fünfzehn` for `fünfzig`."""
     after = tail[:1]
     if not (sign.isdigit() and after.isdigit()):
         return
-    if sign != after:  # zweiunddreißig, dreiundzwanzig
+    if sign != after:
         yield head + after + sign + tail[1:]
-    if sign == "1" and after in "3456789":  # fünfzehn, fünfzig
+    if sign == "1" and after in "3456789":
         yield head + after + "0" + tail[1:]
     if after == "0" and sign in "3456789":
         yield head + "1" + sign + tail[1:]
-
-
-def _edited(key: str) -> Iterator[str]:
-    for i in range(len(key)):
-        head, tail = key[:i], key[i + 1 :]
-        if len(key) > 1:
-            yield head + tail
-        if tail:
-            yield head + tail[0] + key[i] + tail[1:]
-        for sign in _SIGNS:
-            yield head + sign + tail
-    for i in range(len(key) + 1):
-        for sign in _SIGNS:
-            yield key[:i] + sign + key[i:]
-
-
-def _one_edit(one: str, other: str) -> bool:
-    if len(one) > len(other):
-        one, other = other, one
-    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
-    if len(one) < len(other):
-        return one[start:] == other[start + 1 :]
-    if one[start + 1 :] == other[start + 1 :]:
-        return True
-    return one[start : start + 2] == other[start : start + 2][::-1] and one[start + 2 :] == other[start + 2 :]

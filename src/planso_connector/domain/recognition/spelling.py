@@ -1,4 +1,6 @@
-"""Words to signs: what a caller, or a machine that wrote down what it heard, spells."""
+"""
+Split a transcript into segments: letters and numbers that a caller spelled, and words. Words stand folded in tables.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +8,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from functools import lru_cache
 
 from planso_connector.domain.folding import fold
 from planso_connector.domain.recognition.district_codes import DISTRICT_CODES
 from planso_connector.domain.recognition.plate import split_key
+from planso_connector.domain.recognition.spoken_numbers import NumberPart, parse_digits, read_parts
 from planso_connector.domain.recognition.vocabulary import (
-    BELOW_100,
     CORRECTION_WORDS,
     DIGIT_PLURALS,
     DIGIT_WORDS,
     DISTRICT_TOWNS,
     ENGLISH_TENS,
     FILLER_WORDS,
-    GERMAN_TENS,
     HESITATIONS,
     LETTER_NAMES,
     MAGNITUDES,
@@ -30,18 +30,16 @@ from planso_connector.domain.recognition.vocabulary import (
 )
 
 MAX_CHARACTERS = 400
-"""Characters of a question that are read; the rest is cut off."""
-MAX_READINGS = 6
-"""Readings of one group of numbers that are kept."""
-
+"""Of a transcript; the rest is ignored."""
 
 _AS = frozenset(["wie", "as", "for", "fuer"])
-_DOTTED = frozenset(["AE", "OE", "UE"])
-_PLAIN_VOWELS = frozenset(["A", "O", "U"])
-_ZERO = frozenset(["o", "oh"])
 _AND = frozenset(["und", "and"])
-_OF_TWO = {("x", "ray"): "xray", ("new", "york"): "york", ("scharfes", "s"): "eszett"}
-_TIGHT = frozenset(["", "-", ".", "·"])
+_ARTICLES = frozenset(["die", "das", "den", "der", "the"])
+_ENGLISH_ZERO = frozenset(["o", "oh"])
+_UMLAUTS = frozenset(["AE", "OE", "UE"])
+_UMLAUT_VOWELS = frozenset(["A", "O", "U"])
+_TWO_WORDS = {("x", "ray"): "xray", ("new", "york"): "york", ("scharfes", "s"): "eszett"}
+_TIGHT_GAPS = frozenset(["", "-", ".", "·"])
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+")
 
 
@@ -51,392 +49,286 @@ class SegmentKind(Enum):
     WORD = auto()
     FILLER = auto()
     CORRECTION = auto()
-    """What was said before is taken back."""
+    """Takes back what was said before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of what was said."""
-
     kind: SegmentKind
-    said: str
+    text: str
+    """As said."""
     options: tuple[str, ...] = ()
-    """The signs that it may mean, likeliest first."""
+    """The letters or digits that it may mean, likeliest first."""
     pieces: tuple[str, ...] = ()
-    """Digits: the likeliest reading, one part per word or number."""
-    sure: bool = False
-    """Nothing but signs can be meant."""
-    named: bool = False
-    """A spelling word, and maybe the name of a person."""
-    glued: bool = False
+    """The likeliest digits, one piece for each number that was said."""
+    is_unambiguous: bool = False
+    """Can mean nothing but its letters or digits."""
+    is_spelling_word: bool = False
+    """A spelling word or a town, which may be a person's name too."""
+    is_glued: bool = False
     """No gap before it."""
-    tight: bool = False
-    """No gap but a hyphen or a point before it."""
-    explained: bool = False
-    """A letter with its `wie`."""
-    voiced: bool = False
-    """The name of a letter, such as `be` or `zett`."""
-    at: int = 0
-    """Where it begins in the text."""
+    is_tight: bool = False
+    """At most a hyphen or a point before it."""
+    has_example: bool = False
+    """A letter with its spelling word: `A wie Anton`."""
+    is_letter_name: bool = False
+    """A letter by its name, such as `be` or `zett`."""
+    start: int = 0
+    """Where it begins in the transcript."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Token:
     text: str
     word: str
-    """`text` folded."""
-    glued: bool
-    tight: bool
-    at: int
-    behind_comma: bool = False
+    """`text`, folded."""
+    is_glued: bool
+    is_tight: bool
+    is_after_comma: bool
+    start: int
+
+
+_Tokens = Sequence[_Token]
 
 
 def split_segments(text: str) -> tuple[Segment, ...]:
-    """What `text` (its first `LONGEST` characters) consists of, in the order said."""
+    """The segments of the first `MAX_CHARACTERS` of a transcript, in the order said."""
     text = text[:MAX_CHARACTERS]
-    tokens = _tokens(text)
-    shouted = text.upper() == text
-    found: list[Segment] = []
-    i = 0
-    while i < len(tokens):
-        item, i = _item(tokens, i, shouted=shouted)
-        found.append(item)
-    return tuple(found)
+    is_uppercase = text.upper() == text
+    rest: _Tokens = _tokenize(text)
+    segments: list[Segment] = []
+    while rest:
+        segment, used = _read_segment(rest, is_uppercase=is_uppercase)
+        segments.append(segment)
+        rest = rest[used:]
+    return tuple(segments)
 
 
-def _tokens(text: str) -> list[_Token]:
+def _tokenize(text: str) -> list[_Token]:
     tokens: list[_Token] = []
     end = 0
     for match in _TOKEN.finditer(text):
         word = fold(match[0])
-        if tokens and (both := _OF_TWO.get((tokens[-1].word, word))):
+        if tokens and (both := _TWO_WORDS.get((tokens[-1].word, word))):
             tokens[-1] = replace(tokens[-1], text=f"{tokens[-1].text} {match[0]}", word=both)
         else:
             gap = text[end : match.start()]
-            tokens.append(_Token(match[0], word, match.start() == end, gap in _TIGHT, match.start(), "," in gap))
+            is_glued = match.start() == end
+            tokens.append(_Token(match[0], word, is_glued, gap in _TIGHT_GAPS, "," in gap, match.start()))
         end = match.end()
     return tokens
 
 
-def _item(tokens: Sequence[_Token], i: int, *, shouted: bool) -> tuple[Segment, int]:
-    for read in (_model, _repeated, _explained, _dotted, _numbers):
-        found = read(tokens, i)
+def _read_segment(tokens: _Tokens, *, is_uppercase: bool) -> tuple[Segment, int]:
+    """The first segment of some tokens, and how many of them it takes."""
+    for read in (_read_vehicle_model, _read_repeated_letter, _read_letter_with_example, _read_umlaut, _read_number):
+        found = read(tokens)
         if found is not None:
             return found
-    return _single(tokens, i, shouted=shouted), i + 1
+    return _read_listed_word(tokens[0]) or _read_other_word(tokens, is_uppercase=is_uppercase), 1
 
 
-def _model(tokens: Sequence[_Token], i: int) -> tuple[Segment, int] | None:
-    """`118i`, `A-Klasse`: a vehicle, and no letter of a plate."""
-    if i + 1 == len(tokens):
+def _word(token: _Token) -> Segment:
+    return Segment(SegmentKind.WORD, token.text, is_glued=token.is_glued, is_tight=token.is_tight, start=token.start)
+
+
+def _text(tokens: _Tokens) -> str:
+    return " ".join(token.text for token in tokens)
+
+
+def _read_vehicle_model(tokens: _Tokens) -> tuple[Segment, int] | None:
+    """`118i`, `A-Klasse`: no letters of a plate."""
+    if len(tokens) < 2:
         return None
-    token, after = tokens[i], tokens[i + 1]
-    if after.glued and after.text in ("d", "i") and re.fullmatch("[1-9][0-9]{2}", token.text):
-        said = token.text + after.text
-    elif after.word == "klasse" and len(token.text) == 1:
-        said = f"{token.text}-{after.text}"
-    else:
-        return None
-    return Segment(SegmentKind.WORD, said, glued=token.glued, tight=token.tight, at=token.at), i + 2
+    first, second = tokens[:2]
+    if second.is_glued and second.text in ("d", "i") and re.fullmatch("[1-9][0-9]{2}", first.text):
+        return replace(_word(first), text=first.text + second.text), 2
+    if second.word == "klasse" and len(first.text) == 1:
+        return replace(_word(first), text=f"{first.text}-{second.text}"), 2
+    return None
 
 
 # Letters
 
 
-def _named(word: str) -> tuple[str, ...] | None:
-    """The signs that a letter's name or a spelling word stands for."""
-    return LETTER_NAMES.get(word) or SPELLING_WORDS.get(word)
+def _letter(
+    tokens: _Tokens, sign: str, *, is_unambiguous: bool = True, has_example: bool = False
+) -> tuple[Segment, int]:
+    """One letter, said with all of `tokens`."""
+    segment = Segment(
+        SegmentKind.LETTERS,
+        _text(tokens),
+        (sign,),
+        is_unambiguous=is_unambiguous,
+        has_example=has_example,
+        start=tokens[0].start,
+    )
+    return segment, len(tokens)
 
 
-def _repeated(tokens: Sequence[_Token], i: int) -> tuple[Segment, int] | None:
-    """`doppel N`, `zweimal Otto`; numbers see to themselves."""
-    times, after = _times(tokens, i)
-    signs = _named(tokens[after].word) if times and after < len(tokens) else None
-    if signs is None:
-        return None
-    said = " ".join(token.text for token in tokens[i : after + 1])
-    return Segment(SegmentKind.LETTERS, said, (signs[0] * times,), sure=True, at=tokens[i].at), after + 1
+def _letter_options(word: str) -> tuple[str, ...]:
+    """What the name of a letter or a spelling word stands for."""
+    return LETTER_NAMES.get(word) or SPELLING_WORDS.get(word) or ()
 
 
-def _times(tokens: Sequence[_Token], i: int) -> tuple[int, int]:
-    """How often what follows is meant, and where it begins; 0 where nothing of the kind is said."""
-    words = [token.word for token in tokens[i : i + 2]]
-    times, after = REPETITIONS.get(words[0]), i + 1
-    if times is None and words[1:] == ["mal"]:
-        times = int(words[0]) if words[0] in ("2", "3", "4") else DIGIT_WORDS.get(words[0])
-        after = i + 2
-    if not times or not 2 <= times <= 4:
-        return 0, i
-    if after < len(tokens) and tokens[after].word in ("die", "das", "den", "der", "the"):
-        after += 1
-    return times, after
+def _read_repeated_letter(tokens: _Tokens) -> tuple[Segment, int] | None:
+    """`doppel N`, `zweimal Otto`. Repeated digits are part of a number."""
+    times, used = _read_repetition(tokens)
+    options = _letter_options(tokens[used].word) if times and used < len(tokens) else ()
+    return _letter(tokens[: used + 1], options[0] * times) if options else None
 
 
-def _explained(tokens: Sequence[_Token], i: int) -> tuple[Segment, int] | None:
+def _read_repetition(tokens: _Tokens) -> tuple[int, int]:
+    """How often what follows is meant, 2 to 4, and how many tokens say so; 0 where it isn't repeated."""
+    words = [token.word for token in tokens[:2]]
+    times, used = REPETITIONS.get(words[0], 0), 1
+    if not times and words[1:] == ["mal"]:
+        times, used = _count(words[0]), 2
+    if not times:
+        return 0, 0
+    if used < len(tokens) and tokens[used].word in _ARTICLES:
+        used += 1
+    return times, used
+
+
+def _count(word: str) -> int:
+    """2 to 4 in digits or words; 0 for anything else."""
+    count = int(word) if word in ("2", "3", "4") else DIGIT_WORDS.get(word, 0)
+    return count if 2 <= count <= 4 else 0
+
+
+def _read_letter_with_example(tokens: _Tokens) -> tuple[Segment, int] | None:
     """`A wie Anton`, `H wie Haus`, `B as in Bravo`, `wie Anton`; the word counts where it and the letter disagree."""
-    at = i if tokens[i].word == "wie" else i + 1
-    if at >= len(tokens) or tokens[at].word not in _AS:
+    at = 0 if tokens[0].word == "wie" else 1
+    words = [token.word for token in tokens[: at + 3]]
+    example = at + 2 if words[at : at + 2] == ["as", "in"] else at + 1
+    if example >= len(words) or words[at] not in _AS:
         return None
-    after = at + 2 if [token.word for token in tokens[at : at + 2]] == ["as", "in"] else at + 1
-    if after >= len(tokens):
+    word, named = words[example], _letter_options(words[0]) if at else ()
+    initial = word[0].upper()
+    meant = SPELLING_WORDS.get(word, (initial,))[0]
+    agree = bool(named) and named[0][0] == initial
+    if not agree and (word not in SPELLING_WORDS or words[at] != "wie" or (at and not named)):
         return None
-    word = tokens[after].word
-    first = word[0].upper()
-    meant = SPELLING_WORDS.get(word, (first,))[0]
-    named = None if at == i else _named(tokens[i].word)
-    agreed = named is not None and named[0][0] == first
-    if not agreed and (word not in SPELLING_WORDS or tokens[at].word != "wie" or (named is None and at != i)):
-        return None
-    letter = named[0] if agreed and named is not None and meant not in _DOTTED else meant
-    said = " ".join(token.text for token in tokens[i : after + 1])
-    return Segment(SegmentKind.LETTERS, said, (letter,), sure=agreed, explained=True, at=tokens[i].at), after + 1
+    sign = named[0] if agree and meant not in _UMLAUTS else meant
+    return _letter(tokens[: example + 1], sign, is_unambiguous=agree, has_example=True)
 
 
-def _dotted(tokens: Sequence[_Token], i: int) -> tuple[Segment, int] | None:
+def _read_umlaut(tokens: _Tokens) -> tuple[Segment, int] | None:
     """`Umlaut Unna`, `U Umlaut`."""
-    words = [token.word for token in tokens[i : i + 2]]
-    if len(words) < 2 or "umlaut" not in words:
+    words = [token.word for token in tokens[:3]]
+    if len(words) < 2 or "umlaut" not in words[:2]:
         return None
-    if (
-        words[1] == "umlaut"
-        and i + 2 < len(tokens)
-        and SPELLING_WORDS.get(tokens[i + 2].word, ("",))[0] in _PLAIN_VOWELS
-    ):
+    if words[1] == "umlaut" and SPELLING_WORDS.get(words[-1], ("",))[0] in _UMLAUT_VOWELS:
+        return None  # the umlaut is the one that follows
+    options = _letter_options(words[1] if words[0] == "umlaut" else words[0])
+    if not options or options[0][0] not in _UMLAUT_VOWELS:
         return None
-    signs = _named(words[1] if words[0] == "umlaut" else words[0])
-    if signs is None or signs[0][0] not in "AOU":
-        return None
-    said = f"{tokens[i].text} {tokens[i + 1].text}"
-    return Segment(SegmentKind.LETTERS, said, (signs[0][0] + "E",), sure=True, at=tokens[i].at), i + 2
+    return _letter(tokens[:2], options[0][0] + "E")
 
 
-def _single(tokens: Sequence[_Token], i: int, *, shouted: bool) -> Segment:
-    token = tokens[i]
-    text, word, plain = token.text, token.word, _signs(token.text)
-    bare = Segment(SegmentKind.WORD, text, glued=token.glued, tight=token.tight, at=token.at)
-    letters = replace(bare, kind=SegmentKind.LETTERS, options=(plain,))
-    upper, numbered = text == text.upper(), _before_digits(tokens, i)
+def _read_listed_word(token: _Token) -> Segment | None:
+    """A word with one meaning: a spelling word, a town, a correction, or a letter's unmistakable name."""
+    word = token.word
+    letters = replace(_word(token), kind=SegmentKind.LETTERS)
     if word in SPELLING_WORDS or word in DISTRICT_TOWNS:
-        return replace(letters, options=SPELLING_WORDS.get(word) or DISTRICT_TOWNS[word], named=True)
-    if word in CORRECTION_WORDS and not (upper and len(text) == 2):
-        return replace(bare, kind=SegmentKind.CORRECTION)
+        return replace(letters, options=SPELLING_WORDS.get(word) or DISTRICT_TOWNS[word], is_spelling_word=True)
+    if word in CORRECTION_WORDS and not (token.text == token.text.upper() and len(token.text) == 2):
+        return replace(_word(token), kind=SegmentKind.CORRECTION)
     if word in UNAMBIGUOUS_LETTER_NAMES:
-        return replace(letters, options=LETTER_NAMES[word], sure=True, voiced=True)
-    if not plain or (word in VEHICLE_WORDS and not numbered and (shouted or not upper or plain not in DISTRICT_CODES)):
-        return bare
-    if shouted and word in FILLER_WORDS and len(text) > 2:
-        return replace(bare, kind=SegmentKind.FILLER)
-    if upper and len(plain) <= 6 and (len(text) <= 3 or numbered):
-        return replace(letters, sure=not shouted or word not in FILLER_WORDS)
-    voiced = word in LETTER_NAMES
-    names = tuple(dict.fromkeys((*LETTER_NAMES.get(word, ()), plain)))
-    if word in FILLER_WORDS:
-        return replace(bare, kind=SegmentKind.FILLER, options=names, voiced=voiced)
-    if voiced:
-        return replace(letters, options=names, sure=len(text) == 1, voiced=len(text) > 1)
-    if len(text) <= 3 or (len(plain) <= 6 and numbered):
+        return replace(letters, options=LETTER_NAMES[word], is_unambiguous=True, is_letter_name=True)
+    return None
+
+
+def _read_other_word(tokens: _Tokens, *, is_uppercase: bool) -> Segment:
+    """Letters as written, a letter's name, a filler, or a word. `is_uppercase`: all of the transcript is."""
+    text, word = tokens[0].text, tokens[0].word
+    signs = re.sub(r"[^A-Z]", "", word.upper())
+    is_upper, is_filler, is_name = text == text.upper(), word in FILLER_WORDS, word in LETTER_NAMES
+    digits_follow = tokens[1].is_glued and tokens[1].text.isdecimal() if len(tokens) > 1 else False
+    as_word = _word(tokens[0])
+    letters = replace(as_word, kind=SegmentKind.LETTERS, options=(signs,))
+    is_vehicle = word in VEHICLE_WORDS and not digits_follow
+    if not signs or (is_vehicle and (is_uppercase or not is_upper or signs not in DISTRICT_CODES)):
+        return as_word
+    if is_uppercase and is_filler and len(text) > 2:
+        return replace(as_word, kind=SegmentKind.FILLER)
+    if is_upper and len(signs) <= 6 and (len(text) <= 3 or digits_follow):
+        return replace(letters, is_unambiguous=not (is_uppercase and is_filler))
+    options = tuple(dict.fromkeys((*LETTER_NAMES.get(word, ()), signs)))
+    if is_filler:
+        return replace(as_word, kind=SegmentKind.FILLER, options=options, is_letter_name=is_name)
+    if is_name:
+        return replace(letters, options=options, is_unambiguous=len(text) == 1, is_letter_name=len(text) > 1)
+    if len(text) <= 3 or (len(signs) <= 6 and (digits_follow or _is_plate_before_number(signs, tokens[1:]))):
         return letters
-    if len(plain) <= 6 and i + 1 < len(tokens) and _is_number(tokens[i + 1].word) and split_key(plain + "1"):
-        return letters
-    return bare
+    return as_word
 
 
-def _before_digits(tokens: Sequence[_Token], i: int) -> bool:
-    return i + 1 < len(tokens) and tokens[i + 1].glued and tokens[i + 1].text.isdecimal()
-
-
-def _signs(text: str) -> str:
-    return re.sub(r"[^A-Z]", "", fold(text).upper())
+def _is_plate_before_number(signs: str, following: _Tokens) -> bool:
+    return bool(following) and _is_number(following[0].word) and bool(split_key(signs + "1"))
 
 
 # Numbers
 
 
-@lru_cache(maxsize=4096)
-def parse_number_word(word: str) -> int | None:
-    """The number, 0 to 9999, that a folded word names: `zwoelfhundertvierunddreissig`; None for any other word."""
-    thousands, cut, rest = word.partition("tausend")
-    if not cut:
-        return _hundreds(word)
-    head, tail = _hundreds(thousands) if thousands else 1, _hundreds(rest.removeprefix("und")) if rest else 0
-    return head * 1000 + tail if head and tail is not None and head < 10 and tail < 1000 else None
+def _is_number(word: str) -> bool:
+    return word.isdecimal() or word in MAGNITUDES or parse_digits(word) is not None
 
 
-def _hundreds(word: str) -> int | None:
-    hundreds, cut, rest = word.partition("hundert")
-    if not cut:
-        return _below_100(word)
-    head, tail = _below_100(hundreds) if hundreds else 1, _below_100(rest.removeprefix("und")) if rest else 0
-    return head * 100 + tail if head and tail is not None else None
-
-
-def _below_100(word: str) -> int | None:
-    value = BELOW_100.get(word)
-    if value is not None:
-        return value
-    unit, cut, tens = word.partition("und")
-    return GERMAN_TENS[tens] + DIGIT_WORDS[unit] if cut and DIGIT_WORDS.get(unit) and tens in GERMAN_TENS else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A word of a group of numbers: digits with how often, a magnitude, or `und` (all empty)."""
-
-    digits: str = ""
-    times: int = 1
-    magnitude: int = 0
-    english: bool = False
-
-
-def _numbers(tokens: Sequence[_Token], i: int) -> tuple[Segment, int] | None:
-    """The longest run of numbers from `i` on, hesitations between them left out."""
-    start = end = i
-    parts: list[_Part] = []
-    between: list[_Part] = []
-    while i < len(tokens):
-        word = tokens[i].word
-        if parts and (_model(tokens, i) is not None or _begins_anew(tokens[start], parts, tokens[i])):
+def _read_number(tokens: _Tokens) -> tuple[Segment, int] | None:
+    """The longest run of numbers at the beginning, without the hesitations in it."""
+    parts: list[NumberPart] = []
+    between: list[NumberPart] = []
+    at = end = 0
+    while at < len(tokens):
+        rest = tokens[at:]
+        word = rest[0].word
+        if parts and (_read_vehicle_model(rest) is not None or _is_new_number(rest[0], tokens[0], parts)):
             break
-        part, after = _part(tokens, i)
-        if parts and word in _ZERO and i + 1 < len(tokens) and _is_number(tokens[i + 1].word):
-            part, after = _Part("0"), i + 1
+        part, used = _read_part(rest)
+        if parts and word in _ENGLISH_ZERO and len(rest) > 1 and _is_number(rest[1].word):
+            part, used = NumberPart("0"), 1
         if part is not None:
             parts += [*between, part]
-            between, i, end = [], after, after
+            at += used
+            between, end = [], at
         elif parts and (word in _AND or word in HESITATIONS):
-            between += [_Part()] if word in _AND else []
-            i += 1
+            between += [NumberPart()] if word in _AND else []
+            at += 1
         else:
             break
-    if not parts:
+    text = _text(tokens[:end])
+    if not parts or (text in ("ein", "Ein") and end < len(tokens)):  # the article
         return None
-    said = " ".join(token.text for token in tokens[start:end])
-    if said in ("ein", "Ein") and end < len(tokens):  # the article
-        return None
-    options, pieces = _read(parts)
-    first = tokens[start]
-    item = Segment(
-        SegmentKind.DIGITS, said, options, pieces, sure=True, glued=first.glued, tight=first.tight, at=first.at
-    )
-    return item, end
+    options, pieces = read_parts(parts)
+    number = replace(_word(tokens[0]), kind=SegmentKind.DIGITS, text=text, is_unambiguous=True)
+    return replace(number, options=options, pieces=pieces), end
 
 
-def _begins_anew(first: _Token, parts: Sequence[_Part], token: _Token) -> bool:
+def _is_new_number(token: _Token, first: _Token, parts: Sequence[NumberPart]) -> bool:
     """`2309, 911` and `Q3, 2309` are two numbers; the pieces of a phone number are one."""
-    said = "".join(part.digits for part in parts)
-    ends = len(said) >= 3 or first.glued
-    return token.behind_comma and token.text.isdecimal() and len(token.text) >= 3 and ends and said[:1] != "0"
+    digits = "".join(part.digits for part in parts)
+    is_long = token.text.isdecimal() and len(token.text) >= 3
+    return token.is_after_comma and is_long and (len(digits) >= 3 or first.is_glued) and digits[:1] != "0"
 
 
-def _is_number(word: str) -> bool:
-    return word.isdecimal() or word in MAGNITUDES or _run_together(word) is not None
-
-
-def _part(tokens: Sequence[_Token], i: int) -> tuple[_Part | None, int]:
-    times, after = _times(tokens, i)
+def _read_part(tokens: _Tokens) -> tuple[NumberPart | None, int]:
+    """The first part of a number, and how many tokens it takes."""
+    times, used = _read_repetition(tokens)
     if times:
-        part, end = _part(tokens, after) if after < len(tokens) else (None, i)
-        return (replace(part, times=times), end) if part is not None and part.digits and part.times == 1 else (None, i)
-    word, behind = tokens[i].word, tokens[i + 1].word if i + 1 < len(tokens) else ""
-    if behind in DIGIT_PLURALS and (count := DIGIT_WORDS.get(word, int(word) if word in ("2", "3", "4") else 0)) in (
-        2,
-        3,
-        4,
-    ):
-        return _Part(str(DIGIT_PLURALS[behind]), times=count), i + 2
+        part, more = _read_part(tokens[used:]) if used < len(tokens) else (None, 0)
+        is_repeatable = part is not None and part.digits and part.times == 1
+        return (replace(part, times=times), used + more) if part is not None and is_repeatable else (None, 0)
+    word, following = tokens[0].word, tokens[1].word if len(tokens) > 1 else ""
+    if following in DIGIT_PLURALS and (count := _count(word)):
+        return NumberPart(str(DIGIT_PLURALS[following]), times=count), 2
     if word.isdecimal():
-        return _Part("".join(str(int(sign)) for sign in word)), i + 1
+        return NumberPart("".join(str(int(sign)) for sign in word)), 1
     if word in MAGNITUDES:
-        return _Part(magnitude=MAGNITUDES[word]), i + 1
-    repeated = re.match("doppelt?", word)
-    digits = _run_together(word[repeated.end() :] if repeated else word)
+        return NumberPart(magnitude=MAGNITUDES[word]), 1
+    single = re.sub("^doppelt?", "", word)
+    digits = parse_digits(single)
     if digits is None:
-        return None, i
-    return _Part(digits, times=2 if repeated else 1, english=word in ENGLISH_TENS), i + 1
-
-
-@lru_cache(maxsize=4096)
-def _run_together(word: str) -> str | None:
-    """The digits of a number, or of several without a gap: `zwodreinullneun`."""
-    value = parse_number_word(word)
-    if value is not None or not 6 <= len(word) <= 60:
-        return None if value is None else str(value)
-    for cut in range(len(word) - 3, 2, -1):
-        head = _below_100(word[:cut])
-        tail = _run_together(word[cut:]) if head is not None else None
-        if tail is not None:
-            return f"{head}{tail}"
-    return None
-
-
-_Reading = tuple[int, tuple[str, ...]]
-"""How unlikely it is, and its parts."""
-
-
-def _read(parts: Sequence[_Part]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The digits that a group of numbers may mean, likeliest first, and the parts of the likeliest."""
-    best: list[list[_Reading]] = [[] for _ in parts] + [[(0, ())]]
-    for i in range(len(parts) - 1, -1, -1):
-        readings: dict[str, _Reading] = {}
-        for cost, digits, after in _steps(parts, i):
-            for rest_cost, rest in best[after]:
-                reading = (cost + rest_cost, (digits, *rest) if digits else rest)
-                key = "".join(reading[1])
-                if key not in readings or reading[0] < readings[key][0]:
-                    readings[key] = reading
-        best[i] = sorted(readings.values(), key=lambda reading: reading[0])[:MAX_READINGS]
-    return tuple("".join(pieces) for _, pieces in best[0]), best[0][0][1]
-
-
-_Step = tuple[int, str, int]
-"""How unlikely it is, its digits, and the part to go on from."""
-
-
-def _steps(parts: Sequence[_Part], i: int) -> list[_Step]:
-    """What the parts from `i` on can begin with."""
-    part = parts[i]
-    if not part.digits:
-        return _magnitude(parts, i, 1) if part.magnitude else [(0, "", i + 1)]
-    following, after = parts[i + 1 : i + 2], parts[i + 2 : i + 3]
-    if part.times > 1 or not following or following[0].times > 1:
-        return [(0, part.digits * part.times, i + 1)]
-    if following[0].magnitude:
-        return [*_magnitude(parts, i + 1, int(part.digits[-4:])), (3, part.digits, i + 1)]
-    if not following[0].digits and after and _is_tens(after[0].digits) and _is_unit(part.digits):
-        return [(0, after[0].digits[0] + part.digits, i + 3), (2, part.digits, i + 1)]
-    if _fits(part.digits, following[0].digits):
-        merged = part.digits[: -len(following[0].digits)] + following[0].digits
-        apart = 1 if part.english or len(part.digits) > 2 else 0
-        return [(apart, part.digits, i + 1), (1 - apart, merged, i + 2)]
-    return [(0, part.digits, i + 1)]
-
-
-def _magnitude(parts: Sequence[_Part], i: int, times: int) -> list[_Step]:
-    """`zwei tausend drei hundert neun`, from the magnitude on."""
-    size = parts[i].magnitude
-    value, i = times * size, i + 1
-    if i < len(parts) and parts[i] == _Part():
-        i += 1
-    steps: list[_Step] = [(1 if i < len(parts) else 0, str(value), i)]
-    if i >= len(parts) or not parts[i].digits or parts[i].times > 1:
-        return steps
-    for cost, digits, after in _steps(parts, i):
-        if digits and not digits.startswith("0") and len(digits) <= 3 and int(digits) < size:
-            steps.append((cost, str(value + int(digits)), after))
-    return steps
-
-
-def _is_unit(digits: str) -> bool:
-    return len(digits) == 1 and digits != "0"
-
-
-def _is_tens(digits: str) -> bool:
-    return len(digits) == 2 and digits[0] != "0" and digits[1] == "0"
-
-
-def _fits(digits: str, following: str) -> bool:
-    """Whether one number may have been cut in two: `20 9` for 29, `2300 9` for 2309."""
-    zeros = len(digits) - len(digits.rstrip("0"))
-    if not following or following.startswith("0") or not 2 <= len(digits) <= 4:
-        return False
-    return len(following) <= zeros < len(digits)
+        return None, 0
+    return NumberPart(digits, times=1 if single == word else 2, is_english_tens=word in ENGLISH_TENS), 1

@@ -1,19 +1,18 @@
 """
-What callers say for letters and numbers, and what says nothing. Words are folded (`fold.fold`).
+Tables of the words that callers use for letters and numbers, around them, and for vehicles; all folded.
 
-The alphabets: the German one with first names (DIN 5009:1996 and older), the German one with towns (DIN 5009:2022) and
-NATO's.
+Spelling alphabets: German with first names (DIN 5009:1996 and older), German with towns (DIN 5009:2022), and NATO's.
 """
 
 from __future__ import annotations
 
 
-def _words(text: str) -> frozenset[str]:
+def _word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def _table(text: str) -> dict[str, tuple[str, ...]]:
-    """`word word=SIGN|OTHER`, the sign being the word's first letter where none is given."""
+def _sign_table(text: str) -> dict[str, tuple[str, ...]]:
+    """Parse `word word=SIGN|OTHER`; without a sign it is the word's first letter."""
     table: dict[str, tuple[str, ...]] = {}
     for entry in text.split():
         word, _, signs = entry.partition("=")
@@ -21,7 +20,7 @@ def _table(text: str) -> dict[str, tuple[str, ...]]:
     return table
 
 
-SPELLING_WORDS = _table(
+SPELLING_WORDS = _sign_table(
     """
     anton aerger=AE berta bertha caesar cesar charlotte=C|CH dora emil friedrich fritz gustav heinrich heinz ida
     jakob jacob julius josef kaufmann konrad karl ludwig martha marta maria nordpol nathan otto oekonom=OE
@@ -37,9 +36,9 @@ SPELLING_WORDS = _table(
     washington york=Y zuerich nikolaus norbert rudolf robert sophie stefan susanne tobias thomas
     """
 )
-"""Spelling words with their signs, likeliest first. Many are names of people as well."""
+"""Spelling words with their letters, likeliest first. Many are names of people as well."""
 
-DISTRICT_TOWNS = _table(
+DISTRICT_TOWNS = _sign_table(
     """
     aalen=AA augsburg=A backnang=BK bamberg=BA bielefeld=BI bochum=BO boeblingen=BB bonn=BN braunschweig=BS bremen=HB
     calw=CW darmstadt=DA dortmund=DO dresden=DD duisburg=DU erfurt=EF esslingen=ES freiburg=FR freudenstadt=FDS
@@ -51,15 +50,15 @@ DISTRICT_TOWNS = _table(
     wolfsburg=WOB wuerzburg=WUE
     """
 )
-"""Seats of districts that callers say instead of the code. Not all: a wrong guess costs more than a missing one."""
+"""Towns that callers say instead of their district code. Not all: a wrong guess costs more than a missing one."""
 
-LETTER_NAMES = _table(
+LETTER_NAMES = _sign_table(
     "a ah=A be beh=B bee=B b ce ceh=C tse=C zeh=C c de deh=D dee=D d e eh=E ee=E f ef=F eff=F g ge geh=G gee=G h ha "
     "hah=H haa=H i ih=I ie=I j jot jott k ka kah=K kaa=K l el=L ell=L m em=M emm=M n en=N enn=N o oh p pe peh=P pee=P "
     "q ku=Q kuh=Q kuu=Q r er=R err=R s es=S ess=S t te teh=T tee=T u uh v vau fau=V w we weh=W wee=W x ix=X iks=X "
     "y ypsilon ueppsilon=Y z zet zett tset=Z tsett=Z ae=AE oe=OE ue=UE eszett=SS"
 )
-UNAMBIGUOUS_LETTER_NAMES = _words("jot jott zet zett tset tsett vau fau ix iks ypsilon ueppsilon")
+UNAMBIGUOUS_LETTER_NAMES = _word_set("jot jott zet zett tset tsett vau fau ix iks ypsilon ueppsilon")
 
 DIGIT_WORDS = {
     "null": 0, "nul": 0, "ein": 1, "eins": 1, "zwei": 2, "zwo": 2, "drei": 3, "vier": 4, "fuenf": 5, "funf": 5,
@@ -92,7 +91,7 @@ REPETITIONS = {
     "dreimal": 3, "viermal": 4,
 }  # fmt: skip
 
-FILLER_WORDS = _words(
+FILLER_WORDS = _word_set(
     """
     ne aeh aehm eh ehm oehm hm hmm ja jo na nun also und oder ruf rufe anrufen bin bringe gebracht heute gestern
     dann danach noch mal nochmal halt eben so genau gut
@@ -112,11 +111,20 @@ FILLER_WORDS = _words(
     my the is plate number license licence registration car and then it its name please hello dash hyphen space
     """
 )
-"""Words that say nothing about who or what is meant."""
-PLATE_LABELS = _words("kennzeichen nummernschild autonummer autokennzeichen kfz plate")
-"""A plate begins behind them."""
-CORRECTION_WORDS = _words("nein nee quatsch falsch korrektur sorry entschuldigung verzeihung sondern stopp no")
-VEHICLE_WORDS = _words(
+"""Words that say nothing about the order."""
+PLATE_LABELS = _word_set("kennzeichen nummernschild autonummer autokennzeichen kfz plate")
+"""A plate follows."""
+NAME_LABELS = _word_set("herr herrn frau familie firma mister mr mrs heisse name fahrer halter kunde kundin")
+"""A name follows."""
+PHONE_LABELS = _word_set(
+    """
+    telefon telefonnummer handy handynummer mobil mobilnummer rueckrufnummer rufnummer festnetz festnetznummer
+    erreichbar vorwahl phone rueckruf tel mobile durchwahl
+    """
+)
+"""A phone number follows."""
+CORRECTION_WORDS = _word_set("nein nee quatsch falsch korrektur sorry entschuldigung verzeihung sondern stopp no")
+VEHICLE_WORDS = _word_set(
     """
     audi bmw byd citroen cupra dacia ds fiat ford honda hyundai jaguar jeep kia lada land rover lexus lotus mazda mini
     mg mitsubishi nissan opel peugeot polestar porsche renault saab seat skoda smart subaru suzuki tesla toyota volvo vw
@@ -125,10 +133,10 @@ VEHICLE_WORDS = _words(
     model rot blau gruen gelb grau weiss silber orange braun beige lila uhr
     """
 )
-"""Makes, models, colours and such that are short enough to be taken for letters of a plate."""
+"""Makes, models and colours that are short enough to be taken for letters of a plate."""
 PLATE_SUFFIXES = {"elektro": "E", "elektrisch": "E", "elektroauto": "E", "historisch": "H", "oldtimer": "H"}
-"""Words said for the letter behind a plate's digits."""
-HESITATIONS = _words(
+"""Words for the letter behind a plate's digits."""
+HESITATIONS = _word_set(
     "die der das eine ne aeh aehm ehm hm dann danach noch mal also strich bindestrich minus punkt komma"
 )
-"""Fillers that do not end a number."""
+"""Fillers that don't end a number."""

@@ -1,7 +1,8 @@
 """
-Reindex: write anew what all orders are found by, some hundred in each transaction. One process at a time does it: a
-lease, which each step renews in its own transaction, so that nobody says "complete" while another clears. Each step
-also writes how far it is: one that breaks off is gone on with, and who asks meanwhile is told.
+Rebuild the search index, lookup keys and texts, of all orders, in batches.
+
+One process does it at a time, by a lease that each batch renews in its own transaction. Each batch also stores the
+progress, so that an interrupted rebuild continues and searches can say that they are incomplete.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import structlog
 
 from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import IndexNotReady, NotPossible
-from planso_connector.domain.operation import generate_operation_id
 from planso_connector.store import leases, lookup_keys, reindex
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.lookup_keys import RebuildProgress
@@ -22,7 +22,7 @@ from planso_connector.store.lookup_keys import RebuildProgress
 log = structlog.get_logger(__name__)
 
 LEASE_DURATION = timedelta(minutes=1)
-_NAME = "reindex"
+_LEASE = "reindex"
 
 T = TypeVar("T")
 
@@ -31,51 +31,53 @@ class Reindexer:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._holder = generate_operation_id().replace("op_", "process_")
+        self._holder = leases.generate_holder()
 
     async def is_due(self) -> bool:
-        """Whether orders may lack keys: after an upgrade, or a rebuild that broke off."""
-        return await self._database.read(lambda tx: lookup_keys.read_rebuild_progress(tx)) is not None
+        """Whether orders may lack keys: after an upgrade, or an interrupted rebuild."""
+        return await self._database.read(lookup_keys.read_rebuild_progress) is not None
 
-    async def run(self, told: Callable[[RebuildProgress], None] = lambda _: None, *, anew: bool = False) -> None:
+    async def run(
+        self, report: Callable[[RebuildProgress], None] = lambda _: None, *, from_start: bool = False
+    ) -> None:
         """
-        `told` is called after each step. Orders that change meanwhile keep right keys; until the end the look-up finds
-        only those that are done, and says so. `anew`: from the beginning, also what is done or was begun.
+        Start the rebuild or continue it, and call `report` after each batch. Orders that change meanwhile keep their
+        keys right. `from_start`: whatever is done already.
 
         Raises NotPossible where another process is at it.
         """
         try:
-            so_far = await self._step(lambda tx: lookup_keys.read_rebuild_progress(tx))
-            if anew or (so_far is not None and so_far.after is None):
-                while await self._step(lambda tx: reindex.clear_keys(tx)):
+            progress = await self._step(lookup_keys.read_rebuild_progress)
+            if from_start or (progress is not None and progress.after is None):
+                while await self._step(reindex.clear_keys):
                     pass
-                await self._step(lambda tx: reindex.begin_rebuild(tx))
-            while (so_far := await self._step(lambda tx: reindex.rebuild_batch(tx))) is not None:
-                told(so_far)
+                await self._step(reindex.begin_rebuild)
+            while (progress := await self._step(reindex.rebuild_batch)) is not None:
+                report(progress)
         finally:
-            await self._database.write(lambda tx: leases.release(tx, _NAME, holder=self._holder))
+            await self._database.write(lambda tx: leases.release(tx, _LEASE, holder=self._holder))
         log.info("reindexed")
 
-    async def _step(self, do: Callable[[Transaction], T]) -> T:
+    async def _step(self, step: Callable[[Transaction], T]) -> T:
         now = self._clock()
-        mine = {"holder": self._holder, "now": format_instant(now), "until": format_instant(now + LEASE_DURATION)}
+        lease = {"holder": self._holder, "now": format_instant(now), "until": format_instant(now + LEASE_DURATION)}
 
         def work(tx: Transaction) -> T:
-            if not leases.acquire(tx, _NAME, **mine):
-                raise NotPossible("Another process is writing the look-up keys; it goes on by itself.")
-            return do(tx)
+            if not leases.acquire(tx, _LEASE, **lease):
+                raise NotPossible("Another process is rebuilding the search index; wait until it is done.")
+            return step(tx)
 
         return await self._database.write(work)
 
 
-def describe_rebuild(rebuild: RebuildProgress) -> str:
-    """For a person: that it is under way, and how far it is."""
-    done = "begins" if rebuild.all is None else f"{rebuild.done} of {rebuild.all} orders are done"
-    return f"What orders are found by is being written anew, as after an upgrade; {done}"
+def describe_rebuild(progress: RebuildProgress) -> str:
+    """A sentence without its full stop."""
+    done = "starting" if progress.all is None else f"{progress.done} of {progress.all} orders are done"
+    return f"The search index is being rebuilt, as after an upgrade; {done}"
 
 
-def not_indexed_error(rebuild: RebuildProgress) -> IndexNotReady:
-    """What to raise where nothing was found, or not in time: somebody on the phone must not be told too much."""
+def not_indexed_error(progress: RebuildProgress) -> IndexNotReady:
+    """For a search that found nothing, or not in time."""
     return IndexNotReady(
-        f"{describe_rebuild(rebuild)}. Until then nobody knows whether there is such an order; ask again soon."
+        f"{describe_rebuild(progress)}. Until then an order may exist without being found; ask again soon."
     )

@@ -23,7 +23,7 @@ def read_dropdown_options(tree: FormTree) -> dict[int, tuple[Option, ...]]:
     found: dict[int, list[Option]] = defaultdict(list)
     named: dict[int, list[ControlElement]] = defaultdict(list)
     for element in tree.controls:
-        for ancestor in element.trail if element.name else ():
+        for ancestor in element.ancestors if element.name else ():
             if len(named[ancestor]) < 2:
                 named[ancestor].append(element)
     for node in tree.root.css("[data-value]"):
@@ -44,7 +44,7 @@ def _owner(tree: FormTree, node: LexborNode, named: Mapping[int, list[ControlEle
     for _ in range(_LEVELS):
         if block is None or block.tag in _FENCES:
             return None
-        if block.mem_id in tree.holding:
+        if block.mem_id in tree.control_ancestors:
             inside = named.get(block.mem_id, [])
             return inside[0] if len(inside) == 1 and inside[0].is_hidden else None
         block = block.parent

@@ -19,7 +19,7 @@ from selectolax.lexbor import LexborNode, SelectolaxError
 from planso_connector.domain.errors import PageTooLarge
 from planso_connector.planso.pages.control import ScriptValue
 from planso_connector.planso.pages.form_tree import ControlElement, FormTree
-from planso_connector.planso.pages.node_text import read_node_text
+from planso_connector.planso.pages.nodes import read_node_text
 from planso_connector.planso.pages.text import collapse_whitespace, is_placeholder, label_key
 from planso_connector.planso.pages.value_sanitization import sanitize_value
 
@@ -321,7 +321,7 @@ def _selected(tree: FormTree, selector: str) -> Sequence[ControlElement]:
             nodes = tree.root.css(text) if text.strip() else []
         except SelectolaxError:
             continue
-        return [tree.by_id[node.mem_id] for node in nodes if node.mem_id in tree.by_id]
+        return [tree.controls_by_id[node.mem_id] for node in nodes if node.mem_id in tree.controls_by_id]
     named = re.search(r"name\s*[$^*]?=\s*['\"]?([^'\"]+?)['\"]?\s*\]\s*$", selector)
     wanted = named[1].replace("\\", "") if named is not None else ""
     return [element for element in tree.controls if wanted and element.name == wanted]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborNode
 
 from planso_connector.planso.pages.html_parser import parse_html
-from planso_connector.planso.pages.node_text import BREAKS
+from planso_connector.planso.pages.nodes import BLOCK_TAGS
 from planso_connector.planso.pages.text import clean_label, collapse_whitespace
 
 MAX_ROWS = 2000
@@ -142,7 +142,7 @@ class TabPage:
             self._anchors[-1].append(words)
 
     def _enter(self, node: LexborNode, tag: str) -> None:
-        if tag in BREAKS:
+        if tag in BLOCK_TAGS:
             self._say(" ")
         if tag == "table":
             self._open.append([])
@@ -170,7 +170,7 @@ class TabPage:
         return cell.words
 
     def _leave(self, node: LexborNode, tag: str) -> None:
-        if tag in BREAKS:
+        if tag in BLOCK_TAGS:
             self._say(" ")
         if tag == "table":
             self._open.pop()

@@ -1,4 +1,4 @@
-"""Which language an answer's sentences are in (RFC 9110, 12.5.4). German where the caller says nothing."""
+"""Choose the language of sentences in a response by `Accept-Language` (RFC 9110, 12.5.4); German by default."""
 
 from __future__ import annotations
 
@@ -7,29 +7,35 @@ from typing import Annotated, get_args
 
 from fastapi import Header, Request
 
-from planso_connector.domain.progress.sentence import Language
+from planso_connector.domain.language import Language
 
 _RANGE = re.compile(
     r"\s*(?P<tag>\*|[a-z]{1,8}(?:-[a-z0-9]{1,8})*)\s*(?:;\s*q=(?P<q>0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?\s*",
     re.IGNORECASE | re.ASCII,
 )
 _OFFERED: tuple[Language, ...] = get_args(Language)
-"""The first wins among equals."""
+"""In order of preference among equals."""
 
 
 def negotiate_language(header: str) -> Language:
     """
-    The offered language that the header likes best: greatest q, then named first. `en-GB` asks for English.
-    What can't be read is passed over; where nothing offered is acceptable, German is answered all the same.
+    The offered language with the greatest q, then the one named first. `en-GB` asks for English.
+
+    Unreadable parts are ignored; where no offered language is acceptable, it is German all the same.
     """
-    liked: dict[str, tuple[float, int]] = {}
-    for at, text in enumerate(header.split(",")):
+    preferences: dict[str, tuple[float, int]] = {}
+    for position, text in enumerate(header.split(",")):
         match = _RANGE.fullmatch(text)
         if match is not None:
             tag = match["tag"].lower().partition("-")[0]
-            liked[tag] = max(liked.get(tag, (0.0, 0)), (float(match["q"] or 1), -at))
-    ranked = {language: liked.get(language, liked.get("*", (0.0, 0))) for language in _OFFERED}
-    return max(_OFFERED, key=lambda language: ranked[language] if ranked[language][0] else (0.0, 0))
+            preference = float(match["q"] or 1), -position
+            preferences[tag] = max(preferences.get(tag, (0.0, 0)), preference)
+
+    def rank(language: Language) -> tuple[float, int]:
+        preference = preferences.get(language, preferences.get("*", (0.0, 0)))
+        return preference if preference[0] else (0.0, 0)
+
+    return max(_OFFERED, key=rank)
 
 
 def response_language(
@@ -38,7 +44,7 @@ def response_language(
         str | None, Header(max_length=1000, description="`de` or `en`, with q-values.", examples=["en-GB, de;q=0.5"])
     ] = None,
 ) -> Language:
-    """The language of this answer. The parameter documents the header, which may come in several lines."""
+    """The parameter documents the header, which the request may have several times."""
     return negotiate_language(",".join(request.headers.getlist("accept-language")) if accept_language else "")
 
 

@@ -1,4 +1,4 @@
-"""/api/lookup: which order a caller means, from what was heard."""
+"""`GET /api/lookup`: find the order that a caller means."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pydantic_core import to_json
 
 from planso_connector.domain import values
 from planso_connector.domain.errors import Invalid, Problem
-from planso_connector.domain.progress.sentence import Language
-from planso_connector.domain.recognition.matching import LookupQuery, Match
+from planso_connector.domain.language import Language
+from planso_connector.domain.recognition.matching import Match
 from planso_connector.flows.querying.lookup import LookupRequest, LookupResult, LookupService
 from planso_connector.rest.request_context import OrdersResponse
-from planso_connector.rest.routes import language as languages
+from planso_connector.rest.routes.language import language_headers, response_language
 from planso_connector.rest.routes.router import make_router
 from planso_connector.rest.schemas.errors import document_failures
 from planso_connector.rest.schemas.examples import build_example, document_success
@@ -22,7 +22,6 @@ from planso_connector.rest.schemas.responses import REBUILDING_FIELD, Envelope, 
 from planso_connector.store.engine.transaction import Row
 
 MAX_TEXT_LENGTH = 1000
-"""Characters of one text; a caller's sentence is shorter."""
 
 _NOTHING_ASKED = Problem(
     ("query", "q"),
@@ -84,8 +83,8 @@ class LookupAnswer(Envelope):
     rebuilding: Rebuilding | None = REBUILDING_FIELD
 
 
-def routes(recognition: LookupService, *, shows_all: bool) -> APIRouter:
-    """`shows_all`: personal data that was not asked for is shown too."""
+def routes(lookup: LookupService, *, shows_all: bool) -> APIRouter:
+    """`shows_all`: answers have personal data that was not asked for too."""
     router = make_router("/api/lookup", "lookup")
 
     @router.get(
@@ -97,55 +96,63 @@ def routes(recognition: LookupService, *, shows_all: bool) -> APIRouter:
         | document_failures(422, 503, invalid=_NOTHING_ASKED),
     )
     async def look_up(
-        asked: Annotated[LookupRequest, Depends(_asked)],
-        language: Annotated[Language, Depends(languages.response_language)],
+        request: Annotated[LookupRequest, Depends(_request)],
+        language: Annotated[Language, Depends(response_language)],
         archived: Annotated[bool, Query(description="Archived orders instead of the current ones.")] = False,
         limit: Annotated[int, Query(ge=1, le=50, description="Orders in the answer.")] = 5,
     ) -> Response:
         """
-        Everything as it was heard, in one text or apart: plates spelled out or misheard, names by their sound, the last
-        digits of a phone number. No more personal data is shown than was asked for. While what orders are found by is
-        written anew, as after an upgrade, nothing is certain, and 503 in place of an empty answer.
+        Send what was heard, in one text or by fact: plates spelled out or misheard, names by their sound, the last
+        digits of a phone number. The answer has no more personal data than was asked for. While the search index is
+        being rebuilt, as after an upgrade, nothing is certain, and where nothing fits the answer is 503.
         """
-        found = await recognition.find(asked, archived=archived, limit=limit, language=language)
-        body = _body(found, shows_all=shows_all)
-        return OrdersResponse(
-            to_json(body), [one.order_id for one, _ in found.matches], languages.language_headers(language)
-        )
+        result = await lookup.find(request, archived=archived, limit=limit, language=language)
+        order_ids = [match.order_id for match, _ in result.matches]
+        return OrdersResponse(to_json(_body(result, shows_all=shows_all)), order_ids, language_headers(language))
 
     return router
 
 
-def _asked(
+def _request(
     q: Annotated[HeardText, Query(description="Anything that was heard, as it was transcribed.")] = None,
     plate: Annotated[HeardText, Query(description="What was said of the plate, spelled or written.")] = None,
     name: Annotated[HeardText, Query(description="What was said of the name.")] = None,
     phone: Annotated[HeardText, Query(description="A phone number, or its last digits.")] = None,
     email: Annotated[HeardText, Query(description="An e-mail address, dictated or written.")] = None,
 ) -> LookupRequest:
-    asked = LookupRequest(*(text.strip() or None if text else None for text in (q, plate, name, phone, email)))
-    if asked == LookupRequest():
+    request = LookupRequest(*(text.strip() or None if text else None for text in (q, plate, name, phone, email)))
+    if request == LookupRequest():
         raise Invalid([_NOTHING_ASKED])
-    return asked
+    return request
 
 
-def _body(found: LookupResult, *, shows_all: bool) -> dict[str, Any]:
-    shown = [_shown(match, row, shows_all=shows_all) for match, row in found.matches]
-    message, member = ("", {}) if found.rebuild is None else rebuild_members(found.rebuild)
+def _body(result: LookupResult, *, shows_all: bool) -> dict[str, Any]:
+    matches = [_match_body(match, row, shows_all=shows_all) for match, row in result.matches]
+    message, rebuild = ("", {}) if result.rebuild is None else rebuild_members(result.rebuild)
+    query = result.query
     return {
         "success": True,
-        "message": message if shown else "No order fits what was heard.",
-        "matches": shown,
-        "count": len(shown),
-        "is_certain": found.is_certain,
-        "ask": found.ask,
-        "heard": _heard(found.question),
-        **member,
+        "message": message if matches else "No order fits what was heard.",
+        "matches": matches,
+        "count": len(matches),
+        "is_certain": result.is_certain,
+        "ask": result.clarifying_question,
+        "heard": {
+            "plates": [plate.key for plate in query.plates],
+            "names": query.names,
+            "phones": query.phones,
+            "emails": query.emails,
+            "words": query.words,
+        },
+        **rebuild,
     }
 
 
-def _shown(match: Match, row: Row, *, shows_all: bool) -> dict[str, Any]:
-    told = {"person": "name", "phone": "phone", "email": "email"}
+_PERSONAL = {"person": "name", "phone": "phone", "email": "email"}
+"""The fact that has to fit for a column to be shown."""
+
+
+def _match_body(match: Match, row: Row, *, shows_all: bool) -> dict[str, Any]:
     return {
         "order_id": match.order_id,
         "score": round(match.score, 3),
@@ -155,15 +162,5 @@ def _shown(match: Match, row: Row, *, shows_all: bool) -> dict[str, Any]:
         "color": row["vehicle_color_name"],
         "shop_date": row["shop_date"],
         "project_status": row["project_status"],
-        **{column: row[column] if shows_all or kind in match.fits else None for column, kind in told.items()},
-    }
-
-
-def _heard(question: LookupQuery) -> dict[str, Any]:
-    return {
-        "plates": [one.key for one in question.plates],
-        "names": question.names,
-        "phones": question.phones,
-        "emails": question.emails,
-        "words": question.words,
+        **{column: row[column] if shows_all or fact in match.fits else None for column, fact in _PERSONAL.items()},
     }

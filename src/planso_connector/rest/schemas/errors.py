@@ -11,14 +11,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from planso_connector.domain import errors, german_formats
 from planso_connector.domain.caller import UNKNOWN_CALLER
 from planso_connector.domain.errors import Problem
-from planso_connector.domain.order import compute_etag
+from planso_connector.domain.order import OrderDocument
 from planso_connector.rest import disclosure
 from planso_connector.rest.json_body import BODY_TOO_LARGE
 from planso_connector.rest.request_context import OrdersResponse, get_caller, has_caller
@@ -228,26 +228,24 @@ def get_status(error: errors.ConnectorError) -> int:
     return next(STATUS_BY_ERROR[cls] for cls in type(error).__mro__ if cls in STATUS_BY_ERROR)
 
 
-def error_response(error: errors.ConnectorError, order: str | None = None, *, message: str = "") -> Response:
+def error_response(error: errors.ConnectorError, order: OrderDocument | None = None, *, message: str = "") -> Response:
     """
-    `order`: the order as it is now, JSON text, if the caller relied on another version; its ETag is sent too.
+    `order`: the order as it is now, if the caller relied on another version; its ETag is sent too.
     `message` replaces the error's own.
     """
     problems = error.problems if isinstance(error, errors.Invalid) else None
     body = _build_body(message or str(error), problems)
     if isinstance(error, errors.VersionChanged):
-        order = error.document
+        order = error.order
     if isinstance(error, errors.EditConflict):
         body["conflicts"] = [asdict(conflict) for conflict in error.conflicts]
     headers = _build_headers(error)
     content = to_json(body)
-    if not order:
+    if order is None:
         return Response(content, get_status(error), headers, "application/json")
-    document = from_json(order)
-    pending = [write["operation_id"] for write in document["pending"]]
-    headers["ETag"] = f'"{compute_etag(document["version"], pending)}"'
-    content = content[:-1] + b',"order":' + order.encode() + b"}"
-    return OrdersResponse(content, [document["id"]], headers, status=get_status(error))
+    headers["ETag"] = f'"{order.tag}"'
+    content = content[:-1] + b',"order":' + order.document.encode() + b"}"
+    return OrdersResponse(content, [order.id], headers, status=get_status(error))
 
 
 def _build_headers(error: errors.ConnectorError) -> dict[str, str]:

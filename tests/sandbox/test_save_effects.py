@@ -1,4 +1,4 @@
-"""Section 10 of the protocol: what saves of a real installation do to values, one knob at a time."""
+"""Effects of saves on values (protocol, section 10), one knob at a time."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,26 +8,26 @@ import pytest
 
 from planso_connector.sandbox import Knobs, SaveStyle
 
-from .browser import Browser, replaced
+from .browser import Browser, replace_value
 from .conftest import Open
-from .sending import send
+from .style_requests import send
 
-Change = dict[str, tuple[str, str]]
+Differences = dict[str, tuple[str, str]]
 
 
-def saved(browser: Browser, label: str | None = None, value: str = "", **knobs: Any) -> Change:
-    """What differs after a save with these knobs: by label the value before and after. PlanSo says success."""
+def save_and_compare(browser: Browser, label: str | None = None, value: str = "", **knobs: Any) -> Differences:
+    """Save with these knobs; returns the values before and after by label, where they differ."""
     browser.http.post("/sandbox/knobs", json=knobs).raise_for_status()
     before = browser.sandbox.values(123)
-    pairs = browser.pairs(123) if label is None else replaced(browser.pairs(123), browser.name(label), value)
+    pairs = browser.pairs(123) if label is None else replace_value(browser.pairs(123), browser.name(label), value)
     assert browser.save(123, pairs)["saved"] == 1
     after = browser.sandbox.values(123)
     return {name: (before[name], after.get(name, "")) for name in before if before[name] != after.get(name)}
 
 
-def test_only_the_first_pairs_are_taken_and_the_rest_is_blanked(browser: Browser) -> None:
-    """`take_pairs`: labels late in the form are lost, early ones not; nothing is blanked where only changes go."""
-    lost = saved(browser, take_pairs=20)
+def test_only_the_first_pairs_are_parsed_and_the_rest_is_blanked(browser: Browser) -> None:
+    """`take_pairs`: late labels are lost, early ones not; with changed controls only, nothing is blanked."""
+    lost = save_and_compare(browser, take_pairs=20)
 
     assert {"Werkstattstart", "Projekt-Status", "Sollstunden Karo"} <= lost.keys()
     assert all(after in ("", "0") for _, after in lost.values())
@@ -38,18 +38,18 @@ def test_only_the_first_pairs_are_taken_and_the_rest_is_blanked(browser: Browser
     assert browser.sandbox.value(123, "Fahrername") == "Jana Petersen"
 
 
-def test_labels_are_lost_with_each_save(browser: Browser) -> None:
-    """`lose_on_save` empties what stood there, asked or not, and nothing else."""
-    assert saved(browser, lose_on_save=["Telefon", "Projekt-Status"]) == {
+def test_each_save_empties_labels(browser: Browser) -> None:
+    """`lose_on_save`, whether they were changed or not; other labels stay."""
+    assert save_and_compare(browser, lose_on_save=["Telefon", "Projekt-Status"]) == {
         "Telefon": ("0171 39200 23", ""),
         "Projekt-Status": ("75", ""),
     }
 
 
-def test_values_move_on_by_one_control(browser: Browser) -> None:
-    """`shift_values`: from a label on, each text input holds what stood before it; earlier ones stay."""
+def test_values_shift_by_one_control(browser: Browser) -> None:
+    """`shift_values`: from a label on each text input gets the value of the one before it; earlier ones stay."""
     before = browser.sandbox.values(123)
-    moved = saved(browser, shift_values="VIN")
+    moved = save_and_compare(browser, shift_values="VIN")
 
     assert moved["VIN"] == (before["VIN"], "")
     assert browser.sandbox.value(123, "KBA") == before["VIN"]
@@ -58,23 +58,23 @@ def test_values_move_on_by_one_control(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(("how", "kept"), [("mojibake", "GrÃ¶Ã\x9fe"), ("question", "Gr??e")])
-def test_umlauts_break(browser: Browser, how: str, kept: str) -> None:
-    """`garble_encoding` hits every text that arrives, asked or not."""
+def test_umlauts_are_garbled(browser: Browser, how: str, kept: str) -> None:
+    """`garble_encoding` affects every submitted text, changed or not."""
     browser.sandbox.edit_field(123, "Firma", "Größe")
 
-    assert saved(browser, "Telefon", "1", garble_encoding=how)["Firma"] == ("Größe", kept)
+    assert save_and_compare(browser, "Telefon", "1", garble_encoding=how)["Firma"] == ("Größe", kept)
 
 
 def test_a_form_is_blank_for_a_while_after_a_save(browser: Browser) -> None:
-    """`blank_after_save` counts the readings of that order; other orders read well, what is stored is right."""
+    """`blank_after_save` counts the order's reads; other orders are unaffected, and the stored values are right."""
     other = next(order for order in browser.sandbox.order_ids() if order != 123)
-    saved(browser, "Telefon", "neu", blank_after_save=2)
+    save_and_compare(browser, "Telefon", "neu", blank_after_save=2)
 
     name = browser.name("Telefon")
     assert dict(browser.pairs(123))[name] == ""
     assert browser.pairs(other) == browser.sandbox.snapshot(other)
     assert [dict(browser.pairs(123))[name] for _ in range(2)] == ["", "neu"]
-    saved(browser, blank_after_save=0, blank_seconds_after_save=600)
+    save_and_compare(browser, blank_after_save=0, blank_seconds_after_save=600)
     assert browser.pairs(123) == browser.pairs("", "insert")
 
 
@@ -96,18 +96,18 @@ def test_a_form_is_blank_for_a_while_after_a_save(browser: Browser) -> None:
         ("date_time", "Werkstattstart", "30.11.2026", "30.11.2026 00:00:00"),
     ],
 )
-def test_what_arrives_is_rewritten(browser: Browser, how: str, label: str, given: str, kept: str) -> None:
-    """`normalise` keeps the same thing in another notation."""
-    saved(browser, label, given, normalise=[how])
+def test_submitted_values_are_normalised(browser: Browser, how: str, label: str, given: str, kept: str) -> None:
+    """`normalise` stores the same value in another notation."""
+    save_and_compare(browser, label, given, normalise=[how])
 
     assert browser.sandbox.value(123, label) == kept
 
 
-def test_normalising_hits_what_nobody_changed(browser: Browser) -> None:
-    """A whole form is rewritten as a whole."""
+def test_normalisation_affects_unchanged_values(browser: Browser) -> None:
+    """All values of a whole form are normalised."""
     browser.sandbox.edit_field(123, "Kennzeichen", "wn-ae 1")
 
-    assert saved(browser, "Bemerkungen", "x", normalise=["plate"])["Kennzeichen"] == ("wn-ae 1", "WN-AE 1")
+    assert save_and_compare(browser, "Bemerkungen", "x", normalise=["plate"])["Kennzeichen"] == ("wn-ae 1", "WN-AE 1")
 
 
 @pytest.mark.parametrize(
@@ -120,27 +120,27 @@ def test_normalising_hits_what_nobody_changed(browser: Browser) -> None:
         ({"select_jumps": True}, "Projekt-Status", "77", "Anfrage"),
     ],
 )
-def test_a_changed_value_is_kept_otherwise(
+def test_a_changed_value_is_stored_differently(
     browser: Browser, knobs: dict[str, Any], label: str, given: str, kept: str
 ) -> None:
-    """Cut, capped, jumped: only what was changed."""
+    """Cut, capped or replaced: only changed values."""
     browser.sandbox.edit_field(123, "Firma", "😀 Langer Name")
 
-    assert saved(browser, label, given, **knobs).keys() == {label}
+    assert save_and_compare(browser, label, given, **knobs).keys() == {label}
     assert browser.sandbox.value(123, label) == kept
 
 
-def test_other_fields_follow(browser: Browser) -> None:
-    """`derive`: the model goes with its make, the week with the date, the holder with the driver; only when asked."""
-    assert saved(browser, "Telefon", "1", derive=["model_emptied", "week", "copy"]).keys() == {"Telefon"}
-    assert saved(browser, "Hersteller", "2") == {"Hersteller": ("58", "2"), "Modell": ("5802", "0")}
-    assert saved(browser, "Werkstattstart", "07.12.2026")["KW"] == ("49", "50")
-    assert saved(browser, "Fahrername", "Ute Weiß")["Halter"] == ("Jana Petersen", "Ute Weiß")
-    assert saved(browser, "Hersteller", "14", derive=["model_first"])["Modell"] == ("0", "1401")
+def test_derived_fields_follow(browser: Browser) -> None:
+    """`derive`: the model follows the make, the week the date, the holder the driver, where that was changed."""
+    assert save_and_compare(browser, "Telefon", "1", derive=["model_emptied", "week", "copy"]).keys() == {"Telefon"}
+    assert save_and_compare(browser, "Hersteller", "2") == {"Hersteller": ("58", "2"), "Modell": ("5802", "0")}
+    assert save_and_compare(browser, "Werkstattstart", "07.12.2026")["KW"] == ("49", "50")
+    assert save_and_compare(browser, "Fahrername", "Ute Weiß")["Halter"] == ("Jana Petersen", "Ute Weiß")
+    assert save_and_compare(browser, "Hersteller", "14", derive=["model_first"])["Modell"] == ("0", "1401")
 
 
-def test_hidden_inputs_differ_at_each_reading(browser: Browser) -> None:
-    """`change_per_read`: two readings differ in two hidden inputs, which a save may bring or not."""
+def test_hidden_inputs_differ_at_each_read(browser: Browser) -> None:
+    """`change_per_read`: two reads differ in two hidden inputs, and a save with old ones is accepted."""
     browser.sandbox.knobs.change_per_read = True
     first, second = browser.pairs(123), browser.pairs(123)
 
@@ -149,7 +149,7 @@ def test_hidden_inputs_differ_at_each_reading(browser: Browser) -> None:
 
 
 def test_child_rows_get_new_names_with_each_save(browser: Browser) -> None:
-    """`child_rows`: texts and amounts stay, names change; a new row is added, one that doesn't arrive is removed."""
+    """`child_rows`: texts and amounts stay, names change; a new row is added, one that is not submitted is removed."""
     browser.sandbox.knobs.child_rows = 2
 
     def cells() -> list[tuple[str, str]]:
@@ -160,15 +160,15 @@ def test_child_rows_get_new_names_with_each_save(browser: Browser) -> None:
     after = cells()
     assert [value for _, value in before] == [value for _, value in after]
     assert not {name for name, _ in before if "new" not in name} & {name for name, _ in after}
-    grown = replaced(replaced(browser.pairs(123), "pos[new_1][text]", "neu"), "pos[new_1][menge]", "3")
+    grown = replace_value(replace_value(browser.pairs(123), "pos[new_1][text]", "neu"), "pos[new_1][menge]", "3")
     browser.save(123, [pair for pair in grown if pair[0] not in (after[0][0], after[1][0])])
     assert [value for _, value in cells()] == [value for _, value in after[2:4]] + ["neu", "3", "", ""]
     assert browser.pairs(123) == browser.sandbox.snapshot(123)
 
 
 @pytest.mark.parametrize("by", ["data", "functions"])
-def test_script_fills_controls_after_the_markup_has_come(browser: Browser, by: str) -> None:
-    """`script_filled`: the markup's value is empty, the real one stands beside; what a browser sends has it."""
+def test_controls_can_be_filled_by_script(browser: Browser, by: str) -> None:
+    """`script_filled`: the value in the markup is empty; `snapshot` has the one that the script fills in."""
     told = {"script_filled": ["Werkstattstart", "Bemerkungen"], "script_filled_by": by}
     browser.http.post("/sandbox/knobs", json=told).raise_for_status()
     name, answer = browser.name("Werkstattstart"), browser.json(browser.call(123))
@@ -180,8 +180,8 @@ def test_script_fills_controls_after_the_markup_has_come(browser: Browser, by: s
     assert (f'$(\'[name="{name}"]\').val("30.11.2026");' in functions) == (by == "functions")
 
 
-def test_labels_stand_twice(browser: Browser) -> None:
-    """`twin_labels`: the insurer's block has its own controls and values under the same captions, last or first."""
+def test_labels_can_occur_twice(browser: Browser) -> None:
+    """`twin_labels`: the insurer's block has own controls and values with the same captions, last or first."""
     browser.sandbox.knobs.set_json({"twin_labels": ["Telefon", "Kunden E-Mail"], "twin_first": True})
     labels = [node.text() for node in browser.form(123).css("label")]
 
@@ -205,20 +205,20 @@ def test_labels_stand_twice(browser: Browser) -> None:
         ("html", 200, "Wartung"),
     ],
 )
-def test_an_applied_save_is_answered_as_if_it_were_not(browser: Browser, how: str, status: int, text: str) -> None:
-    """`applied_but`: the next save is kept, and no answer says so; the one after is answered as usual."""
+def test_an_applied_save_can_be_answered_as_if_it_were_not(browser: Browser, how: str, status: int, text: str) -> None:
+    """`applied_but`: the next save is applied without a success; the one after is answered as usual."""
     browser.sandbox.knobs.set_json({"applied_but": how, "applied_but_next": 1})
     name = browser.name("Telefon")
 
-    answer = browser.call(123, fields=replaced(browser.pairs(123), name, "neu"))
+    answer = browser.call(123, fields=replace_value(browser.pairs(123), name, "neu"))
 
     assert (answer.status_code, text in answer.text) == (status, True)
     assert browser.sandbox.value(123, "Telefon") == "neu"
     assert browser.change(123, "Telefon", "2")["saved"] == 1
 
 
-def test_a_deleted_orders_number_goes_to_somebody_else(browser: Browser) -> None:
-    """Deleting and making an order from behind; a number in use is refused."""
+def test_a_deleted_order_s_id_can_be_given_to_another(browser: Browser) -> None:
+    """By the tools; an id in use is refused."""
     made = {"id": 123, "Fahrername": "Fremde Frau", "Kennzeichen": "HH-X 1"}
     assert browser.http.post("/sandbox/orders", json=made).status_code == 400
 
@@ -241,8 +241,8 @@ def test_a_second_login_ends_the_first(open_browser: Open) -> None:
 
 
 @pytest.mark.parametrize("locks", [True, False])
-def test_requests_of_one_session_wait_for_each_other(open_browser: Open, locks: bool) -> None:
-    """`session_lock`: a slow save holds up the session's next reading, and nobody else's."""
+def test_requests_of_one_session_can_wait_for_each_other(open_browser: Open, locks: bool) -> None:
+    """`session_lock`: a slow save delays the session's next read, and not that of another session."""
     first = open_browser()
     second = open_browser(first.sandbox)
     sandbox, pairs = first.sandbox, first.pairs(123)
@@ -263,8 +263,8 @@ def test_requests_of_one_session_wait_for_each_other(open_browser: Open, locks: 
     assert (ended.index(124) > ended.index(123)) == locks
 
 
-def test_every_knob_says_what_it_does_and_refuses_nonsense(browser: Browser) -> None:
-    """A word that isn't one, a label that the form doesn't have, a wrong type: 400 that names the knob."""
+def test_every_knob_has_a_description_and_refuses_invalid_values(browser: Browser) -> None:
+    """An unknown word, a label that the form doesn't have, a wrong type: 400 that names the knob."""
     assert browser.http.get("/sandbox/knobs/meanings").json().keys() == Knobs().as_json().keys()
     wrong: list[dict[str, Any]] = [
         {"normalise": ["plates"]},

@@ -1,4 +1,4 @@
-"""What stands between the connector and the sandbox: it counts, holds an answer back, or spoils one."""
+"""A proxy between the connector and the sandbox that counts requests, delays responses, or alters one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LIST, FORM, PARTS = "resourceplanner_get_project_stations", "visual_forms_plain", "resourceplanner_shop_view_get_parts"
 Page = tuple[str, int | None]
-"""A call's method and its order."""
+"""Method and order of a call."""
 
 
-class Between:
+class PlansoProxy:
     """
-    Stands before PlanSo and counts. `meanwhile` happens when PlanSo has made its answer to that page, and before the
-    connector gets it; `spoil` is what becomes of the next list.
+    Forwards to PlanSo and counts. `meanwhile` is called when PlanSo has answered a request for that page, before the
+    connector gets the response; `spoil` alters the body of the next list.
     """
 
     def __init__(self, planso: ASGIApp) -> None:

@@ -1,4 +1,4 @@
-"""Whatever PlanSo, its address book or a profile says: the password and the cookie go to PlanSo's own address alone."""
+"""The password and the cookie go to PlanSo's own address alone, whatever PlanSo, DNS or a profile says."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from planso_connector.planso.profile import Profile
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import Settings
 from tests.planso.conftest import client
-from tests.planso.odd_server import BOARD, LOGIN_PAGE, START_PAGE, Asked, answer, odd
-from tests.planso.secure import AUTHORITY, Secure
+from tests.planso.odd_server import BOARD, LOGIN_PAGE, START_PAGE, ReceivedRequest, answer, odd
+from tests.planso.tls_proxy import AUTHORITY, TlsProxy
 from tests.service import Service, running, settings_for, wait_until
 
 pytestmark = pytest.mark.anyio
@@ -24,34 +24,34 @@ COOKIE = "Set-Cookie: PHPSESSID=secret; path=/"
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
 @pytest.mark.parametrize("when", ["login page", "login", "reading", "save"])
-async def test_a_redirect_elsewhere_takes_nothing_along(status: str, when: str) -> None:
-    """A redirect to another address, at any step and of any kind, is not followed: nothing at all arrives there."""
+async def test_a_redirect_to_another_host_is_not_followed(status: str, when: str) -> None:
+    """At any step and of any kind: no request arrives there."""
     async with odd() as elsewhere:
         away = answer("", status, f"Location: {elsewhere.url}/app", COOKIE)
 
-        def app(asked: Asked) -> bytes:
-            if (asked.method == "GET" and when == "login page") or (asked.method == "POST" and when == "login"):
+        def app(request: ReceivedRequest) -> bytes:
+            if (request.method == "GET" and when == "login page") or (request.method == "POST" and when == "login"):
                 return away
-            return answer(LOGIN_PAGE if asked.method == "GET" else START_PAGE, "200 OK", COOKIE)
+            return answer(LOGIN_PAGE if request.method == "GET" else START_PAGE, "200 OK", COOKIE)
 
-        def do(asked: Asked) -> bytes:
-            if (when == "reading" and "stations" in asked.target) or (when == "save" and "delete" in asked.target):
+        def do(request: ReceivedRequest) -> bytes:
+            if (when == "reading" and "stations" in request.target) or (when == "save" and "delete" in request.target):
                 return away
             return answer(BOARD)
 
         async with odd(app=app, do=do) as server, client(server.url) as planso:
             with pytest.raises(Exception, match=r"redirect|unsure|known"):
                 await (planso.delete(123) if when == "save" else planso.read_board())
-            assert server.asked
-        assert elsewhere.asked == []
+            assert server.requests
+        assert elsewhere.requests == []
 
 
 @pytest.mark.parametrize(
     "path",
     ["//evil.example/do", "/\\evil.example", "/do/../../x", "/@evil.example", "https://evil.example/do", "/%2f/x"],
 )
-def test_a_profile_names_no_other_host(tmp_path: Path, path: str) -> None:
-    """A profile's addresses are paths of PlanSo's own; anything else is refused at the start, with the key's name."""
+def test_a_profile_path_with_another_host_is_refused(tmp_path: Path, path: str) -> None:
+    """Anything but a plain path is refused when the profile is loaded, and the error names the key."""
     for key in ("app", "do"):
         file = tmp_path / "profile.toml"
         file.write_text(f"[paths]\n{key} = '{path}'\n", "utf-8")
@@ -60,13 +60,13 @@ def test_a_profile_names_no_other_host(tmp_path: Path, path: str) -> None:
 
 
 @pytest.mark.parametrize("call", ["https://evil.example/", "x&m=other#", "../../evil", "//evil.example"])
-async def test_a_call_of_the_profile_stays_a_parameter(tmp_path: Path, call: str) -> None:
-    """Whatever a profile calls a call, it goes to PlanSo as the one value of `m`."""
+async def test_a_call_of_the_profile_stays_one_parameter(tmp_path: Path, call: str) -> None:
+    """Whatever text a profile gives for a call is sent as the value of `m`."""
     file = tmp_path / "profile.toml"
     file.write_text(f"[calls]\nboard = '{call}'\n", "utf-8")
     async with odd() as server, client(server.url, profile=Profile.load(file)) as planso:
         await planso.read_board()
-    target = server.asked[-1].target
+    target = server.requests[-1].target
     assert target.startswith("/do?m=")
     assert target.count("&") == 1
     assert "#" not in target
@@ -89,8 +89,8 @@ async def test_a_call_of_the_profile_stays_a_parameter(tmp_path: Path, call: str
         ("file:///etc/passwd", False),
     ],
 )
-def test_the_password_never_travels_in_clear(url: str, accepted: bool) -> None:
-    """PLANSO_URL is https, or this machine; the refusal says so."""
+def test_the_password_is_never_sent_in_clear(url: str, accepted: bool) -> None:
+    """PLANSO_URL must be https or on this machine, and the error says so."""
     if accepted:
         assert Settings(_env_file=None, planso_url=url).planso_url == url
     else:
@@ -101,9 +101,9 @@ def test_the_password_never_travels_in_clear(url: str, accepted: bool) -> None:
 @pytest.mark.parametrize(
     ("certificate", "why"), [("wrong", "mismatch"), ("expired", "expired"), ("right", "unable to get local issuer")]
 )
-async def test_a_wrong_certificate_is_told(sandbox: Sandbox, url: str, certificate: str, why: str) -> None:
-    """Of another name, out of date, of an unknown authority: the error says why, and PlanSo hears nothing."""
-    with pytest.MonkeyPatch.context() as environment, Secure(url, certificate).serve() as front:
+async def test_an_untrusted_certificate_is_reported(sandbox: Sandbox, url: str, certificate: str, why: str) -> None:
+    """Another name, out of date, an unknown authority: the error says why, and nothing is sent to PlanSo."""
+    with pytest.MonkeyPatch.context() as environment, TlsProxy(url, certificate).serve() as front:
         if certificate != "right":
             environment.setenv("SSL_CERT_FILE", str(AUTHORITY))
         async with client(front.url) as planso:
@@ -113,25 +113,25 @@ async def test_a_wrong_certificate_is_told(sandbox: Sandbox, url: str, certifica
 
 
 @pytest.fixture
-def secured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Service, Secure]]:
+def secured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Service, TlsProxy]]:
     """A connector whose PlanSo is reached through TLS."""
     monkeypatch.setenv("SSL_CERT_FILE", str(AUTHORITY))
     sandbox = Sandbox(orders=12)
     with ExitStack() as stack:
-        front = stack.enter_context(Secure(stack.enter_context(sandbox.serve()), "right").serve())
+        front = stack.enter_context(TlsProxy(stack.enter_context(sandbox.serve()), "right").serve())
         settings = settings_for(sandbox, front.url, f"sqlite:///{tmp_path}/connector.db")
         yield stack.enter_context(running(settings, sandbox)), front
 
 
-def test_a_certificate_that_turns_wrong_is_waited_out(secured: tuple[Service, Secure]) -> None:
+def test_writes_wait_while_the_certificate_is_untrusted(secured: tuple[Service, TlsProxy]) -> None:
     """
-    While PlanSo's certificate is wrong reads go on, a write is 202, a sync fails, and both say certificate; once it is
-    right again the write is carried through by itself.
+    Meanwhile reads go on, a write is 202, a sync fails, and both name the certificate; once it is trusted again the
+    write is confirmed by itself.
     """
     service, front = secured
     service.filled()
     order_id = service.sandbox.order_ids()[0]
-    front.show("expired")
+    front.use_certificate("expired")
     body = {"order_id": order_id, "person": "Mit Geduld"}
     answer = service.http.put(f"/api/orders/{order_id}", json=body, headers={"Prefer": "respond-async"})
     assert answer.status_code == 202, answer.text
@@ -139,6 +139,6 @@ def test_a_certificate_that_turns_wrong_is_waited_out(secured: tuple[Service, Se
     assert "certificate" in service.operation(answer)["message"]
     assert service.order(order_id)["pending"]
     assert "certificate" in service.sync()["last_result"]["message"]
-    front.show("right")
+    front.use_certificate("right")
     assert service.settled(answer)["state"] == "confirmed"
     assert service.sandbox.value(order_id, "Fahrername") == "Mit Geduld"

@@ -1,4 +1,4 @@
-"""Answers of PlanSo that are larger than any page: each ends as an error in words, soon, and little of it is kept."""
+"""Responses larger than any page: each ends soon, as an error with a message, and little of it is held."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from planso_connector.domain.errors import (
 )
 from planso_connector.planso.http.client import PlansoClient
 from tests.planso.conftest import client, form_of
-from tests.planso.odd_server import BOARD, FORM, LOGIN_PAGE, START_PAGE, Asked, answer, calling, odd
+from tests.planso.odd_server import BOARD, FORM, LOGIN_PAGE, START_PAGE, ReceivedRequest, answer, call_client, odd
 
-MOST = 200_000
-LIST_MOST = 2 * MOST
+MAX = 200_000
+LIST_MAX = 2 * MAX
 LABELLED = "<div><label>VIN</label><input name=v value=1></div>"
 SESSION = "Set-Cookie: PHPSESSID=x; path=/; HttpOnly"
 
@@ -33,8 +33,8 @@ def form(content: str) -> str:
     return json.dumps({"center": {"content": content}})
 
 
-def packed(kind: str, size: int) -> bytes:
-    """So many blanks before a form, packed: a thousandth of it."""
+def compress(kind: str, size: int) -> bytes:
+    """A form after `size` blanks, compressed to a thousandth."""
     text = b" " * size + FORM.encode()
     raw = zlib.compressobj(9, zlib.DEFLATED, -15)
     return {"gzip": gzip.compress(text), "deflate": zlib.compress(text), "raw": raw.compress(text) + raw.flush()}[kind]
@@ -42,25 +42,25 @@ def packed(kind: str, size: int) -> bytes:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("reply", "told"),
+    ("reply", "message"),
     [
-        (answer(" " * MOST + FORM), "larger than 200 KB"),
-        (answer(packed("gzip", 50_000_000), "200 OK", "Content-Encoding: gzip"), "larger than 200 KB"),
-        (answer(packed("deflate", 50_000_000), "200 OK", "Content-Encoding: deflate"), "larger than 200 KB"),
-        (answer(packed("raw", 50_000_000), "200 OK", "Content-Encoding: deflate"), "larger than 200 KB"),
+        (answer(" " * MAX + FORM), "larger than 200 KB"),
+        (answer(compress("gzip", 50_000_000), "200 OK", "Content-Encoding: gzip"), "larger than 200 KB"),
+        (answer(compress("deflate", 50_000_000), "200 OK", "Content-Encoding: deflate"), "larger than 200 KB"),
+        (answer(compress("raw", 50_000_000), "200 OK", "Content-Encoding: deflate"), "larger than 200 KB"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", "larger than 200 KB"),
         (answer(gzip.compress(b"x"), "200 OK", "Content-Encoding: gzip, gzip"), "can't be unpacked"),
         (answer("kein gzip", "200 OK", "Content-Encoding: gzip"), "can't be unpacked"),
     ],
 )
-async def test_more_bytes_than_a_page_has_are_not_read(reply: bytes, told: str) -> None:
-    """As they come and as they unpack; page, order, size and setting are named. Other pages are read as before."""
+async def test_a_response_is_read_up_to_the_bound(reply: bytes, message: str) -> None:
+    """Compressed and decompressed; the error names page, order, size and setting. Other pages are read as before."""
 
-    def do(asked: Asked) -> bytes:
-        return reply if "dataID=123" in asked.target else answer(FORM)
+    def do(request: ReceivedRequest) -> bytes:
+        return reply if "dataID=123" in request.target else answer(FORM)
 
-    async with odd(do=do) as server, client(server.url, max_answer=MOST) as planso:
-        with pytest.raises(PageChanged, match=f"the form of order 123.*{told}") as raised:
+    async with odd(do=do) as server, client(server.url, max_answer=MAX) as planso:
+        with pytest.raises(PageChanged, match=f"the form of order 123.*{message}") as raised:
             await planso.read_form(123)
         assert (await planso.read_form(124)).labels == ("VIN",)
     assert raised.value.page == "form"
@@ -69,20 +69,20 @@ async def test_more_bytes_than_a_page_has_are_not_read(reply: bytes, told: str) 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("kind", ["gzip", "deflate", "raw"])
-async def test_packed_pages_are_read(kind: str) -> None:
-    """Up to the bound of what they unpack to."""
+async def test_compressed_pages_are_read(kind: str) -> None:
+    """Up to the bound of the decompressed size."""
     coding = "gzip" if kind == "gzip" else "deflate"
-    reply = answer(packed(kind, MOST - 1000), "200 OK", f"Content-Encoding: {coding}")
+    reply = answer(compress(kind, MAX - 1000), "200 OK", f"Content-Encoding: {coding}")
 
-    _, found = await calling(lambda _: reply, lambda planso: planso.read_form(123), max_answer=MOST)
+    _, found = await call_client(lambda _: reply, lambda planso: planso.read_form(123), max_answer=MAX)
 
     assert found.labels == ("VIN",)
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("size", [65_536, 1])
-async def test_an_endless_answer_ends_here(size: int) -> None:
-    """Also one in pieces of a byte, which cost more than their bytes: 20 s of the processor for a megabyte."""
+async def test_an_endless_response_is_not_read_on(size: int) -> None:
+    """Also one in chunks of one byte, which cost more than their bytes: 20 s of CPU for a megabyte."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         pieces = b"%x\r\n%b\r\n" % (size, b" " * size) * (10_000 // size + 1)
@@ -98,19 +98,19 @@ async def test_an_endless_answer_ends_here(size: int) -> None:
         writer.close()
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with client(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", max_answer=MOST) as planso:
+    async with client(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", max_answer=MAX) as planso:
         with pytest.raises(PageTooLarge, match="larger than 200 KB"):
             await planso.read_form(123)
     listening.close()
 
 
 @pytest.mark.anyio
-async def test_the_list_may_be_twice_as_large() -> None:
-    """A list of all orders grows with the workshop; it has its bound too."""
-    fits, large = answer(" " * (LIST_MOST - 100) + BOARD), answer(" " * LIST_MOST + BOARD)
+async def test_the_board_may_be_twice_as_large() -> None:
+    """It grows with the workshop, and has a bound too."""
+    fits, large = answer(" " * (LIST_MAX - 100) + BOARD), answer(" " * LIST_MAX + BOARD)
 
-    _, entries = await calling(lambda _: fits, PlansoClient.read_board, max_answer=MOST)
-    _, error = await calling(lambda _: large, PlansoClient.read_board, max_answer=MOST)
+    _, entries = await call_client(lambda _: fits, PlansoClient.read_board, max_answer=MAX)
+    _, error = await call_client(lambda _: large, PlansoClient.read_board, max_answer=MAX)
 
     assert [entry.order_id for entry in entries] == [123]
     assert isinstance(error, PageTooLarge)
@@ -130,52 +130,52 @@ Call = Callable[[PlansoClient], Any]
     ],
 )
 async def test_every_page_is_bounded(call: Call) -> None:
-    """Whoever asks for it."""
-    _, error = await calling(lambda _: answer(" " * MOST + FORM), call, max_answer=MOST)
+    """Parts, tabs and the blank form too."""
+    _, error = await call_client(lambda _: answer(" " * MAX + FORM), call, max_answer=MAX)
 
     assert isinstance(error, PageTooLarge)
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_login_page_without_end_is_no_login(method: str) -> None:
-    """The login broke off: it may be tried again, and the password was not rejected."""
+async def test_an_endless_login_page_is_no_rejection(method: str) -> None:
+    """The login may be tried again."""
 
-    def app(asked: Any) -> bytes:
-        page = LOGIN_PAGE if asked.method == "GET" else START_PAGE
-        return answer(page + " " * MOST * (asked.method == method), "200 OK", SESSION)
+    def app(request: ReceivedRequest) -> bytes:
+        page = LOGIN_PAGE if request.method == "GET" else START_PAGE
+        return answer(page + " " * MAX * (request.method == method), "200 OK", SESSION)
 
-    async with odd(app=app) as server, client(server.url, max_answer=MOST) as planso:
+    async with odd(app=app) as server, client(server.url, max_answer=MAX) as planso:
         with pytest.raises(PlansoUnavailable, match="the login page: PlanSo's answer is larger than 200 KB"):
             await planso.log_in()
         assert planso.login_status.state == "unknown"
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("reply", [answer(" " * MOST), answer("[" + "{}," * 300_000 + "{}]"), answer("[" * 5000)])
-async def test_a_save_whose_answer_is_too_large_may_have_been_applied(reply: bytes) -> None:
-    """It is not sent again before PlanSo was looked at."""
+@pytest.mark.parametrize("reply", [answer(" " * MAX), answer("[" + "{}," * 300_000 + "{}]"), answer("[" * 5000)])
+async def test_a_save_with_a_too_large_response_may_have_been_applied(reply: bytes) -> None:
+    """It is not sent again, and the error says to read first."""
 
     async def save(planso: PlansoClient) -> None:
         form = await planso.read_form(123)
         await planso.save(form, form.plan({"vehicle.vin": "2"}))
 
-    server, error = await calling(
-        lambda asked: answer(FORM) if "submode=update" in asked.target and not asked.body else reply,
+    server, error = await call_client(
+        lambda request: answer(FORM) if "submode=update" in request.target and not request.body else reply,
         save,
-        max_answer=MOST if len(reply) < 2 * MOST else 2_000_000,
+        max_answer=MAX if len(reply) < 2 * MAX else 2_000_000,
     )
 
     assert isinstance(error, PlansoUnsure), error
-    assert sum(bool(asked.body) for asked in server.asked if asked.target.startswith("/do")) == 1
+    assert sum(bool(request.body) for request in server.requests if request.target.startswith("/do")) == 1
 
 
 @pytest.mark.anyio
-async def test_a_head_without_end_is_a_broken_answer() -> None:
-    """A hundred kilobytes of headers are none that PlanSo sends."""
+async def test_endless_headers_are_a_broken_response() -> None:
+    """Two hundred kilobytes of headers."""
     head = b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %b\r\n" % (at, b"x" * 1000) for at in range(200))
 
-    _, error = await calling(lambda _: head, lambda planso: planso.read_form(123))
+    _, error = await call_client(lambda _: head, lambda planso: planso.read_form(123))
 
     assert isinstance(error, PlansoUnavailable)
 
@@ -201,8 +201,8 @@ MANY = 20_000
         "<script>$('#a')" + "x" * 600_000 + "</script>",
     ],
 )
-def test_markup_that_no_page_has_is_not_parsed(content: str) -> None:
-    """Nesting, attributes, open formatting elements, controls, scripts: counted first, and named."""
+def test_extreme_markup_is_not_parsed(content: str) -> None:
+    """Nesting, attributes, open formatting elements, controls and scripts are counted first; the error names them."""
     with pytest.raises(PageTooLarge, match=r"^(it|a tag|its) "):
         form_of(LABELLED + content)
 
@@ -225,8 +225,8 @@ def test_markup_that_no_page_has_is_not_parsed(content: str) -> None:
         "<script>$('#a')" + "/*" * 100_000 + "</script>",
     ],
 )
-def test_a_large_page_is_read_in_time_that_grows_with_it(content: str) -> None:
-    """Each took from ten seconds to hours; ours is a bound that a busy machine keeps too."""
+def test_a_large_page_is_parsed_in_linear_time(content: str) -> None:
+    """Each of these took from ten seconds to hours; the bound holds on a busy machine too."""
     began = time.monotonic()
 
     found = form_of(LABELLED + content)
@@ -241,9 +241,9 @@ def test_a_large_page_is_read_in_time_that_grows_with_it(content: str) -> None:
     "body",
     ["[" + "{}," * 300_000 + "{}]", "{" + ",".join(f'"{at}":1' for at in range(600_000)) + "}"],
 )
-async def test_more_json_values_than_a_list_has_are_not_read(body: str) -> None:
-    """Each takes a hundred bytes of memory for three of the answer."""
-    _, error = await calling(lambda _: answer(body), PlansoClient.read_board, max_answer=8_000_000)
+async def test_too_many_json_values_are_not_parsed(body: str) -> None:
+    """Each takes a hundred bytes of memory for three of the response."""
+    _, error = await call_client(lambda _: answer(body), PlansoClient.read_board, max_answer=8_000_000)
 
     assert isinstance(error, PageTooLarge)
     assert "500000 values" in str(error)
@@ -261,16 +261,16 @@ async def test_more_json_values_than_a_list_has_are_not_read(body: str) -> None:
         answer("a" * 100_000, charset="; charset=punycode"),
     ],
 )
-async def test_json_that_is_nested_or_no_number_is_a_page_that_changed(reply: bytes) -> None:
-    """No recursion, no square."""
-    _, error = await calling(lambda _: reply, lambda planso: planso.read_form(123))
+async def test_pathological_json_is_a_changed_page(reply: bytes) -> None:
+    """No recursion error, no quadratic time."""
+    _, error = await call_client(lambda _: reply, lambda planso: planso.read_form(123))
 
     assert isinstance(error, PageChanged), error
 
 
 @pytest.mark.anyio
-async def test_the_event_loop_goes_on_while_a_large_page_is_read() -> None:
-    """30,000 options: seconds of the loop before. What is asserted is that others got many turns, not how fast."""
+async def test_a_large_page_does_not_block_the_event_loop() -> None:
+    """30,000 options took seconds of the loop. Asserted is that others got many turns, not how fast."""
     page = answer(form(LABELLED + "<select name=k>" + OPTIONS + "</select>"))
     turns = 0
 

@@ -1,4 +1,4 @@
-"""How a browser sends a form in each style of saving."""
+"""Submit a form in each style of saving, as a browser would."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ ANSWERS = ("saved", "success", "status", "empty", "redirect", "form")
 def send(
     browser: Browser, style: SaveStyle, order_id: int | str, pairs: Pairs | None, submode: str, token: str = ""
 ) -> httpx2.Response:
-    """Save (`pairs` None: delete) in a style, redirects not followed; `token` goes where the style wants it."""
+    """Save in a style, or delete for `pairs` None, without following redirects. `token`: put where the style says."""
     where = {"submode": submode, "dataID": str(order_id)}
     outer = dict(where) if style.address == "body" else {}
     query = {"m": "visual_forms_plain", "tableID": str(browser.installation.table_id)}

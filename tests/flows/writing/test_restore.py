@@ -15,8 +15,8 @@ from planso_connector.domain.clock import format_instant
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations, write_stops
-from tests.commands.test_commands import command_here
-from tests.flows.writing.test_write_stops import put, resume, saves, silent, stop
+from tests.command_line import command_here
+from tests.flows.writing.stopped_writes import count_saves, hide_all_forms, put, resume, stop_writes
 from tests.service import Service, connected, wait_until
 
 PHONE, REMARKS, CLASS, BOX = "Telefon", "Bemerkungen", "Kategorie", "Leasing/Flotte"
@@ -104,15 +104,15 @@ def test_what_a_save_took_is_written_back_to_the_letter(service: Service, orders
     held = service.sandbox.value(order_id, BOX)
     done = damage(service, order_id, **{REMARKS: "", CLASS: "", BOX: "" if held else "1"})
     assert service.sandbox.snapshot(order_id) != done.before
-    sent = saves(service)
-    told = restore(service, done, dry_run="true").json()
-    assert {change["label"] for change in told["changes"]} == {REMARKS, CLASS, BOX}
-    assert saves(service) == sent
+    sent = count_saves(service)
+    body = restore(service, done, dry_run="true").json()
+    assert {change["label"] for change in body["changes"]} == {REMARKS, CLASS, BOX}
+    assert count_saves(service) == sent
 
     answer = restore(service, done)
     assert (answer.status_code, answer.json()["success"]) == (200, True), answer.text
     assert service.sandbox.snapshot(order_id) == done.before
-    assert saves(service) == sent + 1
+    assert count_saves(service) == sent + 1
     operation = service.operation(answer)
     assert (operation["undoes"], operation["asked"]) == (done.operation, {})
     assert operation["controls"] == {name: by_name(done.before).get(name, []) for name in done.names.values()}
@@ -144,26 +144,26 @@ def test_what_somebody_changed_since_is_left_alone(service: Service, orders: Ite
     assert (answer.status_code, PHONE in answer.json()["message"]) == (200, True)
     assert service.sandbox.value(done.order_id, PHONE) == "0711 999"
     assert service.sandbox.value(done.order_id, REMARKS)
-    sent = saves(service)
+    sent = count_saves(service)
     assert restore(service, done, PHONE).status_code == 412
-    assert (saves(service), service.sandbox.value(done.order_id, PHONE)) == (sent, "0711 999")
+    assert (count_saves(service), service.sandbox.value(done.order_id, PHONE)) == (sent, "0711 999")
 
 
 def test_it_goes_before_what_waits_for_the_stopped_order(service: Service, orders: Iterator[int]) -> None:
     """A write accepted before the stop waits; the restore passes it, and it follows after resuming."""
     order_id = next(orders)
-    with silent(service.sandbox):
+    with hide_all_forms(service.sandbox):
         waiting = put(service, order_id, wait=0, person="Kommt Danach")
-        stop(service)
+        stop_writes(service)
         wait_until(lambda: "stopped since" in service.operation(waiting)["message"])
     resume(service)
     assert service.settled(waiting)["state"] == "confirmed"
 
     done = damage(service, order_id, **{PHONE: ""})
-    with silent(service.sandbox):
+    with hide_all_forms(service.sandbox):
         resume(service)
         waiting = put(service, order_id, wait=0, person="Kommt Zuletzt")
-        stop(service, order_id)
+        stop_writes(service, order_id)
         wait_until(lambda: "stopped since" in service.operation(waiting)["message"])
     assert restore(service, done).status_code == 200
     assert service.operation(waiting)["state"] == "pending"
@@ -216,8 +216,8 @@ def test_who_may_resume_and_write_back(tmp_path: Path) -> None:
             assert status(scope, "POST", "/api/writes/resume") == may
         for scope, values in (("orders:read", ["0151 23456"]), ("admin", ["0151 23456"])):
             headers = {"Authorization": f"Bearer {keys[scope]}"}
-            told = service.http.get(f"/api/operations/{done.operation}", headers=headers).json()["operation"]
-            assert told["differences"][0]["before"] == values
+            operation = service.http.get(f"/api/operations/{done.operation}", headers=headers).json()["operation"]
+            assert operation["differences"][0]["before"] == values
 
 
 def planso(service: Service) -> dict[str, str]:
