@@ -1,4 +1,4 @@
-"""The history of writes, of syncs, of rejected logins."""
+"""Operations, sync runs and rejected logins."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_an_idempotency_key_is_its_callers_for_seven_days(store: Store) -> None:
     store.write(lambda tx: operations.record(tx, keyed("op_1", at(0))))
 
     def found(caller: str, day: int) -> str | None:
-        now = f"2026-11-{23 + day}T00:00:00.000000Z"
+        now = Instant(f"2026-11-{23 + day}T00:00:00.000000Z")
         there = store.write(lambda tx: operations.find_by_key(tx, caller, "key", now=now))
         return there.id if there is not None else None
 
@@ -157,7 +157,7 @@ def test_an_idempotency_key_is_its_callers_for_seven_days(store: Store) -> None:
 
 
 def test_a_run_from_its_start_to_its_end(store: Store) -> None:
-    """Progress keeps what it is not told; after the end nothing moves."""
+    """Progress updates only the counts given; after the end nothing changes."""
     run = store.write(lambda tx: sync_runs.start(tx, now=at(1), phase="list"))
     assert store.read(lambda tx: sync_runs.get_last(tx)) == run
 
@@ -186,7 +186,7 @@ def test_a_run_from_its_start_to_its_end(store: Store) -> None:
 
 
 def test_runs_that_a_crash_left_are_ended(store: Store) -> None:
-    """After a crash no run is running: it is told as interrupted, and earlier successes stay the last success."""
+    """A run that a crash left running becomes interrupted; the last success stays."""
     done = store.write(lambda tx: sync_runs.start(tx, now=at(1)))
     store.write(lambda tx: sync_runs.finish(tx, done.id, state=RunState.DONE, now=at(2)))
     store.write(lambda tx: sync_runs.start(tx, now=at(3)))
@@ -221,7 +221,7 @@ def test_a_run_has_its_trigger_and_doubts(store: Store) -> None:
 
 @pytest.mark.parametrize("end", [RunState.FAILED, RunState.INTERRUPTED, RunState.DONE, None])
 def test_a_full_run_that_did_not_get_to_its_end_is_resumable(store: Store, end: RunState | None) -> None:
-    """It is the last full run that counts, whatever incremental ones came after; one that still runs is not resumed."""
+    """The last full run counts, whatever incremental ones came after; a running one is not resumable."""
     assert store.read(lambda tx: sync_runs.get_resumable(tx)) is None
     full = store.write(lambda tx: sync_runs.start(tx, now=at(1), kind=RunKind.FULL))
     if end is not None:
@@ -235,7 +235,7 @@ def test_a_full_run_that_did_not_get_to_its_end_is_resumable(store: Store, end: 
 
 
 def test_old_runs_go_but_the_last_good_and_the_last_full_one(store: Store) -> None:
-    """What ended before goes; how fresh the mirror is, and what is to be resumed, is still known."""
+    """Old runs are deleted, but for the last successful and the last full one."""
     full = store.write(lambda tx: sync_runs.start(tx, now=at(1), kind=RunKind.FULL))
     store.write(lambda tx: sync_runs.finish(tx, full.id, state=RunState.FAILED, now=at(2)))
     good, old, new, running = (

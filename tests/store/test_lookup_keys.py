@@ -215,7 +215,7 @@ def test_workshops_do_not_mix(store: Store) -> None:
         found = store.runner.run(
             LookupService(store.of(shop).database).find(asked, archived=False, limit=5, language="de")
         )
-        assert [match.order_id for match, _ in found.matches] == [order_id]
+        assert [match.order_id for match in found.matches] == [order_id]
 
 
 def test_a_plate_costs_no_more_among_more_orders(tmp_path: Path) -> None:

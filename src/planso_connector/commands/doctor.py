@@ -42,8 +42,8 @@ def doctor(
     ] = False,
 ) -> None:
     """
-    Examine this PlanSo: log in, list, read one form and its parts, report what maps and how saving is known. Writes only
-    with --try-write.
+    Examine this PlanSo: log in, list, read one form and its parts, report what maps and how saving is known. Writes
+    only with --try-write.
     """
     if try_write is None and (yes or may_lose):
         fail("--yes and --may-lose go with --try-write ORDER.", code=2)

@@ -183,7 +183,7 @@ def serialize_operation(operation: Operation, caller: Caller) -> dict[str, Any]:
         "attempts": operation.attempts,
         "sent": operation.sent_at is not None,
         "created_at": operation.created_at,
-        "deadline_at": operation.deadline_at,
+        "deadline_at": operation.deadline_at or "",
         "next_attempt_at": operation.next_at if operation.state is OperationState.PENDING else None,
         "settled_at": operation.settled_at,
     }

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, bindparam, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.fields import MIRRORED, FieldGroup
 from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Transaction
@@ -114,7 +115,7 @@ def record(
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any],
     *,
-    now: str,
+    now: Instant,
     writer: Author | None = None,
 ) -> None:
     """Record how the order's document changed with this version. Without `before` the order is new."""
@@ -147,7 +148,7 @@ def list_entries(tx: Transaction, order_id: int, *, below: int, limit: int) -> l
     ]
 
 
-def edits_since(tx: Transaction, order_id: int, instant: str) -> list[list[Change]]:
+def edits_since(tx: Transaction, order_id: int, instant: Instant) -> list[list[Change]]:
     """What was changed in PlanSo after `instant`, by version, oldest first."""
     rows = tx.fetch_all(_SINCE, of_order=order_id, instant=instant)
     return [[Change(**change) for change in json.loads(row["changes"])] for row in rows]

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, ColumnElement, Select, Table, Text, bindparam, delete, select, tuple_, update
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.fields import MIRRORED
 from planso_connector.domain.operation import OperationState
 from planso_connector.store import lookup_keys
@@ -204,7 +205,7 @@ def erase_order(tx: Transaction, order_id: int, *, with_current: bool = False) -
     return +erased
 
 
-def drop_order(tx: Transaction, order_id: int, *, deleted_before: str) -> bool:
+def drop_order(tx: Transaction, order_id: int, *, deleted_before: Instant) -> bool:
     """Delete an order and all that belongs to it. False, with nothing done, if it came back or was deleted later."""
     stored = tx.fetch_all(_LOCK, of_order=order_id)
     if not stored or stored[0]["deleted_at"] is None or stored[0]["deleted_at"] >= deleted_before:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Text, bindparam, case, delete, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.saving.assessment import PriorSaves
 from planso_connector.domain.saving.differences import Difference, Verdict
 from planso_connector.domain.saving.style_status import TrialOutcome, list_form_controls
@@ -121,7 +122,7 @@ def record_save(
     differences: Sequence[Difference],
     is_clean: bool,
     pairs: int,
-    now: str,
+    now: Instant,
 ) -> None:
     """Record what a compared save changed unasked; `pairs` is how many name/value pairs were sent."""
     if is_clean:
@@ -135,7 +136,7 @@ def record_save(
     tx.execute(_FORGET_EDITED, except_operation=operation)
 
 
-def accept_columns(tx: Transaction, columns: Iterable[str], *, operation: str, now: str) -> None:
+def accept_columns(tx: Transaction, columns: Iterable[str], *, operation: str, now: Instant) -> None:
     """A person says that these controls change with every save: from now on that is no damage."""
     for column in columns:
         row = {"column": sanitize_text(column), "cause": "", "effect": ACCEPTED, "operation": operation}

@@ -145,8 +145,8 @@ def test_many_rows_are_deleted_in_small_transactions(store: Store) -> None:
 def test_retention_runs_in_one_process(store: Store) -> None:
     """While another process holds the lease, nothing is done, and told as None; another workshop's is its own."""
     store.write(lambda tx: record(tx, "op_old", 400, settled=400))
-    lease = {"holder": "other", "now": format_instant(NOW), "until": format_instant(NOW + DAY / 100)}
-    store.write(lambda tx: leases.acquire(tx, "retention", **lease))
+    until = format_instant(NOW + DAY / 100)
+    store.write(lambda tx: leases.acquire(tx, "retention", holder="other", now=format_instant(NOW), until=until))
     assert applied(store) is None
     assert store.runner.run(Retention(store.of("elsewhere").database, ALL, lambda: NOW).run()) == {}
     assert left(store) == {"op_old"}

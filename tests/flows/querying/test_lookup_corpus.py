@@ -58,8 +58,8 @@ async def _find(recognition: LookupService, question: Question) -> LookupResult:
 
 
 def _told(found: LookupResult) -> Answer:
-    ids = tuple(match.order_id for match, _ in found.matches)
-    return Answer(ids, tuple(match.score for match, _ in found.matches), found.is_certain, found.clarifying_question)
+    ids = tuple(match.order_id for match in found.matches)
+    return Answer(ids, tuple(match.score for match in found.matches), found.is_certain, found.clarifying_question)
 
 
 def recall(asked: dict[Question, Answer], within: int) -> float:

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.errors import QueryTooBroad
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.rest.middleware import response_cache
@@ -47,7 +48,7 @@ def test_a_list_shows_what_another_process_wrote(service: Service) -> None:
     other = Store(service.settings.connector_database_url, workshop=service.settings.connector_workshop)
     try:
         shown = service.http.get("/api/orders", params=LIST).json()["orders"][-1]["id"]
-        instant = "2999-01-01T00:00:00.000000Z"
+        instant = Instant("2999-01-01T00:00:00.000000Z")
         other.write(lambda tx: orders.save(tx, order(shown, values={"person": "X"}), read_at=instant, now=instant))
     finally:
         other.close()

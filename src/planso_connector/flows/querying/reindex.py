@@ -60,10 +60,10 @@ class Reindexer:
 
     async def _step(self, step: Callable[[Transaction], T]) -> T:
         now = self._clock()
-        lease = {"holder": self._holder, "now": format_instant(now), "until": format_instant(now + LEASE_DURATION)}
+        now_text, until = format_instant(now), format_instant(now + LEASE_DURATION)
 
         def work(tx: Transaction) -> T:
-            if not leases.acquire(tx, _LEASE, **lease):
+            if not leases.acquire(tx, _LEASE, holder=self._holder, now=now_text, until=until):
                 raise NotPossible("Another process is rebuilding the search index; wait until it is done.")
             return step(tx)
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.errors import PageTooLarge
 from planso_connector.domain.page_drift import Doubt, DoubtKind
 from planso_connector.flows.syncing.read_order import ReadResult
@@ -55,7 +56,7 @@ class RunProgress:
     """A running sync. Counts are orders."""
 
     run_id: str
-    started_at: str
+    started_at: Instant
     kind: str
     phase: SyncPhase = SyncPhase.LIST
     done: int = 0

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from planso_connector.domain.clock import Clock, format_instant
+from planso_connector.domain.clock import Clock, Instant, format_instant
 from planso_connector.domain.errors import (
     Damaged,
     EditConflict,
@@ -72,7 +72,7 @@ class _Save:
     resolved: Mapping[str, Value]
     """The values to save, by field."""
     notes: tuple[str, ...]
-    read_at: str
+    read_at: Instant
     """When the form was read."""
     before: Snapshot
     volatile: frozenset[str]
@@ -147,7 +147,7 @@ class UpdatePush:
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be saved; nothing was saved.")
 
     async def _plan(
-        self, claim: Claim, form: Form, mirrored: Order | None, read_at: str
+        self, claim: Claim, form: Form, mirrored: Order | None, read_at: Instant
     ) -> tuple[Mapping[str, Value], ChangePlan, tuple[str, ...]]:
         """The values to save, the form's plan for them, and notes. Raises EditConflict, Invalid."""
         operation = claim.operation
@@ -296,7 +296,7 @@ class UpdatePush:
         return overwritten_edits.find_overwritten_edits(written, sent, versions, readings, now)
 
     async def _report_unchanged(
-        self, claim: Claim, form: Form, mirrored: Order | None, read_at: str, notes: tuple[str, ...]
+        self, claim: Claim, form: Form, mirrored: Order | None, read_at: Instant, notes: tuple[str, ...]
     ) -> ReadBack:
         """Nothing differs: it never did, or an earlier send took effect, of which the other changes are reported."""
         read_back = await self._live.start_read_back(form, mirrored, read_at)

@@ -332,7 +332,9 @@ class WriteService:
     async def wait_until_settled(self, operation: Operation, seconds: float) -> Operation:
         """The operation when it is settled, the time is up, or it is clear that it will not be settled by then."""
         until = format_instant(self._clock() + timedelta(seconds=seconds))
-        return await self._outbox.wait_until_settled(operation, seconds, give_up=lambda now: now.next_at > until)
+        return await self._outbox.wait_until_settled(
+            operation, seconds, give_up=lambda now: (now.next_at or until) > until
+        )
 
     async def cancel(self, operation_id: str) -> Operation:
         """Raises NotFound, and NotPossible where it is settled or something may have been sent."""

@@ -75,9 +75,6 @@ class Account:
         self._username, self._password = username, password
         self._on_login = on_login
 
-    def forget_rejection(self) -> None:
-        self.status = LoginStatus(last_login_at=self.status.last_login_at)
-
     def record_failure(self, error: Exception) -> None:
         """Share the failure of a login with those who wait for it; else each would try for itself."""
         self.failure_count += 1
