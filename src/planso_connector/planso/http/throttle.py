@@ -18,9 +18,7 @@ from typing import Protocol
 
 from planso_connector.domain.errors import PlansoTimeout
 from planso_connector.planso.http.adaptive_limit import AdaptiveLimit
-
-OVERLOAD_STATUSES = frozenset({429, 502, 503, 504})
-"""The statuses by which a server or its proxy says that it can't keep up. A 500 may be one order's page."""
+from planso_connector.planso.http.outcome import OVERLOAD_STATUSES
 
 MAX_RETRY_AFTER = 600.0
 """A longer `Retry-After` is taken for a mistake and cut to this."""
