@@ -1,21 +1,25 @@
-# `make` alone tells what there is to run. Needed beforehand: python3 (3.11 or newer), make, git.
+# `make` alone lists the targets. Requires python3 (3.11 or newer), make and git.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 UV := .venv/uv/bin/uv
+RUNTIME := .venv/.runtime
+TESTS := .venv/.tests
 SETUP := .venv/.set-up
 
-.PHONY: help run test check format bench storm audit sbom wheel clean
+.PHONY: help install run test check format bench storm audit sbom wheel clean
 
-help: ## tell what there is to run
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-run: $(SETUP) ## start the connector on port 8102, with the sandbox as its PlanSo on port 8190
+install: $(RUNTIME) ## install the connector into .venv
+
+run: $(RUNTIME) ## start the connector on port 8102, with the sandbox as its PlanSo on port 8190
 	$(BIN)/planso-connector serve --demo
 
-test: $(SETUP) ## pass the tests, on SQLite and PostgreSQL, and those with Chromium and PgBouncer where there are
+test: $(TESTS) ## run the tests, on SQLite and PostgreSQL; those with Chromium and PgBouncer if installed
 	$(BIN)/pytest -n 4 --dist worksteal
 
 check: $(SETUP) ## check format, lint, types, import directions and docs
@@ -25,32 +29,32 @@ check: $(SETUP) ## check format, lint, types, import directions and docs
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m docs.tables --check
 
-format: $(SETUP) ## put the code in order and write the docs tables anew
+format: $(SETUP) ## format the code and regenerate the tables in docs
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/python -m docs.tables
 
-bench: $(SETUP) ## measure, and print ratios of one run
+bench: $(SETUP) ## run the benchmarks and print ratios
 	$(BIN)/python -m bench
 
 STORM ?=
 
-storm: $(SETUP) ## inject faults for a minute on each database and check the laws; STORM="--seed 7 --seconds 300" changes that
+storm: $(TESTS) ## inject faults for a minute on each database; options: STORM="--seed 7 --seconds 300"
 	$(BIN)/python -m tests.storm $(STORM)
 
 EXTRAS ?=
 
-audit: $(SETUP) ## check the licences, and ask OSV for known vulnerabilities of what is locked
+audit: $(SETUP) ## check licences, and ask OSV for known vulnerabilities of the locked packages
 	@$(BIN)/python -m docs.licences
 	@$(UV) audit --frozen --no-dev --preview-features audit-command $(AUDIT_FLAGS); code=$$?; \
 	if [ $$code -eq 2 ]; then echo "NOT AUDITED: the vulnerability service can't be reached; the licences were checked."; \
 	else exit $$code; fi
 
-sbom: $(SETUP) ## write dist/sbom.cdx.json, what the connector consists of (CycloneDX)
+sbom: $(RUNTIME) ## write dist/sbom.cdx.json, the bill of materials (CycloneDX)
 	@mkdir -p dist
 	$(UV) export --quiet --frozen --no-dev $(EXTRAS) --preview-features sbom-export --format cyclonedx1.5 --output-file dist/sbom.cdx.json
 
-wheel: $(SETUP) ## build dist/*.whl, and install it with what is locked into an empty environment, to see that it starts
+wheel: $(RUNTIME) ## build dist/*.whl and start it from an empty environment with the locked packages
 	@rm -rf dist/try && mkdir -p dist
 	$(UV) build --quiet --wheel --out-dir dist
 	$(UV) export --quiet --frozen --no-dev $(EXTRAS) --no-emit-project --output-file dist/locked.txt
@@ -60,13 +64,26 @@ wheel: $(SETUP) ## build dist/*.whl, and install it with what is locked into an 
 	cd dist/try && bin/planso-connector --version && CONNECTOR_DATABASE_URL=sqlite:///try.db bin/planso-connector migrate
 	@rm -rf dist/try
 
-clean: ## remove what make set up, and the demo's data
+clean: ## remove the environment, caches and the demo's data
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(SETUP): pyproject.toml uv.lock
+UV_SYNC = UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --no-python-downloads --python $(BIN)/python
+
+# --inexact: what another target installed stays.
+$(RUNTIME): pyproject.toml uv.lock | $(UV)
+	$(UV_SYNC) --inexact --no-default-groups
+	@touch $@
+
+$(TESTS): pyproject.toml uv.lock | $(UV)
+	$(UV_SYNC) --inexact --no-default-groups --group test
+	@touch $@
+
+$(SETUP): pyproject.toml uv.lock | $(UV)
+	$(UV_SYNC)
+	@touch $@ $(RUNTIME) $(TESTS)
+
+$(UV):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(PYTHON) -m venv .venv/uv
 	.venv/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --frozen --no-python-downloads --python $(BIN)/python
-	@touch $(SETUP)

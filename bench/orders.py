@@ -21,6 +21,7 @@ from typing import Any, cast
 
 import apsw
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.fields import BY_PATH, MIRRORED, FieldGroup, FieldKind, Value
 from planso_connector.domain.folding import fold, fold_plate
 from planso_connector.domain.order import PLATE as PLATE_PATH
@@ -36,7 +37,7 @@ VERSION = 4
 """Another one when other orders are made: the file is then made anew."""
 
 SHOP = "default"
-NOW = "2026-11-23T06:00:00.000000Z"
+NOW = Instant("2026-11-23T06:00:00.000000Z")
 FIRST_ID = 1_000_001
 """Above every order that PlanSo's stand-in invents: a sync finds none of these."""
 
@@ -175,7 +176,7 @@ _ONLY_ON_THE_FORM = tuple(
     field.labels[0] for field in BY_PATH.values() if field not in MIRRORED and field.group is FieldGroup.ORDER
 ) + tuple(f"Feld {number} der Werkstatt" for number in range(1, 21))
 
-_ORDERS, _SIGHTINGS, _KEYS = (metadata.tables[name] for name in ("orders", "sightings", "lookup_keys"))
+_ORDERS, _LAST_SEEN, _KEYS = (metadata.tables[name] for name in ("orders", "last_seen", "lookup_keys"))
 _Rows = list[tuple[Any, ...]]
 _STAND_IN = "XX-YZ 10203"
 """The plate of the rows that a customer's orders are made from; nobody has it."""
@@ -200,7 +201,7 @@ def _grams(customer: int) -> str:
 
 
 def _rows(begin: int, end: int, count: int) -> tuple[_Rows, _Rows, _Rows, _Rows]:
-    """What `store.orders.save` writes of the orders from one number up to another: orders, sightings, keys, texts."""
+    """What `store.orders.save` writes of the orders from one number up to another: orders, last_seen, lookup_keys, texts."""
     listed: _Rows = []
     seen: _Rows = []
     keys: _Rows = []
@@ -261,7 +262,7 @@ def _make(path: Path, count: int) -> None:
         for begin in range(0, count, CHUNK):
             listed, seen, keys, texts = _rows(begin, min(begin + CHUNK, count), count)
             database.executemany(_insert("orders", _AT), listed)
-            database.executemany(_insert("sightings", (column.name for column in _SIGHTINGS.c)), seen)
+            database.executemany(_insert("last_seen", (column.name for column in _LAST_SEEN.c)), seen)
             database.executemany(_insert("unsorted", names), keys)
             numbers = [(number, SHOP, FIRST_ID + number - 1) for number, _ in texts]
             database.executemany(_insert("text_index_orders", ("number", "workshop", "order_id")), numbers)
@@ -298,7 +299,7 @@ def checked(path: Path, count: int) -> None:
             for number in numbers:
                 orders.save(tx, order(number, count), read_at=NOW, now=NOW, list_fingerprint=_fingerprint(number))
             database.execute("COMMIT")
-            for table, key in (("orders", "id"), ("sightings", "order_id"), ("lookup_keys", "order_id")):
+            for table, key in (("orders", "id"), ("last_seen", "order_id"), ("lookup_keys", "order_id")):
                 _compare(table, key, [FIRST_ID + number for number in numbers], made, database)
             for number in numbers[:: len(numbers) // 20]:
                 _compare_pieces(number, made, database)

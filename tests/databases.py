@@ -295,12 +295,20 @@ def postgresql_url(postgresql_server: PostgresqlServer) -> Iterator[str]:
     postgresql_server.take_back(name)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with `database_url` runs once on each database; one marked `behind_pooler`, behind PgBouncer too."""
+    if "database_url" in metafunc.fixturenames:
+        is_pooled = metafunc.definition.get_closest_marker("behind_pooler") is not None
+        kinds = ["sqlite", "postgresql", *(["pgbouncer"] if is_pooled else [])]
+        metafunc.parametrize("database_url", kinds, indirect=True)
+
+
+@pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh, migrated database, once of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{request.getfixturevalue('sqlite_path')}"
-    url: str = request.getfixturevalue("postgresql_url")
+    url: str = request.getfixturevalue("pooled_url" if request.param == "pgbouncer" else "postgresql_url")
     return url
 
 

@@ -133,9 +133,9 @@ class Record:
         )
         return found
 
-    def was_noticed(self, edit: dict[str, Any], undone: dict[str, Any]) -> bool:
-        """Whether the edit was shown to the connector while the save that undid it was on its way, and is known."""
-        save = self.save_of(undone)
+    def was_noticed(self, edit: dict[str, Any], overwriting: dict[str, Any]) -> bool:
+        """Whether the edit was shown to the connector while the save that overwrote it was on its way, and is known."""
+        save = self.save_of(overwriting)
         shown = [
             request
             for request in self.requests
@@ -145,7 +145,7 @@ class Record:
             and request["heard"]
             and request["ended"] - request["started"] < TIMEOUT / 2  # it was there before its reader gave up
             and request["version"] is not None
-            and edit["version"] <= request["version"] < undone["version"]
+            and edit["version"] <= request["version"] < overwriting["version"]
             and request["started"] >= save["started"]
         ]
         lived = any(all(not one["ended"] <= kill <= save["ended"] for kill in self.kills) for one in shown)
@@ -230,7 +230,7 @@ def what_the_second_person_did_is_there_or_reported(record: Record) -> None:
         if order not in record.last:
             assert any(operation["action"] == "delete" for operation in record.confirmed(order)), order
         elif record.last[order][label] != edit["after"]:
-            undone = next(
+            overwriting = next(
                 change
                 for change in record.changes
                 if (change["order_id"], change["label"], change["by"]) == (order, label, OURS)
@@ -239,7 +239,7 @@ def what_the_second_person_did_is_there_or_reported(record: Record) -> None:
             reported = [one for operation in record.of_order[order] for one in operation["overwritten"]]
             if any((one["label"], one["theirs"]) == (label, edit["after"]) for one in reported):
                 continue
-            assert not record.was_noticed(edit, undone), (edit, undone, record.of_order[order])
+            assert not record.was_noticed(edit, overwriting), (edit, overwriting, record.of_order[order])
             unnoticed.append(edit)
     assert len(unnoticed) <= len(last) / 10, (len(unnoticed), len(last))
 

@@ -1,4 +1,4 @@
-"""Recordings of a person's work in a browser, as a person would export them: made by Chromium on the sandbox."""
+"""Recordings of a person's work in Chromium on the sandbox, as the browser exports them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 STEPS = ("change", "create", "delete")
-"""What a recording can hold beside the login, the list and an opened order."""
+"""What a recording may contain beside the login, the board and an opened order."""
 Recording = Callable[..., Path]
 
 
@@ -41,7 +41,7 @@ def control(page: Page, label: str) -> Any:
 
 
 def save(page: Page, state: str = "saved") -> str:
-    """Click on saving and wait for PlanSo's answer; its text."""
+    """Save, wait for PlanSo's response, and return its text."""
     page.click("#save")
     page.wait_for_selector("#result[data-state='saved'], #result[data-state='refused']")
     assert page.get_attribute("#result", "data-state") == state, page.inner_text("#result")
@@ -49,7 +49,7 @@ def save(page: Page, state: str = "saved") -> str:
 
 
 def work(page: Page, installation: Installation, *, order_id: int = 123, steps: tuple[str, ...] = STEPS) -> None:
-    """Log in, open an order, change and save it, create another one, delete that again."""
+    """Log in, open an order, change and save it, create another one and delete it."""
     log_in(page, installation)
     open_order(page, order_id)
     if "change" in steps:
@@ -69,12 +69,12 @@ def work(page: Page, installation: Installation, *, order_id: int = 123, steps: 
 @pytest.fixture(scope="session")
 def recording(chromium: Chromium, tmp_path_factory: pytest.TempPathFactory) -> Recording:
     """
-    The HAR file of `work` on a sandbox that saves in a style.
+    Returns a function that records `work` on a sandbox and returns the HAR file. Equal calls share one file per worker.
 
-    `recording(style="body=json,sends=changed", order_id=123, steps=STEPS, knobs={...}, **installation)`. The style is
-    a `SaveStyle` or its text, `knobs` as JSON, `installation` the other values of `Installation`. Made once per worker.
+    `recording(style="body=json,sends=changed", order_id=123, steps=STEPS, knobs={...}, **installation)`. `style`: a
+    `SaveStyle` or its text; `knobs`: as JSON; `installation`: other values of `Installation`.
     """
-    made: dict[str, Path] = {}
+    files: dict[str, Path] = {}
 
     def record(
         style: SaveStyle | str = "",
@@ -84,17 +84,17 @@ def recording(chromium: Chromium, tmp_path_factory: pytest.TempPathFactory) -> R
         knobs: dict[str, Any] | None = None,
         **installation: Any,
     ) -> Path:
-        ready = style if isinstance(style, SaveStyle) else SaveStyle.from_text(style)
-        name = repr((ready, order_id, steps, knobs, sorted(installation.items())))
-        if name not in made:
-            sandbox = Sandbox(orders=12, installation=Installation(save_style=ready, **installation))
+        save_style = style if isinstance(style, SaveStyle) else SaveStyle.from_text(style)
+        name = repr((save_style, order_id, steps, knobs, sorted(installation.items())))
+        if name not in files:
+            sandbox = Sandbox(orders=12, installation=Installation(save_style=save_style, **installation))
             sandbox.knobs.set_json(knobs or {})
             har = tmp_path_factory.mktemp("recording") / "planso.har"
             with sandbox.serve() as url:
                 chromium.visit(
                     url, lambda page: work(page, sandbox.installation, order_id=order_id, steps=steps), har=har
                 )
-            made[name] = har
-        return made[name]
+            files[name] = har
+        return files[name]
 
     return record

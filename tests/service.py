@@ -106,7 +106,7 @@ class Service:
 
     def create_key(self, *scopes: Scope) -> str:
         """From then on each request needs one."""
-        creating = self._connector.keys.create("test", list(scopes), None)
+        creating = self._connector.api_keys.create("test", list(scopes), None)
         return asyncio.run_coroutine_threadsafe(creating, self._loop).result(PATIENCE)[1]
 
     def workers_cancelled(self) -> set[str]:
@@ -166,7 +166,7 @@ class Service:
 
     def read_log(self) -> Sequence[Access]:
         """The access log with all that happened until now, newest first."""
-        accesses = self._connector.accesses
+        accesses = self._connector.access_log
         asyncio.run_coroutine_threadsafe(accesses.flush(every_use=True), self._loop).result(PATIENCE)
         return asyncio.run_coroutine_threadsafe(accesses.list_entries(None, None, 10_000), self._loop).result(PATIENCE)
 
@@ -227,7 +227,7 @@ def running(settings: Settings, sandbox: Sandbox, now: Clock = clock.now) -> Ite
     reach: list[tuple[app.Connector, asyncio.AbstractEventLoop]] = []
 
     async def serve() -> None:
-        async with app.connector(settings, now) as built, app.at_work(built):
+        async with app.connector(settings, now) as built, app.run_workers(built):
             reach.append((built, asyncio.get_running_loop()))
             server.config = built.server
             await server.serve(sockets=[listening])

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from planso_connector.domain.fields import MIRRORED, FieldGroup
 from planso_connector.sandbox import Sandbox
-from tests.between import FORM
+from tests.planso_proxy import FORM
 from tests.process import PATIENCE, ConnectorProcess, connector_process
 from tests.record import environment
 

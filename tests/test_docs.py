@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def test_the_readme_names_every_setting() -> None:
     """Each setting stands in the README's table."""
-    readme = (ROOT / "README.md").read_text("utf-8")
+    readme = (ROOT / "docs/settings.md").read_text("utf-8")
     assert [name for name in Settings.model_fields if f"`{name.upper()}`" not in readme] == []
 
 
@@ -30,6 +30,31 @@ def test_links_in_the_docs_lead_somewhere() -> None:
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_the_contributing_map_names_files_that_exist() -> None:
+    """Every path in the table "Where to change what" is a file or folder of the package."""
+    table = (ROOT / "CONTRIBUTING.md").read_text("utf-8").split("## Where to change what")[1].split("## Rules")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) > 20
+    for path in re.findall(r"`([a-z_/]+(?:\.\w+|/))`", "\n".join(row.split("|")[2] for row in rows)):
+        assert (ROOT / "src/planso_connector" / path).exists(), path
+
+
+def test_every_page_is_in_the_index() -> None:
+    """docs/README.md links every page of docs, decisions/README.md every decision."""
+    for folder in (ROOT / "docs", ROOT / "docs/decisions"):
+        index = (folder / "README.md").read_text("utf-8")
+        pages = {page.name for page in folder.glob("*.md")} - {"README.md"}
+        assert {page for page in pages if f"({page})" not in index} == set()
+
+
+def test_long_pages_have_contents() -> None:
+    """A page of docs over 150 lines begins with a list of its sections."""
+    for page in (ROOT / "docs").rglob("*.md"):
+        text = page.read_text("utf-8")
+        if len(text.splitlines()) > 150 and text.count("\n## ") > 1:
+            assert re.search(r"^- \[.+\]\(#.+\)$", text.split("\n## ")[0], re.MULTILINE), page.name
 
 
 def test_every_fault_of_the_runbook_has_its_test() -> None:

@@ -17,9 +17,9 @@ from planso_connector.flows.syncing.sync import LEASE_NAME
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.engine.database import Transaction
 from planso_connector.store.tables import leases, operations
-from tests.between import FORM, Between
+from tests.planso_proxy import FORM, PlansoProxy
 from tests.service import PATIENCE, Service, running, settings_for
-from tests.store.engine.test_failures import LOCK, limit_pages
+from tests.store.engine.file_faults import LOCK, limit_pages
 
 ASYNC = {"Prefer": "respond-async"}
 
@@ -68,7 +68,7 @@ def test_a_write_under_way_outlives_the_fault(tmp_path: Path, fault: str) -> Non
     order_id, other = sandbox.order_ids()[:2]
     path = tmp_path / "connector.db"
     saved, let_go = threading.Event(), threading.Event()
-    sandbox.app = between = Between(sandbox.app)
+    sandbox.app = between = PlansoProxy(sandbox.app)
 
     def hold() -> None:
         """Until PlanSo has saved; then its answer."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from planso_connector.log_output import QUEUE, LogOutput, Lost
+from planso_connector.log_output import MAX_QUEUED_LINES, LogOutput, LostLines
 from planso_connector.sandbox import Sandbox
 from tests.process import ConnectorProcess, connector_process
 from tests.service import wait_until
@@ -93,7 +93,7 @@ def test_all_goes_on_without_a_log(tmp_path: Path, kind: str) -> None:
         if kind != "nobody reads":  # so many lines as wait are not lost yet
             assert metric(connector, "log_lines_lost_total") > 5
             assert (ready.json()["state"], check(connector, "log")["ok"]) == ("degraded", False)
-            assert "lines of the log are lost" in check(connector, "log")["words"]
+            assert "log lines lost so far" in check(connector, "log")["words"]
         assert connector.stop() == 0
 
 
@@ -125,14 +125,14 @@ def test_the_first_line_says_how_many_are_missing(tmp_path: Path) -> None:
 def test_lines_that_find_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody reads the pipe: logging goes on at once. Then it is read: what waited is there, the rest was counted."""
     reading, writing = os.pipe()
-    reports: list[Lost] = []
+    reports: list[LostLines] = []
 
-    def report(lost: Lost) -> str:
+    def report(lost: LostLines) -> str:
         reports.append(lost)
         return "report"
 
     output = LogOutput(report)
-    sent = QUEUE * 3
+    sent = MAX_QUEUED_LINES * 3
     with os.fdopen(writing, "w") as stream:
         monkeypatch.setattr(sys, "stderr", stream)
         output.start()
@@ -153,7 +153,7 @@ def test_lines_that_find_no_room_are_counted(monkeypatch: pytest.MonkeyPatch) ->
     assert lines[-1] == "after"
     assert lines.count("report") == len(reports) == 1
     assert (reports[0].lines, output.lost_lines) == (lost, lost)
-    assert output.trouble is None
+    assert output.losing is None
     assert len(lines) == sent - lost + 2
 
 

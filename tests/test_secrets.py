@@ -103,7 +103,7 @@ def test_neither_password_nor_cookie_is_anywhere(tmp_path: Path) -> None:
     assert {"connector.db", "connector.db-wal", "backup.db"} <= set(running)
     assert len(sandbox.cookies) >= 2
     with apsw.Connection(f"{tmp_path}/connector.db") as database:
-        assert database.execute("SELECT count(*) FROM kept_pages").get > 0
+        assert database.execute("SELECT count(*) FROM unreadable_pages").get > 0
     said += [made.stdout, made.stderr, *running.values()]
     said += [file.read_bytes() for file in tmp_path.iterdir() if file.is_file()]
     for secret in (b"geheim", *(cookie.encode() for cookie in sandbox.cookies)):

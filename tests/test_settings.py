@@ -92,5 +92,5 @@ def test_a_file_that_everybody_can_read_is_warned_of(
     with caplog.at_level(logging.WARNING):
         assert Settings.load().planso_password.get_secret_value() == "geheim"
     (record,) = caplog.records
-    assert "PLANSO_PASSWORD_FILE: everybody on this machine can read" in record.getMessage()
+    assert "PLANSO_PASSWORD_FILE: every user of this machine can read" in record.getMessage()
     assert "geheim" not in caplog.text

@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from planso_connector.sandbox import Installation, Sandbox
-from planso_connector.telemetry import SAID
+from planso_connector.telemetry import EXPORTED_ATTRIBUTES
 from tests.process import PATIENCE, connector_process, free_port
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -198,7 +198,7 @@ def test_nothing_personal_and_no_secret_leaves(collector: Collector, sandbox: Sa
     spans = collector.spans()
     assert {"PUT /api/orders/{order_id}", "GET /api/orders", "push", "sync"} <= {span.name for span in spans}
     assert any(span.status.code == Status.STATUS_CODE_ERROR for span in spans)
-    assert {name for span in spans for name in attributes(span)} <= SAID
+    assert {name for span in spans for name in attributes(span)} <= EXPORTED_ATTRIBUTES
     assert not [span for span in spans if span.events or span.links or span.trace_state or span.status.message]
     sent = b"".join(collector.bodies).decode("utf-8", "replace").lower()
     words = [PASSWORD, "geheim", "unverwechselbar", "zz 4711", "zz4711", "zz+4711", "zz%204711", "23125", "phpsessid"]
@@ -223,10 +223,10 @@ def test_a_collector_that_refuses_is_told_of_once(collector: Collector, sandbox:
 
         eventually(lambda: asked(4))
         collector.status = 200
-        eventually(lambda: asked(len(collector.bodies) + 1) or "traces_sent_again" in connector.log())
-        eventually(lambda: asked(0) and "traces_sent_again" in connector.log())
+        eventually(lambda: asked(len(collector.bodies) + 1) or "traces_accepted_again" in connector.log())
+        eventually(lambda: asked(0) and "traces_accepted_again" in connector.log())
         log = connector.log()
-    (told,) = lines(log, "traces_not_sent")
+    (told,) = lines(log, "traces_not_accepted")
     assert (told["status"], told["level"]) == (401, "warning")
     assert "opentelemetry" not in log
 

@@ -1,33 +1,29 @@
-"""The composition root: the only place where the rooms are wired together."""
+"""Composition root: build every part of a connector and wire them together. Nothing else does."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from random import Random
 
 import structlog
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
-from planso_connector import logs, telemetry
-from planso_connector.domain import clock
+from planso_connector import configuration, logs, telemetry
+from planso_connector.domain import clock as system_clock
 from planso_connector.domain.clock import Clock
-from planso_connector.domain.reconcile import ReconcilePolicy
-from planso_connector.domain.workhours import WorkHours
 from planso_connector.flows.operating.access_log import AccessLog
 from planso_connector.flows.operating.api_keys import ApiKeys
 from planso_connector.flows.operating.authenticate import Authenticator
 from planso_connector.flows.operating.database_clock import DatabaseClock
-from planso_connector.flows.operating.planso_login import PlansoLogin
+from planso_connector.flows.operating.planso_login import PlansoLogin, RejectedLogin
 from planso_connector.flows.operating.readiness import ProcessCheck, ReadinessProbe
-from planso_connector.flows.operating.rejected_login import RejectedLogin
-from planso_connector.flows.operating.retention import Retention, RetentionPeriods
+from planso_connector.flows.operating.retention import Retention
 from planso_connector.flows.operating.statistics import StatisticsCollector
 from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.flows.querying.freshness import Freshness
@@ -38,99 +34,137 @@ from planso_connector.flows.querying.reindex import Reindexer
 from planso_connector.flows.syncing.pacing import Pacer
 from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.syncing.sync import Sync
-from planso_connector.flows.syncing.sync_run import SyncPolicy
 from planso_connector.flows.trial.trial import TrialFlow
 from planso_connector.flows.writing.dry_run import DryRun
 from planso_connector.flows.writing.outbox import OUTBOX_GRACE, Outbox
 from planso_connector.flows.writing.push import Pusher
 from planso_connector.flows.writing.read_back import LiveForms
 from planso_connector.flows.writing.write import WriteService
-from planso_connector.flows.writing.write_stops import SaveStyleOrigin, WriteStops
+from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.throttle import Throttle
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.trial_profile import apply_trial, fingerprint_profile
+from planso_connector.planso.saving.trial_profile import apply_trial
 from planso_connector.rest import application
+from planso_connector.rest.application import RequestPolicy
 from planso_connector.rest.metrics import Metrics
-from planso_connector.rest.middleware import authentication, trusted_hosts
-from planso_connector.rest.middleware.admission import AdmissionMiddleware
-from planso_connector.rest.middleware.rate_limits import Limits, Rate
+from planso_connector.rest.middleware import authentication
 from planso_connector.server import config
 from planso_connector.settings import Settings, SettingsError
 from planso_connector.store import save_evidence
 from planso_connector.store.engine.database import Database
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.sync_runs import Trigger
-from planso_connector.workers import retention as retention_turns
+from planso_connector.workers import retention as retention_worker
 from planso_connector.workers import startup
 from planso_connector.workers.schedule import Schedule
 from planso_connector.workers.supervisor import Supervisor, Worker
 
 log = structlog.get_logger(__name__)
 
-READS_WAITING = 64
-"""Reads that wait for the database, from where on requests are refused: some tenths of a second's work."""
+MAX_QUEUED_READS = 64
+"""Reads waiting for the database above which requests are refused: some tenths of a second of work."""
 
-RECORDING = 5.0
-"""Seconds beyond the grace for the database to take how things ended; then the process ends without its answer."""
+DATABASE_GRACE = 5.0
+"""Seconds after the outbox's grace for the database to store results; then the process ends without its answer."""
 
 PUSHES_PER_REQUEST = 2
-"""Operations under way for each request that PlanSo is asked at once. More only crowd out those who read."""
+"""Operations in progress per concurrent PlanSo request. More would only crowd out reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """Everything that one workshop's connector consists of, ready to be used until its context ends."""
+    """The parts of one workshop's connector, usable until the context that built them ends."""
 
     settings: Settings
     database: Database
+    clock: DatabaseClock
     planso: PlansoClient
     profile: Profile
     sync: Sync
-    outbox: Outbox
-    reindex: Reindexer
     schedule: Schedule
-    retention: Retention
-    keys: ApiKeys
-    accesses: AccessLog
+    outbox: Outbox
     write_stops: WriteStops
     trial: TrialFlow
+    reindexer: Reindexer
+    retention: Retention
+    api_keys: ApiKeys
+    access_log: AccessLog
     rest: FastAPI
     server: config.ServerConfig
     supervisor: Supervisor
-    now: DatabaseClock
 
     def drain(self, seconds: float) -> None:
-        """What is under way has so many seconds, and the database some more to record it."""
+        """Give writes in progress `seconds` to finish, and the database a little longer to store the results."""
         self.outbox.drain(seconds)
-        self.database.stop_waiting_after(seconds + RECORDING)
+        self.database.stop_waiting_after(seconds + DATABASE_GRACE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What most parts are built from."""
+
+    settings: Settings
+    configured_profile: Profile
+    """The profile as the operator wrote it; `planso` has it with what the write trial learned."""
+    profile: Profile
+    database: Database
+    clock: DatabaseClock
+    planso: PlansoClient
+    reader: OrderReader
+    live: LiveForms
+    wait_limit: WaitLimit
+    traces: telemetry.Traces
+    sync_pacer: Pacer = field(default_factory=Pacer)
+    write_pacer: Pacer = field(default_factory=Pacer)
+
+    def record_request(self, method: str) -> None:
+        """Make background work yield to callers."""
+        self.sync_pacer.record_request()
+        if method == "GET":  # the outbox carries other requests out: it must not wait for them
+            self.write_pacer.record_request()
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    outbox: Outbox
+    service: WriteService
+    dry_run: DryRun
+    stops: WriteStops
+    trial: TrialFlow
+
+
+@dataclass(frozen=True, slots=True)
+class _Syncing:
+    sync: Sync
+    schedule: Schedule
+    freshness: Freshness
+    orders: OrderQueries
 
 
 @asynccontextmanager
-async def connector(settings: Settings, now: Clock = clock.now) -> AsyncIterator[Connector]:
+async def connector(settings: Settings, clock: Clock = system_clock.now) -> AsyncIterator[Connector]:
     """
-    Migrate and open the database, and wire the rooms. At the end, writes under way are finished first. `now` is the
+    Migrate and open the database and build a connector; at the end, writes in progress finish first. `clock` is the
     machine's clock, which may be set at any time.
 
-    Raises SettingsError where a setting is missing or wrong, StoreUnavailable where the database can't be had.
+    Raises SettingsError for a missing or wrong setting, StoreUnavailable where the database can't be used.
     """
-    _require_login(settings)
-    profile = _profile(settings)
+    configuration.require_planso_login(settings)
+    profile = configuration.load_profile(settings)
     async with (
-        telemetry.begun(os.environ) as traces,
-        opened(settings) as database,
-        _wired(settings, profile, database, traces, now) as wired,
+        telemetry.configure(os.environ) as traces,
+        open_database(settings) as database,
+        _build(settings, profile, database, traces, clock) as built,
     ):
-        for words in await database.check_server():
-            log.warning("database_settings", words=words)
-        yield wired
+        for warning in await database.check_server():
+            log.warning("database_settings", words=warning)
+        yield built
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Database]:
-    """
-    The workshop's database, migrated, for commands that need no PlanSo. Raises SettingsError, StoreUnavailable.
-    """
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """The workshop's database, migrated, for commands that need no PlanSo. Raises SettingsError, StoreUnavailable."""
     try:
         await asyncio.to_thread(migrate.migrate, settings.connector_database_url)
         database = Database.open(
@@ -147,31 +181,67 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def _wired(
-    settings: Settings, profile: Profile, database: Database, traces: telemetry.Traces, now: Clock
+async def _build(
+    settings: Settings, profile: Profile, database: Database, traces: telemetry.Traces, clock: Clock
 ) -> AsyncIterator[Connector]:
-    now = database_clock = await DatabaseClock.create(database, now)
-    configured = profile
-    trial = await database.read(lambda tx: save_evidence.load_trial(tx))
-    profile = apply_trial(configured, settings.planso_url, trial)
-    password = settings.planso_password.get_secret_value()
-    rejection = RejectedLogin(database, now, (settings.planso_url, settings.planso_user, password))
     supervisor = Supervisor()
     metrics = Metrics(lambda: logs.output.lost_lines, supervisor.restart_counts, supervisor.heartbeat_ages)
-    writes_way, sync_way = Pacer(), Pacer()
+    shared = await _build_shared(settings, profile, database, traces, clock, metrics)
+    writing = _build_writing(shared)
+    syncing = _build_syncing(shared)
+    retention = Retention(database, configuration.retention_periods(settings), shared.clock)
+    access_log = AccessLog(database, shared.clock)
+    policy = configuration.request_policy(settings, lambda: database.queued_reads >= MAX_QUEUED_READS)
+    rest = _build_rest(shared, writing, syncing, metrics, supervisor, access_log, policy)
+    try:
+        yield Connector(
+            settings=settings,
+            database=database,
+            clock=shared.clock,
+            planso=shared.planso,
+            profile=shared.profile,
+            sync=syncing.sync,
+            schedule=syncing.schedule,
+            outbox=writing.outbox,
+            write_stops=writing.stops,
+            trial=writing.trial,
+            reindexer=Reindexer(database, shared.clock),
+            retention=retention,
+            api_keys=ApiKeys(database, shared.clock),
+            access_log=access_log,
+            rest=rest,
+            server=config.build_config(rest, policy.limits),
+            supervisor=supervisor,
+        )
+    finally:
+        database.stop_waiting_after(OUTBOX_GRACE + DATABASE_GRACE)
+        await syncing.sync.close()
+        await writing.outbox.close()
+        await access_log.close()
+        await shared.planso.aclose()
 
-    def asked(method: str) -> None:
-        sync_way.record_request()
-        if method == "GET":  # writes do not wait for each other here
-            writes_way.record_request()
 
-    def exchanged(page: str, outcome: str, seconds: float) -> None:
+async def _build_shared(
+    settings: Settings,
+    configured_profile: Profile,
+    database: Database,
+    traces: telemetry.Traces,
+    machine_clock: Clock,
+    metrics: Metrics,
+) -> _Shared:
+    clock = await DatabaseClock.create(database, machine_clock)
+    trial = await database.read(save_evidence.load_trial)
+    profile = apply_trial(configured_profile, settings.planso_url, trial)
+    password = settings.planso_password.get_secret_value()
+    rejected_login = RejectedLogin(database, clock, (settings.planso_url, settings.planso_user, password))
+
+    def on_exchange(page: str, outcome: str, seconds: float) -> None:
         metrics.record_planso_request(page, outcome, seconds)
         traces.planso(page, outcome, seconds)
 
-    async def logged_in(accepted: bool) -> None:
+    async def on_login(accepted: bool) -> None:
         metrics.record_planso_login(accepted=accepted)
-        await rejection.record(accepted)
+        await rejected_login.record(accepted)
 
     planso = PlansoClient(
         settings.planso_url,
@@ -181,251 +251,163 @@ async def _wired(
         throttle=Throttle(settings.connector_planso_concurrency, settings.connector_planso_rate or None),
         timeout=settings.planso_timeout,
         max_answer=settings.planso_max_answer,
-        already_rejected=await rejection.is_recorded(),
-        on_login=logged_in,
-        on_exchange=exchanged,
+        already_rejected=await rejected_login.is_recorded(),
+        on_login=on_login,
+        on_exchange=on_exchange,
     )
-    reader = OrderReader(database, planso, now, parts=settings.connector_sync_parts)
-    pusher = Pusher(database, planso, reader, now, Random())  # noqa: S311
-    landing = timedelta(seconds=planso.max_request_seconds)
-    admission = WaitLimit(settings.connector_parallel_total // 2, "for PlanSo")
+    reader = OrderReader(database, planso, clock, parts=settings.connector_sync_parts)
+    return _Shared(
+        settings=settings,
+        configured_profile=configured_profile,
+        profile=profile,
+        database=database,
+        clock=clock,
+        planso=planso,
+        reader=reader,
+        live=LiveForms(planso, reader, clock),
+        wait_limit=WaitLimit(settings.connector_parallel_total // 2, "for PlanSo"),
+        traces=traces,
+    )
+
+
+def _build_writing(shared: _Shared) -> _Writing:
+    settings, database, clock, planso = shared.settings, shared.database, shared.clock, shared.planso
     outbox = Outbox(
         database,
-        pusher,
-        landing,
-        now,
-        admission=admission,
-        at_once=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
-        way=writes_way,
-        tracing=traces.push,
-        sends=settings.connector_writes == "on",
+        Pusher(database, planso, shared.reader, clock, Random()),  # noqa: S311 - jitter
+        timedelta(seconds=planso.max_request_seconds),
+        clock,
+        wait_limit=shared.wait_limit,
+        max_pushes=settings.connector_planso_concurrency * PUSHES_PER_REQUEST,
+        pacer=shared.write_pacer,
+        tracing=shared.traces.push,
+        can_send=settings.connector_writes == "on",
     )
-    writer = WriteService(
+    service = WriteService(
         database,
         planso,
         outbox,
         wait=settings.connector_write_wait,
         deadline=settings.connector_write_deadline,
-        most_pending=settings.connector_pending,
-        clock=now,
+        max_pending=settings.connector_pending,
+        clock=clock,
         writes=settings.connector_writes,
     )
-    sync = Sync(database, planso, reader, now, _policy(settings), sync_way, traces.sync)
-    hours, interval = _hours(settings), settings.connector_sync_interval
-    turns = Schedule(lambda beat: sync.run(Trigger.SCHEDULE, beat=beat), hours, interval, now, dice=Random())  # noqa: S311
-    lookup = OrderQueries(database)
-    live = LiveForms(planso, reader, now)
-    freshness = Freshness(sync, reader, live, lookup, hours, interval, now, admission)
     stops = WriteStops(
         database,
-        now,
+        clock,
         setting=settings.connector_writes,
-        profile=profile_of_saving(settings),
+        profile=configuration.save_style_origin(settings),
         on_resume=outbox.wake,
     )
-    status = PlansoLogin(planso, stops, admission)
-    of_saving = profile_of_saving(settings)
+    trial = TrialFlow(
+        database,
+        planso,
+        shared.reader,
+        clock,
+        profile=shared.configured_profile,
+        url=settings.planso_url,
+        writes=settings.connector_writes,
+    )
+    return _Writing(outbox, service, DryRun(planso, shared.live, shared.reader, shared.wait_limit), stops, trial)
+
+
+def _build_syncing(shared: _Shared) -> _Syncing:
+    settings, database, clock = shared.settings, shared.database, shared.clock
+    hours, interval = configuration.work_hours(settings), settings.connector_sync_interval
+    sync = Sync(
+        database,
+        shared.planso,
+        shared.reader,
+        clock,
+        configuration.sync_policy(settings),
+        shared.sync_pacer,
+        shared.traces.sync,
+    )
+    schedule = Schedule(
+        lambda beat: sync.run(Trigger.SCHEDULE, beat=beat),
+        hours,
+        interval,
+        clock,
+        dice=Random(),  # noqa: S311 - jitter
+    )
+    orders = OrderQueries(database)
+    freshness = Freshness(sync, shared.reader, shared.live, orders, hours, interval, clock, shared.wait_limit)
+    return _Syncing(sync, schedule, freshness, orders)
+
+
+def _build_rest(
+    shared: _Shared,
+    writing: _Writing,
+    syncing: _Syncing,
+    metrics: Metrics,
+    supervisor: Supervisor,
+    access_log: AccessLog,
+    policy: RequestPolicy,
+) -> FastAPI:
+    settings, database, clock, planso = shared.settings, shared.database, shared.clock, shared.planso
     readiness = ReadinessProbe(
         database,
-        freshness,
+        syncing.freshness,
         planso,
-        database_clock,
+        clock,
         settings.connector_writes,
-        of_saving,
+        configuration.save_style_origin(settings),
         of_process=[
             ProcessCheck("workers", supervisor.find_problem, "all run", required=True),
-            ProcessCheck("log", logs.trouble, "every line is written", required=False),
+            ProcessCheck("log", logs.find_problem, "every line is written", required=False),
         ],
     )
-    measured = StatisticsCollector(database, sync, readiness, planso, database_clock, admission)
-    standings = ProgressQueries(database, freshness, profile.labels, now)
-    dry_run = DryRun(planso, live, reader, admission)
-    recognition = LookupService(database)
-    accesses = AccessLog(database, now)
     flows = application.Flows(
-        lookup,
-        writer,
-        dry_run,
-        sync,
-        status,
-        readiness,
-        measured,
-        freshness,
-        standings,
-        recognition,
-        stops,
-        next_run_at=lambda: turns.next_run_at,
-        on_request=asked,
-        authentication=Authenticator(database, now),
-        access_log=accesses,
+        order_queries=syncing.orders,
+        writer=writing.service,
+        dry_run=writing.dry_run,
+        sync=syncing.sync,
+        planso_login=PlansoLogin(planso, shared.wait_limit),
+        readiness=readiness,
+        statistics=StatisticsCollector(database, syncing.sync, readiness, planso, clock, shared.wait_limit),
+        freshness=syncing.freshness,
+        progress=ProgressQueries(database, syncing.freshness, shared.profile.labels, clock),
+        lookup=LookupService(database),
+        write_stops=writing.stops,
+        next_run_at=lambda: syncing.schedule.next_run_at,
+        on_request=shared.record_request,
+        authentication=Authenticator(database, clock),
+        access_log=access_log,
     )
-    rest = application.build(
-        flows,
-        metrics,
-        traces.requests,
-        lookup_shows_all=settings.connector_lookup_personal == "all",
-        allow_anonymous=settings.connector_allow_anonymous,
+    return application.build(
+        flows, metrics, shared.traces.requests, policy, lookup_shows_all=settings.connector_lookup_personal == "all"
     )
-    keys, reindex = ApiKeys(database, now), Reindexer(database, now)
-    web = _server(settings, rest, metrics, lambda: database.queued_reads >= READS_WAITING)
-    try:
-        retention = Retention(database, _kept(settings), now)
-        yield Connector(
-            settings,
-            database,
-            planso,
-            profile,
-            sync,
-            outbox,
-            reindex,
-            turns,
-            retention=retention,
-            keys=keys,
-            accesses=accesses,
-            write_stops=stops,
-            trial=TrialFlow(
-                database,
-                planso,
-                reader,
-                now,
-                profile=configured,
-                url=settings.planso_url,
-                writes=settings.connector_writes,
-            ),
-            rest=rest,
-            server=web,
-            supervisor=supervisor,
-            now=database_clock,
-        )
-    finally:
-        database.stop_waiting_after(OUTBOX_GRACE + RECORDING)
-        await sync.close()
-        await outbox.close()
-        await accesses.close()
-        await planso.aclose()
 
 
 @asynccontextmanager
-async def at_work(built: Connector) -> AsyncIterator[None]:
-    """While this lasts, the connector works: it carries writes to PlanSo, fills an empty mirror, syncs in turns."""
+async def run_workers(built: Connector) -> AsyncIterator[None]:
+    """Run the background loops: fill an empty mirror, sync on schedule, carry writes to PlanSo, apply retention."""
     is_scheduled = built.settings.connector_sync_interval > timedelta(0)
     workers = (
         Worker("fill", partial(startup.fill_mirror, built.sync), may_end=True),
-        Worker("reindex", partial(startup.rebuild_lookup_keys, built.reindex)),
-        Worker("clock", built.now.run),
+        Worker("reindex", partial(startup.rebuild_lookup_keys, built.reindexer)),
+        Worker("clock", built.clock.run),
         Worker("outbox", built.outbox.run_claim_loop),
         Worker("outbox_claims", built.outbox.run_renewal_loop),
         Worker("schedule", built.schedule.run, may_end=not is_scheduled),
-        Worker("accesses", built.accesses.run),
-        Worker("retention", partial(retention_turns.run, built.retention.run, built.now)),
+        Worker("access_log", built.access_log.run),
+        Worker("retention", partial(retention_worker.run, built.retention.run, built.clock)),
     )
     async with built.supervisor.run_workers(workers):
         yield
 
 
-async def may_listen(built: Connector, address: str) -> None:
-    """Raises SettingsError where others would reach a connector that asks nobody for a key."""
-    if authentication.is_loopback(address) or built.settings.connector_allow_anonymous or await built.keys.has_any():
+async def require_authentication(built: Connector, address: str) -> None:
+    """Raises SettingsError where `address` can be reached from other machines and no key is required."""
+    if (
+        authentication.is_loopback(address)
+        or built.settings.connector_allow_anonymous
+        or await built.api_keys.has_any()
+    ):
         return
     raise SettingsError(
-        f"CONNECTOR_HOST: {address} can be reached from other machines, and there is no API key yet. Make one, "
+        f"CONNECTOR_HOST: {address} can be reached from other machines, and there is no API key yet. Create one, "
         "`planso-connector keys create NAME --scope orders:read`; or set CONNECTOR_ALLOW_ANONYMOUS=yes where a proxy "
-        "in front lets nobody in unasked."
+        "in front authenticates every request."
     )
-
-
-def _policy(settings: Settings) -> SyncPolicy:
-    return SyncPolicy(
-        reading=ReconcilePolicy(
-            reread=settings.connector_sync_reread,
-            reread_soon=settings.connector_sync_reread_soon,
-            max_removal_share=settings.connector_sync_max_removals,
-        ),
-        sections_interval=settings.connector_sync_extended_interval if settings.connector_sync_extended else None,
-        concurrency=settings.connector_planso_concurrency,
-    )
-
-
-def _server(settings: Settings, rest: ASGIApp, metrics: Metrics, is_behind: Callable[[], bool]) -> config.ServerConfig:
-    with _naming("CONNECTOR_TRUSTED_PROXIES"):
-        proxies = [
-            str(network)
-            for network in trusted_hosts.parse_networks(trusted_hosts.split_list(settings.connector_trusted_proxies))
-        ]
-    with _naming("CONNECTOR_ALLOWED_HOSTS"):
-        names = trusted_hosts.TrustedHosts(trusted_hosts.split_list(settings.connector_allowed_hosts))
-    with _naming("CONNECTOR_CORS_ORIGINS"):
-        origins = trusted_hosts.parse_origins(trusted_hosts.split_list(settings.connector_cors_origins))
-    limits = _limits(settings)
-    gate = AdmissionMiddleware(
-        rest, hosts=names, origins=origins, limits=limits, refused=metrics.record_refusal, is_behind=is_behind
-    )
-    return config.build_config(gate, limits, proxies=proxies)
-
-
-def _limits(settings: Settings) -> Limits:
-    with _naming("CONNECTOR_RATE_LIMIT"):
-        key = Rate.parse(settings.connector_rate_limit)
-    with _naming("CONNECTOR_ADDRESS_RATE_LIMIT"):
-        address = Rate.parse(settings.connector_address_rate_limit)
-    with _naming("CONNECTOR_UNLIMITED_ADDRESSES"):
-        exempt = trusted_hosts.parse_networks(trusted_hosts.split_list(settings.connector_unlimited_addresses))
-    return Limits(
-        key,
-        address,
-        exempt,
-        parallel=settings.connector_parallel,
-        parallel_total=settings.connector_parallel_total,
-        connections=settings.connector_connections,
-        receive_timeout=settings.connector_arrival.total_seconds(),
-    )
-
-
-@contextmanager
-def _naming(setting: str) -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:
-        raise SettingsError(f"{setting}: {error}") from error
-
-
-def _kept(settings: Settings) -> RetentionPeriods:
-    return RetentionPeriods(
-        operations=settings.connector_keep_operations,
-        history=settings.connector_keep_history,
-        sync_runs=settings.connector_keep_runs,
-        unreadable_pages=settings.connector_keep_kept_pages,
-        deleted_orders=settings.connector_keep_tombstones,
-        access_log=settings.connector_keep_accesses,
-    )
-
-
-def profile_of_saving(settings: Settings) -> SaveStyleOrigin:
-    """Where the configured profile's way of saving comes from, and its fingerprint. Raises SettingsError."""
-    profile = _profile(settings)
-    return SaveStyleOrigin(profile.save.source, fingerprint_profile(profile, settings.planso_url))
-
-
-def _hours(settings: Settings) -> WorkHours:
-    try:
-        return WorkHours.parse(
-            settings.connector_sync_hours, settings.connector_sync_zone, settings.connector_sync_holidays or None
-        )
-    except ValueError as error:
-        raise SettingsError(f"CONNECTOR_SYNC_HOURS, _ZONE, _HOLIDAYS: {error}") from error
-
-
-def _require_login(settings: Settings) -> None:
-    missing = [name for name in ("planso_url", "planso_user") if not getattr(settings, name)]
-    if not settings.planso_password.get_secret_value():
-        missing.append("planso_password")
-    if missing:
-        names = ", ".join(name.upper() for name in missing)
-        raise SettingsError(f"{names}: not set. Set them in the environment or in `.env`, or try `serve --demo`.")
-
-
-def _profile(settings: Settings) -> Profile:
-    try:
-        return Profile.load(settings.planso_profile, settings.planso_table_id)
-    except (ValueError, OSError) as error:
-        raise SettingsError(f"PLANSO_PROFILE: {error}") from error

@@ -1,4 +1,4 @@
-"""The commands. Exit codes: 0 done, 1 it went wrong and says why, 2 the call or a setting is wrong."""
+"""Command line interface. Exit codes: 0 success, 1 failure with a message, 2 wrong arguments or settings."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ from planso_connector.store.sync_runs import RunState, StoredRun, Trigger
 cli = typer.Typer(
     name="planso-connector",
     help="A REST service in front of PlanSo. Settings come from the environment or `.env`; the README lists them.\n\n"
-    "To look around: `serve --demo`. With a PlanSo of your own: set PLANSO_URL, PLANSO_USER and PLANSO_PASSWORD, run "
+    "To try it: `serve --demo`. With your own PlanSo: set PLANSO_URL, PLANSO_USER and PLANSO_PASSWORD, run "
     "`doctor`, which writes nothing, then `serve`.",
-    epilog="Exit codes: 0 done; 1 it went wrong and says why; 2 the call or a setting is wrong.",
+    epilog="Exit codes: 0 success; 1 failure, with a message; 2 wrong arguments or settings.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -66,7 +66,7 @@ cli.add_typer(writes.cli, name="writes")
 
 DEMO_FOLDER = Path(".demo")
 SWITCH_INTERVAL = 0.0005
-"""Seconds that one thread of Python may keep the others waiting: an answer goes through two, and passes in between."""
+"""Seconds until a thread yields the interpreter: a response passes through two threads."""
 
 
 @cli.callback(invoke_without_command=True)
@@ -80,22 +80,22 @@ def _version(
 
 @cli.command()
 def serve(
-    demo: Annotated[bool, typer.Option(help="Use the sandbox as PlanSo; data lies in .demo/.")] = False,
+    demo: Annotated[bool, typer.Option(help="Use the sandbox as PlanSo, with data in .demo/.")] = False,
     host: Annotated[str | None, typer.Option(help="Address to listen on, instead of CONNECTOR_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on, instead of CONNECTOR_PORT.")] = None,
-    sandbox_port: Annotated[int, typer.Option(help="Port of the sandbox's own page, with --demo.")] = 8190,
+    sandbox_port: Annotated[int, typer.Option(help="Port of the sandbox, with --demo.")] = 8190,
 ) -> None:
     """
-    Serve the API. The first sync starts by itself when the database is empty.
+    Serve the API. If the database is empty, the first sync starts immediately.
 
-    /docs explains the API, /health/ready and /metrics tell how it is. SIGTERM or Ctrl-C lets what is under way finish,
-    a second one does not.
+    /docs documents the API, /health/ready and /metrics show its state. SIGTERM or Ctrl-C finishes requests in progress
+    and stops; a second one stops at once.
     """
     with report_errors():
         settings = load_settings()
         changes = {"connector_host": host, "connector_port": port}
         settings = settings.model_copy(update={k: v for k, v in changes.items() if v is not None})
-        _tell_shortage(settings)
+        _warn_of_few_files(settings)
         if not demo:
             configure_logs(settings)
             run(_serve(settings))
@@ -105,8 +105,8 @@ def serve(
             run(_serve(demo_settings))
 
 
-def _tell_shortage(settings: Settings) -> None:
-    """On standard error, how many connections there are file descriptors for. Raises SettingsError for too few."""
+def _warn_of_few_files(settings: Settings) -> None:
+    """Warn if the open file limit allows fewer connections than configured. Raises SettingsError if it allows none."""
     try:
         line = open_files.describe_shortage(settings.connector_connections)
     except ValueError as error:
@@ -118,14 +118,14 @@ def _tell_shortage(settings: Settings) -> None:
 @contextmanager
 def _demo_planso(settings: Settings, port: int) -> Iterator[Settings]:
     DEMO_FOLDER.mkdir(exist_ok=True)
-    # Taken before the thread starts, so that a port in use is told here and not in its log.
+    # Checked before the thread starts, so that a port in use is reported here and not in its log.
     with _listening("127.0.0.1", port, "--sandbox-port", "--sandbox-port"):
         pass
     with (
-        _sandbox_told() as sandbox,
+        _import_sandbox() as sandbox,
         (planso := sandbox.Sandbox(state=DEMO_FOLDER / "planso.json")).serve("127.0.0.1", port) as url,
     ):
-        print_message(f"The sandbox plays PlanSo: [bold]{url}/[/] shows its orders.")
+        print_message(f"The sandbox stands in for PlanSo: [bold]{url}/[/] shows its orders.")
         changes: dict[str, Any] = {
             "planso_url": url,
             "planso_user": planso.installation.username,
@@ -139,8 +139,8 @@ def _demo_planso(settings: Settings, port: int) -> Iterator[Settings]:
 
 
 @contextmanager
-def _sandbox_told() -> Iterator[ModuleType]:
-    """The sandbox, and what can go wrong with it as a sentence. Loaded only where it is wanted: a start is quicker."""
+def _import_sandbox() -> Iterator[ModuleType]:
+    """Import the sandbox only where it is needed, for a faster start, and turn its errors into messages."""
     from planso_connector import sandbox
 
     try:
@@ -155,28 +155,28 @@ def _sandbox_told() -> Iterator[ModuleType]:
 
 
 async def _serve(settings: Settings) -> None:
-    async with AsyncExitStack() as lasting:
-        sockets = lasting.enter_context(
+    async with AsyncExitStack() as stack:
+        sockets = stack.enter_context(
             _listening(settings.connector_host, settings.connector_port, "CONNECTOR_HOST", "CONNECTOR_PORT")
         )
         database = parse_database_url(settings.connector_database_url)
-        if isinstance(database, Path) and (told := file_system.shared_file_system_warning(database)) is not None:
-            print_message(told, style="yellow", markup=False, soft_wrap=True)
+        if isinstance(database, Path) and (warning := file_system.shared_file_system_warning(database)) is not None:
+            print_message(warning, style="yellow", markup=False, soft_wrap=True)
         phones.load_metadata()
-        built = await lasting.enter_async_context(root.connector(settings))
-        for one in sockets:
-            await root.may_listen(built, one.getsockname()[0])
-        await lasting.enter_async_context(root.at_work(built))
+        built = await stack.enter_async_context(root.connector(settings))
+        for listening in sockets:
+            await root.require_authentication(built, listening.getsockname()[0])
+        await stack.enter_async_context(root.run_workers(built))
         server = GracefulServer(built.server, built.drain)
         sys.setswitchinterval(SWITCH_INTERVAL)
         gc.collect()
         gc.freeze()
         print_message(f"The connector listens on {listening_sockets.format_urls(sockets)}; /docs explains it.")
-        # uvicorn drains at a signal and then raises it again, which would end the process before our own clearing up.
+        # uvicorn raises the signal again after draining, which would end the process before our own cleanup.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, server.handle_exit)
         await server.serve(sockets=sockets)
-        for number in (signal.SIGINT, signal.SIGTERM):  # who asks a second time does not want to wait
+        for number in (signal.SIGINT, signal.SIGTERM):  # a second signal ends the process at once
             signal.signal(number, signals.terminate)
 
 
@@ -196,50 +196,50 @@ def _listening(host: str, port: int, host_setting: str, port_setting: str) -> It
     try:
         yield sockets
     finally:
-        for one in sockets:
-            one.close()
+        for listening in sockets:
+            listening.close()
 
 
 @cli.command()
 def sync(
     full: Annotated[
-        bool, typer.Option("--full", help="Read every order, whether its list entry changed or not.")
+        bool, typer.Option("--full", help="Read every order, even if its list entry is unchanged.")
     ] = False,
     accept: Annotated[
         bool,
         typer.Option(
-            "--accept-removals", help="PlanSo is right: take over removals and pages that seem to have moved."
+            "--accept-removals", help="Accept PlanSo's state: apply mass removals and values of changed pages."
         ),
     ] = False,
 ) -> None:
-    """Bring the database in step with PlanSo, with a progress bar."""
+    """Sync the database with PlanSo once, with a progress bar."""
     with report_errors():
         settings = load_settings()
         configure_logs(settings, quiet=True)
         try:
             run(_sync(settings, full=full, accept=accept))
         except asyncio.CancelledError:
-            fail("Stopped by SIGTERM. What was read until then is stored; the next sync goes on from there.", 143)
+            fail("Stopped by SIGTERM. What was read is stored; the next sync continues from there.", 143)
 
 
 async def _sync(settings: Settings, *, full: bool, accept: bool) -> None:
     async with root.connector(settings) as built:
         with cancel_on_sigterm():
-            ended = await _follow(built, full=full, accept=accept)
-    out.print(f"{ended.done} orders read, {ended.changed} changed, {ended.requests} requests to PlanSo.")
-    for failure in ended.failed:
+            finished = await _follow(built, full=full, accept=accept)
+    out.print(f"{finished.done} orders read, {finished.changed} changed, {finished.requests} requests to PlanSo.")
+    for failure in finished.failed:
         err.print(f"  {failure}", highlight=False)
-    if ended.state is not RunState.DONE:
-        fail(ended.message)
-    if ended.message:
-        err.print(ended.message, style="yellow", markup=False, highlight=False)
+    if finished.state is not RunState.DONE:
+        fail(finished.message)
+    if finished.message:
+        err.print(finished.message, style="yellow", markup=False, highlight=False)
 
 
 async def _follow(built: root.Connector, *, full: bool, accept: bool) -> StoredRun:
-    """Begin a run, or join the one under way, and show how far it is until it has ended."""
+    """Start a run or join the running one, and show its progress until it ends."""
     run_id, joined = await built.sync.start(Trigger.COMMAND, full=full, accept=accept)
     if joined:
-        err.print("A sync is under way already; this is it.")
+        err.print("A sync is already running; showing its progress.")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err) as bar:
         task = bar.add_task("list", total=None)
@@ -247,14 +247,14 @@ async def _follow(built: root.Connector, *, full: bool, accept: bool) -> StoredR
             bar.update(task, description=running.phase, completed=running.done, total=running.total or None)
             await asyncio.sleep(0.1)
         ended = await built.sync.find_run(run_id)
-        assert ended is not None, "a run is kept"
+        assert ended is not None, "runs are stored"
         bar.update(task, description=ended.state, completed=ended.done, total=ended.total)
     return ended
 
 
 @cli.command()
 def migrate() -> None:
-    """Bring the database's tables up to date. `serve` and `sync` do so by themselves."""
+    """Migrate the database to the current schema. `serve` and `sync` do it automatically."""
     with report_errors():
         settings = load_settings()
         store_migrate.migrate(settings.connector_database_url)
@@ -263,43 +263,44 @@ def migrate() -> None:
 
 @cli.command()
 def reindex() -> None:
-    """Write anew what orders are found by. Look-ups answer meanwhile from what is written so far, and say so."""
+    """Rebuild the lookup index. Lookups answer from the part that is ready meanwhile, and say so."""
     with report_errors():
         asyncio.run(_reindex(load_settings()))
 
 
 async def _reindex(settings: Settings) -> None:
     async with root.connector(settings) as built:
-        with err.status("Writing the look-up keys"):
-            await built.reindex.run(from_start=True)
-    out.print("The look-up keys are written.")
+        with err.status("Rebuilding the lookup index"):
+            await built.reindexer.run(from_start=True)
+    out.print("The lookup index is rebuilt.")
 
 
 @cli.command(name="sandbox")
 def run_sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8190,
-    state: Annotated[Path | None, typer.Option(help="File to keep changes in beyond this run.")] = None,
-    orders: Annotated[int, typer.Option(min=1, max=100_000, help="How many orders to invent.")] = 260,
-    seed: Annotated[int, typer.Option(help="Other numbers invent other orders.")] = 1,
-    latency: Annotated[float, typer.Option(min=0, help="Seconds that each page takes.")] = 0.0,
+    state: Annotated[Path | None, typer.Option(help="File to keep changes in after this run.")] = None,
+    orders: Annotated[int, typer.Option(min=1, max=100_000, help="Number of invented orders.")] = 260,
+    seed: Annotated[int, typer.Option(help="Seed of the invented orders.")] = 1,
+    latency: Annotated[float, typer.Option(min=0, help="Seconds each response takes.")] = 0.0,
     save_style: Annotated[
-        str, typer.Option(help="How it saves, such as `body=json,sends=changed`; see docs/sandbox.md.")
+        str, typer.Option(help="Save style, such as `body=json,sends=changed`; see docs/sandbox.md.")
     ] = "",
     like: Annotated[
-        Path | None, typer.Option(help="Play the PlanSo of a browser's network log (HAR), with invented values.")
+        Path | None,
+        typer.Option(help="Imitate the PlanSo recorded in a browser's network log (HAR), with invented values."),
     ] = None,
     allowed_host: Annotated[
         list[str] | None,
-        typer.Option(help="A name it is reached by, besides localhost and addresses; may be given again."),
+        typer.Option(help="Host name to accept besides localhost and addresses; repeatable."),
     ] = None,
 ) -> None:
-    """A small PlanSo to try things on, user `werkstatt`, password `demo`."""
-    with report_errors(), _sandbox_told() as stand_in:
-        installation = stand_in.Installation() if like is None else stand_in.installation_like(like)
+    """Run the sandbox, a small stand-in for PlanSo: user `werkstatt`, password `demo`."""
+    with report_errors(), _import_sandbox() as sandbox:
+        installation = sandbox.Installation() if like is None else sandbox.load_recorded_installation(like)
         if save_style:
-            installation = replace(installation, save_style=stand_in.SaveStyle.from_text(save_style))
-        planso = stand_in.Sandbox(
+            installation = replace(installation, save_style=sandbox.SaveStyle.from_text(save_style))
+        planso = sandbox.Sandbox(
             orders=orders,
             seed=seed,
             state=state,
@@ -310,5 +311,5 @@ def run_sandbox(
         with _listening(host, port, "--host", "--port") as sockets:
             login = f"user {planso.installation.username}, password {planso.installation.password}"
             shown = listening_sockets.format_urls(sockets)
-            err.print(f"The sandbox plays PlanSo at {shown} ({login}).", markup=False, highlight=False)
+            err.print(f"The sandbox stands in for PlanSo at {shown} ({login}).", markup=False, highlight=False)
             planso.run(sockets)

@@ -1,8 +1,8 @@
 """
-Where log lines go: through a bounded queue to one thread, which writes them on standard error.
+Write log lines to standard error from one thread, through a bounded queue.
 
-Whoever logs neither waits for that nor sees it fail. A full disk, a pipe without a reader or one whose reader stopped
-cost lines, which are counted; the next one that can be written is preceded by a line that says how many are missing.
+Logging neither blocks nor fails: when the disk is full or the pipe's reader is gone or has stopped, lines are dropped
+and counted, and the next line that can be written is preceded by one that says how many are missing.
 """
 
 from __future__ import annotations
@@ -18,22 +18,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-FLUSH = 2.0
-"""Seconds that the end of the process waits for lines that are not written yet."""
+FLUSH_TIMEOUT = 2.0
+"""Seconds to wait at exit for lines not written yet."""
 
-QUEUE, QUEUE_SIZE = 5_000, 4_000_000
-"""Lines, and characters of them, that wait for the thread at most. Those that come on top are lost."""
+MAX_QUEUED_LINES, MAX_QUEUED_CHARACTERS = 5_000, 4_000_000
+"""Further lines are dropped."""
 
-GATHER = 0.02
-"""
-Seconds that the thread waits for more lines after a first one. Under load one write takes them all: a hand-over to the
-thread for each line would cost whoever logs more than writing it.
-"""
+BATCH_DELAY = 0.02
+"""Seconds to wait for more lines, written with one call: waking the thread for each line costs more than writing it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """Lines lost since the last one that was written. `since` is in seconds since 1970."""
+class LostLines:
+    """Lines dropped since the last one that was written. `since`: Unix time."""
 
     lines: int
     since: float
@@ -41,118 +38,118 @@ class Lost:
 
 
 class LogOutput:
-    """Of the whole process. `report` makes the line that says what was lost."""
+    """The output of the whole process. `report` formats the line that says what was lost."""
 
-    def __init__(self, report: Callable[[Lost], str]) -> None:
+    def __init__(self, report: Callable[[LostLines], str]) -> None:
         self.lost_lines = 0
-        """Since the start."""
-        self.trouble: Lost | None = None
-        """What is being lost now; None where lines can be written."""
+        """Since the process started."""
+        self.losing: LostLines | None = None
+        """What is being lost now; None while lines are written."""
         self._report = report
-        self._counting = threading.Lock()
-        self._waiting: SimpleQueue[str | threading.Event] = SimpleQueue()
-        self._waiting_size = 0
+        self._lock = threading.Lock()
+        self._queue: SimpleQueue[str | threading.Event] = SimpleQueue()
+        self._queued_characters = 0
         self._thread: threading.Thread | None = None
-        self._fault = ""
+        self._last_error = ""
         self._is_mid_line = False
 
     def start(self) -> None:
-        """Raises RuntimeError where the system gives no thread."""
+        """Raises RuntimeError if no thread can be started."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="log", daemon=True)
             self._thread.start()
-            atexit.register(self.flush, FLUSH)
+            atexit.register(self.flush, FLUSH_TIMEOUT)
 
     def put(self, line: str) -> None:
-        """Never raises, never waits."""
-        with self._counting:
-            has_room = self._waiting.qsize() < QUEUE and self._waiting_size + len(line) <= QUEUE_SIZE
+        """Queue a line; never raises, never blocks."""
+        with self._lock:
+            has_room = (
+                self._queue.qsize() < MAX_QUEUED_LINES and self._queued_characters + len(line) <= MAX_QUEUED_CHARACTERS
+            )
             if has_room:
-                self._waiting_size += len(line)
-                self._waiting.put(line)
+                self._queued_characters += len(line)
+                self._queue.put(line)
         if not has_room:
             self.lose(1, "nobody reads it")
 
     def lose(self, lines: int, reason: str) -> None:
-        """Count lines that are not written."""
-        with self._counting:
+        """Count dropped lines."""
+        with self._lock:
             self.lost_lines += lines
-            before = self.trouble or Lost(0, time.time(), reason)
-            self.trouble = Lost(before.lines + lines, before.since, reason)
+            before = self.losing or LostLines(0, time.time(), reason)
+            self.losing = LostLines(before.lines + lines, before.since, reason)
 
     def flush(self, seconds: float) -> None:
-        """Wait until what was put before is written, for so many seconds at most."""
+        """Wait until all queued lines are written, at most `seconds`."""
         if self._thread is not None:
             written = threading.Event()
-            self._waiting.put(written)
+            self._queue.put(written)
             written.wait(seconds)
 
     def _run(self) -> None:
         while True:
-            taken = [self._waiting.get()]
+            taken = [self._queue.get()]
             if isinstance(taken[0], str):
-                time.sleep(GATHER)
-            taken += [self._waiting.get() for _ in range(self._waiting.qsize())]
-            lines = [one for one in taken if isinstance(one, str)]
-            with self._counting:
-                self._waiting_size -= sum(map(len, lines))
+                time.sleep(BATCH_DELAY)
+            taken += [self._queue.get() for _ in range(self._queue.qsize())]
+            lines = [item for item in taken if isinstance(item, str)]
+            with self._lock:
+                self._queued_characters -= sum(map(len, lines))
             try:
                 self._write_lines(lines)
-            except Exception as error:  # noqa: BLE001 - nobody would start this thread again
+            except Exception as error:  # noqa: BLE001 - nothing would restart this thread
                 self.lose(len(lines), type(error).__name__)
-            for one in taken:
-                if isinstance(one, threading.Event):
-                    one.set()
+            for item in taken:
+                if isinstance(item, threading.Event):
+                    item.set()
 
     def _write_lines(self, lines: list[str]) -> None:
-        trouble = self.trouble
+        lost = self.losing
         if not lines:
             return
-        if trouble is not None:
-            report = _encoded([*([""] if self._is_mid_line else []), self._report(trouble)])
-            if self._written(report) < len(report):
-                self.lose(len(lines), self._fault)
+        if lost is not None:
+            report = _encode_lines([*([""] if self._is_mid_line else []), self._report(lost)])
+            if self._write(report) < len(report):
+                self.lose(len(lines), self._last_error)
                 return
-            self._reported(trouble)
-        data = _encoded(lines)
-        written = self._written(data)
+            self._subtract_reported(lost)
+        data = _encode_lines(lines)
+        written = self._write(data)
         if written < len(data):
-            self.lose(data.count(b"\n", written), self._fault)
+            self.lose(data.count(b"\n", written), self._last_error)
 
-    def _reported(self, told: Lost) -> None:
-        with self._counting:
-            now = self.trouble
-            more = now.lines - told.lines if now is not None else 0
-            self.trouble = Lost(more, time.time(), told.reason) if more else None
+    def _subtract_reported(self, reported: LostLines) -> None:
+        with self._lock:
+            now = self.losing
+            more = now.lines - reported.lines if now is not None else 0
+            self.losing = LostLines(more, time.time(), reported.reason) if more else None
 
-    def _written(self, data: bytes) -> int:
-        """How many bytes were; `_fault` says why not more."""
+    def _write(self, data: bytes) -> int:
+        """Return how many bytes were written; `_last_error` says why not all."""
         done = 0
         try:
-            descriptor = _descriptor()
+            descriptor = _stderr_descriptor()
             if descriptor is None:
                 sys.stderr.write(data.decode())
                 return len(data)
             while done < len(data):
                 try:
                     done += os.write(descriptor, data[done:])
-                except BlockingIOError:  # whoever started this process shares the pipe with it, and set it so
+                except BlockingIOError:  # the parent process made the shared pipe non-blocking
                     select.select([], [descriptor], [])
         except (OSError, ValueError) as error:
-            self._fault = getattr(error, "strerror", None) or type(error).__name__
+            self._last_error = getattr(error, "strerror", None) or type(error).__name__
         if done:
             self._is_mid_line = not data.endswith(b"\n", 0, done)
         return done
 
 
-def _encoded(lines: list[str]) -> bytes:
+def _encode_lines(lines: list[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
 
 
-def _descriptor() -> int | None:
-    """
-    Of standard error as it is at this moment; None where it is a stream in memory. Raises OSError where it is closed.
-    """
+def _stderr_descriptor() -> int | None:
+    """None if standard error is an in-memory stream, as in tests. Raises OSError if it is closed."""
     stream: object = sys.stderr
     if stream is None:
         raise OSError(0, "it is closed")

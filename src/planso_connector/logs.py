@@ -1,9 +1,9 @@
 """
-The log: one JSON object a line on standard error, and the one place where secrets are taken out of it. Logging raises
-nothing into what it tells of: a line that can't be made or written is lost and counted.
+Logging setup: one JSON object per line on standard error, secrets redacted here and nowhere else. Logging never raises:
+a line that can't be formatted or written is dropped and counted.
 
-What may stand in a line: names of events, order and operation ids, field names, counts, durations, classes of errors.
-Never a field's value, a query, a cookie, a password: the texts of exceptions are left out for the same reason.
+Allowed in a line: event names, order and operation ids, field names, counts, durations, error classes. Never a field's
+value, a query, a cookie or a password; exception texts are dropped because they may hold them.
 """
 
 from __future__ import annotations
@@ -21,64 +21,64 @@ from urllib.parse import quote, quote_plus
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from planso_connector.log_output import LogOutput, Lost
+from planso_connector.log_output import LogOutput, LostLines
 from planso_connector.rest.middleware import trace_context
 
-# They log addresses, headers or statements when asked for more than warnings, and so cookies and customers.
-_TALKATIVE = ("httpx2", "httpcore2", "uvicorn.access", "asyncio", "alembic", "sqlalchemy", "urllib3")
+# Below WARNING these log addresses, headers or statements, and with them cookies and customers' data.
+_VERBOSE_LOGGERS = ("httpx2", "httpcore2", "uvicorn.access", "asyncio", "alembic", "sqlalchemy", "urllib3")
 
 _JSON = json.JSONEncoder(ensure_ascii=False, default=repr).encode
 
 
-def _lines_lost(lost: Lost) -> str:
-    """The line that precedes the first one that can be written again."""
+def _format_lost(lost: LostLines) -> str:
+    """The line written before the first one that can be written again."""
     since, now = (f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S.%fZ}" for at in (lost.since, time.time()))
-    told = {"event": "log_lines_lost", "lines": lost.lines, "since": since, "reason": lost.reason}
-    return _JSON({**told, "level": "warning", "logger": __name__, "timestamp": now})
+    event = {"event": "log_lines_lost", "lines": lost.lines, "since": since, "reason": lost.reason}
+    return _JSON({**event, "level": "warning", "logger": __name__, "timestamp": now})
 
 
-output = LogOutput(_lines_lost)
+output = LogOutput(_format_lost)
 
 
-def trouble() -> tuple[str, float] | None:
-    """What keeps lines from being written, for a person, and since when in seconds since 1970."""
-    lost = output.trouble
+def find_problem() -> tuple[str, float] | None:
+    """Why log lines are being lost, for an operator, and since when (Unix time); None while they are written."""
+    lost = output.losing
     if lost is None:
         return None
-    what = "make room where standard error goes, or let its reader read; all else goes on"
-    return f"lines of the log are lost, {lost.lines} so far ({lost.reason}): {what}", lost.since
+    remedy = "free space on the disk that standard error goes to, or check the program that reads it"
+    return f"{lost.lines} log lines lost so far ({lost.reason}); {remedy}. Everything else goes on.", lost.since
 
 
 def configure(level: str, secrets: Iterable[str]) -> None:
-    """Send every line of the process, the libraries' too, through the same processors. `secrets` never appear."""
+    """Send all log lines, including the libraries', through the same processors. `secrets` never appear."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        _of_its_request,
+        _add_current_trace,
         structlog.processors.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _exception_without_its_text,
+        _strip_exception_text,
     ]
-    redacted = _Redacted(secrets)
-    # Our own lines don't pass the standard library's logging too: every request writes one, and would pay for it.
+    render = _RenderRedacted(secrets)
+    # Our own lines bypass the standard library's logging: every request writes one and would pay for it.
     output.start()
     structlog.configure(
-        processors=[*shared, redacted],
-        wrapper_class=_harmless(structlog.make_filtering_bound_logger(level)),
-        logger_factory=_Line,
+        processors=[*shared, render],
+        wrapper_class=_never_raising(structlog.make_filtering_bound_logger(level)),
+        logger_factory=_StructlogOutput,
         cache_logger_on_first_use=False,
     )
-    handler = _Handler()
+    handler = _QueueHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redacted],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in _TALKATIVE:
+    for name in _VERBOSE_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
@@ -86,8 +86,8 @@ def configure(level: str, secrets: Iterable[str]) -> None:
         logger.propagate = True
 
 
-class _Line:
-    """What structlog hands its lines to."""
+class _StructlogOutput:
+    """structlog's logger: puts each rendered line into the output queue."""
 
     def __init__(self, name: str = "") -> None:
         self.name = name
@@ -98,30 +98,30 @@ class _Line:
     debug = info = warning = error = critical = msg
 
 
-def _harmless(logger: Any) -> Any:
-    """The same kind of logger, that raises nothing: a line that can't be made is lost."""
+def _never_raising(logger: Any) -> Any:
+    """A subclass of `logger` that drops and counts a line that can't be formatted."""
 
-    class Harmless(logger):  # type: ignore[misc]
-        def _proxy_to_logger(self, method_name: str, event: str | None = None, **told: Any) -> None:
+    class NeverRaising(logger):  # type: ignore[misc]
+        def _proxy_to_logger(self, method_name: str, event: str | None = None, **values: Any) -> None:
             try:
-                super()._proxy_to_logger(method_name, event, **told)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the work that tells of itself goes on
+                super()._proxy_to_logger(method_name, event, **values)
+            except Exception as error:  # noqa: BLE001 - a log line must not break the work it reports
                 output.lose(1, type(error).__name__)
 
-    return Harmless
+    return NeverRaising
 
 
-class _Handler(logging.Handler):
-    """The libraries' lines."""
+class _QueueHandler(logging.Handler):
+    """Puts the libraries' lines into the output queue."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             output.put(self.format(record))
-        except Exception as error:  # noqa: BLE001 - as above; the standard's own would print it, with its arguments
+        except Exception as error:  # noqa: BLE001 - as above; the default prints the arguments
             output.lose(1, type(error).__name__)
 
 
-def _spellings(secrets: Iterable[str]) -> list[str]:
+def _encodings(secrets: Iterable[str]) -> list[str]:
     found: set[str] = set()
     for secret in secrets:
         if len(secret) >= 4:
@@ -131,28 +131,28 @@ def _spellings(secrets: Iterable[str]) -> list[str]:
     return sorted(found, key=len, reverse=True)
 
 
-class _Redacted:
-    """The last step: the line as JSON text, without any secret."""
+class _RenderRedacted:
+    """Last processor: the line as JSON text, with every secret replaced by `***`."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._spellings = _spellings(secrets)
+        self._encoded_secrets = _encodings(secrets)
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> str:
         line = _JSON(event)
-        for spelling in self._spellings:
-            line = line.replace(spelling, "***")
+        for encoded in self._encoded_secrets:
+            line = line.replace(encoded, "***")
         return line
 
 
-def _of_its_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """What has a span of its own within the request, a push or a sync, bears that one's ids."""
-    its = trace_context.current_trace.get()
-    if its is not None and "trace_id" not in event:
-        event["trace_id"], event["span_id"] = its.trace_id, its.span_id
+def _add_current_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Add the request's trace ids, unless a span of its own (a push, a sync) has set them already."""
+    trace = trace_context.current_trace.get()
+    if trace is not None and "trace_id" not in event:
+        event["trace_id"], event["span_id"] = trace.trace_id, trace.span_id
     return event
 
 
-def _exception_without_its_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def _strip_exception_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     info = event.pop("exc_info", None)
     if info is True:
         info = sys.exc_info()

@@ -1,20 +1,24 @@
 """
-Every setting: an environment variable, or a line in `.env`, named in capitals, or a file. Only `cli` and `app` read
-them.
+Settings, each from an environment variable, a line in `.env` or a file. Only `cli`, `commands` and the composition root
+read them.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import re
+import stat
+from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -23,7 +27,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from planso_connector.setting_files import FileError, Files
+log = logging.getLogger(__name__)
+
+_MAX_FILE_SIZE = 64 * 1024
+"""Bytes."""
 
 _UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
@@ -43,6 +50,71 @@ def _duration(given: object) -> object:
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
+class SettingsError(Exception):
+    """A setting is wrong or missing."""
+
+
+class FileSource(PydanticBaseSettingsSource):
+    """
+    Read settings from files: `PLANSO_PASSWORD_FILE=/run/secrets/planso` in place of `PLANSO_PASSWORD`, and systemd's
+    credentials (`LoadCredential=planso_password:...`) by the setting's name in lower case.
+
+    `variables`: the environment and `.env`, names in lower case, highest priority first. Raises SettingsError naming
+    the setting, the file and what is wrong.
+    """
+
+    def __init__(self, settings: type[BaseSettings], *variables: Mapping[str, str | None]) -> None:
+        super().__init__(settings)
+        self._variables = variables
+
+    def __call__(self) -> dict[str, Any]:
+        found = {}
+        for name, field in self.settings_cls.model_fields.items():
+            value, _, _ = self.get_field_value(field, name)
+            if value is not None:
+                found[name] = value
+        return found
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        sources = self._sources(field_name)
+        if len(sources) > 1:
+            raise SettingsError(f"{' and '.join(sources)}: both are set; accepted: one of them.")
+        for name, path in sources.items():
+            if path is not None:
+                return _read_setting_file(name, path), field_name, False
+        return None, field_name, False
+
+    def _sources(self, setting: str) -> dict[str, Path | None]:
+        """Every source that sets it, with the file it names, if any."""
+        found: dict[str, Path | None] = {}
+        if any(variables.get(setting) for variables in self._variables):
+            found[setting.upper()] = None
+        for variables in self._variables:
+            path = variables.get(f"{setting}_file")
+            if path:
+                found.setdefault(f"{setting}_file".upper(), Path(path))
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+        if credentials and (credential := Path(credentials, setting)).exists():
+            found[f"$CREDENTIALS_DIRECTORY/{setting}"] = credential
+        return found
+
+
+def _read_setting_file(name: str, path: Path) -> str:
+    try:
+        if path.stat().st_mode & stat.S_IROTH:
+            log.warning("%s: every user of this machine can read %s; `chmod o-r` prevents that.", name, path)
+        with path.open("rb") as file:
+            content = file.read(_MAX_FILE_SIZE + 1)
+    except OSError as error:
+        raise SettingsError(f"{name}: {path} can't be read: {error.strerror or error}.") from error
+    if len(content) > _MAX_FILE_SIZE:
+        raise SettingsError(f"{name}: {path} is too large for a setting; accepted: up to {_MAX_FILE_SIZE} bytes.")
+    try:
+        return content.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise SettingsError(f"{name}: {path} is not UTF-8 text.") from None
+
+
 class Settings(BaseSettings):
     """The defaults serve one workshop on one machine; only the PlanSo address and its login have none."""
 
@@ -50,30 +122,31 @@ class Settings(BaseSettings):
 
     planso_url: str = Field(
         "",
-        description="Address of the workshop's PlanSo, `https://<customer>.planso.de`; `http` on this machine alone.",
+        description="Address of the workshop's PlanSo, `https://<customer>.planso.de`; `http` only on this machine.",
     )
-    planso_user: str = Field("", description="User name for PlanSo; best one of the connector's own.")
+    planso_user: str = Field("", description="User name for PlanSo; best an account of its own.")
     planso_password: SecretStr = Field(
-        SecretStr(""), description="Its password. In `.env`, put it in single quotes if it holds `#` or blanks."
+        SecretStr(""),
+        description="Password for PlanSo. In `.env`, quote it with single quotes if it contains `#` or spaces.",
     )
     planso_table_id: int | None = Field(
         None,
         ge=1,
-        description="`tableID` of the order form; without it the profile's, which is 12565 if it names none.",
+        description="`tableID` of the order form; default: the profile's, else 12565.",
     )
     planso_profile: Path | None = Field(
-        None, description="TOML file with what this installation names or calls otherwise, see docs/profile.md."
+        None, description="TOML file with the labels and calls of this installation, see docs/profile.md."
     )
     planso_timeout: float = Field(30.0, gt=0, le=600, description="Seconds to wait for one page of PlanSo.")
     planso_max_answer: ByteSize = Field(
         ByteSize(4_000_000),
         ge=100_000,
         le=50_000_000,
-        description="Largest answer of PlanSo that is read, unpacked; the list of orders may be twice as large. Of "
-        "what is larger the mirror keeps what it holds.",
+        description="Largest response of PlanSo that is read, decompressed; the list of orders may be twice as "
+        "large. For larger ones the mirror keeps its data.",
     )
     connector_host: str = Field(
-        "127.0.0.1", min_length=1, description="Address to listen on; of a name, all its addresses."
+        "127.0.0.1", min_length=1, description="Address to listen on; for a host name, all its addresses."
     )
     connector_port: int = Field(8102, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
     connector_database_url: str = Field(
@@ -83,14 +156,14 @@ class Settings(BaseSettings):
         10.0,
         ge=0.5,
         le=600,
-        description="Seconds that the database may take for a read or a write; then it is 503 and the connection is "
-        "given up.",
+        description="Seconds a read or write may take in the database; after that the answer is 503 and the "
+        "connection is closed.",
     )
     connector_database_connections: int = Field(
         13,
         ge=3,
         le=13,
-        description="Connections to PostgreSQL at most, 3 to 13; with fewer, writes and long questions wait longer.",
+        description="Maximum connections to PostgreSQL, 3 to 13; with fewer, writes and searches wait longer.",
     )
     connector_workshop: str = Field(
         "default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Short name of the workshop, part of every key."
@@ -98,104 +171,104 @@ class Settings(BaseSettings):
     connector_writes: str = Field(
         "on",
         pattern=r"^(on|shadow|off)$",
-        description="`shadow`: writes are planned, answered with what they would change, and never sent; `off`: writes "
-        "are refused. Both are 503.",
+        description="`shadow`: writes are planned and answered with what they would change, but never sent; `off`: "
+        "writes are refused. Both answer 503.",
     )
     connector_write_wait: float = Field(
-        15.0, gt=0, le=600, description="Seconds that a write waits for PlanSo's confirmation."
+        15.0, gt=0, le=600, description="Seconds a write request waits for PlanSo's confirmation."
     )
     connector_write_deadline: Duration = Field(
-        timedelta(hours=24), gt=timedelta(0), description="How long a write is tried until it is given up."
+        timedelta(hours=24), gt=timedelta(0), description="How long a write is retried before it expires."
     )
     connector_pending: int = Field(
-        5000, ge=1, description="Writes that may wait for PlanSo; further ones are 503 until some are through."
+        5000, ge=1, description="Maximum writes waiting for PlanSo; further ones are answered 503."
     )
     connector_sync_hours: str = Field(
         "07:00-19:00",
-        description="When syncs start by themselves, `Mo-Fr 07:00-19:00, Sa 08:00-12:00`; `00:00-24:00` is always.",
+        description="When scheduled syncs run, `Mo-Fr 07:00-19:00, Sa 08:00-12:00`; `00:00-24:00` is always.",
     )
-    connector_sync_zone: str = Field("Europe/Berlin", description="Time zone of these hours.")
+    connector_sync_zone: str = Field("Europe/Berlin", description="Time zone of CONNECTOR_SYNC_HOURS.")
     connector_sync_holidays: str = Field(
-        "", description="Federal state whose public holidays are free, `BW`; empty for the nationwide ones."
+        "", description="Federal state whose public holidays are skipped, `BW`; empty: nationwide holidays only."
     )
     connector_sync_interval: Duration = Field(
-        timedelta(minutes=5), description="Time between two syncs, `5 min`; `0` for none by themselves."
+        timedelta(minutes=5), description="Time between scheduled syncs, `5 min`; `0` disables the schedule."
     )
     connector_sync_reread: Duration = Field(
-        timedelta(hours=24), description="Within which each order is read again though its list entry did not change."
+        timedelta(hours=24),
+        description="Maximum age of an order's form before a sync reads it again, even if its list entry is unchanged.",
     )
     connector_sync_reread_soon: Duration = Field(
-        timedelta(hours=6), description="The same for orders that are being worked on or miss parts."
+        timedelta(hours=6), description="The same for orders in work or with missing parts."
     )
     connector_sync_max_removals: float = Field(
-        0.25, ge=0, le=1, description="Share of the current orders that may leave PlanSo's list at once unasked."
+        0.25,
+        ge=0,
+        le=1,
+        description="Share of the current orders that may disappear from PlanSo's list in one sync; above it the sync stops.",
     )
-    connector_sync_parts: bool = Field(
-        True, description="Whether a sync reads each order's parts, one more request each."
-    )
+    connector_sync_parts: bool = Field(True, description="Whether a sync reads parts: one more request for each order.")
     connector_sync_extended: bool = Field(
-        False, description="Whether a sync reads the orders' other tabs too, some 15 requests for each order."
+        False, description="Whether a sync also reads the other tabs: about 15 more requests for each order."
     )
     connector_sync_extended_interval: Duration = Field(
-        timedelta(hours=24), description="Time between two readings of an order's other tabs."
+        timedelta(hours=24), description="Maximum age of an order's other tabs before a sync reads them again."
     )
     connector_keep_operations: Duration = Field(
         timedelta(days=90),
-        description="How long settled writes are kept, at least 7 d; here and below, `0` is for ever.",
+        description="How long settled writes are kept, at least 7 d; here and below, `0` keeps them forever.",
     )
-    connector_keep_history: Duration = Field(timedelta(days=365), description="How long the history of orders is kept.")
+    connector_keep_history: Duration = Field(timedelta(days=365), description="How long change history is kept.")
     connector_keep_tombstones: Duration = Field(
-        timedelta(days=90), description="How long orders that were deleted in PlanSo are kept, with their history."
+        timedelta(days=90), description="How long orders deleted in PlanSo are kept, with their history."
     )
     connector_keep_runs: Duration = Field(timedelta(days=90), description="How long past syncs are kept.")
     connector_keep_kept_pages: Duration = Field(
-        timedelta(days=30), description="How long pages that could not be read are kept, letters and digits masked."
+        timedelta(days=30), description="How long unreadable pages are kept, with letters and digits masked."
     )
-    connector_keep_accesses: Duration = Field(
-        timedelta(days=365), description="How long it is kept who was shown which order."
-    )
+    connector_keep_accesses: Duration = Field(timedelta(days=365), description="How long the access log is kept.")
     connector_lookup_personal: str = Field(
         "asked",
         pattern=r"^(asked|all)$",
-        description="Which personal data `/api/lookup` shows: `asked`, only of the kind that the caller said; `all`.",
+        description="Personal data in `/api/lookup` answers: `asked`, only the kinds the caller gave; or `all`.",
     )
     connector_allow_anonymous: bool = Field(
         False,
-        description="`yes`: as long as there is no API key, serve everyone, because a proxy in front lets nobody in "
-        "unasked. As soon as there is one, a key is wanted all the same.",
+        description="`yes`: serve requests without a key while no API key exists, because a proxy in front "
+        "authenticates. Once a key exists, every request needs one.",
     )
-    connector_planso_concurrency: int = Field(4, ge=1, le=64, description="Requests to PlanSo under way at once.")
+    connector_planso_concurrency: int = Field(4, ge=1, le=64, description="Maximum concurrent requests to PlanSo.")
     connector_planso_rate: float = Field(
-        0.0, ge=0, le=1000, description="Most requests to PlanSo in a second; 0 sets no such bound."
+        0.0, ge=0, le=1000, description="Maximum requests to PlanSo per second; 0 for no limit."
     )
     connector_allowed_hosts: str = Field(
         "",
-        description="Host names served besides addresses and `localhost`, `connector.example, *.example`; `*` for any.",
+        description="Host names accepted besides addresses and `localhost`, `connector.example, *.example`; `*`: any.",
     )
     connector_trusted_proxies: str = Field(
         "", description="Addresses or networks of proxies whose `X-Forwarded-For` and `-Proto` are believed."
     )
     connector_cors_origins: str = Field(
-        "", description="Sites whose pages may ask from a browser, `https://board.example`; empty for none."
+        "", description="Origins allowed by CORS, `https://board.example`; empty for none."
     )
     connector_rate_limit: str = Field(
-        "100/s", description="Requests of one key, `100/s`, `1000/10s`, `600/min`; `0` for no bound."
+        "100/s", description="Rate limit of one key, `100/s`, `1000/10s`, `600/min`; `0` for none."
     )
-    connector_address_rate_limit: str = Field("200/s", description="The same of one address, whatever its keys.")
+    connector_address_rate_limit: str = Field("200/s", description="Rate limit of one address, across its keys.")
     connector_unlimited_addresses: str = Field(
-        "127.0.0.0/8, ::1", description="Addresses or networks without limits of their own; those of keys stay."
+        "127.0.0.0/8, ::1", description="Addresses or networks without an address limit; key limits still apply."
     )
-    connector_parallel: int = Field(64, ge=1, description="Requests of one key or address under way at once.")
+    connector_parallel: int = Field(64, ge=1, description="Maximum concurrent requests of one key or address.")
     connector_parallel_total: int = Field(
         512,
         ge=1,
-        description="Requests under way at once; half of them may wait for PlanSo, half (64 at most) be reads at work.",
+        description="Maximum concurrent requests; half may wait for PlanSo, half (at most 64) may be active reads.",
     )
     connector_connections: int = Field(
-        2000, ge=1, description="Connections at once; each needs an open file (`ulimit -n`), and 128 more are needed."
+        2000, ge=1, description="Maximum connections; each needs an open file (`ulimit -n`), plus 128 others."
     )
     connector_arrival: Duration = Field(
-        timedelta(seconds=20), gt=timedelta(0), description="Within which a request's head has to arrive, and its body."
+        timedelta(seconds=20), gt=timedelta(0), description="Timeout for receiving the headers, and for the body."
     )
     connector_log_level: str = Field(
         "info", pattern=r"^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`."
@@ -213,65 +286,57 @@ class Settings(BaseSettings):
         del file_secret_settings
         assert isinstance(env_settings, EnvSettingsSource)
         assert isinstance(dotenv_settings, EnvSettingsSource)
-        files = Files(settings_cls, env_settings.env_vars, dotenv_settings.env_vars)
+        files = FileSource(settings_cls, env_settings.env_vars, dotenv_settings.env_vars)
         return init_settings, env_settings, dotenv_settings, files
 
     @field_validator("planso_url")
     @classmethod
-    def _an_address(cls, url: str) -> str:
+    def _check_address(cls, url: str) -> str:
         if not url:
             return url
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("accepted: an address such as https://workshop.planso.de")
-        if parts.scheme == "http" and not _is_this_machine(parts.hostname):
+        if parts.scheme == "http" and not _is_loopback(parts.hostname):
             raise ValueError(
-                "accepted: https://, or the password and customers' data would travel in clear; http:// for this "
-                "machine alone: localhost, 127.0.0.1, [::1]"
+                "accepted: https://; http:// only for this machine (localhost, 127.0.0.1, [::1]), since the "
+                "password and customers' data would be sent unencrypted"
             )
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError(
-                "accepted: scheme, host, port and path alone; user and password have settings of their own"
-            )
+            raise ValueError("accepted: scheme, host, port and path; user and password have settings of their own")
         return url.rstrip("/")
 
     def secrets(self) -> list[str]:
-        """What must never stand in a log."""
+        """Values that must never appear in a log."""
         found = _DATABASE_SECRETS.findall(self.connector_database_url)
         passwords = [password for pair in found for password in pair if password]
         return [self.planso_password.get_secret_value(), *passwords, *map(unquote, passwords)]
 
     @classmethod
     def load(cls) -> Self:
-        """The settings of this environment. Raises SettingsError naming each wrong one and what would be accepted."""
+        """Read the environment. Raises SettingsError naming each wrong setting and what is accepted."""
         try:
             return cls()
         except ValidationError as error:
             lines = [f"{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
             raise SettingsError("\n".join(lines)) from None
-        except FileError as error:
-            raise SettingsError(str(error)) from error
 
 
-def unknown() -> list[str]:
-    """Names in the environment and in `.env` that look like settings and are none, each with what may be meant."""
+def describe_unknown() -> list[str]:
+    """One line for each variable that looks like a setting but is none, with the setting it may mean."""
     known = {name.upper() for name in Settings.model_fields}
     known |= {f"{name}_FILE" for name in known}
     found = {*os.environ, *DotEnvSettingsSource(Settings).env_vars}
-    told = []
+    lines = []
     for name in sorted(name.upper() for name in found):
         if name.startswith(("PLANSO_", "CONNECTOR_")) and name not in known:
             near = get_close_matches(name, known, 1)
-            told.append(f"{name} is no setting, and does nothing." + (f" Is {near[0]} meant?" if near else ""))
-    return told
+            lines.append(f"{name} is not a setting and has no effect." + (f" Did you mean {near[0]}?" if near else ""))
+    return lines
 
 
-def _is_this_machine(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-class SettingsError(Exception):
-    """A setting is wrong or missing."""

@@ -1,4 +1,4 @@
-"""SIGTERM where nothing in particular is to be done by it: it ends the process, also as PID 1 of a container."""
+"""SIGTERM while nothing handles it: it ends the process, also as PID 1 of a container."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ IS_PID_1 = os.getpid() == 1
 
 
 def terminate(number: int, _frame: FrameType | None = None) -> None:
-    """What the signal does by default. The kernel does nothing by default to PID 1: there it is done here."""
+    """End the process as the signal does by default. For PID 1 the kernel has no default action."""
     if IS_PID_1:
         os._exit(128 + number)
     signal.signal(number, signal.SIG_DFL)
@@ -19,9 +19,8 @@ def terminate(number: int, _frame: FrameType | None = None) -> None:
 
 def install_sigterm_handler() -> None:
     """
-    To be called first of all: until `serve` listens a start takes a second, or minutes where it migrates, and commands
-    run for as long as PlanSo takes. Where the kernel does by default what `end` does it is left to it: it needs not
-    wait for Python to get its turn.
+    Call before anything else: a start takes a second until `serve` listens, minutes if it migrates, and commands run as
+    long as PlanSo takes. Only for PID 1: elsewhere the kernel ends the process without waiting for Python.
     """
     if IS_PID_1:
         signal.signal(signal.SIGTERM, terminate)

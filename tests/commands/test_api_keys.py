@@ -1,4 +1,4 @@
-"""keys and accesses, as an operator uses them beside a running connector; and where a connector may listen."""
+"""The commands `keys` and `accesses` beside a running connector; and where a connector may listen."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict
 
 
 def command(*arguments: str, **environment: str) -> Result:
-    """A command, run in this process: to a connector it is another one."""
+    """Run a command in this process, which is not the connector's."""
     try:
         return CliRunner().invoke(cli, arguments, env={"COLUMNS": "200", **environment})
     finally:
@@ -44,7 +44,7 @@ def command(*arguments: str, **environment: str) -> Result:
 
 
 def create(*arguments: str, **environment: str) -> tuple[str, str]:
-    """Id and text of a new key."""
+    """Create a key; its id and text."""
     done = command("keys", "create", *arguments, **environment)
     match = KEY.fullmatch(done.stdout.strip())
     assert match is not None, done
@@ -104,8 +104,8 @@ def test_a_keys_life_beside_a_running_connector(tmp_path: Path, environment: dic
         (("revoke", "0123456789"), "There is no key 0123456789"),
     ],
 )
-def test_a_wrong_call_is_told(environment: dict[str, str], arguments: tuple[str, ...], named: str) -> None:
-    """What can't be taken is named, with what would be accepted; nothing is made."""
+def test_a_wrong_call_is_reported(environment: dict[str, str], arguments: tuple[str, ...], named: str) -> None:
+    """A wrong argument is named with what is accepted; no key is created."""
     migrate.migrate(environment["CONNECTOR_DATABASE_URL"])
     done = command("keys", *arguments, **environment)
     assert done.exit_code in (1, 2)
@@ -132,7 +132,7 @@ def test_other_machines_are_served_with_keys_alone(tmp_path: Path, environment: 
         assert connector.http.get("/api/sync/status", headers={"Authorization": f"Bearer {key}"}).status_code == 200
 
 
-def test_help_tells_every_scope() -> None:
+def test_help_names_every_scope() -> None:
     """`keys create --help` names each scope."""
     told = command("keys", "create", "--help").stdout
     assert [scope for scope in SCOPE_DESCRIPTIONS if scope not in told] == []

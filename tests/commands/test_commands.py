@@ -1,47 +1,14 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import chdir
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from planso_connector import __version__, logs
-from planso_connector.cli import cli
+from planso_connector import __version__
 from planso_connector.sandbox import Installation, Sandbox
-from tests.process import PATIENCE, connector_process, free_port
-
-
-def command(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PLANSO_", "CONNECTOR_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "planso_connector", *arguments],
-        env={**clean, "COLUMNS": "200", "CONNECTOR_PORT": "0", **environment},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-
-
-def command_here(folder: Path, *arguments: str, **environment: str) -> Result:
-    """The same in this process, a second quicker; what would be a traceback is raised."""
-    unset = dict.fromkeys(name for name in os.environ if name.startswith(("PLANSO_", "CONNECTOR_")))
-    try:
-        with chdir(folder):
-            done = CliRunner().invoke(
-                cli, arguments, env={**unset, "COLUMNS": "200", "CONNECTOR_PORT": "0", **environment}
-            )
-    finally:
-        logs.configure("error", [])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done
+from tests.command_line import command, command_here
+from tests.process import connector_process, free_port
 
 
 @pytest.fixture
@@ -64,7 +31,7 @@ def test_version_and_help(tmp_path: Path) -> None:
 
 
 def test_exit_codes_say_whether_to_try_again(tmp_path: Path, planso: tuple[Sandbox, dict[str, str]]) -> None:
-    """2 for a call or a setting that is wrong, 1 for what may go better another time: both say what it is."""
+    """2 for wrong arguments or settings, 1 for what may succeed another time; both with a message."""
     _, environment = planso
     for arguments, changed, code, told in (
         (("frobnicate",), {}, 2, "frobnicate"),
@@ -77,19 +44,19 @@ def test_exit_codes_say_whether_to_try_again(tmp_path: Path, planso: tuple[Sandb
         assert (done.returncode, told in done.stderr) == (code, True), done.stderr
 
 
-def test_a_name_that_is_no_setting_is_told(tmp_path: Path) -> None:
-    """In the environment and in `.env`, with the name that may be meant; settings and their files are not."""
+def test_a_name_that_is_no_setting_is_reported(tmp_path: Path) -> None:
+    """Unknown variables in the environment and in `.env` are reported with the name that may be meant."""
     (tmp_path / ".env").write_text("CONNECTOR_PROT=8103\nPLANSO_USER=x\n")
     (tmp_path / "password").write_text("x")
     done = command(tmp_path, "migrate", CONNECTOR_KEEP_RUN="1 d", PLANSO_PASSWORD_FILE=str(tmp_path / "password"))
     assert done.returncode == 0, done.stderr
-    assert "CONNECTOR_PROT is no setting, and does nothing. Is CONNECTOR_PORT meant?" in done.stderr
-    assert "Is CONNECTOR_KEEP_RUNS meant?" in done.stderr
-    assert done.stderr.count("is no setting") == 2
+    assert "CONNECTOR_PROT is not a setting and has no effect. Did you mean CONNECTOR_PORT?" in done.stderr
+    assert "Did you mean CONNECTOR_KEEP_RUNS?" in done.stderr
+    assert done.stderr.count("is not a setting") == 2
 
 
 def test_commands_make_no_empty_database(tmp_path: Path) -> None:
-    """What tells of a database that is not there says so, and where it looked, instead of making one."""
+    """Commands that read a missing database say where it was looked for, and do not create it."""
     for arguments in (
         ("keys", "list"),
         ("accesses",),
@@ -102,7 +69,7 @@ def test_commands_make_no_empty_database(tmp_path: Path) -> None:
         assert not (tmp_path / "connector.db").exists()
 
 
-def test_doctor_tells_what_maps_and_never_writes(tmp_path: Path, planso: tuple[Sandbox, dict[str, str]]) -> None:
+def test_doctor_reports_what_maps_and_never_writes(tmp_path: Path, planso: tuple[Sandbox, dict[str, str]]) -> None:
     """doctor logs in, lists, reads a form and its parts, names the missing label and a dry run; PlanSo is unchanged."""
     sandbox, environment = planso
     before = {order_id: sandbox.snapshot(order_id) for order_id in sandbox.order_ids()}
@@ -147,7 +114,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path, environment: dict[str, str], n
     assert "Traceback" not in done.stderr
 
 
-def test_a_port_in_use_is_told(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     """A second connector on the same port says so and ends."""
     with connector_process({}, tmp_path, "--demo", "--sandbox-port", str(free_port())) as connector:
         port = connector.address.rpartition(":")[2]
@@ -157,7 +124,7 @@ def test_a_port_in_use_is_told(tmp_path: Path) -> None:
 
 
 def test_what_is_made_late_is_made_silently(tmp_path: Path) -> None:
-    """What the command puts off until it is asked for, models and the document, nobody is warned of then."""
+    """Building the models and the OpenAPI document later, at the first request, causes no warning."""
     with connector_process({}, tmp_path, "--demo", "--sandbox-port", str(free_port())) as connector:
         asked = connector.http.get("/openapi.json"), connector.http.post("/api/auth/login", json={})
         assert [answer.status_code for answer in asked] == [200, 422]

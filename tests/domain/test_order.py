@@ -35,8 +35,8 @@ from planso_connector.domain.part import Part
         (Part(1, status="betroffen"), False),
     ],
 )
-def test_when_a_part_is_missing(part: Part, missing: bool) -> None:
-    """Backorder; or not delivered while to order or ordered, or when the status says so."""
+def test_each_way_in_which_a_part_is_missing(part: Part, missing: bool) -> None:
+    """On backorder; or not delivered, and to order, ordered or missing by its status."""
     assert part.is_missing is missing
 
 
@@ -53,15 +53,15 @@ def test_fallbacks_of_the_list() -> None:
     assert compose_order(None, 7, form(), None).archived
 
 
-def test_an_order_without_parts_needs_none() -> None:
-    """`ohne E-Teile` says that none are needed, whatever the table holds."""
+def test_an_order_that_needs_no_parts_misses_none() -> None:
+    """`ohne E-Teile` counts, whatever the table holds."""
     parts = (Part(7, is_backorder=True),)
     assert compose_order(None, 7, form(), PartsReading(parts, "in Arbeit")).missing_parts
     assert not compose_order(None, 7, form(), PartsReading(parts, "ohne E-Teile")).missing_parts
 
 
-def test_refreshing_keeps_what_the_form_does_not_tell() -> None:
-    """A form read again changes the fields; station, parts and parts status stay."""
+def test_an_update_from_the_form_keeps_what_other_pages_supplied() -> None:
+    """Station, parts and parts status stay."""
     entry = BoardEntry(7, short_name="kurz", station_id="2", station_state="active")
     before = compose_order(entry, 7, form(plate="A-B 1"), PartsReading((Part(7, is_backorder=True),), "bestellt"))
     after = update_from_form(before, form(plate="A-B 2"))
@@ -69,16 +69,16 @@ def test_refreshing_keeps_what_the_form_does_not_tell() -> None:
     assert (after.parts, after.values["parts_status"]) == (before.parts, "bestellt")
 
 
-@pytest.mark.parametrize("writing", ["WN-AE 2309", "wnae2309", "WN AE2309", "wn - ae  2309"])
-def test_a_plate_folds_alike_however_it_is_written(writing: str) -> None:
+@pytest.mark.parametrize("notation", ["WN-AE 2309", "wnae2309", "WN AE2309", "wn - ae  2309"])
+def test_all_notations_of_a_plate_fold_alike(notation: str) -> None:
     """Case, gaps and hyphens don't matter."""
-    assert fold_plate(writing) == "WNAE2309"
+    assert fold_plate(notation) == "WNAE2309"
 
 
-@pytest.mark.parametrize("writing", ["0151 234", "+49151234", "0049 151 234", "+49 (0) 151-234", "0151/234"])
-def test_a_phone_number_folds_alike_however_it_is_written(writing: str) -> None:
-    """Country and trunk prefixes and the writing don't matter."""
-    assert fold_phone(writing) == "151234"
+@pytest.mark.parametrize("notation", ["0151 234", "+49151234", "0049 151 234", "+49 (0) 151-234", "0151/234"])
+def test_all_notations_of_a_phone_number_fold_alike(notation: str) -> None:
+    """Country and trunk prefixes and punctuation don't matter."""
+    assert fold_phone(notation) == "151234"
 
 
 def test_names_fold_without_case_accents_and_umlauts() -> None:
@@ -97,7 +97,7 @@ def test_names_fold_without_case_accents_and_umlauts() -> None:
         ("email", "jana@example.de", "jana(at)example"),
     ],
 )
-def test_what_looks_wrong_is_named(path: str, right: str, wrong: str) -> None:
+def test_a_value_that_looks_wrong_is_reported(path: str, right: str, wrong: str) -> None:
     """A plate, VIN, phone number or e-mail that looks wrong is named with its field; a right one is not."""
     assert find_input_warnings({path: right}) == []
     (sentence,) = find_input_warnings({path: wrong})
@@ -105,15 +105,15 @@ def test_what_looks_wrong_is_named(path: str, right: str, wrong: str) -> None:
     assert "kept as given" in sentence
 
 
-def test_defaults_alone_are_nobodys_order() -> None:
-    """A form that holds defaults and names neither person nor vehicle is no order; one name makes it one."""
+def test_defaults_alone_are_no_order() -> None:
+    """A form needs a person or a vehicle to be an order's."""
     defaults = FormReading(values={"service_advisor": "MK", "shop_date": "2026-11-23"}, fields={"Serviceberater": "MK"})
     assert not has_identity(defaults)
     assert has_identity(FormReading(values={**defaults.values, "person": "Petersen"}, fields={}))
 
 
-def test_a_form_that_lost_nearly_everything_has_emptied() -> None:
-    """Of many values hardly one left: emptied, also with a default. A few cleared, or few to begin with: not."""
+def test_a_form_that_lost_nearly_all_values_is_emptied() -> None:
+    """Also with a default left; not with a few values cleared, or few to begin with."""
     held: dict[str, Value] = dict.fromkeys(list(BY_PATH)[:20], "x")
     assert is_emptied(held, FormReading(values={"service_advisor": "MK"}, fields={"a": ""}))
     assert is_emptied(held, FormReading(values={}, fields={}))

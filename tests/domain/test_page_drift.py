@@ -23,16 +23,16 @@ GOOD = FormReading(
 KNOWN = compose_order(None, 7, GOOD, None)
 
 
-def test_a_page_as_it_was_is_taken_over() -> None:
-    """No doubt, no change: also when fields were cleared or changed in PlanSo."""
+def test_an_unchanged_page_is_stored_as_it_is() -> None:
+    """Without doubts, also when fields were cleared or changed in PlanSo."""
     assert check_form(KNOWN, GOOD) == (GOOD, ())
     cleared = replace(GOOD, values={**GOOD.values, "remarks": None}, fields={**GOOD.fields, "Bemerkungen": ""})
     assert check_form(KNOWN, cleared) == (cleared, ())
     assert check_form(None, cleared) == (cleared, ())
 
 
-def test_a_label_that_is_gone_keeps_its_value() -> None:
-    """The form lost `Fahrername`: the person stays, and the doubt names the label; the rest is taken over."""
+def test_the_value_of_a_missing_label_is_kept() -> None:
+    """The form lost `Fahrername`: the person stays, the doubt names the label, the rest is updated."""
     moved = FormReading(
         values={"person": None, "shop_date": "2026-12-09", "remarks": "neu"},
         fields={"Werkstattstart": "09.12.2026", "Bemerkungen": "neu"},
@@ -45,8 +45,8 @@ def test_a_label_that_is_gone_keeps_its_value() -> None:
 
 
 @pytest.mark.parametrize("known", [KNOWN, None])
-def test_a_date_that_reads_no_more_keeps_no_old_one(known: Order | None) -> None:
-    """Something stands there that is no date: no value, a doubt at the field, the words as they stand in `fields`."""
+def test_an_unreadable_date_keeps_no_old_value(known: Order | None) -> None:
+    """The field has no value but a doubt; its text is in `fields`."""
     odd = replace(
         GOOD,
         values={**GOOD.values, "shop_date": None},
@@ -61,8 +61,8 @@ def test_a_date_that_reads_no_more_keeps_no_old_one(known: Order | None) -> None
     assert "doubts" not in KNOWN.to_document()
 
 
-def test_a_doubt_outlives_a_label_that_is_gone() -> None:
-    """The label of an unreadable date vanishes: its words stay in `fields`, and so does the doubt at the field."""
+def test_a_doubt_outlives_its_label() -> None:
+    """The label of an unreadable date vanishes: its text stays in `fields`, and so does the doubt."""
     odd = replace(GOOD, values={**GOOD.values, "shop_date": None}, unreadable={"shop_date": "KW 51"})
     moved = replace(
         GOOD,
@@ -74,8 +74,8 @@ def test_a_doubt_outlives_a_label_that_is_gone() -> None:
     assert (read.unreadable, read.values["shop_date"]) == ({"shop_date": "KW 51"}, None)
 
 
-def test_prices_that_all_vanish_are_kept() -> None:
-    """All prices nought at once: the last ones stay; one of them nought is an ordinary change."""
+def test_prices_that_vanish_all_at_once_are_kept() -> None:
+    """All prices zero: the last ones stay; a single zero is an ordinary change."""
     priced = (Part(7, part_no="A", row_id="1", price_each=3.5), Part(7, part_no="B", row_id="2", price_each=1.0))
     bare = PartsReading(tuple(replace(part, price_each=0.0) for part in priced), "bestellt")
     read, (doubt,) = check_parts(priced, bare)
@@ -85,8 +85,8 @@ def test_prices_that_all_vanish_are_kept() -> None:
     assert check_parts(priced, PartsReading(())) == (PartsReading(()), ())
 
 
-def test_a_doubt_about_a_label_goes_with_the_label() -> None:
-    """It stays where the label is gone from the form, and ends where the label shows less."""
+def test_a_doubt_about_a_label_ends_with_its_long_text() -> None:
+    """It stays while the label is missing from the form, and ends when the label shows less."""
     long = OversizedText.from_text("x" * 30_000)
     known = replace(KNOWN, fields={**KNOWN.fields, "Notiz": ""}, unreadable={"fields.Notiz": long, "short_name": long})
     gone, _ = check_form(known, GOOD)

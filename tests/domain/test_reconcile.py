@@ -27,73 +27,73 @@ def entry(order_id: int, name: str = "") -> BoardEntry:
     return BoardEntry(order_id, short_name=name or f"A-B {order_id}", station_id="2", station_state="active")
 
 
-def held(of: BoardEntry, **changes: object) -> MirroredOrder:
+def mirrored(of: BoardEntry, **changes: object) -> MirroredOrder:
     return replace(MirroredOrder(fingerprint_entry(of), NOW), **changes)  # type: ignore[arg-type]
 
 
 def reasons(plan: SyncPlan) -> dict[int, ReadReason]:
-    return {reading.entry.order_id: reading.reason for reading in plan.to_read}
+    return {order.entry.order_id: order.reason for order in plan.to_read}
 
 
 def test_an_unchanged_mirror_needs_nothing_but_the_list() -> None:
-    """Every order as it was: nothing to read, nothing gone, all seen."""
+    """Every order as it was: nothing to read, none removed, all unchanged."""
     board = [entry(n) for n in range(1, 50)]
-    plan = reconcile(board, {e.order_id: held(e) for e in board}, (), NOW, POLICY)
+    plan = reconcile(board, {e.order_id: mirrored(e) for e in board}, (), NOW, POLICY)
     assert (plan.to_read, plan.removed) == ((), ())
     assert plan.unchanged == tuple(range(1, 50))
 
 
-def test_why_an_order_is_read() -> None:
-    """New, back from the archive, changed in the list, due: each is read for its reason, new ones first."""
+def test_each_reason_to_read_an_order() -> None:
+    """New, back from the archive, changed in the list, due, or by a full sync; new ones first."""
     board = [entry(n) for n in (1, 2, 3, 4, 5)]
     known = {
-        2: held(entry(2), archived=True),
-        3: held(entry(3, "other")),
-        4: held(entry(4), read_at=NOW - timedelta(hours=25)),
-        5: held(entry(5), read_at=NOW - timedelta(hours=1)),
+        2: mirrored(entry(2), archived=True),
+        3: mirrored(entry(3, "other")),
+        4: mirrored(entry(4), read_at=NOW - timedelta(hours=25)),
+        5: mirrored(entry(5), read_at=NOW - timedelta(hours=1)),
     }
     plan = reconcile(board, known, (), NOW, POLICY)
     assert reasons(plan) == {1: ReadReason.NEW, 2: ReadReason.NEW, 3: ReadReason.CHANGED, 4: ReadReason.DUE}
     assert plan.unchanged == (5,)
     full = reconcile(board, known, (), NOW, POLICY, full_since=NOW)
-    assert reasons(full)[5] is ReadReason.ASKED
+    assert reasons(full)[5] is ReadReason.FULL_SYNC
 
 
-def test_a_full_run_goes_on_where_it_was() -> None:
-    """Orders that the interrupted full run had read already are not read again."""
+def test_a_full_run_is_continued() -> None:
+    """Orders that the interrupted full run had read are not read again."""
     board = [entry(1), entry(2)]
-    known = {1: held(entry(1)), 2: held(entry(2), read_at=NOW - timedelta(minutes=5))}
+    known = {1: mirrored(entry(1)), 2: mirrored(entry(2), read_at=NOW - timedelta(minutes=5))}
     plan = reconcile(board, known, (), NOW, POLICY, full_since=NOW - timedelta(minutes=1))
-    assert reasons(plan) == {2: ReadReason.ASKED}
+    assert reasons(plan) == {2: ReadReason.FULL_SYNC}
 
 
 @given(st.integers(1, 10**9), st.booleans(), st.booleans())
-def test_every_order_has_its_turn(order_id: int, in_workshop: bool, missing: bool) -> None:
-    """An order is read again within its time and not before half of it; sooner at work or missing parts."""
+def test_every_order_is_reread_in_time(order_id: int, in_workshop: bool, missing: bool) -> None:
+    """Within its time and not before half of it; sooner in the workshop or with missing parts."""
     one = entry(order_id)
     limit = POLICY.reread_soon if in_workshop or missing else POLICY.reread
     for age, due in ((limit, True), (limit / 2 - timedelta(seconds=1), False)):
-        known = {order_id: held(one, read_at=NOW - age, in_workshop=in_workshop, missing_parts=missing)}
+        known = {order_id: mirrored(one, read_at=NOW - age, in_workshop=in_workshop, missing_parts=missing)}
         assert bool(reconcile([one], known, (), NOW, POLICY).to_read) is due
 
 
-def test_turns_are_spread() -> None:
+def test_rereadings_are_spread() -> None:
     """Orders that were read at the same time are not due at the same time."""
     board = [entry(n) for n in range(1, 1001)]
-    known = {e.order_id: held(e, read_at=NOW - timedelta(hours=18)) for e in board}
+    known = {e.order_id: mirrored(e, read_at=NOW - timedelta(hours=18)) for e in board}
     due = len(reconcile(board, known, (), NOW, POLICY).to_read)
     assert 400 < due < 600
 
 
 @pytest.mark.parametrize(
-    ("known", "listed", "believed"),
+    ("known", "listed", "accepted"),
     [(100, 76, True), (100, 74, False), (100, 50, False), (100, 0, False), (4, 1, True), (4, 0, False), (1, 0, False)],
 )
-def test_a_list_that_lacks_too_much_is_not_believed(known: int, listed: int, believed: bool) -> None:
-    """More than a quarter gone at once, or all: stop; a person can accept it."""
+def test_too_many_removals_stop_a_sync(known: int, listed: int, accepted: bool) -> None:
+    """More than a quarter at once, or all: MassRemoval; a person can accept it."""
     board = [entry(n) for n in range(1, known + 1)]
-    mirror = {e.order_id: held(e) for e in board}
-    if believed:
+    mirror = {e.order_id: mirrored(e) for e in board}
+    if accepted:
         assert len(reconcile(board[:listed], mirror, (), NOW, POLICY).removed) == known - listed
         return
     with pytest.raises(MassRemoval, match="accept-removals"):
@@ -101,23 +101,23 @@ def test_a_list_that_lacks_too_much_is_not_believed(known: int, listed: int, bel
     assert len(reconcile(board[:listed], mirror, (), NOW, POLICY, accept_removals=True).removed) == known - listed
 
 
-def test_an_order_that_is_being_written_is_not_gone() -> None:
-    """What is under way is left alone, whatever the list says."""
+def test_an_order_that_is_being_written_is_not_removed() -> None:
+    """Whatever the list says."""
     board = [entry(n) for n in range(1, 11)]
-    mirror = {e.order_id: held(e) for e in board}
+    mirror = {e.order_id: mirrored(e) for e in board}
     assert reconcile(board[:8], mirror, {10}, NOW, POLICY).removed == (9,)
 
 
 def test_a_move_on_the_board_is_no_change() -> None:
-    """When one order moves up, all below move down; none of them is read for that."""
+    """When one order moves up, all below move down; none is read for that."""
     assert fingerprint_entry(entry(1)) == fingerprint_entry(entry(1)._replace(position="17"))
     assert fingerprint_entry(entry(1)) != fingerprint_entry(entry(1)._replace(station_state="finished"))
 
 
 class Syncing(RuleBasedStateMachine):
     """
-    A workshop that archives, edits and brings back, and a mirror that is synced by runs which fail or die at any
-    point. `shown` is what PlanSo's list and forms hold; `mirror` what was stored, page by page.
+    A workshop that archives, edits and brings back orders, and a mirror synced by runs that fail or die at any point.
+    `shown`: what PlanSo's list and forms hold; `mirror`: what was stored, page by page.
     """
 
     @initialize(count=st.integers(1, 30))

@@ -1,4 +1,4 @@
-"""An error that ended an operation is the same one when it is told again, however it was kept."""
+"""An operation's error is the same one after it was stored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False), WORDS
 )
 STEPS = st.one_of(WORDS, st.integers(0, 99))
-PLAIN = (errors.NotFound, errors.PlansoRefused, errors.Expired, errors.Cancelled, errors.AmbiguousCreate)
+PLAIN = (
+    *(errors.NotFound, errors.PlansoRefused, errors.Damaged, errors.Expired, errors.Cancelled),
+    *(errors.AmbiguousCreate, errors.OrderIdReused),
+)
 ENDS: st.SearchStrategy[ConnectorError] = st.one_of(
     *(WORDS.map(kind) for kind in PLAIN),
     st.lists(
@@ -29,15 +32,15 @@ ENDS: st.SearchStrategy[ConnectorError] = st.one_of(
 )
 
 
-def kept(error: ConnectorError) -> ConnectorError:
-    """As an operation keeps it: its text in one column, the rest as JSON in another."""
+def store_and_load(error: ConnectorError) -> ConnectorError:
+    """As the table of operations does: its text in one column, the rest as JSON in another."""
     return stored_errors.deserialize_error(json.loads(json.dumps(stored_errors.serialize_error(error))), str(error))
 
 
 @given(ENDS)
-def test_an_error_comes_back_whole(error: ConnectorError) -> None:
-    """Kind, text, and all that it names of fields; and it is answered byte for byte as the first time."""
-    again = kept(error)
+def test_an_error_is_loaded_whole(error: ConnectorError) -> None:
+    """Type, text and fields; and its response is byte for byte the first one."""
+    again = store_and_load(error)
     assert type(again) is type(error)
     assert str(again) == str(error)
     for name in ("problems", "kept", "conflicts"):
@@ -47,16 +50,32 @@ def test_an_error_comes_back_whole(error: ConnectorError) -> None:
 
 
 @given(ENDS)
-def test_conflicts_are_told_with_the_operation_too(error: ConnectorError) -> None:
-    """None for what is no conflict, and for an operation without an error."""
-    told = stored_errors.deserialize_conflicts(json.loads(json.dumps(stored_errors.serialize_error(error))))
-    assert told == list(getattr(error, "conflicts", ()))
+def test_conflicts_can_be_loaded_alone(error: ConnectorError) -> None:
+    """None for other errors, and for an operation without an error."""
+    loaded = stored_errors.deserialize_conflicts(json.loads(json.dumps(stored_errors.serialize_error(error))))
+    assert loaded == list(getattr(error, "conflicts", ()))
     assert stored_errors.deserialize_conflicts(None) == []
 
 
-@pytest.mark.parametrize("kind", [errors.PlansoUnavailable, errors.LoginRejected, errors.StoreUnavailable])
-def test_an_error_that_ends_no_operation_is_a_refusal(kind: type[ConnectorError]) -> None:
-    """Whatever is written down can be raised again, with its text."""
-    again = kept(kind("so it is"))
+@pytest.mark.parametrize("error_class", [errors.PlansoUnavailable, errors.LoginRejected, errors.StoreUnavailable])
+def test_an_error_that_ends_no_operation_is_stored_as_a_refusal(error_class: type[ConnectorError]) -> None:
+    """Whatever is stored can be loaded, with its text."""
+    again = store_and_load(error_class("so it is"))
     assert type(again) is errors.PlansoRefused
     assert str(again) == "so it is"
+
+
+@pytest.mark.parametrize(
+    ("stored", "error_class"),
+    [
+        ({"type": "Stranger"}, errors.OrderIdReused),
+        ({"type": "Ambiguous"}, errors.AmbiguousCreate),
+        ({"type": "ValueKept", "kept": []}, errors.ReadBackMismatch),
+        ({"type": "Conflicting", "conflicts": []}, errors.EditConflict),
+    ],
+)
+def test_names_of_earlier_versions_are_read(stored: dict[str, object], error_class: type[ConnectorError]) -> None:
+    """The database keeps the stored names, whatever the classes are called."""
+    error = stored_errors.deserialize_error(stored, "so it is")
+    assert type(error) is error_class
+    assert stored_errors.serialize_error(error) == stored

@@ -51,7 +51,7 @@ def berlin(text: str, *, fold: int = 0) -> datetime:
 
 @settings(deadline=None)  # the first example loads the calendar
 @given(instants, st.sampled_from([None, *sorted(FEDERAL_STATES)]))
-def test_open_is_what_the_wall_clock_says(now: datetime, state: str | None) -> None:
+def test_hours_are_wall_clock_time(now: datetime, state: str | None) -> None:
     """Open from 07:00 until before 19:00 by the clock on the wall, Monday to Friday, on no public holiday."""
     hours = WorkHours.parse("07:00-19:00", holidays_of=state)
     local = now.astimezone(BERLIN)
@@ -96,8 +96,8 @@ def test_nothing_before_the_next_opening_is_open(hours: WorkHours, after: dateti
 
 @settings(deadline=None)
 @given(work_hours, instants)
-def test_opening_is_the_instant_asked_about_while_open(hours: WorkHours, now: datetime) -> None:
-    """An opening is its own next opening."""
+def test_while_open_the_next_opening_is_now(hours: WorkHours, now: datetime) -> None:
+    """And an opening is its own next opening."""
     opening = hours.next_opening(now)
     assert hours.next_opening(opening) == opening
     assert (opening == now) == hours.is_open(now)
@@ -117,7 +117,7 @@ def test_next_run_is_open_and_an_interval_later(
 
 
 @given(instants, intervals, jitters)
-def test_next_run_counts_time_that_passes(after: datetime, interval: timedelta, jitter: float) -> None:
+def test_the_interval_is_elapsed_time(after: datetime, interval: timedelta, jitter: float) -> None:
     """Without hours, interval and jitter are all there is, however the zone's clocks jump meanwhile."""
     always = WorkHours.parse("00:00-24:00")
     expected = after + interval + interval / 10 * jitter
@@ -133,15 +133,15 @@ def test_next_run_after_closing_time_is_jittered_after_the_opening() -> None:
 
 
 @given(instants)
-def test_instants_go_out_in_utc(now: datetime) -> None:
-    """Asked in any zone, openings and runs are told in UTC."""
+def test_results_are_in_utc(now: datetime) -> None:
+    """Openings and runs, whatever the zone of the argument."""
     hours = WorkHours.parse("00:00-24:00")
     assert hours.next_opening(now.astimezone(BERLIN)).tzinfo is UTC
     assert hours.next_run(now.astimezone(BERLIN), HOUR, 0.5).tzinfo is UTC
 
 
-def test_a_span_that_begins_in_the_missing_hour_opens_at_its_end() -> None:
-    """On 2026-03-29 half past two never comes: what opens then opens at three, what would also end then, not at all."""
+def test_a_span_that_begins_in_the_skipped_hour_opens_at_its_end() -> None:
+    """On 2026-03-29 there is no 02:30: a span from then opens at three, one that ends in that hour not at all."""
     midnight = berlin("2026-03-29T00:00")
     three = datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
     assert berlin("2026-03-29T03:00") == three
@@ -164,7 +164,7 @@ def test_an_hour_that_comes_twice_is_open_twice() -> None:
 @pytest.mark.parametrize(
     ("day", "utc_hour"), [("2026-03-27", 6), ("2026-03-30", 5), ("2026-10-23", 5), ("2026-10-26", 6)]
 )
-def test_seven_stays_seven_when_the_clocks_change(day: str, utc_hour: int) -> None:
+def test_opening_time_is_the_same_in_summer_and_winter(day: str, utc_hour: int) -> None:
     """The workshop opens at 07:00 by its wall clock, before and after each change of the clocks."""
     opening = WorkHours.parse("07:00-19:00").next_opening(berlin(f"{day}T00:00"))
     assert opening == datetime.fromisoformat(day).replace(hour=utc_hour, tzinfo=UTC)
@@ -210,7 +210,7 @@ def test_the_night_into_the_new_year_belongs_to_the_old_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("hours", "other"),
     [
         ("07:00-19:00", "Mo-Fr 07:00-19:00"),
         ("Mo-Fr 7:00-19:00", "mon - fri 07:00 – 19:00"),
@@ -222,9 +222,9 @@ def test_the_night_into_the_new_year_belongs_to_the_old_one() -> None:
         ("00:00-24:00", " 0:00 - 24:00 "),
     ],
 )
-def test_one_meaning_in_two_writings(one: str, other: str) -> None:
+def test_notations_with_one_meaning(hours: str, other: str) -> None:
     """Days in both languages, with or without zeros, blanks, dots; a span without days takes those before it."""
-    assert WorkHours.parse(one) == WorkHours.parse(other)
+    assert WorkHours.parse(hours) == WorkHours.parse(other)
 
 
 def test_every_day_with_days_named_still_keeps_holidays() -> None:
@@ -256,23 +256,23 @@ def test_every_day_with_days_named_still_keeps_holidays() -> None:
         ("07:00-19:00", "UTC", "Augsburg", "BB BE BW BY"),
     ],
 )
-def test_what_is_not_understood_is_told(hours: str, zone: str, state: str | None, accepted: str) -> None:
-    """A wrong value is refused with what would be accepted instead."""
+def test_invalid_hours_are_refused(hours: str, zone: str, state: str | None, accepted: str) -> None:
+    """The message says what is accepted."""
     with pytest.raises(ValueError, match=f"^accepted: .*{accepted}"):
         WorkHours.parse(hours, zone, state)
 
 
 @given(st.text(alphabet="MoDiFr0123456789:-, –."))
 def test_any_text_is_hours_or_is_refused(text: str) -> None:
-    """Whatever is set is understood or refused with a ValueError."""
+    """Any text is parsed, or refused with a ValueError."""
     try:
         WorkHours.parse(text)
     except ValueError as error:
         assert str(error).startswith("accepted: ")  # noqa: PT017 - most texts raise, some do not
 
 
-def test_the_calendar_of_the_world_is_loaded_when_asked_for() -> None:
-    """Neither import nor parse loads `holidays`, which takes most of a second and 45 MB; nor does always."""
+def test_holidays_are_loaded_at_first_use() -> None:
+    """Neither import, parse nor `00:00-24:00` loads `holidays`, which takes most of a second and 45 MB."""
     code = (
         "import sys; from datetime import UTC, datetime; from planso_connector.domain.workhours import WorkHours;"
         "WorkHours.parse('07:00-19:00', holidays_of='BY');"

@@ -1,6 +1,8 @@
+"""A profile, a client and forms for the tests of `planso`, and a sandbox to send requests to."""
+
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,7 +15,6 @@ from planso_connector.planso.profile import Profile
 from planso_connector.sandbox import Sandbox
 
 PROFILE = Profile.load()
-FormOf = Callable[..., Form]
 
 
 @pytest.fixture
@@ -22,15 +23,17 @@ def anyio_backend() -> str:
 
 
 def form_of(content: str, profile: Profile = PROFILE) -> Form:
+    """The form of order 123 with this markup."""
     return Form.parse({"center": {"content": content}, "functions": ""}, profile, 123)
 
 
 @asynccontextmanager
 async def client(
-    url: str, username: str = "werkstatt", password: str = "demo", **rest: Any
+    url: str, username: str = "werkstatt", password: str = "demo", **options: Any
 ) -> AsyncIterator[PlansoClient]:
-    rest = {"throttle": Throttle(8), "timeout": 60.0, **rest}
-    planso = PlansoClient(url, username, password, rest.pop("profile", PROFILE), **rest)
+    """A client that waits long enough for a busy machine; `options` are those of PlansoClient, and `profile`."""
+    options = {"throttle": Throttle(8), "timeout": 60.0, **options}
+    planso = PlansoClient(url, username, password, options.pop("profile", PROFILE), **options)
     try:
         yield planso
     finally:
@@ -44,5 +47,6 @@ def sandbox() -> Sandbox:
 
 @pytest.fixture
 def url(sandbox: Sandbox) -> Iterator[str]:
+    """Where the sandbox is served."""
     with sandbox.serve() as address:
         yield address

@@ -1,4 +1,4 @@
-"""A server for a PlanSo that misbehaves: what it answers is written down byte for byte by the test."""
+"""A server that plays a misbehaving PlanSo: a test writes each response byte for byte."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ FORM = json.dumps({"center": {"content": "<div><label>VIN</label><input name=v v
 
 
 def answer(text: str | bytes, status: str = "200 OK", *headers: str, charset: str = "") -> bytes:
+    """An HTTP response."""
     body = text.encode() if isinstance(text, str) else text
     head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", f"Content-Type: text/html{charset}", *headers]
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
 @dataclass
-class Asked:
+class ReceivedRequest:
     method: str
     target: str
     headers: dict[str, str]
@@ -34,48 +35,51 @@ class Asked:
 
 
 HANG = b"hang"
-Do = Callable[[Asked], bytes]
+"""In place of a response: none ever comes."""
+Handler = Callable[[ReceivedRequest], bytes]
 
 
 @dataclass
-class Odd:
-    """Accepts every login; `do` says what a `/do` request gets, `app` what an `/app` request gets."""
+class OddServer:
+    """`do` responds to `/do`, `app` to `/app`. By default each login is accepted and each `/do` shows the board."""
 
-    do: Do = lambda _asked: answer(BOARD)
-    app: Do = lambda asked: answer(
-        LOGIN_PAGE if asked.method == "GET" else START_PAGE, "200 OK", "Set-Cookie: PHPSESSID=x; path=/; HttpOnly"
+    do: Handler = lambda _request: answer(BOARD)
+    app: Handler = lambda request: answer(
+        LOGIN_PAGE if request.method == "GET" else START_PAGE, "200 OK", "Set-Cookie: PHPSESSID=x; path=/; HttpOnly"
     )
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
     url: str = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while await self._one(reader, writer):
+            while await self._handle_request(reader, writer):
                 pass
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
 
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _handle_request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Returns whether the connection stays open."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         method, target, _ = head[0].split(" ")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
-        asked = Asked(method, target, headers, body)
-        self.asked.append(asked)
-        reply = (self.app if target.startswith("/app") else self.do)(asked)
-        if reply == HANG:
+        request = ReceivedRequest(method, target, headers, body)
+        self.requests.append(request)
+        response = (self.app if target.startswith("/app") else self.do)(request)
+        if response == HANG:
             await reader.read()
             return False
-        writer.write(reply)
+        writer.write(response)
         await writer.drain()
-        return reply.startswith(b"HTTP") and reply.partition(b"\r\n\r\n")[0].count(b"Short") == 0
+        return response.startswith(b"HTTP") and response.partition(b"\r\n\r\n")[0].count(b"Short") == 0
 
 
 @asynccontextmanager
-async def odd(**behaviour: Any) -> AsyncIterator[Odd]:
-    server = Odd(**behaviour)
+async def odd(**handlers: Any) -> AsyncIterator[OddServer]:
+    """A running OddServer."""
+    server = OddServer(**handlers)
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     try:
@@ -84,8 +88,8 @@ async def odd(**behaviour: Any) -> AsyncIterator[Odd]:
         listening.close()
 
 
-async def calling(do: Do, call: Callable[[Any], Awaitable[Any]], **options: Any) -> tuple[Odd, Any]:
-    """What a call ends with, its answer or its error, at a server that answers `/do` as `do` says."""
+async def call_client(do: Handler, call: Callable[[Any], Awaitable[Any]], **options: Any) -> tuple[OddServer, Any]:
+    """The result or the error of a call of the client, whose `/do` requests are answered by `do`."""
     async with odd(do=do) as server, client(server.url, **options) as planso:
         try:
             return server, await call(planso)

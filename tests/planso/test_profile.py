@@ -1,3 +1,5 @@
+"""The profile: the built-in file, what a file of one's own overrides, and how its mistakes are reported."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -7,27 +9,45 @@ import pytest
 from planso_connector.domain.fields import BY_PATH, FIELDS
 from planso_connector.domain.planso_columns import COLUMNS
 from planso_connector.planso import profile as profile_module
-from planso_connector.planso.profile import PART_HEADERS, PART_STATUSES, TAB_NAMES, Profile
+from planso_connector.planso.profile import BUILT_IN_FILE, Profile, load_built_in
 from tests.planso.conftest import form_of
 
+PART_HEADERS = {
+    *("part_no", "description", "lead_no", "price_each", "price_total", "qty", "dates"),
+    *("order_no", "status", "order_date", "delivery_date", "eta_date"),
+}
+PART_STATUSES = {"delivered", "ordered", "backorder", "to_order"}
+TABS = (
+    *("shop_view", "damagedareas", "details", "documents", "images", "invoice", "planung", "projects", "rental_car"),
+    *("setting", "stamped_timings", "stats", "todo_list", "work", "zusammenfassung"),
+)
 
-def test_the_built_in_file_says_what_the_table_of_fields_says() -> None:
-    """The documented labels are those of `domain.fields`, every field is in the file, and nothing else is."""
-    labels = profile_module.load_built_in()["labels"]
 
-    assert labels == {field.path: field.labels for field in FIELDS}
-    columns = profile_module.load_built_in()["columns"]
-    assert {path: names for path, names in columns.items() if names} == COLUMNS
-    written = (Path(profile_module.__file__).parent / profile_module.BUILT_IN_FILE).read_text(encoding="utf-8")
-    assert all(f"{field.path} = " in written.replace('"', "") for field in FIELDS)
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "reit.toml"
 
 
-def test_the_built_in_file_leaves_nothing_open() -> None:
-    """Every column and every status has words."""
+def test_the_built_in_file_has_the_labels_and_columns_of_every_field() -> None:
+    """The documented labels and columns are those of the domain's tables, and every field is in the file."""
+    content = load_built_in()
+
+    assert content["labels"] == {field.path: field.labels for field in FIELDS}
+    assert {path: names for path, names in content["columns"].items() if names} == COLUMNS
+    assert list(content["columns"]) == list(content["labels"])
+
+
+def test_the_built_in_file_passes_the_checks_of_any_profile() -> None:
+    """Loaded as somebody's own file it changes nothing."""
+    assert Profile.load(Path(profile_module.__file__).parent / BUILT_IN_FILE) == Profile.load()
+
+
+def test_every_parts_column_and_status_has_words() -> None:
+    """None is missing, none is empty, and there are no others."""
     parts = Profile.load().parts
 
-    assert set(parts.headers) == set(PART_HEADERS)
-    assert set(parts.status_words) == set(PART_STATUSES)
+    assert set(parts.headers) == PART_HEADERS
+    assert set(parts.status_words) == PART_STATUSES
     assert all(parts.headers.values())
     assert all(parts.status_words.values())
 
@@ -36,14 +56,13 @@ def test_each_tab_has_a_call_of_its_own() -> None:
     """The tabs of the protocol's section 5 that need no more than the order; each call ends in the tab's name."""
     tabs = Profile.load().calls.tabs
 
-    assert tuple(tabs) == TAB_NAMES
+    assert tuple(tabs) == TABS
     assert len(set(tabs.values())) == len(tabs) == 15
     assert all(call.startswith("resourceplanner_") and call.endswith(f"get_{tab}") for tab, call in tabs.items())
 
 
-def test_a_file_replaces_what_it_names_and_nothing_else(tmp_path: Path) -> None:
-    """A profile holds differences."""
-    file = tmp_path / "reit.toml"
+def test_a_file_overrides_only_what_it_names(file: Path) -> None:
+    """All else is as in the built-in profile."""
     file.write_text(
         'table_id = 7\n[labels]\nperson = "Kunde"\n"vehicle_details.vin" = ["FIN", "VIN"]\n'
         '[labels.vehicle]\nclass = ["Segment"]\n[calls]\nparts = "teile"\n[parts.headers]\nqty = ["Anzahl"]\n'
@@ -55,6 +74,7 @@ def test_a_file_replaces_what_it_names_and_nothing_else(tmp_path: Path) -> None:
 
     assert profile.table_id == 7
     assert profile.labels["person"] == ("Kunde",)
+    assert profile.labels["vehicle_details.vin"] == ("FIN", "VIN")
     assert profile.labels["vehicle.class"] == ("Segment",)
     assert profile.labels["phone"] == BY_PATH["phone"].labels
     assert (profile.calls.parts, profile.calls.board) == ("teile", Profile.load().calls.board)
@@ -63,17 +83,15 @@ def test_a_file_replaces_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     assert profile.parts.headers["description"] == Profile.load().parts.headers["description"]
 
 
-def test_a_read_only_twin_follows_its_writable_field(tmp_path: Path) -> None:
+def test_a_read_only_twin_follows_its_writable_field(file: Path) -> None:
     """`vehicle.vin` and `vehicle_details.vin` are one label in PlanSo; naming one is enough."""
-    file = tmp_path / "reit.toml"
     file.write_text('[labels]\n"vehicle_details.km_stand" = ["KM-Stand"]\n', encoding="utf-8")
 
     assert Profile.load(file).labels["vehicle.mileage"] == ("KM-Stand",)
 
 
-def test_a_file_names_columns_or_none(tmp_path: Path) -> None:
+def test_a_file_names_columns_or_none(file: Path) -> None:
     """A list replaces the built-in one, an empty list switches it off; a read-only twin follows."""
-    file = tmp_path / "reit.toml"
     file.write_text(
         '[columns]\nperson = "Kundenname"\nshop_date = []\n"vehicle_details.vin" = ["FIN"]\n', encoding="utf-8"
     )
@@ -90,9 +108,8 @@ def test_a_file_names_columns_or_none(tmp_path: Path) -> None:
     assert [path for path, handle in form.field_locations().items() if handle.is_column] == ["person"]
 
 
-def test_the_setting_wins_over_the_file(tmp_path: Path) -> None:
-    """PLANSO_TABLE_ID stands above the profile."""
-    file = tmp_path / "reit.toml"
+def test_the_setting_overrides_the_file(file: Path) -> None:
+    """PLANSO_TABLE_ID comes before the profile's `table_id`."""
     file.write_text("table_id = 7\n", encoding="utf-8")
 
     assert Profile.load(file, 99).table_id == 99
@@ -122,31 +139,29 @@ def test_the_setting_wins_over_the_file(tmp_path: Path) -> None:
         ("[parts]\ntable_classes = 5", "parts.table_classes", "list of texts"),
     ],
 )
-def test_a_typo_is_told_with_its_place_and_what_would_be_accepted(
-    tmp_path: Path, content: str, key: str, accepted: str
+def test_a_mistake_is_reported_with_file_key_and_what_is_accepted(
+    file: Path, content: str, key: str, accepted: str
 ) -> None:
-    """A profile that can't be used says file, key and what is accepted."""
-    file = tmp_path / "reit.toml"
+    """An unknown key, a wrong type, a value out of range."""
     file.write_text(content, encoding="utf-8")
 
-    with pytest.raises(ValueError, match=r"reit\.toml") as told:
+    with pytest.raises(ValueError, match=r"reit\.toml") as raised:
         Profile.load(file)
 
-    assert f" {key}: " in str(told.value)
-    assert accepted in str(told.value)
+    assert f" {key}: " in str(raised.value)
+    assert accepted in str(raised.value)
 
 
 @pytest.mark.parametrize("content", [b"[labels", b"person = '\xfc'"])
-def test_a_file_that_is_no_toml_is_told(tmp_path: Path, content: bytes) -> None:
-    """Neither half a table nor a file in ISO-8859-1 is taken."""
-    file = tmp_path / "reit.toml"
+def test_a_file_that_is_not_toml_is_named(file: Path, content: bytes) -> None:
+    """Neither half a table nor a file in ISO-8859-1 is accepted."""
     file.write_bytes(content)
 
     with pytest.raises(ValueError, match=r"reit\.toml"):
         Profile.load(file)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The path is in the message."""
     with pytest.raises(ValueError, match=r"nowhere\.toml"):
         Profile.load(tmp_path / "nowhere.toml")

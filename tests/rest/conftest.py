@@ -10,7 +10,11 @@ from tests.service import Service, connected
 
 @pytest.fixture(scope="module")
 def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One connector for the tests of a file; each uses orders of its own. A file that needs few says so: `ORDERS`."""
+    """
+    One connector for the tests of a file; each uses orders of its own. A file may set how many there are, `ORDERS`, and
+    the connector's `SETTINGS`.
+    """
     sandbox = Sandbox(orders=getattr(request.module, "ORDERS", 260))
-    with connected(tmp_path_factory.mktemp("service"), sandbox) as running:
+    settings = getattr(request.module, "SETTINGS", {})
+    with connected(tmp_path_factory.mktemp("service"), sandbox, **settings) as running:
         yield running

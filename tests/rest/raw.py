@@ -1,4 +1,4 @@
-"""Requests as no well-behaved client sends them: bytes on a socket."""
+"""Requests as bytes on a socket, as no well-behaved client sends them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PATIENCE = 90.0
 
 
 def connect(address: str, *, buffer: int | None = None) -> socket.socket:
-    """`buffer`: bytes that the system takes for a program that reads nothing; else it decides."""
+    """`buffer`: size of the receive buffer in bytes; by default the system decides."""
     host, _, port = address.removeprefix("http://").rpartition(":")
     connection = socket.socket()
     connection.settimeout(PATIENCE)
@@ -21,7 +21,7 @@ def connect(address: str, *, buffer: int | None = None) -> socket.socket:
 
 
 def until_closed(connection: socket.socket) -> bytes:
-    """What comes until the other side closes, also where it does so rudely."""
+    """What is received until the other side closes or resets the connection."""
     parts = []
     try:
         while part := connection.recv(65536):
@@ -32,7 +32,7 @@ def until_closed(connection: socket.socket) -> bytes:
 
 
 def exchange(address: str, request: bytes) -> bytes:
-    """Sent as it stands; all that comes back until the connection is closed."""
+    """Send these bytes; what is received until the connection is closed."""
     with closing(connect(address)) as connection:
         with suppress(ConnectionError):
             connection.sendall(request)
@@ -45,5 +45,5 @@ def get(address: str, path: str, *headers: str, host: str = "127.0.0.1") -> byte
 
 
 def status(answer: bytes) -> int:
-    """Of the first answer; 0 where there is none."""
+    """The status of the first response; 0 without one."""
     return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.1 ") else 0

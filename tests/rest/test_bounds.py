@@ -1,4 +1,4 @@
-"""Values of any length, from callers and from PlanSo: what is too long is refused, or null with a doubt, never cut."""
+"""Values of any length: too long from a caller is refused, from PlanSo is null with a doubt; never cut."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_what_callers_send_is_taken_up_to_the_fields_bound(service: Service, ver
     assert len(answer.content) < 50_000
 
 
-def test_every_text_of_a_request_has_a_bound(service: Service) -> None:
+def test_every_text_of_a_request_has_a_maximum(service: Service) -> None:
     """The document says how long each text may be: of bodies, queries, headers and paths."""
     document = service.http.get("/openapi.json").json()
 
@@ -105,8 +105,8 @@ def test_a_value_that_is_too_long_is_null_with_a_doubt(service: Service, order: 
     assert (read(service, order)["plate"], read(service, order)["doubts"]) == ("WN-AE 2309", [])
 
 
-def test_what_planso_holds_too_much_of_goes_back_as_it_is(service: Service, order: int) -> None:
-    """What was read can be sent back, other fields can be written: PlanSo's text stays to the letter."""
+def test_planso_keeps_a_text_that_is_too_long(service: Service, order: int) -> None:
+    """What was read can be sent back, other fields can be written: PlanSo's text stays as it is."""
     text = "Zeile mit Ümläuten\r\n" * 20_000
     for label in (REMARKS, OTHER):
         service.sandbox.edit_field(order, label, text)
@@ -127,7 +127,7 @@ def test_what_planso_holds_too_much_of_goes_back_as_it_is(service: Service, orde
 
 
 def test_a_write_replaces_what_is_too_long(service: Service, order: int) -> None:
-    """The save is planned on what stands there then; undone, the whole text stands there again."""
+    """An undo restores the whole text."""
     text = "x" * 50_000
     service.sandbox.edit_field(order, REMARKS, text)
     read(service, order)
@@ -144,7 +144,7 @@ def test_a_write_replaces_what_is_too_long(service: Service, order: int) -> None
 
 @pytest.mark.parametrize(("known", "theirs"), [("a" * 30_000, "b" * 30_000), ("KW 51", "KW 52")])
 def test_an_edit_of_a_doubtful_field_is_a_conflict(service: Service, order: int, known: str, theirs: str) -> None:
-    """A caller relies on what stood there, though it is no value: with `If-Match` an edit since is not overwritten."""
+    """With `If-Match` an edit is not overwritten, although the field has no value here."""
     label, field = (REMARKS, "remarks") if len(known) > 100 else ("Werkstattstart", "shop_date")
     asked = {field: "Kurz" if field == "remarks" else "08.12.2026"}
     service.sandbox.edit_field(order, label, known)
@@ -163,7 +163,7 @@ def test_an_edit_of_a_doubtful_field_is_a_conflict(service: Service, order: int,
     assert done.status_code == 200, done.text
 
 
-def test_a_line_that_makes_a_text_too_long_is_refused(service: Service, order: int) -> None:
+def test_an_appended_line_that_makes_a_text_too_long_is_refused(service: Service, order: int) -> None:
     """422 that names the request's field and what is accepted; nothing is sent. One that fits is added."""
     held = "x" * (MAX_SHOWN_LENGTH - 10)
     service.sandbox.edit_field(order, REMARKS, held)
@@ -176,8 +176,8 @@ def test_a_line_that_makes_a_text_too_long_is_refused(service: Service, order: i
     assert service.sandbox.value(order, REMARKS).splitlines() == [held, "passt"]
 
 
-def test_an_order_that_is_known_by_what_is_too_long_is_no_empty_one(service: Service) -> None:
-    """Its person and plate are too long: it is mirrored with doubts, can be written, and the sync says so."""
+def test_an_order_whose_names_are_too_long_is_not_empty(service: Service) -> None:
+    """Its person and plate are too long: it is mirrored with doubts, can be written, and the sync reports it."""
     order_id = service.sandbox.add_order({"Fahrername": "Meier " * 100, PLATE: "WN-AE " * 100})
     status = service.sync()
     assert status["last_result"]["failed"] == []
@@ -193,8 +193,8 @@ def test_an_order_that_is_known_by_what_is_too_long_is_no_empty_one(service: Ser
 
 
 @pytest.mark.parametrize("hours", ["-0,00", "-0", "-0.0"])
-def test_no_hours_are_less_than_nothing(service: Service, order: int, hours: str) -> None:
-    """JSON knows a negative zero; no answer holds one, whoever wrote it."""
+def test_a_negative_zero_is_zero(service: Service, order: int, hours: str) -> None:
+    """JSON has a negative zero; no response holds one, whoever wrote it."""
     service.sandbox.edit_field(order, "Sollstunden Karo", hours)
     answer = service.http.get(f"/api/orders/{order}", params={"max_age": "0"})
     assert '"est_hours_karo":0.0,' in answer.text
@@ -216,8 +216,8 @@ def test_no_hours_are_less_than_nothing(service: Service, order: int, hours: str
         ("shop_date", "2027-03-28 02:59:59"),
     ],
 )
-def test_the_hour_that_no_clock_shows_is_refused(service: Service, order: int, field: str, text: str) -> None:
-    """422 that names the field and says why; a day that has the hour is taken."""
+def test_an_hour_skipped_by_summer_time_is_refused(service: Service, order: int, field: str, text: str) -> None:
+    """422 that names the field and says why."""
     answer = service.put(order, **{field: text})
     assert answer.status_code == 422, answer.text
     (problem,) = answer.json()["detail"]
@@ -228,8 +228,8 @@ def test_the_hour_that_no_clock_shows_is_refused(service: Service, order: int, f
     assert service.order(order)["return_date_time"] == "2027-03-28T01:30:00"
 
 
-def test_planso_may_hold_an_hour_that_no_clock_shows(service: Service, order: int) -> None:
-    """A doubt with its text; it stays as it is when another field is written, and progress answers."""
+def test_planso_may_hold_an_hour_skipped_by_summer_time(service: Service, order: int) -> None:
+    """It is a doubt with its text, stays as it is when another field is written, and progress answers."""
     for label, text in (("Rückgabe", "28.03.2027 02:30:00"), ("Lackiertermin", "2027-03-28 02:30")):
         service.sandbox.edit_field(order, label, text)
     held = read(service, order)
@@ -245,8 +245,8 @@ def test_planso_may_hold_an_hour_that_no_clock_shows(service: Service, order: in
 
 
 @pytest.mark.parametrize("text", ["25.10.2026 02:30", "2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00"])
-def test_the_hour_that_comes_twice_is_the_wall_clocks(service: Service, order: int, text: str) -> None:
-    """A workshop's clock does not say which one is meant, and PlanSo has no place for it."""
+def test_an_hour_repeated_by_summer_time_is_wall_clock_time(service: Service, order: int, text: str) -> None:
+    """A workshop's clock does not say which one is meant, and PlanSo has no field for it."""
     answer = service.put(order, return_date_time=text)
     assert answer.status_code == 200, answer.text
     assert service.order(order)["return_date_time"] == "2026-10-25T02:30:00"

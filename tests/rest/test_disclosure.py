@@ -1,4 +1,4 @@
-"""What a write tells a caller that may not read orders: every write, tried with every scope."""
+"""What a write discloses to a caller that may not read orders: every write, with every scope."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from planso_connector.domain.operation import Action, Conflict, Operation, Opera
 from planso_connector.rest import disclosure
 from planso_connector.rest.schemas.errors import error_response, get_status
 from planso_connector.sandbox import Sandbox
-from tests.rest.middleware.test_route_scopes import make
-from tests.rest.routes.test_operations import unreadable
+from tests.rest.keys import make_key as make
+from tests.rest.routes.write_requests import hide_forms
 from tests.service import Service, connected
 
 SECRET = "Geheim"
@@ -122,7 +122,7 @@ def refused_in_words(stage: Stage) -> Answered:
 
 
 def pending(stage: Stage) -> Answered:
-    with unreadable(stage.service, stage.order_id):
+    with hide_forms(stage.service, stage.order_id):
         sent = stage.put(headers={"Prefer": "respond-async"})
         return [*stage.own(sent), stage.caller.post(f"/api/operations/{sent.headers['Operation-Id']}/cancel")]
 
@@ -161,18 +161,18 @@ def undone_and_kept_otherwise(stage: Stage) -> Answered:
 
 
 def cancelled_anothers(stage: Stage) -> Answered:
-    with unreadable(stage.service, stage.order_id):
+    with hide_forms(stage.service, stage.order_id):
         body, asynchronous = {"person": f"{SECRET} wartet"}, {"Prefer": "respond-async"}
         sent = stage.service.http.patch(stage.address, json=body, headers=asynchronous)
         name = sent.headers["Operation-Id"]
         address = f"/api/operations/{name}"
-        told = [
+        cancelled = [
             stage.caller.get(address),
             stage.caller.post(f"{address}/cancel"),
             stage.caller.post(f"{address}/cancel"),
         ]
         stage.service.http.post(f"{address}/cancel")
-        return told
+        return cancelled
 
 
 def created(stage: Stage) -> Answered:
@@ -262,7 +262,7 @@ def values_in(body: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-def test_no_write_tells_more_than_its_caller_may_read(service: Service, scenario: Scenario) -> None:
+def test_no_write_discloses_more_than_its_caller_may_read(service: Service, scenario: Scenario) -> None:
     """
     The same deed by callers that may read orders and by those that may not: the same statuses where both may do it, and
     no secret in any answer to the latter; what they sent themselves, names of fields and the outcome are told.
@@ -273,16 +273,16 @@ def test_no_write_tells_more_than_its_caller_may_read(service: Service, scenario
         headers = make(service, *scopes, name=who)
         with httpx2.Client(base_url=service.address, headers=headers, timeout=90, verify=False) as client:
             try:
-                told = scenario(Stage(service, client, order_id, scopes))
+                answers = scenario(Stage(service, client, order_id, scopes))
             finally:
                 service.sandbox.knobs.alter_saved, service.sandbox.knobs.refuse_saves = {}, None
                 service.sandbox.knobs.normalise = set()
-        deeds = [answer for answer in told if answer.request.method != "GET"]
+        deeds = [answer for answer in answers if answer.request.method != "GET"]
         statuses[who] = [answer.status_code for answer in deeds]
-        assert 500 not in [answer.status_code for answer in told]
+        assert 500 not in [answer.status_code for answer in answers]
         if who in WRITERS:
             sent = [value for answer in deeds for value in values_in(answer.request.content)]
-            for answer in told:
+            for answer in answers:
                 shown = answer.text + str(answer.headers)
                 for value in sent:
                     shown = shown.replace(value, "")
@@ -290,8 +290,8 @@ def test_no_write_tells_more_than_its_caller_may_read(service: Service, scenario
     assert statuses["orders"] == statuses["all but reading"] == statuses["reader"] == statuses["admin"]
 
 
-def test_who_may_read_is_told_the_values(service: Service) -> None:
-    """What the others are not told is told to readers: the values that stand there, PlanSo's words, the other order."""
+def test_readers_get_the_values(service: Service) -> None:
+    """Readers get what others do not: the order's values, PlanSo's wording, the duplicate's number."""
     reader = service.http
     stage = Stage(service, reader, IDS[-1], (Scope.ADMIN,))
     for scenario, place in (
@@ -308,7 +308,7 @@ def test_who_may_read_is_told_the_values(service: Service) -> None:
     assert SECRET in refused[0].text
 
 
-def test_a_dry_run_is_no_way_to_guess_what_an_order_holds(service: Service) -> None:
+def test_a_dry_run_does_not_let_callers_guess_values(service: Service) -> None:
     """A value that it holds and one that it does not: to a key that may only write both answers are the same."""
     headers = make(service, Scope.APPOINTMENTS_WRITE)
     with httpx2.Client(base_url=service.address, headers=headers, timeout=90, verify=False) as client:
@@ -323,7 +323,7 @@ def test_a_dry_run_is_no_way_to_guess_what_an_order_holds(service: Service) -> N
 
 
 @pytest.mark.parametrize("verdict", ["damaged", "edited"])
-def test_what_a_save_did_to_other_fields_is_told_by_name(tmp_path: Path, verdict: str) -> None:
+def test_changes_to_other_fields_are_reported_by_name(tmp_path: Path, verdict: str) -> None:
     """
     Damage, and an edit at the same time: a reader is told label and values, any other caller the label alone, in the
     answer and in the operation.
@@ -352,19 +352,19 @@ def test_what_a_save_did_to_other_fields_is_told_by_name(tmp_path: Path, verdict
             assert service.http.post("/api/writes/resume").status_code == 200
 
 
-def test_a_narrow_key_is_told_what_became_of_its_own_values(service: Service) -> None:
+def test_a_narrow_key_learns_the_outcome_of_its_own_values(service: Service) -> None:
     """What looks wrong, what was cleared, and what was left out of the request."""
     headers = make(service, Scope.ORDERS_WRITE)
     with httpx2.Client(base_url=service.address, headers=headers, timeout=90, verify=False) as client:
         body = {"person": None, "phone": "ruft an", "kennzeichen": "x"}
-        told = client.patch(f"/api/orders/{IDS[-3]}", json=body)
-        operation = client.get(f"/api/operations/{told.headers['Operation-Id']}").json()["operation"]
+        answer = client.patch(f"/api/orders/{IDS[-3]}", json=body)
+        operation = client.get(f"/api/operations/{answer.headers['Operation-Id']}").json()["operation"]
     for sentence in (
         "phone does not look like a phone number",
         "person is cleared",
         "Left out, not known here: kennzeichen.",
     ):
-        assert sentence in told.json()["message"]
+        assert sentence in answer.json()["message"]
         assert sentence in operation["message"]
 
 
@@ -387,7 +387,7 @@ OPERATIONS = st.builds(
     id=st.just("op_1"),
     action=st.sampled_from(Action),
     order_id=st.sampled_from([None, 130]),
-    asked=st.sampled_from([{"person": "Neu"}, {"person": SECRET}, {}]),
+    requested=st.sampled_from([{"person": "Neu"}, {"person": SECRET}, {}]),
     state=st.sampled_from(OperationState),
     message=st.sampled_from(["", f"Changed at the same time: '{SECRET}'."]),
     notes=st.sampled_from(["", f"{SECRET} looks wrong."]),
@@ -431,13 +431,13 @@ def _kinds(kind: type[ConnectorError]) -> Iterator[type[ConnectorError]]:
 
 
 @pytest.mark.parametrize("kind", sorted(set(_kinds(errors.PlansoError)), key=str))
-def test_no_error_of_planso_is_passed_on_in_its_words(kind: type[ConnectorError]) -> None:
-    """To a caller that may not read orders each is told in words of the connector's own, with the same status."""
+def test_the_wording_of_planso_errors_is_not_passed_on(kind: type[ConnectorError]) -> None:
+    """A caller that may not read orders gets the connector's own wording, with the same status."""
     error = kind.__new__(kind, SECRET)
     if isinstance(error, errors.LoginRejected):
         return
-    told = disclosure.redact_error(error, OTHER)
-    assert (SECRET in str(told), get_status(told)) == (False, get_status(error))
+    shown = disclosure.redact_error(error, OTHER)
+    assert (SECRET in str(shown), get_status(shown)) == (False, get_status(error))
     assert disclosure.redact_error(error, READER) is error
 
 

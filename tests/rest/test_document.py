@@ -1,4 +1,4 @@
-"""The OpenAPI document as people read it: every property told, every answer shown; and the words of a refusal."""
+"""The OpenAPI document: every property described, every response with examples; and the messages of a 422."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Answer(NamedTuple):
 
     @property
     def schemas(self) -> list[str]:
-        """The names of those that the body is one of."""
+        """The names of the schemas that the body may have."""
         schema = self.response["content"][JSON]["schema"]
         named = [choice["$ref"].rpartition("/")[2] for choice in schema.get("anyOf", [schema])]
         if "dry_run" in self.response["content"][JSON]["examples"] and "DryRunAnswer" not in named:
@@ -50,7 +50,7 @@ def document(service: Service) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def declared(document: dict[str, Any]) -> list[Answer]:
-    """Every answer that has a body, of every operation."""
+    """Every response with a body, of every operation."""
     return [
         Answer(f"{method.upper()} {path} {status}", int(status), response)
         for path, operations in document["paths"].items()
@@ -61,7 +61,7 @@ def declared(document: dict[str, Any]) -> list[Answer]:
 
 
 def test_nobody_waits_while_the_document_is_made(tmp_path: Path) -> None:
-    """The first who asks for it holds up nobody else: who asks after him is answered before him."""
+    """While the document is built for the first time, other requests are answered."""
     with connected(tmp_path, Sandbox(orders=2)) as service:
         place = (service.http.base_url.host, service.http.base_url.port or 80)
         with socket.create_connection(place) as first, socket.create_connection(place) as second:
@@ -80,7 +80,7 @@ def properties(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def wrong(document: dict[str, Any], schema: dict[str, Any], value: Any) -> list[str]:
-    """What of `value` the schema does not take."""
+    """The errors of `value` by the schema."""
     checked = jsonschema_rs.validator_for({**schema, "components": document["components"]})
     return [error.message for error in checked.iter_errors(value)]
 
@@ -120,7 +120,7 @@ def test_every_propertys_example_is_what_it_may_be(document: dict[str, Any]) -> 
 
 def test_every_answer_is_shown(document: dict[str, Any], declared: list[Answer]) -> None:
     """Each success and each failure of each operation has examples, and they are valid by its schema."""
-    statuses = {200, 202, 401, 403, 404, 409, 412, 413, 415, 422, 429, 502, 503, 504}
+    statuses = {200, 202, 401, 403, 404, 409, 412, 413, 415, 422, 429, 431, 502, 503, 504}
     assert {answer.status for answer in declared} == statuses
     for answer in declared:
         assert answer.examples, answer.where
@@ -132,7 +132,7 @@ def test_every_answer_is_shown(document: dict[str, Any], declared: list[Answer])
 
 
 def test_an_answers_example_is_whole(document: dict[str, Any], declared: list[Answer]) -> None:
-    """A success is shown with every property that it has, so that nobody has to guess what comes."""
+    """Each success has an example with every property."""
     for answer in declared:
         if answer.status < 400:
             wholes = [set(document["components"]["schemas"][name]["properties"]) for name in answer.schemas]
@@ -142,7 +142,7 @@ def test_an_answers_example_is_whole(document: dict[str, Any], declared: list[An
 
 
 def test_an_unchanged_order_has_no_body(document: dict[str, Any]) -> None:
-    """304 is declared, told, and has no content."""
+    """304 is declared and described, and has no content."""
     unchanged = document["paths"]["/api/orders/{order_id}"]["get"]["responses"]["304"]
     assert "If-None-Match" in unchanged["description"]
     assert "content" not in unchanged
@@ -160,7 +160,7 @@ def test_every_write_may_be_accepted(document: dict[str, Any]) -> None:
 
 
 def test_every_answer_says_what_it_is(declared: list[Answer]) -> None:
-    """No answer is described by the words that FastAPI has for any."""
+    """No response has FastAPI's default description."""
     dull = {"Successful Response", "Validation Error", "Additional Response", ""}
     assert [answer.where for answer in declared if answer.response["description"] in dull] == []
 
@@ -181,7 +181,7 @@ def test_every_answer_says_what_it_is(declared: list[Answer]) -> None:
     ],
 )
 def test_a_failures_example_fits_its_status(declared: list[Answer], status: int, said: str) -> None:
-    """Each failing status shows what it is for; `detail` is 422's alone."""
+    """Each failing status has an example that fits it; only a 422 has `detail`."""
     shown = [answer for answer in declared if answer.status == status]
     assert shown
     for answer in shown:
@@ -199,14 +199,14 @@ def test_a_422_example_names_its_field(declared: list[Answer]) -> None:
 
 
 def test_the_422_example_is_what_is_answered(service: Service, document: dict[str, Any]) -> None:
-    """The example of a day that no calendar has is, to the letter, what the service says."""
+    """The example of an impossible date is exactly the service's message."""
     operation = document["paths"]["/api/orders/{order_id}"]["put"]
     (shown,) = operation["responses"]["422"]["content"][JSON]["examples"].values()
     assert service.put(ORDER, shop_date="31.02.2026").json() == shown["value"]
 
 
 def test_request_examples_are_accepted_by_their_schema(document: dict[str, Any]) -> None:
-    """Each request body that is shown is valid by its schema."""
+    """Each example of a request body is valid by its schema."""
     seen = 0
     for operations in document["paths"].values():
         for operation in operations.values():
@@ -218,7 +218,7 @@ def test_request_examples_are_accepted_by_their_schema(document: dict[str, Any])
 
 
 def test_an_example_keeps_its_nulls(document: dict[str, Any]) -> None:
-    """PATCH is shown with a null, which clears; no stand-in for null is left in the document."""
+    """The example of PATCH has a null, which clears; no placeholder for null is left in the document."""
     content = document["paths"]["/api/orders/{order_id}"]["patch"]["requestBody"]["content"][MERGE_PATCH]
     (shown,) = content["examples"].values()
     assert shown["value"]["remarks"] is None
@@ -234,7 +234,7 @@ def test_examples_are_of_workshop_life(document: dict[str, Any], declared: list[
 
 
 def test_a_full_database_is_declared_for_the_login(document: dict[str, Any]) -> None:
-    """A rejected login is remembered in the database, so POST /api/auth/login can be 503."""
+    """A rejected login is recorded in the database, so POST /api/auth/login can be 503."""
     assert "503" in document["paths"]["/api/auth/login"]["post"]["responses"]
 
 
@@ -258,7 +258,7 @@ A_NUMBER = "must be a number; null leaves it unchanged, PATCH null clears it"
     ids=lambda value: json.dumps(value)[:60],
 )
 def test_a_bad_field_is_told_in_plain_words(service: Service, body: Any, kind: str, message: str) -> None:
-    """The message says in plain words what would be accepted; `type` stays pydantic's word."""
+    """The message says what would be accepted; `type` is pydantic's."""
     answer = service.http.patch(f"/api/orders/{ORDER}", json=body, headers={"Content-Type": MERGE_PATCH})
     assert (answer.status_code, answer.json()["message"]) == (422, message)
     assert [entry["type"] for entry in answer.json()["detail"]] == [kind]
@@ -285,14 +285,14 @@ def test_a_bad_field_is_told_in_plain_words(service: Service, body: Any, kind: s
 def test_a_bad_request_is_told_in_plain_words(
     service: Service, method: str, address: str, body: Any, message: str
 ) -> None:
-    """The same for what is missing or empty, and for what stands in the address."""
+    """The same for what is missing or empty, and for parameters."""
     answer = service.http.request(method, address, json=body) if body else service.http.request(method, address)
     assert (answer.status_code, answer.json()["message"]) == (422, message)
 
 
 @pytest.mark.parametrize("content", [b"{", b"[" * 4_000, b'{"order_id": 1' + b"0" * 5000 + b"}", b'"\xff"'])
 def test_what_is_no_json_is_told_once(service: Service, content: bytes) -> None:
-    """A body that can't be read as JSON is told so, with the place, and without naming it twice."""
+    """A body that can't be parsed as JSON is reported once, with the place."""
     answer = service.http.put(f"/api/orders/{ORDER}", content=content, headers={"Content-Type": JSON})
     assert answer.status_code == 422
     assert answer.json()["message"].startswith("The body can't be read as JSON in UTF-8: ")

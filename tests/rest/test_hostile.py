@@ -81,7 +81,7 @@ def body(**fields: Any) -> bytes:
     ids=lambda value: repr(value)[:60],
 )
 def test_a_bad_body_is_422_and_nothing_is_written(service: Service, content: bytes, named: str) -> None:
-    """What can't be taken is 422 in the envelope, names the field, and PlanSo is not asked for anything."""
+    """An invalid body is 422 in the envelope, the message names the field, and PlanSo is not asked."""
     before, requests = service.sandbox.snapshot(ORDER), len(service.sandbox.requests)
     ours = content.replace(b'"order_id": 160', b'"order_id": %d' % ORDER)
     answer = service.http.put(f"/api/orders/{ORDER}", content=ours, headers=JSON)
@@ -115,8 +115,8 @@ LISTS = f"/api/operations/op_{'0' * 20}/restore"
     ],
     ids=["members", "entries", "many entries", "lists in lists", "one member again and again", "a long name", "query"],
 )
-def test_a_flood_of_faults_gets_a_short_answer(service: Service, method: str, path: str, content: bytes) -> None:
-    """However much is wrong with a request, the 422 names some of it and stays small."""
+def test_many_errors_get_a_short_response(service: Service, method: str, path: str, content: bytes) -> None:
+    """However many errors a request has, the 422 names some of them and stays small."""
     answer = service.http.request(method, path, content=content, headers=JSON)
     assert (answer.status_code, answer.json()["success"]) == (422, False)
     assert 0 < len(answer.json()["detail"]) <= MAX_PROBLEMS
@@ -124,16 +124,16 @@ def test_a_flood_of_faults_gets_a_short_answer(service: Service, method: str, pa
 
 
 @pytest.mark.parametrize(("members", "is_read"), [(MAX_JSON_VALUES - 1, True), (MAX_JSON_VALUES + 1, False)])
-def test_as_many_members_are_read_as_the_message_says(service: Service, members: int, is_read: bool) -> None:
-    """Beyond it the 422 is about their number, not about what they are."""
+def test_a_body_has_a_maximum_of_members(service: Service, members: int, is_read: bool) -> None:
+    """Beyond it the 422 is about their number, not about the members."""
     content = {f"k{number}": 1 for number in range(members)}
     answer = service.http.patch(f"/api/orders/{ORDER}?dry_run=true", json=content)
     assert (answer.status_code == 200) is is_read, answer.text
     assert (f"up to {MAX_JSON_VALUES} members" in answer.json()["message"]) is not is_read
 
 
-def test_a_long_text_may_hold_any_marks(service: Service) -> None:
-    """What looks like many members and lists inside a text is text."""
+def test_marks_inside_a_text_are_not_counted(service: Service) -> None:
+    """What looks like many members and lists inside a text is one value."""
     long = ',:[{\\"' * 3_000
     answer = service.http.patch(f"/api/orders/{ORDER}?dry_run=true", json={"remarks": long})
     assert answer.status_code == 200, answer.text
@@ -158,7 +158,7 @@ def test_an_impossible_operation_is_refused(service: Service, what: str) -> None
     assert answer.json()["detail"][0]["loc"] == ["path", "operation_id"]
 
 
-def test_too_much_is_413(service: Service) -> None:
+def test_a_body_that_is_too_large_is_413(service: Service) -> None:
     """A body over 1 MiB is 413, announced or chunked; one just under it is read."""
     huge = body(remarks="x" * 1024 * 1024)
     assert service.http.put(f"/api/orders/{ORDER}", content=huge, headers=JSON).status_code == 413
@@ -172,8 +172,8 @@ def test_too_much_is_413(service: Service) -> None:
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml", ""])
-def test_what_is_not_json_is_415(service: Service, media_type: str) -> None:
-    """A body that is announced as something else, or as nothing, is 415, and the message names JSON."""
+def test_a_body_that_is_not_json_is_415(service: Service, media_type: str) -> None:
+    """Another content type, or none, is 415, and the message names JSON."""
     fine = b'{"order_id": %d}' % ORDER
     headers = {"Content-Type": media_type} if media_type else {}
     answer = service.http.put(f"/api/orders/{ORDER}", content=fine, headers=headers)
@@ -196,8 +196,8 @@ NAMED = json.dumps({"order_id": ORDER, "person": "Müller"}, ensure_ascii=False)
         ("Application/JSON", NAMED.encode("utf-8-sig")),
     ],
 )
-def test_utf_8_is_taken_however_it_is_named(service: Service, headers: str, content: bytes) -> None:
-    """Spellings of the one charset that JSON has, and a byte order mark in front of it."""
+def test_utf_8_is_accepted_however_it_is_named(service: Service, headers: str, content: bytes) -> None:
+    """Spellings of the one charset that JSON has, and a byte order mark."""
     only_tell = {"dry_run": "true"}
     answer = service.http.put(
         f"/api/orders/{ORDER}", params=only_tell, content=content, headers={"Content-Type": headers}
@@ -224,7 +224,7 @@ def test_utf_8_is_taken_however_it_is_named(service: Service, headers: str, cont
 def test_another_encoding_is_named(
     service: Service, headers: dict[str, str], content: bytes, status: int, named: str
 ) -> None:
-    """What is no UTF-8, or compressed, is refused, and the message says what it is or what is accepted."""
+    """A body in another charset, or compressed, is refused; the message says what it seems to be."""
     answer = service.http.put(f"/api/orders/{ORDER}", content=content, headers=headers)
     assert answer.status_code == status
     assert answer.json()["success"] is False
@@ -246,16 +246,18 @@ def test_another_encoding_is_named(
         (b'{"order_id": 160, "x": {"a": 1, "a": 1}, "x": 2}', [["body", "x"]]),
     ],
 )
-def test_a_member_that_is_there_twice_is_named(service: Service, content: bytes, locations: list[list[Any]]) -> None:
-    """Readers differ in which of the two they take: 422, also where both say the same."""
+def test_a_repeated_member_is_named(service: Service, content: bytes, locations: list[list[Any]]) -> None:
+    """Parsers differ in which of the two they take: 422, even if both have the same value."""
     ours = content.replace(b'"order_id": 160', b'"order_id": %d' % ORDER)
     answer = service.http.put(f"/api/orders/{ORDER}", content=ours, headers=JSON)
     assert answer.status_code == 422
-    assert [(one["loc"], one["type"]) for one in answer.json()["detail"]] == [(loc, "repeated") for loc in locations]
+    assert [(entry["loc"], entry["type"]) for entry in answer.json()["detail"]] == [
+        (loc, "repeated") for loc in locations
+    ]
 
 
 def test_unknown_addresses_and_methods_have_the_envelope(service: Service) -> None:
-    """404 and 405 answer as every failure does, 405 with what is allowed."""
+    """404 and 405 have the envelope of all failures, 405 the allowed methods."""
     assert service.http.get("/api/nothing").json()["success"] is False
     answer = service.http.put("/api/orders", content=b"{}")
     assert answer.status_code == 405
@@ -263,8 +265,8 @@ def test_unknown_addresses_and_methods_have_the_envelope(service: Service) -> No
     assert answer.json()["success"] is False
 
 
-def test_a_broken_connection_harms_nobody(service: Service) -> None:
-    """A client that goes away in the middle of its body leaves the connector well and PlanSo as it was."""
+def test_a_client_that_disconnects_changes_nothing(service: Service) -> None:
+    """A client that disconnects in the middle of its body leaves PlanSo as it was, and the connector answers on."""
     before = service.sandbox.snapshot(ORDER)
     host, port = service.address.removeprefix("http://").split(":")
     half = b"PUT /api/orders/160 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"
@@ -286,14 +288,14 @@ CHECKS = [
 
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A small workshop that the fuzzer may ruin."""
+    """A connector of its own for the fuzzer, which may change anything."""
     with connected(tmp_path_factory.mktemp("fuzz"), Sandbox(orders=40)) as running:
         yield running
 
 
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
-def test_the_document_tells_the_truth(fuzzed: Service, mode: schemathesis.GenerationMode) -> None:
-    """Whatever a fuzzer sends, good or bad: no 5xx, no answer outside the document, nothing invalid accepted."""
+def test_the_document_matches_the_service(fuzzed: Service, mode: schemathesis.GenerationMode) -> None:
+    """Whatever a fuzzer sends: no 5xx, no response that the document does not declare, nothing invalid accepted."""
     document = schemathesis.openapi.from_url(f"{fuzzed.address}/openapi.json")
     document.config.generation.update(with_security_parameters=False)  # invented API keys are all refused
     for result in document.get_all_operations():

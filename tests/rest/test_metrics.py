@@ -1,4 +1,4 @@
-"""/metrics: what an alarm is made from. Each test has a connector of its own: what is counted begins at its start."""
+"""/metrics. Each test has a connector of its own: counters begin at its start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 @pytest.fixture
-def counted(tmp_path: Path) -> Iterator[Service]:
+def fresh(tmp_path: Path) -> Iterator[Service]:
     with connected(tmp_path, Sandbox(orders=12)) as service:
         yield service
 
@@ -35,18 +35,18 @@ def samples(service: Service) -> Samples:
     return found
 
 
-def test_requests_are_counted_by_route_and_status(counted: Service) -> None:
-    """The route's template, the method and the status; whatever callers invent makes no series of its own."""
-    order_id = counted.sandbox.order_ids()[0]
-    assert counted.order(order_id)["id"] == order_id
-    assert counted.http.get(f"/api/orders/{order_id}").status_code == 200
-    assert counted.http.get("/api/orders/999999").status_code == 404
+def test_requests_are_counted_by_route_and_status(fresh: Service) -> None:
+    """By route template, method and status; whatever callers invent makes no series of its own."""
+    order_id = fresh.sandbox.order_ids()[0]
+    assert fresh.order(order_id)["id"] == order_id
+    assert fresh.http.get(f"/api/orders/{order_id}").status_code == 200
+    assert fresh.http.get("/api/orders/999999").status_code == 404
     for path in ("/nothing/4711", "/nothing/4712"):
-        assert counted.http.get(path).status_code == 404
+        assert fresh.http.get(path).status_code == 404
     for method in ("PROPFIND", "MKCOL"):
-        counted.http.request(method, "/nothing")
+        fresh.http.request(method, "/nothing")
 
-    found = samples(counted)
+    found = samples(fresh)
     route = ("route", "/api/orders/{order_id}")
     assert found["requests_total", (("method", "GET"), route, ("status", "200"))] == 2
     assert found["requests_total", (("method", "GET"), route, ("status", "404"))] == 1
@@ -58,10 +58,10 @@ def test_requests_are_counted_by_route_and_status(counted: Service) -> None:
     assert not [value for value in labels if any(given in value for given in ("4711", "MKCOL", str(order_id)))]
 
 
-def test_the_mirror_the_sync_and_planso_are_measured(counted: Service) -> None:
-    """Orders held, the sync's end and state, PlanSo's answers by kind of page, the checks of readiness, the process."""
-    found = samples(counted)
-    assert found["orders", (("state", "current"),)] == len(counted.sandbox.order_ids())
+def test_mirror_sync_and_planso_are_measured(fresh: Service) -> None:
+    """Orders, end and state of the sync, requests to PlanSo by kind of page, checks of readiness, the process."""
+    found = samples(fresh)
+    assert found["orders", (("state", "current"),)] == len(fresh.sandbox.order_ids())
     assert found["sync_state", (("state", "idle"),)] == 1
     assert found["sync_last_success_timestamp_seconds", ()] > 1e9
     assert found["planso_requests_total", (("outcome", "answered"), ("page", "list"))] == 1
@@ -73,20 +73,20 @@ def test_the_mirror_the_sync_and_planso_are_measured(counted: Service) -> None:
     assert ("database_waiting", (("kind", "write"),)) in found
 
 
-def test_a_write_that_waits_shows_with_its_age(counted: Service) -> None:
-    """PlanSo answers with errors: the pending write, its age and the errors are there; afterwards none is pending."""
-    order_id = counted.sandbox.order_ids()[0]
-    counted.sandbox.knobs.fail_next = 3
+def test_a_pending_write_is_measured_with_its_age(fresh: Service) -> None:
+    """While PlanSo fails: the pending write, its age and the errors; afterwards none is pending."""
+    order_id = fresh.sandbox.order_ids()[0]
+    fresh.sandbox.knobs.fail_next = 3
     body = {"order_id": order_id, "remarks": "gemessen"}
-    waiting = counted.http.put(f"/api/orders/{order_id}", json=body, headers={"Prefer": "respond-async"})
-    found = samples(counted)
+    waiting = fresh.http.put(f"/api/orders/{order_id}", json=body, headers={"Prefer": "respond-async"})
+    found = samples(fresh)
     assert found["operations", (("state", "pending"),)] == 1
     assert found["operation_oldest_pending_seconds", ()] > 0
 
-    assert counted.settled(waiting)["state"] == "confirmed"
-    found = samples(counted)
+    assert fresh.settled(waiting)["state"] == "confirmed"
+    found = samples(fresh)
     assert found["operations", (("state", "pending"),)] == 0
     assert found["operation_oldest_pending_seconds", ()] == 0
     assert found["planso_requests_total", (("outcome", "overloaded"), ("page", "form"))] == 3
     assert found["planso_requests_total", (("outcome", "answered"), ("page", "save"))] == 1
-    assert "gemessen" not in counted.http.get("/metrics").text
+    assert "gemessen" not in fresh.http.get("/metrics").text

@@ -1,4 +1,4 @@
-"""Query parameters: a route takes those that it declares, each once, and nothing else."""
+"""Query parameters: a route accepts those that it declares, each once, and nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 
 def ask(service: Service, route: str, query: str) -> httpx2.Response:
-    """The route on an order that exists, with a body that it would carry out."""
+    """Call the route on an order that exists, with a valid body."""
     method, _, template = route.partition(" ")
     address = template.format(order_id=IDS[0], name="work", operation_id="op_1")
     return service.http.request(method, f"{address}?{query}", json=BODIES.get(method))
@@ -35,21 +35,23 @@ def refusals(answer: httpx2.Response) -> list[tuple[list[str], str]]:
     return [(entry["loc"], entry["type"]) for entry in answer.json()["detail"]]
 
 
-def declared(service: Service) -> dict[str, list[str]]:
+def declared_parameters(service: Service) -> dict[str, list[str]]:
     """The query parameters of each route, by the OpenAPI document."""
     paths = service.http.get("/openapi.json").json()["paths"]
     return {
-        f"{method.upper()} {path}": [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
+        f"{method.upper()} {path}": [
+            parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"
+        ]
         for path, operations in paths.items()
         for method, operation in operations.items()
     }
 
 
-def test_no_route_takes_a_parameter_that_it_does_not_declare(service: Service) -> None:
-    """On every route under /api: 422 that names the parameter, in the document too; and nothing is done."""
-    asked = len(service.sandbox.requests)
+def test_an_undeclared_parameter_is_refused(service: Service) -> None:
+    """On every route under /api: 422 that names the parameter, declared in the document; and nothing is done."""
+    requests = len(service.sandbox.requests)
     document = service.http.get("/openapi.json").json()["paths"]
-    names = declared(service)
+    names = declared_parameters(service)
     for route in UNDER_API:
         answer = ask(service, route, "dryrun=true&zzzz=")
         unknown = [(["query", "dryrun"], "extra_forbidden"), (["query", "zzzz"], "extra_forbidden")]
@@ -58,20 +60,20 @@ def test_no_route_takes_a_parameter_that_it_does_not_declare(service: Service) -
         assert f"zzzz: is not a parameter of this route; {accepted}" in answer.json()["message"], route
         method, _, path = route.partition(" ")
         assert "422" in document[path][method.lower()]["responses"], route
-    assert len(service.sandbox.requests) == asked
+    assert len(service.sandbox.requests) == requests
     assert service.http.get("/api/operations").json()["count"] == 0
 
 
-def test_no_route_takes_a_parameter_twice(service: Service) -> None:
-    """Each declared parameter of each route: which of two values is meant can't be told, so it is 422."""
-    for route, names in declared(service).items():
+def test_a_repeated_parameter_is_refused(service: Service) -> None:
+    """Each declared parameter of each route: which of two values is meant is unknown, so it is 422."""
+    for route, names in declared_parameters(service).items():
         for name in names:
             assert (["query", name], "repeated") in refusals(ask(service, route, f"{name}=1&{name}=2")), (route, name)
 
 
 @pytest.mark.parametrize("written", ["dryrun", "dry-run", "dryRun", "DRY_RUN", "dry_rum", "dry%5Frun_"])
-def test_a_near_miss_is_answered_with_the_name_that_was_meant(service: Service, written: str) -> None:
-    """However `dry_run` is miswritten, nothing is deleted, and the right name is suggested."""
+def test_a_similar_name_is_suggested(service: Service, written: str) -> None:
+    """However `dry_run` is misspelt, nothing is deleted, and the right name is suggested."""
     answer = ask(service, "DELETE /api/orders/{order_id}", f"{written}=true")
     assert "did you mean dry_run? Accepted: dry_run" in answer.json()["message"]
     assert service.sandbox.value(IDS[0], "Fahrername")
@@ -81,8 +83,8 @@ def test_a_near_miss_is_answered_with_the_name_that_was_meant(service: Service, 
 @pytest.mark.parametrize(
     "query", ["%00=1", "=1", "a" * 5000 + "=1", "plate[]=x", "&".join(f"p{n}" for n in range(500))]
 )
-def test_odd_names_are_refused_in_few_words(service: Service, query: str) -> None:
-    """Whatever stands there is a parameter that is not declared; the answer stays short."""
+def test_odd_names_get_a_short_response(service: Service, query: str) -> None:
+    """They are undeclared parameters; the response stays short."""
     answer = ask(service, "GET /api/orders", query)
     assert all(kind == "extra_forbidden" for _, kind in refusals(answer))
     assert len(answer.content) < 20_000
@@ -90,16 +92,16 @@ def test_odd_names_are_refused_in_few_words(service: Service, query: str) -> Non
 
 @pytest.mark.parametrize("query", ["person=M%FCller", "person=Kai&text=%ED%A0%80", "pers%F6n=x", "%ff%fe"])
 @pytest.mark.parametrize("path", ["/api/orders", "/api/operations"])
-def test_what_is_no_utf_8_is_refused(service: Service, path: str, query: str) -> None:
-    """It would be read as something else and find nothing; the answer says which parameter and what is accepted."""
+def test_a_query_that_is_not_utf_8_is_refused(service: Service, path: str, query: str) -> None:
+    """It would find nothing; the message names the parameter and what is accepted."""
     answer = service.http.get(f"{path}?{query}")
     ((location, kind),) = refusals(answer)
     assert (location[0], kind) == ("query", "not_utf8")
     assert "%C3%BC for ü" in answer.json()["message"]
 
 
-def test_an_address_as_it_was_typed(service: Service) -> None:
-    """curl sends letters as they are: UTF-8 is understood, Latin-1 is told what is wrong, control characters too."""
+def test_an_address_that_is_not_percent_encoded(service: Service) -> None:
+    """curl sends letters as they are: UTF-8 is accepted; Latin-1 and control characters are refused with a reason."""
     assert service.put(IDS[1], person="Jörg Schäfer").status_code == 200
     typed = "/api/orders?person=Schäfer&fields=id"
     found = raw.get(service.address, typed)
@@ -114,8 +116,8 @@ def test_an_address_as_it_was_typed(service: Service) -> None:
     assert b'"message":"The address holds what no address may; accepted: UTF-8, percent-encoded' in odd
 
 
-def test_declared_parameters_are_taken_as_before(service: Service) -> None:
-    """Those of a route's dependencies and of its parameter model too; an empty query is none."""
+def test_declared_parameters_are_accepted(service: Service) -> None:
+    """Those of a route's dependencies and of its parameter model too; an empty query has none."""
     for address in (
         "/api/orders?plate=WN&limit=3&sort=id&archived=false",
         f"/api/orders/{IDS[0]}?max_age=86400",

@@ -37,7 +37,7 @@ def add_line(service: Service, order_id: int, line: str) -> bool:
         )
 
 
-def test_no_text_is_lost_between_clients_that_go_by_the_etag(service: Service) -> None:
+def test_clients_that_use_the_etag_lose_no_text(service: Service) -> None:
     """
     Three clients add lines at the same time, some of them while another's write is pending, and read again after each
     412: every line that was answered with success is there, once.
@@ -59,7 +59,7 @@ def test_no_text_is_lost_between_clients_that_go_by_the_etag(service: Service) -
 
 
 @pytest.mark.parametrize("same_field", [True, False])
-def test_an_etag_vouches_for_what_is_shown(service: Service, same_field: bool) -> None:
+def test_an_etag_stands_for_the_values_shown(service: Service, same_field: bool) -> None:
     """
     Read while another's write to the field is pending, which the order's own members don't show: 412 with what stands
     there by then. A pending write to another field is in nobody's way.

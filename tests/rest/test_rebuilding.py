@@ -1,4 +1,4 @@
-"""While what orders are found by is written anew, as after an upgrade, nobody is told that there is no such order."""
+"""While the look-up index is rebuilt, as after an upgrade, no caller is told that there is no such order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.store.samples import order
 WORKSHOP = "default"
 ORDERS, DONE = 520, 500
 LAST = ORDERS
-"""The order that is not done when the rebuild breaks off."""
+"""The order that is not done when the rebuild is interrupted."""
 PERSON, PLATE_OF_LAST = "Xenia Quastenberg", f"HH-XY {LAST}"
 REBUILDING = {"done": DONE, "all": ORDERS}
 RUN = """
@@ -36,12 +36,12 @@ VALUES ('default', 'run_1', 'done', 'done', 9, 9, 9, 9, '[]', '', 'NOW', 'NOW', 
 """
 
 
-class BrokenOff(Exception):
+class Interrupted(Exception):
     """The process ended in the middle."""
 
 
 def old_orders() -> str:
-    """As a version wrote them that had no look-up keys, and texts of another kind."""
+    """SQL of orders as an old version wrote them: without look-up keys, and with other text keys."""
     script = ""
     for number in range(1, ORDERS + 1):
         person = PERSON if number == LAST else "Jana Petersen"
@@ -60,7 +60,7 @@ VALUES ('{WORKSHOP}', {number}, '2026-11-23T00:00:01.000000Z', '2026-11-23T00:00
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def broken_off(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Store]:
+def interrupted(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Store]:
     """An upgrade from 0003, with a rebuild that ended in the middle."""
     url = f"sqlite:///{tmp_path}/old.db"
     if request.param == "postgresql":
@@ -72,120 +72,120 @@ def broken_off(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Store]
     store = Store(url, workshop=WORKSHOP)
 
     def end(_: RebuildProgress) -> None:
-        raise BrokenOff
+        raise Interrupted
 
-    with pytest.raises(BrokenOff):
+    with pytest.raises(Interrupted):
         store.runner.run(Reindexer(store.database, now).run(end))
     yield store
     store.close()
 
 
-def test_a_rebuild_that_broke_off_is_gone_on_with(broken_off: Store) -> None:
-    """The next process begins where the last one stopped; `anew` begins with the first order."""
+def test_an_interrupted_rebuild_is_continued(interrupted: Store) -> None:
+    """The next process continues where the last one stopped; `from_start` starts with the first order."""
     steps: list[RebuildProgress] = []
-    again = Reindexer(broken_off.database, now)
-    broken_off.runner.run(again.run(steps.append))
+    again = Reindexer(interrupted.database, now)
+    interrupted.runner.run(again.run(steps.append))
     assert steps == [RebuildProgress(LAST, ORDERS, ORDERS)]
-    broken_off.runner.run(again.run(steps.append))
+    interrupted.runner.run(again.run(steps.append))
     assert len(steps) == 1
-    broken_off.runner.run(again.run(steps.append, from_start=True))
+    interrupted.runner.run(again.run(steps.append, from_start=True))
     assert steps[1:] == [RebuildProgress(DONE, DONE, ORDERS), RebuildProgress(LAST, ORDERS, ORDERS)]
 
 
-def test_a_rebuild_that_another_process_left_is_gone_on_with(broken_off: Store) -> None:
-    """By a connector that had found all keys at its own start."""
-    again = Reindexer(broken_off.database, now)
+def test_a_rebuild_left_by_another_process_is_continued(interrupted: Store) -> None:
+    """By a connector whose own index was complete when it started."""
+    again = Reindexer(interrupted.database, now)
     found: list[bool] = []
 
     async def pause(_: float) -> None:
         found.append(await again.is_due())
         if len(found) == 2:
-            raise BrokenOff
-        await broken_off.database.write(lambda tx: reindex.begin_rebuild(tx))
+            raise Interrupted
+        await interrupted.database.write(lambda tx: reindex.begin_rebuild(tx))
 
-    with pytest.raises(BrokenOff):
-        broken_off.runner.run(startup.rebuild_lookup_keys(again, no_heartbeat, sleep=pause))
+    with pytest.raises(Interrupted):
+        interrupted.runner.run(startup.rebuild_lookup_keys(again, no_heartbeat, sleep=pause))
     assert found == [False, False]
 
 
-def test_nobody_is_told_that_there_is_none_before_it_is_known(broken_off: Store) -> None:
+def test_a_look_up_during_a_rebuild_is_not_certain(interrupted: Store) -> None:
     """
-    Half done, another process being at it: what is found says how far it is and is not certain; where nothing is found
-    it is 503; readiness and metrics tell. Done, by itself: all of that is over, in answers that were kept too.
+    While another process rebuilds: matches come with the progress and are not certain, no match is 503, readiness and
+    metrics show it. Afterwards all of that is over, in cached responses too.
     """
     instant = now()
-    other = {"holder": "other", "now": format_instant(instant), "until": format_instant(instant + LEASE_DURATION)}
-    broken_off.write(lambda tx: leases.acquire(tx, "reindex", **other))
+    start, until = format_instant(instant), format_instant(instant + LEASE_DURATION)
+    interrupted.write(lambda tx: leases.acquire(tx, "reindex", holder="other", now=start, until=until))
     sandbox = Sandbox(orders=5)
-    with sandbox.serve() as planso, running(settings_for(sandbox, planso, broken_off.url), sandbox) as service:
-        for address, asked in (("lookup", {"name": PERSON}), ("lookup", {"q": "Quastenberg"})):
-            cannot_tell(service, address, asked)
+    with sandbox.serve() as planso, running(settings_for(sandbox, planso, interrupted.url), sandbox) as service:
+        for path, query in (("lookup", {"name": PERSON}), ("lookup", {"q": "Quastenberg"})):
+            assert_unavailable(service, path, query)
         for words in ("quastenberg", "q"):  # words of one letter are found in no index
-            cannot_tell(service, "orders", {"text": words})
+            assert_unavailable(service, "orders", {"text": words})
 
-        by_plate = told(service, "lookup", plate=PLATE_OF_LAST)
+        by_plate = get(service, "lookup", plate=PLATE_OF_LAST)
         assert (ids(by_plate["matches"], "order_id")[0], by_plate["is_certain"]) == (LAST, False)
-        by_text = told(service, "orders", text="petersen", total="true", limit="500")
+        by_text = get(service, "orders", text="petersen", total="true", limit="500")
         assert by_text["total"] == DONE
-        for one in (by_plate, by_text):
-            assert (one["rebuilding"], f"{DONE} of {ORDERS}" in one["message"]) == (REBUILDING, True)
-        for whole in ({"plate": PLATE_OF_LAST}, {"person": "quastenberg"}):
-            listed = told(service, "orders", **whole)
+        for body in (by_plate, by_text):
+            assert (body["rebuilding"], f"{DONE} of {ORDERS}" in body["message"]) == (REBUILDING, True)
+        for query in ({"plate": PLATE_OF_LAST}, {"person": "quastenberg"}):
+            listed = get(service, "orders", **query)
             assert (ids(listed["orders"], "id"), "rebuilding" in listed, listed["message"]) == ([LAST], False, "")
         assert index_check(service) == ("degraded", False, True)
         assert f"planso_connector_index_done_ratio {DONE / ORDERS}" in service.http.get("/metrics").text
 
-        broken_off.write(lambda tx: leases.release(tx, "reindex", holder="other"))
-        until = time.monotonic() + PATIENCE
+        interrupted.write(lambda tx: leases.release(tx, "reindex", holder="other"))
+        give_up_at = time.monotonic() + PATIENCE
         while index_check(service) != ("ready", True, False):
-            assert time.monotonic() < until
+            assert time.monotonic() < give_up_at
             threading.Event().wait(0.05)
 
-        for asked in ({"name": PERSON}, {"plate": PLATE_OF_LAST, "name": PERSON}):
-            found = told(service, "lookup", **asked)
+        for query in ({"name": PERSON}, {"plate": PLATE_OF_LAST, "name": PERSON}):
+            found = get(service, "lookup", **query)
             assert (ids(found["matches"], "order_id")[0], found["message"]) == (LAST, "")
             assert "rebuilding" not in found
         assert found["is_certain"]
-        assert ids(told(service, "orders", text="quastenberg")["orders"], "id") == [LAST]
-        by_text = told(service, "orders", text="petersen", total="true", limit="500")
+        assert ids(get(service, "orders", text="quastenberg")["orders"], "id") == [LAST]
+        by_text = get(service, "orders", text="petersen", total="true", limit="500")
         assert (by_text["total"], by_text["message"], "rebuilding" in by_text) == (ORDERS - 1, "", False)
-        none = told(service, "lookup", name="Niemand Unbekannt")
+        none = get(service, "lookup", name="Niemand Unbekannt")
         assert (none["count"], none["message"]) == (0, "No order fits what was heard.")
         assert "planso_connector_index_done_ratio 1.0" in service.http.get("/metrics").text
 
 
-def test_a_mirror_that_is_not_filled_yet_says_so(tmp_path: Any) -> None:
-    """Before the first sync has ended, a look-up that finds nothing is 503 as an order by its number is."""
+def test_a_look_up_before_the_first_sync_is_503(tmp_path: Any) -> None:
+    """A look-up without a match is 503 until the first sync has ended, as an order by its number is."""
     sandbox = Sandbox(orders=5)
     away = settings_for(sandbox, "http://127.0.0.1:1", f"sqlite:///{tmp_path}/new.db")
     with running(away, sandbox) as service:
         answer = service.http.get("/api/lookup", params={"name": PERSON})
         assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
     with connected(tmp_path, Sandbox(orders=5)) as service:
-        assert told(service, "lookup", name=PERSON)["count"] == 0
+        assert get(service, "lookup", name=PERSON)["count"] == 0
 
 
-def cannot_tell(service: Service, address: str, asked: dict[str, str]) -> None:
-    answer = service.http.get(f"/api/{address}", params=asked)
+def assert_unavailable(service: Service, path: str, query: dict[str, str]) -> None:
+    answer = service.http.get(f"/api/{path}", params=query)
     assert answer.status_code == 503, answer.text
     assert int(answer.headers["Retry-After"]) > 0
     assert f"{DONE} of {ORDERS} orders are done" in answer.json()["message"]
 
 
-def told(service: Service, address: str, **asked: str) -> dict[str, Any]:
-    answer = service.http.get(f"/api/{address}", params=asked)
+def get(service: Service, path: str, **query: str) -> dict[str, Any]:
+    answer = service.http.get(f"/api/{path}", params=query)
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return body
 
 
-def ids(found: list[dict[str, Any]], name: str) -> list[int]:
-    return [one[name] for one in found]
+def ids(members: list[dict[str, Any]], name: str) -> list[int]:
+    return [member[name] for member in members]
 
 
 def index_check(service: Service) -> tuple[str, bool, bool]:
-    """The state, whether the check is ok, and whether its words tell how far it is."""
+    """The state, whether the check is ok, and whether its words have the progress."""
     ready = service.http.get("/health/ready")
     assert ready.status_code == 200, ready.text
-    check = next(one for one in ready.json()["checks"] if one["name"] == "index")
+    check = next(check for check in ready.json()["checks"] if check["name"] == "index")
     return ready.json()["state"], check["ok"], f"{DONE} of {ORDERS}" in check["words"]

@@ -33,7 +33,7 @@ def read(service: Service, order_id: int) -> dict[str, Any]:
         ("shop_date", "05.12.70"),
     ],
 )
-def test_what_is_left_over_is_refused(service: Service, field: str, value: str) -> None:
+def test_trailing_text_is_refused(service: Service, field: str, value: str) -> None:
     """A range, a weekday, words behind a date: 422, and nothing was sent."""
     before = service.sandbox.values(IDS[0])
     answer = service.put(IDS[0], **{field: value})
@@ -92,7 +92,9 @@ def test_what_planso_writes_otherwise_is_a_success(service: Service) -> None:
         ("Fahrername", "person", "Käß", "K??"),
     ],
 )
-def test_another_value_is_refused_at_once(service: Service, label: str, field: str, asked: object, kept: str) -> None:
+def test_a_value_that_planso_would_change_is_refused_at_once(
+    service: Service, label: str, field: str, asked: object, kept: str
+) -> None:
     """Cut, capped or garbled: 502, said field by field, and not tried again."""
     service.sandbox.knobs.alter_saved[label] = kept
     try:
@@ -133,7 +135,7 @@ def test_a_field_that_reads_no_more_answers_no_old_day(service: Service, text: s
     assert (order["planned_delivery_date"], order["doubts"]) == (None, [])
 
 
-def test_an_emptied_phone_number_is_told(service: Service) -> None:
+def test_an_emptied_phone_number_is_reported(service: Service) -> None:
     """`""` empties a phone number, and the message says so."""
     service.sandbox.edit_field(IDS[5], "Telefon", "0151 234")
     answer = service.put(IDS[5], phone="")

@@ -1,4 +1,4 @@
-"""What attackers try on any web service, tried on this one. docs/security.md has the table."""
+"""Common attacks on web services. docs/security.md has the table."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_no_path_leads_anywhere_else(service: Service, path: str) -> None:
     "spelling", ["/api%2Forders", "/api/orders%2f{id}", "/api/orders/{id}%2fparts", "%2Fapi/orders"]
 )
 def test_an_encoded_slash_is_no_slash(service: Service, spelling: str) -> None:
-    """Where a proxy in front sees one part of a path, this service must not see two: nothing is there."""
+    """A proxy in front sees one path segment where the router would see two: 404."""
     answer = raw.get(service.address, spelling.format(id=first(service)))
     assert raw.status(answer) in (400, 404), answer
     assert b'"success":false' in answer
@@ -72,7 +72,7 @@ def test_an_encoded_slash_is_no_slash(service: Service, spelling: str) -> None:
     "path", ["/health/live", "/health/ready", "/metrics", "/docs", "/api/orders", "/api/orders/{id}", "/no"]
 )
 def test_head_is_get_without_its_body(service: Service, path: str) -> None:
-    """Who watches over services asks by HEAD: the same status and the same headers."""
+    """Monitoring uses HEAD: the same status and the same headers."""
     address = path.format(id=first(service))
     head, whole = service.http.head(address), service.http.get(address)
     assert (head.status_code, head.content) == (whole.status_code, b"")
@@ -91,7 +91,7 @@ def test_head_is_get_without_its_body(service: Service, path: str) -> None:
     ],
 )
 def test_an_address_with_a_host_names_the_same_host(service: Service, target: str, status: int) -> None:
-    """As proxies are sent it: which of two hosts is meant can't be told, and only one was checked."""
+    """An absolute address with another host than `Host` is refused: only `Host` was checked."""
     answer = raw.get(service.address, target, host="localhost")
     assert raw.status(answer) == status, answer
     assert b'"success":' in answer
@@ -121,7 +121,7 @@ SMUGGLED = b"GET /api/orders HTTP/1.1\r\nHost: localhost\r\n\r\n"
     ],
 )
 def test_no_request_is_smuggled(service: Service, headers: list[str]) -> None:
-    """Where a body's end is in doubt the request is refused, and what follows on the connection is never a request."""
+    """A request whose body has no certain end is refused, and what follows on the connection is never a request."""
     head = "\r\n".join(["PUT /api/orders/1 HTTP/1.1", "Host: localhost", JSON, *headers])
     answer = raw.exchange(service.address, head.encode() + b"\r\n\r\n" + BODY + SMUGGLED)
     assert raw.status(answer) in (400, 413), answer
@@ -181,15 +181,15 @@ def test_what_is_no_proper_http_is_refused(service: Service, request_bytes: byte
     ids=["deep list", "deep object", "long number", "large exponent", "nul", "many keys", "one key often"],
 )
 def test_a_json_bomb_is_a_4xx(service: Service, body: bytes) -> None:
-    """Depth, size and number: refused, and the next question is answered."""
+    """Refused for depth, size or number, and the next request is answered."""
     answer = service.http.put("/api/orders/1", content=body, headers={"Content-Type": "application/json"})
     assert 400 <= answer.status_code < 500, answer.text[:300]
     assert len(answer.content) < 100_000
     assert service.http.get("/api/orders?limit=1").status_code == 200
 
 
-def test_a_packed_body_is_not_unpacked(service: Service) -> None:
-    """A gzip bomb stays the few bytes that it is: 415 that says what is accepted."""
+def test_a_compressed_body_is_not_decompressed(service: Service) -> None:
+    """A gzip bomb is 415."""
     bomb = gzip.compress(b'{"order_id": 1, "remarks": "' + b"a" * 50_000_000 + b'"}')
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     answer = service.http.put("/api/orders/1", content=bomb, headers=headers)
@@ -199,7 +199,7 @@ def test_a_packed_body_is_not_unpacked(service: Service) -> None:
 
 
 def test_what_a_caller_sends_never_becomes_a_header(service: Service) -> None:
-    """Ids, keys and preferences that hold line ends, encoded or not, end in no header of the answer."""
+    """Ids, keys and preferences with line ends, encoded or not, add no header to the response."""
     order_id = first(service)
     attempts: list[httpx2.Response] = [
         service.http.get("/api/operations/op_%0d%0aX-Injected:%20yes"),
@@ -227,8 +227,8 @@ def test_a_value_never_becomes_a_script(service: Service) -> None:
         assert "<script>alert" not in page.text
         assert "<img src=x" not in page.text
     for path in (f"/{SCRIPT}", f"/api/orders/{SCRIPT}", f"/api/orders?limit={SCRIPT}"):
-        told = service.http.get(path)
-        assert told.headers["Content-Type"] == "application/json"
+        answer = service.http.get(path)
+        assert answer.headers["Content-Type"] == "application/json"
 
 
 @pytest.mark.parametrize("value", ["=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(A1)", "\t=1"])
@@ -243,7 +243,7 @@ def test_a_value_never_becomes_a_formula(service: Service, value: str) -> None:
     assert csv.headers["Content-Type"] == "application/json"
 
 
-def test_no_caller_writes_a_line_of_the_log(tmp_path: Path) -> None:
+def test_no_caller_forges_a_log_line(tmp_path: Path) -> None:
     """Line ends, escapes and JSON in paths, methods, headers and ids: each line stays one JSON object of ours."""
     forged = '{"event": "forged"}'
     with connector_process({"CONNECTOR_LOG_LEVEL": "debug"}, tmp_path, "--demo", "--sandbox-port", "0") as connector:
@@ -261,8 +261,8 @@ def test_no_caller_writes_a_line_of_the_log(tmp_path: Path) -> None:
     assert forged not in log
 
 
-def test_an_upgrade_goes_nowhere(service: Service) -> None:
-    """Nobody gets out of the gate by another protocol."""
+def test_an_upgrade_is_ignored(service: Service) -> None:
+    """The header checks apply to a request that asks for another protocol."""
     for protocol in ("websocket", "h2c"):
         upgrade = (
             "Connection: Upgrade, close",

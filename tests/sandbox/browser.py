@@ -1,4 +1,4 @@
-"""A browser's eye on the sandbox: logs in, reads a form the way HTML5 parsers do, and sends it as jQuery would."""
+"""A simulated browser: logs in, parses a form as HTML5 parsers do, and submits it as jQuery would."""
 
 import html
 import json
@@ -14,7 +14,7 @@ Pairs = list[tuple[str, str]]
 
 
 class Browser:
-    """One person at one PlanSo."""
+    """One person's browser at one sandbox."""
 
     def __init__(self, sandbox: Sandbox, url: str) -> None:
         self.sandbox = sandbox
@@ -41,14 +41,14 @@ class Browser:
         return self.http.post("/app", content=urlencode(form, encoding=encoding), headers=headers)
 
     def json(self, response: httpx2.Response) -> Any:
-        """The JSON of an answer, whose charset may be undeclared."""
+        """The JSON of a response, whose charset may be undeclared."""
         assert response.status_code == 200, response.text
         if self.installation.charset == "utf-8":
             return response.json()
         return json.loads(response.content.decode("iso-8859-1"))
 
     def list(self) -> Any:
-        """All current orders, as they come."""
+        """The board's JSON."""
         return self.json(self.http.post("/do?m=resourceplanner_get_project_stations&filterID="))
 
     def call(self, order_id: int | str, submode: str = "update", fields: Pairs | None = None) -> httpx2.Response:
@@ -70,19 +70,19 @@ class Browser:
         return LexborHTMLParser(html.unescape(content) if self.installation.escaped_markup else content)
 
     def pairs(self, order_id: int | str = "", submode: str = "update") -> Pairs:
-        """What jQuery's `serialize()` makes of the form as it is now."""
-        return serialized(self.form(order_id, submode))
+        """The pairs of jQuery's `serialize()` for the form now."""
+        return serialize(self.form(order_id, submode))
 
     def save(self, order_id: int | str, pairs: Pairs, submode: str = "update") -> Any:
-        """Send a form; PlanSo's JSON."""
+        """Submit a form; returns PlanSo's JSON."""
         return self.json(self.call(order_id, submode, pairs))
 
     def change(self, order_id: int, label: str, value: str) -> Any:
-        """Read the form, change one field by its wire value, send everything back."""
-        return self.save(order_id, replaced(self.pairs(order_id), self.name(label), value))
+        """Read the form, change one field to a submitted value, and submit all of it."""
+        return self.save(order_id, replace_value(self.pairs(order_id), self.name(label), value))
 
     def name(self, label: str) -> str:
-        """The `name` attribute under a label; reads it off an empty form in the `div` markup."""
+        """The `name` attribute by label, from an empty form in the `div` markup."""
         for block in self.form().css("div.field"):
             shown = block.css_first("label")
             if shown is not None and shown.text() == label:
@@ -90,14 +90,14 @@ class Browser:
         raise AssertionError(f"no {label} in the form")
 
 
-def replaced(pairs: Pairs, name: str, value: str) -> Pairs:
+def replace_value(pairs: Pairs, name: str, value: str) -> Pairs:
     """The pairs with one name's value changed."""
     assert name in dict(pairs)
     return [(key, value if key == name else kept) for key, kept in pairs]
 
 
-def serialized(form: LexborHTMLParser) -> Pairs:
-    """jQuery's rules: named, enabled, no buttons and files, boxes when checked; line breaks as CR LF."""
+def serialize(form: LexborHTMLParser) -> Pairs:
+    """By jQuery's rules: named, enabled, no buttons and files, checked boxes; line breaks as CR LF."""
     pairs: Pairs = []
     for node in form.css("input, select, textarea"):
         attributes = node.attributes

@@ -1,4 +1,4 @@
-"""A sandbox on a real port, and a browser that is logged in to it."""
+"""A served sandbox, and a simulated browser that is logged in to it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,7 +14,7 @@ Open = Callable[..., Browser]
 
 @pytest.fixture
 def open_browser() -> Iterator[Open]:
-    """Serve a sandbox and log in to it."""
+    """Open a browser at a sandbox, by default a new one with these properties of the installation."""
     with ExitStack() as stack:
 
         def open_(sandbox: Sandbox | None = None, *, log_in: bool = True, **installation: object) -> Browser:
@@ -30,13 +30,13 @@ def open_browser() -> Iterator[Open]:
 
 @pytest.fixture
 def browser(open_browser: Open) -> Browser:
-    """A browser at a sandbox with 40 orders and the usual installation."""
+    """A browser at a sandbox with 40 orders and the default installation."""
     return open_browser()
 
 
 @pytest.fixture(scope="module")
 def tabs_browser() -> Iterator[Browser]:
-    """One browser for all tests of a module that only read."""
+    """One browser for all tests of a module, which only read."""
     sandbox = Sandbox(orders=10)
     with sandbox.serve() as url, Browser(sandbox, url) as browser:
         browser.log_in()

@@ -1,4 +1,4 @@
-"""What a real browser does with the sandbox's pages: it saves in every style, and sends what `snapshot` says."""
+"""A real browser on the sandbox's pages: it saves in every style, and submits what `snapshot` returns."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ TEXT = "1 + 1 = 2 & „Größe“ 100 %\nzweite  Zeile 😀 <b>"
 @pytest.mark.parametrize("style", STYLES)
 def test_a_person_saves_creates_and_deletes_in_a_browser(chromium: Chromium, style: str) -> None:
     """
-    Order 123 then differs in exactly the controls that the person changed, a new order holds what was typed, a deleted
-    one is gone, and a refusal is shown.
+    Order 123 differs in exactly the changed controls, a new order has the entered values, a deleted one is gone, and a
+    refusal is shown.
     """
     sandbox = Sandbox(orders=8, installation=Installation(save_style=SaveStyle.from_text(style)))
     sandbox.edit_field(123, "Abtretung unterschrieben", "1")
@@ -85,10 +85,10 @@ FORMS: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
 
 
 @pytest.mark.parametrize(("installation", "knobs"), FORMS)
-def test_chromium_sends_of_an_untouched_form_what_snapshot_says(
+def test_chromium_submits_snapshot_for_an_unchanged_form(
     chromium: Chromium, installation: dict[str, Any], knobs: dict[str, Any]
 ) -> None:
-    """For the odd orders too, in every markup, after the scripts have filled what they fill; saving changes nothing."""
+    """For unusual orders too, in every markup, after the scripts filled controls; saving changes nothing."""
     sandbox = Sandbox(orders=16, installation=Installation(**installation))
     sandbox.knobs.set_json(knobs)
 
@@ -108,8 +108,8 @@ def test_chromium_sends_of_an_untouched_form_what_snapshot_says(
         chromium.visit(url, story)
 
 
-def test_an_orders_page_asks_for_the_login_and_then_edits(chromium: Chromium) -> None:
-    """`/orders/123`: without a session a link to the login; with one the form, and the token is fetched from `/app`."""
+def test_an_order_s_page_asks_for_a_login_and_then_edits(chromium: Chromium) -> None:
+    """`/orders/123`: without a session a link to the login; with one the form, with the token fetched from `/app`."""
     style = SaveStyle(body="plain", tokens=("header",))
     sandbox = Sandbox(orders=3, installation=Installation(save_style=style))
 
@@ -132,7 +132,7 @@ def test_an_orders_page_asks_for_the_login_and_then_edits(chromium: Chromium) ->
 
 
 def test_a_recording_holds_login_list_form_save_create_and_delete(recording: Recording) -> None:
-    """The HAR has each request with its body and each answer with its text, redirects included."""
+    """The HAR has each request with its body and each response with its text, redirects included."""
     entries = json.loads(recording("body=multipart,answer=redirect").read_text("utf-8"))["log"]["entries"]
     calls = [entry for entry in entries if "/do" in entry["request"]["url"]]
     saves = [entry for entry in calls if "postData" in entry["request"]]

@@ -1,4 +1,4 @@
-"""Sections 3 and 6 of the protocol: reading, saving, creating and deleting."""
+"""Reading, saving, creating and deleting by the form (protocol, sections 3 and 6)."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import pytest
 from planso_connector.sandbox import Sandbox
 from planso_connector.sandbox.form_fields import FIELDS
 
-from .browser import Browser, replaced
+from .browser import Browser, replace_value
 from .conftest import Open
 
 MARKUPS = ("div", "table", "for", "wrapped", "busy")
@@ -15,7 +15,7 @@ MARKUPS = ("div", "table", "for", "wrapped", "busy")
 
 @pytest.mark.parametrize(("markup", "escaped"), list(itertools.product(MARKUPS, (False, True))))
 def test_a_form_sent_back_unchanged_changes_nothing(open_browser: Open, markup: str, escaped: bool) -> None:
-    """In every markup a browser reads of every order what PlanSo holds, and sending it back keeps each byte."""
+    """In every markup the browser reads the stored values of every order, and submitting them changes no byte."""
     browser = open_browser(markup=markup, escaped_markup=escaped)
     for order_id in browser.sandbox.order_ids():
         snapshot, values = browser.sandbox.snapshot(order_id), browser.sandbox.values(order_id)
@@ -29,7 +29,7 @@ def test_a_form_sent_back_unchanged_changes_nothing(open_browser: Open, markup: 
 
 
 def test_umlauts_survive_an_undeclared_charset(open_browser: Open) -> None:
-    """ISO-8859-1 without a charset: the form reads and saves as it is, letters outside of it included."""
+    """In ISO-8859-1 without a charset the form is read and saved unchanged, other characters included."""
     browser = open_browser(charset="iso-8859-1-undeclared")
     browser.sandbox.edit_field(123, "Fahrername", "Łucja Groß-Ünal € 😀")
     snapshot = browser.sandbox.snapshot(123)
@@ -43,8 +43,8 @@ def test_umlauts_survive_an_undeclared_charset(open_browser: Open) -> None:
     assert browser.sandbox.snapshot(123) == snapshot
 
 
-def test_a_control_that_is_not_sent_is_cleared(browser: Browser) -> None:
-    """PlanSo takes the form that arrives as the whole form: what is missing becomes empty."""
+def test_a_control_that_is_not_submitted_is_cleared(browser: Browser) -> None:
+    """PlanSo treats what is submitted as the whole form."""
     names = {browser.name(label) for label in ("Bemerkungen", "Hersteller")}
 
     browser.save(123, [pair for pair in browser.pairs(123) if pair[0] not in names])
@@ -55,8 +55,8 @@ def test_a_control_that_is_not_sent_is_cleared(browser: Browser) -> None:
     assert browser.sandbox.value(123, "Fahrername") == "Jana Petersen"
 
 
-def test_disabled_controls_are_not_part_of_a_save(browser: Browser) -> None:
-    """The locked Auftragsnummer is shown, never sent, and never cleared."""
+def test_disabled_controls_are_not_submitted(browser: Browser) -> None:
+    """The locked Auftragsnummer is shown, never submitted and never cleared."""
     number = browser.sandbox.value(123, "Auftragsnummer")
 
     browser.change(123, "Telefon", "030 23125 001")
@@ -66,19 +66,19 @@ def test_disabled_controls_are_not_part_of_a_save(browser: Browser) -> None:
     assert browser.name("Auftragsnummer") not in dict(browser.pairs(123))
 
 
-def test_a_select_refuses_what_it_does_not_offer(browser: Browser) -> None:
-    """A text instead of an id is refused in German, and nothing of the save is kept."""
+def test_a_select_refuses_a_value_that_it_does_not_offer(browser: Browser) -> None:
+    """A text instead of an id is refused in German, and nothing of the save is stored."""
     before = browser.sandbox.snapshot(123)
-    pairs = replaced(browser.pairs(123), browser.name("Telefon"), "anders")
+    pairs = replace_value(browser.pairs(123), browser.name("Telefon"), "anders")
 
-    answer = browser.save(123, replaced(pairs, browser.name("Hersteller"), "Trabant"))
+    answer = browser.save(123, replace_value(pairs, browser.name("Hersteller"), "Trabant"))
 
     assert "steht nicht zur Auswahl" in answer["error"]
     assert browser.sandbox.snapshot(123) == before
 
 
 def test_a_save_without_the_hidden_row_is_refused(browser: Browser) -> None:
-    """The form's hidden inputs belong to the form."""
+    """`rowID` must be submitted."""
     before = browser.sandbox.snapshot(123)
 
     answer = browser.save(123, [pair for pair in browser.pairs(123) if pair[0] != "rowID"])
@@ -87,8 +87,8 @@ def test_a_save_without_the_hidden_row_is_refused(browser: Browser) -> None:
     assert browser.sandbox.snapshot(123) == before
 
 
-def test_a_hidden_zero_gives_way_to_its_checkbox(open_browser: Open) -> None:
-    """Of two values of one name PHP takes the last: "0" then "1" is checked, "0" alone is not."""
+def test_a_checkbox_overrides_its_hidden_zero(open_browser: Open) -> None:
+    """PHP takes the last value of a name: "0" then "1" is checked, "0" alone is not."""
     browser = open_browser(hidden_zero={"Alle Fahrzeugdaten"})
     browser.sandbox.edit_field(123, "Alle Fahrzeugdaten", "1")
     name, pairs = browser.name("Alle Fahrzeugdaten"), browser.pairs(123)
@@ -99,8 +99,8 @@ def test_a_hidden_zero_gives_way_to_its_checkbox(open_browser: Open) -> None:
     assert browser.sandbox.value(123, "Alle Fahrzeugdaten") == ""
 
 
-def test_several_choices_are_several_pairs(browser: Browser) -> None:
-    """A multi-select sends its name once per choice, and without one not at all."""
+def test_a_multi_select_submits_a_pair_per_choice(browser: Browser) -> None:
+    """Without a choice it submits none."""
     browser.sandbox.edit_field(123, "Gewerke", "Karosserie, Lack")
     name = browser.name("Gewerke")
     assert [value for key, value in browser.pairs(123) if key == name] == ["91", "92"]
@@ -117,10 +117,12 @@ def test_an_unknown_order_has_the_empty_form(browser: Browser) -> None:
     assert browser.save(999_999, browser.pairs(999_999))["error"]
 
 
-def test_a_new_order_gets_an_id_and_a_place_on_the_board(browser: Browser) -> None:
-    """An insert answers `dataID`; the order stands in Kalkulation under its plate and name."""
+def test_a_new_order_gets_an_id_and_is_on_the_board(browser: Browser) -> None:
+    """An insert answers `dataID`; the order is at the station Kalkulation with its plate and name."""
     empty = browser.pairs("", "insert")
-    pairs = replaced(replaced(empty, browser.name("Kennzeichen"), "S-AB 12"), browser.name("Fahrername"), "Ute Weiß")
+    pairs = replace_value(
+        replace_value(empty, browser.name("Kennzeichen"), "S-AB 12"), browser.name("Fahrername"), "Ute Weiß"
+    )
 
     order_id = browser.save("", pairs, "insert")["dataID"]
 
@@ -130,8 +132,8 @@ def test_a_new_order_gets_an_id_and_a_place_on_the_board(browser: Browser) -> No
     assert browser.sandbox.value(order_id, "Fahrername") == "Ute Weiß"
 
 
-def test_a_deleted_order_is_gone_from_list_and_form(browser: Browser) -> None:
-    """After `submode=delete` neither the list nor the form knows it."""
+def test_a_deleted_order_has_neither_a_board_entry_nor_a_form(browser: Browser) -> None:
+    """After `submode=delete` its form is that of an unknown order."""
     assert browser.json(browser.call(123, "delete"))["deleted"] == 1
 
     assert 123 not in browser.sandbox.order_ids()
@@ -139,7 +141,7 @@ def test_a_deleted_order_is_gone_from_list_and_form(browser: Browser) -> None:
 
 
 def test_names_differ_between_installations_and_labels_can_be_renamed(open_browser: Open) -> None:
-    """Another seed gives every field another name; a renamed label is found under both its names from behind."""
+    """Another seed changes every `name`; the sandbox's methods take a renamed label and the usual one."""
     usual = open_browser()
     other = open_browser(field_names=7, labels={"Fahrername": "Halter"}, missing_labels={"Kunden E-Mail"})
 
@@ -150,7 +152,7 @@ def test_names_differ_between_installations_and_labels_can_be_renamed(open_brows
 
 
 def test_a_missing_label_is_not_cleared_by_a_save(browser: Browser) -> None:
-    """What somebody took out of the form keeps its value."""
+    """A field that is not in the form keeps its value."""
     browser.sandbox.knobs.missing_labels = {"Telefon"}
     browser.save(123, browser.pairs(123))
     browser.sandbox.knobs.missing_labels = set()
@@ -172,8 +174,8 @@ def test_dates_can_be_iso(open_browser: Open) -> None:
     assert open_browser(iso_dates=True).sandbox.value(123, "Werkstattstart") == "2026-11-30"
 
 
-def test_another_table_has_no_form(open_browser: Open) -> None:
-    """A form of another tableID is empty, and a save to it is refused."""
+def test_the_form_of_another_table_is_empty(open_browser: Open) -> None:
+    """A save to another tableID is refused."""
     browser = open_browser(table_id=777)
     path = "/do?m=visual_forms_plain&tableID=12565&submode=update&dataID=123"
 
@@ -200,7 +202,7 @@ def test_the_form_has_every_label_of_the_protocol() -> None:
 
 
 def test_an_edit_by_another_person_shows_in_the_next_read(browser: Browser) -> None:
-    """`edit` takes a select's text; what it doesn't offer or what isn't there is an error of the test."""
+    """`edit_field` takes a select's text, and raises for what is not offered or not there."""
     browser.sandbox.edit_field(123, "Hersteller", "Audi")
 
     assert dict(browser.pairs(123))[browser.name("Hersteller")] == "2"

@@ -1,4 +1,4 @@
-"""The invented workshop, its memory, its pages and its port."""
+"""The invented workshop, its state file, its pages and its port."""
 
 import json
 import re
@@ -13,21 +13,21 @@ from planso_connector.sandbox import Installation, PortTakenError, Sandbox, Stat
 from .browser import Browser
 
 
-def whole(sandbox: Sandbox) -> list[object]:
-    """Everything that a client could see of a sandbox."""
+def read_everything(sandbox: Sandbox) -> list[object]:
+    """Everything that a client could read from a sandbox."""
     return [(i, sandbox.values(i), sandbox.snapshot(i), sandbox.parts(i)) for i in sandbox.order_ids()]
 
 
 def test_the_same_seed_invents_the_same_workshop() -> None:
-    """Seed and day decide everything; another seed or day is another workshop."""
-    assert whole(Sandbox()) == whole(Sandbox())
-    assert whole(Sandbox(orders=9)) != whole(Sandbox(orders=9, seed=2))
-    assert whole(Sandbox(orders=9)) != whole(Sandbox(orders=9, today=date(2027, 1, 4)))
+    """Seed and day determine everything; another seed or day gives another workshop."""
+    assert read_everything(Sandbox()) == read_everything(Sandbox())
+    assert read_everything(Sandbox(orders=9)) != read_everything(Sandbox(orders=9, seed=2))
+    assert read_everything(Sandbox(orders=9)) != read_everything(Sandbox(orders=9, today=date(2027, 1, 4)))
 
 
 @pytest.mark.parametrize(("orders", "seed"), [(260, 1), (1, 1), (5, 2), (30, 3), (30, 4), (600, 5)])
-def test_there_are_as_many_orders_as_asked_for_and_123_is_one(orders: int, seed: int) -> None:
-    """Ids start around 101 and ascend; the README's order is always there."""
+def test_the_number_of_orders_is_as_requested_and_123_is_one(orders: int, seed: int) -> None:
+    """Ids ascend from about 101; the README's order is always there."""
     sandbox = Sandbox(orders=orders, seed=seed)
     ids = sandbox.order_ids()
 
@@ -37,8 +37,8 @@ def test_there_are_as_many_orders_as_asked_for_and_123_is_one(orders: int, seed:
     assert sandbox.value(123, "Kategorie") == "KL 2-3"
 
 
-def test_the_workshop_has_its_odd_ones() -> None:
-    """A plate twice, one in both readings of its district, a company alone, dates and decimals out of the ordinary."""
+def test_the_workshop_has_unusual_orders() -> None:
+    """A plate twice, two plates with the same letters, a company without a person, unusual dates and decimals."""
     sandbox = Sandbox()
     plates = list(sandbox.plates().values())
     all_values = [value for i in sandbox.order_ids() for value in sandbox.values(i).values()]
@@ -49,8 +49,8 @@ def test_the_workshop_has_its_odd_ones() -> None:
     assert any(len(value) > 5000 for value in all_values)
 
 
-def test_nobody_real_can_be_called_or_written_to() -> None:
-    """Telephones are of the fictional ranges, mail of the example domains."""
+def test_phone_numbers_and_addresses_are_fictional() -> None:
+    """Numbers are of the reserved ranges, e-mail addresses of the example domains."""
     sandbox = Sandbox()
     ranges = ("3023125", "4066969", "2214710", "8999998", "6990009", "17139200")
     for order_id in sandbox.order_ids():
@@ -60,8 +60,8 @@ def test_nobody_real_can_be_called_or_written_to() -> None:
         assert not mail or mail.endswith(("@example.de", "@example.org"))
 
 
-def test_changes_outlive_the_sandbox_in_its_state_file(tmp_path: Path) -> None:
-    """Edits, archiving, deleting and creating are there after a restart, and new ids go on where they ended."""
+def test_changes_are_kept_in_the_state_file(tmp_path: Path) -> None:
+    """Edits, archived, deleted and new orders are there after a restart, and new ids continue."""
     file = tmp_path / "state.json"
     first = Sandbox(orders=10, state=file)
     keep, gone = [order_id for order_id in first.order_ids() if order_id != 123][:2]
@@ -74,7 +74,7 @@ def test_changes_outlive_the_sandbox_in_its_state_file(tmp_path: Path) -> None:
 
     second = Sandbox(orders=10, state=file)
 
-    assert whole(second) == whole(first)
+    assert read_everything(second) == read_everything(first)
     assert second.value(123, "Fahrername") == "Łucja Weiß"
     assert keep not in second.order_ids()
     assert second.value(keep, "Telefon") == first.value(keep, "Telefon")
@@ -85,8 +85,8 @@ def test_changes_outlive_the_sandbox_in_its_state_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 1}', '{"format": 9}', "\udcff", "null"])
-def test_a_damaged_state_file_is_a_clear_error(tmp_path: Path, damage: str) -> None:
-    """It is named, and not overwritten."""
+def test_a_damaged_state_file_is_reported(tmp_path: Path, damage: str) -> None:
+    """The error names it, and it is not overwritten."""
     file = tmp_path / "state.json"
     file.write_bytes(damage.encode("utf-8", "surrogateescape"))
 
@@ -95,8 +95,8 @@ def test_a_damaged_state_file_is_a_clear_error(tmp_path: Path, damage: str) -> N
     assert file.read_bytes() == damage.encode("utf-8", "surrogateescape")
 
 
-def test_a_state_file_belongs_to_its_settings(tmp_path: Path) -> None:
-    """Another seed, or another installation whose values look different, is refused; a broken order too."""
+def test_a_state_file_of_other_settings_is_refused(tmp_path: Path) -> None:
+    """Another seed, or an installation with other values; a broken order is refused too."""
     file = tmp_path / "state.json"
     Sandbox(orders=3, state=file).edit_field(123, "Telefon", "x")
 
@@ -111,8 +111,8 @@ def test_a_state_file_belongs_to_its_settings(tmp_path: Path) -> None:
         Sandbox(orders=3, state=file)
 
 
-def test_pages_show_what_changed_last_and_escape_everything(browser: Browser) -> None:
-    """The board's top names order, label, before and after; nothing that somebody typed becomes markup."""
+def test_pages_show_the_last_change_and_escape_values(browser: Browser) -> None:
+    """The board shows order, label, before and after on top; no value becomes markup."""
     nasty = "<script>alert('x')</script>\"&"
     browser.sandbox.edit_field(browser.sandbox.order_ids()[0], "Kennzeichen", nasty)
     browser.change(123, "Fahrername", nasty)
@@ -133,8 +133,8 @@ def test_pages_show_what_changed_last_and_escape_everything(browser: Browser) ->
     assert browser.http.get("/sandbox/board").json()["version"] > before
 
 
-def test_a_taken_port_is_a_clear_error() -> None:
-    """The error names host and port, in the thread and in the command."""
+def test_a_taken_port_is_reported() -> None:
+    """The error names the port, in the thread and in the command."""
     sandbox = Sandbox(orders=3)
     with sandbox.serve() as url:
         port = int(url.rpartition(":")[2])
@@ -145,7 +145,7 @@ def test_a_taken_port_is_a_clear_error() -> None:
 
 
 def test_a_sandbox_can_be_served_again() -> None:
-    """What it holds survives its server."""
+    """Its orders outlive a server."""
     sandbox = Sandbox(orders=3)
     for _ in range(2):
         with sandbox.serve() as url:

@@ -1,4 +1,4 @@
-"""Section 8 of the protocol: the bad days, one knob at a time."""
+"""Troubles of a real installation (protocol, section 8), one knob at a time, and the tools over HTTP."""
 
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
@@ -11,15 +11,15 @@ from planso_connector.sandbox import Sandbox
 from .browser import Browser
 
 
-def test_the_next_requests_fail_as_the_proxy_does(browser: Browser) -> None:
-    """`fail_next` answers so many `/do` requests with `fail_status` and HTML, then all is well."""
+def test_the_next_requests_fail_like_a_proxy(browser: Browser) -> None:
+    """`fail_next` answers the next N `/do` requests with `fail_status` and HTML, then they succeed."""
     browser.sandbox.knobs.fail_next, browser.sandbox.knobs.fail_status = 2, 504
 
     assert [browser.call(123).status_code for _ in range(3)] == [504, 504, 200]
 
 
-def test_a_hanging_request_never_answers(browser: Browser) -> None:
-    """`hang_next` keeps the client waiting; it doesn't keep the server from closing."""
+def test_a_hanging_request_gets_no_response(browser: Browser) -> None:
+    """`hang_next`; the request after it is answered."""
     browser.sandbox.knobs.hang_next = 1
 
     with pytest.raises(httpx2.ReadTimeout):
@@ -27,8 +27,8 @@ def test_a_hanging_request_never_answers(browser: Browser) -> None:
     assert browser.call(123).status_code == 200
 
 
-def test_closing_the_server_lets_hanging_requests_go() -> None:
-    """A request that hangs when the server closes sees the connection end, at once."""
+def test_closing_the_server_ends_hanging_requests() -> None:
+    """Their connection is closed at once."""
     sandbox = Sandbox(orders=3)
     sandbox.knobs.hang_next = 1
     with ThreadPoolExecutor() as pool:
@@ -39,8 +39,8 @@ def test_closing_the_server_lets_hanging_requests_go() -> None:
         assert isinstance(waiting.exception(timeout=60), httpx2.RemoteProtocolError)
 
 
-def test_html_comes_where_json_was_promised(browser: Browser) -> None:
-    """200 with a page that is not the login page."""
+def test_html_is_sent_instead_of_json(browser: Browser) -> None:
+    """200 with an HTML page that is not the login page."""
     browser.sandbox.knobs.html_for_json_next = 1
 
     response = browser.call(123)
@@ -51,7 +51,7 @@ def test_html_comes_where_json_was_promised(browser: Browser) -> None:
 
 
 def test_a_dropped_save_looks_like_success(browser: Browser) -> None:
-    """PlanSo answers `saved` and keeps nothing; an insert names an id that doesn't exist."""
+    """PlanSo answers `saved` and stores nothing; an insert answers an id that doesn't exist."""
     browser.sandbox.knobs.drop_saves_next = 2
 
     assert browser.change(123, "Telefon", "weg")["saved"] == 1
@@ -64,8 +64,8 @@ def test_a_dropped_save_looks_like_success(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("how", ["close", "504", "hang"])
-def test_a_lost_answer_belongs_to_a_save_that_happened(browser: Browser, how: str) -> None:
-    """The save is applied; its answer is a broken line, a 504, or nothing at all."""
+def test_a_save_with_a_lost_response_is_applied(browser: Browser, how: str) -> None:
+    """The response is a closed connection, a 504, or none at all."""
     browser.sandbox.knobs.set_json({"lose_answers_next": 1, "lose_answers_by": how})
     name, pairs = browser.name("Telefon"), browser.pairs(123)
     pairs = [(key, "neu" if key == name else value) for key, value in pairs]
@@ -81,7 +81,7 @@ def test_a_lost_answer_belongs_to_a_save_that_happened(browser: Browser, how: st
 
 
 def test_saves_are_refused_with_a_text_or_for_a_locked_order(browser: Browser) -> None:
-    """A refusal is 200 with `error`; nothing is kept."""
+    """A refusal is 200 with `error`; nothing is stored."""
     browser.sandbox.knobs.locked_orders = {123}
     assert "bearbeitet" in browser.change(123, "Telefon", "x")["error"]
     assert browser.json(browser.call(123, "delete"))["error"]
@@ -91,8 +91,8 @@ def test_saves_are_refused_with_a_text_or_for_a_locked_order(browser: Browser) -
     assert browser.sandbox.value(123, "Telefon") == "0171 39200 23"
 
 
-def test_another_person_edits_right_after_our_reading(browser: Browser) -> None:
-    """The form that was read doesn't have the edit, the next one does; other orders' readings don't set it off."""
+def test_another_person_edits_right_after_a_read(browser: Browser) -> None:
+    """That read doesn't have the edit, the next one does; reads of other orders don't trigger it."""
     browser.sandbox.knobs.edit_after_next_read = [(123, "Telefon", "dazwischen")]
     name = browser.name("Telefon")
     browser.pairs(browser.sandbox.order_ids()[0])
@@ -101,8 +101,8 @@ def test_another_person_edits_right_after_our_reading(browser: Browser) -> None:
     assert dict(browser.pairs(123))[name] == "dazwischen"
 
 
-def test_another_person_edits_right_before_our_save(browser: Browser) -> None:
-    """A whole form that is older than the edit undoes it: the loss that a client has to notice."""
+def test_another_person_edits_right_before_a_save(browser: Browser) -> None:
+    """A whole form that is older than the edit overwrites it, which a client has to detect."""
     browser.sandbox.knobs.edit_before_next_save = [(123, "Telefon", "dazwischen"), (124, "Telefon", "bleibt")]
 
     browser.change(123, "Bemerkungen", "neu")
@@ -111,8 +111,8 @@ def test_another_person_edits_right_before_our_save(browser: Browser) -> None:
     assert browser.sandbox.knobs.edit_before_next_save == [(124, "Telefon", "bleibt")]
 
 
-def test_planso_can_keep_another_value(browser: Browser) -> None:
-    """A text, a length or a function says what is kept of a changed field; unchanged ones stay."""
+def test_planso_can_store_another_value(browser: Browser) -> None:
+    """`alter_saved`: a text, a length or a function for changed fields; unchanged fields stay."""
     browser.sandbox.knobs.alter_saved = {"Telefon": 5, "VIN": str.upper, "Bemerkungen": "anders", "Fahrername": "nie"}
 
     browser.change(123, "Telefon", "030 23125 001")
@@ -124,15 +124,15 @@ def test_planso_can_keep_another_value(browser: Browser) -> None:
 
 
 def test_a_form_can_be_empty_or_without_content(browser: Browser) -> None:
-    """`empty_form_orders` shows labels without values, `no_content_orders` nothing."""
+    """`empty_form_orders` has labels without values, `no_content_orders` nothing."""
     browser.sandbox.knobs.empty_form_orders = {123}
     assert browser.pairs(123) == browser.pairs("", "insert")
     browser.sandbox.knobs.no_content_orders = {123}
     assert browser.json(browser.call(123))["center"]["content"] == ""
 
 
-def test_latency_holds_every_request(browser: Browser) -> None:
-    """Five requests at once take one latency together, and the peak of open ones is five."""
+def test_latency_delays_every_request(browser: Browser) -> None:
+    """Five parallel requests take one latency together, and five are in flight."""
     browser.sandbox.knobs.latency = 1.0
     with ThreadPoolExecutor(5) as pool:
         answers = list(pool.map(lambda _: browser.call(123), range(5)))
@@ -141,8 +141,8 @@ def test_latency_holds_every_request(browser: Browser) -> None:
     assert browser.sandbox.in_flight_peak == 5
 
 
-def test_another_process_turns_the_knobs_over_http(browser: Browser) -> None:
-    """`/sandbox/knobs` shows and sets them, all or none; a wrong name or value is 400 and says why."""
+def test_knobs_can_be_set_over_http(browser: Browser) -> None:
+    """`/sandbox/knobs` shows and sets them, all or none; a wrong name or value is 400 with a reason."""
     wanted = {"fail_next": 1, "locked_orders": [123], "alter_saved": {"VIN": 3}}
 
     answer = browser.http.post("/sandbox/knobs", json=wanted)
@@ -167,8 +167,8 @@ def test_another_process_turns_the_knobs_over_http(browser: Browser) -> None:
     assert browser.http.post("/sandbox/knobs", json=browser.http.get("/sandbox/knobs").json()).status_code == 200
 
 
-def test_another_process_edits_and_looks_over_http(browser: Browser) -> None:
-    """`/sandbox/orders/{id}` is another person's edit and the order's values; `/sandbox/requests` what was asked."""
+def test_orders_can_be_edited_and_read_over_http(browser: Browser) -> None:
+    """`/sandbox/orders/{id}` edits and shows an order; `/sandbox/requests` shows the requests."""
     path = "/sandbox/orders/123"
 
     shown = browser.http.post(path, json={"label": "Telefon", "value": "neu"}).json()
@@ -181,15 +181,15 @@ def test_another_process_edits_and_looks_over_http(browser: Browser) -> None:
     assert browser.http.get("/sandbox/requests").json()["logins"] == 1
 
 
-def test_people_make_orders_over_http_and_every_change_is_told(browser: Browser) -> None:
-    """`POST /sandbox/orders` is another person's new order; `/sandbox/changes` tells who changed what, oldest first."""
-    made = browser.http.post("/sandbox/orders", json={"Fahrername": "Neu", "Telefon": "1"})
-    browser.http.post(f"/sandbox/orders/{made.json()['id']}", json={"label": "Telefon", "value": "2"})
-    browser.change(made.json()["id"], "Telefon", "3")
+def test_orders_can_be_added_over_http_and_every_change_is_listed(browser: Browser) -> None:
+    """`POST /sandbox/orders` adds one; `/sandbox/changes` lists who changed what, oldest first."""
+    response = browser.http.post("/sandbox/orders", json={"Fahrername": "Neu", "Telefon": "1"})
+    browser.http.post(f"/sandbox/orders/{response.json()['id']}", json={"label": "Telefon", "value": "2"})
+    browser.change(response.json()["id"], "Telefon", "3")
 
-    assert made.status_code == 201
-    assert made.json()["id"] in browser.sandbox.order_ids()
-    assert made.json()["id"] in [order["id"] for order in browser.http.get("/sandbox/orders").json()["orders"]]
+    assert response.status_code == 201
+    assert response.json()["id"] in browser.sandbox.order_ids()
+    assert response.json()["id"] in [order["id"] for order in browser.http.get("/sandbox/orders").json()["orders"]]
     changes = [
         change for change in browser.http.get("/sandbox/changes").json()["changes"] if change["label"] == "Telefon"
     ]
@@ -202,8 +202,8 @@ def test_people_make_orders_over_http_and_every_change_is_told(browser: Browser)
     assert browser.http.post("/sandbox/orders", json=["x"]).status_code == 400
 
 
-def test_a_save_comes_late_whether_somebody_waits_or_not(browser: Browser) -> None:
-    """`save_latency` slows saves alone; one whose sender gave up is carried out all the same, and told so."""
+def test_a_late_save_is_applied_whether_its_sender_waits_or_not(browser: Browser) -> None:
+    """`save_latency` delays saves alone; one whose sender gave up is applied, and logged so."""
     pairs = [(name, "spät" if text == "0171 39200 23" else text) for name, text in browser.pairs(123)]
     browser.sandbox.knobs.save_latency = 0.3
 

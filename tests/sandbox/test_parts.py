@@ -1,4 +1,4 @@
-"""Sections 4 and 5 of the protocol: the parts of an order, and its other tabs."""
+"""The parts of an order, and its other tabs (protocol, sections 4 and 5)."""
 
 import itertools
 
@@ -15,7 +15,7 @@ BOXES = ("to_order", "ordered", "delivered", "backorder", "mandatory", "price_ch
 ACTIONS = ("order_parts", "bestellt", "delivered", "ruckstand", "mandatory", "price_checked")
 
 
-def table(browser: Browser, order_id: int, key: str = "js") -> LexborHTMLParser:
+def parse_parts_page(browser: Browser, order_id: int, key: str = "js") -> LexborHTMLParser:
     """The parsed parts of an order."""
     answer = browser.json(browser.http.get(f"/do?m=resourceplanner_shop_view_get_parts&ID={order_id}"))
     assert set(answer) == {"html", key}
@@ -29,10 +29,10 @@ def cells(page: LexborHTMLParser, row: LexborNode) -> dict[str, LexborNode]:
 
 @pytest.mark.parametrize("column_order", [0, 5])
 def test_the_native_table_shows_every_part(open_browser: Open, column_order: int) -> None:
-    """Texts, prices, boxes, status and dates of each row are those of the part, in whatever column they stand."""
+    """Each row has the part's texts, prices, boxes, status and dates, in any order of columns."""
     browser = open_browser(column_order=column_order, parts_script_key="functions")
     for order_id in browser.sandbox.order_ids():
-        page = table(browser, order_id, "functions")
+        page = parse_parts_page(browser, order_id, "functions")
         rows = page.css("tr.parts_single_row")
         for row, part in zip(rows, browser.sandbox.parts(order_id), strict=True):
             by_header = cells(page, row)
@@ -47,11 +47,11 @@ def test_the_native_table_shows_every_part(open_browser: Open, column_order: int
             assert row.css("td.spare_part_main_status i")[0].attributes["title"] == part["status"]
 
 
-def test_some_installations_have_a_plain_table(open_browser: Open) -> None:
-    """The other headers, without boxes and row ids."""
+def test_some_installations_have_a_plain_parse_parts_page(open_browser: Open) -> None:
+    """With other headers, without boxes and row ids."""
     browser = open_browser(parts_markup="plain")
 
-    page = table(browser, 123)
+    page = parse_parts_page(browser, 123)
 
     first = cells(page, page.css("tbody tr")[0])
     assert set(first) == {"Teile-Nr.", "Bezeichnung", "Menge", "Status", "Geliefert", "Liefertermin"}
@@ -59,7 +59,7 @@ def test_some_installations_have_a_plain_table(open_browser: Open) -> None:
 
 
 def test_the_workshop_has_parts_in_every_state() -> None:
-    """All combinations of the boxes, all status words, all ways to write the dates, orders without parts."""
+    """All combinations of boxes, all statuses, all notations of dates, orders without parts."""
     sandbox = Sandbox()
     parts = [part for order_id in sandbox.order_ids() for part in sandbox.parts(order_id)]
 
@@ -70,16 +70,16 @@ def test_the_workshop_has_parts_in_every_state() -> None:
     assert [part["missing"] for part in sandbox.parts(123)] == [False, False, True, True]
 
 
-def test_the_parts_status_button_says_what_the_form_says(browser: Browser) -> None:
-    """The words of `rsvgp_status_dropdown` follow the form's E-Teile Status."""
+def test_the_parts_status_button_has_the_form_s_status(browser: Browser) -> None:
+    """The text of `rsvgp_status_dropdown` is the form's E-Teile Status."""
     browser.sandbox.edit_field(123, "E-Teile Status", "ohne E-Teile")
 
-    assert table(browser, 123).css("button.rsvgp_status_dropdown")[0].text().strip() == "ohne E-Teile"
+    assert parse_parts_page(browser, 123).css("button.rsvgp_status_dropdown")[0].text().strip() == "ohne E-Teile"
 
 
 def test_an_unknown_order_has_no_parts(browser: Browser) -> None:
     """Its table is empty."""
-    assert not table(browser, 999_999).css("tbody tr")
+    assert not parse_parts_page(browser, 999_999).css("tbody tr")
 
 
 @pytest.mark.parametrize("method", sorted(TAB_METHODS))
@@ -91,7 +91,7 @@ def test_every_tab_answers(method: str, tabs_browser: Browser) -> None:
     assert tabs_browser.json(tabs_browser.http.get(f"/do?m={method}&ID=999999"))["html"]
 
 
-def test_the_whole_page_names_the_employees(browser: Browser) -> None:
+def test_the_whole_page_lists_the_employees(browser: Browser) -> None:
     """Employees are inputs followed by a name."""
     html = browser.json(browser.http.get("/do?m=resourceplanner_shop_view_single&svsurl=false&ID=123&opentab="))["html"]
 

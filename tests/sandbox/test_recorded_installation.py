@@ -1,4 +1,4 @@
-"""The sandbox plays the installation of a recording: its form and its way of saving, and no value of it."""
+"""The sandbox replays the installation of a recording: its form and its style of saving, without its values."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PRIVATE = {
 
 
 def recorded(chromium: Chromium, folder: Path, style: str, **installation: Any) -> tuple[Sandbox, Path]:
-    """A sandbox with values that are nowhere else, and a recording of somebody's work on it."""
+    """A sandbox with unique values, and a recording of a person's work on it."""
     sandbox = Sandbox(orders=6, installation=Installation(save_style=SaveStyle.from_text(style), **installation))
     for order_id in sandbox.order_ids():
         for label, value in PRIVATE.items():
@@ -59,7 +59,7 @@ def recorded(chromium: Chromium, folder: Path, style: str, **installation: Any) 
 
 
 def skeleton(markup: str) -> list[tuple[str, ...]]:
-    """What a client finds a field by: labels, controls with their names, types and options, in the form's order."""
+    """Labels and controls with their names, types and options, in the form's order."""
     found: list[tuple[str, ...]] = []
     for node in LexborHTMLParser(markup).css("label, legend, td, input, select, textarea, option"):
         attributes = node.attributes
@@ -95,35 +95,35 @@ def markup_of(browser: Browser, order_id: int) -> str:
         ("body=plain,answer=form,space=+,tokens=parameter,token_from=input", {"markup": "for"}),
     ],
 )
-def test_the_form_and_the_style_are_the_recordings_and_the_values_invented(
+def test_form_and_style_are_the_recording_s_and_values_are_invented(
     chromium: Chromium, tmp_path: Path, style: str, installation: dict[str, Any]
 ) -> None:
-    """Labels, names, options, table, addresses, body and tokens are kept; no page serves a recorded value; it saves."""
+    """Labels, names, options, table, addresses, body and tokens are equal; no page has a recorded value; saves work."""
     original, har = recorded(chromium, tmp_path, style, **installation)
-    like = Sandbox(orders=6, installation=load_recorded_installation(har))
+    replayed = Sandbox(orders=6, installation=load_recorded_installation(har))
 
-    wanted, given = original.installation, like.installation
-    assert (given.table_id, given.escaped_markup) == (wanted.table_id, wanted.escaped_markup)
-    assert (given.list_shape, given.ids_as_text) == (wanted.list_shape, wanted.ids_as_text)
+    wanted, actual = original.installation, replayed.installation
+    assert (actual.table_id, actual.escaped_markup) == (wanted.table_id, wanted.escaped_markup)
+    assert (actual.list_shape, actual.ids_as_text) == (wanted.list_shape, wanted.ids_as_text)
     for name in ("body", "sends", "answer", "space", "parameter") if style else ("body", "sends", "answer", "space"):
-        assert getattr(given.save_style, name) == getattr(wanted.save_style, name), name
-    assert given.recorded is not None
+        assert getattr(actual.save_style, name) == getattr(wanted.save_style, name), name
+    assert actual.recorded is not None
     for kind, call in build_save_calls(wanted.save_style, wanted.table_id).items():
-        played = given.recorded.saves.calls[kind]
-        assert (played.path, dict(played.query)) == (call.path, {**call.query, **call.also})
-        assert (dict(played.outer), {n.lower() for n in played.headers}) == (
+        actual_call = actual.recorded.saves.calls[kind]
+        assert (actual_call.path, dict(actual_call.query)) == (call.path, {**call.query, **call.also})
+        assert (dict(actual_call.outer), {n.lower() for n in actual_call.headers}) == (
             call.outer,
             {n.lower() for n in call.headers},
         )
-    with original.serve() as first, like.serve() as second:
-        with Browser(original, first) as one, Browser(like, second) as other:
+    with original.serve() as first, replayed.serve() as second:
+        with Browser(original, first) as one, Browser(replayed, second) as other:
             one.log_in()
             other.log_in()
             assert skeleton(markup_of(other, 123)) == skeleton(markup_of(one, 123))
             pages = [other.http.get(path).text for path in ("/", "/app", "/orders/123", "/sandbox/knobs")]
             pages += [json.dumps(other.list(), ensure_ascii=False)]
-            pages += [markup_of(other, order_id) for order_id in like.order_ids()]
-        check_saves(chromium, second, like)
+            pages += [markup_of(other, order_id) for order_id in replayed.order_ids()]
+        check_saves(chromium, second, replayed)
     private = {line for value in PRIVATE.values() for line in value.split("\r\n")} | {
         "Zwetschgenberger",
         "Pfirsichmann",
@@ -131,25 +131,25 @@ def test_the_form_and_the_style_are_the_recordings_and_the_values_invented(
     assert [(value, at) for value in private for at, page in enumerate(pages) if value in page] == []
 
 
-def check_saves(chromium: Chromium, url: str, like: Sandbox) -> None:
-    """A person saves in it: what Chromium sends of an untouched form is `snapshot`, and one change is one change."""
-    before = like.values(123)
+def check_saves(chromium: Chromium, url: str, replayed: Sandbox) -> None:
+    """Chromium submits `snapshot` for an unchanged form, and a save with one change changes one value."""
+    before = replayed.values(123)
 
     def story(page: Page) -> None:
-        log_in(page, like.installation)
+        log_in(page, replayed.installation)
         open_order(page, 123)
         sent = page.evaluate("opened.before.map(({name, value}) => [name, value])")
-        assert [tuple(pair) for pair in sent] == like.snapshot(123)
+        assert [tuple(pair) for pair in sent] == replayed.snapshot(123)
         page.locator("#form textarea").first.fill("von Hand")
         save(page)
 
     chromium.visit(url, story)
-    after = like.values(123)
+    after = replayed.values(123)
     assert [after[label] for label in after if after[label] != before[label]] == ["von Hand"]
 
 
 def har_of(content: str, tmp_path: Path) -> Path:
-    """A recording of one form's reading."""
+    """A recording of one read of a form."""
     url = "https://werkstatt.example/do?m=visual_forms_plain&tableID=7&submode=update&dataID=42"
     answer = {"content": {"text": json.dumps({"center": {"content": content}, "functions": ""})}, "status": 200}
     file = tmp_path / "form.har"
@@ -157,8 +157,8 @@ def har_of(content: str, tmp_path: Path) -> Path:
     return file
 
 
-def test_texts_that_are_no_labels_are_left_out(tmp_path: Path) -> None:
-    """Headings, notes, titles and data of a form can hold a person's data; labels stay, tokens and ids are new."""
+def test_texts_other_than_labels_are_removed(tmp_path: Path) -> None:
+    """Headings, notes, titles and data attributes can hold personal data; labels stay, tokens and ids are new."""
     content = (
         "<form><h2>Auftrag von Xaver Zwetschgenberger</h2><p>Bearbeitet von Thomas Krause</p>"
         "<input type=hidden name=rowID value=42><input type=hidden name=tok value=0123456789abcdef0123456789abcdef>"
@@ -171,8 +171,8 @@ def test_texts_that_are_no_labels_are_left_out(tmp_path: Path) -> None:
         "<label>Ja <input type=checkbox name=c value=x checked></label>"
         "</form>"
     )
-    like = Sandbox(orders=3, installation=load_recorded_installation(har_of(content, tmp_path)))
-    with like.serve() as url, Browser(like, url) as browser:
+    replayed = Sandbox(orders=3, installation=load_recorded_installation(har_of(content, tmp_path)))
+    with replayed.serve() as url, Browser(replayed, url) as browser:
         browser.log_in()
         markup = markup_of(browser, 123)
 
@@ -189,8 +189,8 @@ def test_texts_that_are_no_labels_are_left_out(tmp_path: Path) -> None:
         assert private not in markup
     for kept in ("<label>Kunde</label>", "<label>Mobil 2</label>", "Zusage bis", 'data-date="', 'value="x"'):
         assert kept in markup
-    assert like.values(123)["rowID"] == "123"
-    assert like.value(123, "Kunde") == "Jana Petersen"
+    assert replayed.values(123)["rowID"] == "123"
+    assert replayed.value(123, "Kunde") == "Jana Petersen"
 
 
 @pytest.mark.parametrize(
@@ -203,8 +203,8 @@ def test_texts_that_are_no_labels_are_left_out(tmp_path: Path) -> None:
         (b"\xff\xfe", "cut off"),
     ],
 )
-def test_what_is_no_recording_is_refused_with_a_sentence(tmp_path: Path, content: bytes, reason: str) -> None:
-    """It names the file and what is wrong with it."""
+def test_an_invalid_recording_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    """The error names the file and what is wrong with it."""
     file = tmp_path / "x.har"
     file.write_bytes(content)
 
@@ -213,7 +213,7 @@ def test_what_is_no_recording_is_refused_with_a_sentence(tmp_path: Path, content
 
 
 def test_a_missing_or_huge_recording_is_refused(tmp_path: Path) -> None:
-    """Over 256 MB it is not even read."""
+    """Over 256 MB it is not read."""
     file = tmp_path / "x.har"
     with pytest.raises(RecordingError, match="can't be read"):
         load_recorded_installation(file)
@@ -223,6 +223,6 @@ def test_a_missing_or_huge_recording_is_refused(tmp_path: Path) -> None:
         load_recorded_installation(file)
 
 
-def test_the_private_values_are_of_fields_of_the_form() -> None:
-    """The search above looks for something."""
+def test_the_private_values_belong_to_fields_of_the_form() -> None:
+    """Else the search for them would prove nothing."""
     assert PRIVATE.keys() <= FIELDS.keys()

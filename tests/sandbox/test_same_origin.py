@@ -1,4 +1,4 @@
-"""Pages of other sites, open in a browser beside the sandbox, can't drive it; programs and its own pages can."""
+"""Pages of other sites, open in the same browser, can't use the sandbox; programs and its own pages can."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize("headers", FOREIGN)
 def test_changes_by_a_foreign_page_are_refused(headers: dict[str, str]) -> None:
-    """Whatever it posts to, tools and PlanSo's own addresses: 403 in words, nothing is changed. It may link here."""
+    """Posts to the tools and to PlanSo's own routes are 403 with a reason, and change nothing. Links work."""
     sandbox = Sandbox(orders=3)
     order_id = sandbox.order_ids()[0]
     with sandbox.serve() as url, httpx2.Client(base_url=url, headers=headers) as foreign:
@@ -34,7 +34,7 @@ def test_changes_by_a_foreign_page_are_refused(headers: dict[str, str]) -> None:
     assert (sandbox.knobs.fail_next, sandbox.logins, order_id in sandbox.order_ids()) == (0, 0, True)
 
 
-def test_programs_and_its_own_pages_go_on() -> None:
+def test_programs_and_its_own_pages_are_accepted() -> None:
     """curl sends neither header; the sandbox's page sends its own origin."""
     sandbox = Sandbox(orders=3)
     with sandbox.serve() as url:
@@ -43,8 +43,8 @@ def test_programs_and_its_own_pages_go_on() -> None:
             assert httpx2.post(f"{url}/sandbox/knobs", json={"latency": 0.0}, headers=headers).status_code == 200
 
 
-def test_only_its_own_names_are_served() -> None:
-    """A name that somebody points at this machine is refused, for reading too."""
+def test_only_allowed_host_names_are_served() -> None:
+    """Another name that resolves to this machine is refused, for reads too."""
     sandbox = Sandbox(orders=3, allowed_hosts=["planso-sandbox"])
     with sandbox.serve() as url:
         port = url.rpartition(":")[2]

@@ -1,4 +1,4 @@
-"""Every style of saving is understood in itself, and every other one refused in its way."""
+"""A save in the installation's style is accepted, and one in any other style is refused."""
 
 import re
 from dataclasses import replace
@@ -10,28 +10,28 @@ import pytest
 from planso_connector.sandbox import SaveStyle, StyleError
 from planso_connector.sandbox.save_style import Address, Body, TokenSource
 
-from .browser import Browser, Pairs, replaced
-from .sending import ANSWERS, BODIES, send
+from .browser import Browser, Pairs, replace_value
+from .style_requests import ANSWERS, BODIES, send
 
 NASTY = "Zeile 1\r\n„Größe“ + 50 % = ½ & <b>\t'x' 😀"
 
 
-def changed(browser: Browser, label: str = "Bemerkungen", value: str = NASTY) -> tuple[Pairs, str]:
+def change_pairs(browser: Browser, label: str = "Bemerkungen", value: str = NASTY) -> tuple[Pairs, str]:
     """The pairs of order 123 with one field changed, and the field's name."""
     name = browser.name(label)
-    return replaced(browser.pairs(123), name, value), name
+    return replace_value(browser.pairs(123), name, value), name
 
 
 @pytest.mark.parametrize("address", get_args(Address))
 @pytest.mark.parametrize("body", BODIES)
-def test_a_form_sent_in_the_installations_style_is_kept(browser: Browser, body: Body, address: Address) -> None:
-    """Each body, with its address: an update keeps every pair, an insert makes an order, a delete removes it."""
+def test_a_form_in_the_installation_s_style_is_saved(browser: Browser, body: Body, address: Address) -> None:
+    """Each body with each address: an update stores every pair, an insert creates an order, a delete deletes it."""
     style = browser.sandbox.knobs.save_style = SaveStyle(body=body, address=address)
-    pairs, _ = changed(browser)
+    pairs, _ = change_pairs(browser)
 
     assert browser.json(send(browser, style, 123, pairs, "update"))["saved"] == 1
     assert browser.sandbox.snapshot(123) == browser.pairs(123) == pairs
-    empty = replaced(browser.pairs("", "insert"), browser.name("Fahrername"), "Neu")
+    empty = replace_value(browser.pairs("", "insert"), browser.name("Fahrername"), "Neu")
     made = browser.json(send(browser, style, "", empty, "insert"))["dataID"]
     assert browser.sandbox.value(made, "Fahrername") == "Neu"
     assert browser.json(send(browser, style, made, None, "delete"))["deleted"] == 1
@@ -39,10 +39,10 @@ def test_a_form_sent_in_the_installations_style_is_kept(browser: Browser, body: 
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_a_form_sent_in_another_style_is_refused(browser: Browser, body: Body) -> None:
-    """No other body, parameter or address changes anything, and each is refused."""
+def test_a_form_in_another_style_is_refused(browser: Browser, body: Body) -> None:
+    """Other bodies, parameters and addresses change nothing."""
     style = browser.sandbox.knobs.save_style = SaveStyle(body=body)
-    pairs, _ = changed(browser)
+    pairs, _ = change_pairs(browser)
     before = browser.sandbox.snapshot(123)
     others = [replace(style, body=other) for other in get_args(Body) if other != body]
     others += [replace(style, address="body"), replace(style, address="own")]
@@ -55,8 +55,8 @@ def test_a_form_sent_in_another_style_is_refused(browser: Browser, body: Body) -
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_where_only_changes_are_sent_the_rest_stays(browser: Browser, body: Body) -> None:
-    """Two names change and nothing else, another person's edit least of all; an empty value unchecks a box."""
+def test_with_changed_controls_only_the_rest_stays(browser: Browser, body: Body) -> None:
+    """Two names change, another person's edit stays; an empty value unchecks a box."""
     style = browser.sandbox.knobs.save_style = SaveStyle(body=body, sends="changed")
     name, box = browser.name("Bemerkungen"), browser.name("Datenschutz bestätigt")
     browser.sandbox.edit_field(123, "Datenschutz bestätigt", "1")
@@ -73,7 +73,7 @@ def test_where_only_changes_are_sent_the_rest_stays(browser: Browser, body: Body
 
 
 def token_in(browser: Browser, source: str) -> str:
-    """Where a browser finds the session's token."""
+    """The session's token, from where a browser finds it."""
     if source == "member":
         return str(browser.json(browser.call(123))["geheim"])
     page = browser.http.get("/app").text
@@ -86,11 +86,11 @@ def token_in(browser: Browser, source: str) -> str:
 @pytest.mark.parametrize("source", get_args(TokenSource))
 @pytest.mark.parametrize("place", ["header", "parameter", "query"])
 @pytest.mark.parametrize("body", ["fields", "json", "multipart"])
-def test_the_sessions_token_must_come_along(browser: Browser, body: Any, place: Any, source: Any) -> None:
-    """Without it, with a wrong one or with that of an earlier login nothing is saved, deleted neither."""
+def test_the_session_s_token_is_required(browser: Browser, body: Any, place: Any, source: Any) -> None:
+    """Without it, with a wrong one or with one of an earlier login nothing is saved or deleted."""
     style = SaveStyle(body=body, tokens=(place,), token_from=source, token_source="geheim", token_header="X-T")
     browser.sandbox.knobs.save_style = style
-    pairs, _ = changed(browser)
+    pairs, _ = change_pairs(browser)
     token = token_in(browser, source)
 
     for wrong in ("", "x"):
@@ -103,30 +103,32 @@ def test_the_sessions_token_must_come_along(browser: Browser, body: Any, place: 
     assert browser.json(send(browser, style, 123, pairs, "update", token))["error"]
 
 
-def test_the_hidden_token_of_the_form_must_be_right(browser: Browser) -> None:
-    """With `form`, a missing or foreign `form_token` is refused."""
+def test_the_form_s_hidden_token_is_required(browser: Browser) -> None:
+    """With `form`, a missing or wrong `form_token` is refused."""
     style = browser.sandbox.knobs.save_style = SaveStyle(tokens=("form",))
-    pairs, _ = changed(browser)
+    pairs, _ = change_pairs(browser)
 
-    assert browser.json(send(browser, style, 123, replaced(pairs, "form_token", "x"), "update"))["error"]
+    assert browser.json(send(browser, style, 123, replace_value(pairs, "form_token", "x"), "update"))["error"]
     without = [pair for pair in pairs if pair[0] != "form_token"]
     assert browser.json(send(browser, style, 123, without, "update"))["error"]
     assert browser.json(send(browser, style, 123, pairs, "update"))["saved"] == 1
 
 
 def success_id(answer: str, response: httpx2.Response) -> str:
-    """Where each shape tells a new order's id."""
+    """The new order's id in each shape of answer."""
     if answer in ("empty", "redirect"):
         return response.headers["location"].rpartition("dataID=")[2]
-    told = response.json()
-    return str(told["data"]["id"] if answer == "success" else told["id"] if answer == "status" else told["dataID"])
+    content = response.json()
+    if answer == "success":
+        return str(content["data"]["id"])
+    return str(content["id" if answer == "status" else "dataID"])
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_successes_refusals_and_new_ids_have_several_shapes(browser: Browser, answer: Any) -> None:
-    """A success differs from a refusal in each shape, a refusal carries its text, an insert names the new order."""
+    """In each shape a success differs from a refusal, which has its text, and an insert has the new order's id."""
     style = browser.sandbox.knobs.save_style = SaveStyle(answer=answer)
-    pairs, _ = changed(browser)
+    pairs, _ = change_pairs(browser)
 
     done = send(browser, style, 123, pairs, "update")
     made = success_id(answer, send(browser, style, "", browser.pairs("", "insert"), "insert"))
@@ -143,9 +145,9 @@ def test_successes_refusals_and_new_ids_have_several_shapes(browser: Browser, an
 
 
 def test_the_style_is_a_knob_and_a_text(browser: Browser) -> None:
-    """Over HTTP what is not named is as usual; nonsense is 400 or an error that names what there is."""
-    told = browser.http.post("/sandbox/knobs", json={"save_style": {"body": "json", "tokens": ["form"]}}).json()
-    assert told["save_style"]["body"] == "json"
+    """Over HTTP values that are not given get their default; invalid ones are 400, or an error."""
+    knobs = browser.http.post("/sandbox/knobs", json={"save_style": {"body": "json", "tokens": ["form"]}}).json()
+    assert knobs["save_style"]["body"] == "json"
     assert browser.sandbox.knobs.save_style == SaveStyle(body="json", tokens=("form",))
     text = "body=json,sends=changed,tokens=form/header,space=+,parameter=daten"
     expected = SaveStyle(body="json", sends="changed", tokens=("form", "header"), space="+", parameter="daten")

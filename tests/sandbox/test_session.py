@@ -1,4 +1,4 @@
-"""Section 1 of the protocol: cookies, login, expiry, locked accounts."""
+"""Cookies, login, expiry, locked accounts (protocol, section 1)."""
 
 import httpx2
 import pytest
@@ -15,7 +15,7 @@ def is_login_page(response: httpx2.Response) -> bool:
     return response.status_code == 200 and "system_login_username" in page and "Passwort" in page
 
 
-def test_opening_hands_out_a_session_and_the_login_page(open_browser: Open) -> None:
+def test_the_first_request_gets_a_session_and_the_login_page(open_browser: Open) -> None:
     """`GET /app` sets an HttpOnly PHPSESSID and answers 200 with the login form."""
     browser = open_browser(log_in=False)
 
@@ -26,8 +26,8 @@ def test_opening_hands_out_a_session_and_the_login_page(open_browser: Open) -> N
     assert "httponly" in response.headers["set-cookie"].lower()
 
 
-def test_a_login_upgrades_the_session_that_the_opening_handed_out(open_browser: Open) -> None:
-    """The cookie stays; with it, `/do` answers JSON."""
+def test_a_login_keeps_the_session_s_cookie(open_browser: Open) -> None:
+    """With it `/do` answers JSON."""
     browser = open_browser(log_in=False)
     browser.http.get("/app")
     before = browser.http.cookies["PHPSESSID"]
@@ -39,8 +39,8 @@ def test_a_login_upgrades_the_session_that_the_opening_handed_out(open_browser: 
     assert browser.sandbox.logins == 1
 
 
-def test_without_a_login_a_call_answers_the_login_page(open_browser: Open) -> None:
-    """No session is 200 with HTML, not 401."""
+def test_a_call_without_a_login_gets_the_login_page(open_browser: Open) -> None:
+    """200 with HTML, not 401."""
     browser = open_browser(log_in=False)
     browser.http.get("/app")
 
@@ -48,7 +48,7 @@ def test_without_a_login_a_call_answers_the_login_page(open_browser: Open) -> No
 
 
 def test_a_wrong_password_answers_200_with_the_form(open_browser: Open) -> None:
-    """A failed login is told from a good one by the form alone."""
+    """The form is the only sign of a failed login."""
     browser = open_browser(log_in=False)
 
     assert is_login_page(browser.log_in("falsch"))
@@ -56,7 +56,7 @@ def test_a_wrong_password_answers_200_with_the_form(open_browser: Open) -> None:
 
 
 def test_three_wrong_passwords_in_a_row_lock_the_account(open_browser: Open) -> None:
-    """Afterwards the right password is rejected too, and the page says why."""
+    """Then the right password is rejected too, and the page says why."""
     browser = open_browser(log_in=False)
     for _ in range(3):
         browser.log_in("falsch")
@@ -70,7 +70,7 @@ def test_three_wrong_passwords_in_a_row_lock_the_account(open_browser: Open) -> 
     assert not is_login_page(browser.log_in())
 
 
-def test_a_right_password_between_wrong_ones_keeps_the_account_open(open_browser: Open) -> None:
+def test_a_right_password_resets_the_count_of_wrong_ones(open_browser: Open) -> None:
     """Only wrong passwords in a row count."""
     browser = open_browser(log_in=False)
     for password in ("falsch", "falsch", None, "falsch", "falsch"):
@@ -80,16 +80,16 @@ def test_a_right_password_between_wrong_ones_keeps_the_account_open(open_browser
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "iso-8859-1"])
-def test_a_password_with_every_awkward_letter_works(open_browser: Open, encoding: str) -> None:
-    """`#&=+%`, blanks and umlauts arrive as they were typed, in UTF-8 and in ISO-8859-1."""
+def test_a_password_with_special_characters_works(open_browser: Open, encoding: str) -> None:
+    """`#&=+%`, blanks and umlauts, in UTF-8 and in ISO-8859-1."""
     password = "a#b&c=d+e%20 fÜß€" if encoding == "utf-8" else "#&=+%20 Üß"
     browser = open_browser(log_in=False, username="größe", password=password)
 
     assert not is_login_page(browser.log_in(encoding=encoding))
 
 
-def test_a_login_can_answer_with_a_redirect(open_browser: Open) -> None:
-    """Installations that redirect answer 302, and the page behind it is the app."""
+def test_a_login_can_be_redirected(open_browser: Open) -> None:
+    """302, to the start page."""
     browser = open_browser(log_in=False, login_redirects=True)
 
     response = browser.log_in()
@@ -98,7 +98,7 @@ def test_a_login_can_answer_with_a_redirect(open_browser: Open) -> None:
     assert not is_login_page(browser.http.get(response.headers["location"]))
 
 
-def test_sessions_expire_once_after_so_many_requests(browser: Browser) -> None:
+def test_sessions_expire_once_after_n_requests(browser: Browser) -> None:
     """`expire_sessions(2)`: two more calls are answered, the third gets the login page, a new login lasts."""
     browser.sandbox.expire_sessions(after_requests=2)
     browser.list()
@@ -117,8 +117,8 @@ def test_sessions_expire_at_once(browser: Browser) -> None:
     assert is_login_page(browser.call(123))
 
 
-def test_each_login_is_good_for_so_many_requests(browser: Browser) -> None:
-    """`expire_sessions_after` counts for each session anew."""
+def test_each_session_can_end_after_n_requests(browser: Browser) -> None:
+    """`expire_sessions_after` counts for each session."""
     browser.sandbox.knobs.expire_sessions_after = 1
     for _ in range(3):
         browser.log_in()
@@ -133,8 +133,8 @@ def test_logging_out_ends_the_session(browser: Browser) -> None:
     assert is_login_page(browser.call(123))
 
 
-def test_what_was_asked_is_kept(open_browser: Open) -> None:
-    """`requests` names method, call, submode, order and status of each request; the peak counts open ones."""
+def test_requests_are_logged(open_browser: Open) -> None:
+    """With method, call, submode, order and status; `in_flight_peak` counts parallel ones."""
     browser = open_browser(Sandbox(orders=5))
     browser.call(123)
 

@@ -1,4 +1,4 @@
-"""How the connector ends: a real process, real signals."""
+"""Graceful shutdown, with a real process and real signals."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def is_sent(connector: ConnectorProcess, order_id: int) -> bool:
 
 
 def test_a_write_under_way_gets_its_answer(sandbox: Sandbox, environment: dict[str, str], tmp_path: Path) -> None:
-    """SIGTERM while PlanSo saves: the caller hears 200, PlanSo has it, the exit code is 0."""
+    """SIGTERM while PlanSo saves: the caller gets 200, PlanSo has the value, the exit code is 0."""
     with connector_process(environment, tmp_path) as connector, ThreadPoolExecutor() as callers:
         connector.synced()
         order_id = sandbox.order_ids()[0]
@@ -61,7 +61,7 @@ def test_a_write_under_way_gets_its_answer(sandbox: Sandbox, environment: dict[s
 
 
 def test_who_only_waits_does_not_hold_the_end(sandbox: Sandbox, environment: dict[str, str], tmp_path: Path) -> None:
-    """An idle connection is closed, a long poll is told how the operation stands; the write stays pending."""
+    """An idle connection is closed, a long poll returns the operation as it is; the write stays pending."""
     with (
         connector_process(environment, tmp_path) as connector,
         ThreadPoolExecutor() as callers,
@@ -92,7 +92,7 @@ def test_who_only_waits_does_not_hold_the_end(sandbox: Sandbox, environment: dic
 
 
 def test_a_second_signal_ends_it_at_once(sandbox: Sandbox, environment: dict[str, str], tmp_path: Path) -> None:
-    """PlanSo never answers: asked twice, the process ends; the next one carries the write through."""
+    """While PlanSo hangs, a second signal ends the process; the next one completes the write."""
     with connector_process(environment, tmp_path) as connector, ThreadPoolExecutor() as callers:
         connector.synced()
         order_id = sandbox.order_ids()[0]

@@ -1,4 +1,4 @@
-"""How connections are taken in."""
+"""Listener: connections are accepted in batches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Counted(asyncio.Protocol):
 
 
 def test_a_crowd_is_not_taken_in_one_by_one() -> None:
-    """Those who wait at the door come in within a few turns of the loop, not one a turn."""
+    """Waiting connections are accepted within a few loop iterations, not one in each."""
 
     async def turns_until_all_are_in(listening: socket.socket) -> int:
         accepting = Listener(listening, _Counted, 2048)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from planso_connector.server import listening_sockets
-from tests.commands.test_commands import command_here
+from tests.command_line import command_here
 
 ELSEWHERE = "192.0.2.1"
-"""An address that no machine has (RFC 5737)."""
+"""No machine has it (RFC 5737)."""
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def reached(host: str, port: int, sockets: Sequence[socket.socket]) -> bool:
 
 
 def test_a_name_with_two_addresses_is_served_on_both() -> None:
-    """As `localhost` mostly is 127.0.0.1 and ::1: the same port on both, and both are shown."""
+    """`localhost` mostly is 127.0.0.1 and ::1: the same port on both, and both are named."""
     with bound(["::1", "127.0.0.1"]) as sockets:
         port = sockets[0].getsockname()[1]
         assert listening_sockets.format_urls(sockets) == f"http://[::1]:{port} and http://127.0.0.1:{port}"
@@ -46,7 +46,7 @@ def test_a_name_with_two_addresses_is_served_on_both() -> None:
 
 
 def test_every_address_of_both_kinds_is_served() -> None:
-    """`::` alone takes IPv4 too; beside 0.0.0.0 each takes its own."""
+    """`::` alone accepts IPv4 too; beside 0.0.0.0 each accepts its own."""
     for wanted in (["::"], ["::", "0.0.0.0"], ["0.0.0.0", "::"]):  # noqa: S104
         with bound(wanted) as sockets:
             port = sockets[0].getsockname()[1]
@@ -55,7 +55,7 @@ def test_every_address_of_both_kinds_is_served() -> None:
 
 
 def test_an_address_that_this_machine_lacks_is_passed_over() -> None:
-    """`localhost` has ::1 also where IPv6 is switched off; only if nothing is left it is an error."""
+    """`localhost` resolves to ::1 even if IPv6 is off; an error only if no address is left."""
     with bound([ELSEWHERE, "127.0.0.1"]) as sockets:
         assert [one.getsockname()[0] for one in sockets] == ["127.0.0.1"]
     with pytest.raises(listening_sockets.HostError, match="this machine has no address"):
@@ -63,14 +63,14 @@ def test_an_address_that_this_machine_lacks_is_passed_over() -> None:
 
 
 def test_a_port_taken_on_one_of_them_is_an_error() -> None:
-    """Else whoever comes over the other address would reach another program."""
+    """Else callers of the other address would reach another program."""
     with bound(["::1"]) as sockets:
         port = sockets[0].getsockname()[1]
         reached("::1", port, sockets)
         with pytest.raises(listening_sockets.PortError, match=rf"\[::1\]:{port}: Address already in use"):
             listening_sockets.bind(["127.0.0.1", "::1"], port)
     with bound(["127.0.0.1"], port):
-        """What was bound before the error is free again."""
+        """Sockets bound before the error are closed."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A low limit of open files (`ulimit -n`): what it allows is said at the start, and what it allows works."""
+"""A low limit of open files (`ulimit -n`): reported at the start, and the connector works within it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.service import wait_until
 def limited(
     files: int, folder: Path, planso: str, *, output: Path | None = None
 ) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A connector that may have so many files open, and its address. Its log is in `folder`, or goes to `output`."""
+    """A connector with this limit of open files, and its address. Its log is in `folder`, or goes to `output`."""
     port = free_port()
     environment = {
         "PLANSO_URL": planso,
@@ -50,7 +50,7 @@ def limited(
 
 
 def test_too_few_files_are_refused_at_the_start(tmp_path: Path) -> None:
-    """Exit code 2, and the line says what there is and what is needed; nothing is made."""
+    """Exit code 2, and the message has the limit and what is needed; nothing is created."""
     with limited(32, tmp_path, "http://127.0.0.1:9") as (process, _):
         assert process.wait(PATIENCE) == 2
 
@@ -61,7 +61,7 @@ def test_too_few_files_are_refused_at_the_start(tmp_path: Path) -> None:
 
 
 def test_few_files_are_told_and_last(tmp_path: Path) -> None:
-    """It says how many connections it takes; more callers than that, who say nothing, keep nobody out."""
+    """It reports how many connections it accepts; more silent callers than that keep nobody out."""
     sandbox = Sandbox(orders=3)
     with sandbox.serve() as planso, limited(64, tmp_path, planso) as (process, address):
 
@@ -88,7 +88,7 @@ def test_few_files_are_told_and_last(tmp_path: Path) -> None:
                 one.close()
         wait_until(is_ready, "an answer afterwards")
     log = (tmp_path / "log").read_text()
-    assert log.count("connection_not_taken") <= 1
+    assert log.count("accept_failed") <= 1
     assert "Traceback" not in log
 
 

@@ -6,6 +6,7 @@ import itertools
 import subprocess
 import sys
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -126,6 +127,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.behind_pooler
 def test_of_processes_that_ask_at_once_exactly_one_gets_it(database_url: str) -> None:
     """Three processes race for the same sixty leases: each lease has one winner, which is its holder."""
     commands = {who: [sys.executable, "-c", RACE, database_url, who, str(NAMES)] for who in ("a", "b", "c")}

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,14 +16,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import Executable
 
-from planso_connector.domain.clock import format_instant, parse_instant
+from planso_connector.domain.clock import Instant, format_instant, parse_instant
 from planso_connector.domain.fields import Value
-from planso_connector.domain.operation import Action, Operation, OperationState
-from planso_connector.store import operations, save_evidence
-from planso_connector.store.engine.transaction import Row, Transaction
+from planso_connector.domain.operation import Operation, OperationState
+from planso_connector.store import operations
 from tests.databases import Store
+from tests.store.outbox_samples import make_pending, record_clean_save
 from tests.store.samples import at
 
 HOLDERS = st.sampled_from("ab")
@@ -40,24 +35,6 @@ ENDS = st.sampled_from(
     [OperationState.CONFIRMED, OperationState.REFUSED, OperationState.EXPIRED, OperationState.CONFLICT]
 )
 _SHOPS = itertools.count()
-
-
-@pytest.fixture
-def stores(store: Store, database_url: str) -> Iterator[tuple[Store, Store]]:
-    """Two processes' connections to one database."""
-    other = Store(database_url)
-    yield store, other
-    other.close()
-
-
-def compared_clean(tx: Transaction) -> None:
-    save_evidence.record_save(tx, operation="", differences=(), is_clean=True, pairs=1, now=at(0))
-
-
-def pending(operation_id: str, order_id: int | None = 1, *, now: str = at(0), **more: object) -> Operation:
-    action = Action.UPDATE if order_id is not None else Action.CREATE
-    whole = Operation(operation_id, action, order_id, {"person": "Müller"}, created_at=now, next_at=now)
-    return replace(whole, deadline_at=at(9999), **more)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -73,8 +50,16 @@ class Known:
         return self.operation.state is OperationState.PENDING
 
     @property
+    def created_at(self) -> Instant:
+        assert self.operation.created_at is not None
+        return self.operation.created_at
+
+    @property
     def age(self) -> tuple[str, str]:
-        return self.operation.created_at, self.operation.id
+        return self.created_at, self.operation.id
+
+    def is_due(self, now: str) -> bool:
+        return self.is_pending and (self.operation.next_at or now) <= now and not self.is_held(now)
 
     def is_held(self, now: str) -> bool:
         return self.holder is not None and self.until > now
@@ -99,7 +84,7 @@ class Outbox(RuleBasedStateMachine):
         self.is_any_clean = False
 
     @property
-    def now(self) -> str:
+    def now(self) -> Instant:
         return at(self.second)
 
     def picked(self, pick: int) -> Known:
@@ -126,9 +111,7 @@ class Outbox(RuleBasedStateMachine):
             (
                 one
                 for one in self.known
-                if one.is_pending
-                and one.operation.next_at <= self.now
-                and not one.is_held(self.now)
+                if one.is_due(self.now)
                 and not any(
                     other.is_pending and (other.age < one.age or other.is_held(self.now))
                     for other in self.known
@@ -145,11 +128,11 @@ class Outbox(RuleBasedStateMachine):
 
     @rule(side=SIDES, order_id=ORDERS, wait=st.sampled_from((0, 0, 0, 3)))
     def record(self, side: int, order_id: int | None, wait: int) -> None:
-        asked = pending(f"op_{len(self.known):020x}", order_id, now=self.now)
+        asked = make_pending(f"op_{len(self.known):020x}", order_id, now=self.now)
         asked = replace(asked, next_at=at(self.second + wait))
-        before = [one.operation.created_at for one in self.known if one.is_of(order_id)]
+        before = [one.created_at for one in self.known if one.is_of(order_id)]
         made = self.stores[side].write(lambda tx: operations.record(tx, asked))
-        assert all(earlier < made.created_at for earlier in before)
+        assert all(earlier < (made.created_at or "") for earlier in before)
         later = format_instant(parse_instant(max(before)) + timedelta(microseconds=1)) if before else self.now
         assert made == replace(asked, created_at=max(self.now, later))
         self.known.append(Known(made))
@@ -173,7 +156,7 @@ class Outbox(RuleBasedStateMachine):
     @rule(side=SIDES)
     def a_save_is_compared_clean(self, side: int) -> None:
         """Until then one operation is under way at a time."""
-        self.stores[side].write(lambda tx: compared_clean(tx))
+        self.stores[side].write(lambda tx: record_clean_save(tx))
         self.is_any_clean = True
 
     @precondition(lambda self: self.is_any_held)
@@ -286,9 +269,7 @@ class Outbox(RuleBasedStateMachine):
         found = store.read(lambda tx: operations.list_page(tx, limit=500))
         assert found == newest_first
         assert {one.id: one for one in found if one.state is not OperationState.PENDING} == self.ended
-        due = any(
-            one.is_pending and one.operation.next_at <= self.now and not one.is_held(self.now) for one in self.known
-        )
+        due = any(one.is_due(self.now) for one in self.known)
         assert store.read(lambda tx: operations.is_any_due(tx, now=self.now)) == due
 
 
@@ -309,231 +290,3 @@ def test_whatever_is_done_in_whatever_order(stores: tuple[Store, Store]) -> None
             suppress_health_check=list(HealthCheck),
         ),
     )
-
-
-def test_a_create_that_gets_its_number_waits_for_what_is_under_way(store: Store) -> None:
-    """An update of that order was claimed meanwhile: the create, recorded before it, is not until that one rests."""
-    store.write(lambda tx: compared_clean(tx))
-    store.write(lambda tx: operations.record(tx, pending("op_create", None)))
-    store.write(lambda tx: operations.claim(tx, holder="a", now=at(1), until=at(50), at_most=1))
-    store.write(lambda tx: operations.record(tx, pending("op_update", 7, now=at(2))))
-
-    def claim(second: int, until: int = 99) -> list[str]:
-        work = {"now": at(second), "until": at(until), "at_most": 9}
-        return [one.id for one in store.write(lambda tx: operations.claim(tx, holder="b", **work))]  # type: ignore[arg-type]
-
-    assert claim(3, until=10) == ["op_update"]
-    store.write(
-        lambda tx: operations.postpone(tx, "op_create", holder="a", next_at=at(4), message="", sent_at=None, order_id=7)
-    )
-    assert claim(9) == []
-    assert claim(10) == ["op_create"]
-    assert claim(11) == []
-
-
-def test_a_lease_ends_at_its_instant(store: Store) -> None:
-    """Until then its holder alone sends and renews, from then on another alone may have it; the end stays the end."""
-    store.write(lambda tx: operations.record(tx, pending("op_1")))
-
-    def claim(holder: str, second: int) -> bool:
-        until = at(second + 10)
-        return bool(store.write(lambda tx: operations.claim(tx, holder=holder, now=at(second), until=until, at_most=1)))
-
-    def sends(holder: str, second: int) -> bool:
-        return store.write(
-            lambda tx: operations.mark_sent(tx, "op_1", holder=holder, now=at(second), before=None, sent=None)
-        )
-
-    def renews(second: int) -> bool:
-        return bool(store.write(lambda tx: operations.renew(tx, ["op_1"], holder="a", now=at(second), until=at(10))))
-
-    assert claim("a", 0)
-    assert (claim("b", 9), renews(9), sends("a", 9)) == (False, True, True)
-    assert (renews(10), sends("a", 10)) == (False, False)
-    assert claim("b", 10)
-
-    def called_off(operation_id: str) -> bool:
-        return store.write(
-            lambda tx: operations.cancel(tx, operation_id, now=at(11), message="", failure={"type": "Cancelled"})
-        )
-
-    def ends(holder: str) -> bool:
-        return store.write(
-            lambda tx: operations.settle(tx, "op_1", holder=holder, state=OperationState.CONFIRMED, now=at(11))
-        )
-
-    assert not called_off("op_1")  # it may have been sent
-    assert (ends("a"), ends("b"), ends("b")) == (False, True, False)
-    store.write(lambda tx: operations.record(tx, pending("op_2")))
-    assert (called_off("op_2"), called_off("op_2")) == (True, False)
-
-
-def test_no_operation_starves(store: Store) -> None:
-    """Others that are put back for ever, due again at once and recorded before, don't keep one from its turn."""
-    poison = [pending(f"op_{number}", number) for number in range(1, 8)]
-    for one in poison:
-        store.write(lambda tx, one=one: operations.record(tx, one))  # type: ignore[misc]
-    waiting = {f"op_late{number}" for number in range(3)}
-    for number, name in enumerate(sorted(waiting)):
-        late = pending(name, 100 + number, now=at(5 + number))
-        store.write(lambda tx, late=late: operations.record(tx, late))  # type: ignore[misc]
-    for second in range(10, 10 + len(poison) + len(waiting)):
-        now = at(second)
-
-        def turn(tx: Transaction, now: str = now) -> list[str]:
-            claimed = operations.claim(tx, holder="a", now=now, until=at(9999), at_most=2)
-            for one in claimed:
-                operations.postpone(tx, one.id, holder="a", next_at=now, message="", sent_at=None)
-            return [one.id for one in claimed]
-
-        waiting -= set(store.write(turn))
-    assert waiting == set()
-
-
-def at_once(stores: tuple[Store, Store], *units: Callable[[Transaction], object]) -> list[object]:
-    """Each unit in a thread, the connections in turn; what each came to."""
-    barrier = threading.Barrier(len(units))
-    ends: list[object] = [None] * len(units)
-
-    def go(number: int) -> None:
-        async def one() -> object:
-            return await stores[number % 2].database.write(units[number])
-
-        barrier.wait(20)
-        ends[number] = asyncio.run(one())
-
-    threads = [threading.Thread(target=go, args=(number,)) for number in range(len(units))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(90)
-        assert not thread.is_alive()
-    return ends
-
-
-def test_a_key_that_comes_twice_at_once_is_one_operation(stores: tuple[Store, Store]) -> None:
-    """Of those that record with the same key at once, exactly one does, and the others are told of that one."""
-    for number in range(12):
-
-        def unit(name: str, number: int = number) -> Callable[[Transaction], str]:
-            one = pending(f"op_{number}_{name}", None, idempotency_key=f"key {number}", request="same")
-
-            def work(tx: Transaction) -> str:
-                earlier = operations.find_by_key(tx, "", f"key {number}", now=at(0))
-                return (earlier or operations.record(tx, one)).id
-
-            return work
-
-        told = at_once(stores, *(unit(name) for name in "abcd"))
-        recorded = [
-            one.id for one in stores[0].read(lambda tx: operations.list_page(tx, limit=500))
-            if one.idempotency_key == f"key {number}"
-        ]  # fmt: skip
-        assert len(recorded) == 1
-        assert set(told) == set(recorded)
-
-
-def test_those_of_one_order_that_come_at_once_have_an_order(stores: tuple[Store, Store]) -> None:
-    """Recorded at once by a clock that stands still: each at an instant of its own."""
-    units = [
-        lambda tx, number=number: operations.record(tx, pending(f"op_{number}", 1)).created_at for number in range(8)
-    ]
-    assert len(set(at_once(stores, *units))) == len(units)
-
-
-def test_claims_at_once_share_nothing(stores: tuple[Store, Store]) -> None:
-    """Four that claim at once: each operation has one holder, and of an order one is claimed."""
-    stores[0].write(lambda tx: compared_clean(tx))
-    for number in range(40):
-        one = pending(f"op_{number:02}", number // 2, now=at(number))
-        stores[0].write(lambda tx, one=one: operations.record(tx, one))  # type: ignore[misc]
-    units = [
-        lambda tx, who=who: operations.claim(tx, holder=who, now=at(60), until=at(70), at_most=8) for who in "abcd"
-    ]
-    claimed = [one for end in at_once(stores, *units) for one in end]  # type: ignore[attr-defined]
-    assert sorted(one.order_id for one in claimed) == list(range(20))
-    assert all(int(one.id[3:]) % 2 == 0 for one in claimed)
-
-
-class Between:
-    """A transaction in which something happens elsewhere between its first answer and its first change."""
-
-    def __init__(self, tx: Transaction, elsewhere: Callable[[], None]) -> None:
-        self._tx = tx
-        self._elsewhere = elsewhere
-        self._answered = False
-
-    @property
-    def workshop(self) -> str:
-        return self._tx.workshop
-
-    def use_workshop(self, workshop: str | None) -> None:
-        self._tx.use_workshop(workshop)
-
-    def fetch_all(self, statement: Executable, /, **parameters: object) -> list[Row]:
-        found = self._tx.fetch_all(statement, **parameters)
-        if not self._answered:
-            self._answered = True
-            self._elsewhere()
-        return found
-
-    def execute(self, statement: Executable, /, **parameters: object) -> int:
-        return self._tx.execute(statement, **parameters)
-
-    def execute_many(self, statement: Executable, rows: Iterable[Mapping[str, object]], /) -> None:
-        self._tx.execute_many(statement, rows)
-
-    def lock(self, name: str) -> None:
-        self._tx.lock(name)
-
-
-STEPS: dict[str, Callable[[Transaction], object]] = {
-    "cancel": lambda tx: operations.cancel(tx, "op_1", now=at(20), message="", failure={"type": "Cancelled"}),
-    "settle": lambda tx: operations.settle(
-        tx, "op_1", holder="slow", state=OperationState.CONFIRMED, now=at(20), message=""
-    ),
-    "put_back": lambda tx: operations.postpone(
-        tx, "op_1", holder="slow", next_at=at(500), message="", sent_at=None
-    ),
-    "renew": lambda tx: operations.renew(tx, ["op_1"], holder="slow", now=at(9), until=at(30)),
-    "mark_sent": lambda tx: operations.mark_sent(
-        tx, "op_1", holder="slow", now=at(9), before=None, sent=None
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_a_claim_in_the_middle_of_anothers_step_sees_it_or_comes_first(postgresql_url: str, step: str) -> None:
-    """
-    A holder whose lease ran out takes a step while another claims: either the claim gets nothing, or the operation as
-    that step left it. A settled operation is never changed by it.
-    """
-    stores = Store(postgresql_url), Store(postgresql_url)
-    try:
-        stores[0].write(lambda tx: operations.record(tx, pending("op_1")))
-        stores[0].write(lambda tx: operations.claim(tx, holder="slow", now=at(1), until=at(10), at_most=1))
-        after: list[tuple[object, Operation | None]] = []
-
-        def slow() -> None:
-            after.append(stores[1].write(lambda tx: (STEPS[step](tx), operations.get(tx, "op_1"))))
-
-        thread = threading.Thread(target=slow)
-
-        def meanwhile() -> None:
-            thread.start()
-            thread.join(0.2)  # it may have to wait for the claim
-
-        claimed = stores[0].write(
-            lambda tx: operations.claim(Between(tx, meanwhile), holder="fast", now=at(20), until=at(30), at_most=1)
-        )
-        thread.join(90)
-        ((did, left),) = after
-        now = stores[0].read(lambda tx: operations.get(tx, "op_1"))
-        assert left is not None
-        if claimed and did:
-            assert step == "cancel"  # of what was claimed before, and it is unsent
-            assert left.attempts == claimed[0].attempts
-        assert now == (left if did else claimed[0])
-    finally:
-        for store in stores:
-            store.close()

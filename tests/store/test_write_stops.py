@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from planso_connector.domain.clock import parse_instant
+from planso_connector.domain.clock import Instant, parse_instant
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.store import operations, write_stops
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.write_stops import WriteStop
 from tests.databases import Store
+from tests.store.outbox_samples import record_clean_save
 from tests.store.samples import at
-from tests.store.test_outbox import compared_clean
 
 _SHOPS = itertools.count()
 _SCOPES = st.sampled_from((None, 1, 2))
@@ -26,12 +26,12 @@ _STEPS = st.lists(
 )
 
 
-def stop(store: Store, order_id: int | None, now: str, columns: tuple[str, ...] = ("f_1",)) -> None:
-    told = {"operation": "op_1", "reason": "2 values were lost"}
-    store.write(lambda tx: write_stops.stop(tx, order_id=order_id, columns=columns, now=now, **told))
+def stop(store: Store, order_id: int | None, now: Instant, columns: tuple[str, ...] = ("f_1",)) -> None:
+    values = {"operation": "op_1", "reason": "2 values were lost"}
+    store.write(lambda tx: write_stops.stop(tx, order_id=order_id, columns=columns, now=now, **values))
 
 
-def resume(store: Store, order_id: int | None, now: str) -> list[WriteStop]:
+def resume(store: Store, order_id: int | None, now: Instant) -> list[WriteStop]:
     return store.write(lambda tx: write_stops.resume(tx, order_id=order_id, now=now))
 
 
@@ -81,7 +81,7 @@ def test_resuming_ends_one_order_or_all(store: Store) -> None:
 @pytest.mark.parametrize("scope", [None, 1])
 def test_only_what_was_sent_or_writes_back_is_claimed_while_stopped(store: Store, scope: int | None) -> None:
     """What is held up is not even due, so that nobody spins on it; what a process never sends is neither."""
-    store.write(lambda tx: compared_clean(tx))
+    store.write(lambda tx: record_clean_save(tx))
     for order_id in (1, 2, 3):
         _record(store, f"op_{order_id}", order_id, 0)
     _record(store, "op_back", 1, 1, controls={"f_1": ["x"]})
@@ -90,12 +90,12 @@ def test_only_what_was_sent_or_writes_back_is_claimed_while_stopped(store: Store
 
     def claimed(second: int, *, sends: bool = True) -> set[str]:
         found = store.write(
-            lambda tx: operations.claim(tx, holder="h", now=at(second), until=at(second + 1), at_most=9, sends=sends)
+            lambda tx: operations.claim(tx, holder="h", now=at(second), until=at(second + 1), at_most=9, can_send=sends)
         )
         return {one.id for one in found}
 
     def is_due(*, sends: bool = True) -> bool:
-        return store.read(lambda tx: operations.is_any_due(tx, now=at(60), sends=sends))
+        return store.read(lambda tx: operations.is_any_due(tx, now=at(60), can_send=sends))
 
     others = {"op_2", "op_3"} if scope == 1 else set()
     assert claimed(10) == {"op_back", "op_sent"} | others
@@ -139,6 +139,7 @@ def test_the_time_held_up_is_added_to_the_deadline_once(store: Store, steps: lis
 
     for operation_id, (_, recorded, extra) in held.items():
         found = get(store, operation_id)
+        assert found.deadline_at is not None
         moved = parse_instant(found.deadline_at) - parse_instant(at(recorded + 1000))
         assert moved.total_seconds() == extra
 

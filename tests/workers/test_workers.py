@@ -1,4 +1,4 @@
-"""What runs beside the requests goes on after a fault of ours, and leaves nothing half done when it is stopped."""
+"""Background workers go on after a fault, and leave nothing half done when they are stopped."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ from planso_connector.store.engine.database import Transaction
 from planso_connector.store.tables import leases
 from planso_connector.workers import retention, startup
 from planso_connector.workers.supervisor import Supervisor, Worker
-from tests.flows.writing.test_late_saves import wait_for
-from tests.flows.writing.test_outbox_laws import NEW, Process
-from tests.flows.writing.test_overwritten_edits import until
+from tests.flows.writing.outbox_process import NEW_CREATE, OutboxProcess, wait_until_async
 from tests.service import Service, connected, running, settings_for, wait_until
 
 
@@ -38,7 +36,7 @@ class Over(BaseException):
 
 
 def test_retention_goes_on_after_a_fault() -> None:
-    """Whatever a turn raises, the next one comes."""
+    """Whatever a run raises, the next one comes."""
     turns: list[None] = []
 
     async def apply() -> None:
@@ -57,7 +55,7 @@ def test_retention_goes_on_after_a_fault() -> None:
 
 
 def test_what_is_done_at_the_start_is_tried_until_it_is_done() -> None:
-    """Also after a fault of ours: a mirror that stays empty until the next restart helps nobody."""
+    """A step at the start is repeated after errors and faults until it is done."""
     outcomes: Iterator[bool | Exception] = iter([NotPossible("another is at it"), KeyError("ours"), False, True])
 
     async def step() -> bool:
@@ -93,7 +91,7 @@ def test_whatever_ends_a_worker_it_is_restarted() -> None:
     async def story() -> None:
         supervisor = Supervisor()
         async with supervisor.run_workers([Worker("one", run), Worker("done", done, may_end=True)]):
-            await until("the first end", supervisor.find_problem)
+            await wait_until_async("the first end", supervisor.find_problem)
             trouble = supervisor.find_problem()
             assert trouble is not None
             assert "one ended by KeyError and restarts in 0 s: " in trouble[0]
@@ -107,7 +105,7 @@ def test_whatever_ends_a_worker_it_is_restarted() -> None:
 
     started = asyncio.Event()
     with capture_logs() as lines, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("planso_connector.workers.supervisor.FIRST_PAUSE", 0.05)
+        patch.setattr("planso_connector.workers.supervisor.FIRST_RESTART_DELAY", 0.05)
         asyncio.run(story())
     ended = [line for line in lines if line["event"] == "worker_ended"]
     assert [line["log_level"] for line in ended] == ["critical"] * 4
@@ -116,7 +114,7 @@ def test_whatever_ends_a_worker_it_is_restarted() -> None:
 
 
 ASYNC = {"Prefer": "respond-async"}
-WORKERS = {"clock", "outbox", "outbox_claims", "schedule", "accesses", "retention"}
+WORKERS = {"clock", "outbox", "outbox_claims", "schedule", "access_log", "retention"}
 
 
 def check_named(service: Service, name: str) -> dict[str, Any]:
@@ -158,7 +156,7 @@ def test_a_database_that_lets_a_worker_wait_is_named_and_not_the_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database does not answer when a claim is renewed: that is bounded, and no fault of the outbox."""
-    monkeypatch.setattr(outbox, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(outbox, "RENEW_INTERVAL", 0.2)
     monkeypatch.setattr(outbox, "STUCK_AFTER", 0.0)
     sandbox = Sandbox(orders=6)
     with connected(tmp_path, sandbox, planso_timeout=2.0, connector_database_timeout=1.0) as service:
@@ -172,7 +170,7 @@ def test_a_database_that_lets_a_worker_wait_is_named_and_not_the_worker(
 
 
 def test_a_sync_that_is_stuck_is_named(sqlite_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run comes no further: 503 names the worker that waits for it; when the run goes on, all is well again."""
+    """If a run gets no further, 503 names the worker that waits for it; once it goes on, readiness is 200 again."""
     monkeypatch.setattr(sync, "STUCK_AFTER", 0.5)
     sandbox = Sandbox(orders=6)
     sandbox.knobs.hang_next = 1
@@ -184,17 +182,17 @@ def test_a_sync_that_is_stuck_is_named(sqlite_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_claim_that_is_under_way_at_the_stop_is_given_back(postgresql_url: str) -> None:
-    """The database is slow and the claim committed after the stop: the next process need not wait for its lease."""
+    """A claim that commits after the stop is released: the next process need not wait for its expiry."""
     sandbox = Sandbox(orders=4)
 
     async def story(url: str) -> None:
-        process = Process(sandbox, url, postgresql_url)
+        process = OutboxProcess(sandbox, url, postgresql_url)
         running = asyncio.create_task(process.outbox.run_claim_loop())
         with psycopg.connect(postgresql_url, autocommit=True) as other:
             other.execute("SELECT pg_advisory_lock(hashtextextended('claim shop', 0))")
-            await process.record(NEW)
+            await process.record(NEW_CREATE)
             waiting = b"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-            await until("the claim", lambda: other.execute(waiting).fetchall())
+            await wait_until_async("the claim", lambda: other.execute(waiting).fetchall())
             running.cancel()
             await asyncio.wait({running})
             closing = asyncio.create_task(process.outbox.close())
@@ -216,8 +214,8 @@ def rename(table: str, to: str, tx: Transaction) -> None:
 
 
 def test_a_run_keeps_its_lease_after_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What goes wrong with one heartbeat does not end them: without them another process would begin a second run."""
-    monkeypatch.setattr(sync, "HEARTBEAT", 0.02)
+    """A failing heartbeat does not end the heartbeats: without them another process would start a second run."""
+    monkeypatch.setattr(sync, "HEARTBEAT_INTERVAL", 0.02)
     sandbox = Sandbox(orders=6)
     until_when: list[str] = []
 
@@ -233,9 +231,9 @@ def test_a_run_keeps_its_lease_after_a_fault(tmp_path: Path, monkeypatch: pytest
     with connected(tmp_path, sandbox) as service:
         sandbox.knobs.latency = 0.5
         service.http.post("/api/sync", params={"full": "true"})
-        service.in_the_database(partial(rename, "runs", "runs_away"))
+        service.in_the_database(partial(rename, "sync_runs", "runs_away"))
         threading.Event().wait(0.3)  # some heartbeats
-        service.in_the_database(partial(rename, "runs_away", "runs"))
-        wait_for("a heartbeat", is_renewed)
+        service.in_the_database(partial(rename, "runs_away", "sync_runs"))
+        wait_until(is_renewed, "a heartbeat")
         sandbox.knobs.latency = 0.0
         assert service.synced()["last_result"] is not None

@@ -1,4 +1,4 @@
-"""What all commands share: where they print, how they fail, how they run."""
+"""Shared by all commands: output, error messages with exit codes, settings, running coroutines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import io
 import json
 import signal
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -16,10 +16,10 @@ from typing import Any, NoReturn, TypeVar
 import typer
 from rich.console import Console
 
-from planso_connector import logs
+from planso_connector import app, logs
 from planso_connector.domain.errors import ConnectorError
-from planso_connector.settings import Settings, SettingsError, unknown
-from planso_connector.store.engine.database import parse_database_url
+from planso_connector.settings import Settings, SettingsError, describe_unknown
+from planso_connector.store.engine.database import Database, parse_database_url
 
 T = TypeVar("T")
 
@@ -31,21 +31,21 @@ FLUSH_TIMEOUT = 1.0
 
 
 def escape_unencodable() -> None:
-    """What the character set of a terminal or a pipe lacks comes out as `\\xfc`; without this it is a traceback."""
+    """Print characters that the terminal's character set lacks as `\\xfc`, in place of a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def print_json(document: object) -> None:
-    """In UTF-8, or in ASCII where standard output takes something else: valid JSON in either case."""
+    """Print JSON: UTF-8, or ASCII where standard output has another encoding."""
     is_utf_8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
     typer.echo(json.dumps(document, ensure_ascii=not is_utf_8, indent=2))
 
 
 @contextmanager
 def report_errors() -> Iterator[None]:
-    """What can go wrong in the open becomes a sentence and an exit code."""
+    """Print expected errors as a sentence and exit: code 2 for settings, 1 for the rest."""
     try:
         yield
     except SettingsError as error:
@@ -56,8 +56,8 @@ def report_errors() -> Iterator[None]:
 
 def print_message(message: str, **style: Any) -> None:
     """
-    Print on standard error, as `err.print` does, but never fail by it and never wait for long: a service starts, and a
-    command ends with its exit code, also where nobody can read why.
+    Print on standard error, like `err.print`, but without failing or blocking when nobody reads it: a service must
+    start, and a command must end with its exit code.
     """
     shown = io.StringIO()
     like: dict[str, Any] = {"force_terminal": err.is_terminal, "color_system": err.color_system, "width": err.width}
@@ -73,15 +73,15 @@ def fail(message: str, code: int = 1) -> NoReturn:
 
 
 def load_settings() -> Settings:
-    """The settings; on standard error, names that look like settings and are none."""
+    """Load the settings; warn on standard error of variables that look like settings and are none."""
     settings = Settings.load()
-    for line in unknown():
+    for line in describe_unknown():
         print_message(line, style="yellow", markup=False)
     return settings
 
 
 def require_database(settings: Settings) -> Settings:
-    """The same settings. Raises SettingsError where their database is not there: no command makes an empty one."""
+    """Return the settings. Raises SettingsError if their database does not exist: no command creates an empty one."""
     where = parse_database_url(settings.connector_database_url)
     if isinstance(where, Path) and not where.exists():
         raise SettingsError(
@@ -98,7 +98,7 @@ def configure_logs(settings: Settings, *, quiet: bool = False) -> None:
 
 @contextmanager
 def cancel_on_sigterm() -> Iterator[None]:
-    """Meanwhile SIGTERM cancels the task, as Ctrl-C does, so that it ends in order; a second one ends the process."""
+    """While inside, SIGTERM cancels the current task, as Ctrl-C does; a second one ends the process."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None, "called within one"
 
@@ -119,3 +119,16 @@ def run(main_coroutine: Coroutine[Any, Any, T]) -> T:
     import uvloop
 
     return uvloop.run(main_coroutine)
+
+
+def run_with_database(work: Callable[[Database], Awaitable[T]], *, create: bool = False) -> T:
+    """Run `work` on the configured database; `create`: the database may not exist yet. Exits on expected errors."""
+
+    async def open_and_work(settings: Settings) -> T:
+        async with app.open_database(settings) as database:
+            return await work(database)
+
+    with report_errors():
+        settings = load_settings() if create else require_database(load_settings())
+        configure_logs(settings, quiet=True)
+        return run(open_and_work(settings))

@@ -1,4 +1,4 @@
-"""`planso-connector doctor`: look at a PlanSo, or try on one of its orders how it saves."""
+"""`doctor`: examine a PlanSo installation, or try how it saves on one of its orders."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def doctor(
     order: Annotated[int | None, typer.Option(min=1, help="The order to read; without it the list's first.")] = None,
     replay: Annotated[
         bool,
-        typer.Option("--replay", help="Read the kept pages again, those that could not be read; PlanSo is not asked."),
+        typer.Option("--replay", help="Parse the unreadable pages again, without PlanSo."),
     ] = False,
     try_write: Annotated[
         int | None,
@@ -42,8 +42,8 @@ def doctor(
     ] = False,
 ) -> None:
     """
-    Look at this PlanSo: log in, list, read one form and its parts, say what maps and how saving is known. Never writes
-    without --try-write.
+    Examine this PlanSo: log in, list, read one form and its parts, report what maps and how saving is known. Writes
+    only with --try-write.
     """
     if try_write is None and (yes or may_lose):
         fail("--yes and --may-lose go with --try-write ORDER.", code=2)
@@ -60,39 +60,38 @@ def doctor(
 
 
 async def _doctor(settings: Settings, order: int | None) -> bool:
-    well = True
+    is_ok = True
     async with root.connector(settings) as built:
         stops = built.write_stops
 
-        async def note(form: Form) -> None:
+        async def record(form: Form) -> None:
             await stops.record_form(control.name for control in form.markup.controls)
 
-        async for finding in doctor_flow.examine(built.planso, order, note):
-            well = well and finding.is_ok
+        async for finding in doctor_flow.examine(built.planso, order, record):
+            is_ok = is_ok and finding.is_ok
             _print(finding)
         status = await stops.get_status()
-        kept = await _kept_pages(built)
-    stopped = doctor_flow.report_writes(status)
-    _print(stopped)
-    if kept:
-        words = (
-            "1 page that could not be read is" if len(kept) == 1 else f"{len(kept)} pages that could not be read are"
-        )
+        pages = await built.database.read(unreadable_pages.list_all)
+    writes = doctor_flow.report_writes(status)
+    _print(writes)
+    if pages:
+        is_one = len(pages) == 1
+        words = "1 page that could not be read is" if is_one else f"{len(pages)} pages that could not be read are"
         out.print(f"{words} kept; `planso-connector doctor --replay` reads them again.", highlight=False)
     _print(doctor_flow.report_saving(status.saving))
-    return well and stopped.is_ok
+    return is_ok and writes.is_ok
 
 
 async def _replay(settings: Settings) -> bool:
     async with root.connector(settings) as built:
-        findings = list(doctor_flow.reread_pages(await _kept_pages(built), built.profile))
+        findings = list(doctor_flow.reread_pages(await built.database.read(unreadable_pages.list_all), built.profile))
     for finding in findings:
         _print(finding)
     return all(finding.is_ok for finding in findings)
 
 
 async def _try(settings: Settings, order: int, *, yes: bool, may_lose: bool) -> bool:
-    well = True
+    is_ok = True
     async with root.connector(settings) as built:
         prepared = await built.trial.prepare(order, may_lose=may_lose)
         _announce(prepared)
@@ -100,10 +99,10 @@ async def _try(settings: Settings, order: int, *, yes: bool, may_lose: bool) -> 
             fail("Nothing was done.")
         async with aclosing(built.trial.run(prepared)) as findings:
             async for finding in findings:
-                well = well and finding.is_ok
+                is_ok = is_ok and finding.is_ok
                 _print(finding)
         _print(doctor_flow.report_saving(await built.write_stops.get_save_knowledge()))
-    return well
+    return is_ok
 
 
 async def _forget(settings: Settings) -> None:
@@ -114,7 +113,7 @@ async def _forget(settings: Settings) -> None:
 
 
 def _announce(prepared: TrialPlan) -> None:
-    """What the person has to know before it begins; the order's plate and person, to see that it is the right one."""
+    """Print what the trial will do, and the order's plate and person, to check that it is the right one."""
     out.print(f"Order {prepared.order_id}: {prepared.order_summary}", markup=False, highlight=False)
     out.print("This is done to it in PlanSo. After each save all controls are read again and compared:")
     for number, step in enumerate(prepared.steps, 1):
@@ -125,10 +124,6 @@ def _announce(prepared: TrialPlan) -> None:
         style="yellow",
         highlight=False,
     )
-
-
-async def _kept_pages(built: root.Connector) -> list[unreadable_pages.UnreadablePage]:
-    return await built.database.read(lambda tx: unreadable_pages.list_all(tx))
 
 
 def _print(finding: doctor_flow.Finding) -> None:

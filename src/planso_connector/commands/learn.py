@@ -1,8 +1,7 @@
-"""`planso-connector learn`: how a PlanSo saves, from a browser's recording; PlanSo is not asked."""
+"""`planso-connector learn`: learn from a browser's recording how a PlanSo saves, without a request to PlanSo."""
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -14,7 +13,6 @@ from rich.table import Table
 from planso_connector.commands.console import err, fail, load_settings, out, report_errors
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.browser_comparison import BrowserComparison
-from planso_connector.planso.saving.har import RecordingError
 from planso_connector.planso.saving.learned_profile import LearnedProfile
 from planso_connector.planso.saving.learning import learn_profile
 from planso_connector.planso.saving.recording import Recording, read_recording, require_accepted_writes
@@ -50,21 +48,21 @@ def learn(
             if file.exists() and not force:
                 fail(f"{file} exists already; name another file or add --force.", code=2)
         try:
-            profile = Profile.load(_own_profile(settings), settings.planso_table_id)
-            found = read_recording(recording, profile, urlsplit(settings.planso_url).netloc)
+            profile = Profile.load(_find_profile(settings), settings.planso_table_id)
+            content = read_recording(recording, profile, urlsplit(settings.planso_url).netloc)
             if redacted_file is not None:
-                _write(redacted_file, redact_recording(found))
+                _write(redacted_file, redact_recording(content))
                 err.print(f"{redacted_file}: the copy without personal data.", highlight=False, markup=False)
-            lesson = learn_profile(found, require_accepted_writes(found, recording))
-        except (RecordingError, ValueError) as error:
+            learned = learn_profile(content, require_accepted_writes(content, recording))
+        except ValueError as error:
             fail(str(error))
-        _write(target, lesson.to_toml())
-        _show(found, lesson)
+        _write(target, learned.to_toml())
+        _print_learned(content, learned)
         out.print(f"{target} is written. Name it in PLANSO_PROFILE, and see `planso-connector doctor`.", markup=False)
 
 
-def _own_profile(settings: Settings) -> Path | None:
-    """The profile in use: its labels count. The one that is about to be written may be named already."""
+def _find_profile(settings: Settings) -> Path | None:
+    """The profile in use, whose labels apply. The setting may already name the file that is about to be written."""
     path = settings.planso_profile
     return path if path is not None and path.exists() else None
 
@@ -76,33 +74,31 @@ def _write(path: Path, text: str) -> None:
         fail(f"{path} can't be written: {error.strerror or error}.")
 
 
-def _show(recording: Recording, lesson: LearnedProfile) -> None:
-    table = Table(show_header=True, box=None, padding=(0, 2))
-    for heading in ("learned", "value", "seen in"):
-        table.add_column(heading)
-    for fact in lesson.settings:
-        name = ".".join((*fact.table, fact.key))
-        value = fact.value if isinstance(fact.value, str) else str(fact.value)
-        table.add_row(escape(name), escape(value), escape(fact.source))
+def _print_learned(recording: Recording, learned: LearnedProfile) -> None:
+    table = Table("learned", "value", "seen in", box=None, padding=(0, 2))
+    for setting in learned.settings:
+        name = ".".join((*setting.table, setting.key))
+        table.add_row(*map(escape, (name, str(setting.value), setting.source)))
     out.print(table)
-    for comparison in lesson.comparisons:
-        out.print(_compared(comparison), markup=False, highlight=False)
-    refused = Counter(write.is_refused for write in recording.writes)[True]
+    for comparison in learned.comparisons:
+        out.print(_describe_comparison(comparison), markup=False, highlight=False)
+    refused = sum(write.is_refused for write in recording.writes)
     if refused:
         out.print(f"PlanSo refused {refused} of the saves in the recording; they were learned from as refusals.")
-    for sentence in lesson.assumptions:
+    for sentence in learned.assumptions:
         out.print(f"assumed: {sentence}", markup=False, highlight=False)
-    for sentence in lesson.warnings:
+    for sentence in learned.warnings:
         out.print(f"look: {sentence}", style="yellow", markup=False, highlight=False)
 
 
-def _compared(comparison: BrowserComparison) -> str:
-    """Names of controls and labels only: what they hold is somebody's."""
-    entry = comparison.write.entry.number
-    differing = "; ".join(
-        f"{f'{chr(39)}{one.label}{chr(39)} ' if one.label else ''}({one.name}) {one.reason}"
-        for one in comparison.differences
-    )
+def _describe_comparison(comparison: BrowserComparison) -> str:
+    """With names and labels of controls, and without their values, which may be personal data."""
+    write = comparison.write
     sent = "the whole form" if comparison.sends == "whole" else "what changed"
-    text = f"entry {entry}, {comparison.write.action}: the browser sent {sent}; {comparison.equal_count} controls as we would"
-    return f"{text}. Otherwise: {differing}." if differing else f"{text}, none otherwise."
+    equal = f"{comparison.equal_count} controls as we would"
+    text = f"entry {write.entry.number}, {write.action}: the browser sent {sent}; {equal}"
+    differences = []
+    for difference in comparison.differences:
+        label = f"'{difference.label}' " if difference.label else ""
+        differences.append(f"{label}({difference.name}) {difference.reason}")
+    return f"{text}. Otherwise: {'; '.join(differences)}." if differences else f"{text}, none otherwise."

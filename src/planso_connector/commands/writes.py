@@ -1,9 +1,9 @@
-"""`writes`: whether writes reach PlanSo, resuming them after damage, writing a damaged order's values back."""
+"""`planso-connector writes`: the state of writes to PlanSo, resuming them, restoring a damaged order."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, TypeVar
 
 import typer
@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from planso_connector import app as root
+from planso_connector import configuration
 from planso_connector.commands.console import (
     configure_logs,
     err,
@@ -22,8 +23,8 @@ from planso_connector.commands.console import (
     run,
 )
 from planso_connector.domain.operation import Operation, OperationState
-from planso_connector.domain.saving import restoring
 from planso_connector.domain.saving.differences import Difference
+from planso_connector.domain.saving.restoring import select_restorable
 from planso_connector.flows.operating.database_clock import DatabaseClock
 from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.settings import Settings
@@ -32,7 +33,7 @@ from planso_connector.store.write_stops import WriteStop
 T = TypeVar("T")
 
 POLL_SECONDS = 0.5
-"""Seconds between two looks at what became of a restore."""
+"""Interval between two checks of a restore."""
 
 cli = typer.Typer(
     name="writes",
@@ -44,17 +45,17 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 
 @cli.command()
 def status() -> None:
-    """Whether writes reach PlanSo; what is stopped, since when and why. Exit code 1 while something is stopped."""
-    found = _with_stops(lambda stops, _: stops.get_status())
-    saves = "save" if found.clean_saves == 1 else "saves"
+    """Print whether writes reach PlanSo, and what is stopped since when and why. Exit code 1 while something is."""
+    status = _with_stops(lambda stops, _: stops.get_status())
+    saves = "save" if status.clean_saves == 1 else "saves"
     out.print(
-        f"Writes: {found.state}; {found.pending} pending. How this PlanSo saves is {found.saving.state}: "
-        f"{found.saving.reason}; {found.clean_saves} {saves} compared clean.",
+        f"Writes: {status.state}; {status.pending} pending. How this PlanSo saves is {status.saving.state}: "
+        f"{status.saving.reason}; {status.clean_saves} {saves} compared clean.",
         highlight=False,
         soft_wrap=True,
     )
-    _print_stops(found.stops)
-    if found.stops:
+    _print_stops(status.stops)
+    if status.stops:
         raise typer.Exit(1)
 
 
@@ -68,17 +69,17 @@ def resume(
     yes: Yes = False,
 ) -> None:
     """Resume writes, once somebody has looked at the damage. A running connector goes on within a second."""
-    found = _with_stops(lambda stops, _: stops.get_status())
-    ending = [stop for stop in found.stops if order is None or stop.order_id == order]
-    if not ending:
-        out.print("Nothing is stopped there." if found.stops else "Nothing is stopped.")
+    status = _with_stops(lambda stops, _: stops.get_status())
+    selected = [stop for stop in status.stops if order is None or stop.order_id == order]
+    if not selected:
+        out.print("Nothing is stopped there." if status.stops else "Nothing is stopped.")
         return
-    _print_stops(ending)
-    waiting = f"{found.pending} pending writes are sent then" if found.pending else "no write is pending"
-    _ask(f"Resume? ({waiting})", yes=yes)
+    _print_stops(selected)
+    pending = f"{status.pending} pending writes are sent then" if status.pending else "no write is pending"
+    _confirm(f"Resume? ({pending})", yes=yes)
     ended = _with_stops(lambda stops, _: stops.resume(order, accept or ()))
-    where = ["all orders" if stop.order_id is None else f"order {stop.order_id}" for stop in ended]
-    out.print(f"Resumed: {', '.join(where) or 'somebody else had done so'}.", highlight=False, soft_wrap=True)
+    resumed = ["all orders" if stop.order_id is None else f"order {stop.order_id}" for stop in ended]
+    out.print(f"Resumed: {', '.join(resumed) or 'somebody else had done so'}.", highlight=False, soft_wrap=True)
 
 
 @cli.command()
@@ -93,35 +94,36 @@ def restore(
     """Write back to PlanSo what a damaged operation's save took: it is recorded, a running connector carries it out."""
     names = only or []
 
-    async def look(stops: WriteStops, _: Settings) -> tuple[Operation, list[Difference]]:
+    async def select(stops: WriteStops, _: Settings) -> tuple[Operation, list[Difference]]:
         damaged = await stops.get_operation(operation)
-        return damaged, restoring.select_restorable(damaged, names)
+        return damaged, select_restorable(damaged, names)
 
-    damaged, controls = _with_stops(look)
+    damaged, differences = _with_stops(select)
     table = Table("label", "control", "after the save", "is written back")
-    for one in controls:
+    for one in differences:
         table.add_row(*map(escape, (one.label, one.column, ", ".join(one.after), ", ".join(one.before))))
     out.print(table)
-    _ask(f"Write these values back to order {damaged.order_id}?", yes=yes)
+    _confirm(f"Write these values back to order {damaged.order_id}?", yes=yes)
 
     async def record(stops: WriteStops, settings: Settings) -> Operation:
         recorded = await stops.record_restore(operation, names, settings.connector_write_deadline)
         err.print(f"Recorded as {recorded.id}.", highlight=False)
-        return await _settled(stops, recorded, wait)
+        return await _wait_until_settled(stops, recorded, wait)
 
-    _tell(_with_stops(record), wait)
+    _report(_with_stops(record), wait)
 
 
-async def _settled(stops: WriteStops, operation: Operation, wait: float) -> Operation:
-    until = asyncio.get_running_loop().time() + wait
-    while operation.state is OperationState.PENDING and (left := until - asyncio.get_running_loop().time()) > 0:
+async def _wait_until_settled(stops: WriteStops, operation: Operation, wait: float) -> Operation:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + wait
+    while operation.state is OperationState.PENDING and (left := until - loop.time()) > 0:
         await asyncio.sleep(min(POLL_SECONDS, left))
         operation = await stops.get_operation(operation.id)
     return operation
 
 
-def _tell(restore: Operation, wait: float) -> None:
-    """What became of it. Exit code 1 where it is not done."""
+def _report(restore: Operation, wait: float) -> None:
+    """Print what became of the restore. Exit code 1 where it is not confirmed."""
     message = " ".join(part for part in (restore.message, restore.notes) if part)
     if restore.state is OperationState.CONFIRMED:
         out.print(f"Written back, read again and compared. {message}".strip(), markup=False, highlight=False)
@@ -129,6 +131,7 @@ def _tell(restore: Operation, wait: float) -> None:
     if restore.state is not OperationState.PENDING:
         fail(f"{restore.id} is {restore.state}: {message}")
     if not restore.attempts:
+        assert restore.deadline_at is not None, "accepted writes have a deadline"
         fail(
             f"No running connector took {restore.id} up within {wait:g} s. It stays recorded and is carried out by the "
             f"next one that serves, until {restore.deadline_at[:19]}Z."
@@ -136,31 +139,31 @@ def _tell(restore: Operation, wait: float) -> None:
     fail(f"{restore.id} is not confirmed within {wait:g} s; the connector goes on with it. {message}".strip())
 
 
-def _print_stops(stops: tuple[WriteStop, ...] | list[WriteStop]) -> None:
+def _print_stops(stops: Iterable[WriteStop]) -> None:
     for stop in stops:
         err.print(stop.message, style="yellow", markup=False, highlight=False, soft_wrap=True)
         if stop.columns:
-            named = ", ".join(stop.columns)
-            err.print(f"  damaged controls: {named}", markup=False, highlight=False, soft_wrap=True)
+            columns = ", ".join(stop.columns)
+            err.print(f"  damaged controls: {columns}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _ask(question: str, *, yes: bool) -> None:
+def _confirm(question: str, *, yes: bool) -> None:
     if not yes and not typer.confirm(question):
         fail("Nothing was done.")
 
 
 def _with_stops(work: Callable[[WriteStops, Settings], Awaitable[T]]) -> T:
-    async def ask(settings: Settings) -> T:
-        async with root.opened(settings) as database:
+    async def open_and_work(settings: Settings) -> T:
+        async with root.open_database(settings) as database:
             stops = WriteStops(
                 database,
                 await DatabaseClock.create(database),
                 setting=settings.connector_writes,
-                profile=root.profile_of_saving(settings),
+                profile=configuration.save_style_origin(settings),
             )
             return await work(stops, settings)
 
     with report_errors():
         settings = require_database(load_settings())
         configure_logs(settings, quiet=True)
-        return run(ask(settings))
+        return run(open_and_work(settings))

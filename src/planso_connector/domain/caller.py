@@ -1,9 +1,8 @@
 """
-Who calls: API keys and what their scopes allow.
+Callers, their API keys, and what the keys' scopes allow.
 
-A key is `pc_<id>_<secret>`: the id is public and names the key for good, the secret is 256 random bits. Only the
-secret's SHA-256 is kept: what was drawn from so many can't be guessed, so a slow hash, which is for passwords, would
-only be slow.
+A key is `pc_<id>_<secret>`: the id is public and permanent, the secret is 256 random bits. Only the secret's SHA-256 is
+stored: 256 random bits can't be guessed, so a slow password hash would gain nothing.
 """
 
 from __future__ import annotations
@@ -19,13 +18,11 @@ from planso_connector.domain.fields import APPOINTMENT_PATHS
 
 PREFIX = "pc_"
 _KEY = re.compile(PREFIX + r"([0-9a-f]{10})_([0-9a-f]{64})")
-
-
-_BEGINNING = re.compile(PREFIX + r"([0-9a-f]{10})_")
+_KEY_ID = re.compile(PREFIX + r"([0-9a-f]{10})_")
 
 
 class Scope(StrEnum):
-    """What a key is for; `SCOPES` tells each."""
+    """What a key allows; `SCOPE_DESCRIPTIONS` explains each."""
 
     ORDERS_READ = "orders:read"
     ORDERS_WRITE = "orders:write"
@@ -47,7 +44,7 @@ SCOPE_DESCRIPTIONS: dict[Scope, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request. `key_id` is empty for anyone, who needs no key as long as there is none."""
+    """Who sent a request. `key_id` is empty where no key was needed."""
 
     key_id: str
     name: str
@@ -55,23 +52,23 @@ class Caller:
 
     @property
     def label(self) -> str:
-        """As operations and the history name it: `Telefonagent (5f0c2b9e41)`. Empty for anyone."""
+        """As in operations and the history: `Telefonagent (5f0c2b9e41)`; empty without a key."""
         return f"{self.name} ({self.key_id})" if self.key_id else ""
 
     def has_any_scope(self, *scopes: Scope) -> bool:
-        """Whether it has one of them."""
         return Scope.ADMIN in self.scopes or not self.scopes.isdisjoint(scopes)
 
     def forbidden_paths(self, paths: Iterable[str]) -> list[str]:
-        """Those of the fields that it may not change."""
+        """Those of the field paths that the caller may not change."""
         return (
             [] if self.has_any_scope(Scope.ORDERS_WRITE) else [path for path in paths if path not in APPOINTMENT_PATHS]
         )
 
 
 UNRESTRICTED_CALLER = Caller("", "", frozenset({Scope.ADMIN}))
+"""Anybody, as long as no API key exists."""
 UNKNOWN_CALLER = Caller("", "", frozenset())
-"""Who sent a request that nobody was asked a key for."""
+"""The caller of a route that needs no key."""
 
 
 def generate_key_id() -> str:
@@ -83,19 +80,18 @@ def generate_secret() -> str:
 
 
 def format_key(key_id: str, secret: str) -> str:
-    """The key as its holder gets it."""
     return f"{PREFIX}{key_id}_{secret}"
 
 
 def parse_key(key: str) -> tuple[str, str] | None:
-    """Id and secret; None for what is no key."""
+    """Id and secret; None for anything that is not a key."""
     match = _KEY.fullmatch(key)
     return (match[1], match[2]) if match is not None else None
 
 
 def extract_key_id(key: str) -> str | None:
-    """The id that a key begins with, be it valid or not; None for what does not begin as a key."""
-    match = _BEGINNING.match(key)
+    """The id that a key begins with, valid or not; None for text that does not begin like a key."""
+    match = _KEY_ID.match(key)
     return match[1] if match is not None else None
 
 
@@ -103,6 +99,6 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def is_same_digest(one: str, other: str) -> bool:
-    """Whether two digests are, in a time that does not tell where they part."""
-    return secrets.compare_digest(one, other)
+def is_same_digest(digest: str, other: str) -> bool:
+    """Compare in constant time."""
+    return secrets.compare_digest(digest, other)

@@ -1,88 +1,95 @@
-"""Instants. In the database and in answers: UTC, ISO 8601, six decimals and a Z, so that text order is time order."""
+"""
+Instants and clocks.
+
+In the database and in answers an instant is text, ISO 8601 in UTC with six decimals: text order is time order.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import NewType
+
+Instant = NewType("Instant", str)
+"""`2026-11-23T10:15:30.000000Z`, always 27 characters. No instant is None, never `""`."""
 
 Clock = Callable[[], datetime]
-"""Gives the present instant, aware, in UTC."""
+"""Returns the present, aware, in UTC."""
+
+LONGEST_EXPIRY = timedelta(minutes=30)
+"""Longer than any lease, and than any pause between two attempts."""
+
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""How far the clocks of two processes may differ. A reading further ahead dates from before the clock was set back."""
+
+JUMP_TOLERANCE = timedelta(seconds=2)
+"""A clock that moved by this much more or less than time passed was set; less is ordinary clock discipline (NTP)."""
 
 
 def now() -> datetime:
     return datetime.now(UTC)
 
 
-def format_instant(instant: datetime) -> str:
-    """`2026-11-23T10:15:30.000000Z`, always 27 characters."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def format_instant(moment: datetime) -> Instant:
+    return Instant(moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
 
 
-LONGEST_EXPIRY = timedelta(minutes=30)
-"""No lease and no pause between two tries is that long: one that ends later was given before the clock was set back."""
+def parse_instant(instant: str) -> datetime:
+    return datetime.fromisoformat(instant)
 
 
-def latest_plausible_expiry(now: str) -> str:
-    """From where on an end of a lease or a pause can't be meant."""
+def latest_plausible_expiry(now: str) -> Instant:
+    """A lease or a pause that ends after this was granted before the clock was set back, and is over."""
     return format_instant(parse_instant(now) + LONGEST_EXPIRY)
 
 
-CLOCK_TOLERANCE = timedelta(minutes=1)
-"""A reading that lies further ahead was made before the clock was set back, and is no later one."""
-
-
-def parse_instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-JUMP_TOLERANCE = timedelta(seconds=2)
-"""A clock that moved by so much more or less than time passed was set; less is how clocks are kept right."""
-
-
 def monotonic_seconds() -> float:
-    """Seconds that nobody sets; while the machine sleeps they go on, where its system counts them."""
+    """Seconds that nobody sets. They include the machine's sleep where the system counts it (Linux)."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 class ClockJumps:
     """
-    How far the clock jumped ahead since something was written down, as far as this process saw it: that is no time that
-    passed. A clock that is set back undoes it. Looked at every few seconds, or a jump can't be told from its past.
+    Forward jumps of the clock that this process saw, so that they don't count as time that passed. A clock that is set
+    back cancels them. `check` has to be called every few seconds: a jump is dated to the check that finds it.
+
+    `on_jump` gets the size of each jump, negative for one backwards.
     """
 
     def __init__(
         self,
         clock: Clock,
-        told: Callable[[timedelta], object] = lambda _: None,
-        steady: Callable[[], float] = monotonic_seconds,
+        on_jump: Callable[[timedelta], object] = lambda _: None,
+        monotonic: Callable[[], float] = monotonic_seconds,
     ) -> None:
         self._clock = clock
-        self._told = told
-        self._steady = steady
-        self._last = clock(), steady()
-        self._ahead: list[tuple[datetime, timedelta]] = []
+        self._on_jump = on_jump
+        self._monotonic = monotonic
+        self._last = clock(), monotonic()
+        self._jumps: list[tuple[datetime, timedelta]] = []
+        """Each with the instant before which it counts."""
 
     def check(self) -> None:
-        """`told` is how far the clock jumped since the last look, if it did; back is less than nothing."""
-        now, seconds = self._clock(), self._steady()
-        (shown, since), self._last = self._last, (now, seconds)
-        expected = shown + timedelta(seconds=seconds - since)
+        """Compare the clock with the time that passed since the last check."""
+        now, seconds = self._clock(), self._monotonic()
+        (last_now, last_seconds), self._last = self._last, (now, seconds)
+        expected = last_now + timedelta(seconds=seconds - last_seconds)
         jump = now - expected
         if abs(jump) <= JUMP_TOLERANCE:
             return
-        self._told(jump)
+        self._on_jump(jump)
         if jump > timedelta(0):
-            # Nothing that was written since bears an instant that was jumped over: it comes from an earlier clock.
-            self._ahead.append((max(expected, shown + jump), jump))
+            # No instant written since lies in the span that was jumped over: one that does dates from an earlier clock.
+            self._jumps.append((max(expected, last_now + jump), jump))
         back = -jump
-        while back > timedelta(0) and self._ahead:
-            before, by = self._ahead.pop()
-            if by > back:
-                self._ahead.append((before - back, by - back))
-            back -= by
+        while back > timedelta(0) and self._jumps:
+            before, size = self._jumps.pop()
+            if size > back:
+                self._jumps.append((before - back, size - back))
+            back -= size
 
     def jumped_ahead_since(self, instant: str) -> timedelta:
-        """Of a stamp that was written before the jumps; of one that was written after them, nothing."""
+        """How far the clock jumped ahead after `instant` was written."""
         self.check()
-        return sum((by for before, by in self._ahead if instant < format_instant(before)), timedelta(0))
+        return sum((size for before, size in self._jumps if instant < format_instant(before)), timedelta(0))

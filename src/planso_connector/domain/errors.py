@@ -1,44 +1,29 @@
 """
-Everything that can go wrong, sorted by what to do next.
+Exception hierarchy, grouped by what to do next. `rest/schemas/errors` has the HTTP status of each.
 
 ConnectorError
-├── CallerError              the caller can fix it
-│   ├── NotAuthenticated     it can't be told who calls: no API key, or none that is valid
-│   ├── NotAllowed           the caller's key has not the scope
-│   ├── NotFound             there is no such thing
-│   ├── Invalid              what was sent can't be taken; names each field
-│   │   └── TooBroad         the question goes through more than there is time for
-│   ├── Stale                the caller relies on what is no longer so
-│   │   ├── VersionChanged   the order has another version than `If-Match` names
-│   │   └── Conflicting      somebody changed in PlanSo what the caller changes too
-│   └── Clash                it does not go together with what is there already
-│       ├── KeyReused        the idempotency key came with another request before
-│       ├── Duplicate        such an order is there, and the caller wants none
-│       ├── Stranger         PlanSo gave the order's number to another one
-│       ├── NotPossible      the operation can't be cancelled or undone
-│       └── Cancelled        the caller called it off before anything was sent
-├── PlansoError              PlanSo let us down
-│   ├── PlansoUnavailable    nothing happened over there: try again
-│   │   └── PlansoTimeout    the same, and it was slowness
-│   ├── PlansoUnsure         it may have happened: look before trying again
-│   ├── Expired              its deadline passed; whether anything was sent is said
-│   ├── Ambiguous            which order it made can't be told: call a person
-│   ├── PlansoRefused        it will not happen: tell the caller
-│   │   └── ValueKept        PlanSo said yes and kept something else
-│   ├── Damaged              the save took values from other fields: stop, call a person
-│   ├── LoginRejected        wrong password: stop, call a person
-│   └── PageChanged          their page moved: stop this reader, keep the mirror
-│       └── PageTooLarge     more than is read of any page: the same
-├── MassRemoval              too much vanished at once: keep the mirror, ask a person
-├── TooManyWaiting           as many requests wait as may: try again in a moment
-└── StoreUnavailable         our own database can't take it
-    ├── StoreSilent          it does not answer: nothing of it was done
-    ├── CommitUnknown        it may have taken it: look before trying again
-    ├── TooManyPending       so many writes wait for PlanSo already that it takes no more
-    ├── WritesStopped        a save did damage, or a setting says so: nothing is written
-    │   └── WritesShadowed   a setting wants writes planned and told, and none sent
-    ├── NotFilled            no sync has filled it yet: nobody knows whether there is such a thing
-    └── NotIndexed           what orders are found by is being written anew: the same
+├── CallerError                  fix the request
+│   ├── NotAuthenticated, NotAllowed, NotFound
+│   ├── Invalid                  names each field: QueryTooBroad
+│   ├── PreconditionFailed       read the order again: VersionChanged, EditConflict
+│   └── StateConflict            see what exists: IdempotencyKeyReused, DuplicateOrder, OrderIdReused, NotPossible,
+│                                Cancelled
+├── PlansoError                  PlanSo failed
+│   ├── PlansoUnavailable        nothing was applied, retry: PlansoTimeout
+│   ├── PlansoUnsure             it may have been applied: read before retrying
+│   ├── PlansoRefused            permanent, report to the caller: ReadBackMismatch
+│   ├── Expired                  the deadline passed: report to the caller
+│   ├── AmbiguousCreate, Damaged, LoginRejected
+│   │                            stop, a person has to look
+│   └── PageChanged              unexpected markup: keep the mirror, mend the parser: PageTooLarge
+├── MassRemoval                  suspicious number of removals: keep the mirror, ask a person
+├── TooManyWaiting               overloaded: retry in a moment
+└── StoreUnavailable             the connector itself can't: retry later
+    ├── StoreTimeout             nothing was done
+    ├── CommitUnknown            it may have been done: read before retrying
+    ├── TooManyPending, WritesStopped, WritesShadowed
+    └── MirrorNotFilled, IndexNotReady
+                                 existence is unknown yet
 """
 
 from __future__ import annotations
@@ -50,12 +35,14 @@ from typing import TYPE_CHECKING
 from planso_connector.domain.notes import shorten
 
 if TYPE_CHECKING:
+    from planso_connector.domain.clock import Instant
     from planso_connector.domain.operation import Conflict
+    from planso_connector.domain.order import OrderDocument
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with one field. `loc` is the path that FastAPI users know: ("body", "vehicle_details", "vin")."""
+    """One thing wrong with one field. `loc` is FastAPI's: ("body", "vehicle_details", "vin")."""
 
     loc: tuple[str | int, ...]
     msg: str
@@ -67,7 +54,9 @@ class Problem:
 
 
 class ConnectorError(Exception):
-    """The root. Its text is for a person, and carries no secret and no customer's data but what the caller sent."""
+    """
+    Root of the hierarchy. The text is for a person; it holds no secret, and no personal data but what the caller sent.
+    """
 
 
 class CallerError(ConnectorError):
@@ -75,7 +64,7 @@ class CallerError(ConnectorError):
 
 
 class NotAuthenticated(CallerError):
-    """It can't be told who calls. `given`: whether an API key came, which is not valid then."""
+    """No API key, or none that is valid. `given`: whether a key came."""
 
     def __init__(self, message: str, *, given: bool = False) -> None:
         super().__init__(message)
@@ -83,7 +72,7 @@ class NotAuthenticated(CallerError):
 
 
 class NotAllowed(CallerError):
-    """The caller's key has not the scope; `scope` is the one that would do."""
+    """The API key lacks a scope; `scope` would be enough."""
 
     def __init__(self, message: str, scope: str) -> None:
         super().__init__(message)
@@ -91,15 +80,15 @@ class NotAllowed(CallerError):
 
 
 class NotFound(CallerError):
-    """There is no such thing. `read_at` is the stamp of when PlanSo was asked for an order that it does not have."""
+    """There is no such thing. `read_at`: when PlanSo was asked for the order; None where it wasn't."""
 
-    def __init__(self, message: str, *, read_at: str = "") -> None:
+    def __init__(self, message: str, *, read_at: Instant | None = None) -> None:
         super().__init__(message)
         self.read_at = read_at
 
 
 class Invalid(CallerError):
-    """What was sent can't be taken: `problems` names each field and what would be accepted."""
+    """The request is invalid. `problems` names each field and what is accepted."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -107,30 +96,30 @@ class Invalid(CallerError):
 
 
 class QueryTooBroad(Invalid):
-    """The question goes through more orders than there is time for; `within` is how many seconds there are."""
+    """The query took longer than `timeout` seconds and was cancelled."""
 
-    def __init__(self, within: float) -> None:
-        told = (
-            f"it took longer than {within:g} s and was given up; accepted: a narrower question (more of the plate, "
+    def __init__(self, timeout: float) -> None:
+        message = (
+            f"it took longer than {timeout:g} s and was given up; accepted: a narrower question (more of the plate, "
             "longer words, days, no total), or the same once the connector is less busy"
         )
-        super().__init__([Problem(("query",), told, "too_broad")])
+        super().__init__([Problem(("query",), message, "too_broad")])
 
 
 class PreconditionFailed(CallerError):
-    """The caller relies on what is no longer so."""
+    """The request relies on an outdated state. Nothing was sent."""
 
 
 class VersionChanged(PreconditionFailed):
-    """The order has another version than `If-Match` names. `document` is the order now, JSON text."""
+    """The order has another version than `If-Match` names. `order` is the order now, for callers that may see it."""
 
-    def __init__(self, message: str, document: str) -> None:
+    def __init__(self, message: str, order: OrderDocument | None) -> None:
         super().__init__(message)
-        self.document = document
+        self.order = order
 
 
 class EditConflict(PreconditionFailed):
-    """Somebody changed in PlanSo what the caller changes too; nothing was sent."""
+    """Somebody changed a field in PlanSo that the caller changes too."""
 
     def __init__(self, message: str, conflicts: Sequence[Conflict]) -> None:
         super().__init__(message)
@@ -138,7 +127,7 @@ class EditConflict(PreconditionFailed):
 
 
 class StateConflict(CallerError):
-    """It does not go together with what is there already."""
+    """Conflicts with existing state."""
 
 
 class IdempotencyKeyReused(StateConflict):
@@ -146,37 +135,37 @@ class IdempotencyKeyReused(StateConflict):
 
 
 class DuplicateOrder(StateConflict):
-    """Such an order is there already, and the caller wants none then."""
+    """A create with `handling=strict` matches an existing order."""
 
 
 class OrderIdReused(StateConflict):
-    """The order's number is another order's in PlanSo by now; nothing is sent to that."""
+    """PlanSo has given the order's id to another order. Nothing is sent to that one."""
 
 
 class NotPossible(StateConflict):
-    """The operation can't be cancelled or undone."""
+    """The action is not possible in the present state, such as undoing an operation that is still pending."""
 
 
 class Cancelled(StateConflict):
-    """The caller called the operation off before anything was sent."""
+    """The caller cancelled the operation before anything was sent."""
 
 
 class PlansoError(ConnectorError):
-    """PlanSo let us down."""
+    """PlanSo failed."""
 
 
 class PlansoUnavailable(PlansoError):
-    """PlanSo can't be reached or answers with an error; nothing happened over there: try again."""
+    """PlanSo can't be reached or answers with an error. Nothing was applied."""
 
 
 class PlansoTimeout(PlansoUnavailable):
-    """PlanSo did not answer in time; nothing happened over there: try again."""
+    """PlanSo did not answer in time. Nothing was applied."""
 
 
 class PlansoUnsure(PlansoError):
     """
-    The answer to a save never came, says that something failed, or can't be understood; it may have happened: look
-    before trying again. `is_over`: PlanSo answered, so what does not show by now does not come later.
+    The answer to a save never came, reports a failure, or can't be understood. It may have been applied. `is_over`:
+    PlanSo answered, so what doesn't show by now won't show later.
     """
 
     def __init__(self, message: str, *, is_over: bool = False) -> None:
@@ -185,20 +174,20 @@ class PlansoUnsure(PlansoError):
 
 
 class Expired(PlansoError):
-    """The deadline of an operation passed before PlanSo confirmed it; its text says whether anything was sent."""
+    """The operation's deadline passed before PlanSo confirmed it. The text says whether anything was sent."""
 
 
 class AmbiguousCreate(PlansoError):
-    """Which order a create made can't be told; it is not sent again, and a person has to look."""
+    """Which order a create made can't be determined. It is not sent again."""
 
 
 class PlansoRefused(PlansoError):
-    """PlanSo said no; it will not happen: tell the caller."""
+    """PlanSo refused, permanently."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldMismatch:
-    """A field that PlanSo did not take over: what was sent, what the form holds now; None where it must not be seen."""
+    """A field that PlanSo did not take over: what was sent and what the form holds; None hides it from the caller."""
 
     field: str
     label: str
@@ -208,30 +197,30 @@ class FieldMismatch:
     @property
     def words(self) -> str:
         values = {"sent": self.sent, "kept": self.kept}
-        told = ", ".join(f"{name} '{shorten(value)}'" for name, value in values.items() if value is not None)
-        return f"{self.field} ('{self.label}')" + (f": {told}" if told else "")
+        shown = ", ".join(f"{name} '{shorten(value)}'" for name, value in values.items() if value is not None)
+        return f"{self.field} ('{self.label}')" + (f": {shown}" if shown else "")
 
 
 class ReadBackMismatch(PlansoRefused):
-    """PlanSo said yes, and the form read back holds something else."""
+    """PlanSo accepted the save, and the form read back holds other values."""
 
-    def __init__(self, kept: Sequence[FieldMismatch]) -> None:
-        self.mismatches = tuple(kept)
-        super().__init__(f"PlanSo kept another value. {'; '.join(one.words for one in self.mismatches)}")
+    def __init__(self, mismatches: Sequence[FieldMismatch]) -> None:
+        self.mismatches = tuple(mismatches)
+        super().__init__(f"PlanSo kept another value. {'; '.join(mismatch.words for mismatch in self.mismatches)}")
 
 
 class Damaged(PlansoError):
-    """The save took values from fields that it was not asked to change, and nothing explains it."""
+    """The save changed fields that it was not asked to change, and nothing explains it."""
 
 
 class LoginRejected(PlansoError):
-    """PlanSo rejected the user name or the password. It is not tried again by itself: an account can be locked."""
+    """PlanSo rejected the user name or the password. It is not retried by itself: accounts can be locked."""
 
 
 class PageChanged(PlansoError):
     """
-    A page of PlanSo is not what this connector knows how to read. `page` is `list`, `form`, `parts` or a tab's name,
-    `content` the page without what it says of customers, to mend the reader against; empty where there is none.
+    Unexpected markup. `page`: `list`, `form`, `parts` or a tab's name. `content`: the page without personal data, to
+    mend the parser with; empty where there is none.
     """
 
     def __init__(self, message: str, *, page: str = "", content: str = "") -> None:
@@ -241,32 +230,29 @@ class PageChanged(PlansoError):
 
 
 class PageTooLarge(PageChanged):
-    """
-    An answer of PlanSo is larger than is read, in bytes or in what they hold: tags, nesting, values. It was not read to
-    its end, or not parsed.
-    """
+    """A response exceeds a bound in bytes, tags, nesting or values. It was not read to its end, or not parsed."""
 
 
 class MassRemoval(ConnectorError):
-    """Too many orders vanished from PlanSo's list at once to be believed."""
+    """Suspiciously many orders vanished from PlanSo's list at once."""
 
 
 class TooManyWaiting(ConnectorError):
-    """As many requests wait as may, or of this caller; nothing was done: try again in a moment."""
+    """As many requests wait as are admitted, of all callers or of this one. Nothing was done."""
 
 
 class StoreUnavailable(ConnectorError):
-    """The connector's own database can't take it: full, read-only, locked or away."""
+    """The connector's own database is full, read-only, locked or away."""
 
 
 class StoreTimeout(StoreUnavailable):
-    """The database has not answered in time; nothing of it was done."""
+    """The database did not answer in time. Nothing was done."""
 
 
 class CommitUnknown(StoreUnavailable):
     """
-    The connection to the database broke while it committed, or its answer never came: whether it did is not known.
-    `operation_id` is the write that it was to record.
+    The database connection broke during a commit, or its answer never came. `operation_id`: the write that it was to
+    record.
     """
 
     def __init__(self, message: str, operation_id: str = "") -> None:
@@ -275,20 +261,20 @@ class CommitUnknown(StoreUnavailable):
 
 
 class TooManyPending(StoreUnavailable):
-    """So many writes wait for PlanSo already that no more is taken on; nothing was recorded."""
+    """Too many writes wait for PlanSo already. Nothing was recorded."""
 
 
 class WritesStopped(StoreUnavailable):
-    """Writes to this order or workshop are stopped, because a save did damage or by a setting; nothing was recorded."""
+    """Writes to this order or workshop are stopped by damage or by a setting. Nothing was recorded."""
 
 
 class WritesShadowed(WritesStopped):
-    """The setting wants writes planned and told, and none sent; nothing was recorded."""
+    """By setting, writes are planned and reported, and none is sent. Nothing was recorded."""
 
 
 class MirrorNotFilled(StoreUnavailable):
-    """No sync has filled the mirror yet: whether there is such an order is not known."""
+    """No sync has filled the mirror yet."""
 
 
 class IndexNotReady(StoreUnavailable):
-    """What orders are found by is being written anew: whether there is such an order is not known until it is done."""
+    """The search index is being rebuilt."""

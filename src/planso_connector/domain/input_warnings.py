@@ -1,4 +1,4 @@
-"""What looks wrong but is kept as given: a workshop would rather have a typo than no number."""
+"""Warnings about values that look wrong. They are kept as given: a typo is worth more than no number."""
 
 from __future__ import annotations
 
@@ -15,51 +15,39 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 
 def looks_like_plate(text: str) -> bool:
-    """Whether a German plate could be written so; `WN-AE 2309`, `wn ae 2309 E`."""
+    """Whether it has the form of a German plate: `WN-AE 2309`, `wn ae 2309 E`."""
     return _PLATE.fullmatch(" ".join(text.upper().split())) is not None
 
 
-def _plate(text: str) -> str | None:
+def _is_plate(text: str) -> bool:
     upper = " ".join(text.upper().split())
-    if _PLATE.fullmatch(upper) or (_FOREIGN_PLATE.fullmatch(upper) and re.search(r"\d", upper)):
-        return None
-    return "does not look like a number plate"
+    return looks_like_plate(upper) or bool(_FOREIGN_PLATE.fullmatch(upper) and re.search(r"\d", upper))
 
 
-def _vin(text: str) -> str | None:
-    if _VIN.fullmatch(text.upper()):
-        return None
-    return "does not look like a VIN (17 letters and digits, without I, O and Q)"
-
-
-def _phone(text: str) -> str | None:
-    import phonenumbers  # here: commands should not wait for it
+def _is_phone(text: str) -> bool:
+    import phonenumbers  # slow to import, and most commands never need it
 
     try:
-        number = phonenumbers.parse(text, "DE")
+        return phonenumbers.is_possible_number(phonenumbers.parse(text, "DE"))
     except phonenumbers.NumberParseException:
-        return "does not look like a phone number"
-    return None if phonenumbers.is_possible_number(number) else "does not look like a phone number"
+        return False
 
 
-def _email(text: str) -> str | None:
-    return None if _EMAIL.fullmatch(text) else "does not look like an e-mail address"
-
-
-_CHECKS: dict[str, Callable[[str], str | None]] = {
-    "vehicle_details.number_plate": _plate,
-    "vehicle_details.vin": _vin,
-    "phone": _phone,
-    "email": _email,
+_CHECKS: dict[str, tuple[Callable[[str], object], str]] = {
+    "vehicle_details.number_plate": (_is_plate, "a number plate"),
+    "vehicle_details.vin": (
+        lambda text: _VIN.fullmatch(text.upper()),
+        "a VIN (17 letters and digits, without I, O and Q)",
+    ),
+    "phone": (_is_phone, "a phone number"),
+    "email": (_EMAIL.fullmatch, "an e-mail address"),
 }
 
 
-def find_input_warnings(asked: Mapping[str, Value]) -> list[RequestNote]:
-    """A sentence for each asked field that looks wrong, by field path; empty where all look right."""
-    sentences = []
-    for path, check in _CHECKS.items():
-        value = asked.get(path)
-        complaint = check(value) if isinstance(value, str) and value else None
-        if complaint:
-            sentences.append(RequestNote(f"{path} {complaint}; it was kept as given."))
-    return sentences
+def find_input_warnings(requested: Mapping[str, Value]) -> list[RequestNote]:
+    """A sentence for each requested field, by path, whose value looks wrong."""
+    return [
+        RequestNote(f"{path} does not look like {expected}; it was kept as given.")
+        for path, (is_plausible, expected) in _CHECKS.items()
+        if isinstance(value := requested.get(path), str) and value and not is_plausible(value)
+    ]

@@ -1,4 +1,4 @@
-"""An order as the connector knows it: what the list, the form and the parts page of PlanSo say, put together."""
+"""An order as the mirror holds it, composed from PlanSo's list, form and parts page."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ PLATE = "vehicle_details.number_plate"
 VEHICLE = "vehicle.vehicle"
 
 IDENTIFYING_PATHS = (PLATE, "vehicle_details.vin", "person", "phone", "email")
-"""One of these stands in every order that is one."""
+"""Every real order has a value in one of these fields."""
 
 CREATE_NEEDS_ONE_OF = ("person", PLATE, "vehicle_details.vin")
-"""One of these has to be given for a new order: an order without any can't be told from an empty form."""
+"""A new order needs one of these: without any it could not be told from an empty form."""
 
 IN_WORKSHOP_DATES = (
     "shop_date",
@@ -34,21 +34,20 @@ FROM_OTHER_PAGES = ("damage", "parts_status")
 """Fields that the list or the parts page supply where the form does not."""
 
 LABEL_PREFIX = "fields."
-"""How the path of a label begins that has no field of its own."""
+"""Begins the path of a label that is no field of its own."""
 
 EMPTIED_MIN_VALUES = 3
 EMPTIED_MAX_SHARE = 0.2
-"""A form that holds less than this share of the values that its order had, if that had so many, has emptied."""
-
+"""A form counts as emptied with less than this share of its order's values left, if there were so many."""
 
 MAX_UNREADABLE_LENGTH = 500
-"""Characters of a text that a doubt tells as it stands."""
+"""Characters of an unreadable text up to which it is kept as it is."""
 
 
 class OversizedText(NamedTuple):
     """
-    More than a field may hold, which stands in PlanSo. It is not kept, and never cut: what is read may be written back.
-    `text` is empty where it has more than `DOUBT_AT_MOST` characters; `fingerprint` is another for another text.
+    Stands for a text in PlanSo that is longer than its field may hold. The text is not kept, and never cut: what is
+    read may be written back. `text` is empty beyond `MAX_UNREADABLE_LENGTH`; `fingerprint` tells texts apart.
     """
 
     text: str
@@ -61,18 +60,17 @@ class OversizedText(NamedTuple):
         return cls(text if len(text) <= MAX_UNREADABLE_LENGTH else "", len(text), digest)
 
     def __str__(self) -> str:
-        """What tells it from any other."""
         return self.text or f"{self.length} characters (fingerprint {self.fingerprint})"
 
 
 UnreadableValue = str | OversizedText
-"""What stands in a field and is not its value: a text that its kind can't hold, as `KW 51`, or too much of one."""
+"""What PlanSo holds in a field that has no value because of it: text of the wrong kind (`KW 51`), or too much of it."""
 
 
 class BoardEntry(NamedTuple):
     """
-    One order in PlanSo's list of current orders. Source: the PlanSo protocol's section 2. A tuple: a sync makes one of
-    each order.
+    One order in PlanSo's list of current orders. Source: the PlanSo protocol's section 2. A tuple, because a sync makes
+    one for every order.
     """
 
     order_id: int
@@ -84,46 +82,52 @@ class BoardEntry(NamedTuple):
     finish_date: str = ""
     """Free text; on some installations the damage class."""
     too_long: tuple[tuple[str, OversizedText], ...] = ()
-    """The members of these that are empty because PlanSo holds too much there, by name."""
+    """Name and text of each of these members that is empty because PlanSo's text is too long."""
+
+
+class _FieldValues:
+    """What forms and orders have in common."""
+
+    __slots__ = ()
+    values: Mapping[str, Value]
+    unreadable: Mapping[str, UnreadableValue]
+
+    def value_or_unreadable(self, path: str) -> Value:
+        """The value to compare with before a write: the field's, or the text that PlanSo holds instead of one."""
+        unreadable = self.unreadable.get(path)
+        return self.values.get(path) if unreadable is None else str(unreadable)
 
 
 @dataclass(frozen=True, slots=True)
-class FormReading:
-    """One order's form, read. `values` are canonical, by field path; `fields` holds every label and what it shows."""
+class FormReading(_FieldValues):
+    """One order's parsed form. `values` are canonical, by field path; `fields`: the text shown by each label."""
 
     values: Mapping[str, Value]
     fields: Mapping[str, str]
     is_blank: bool = False
-    """No label holds anything: what PlanSo shows for an order that does not exist."""
+    """No label holds anything: PlanSo shows this for an order that does not exist."""
     labelled_paths: frozenset[str] = frozenset()
     """Paths of the fields for which the form has a label."""
     unreadable: Mapping[str, UnreadableValue] = field(default_factory=dict)
-    """
-    What stands in the fields that have no value because of it, by path; in labels that `fields` shows empty because of
-    it, by `fields.` and the label.
-    """
+    """What PlanSo holds where `values` has None (by path) or `fields` has "" (by `fields.` and label) because of it."""
     ambiguous: frozenset[str] = frozenset()
-    """Paths of the fields without a value because several controls may hold it and say different things."""
-
-    def value_or_unreadable(self, path: str) -> Value:
-        """What a write relies on: the value, or what stands there instead of one."""
-        return _relied_on(self, path)
+    """Paths of the fields without a value because several controls may hold it and disagree."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartsReading:
-    """The parts page of one order, read. `status` is the order's parts status in words, None where it has none."""
+    """One order's parsed parts page. `status`: the order's parts status, None where it has none."""
 
     parts: tuple[Part, ...]
     status: str | None = None
     has_table: bool = True
-    """Whether the page held a table at all; without one, no parts is no news."""
+    """Without a table, the absence of parts says nothing."""
     too_long: frozenset[str] = frozenset()
-    """Members of parts, or `status`, that are None because PlanSo holds too much there."""
+    """Members of parts, or `status`, that are None because PlanSo's text is too long."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Order(_FieldValues):
     """
     One order of the mirror. `values` holds every field of `domain.fields` by path; the rest is derived from it or
     from the list. Dates are canonical, hours are decimal.
@@ -143,15 +147,11 @@ class Order:
     position: str | None = None
     list_finish_date: str | None = None
     unreadable: Mapping[str, UnreadableValue] = field(default_factory=dict)
-    """As in FormReading: fields of which `values` holds None although something stands there."""
-
-    def value_or_unreadable(self, path: str) -> Value:
-        """As in FormReading."""
-        return _relied_on(self, path)
+    """As in FormReading."""
 
     def to_document(self) -> dict[str, object]:
-        """The order as answers show it, without what changes by itself: `last_synced_at`, `version`, `pending`."""
-        shown: dict[str, object] = {
+        """The order as in answers, without what changes by itself: `last_synced_at`, `version`, `pending`."""
+        document: dict[str, object] = {
             "id": self.id,
             "short_name": self.short_name,
             "plate": self.plate,
@@ -164,69 +164,67 @@ class Order:
         for entry in MIRRORED:
             value = self.values.get(entry.path)
             if entry.group is FieldGroup.ORDER:
-                shown[entry.name] = value
+                document[entry.name] = value
             else:
                 groups[entry.group.value][entry.name] = value
-        fields = {
+        document |= groups
+        document["fields"] = {
             label: None if f"{LABEL_PREFIX}{label}" in self.unreadable else text for label, text in self.fields.items()
         }
-        whole = {**shown, **groups, "fields": fields}
-        # Last, and only where there are some: answers add the empty list, and no order has a new version by it.
-        doubts = [{"field": path, **_told(doubt)} for path, doubt in self.unreadable.items()]
-        return {**whole, "doubts": doubts} if doubts else whole
-
-
-def _told(doubt: UnreadableValue) -> dict[str, object]:
-    return {"text": doubt} if isinstance(doubt, str) else doubt._asdict()
-
-
-def _relied_on(held: FormReading | Order, path: str) -> Value:
-    doubt = held.unreadable.get(path)
-    return held.values.get(path) if doubt is None else str(doubt)
+        if self.unreadable:
+            # Only where there are any, so that no other order got a new version by this member; answers add `[]`.
+            document["doubts"] = [
+                {"field": path, **({"text": held} if isinstance(held, str) else held._asdict())}
+                for path, held in self.unreadable.items()
+            ]
+        return document
 
 
 def compose_order(entry: BoardEntry | None, order_id: int, form: FormReading, parts: PartsReading | None) -> Order:
     """
-    The order that PlanSo's pages tell. Without a list entry it is archived. The fallbacks are the protocol's:
-    plate from `Kennzeichen`, else `Fahrzeug`, else the short name; damage class from the form, else the list's
-    `finish_date`; parts status from the parts page, else the form.
+    Compose an order from its pages; without a list entry it is archived. The fallbacks are the protocol's: plate from
+    `Kennzeichen`, else `Fahrzeug`, else the short name; damage class from the form, else the list's `finish_date`;
+    parts status from the parts page, else the form.
     """
-    values = _with_fallbacks(entry, form, parts)
-    short_name = entry.short_name if entry is not None else ""
+    listed = entry or BoardEntry(order_id)
+    values = _with_fallbacks(listed, form, parts)
+    rows = parts.parts if parts is not None else ()
     return Order(
         id=order_id,
-        short_name=short_name,
-        plate=_plate(values, form, short_name),
-        station_id=(entry.station_id or None) if entry is not None else None,
-        station_state=(entry.station_state or None) if entry is not None else None,
-        missing_parts=is_waiting_for_parts(values.get("parts_status"), parts.parts if parts is not None else ()),
+        short_name=listed.short_name,
+        plate=_plate(values, form, listed.short_name),
+        station_id=listed.station_id or None,
+        station_state=listed.station_state or None,
+        missing_parts=is_waiting_for_parts(values.get("parts_status"), rows),
         values=values,
         fields=form.fields,
-        parts=parts.parts if parts is not None else (),
+        parts=rows,
         archived=entry is None,
-        employee_id=(entry.employee_id or None) if entry is not None else None,
-        position=(entry.position or None) if entry is not None else None,
-        list_finish_date=(entry.finish_date or None) if entry is not None else None,
-        unreadable={**form.unreadable, **dict(entry.too_long if entry is not None else ())},
+        employee_id=listed.employee_id or None,
+        position=listed.position or None,
+        list_finish_date=listed.finish_date or None,
+        unreadable={**form.unreadable, **dict(listed.too_long)},
     )
 
 
 def update_from_form(order: Order, form: FormReading) -> Order:
-    """The same order with what its form says now; the list's and the parts page's share stays as it was."""
+    """The order with its form's present values; what the list and the parts page supplied stays."""
     entry = BoardEntry(order_id=order.id, short_name=order.short_name, finish_date=order.list_finish_date or "")
     status = order.values.get("parts_status")
     values = _with_fallbacks(entry, form, PartsReading(order.parts, str(status) if status else None))
-    plate, missing = (
-        _plate(values, form, order.short_name),
-        is_waiting_for_parts(values.get("parts_status"), order.parts),
+    listed = {name: held for name, held in order.unreadable.items() if name in BoardEntry._fields}
+    return replace(
+        order,
+        values=values,
+        fields=form.fields,
+        plate=_plate(values, form, order.short_name),
+        missing_parts=is_waiting_for_parts(values.get("parts_status"), order.parts),
+        unreadable={**form.unreadable, **listed},
     )
-    listed = {name: doubt for name, doubt in order.unreadable.items() if name in BoardEntry._fields}
-    unreadable = {**form.unreadable, **listed}
-    return replace(order, values=values, fields=form.fields, plate=plate, missing_parts=missing, unreadable=unreadable)
 
 
 def update_from_parts(order: Order, parts: PartsReading) -> Order:
-    """The same order with what its parts page says now."""
+    """The order with the present content of its parts page."""
     values = {**order.values, "parts_status": parts.status or order.values.get("parts_status")}
     missing = is_waiting_for_parts(values["parts_status"], parts.parts)
     return replace(order, values=values, parts=parts.parts, missing_parts=missing)
@@ -234,8 +232,8 @@ def update_from_parts(order: Order, parts: PartsReading) -> Order:
 
 def is_emptied(held: Mapping[str, Value], form: FormReading) -> bool:
     """
-    Whether a form lost nearly all the values that its order held, by field path. PlanSo shows such forms now and then
-    for orders that are well: they must not be saved, and not be mirrored. A form without any label counts.
+    Whether a form lost nearly all the values that its order held, by field path, or has no label at all. PlanSo shows
+    such forms now and then for intact orders: they must be neither saved nor mirrored.
     """
     if not form.fields:
         return True
@@ -244,33 +242,41 @@ def is_emptied(held: Mapping[str, Value], form: FormReading) -> bool:
     return len(paths) >= EMPTIED_MIN_VALUES and left < len(paths) * EMPTIED_MAX_SHARE
 
 
+class OrderDocument(NamedTuple):
+    """An order as responses show it: `tag` is its ETag without the quotes, `document` JSON text."""
+
+    id: int
+    tag: str
+    document: str
+
+
 def compute_etag(version: int, pending: Sequence[str]) -> str:
-    """An order's ETag: its version, and a fingerprint of the ids of its pending writes, of which there may be many."""
+    """The order's version, and a fingerprint of its pending operations' ids, of which there may be many."""
     if not pending:
         return str(version)
     return f"{version}.{hashlib.blake2b(' '.join(pending).encode(), digest_size=8).hexdigest()}"
 
 
-def is_stay_overlapping(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
+def is_stay_overlapping(values: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
     """
-    Whether two orders, values by field path, are in the workshop at the same time, as far as their dates tell: from the
-    first to the last of `STAY`. One without any may be there at any time.
+    Whether two orders, values by field path, may be in the workshop at the same time: each from the first to the last
+    of its `IN_WORKSHOP_DATES`, an order without any at any time.
     """
-    mine, theirs = (
-        [str(values[path])[:10] for path in IN_WORKSHOP_DATES if "-" in str(values.get(path) or "")]
-        for values in (one, other)
+    days, other_days = (
+        [str(fields[path])[:10] for path in IN_WORKSHOP_DATES if "-" in str(fields.get(path) or "")]
+        for fields in (values, other)
     )
-    return not mine or not theirs or (min(mine) <= max(theirs) and min(theirs) <= max(mine))
+    return not days or not other_days or (min(days) <= max(other_days) and min(other_days) <= max(days))
 
 
 def has_identity(form: FormReading) -> bool:
-    """Whether a form names a person or a vehicle: the form of an order that does not exist may hold defaults."""
+    """Whether a form names a person or a vehicle. The form of an order that does not exist may hold defaults."""
     return any(form.value_or_unreadable(path) for path in IDENTIFYING_PATHS)
 
 
-def _with_fallbacks(entry: BoardEntry | None, form: FormReading, parts: PartsReading | None) -> dict[str, Value]:
+def _with_fallbacks(entry: BoardEntry, form: FormReading, parts: PartsReading | None) -> dict[str, Value]:
     values = dict(form.values)
-    if form.value_or_unreadable("damage") is None and entry is not None and entry.finish_date:
+    if entry.finish_date and form.value_or_unreadable("damage") is None:
         values["damage"] = entry.finish_date
     if parts is not None and parts.status:
         values["parts_status"] = parts.status
@@ -280,13 +286,12 @@ def _with_fallbacks(entry: BoardEntry | None, form: FormReading, parts: PartsRea
 def _plate(values: Mapping[str, Value], form: FormReading, short_name: str) -> str | None:
     if PLATE in form.unreadable:
         return None
-    plate = values.get(PLATE) or values.get(VEHICLE)
-    return str(plate) if plate else (short_name or None)
+    return str(values.get(PLATE) or values.get(VEHICLE) or short_name) or None
 
 
 def is_waiting_for_parts(status: Value, parts: Sequence[Part]) -> bool:
     """
-    Whether an order with this parts status and these parts waits for one. A status that says that parts are missing
-    holds whatever the rows say: PlanSo may show none of them. Source: the PlanSo protocol's section 4.
+    Whether an order with this parts status and these parts waits for one. A status that reports missing parts counts
+    whatever the rows say: PlanSo may show none of them. Source: the PlanSo protocol's section 4.
     """
     return not needs_no_parts(status) and (says_parts_missing(status) or count_missing(parts) > 0)

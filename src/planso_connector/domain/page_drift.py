@@ -1,9 +1,9 @@
 """
-Trust: what of a page is taken over, and what is left as it was because the page seems to have moved. Pure.
+Page drift: tell changed markup from changed values, and keep the last good values where the markup changed.
 
-A label that an order had and its form has no more, prices that are all nought: the mirror keeps the last good value of
-just these, and a doubt says so. A person can accept the page as it is. A date that no longer reads as one (`KW 51`) is
-in doubt too, and so is what is too long to be kept, but no value is kept: something else stands there now.
+Where a label is gone from an order's form, or all prices are gone, the mirror keeps their last values and reports a
+doubt; a person can accept the page as it is. An unreadable date (`KW 51`) and a text that is too long are reported too,
+but have no value: PlanSo does hold something else now.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from planso_connector.domain.part import Part
 
 class DoubtKind(StrEnum):
     LABEL_GONE = "label_gone"
-    """The order's form had this label when it was last read."""
+    """The order's form had this label at the last reading."""
     UNREADABLE = "unreadable"
-    """Something stands there that is no date or number: the field has no value, its text stands in `fields`."""
+    """Not a date or number: the field has no value, its text is in `fields`."""
     TOO_LONG = "too_long"
-    """More stands there than is kept: it has no value, and the order's doubts say how much there is."""
+    """The field has no value; the order's doubts have the length."""
     TABLE_GONE = "table_gone"
-    """The order had parts, and now the page holds no table and no status."""
+    """The order had parts, and the page has neither table nor status."""
     PRICES_GONE = "prices_gone"
-    """Parts had prices, and now none has."""
+    """The parts had prices, and none has one now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """`what` is the label, the field's path, or `price_each`; never a value."""
+    """Something doubtful about a page. `what`: the label, the field's path, or `price_each`; never a value."""
 
     page: str
     kind: DoubtKind
@@ -40,12 +40,12 @@ class Doubt:
 
 def check_form(known: Order | None, form: FormReading) -> tuple[FormReading, tuple[Doubt, ...]]:
     """
-    The reading, and the doubts. Where labels are gone, their fields and texts keep the last good values. What is
-    unreadable keeps none: the old day would be told as if the form still held it.
+    The form to store, and the doubts. Where labels are gone, their fields and texts keep the last good values. An
+    unreadable field keeps none: callers would take the old day for what the form holds.
     """
     doubts = [
-        Doubt("form", DoubtKind.UNREADABLE if isinstance(doubt, str) else DoubtKind.TOO_LONG, path)
-        for path, doubt in form.unreadable.items()
+        Doubt("form", DoubtKind.UNREADABLE if isinstance(held, str) else DoubtKind.TOO_LONG, path)
+        for path, held in form.unreadable.items()
     ]
     gone = [label for label in known.fields if label not in form.fields] if known is not None else []
     if known is None or not gone:
@@ -55,41 +55,41 @@ def check_form(known: Order | None, form: FormReading) -> tuple[FormReading, tup
     for path, held in known.values.items():
         if held is not None and values.get(path) is None and path not in form.labelled_paths:
             values[path] = held
-    # In the order that the mirror has them: an order that shows the same has no new version.
+    # In the mirror's order: the same labels in another order would be a new version.
     fields = {**{label: form.fields.get(label, held) for label, held in known.fields.items()}, **form.fields}
     lost = {
         *(path for path in known.values if path not in form.labelled_paths),
         *(f"{LABEL_PREFIX}{label}" for label in gone),
     }
-    kept = {path: doubt for path, doubt in known.unreadable.items() if path in lost}
+    kept = {path: held for path, held in known.unreadable.items() if path in lost}
     return replace(form, values=values, fields=fields, unreadable={**kept, **form.unreadable}), tuple(doubts)
 
 
 def check_parts(known: Sequence[Part], reading: PartsReading) -> tuple[PartsReading, tuple[Doubt, ...]]:
-    """The parts, or the last ones where the page holds no table; with their last prices where all vanished at once."""
+    """
+    The parts to store, and the doubts: the last known parts where the page has no table, their last prices where all
+    prices vanished at once.
+    """
     if known and not reading.has_table and not reading.status:
         return replace(reading, parts=tuple(known)), (Doubt("parts", DoubtKind.TABLE_GONE, "table"),)
     held = {_identity(part): part for part in known if part.price_each or part.price_total}
-    if not held or not reading.parts or any(part.price_each or part.price_total for part in reading.parts):
+    has_prices = any(part.price_each or part.price_total for part in reading.parts)
+    if has_prices or not any(_identity(part) in held for part in reading.parts):
         return reading, ()
-    if not any(_identity(part) in held for part in reading.parts):
-        return reading, ()
-    parts = tuple(_priced(part, held.get(_identity(part))) for part in reading.parts)
+    parts = tuple(_with_prices_of(held.get(_identity(part)), part) for part in reading.parts)
     return replace(reading, parts=parts), (Doubt("parts", DoubtKind.PRICES_GONE, "price_each"),)
 
 
 def find_oversized(entry: BoardEntry | None, parts: PartsReading | None) -> tuple[Doubt, ...]:
-    """The doubts about what the list and the parts page hold too much of."""
+    """The doubts about texts of the list and the parts page that are too long."""
     listed = [Doubt("list", DoubtKind.TOO_LONG, name) for name, _ in (entry.too_long if entry is not None else ())]
-    cells = sorted(parts.too_long if parts is not None else ())
-    return (*listed, *(Doubt("parts", DoubtKind.TOO_LONG, name) for name in cells))
+    cells = [Doubt("parts", DoubtKind.TOO_LONG, name) for name in sorted(parts.too_long if parts is not None else ())]
+    return (*listed, *cells)
 
 
 def _identity(part: Part) -> tuple[str | None, str | None]:
     return part.row_id, part.part_no
 
 
-def _priced(part: Part, held: Part | None) -> Part:
-    if held is None:
-        return part
-    return replace(part, price_each=held.price_each, price_total=held.price_total)
+def _with_prices_of(priced: Part | None, part: Part) -> Part:
+    return part if priced is None else replace(part, price_each=priced.price_each, price_total=priced.price_total)

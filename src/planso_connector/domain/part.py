@@ -1,4 +1,4 @@
-"""A spare part of an order, and when it is missing. Source: the PlanSo protocol's section 4."""
+"""Spare parts, and when they count as missing. Source: the PlanSo protocol's section 4."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from planso_connector.domain.folding import fold
 from planso_connector.domain.progress.status_phrases import says_any
 
 MAX_MEMBER_LENGTH = 200
-"""Characters of a part's member..."""
 MAX_DESCRIPTION_LENGTH = 2000
-"""...and of its description. A part has None where PlanSo holds more."""
+"""Characters of a part's members and of its description. A part has None where PlanSo holds more."""
 
 NO_PARTS_NEEDED = "ohne E-Teile"
 """The parts status of an order that needs none."""
@@ -22,29 +21,21 @@ _NEEDS_NONE = re.compile(
 )
 _MISSING = (
     *("offen", "fehlt", "fehlen", "fehlend", "Fehlteil", "ausstehend", "missing"),
-    *(
-        "Rückstand",
-        "Ruckstand",
-        "Rückstände",
-        "rückständig",
-        "Lieferrückstand",
-        "backorder",
-        "backordered",
-        "back order",
-    ),
+    *("Rückstand", "Ruckstand", "Rückstände", "rückständig", "Lieferrückstand"),
+    *("backorder", "backordered", "back order"),
     *("nicht geliefert", "nicht lieferbar", "nicht eingetroffen", "nicht angekommen", "nicht da", "nicht vorhanden"),
     *("nicht delivered", "nicht received"),
 )
-"""What says of a part, and of an order's parts, that it is missing; `nicht` stands for any negation."""
+"""Phrases of a part's status, and of an order's parts status, that mean missing; `nicht` stands for any negation."""
 _INCOMPLETE = ("unvollständig", "unvollst", "inkomplett", "incomplete", "nicht vollständig", "nicht komplett")
-"""What says so of an order's parts alone."""
+"""Further phrases of an order's parts status alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """
-    Dates are canonical (ISO 8601), prices in EUR, `qty` a decimal number; None where the table holds nothing, or more
-    than is kept.
+    One row of the parts table. Dates are canonical (ISO 8601), prices in EUR, `qty` decimal; None where the cell is
+    empty or too long.
     """
 
     order_id: int
@@ -52,7 +43,7 @@ class Part:
     description: str | None = None
     lead_no: str | None = None
     order_no: str | None = None
-    """The order number that PlanSo shows with the part (`A.Nummer`): likely the workshop's own, not the supplier's."""
+    """PlanSo's `A.Nummer`: likely the workshop's own order number, not the supplier's."""
     row_id: str | None = None
     part_id: str | None = None
     qty: float | None = None
@@ -72,7 +63,7 @@ class Part:
 
     @property
     def is_missing(self) -> bool:
-        """On backorder; or not delivered while to order or ordered, or when the status says so."""
+        """On backorder; or not delivered, and to order, ordered or missing by its status."""
         if self.is_backorder:
             return True
         if self.is_delivered:
@@ -85,11 +76,11 @@ def count_missing(parts: Sequence[Part]) -> int:
 
 
 def needs_no_parts(status: object) -> bool:
-    """Whether an order's parts status says that no parts are needed: `ohne E-Teile`, `Ohne Ersatzteile`."""
+    """Whether an order's parts status means that none are needed: `ohne E-Teile`, `Ohne Ersatzteile`."""
     words = " ".join(re.findall(r"[a-z0-9]+", fold(status))) if isinstance(status, str) else ""
     return _NEEDS_NONE.fullmatch(words) is not None
 
 
 def says_parts_missing(status: object) -> bool:
-    """Whether an order's parts status says that parts are missing: `E-Teile offen`, `Rückstand`, `unvollständig`."""
+    """Whether an order's parts status means that some are missing: `E-Teile offen`, `Rückstand`, `unvollständig`."""
     return isinstance(status, str) and says_any(status, (*_MISSING, *_INCOMPLETE))

@@ -1,7 +1,7 @@
 """
-The columns of PlanSo's table behind the form, by field path, and the captions that they bear on another installation.
+Columns of PlanSo's table behind the form, by field path, and further labels of other installations.
 
-Source: the PlanSo protocol's section 9. A control's `name` or `id` may hold the column.
+Source: the PlanSo protocol's section 9. A control's `name` or `id` may contain the column. A profile can replace them.
 """
 
 from __future__ import annotations
@@ -63,7 +63,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "vehicle.vehicle": ("Fahrzeug",),
     "vehicle.class": ("Klasse",),
 }
-"""A profile can replace them."""
 
 CANDIDATE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "person": ("driver", "Fahrer", "Halter", "vehicleowner", "Kundenvorname", "Kundennachname"),
@@ -77,7 +76,7 @@ CANDIDATE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "activate_invoice": ("invoice_approval",),
     "parts_status": ("Lieferstatus", "parts_checked"),
 }
-"""Columns that may be the field: a hint for whoever writes a profile, never read or written by themselves."""
+"""Columns that may be the field: hints for writing a profile, never used by themselves."""
 
 ALTERNATIVE_LABELS: Mapping[str, tuple[str, ...]] = {
     "vehicle_details.km_stand": ("KM",),
@@ -100,4 +99,4 @@ ALTERNATIVE_LABELS: Mapping[str, tuple[str, ...]] = {
     "vehicle.color_code": ("Farbe Nr",),
     "vehicle.mileage": ("KM",),
 }
-"""Further labels, tried after those of `fields`."""
+"""Labels that are tried after those in `fields`."""

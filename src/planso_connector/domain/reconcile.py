@@ -1,8 +1,8 @@
 """
-Reconcile: decide, before anything is touched, what a sync has to do. Pure.
+Decide, before anything is touched, what a sync has to do. Pure.
 
-In: what PlanSo's list says, what the mirror holds of each order, which orders are being written, the time, and the
-policy. Out: what to read and why, what left the list, what is merely seen again.
+In: PlanSo's list, what the mirror holds of each order, the orders being written, the time, and the policy. Out: which
+orders to read and why, which left the list, which are unchanged.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from planso_connector.domain.order import BoardEntry
 
 
 class ReadReason(IntEnum):
-    """Why an order is read, in the order in which they are."""
+    """Why an order is read; lower ones first."""
 
     NEW = 1
-    """The mirror does not hold it, or holds it as archived or deleted: it came back."""
+    """Not in the mirror, or there as archived or deleted: it came back."""
     CHANGED = 2
-    """Its list entry is another one than when it was last read."""
-    ASKED = 3
+    """Its list entry changed since it was last read."""
+    FULL_SYNC = 3
     """A full sync reads every order."""
     DUE = 4
-    """Its turn has come: a form can change without its list entry showing it."""
+    """Re-read in turn: a form can change without its list entry showing it."""
 
 
 @dataclass(frozen=True, slots=True)
 class MirroredOrder:
-    """What the mirror holds of an order that was not deleted. Instants are aware."""
+    """What the mirror holds of an order that was not deleted."""
 
     fingerprint: str | None
     """Of the list entry with which it was last read."""
@@ -45,14 +45,14 @@ class MirroredOrder:
 
 @dataclass(frozen=True, slots=True)
 class ReconcilePolicy:
-    """`reread`: within which time every order is read again; `reread_soon`: those at work or missing parts."""
+    """`reread`: within which time every order is read again; `reread_soon`: those in the workshop or missing parts."""
 
     reread: timedelta = timedelta(hours=24)
     reread_soon: timedelta = timedelta(hours=6)
     max_removal_share: float = 0.25
-    """The share of its current orders that the mirror lets go in one run without asking a person..."""
+    """Share of the current orders that may leave the list in one run without a person accepting it."""
     always_allowed_removals: int = 3
-    """...and so many at any rate, if the list is not empty."""
+    """So many may leave in any case, unless the list is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +63,25 @@ class OrderToRead:
 
 @dataclass(frozen=True, slots=True)
 class SyncPlan:
-    """`gone`: current orders that left the list, to be looked at; `seen`: as they were, nothing to read."""
-
     to_read: tuple[OrderToRead, ...]
     removed: tuple[int, ...]
+    """Current orders that left the list: to be looked at one by one."""
     unchanged: tuple[int, ...]
 
 
 def fingerprint_entry(entry: BoardEntry) -> str:
     """
-    What of a list entry is worth a reading when it changes. The position on the board is not: when one order moves, so
-    do all below it.
+    Hash the members of a list entry whose change is worth a reading. The position on the board is not: when one order
+    moves, so do all below it.
     """
-    told = (entry.short_name, entry.station_id, entry.station_state, entry.employee_id, entry.finish_date)
-    too_long = (str(excess) for _, excess in entry.too_long)
-    return hashlib.blake2b("\0".join((*told, *too_long)).encode("utf-8", "replace"), digest_size=12).hexdigest()
+    members = (entry.short_name, entry.station_id, entry.station_state, entry.employee_id, entry.finish_date)
+    too_long = (str(text) for _, text in entry.too_long)
+    return hashlib.blake2b("\0".join((*members, *too_long)).encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
 def reconcile(
     board: Sequence[BoardEntry],
-    known: Mapping[int, MirroredOrder],
+    mirror: Mapping[int, MirroredOrder],
     writing: Collection[int],
     now: datetime,
     policy: ReconcilePolicy,
@@ -91,58 +90,63 @@ def reconcile(
     accept_removals: bool = False,
 ) -> SyncPlan:
     """
-    `full_since`: read every order that was not read since then. Raises MassRemoval when the list lacks more than the
-    policy lets go, unless a person accepted it.
+    Plan a sync. With `full_since` every order that was not read since then is read. Raises MassRemoval when more orders
+    left the list than the policy allows, unless `accept_removals`.
     """
     listed = {entry.order_id for entry in board}
-    current = {order_id for order_id, held in known.items() if not held.archived}
-    gone = sorted(current - listed - set(writing))
+    current = {order_id for order_id, mirrored in mirror.items() if not mirrored.archived}
+    missing = current - listed
     if not accept_removals:
-        _believe(len(current), len(current - listed), len(board), policy)
-    readings, seen = [], []
+        _check_removals(len(current), len(missing), len(board), policy)
+    to_read: list[tuple[ReadReason, datetime, BoardEntry]] = []
+    unchanged = []
     for entry in board:
-        reason = _reason(entry, known.get(entry.order_id), now, policy, full_since)
+        mirrored = mirror.get(entry.order_id)
+        reason = _read_reason(entry, mirrored, now, policy, full_since)
         if reason is None:
-            seen.append(entry.order_id)
+            unchanged.append(entry.order_id)
         else:
-            readings.append(OrderToRead(entry, reason))
-    readings.sort(key=lambda reading: (reading.reason, _read_at(known, reading.entry.order_id, now)))
-    return SyncPlan(tuple(readings), tuple(gone), tuple(seen))
+            to_read.append((reason, mirrored.read_at if mirrored is not None else now, entry))
+    to_read.sort(key=lambda item: item[:2])
+    return SyncPlan(
+        tuple(OrderToRead(entry, reason) for reason, _, entry in to_read),
+        tuple(sorted(missing.difference(writing))),
+        tuple(unchanged),
+    )
 
 
-def _reason(
-    entry: BoardEntry, held: MirroredOrder | None, now: datetime, policy: ReconcilePolicy, full_since: datetime | None
+def _read_reason(
+    entry: BoardEntry,
+    mirrored: MirroredOrder | None,
+    now: datetime,
+    policy: ReconcilePolicy,
+    full_since: datetime | None,
 ) -> ReadReason | None:
-    if held is None or held.archived:
+    if mirrored is None or mirrored.archived:
         return ReadReason.NEW
-    if held.fingerprint != fingerprint_entry(entry):
+    if mirrored.fingerprint != fingerprint_entry(entry):
         return ReadReason.CHANGED
-    if full_since is not None and held.read_at < full_since:
-        return ReadReason.ASKED
-    if held.read_at > now + CLOCK_TOLERANCE:
-        return ReadReason.DUE
-    return ReadReason.DUE if _is_due(entry.order_id, held, now - held.read_at, policy) else None
+    if full_since is not None and mirrored.read_at < full_since:
+        return ReadReason.FULL_SYNC
+    was_clock_set_back = mirrored.read_at > now + CLOCK_TOLERANCE
+    is_due = was_clock_set_back or _is_due(entry.order_id, mirrored, now - mirrored.read_at, policy)
+    return ReadReason.DUE if is_due else None
 
 
-def _is_due(order_id: int, held: MirroredOrder, age: timedelta, policy: ReconcilePolicy) -> bool:
-    """Between half and all of the time, another share for each order: what was read at once is not due at once."""
-    limit = policy.reread_soon if held.in_workshop or held.missing_parts else policy.reread
+def _is_due(order_id: int, mirrored: MirroredOrder, age: timedelta, policy: ReconcilePolicy) -> bool:
+    """Due between half and all of the time, by a hash of the id: orders read together are not due together."""
+    limit = policy.reread_soon if mirrored.in_workshop or mirrored.missing_parts else policy.reread
     if age + age < limit:
         return False
     spread = (order_id * 2654435761 % 2**32) / 2**32
     return age >= limit * (0.5 + spread / 2)
 
 
-def _read_at(known: Mapping[int, MirroredOrder], order_id: int, now: datetime) -> datetime:
-    held = known.get(order_id)
-    return held.read_at if held is not None else now
-
-
-def _believe(current: int, vanished: int, listed: int, policy: ReconcilePolicy) -> None:
-    """Raises MassRemoval for a list that lacks more than a workshop archives between two looks."""
+def _check_removals(current: int, missing: int, listed: int, policy: ReconcilePolicy) -> None:
+    """Raise MassRemoval for a list that lacks more orders than a workshop archives between two syncs."""
     allowed = max(policy.always_allowed_removals, int(current * policy.max_removal_share))
-    if vanished and (listed == 0 or vanished > allowed):
+    if missing and (listed == 0 or missing > allowed):
         raise MassRemoval(
-            f"PlanSo's list lacks {vanished} of the {current} orders known here; nothing was archived. "
+            f"PlanSo's list lacks {missing} of the {current} orders known here; nothing was archived. "
             "If that is right, say so: planso-connector sync --accept-removals, or POST /api/sync?accept_removals=true."
         )

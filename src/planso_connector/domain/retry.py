@@ -1,4 +1,4 @@
-"""When an operation that could not be carried through is tried again. Pure."""
+"""Backoff between the attempts of an operation."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from datetime import timedelta
 from random import Random
 
 FIRST_DELAY, MAX_DELAY = 0.5, 60.0
-"""Seconds before the second attempt, and at most before any."""
+"""Seconds before the second attempt, and at most before any; without jitter."""
 
 
-def compute_backoff(attempts: int, dice: Random) -> timedelta:
+def compute_backoff(attempts: int, random: Random) -> timedelta:
     """
-    The time to leave PlanSo alone after so many attempts: doubled each time, and a quarter more or less, so that what
-    failed together does not come back together.
+    The pause after `attempts` failed attempts: doubled each time, with 25 % jitter either way, so that operations that
+    failed together are not retried together.
     """
     seconds = min(FIRST_DELAY * 2 ** min(max(attempts - 1, 0), 30), MAX_DELAY)
-    return timedelta(seconds=seconds * dice.uniform(0.75, 1.25))
+    return timedelta(seconds=seconds * random.uniform(0.75, 1.25))

@@ -1,4 +1,4 @@
-"""An operation's error as it is written down, and raised again: a repeated request gets the same answer."""
+"""Errors of settled operations as JSON objects, so that a repeated request gets the same answer."""
 
 from __future__ import annotations
 
@@ -18,48 +18,50 @@ from planso_connector.domain.errors import (
 )
 from planso_connector.domain.operation import Conflict
 
-_PLAIN: dict[str, type[ConnectorError]] = {
-    kind.__name__: kind
-    for kind in (
-        errors.NotFound,
-        PlansoRefused,
-        errors.Damaged,
-        errors.Expired,
-        errors.Cancelled,
-        errors.AmbiguousCreate,
-        errors.OrderIdReused,
-    )
+_TYPES: dict[type[ConnectorError], str] = {
+    errors.NotFound: "NotFound",
+    PlansoRefused: "PlansoRefused",
+    errors.Damaged: "Damaged",
+    errors.Expired: "Expired",
+    errors.Cancelled: "Cancelled",
+    errors.AmbiguousCreate: "Ambiguous",
+    errors.OrderIdReused: "Stranger",
+    Invalid: "Invalid",
+    ReadBackMismatch: "ValueKept",
+    EditConflict: "Conflicting",
 }
+"""The stored names: rows of earlier versions hold them, whatever the classes are called today."""
+_CLASSES = {name: error_class for error_class, name in _TYPES.items()}
 
 
 def serialize_error(error: ConnectorError) -> dict[str, object]:
-    """A JSON object."""
-    kind = type(error).__name__
+    """The error as a JSON object. A type that ends no operation is stored as a refusal."""
+    stored: dict[str, object] = {"type": _TYPES.get(type(error), "PlansoRefused")}
     if isinstance(error, Invalid):
-        return {"type": kind, "problems": [asdict(problem) for problem in error.problems]}
-    if isinstance(error, ReadBackMismatch):
-        return {"type": kind, "kept": [asdict(kept) for kept in error.mismatches]}
-    if isinstance(error, EditConflict):
-        return {"type": kind, "conflicts": [asdict(conflict) for conflict in error.conflicts]}
-    return {"type": kind if kind in _PLAIN else PlansoRefused.__name__}
+        stored["problems"] = [asdict(problem) for problem in error.problems]
+    elif isinstance(error, ReadBackMismatch):
+        stored["kept"] = [asdict(mismatch) for mismatch in error.mismatches]
+    elif isinstance(error, EditConflict):
+        stored["conflicts"] = [asdict(conflict) for conflict in error.conflicts]
+    return stored
 
 
 def deserialize_error(failure: Mapping[str, Any], message: str) -> ConnectorError:
-    """The error that `written` wrote down, with its operation's message."""
-    kind = failure["type"]
-    if kind == Invalid.__name__:
+    """The error that `failure` was made from; `message` is its operation's."""
+    error_class = _CLASSES[failure["type"]]
+    if error_class is Invalid:
         return Invalid([Problem(tuple(p["loc"]), p["msg"], p["type"]) for p in failure["problems"]])
-    if kind == ReadBackMismatch.__name__:
-        return ReadBackMismatch([FieldMismatch(**kept) for kept in failure["kept"]])
-    if kind == EditConflict.__name__:
+    if error_class is ReadBackMismatch:
+        return ReadBackMismatch([FieldMismatch(**mismatch) for mismatch in failure["kept"]])
+    if error_class is EditConflict:
         return EditConflict(message, deserialize_conflicts(failure))
-    return _PLAIN[kind](message)
+    return error_class(message)
 
 
 def deserialize_conflicts(failure: Mapping[str, Any] | None) -> list[Conflict]:
-    return [Conflict(**one) for one in (failure or {}).get("conflicts", ())]
+    return [Conflict(**conflict) for conflict in (failure or {}).get("conflicts", ())]
 
 
 def is_invalid_request(failure: Mapping[str, Any] | None) -> bool:
-    """Whether what was asked could not be taken."""
-    return failure is not None and failure["type"] == Invalid.__name__
+    """Whether the operation failed because its request was invalid."""
+    return failure is not None and failure["type"] == _TYPES[Invalid]

@@ -1,8 +1,8 @@
 """
-Work hours: when the workshop works, and so when a sync may start by itself.
+Work hours: when scheduled syncs may start.
 
-Hours are what the clock on the workshop's wall shows, also on the days when the clocks are changed: an hour that is
-skipped is never open, one that comes twice is open twice. Instants come in aware, in any zone, and go out in UTC.
+Hours are wall-clock time of the workshop's zone, also when daylight saving time begins or ends: an hour that is skipped
+is never open, one that comes twice is open twice. Arguments are aware, in any zone; results are in UTC.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from zoneinfo import ZoneInfo
 FEDERAL_STATES = frozenset(
     ("BB", "BE", "BW", "BY", "HB", "HE", "HH", "MV", "NI", "NW", "RP", "SH", "SL", "SN", "ST", "TH")
 )
-"""The federal states. A holiday that only some towns of a state have, such as Augsburg's, does not count."""
+"""Of Germany. A holiday of only some towns of a state, such as Augsburg's, does not count."""
 
 JITTER_DIVISOR = 10
-"""A run comes up to this part of the interval later, so that many connectors don't ask at the same second."""
+"""A run is delayed by up to a tenth of the interval, so that many connectors don't start in the same second."""
 
 _HOURS_ACCEPTED = (
     "accepted: hours such as 07:00-19:00 (Monday to Friday) or Mo-Fr 07:00-12:00, 13:00-18:00, Sa 08:00-12:00; "
@@ -51,32 +51,32 @@ _DAY = 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """`begin` and `end` are minutes after the midnight of the day it begins on; past midnight, `end` is over 1440."""
+    """Open hours, in minutes after midnight of the day they begin on; `end` is over 1440 past the next midnight."""
 
     days: frozenset[int]
-    """Weekdays it begins on, 0 is Monday."""
+    """Weekdays on which it begins; 0 is Monday."""
     begin: int
     end: int
 
 
 @dataclass(frozen=True, slots=True)
 class WorkHours:
-    """A span that begins on a public holiday does not count; one that began the evening before goes on to its end."""
+    """A span that begins on a public holiday does not count; one that began the evening before does, to its end."""
 
     spans: tuple[Span, ...]
     zone: ZoneInfo
     holidays_of: str | None
-    """The federal state, None for the nationwide holidays alone."""
+    """The federal state; None for nationwide holidays alone."""
     on_holidays: bool
-    """Whether holidays are days like any other."""
+    """Whether spans on holidays count."""
 
     @classmethod
     def parse(cls, hours: str, zone: str = "Europe/Berlin", holidays_of: str | None = None) -> Self:
         """
-        `hours` are spans between commas, `Mo-Fr 07:00-19:00, Sa 08:00-12:00`, days in German or English; a span
-        without days takes those of the span before, the first Monday to Friday. `00:00-24:00` alone is always.
+        Parse spans separated by commas, `Mo-Fr 07:00-19:00, Sa 08:00-12:00`, with days in German or English. A span
+        without days has those of the span before it, the first one Monday to Friday. `00:00-24:00` alone means always.
 
-        Raises ValueError that says what would be accepted.
+        Raises ValueError, which says what is accepted.
         """
         spans: list[Span] = []
         days = _MONDAY_TO_FRIDAY
@@ -98,20 +98,20 @@ class WorkHours:
         return self._covers(today, minute) or self._covers(today - timedelta(days=1), minute + _DAY)
 
     def next_opening(self, after: datetime) -> datetime:
-        """The first open instant from `after` on: `after` itself while open."""
+        """The first open moment from `after` on; `after` itself while open."""
         after = after.astimezone(UTC)
         if self.is_open(after):
             return after
         today = after.astimezone(self.zone).date()
         days = (today + timedelta(days=ahead) for ahead in count())
-        moments = (moment for day in days for moment in self._moments(day))
-        return next(moment for moment in moments if moment > after and self.is_open(moment))
+        candidates = (moment for day in days for moment in self._possible_openings(day))
+        return next(moment for moment in candidates if moment > after and self.is_open(moment))
 
     def next_run(self, after: datetime, interval: timedelta, jitter: float) -> datetime:
         """
-        When to run again after a run that ended at `after`: an interval later, or at the opening that follows.
+        When to run again after a run that ended at `after`: an interval later, or at the opening after that.
 
-        `jitter` is the caller's throw of the dice, 0 to 1: so much of a tenth of the interval comes on top.
+        `jitter` is a random number from 0 to 1: this share of a tenth of the interval is added.
         """
         extra = interval / JITTER_DIVISOR * jitter
         due = after.astimezone(UTC) + interval + extra
@@ -122,27 +122,27 @@ class WorkHours:
         return opening + extra if self.is_open(opening + extra) else opening
 
     def _covers(self, day: date, minute: int) -> bool:
-        """Whether a span that begins on `day` is open so many minutes after that day's midnight, by the wall clock."""
+        """Whether a span that begins on `day` is open `minute` wall-clock minutes after that day's midnight."""
         weekday = day.weekday()
         return any(weekday in span.days and span.begin <= minute < span.end for span in self.spans) and (
             self.on_holidays or day not in _public_holidays(self.holidays_of, day.year)
         )
 
-    def _moments(self, day: date) -> Iterator[datetime]:
-        """In order, the instants of `day` at which a closed workshop may open."""
+    def _possible_openings(self, day: date) -> Iterator[datetime]:
+        """The moments of `day`, in order, at which closed work hours may open."""
         midnight = datetime.combine(day, time(), self.zone).astimezone(UTC)
         length = datetime.combine(day + timedelta(days=1), time(), self.zone).astimezone(UTC) - midnight
         if length == timedelta(days=1):
             minutes = sorted({span.begin for span in self.spans})
         else:
-            # The clocks are changed: a span may begin in the middle, or twice.
+            # Daylight saving time begins or ends: a span may open in its middle, or twice.
             minutes = list(range(length // timedelta(minutes=1)))
         for minute in minutes:
             yield midnight + timedelta(minutes=minute)
 
 
 def _days(first: str, last: str) -> frozenset[int]:
-    """From the first to the last weekday, over Sunday where need be."""
+    """From the first to the last weekday, across Sunday if the last comes first."""
     for name in (first, last):
         if name.lower() not in _WEEKDAYS:
             raise ValueError(f"accepted: the days Mo Di Mi Do Fr Sa So, or Mo Tu We Th Fr Sa Su; not {name!r}")
@@ -175,15 +175,14 @@ def _zone(name: str) -> ZoneInfo:
 def _state(code: str | None) -> str | None:
     state = (code or "").strip().upper()
     if state and state not in FEDERAL_STATES:
-        raise ValueError(
-            f"accepted: a federal state, {' '.join(sorted(FEDERAL_STATES))}, or nothing for nationwide holidays; not {code!r}"
-        )
+        states = " ".join(sorted(FEDERAL_STATES))
+        raise ValueError(f"accepted: a federal state, {states}, or nothing for nationwide holidays; not {code!r}")
     return state or None
 
 
 @lru_cache(maxsize=128)
 def _public_holidays(state: str | None, year: int) -> frozenset[date]:
-    # Imported at its first use, which loads every country of the world: 0.6 s and 45 MB.
+    # Imported at first use: it loads every country of the world, 0.6 s and 45 MB.
     from holidays import country_holidays
 
     return frozenset(country_holidays("DE", subdiv=state, years=year))

@@ -1,21 +1,21 @@
 """
-The profile of an installation: labels, table id, calls, parts headers. What the PlanSo protocol marks as "varies"
-stands here and nowhere else. `default_profile.toml` beside this file is the built-in profile and the manual.
+The profile of an installation: labels, columns, table id, calls, words of the parts page, style of saving; all that
+the PlanSo protocol marks as "varies". `default_profile.toml` beside this file is the built-in profile and the manual.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from planso_connector.domain.fields import BY_PATH, FIELDS
-from planso_connector.domain.planso_columns import CANDIDATE_COLUMNS, COLUMNS
+from planso_connector.domain.fields import BY_PATH
+from planso_connector.domain.planso_columns import CANDIDATE_COLUMNS
 from planso_connector.planso.pages.text import label_key
 from planso_connector.planso.profile_section import ProfileSection
 from planso_connector.planso.saving.save_style import SaveStyle, parse_save_style
@@ -25,7 +25,7 @@ BUILT_IN_FILE = "default_profile.toml"
 Names = tuple[str, ...]
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")
-"""Nothing in it may lead to another host, whoever reads it: no //, no backslash, no @, nothing encoded."""
+"""No path may lead to another host, however it is parsed: no //, no backslash, no @, nothing percent-encoded."""
 
 _COLUMN = re.compile(r"[\w-]*[^\W\d_][\w-]*")
 
@@ -38,61 +38,55 @@ class Paths:
 
 @dataclass(frozen=True)
 class Calls:
+    """The `m=` of each call; `tabs`: by the tab's name."""
+
     board: str
     form: str
     parts: str
     logout: str
     form_call_back_class: str
     tabs: Mapping[str, str]
-    """Tab to its call."""
 
 
 @dataclass(frozen=True)
 class PartsVocabulary:
-    """How the parts page is read. `headers`: column to header words; `status_words`: flag to words."""
+    """
+    The words by which the parts page is parsed. `no_parts`: what a page without parts says; `headers`: the header words
+    of each column; `status_words`: the words of each status.
+    """
 
     table_classes: Names
     no_parts: Names
-    """What a page says that has no parts."""
     headers: Mapping[str, Names]
     status_words: Mapping[str, Names]
 
     @cached_property
     def header_keys(self) -> tuple[tuple[str, str], ...]:
-        """The words of `headers` as they are compared, each with its column's name."""
+        """Each header word as it is compared, with its column's name."""
         return tuple((label_key(word), name) for name, words in self.headers.items() for word in words)
 
 
 @dataclass(frozen=True)
 class Profile:
+    """`labels` and `columns`: by field path, in the order in which they are tried."""
+
     table_id: int
     paths: Paths
     calls: Calls
     labels: Mapping[str, Names]
-    """Field path to the labels that are tried, in order."""
     columns: Mapping[str, Names]
-    """Field path to the columns of PlanSo's table that are tried, in order."""
     parts: PartsVocabulary
     save: SaveStyle
-    """How this installation saves; placeholders for the profile's own values are replaced."""
 
     @cached_property
     def fields_by_column(self) -> dict[str, Names]:
-        """The fields of every column that says something, by the column in lower case; none where it is a hint only."""
-        fields: dict[str, Names] = dict.fromkeys(self.fields_by_unsure_column, ())
-        for path, columns in self.columns.items():
-            for column in columns:
-                fields[column.casefold()] = (*fields.get(column.casefold(), ()), path)
-        return fields
+        """Field paths by casefolded column; none for a column that is only in `fields_by_unsure_column`."""
+        return dict.fromkeys(self.fields_by_unsure_column, ()) | _invert(self.columns, str.casefold)
 
     @cached_property
     def fields_by_unsure_column(self) -> dict[str, Names]:
-        """The fields that a column may carry, without being sure, by the column in lower case."""
-        fields: dict[str, Names] = {}
-        for path, columns in CANDIDATE_COLUMNS.items():
-            for column in columns:
-                fields[column.casefold()] = (*fields.get(column.casefold(), ()), path)
-        return fields
+        """The fields that a column may hold, by casefolded column."""
+        return _invert(CANDIDATE_COLUMNS, str.casefold)
 
     @cached_property
     def label_keys(self) -> dict[str, Names]:
@@ -101,32 +95,25 @@ class Profile:
 
     @cached_property
     def fields_by_label(self) -> dict[str, Names]:
-        """The fields of every label, by the label's key."""
-        fields: dict[str, Names] = {}
-        for path, labels in self.labels.items():
-            for label in labels:
-                fields[label_key(label)] = (*fields.get(label_key(label), ()), path)
-        return fields
-
-    @property
-    def page_kinds(self) -> dict[str, str]:
-        """What kind of page each call fetches."""
-        calls = self.calls
-        named = {calls.board: "list", calls.form: "form", calls.parts: "parts", calls.logout: "logout"}
-        return named | {call: f"tab {name}" for name, call in calls.tabs.items()}
+        """Field paths by the label's key."""
+        return _invert(self.labels, label_key)
 
     @classmethod
     def load(cls, path: Path | None = None, table_id: int | None = None) -> Profile:
         """
-        The built-in profile with what the file at `path` says differently; `table_id` wins over both.
-
-        Raises ValueError naming the file, the key and what would be accepted.
+        The built-in profile, overridden by the file at `path` and by `table_id`. Raises ValueError naming the file, the
+        key and what is accepted.
         """
         content = load_built_in()
         if path is not None:
-            content = _merged(content, ProfileSection(_toml(path), f"profile {path}"))
+            content = _override_profile(content, ProfileSection(_read_toml(path), f"profile {path}"))
         paths, calls = Paths(**content["paths"]), Calls(**content["calls"])
-        own = {"{do}": paths.do, "{app}": paths.app, "{form}": calls.form}
+        placeholders = {
+            "{do}": paths.do,
+            "{app}": paths.app,
+            "{form}": calls.form,
+            "{call_back_class}": calls.form_call_back_class,
+        }
         return cls(
             table_id=content["table_id"] if table_id is None else table_id,
             paths=paths,
@@ -134,71 +121,34 @@ class Profile:
             labels=content["labels"],
             columns=content["columns"],
             parts=PartsVocabulary(**content["parts"]),
-            save=content["save"].resolve_placeholders(own | {"{call_back_class}": calls.form_call_back_class}),
+            save=content["save"].resolve_placeholders(placeholders),
         )
 
 
 @cache
 def load_built_in() -> dict[str, Any]:
-    """The content of the built-in profile, lists as tuples."""
-    text = resources.files(__package__).joinpath(BUILT_IN_FILE).read_text(encoding="utf-8")
-    return _merged(_blank(), ProfileSection(tomllib.loads(text), BUILT_IN_FILE))
+    """The content of the built-in profile: lists as tuples, `columns` for every field, `save` as a SaveStyle."""
+    content = tomllib.loads(resources.files(__package__).joinpath(BUILT_IN_FILE).read_text(encoding="utf-8"))
+    save = parse_save_style(SaveStyle(), ProfileSection(content.pop("save"), BUILT_IN_FILE, "save."))
+    content = _lists_to_tuples(content)
+    return {**content, "columns": dict.fromkeys(BY_PATH, ()) | content["columns"], "save": save}
 
 
-def _blank() -> dict[str, Any]:
-    """What a profile must hold, with nothing in it; the built-in file fills all of it."""
-    return {
-        "table_id": 0,
-        "paths": dict.fromkeys(Paths.__dataclass_fields__, ""),
-        "calls": {**dict.fromkeys(Calls.__dataclass_fields__, ""), "tabs": dict.fromkeys(TAB_NAMES, "")},
-        "labels": {field.path: field.labels for field in FIELDS},
-        "columns": {field.path: COLUMNS.get(field.path, ()) for field in FIELDS},
-        "parts": {
-            "table_classes": (),
-            "no_parts": (),
-            "headers": dict.fromkeys(PART_HEADERS, ()),
-            "status_words": dict.fromkeys(PART_STATUSES, ()),
-        },
-        "save": SaveStyle(),
-    }
+def _lists_to_tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _lists_to_tuples(inner) for key, inner in value.items()}
+    return tuple(value) if isinstance(value, list) else value
 
 
-PART_HEADERS = (
-    "part_no",
-    "description",
-    "lead_no",
-    "price_each",
-    "price_total",
-    "qty",
-    "dates",
-    "order_no",
-    "status",
-    "order_date",
-    "delivery_date",
-    "eta_date",
-)
-TAB_NAMES = (
-    "shop_view",
-    "damagedareas",
-    "details",
-    "documents",
-    "images",
-    "invoice",
-    "planung",
-    "projects",
-    "rental_car",
-    "setting",
-    "stamped_timings",
-    "stats",
-    "todo_list",
-    "work",
-    "zusammenfassung",
-)
-"""The order's other tabs, by the last words of their calls."""
-PART_STATUSES = ("delivered", "ordered", "backorder", "to_order")
+def _invert(names_by_path: Mapping[str, Names], to_key: Callable[[str], str]) -> dict[str, Names]:
+    paths: dict[str, Names] = {}
+    for path, names in names_by_path.items():
+        for key in map(to_key, names):
+            paths[key] = (*paths.get(key, ()), path)
+    return paths
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
@@ -209,91 +159,71 @@ def _toml(path: Path) -> dict[str, Any]:
         raise ValueError(f"profile {path} is not TOML: {error}; see {BUILT_IN_FILE} for an example") from error
 
 
-def _merged(base: dict[str, Any], file: ProfileSection) -> dict[str, Any]:
-    """`base` with what `file` says differently."""
-    merged = dict(base)
+def _override_profile(base: dict[str, Any], file: ProfileSection) -> dict[str, Any]:
+    overridden = dict(base)
     for key in file.check_keys(base):
-        if key == "table_id":
-            merged[key] = _table_id(file)
-        elif key == "labels":
-            merged[key] = _labels(base[key], file.subsection(key))
-        elif key == "columns":
-            merged[key] = _columns(base[key], file.subsection(key))
-        elif key == "parts":
-            merged[key] = _parts(base[key], file.subsection(key))
-        elif key == "calls":
-            merged[key] = _calls(base[key], file.subsection(key))
-        elif key == "save":
-            merged[key] = parse_save_style(base[key], file.subsection(key))
-        else:
-            merged[key] = _texts(base[key], file.subsection(key))
-    return merged
+        match key:
+            case "table_id":
+                overridden[key] = _read_table_id(file)
+            case "labels":
+                overridden[key] = _override_labels(base[key], file.subsection(key))
+            case "columns":
+                overridden[key] = _override_columns(base[key], file.subsection(key))
+            case "save":
+                overridden[key] = parse_save_style(base[key], file.subsection(key))
+            case _:
+                overridden[key] = _override(base[key], file, key)
+    return overridden
 
 
-def _table_id(file: ProfileSection) -> int:
-    given = file.content["table_id"]
-    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+def _override(base: Any, section: ProfileSection, key: str) -> Any:
+    """The file's value of a key, of the type of the built-in one: a text, names, or a table of these."""
+    if isinstance(base, tuple):
+        return section.read_names(key)
+    if isinstance(base, str):
+        text = section.read_text(key)
+        if section.prefix == "paths." and (not _PATH.fullmatch(text) or {".", ".."} & set(text.split("/"))):
+            raise section.error(key, "accepted: a path that begins with / and names no host, such as /do")
+        return text
+    table = section.subsection(key)
+    return {**base, **{name: _override(base[name], table, name) for name in table.check_keys(base)}}
+
+
+def _read_table_id(file: ProfileSection) -> int:
+    value = file.content["table_id"]
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise file.error("table_id", "accepted: a whole number from 1, such as 12565")
-    return given
+    return value
 
 
-def _texts(base: Mapping[str, str], section: ProfileSection) -> dict[str, str]:
-    texts = {**base, **{key: section.read_text(key) for key in section.check_keys(base)}}
-    if section.prefix == "paths.":
-        for key, path in texts.items():
-            if not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
-                raise section.error(key, "accepted: a path that begins with / and names no host, such as /do")
-    return texts
-
-
-def _calls(base: dict[str, Any], section: ProfileSection) -> dict[str, Any]:
-    merged = dict(base)
-    for key in section.check_keys(base):
-        merged[key] = _texts(base[key], section.subsection(key)) if key == "tabs" else section.read_text(key)
-    return merged
-
-
-def _parts(base: dict[str, Any], section: ProfileSection) -> dict[str, Any]:
-    merged = dict(base)
-    for key in section.check_keys(base):
-        if key in ("table_classes", "no_parts"):
-            merged[key] = section.read_names(key)
-        else:
-            words = section.subsection(key)
-            merged[key] = {**base[key], **{name: words.read_names(name) for name in words.check_keys(base[key])}}
-    return merged
-
-
-def _labels(base: Mapping[str, Names], section: ProfileSection) -> dict[str, Names]:
+def _override_labels(base: Mapping[str, Names], section: ProfileSection) -> dict[str, Names]:
     """`person = [...]`, and `"vehicle_details.vin" = [...]` or a table `[labels.vehicle_details]`."""
     given: dict[str, Names] = {}
-    groups = {path.partition(".")[0] for path in base if "." in path}
     for key, value in section.content.items():
-        if key in groups and isinstance(value, dict):
-            group = section.subsection(key)
-            known = {path.partition(".")[2]: path for path in base if path.startswith(f"{key}.")}
-            given |= {known[name]: group.read_names(name) for name in group.check_keys(known)}
+        group = {path.removeprefix(f"{key}."): path for path in base if path.startswith(f"{key}.")}
+        if group and isinstance(value, dict):
+            table = section.subsection(key)
+            given |= {group[name]: table.read_names(name) for name in table.check_keys(group)}
         elif key in base:
             given[key] = section.read_names(key)
         else:
             raise section.error(key, f"unknown field; accepted: {', '.join(base)}")
-    followers = {
-        path: given[leader]
-        for path, field in BY_PATH.items()
-        for leader in given
-        if path not in given and field.labels == BY_PATH[leader].labels
-    }
-    return {**base, **followers, **given}
+    return _override_names(base, given)
 
 
-def _columns(base: Mapping[str, Names], section: ProfileSection) -> dict[str, Names]:
+def _override_columns(base: Mapping[str, Names], section: ProfileSection) -> dict[str, Names]:
     """`person = [...]`, and `"vehicle_details.vin" = [...]`; an empty list for none."""
-    merged = dict(base)
+    given: dict[str, Names] = {}
     for key in section.check_keys(base):
-        given = section.content[key]
-        names = [given] if isinstance(given, str) else given
+        value = section.content[key]
+        names = [value] if isinstance(value, str) else value
         if not isinstance(names, list) or not all(isinstance(name, str) and _COLUMN.fullmatch(name) for name in names):
             raise section.error(key, 'accepted: a column or a list of columns, such as ["shop_date"]; [] for none')
-        merged[key] = tuple(names)
-        merged |= {path: tuple(names) for path in base if path not in section.content and base[path] == base[key] != ()}
-    return merged
+        given[key] = tuple(names)
+    return _override_names(base, given)
+
+
+def _override_names(base: Mapping[str, Names], given: Mapping[str, Names]) -> dict[str, Names]:
+    """A field that is not given follows a given one with the same built-in names: `vehicle.vin`, the other's twin."""
+    followers = {path: names for leader, names in given.items() for path in base if base[path] == base[leader] != ()}
+    return {**base, **followers, **given}

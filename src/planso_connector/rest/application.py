@@ -1,17 +1,20 @@
-"""The REST application, put together from its routes."""
+"""The REST application: its routes, and the middleware around them."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse
-from starlette.types import ASGIApp
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from planso_connector import __version__
 from planso_connector.flows.operating.access_log import AccessLog
@@ -27,10 +30,16 @@ from planso_connector.flows.syncing.sync import Sync
 from planso_connector.flows.writing.dry_run import DryRun
 from planso_connector.flows.writing.write import WriteService
 from planso_connector.flows.writing.write_stops import WriteStops
-from planso_connector.rest import metrics
-from planso_connector.rest.middleware import request_log, response_cache, route_scopes
+from planso_connector.rest.metrics import Metrics
+from planso_connector.rest.metrics import routes as metrics_routes
+from planso_connector.rest.middleware import route_scopes
+from planso_connector.rest.middleware.admission import AdmissionMiddleware
 from planso_connector.rest.middleware.authentication import AuthenticationMiddleware
+from planso_connector.rest.middleware.rate_limits import Limits
+from planso_connector.rest.middleware.request_log import RequestLogMiddleware
+from planso_connector.rest.middleware.response_cache import ResponseCacheMiddleware
 from planso_connector.rest.middleware.trace_context import Tracing
+from planso_connector.rest.middleware.trusted_hosts import Network, TrustedHosts
 from planso_connector.rest.routes import (
     docs_page,
     health,
@@ -56,6 +65,8 @@ milliseconds; a write is answered with 200 only once PlanSo was seen to have it.
 
 @dataclass(frozen=True, slots=True)
 class Flows:
+    """The use cases that the routes call."""
+
     order_queries: OrderQueries
     writer: WriteService
     dry_run: DryRun
@@ -73,39 +84,128 @@ class Flows:
     access_log: AccessLog
 
 
-class _Application(DocumentedFastAPI):
-    """Every answer is logged and counted: a fault's 500 too, which no middleware of the usual kind sees."""
+@dataclass(frozen=True, slots=True)
+class RequestPolicy:
+    """Which requests are admitted. `is_behind`: whether too much database work is queued."""
 
-    around: Callable[[ASGIApp], ASGIApp]
+    hosts: TrustedHosts = field(default_factory=TrustedHosts)
+    origins: tuple[str, ...] = ()
+    proxies: tuple[Network, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    allow_anonymous: bool = False
+    is_behind: Callable[[], bool] = lambda: False
+
+
+class Application(DocumentedFastAPI):
+    """FastAPI inside the middleware of `pipeline`; serving it serves all of it."""
+
+    outermost: Sequence[Middleware] = ()
+    around_error_handler: Sequence[Middleware] = ()
+    _pipeline: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._pipeline is None:
+            self._pipeline = _wrap(super().__call__, self.outermost)
+        await self._pipeline(scope, receive, send)
 
     def build_middleware_stack(self) -> ASGIApp:
-        return self.around(super().build_middleware_stack())
+        return _wrap(super().build_middleware_stack(), self.around_error_handler)
 
     def setup(self) -> None:
-        """As FastAPI's, whose own route makes the document in the event loop: that takes a quarter of a second."""
-        self._making = threading.Lock()
+        """Replaces FastAPI's, whose route builds the document in the event loop: that takes a quarter of a second."""
+        self._openapi_lock = threading.Lock()
 
-        async def document(_: Request) -> JSONResponse:
+        async def get_document(_: Request) -> JSONResponse:
             return JSONResponse(await asyncio.to_thread(self.openapi))
 
-        self.add_route("/openapi.json", document, include_in_schema=False)
+        self.add_route("/openapi.json", get_document, include_in_schema=False)
 
     def openapi(self) -> dict[str, Any]:
-        with self._making:
+        with self._openapi_lock:
             if self.openapi_schema is None:
                 route_scopes.add_to_openapi(super().openapi())
             return super().openapi()
 
 
+def _wrap(app: ASGIApp, layers: Sequence[Middleware]) -> ASGIApp:
+    for middleware, args, kwargs in reversed(layers):
+        app = middleware(app, *args, **kwargs)
+    return app
+
+
+def pipeline(app: Application, flows: Flows, metrics: Metrics, tracing: Tracing, policy: RequestPolicy) -> None:
+    """The middleware around the routes, from outside in. Below it, in `server`, are only connections."""
+    app.outermost = [
+        # Client address and scheme from X-Forwarded-*: limits, authentication and HSTS depend on them.
+        *_if(policy.proxies, ProxyHeadersMiddleware, trusted_hosts=[str(network) for network in policy.proxies]),
+        # Before anything costs: response state, header checks, rate limits, overload. Its refusals are not logged each.
+        Middleware(
+            AdmissionMiddleware,
+            hosts=policy.hosts,
+            origins=policy.origins,
+            limits=policy.limits,
+            on_refusal=metrics.record_refusal,
+            is_behind=policy.is_behind,
+        ),
+        # Outside authentication: browsers send no key with a preflight, and must read the headers of failures too.
+        *_if(policy.origins, CORSMiddleware, allow_origins=policy.origins, **_CORS),
+    ]
+    # FastAPI's span starts here.
+    app.around_error_handler = [
+        # Inside the span, whose trace it takes; outside the error handler, so that it sees the 500 of a fault.
+        Middleware(RequestLogMiddleware, metrics=metrics, tracing=tracing),
+    ]
+    # FastAPI's error handler stands here: a fault further inside is logged and answered as JSON.
+    app.user_middleware = [
+        # Before routing and parsing: a stranger learns of no route's parameters.
+        Middleware(
+            AuthenticationMiddleware,
+            authenticator=flows.authentication,
+            access_log=flows.access_log,
+            on_request=flows.on_request,
+            allow_anonymous=policy.allow_anonymous,
+        ),
+        # Inside authentication, which has just read the data version: the database is asked once per request.
+        Middleware(
+            ResponseCacheMiddleware,
+            get_data_version=lambda: flows.authentication.data_version,
+            on_routed=tracing.on_routed,
+        ),
+    ]
+    # FastAPI's handlers of our errors and the router follow.
+
+
+def _if(condition: object, middleware: Any, **options: Any) -> list[Middleware]:
+    return [Middleware(middleware, **options)] if condition else []
+
+
+_CORS: dict[str, Any] = {
+    "allow_methods": ["GET", "PUT", "PATCH", "POST", "DELETE"],
+    "allow_headers": [
+        "Authorization",
+        "Content-Type",
+        "Idempotency-Key",
+        "If-Match",
+        "If-None-Match",
+        "Prefer",
+        "X-API-Key",
+    ],
+    "expose_headers": [
+        "ETag",
+        "Location",
+        "Operation-Id",
+        "Preference-Applied",
+        "RateLimit",
+        "RateLimit-Policy",
+        "Retry-After",
+    ],
+}
+
+
 def build(
-    flows: Flows,
-    counted: metrics.Metrics,
-    tracing: Tracing,
-    *,
-    lookup_shows_all: bool = False,
-    allow_anonymous: bool = False,
-) -> FastAPI:
-    app = _Application(
+    flows: Flows, metrics: Metrics, tracing: Tracing, policy: RequestPolicy, *, lookup_shows_all: bool = False
+) -> Application:
+    app = Application(
         title=TITLE,
         version=__version__,
         description=_DESCRIPTION,
@@ -115,7 +215,6 @@ def build(
         redirect_slashes=False,
         telemetry=tracing.telemetry,
     )
-    app.around = lambda inner: request_log.RequestLogMiddleware(inner, counted, tracing)
     errors.install_error_handlers(app)
     for router in (
         *orders.routes(flows.order_queries, flows.freshness),
@@ -124,23 +223,13 @@ def build(
         *order_writes.routes(flows.order_queries, flows.writer, flows.dry_run),
         *operations.routes(flows.writer, flows.dry_run, order_writes.WriteResponder(flows.order_queries)),
         *writes.routes(flows.write_stops),
-        planso_login.routes(flows.planso_login),
+        planso_login.routes(flows.planso_login, flows.write_stops),
         sync.routes(flows.sync, flows.next_run_at),
         health.routes(flows.readiness),
-        metrics.routes(counted, flows.statistics.collect),
+        metrics_routes(metrics, flows.statistics.collect),
         docs_page.routes(TITLE),
     ):
         app.router.routes.extend(router.routes)
     route_scopes.check_complete(app.routes)
-    # Within the guard, which has just asked for it: the database is asked once for a request.
-    app.add_middleware(
-        response_cache.ResponseCacheMiddleware, mark=lambda: flows.authentication.mark, routed=tracing.on_routed
-    )
-    app.add_middleware(
-        AuthenticationMiddleware,
-        authentication=flows.authentication,
-        accesses=flows.access_log,
-        asked=flows.on_request,
-        allow_anonymous=allow_anonymous,
-    )
+    pipeline(app, flows, metrics, tracing, policy)
     return app

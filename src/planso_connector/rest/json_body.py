@@ -1,4 +1,4 @@
-"""JSON bodies as they come in: their size, their type, their text. What they mean is for the schemas."""
+"""Read JSON bodies: check their size, content type and syntax. The schemas check their members."""
 
 from __future__ import annotations
 
@@ -17,83 +17,70 @@ from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.rest.query_parameters import StrictQueryRoute
 
 MAX_BODY_BYTES = 1024 * 1024
-"""Bytes."""
+BODY_TOO_LARGE = f"The body is too large; accepted: up to {MAX_BODY_BYTES} bytes."
+"""Message of a 413."""
+MAX_JSON_VALUES = 5_000
+"""
+Members and items of a body, nested ones included; one with all fields has a hundred. Checking 75,000 members blocked
+the event loop for a second, and reporting a problem with each took 10 MB.
+"""
+_MAX_REPORTED = 20
 
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_BEGINNINGS = {b"\x1f\x8b": "gzip", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"{\0": "UTF-16", b"\0{": "UTF-16"}
-"""Of bodies that are in other ways encoded than they are announced."""
-_MOST_NAMED = 20
-MAX_JSON_VALUES = 5_000
-"""
-Members and entries of a body, those within others too; one that holds all fields has a hundred. Checking 75,000 members
-held the event loop for a second, and telling what was wrong with each took 10 MB.
-"""
-_MARKS = (b",", b"[", b"{")
-_TEXT = re.compile(rb'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?')
+_OTHER_ENCODINGS = {
+    b"\x1f\x8b": "gzip",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+    b"{\0": "UTF-16",
+    b"\0{": "UTF-16",
+}
+"""How bodies begin that are encoded otherwise than their headers say."""
+_VALUE_MARKS = (b",", b"[", b"{")
+_STRING = re.compile(rb'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?')
 
 
 class JsonRequest(Request):
     """
-    A request whose body is read up to MAX_BODY, and as strict JSON: UTF-8, a byte order mark may stand in front, no
-    NaN, no lone surrogates, no member twice.
+    A request whose body is read up to MAX_BODY_BYTES, and parsed as strict JSON: UTF-8, an optional byte order mark, no
+    NaN, no lone surrogates, no repeated members.
     """
 
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
             announced = self.headers.get("content-length", "0")
             if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
-                raise _too_large()
-            chunks: list[bytes] = []
-            size = 0
+                raise HTTPException(413, BODY_TOO_LARGE)
+            body = bytearray()
             async for chunk in self.stream():
-                size += len(chunk)
-                if size > MAX_BODY_BYTES:
-                    raise _too_large()
-                chunks.append(chunk)
-            self._body = b"".join(chunks)
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise HTTPException(413, BODY_TOO_LARGE)
+            self._body = bytes(body)
         return self._body
 
     async def json(self) -> Any:
         if not hasattr(self, "_json"):
-            self._json = await self._parsed()
+            self._json = _parse((await self.body()).removeprefix(_BYTE_ORDER_MARK))
         return self._json
-
-    async def _parsed(self) -> Any:
-        content = (await self.body()).removeprefix(_BYTE_ORDER_MARK)
-        if _values(content) > MAX_JSON_VALUES and _values(_TEXT.sub(b"", content)) > MAX_JSON_VALUES:
-            told = f"this JSON holds too much; accepted: up to {MAX_JSON_VALUES} members and entries"
-            raise RequestValidationError([{"loc": ("body",), "msg": told, "type": "too_many_values"}])
-        try:
-            parsed = from_json(content, allow_inf_nan=False)
-        except ValueError as error:
-            guess = _BEGINNINGS.get(content[:2])
-            why = f"it seems to be {guess}" if guess else str(error)
-            raise RequestValidationError(
-                [{"loc": ("body",), "msg": f"The body can't be read as JSON in UTF-8: {why}", "type": "json_invalid"}]
-            ) from None
-        if problems := _repeated(content.decode()):
-            raise Invalid(problems[:_MOST_NAMED])
-        return parsed
 
 
 class JsonRoute(StrictQueryRoute):
-    """A route that takes a JSON body, and says 415 to a body that is announced as anything else."""
+    """A route with a JSON body; 415 for any other content type or encoding."""
 
     media_types: tuple[str, ...] = ("application/json",)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        takes_body = self.body_field is not None
-        required = takes_body and self.body_field is not None and self.body_field.field_info.is_required()
+        body_field = self.body_field
+        is_required = body_field is not None and body_field.field_info.is_required()
 
         async def handler(request: Request) -> Response:
-            strict = JsonRequest(request.scope, request.receive)
-            if takes_body and (required or await strict.body()):
-                self._check_type(strict)
-                # Here, because FastAPI turns whatever goes wrong while it parses into a 400 without a field.
-                await strict.json()
-            return await handle(strict)
+            json_request = JsonRequest(request.scope, request.receive)
+            if body_field is not None and (is_required or await json_request.body()):
+                self._check_type(json_request)
+                await json_request.json()  # FastAPI would turn its errors into a 400 without a field
+            return await handle(json_request)
 
         return handler
 
@@ -110,52 +97,65 @@ class JsonRoute(StrictQueryRoute):
                 raise HTTPException(415, f"Content-Type: '{given[:80]}' is not accepted; accepted: charset=utf-8")
         encoding = request.headers.get("content-encoding", "identity")
         if encoding.strip().lower() != "identity":
-            told = f"Content-Encoding: '{encoding[:80]}' is not accepted; accepted: the body as it is, not compressed"
-            raise HTTPException(415, told, {"Accept-Encoding": "identity"})
+            message = f"Content-Encoding: '{encoding[:80]}' is not accepted; accepted: a body that is not compressed"
+            raise HTTPException(415, message, {"Accept-Encoding": "identity"})
 
 
 class MergePatchRoute(JsonRoute):
-    """RFC 7396; plain JSON is understood the same way."""
+    """JSON merge patch (RFC 7396); plain JSON is treated in the same way."""
 
     media_types = ("application/merge-patch+json", "application/json")
 
 
-def _values(body: bytes) -> int:
-    """At least as many as the body holds; what stands in texts is counted too."""
-    return sum(map(body.count, _MARKS))
+def _parse(content: bytes) -> Any:
+    """Raises RequestValidationError, Invalid."""
+    if _count_values(content) > MAX_JSON_VALUES and _count_values(_STRING.sub(b"", content)) > MAX_JSON_VALUES:
+        message = f"this JSON holds too much; accepted: up to {MAX_JSON_VALUES} members and entries"
+        raise RequestValidationError([{"loc": ("body",), "msg": message, "type": "too_many_values"}])
+    try:
+        parsed = from_json(content, allow_inf_nan=False)
+    except ValueError as error:
+        encoding = _OTHER_ENCODINGS.get(content[:2])
+        why = f"it seems to be {encoding}" if encoding else str(error)
+        message = f"The body can't be read as JSON in UTF-8: {why}"
+        raise RequestValidationError([{"loc": ("body",), "msg": message, "type": "json_invalid"}]) from None
+    if problems := _find_repeated(content.decode()):
+        raise Invalid(problems[:_MAX_REPORTED])
+    return parsed
 
 
-def _too_large() -> HTTPException:
-    return HTTPException(413, f"The body is too large; accepted: up to {MAX_BODY_BYTES} bytes.")
+def _count_values(body: bytes) -> int:
+    """At least the number of values in the body: the marks within strings count, too."""
+    return sum(map(body.count, _VALUE_MARKS))
 
 
-def _repeated(content: str) -> list[Problem]:
-    """The members that stand in one object of valid JSON more than once: readers differ in which of them they take."""
-    found: list[tuple[dict[str, Any], dict[str, int]]] = []
+def _find_repeated(content: str) -> list[Problem]:
+    """The repeated members of objects in valid JSON: parsers differ in which of them they take."""
+    repeated: list[tuple[dict[str, Any], dict[str, int]]] = []
 
-    def noted(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    def build_object(members: list[tuple[str, Any]]) -> dict[str, Any]:
         by_name = dict(members)
         if len(by_name) < len(members):
-            times = Counter(name for name, _ in members)
-            found.append((by_name, {name: count for name, count in times.items() if count > 1}))
+            counts = Counter(name for name, _ in members)
+            repeated.append((by_name, {name: count for name, count in counts.items() if count > 1}))
         return by_name
 
-    whole = json.loads(content, object_pairs_hook=noted, parse_int=str, parse_float=str)
-    if not found:
+    whole = json.loads(content, object_pairs_hook=build_object, parse_int=str, parse_float=str)
+    if not repeated:
         return []
-    paths = {id(one): path for one, path in _objects(whole, ("body",))}
-    return [  # what stands within one of two members of the same name is not in the whole any more
-        Problem((*paths[id(one)], name), f"is given {count} times; accepted: once", "repeated")
-        for one, names in found
-        if id(one) in paths
-        for name, count in names.items()
+    paths = {id(found): path for found, path in _walk_objects(whole, ("body",))}
+    return [  # an object in the first of two members of one name is not in `whole`
+        Problem((*paths[id(found)], name), f"is given {count} times; accepted: once", "repeated")
+        for found, counts in repeated
+        if id(found) in paths
+        for name, count in counts.items()
     ]
 
 
-def _objects(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[dict[str, Any], tuple[str | int, ...]]]:
+def _walk_objects(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[dict[str, Any], tuple[str | int, ...]]]:
     """Each object within `value`, and its path."""
     if isinstance(value, dict):
         yield value, path
     members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, member in members:
-        yield from _objects(member, (*path, name))
+        yield from _walk_objects(member, (*path, name))

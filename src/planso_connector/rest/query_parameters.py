@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from fastapi._compat import field_annotation_is_sequence
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -21,84 +20,80 @@ from planso_connector.domain.errors import Invalid, Problem
 UNKNOWN_PARAMETER = Problem(
     ("query", "dryrun"), "is not a parameter of this route; did you mean dry_run? Accepted: dry_run", "extra_forbidden"
 )
-"""The example of the OpenAPI document."""
+"""The example in the OpenAPI document."""
 
-_MOST_NAMED = 20
-_LONGEST_NAME = 60
-_BEYOND_ASCII = re.compile(rb"%[89a-f]", re.IGNORECASE)
-"""In a query, of which the server passes on ASCII alone."""
+_MAX_PROBLEMS = 20
+_MAX_NAME_LENGTH = 60
+_ENCODED_NON_ASCII = re.compile(rb"%[89a-f]", re.IGNORECASE)
+"""The server passes on queries in ASCII only."""
 
 
 class StrictQueryRoute(APIRoute):
     """
-    A route that answers 422 to a query parameter it does not declare, to one that is given twice where one value is
-    meant, and to what is no UTF-8, which would find nothing. What it declares is read off the FastAPI route,
-    dependencies and parameter models included.
+    Answers 422 to a query parameter that the route does not declare, that comes twice, or that is not UTF-8 and would
+    find nothing. Parameters of dependencies and of parameter models count as declared.
     """
 
     def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        declared = dict(_declared(self.dependant))
-        self._names = tuple(declared)
-        self._repeatable = {name for name, annotation in declared.items() if field_annotation_is_sequence(annotation)}
+        self._names = tuple(dict.fromkeys(_iter_names(self.dependant)))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if query := scope["query_string"]:
-            if _BEYOND_ASCII.search(query) and (undecodable := list(_undecodable(query))):
-                raise Invalid(undecodable[:_MOST_NAMED])
+            if _ENCODED_NON_ASCII.search(query) and (problems := list(_find_undecodable(query))):
+                raise Invalid(problems[:_MAX_PROBLEMS])
             self._check(QueryParams(query))
         await super().handle(scope, receive, send)
 
-    def _check(self, given: QueryParams) -> None:
+    def _check(self, query: QueryParams) -> None:
         """Raises Invalid."""
-        times = Counter(name for name, _ in given.multi_items())
-        unknown = [name for name in times if name not in self._names][:_MOST_NAMED]
+        counts = Counter(name for name, _ in query.multi_items())
+        unknown = [name for name in counts if name not in self._names][:_MAX_PROBLEMS]
         problems = [
-            Problem(("query", name[:_LONGEST_NAME]), _not_declared(name, self._names), "extra_forbidden")
+            Problem(("query", name[:_MAX_NAME_LENGTH]), _describe_unknown(name, self._names), "extra_forbidden")
             for name in unknown
         ]
         problems += [
             Problem(("query", name), f"is given {count} times; accepted: once", "repeated")
-            for name, count in times.items()
-            if count > 1 and name in self._names and name not in self._repeatable
+            for name, count in counts.items()
+            if count > 1 and name in self._names
         ]
         if problems:
-            raise Invalid(problems[:_MOST_NAMED])
+            raise Invalid(problems[:_MAX_PROBLEMS])
 
 
-def _undecodable(query: bytes) -> Iterator[Problem]:
-    """The parameters that are not UTF-8: Latin-1 mostly, of an old terminal."""
+def _find_undecodable(query: bytes) -> Iterator[Problem]:
+    """The parameters that are not UTF-8: mostly Latin-1, from old terminals."""
     for pair in query.split(b"&"):
         try:
             unquote_to_bytes(pair).decode()
         except UnicodeDecodeError:
-            name = unquote_to_bytes(pair.partition(b"=")[0]).decode("utf-8", "replace")[:_LONGEST_NAME]
-            yield Problem(
-                ("query", name), "is not UTF-8; accepted: UTF-8, percent-encoded, as %C3%BC for ü", "not_utf8"
-            )
+            name = unquote_to_bytes(pair.partition(b"=")[0]).decode("utf-8", "replace")[:_MAX_NAME_LENGTH]
+            message = "is not UTF-8; accepted: UTF-8, percent-encoded, as %C3%BC for ü"
+            yield Problem(("query", name), message, "not_utf8")
 
 
-def _declared(dependant: Dependant) -> Iterator[tuple[str, Any]]:
-    """Each query parameter's name and type; those of a parameter model one by one."""
+def _iter_names(dependant: Dependant) -> Iterator[str]:
+    """The query parameters, those of a parameter model one by one."""
     for parameter in dependant.query_params:
         annotation = parameter.field_info.annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             for name, field in annotation.model_fields.items():
-                yield field.alias or name, field.annotation
+                yield field.alias or name
         else:
-            yield parameter.alias, annotation
+            yield parameter.alias
     for dependency in dependant.dependencies:
-        yield from _declared(dependency)
+        yield from _iter_names(dependency)
 
 
-def _not_declared(name: str, declared: tuple[str, ...]) -> str:
+def _describe_unknown(name: str, declared: tuple[str, ...]) -> str:
     if not declared:
         return "is not a parameter of this route; it has none"
-    plain = {_plain(one): one for one in declared}
-    close = get_close_matches(_plain(name[:_LONGEST_NAME]), plain, n=1)
-    meant = f"; did you mean {plain[close[0]]}?" if close else ";"
-    return f"is not a parameter of this route{meant} {'A' if close else 'a'}ccepted: {', '.join(declared)}"
+    folded = {_fold(parameter): parameter for parameter in declared}
+    similar = get_close_matches(_fold(name[:_MAX_NAME_LENGTH]), folded, n=1)
+    hint = f"; did you mean {folded[similar[0]]}? Accepted" if similar else "; accepted"
+    return f"is not a parameter of this route{hint}: {', '.join(declared)}"
 
 
-def _plain(name: str) -> str:
+def _fold(name: str) -> str:
     return "".join(character for character in name.casefold() if character.isalnum())

@@ -1,4 +1,4 @@
-"""A small working PlanSo over HTTP, to try things on. It shares no code with the rest of the connector."""
+"""A working stand-in for PlanSo over HTTP, for tests and demos. It shares no code with the rest of the connector."""
 
 from planso_connector.sandbox.installation import Installation
 from planso_connector.sandbox.knobs import KnobError, Knobs

@@ -1,4 +1,4 @@
-"""The sandbox's own pages, for a person watching a write arrive: the board with what changed last on top, one order."""
+"""Pages for people who watch writes arrive: the board with the last change on top, and one order."""
 
 from datetime import datetime
 from itertools import groupby
@@ -54,7 +54,7 @@ curl localhost:8190/sandbox/requests</pre></details>
 
 
 def render_board_page(workshop: Workshop) -> str:
-    """`GET /`: the whole board. It asks for `/sandbox/board` every two seconds."""
+    """`GET /`: the board, which polls `/sandbox/board` every two seconds."""
     with workshop.lock:
         user, password = workshop.installation.username, workshop.installation.password
         intro = f"Sandkasten, kein echter Betrieb: alle Personen sind erfunden. Anmeldung: {user} / {password}"
@@ -66,7 +66,7 @@ def render_board_page(workshop: Workshop) -> str:
 
 
 def render_live_part(workshop: Workshop) -> str:
-    """What changes on the board: the last change, and the stations with their orders."""
+    """The part of the board that changes: the last change, and the stations with their orders."""
     with workshop.lock:
         fresh = workshop.changes[0].order_id if workshop.changes else None
         by_station: dict[int, list[SandboxOrder]] = {number: [] for number in (*STATIONS, 0)}
@@ -99,17 +99,17 @@ def _card(workshop: Workshop, order: SandboxOrder, fresh: int | None) -> str:
 
 
 def _last_change(workshop: Workshop) -> str:
-    """The order that changed last: all fields that changed at once."""
+    """The order that changed last, with all fields that changed at once."""
     if not workshop.changes:
         return '<div class="last"><h2>Noch keine Änderung</h2>Was eine Anbindung schreibt, erscheint hier.</div>'
-    at, order_id = workshop.changes[0].at, workshop.changes[0].order_id
+    changed_at, order_id = workshop.changes[0].at, workshop.changes[0].order_id
     latest = next(group for _, group in groupby(workshop.changes, key=lambda change: (change.at, change.order_id)))
     order = workshop.find_order(order_id)
     name = escape(workshop.short_name(order)) if order else "gelöscht"
     rows = "".join(f"<li>{_change(change)}</li>" for change in latest)
     return (
         f'<div class="last"><h2>Zuletzt geändert: <a href="/orders/{order_id}">{order_id}</a> {name} '
-        f"<time>{_clock(at)}</time> · {escape(workshop.changes[0].by)}</h2><ul>{rows}</ul></div>"
+        f"<time>{_clock(changed_at)}</time> · {escape(workshop.changes[0].by)}</h2><ul>{rows}</ul></div>"
     )
 
 
@@ -122,16 +122,17 @@ def _short(text: str) -> str:
     return text if len(text) <= 160 else text[:157] + "…"
 
 
-def _clock(at: datetime) -> str:
-    return f"{at.astimezone():%H:%M:%S}"
+def _clock(changed_at: datetime) -> str:
+    return f"{changed_at.astimezone():%H:%M:%S}"
 
 
 def render_order_page(workshop: Workshop, order: SandboxOrder) -> str:
-    """`GET /orders/{id}`: labels and values of one order, and its history since the start."""
+    """`GET /orders/{id}`: the order's labels and values, and its changes since the start."""
     with workshop.lock:
         groups = workshop.form.groups(order)
         rows = "".join(
-            f"<tr><th>{escape(control.label)}</th><td>{escape(workshop.field_text(order, control.usual_label))}</td></tr>"
+            f"<tr><th>{escape(control.label)}</th>"
+            f"<td>{escape(workshop.field_text(order, control.usual_label))}</td></tr>"
             for _, controls in groups
             for control in controls
         )
@@ -151,7 +152,7 @@ def render_order_page(workshop: Workshop, order: SandboxOrder) -> str:
 
 
 def render_missing_page(order_id: int) -> str:
-    """The page of an order that isn't there."""
+    """The page for an unknown order."""
     return _page(
         f"Auftrag {order_id}", "", '<main><p>Diesen Auftrag gibt es nicht. <a href="/">Zum Board</a></p></main>', 0
     )

@@ -1,4 +1,4 @@
-"""`/do`: one method per call (protocol, sections 2 to 6)."""
+"""Parse and answer the calls to `/do` (protocol, sections 2 to 6)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ PARTS = "resourceplanner_shop_view_get_parts"
 class PlansoCall:
     """One request to `/do`, or to another address that saves.
 
-    `pairs` is the form that it carries, `fault` why it can't be saved (German), `tokens` are the session tokens that
-    came along, one for each place where one belongs.
+    `pairs`: the submitted form. `fault`: why it can't be saved (German). `tokens`: the session tokens that were sent,
+    one for each place where one is required.
     """
 
     m: str
@@ -45,7 +45,7 @@ def parse_call(
     headers: Mapping[str, str],
     body: bytes,
 ) -> PlansoCall:
-    """The call that a request makes, on an installation that saves in this style and at these addresses."""
+    """Parse a request on an installation that saves in this style and at these addresses."""
     m, table, submode = query.get("m", ""), query.get("tableID", ""), query.get("submode", "")
     order_id = _order_id(next((query[name] for name in ("dataID", "ID", "projectID", "id") if query.get(name)), ""))
     deletes = templates["delete"].matches(path, query, {}) or submode == "delete"
@@ -70,17 +70,17 @@ def parse_call(
 
 
 def _addresses(templates: SaveCalls) -> set[tuple[str, str]]:
-    """Path and method of saves that have an address of their own."""
+    """Path and `m` of saves that have an address of their own."""
     return {(t.path, t.query.get("m", "")) for t in templates.values()} - {("/do", FORM)}
 
 
 def _order_id(text: str) -> int | None:
-    """The order that is meant; None without one, or when it isn't a number."""
+    """The order's id; None where it is missing or no number."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def answer_read(workshop: Workshop, call: PlansoCall) -> Any:
-    """The JSON that PlanSo answers a logged-in caller who only reads."""
+    """The JSON answer to a call that reads."""
     if call.m == BOARD:
         return _list(workshop)
     if call.m == FORM:
@@ -94,7 +94,7 @@ def answer_read(workshop: Workshop, call: PlansoCall) -> Any:
 
 
 def apply_save(workshop: Workshop, call: PlansoCall, token: str) -> tuple[SaveAction, int]:
-    """Carry out a save: what was done to which order. `token` is that of the session. Raises `SaveRefusedError`."""
+    """Apply a save; returns the action and the order's id. `token`: the session's. Raises `SaveRefusedError`."""
     if call.table and call.table != str(workshop.installation.table_id):
         raise SaveRefusedError("Die Tabelle wurde nicht gefunden.")
     if call.fault:
@@ -121,12 +121,13 @@ def _list(workshop: Workshop) -> Any:
         workshop.knobs.archive_after_next_list = set()
     if workshop.installation.list_shape == "list":
         return entries
-    numbered: dict[str, Any] = {str(at): entry for at, entry in enumerate(entries)}
+    numbered: dict[str, Any] = {str(index): entry for index, entry in enumerate(entries)}
     return {**numbered, "execution_time": 0.34, "memory_usage": "14.2 MB", "filter": {"filterID": "", "name": "Alle"}}
 
 
 def _entry(workshop: Workshop, order: SandboxOrder) -> dict[str, Any]:
     as_text = workshop.installation.ids_as_text
+    number, vehicle = (workshop.field_text(order, label) for label in ("Auftragsnummer", "Fahrzeug"))
     return {
         "ID": str(order.id) if as_text else order.id,
         "short_name": workshop.short_name(order),
@@ -137,7 +138,7 @@ def _entry(workshop: Workshop, order: SandboxOrder) -> dict[str, Any]:
         "color": "" if order.id % 3 else "#c0392b",
         "locked": "0",
         "parts_count": len(order.parts),
-        "project_name": f"{workshop.field_text(order, 'Auftragsnummer')} {workshop.field_text(order, 'Fahrzeug')}".strip(),
+        "project_name": f"{number} {vehicle}".strip(),
     }
 
 

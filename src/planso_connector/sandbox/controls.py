@@ -1,4 +1,4 @@
-"""One control of a form, as it is shown and as a browser would send it."""
+"""One control of a form, as it is rendered and as a browser would submit it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ ControlKind = Literal["text", "long", "select", "multi", "checkbox", "radio", "f
 
 @dataclass(frozen=True)
 class Control:
-    """One labelled control of a rendered form, or one without a label: a hidden input, a cell of a child row."""
+    """A control with a label, or one without: a hidden input, a cell of a child row."""
 
     label: str
     usual_label: str
@@ -21,16 +21,16 @@ class Control:
     options: tuple[Option, ...] = ()
     hidden_zero: bool = False
     script_filled: Literal["", "data", "functions"] = ""
-    """Where the markup lacks the value: it stands in a `data-` attribute, or in the answer's `functions`."""
+    """Where the value is instead of in the control: a `data-` attribute, or the answer's `functions`."""
     is_date: bool = False
 
     @property
     def value(self) -> str:
-        """The value of a control that has one; `""` otherwise."""
+        """The first value; "" for none."""
         return self.values[0] if self.values else ""
 
     def serialize(self) -> Iterator[tuple[str, str]]:
-        """The pairs that jQuery's `serialize()` makes of it; line breaks become CR LF."""
+        """The pairs of jQuery's `serialize()`; line breaks become CR LF."""
         if self.kind in ("file", "locked"):
             return
         if self.hidden_zero:

@@ -1,4 +1,4 @@
-"""The form that the invented workshop built itself: its groups, fields and choices (protocol, sections 3 and 7)."""
+"""The fields of the invented workshop's form, with their groups and options (protocol, sections 3 and 7)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ InputKind = Literal[
 
 @dataclass(frozen=True)
 class Option:
-    """One choice: `value` goes over the wire, `text` is read by people; `group` is its optgroup."""
+    """`value`: what is submitted. `text`: what people read. `group`: the optgroup's label."""
 
     value: str
     text: str
@@ -19,9 +19,9 @@ class Option:
 
 @dataclass(frozen=True)
 class FormField:
-    """One field under its usual label. `locked` is shown and never sent, as is `file`.
+    """One field. `label`: its usual label, which is unique. `caption`: the label that is shown, where it is another.
 
-    `caption` is what the form shows where that is another text than the label.
+    The kinds `locked` and `file` are shown and never submitted.
     """
 
     label: str
@@ -31,7 +31,7 @@ class FormField:
 
 
 def _options(*texts: str, first: int = 1, blank: str = "") -> tuple[Option, ...]:
-    named = tuple(Option(str(first + at), text) for at, text in enumerate(texts))
+    named = tuple(Option(str(first + index), text) for index, text in enumerate(texts))
     return (Option(blank, "bitte wählen"), *named)
 
 
@@ -49,7 +49,7 @@ MAKES: dict[int, tuple[str, tuple[tuple[int, str], ...]]] = {
     58: ("VW", ((5801, "Polo"), (5802, "Golf"), (5803, "Passat Variant"), (5804, "Tiguan"), (5805, "Caddy"))),
     61: ("Volvo", ((6101, "V60"), (6102, "XC40"))),
 }
-"""Make id to its name and its models (id, name)."""
+"""Name and models (id, name) by the make's id."""
 
 _MAKE_OPTIONS = (Option("0", "bitte wählen"), *(Option(str(number), name) for number, (name, _) in MAKES.items()))
 _MODEL_OPTIONS = (
@@ -69,7 +69,7 @@ STATUS_STATIONS = {
     "abholbereit": 6,
     "ausgeliefert": 6,
 }
-"""Projekt-Status to the station where the order then stands."""
+"""The order's station by its Projekt-Status."""
 STATIONS = {1: "Kalkulation", 2: "KoVo", 3: "Karo", 4: "Lackierer", 5: "Finish", 6: "fertig"}
 PARTS_STATES = (
     "ohne E-Teile",
@@ -192,7 +192,7 @@ FIELD_GROUPS: tuple[tuple[str, tuple[FormField, ...]], ...] = (
 FIELDS: dict[str, FormField] = {field.label: field for _, group in FIELD_GROUPS for field in group}
 
 WEEK_FIELD = FormField("KW")
-"""With the knob `derive`: the week of Werkstattstart."""
+"""With the knob `derive`: the ISO week of Werkstattstart."""
 COPY_FIELD = FormField("Halter")
 """With the knob `derive`: a copy of Fahrername."""
 TWIN_BLOCK = "Versicherung"
@@ -200,4 +200,4 @@ TWIN_FIELDS: dict[str, FormField] = {
     label: FormField(f"{TWIN_BLOCK}: {label}", field.kind, field.options, caption=label)
     for label, field in FIELDS.items()
 }
-"""With the knob `twin_labels`: by usual label the field of the same caption in the insurer's block."""
+"""With the knob `twin_labels`: the field with the same caption in the insurer's block, by usual label."""

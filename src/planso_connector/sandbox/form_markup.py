@@ -1,4 +1,4 @@
-"""The form's HTML in the markups that section 3 of the protocol allows."""
+"""Render the form in the markups that section 3 of the protocol allows."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ def render_form(
     hidden: list[Control],
     rows: list[Control],
 ) -> str:
-    """The whole form: hidden inputs, groups of fields, child rows, the submit button."""
+    """The form with hidden inputs, groups of fields, child rows and buttons."""
     head = "".join(f'<input type="hidden" name="{escape(c.name)}" value="{escape(c.value)}">' for c in hidden)
     body = "".join(
         f"<fieldset><legend>{escape(title)}</legend>\n{_group(markup, controls)}</fieldset>\n"
@@ -34,14 +34,14 @@ def _rows(cells: list[Control]) -> str:
     """A table of child rows, two cells each."""
     if not cells:
         return ""
-    pairs = [cells[at : at + 2] for at in range(0, len(cells), 2)]
+    pairs = [cells[index : index + 2] for index in range(0, len(cells), 2)]
     body = "".join("<tr>" + "".join(f"<td>{_control(cell)}</td>" for cell in pair) + "</tr>" for pair in pairs)
     head = "<thead><tr><th>Position</th><th>Anzahl</th></tr></thead>"
     return f'<table class="sub_rows">{head}<tbody>{body}</tbody></table>\n'
 
 
 def render_filling_script(controls: Iterable[Control]) -> str:
-    """The jQuery calls that fill what the markup left empty."""
+    """The jQuery calls that fill the controls whose value is in `functions`."""
     return "".join(
         f"$('[name=\"{control.name}\"]').val({json.dumps(control.value)});"
         for control in controls
@@ -51,7 +51,7 @@ def render_filling_script(controls: Iterable[Control]) -> str:
 
 def _group(markup: str, controls: list[Control]) -> str:
     if markup == "for":
-        return "".join(_pair(controls[at : at + 2]) for at in range(0, len(controls), 2))
+        return "".join(_pair(controls[index : index + 2]) for index in range(0, len(controls), 2))
     block = {"div": _div, "table": _row, "wrapped": _wrapped, "busy": _busy}[markup]
     rows = "\n".join(block(control) for control in controls)
     return f'<table class="form_table"><tbody>{rows}</tbody></table>' if markup == "table" else rows + "\n"
@@ -66,7 +66,7 @@ def _row(control: Control) -> str:
 
 
 def _pair(pair: list[Control]) -> str:
-    """Two fields share a block: all labels first, then all controls; only `for` says what belongs together."""
+    """A block for two fields: both labels, then both controls; only `for` relates them."""
     labels = "".join(f'<label for="{_id(control)}">{escape(control.label)}</label>' for control in pair)
     controls = "".join(f'<span class="ctl">{_control(control, identified=True)}</span>' for control in pair)
     return f'<div class="form_row"><div class="labels">{labels}</div><div class="controls">{controls}</div></div>\n'
@@ -79,7 +79,7 @@ def _wrapped(control: Control) -> str:
 
 
 def _busy(control: Control) -> str:
-    """Labels as people decorate them: a break, an icon, a comment, bold words, a star and a colon."""
+    """A decorated label: a break, an icon, a comment, bold words, a star and a colon."""
     words = [escape(word) for word in control.label.split(" ")]
     seed = sum(map(ord, control.label))
     if len(words) > 1:
@@ -101,7 +101,7 @@ def _id(control: Control) -> str:
 
 
 def _control(control: Control, *, identified: bool = False) -> str:
-    """The control itself, with an id where a label refers to it."""
+    """The control, with an id where `for` refers to it."""
     name = f' name="{escape(control.name)}"'
     if control.script_filled:
         if control.script_filled == "data":
@@ -110,7 +110,7 @@ def _control(control: Control, *, identified: bool = False) -> str:
     attributes = f'{name} id="{_id(control)}"' if identified else name
     match control.kind:
         case "long":
-            # A parser swallows the first line break of a text area, so there is always one to swallow.
+            # Parsers drop the first line break of a text area, so there is always one to drop.
             return f'<textarea rows="4"{attributes}>\n{escape(control.value)}</textarea>'
         case "select" | "multi":
             multiple = " multiple" if control.kind == "multi" else ""
@@ -142,8 +142,8 @@ def render_options(control: Control) -> str:
 
 def _radios(control: Control, name: str, *, identified: bool) -> str:
     html = ""
-    for at, option in enumerate(control.options):
-        mark = f' id="{_id(control)}"' if identified and at == 0 else ""
+    for index, option in enumerate(control.options):
+        mark = f' id="{_id(control)}"' if identified and index == 0 else ""
         checked = " checked" if option.value in control.values else ""
         html += f'<input type="radio"{name}{mark} value="{escape(option.value)}"{checked}> {escape(option.text)} '
     return html

@@ -1,6 +1,6 @@
-"""One order's form: its controls, what a browser would send of them, and what PlanSo takes from what was sent.
+"""The form of an order: its controls, their submitted values, and the values that a save stores.
 
-Protocol, sections 3 and 6.
+Source: the protocol, sections 3 and 6.
 """
 
 import itertools
@@ -28,18 +28,18 @@ from planso_connector.sandbox.knobs import Knobs
 from planso_connector.sandbox.orders import SandboxOrder, WireValues
 
 SentValues = Mapping[str, list[str]]
-"""By `name` attribute the values that arrived, in their order."""
+"""The submitted values by `name` attribute, in their order."""
 _ROW_NAME = re.compile(r"pos\[(\w+)\]\[(text|menge)\]")
 _NEW_ROW = "new_1"
 
 
 class SaveRefusedError(Exception):
-    """PlanSo refuses a save; the text is German, for a person."""
+    """PlanSo refuses a save. The message is German, for a person."""
 
 
 @dataclass(frozen=True)
 class AcceptedSave:
-    """What a save means: all values after it, the fields that it says something about, and the child rows."""
+    """A parsed save: all values after it, the fields that it sets, and the child rows."""
 
     values: WireValues
     arrived: AbstractSet[str]
@@ -47,7 +47,7 @@ class AcceptedSave:
 
 
 class OrderForm:
-    """The form as one installation has it: which fields, under which labels and names."""
+    """The form of one installation: its fields, their labels and names."""
 
     def __init__(self, installation: Installation, knobs: Knobs) -> None:
         self.installation = installation
@@ -67,39 +67,39 @@ class OrderForm:
             self._names[TWIN_FIELDS[label].label] = f"f_{number + 2000}"
         self._names |= {WEEK_FIELD.label: f"f_{number + 11}", COPY_FIELD.label: f"f_{number + 12}"}
 
-    def field(self, usual: str) -> FormField:
+    def field(self, usual_label: str) -> FormField:
         """The field of a usual label. Raises KeyError."""
-        return self._fields[usual]
+        return self._fields[usual_label]
 
     def shown_label(self, field: FormField) -> str:
-        """What the form shows above the field."""
+        """The label that the form shows."""
         return self.installation.shown_label(field.caption or field.label)
 
     def known_labels(self) -> set[str]:
-        """Every label that `usual` knows."""
-        return self._fields.keys() | {self.installation.shown_label(usual) for usual in FIELDS}
+        """Every label that `usual_label` accepts."""
+        return self._fields.keys() | {self.installation.shown_label(usual_label) for usual_label in FIELDS}
 
     def usual_label(self, label: str) -> str:
-        """The usual label behind a shown one (or behind itself). Raises KeyError."""
-        for usual in FIELDS:
-            if self.installation.shown_label(usual) == label:
-                return usual
+        """The usual label for a shown or a usual one. Raises KeyError."""
+        for usual_label in FIELDS:
+            if self.installation.shown_label(usual_label) == label:
+                return usual_label
         if label in self._fields:
             return label
         raise KeyError(f"This PlanSo has no field {label!r}")
 
     def control_kind(self, field: FormField) -> ControlKind:
-        """The control that the field has on this installation."""
+        """The field's kind of control on this installation."""
         if field.kind == "date" or field.kind == "datetime":
             return "text"
-        usual = field.caption or field.label
-        if usual in OPTIONAL_SELECTS and not self.installation.is_select(usual):
+        usual_label = field.caption or field.label
+        if usual_label in OPTIONAL_SELECTS and not self.installation.is_select(usual_label):
             return "text"
         return field.kind
 
-    def to_wire(self, usual: str, text: str) -> list[str]:
-        """What goes over the wire for what a person means. Raises ValueError when the select doesn't offer it."""
-        field = self._fields[usual]
+    def to_wire(self, usual_label: str, text: str) -> list[str]:
+        """The submitted values for a text that a person enters. Raises ValueError where a select does not offer it."""
+        field = self._fields[usual_label]
         kind = self.control_kind(field)
         if kind == "checkbox":
             return ["1"] if text.lower() in ("1", "ja", "true", "x", "on") else []
@@ -111,39 +111,39 @@ class OrderForm:
             return [_choice(field, part.strip()) for part in text.split(",")]
         return [_choice(field, text)]
 
-    def stored_values(self, order: SandboxOrder | None, usual: str) -> list[str]:
-        """What the order holds under a usual label, as it goes over the wire; without an order, nothing."""
+    def stored_values(self, order: SandboxOrder | None, usual_label: str) -> list[str]:
+        """The order's values as they are submitted; without an order, those of an empty field."""
         if order is None:
-            return self.to_wire(usual, "")
-        kept = order.values.get(usual)
+            return self.to_wire(usual_label, "")
+        kept = order.values.get(usual_label)
         if kept is not None:
             return kept
-        if usual == WEEK_FIELD.label:
+        if usual_label == WEEK_FIELD.label:
             return [iso_week(self.to_text("Werkstattstart", self.stored_values(order, "Werkstattstart")))]
-        if usual == COPY_FIELD.label:
+        if usual_label == COPY_FIELD.label:
             return self.stored_values(order, "Fahrername")
-        field = self._fields[usual]
+        field = self._fields[usual_label]
         is_twin_text = field.caption and field.kind in ("text", "long")
-        return [invent_twin_text(order.id, field.caption)] if is_twin_text else self.to_wire(usual, "")
+        return [invent_twin_text(order.id, field.caption)] if is_twin_text else self.to_wire(usual_label, "")
 
-    def invented_to_wire(self, usual: str, text: str) -> list[str]:
-        """What goes over the wire for an invented text. Dates become ISO where the installation holds them so."""
-        is_date = FIELDS[usual].kind in ("date", "datetime")
-        return self.to_wire(usual, to_iso_date(text) if is_date and self.installation.iso_dates else text)
+    def invented_to_wire(self, usual_label: str, text: str) -> list[str]:
+        """The submitted values for an invented text; dates become ISO with `iso_dates`."""
+        is_date = FIELDS[usual_label].kind in ("date", "datetime")
+        return self.to_wire(usual_label, to_iso_date(text) if is_date and self.installation.iso_dates else text)
 
     def invent_extra_fields(self, order: SandboxOrder) -> None:
-        """Invent what the form has beyond the usual fields."""
+        """Invent values for the fields that only this form has."""
 
-    def to_text(self, usual: str, wire: list[str]) -> str:
-        """What a person sees: the option's text, not its id; nothing for "bitte wählen"; 1 for a checked box."""
-        field = self._fields[usual]
+    def to_text(self, usual_label: str, wire: list[str]) -> str:
+        """The text a person reads: of options their texts, "" for "bitte wählen", "1" for a checked box."""
+        field = self._fields[usual_label]
         if self.control_kind(field) not in ("select", "multi", "radio"):
             return wire[0] if wire else ""
         shown = {option.value: option.text for option in field.options if option.value not in ("", "0")}
         return ", ".join(shown[value] for value in wire if value in shown)
 
     def groups(self, order: SandboxOrder | None) -> list[tuple[str, list[Control]]]:
-        """The labelled controls, group by group, without the labels that are missing now; without an order, empty."""
+        """The labelled controls by group, without missing labels; without an order, empty controls."""
         absent = self.knobs.missing_labels | self.installation.missing_labels
         groups = []
         for title, fields in self._shown():
@@ -152,9 +152,9 @@ class OrderForm:
         return groups
 
     def _shown(self) -> Iterator[tuple[str, list[FormField]]]:
-        """The groups of fields, with those that knobs add."""
-        usual = [self.usual_label(label) for label in sorted(self.knobs.twin_labels)]
-        twins = [TWIN_FIELDS[label] for label in FIELDS if label in usual]
+        """The groups of fields, those of knobs included."""
+        usual_label = [self.usual_label(label) for label in sorted(self.knobs.twin_labels)]
+        twins = [TWIN_FIELDS[label] for label in FIELDS if label in usual_label]
         if twins and self.knobs.twin_first:
             yield TWIN_BLOCK, twins
         for title, fields in FIELD_GROUPS:
@@ -169,7 +169,7 @@ class OrderForm:
             yield COPY_FIELD
 
     def hidden_controls(self, order: SandboxOrder | None) -> list[Control]:
-        """The hidden inputs: the row's id, which a whole save must name, a token, and what differs at each reading."""
+        """The hidden inputs: the row's id, which a whole save must send, a token, and those of `change_per_read`."""
         row_id, token = (order.row_id, order.token) if order else ("", "neu")
         hidden = {"rowID": row_id, "form_token": token, "call_back_class": "resourceplanner_single_project_wrapper"}
         if self.knobs.change_per_read:
@@ -178,7 +178,7 @@ class OrderForm:
         return [Control("", "", name, "hidden", (value,)) for name, value in hidden.items()]
 
     def row_controls(self, order: SandboxOrder | None) -> list[Control]:
-        """The cells of the child rows, and those of an empty one to fill in."""
+        """The cells of the child rows, and of one empty row."""
         if not self.knobs.child_rows:
             return []
         cells = [
@@ -198,7 +198,7 @@ class OrderForm:
         return order.rows
 
     def controls(self, order: SandboxOrder | None) -> list[Control]:
-        """All controls in the order of the form: hidden ones, labelled ones, child rows."""
+        """All controls in the form's order: hidden, labelled, child rows."""
         labelled = [control for _, group in self.groups(order) for control in group]
         return [*self.hidden_controls(order), *labelled, *self.row_controls(order)]
 
@@ -221,7 +221,7 @@ class OrderForm:
         return by if kind in ("text", "long") or (kind == "select" and by == "functions") else ""
 
     def accept(self, order: SandboxOrder | None, sent: SentValues, *, whole: bool = True) -> AcceptedSave:
-        """What a save means. In a whole form, a control that wasn't sent is cleared. Raises `SaveRefusedError`."""
+        """Parse a save. In a whole form a control that was not sent is cleared. Raises `SaveRefusedError`."""
         self.check_complete(order, sent, whole=whole)
         values = dict(order.values) if order else {}
         arrived = set()
@@ -232,13 +232,13 @@ class OrderForm:
         return AcceptedSave(values, arrived, self._taken_rows(order, sent, whole=whole))
 
     def check_complete(self, order: SandboxOrder | None, sent: SentValues, *, whole: bool) -> None:
-        """Raises `SaveRefusedError` where a save lacks what tells its row, or names another."""
+        """Raises `SaveRefusedError` where the row's id is missing or wrong."""
         row_id = sent.get("rowID")
         if (row_id is None and whole) or (row_id is not None and row_id[-1] != (order.row_id if order else "")):
             raise SaveRefusedError("Das Formular ist unvollständig: Die Zeilennummer (rowID) fehlt.")
 
     def accept_value(self, control: Control, sent: list[str]) -> list[str]:
-        """What is stored of the values that arrived under a control's name."""
+        """The stored values for the values sent under the control's name."""
         return _taken(control, sent)
 
     def render(self, order: SandboxOrder | None) -> str:
@@ -271,7 +271,7 @@ def _choice(field: FormField, text: str) -> str:
 
 
 def _taken(control: Control, sent: list[str]) -> list[str]:
-    """PHP's view of one control: the last value of a name counts, all of them where the name ends in `[]`."""
+    """As PHP reads them: the last value of a name, or all where the name ends in `[]`."""
     offered = [option.value for option in control.options]
     match control.kind:
         case "checkbox":

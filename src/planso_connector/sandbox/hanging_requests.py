@@ -1,4 +1,4 @@
-"""Connections that stay open without an answer, or that break: what `hang_next` and `lose_answers_next` do."""
+"""Requests without a response, whose connection hangs or is closed: `hang_next` and `lose_answers_next`."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,28 +8,28 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class HangingRequests:
-    """Everything that waits in a running server, so that it can be let go when the server closes."""
+    """The waiting requests of a running server, which are released when it closes."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
 
     def release(self) -> None:
-        """Let all go; called in the server's own loop when it closes."""
+        """Release all; called in the server's event loop."""
         for waiting in list(self._waiting):
             if not waiting.done():
                 waiting.set_result(None)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, but not longer than the server lives."""
+        """Sleep until the time is over or the server closes."""
         await self._until(asyncio.sleep(seconds))
 
     async def hang(self, scope: Scope, receive: Receive) -> None:
-        """Never answer: until the client goes or the server closes."""
+        """Wait without a response until the client disconnects or the server closes."""
         await self._until(_gone(receive))
         await self.close_connection(scope, receive)
 
     async def close_connection(self, scope: Scope, receive: Receive) -> None:
-        """Close the connection without an answer."""
+        """Close the connection without a response."""
         transport = scope.get("planso.transport")
         if transport is not None:
             transport.close()
@@ -53,7 +53,7 @@ async def _gone(receive: Receive) -> None:
 
 
 class NoResponse:
-    """The response of a request that gets none; with a server that can't close the line, an error of that server."""
+    """An ASGI response that sends none. A server without access to the transport answers with an error."""
 
     def __init__(self, openings: HangingRequests, *, hang: bool) -> None:
         self._openings = openings
@@ -64,7 +64,7 @@ class NoResponse:
 
 
 class TransportMiddleware:
-    """Hands the server's connection to the app, because ASGI has no way to hang up."""
+    """Put the server's transport into the scope, because ASGI can't close a connection."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,7 +1,6 @@
-"""A believable body shop, invented from a seed and a date: the same two, the same orders."""
+"""Invent a body shop's orders, reproducibly from a seed and a date."""
 
 import random
-from collections.abc import Callable
 from datetime import date, timedelta
 
 from planso_connector.sandbox import invented_people
@@ -38,19 +37,19 @@ _REMARKS = (
 
 
 def invent_orders(form: OrderForm, *, orders: int, seed: int, today: date) -> dict[int, SandboxOrder]:
-    """So many orders by id, 123 always among them, written as this installation's form writes them."""
+    """The orders by id, 123 always among them, with values as this installation stores them."""
     dice = random.Random(seed)
-    shelf = PartInventor(dice, today)
+    inventor = PartInventor(dice, today)
     shop = {}
     for position, order_id in enumerate(_ids(dice, orders)):
         texts = _texts(dice, order_id, today)
         order = _order(dice, form, order_id, position, texts)
         amount = 0 if texts["E-Teile Status"] == PARTS_STATES[0] else dice.choice((0, 1, 2, 3, 4, 5, 7))
-        order.parts = [shelf.next_part(at) for at in range(amount)]
+        order.parts = [inventor.next_part(at) for at in range(amount)]
         shop[order_id] = order
-    _odd_ones(form, shop)
+    _add_oddities(form, shop)
     if README_ORDER in shop:
-        _readme_order(form, shop[README_ORDER], shelf, today)
+        _fill_readme_order(form, shop[README_ORDER], inventor, today)
     for order in shop.values():
         form.invent_extra_fields(order)
     return shop
@@ -87,13 +86,13 @@ def _order(dice: random.Random, form: OrderForm, order_id: int, position: int, t
 
 
 def write_texts(form: OrderForm, order: SandboxOrder, texts: dict[str, str]) -> None:
-    """Set fields to what a person means; dates become ISO where the installation holds them so."""
-    for usual, text in texts.items():
-        order.values[usual] = form.invented_to_wire(usual, text)
+    """Set fields to texts; dates become ISO with `iso_dates`."""
+    for usual_label, text in texts.items():
+        order.values[usual_label] = form.invented_to_wire(usual_label, text)
 
 
 def _texts(dice: random.Random, order_id: int, today: date) -> dict[str, str]:
-    """Every field of an order as a person would read it."""
+    """The text of every field."""
     texts = dict.fromkeys(FIELDS, "")
     texts |= _customer_texts(dice)
     texts |= _vehicle_texts(dice, today)
@@ -232,20 +231,20 @@ _ODDITIES: tuple[dict[str, str], ...] = (
 )
 
 
-def _odd_ones(form: OrderForm, shop: dict[int, SandboxOrder]) -> None:
-    """Spread the oddities over the workshop, and give two orders one plate."""
+def _add_oddities(form: OrderForm, shop: dict[int, SandboxOrder]) -> None:
+    """Give some orders unusual values, and two orders the same plate."""
     plain = [order for order in shop.values() if order.id != README_ORDER]
     step = max(1, len(plain) // (len(_ODDITIES) + 2))
-    at: Callable[[int], SandboxOrder] = lambda index: plain[index * step]  # noqa: E731
-    for index, oddity in enumerate(_ODDITIES):
-        if index * step < len(plain):
-            write_texts(form, at(index), oddity)
-    if len(plain) > step * (len(_ODDITIES) + 1):
-        at(len(_ODDITIES)).values["Kennzeichen"] = list(at(len(_ODDITIES) + 1).values["Kennzeichen"])
+    spread = plain[::step]
+    for order, oddity in zip(spread, _ODDITIES, strict=False):
+        write_texts(form, order, oddity)
+    if len(spread) > len(_ODDITIES) + 1:
+        first, second = spread[len(_ODDITIES) : len(_ODDITIES) + 2]
+        first.values["Kennzeichen"] = list(second.values["Kennzeichen"])
 
 
-def _readme_order(form: OrderForm, order: SandboxOrder, shelf: PartInventor, today: date) -> None:
-    """Order 123, which the README changes."""
+def _fill_readme_order(form: OrderForm, order: SandboxOrder, inventor: PartInventor, today: date) -> None:
+    """Order 123, which the README's example changes."""
     start = today + timedelta(days=7)
     texts = {
         "Fahrername": "Jana Petersen",
@@ -272,7 +271,7 @@ def _readme_order(form: OrderForm, order: SandboxOrder, shelf: PartInventor, tod
     }
     write_texts(form, order, texts)
     order.station, order.employee, order.parts_badge = "3@active", "166", "button"
-    order.parts = [shelf.next_part(at) for at in range(4)]
+    order.parts = [inventor.next_part(at) for at in range(4)]
     for part, arrived in zip(order.parts, (True, True, False, False), strict=True):
         part.to_order, part.ordered, part.delivered, part.backorder = False, True, arrived, False
         part.status, part.date_style = ("geliefert" if arrived else "bestellt"), "titles"

@@ -1,4 +1,4 @@
-"""Invented spare parts: over one workshop every combination of states that section 4 of the protocol names."""
+"""Invent spare parts in every combination of the states that section 4 of the protocol names."""
 
 import random
 from collections.abc import Iterator
@@ -27,12 +27,12 @@ _STYLES: tuple[DateStyle, ...] = ("titles", "single", "array", "spaces", "dash",
 
 
 def format_german(amount: float) -> str:
-    """`1.234,50`."""
+    """Two decimals in German notation: `1.234,50`."""
     return f"{amount:,.2f}".replace(",", " ").replace(".", ",").replace(" ", ".")
 
 
 class PartInventor:
-    """Hands out parts, row ids ascending, and walks through all combinations of the six boxes."""
+    """Invents parts with ascending row ids, through all combinations of the six boxes."""
 
     def __init__(self, dice: random.Random, today: date) -> None:
         self._dice = dice
@@ -46,18 +46,18 @@ class PartInventor:
             self._dice.shuffle(every)
             yield from every
 
-    def next_part(self, at: int) -> SandboxPart:
-        """The next part, the `at`-th of its order."""
+    def next_part(self, position: int) -> SandboxPart:
+        """The next part, at `position` in its order."""
         dice, row = self._dice, next(self._rows)
         to_order, ordered, delivered, backorder, mandatory, price_checked = next(self._boxes)
         price, quantity = round(dice.uniform(0.8, 1480), 2), dice.choice((1, 1, 1, 2, 4))
         ordered_on = self._today - timedelta(days=dice.randint(3, 30))
         expected_on = ordered_on + timedelta(days=dice.randint(2, 21))
         style = dice.choice(_STYLES) if ordered or delivered else _STYLES[4]
-        # A cell with one title shows the delivery date only, and some cells stay empty whatever was clicked.
+        # A cell with one title shows the delivery date only, and some cells are empty whatever the boxes say.
         shows_order, shows_delivery = ordered and style != "single", delivered and style != "none"
-        status = _in_words(to_order, ordered, delivered, backorder)
-        if row % 9 == 0:  # somebody forgot to set it, or set another one
+        status = _status_text(to_order, ordered, delivered, backorder)
+        if row % 9 == 0:  # the status was forgotten, or set to another one
             status = dice.choice(("", "fehlt", "offen"))
         return SandboxPart(
             row_id=row,
@@ -65,13 +65,13 @@ class PartInventor:
             description=dice.choice(_NAMES),
             number=f"{dice.randint(1, 9)}{dice.choice('CGKN')}{dice.randint(0, 9)} {dice.randint(100, 999)} "
             f"{dice.randint(100, 999)}{dice.choice(('', ' A', ' GRU'))}",
-            lead=str(10 * (at + 1)),
+            lead=str(10 * (position + 1)),
             price_each=format_german(price),
             quantity=str(quantity),
             price_total=format_german(price * quantity),
-            ordered_on=_written(ordered_on) if shows_order and style != "none" else "",
-            delivered_on=_written(expected_on) if shows_delivery else "",
-            expected_on="" if delivered or not ordered else _written(expected_on),
+            ordered_on=_format_date(ordered_on) if shows_order and style != "none" else "",
+            delivered_on=_format_date(expected_on) if shows_delivery else "",
+            expected_on="" if delivered or not ordered else _format_date(expected_on),
             supplier_order=f"B-{dice.randint(10_000, 99_999)}" if ordered else "",
             to_order=to_order,
             ordered=ordered,
@@ -85,7 +85,7 @@ class PartInventor:
         )
 
 
-def _in_words(to_order: bool, ordered: bool, delivered: bool, backorder: bool) -> str:
+def _status_text(to_order: bool, ordered: bool, delivered: bool, backorder: bool) -> str:
     if backorder:
         return "Rückstand"
     if delivered:
@@ -95,5 +95,5 @@ def _in_words(to_order: bool, ordered: bool, delivered: bool, backorder: bool) -
     return "offen" if to_order else ""
 
 
-def _written(day: date) -> str:
+def _format_date(day: date) -> str:
     return f"{day:%d.%m.%Y}"

@@ -1,5 +1,5 @@
-"""Invented people, plates and numbers. None of them exist: telephone numbers are of the ranges that the
-Bundesnetzagentur keeps free for films, mail goes to example.de and example.org."""
+"""Invent people, plates and numbers. None exist: telephone numbers are of the ranges that the Bundesnetzagentur
+reserves for fiction, mail goes to example.de and example.org."""
 
 import random
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _MAILBOX = str.maketrans(
 
 @dataclass(frozen=True)
 class Person:
-    """A customer; `company` is empty for most."""
+    """A customer; `company` is "" for most."""
 
     name: str
     phone: str
@@ -39,7 +39,7 @@ class Person:
 
 
 def invent_person(dice: random.Random) -> Person:
-    """A customer with a telephone in one of several spellings."""
+    """A customer with a telephone number in one of several notations."""
     name = f"{dice.choice(_FIRST.split())} {dice.choice(_LAST.split())}"
     company = dice.choice(_COMPANIES) if dice.random() < 0.1 else ""
     return Person(name, invent_phone(dice), invent_email(dice, name), company)
@@ -65,7 +65,7 @@ def invent_phone(dice: random.Random) -> str:
 
 
 def invent_email(dice: random.Random, name: str) -> str:
-    """An address that can't exist, made of the name; sometimes none."""
+    """An address from the name that can't exist; sometimes none."""
     if dice.random() < 0.12:
         return ""
     box = ".".join(name.lower().translate(_MAILBOX).split())

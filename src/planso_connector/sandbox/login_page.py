@@ -1,4 +1,4 @@
-"""The pages of `/app`: the login form, and what a logged-in person sees (protocol, section 1)."""
+"""The pages of `/app`: the login form, and the start page after a login (protocol, section 1)."""
 
 import json
 
@@ -11,7 +11,7 @@ SCRIPT_PATH = "/sandbox/planso.js"
 
 
 def render_login_page(message: str = "", username: str = "") -> str:
-    """The German login page; a failure is the same page with a message."""
+    """The login page; after a failure the same page with a message."""
     alert = f'<div class="alert alert-danger">{escape(message)}</div>' if message else ""
     return f"""<!DOCTYPE html>
 <html lang="de"><head><title>PlanSo – Anmeldung (Sandkasten)</title></head><body class="login">
@@ -26,7 +26,7 @@ def render_login_page(message: str = "", username: str = "") -> str:
 
 
 def render_start_page(installation: Installation, style: SaveStyle, saves: SaveCalls, token: str) -> str:
-    """What `/app` shows to somebody who is logged in: the board, and one order's form, both filled by script."""
+    """The page after a login: board and form, both filled by script."""
     source, attributes = escape(style.token_source), render_script_settings(installation, style, saves)
     meta = f'<meta name="{source}" content="{escape(token)}">' if style.shows_token("meta") else ""
     hidden = f'<input type="hidden" name="{source}" value="{escape(token)}">' if style.shows_token("input") else ""
@@ -37,18 +37,18 @@ def render_start_page(installation: Installation, style: SaveStyle, saves: SaveC
 
 
 def render_script_settings(installation: Installation, style: SaveStyle, saves: SaveCalls) -> str:
-    """The attribute of `<body>` that tells the script how this installation works."""
-    told = {
+    """The attribute of `<body>` with the installation's settings for the script."""
+    settings = {
         "table": installation.table_id,
         "escaped": installation.escaped_markup,
         "style": style.as_json(),
         "saves": {kind: call.as_json() for kind, call in saves.items()},
     }
-    return f' data-planso="{escape(json.dumps(told))}"'
+    return f' data-planso="{escape(json.dumps(settings))}"'
 
 
 def render_editor(order_id: int | str = "") -> str:
-    """Where the script shows a form, at first that of the order."""
+    """The section in which the script shows a form, initially that of the order."""
     return f"""<section id="editor" data-order="{order_id}" hidden><h2 id="title"></h2><p id="result" role="status"></p>
 <div id="form"></div><p><button type="button" id="save">Speichern</button>
 <button type="button" id="delete">Auftrag löschen</button></p></section>
@@ -56,10 +56,10 @@ def render_editor(order_id: int | str = "") -> str:
 
 
 def render_maintenance_page() -> str:
-    """HTML where JSON was promised, and not the login page."""
+    """HTML that is not the login page."""
     return "<!DOCTYPE html><html><head><title>Wartung</title></head><body><h1>Wartungsarbeiten</h1></body></html>"
 
 
 def render_proxy_page(status: int) -> str:
-    """What the proxy in front of PlanSo says at night."""
+    """The error page of a proxy in front of PlanSo."""
     return f"<html><head><title>{status}</title></head><body><h1>{status}</h1><hr><center>nginx</center></body></html>"

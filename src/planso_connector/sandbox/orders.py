@@ -1,16 +1,16 @@
-"""What the workshop's PlanSo holds of one order, and how it is written to the state file."""
+"""The stored data of an order and its parts, as JSON for the state file too."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 DateStyle = Literal["titles", "single", "array", "spaces", "dash", "none"]
 WireValues = dict[str, list[str]]
-"""By usual label what goes over the wire: `[value]`; `[]` for an unchecked box; several for a multi-select."""
+"""The submitted values by usual label: `[value]`; `[]` for an unchecked box; several for a multi-select."""
 
 
 @dataclass
 class SandboxPart:
-    """One spare part. Dates and decimals are German texts; `""` is none."""
+    """One spare part. Dates and decimals are German texts; "" for none."""
 
     row_id: int
     part_id: int
@@ -31,14 +31,14 @@ class SandboxPart:
     mandatory: bool
     price_checked: bool
     status: str
-    """In words: offen, bestellt, geliefert, Rückstand, fehlt; can be empty."""
+    """offen, bestellt, geliefert, Rückstand, fehlt, or ""."""
     status_code: str
     date_style: DateStyle
     """How the date cell is written: see `parts_markup`."""
 
     @property
     def missing(self) -> bool:
-        """On backorder, or not delivered while to-order or ordered or said to be (protocol, section 4)."""
+        """On backorder; or not delivered, while to order, ordered, or missing by its status (protocol, section 4)."""
         if self.backorder:
             return True
         return not self.delivered and (self.to_order or self.ordered or self.status in ("offen", "Rückstand", "fehlt"))
@@ -53,13 +53,13 @@ class SandboxOrder:
     token: str
     values: WireValues
     station: str
-    """`"<station id>@<state>"`, or empty."""
+    """`<station id>@<state>`, or ""."""
     employee: str
     position: int
     finish_style: Literal["class", "date", "both", "empty"]
-    """What the list's `finish_date` carries."""
+    """The content of the board's `finish_date`."""
     finish_class: str = ""
-    """The damage class in the list when the form has none."""
+    """The damage class on the board where the form has none."""
     archived: bool = False
     parts: list[SandboxPart] = field(default_factory=list)
     parts_badge: Literal["button", "select", "none"] = "button"
@@ -71,16 +71,16 @@ class SandboxOrder:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, given: dict[str, Any]) -> "SandboxOrder":
-        """The opposite of `as_json`. Raises KeyError or TypeError on what `as_json` didn't write."""
-        order = cls(**{**given, "parts": [SandboxPart(**part) for part in given["parts"]]})
-        _check(given["id"], given["values"])
+    def from_json(cls, content: dict[str, Any]) -> "SandboxOrder":
+        """The inverse of `as_json`. Raises KeyError or TypeError for other content."""
+        order = cls(**{**content, "parts": [SandboxPart(**part) for part in content["parts"]]})
+        _check(content["id"], content["values"])
         return order
 
 
 def _check(order_id: Any, values: Any) -> None:
     fits = isinstance(order_id, int) and all(
-        isinstance(kept, list) and all(isinstance(text, str) for text in kept) for kept in values.values()
+        isinstance(texts, list) and all(isinstance(text, str) for text in texts) for texts in values.values()
     )
     if not fits:
         raise TypeError("an order with an id and lists of texts was expected")

@@ -1,4 +1,4 @@
-"""The parts table of an order, native or plain (protocol, section 4)."""
+"""Render the parts tables of an order (protocol, section 4)."""
 
 import random
 from collections.abc import Callable
@@ -22,7 +22,7 @@ _TABLE_CLASSES = ("parts_table", "rsp_parts_table", "psrs_parts_table")
 def render_parts(
     installation: Installation, order: SandboxOrder | None, plate: str, make: str, vin: str, badge: str
 ) -> str:
-    """The page for one order; an unknown order has an empty table. `badge` is its parts status in words."""
+    """The parts page; an unknown order has an empty table. `badge`: the parts status in words."""
     status = _badge(order, badge) if order else ""
     parts = order.parts if order else []
     columns = _COLUMNS[installation.parts_markup]()
@@ -37,7 +37,7 @@ def render_parts(
             f'data-number_plate="{escape(plate)}" data-pnum="{order.id if order else ""}">'
         )
         # A second installation has a table for each calculation, and none for an order without parts.
-        groups = [parts[at : at + 3] for at in range(0, len(parts), 3)]
+        groups = [parts[index : index + 3] for index in range(0, len(parts), 3)]
         shown = groups if installation.parts_markup == "second" else [parts]
         tables = "".join(_table(start, columns, group, native=True) for group in shown)
         if installation.parts_markup == "second":
@@ -52,7 +52,7 @@ def _table(start: str, columns: list[PartsColumn], parts: list[SandboxPart], *, 
 
 
 def _sums(order: SandboxOrder | None) -> str:
-    """What the parts cost; the total stands last."""
+    """The table of sums, the total last."""
     prices = [part.price_total.replace(".", "").replace(",", ".") for part in order.parts] if order else []
     total = f"{sum(map(float, prices)):.2f}".replace(".", ",")
     return (
@@ -119,7 +119,7 @@ def _number_cell(part: SandboxPart) -> str:
 
 
 def _date_cell(part: SandboxPart) -> str:
-    """One title is a delivery date, two are order and delivery date; a part only ordered has a dash for the second."""
+    """One title is the delivery date, two are order and delivery date, with a dash for none."""
     first, second = escape(part.ordered_on or "-"), escape(part.delivered_on or "-")
     if not (part.ordered_on or part.delivered_on):
         return "<td>-</td>" if part.date_style == "dash" else "<td></td>"
@@ -139,7 +139,7 @@ def _boxes_cell(part: SandboxPart) -> str:
 
 
 def _second_columns() -> list[PartsColumn]:
-    """The cells of a second installation; its boxes stand beside the status."""
+    """The columns of a second installation, with the boxes beside the status."""
     return [
         ("", _second_status_cell),
         (
@@ -165,7 +165,7 @@ def _second_columns() -> list[PartsColumn]:
 
 
 def _second_status_cell(part: SandboxPart) -> str:
-    """Boxes with their action as a class."""
+    """Boxes whose action is a class."""
     boxes = "".join(
         f'<input type="checkbox" class="{action} spare_part_status"{" checked" if is_set(part) else ""}>'
         for action, _, is_set in _BOXES
@@ -174,7 +174,7 @@ def _second_status_cell(part: SandboxPart) -> str:
 
 
 def _second_date_cell(part: SandboxPart) -> str:
-    """`<order date> / <delivery date>`, each way that section 4 names."""
+    """`<order date> / <delivery date>` in each way that section 4 names."""
     ordered, delivered = escape(part.ordered_on), escape(part.delivered_on)
     style = part.row_id % 5
     if style == 0 and ordered and not delivered:

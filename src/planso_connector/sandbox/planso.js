@@ -1,5 +1,5 @@
-// The browser's part of PlanSo, as far as the sandbox needs it: reads the board and one order's form, serialises the
-// form as jQuery's serialize() does, and saves it in the installation's style (docs/sandbox.md).
+// The browser's side of PlanSo: reads the board and one order's form, serialises the form as jQuery's serialize() does,
+// and saves it in the installation's style (docs/sandbox.md).
 "use strict";
 const { table, escaped, style, saves } = JSON.parse(document.body.dataset.planso);
 const element = (id) => document.getElementById(id);
@@ -19,15 +19,15 @@ function send(method, address, body = null, headers = {}) {
   });
 }
 
-function parsed(request) {
+function parseJson(request) {
   const type = request.getResponseHeader("Content-Type") ?? "";
   if (!type.includes("json")) return null;
   try { return JSON.parse(request.responseText); } catch { return null; }
 }
 
-// -- the form, as jQuery reads it
+// -- serialising the form, as jQuery does
 
-function values(control) {
+function controlValues(control) {
   if (control.localName === "select") {
     const chosen = [...control.options].filter(
       (option) => option.selected && !option.disabled && !option.closest("optgroup:disabled"));
@@ -43,25 +43,25 @@ function serializeArray(form) {
     .filter((control) => /^(?:input|select|textarea|keygen)$/i.test(control.localName))
     .filter((control) => !/^(?:submit|button|image|reset|file)$/i.test(control.type))
     .filter((control) => control.checked || !/^(?:checkbox|radio)$/i.test(control.type))
-    .flatMap((control) => values(control).map(
+    .flatMap((control) => controlValues(control).map(
       (value) => ({ name: control.name, value: value.replace(/\r?\n/g, "\r\n") })));
 }
 
-const encoded = (text) => style.space === "+"
+const encode = (text) => style.space === "+"
   ? encodeURIComponent(text).replace(/%20/g, "+") : encodeURIComponent(text);
-const param = (pairs) => pairs.map(({ name, value }) => `${encoded(name)}=${encoded(value)}`).join("&");
+const param = (pairs) => pairs.map(({ name, value }) => `${encode(name)}=${encode(value)}`).join("&");
 
-function byName(pairs) {
+function groupByName(pairs) {
   const names = new Map();
   for (const { name, value } of pairs) names.set(name, [...(names.get(name) ?? []), value]);
   return names;
 }
 
 const asObject = (pairs) => Object.fromEntries(
-  [...byName(pairs)].map(([name, all]) => [name, all.length === 1 ? all[0] : all]));
+  [...groupByName(pairs)].map(([name, all]) => [name, all.length === 1 ? all[0] : all]));
 
 function changedPairs(before, now) {
-  const old = byName(before), current = byName(now);
+  const old = groupByName(before), current = groupByName(now);
   const differs = (name) => JSON.stringify(old.get(name)) !== JSON.stringify(current.get(name));
   const names = [...new Set([...current.keys(), ...old.keys()])].filter(differs);
   if (style.tokens.includes("form") && !names.includes("form_token")) names.unshift("form_token");
@@ -70,24 +70,24 @@ function changedPairs(before, now) {
 
 // -- saving
 
-function tokenOf(page) {
+function findToken(page) {
   const selector = { meta: "meta", input: "input[type=hidden]" }[style.token_from];
   const found = page.querySelector(`${selector}[name="${style.token_source}"]`);
   return found?.content ?? found?.value;
 }
 
-async function token() {
+async function fetchToken() {
   if (style.token_from === "member") return tokenOfForm;
   if (style.token_from === "cookie") {
     const cookies = document.cookie.split("; ").map((cookie) => cookie.split("="));
     return cookies.find(([name]) => name === style.token_source)?.[1] ?? "";
   }
-  const here = tokenOf(document);
+  const here = findToken(document);
   if (here) return here;
-  return tokenOf(new DOMParser().parseFromString((await send("GET", "/app")).responseText, "text/html")) ?? "";
+  return findToken(new DOMParser().parseFromString((await send("GET", "/app")).responseText, "text/html")) ?? "";
 }
 
-function body(beside, pairs) {
+function buildBody(beside, pairs) {
   if (pairs && style.line_break === "lf") {
     pairs = pairs.map(({ name, value }) => ({ name, value: value.replace(/\r\n/g, "\n") }));
   }
@@ -109,34 +109,35 @@ function body(beside, pairs) {
 async function save(kind, id, pairs) {
   const call = saves[kind];
   const needsToken = [call.query, call.outer, call.headers].some((part) => Object.values(part).includes("{token}"));
-  const values = { "{id}": id, "{token}": needsToken ? await token() : "", "{any}": String(Date.now()) };
-  const ready = (part) => Object.fromEntries(
+  const values = { "{id}": id, "{token}": needsToken ? await fetchToken() : "", "{any}": String(Date.now()) };
+  const fillPlaceholders = (part) => Object.fromEntries(
     Object.entries(part).map(([name, value]) => [name, values[value] ?? value]));
-  const headers = ready(call.headers);
-  const beside = Object.entries(ready(call.outer)).map(([name, value]) => ({ name, value }));
-  const [content, type] = body(beside, pairs);
+  const headers = fillPlaceholders(call.headers);
+  const beside = Object.entries(fillPlaceholders(call.outer)).map(([name, value]) => ({ name, value }));
+  const [content, type] = buildBody(beside, pairs);
   if (type) headers["Content-Type"] = type;
-  return send("POST", `${call.path}?${new URLSearchParams({ ...ready(call.query), ...call.also })}`, content, headers);
+  const query = new URLSearchParams({ ...fillPlaceholders(call.query), ...call.also });
+  return send("POST", `${call.path}?${query}`, content, headers);
 }
 
-function outcome(request) {
-  const answer = parsed(request);
-  const told = answer?.error || answer?.errors?.[0]?.text || answer?.errors?.[0] ||
+function parseOutcome(request) {
+  const answer = parseJson(request);
+  const message = answer?.error || answer?.errors?.[0]?.text || answer?.errors?.[0] ||
     (answer?.success === false || request.status >= 400 ? answer?.message : "");
-  if (told || request.status >= 400) return { refusal: told || `Fehler ${request.status}` };
+  if (message || request.status >= 400) return { refusal: message || `Fehler ${request.status}` };
   if (!answer && request.responseText) return { refusal: "PlanSo hat anders geantwortet als sonst." };
   const redirected = new URL(request.responseURL).searchParams.get("dataID");
   return { id: answer?.dataID ?? answer?.data?.id ?? answer?.id ?? redirected };
 }
 
-// -- what a person sees
+// -- the page
 
 function show(state, text) {
   element("result").dataset.state = state;
   element("result").textContent = text;
 }
 
-function filled(form, functions) {
+function fillControls(form, functions) {
   for (const control of form.querySelectorAll("[data-date], [data-value]")) {
     if (!control.value) control.value = control.dataset.date ?? control.dataset.value;
   }
@@ -152,7 +153,7 @@ async function open(id) {
   element("title").textContent = id ? `Auftrag ${id}` : "Neuer Auftrag";
   const query = { m: "visual_forms_plain", tableID: table, submode: id ? "update" : "insert", dataID: id,
     call_back_class: "resourceplanner_single_project_wrapper", callback: "" };
-  const answer = parsed(await send("POST", `/do?${new URLSearchParams(query)}`));
+  const answer = parseJson(await send("POST", `/do?${new URLSearchParams(query)}`));
   if (!answer) {
     element("form").innerHTML = 'Bitte zuerst <a href="/app">anmelden</a>.';
     opened = null;
@@ -171,15 +172,15 @@ async function open(id) {
     opened = null;
     return;
   }
-  filled(form, answer.functions ?? "");
+  fillControls(form, answer.functions ?? "");
   form.addEventListener("submit", (event) => { event.preventDefault(); element("save").click(); });
   opened = { id, form, before: serializeArray(form) };
   element("delete").hidden = !id;
   element("editor").dataset.open = id;
 }
 
-async function board() {
-  const answer = parsed(await send("POST", "/do?m=resourceplanner_get_project_stations&filterID="));
+async function showBoard() {
+  const answer = parseJson(await send("POST", "/do?m=resourceplanner_get_project_stations&filterID="));
   const orders = Object.values(answer ?? {}).filter((entry) => entry && entry.ID);
   element("resourceplanner").replaceChildren(...orders.map((order) => {
     const item = document.createElement("li"), link = document.createElement("a");
@@ -192,31 +193,31 @@ async function board() {
   }));
 }
 
-async function saved() {
+async function saveForm() {
   if (!opened) return;
   const now = serializeArray(opened.form), submode = opened.id ? "update" : "insert";
   show("busy", "Wird gespeichert …");
   const pairs = style.sends === "changed" ? changedPairs(opened.before, now) : now;
-  const { refusal, id } = outcome(await save(submode, opened.id, pairs));
+  const { refusal, id } = parseOutcome(await save(submode, opened.id, pairs));
   if (refusal) return show("refused", refusal);
   await open(opened.id || String(id));
-  if (isInApp) await board();
+  if (isInApp) await showBoard();
   show("saved", "Gespeichert");
 }
 
-async function deleted() {
+async function deleteOrder() {
   if (!opened?.id) return;
   show("busy", "Wird gelöscht …");
-  const { refusal } = outcome(await save("delete", opened.id, null));
+  const { refusal } = parseOutcome(await save("delete", opened.id, null));
   if (refusal) return show("refused", refusal);
   element("form").replaceChildren();
   opened = null;
-  if (isInApp) await board();
+  if (isInApp) await showBoard();
   show("deleted", "Gelöscht");
 }
 
-element("save").addEventListener("click", saved);
-element("delete").addEventListener("click", deleted);
+element("save").addEventListener("click", saveForm);
+element("delete").addEventListener("click", deleteOrder);
 element("new").addEventListener("click", () => { show("", ""); open(""); });
-if (isInApp) board();
+if (isInApp) showBoard();
 else open(element("editor").dataset.order);

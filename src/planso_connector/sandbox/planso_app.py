@@ -1,4 +1,4 @@
-"""`/app` and `/do` over HTTP: sessions, bad days, and what was asked (protocol, sections 1 and 8)."""
+"""Handle `/app` and `/do`: sessions, the troubles of the knobs, the request log (protocol, sections 1 and 8)."""
 
 import asyncio
 import random
@@ -20,16 +20,16 @@ from planso_connector.sandbox.sessions import SessionStore
 from planso_connector.sandbox.workshop import Workshop
 
 COOKIE = "PHPSESSID"
-_KEPT_REQUESTS = 20_000
+_MAX_REQUESTS = 20_000
 
 
 @dataclass(frozen=True)
 class LoggedRequest:
-    """One `/do` or `/app` request (`m` is then `"app"`). `status` 0 means that it got no answer.
+    """One request to `/do` or `/app` (`m` is "app" then).
 
-    `saving` tells a save from a read, which share their `submode`; `started` and `ended` are seconds of a steady clock.
-    `version` is the workshop's that was shown or saved upon, None where neither was done; `heard`, whether the client
-    was still there by then.
+    `status`: 0 for no response. `saving`: whether it is a save; reads have the same `submode`. `started`, `ended`:
+    seconds of the monotonic clock. `version`: the workshop's when it was read or saved, None where it was neither.
+    `heard`: whether the client was still connected then.
     """
 
     method: str
@@ -51,8 +51,8 @@ class PlansoApp:
         self.workshop = workshop
         self.installation = workshop.installation
         self.sessions = SessionStore(workshop.installation)
-        self.openings = HangingRequests()
-        self.requests: deque[LoggedRequest] = deque(maxlen=_KEPT_REQUESTS)
+        self.hanging_requests = HangingRequests()
+        self.requests: deque[LoggedRequest] = deque(maxlen=_MAX_REQUESTS)
         self.in_flight = 0
         self.in_flight_peak = 0
         self._dice = random.Random(0)
@@ -62,10 +62,10 @@ class PlansoApp:
         """`GET /app` opens a session and shows the login page, `POST /app` logs in."""
         started = monotonic()
         body = await request.body()
-        async with self._turn(request):
-            await self._slowly()
+        async with self._session_turn(request):
+            await self._delay()
             response = self._page_or_failure(request, body)
-        told = LoggedRequest(
+        entry = LoggedRequest(
             method=request.method,
             m="app",
             submode="",
@@ -77,12 +77,12 @@ class PlansoApp:
             version=None,
             heard=True,
         )
-        self._log(told)
+        self._log(entry)
         return response
 
     @asynccontextmanager
-    async def _turn(self, request: Request) -> AsyncIterator[None]:
-        """Wait for the session's other requests to end, where the installation locks sessions."""
+    async def _session_turn(self, request: Request) -> AsyncIterator[None]:
+        """With the knob `session_lock`, wait for the session's other requests."""
         cookie = request.cookies.get(COOKIE)
         if cookie is None or not self.workshop.knobs.session_lock:
             yield
@@ -97,7 +97,7 @@ class PlansoApp:
 
     def _page(self, request: Request, body: bytes) -> Response:
         session_id, is_new = self.sessions.start(request.cookies.get(COOKIE))
-        response = self._logged_in(session_id, body) if request.method == "POST" else self._start(session_id)
+        response = self._log_in(session_id, body) if request.method == "POST" else self._start(session_id)
         if is_new:
             response.set_cookie(COOKIE, session_id, path="/", httponly=True, samesite="lax")
         return response
@@ -113,7 +113,7 @@ class PlansoApp:
             return response
         return html_response(login_page.render_login_page(), self.installation)
 
-    def _logged_in(self, session_id: str, body: bytes) -> Response:
+    def _log_in(self, session_id: str, body: bytes) -> Response:
         form = group_by_name(parse_pairs(body))
         username = form.get("system_login_username", [""])[-1]
         password = form.get("system_login_password", [""])[-1]
@@ -133,17 +133,17 @@ class PlansoApp:
             body, style = await request.body(), self.workshop.knobs.save_style
             templates = self.workshop.save_calls()
             call = calls.parse_call(style, templates, request.url.path, request.query_params, request.headers, body)
-            async with self._turn(request):
-                await self._slowly(self.workshop.knobs.save_latency if call.saves else 0.0)
-                heard = not await request.is_disconnected()
+            async with self._session_turn(request):
+                await self._delay(self.workshop.knobs.save_latency if call.saves else 0.0)
+                is_connected = not await request.is_disconnected()
                 with self.workshop.lock:
                     is_too_late = call.saves and monotonic() - started > self.workshop.knobs.saves_within
-                    trouble = self._proxy_failure() if is_too_late else self._trouble(request, call)
+                    trouble = self._proxy_failure() if is_too_late else self._find_trouble(request, call)
                     version = self.workshop.version if trouble is None else None
                     response = trouble if trouble is not None else self._answer(request, call)
         finally:
             self.in_flight -= 1
-        told = LoggedRequest(
+        entry = LoggedRequest(
             method=request.method,
             m=call.m,
             submode=call.submode,
@@ -153,18 +153,18 @@ class PlansoApp:
             started=started,
             ended=monotonic(),
             version=version,
-            heard=heard,
+            heard=is_connected,
         )
-        self._log(told)
+        self._log(entry)
         return response
 
-    def _trouble(self, request: Request, call: calls.PlansoCall) -> ASGIApp | None:
-        """What is answered instead of doing what was asked."""
+    def _find_trouble(self, request: Request, call: calls.PlansoCall) -> ASGIApp | None:
+        """The response where the request is not processed; None where it is."""
         knobs = self.workshop.knobs
         if knobs.count_down("fail_next") or (call.saves and knobs.count_down("fail_saves_next")):
             return self._proxy_failure()
         if knobs.count_down("hang_next"):
-            return NoResponse(self.openings, hang=True)
+            return NoResponse(self.hanging_requests, hang=True)
         cookie = request.cookies.get(COOKIE)
         if call.m == "logout":
             self.sessions.log_out(cookie)
@@ -182,24 +182,24 @@ class PlansoApp:
             if call.m == calls.FORM and style.shows_token("member"):
                 answer[style.token_source] = token
             return json_response(answer, self.installation)
-        answered = self._saved(call, token)
-        return self._lost() if self.workshop.knobs.count_down("lose_answers_next") else answered
+        answered = self._save(call, token)
+        return self._lose_response() if self.workshop.knobs.count_down("lose_answers_next") else answered
 
-    def _saved(self, call: calls.PlansoCall, token: str) -> Response:
+    def _save(self, call: calls.PlansoCall, token: str) -> Response:
         knobs = self.workshop.knobs
         try:
-            done, order_id = calls.apply_save(self.workshop, call, token)
+            action, order_id = calls.apply_save(self.workshop, call, token)
         except SaveRefusedError as refusal:
             return save_response.refusal_response(self.installation, knobs.save_style, str(refusal))
         if knobs.count_down("applied_but_next"):
             return self._disguised(knobs.applied_but)
-        if done == "insert" and knobs.insert_names is not None:
+        if action == "insert" and knobs.insert_names is not None:
             order_id = knobs.insert_names
         form = self.workshop.form_answer(order_id) if knobs.save_style.answer == "form" else {}
-        return save_response.success_response(self.installation, knobs.save_style, done, order_id, form)
+        return save_response.success_response(self.installation, knobs.save_style, action, order_id, form)
 
     def _disguised(self, how: str) -> Response:
-        """An answer that doesn't look as if the save had been carried out."""
+        """The response to an applied save that looks as if it were not."""
         match how:
             case "login_page":
                 return html_response(login_page.render_login_page(), self.installation)
@@ -213,21 +213,21 @@ class PlansoApp:
             case _:
                 return html_response(login_page.render_proxy_page(int(how)), self.installation, int(how))
 
-    def _lost(self) -> ASGIApp:
+    def _lose_response(self) -> ASGIApp:
         how = self.workshop.knobs.lose_answers_by
         if how == "504":
             return html_response(login_page.render_proxy_page(504), self.installation, 504)
-        return NoResponse(self.openings, hang=how == "hang")
+        return NoResponse(self.hanging_requests, hang=how == "hang")
 
     def _proxy_failure(self) -> Response:
         status = self.workshop.knobs.fail_status
         return html_response(login_page.render_proxy_page(status), self.installation, status)
 
-    async def _slowly(self, more: float = 0.0) -> None:
+    async def _delay(self, more: float = 0.0) -> None:
         knobs = self.workshop.knobs
         seconds = more + knobs.latency + (self._dice.uniform(0, knobs.jitter) if knobs.jitter else 0)
         if seconds > 0:
-            await self.openings.sleep(seconds)
+            await self.hanging_requests.sleep(seconds)
 
     def _log(self, entry: LoggedRequest) -> None:
         with self.workshop.lock:

@@ -1,4 +1,4 @@
-"""The form of a recording: its markup, labels, names and options. No value of it is kept."""
+"""Parse the form of a recording: markup, labels, names and options, without its values."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ _TECHNICAL = re.compile(r"[A-Za-z_#.:/-]{0,40}")
 ValueShape = Literal[
     "empty", "iso", "iso_time", "german", "german_time", "time", "decimal", "number", "email", "token", "text"
 ]
-"""Of which kind a recorded value was: all that is kept of it."""
+"""The kind of a recorded value, which is all that is kept of it."""
 
 ALIASES = {
     "Halter": "Fahrername",
@@ -41,14 +41,14 @@ ALIASES = {
     "Fahrgestellnummer": "VIN",
     "Amtl. Kennzeichen": "Kennzeichen",
 }
-"""Captions of other installations to the usual label of the same thing."""
+"""The usual label by other installations' captions."""
 
 _KNOWN = FIELDS.keys() | ALIASES.keys()
 
 
 @dataclass(frozen=True)
 class RecordedField:
-    """What is sent under one name: the field, how many inputs it has, and of which kind its values were."""
+    """The inputs of one name: the field, and the kind and length of each value."""
 
     name: str
     field: FormField
@@ -63,7 +63,7 @@ class RecordedField:
 
 @dataclass(frozen=True)
 class ControlSlot:
-    """Where one control stands in the markup. `at` counts the inputs of one name, `own` is a box's value."""
+    """The place of one control in the markup. `at`: its index among the inputs of its name. `own`: a box's value."""
 
     name: str
     tag: str
@@ -75,20 +75,20 @@ class ControlSlot:
 
 @dataclass
 class RecordedForm:
-    """The markup with slots for the controls, and the fields by usual label."""
+    """The markup with slots for controls, and the fields by usual label."""
 
     pieces: list[str | ControlSlot] = field(default_factory=list)
     fields: dict[str, RecordedField] = field(default_factory=dict)
 
 
 def parse_recorded_form(content: str, functions: str, order_id: str) -> RecordedForm:
-    """The form of an answer's markup."""
+    """Parse the form's markup and the answer's `functions`."""
     body = LexborHTMLParser(content).body
     return _Reader(functions, order_id, body).form if body is not None else RecordedForm()
 
 
 class _Reader:
-    """Walks the markup once for what it holds, and once to keep what is no value."""
+    """Walks the markup twice: for the fields, and for the markup without values."""
 
     def __init__(self, functions: str, order_id: str, body: LexborNode) -> None:
         self._functions, self._order_id = functions, order_id
@@ -105,11 +105,11 @@ class _Reader:
             self._keep(child)
 
     def _add(self, made: RecordedField) -> None:
-        usual, number = made.field.label, 2
-        while usual in self.form.fields:
-            usual, number = f"{made.field.label} ({number})", number + 1
-        kept = FormField(usual, made.field.kind, made.field.options, caption=made.field.caption)
-        self.form.fields[usual] = RecordedField(**{**vars(made), "field": kept})
+        usual_label, number = made.field.label, 2
+        while usual_label in self.form.fields:
+            usual_label, number = f"{made.field.label} ({number})", number + 1
+        kept = FormField(usual_label, made.field.kind, made.field.options, caption=made.field.caption)
+        self.form.fields[usual_label] = RecordedField(**{**vars(made), "field": kept})
 
     # -- fields
 
@@ -120,11 +120,11 @@ class _Reader:
         caption = "" if not visible else self._caption(main)
         kind, options = self._kind(main, boxes)
         values = [] if boxes else [_value(node) for node in nodes]
-        usual = ALIASES.get(caption, caption)
-        is_usual = usual in FIELDS and (kind != "text" or FIELDS[usual].kind != "locked")
-        if kind == "text" and is_usual and FIELDS[usual].kind in ("date", "datetime"):
-            kind = FIELDS[usual].kind
-        label = usual if is_usual else (caption or name)
+        usual_label = ALIASES.get(caption, caption)
+        is_usual = usual_label in FIELDS and (kind != "text" or FIELDS[usual_label].kind != "locked")
+        if kind == "text" and is_usual and FIELDS[usual_label].kind in ("date", "datetime"):
+            kind = FIELDS[usual_label].kind
+        label = usual_label if is_usual else (caption or name)
         return RecordedField(
             name=name,
             field=FormField(label, kind, options, caption=caption),
@@ -156,7 +156,7 @@ class _Reader:
         return "functions" if f'"{name}"' in self._functions or f"'{name}'" in self._functions else ""
 
     def _caption(self, node: LexborNode) -> str:
-        """The label's text as far as it can be told: `for`, a label around it, or the nearest text before it."""
+        """The label's text: by `for`, a label around the control, or the nearest label before it."""
         identifier = node.attributes.get("id")
         root = node
         while root.parent is not None:
@@ -178,7 +178,7 @@ class _Reader:
         return _words(next((node.attributes[a] or "" for a in _WORDED_ATTRIBUTES if node.attributes.get(a)), ""))
 
     def _own_text(self, box: LexborNode) -> str:
-        """The text right after a box or around it, where it is a label's."""
+        """The text right after a box, unless it may be a value."""
         follower = box.next
         text = _words(follower.text(deep=False) or "") if follower is not None and follower.tag == "-text" else ""
         return text if text and not self._is_private(text) else ""
@@ -231,7 +231,7 @@ class _Reader:
         return kept
 
     def _is_caption(self, node: LexborNode, text: str) -> bool:
-        """Whether a text is a label's, or stands right before a control and holds no value."""
+        """Whether a text is in a label, or in a block with controls and holds no value."""
         block = node.parent
         for _ in range(4):
             if block is None or block.tag in ("body", "form"):
@@ -245,12 +245,12 @@ class _Reader:
         return False
 
     def _holds_value(self, text: str) -> bool:
-        """Whether a label's text has a whole value in it that is no single word."""
+        """Whether a label's text contains a value of several words or with digits."""
         low = text.lower()
         return "@" in text or re.search(r"\d{5}", text) is not None or any(value in low for value in self._values)
 
     def _is_private(self, text: str) -> bool:
-        """Whether a text may hold a value: one that stands in a control, an address, a long number."""
+        """Whether a text may contain a value of a control, an address or a long number."""
         if _words(text) in _KNOWN:
             return False
         words = {word.lower() for word in re.findall(r"[^\W_]{3,}", text)}
@@ -258,7 +258,7 @@ class _Reader:
 
 
 def _private_values(body: LexborNode) -> set[str]:
-    """The values of all inputs of one line, in small letters, but technical ones of hidden inputs."""
+    """The lower-case values of all text inputs, without technical values of hidden inputs."""
     values: set[str] = set()
     for node in body.css("input"):
         if _type(node) not in ("checkbox", "radio", "submit", "button"):
@@ -269,7 +269,7 @@ def _private_values(body: LexborNode) -> set[str]:
 
 
 def _is_sent(node: LexborNode) -> bool:
-    """Whether a browser would send the control: named, enabled, in the form proper, no button and no file."""
+    """Whether a browser would submit the control: named, enabled, not in a template, no button, no file."""
     if not node.attributes.get("name") or _type(node) in _NOT_SENT or "disabled" in node.attributes:
         return False
     parent = node.parent
@@ -298,7 +298,7 @@ def _options(node: LexborNode) -> Iterable[Option]:
 
 
 def _text(node: LexborNode) -> str:
-    """The text of a label without that of controls in it."""
+    """The text of a label without that of its controls."""
     return " ".join(part for part in _texts(node))
 
 

@@ -1,4 +1,4 @@
-"""The installation of a recording, with invented values (`planso-connector sandbox --like FILE.har`)."""
+"""Replay the installation of a recording with invented values (`planso-connector sandbox --like FILE.har`)."""
 
 import html
 import random
@@ -32,14 +32,14 @@ _WORDS = ("Hof", "Halle", "Büro", "Übergabe", "Regal", "Prüfung", "Lager", "S
 
 @dataclass(frozen=True)
 class RecordedInstallation:
-    """What is kept of a recording: its form without values, and how it saves."""
+    """The form of a recording without values, and how it saves."""
 
     form: RecordedForm
     saves: RecordedSaves
 
 
 def load_recorded_installation(path: Path) -> Installation:
-    """The installation that a recording is of. Raises `RecordingError`."""
+    """The installation of a recording. Raises `RecordingError`."""
     exchanges = read_recording(path)
     reading, content = _form_reading(exchanges, path)
     is_escaped = "<" not in content
@@ -64,7 +64,7 @@ def load_recorded_installation(path: Path) -> Installation:
 
 
 def _form_reading(exchanges: list[RecordedExchange], path: Path) -> tuple[RecordedExchange, str]:
-    """The first reading of an order's form, and its markup."""
+    """The first read of an order's form, and its markup."""
     readings = [e for e in exchanges if e.query.get("m") == "visual_forms_plain" and isinstance(e.json, dict)]
     for reading in sorted(readings, key=lambda e: (not e.query.get("dataID"), bool(e.body))):
         content = (reading.json.get("center") or {}).get("content")
@@ -77,73 +77,81 @@ def _form_reading(exchanges: list[RecordedExchange], path: Path) -> tuple[Record
 
 
 class ReplayedForm(OrderForm):
-    """The form of a recording. Fields that it shares with the usual form have the usual values."""
+    """The form of a recording. Fields that the usual form has too get the usual values."""
 
     def __init__(self, installation: Installation, knobs: Knobs, recorded: RecordedForm) -> None:
         super().__init__(installation, knobs)
         self._recorded = recorded
-        self._fields |= {usual: one.field for usual, one in recorded.fields.items()}
+        self._fields |= {usual_label: recorded.field for usual_label, recorded in recorded.fields.items()}
 
     def usual_label(self, label: str) -> str:
-        for usual, recorded in self._recorded.fields.items():
-            if label in (usual, recorded.field.caption):
-                return usual
+        for usual_label, recorded in self._recorded.fields.items():
+            if label in (usual_label, recorded.field.caption):
+                return usual_label
         return super().usual_label(label)
 
     def known_labels(self) -> set[str]:
-        return {label for usual, one in self._recorded.fields.items() for label in (usual, one.field.caption or usual)}
+        return {
+            label
+            for usual_label, recorded in self._recorded.fields.items()
+            for label in (usual_label, recorded.field.caption or usual_label)
+        }
 
     def control_kind(self, field: FormField) -> ControlKind:
         if field.label not in self._recorded.fields:
             return super().control_kind(field)
         return "text" if field.kind == "date" or field.kind == "datetime" else field.kind
 
-    def invented_to_wire(self, usual: str, text: str) -> list[str]:
-        recorded = self._recorded.fields.get(usual)
+    def invented_to_wire(self, usual_label: str, text: str) -> list[str]:
+        recorded = self._recorded.fields.get(usual_label)
         if recorded is not None:
-            is_date = FIELDS[usual].kind in ("date", "datetime")
+            is_date = FIELDS[usual_label].kind in ("date", "datetime")
             text = _typed(
                 recorded, to_iso_date(text).partition(" ")[0] if is_date and recorded.shapes[:1] == ("iso",) else text
             )
         try:
-            wire = self.to_wire(usual, text)
+            wire = self.to_wire(usual_label, text)
         except ValueError:
-            options = self._fields[usual].options
+            options = self._fields[usual_label].options
             wire = [options[sum(map(ord, text)) % len(options)].value] if options else []
         return wire * max(1, len(recorded.shapes)) if recorded is not None and not recorded.field.options else wire
 
     def invent_extra_fields(self, order: SandboxOrder) -> None:
         dice = random.Random(order.id)
-        for usual, recorded in self._recorded.fields.items():
-            if usual in FIELDS and not recorded.is_hidden:
+        for usual_label, recorded in self._recorded.fields.items():
+            if usual_label in FIELDS and not recorded.is_hidden:
                 continue
             if recorded.field.options:
                 chosen = dice.choice(recorded.field.options).value
-                order.values[usual] = [chosen] if recorded.field.kind == "select" or dice.random() < 0.5 else []
+                order.values[usual_label] = [chosen] if recorded.field.kind == "select" or dice.random() < 0.5 else []
             elif recorded.is_order_id:
-                order.values[usual] = [str(order.id)]
+                order.values[usual_label] = [str(order.id)]
             else:
                 pairs = zip(recorded.shapes, recorded.lengths, strict=True)
-                order.values[usual] = [
+                order.values[usual_label] = [
                     _typed(recorded, _invented(dice, shape, length, recorded)) for shape, length in pairs
                 ]
 
-    def stored_values(self, order: SandboxOrder | None, usual: str) -> list[str]:
-        recorded = self._recorded.fields.get(usual)
-        if recorded is not None and not recorded.field.options and (order is None or usual not in order.values):
+    def stored_values(self, order: SandboxOrder | None, usual_label: str) -> list[str]:
+        recorded = self._recorded.fields.get(usual_label)
+        if recorded is not None and not recorded.field.options and (order is None or usual_label not in order.values):
             return [str(order.id)] if order is not None and recorded.is_order_id else [""] * len(recorded.shapes)
-        return super().stored_values(order, usual)
+        return super().stored_values(order, usual_label)
 
-    def to_wire(self, usual: str, text: str) -> list[str]:
-        recorded = self._recorded.fields.get(usual)
+    def to_wire(self, usual_label: str, text: str) -> list[str]:
+        recorded = self._recorded.fields.get(usual_label)
         if recorded is not None and recorded.field.kind == "multi" and len(recorded.field.options) == 1:
             return [recorded.field.options[0].value] if text.lower() in ("1", "ja", "true", "x", "on") else []
-        return super().to_wire(usual, text)
+        return super().to_wire(usual_label, text)
 
     def groups(self, order: SandboxOrder | None) -> list[tuple[str, list[Control]]]:
         absent = self.knobs.missing_labels
-        shown = [one for one in self._recorded.fields.values() if not {one.field.label, one.field.caption} & absent]
-        return [("", [self._recorded_control(one, order) for one in shown])]
+        shown = [
+            recorded
+            for recorded in self._recorded.fields.values()
+            if not {recorded.field.label, recorded.field.caption} & absent
+        ]
+        return [("", [self._recorded_control(recorded, order) for recorded in shown])]
 
     def hidden_controls(self, order: SandboxOrder | None) -> list[Control]:
         return []
@@ -166,7 +174,11 @@ class ReplayedForm(OrderForm):
         )
 
     def check_complete(self, order: SandboxOrder | None, sent: SentValues, *, whole: bool) -> None:
-        missing = [one.name for one in self._recorded.fields.values() if one.is_hidden and one.name not in sent]
+        missing = [
+            recorded.name
+            for recorded in self._recorded.fields.values()
+            if recorded.is_hidden and recorded.name not in sent
+        ]
         if whole and missing:
             raise SaveRefusedError(f"Das Formular ist unvollständig: {missing[0]} fehlt.")
 
@@ -188,7 +200,7 @@ class ReplayedForm(OrderForm):
 
 
 def _slot(slot: ControlSlot, control: Control | None) -> str:
-    """One control as it stands in the markup."""
+    """Render one control in its place."""
     start = f"<{slot.tag}{slot.attributes}"
     if slot.own is not None:
         checked = " checked" if control is not None and slot.own in control.values else ""
@@ -207,7 +219,7 @@ def _slot(slot: ControlSlot, control: Control | None) -> str:
 
 
 def _typed(recorded: RecordedField, text: str) -> str:
-    """A value that an input of the recorded type holds: browsers empty others."""
+    """The value for the recorded input type, "" where that does not take it."""
     if recorded.input_type == "date":
         return to_iso_date(text).partition(" ")[0] if parse_day(text) else ""
     if recorded.input_type == "number":
@@ -217,7 +229,7 @@ def _typed(recorded: RecordedField, text: str) -> str:
 
 
 def _invented(dice: random.Random, shape: ValueShape, length: int, recorded: RecordedField) -> str:
-    """A value of the kind that was recorded."""
+    """A value of the recorded kind."""
     day, month = dice.randint(1, 28), dice.randint(1, 12)
     words = f"{dice.choice(_WORDS)} {dice.randint(1, 99)}"
     label = recorded.field.label

@@ -1,4 +1,4 @@
-"""How a recorded installation saves: its style, its addresses, and what it answers."""
+"""Detect how a recorded installation saves: style, addresses, answers."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ _NOT_TOKENS = frozenset({"cookie", "user-agent", "referer", "origin", "accept", 
 
 @dataclass(frozen=True)
 class _Save:
-    """One recorded save, read in its style; `order_id` is that of the order it was about, `""` for a new one."""
+    """One recorded save, parsed in its style. `order_id`: "" for a new order."""
 
     exchange: RecordedExchange
     kind: SaveAction
@@ -43,22 +43,22 @@ class _Save:
 
 @dataclass(frozen=True)
 class RecordedSaves:
-    """Style and calls of a recording; those that it doesn't hold are derived from those that it does."""
+    """Style and calls of a recording; calls that it does not contain are derived from the others."""
 
     style: SaveStyle
     calls: SaveCalls
     answers: Mapping[SaveAction, Any] = field(default_factory=dict)
-    """Successes that are JSON objects: their members, with `{id}` for the order's id and without other values."""
+    """The JSON objects that mean success, with `{id}` for the order's id and without other values."""
 
 
 def parse_recorded_saves(
     exchanges: list[RecordedExchange], form: RecordedExchange, names: AbstractSet[str], table_id: int
 ) -> RecordedSaves:
-    """How the recording saves. Without a save in it, the usual style.
+    """Detect how the recording saves; the usual style for a recording without a save.
 
     `form` is the reading of the order's form, `names` are those of its controls.
     """
-    saves = list(_saves(exchanges, form, names))
+    saves = list(_find_saves(exchanges, form, names))
     updates = [save for save in saves if save.kind == "update"] or saves
     if not updates:
         return RecordedSaves(SaveStyle(), build_save_calls(SaveStyle(), table_id))
@@ -66,39 +66,43 @@ def parse_recorded_saves(
     style = replace(
         first.style,
         sends="whole" if len({name for name, _ in first.pairs} & names) > 0.6 * len(names) else "changed",
-        answer=_answer_shape(first.exchange),
-        space=_space(first),
+        answer=_detect_answer_shape(first.exchange),
+        space=_detect_space(first),
         line_break="lf" if any("\n" in value.replace("\r\n", "") for _, value in first.pairs) else "crlf",
     )
-    found = _token(exchanges, form, first)
+    found = _find_token(exchanges, form, first)
     if found is not None:
         style = _with_token(replace(style, token_from=found[0], token_source=found[1]), first, found[2])
-    calls = {save.kind: _template(save, found[2] if found else "") for save in reversed(saves)}
-    calls |= {kind: call for kind in SAVE_ACTIONS if (call := _derived(calls, kind)) is not None and kind not in calls}
-    answers = {save.kind: _skeleton(save.exchange.json, _answered_id(exchanges, save)) for save in reversed(saves)}
+    calls = {save.kind: _build_template(save, found[2] if found else "") for save in reversed(saves)}
+    calls |= {
+        kind: call for kind in SAVE_ACTIONS if (call := _derive_call(calls, kind)) is not None and kind not in calls
+    }
+    answers = {
+        save.kind: _strip_values(save.exchange.json, _find_answered_id(exchanges, save)) for save in reversed(saves)
+    }
     return RecordedSaves(style, calls, {kind: answer for kind, answer in answers.items() if isinstance(answer, dict)})
 
 
-def _space(save: _Save) -> Space:
+def _detect_space(save: _Save) -> Space:
     if save.style.body in ("json", "multipart"):
         return "%20"
-    # The form's own plus is escaped once more where the form is one parameter.
+    # In `fields` the form is escaped twice, so a plus is `%2B`.
     is_plus = b"+" in save.exchange.body or (save.style.body == "fields" and b"%2B" in save.exchange.body)
     return "+" if is_plus else "%20"
 
 
-def _answered_id(exchanges: list[RecordedExchange], save: _Save) -> str:
-    """The id that the answer may name: of a new order the one that is opened next."""
+def _find_answered_id(exchanges: list[RecordedExchange], save: _Save) -> str:
+    """The id that the answer may contain: of a new order that of the next opened form."""
     if save.order_id:
         return save.order_id
     after = exchanges[next(at for at, one in enumerate(exchanges) if one is save.exchange) + 1 :]
     return next((one.query["dataID"] for one in after if one.query.get("dataID")), "")
 
 
-def _skeleton(answer: Any, order_id: str, depth: int = 0) -> Any:
-    """An answer without what it says: words of code, flags and the order's id are left."""
+def _strip_values(answer: Any, order_id: str, depth: int = 0) -> Any:
+    """An answer without its values, except code words, flags and the order's id."""
     if isinstance(answer, dict) and depth < 5:
-        return {name: _skeleton(value, order_id, depth + 1) for name, value in answer.items()}
+        return {name: _strip_values(value, order_id, depth + 1) for name, value in answer.items()}
     if order_id and not isinstance(answer, (bool, list, dict)) and str(answer) == order_id:
         return ID_PLACEHOLDER
     if isinstance(answer, str):
@@ -108,13 +112,13 @@ def _skeleton(answer: Any, order_id: str, depth: int = 0) -> Any:
     return 0 if isinstance(answer, (int, float)) else []
 
 
-def _saves(exchanges: list[RecordedExchange], form: RecordedExchange, names: AbstractSet[str]) -> Iterable[_Save]:
-    """The requests that carry the form's controls, and those that delete an order."""
+def _find_saves(exchanges: list[RecordedExchange], form: RecordedExchange, names: AbstractSet[str]) -> Iterable[_Save]:
+    """The requests that submit the form's controls, and those that delete an order."""
     ids = {form.query.get("dataID", ""), *_listed_ids(exchanges)} - {""}
     for exchange in exchanges:
         if exchange.method == "GET" or "system_login_password" in exchange.body.decode("utf-8", "replace"):
             continue
-        read = _read(exchange, names)
+        read = _parse_save_body(exchange, names)
         given = {*exchange.query.values(), *(read[1].values() if read else ())}
         about = next((value for value in given if value in ids), "")
         if read is not None and any(name in names for name, _ in read[2]):
@@ -127,7 +131,7 @@ def _saves(exchanges: list[RecordedExchange], form: RecordedExchange, names: Abs
 
 
 def _listed_ids(exchanges: list[RecordedExchange]) -> set[str]:
-    """The order ids of the recorded lists."""
+    """The order ids of the recorded boards."""
     ids = set()
     for exchange in exchanges:
         if exchange.query.get("m") == "resourceplanner_get_project_stations":
@@ -137,8 +141,10 @@ def _listed_ids(exchanges: list[RecordedExchange]) -> set[str]:
     return ids
 
 
-def _read(exchange: RecordedExchange, names: AbstractSet[str]) -> tuple[SaveStyle, dict[str, str], Pairs] | None:
-    """The body in the first style in which it holds controls of the form."""
+def _parse_save_body(
+    exchange: RecordedExchange, names: AbstractSet[str]
+) -> tuple[SaveStyle, dict[str, str], Pairs] | None:
+    """Parse the body in the first style that yields controls of the form."""
     if not exchange.body:
         return None
     parameters = [name for name, value in parse_pairs(exchange.body) if len(value) > 1] or ["fields"]
@@ -146,7 +152,9 @@ def _read(exchange: RecordedExchange, names: AbstractSet[str]) -> tuple[SaveStyl
         for parameter in parameters if body.startswith("fields") else ["fields"]:
             style = SaveStyle(body=body, parameter=parameter)
             try:
-                outer, pairs = parse_body(style, exchange.content_type, exchange.body, _beside(exchange, style, names))
+                outer, pairs = parse_body(
+                    style, exchange.content_type, exchange.body, _outer_names(exchange, style, names)
+                )
             except SaveRefusedError:
                 continue
             if pairs and any(name in names for name, _ in pairs):
@@ -154,8 +162,8 @@ def _read(exchange: RecordedExchange, names: AbstractSet[str]) -> tuple[SaveStyl
     return None
 
 
-def _beside(exchange: RecordedExchange, style: SaveStyle, names: AbstractSet[str]) -> set[str]:
-    """The names of the body that are no controls of the form."""
+def _outer_names(exchange: RecordedExchange, style: SaveStyle, names: AbstractSet[str]) -> set[str]:
+    """The names in the body that are no controls of the form."""
     body = style.body
     if body == "json":
         sent = exchange.json_body()
@@ -170,20 +178,20 @@ def _beside(exchange: RecordedExchange, style: SaveStyle, names: AbstractSet[str
     return sent_names - (names if body == "plain" else {style.parameter})
 
 
-def _token(
+def _find_token(
     exchanges: list[RecordedExchange], form: RecordedExchange, save: _Save
 ) -> tuple[TokenSource, str, str] | None:
-    """Where a value of a save stands that the pages gave: the source, its name there, and the value."""
+    """The token of a save that a page provided: source, name there, value."""
     headers = {name: value for name, value in save.exchange.headers.items() if name not in _NOT_TOKENS}
     sent = {v for v in (*save.exchange.query.values(), *save.outer.values(), *headers.values()) if len(v) >= 8}
-    for source, name, value in _given_tokens(exchanges, form, save):
+    for source, name, value in _find_tokens(exchanges, form, save):
         if value in sent:
             return source, name, value
     return None
 
 
 def _with_token(style: SaveStyle, save: _Save, token: str) -> SaveStyle:
-    """The style with the places where the token went."""
+    """The style with the places where the token was sent."""
     places: tuple[tuple[Token, Mapping[str, str]], ...] = (
         ("header", save.exchange.headers),
         ("parameter", save.outer),
@@ -201,7 +209,7 @@ def _with_token(style: SaveStyle, save: _Save, token: str) -> SaveStyle:
     return style
 
 
-def _given_tokens(
+def _find_tokens(
     exchanges: list[RecordedExchange], form: RecordedExchange, save: _Save
 ) -> Iterable[tuple[TokenSource, str, str]]:
     for exchange in exchanges:
@@ -220,15 +228,15 @@ def _given_tokens(
         yield "cookie", name, value
 
 
-def _template(save: _Save, token: str) -> SaveCall:
+def _build_template(save: _Save, token: str) -> SaveCall:
     def templates(given: Mapping[str, str]) -> dict[str, str]:
-        return {name: _placeholder(value, save.order_id, token) for name, value in given.items() if name != "_"}
+        return {name: _to_placeholder(value, save.order_id, token) for name, value in given.items() if name != "_"}
 
     headers = {name: TOKEN_PLACEHOLDER for name, value in save.exchange.headers.items() if token and value == token}
     return SaveCall(save.exchange.path, templates(save.exchange.query), templates(save.outer), headers)
 
 
-def _placeholder(value: str, order_id: str, token: str) -> str:
+def _to_placeholder(value: str, order_id: str, token: str) -> str:
     if value and value == order_id:
         return ID_PLACEHOLDER
     if value and value == token:
@@ -236,8 +244,8 @@ def _placeholder(value: str, order_id: str, token: str) -> str:
     return ANY_PLACEHOLDER if value.isdigit() and len(value) > 9 else value
 
 
-def _derived(calls: SaveCalls, kind: SaveAction) -> SaveCall | None:
-    """The call for a kind that the recording doesn't hold: that of an update with the other word."""
+def _derive_call(calls: SaveCalls, kind: SaveAction) -> SaveCall | None:
+    """The call for an action that was not recorded: that of an update with the action's word."""
     update = calls.get("update")
     if update is None:
         return None
@@ -249,8 +257,8 @@ def _derived(calls: SaveCalls, kind: SaveAction) -> SaveCall | None:
     return replace(update, query=other(update.query), outer=other(update.outer))
 
 
-def _answer_shape(exchange: RecordedExchange) -> AnswerShape:
-    """The shape that is nearest to a recorded success."""
+def _detect_answer_shape(exchange: RecordedExchange) -> AnswerShape:
+    """The shape nearest to a recorded success."""
     if exchange.status in (301, 302, 303):
         return "redirect"
     answer: Any = exchange.json

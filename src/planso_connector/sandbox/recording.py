@@ -1,4 +1,4 @@
-"""A browser's network log (HAR 1.2) as a list of requests and answers. Only what the form needs is kept."""
+"""Parse a browser's network log (HAR 1.2) into requests and responses."""
 
 import base64
 import json
@@ -12,12 +12,12 @@ MAX_RECORDING_BYTES = 256 * 1024 * 1024
 
 
 class RecordingError(Exception):
-    """The recording can't be played; the text says why."""
+    """The recording can't be used; the message says why."""
 
 
 @dataclass(frozen=True)
 class RecordedExchange:
-    """One request and its answer. Header names are lower-case."""
+    """One request and its response. Header names are lower-case."""
 
     method: str
     path: str
@@ -32,14 +32,14 @@ class RecordedExchange:
 
     @property
     def json(self) -> Any:
-        """The answer's JSON; None where it is none."""
+        """The response's JSON; None where it is not JSON."""
         try:
             return json.loads(self.text)
         except ValueError:
             return None
 
     def json_body(self) -> Any:
-        """The request's JSON; None where it is none."""
+        """The request's JSON; None where it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -47,7 +47,7 @@ class RecordedExchange:
 
 
 def read_recording(path: Path) -> list[RecordedExchange]:
-    """The recording's requests in their order. Raises `RecordingError`."""
+    """The requests in their order. Raises `RecordingError`."""
     try:
         if path.stat().st_size > MAX_RECORDING_BYTES:
             raise RecordingError(f"{path} is larger than 256 MB. Record again, with PlanSo's page alone.")
@@ -94,7 +94,7 @@ def _exchange(request: Any, response: Any) -> RecordedExchange:
 
 
 def _body(data: Mapping[str, Any], content_type: str) -> tuple[str, bytes]:
-    """The request's body; browsers tell some of them as a list of parameters only."""
+    """Content type and body; some browsers record only the parameters."""
     content_type = content_type or data.get("mimeType", "")
     if data.get("text"):
         return content_type, data["text"].encode("utf-8", "surrogatepass")

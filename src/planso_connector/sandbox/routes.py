@@ -1,4 +1,4 @@
-"""All addresses of the sandbox: PlanSo's own, the pages for people, and the tools under `/sandbox`."""
+"""The sandbox's routes: those of PlanSo, the pages for people, and the tools under `/sandbox`."""
 
 import json
 from collections.abc import Iterable
@@ -41,10 +41,10 @@ def _pages(workshop: Workshop) -> list[BaseRoute]:
 
     async def order(request: Request) -> Response:
         order_id = request.path_params["order_id"]
-        found = workshop.find_order(order_id)
-        if found is None:
+        shown = workshop.find_order(order_id)
+        if shown is None:
             return HTMLResponse(board_page.render_missing_page(order_id), 404)
-        return HTMLResponse(board_page.render_order_page(workshop, found))
+        return HTMLResponse(board_page.render_order_page(workshop, shown))
 
     async def script(_: Request) -> Response:
         return FileResponse(_SCRIPT_FILE, media_type="text/javascript; charset=utf-8")
@@ -72,9 +72,9 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
     async def knobs(request: Request) -> Response:
         if request.method == "POST":
             try:
-                given = json.loads(await request.body())
+                body = json.loads(await request.body())
                 with workshop.lock:
-                    workshop.knobs.set_json(given, workshop.form.known_labels())
+                    workshop.knobs.set_json(body, workshop.form.known_labels())
             except (KnobError, ValueError) as error:
                 return JSONResponse({"error": str(error)}, 400)
         with workshop.lock:
@@ -84,35 +84,35 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
         return JSONResponse(workshop.knobs.descriptions())
 
     async def order(request: Request) -> Response:
-        found = workshop.find_order(request.path_params["order_id"])
-        if found is None:
+        shown = workshop.find_order(request.path_params["order_id"])
+        if shown is None:
             return JSONResponse({"error": "Diesen Auftrag gibt es nicht."}, 404)
         if request.method == "DELETE":
-            workshop.delete(found.id)
+            workshop.delete(shown.id)
             return Response(status_code=204)
         if request.method == "POST":
             try:
-                given = json.loads(await request.body())
-                workshop.edit(found.id, str(given["label"]), str(given["value"]))
+                body = json.loads(await request.body())
+                workshop.edit(shown.id, str(body["label"]), str(body["value"]))
             except (KeyError, TypeError, ValueError) as error:
                 return JSONResponse({"error": str(error)}, 400)
-        return JSONResponse(_order(workshop, found))
+        return JSONResponse(_order(workshop, shown))
 
     async def orders(request: Request) -> Response:
         if request.method == "POST":
             try:
-                given = json.loads(await request.body())
-                order_id = int(given.pop("id")) if "id" in given else None
-                made = workshop.add({str(label): str(text) for label, text in given.items()}, order_id)
+                body = json.loads(await request.body())
+                order_id = int(body.pop("id")) if "id" in body else None
+                new_id = workshop.add({str(label): str(text) for label, text in body.items()}, order_id)
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 return JSONResponse({"error": str(error)}, 400)
-            return JSONResponse(_order(workshop, workshop.get_order(made)), 201)
-        return JSONResponse({"orders": [_order(workshop, one) for one in workshop.all_orders()]})
+            return JSONResponse(_order(workshop, workshop.get_order(new_id)), 201)
+        return JSONResponse({"orders": [_order(workshop, order) for order in workshop.all_orders()]})
 
     async def changes(_: Request) -> Response:
         with workshop.lock:
-            told = [{**asdict(change), "at": change.at.isoformat()} for change in reversed(workshop.changes)]
-        return JSONResponse({"changes": told})
+            listed = [{**asdict(change), "at": change.at.isoformat()} for change in reversed(workshop.changes)]
+        return JSONResponse({"changes": listed})
 
     async def requests(_: Request) -> Response:
         with workshop.lock:
@@ -139,7 +139,7 @@ def _tools(workshop: Workshop, planso: PlansoApp) -> list[BaseRoute]:
 
 
 def _order(workshop: Workshop, order: SandboxOrder) -> dict[str, Any]:
-    """Values as people read them, and the form as a browser would send it."""
+    """The values as people read them, and the form as a browser would submit it."""
     with workshop.lock:
         controls = workshop.form.controls(order)
         return {

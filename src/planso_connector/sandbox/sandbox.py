@@ -1,4 +1,4 @@
-"""The sandbox as tests and commands use it: one workshop, one PlanSo before it, and hands to reach in from behind."""
+"""The sandbox as tests and commands use it: serve it, inspect it, and edit its orders as other people would."""
 
 import socket
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,11 +18,11 @@ from planso_connector.sandbox.routes import create_app
 from planso_connector.sandbox.workshop import Workshop
 
 TODAY = date(2026, 11, 23)
-"""The day around which the invented orders lie."""
+"""The day around which the invented orders are dated."""
 
 
 class Sandbox:
-    """A small working PlanSo. Safe to poke from another thread than its server's."""
+    """A working stand-in for PlanSo. Thread-safe."""
 
     def __init__(
         self,
@@ -34,8 +34,8 @@ class Sandbox:
         today: date = TODAY,
         allowed_hosts: Iterable[str] = (),
     ) -> None:
-        """Invent `orders` orders from `seed` and `today`; with `state`, go on where that file ends. Served by
-        `localhost`, addresses and `allowed_hosts`.
+        """`orders`: how many to invent from `seed` and `today`. `state`: the file to continue from and to write to.
+        `allowed_hosts`: host names beside `localhost` and IP addresses.
 
         Raises `StateFileError` when the file is damaged or was made with other settings.
         """
@@ -46,29 +46,29 @@ class Sandbox:
         self.app: ASGIApp = create_app(self._workshop, self._planso, allowed_hosts)
 
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> AbstractContextManager[str]:
-        """Run in a thread; `with sandbox.serve() as url`. Raises `PortTakenError`."""
-        return server.serve_in_thread(self.app, self._planso.openings.release, host, port)
+        """Serve in a thread: `with sandbox.serve() as url`. Raises `PortTakenError`."""
+        return server.serve_in_thread(self.app, self._planso.hanging_requests.release, host, port)
 
     def run(self, listening: Sequence[socket.socket]) -> None:
-        """Run in the main thread until interrupted, on sockets that are bound."""
-        server.serve_in_main_thread(self.app, self._planso.openings.release, listening)
+        """Serve in the main thread until interrupted, on listening sockets."""
+        server.serve_in_main_thread(self.app, self._planso.hanging_requests.release, listening)
 
-    # -- what was asked of it
+    # -- its requests
 
     @property
     def requests(self) -> list[LoggedRequest]:
-        """The last `/do` and `/app` requests, oldest first, at most 20 000."""
+        """The last 20,000 requests to `/do` and `/app`, oldest first."""
         with self._workshop.lock:
             return list(self._planso.requests)
 
     @property
     def in_flight(self) -> int:
-        """Requests to `/do` that are not answered yet, also those whose client has left."""
+        """Requests to `/do` without a response so far, those of disconnected clients included."""
         return self._planso.in_flight
 
     @property
     def in_flight_peak(self) -> int:
-        """How many `/do` requests were open at once, at most."""
+        """The most `/do` requests that were in flight at once."""
         return self._planso.in_flight_peak
 
     @property
@@ -82,29 +82,29 @@ class Sandbox:
         return self._planso.sessions.rejected_logins
 
     def forget_requests(self) -> None:
-        """Empty `requests` and begin a new `in_flight_peak`."""
+        """Clear `requests` and reset `in_flight_peak`."""
         with self._workshop.lock:
             self._planso.requests.clear()
             self._planso.in_flight_peak = self._planso.in_flight
 
     @property
     def cookies(self) -> set[str]:
-        """The value of every session cookie that ever was."""
+        """The value of every session cookie ever issued."""
         return set(self._planso.sessions.issued_ids)
 
     def expire_sessions(self, after_requests: int = 0) -> None:
-        """End all sessions, now or once after so many more logged-in `/do` requests."""
+        """End all sessions, now or once after this many more logged-in `/do` requests."""
         with self._workshop.lock:
             self._planso.sessions.expire(after_requests)
 
-    # -- what it holds
+    # -- its orders
 
     def order_ids(self) -> list[int]:
-        """The orders of the list, in its order."""
+        """The ids of the board, in its order."""
         return [order.id for order in self._workshop.board_orders()]
 
     def value(self, order_id: int, label: str) -> str:
-        """A field as a person reads it: of a select the chosen text (`""` for "bitte wählen"), `"1"` for a checked box.
+        """A field as a person reads it: of a select the chosen text ("" for "bitte wählen"), "1" for a checked box.
 
         `label` is the shown or the usual one. Raises KeyError for an unknown order or label.
         """
@@ -112,42 +112,42 @@ class Sandbox:
             return self._workshop.field_text(self._workshop.get_order(order_id), self._workshop.form.usual_label(label))
 
     def values(self, order_id: int) -> dict[str, str]:
-        """The wire values of every control: by shown label, hidden ones by name, several values with commas."""
+        """The submitted value of every control, by shown label, hidden ones by name; several values with commas."""
         with self._workshop.lock:
             order = self._workshop.get_order(order_id)
             controls = self._workshop.form.controls(order)
             return {control.label or control.name: ",".join(control.values) for control in controls}
 
     def snapshot(self, order_id: int) -> list[tuple[str, str]]:
-        """The pairs that jQuery's `serialize()` would send of the form now, not yet URL-encoded."""
+        """The pairs that jQuery's `serialize()` makes of the form now, not yet URL-encoded."""
         with self._workshop.lock:
             controls = self._workshop.form.controls(self._workshop.get_order(order_id))
             return [pair for control in controls for pair in control.serialize()]
 
     def plates(self) -> dict[int, str]:
-        """The plate of every order of the list, by id; `""` for none."""
+        """The plate of every order on the board, by id; "" for none."""
         with self._workshop.lock:
             return {
                 order.id: self._workshop.field_text(order, "Kennzeichen") for order in self._workshop.board_orders()
             }
 
     def parts(self, order_id: int) -> list[dict[str, Any]]:
-        """The order's parts (members of `Part`, and `missing` by the protocol's rule). Raises KeyError."""
+        """The order's parts: the members of SandboxPart, and `missing`. Raises KeyError."""
         with self._workshop.lock:
             return [{**asdict(part), "missing": part.missing} for part in self._workshop.get_order(order_id).parts]
 
-    # -- other people in the workshop
+    # -- edits by other people
 
     def edit_field(self, order_id: int, label: str, value: str) -> None:
-        """Another person's edit; of a select by text or id. Raises KeyError, ValueError for what it doesn't offer."""
+        """Edit a field; of a select by text or id. Raises KeyError, and ValueError where a select does not offer it."""
         self._workshop.edit(order_id, label, value)
 
     def archive(self, order_id: int) -> None:
-        """Take the order off the list; its form stays. Raises KeyError."""
+        """Take the order off the board; its form stays. Raises KeyError."""
         self._workshop.archive(order_id)
 
     def unarchive(self, order_id: int) -> None:
-        """Put an archived order back on the list. Raises KeyError."""
+        """Put an archived order back on the board. Raises KeyError."""
         self._workshop.archive(order_id, archived=False)
 
     def delete(self, order_id: int) -> None:
@@ -155,7 +155,7 @@ class Sandbox:
         self._workshop.delete(order_id)
 
     def add_order(self, texts: Mapping[str, str], order_id: int | None = None) -> int:
-        """A new order with texts by label; its id, which can be that of a deleted one. Raises KeyError, ValueError."""
+        """Add an order with texts by label; returns its id, which may be a deleted order's. Raises as `edit_field`."""
         return self._workshop.add(texts, order_id)
 
 
@@ -168,6 +168,6 @@ def run(
     seed: int = 1,
     installation: Installation | None = None,
 ) -> None:
-    """The command `sandbox`: serve until interrupted. Raises `PortTakenError`, `StateFileError`."""
+    """Serve until interrupted, for the command `sandbox`. Raises `PortTakenError`, `StateFileError`."""
     with server.listen(host, port) as listening:
         Sandbox(orders=orders, seed=seed, installation=installation, state=state).run([listening])

@@ -1,4 +1,4 @@
-"""Where saves go: the address and what travels beside the form, for each kind of save."""
+"""The request of each kind of save: its address, and its parameters beside the form."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,65 +9,69 @@ from planso_connector.sandbox.save_style import SaveStyle
 SaveAction = Literal["update", "insert", "delete"]
 SAVE_ACTIONS: tuple[SaveAction, ...] = get_args(SaveAction)
 ID_PLACEHOLDER, TOKEN_PLACEHOLDER, ANY_PLACEHOLDER = "{id}", "{token}", "{any}"
-"""What stands in a template for the order's id, for the session's token, and for what differs each time."""
+"""In a template: the order's id, the session's token, a value that differs each time."""
 
 
 @dataclass(frozen=True)
 class SaveCall:
-    """One kind of save. Values are constants, or one of the three placeholders."""
+    """The template of one kind of save. Values are constants or placeholders."""
 
     path: str
     query: Mapping[str, str]
     outer: Mapping[str, str]
-    """In the body, beside the form."""
+    """Parameters of the body beside the form."""
     headers: Mapping[str, str]
     also: Mapping[str, str] = field(default_factory=dict)
-    """In the query as well, where the browser's page sends it; not looked at."""
+    """Parameters that the browser's page adds to the query, and that are not checked."""
 
     def matches(self, path: str, query: Mapping[str, str], outer: Mapping[str, str]) -> bool:
-        """Whether a request is of this kind: its constants are there, and a number where the id belongs."""
-        return path == self.path and _fits(self.query, query) and _fits(self.outer, outer)
+        """Whether a request is of this kind: the constants are equal, and the id is a number."""
+        return path == self.path and _matches(self.query, query) and _matches(self.outer, outer)
 
     def order_id(self, query: Mapping[str, str], outer: Mapping[str, str]) -> str:
-        """The id that a request of this kind names; `""` for none."""
+        """The order's id in a request of this kind; "" for none."""
         return next(iter(self._given(ID_PLACEHOLDER, query, outer, {})), "")
 
     def tokens(self, query: Mapping[str, str], outer: Mapping[str, str], headers: Mapping[str, str]) -> list[str]:
-        """The tokens that came where one belongs, `""` for a missing one."""
+        """The token in each place where one is required, "" for a missing one."""
         return self._given(TOKEN_PLACEHOLDER, query, outer, headers)
 
     def _given(self, what: str, *sent: Mapping[str, str]) -> list[str]:
         wanted = (self.query, self.outer, {name.lower(): value for name, value in self.headers.items()})
         return [
-            given.get(name, "")
-            for template, given in zip(wanted, sent, strict=False)
+            sent_values.get(name, "")
+            for template, sent_values in zip(wanted, sent, strict=False)
             for name, value in template.items()
             if value == what
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """For the browser's page."""
+        """For `planso.js`."""
         return asdict(self)
 
 
 SaveCalls = Mapping[SaveAction, SaveCall]
 
 
-def _fits(template: Mapping[str, str], given: Mapping[str, str]) -> bool:
+def _matches(template: Mapping[str, str], sent_values: Mapping[str, str]) -> bool:
     for name, value in template.items():
-        if value == ID_PLACEHOLDER and not given.get(name, "").isdigit():
+        if value == ID_PLACEHOLDER and not sent_values.get(name, "").isdigit():
             return False
-        if value and value not in (ID_PLACEHOLDER, TOKEN_PLACEHOLDER, ANY_PLACEHOLDER) and given.get(name) != value:
+        if (
+            value
+            and value not in (ID_PLACEHOLDER, TOKEN_PLACEHOLDER, ANY_PLACEHOLDER)
+            and sent_values.get(name) != value
+        ):
             return False
     return True
 
 
 def build_save_calls(style: SaveStyle, table_id: int) -> SaveCalls:
-    """The calls of a style's address."""
-    return {kind: _call(style, str(table_id), kind) for kind in SAVE_ACTIONS}
+    """The calls of a style by action."""
+    return {kind: _build_call(style, str(table_id), kind) for kind in SAVE_ACTIONS}
 
 
-def _call(style: SaveStyle, table: str, kind: SaveAction) -> SaveCall:
+def _build_call(style: SaveStyle, table: str, kind: SaveAction) -> SaveCall:
     order_id = "" if kind == "insert" else ID_PLACEHOLDER
     where = {"submode": kind, "dataID": order_id}
     query = {"m": "visual_forms_plain", "tableID": table}

@@ -1,4 +1,4 @@
-"""What saves of an installation do to values beyond keeping them: the knobs of that kind."""
+"""Apply the knobs that change what a save stores."""
 
 import re
 from collections.abc import Callable, Collection
@@ -17,34 +17,42 @@ _FIRST_OF_FOUR_BYTES = re.compile("[\U00010000-\U0010ffff]")
 _MONEY = frozenset({"Selbstbeteiligung", "Mietwagen Selbstbeteiligung"})
 
 
-def apply_save_effects(form: OrderForm, order: SandboxOrder, taken: AcceptedSave) -> WireValues:
-    """The values that PlanSo keeps of what was taken from a save of an order."""
-    after = {usual: list(wire) for usual, wire in taken.values.items()}
-    changed = [usual for usual in taken.arrived if form.stored_values(order, usual) != after[usual]]
+def apply_save_effects(form: OrderForm, order: SandboxOrder, accepted: AcceptedSave) -> WireValues:
+    """The values that PlanSo stores for a save of an order."""
+    after = {usual_label: list(wire) for usual_label, wire in accepted.values.items()}
+    changed = [
+        usual_label for usual_label in accepted.arrived if form.stored_values(order, usual_label) != after[usual_label]
+    ]
     _derive(form, changed, after)
     _shift(form, after)
-    for usual in sorted(taken.arrived):
-        if form.control_kind(form.field(usual)) in ("text", "long") and after[usual]:
-            after[usual] = [_rewritten(form, usual, after[usual][0], is_changed=usual in changed)]
-        elif usual in changed and form.knobs.select_jumps and form.control_kind(form.field(usual)) == "select":
-            after[usual] = [next(o.value for o in form.field(usual).options if o.value not in ("", "0"))]
+    for usual_label in sorted(accepted.arrived):
+        if form.control_kind(form.field(usual_label)) in ("text", "long") and after[usual_label]:
+            after[usual_label] = [_rewrite(form, usual_label, after[usual_label][0], is_changed=usual_label in changed)]
+        elif (
+            usual_label in changed
+            and form.knobs.select_jumps
+            and form.control_kind(form.field(usual_label)) == "select"
+        ):
+            after[usual_label] = [next(o.value for o in form.field(usual_label).options if o.value not in ("", "0"))]
     for label in form.knobs.lose_on_save:
         after[form.usual_label(label)] = form.to_wire(form.usual_label(label), "")
     for label, alteration in form.knobs.alter_saved.items():
-        usual = form.usual_label(label)
-        if usual in changed:
-            after[usual] = form.to_wire(usual, _altered(alteration, form.to_text(usual, after[usual])))
+        usual_label = form.usual_label(label)
+        if usual_label in changed:
+            after[usual_label] = form.to_wire(
+                usual_label, _alter(alteration, form.to_text(usual_label, after[usual_label]))
+            )
     return after
 
 
-def _altered(alteration: Alteration, text: str) -> str:
+def _alter(alteration: Alteration, text: str) -> str:
     if isinstance(alteration, str):
         return alteration
     return text[:alteration] if isinstance(alteration, int) else alteration(text)
 
 
 def _derive(form: OrderForm, changed: Collection[str], after: WireValues) -> None:
-    """Fields that follow others."""
+    """Update the fields that follow others."""
     derive = form.knobs.derive
     if "Hersteller" in changed and derive & {"model_emptied", "model_first"} and "Modell" in after:
         chosen = after["Hersteller"][0]
@@ -60,59 +68,59 @@ def _derive(form: OrderForm, changed: Collection[str], after: WireValues) -> Non
 
 
 def _shift(form: OrderForm, after: WireValues) -> None:
-    """From one label on, each text input gets the value of the one before it."""
+    """From the knob's label on, give each text input the value of the one before it."""
     first = form.knobs.shift_values
     if first is None:
         return
     texts = [control.usual_label for control in form.controls(None) if control.usual_label and control.kind == "text"]
     moved = texts[texts.index(form.usual_label(first)) :] if form.usual_label(first) in texts else []
-    values = [[""], *(after.get(usual, [""]) for usual in moved)]
+    values = [[""], *(after.get(usual_label, [""]) for usual_label in moved)]
     after |= dict(zip(moved, values, strict=False))
 
 
-def _rewritten(form: OrderForm, usual: str, text: str, *, is_changed: bool) -> str:
-    """One text as it is kept."""
-    for rewrite in _normalisations(form, usual):
+def _rewrite(form: OrderForm, usual_label: str, text: str, *, is_changed: bool) -> str:
+    """The stored text for a submitted one."""
+    for rewrite in _select_rewrites(form, usual_label):
         text = rewrite(text)
-    text = _garbled(text, form.knobs.garble_encoding)
+    text = _garble(text, form.knobs.garble_encoding)
     if is_changed:
         emoji = _FIRST_OF_FOUR_BYTES.search(text)
         if form.knobs.cut_at_emoji and emoji is not None:
             text = text[: emoji.start()]
-        if form.knobs.cap_number is not None and _is_number(usual, text):
-            text = _capped(text, form.knobs.cap_number)
+        if form.knobs.cap_number is not None and _is_number(usual_label, text):
+            text = _cap(text, form.knobs.cap_number)
         if form.knobs.cut_text is not None:
             text = text[: form.knobs.cut_text]
     return text
 
 
-def _garbled(text: str, how: str) -> str:
+def _garble(text: str, how: str) -> str:
     if how == "mojibake":
         return text.encode("utf-8").decode("iso-8859-1")
     return "".join(letter if letter.isascii() else "?" for letter in text) if how == "question" else text
 
 
-def _normalisations(form: OrderForm, usual: str) -> list[Rewrite]:
-    """What the knob `normalise` does to a field."""
-    field = form.field(usual)
-    label = field.caption or usual
+def _select_rewrites(form: OrderForm, usual_label: str) -> list[Rewrite]:
+    """The normalisations of the knob `normalise` that apply to a field."""
+    field = form.field(usual_label)
+    label = field.caption or usual_label
     is_date = field.kind in ("date", "datetime")
     is_decimal = label in _MONEY or label.startswith("Sollstunden")
     rewrites: dict[str, tuple[bool, Rewrite]] = {
         "blanks": (True, lambda text: re.sub(r" {2,}", " ", text).strip(" ")),
         "plate": (label == "Kennzeichen", lambda text: re.sub(r"\s+", " ", text).strip().upper()),
-        "phone": (label == "Telefon", _phone),
+        "phone": (label == "Telefon", _normalise_phone),
         "email": ("E-Mail" in label, str.lower),
         "decimals": (is_decimal, lambda text: text.replace(".", ",") if re.fullmatch(r"\d+\.\d{1,2}", text) else text),
-        "round": (is_decimal, _rounded),
+        "round": (is_decimal, _round),
         "date_only": (field.kind == "date", lambda text: text.partition(" ")[0] if parse_day(text) else text),
         "date_time": (is_date, lambda text: f"{text} 00:00:00" if _DAY_ALONE.fullmatch(text) else text),
     }
     return [rewrite for name, (applies, rewrite) in rewrites.items() if name in form.knobs.normalise and applies]
 
 
-def _phone(text: str) -> str:
-    """`0171/39200 23` as `+49 171 3920023`; what is no single number stays."""
+def _normalise_phone(text: str) -> str:
+    """`0171/39200 23` becomes `+49 171 3920023`; anything but one number is unchanged."""
     if not re.fullmatch(r"[\d\s/()+.-]+", text):
         return text
     digits = re.sub(r"\D", "", text.replace("(0)", ""))
@@ -123,26 +131,28 @@ def _phone(text: str) -> str:
     return f"+49 {national[:3]} {national[3:]}" if len(national) > 6 else text
 
 
-def _is_number(usual: str, text: str) -> bool:
-    is_numeric = usual in _MONEY or usual.startswith("Sollstunden") or usual in ("Kilometerstand", "Hubraum")
+def _is_number(usual_label: str, text: str) -> bool:
+    is_numeric = (
+        usual_label in _MONEY or usual_label.startswith("Sollstunden") or usual_label in ("Kilometerstand", "Hubraum")
+    )
     return is_numeric and _NUMBER.fullmatch(text) is not None
 
 
-def _decimal(text: str) -> Decimal:
+def _parse_decimal(text: str) -> Decimal:
     if re.fullmatch(r"-?\d+\.\d+", text) and not re.fullmatch(r"-?\d{1,3}(?:\.\d{3})+", text):
         return Decimal(text)
     return Decimal(text.replace(".", "").replace(",", "."))
 
 
-def _capped(text: str, most: float) -> str:
-    return f"{most:g}".replace(".", ",") if _decimal(text) > Decimal(str(most)) else text
+def _cap(text: str, most: float) -> str:
+    return f"{most:g}".replace(".", ",") if _parse_decimal(text) > Decimal(str(most)) else text
 
 
-def _rounded(text: str) -> str:
-    """Two decimals, as a column of that type keeps them."""
+def _round(text: str) -> str:
+    """Round to two decimals, as a decimal column does."""
     if not _NUMBER.fullmatch(text):
         return text
-    rounded = _decimal(text).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    rounded = _parse_decimal(text).quantize(Decimal("0.01"), ROUND_HALF_UP)
     return (
         f"{rounded:,.2f}".replace(",", "_").replace(".", ",").replace("_", ".")
         if "." in text and "," in text

@@ -1,4 +1,4 @@
-"""How a PlanSo saves: what its browser sends and what it answers. The values are described in docs/sandbox.md."""
+"""The style in which a PlanSo saves: what its browser sends and what it answers (docs/sandbox.md)."""
 
 import re
 from collections.abc import Mapping
@@ -27,12 +27,12 @@ TOKENS: tuple[str, ...] = get_args(Token)
 
 
 class StyleError(ValueError):
-    """A style of saving that doesn't exist."""
+    """An invalid style of saving."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SaveStyle:
-    """One style of saving. A save in another style is refused, in the way of `answer`."""
+    """One style of saving. A save in another style is refused as `answer` says."""
 
     body: Annotated[
         Body,
@@ -79,12 +79,12 @@ class SaveStyle:
     ] = "saved"
 
     def shows_token(self, where: TokenSource) -> bool:
-        """Whether the session's token is to be found there."""
+        """Whether a browser finds the session's token there."""
         return self.token_from == where and any(token != "form" for token in self.tokens)
 
     @classmethod
     def descriptions(cls) -> dict[str, str]:
-        """What each value says, by name."""
+        """The description of each value, by name."""
         return {name: hint.__metadata__[0] for name, hint in get_type_hints(cls, include_extras=True).items()}
 
     def as_json(self) -> dict[str, Any]:
@@ -92,31 +92,31 @@ class SaveStyle:
         return {**asdict(self), "tokens": list(self.tokens)}
 
     @classmethod
-    def from_json(cls, given: object) -> "SaveStyle":
-        """The style with these values and the usual ones for the rest. Raises `StyleError`."""
-        if not isinstance(given, Mapping):
-            raise StyleError(f"save_style can't be {given!r}; an object like {{'body': 'json'}} is accepted.")
-        known = [field.name for field in fields(cls)]
-        ready: dict[str, Any] = {}
-        for name, value in given.items():
-            if name not in known:
-                raise StyleError(f"save_style has no {name!r}. It has: {', '.join(known)}.")
-            ready[name] = _checked(name, value)
-        return cls(**ready)
+    def from_json(cls, values: object) -> "SaveStyle":
+        """The style with these values and defaults for the rest. Raises `StyleError`."""
+        if not isinstance(values, Mapping):
+            raise StyleError(f"save_style can't be {values!r}; an object like {{'body': 'json'}} is accepted.")
+        names = [field.name for field in fields(cls)]
+        parsed: dict[str, Any] = {}
+        for name, value in values.items():
+            if name not in names:
+                raise StyleError(f"save_style has no {name!r}. It has: {', '.join(names)}.")
+            parsed[name] = _parse_value(name, value)
+        return cls(**parsed)
 
     @classmethod
     def from_text(cls, text: str) -> "SaveStyle":
-        """The style of `body=json,sends=changed,tokens=form/meta_header`. Raises `StyleError`."""
-        given: dict[str, Any] = {}
+        """Parse a text such as `body=json,sends=changed,tokens=form/header`. Raises `StyleError`."""
+        values: dict[str, Any] = {}
         for pair in filter(None, text.split(",")):
             name, equals, value = pair.strip().partition("=")
             if not equals:
                 raise StyleError(f"save_style: {pair!r} is not name=value, as in body=json,sends=changed.")
-            given[name] = [token for token in value.split("/") if token] if name == "tokens" else value
-        return cls.from_json(given)
+            values[name] = [token for token in value.split("/") if token] if name == "tokens" else value
+        return cls.from_json(values)
 
 
-def _checked(name: str, value: object) -> object:
+def _parse_value(name: str, value: object) -> object:
     if name == "tokens":
         if isinstance(value, list) and all(token in TOKENS for token in value):
             return tuple(value)

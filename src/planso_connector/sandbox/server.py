@@ -1,4 +1,4 @@
-"""The sandbox on a port: in a thread for tests and the demo, or in the main thread for the command."""
+"""Serve the sandbox on a port: in a thread for tests and the demo, in the main thread for the command."""
 
 import asyncio
 import socket
@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 _GRACE = 3
-"""Seconds that open requests have to end when the server closes."""
+"""Seconds in which open requests may end when the server closes."""
 
 
 class PortTakenError(Exception):
@@ -18,7 +18,7 @@ class PortTakenError(Exception):
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn that says when it listens, and lets hanging requests go when it closes."""
+    """uvicorn that sets `ready` when it listens, and releases hanging requests when it closes."""
 
     def __init__(self, app: ASGIApp, release: Callable[[], None]) -> None:
         config = uvicorn.Config(
@@ -41,7 +41,7 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
     async def main_loop(self) -> None:
-        # Uvicorn's own looks ten times a second: a test suite that opens a hundred servers would wait for it.
+        # uvicorn checks ten times a second whether to exit: too long for tests that start hundreds of servers.
         ticks = 0
         while not await self.on_tick(ticks):
             ticks += 1
@@ -55,7 +55,7 @@ class _Server(uvicorn.Server):
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises `PortTakenError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named TCP, because asyncio turns Nagle off for those only: else every small answer takes 40 ms.
+    # IPPROTO_TCP, as asyncio turns Nagle's algorithm off for such sockets only: each small answer would take 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""Who is logged in: cookies, wrong passwords, locked accounts (protocol, section 1)."""
+"""Sessions and logins: cookies, wrong passwords, locked accounts (protocol, section 1)."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -7,15 +7,12 @@ from planso_connector.sandbox.installation import Installation
 from planso_connector.sandbox.knobs import Knobs
 
 MAX_WRONG_PASSWORDS = 3
-"""So many in a row lock the account."""
+"""This many in a row lock the account."""
 
 
 @dataclass
 class PhpSession:
-    """One PHPSESSID; `user` is empty until a login, `requests` counts the `/do` requests since.
-
-    `token` is what `/app` shows in a `<meta>` where saves must bring it.
-    """
+    """One PHPSESSID. `user`: "" until a login. `requests`: `/do` requests since. `token`: see SaveStyle."""
 
     user: str = ""
     requests: int = 0
@@ -24,19 +21,19 @@ class PhpSession:
 
 @dataclass
 class SessionStore:
-    """All sessions. The caller holds the workshop's lock."""
+    """All sessions. Not thread-safe: the caller holds the workshop's lock."""
 
     installation: Installation
     logins: int = 0
     rejected_logins: int = 0
     issued_ids: set[str] = field(default_factory=set)
-    """Every session id that ever was."""
+    """Every session id ever issued."""
     _open: dict[str, PhpSession] = field(default_factory=dict)
     _wrong: dict[str, int] = field(default_factory=dict)
     _expire_in: int | None = None
 
     def start(self, cookie: str | None) -> tuple[str, bool]:
-        """The cookie's session id, or a new one and True."""
+        """The session id, and whether it is new."""
         if cookie is not None and cookie in self._open:
             return cookie, False
         new = secrets.token_hex(16)
@@ -45,15 +42,15 @@ class SessionStore:
         return new, True
 
     def is_logged_in(self, cookie: str | None) -> bool:
-        """Whether the cookie is that of somebody who logged in."""
+        """Whether the cookie's session is logged in."""
         return cookie is not None and self._open.get(cookie, PhpSession()).user != ""
 
     def token(self, cookie: str | None) -> str:
-        """The session's token; without a session, one that nobody knows."""
+        """The session's token; without a session, a random one."""
         return self._open.get(cookie or "", PhpSession()).token
 
     def log_in(self, session_id: str, username: str, password: str, knobs: Knobs) -> str:
-        """Log the session in; the German reason why not, or `""`."""
+        """Log the session in. Returns "", or the German reason for a refusal."""
         if username in knobs.locked_accounts:
             self.rejected_logins += 1
             return "Das Konto ist gesperrt. Bitte wenden Sie sich an Ihren Administrator."
@@ -72,7 +69,7 @@ class SessionStore:
         return "Benutzername oder Passwort ist falsch."
 
     def count_request(self, cookie: str | None, knobs: Knobs) -> bool:
-        """Count one `/do` request; False when there is no logged-in session, or it has just expired."""
+        """Count one `/do` request. Returns False where the session is not logged in, or expires now."""
         if not self.is_logged_in(cookie):
             return False
         session = self._open[str(cookie)]
@@ -88,7 +85,7 @@ class SessionStore:
         return True
 
     def expire(self, after_requests: int = 0) -> None:
-        """Once, after so many more requests of anybody who is logged in, end all sessions."""
+        """End all sessions, now or once after this many more logged-in requests."""
         if after_requests:
             self._expire_in = after_requests
         else:
@@ -96,5 +93,5 @@ class SessionStore:
             self._open.clear()
 
     def log_out(self, cookie: str | None) -> None:
-        """Forget the cookie's session."""
+        """End the cookie's session."""
         self._open.pop(cookie or "", None)

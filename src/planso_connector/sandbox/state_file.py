@@ -1,4 +1,4 @@
-"""The state file: what changed since the workshop was invented (`--state FILE`)."""
+"""Load and save the state file, which holds the changes since the workshop was invented (`--state FILE`)."""
 
 import json
 import os
@@ -12,12 +12,12 @@ _FORMAT = 1
 
 
 class StateFileError(Exception):
-    """The state file can't be used: it is damaged, or belongs to a sandbox with other settings."""
+    """The state file is damaged, or was made with other settings."""
 
 
 @dataclass
 class SavedState:
-    """`changed` holds orders that are new or differ from the invented ones, `gone` the ids of deleted ones."""
+    """`changed`: orders that are new or differ from the invented ones. `gone`: ids of deleted ones."""
 
     changed: dict[int, SandboxOrder]
     gone: set[int]
@@ -33,14 +33,14 @@ def load_state(path: Path, made_with: dict[str, Any]) -> SavedState | None:
     except (OSError, UnicodeDecodeError) as error:
         raise StateFileError(f"The state file {path} can't be read: {error}") from error
     try:
-        kept = json.loads(text)
-        if kept["format"] != _FORMAT:
-            raise ValueError(f"format {kept['format']!r}")
-        orders = [SandboxOrder.from_json(entry) for entry in kept["changed"]]
+        content = json.loads(text)
+        if content["format"] != _FORMAT:
+            raise ValueError(f"format {content['format']!r}")
+        orders = [SandboxOrder.from_json(entry) for entry in content["changed"]]
         state = SavedState(
-            {order.id: order for order in orders}, {int(gone) for gone in kept["gone"]}, int(kept["next_id"])
+            {order.id: order for order in orders}, {int(gone) for gone in content["gone"]}, int(content["next_id"])
         )
-        settings = dict(kept["made_with"])
+        settings = dict(content["made_with"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StateFileError(
             f"The state file {path} is damaged ({type(error).__name__}: {error}). Repair or remove it."
@@ -52,8 +52,8 @@ def load_state(path: Path, made_with: dict[str, Any]) -> SavedState | None:
 
 
 def save_state(path: Path, state: SavedState, made_with: dict[str, Any]) -> None:
-    """Replace the file in one step, so that a crash leaves the old one or the new one."""
-    kept = {
+    """Replace the file atomically."""
+    content = {
         "format": _FORMAT,
         "made_with": made_with,
         "next_id": state.next_id,
@@ -63,7 +63,7 @@ def save_state(path: Path, state: SavedState, made_with: dict[str, Any]) -> None
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".new")
     with draft.open("w", encoding="utf-8") as file:
-        json.dump(kept, file, ensure_ascii=True)
+        json.dump(content, file, ensure_ascii=True)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)

@@ -1,4 +1,4 @@
-"""The order's other tabs in a believable form (protocol, section 5)."""
+"""Render the order's other tabs (protocol, section 5)."""
 
 from planso_connector.sandbox.orders import SandboxOrder
 from planso_connector.sandbox.php import escape
@@ -28,13 +28,13 @@ TAB_METHODS = {_SHOP_VIEW + name: name for name in _TITLES} | {
     "resourceplanner_get_shop_view": "details",
     "resourceplanner_shop_view_single": "single",
 }
-"""The calls of section 5 and the tab that each opens."""
+"""The tab by the call of section 5."""
 _AS_PAIRS = frozenset({"details", "setting", "zusammenfassung", "planung"})
 _AS_JSON = frozenset({"stats", "rental_car_data"})
 
 
 def tab_response(workshop: Workshop, method: str, order: SandboxOrder | None) -> dict[str, object]:
-    """The answer of one of `METHODS`: `{"html": ...}`, or plain members for a few of them."""
+    """The answer to one of TAB_METHODS: `{"html": ...}`, or plain members for some."""
     name = TAB_METHODS[method]
     if order is None:
         return {"html": '<div class="alert">Der Auftrag wurde nicht gefunden.</div>'}
@@ -58,9 +58,9 @@ def _tab(workshop: Workshop, name: str, order: SandboxOrder) -> str:
     links = ""
     if name in ("documents", "images"):
         links = "".join(
-            f'<li><a href="/files/{order.id}/{name}_{at}.{"pdf" if name == "documents" else "jpg"}" target="_blank">'
-            f"{escape(title)} {at}</a></li>"
-            for at in range(1, 2 + order.id % 3)
+            f'<li><a href="/files/{order.id}/{name}_{index}.{"pdf" if name == "documents" else "jpg"}" target="_blank">'
+            f"{escape(title)} {index}</a></li>"
+            for index in range(1, 2 + order.id % 3)
         )
         links = f'<ul class="files">{links}</ul>'
     return (
@@ -70,7 +70,7 @@ def _tab(workshop: Workshop, name: str, order: SandboxOrder) -> str:
 
 
 def _single(workshop: Workshop, order: SandboxOrder) -> str:
-    """The whole page: all tabs, and the employees one can give a task to."""
+    """The whole page: some tabs, and the employees who can be given a task."""
     employees = "".join(
         f'<div class="option"><input type="checkbox" class="rspSv_todo_list_employee_option" value="{number}">'
         f"<small>{escape(name)}</small></div>"

@@ -1,4 +1,4 @@
-"""The workshop that the sandbox's PlanSo runs: its orders now, and everything that can happen to them."""
+"""The workshop's orders, and the reads, saves and edits that PlanSo and people make."""
 
 import threading
 from collections import deque
@@ -20,12 +20,12 @@ from planso_connector.sandbox.php import Pairs, escape, group_by_name
 from planso_connector.sandbox.recorded_installation import ReplayedForm
 from planso_connector.sandbox.save_calls import SaveCalls, build_save_calls
 
-_KEPT_CHANGES = 20_000
+_MAX_CHANGES = 20_000
 
 
 @dataclass(frozen=True)
 class FieldChange:
-    """One field that changed. `at` is UTC, `by` says who; `version` is the workshop's with it."""
+    """One changed field. `at`: UTC. `by`: who changed it. `version`: the workshop's after it."""
 
     order_id: int
     label: str
@@ -37,7 +37,7 @@ class FieldChange:
 
 
 class Workshop:
-    """All orders. Safe to use from several threads: every public method takes the lock."""
+    """All orders. Thread-safe: every public method takes the lock."""
 
     def __init__(
         self, installation: Installation, knobs: Knobs, *, orders: int, seed: int, today: date, state: Path | None
@@ -47,7 +47,7 @@ class Workshop:
         recorded = installation.recorded
         self.form = ReplayedForm(installation, knobs, recorded.form) if recorded else OrderForm(installation, knobs)
         self.lock = threading.RLock()
-        self.changes: deque[FieldChange] = deque(maxlen=_KEPT_CHANGES)
+        self.changes: deque[FieldChange] = deque(maxlen=_MAX_CHANGES)
         self.version = 0
         self._orders = invented_orders.invent_orders(self.form, orders=orders, seed=seed, today=today)
         self._next_id = max(self._orders, default=100) + 1
@@ -75,7 +75,7 @@ class Workshop:
                 self._orders.pop(order_id, None)
             self._touched, self._gone, self._next_id = set(kept.changed), kept.gone, kept.next_id
 
-    def _keep(self) -> None:
+    def _save_state(self) -> None:
         self.version += 1
         if self._state is not None:
             changed = {order_id: self._orders[order_id] for order_id in sorted(self._touched)}
@@ -83,7 +83,7 @@ class Workshop:
                 self._state, state_file.SavedState(changed, self._gone, self._next_id), self._made_with
             )
 
-    # -- what people and programs see
+    # -- reading
 
     def get_order(self, order_id: int) -> SandboxOrder:
         """One order, archived or not. Raises KeyError."""
@@ -103,22 +103,22 @@ class Workshop:
             return list(self._orders.values())
 
     def board_orders(self) -> list[SandboxOrder]:
-        """The orders that are not archived, as they stand on the board."""
+        """The orders that are not archived, in the board's order."""
         with self.lock:
             current = [order for order in self._orders.values() if not order.archived]
             return sorted(current, key=lambda order: order.position)
 
-    def field_text(self, order: SandboxOrder, usual: str) -> str:
-        """What a person reads in a field."""
-        return self.form.to_text(usual, self.form.stored_values(order, usual))
+    def field_text(self, order: SandboxOrder, usual_label: str) -> str:
+        """A field as a person reads it."""
+        return self.form.to_text(usual_label, self.form.stored_values(order, usual_label))
 
     def short_name(self, order: SandboxOrder) -> str:
-        """Plate and last name, as the board shows it."""
+        """Plate and last name, as on the board."""
         person = self.field_text(order, "Fahrername").split(" ")[-1] or self.field_text(order, "Firma")
         return " ".join(part for part in (self.field_text(order, "Kennzeichen"), person) if part)
 
     def damage_or_date(self, order: SandboxOrder) -> str:
-        """The list's `finish_date`, which some people use for the damage class."""
+        """The board's `finish_date`, which can hold the damage class."""
         klass = self.field_text(order, "Kategorie") or order.finish_class
         finish = self.field_text(order, "Termin Fertigstellung")
         return {"class": klass, "date": finish, "both": f"{finish} {klass}".strip(), "empty": ""}[order.finish_style]
@@ -126,7 +126,7 @@ class Workshop:
     # -- the form
 
     def form_answer(self, order_id: int | None) -> dict[str, Any]:
-        """The form's HTML and script for a reader. An unknown id gets the empty form."""
+        """The answer to a read of the form; an unknown id has the empty form."""
         with self.lock:
             order = self.find_order(order_id)
             self.form.read_count += 1
@@ -136,47 +136,47 @@ class Workshop:
             if order_id is not None:
                 if order_id in self.knobs.no_content_orders:
                     html = ""
-                self._others(self.knobs.pop_edits("edit_after_next_read", order_id))
+                self._apply_edits(self.knobs.pop_edits("edit_after_next_read", order_id))
             return form_response(escape(html) if self.installation.escaped_markup else html, script)
 
     def save_calls(self) -> SaveCalls:
-        """Where saves go on this installation now."""
+        """The calls that save on this installation now."""
         recorded = self.installation.recorded
         if recorded is not None and self.knobs.save_style == recorded.saves.style:
             return recorded.saves.calls
         return build_save_calls(self.knobs.save_style, self.installation.table_id)
 
     def _is_blank(self, order_id: int) -> bool:
-        """Whether the order's form is blank because of a save; counts one reading."""
+        """Whether the order's form is blank after a save. Counts one read."""
         readings, until = self._blank.get(order_id, (0, 0.0))
         self._blank[order_id] = (max(0, readings - 1), until)
         return readings > 0 or monotonic() < until
 
     def save(self, order_id: int, pairs: Pairs) -> None:
-        """Take a form for an order. Raises `SaveRefusedError`."""
+        """Save a form for an order. Raises `SaveRefusedError`."""
         with self.lock:
-            self._others(self.knobs.pop_edits("edit_before_next_save", order_id))
-            order = self._for_change(order_id)
-            taken = self._taken(order, pairs)
+            self._apply_edits(self.knobs.pop_edits("edit_before_next_save", order_id))
+            order = self._order_for_change(order_id)
+            accepted = self._accept(order, pairs)
             if not self.knobs.count_down("drop_saves_next"):
-                self._carry_out(order, taken)
-            self._others(self.knobs.pop_edits("edit_after_next_save", order_id))
+                self._apply(order, accepted)
+            self._apply_edits(self.knobs.pop_edits("edit_after_next_save", order_id))
 
     def insert(self, pairs: Pairs) -> int:
-        """Take a form as a new order; its id. Raises `SaveRefusedError`."""
+        """Save a form as a new order; returns its id. Raises `SaveRefusedError`."""
         with self.lock:
-            self._not_refused()
-            taken = self._taken(None, pairs)
+            self._check_not_refused()
+            accepted = self._accept(None, pairs)
             order_id = self._next_id
             self._next_id += 1
             if self.knobs.count_down("drop_saves_next"):
                 return order_id
             self._touched.add(order_id)
-            self._carry_out(self._empty(order_id), taken)
+            self._apply(self._add_empty_order(order_id), accepted)
             return order_id
 
-    def _taken(self, order: SandboxOrder | None, pairs: Pairs) -> AcceptedSave:
-        """What a save means. Only so many pairs are looked at as the knob `take_pairs` says."""
+    def _accept(self, order: SandboxOrder | None, pairs: Pairs) -> AcceptedSave:
+        """Parse a save, up to `take_pairs` pairs."""
         style = self.knobs.save_style
         if "form" in style.tokens and (order.token if order else "neu") not in group_by_name(pairs).get(
             "form_token", []
@@ -184,17 +184,17 @@ class Workshop:
             raise SaveRefusedError("Das Sicherheitstoken des Formulars fehlt oder ist abgelaufen.")
         return self.form.accept(order, group_by_name(pairs[: self.knobs.take_pairs]), whole=style.sends == "whole")
 
-    def _carry_out(self, order: SandboxOrder, taken: AcceptedSave) -> None:
+    def _apply(self, order: SandboxOrder, accepted: AcceptedSave) -> None:
         rows_before = order.rows
-        order.rows = taken.rows
+        order.rows = accepted.rows
         if rows_before != order.rows:
             self._touched.add(order.id)
-        self._set(order, save_effects.apply_save_effects(self.form, order, taken), by="Verbindung")
+        self._set_values(order, save_effects.apply_save_effects(self.form, order, accepted), by="Verbindung")
         if self.knobs.blank_after_save or self.knobs.blank_seconds_after_save:
             self._blank[order.id] = (self.knobs.blank_after_save, monotonic() + self.knobs.blank_seconds_after_save)
-        self._keep()
+        self._save_state()
 
-    def _empty(self, order_id: int) -> SandboxOrder:
+    def _add_empty_order(self, order_id: int) -> SandboxOrder:
         self._gone.discard(order_id)
         order = SandboxOrder(
             id=order_id,
@@ -211,68 +211,68 @@ class Workshop:
         return order
 
     def remove(self, order_id: int) -> None:
-        """Delete as the form's `submode=delete` does. Raises `SaveRefusedError`."""
+        """Delete by a call of `submode=delete`. Raises `SaveRefusedError`."""
         with self.lock:
-            self._for_change(order_id)
+            self._order_for_change(order_id)
             if not self.knobs.count_down("drop_saves_next"):
                 self.delete(order_id)
 
-    def _not_refused(self) -> None:
+    def _check_not_refused(self) -> None:
         if self.knobs.refuse_saves is not None:
             raise SaveRefusedError(self.knobs.refuse_saves)
 
-    def _for_change(self, order_id: int) -> SandboxOrder:
-        self._not_refused()
+    def _order_for_change(self, order_id: int) -> SandboxOrder:
+        self._check_not_refused()
         if order_id in self.knobs.locked_orders:
             raise SaveRefusedError(f"Der Auftrag {order_id} wird gerade von jemand anderem bearbeitet.")
         if order_id not in self._orders:
             raise SaveRefusedError(f"Der Auftrag {order_id} wurde nicht gefunden.")
         return self._orders[order_id]
 
-    def _set(self, order: SandboxOrder, values: WireValues, *, by: str) -> None:
+    def _set_values(self, order: SandboxOrder, values: WireValues, *, by: str) -> None:
         now = datetime.now(UTC)
-        for usual, wire in values.items():
-            if self.form.stored_values(order, usual) == wire:
+        for usual_label, wire in values.items():
+            if self.form.stored_values(order, usual_label) == wire:
                 continue
-            before, after = self.field_text(order, usual), self.form.to_text(usual, wire)
-            order.values[usual] = list(wire)
+            before, after = self.field_text(order, usual_label), self.form.to_text(usual_label, wire)
+            order.values[usual_label] = list(wire)
             self._touched.add(order.id)
-            label = self.installation.shown_label(usual)
+            label = self.installation.shown_label(usual_label)
             self.changes.appendleft(FieldChange(order.id, label, before, after, by, now, self.version + 1))
-            if usual == "Projekt-Status" and after in STATUS_STATIONS:
+            if usual_label == "Projekt-Status" and after in STATUS_STATIONS:
                 state = "finished" if after in ("abholbereit", "ausgeliefert") else "active"
                 order.station = f"{STATUS_STATIONS[after]}@{state}"
 
-    # -- what other people in the workshop do
+    # -- edits by other people
 
-    def _others(self, edits: Iterable[Edit]) -> None:
+    def _apply_edits(self, edits: Iterable[Edit]) -> None:
         for order_id, label, value in edits:
             self.edit(order_id, label, value)
 
     def edit(self, order_id: int, label: str, value: str) -> None:
-        """Somebody changes a field in PlanSo itself. Raises KeyError (order, label), ValueError (not offered)."""
+        """Change a field in PlanSo itself. Raises KeyError, and ValueError where a select does not offer the value."""
         with self.lock:
-            order, usual = self.get_order(order_id), self.form.usual_label(label)
-            self._set(order, {usual: self.form.to_wire(usual, value)}, by="Werkstatt")
-            self._keep()
+            order, usual_label = self.get_order(order_id), self.form.usual_label(label)
+            self._set_values(order, {usual_label: self.form.to_wire(usual_label, value)}, by="Werkstatt")
+            self._save_state()
 
     def add(self, texts: Mapping[str, str], order_id: int | None = None) -> int:
-        """Somebody makes an order in PlanSo itself, texts by label; its id, which may be that of a deleted order.
+        """Create an order in PlanSo itself with texts by label; returns its id. `order_id` may be a deleted order's.
 
         Raises as `edit` does, and ValueError for an id that an order has.
         """
         with self.lock:
             usual_texts = {self.form.usual_label(label): text for label, text in texts.items()}
-            values = {usual: self.form.to_wire(usual, text) for usual, text in usual_texts.items()}
+            values = {usual_label: self.form.to_wire(usual_label, text) for usual_label, text in usual_texts.items()}
             if order_id is None:
                 order_id = self._next_id
             if order_id in self._orders or not 0 < order_id < 10**15:
                 raise ValueError(f"The id {order_id} can't be given to a new order")
             self._next_id = max(self._next_id, order_id + 1)
-            order = self._empty(order_id)
-            self._set(order, values, by="Werkstatt")
+            order = self._add_empty_order(order_id)
+            self._set_values(order, values, by="Werkstatt")
             self._touched.add(order.id)
-            self._keep()
+            self._save_state()
             return order.id
 
     def archive(self, order_id: int, *, archived: bool = True) -> None:
@@ -280,18 +280,18 @@ class Workshop:
         with self.lock:
             self.get_order(order_id).archived = archived
             self._touched.add(order_id)
-            self._keep()
+            self._save_state()
 
     def delete(self, order_id: int) -> None:
-        """Remove an order for good. Raises KeyError."""
+        """Delete an order. Raises KeyError."""
         with self.lock:
             self.get_order(order_id)
             del self._orders[order_id]
             self._touched.discard(order_id)
             self._gone.add(order_id)
-            self._keep()
+            self._save_state()
 
 
 def form_response(html: str, script: str = "") -> dict[str, Any]:
-    """The JSON in which a form arrives."""
+    """The JSON answer with a form."""
     return {"center": {"content": html}, "functions": f"visual_forms.init();{script}"}

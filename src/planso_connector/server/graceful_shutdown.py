@@ -1,4 +1,4 @@
-"""The server that stops well: what is under way gets its answer, who only waits is told how it stands, then it ends."""
+"""uvicorn with graceful shutdown: requests in flight finish, long polls return early."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from planso_connector.server.config import ServerConfig
 from planso_connector.server.listener import Listener
 
 GRACE_PERIOD = 10.0
-"""Seconds that requests and writes under way have from the signal on."""
+"""Seconds that requests and writes in flight have after the signal."""
 
 
 class GracefulServer(uvicorn.Server):
     """
-    `drain` is called with the seconds that are left, when the first signal came, and with 0 after the second. Idle
-    connections are closed at once, and no new ones taken.
+    `drain` is called with the seconds left: at the first signal, and with 0 at the second. Idle connections are closed
+    at once, and no new ones accepted.
     """
 
     def __init__(self, config: ServerConfig, drain: Callable[[float], None]) -> None:
-        # Beyond the grace: who waited for a write until then still wants the answer.
+        # Longer than the grace period: a request that waited for a write until its end still wants the response.
         config.timeout_graceful_shutdown = round(GRACE_PERIOD) + 2
         super().__init__(config)
         self._drain = drain
-        # Each is a file descriptor before the connections of before are asked to make room.
-        self._at_once = config.monitor.max_connections
+        # Each accepted connection is a file descriptor before older ones make room.
+        self._batch_size = config.monitor.max_connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's, for sockets that are open already, but for how their connections are taken."""
+        """As uvicorn's for sockets that are already bound, with our Listener."""
         assert sockets is not None, "`serve` is given its sockets"
         config, state = self.config, self.server_state
-        make: Any = config.http_protocol_class
+        protocol_class: Any = config.http_protocol_class
 
-        def protocol() -> Any:
-            return make(config=config, server_state=state, app_state=self.lifespan.state)
+        def create_protocol() -> Any:
+            return protocol_class(config=config, server_state=state, app_state=self.lifespan.state)
 
-        taking = [Listener(one, protocol, config.backlog, self._at_once) for one in sockets]
-        self.servers = cast("Any", taking)
+        listeners = [Listener(sock, create_protocol, config.backlog, self._batch_size) for sock in sockets]
+        self.servers = cast("Any", listeners)
         self.started = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -1,6 +1,6 @@
 """
-Taking connections in. uvloop takes one in each turn of its loop: where a turn takes 20 ms, who comes to a busy
-connector waits for 50 others a second, before anything can tell them that it is busy.
+Accept connections in batches. uvloop accepts one per loop iteration: with iterations of 20 ms under load, callers of a
+busy connector wait in the kernel's queue, and can't even be told that it is busy.
 """
 
 from __future__ import annotations
@@ -13,74 +13,77 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 128
-"""Connections in one turn of the loop."""
-PAUSE = 1.0
-"""Seconds until the next try where no connection can be taken: there is no file descriptor left, or no memory."""
-
-TELL_EVERY = 60.0
-"""Seconds between two lines in the log about that; each counts the tries that failed since."""
+BATCH_SIZE = 128
+"""Connections per loop iteration."""
+RETRY_DELAY = 1.0
+"""Seconds after a failed accept: there is no file descriptor left, or no memory."""
+_LOG_INTERVAL = 60.0
+"""Seconds between two log lines about that; each counts the failures since the last."""
 
 
 class Listener:
-    """A listening socket whose connections are handed to protocols. As much of an asyncio.Server as uvicorn uses."""
+    """A listening socket whose connections are handed to protocols. As much of asyncio.Server as uvicorn uses."""
 
     def __init__(
-        self, listening: socket.socket, protocol: Callable[[], asyncio.Protocol], backlog: int, at_once: int = AT_ONCE
+        self,
+        listening: socket.socket,
+        create_protocol: Callable[[], asyncio.Protocol],
+        backlog: int,
+        batch_size: int = BATCH_SIZE,
     ) -> None:
-        self._listening = listening
-        self._at_once = min(at_once, AT_ONCE)
-        self._failures, self._tell_from = 0, 0.0
-        self._protocol = protocol
+        self._socket = listening
+        self._batch_size = min(batch_size, BATCH_SIZE)
+        self._failures, self._log_after = 0, 0.0
+        self._create_protocol = create_protocol
         self._loop = asyncio.get_running_loop()
-        self._beginning: set[asyncio.Task[object]] = set()
+        self._connecting: set[asyncio.Task[object]] = set()
         self._is_closed = False
         listening.setblocking(False)
         listening.listen(backlog)
-        self._loop.add_reader(listening, self._take)
+        self._loop.add_reader(listening, self._accept)
 
     @property
     def sockets(self) -> tuple[socket.socket, ...]:
-        return (self._listening,)
+        return (self._socket,)
 
-    def _take(self) -> None:
-        for _ in range(self._at_once):
+    def _accept(self) -> None:
+        for _ in range(self._batch_size):
             try:
-                taken, _address = self._listening.accept()
+                accepted, _address = self._socket.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                self._tell(error)
-                self._loop.remove_reader(self._listening)
-                self._loop.call_later(PAUSE, self._go_on)
+                self._log_failure(error)
+                self._loop.remove_reader(self._socket)
+                self._loop.call_later(RETRY_DELAY, self._resume)
                 return
-            taken.setblocking(False)
-            task: asyncio.Task[object] = self._loop.create_task(self._begin(taken))
-            self._beginning.add(task)
-            task.add_done_callback(self._beginning.discard)
+            accepted.setblocking(False)
+            task: asyncio.Task[object] = self._loop.create_task(self._connect(accepted))
+            self._connecting.add(task)
+            task.add_done_callback(self._connecting.discard)
 
-    def _tell(self, error: OSError) -> None:
+    def _log_failure(self, error: OSError) -> None:
         self._failures += 1
-        if self._loop.time() >= self._tell_from:
-            log.warning("connection_not_taken", error=type(error).__name__, errno=error.errno, failures=self._failures)
-            self._failures, self._tell_from = 0, self._loop.time() + TELL_EVERY
+        if self._loop.time() >= self._log_after:
+            log.warning("accept_failed", error=type(error).__name__, errno=error.errno, failures=self._failures)
+            self._failures, self._log_after = 0, self._loop.time() + _LOG_INTERVAL
 
-    async def _begin(self, taken: socket.socket) -> None:
+    async def _connect(self, accepted: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._protocol, taken)
+            await self._loop.connect_accepted_socket(self._create_protocol, accepted)
         except OSError:
-            taken.close()  # it left meanwhile
+            accepted.close()  # the client has left
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         if not self._is_closed:
-            self._loop.add_reader(self._listening, self._take)
+            self._loop.add_reader(self._socket, self._accept)
 
     def close(self) -> None:
         if not self._is_closed:
             self._is_closed = True
-            self._loop.remove_reader(self._listening)
-            self._listening.close()
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
 
     async def wait_closed(self) -> None:
-        if self._beginning:
-            await asyncio.wait(self._beginning)
+        if self._connecting:
+            await asyncio.wait(self._connecting)

@@ -1,22 +1,20 @@
-"""How many connections the process may have: each takes a file descriptor, as the database and PlanSo do."""
+"""The limit of open files: each connection is a file descriptor, as are the database and the sessions with PlanSo."""
 
 from __future__ import annotations
 
 OTHER_FILES, OTHER_FILES_IF_SHORT = 128, 56
-"""
-Kept for all but callers. A connector that idles has 35 open; PlanSo, and long questions to the database, take 20 more.
-"""
+"""Reserved beside connections. An idle connector has 35 open; PlanSo and long queries take 20 more."""
 LEAST_CONNECTIONS = 8
 
 
 def raise_limit(wanted: int) -> int:
     """
-    So many as there are file descriptors for, whose limit is raised as far as this user may. Raises ValueError where
-    even a few are too many.
+    Raise the limit for `wanted` connections as far as this user may, and return how many it allows. Raises ValueError
+    if those are too few.
     """
     try:
         import resource
-    except ImportError:  # there are no such limits on Windows
+    except ImportError:  # Windows has no such limit
         return wanted
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + OTHER_FILES
@@ -24,17 +22,16 @@ def raise_limit(wanted: int) -> int:
         return wanted
     soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    found = min(wanted, soft - (OTHER_FILES if soft >= 2 * OTHER_FILES else OTHER_FILES_IF_SHORT))
-    if found < min(wanted, LEAST_CONNECTIONS):
+    allowed = min(wanted, soft - (OTHER_FILES if soft >= 2 * OTHER_FILES else OTHER_FILES_IF_SHORT))
+    if allowed < min(wanted, LEAST_CONNECTIONS):
         raise ValueError(
-            f"{describe_limit()}; the connector needs {OTHER_FILES_IF_SHORT + LEAST_CONNECTIONS} at least, and {needed} for "
-            f"CONNECTOR_CONNECTIONS={wanted}"
+            f"{describe_limit()}; the connector needs {OTHER_FILES_IF_SHORT + LEAST_CONNECTIONS} at least, and "
+            f"{needed} for CONNECTOR_CONNECTIONS={wanted}"
         )
-    return found
+    return allowed
 
 
 def describe_limit() -> str:
-    """The limit in words, with where it is set."""
     import resource
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -42,11 +39,11 @@ def describe_limit() -> str:
 
 
 def describe_shortage(wanted: int) -> str | None:
-    """What to say at the start where there are fewer connections than wanted. Raises ValueError as `connections`."""
-    found = raise_limit(wanted)
-    if found == wanted:
+    """The warning if fewer connections than wanted are possible. Raises ValueError as `raise_limit`."""
+    allowed = raise_limit(wanted)
+    if allowed == wanted:
         return None
     return (
-        f"CONNECTOR_CONNECTIONS: {describe_limit()}, which allows {found} connections at once; {wanted} need "
+        f"CONNECTOR_CONNECTIONS: {describe_limit()}, which allows {allowed} connections at once; {wanted} need "
         f"{wanted + OTHER_FILES}."
     )

@@ -1,14 +1,16 @@
-"""API keys. A secret is never here, only its digest; no key is ever removed. Instants are stamps."""
+"""API keys. Secrets are stored as digests only; keys are never deleted."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import Text, bindparam, insert, select, update
 
 from planso_connector.domain.caller import Scope
+from planso_connector.domain.clock import Instant
+from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import sanitize_text, to_json
 from planso_connector.store.tables import api_keys
@@ -16,24 +18,24 @@ from planso_connector.store.tables import api_keys
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """`digest` is the secret's, `previous_digest` that of the secret before, valid until `previous_until`."""
+    """`digest` is the secret's; `previous_digest` that of the previous secret, valid until `previous_until`."""
 
     id: str
     name: str
     scopes: frozenset[Scope]
     digest: str
-    created_at: str
-    expires_at: str | None = None
+    created_at: Instant
+    expires_at: Instant | None = None
     previous_digest: str | None = None
-    previous_until: str | None = None
-    revoked_at: str | None = None
-    last_used_at: str | None = None
+    previous_until: Instant | None = None
+    revoked_at: Instant | None = None
+    last_used_at: Instant | None = None
 
 
 _OF_WORKSHOP = api_keys.c.workshop == bindparam("of_workshop")
 _IS = _OF_WORKSHOP, api_keys.c.id == bindparam("of_id")
 _COLUMNS = [c for c in api_keys.c if c.name != "workshop"]
-_NEW = insert(api_keys).values({c.name: bindparam(c.name, type_=c.type) for c in api_keys.c})
+_NEW = insert(api_keys).values(row_parameters(api_keys))
 _GET = select(*_COLUMNS).where(*_IS)
 _ALL = select(*_COLUMNS).where(_OF_WORKSHOP).order_by(api_keys.c.created_at, api_keys.c.id)
 _ANY = select(api_keys.c.id).where(_OF_WORKSHOP).limit(1)
@@ -52,19 +54,8 @@ _USED = update(api_keys).where(*_IS).values(last_used_at=bindparam("at"))
 
 
 def add(tx: Transaction, key: ApiKey) -> None:
-    tx.execute(
-        _NEW,
-        id=key.id,
-        name=sanitize_text(key.name),
-        scopes=to_json(sorted(key.scopes)),
-        digest=key.digest,
-        previous_digest=key.previous_digest,
-        previous_until=key.previous_until,
-        created_at=key.created_at,
-        expires_at=key.expires_at,
-        revoked_at=key.revoked_at,
-        last_used_at=key.last_used_at,
-    )
+    row = asdict(key) | {"name": sanitize_text(key.name), "scopes": to_json(sorted(key.scopes))}
+    tx.execute(_NEW, **row)
 
 
 def get(tx: Transaction, key_id: str) -> ApiKey | None:
@@ -78,35 +69,27 @@ def list_all(tx: Transaction) -> list[ApiKey]:
 
 
 def has_any(tx: Transaction) -> bool:
-    """Whether there ever was one: revoked and expired ones count, else the door would open when the last one ends."""
+    """Whether there ever was a key. Revoked and expired ones count: else the API would open when the last one ends."""
     return bool(tx.fetch_all(_ANY))
 
 
-def revoke(tx: Transaction, key_id: str, *, now: str) -> bool:
-    """False where there is none that is not revoked yet."""
+def revoke(tx: Transaction, key_id: str, *, now: Instant) -> bool:
+    """False if there is no such key, or it is revoked already."""
     return tx.execute(_REVOKE, of_id=key_id, now=now) == 1
 
 
-def rotate(tx: Transaction, key_id: str, *, digest: str, previous_until: str, expires_at: str | None) -> bool:
-    """A new secret, beside which the one before is valid until then. False for none, and for a revoked one."""
-    return (
-        tx.execute(
-            _ROTATE,
-            of_id=key_id,
-            new_digest=digest,
-            previous_until=previous_until,
-            new_expiry=expires_at,
-        )
-        == 1
-    )
+def rotate(tx: Transaction, key_id: str, *, digest: str, previous_until: Instant, expires_at: Instant | None) -> bool:
+    """Set a new secret; the previous one stays valid until then. False if there is no such key, or it is revoked."""
+    rotated = {"new_digest": digest, "previous_until": previous_until, "new_expiry": expires_at}
+    return tx.execute(_ROTATE, of_id=key_id, **rotated) == 1
 
 
 def record_use(tx: Transaction, at: Mapping[str, str]) -> None:
-    """When each key was last used, by its id."""
+    """Record when each key was last used, by its id."""
     tx.execute_many(_USED, [{"of_id": key_id, "at": stamp} for key_id, stamp in at.items()])
 
 
 def _key(row: Row) -> ApiKey:
-    # A scope of a newer version allows nothing here.
+    # A scope of a newer version grants nothing here.
     known = frozenset(Scope(scope) for scope in json.loads(row["scopes"]) if scope in set(Scope))
     return ApiKey(**{**row, "scopes": known})

@@ -1,4 +1,4 @@
-"""Cursors: where a page of a list ended, as text for a URL, that nobody else can make sense of."""
+"""Cursors: opaque text for a URL that says where a page of a list ended."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from planso_connector.domain.errors import Invalid, Problem
 from planso_connector.store.order_rows import to_json
 
 
-def encode(place: Sequence[str | int]) -> str:
-    return base64.urlsafe_b64encode(to_json(list(place)).encode()).decode().rstrip("=")
+def encode(position: Sequence[str | int]) -> str:
+    return base64.urlsafe_b64encode(to_json(list(position)).encode()).decode().rstrip("=")
 
 
 def decode(cursor: str) -> list[Any]:
-    """The place that `write` wrote down; what it holds is the caller's to check. Raises Invalid."""
+    """The position given to `encode`, whose members the caller checks. Raises Invalid."""
     try:
-        place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if isinstance(place, list) and encode(place) == cursor:
-            return place
+        position = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if isinstance(position, list) and encode(position) == cursor:
+            return position
     except (ValueError, TypeError, binascii.Error, RecursionError):
         pass
     raise invalid_cursor()

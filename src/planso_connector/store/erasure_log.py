@@ -1,4 +1,4 @@
-"""The protocol of erasures. It tells that something was erased for an identifier, to who knows that identifier."""
+"""The erasure log: shows whoever knows an identifier that something was erased for it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hmac import compare_digest
 
 from sqlalchemy import bindparam, insert, select
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.recognition.identifier import Identifier
-from planso_connector.store.engine.transaction import Transaction
+from planso_connector.store.engine.expressions import row_parameters
+from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import to_json
 from planso_connector.store.tables import erasure_log
 
@@ -21,14 +24,14 @@ class Erasure:
     """`counts`: rows by table."""
 
     id: str
-    erased_at: str
+    erased_at: Instant
     kind: str
     order_ids: tuple[int, ...]
     operation_ids: tuple[str, ...]
     counts: Mapping[str, int]
 
 
-_NOTE = insert(erasure_log).values({c.name: bindparam(c.name, type_=c.type) for c in erasure_log.c})
+_NEW = insert(erasure_log).values(row_parameters(erasure_log))
 _ANY = select(erasure_log.c.id).where(erasure_log.c.workshop == bindparam("of_workshop")).limit(1)
 _OF_KIND = (
     select(erasure_log)
@@ -41,24 +44,16 @@ def record(
     tx: Transaction,
     identifier: Identifier,
     *,
-    now: str,
+    now: Instant,
     order_ids: Iterable[int],
     operation_ids: Iterable[str],
     counts: Mapping[str, int],
 ) -> str:
-    """Its id."""
+    """Returns the erasure's id."""
     salt, erasure_id = secrets.token_hex(16), "erasure_" + secrets.token_hex(10)
-    tx.execute(
-        _NOTE,
-        id=erasure_id,
-        erased_at=now,
-        kind=identifier.kind.value,
-        salt=salt,
-        fingerprint=_fingerprint(identifier, salt),
-        order_ids=to_json(sorted(order_ids)),
-        operation_ids=to_json(sorted(operation_ids)),
-        counts=to_json(dict(counts)),
-    )
+    lists = {"order_ids": to_json(sorted(order_ids)), "operation_ids": to_json(sorted(operation_ids))}
+    proof = {"kind": identifier.kind.value, "salt": salt, "fingerprint": _fingerprint(identifier, salt)}
+    tx.execute(_NEW, id=erasure_id, erased_at=now, **proof, **lists, counts=to_json(dict(counts)))
     return erasure_id
 
 
@@ -67,21 +62,16 @@ def has_any(tx: Transaction) -> bool:
 
 
 def find(tx: Transaction, identifier: Identifier) -> list[Erasure]:
-    """Those that were made for this identifier, oldest first. Takes some 50 ms for each of the kind."""
-    return [
-        Erasure(
-            row["id"],
-            row["erased_at"],
-            row["kind"],
-            tuple(json.loads(row["order_ids"])),
-            tuple(json.loads(row["operation_ids"])),
-            json.loads(row["counts"]),
-        )
-        for row in tx.fetch_all(_OF_KIND, of_kind=identifier.kind.value)
-        if secrets.compare_digest(row["fingerprint"], _fingerprint(identifier, row["salt"]))
-    ]
+    """Erasures for this identifier, oldest first. Takes some 50 ms for each erasure of the kind."""
+    rows = tx.fetch_all(_OF_KIND, of_kind=identifier.kind.value)
+    return [_from_row(row) for row in rows if compare_digest(row["fingerprint"], _fingerprint(identifier, row["salt"]))]
+
+
+def _from_row(row: Row) -> Erasure:
+    order_ids, operation_ids = (tuple(json.loads(row[name])) for name in ("order_ids", "operation_ids"))
+    return Erasure(row["id"], row["erased_at"], row["kind"], order_ids, operation_ids, json.loads(row["counts"]))
 
 
 def _fingerprint(identifier: Identifier, salt: str) -> str:
-    # Slow on purpose: there are so few phone numbers and plates that a quick one would be no secret.
+    # A slow hash: there are so few phone numbers and plates that a fast one could be reversed.
     return hashlib.scrypt(identifier.key.encode(), salt=salt.encode(), n=2**14, r=8, p=1).hex()

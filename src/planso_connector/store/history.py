@@ -1,4 +1,4 @@
-"""The history of each order: what changed from one version to the next, who did it, and when."""
+"""The change history of each order: what changed from one version to the next, by whom, and when."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Any
 from sqlalchemy import BigInteger, bindparam, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.fields import MIRRORED, FieldGroup
+from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.order_rows import sanitize_text, to_json
 from planso_connector.store.tables import history
 
-_NOTE = insert(history).values({c.name: bindparam(c.name, type_=c.type) for c in history.c}).on_conflict_do_nothing()
+_NEW = insert(history).values(row_parameters(history)).on_conflict_do_nothing()
 _PAGE = (
     select(history)
     .where(
@@ -54,11 +56,11 @@ _EDITS = (
     .order_by(history.c.at.desc())
     .limit(bindparam("at_most", type_=BigInteger))
 )
-_EDITS_LOOKED_AT = 1000
+_MAX_EDITS = 1000
 
 _SHARED = frozenset(field.labels for field in MIRRORED if field.group is not FieldGroup.VEHICLE)
-_TOLD = [field for field in MIRRORED if field.group is not FieldGroup.VEHICLE or field.labels not in _SHARED]
-"""`vehicle` shows again what `vehicle_details` holds."""
+_COMPARED = [field for field in MIRRORED if field.group is not FieldGroup.VEHICLE or field.labels not in _SHARED]
+"""Without the members of `vehicle` that repeat `vehicle_details`."""
 _LABELS = frozenset(label.casefold() for field in MIRRORED for label in field.labels)
 _MEMBERS = ("short_name", "station_id", "station_state", "missing_parts", "archived", "deleted")
 
@@ -66,8 +68,8 @@ _MEMBERS = ("short_name", "station_id", "station_state", "missing_parts", "archi
 @dataclass(frozen=True, slots=True)
 class Author:
     """
-    Who had an operation carried out, the fields that it asked for, and PlanSo's labels of these. `also` are fields and
-    labels that its save changed without being asked. `is_whole`: a create or a delete, which changed all of it.
+    Who requested an operation, its fields, and PlanSo's labels of these. `side_effects`: fields and labels that its
+    save changed without being requested. `changed_everything`: a create or a delete.
     """
 
     operation_id: str
@@ -80,7 +82,7 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of a version: of a `field` (a path, or the order's own member), or of a `label` that has no field."""
+    """A change of a `field` (a path, or a member of the order), or of a `label` that has no field."""
 
     field: str = ""
     label: str = ""
@@ -95,8 +97,8 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """
-    What one side changed with a version. `operation` is None where somebody in PlanSo did it. Each of `changes` has
-    `field` (a path, or the order's own member) or `label` (of PlanSo's form, for what has no field), `before`, `after`.
+    What one side changed with a version; `operation` is None for changes in PlanSo. Each of `changes` has `field` (a
+    path, or a member of the order) or `label` (of PlanSo's form, if it has no field), `before` and `after`.
     """
 
     version: int
@@ -113,33 +115,32 @@ def record(
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any],
     *,
-    now: str,
+    now: Instant,
     writer: Author | None = None,
 ) -> None:
-    """Writes down how the order's document changed with this version. Without `before` it is new."""
-    found = list(_differences(before or {}, after))
+    """Record how the order's document changed with this version. Without `before` the order is new."""
     own: list[dict[str, Any]] = []
-    others = found
+    others = changes = list(_differences(before or {}, after))
     if writer is not None:
         is_whole = before is None or writer.changed_everything
         own = [
             change
-            for change in found
+            for change in changes
             if is_whole
             or change.get("field") in writer.fields | writer.side_effects
             or change.get("label") in writer.side_effects
         ]
-        others = [change for change in found if change not in own and change.get("label") not in writer.labels]
+        others = [change for change in changes if change not in own and change.get("label") not in writer.labels]
     row = {"order_id": order_id, "version": version, "at": now}
     if own and writer is not None:
         by_caller = {"by": "operation", "caller": sanitize_text(writer.caller), "operation": writer.operation_id}
-        tx.execute(_NOTE, **row, **by_caller, changes=to_json(own))
+        tx.execute(_NEW, **row, **by_caller, changes=to_json(own))
     if others:
-        tx.execute(_NOTE, **row, by="planso", caller="", operation=None, changes=to_json(others))
+        tx.execute(_NEW, **row, by="planso", caller="", operation=None, changes=to_json(others))
 
 
 def list_entries(tx: Transaction, order_id: int, *, below: int, limit: int) -> list[HistoryEntry]:
-    """Newest first, of the versions before `below`."""
+    """Newest first, of versions lower than `below`."""
     rows = tx.fetch_all(_PAGE, of_order=order_id, below=below, at_most=limit)
     return [
         HistoryEntry(row["version"], row["at"], row["caller"], row["operation"], json.loads(row["changes"]))
@@ -147,15 +148,15 @@ def list_entries(tx: Transaction, order_id: int, *, below: int, limit: int) -> l
     ]
 
 
-def edits_since(tx: Transaction, order_id: int, instant: str) -> list[list[Change]]:
-    """What somebody in PlanSo changed after `instant`, by version, oldest first."""
+def edits_since(tx: Transaction, order_id: int, instant: Instant) -> list[list[Change]]:
+    """What was changed in PlanSo after `instant`, by version, oldest first."""
     rows = tx.fetch_all(_SINCE, of_order=order_id, instant=instant)
     return [[Change(**change) for change in json.loads(row["changes"])] for row in rows]
 
 
 def recently_edited_fields(tx: Transaction) -> set[str]:
-    """Fields and labels that somebody in PlanSo changed lately without a write of ours at the same time."""
-    rows = tx.fetch_all(_EDITS, at_most=_EDITS_LOOKED_AT)
+    """Fields and labels that were recently changed in PlanSo, without a write of ours at the same time."""
+    rows = tx.fetch_all(_EDITS, at_most=_MAX_EDITS)
     return {Change(**change).name for row in rows for change in json.loads(row["changes"])}
 
 
@@ -163,16 +164,16 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterato
     for name in _MEMBERS:
         default = False if name in ("archived", "deleted", "missing_parts") else None
         yield from _change("field", name, before.get(name, default), after.get(name, default))
-    for field in _TOLD:
+    for field in _COMPARED:
         group = field.group
-        one, other = (
+        old, new = (
             document if group is FieldGroup.ORDER else document.get(group.value, {}) for document in (before, after)
         )
-        yield from _change("field", field.path, one.get(field.name), other.get(field.name))
-    one, other = before.get("fields", {}), after.get("fields", {})
-    for label in one | other:
+        yield from _change("field", field.path, old.get(field.name), new.get(field.name))
+    old, new = before.get("fields", {}), after.get("fields", {})
+    for label in old | new:
         if label.casefold() not in _LABELS:
-            yield from _change("label", label, one.get(label, ""), other.get(label, ""))
+            yield from _change("label", label, old.get(label, ""), new.get(label, ""))
 
 
 def _change(kind: str, name: str, before: object, after: object) -> Iterator[dict[str, Any]]:

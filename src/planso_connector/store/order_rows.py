@@ -1,21 +1,30 @@
-"""From an order to its row and its answer, and back."""
+"""Convert orders and parts to rows and back, and rows to the documents that responses show."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any, cast
+
+from sqlalchemy import Text, bindparam, select
 
 from planso_connector.domain.fields import MIRRORED, FieldGroup, Value
 from planso_connector.domain.folding import fold, fold_key, fold_phone, fold_plate
-from planso_connector.domain.order import Order, OversizedText, UnreadableValue
+from planso_connector.domain.operation import OperationState
+from planso_connector.domain.order import Order, OrderDocument, OversizedText, UnreadableValue, compute_etag
 from planso_connector.domain.part import Part
-from planso_connector.store.engine.transaction import Row
+from planso_connector.store.engine.expressions import is_in_ids
+from planso_connector.store.engine.transaction import Row, Transaction
+from planso_connector.store.tables import operations
 
 MAX_TEXT_LENGTH = 100_000
+"""Characters of an order that free text search finds."""
 
+_ORDER_TEXTS = ("short_name", "plate", "station_id", "station_state", "employee_id", "position", "list_finish_date")
+"""Members of Order that are columns of the same name."""
 _PART_COLUMNS = tuple(field.name for field in dataclass_fields(Part) if field.name != "order_id")
 _PART_FLAGS = frozenset(name for name in _PART_COLUMNS if name.startswith("is_"))
 
@@ -26,7 +35,7 @@ def to_json(value: object) -> str:
 
 
 def sanitize_text(text: str) -> str:
-    """`text` without what PostgreSQL or UTF-8 can't hold: NUL and lone surrogates become the replacement character."""
+    """Replace what PostgreSQL or UTF-8 can't hold: NUL and lone surrogates become U+FFFD."""
     if not text.isascii():
         try:
             text.encode()
@@ -38,34 +47,28 @@ def sanitize_text(text: str) -> str:
 def sanitize_order(order: Order) -> Order:
     return replace(
         order,
-        short_name=sanitize_text(order.short_name),
-        plate=_clean(order.plate),
-        station_id=_clean(order.station_id),
-        station_state=_clean(order.station_state),
-        employee_id=_clean(order.employee_id),
-        position=_clean(order.position),
-        list_finish_date=_clean(order.list_finish_date),
-        values={path: _clean(value) for path, value in order.values.items()},
+        **{name: _sanitize(getattr(order, name)) for name in _ORDER_TEXTS},
+        values={path: _sanitize(value) for path, value in order.values.items()},
         fields={sanitize_text(label): sanitize_text(value) for label, value in order.fields.items()},
-        parts=tuple(_storable_part(part) for part in order.parts),
-        unreadable={sanitize_text(path): _storable_doubt(doubt) for path, doubt in order.unreadable.items()},
+        parts=tuple(_sanitize_part(part) for part in order.parts),
+        unreadable={sanitize_text(path): _sanitize_unreadable(doubt) for path, doubt in order.unreadable.items()},
     )
 
 
-def _storable_doubt(doubt: UnreadableValue) -> UnreadableValue:
+def _sanitize_unreadable(doubt: UnreadableValue) -> UnreadableValue:
     return sanitize_text(doubt) if isinstance(doubt, str) else doubt._replace(text=sanitize_text(doubt.text))
 
 
-def _clean(value: Any) -> Any:
+def _sanitize(value: Any) -> Any:
     return sanitize_text(value) if isinstance(value, str) else value
 
 
-def _storable_part(part: Part) -> Part:
-    return Part(part.order_id, **{name: _clean(getattr(part, name)) for name in _PART_COLUMNS})
+def _sanitize_part(part: Part) -> Part:
+    return Part(part.order_id, **{name: _sanitize(getattr(part, name)) for name in _PART_COLUMNS})
 
 
 def order_columns(order: Order) -> dict[str, object]:
-    """The columns of `orders` that the order itself decides, but `document`."""
+    """The columns of `orders` that are derived from the order alone, except `document`."""
     values = order.values
 
     def folded(path: str) -> str:
@@ -74,13 +77,7 @@ def order_columns(order: Order) -> dict[str, object]:
     mirrored = {field.column: _stored(values.get(field.path)) for field in MIRRORED}
     return {
         "archived": int(order.archived),
-        "short_name": order.short_name,
-        "plate": order.plate,
-        "station_id": order.station_id,
-        "station_state": order.station_state,
-        "employee_id": order.employee_id,
-        "position": order.position,
-        "list_finish_date": order.list_finish_date,
+        **{name: getattr(order, name) for name in _ORDER_TEXTS},
         "missing_parts": int(order.missing_parts),
         **mirrored,
         "shop_day": str(values.get("shop_date") or "")[:10],
@@ -97,20 +94,20 @@ def order_columns(order: Order) -> dict[str, object]:
 
 def text_key(order: Order) -> str:
     """
-    What free text is looked for in: every value and every part, folded, and plate and phone number as they are looked
-    up. So it holds the other keys too. Of an order with more than `TEXT_AT_MOST` characters the rest is not found.
+    The text that free text search looks through: all values and parts, folded, and plate and phone number as their
+    filters fold them. Text beyond `MAX_TEXT_LENGTH` characters is not found.
     """
-    told = [order.short_name, order.plate, *(order.values.get(path) for path in ("person", "phone", "email"))]
-    told += [*order.values.values(), *order.fields.values()]
+    searched = [order.short_name, order.plate, *(order.values.get(path) for path in ("person", "phone", "email"))]
+    searched += [*order.values.values(), *order.fields.values()]
     for part in order.parts:
-        told += [part.description, part.part_no, part.order_no, part.lead_no, part.status]
-    texts = (text for text in dict.fromkeys(told) if isinstance(text, str) and text)
+        searched += [part.description, part.part_no, part.order_no, part.lead_no, part.status]
+    texts = (text for text in dict.fromkeys(searched) if isinstance(text, str) and text)
     keys = fold_plate(order.plate or "").lower(), fold_phone(str(order.values.get("phone") or ""))
     return " ".join([fold(" ".join(_within(texts, MAX_TEXT_LENGTH)))[:MAX_TEXT_LENGTH], *filter(None, keys)])
 
 
 def _within(texts: Iterable[str], room: int) -> Iterator[str]:
-    """The texts up to the first that there is no room for."""
+    """The texts up to the first one that exceeds `room` characters in total."""
     for text in texts:
         room -= len(text) + 1
         if room < 0:
@@ -123,36 +120,30 @@ def _stored(value: Value) -> Value:
 
 
 def order_from_row(row: Row, parts: Sequence[Part]) -> Order:
-    """The order that a row of `orders` and its parts hold; only what the document shows of it is read from there."""
-    shown = json.loads(row["document"])
+    """The order of a row of `orders` and its parts; values that have no column are read from its document."""
+    document = json.loads(row["document"])
     values: dict[str, Value] = {}
     for entry in MIRRORED:
-        holder = shown if entry.group is FieldGroup.ORDER else shown[entry.group.value]
+        holder = document if entry.group is FieldGroup.ORDER else document[entry.group.value]
         values[entry.path] = holder.get(entry.name)
     return Order(
         id=row["id"],
-        short_name=row["short_name"],
-        plate=row["plate"],
-        station_id=row["station_id"],
-        station_state=row["station_state"],
+        **{name: row[name] for name in _ORDER_TEXTS},
         missing_parts=bool(row["missing_parts"]),
         values=values,
-        fields={label: text or "" for label, text in shown["fields"].items()},
+        fields={label: text or "" for label, text in document["fields"].items()},
         parts=tuple(parts),
         archived=bool(row["archived"]),
-        employee_id=row["employee_id"],
-        position=row["position"],
-        list_finish_date=row["list_finish_date"],
-        unreadable={doubt.pop("field"): _doubt(doubt) for doubt in shown.get("doubts", ())},
+        unreadable={doubt.pop("field"): _unreadable(doubt) for doubt in document.get("doubts", ())},
     )
 
 
-def _doubt(told: dict[str, Any]) -> UnreadableValue:
-    return OversizedText(**told) if "length" in told else str(told["text"])
+def _unreadable(value: dict[str, Any]) -> UnreadableValue:
+    return OversizedText(**value) if "length" in value else str(value["text"])
 
 
 def part_columns(part: Part) -> dict[str, object]:
-    """The columns of `parts` that the part itself decides."""
+    """The columns of `parts` that are derived from the part alone."""
     columns = {name: _stored(cast("Value", getattr(part, name))) for name in _PART_COLUMNS}
     return {**columns, "is_missing": int(part.is_missing)}
 
@@ -162,18 +153,34 @@ def part_from_row(row: Row) -> Part:
     return Part(row["order_id"], **columns)
 
 
-def render_document(row: Row, pending: Sequence[str]) -> str:
-    """
-    The order as answers show it, JSON text: the row's `document` with what changes by itself. `pending` are JSON texts.
-    """
-    rest = f'"last_synced_at":"{row["synced_at"]}","version":{row["version"]},"pending":[{",".join(pending)}]'
+# Not sorted here: SQLite would read the index that is sorted so, with every operation there ever was.
+_PENDING = select(*operations.c["order_id", "id", "action", "asked", "created_at"]).where(
+    operations.c.workshop == bindparam("of_workshop"),
+    operations.c.state == OperationState.PENDING.value,
+    is_in_ids(operations.c.order_id, bindparam("ids", type_=Text)),
+)
+
+
+def order_documents(tx: Transaction, rows: Sequence[Row]) -> list[OrderDocument]:
+    """Render rows (`id`, `version`, `document`, `synced_at`) as responses show them, with their pending writes."""
+    found = tx.fetch_all(_PENDING, ids=to_json([row["id"] for row in rows]))
+    pending: dict[int, list[Row]] = {}
+    for operation in sorted(found, key=itemgetter("created_at", "id")):
+        pending.setdefault(operation["order_id"], []).append(operation)
+    return [_render(row, pending.get(row["id"], ())) for row in rows]
+
+
+def _render(row: Row, pending: Sequence[Row]) -> OrderDocument:
+    """Append to the stored document what changes without a new version, without parsing it."""
+    writes = ",".join(map(_render_pending, pending))
+    rest = f'"last_synced_at":"{row["synced_at"]}","version":{row["version"]},"pending":[{writes}]'
     document = row["document"]
     # Its last member is the object `fields`, or the list `doubts` where there are some: see Order.document.
     doubts = "" if document.endswith("]}") else '"doubts":[],'
-    return f"{document[:-1]},{doubts}{rest}}}"
+    tag = compute_etag(row["version"], [operation["id"] for operation in pending])
+    return OrderDocument(row["id"], tag, f"{document[:-1]},{doubts}{rest}}}")
 
 
-def render_pending(row: Row) -> str:
-    """One of an order's `pending`, JSON text; `asked` is stored as JSON."""
-    head: Mapping[str, object] = {"operation_id": row["id"], "action": row["action"]}
-    return f'{to_json(head)[:-1]},"asked":{row["asked"]},"created_at":"{row["created_at"]}"}}'
+def _render_pending(operation: Row) -> str:
+    head = to_json({"operation_id": operation["id"], "action": operation["action"]})
+    return f'{head[:-1]},"asked":{operation["asked"]},"created_at":"{operation["created_at"]}"}}'

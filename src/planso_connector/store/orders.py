@@ -1,4 +1,4 @@
-"""The mirror's orders: saved, read, archived, deleted. A later reading is never overwritten by an earlier one."""
+"""The orders of the mirror. A later reading is never overwritten by an earlier one."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from typing import Any, cast
 from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.clock import CLOCK_TOLERANCE, format_instant, parse_instant
-from planso_connector.domain.order import Order, compute_etag, is_waiting_for_parts
+from planso_connector.domain.clock import CLOCK_TOLERANCE, Instant, format_instant, parse_instant
+from planso_connector.domain.order import Order, OrderDocument, is_waiting_for_parts
 from planso_connector.domain.part import Part
 from planso_connector.store import erasure_log, history, lookup_keys
-from planso_connector.store.answers import answers_and_pending
+from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import (
     order_columns,
+    order_documents,
     order_from_row,
     part_columns,
     part_from_row,
     sanitize_order,
     to_json,
 )
-from planso_connector.store.tables import last_seen as seen_rows
-from planso_connector.store.tables import orders, parts
+from planso_connector.store.tables import last_seen, orders, parts
 
 
 class SaveOutcome(StrEnum):
-    """What a save did."""
+    """What `save` did."""
 
     INSERTED = "inserted"
     """The order was not in the mirror."""
     CHANGED = "changed"
-    """The order shows something else than before, and has a new version."""
+    """The order changed, and has a new version."""
     UNCHANGED = "unchanged"
-    """The order is as it was, and was seen to be so."""
+    """The order did not change; when it was seen is updated."""
     OUTDATED = "outdated"
-    """The mirror holds a later reading, which stays."""
+    """A later reading is stored, and stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,66 +50,51 @@ class SaveResult:
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
-    """One order as the mirror holds it. `document` is its whole answer, JSON text. Instants are stamps."""
+    """An order of the mirror. Instants are texts."""
 
-    id: int
+    order: OrderDocument
     version: int
-    deleted_at: str | None
-    synced_at: str
-    read_at: str
-    document: str
-    pending: tuple[str, ...] = ()
-    """The ids of its pending operations, oldest first."""
-
-    @property
-    def tag(self) -> str:
-        return compute_etag(self.version, self.pending)
+    deleted_at: Instant | None
+    synced_at: Instant
+    read_at: Instant
 
 
 _IS = orders.c.workshop == bindparam("of_workshop"), orders.c.id == bindparam("of_id", type_=BigInteger)
-_SEEN = seen_rows.c.workshop == bindparam("of_workshop"), seen_rows.c.order_id == bindparam("of_id", type_=BigInteger)
-_THEIR = and_(seen_rows.c.workshop == orders.c.workshop, seen_rows.c.order_id == orders.c.id)
+_SEEN = last_seen.c.workshop == bindparam("of_workshop"), last_seen.c.order_id == bindparam("of_id", type_=BigInteger)
+_SAME_ORDER = and_(last_seen.c.workshop == orders.c.workshop, last_seen.c.order_id == orders.c.id)
 _OF_WORKSHOP = orders.c.workshop == bindparam("of_workshop")
 _NOT_DELETED = orders.c.deleted_at.is_(None)
 
 _HELD = orders.c["archived", "employee_id", "position", "list_finish_date", "document"]
 _LOCK = select(*orders.c["version", "deleted_at", "parts_status"], *_HELD).where(*_IS).with_for_update()
-# Read by itself, after the lock is had: joined, PostgreSQL would show it as it was before the wait.
-_SIGHTING = select(seen_rows.c.read_at, seen_rows.c.parts_read_at).where(*_SEEN)
+# A statement of its own, after locking: joined, PostgreSQL would return it as it was before waiting for the lock.
+_READ_TIMES = select(last_seen.c.read_at, last_seen.c.parts_read_at).where(*_SEEN)
 
-_INSERT = insert(orders).values({c.name: bindparam(c.name, type_=c.type) for c in orders.c}).on_conflict_do_nothing()
-_UPDATE = (
-    update(orders)
-    .where(*_IS)
-    .values(
-        {c.name: bindparam(c.name, type_=c.type) for c in orders.c if not c.primary_key and c.name != "first_seen_at"}
-    )
-)
-_INSERT_SIGHTING = insert(seen_rows).values({c.name: bindparam(c.name) for c in seen_rows.c})
-_UPDATE_SIGHTING = (
-    update(seen_rows)
+_INSERT = insert(orders).values(row_parameters(orders)).on_conflict_do_nothing()
+_UPDATED = {
+    name: parameter for name, parameter in row_parameters(orders, without_key=True).items() if name != "first_seen_at"
+}
+_UPDATE = update(orders).where(*_IS).values(_UPDATED)
+_INSERT_LAST_SEEN = insert(last_seen).values(row_parameters(last_seen))
+_UPDATE_LAST_SEEN = (
+    update(last_seen)
     .where(*_SEEN)
     .values(
         read_at=bindparam("read_at"),
         synced_at=bindparam("synced_at"),
-        parts_read_at=func.coalesce(bindparam("parts_read_at", type_=Text), seen_rows.c.parts_read_at),
-        list_fingerprint=func.coalesce(bindparam("list_fingerprint", type_=Text), seen_rows.c.list_fingerprint),
+        parts_read_at=func.coalesce(bindparam("parts_read_at", type_=Text), last_seen.c.parts_read_at),
+        list_fingerprint=func.coalesce(bindparam("list_fingerprint", type_=Text), last_seen.c.list_fingerprint),
     )
 )
 
-_PARTS = (
-    select(parts)
-    .where(parts.c.workshop == bindparam("of_workshop"), parts.c.order_id == bindparam("of_id", type_=BigInteger))
-    .order_by(parts.c.position)
-)
-_INSERT_PART = insert(parts).values({c.name: bindparam(c.name, type_=c.type) for c in parts.c})
-_DELETE_PARTS = delete(parts).where(
-    parts.c.workshop == bindparam("of_workshop"), parts.c.order_id == bindparam("of_id", type_=BigInteger)
-)
+_PARTS_OF = parts.c.workshop == bindparam("of_workshop"), parts.c.order_id == bindparam("of_id", type_=BigInteger)
+_PARTS = select(parts).where(*_PARTS_OF).order_by(parts.c.position)
+_INSERT_PART = insert(parts).values(row_parameters(parts))
+_DELETE_PARTS = delete(parts).where(*_PARTS_OF)
 
 _GET = (
-    select(*orders.c["id", "version", "deleted_at", "document"], *seen_rows.c["synced_at", "read_at"])
-    .join(seen_rows, _THEIR)
+    select(*orders.c["id", "version", "deleted_at", "document"], *last_seen.c["synced_at", "read_at"])
+    .join(last_seen, _SAME_ORDER)
     .where(*_IS)
 )
 _LOAD = select(*orders.c["id", "short_name", "plate", "station_id", "station_state", "missing_parts"], *_HELD).where(
@@ -124,10 +109,7 @@ _ARCHIVE = (
     update(orders)
     .where(*_IS)
     .values(
-        archived=1,
-        document=bindparam("document"),
-        version=orders.c.version + 1,
-        changed_at=bindparam("changed_at"),
+        archived=1, document=bindparam("document"), version=orders.c.version + 1, changed_at=bindparam("changed_at")
     )
 )
 _MARK_DELETED = (
@@ -141,37 +123,38 @@ def save(
     tx: Transaction,
     order: Order,
     *,
-    read_at: str,
-    now: str,
+    read_at: Instant,
+    now: Instant,
     list_fingerprint: str | None = None,
     with_parts: bool = True,
     writer: history.Author | None = None,
 ) -> SaveResult:
     """
-    The mirror takes the order, unless it holds a later reading: `read_at` is when the request for the page that
-    the order comes from was started. An order that was archived or deleted comes back.
+    Store the order unless a later reading is stored; `read_at`: when the request for the page that it comes from was
+    started. An order that was archived or deleted comes back.
 
-    Without `with_parts` the reading has no parts page: the stored parts stay, with the parts status that came with
-    them. Without a `list_fingerprint` the stored one stays. What changed goes to the order's history: `writer` did what
-    it asked for, somebody in PlanSo the rest.
+    Without `with_parts` the stored parts and parts status stay, without `list_fingerprint` the stored one. Changes are
+    recorded in the history: `writer` made those that it requested, somebody in PlanSo the others.
     """
     order = sanitize_order(order)
+    seen = {"read_at": read_at, "synced_at": now, "list_fingerprint": list_fingerprint}
+    seen["parts_read_at"] = read_at if with_parts else None
     stored = _lock(tx, order.id)
     if stored is None:
         order = order if with_parts else replace(order, parts=())
         version = _first_version(tx, now)
-        if _insert(tx, order, version, read_at, now, list_fingerprint, with_parts=with_parts):
-            _follow(tx, order.id, version, None, order.to_document(), now=now, writer=writer)
+        if _insert(tx, order, version, now, seen):
+            _record_change(tx, order.id, version, None, order.to_document(), now=now, writer=writer)
             return SaveResult(SaveOutcome.INSERTED, version)
-        stored = cast("Row", _lock(tx, order.id))  # another machine was faster
+        stored = cast("Row", _lock(tx, order.id))  # another process was faster
     version = stored["version"]
     if _was_read_later(stored, read_at, now):
         return SaveResult(SaveOutcome.OUTDATED, version)
     stored_parts = get_parts(tx, order.id)
     if not with_parts:
         order = _with_stored_parts(order, stored, stored_parts)
-    shown = order.to_document()
-    document = to_json(shown)
+    after = order.to_document()
+    document = to_json(after)
     changed = (
         document != stored["document"]
         or list(order.parts) != stored_parts
@@ -186,26 +169,25 @@ def save(
         tx.execute(_DELETE_PARTS, of_id=order.id)
         _insert_parts(tx, order)
     if changed:
-        held = {**json.loads(stored["document"]), "deleted": stored["deleted_at"] is not None}
-        _follow(tx, order.id, version, held, shown, now=now, writer=writer)
-    parts_read_at = read_at if with_parts else None
-    _saw(tx, order.id, read_at=read_at, now=now, parts_read_at=parts_read_at, mark=list_fingerprint)
+        before = {**json.loads(stored["document"]), "deleted": stored["deleted_at"] is not None}
+        _record_change(tx, order.id, version, before, after, now=now, writer=writer)
+    tx.execute(_UPDATE_LAST_SEEN, of_id=order.id, **seen)
     return SaveResult(SaveOutcome.CHANGED if changed else SaveOutcome.UNCHANGED, version)
 
 
-def _follow(
+def _record_change(
     tx: Transaction,
     order_id: int,
     version: int,
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any],
     *,
-    now: str,
+    now: Instant,
     writer: history.Author | None = None,
 ) -> None:
     """
-    What is kept in step with an order's document: its history, and its look-up keys. Without `before` it is new; one
-    that a sync brings has no history yet.
+    Update what follows from an order's document: history and look-up keys. Without `before` the order is new; a new one
+    from a sync gets no history.
     """
     if before is not None or writer is not None:
         history.record(tx, order_id, version, before, after, now=now, writer=writer)
@@ -213,15 +195,15 @@ def _follow(
 
 
 def _keys(document: Mapping[str, Any] | None) -> tuple[frozenset[lookup_keys.Key], bool]:
-    """The look-up keys of an order as its document shows it, and whether it is archived."""
+    """The look-up keys of an order, and whether it is archived."""
     if document is None or document.get("deleted"):
         return frozenset(), False
-    told = (document.get(name) for name in ("plate", "person", "phone", "email"))
-    return lookup_keys.build_keys(*told), bool(document["archived"])
+    values = (document.get(name) for name in ("plate", "person", "phone", "email"))
+    return lookup_keys.build_keys(*values), bool(document["archived"])
 
 
-def _was_read_later(stored: Row, read_at: str, now: str) -> bool:
-    """Not where that was by a clock that was ahead, and was set back since."""
+def _was_read_later(stored: Row, read_at: Instant, now: Instant) -> bool:
+    """False if the stored reading has the time of a clock that was ahead, and was set back since."""
     return bool(read_at < stored["read_at"] <= format_instant(parse_instant(now) + CLOCK_TOLERANCE))
 
 
@@ -229,48 +211,29 @@ def _lock(tx: Transaction, order_id: int) -> Row | None:
     found = tx.fetch_all(_LOCK, of_id=order_id)
     if not found:
         return None
-    return {**found[0], **tx.fetch_all(_SIGHTING, of_id=order_id)[0]}
+    return {**found[0], **tx.fetch_all(_READ_TIMES, of_id=order_id)[0]}
 
 
-def _first_version(tx: Transaction, now: str) -> int:
-    """Where an order may have been erased, and come back, one beyond all that it had: see `restored.mark`."""
+def _first_version(tx: Transaction, now: Instant) -> int:
+    """If orders may have been erased and come back, one beyond all versions so far: see `after_restore`."""
     return int(parse_instant(now).timestamp()) if erasure_log.has_any(tx) else 1
 
 
-def _insert(
-    tx: Transaction,
-    order: Order,
-    version: int,
-    read_at: str,
-    now: str,
-    list_fingerprint: str | None,
-    *,
-    with_parts: bool,
-) -> bool:
-    """False, with nothing done, when the order is there by now."""
+def _insert(tx: Transaction, order: Order, version: int, now: Instant, seen: Mapping[str, str | None]) -> bool:
+    """False, with nothing done, if the order exists by now."""
     columns: dict[str, Any] = {"version": version, "document": to_json(order.to_document()), "deleted_at": None}
     instants = {"changed_at": now, "first_seen_at": now}
     if not tx.execute(_INSERT, id=order.id, **instants, **columns, **order_columns(order)):
         return False
-    tx.execute(
-        _INSERT_SIGHTING,
-        order_id=order.id,
-        read_at=read_at,
-        synced_at=now,
-        parts_read_at=read_at if with_parts else None,
-        list_fingerprint=list_fingerprint,
-    )
+    tx.execute(_INSERT_LAST_SEEN, order_id=order.id, **seen)
     _insert_parts(tx, order)
     return True
 
 
 def _insert_parts(tx: Transaction, order: Order) -> None:
     if order.parts:
-        key = {"order_id": order.id}
-        tx.execute_many(
-            _INSERT_PART,
-            [{**key, "position": position, **part_columns(part)} for position, part in enumerate(order.parts)],
-        )
+        rows = [{"position": position, **part_columns(part)} for position, part in enumerate(order.parts)]
+        tx.execute_many(_INSERT_PART, [{"order_id": order.id, **row} for row in rows])
 
 
 def _with_stored_parts(order: Order, stored: Row, stored_parts: list[Part]) -> Order:
@@ -282,57 +245,49 @@ def _with_stored_parts(order: Order, stored: Row, stored_parts: list[Part]) -> O
 
 
 def get(tx: Transaction, order_id: int) -> StoredOrder | None:
-    """The order, deleted ones too."""
+    """The order, also if it is deleted."""
     found = tx.fetch_all(_GET, of_id=order_id)
     if not found:
         return None
     (row,) = found
-    ((document, pending),) = answers_and_pending(tx, found)
-    return StoredOrder(
-        id=row["id"],
-        version=row["version"],
-        deleted_at=row["deleted_at"],
-        synced_at=row["synced_at"],
-        read_at=row["read_at"],
-        document=document,
-        pending=pending,
-    )
+    (order,) = order_documents(tx, found)
+    return StoredOrder(order, row["version"], row["deleted_at"], row["synced_at"], row["read_at"])
 
 
 def load(tx: Transaction, order_id: int) -> Order | None:
-    """The order with its parts, as it was saved; `values` has the mirrored fields. Deleted ones too."""
+    """The order with its parts, as it was saved; `values` has the mirrored fields. Also if it is deleted."""
     found = tx.fetch_all(_LOAD, of_id=order_id)
     return order_from_row(found[0], get_parts(tx, order_id)) if found else None
 
 
 def get_parts(tx: Transaction, order_id: int) -> list[Part]:
-    """The order's parts in the order of PlanSo's table; none for an order that is not there."""
+    """The order's parts, in the sequence of PlanSo's table; none for an unknown order."""
     return [part_from_row(row) for row in tx.fetch_all(_PARTS, of_id=order_id)]
 
 
 def list_ids(tx: Transaction, *, archived: bool | None = None) -> set[int]:
-    """The orders that are not deleted: all, or those archived, or those not."""
-    found = tx.fetch_all(_ALL_IDS) if archived is None else tx.fetch_all(_IDS_ARCHIVED, is_archived=int(archived))
-    return {row["id"] for row in found}
+    """Orders that are not deleted: all, the archived, or the others."""
+    rows = tx.fetch_all(_ALL_IDS) if archived is None else tx.fetch_all(_IDS_ARCHIVED, is_archived=int(archived))
+    return {row["id"] for row in rows}
 
 
-def list_ids_first_seen_before(tx: Transaction, instant: str) -> set[int]:
+def list_ids_first_seen_before(tx: Transaction, instant: Instant) -> set[int]:
     """
-    The orders that the mirror had before, archived ones too. Not those that were deleted since: PlanSo may give their
-    numbers to others.
+    Orders that were in the mirror before `instant`, archived ones too. Not those deleted since: PlanSo may reuse their
+    numbers.
     """
     return {row["id"] for row in tx.fetch_all(_SEEN_FIRST_BEFORE, instant=instant)}
 
 
 def has_any(tx: Transaction) -> bool:
-    """Whether there is an order that is not deleted."""
+    """Whether any order is not deleted."""
     return bool(tx.fetch_all(_ANY))
 
 
-def archive(tx: Transaction, ids: Iterable[int], *, now: str, read_at: str | None = None) -> int:
+def archive(tx: Transaction, ids: Iterable[int], *, now: Instant, read_at: Instant | None = None) -> int:
     """
-    Marks the orders archived: they left PlanSo's list. `read_at` is when the request for that list was started: an
-    order that was read later stays, and a page that was requested earlier does not bring one back. How many changed.
+    Mark the orders archived: they left PlanSo's list. `read_at`: when the request for that list was started; an order
+    that was read later stays, and a page that was requested earlier does not bring it back. Returns how many changed.
     """
     changed = 0
     for order_id in sorted(ids):
@@ -341,43 +296,34 @@ def archive(tx: Transaction, ids: Iterable[int], *, now: str, read_at: str | Non
             continue
         if read_at is not None and _was_read_later(stored, read_at, now):
             continue
-        held = json.loads(stored["document"])
-        shown = {**held, "archived": True}
-        tx.execute(_ARCHIVE, of_id=order_id, document=to_json(shown), changed_at=now)
-        _follow(tx, order_id, stored["version"] + 1, held, shown, now=now)
-        _saw(tx, order_id, read_at=read_at or stored["read_at"], now=now)
+        before = json.loads(stored["document"])
+        after = {**before, "archived": True}
+        tx.execute(_ARCHIVE, of_id=order_id, document=to_json(after), changed_at=now)
+        _record_change(tx, order_id, stored["version"] + 1, before, after, now=now)
+        _mark_seen(tx, order_id, read_at=read_at or stored["read_at"], now=now)
         changed += 1
     return changed
 
 
 def mark_deleted(
-    tx: Transaction, order_id: int, *, now: str, read_at: str, writer: history.Author | None = None
+    tx: Transaction, order_id: int, *, now: Instant, read_at: Instant, writer: history.Author | None = None
 ) -> bool:
     """
-    Marks the order deleted; its row stays. False when it is not there, is deleted already, or was read after
-    `read_at`, the start of the request that found it gone.
+    Mark the order deleted; its row stays. False if it does not exist, is deleted already, or was read after `read_at`,
+    the start of the request that did not find it.
     """
     stored = _lock(tx, order_id)
     if stored is None or _was_read_later(stored, read_at, now):
         return False
     if not tx.execute(_MARK_DELETED, of_id=order_id, now=now):
         return False
-    held = json.loads(stored["document"])
-    gone = {**held, "deleted": True}
-    _follow(tx, order_id, stored["version"] + 1, held, gone, now=now, writer=writer)
-    _saw(tx, order_id, read_at=read_at, now=now)
+    before = json.loads(stored["document"])
+    after = {**before, "deleted": True}
+    _record_change(tx, order_id, stored["version"] + 1, before, after, now=now, writer=writer)
+    _mark_seen(tx, order_id, read_at=read_at, now=now)
     return True
 
 
-def _saw(
-    tx: Transaction,
-    order_id: int,
-    *,
-    read_at: str,
-    now: str,
-    parts_read_at: str | None = None,
-    mark: str | None = None,
-) -> None:
-    """What is None stays; `mark` is the fingerprint of the list entry."""
-    moved = {"read_at": read_at, "synced_at": now, "parts_read_at": parts_read_at, "list_fingerprint": mark}
-    tx.execute(_UPDATE_SIGHTING, of_id=order_id, **moved)
+def _mark_seen(tx: Transaction, order_id: int, *, read_at: Instant, now: Instant) -> None:
+    seen = {"read_at": read_at, "synced_at": now, "parts_read_at": None, "list_fingerprint": None}
+    tx.execute(_UPDATE_LAST_SEEN, of_id=order_id, **seen)

@@ -1,18 +1,18 @@
 """
-What is kept only for a time: each function lets go of some rows of one kind, older than an instant, and tells how many.
-It is called again until it is 0.
+Deletes rows that were kept for long enough. Each function deletes one batch of a kind, the rows older than an instant,
+and returns how many it deleted; it is called again until that is 0.
 
-Nothing goes that a pending operation may still need: itself, and what was recorded since the oldest one, of which the
-search for a create's order and the noticing of edits are made.
+Nothing is deleted that a pending operation may still need: the operation, and what was recorded since the oldest
+pending one, which finding a create's order and noticing edits rely on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, BindParameter, Column, ColumnElement, Delete, bindparam, delete, func, select, tuple_
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.operation import OperationState
 from planso_connector.store import personal_data, sync_runs
 from planso_connector.store.engine.transaction import Transaction
@@ -21,6 +21,7 @@ from planso_connector.store.tables import access_log, history, operations, order
 BATCH = 200
 """Rows in one transaction."""
 ORDER_BATCH = 20
+"""Orders in one transaction, with all rows that belong to them."""
 
 _MOST = bindparam("at_most", type_=BigInteger)
 _BEFORE: BindParameter[str] = bindparam("before")
@@ -33,26 +34,25 @@ _NEEDED_SINCE = func.coalesce(
 )
 
 
-def _some(age: ColumnElement[str], keys: Sequence[Column[Any]], *conditions: ColumnElement[bool]) -> Delete:
-    """Deletes the oldest. `keys` is the primary key but for the workshop."""
-    table = keys[0].table
-    here = table.c.workshop == bindparam("of_workshop")
-    oldest = select(*keys).where(here, age < _BEFORE, *conditions).order_by(age).limit(_MOST)
-    return delete(table).where(here, tuple_(*keys).in_(oldest) if len(keys) > 1 else keys[0].in_(oldest))
+def _delete_oldest(age: Column[Any], *conditions: ColumnElement[bool]) -> Delete:
+    table = age.table
+    keys = [column for column in table.primary_key if column.name != "workshop"]
+    is_ours = table.c.workshop == bindparam("of_workshop")
+    oldest = select(*keys).where(is_ours, age < _BEFORE, *conditions).order_by(age).limit(_MOST)
+    return delete(table).where(is_ours, tuple_(*keys).in_(oldest) if len(keys) > 1 else keys[0].in_(oldest))
 
 
-_OPERATIONS = _some(
+_OPERATIONS = _delete_oldest(
     operations.c.created_at,
-    [operations.c.id],
     operations.c.state != OperationState.PENDING.value,
     func.coalesce(operations.c.settled_at, operations.c.created_at) < _BEFORE,
     operations.c.created_at < bindparam("keys_before"),
     operations.c.created_at < _NEEDED_SINCE,
 )
-_CHANGES = _some(history.c.at, [history.c.order_id, history.c.version, history.c.by], history.c.at < _NEEDED_SINCE)
-_KEPT_PAGES = _some(unreadable_pages.c.kept_at, [unreadable_pages.c.id])
-_ACCESSES = _some(access_log.c.at, [access_log.c.at, access_log.c.id])
-_TOMBSTONES = (
+_HISTORY = _delete_oldest(history.c.at, history.c.at < _NEEDED_SINCE)
+_UNREADABLE_PAGES = _delete_oldest(unreadable_pages.c.kept_at)
+_ACCESS_LOG = _delete_oldest(access_log.c.at)
+_DELETED_ORDERS = (
     select(orders.c.id)
     .where(
         orders.c.workshop == bindparam("of_workshop"),
@@ -70,29 +70,29 @@ _TOMBSTONES = (
 )
 
 
-def drop_operations(tx: Transaction, *, before: str, keys_before: str) -> int:
-    """Settled ones. `keys_before`: those that are younger stay, because their idempotency keys are good still."""
+def drop_operations(tx: Transaction, before: Instant, keys_before: Instant) -> int:
+    """Settled operations that were created before `keys_before`: later ones still answer for their idempotency key."""
     return tx.execute(_OPERATIONS, before=before, keys_before=keys_before, at_most=BATCH)
 
 
-def drop_history(tx: Transaction, *, before: str) -> int:
-    return tx.execute(_CHANGES, before=before, at_most=BATCH)
+def drop_history(tx: Transaction, before: Instant) -> int:
+    return tx.execute(_HISTORY, before=before, at_most=BATCH)
 
 
-def drop_unreadable_pages(tx: Transaction, *, before: str) -> int:
-    return tx.execute(_KEPT_PAGES, before=before, at_most=BATCH)
+def drop_unreadable_pages(tx: Transaction, before: Instant) -> int:
+    return tx.execute(_UNREADABLE_PAGES, before=before, at_most=BATCH)
 
 
-def drop_access_log(tx: Transaction, *, before: str) -> int:
-    return tx.execute(_ACCESSES, before=before, at_most=BATCH)
+def drop_access_log(tx: Transaction, before: Instant) -> int:
+    return tx.execute(_ACCESS_LOG, before=before, at_most=BATCH)
 
 
-def drop_sync_runs(tx: Transaction, *, before: str) -> int:
-    """But for the last that ended well and the last full one."""
+def drop_sync_runs(tx: Transaction, before: Instant) -> int:
+    """All but the last successful run and the last full one."""
     return sync_runs.drop_old(tx, before=before)
 
 
-def drop_deleted_orders(tx: Transaction, *, before: str) -> int:
-    """Orders that were deleted, with all that belongs to them, their history too."""
-    found = tx.fetch_all(_TOMBSTONES, before=before, at_most=ORDER_BATCH)
+def drop_deleted_orders(tx: Transaction, before: Instant) -> int:
+    """Orders that were deleted in PlanSo, with all rows that belong to them, their history included."""
+    found = tx.fetch_all(_DELETED_ORDERS, before=before, at_most=ORDER_BATCH)
     return sum(personal_data.drop_order(tx, row["id"], deleted_before=before) for row in found)

@@ -1,4 +1,4 @@
-"""What earlier saves of a workshop showed: how many compared clean, and which controls changed along with them."""
+"""What earlier saves of a workshop showed: how many were clean, and which controls changed along with them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Text, bindparam, case, delete, func, select
+from sqlalchemy import Text, bindparam, case, delete, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
+from planso_connector.domain.clock import Instant
 from planso_connector.domain.saving.assessment import PriorSaves
 from planso_connector.domain.saving.differences import Difference, Verdict
 from planso_connector.domain.saving.style_status import TrialOutcome, list_form_controls
@@ -18,7 +19,10 @@ from planso_connector.store.order_rows import sanitize_text, to_json
 from planso_connector.store.tables import save_effects, save_evidence
 
 ACCEPTED, DEPENDENT, EDITED, LOST = "accepted", "dependent", "edited", "lost"
-"""`save_effects.effect`: by a person's word, together with the cause, by the last save, by an earlier one."""
+"""
+`save_effects.effect`, why a control changed: a person accepted it, it depends on the cause, somebody edited it during
+the last save, an earlier save lost it.
+"""
 
 _EFFECT_OF = {
     Verdict.DEPENDENT: DEPENDENT,
@@ -29,12 +33,13 @@ _EFFECT_OF = {
 
 _OF_WORKSHOP = save_evidence.c.workshop == bindparam("of_workshop")
 _GET = select(save_evidence).where(_OF_WORKSHOP)
+_CLEAN_SAVES = select(save_evidence.c.clean_saves).where(_OF_WORKSHOP)
 _EFFECTS = select(save_effects).where(save_effects.c.workshop == bindparam("of_workshop"))
 _NEW = insert(save_evidence).values(
-    workshop=bindparam("workshop"), clean_saves=bindparam("clean_saves"), most_pairs=bindparam("pairs"), trial=None
+    workshop=bindparam("workshop"), clean_saves=1, most_pairs=bindparam("pairs"), trial=None
 )
 _more = _NEW.excluded.most_pairs > save_evidence.c.most_pairs
-_NOTE_CLEAN = _NEW.on_conflict_do_update(
+_COUNT_CLEAN = _NEW.on_conflict_do_update(
     index_elements=["workshop"],
     set_={
         "clean_saves": save_evidence.c.clean_saves + 1,
@@ -44,30 +49,26 @@ _NOTE_CLEAN = _NEW.on_conflict_do_update(
 _TRIAL = insert(save_evidence).values(
     workshop=bindparam("workshop"), clean_saves=0, most_pairs=0, trial=bindparam("trial", type_=Text)
 )
-_KEEP_TRIAL = _TRIAL.on_conflict_do_update(index_elements=["workshop"], set_={"trial": _TRIAL.excluded.trial})
-_GET_TRIAL = select(save_evidence.c.trial).where(_OF_WORKSHOP)
+_SAVE_TRIAL = _TRIAL.on_conflict_do_update(index_elements=["workshop"], set_={"trial": _TRIAL.excluded.trial})
 _EFFECT = insert(save_effects).values({c.name: bindparam(c.name) for c in save_effects.c})
-_NOTE_EFFECT = _EFFECT.on_conflict_do_update(
-    index_elements=["workshop", "column", "cause"],
-    set_={
-        "effect": _EFFECT.excluded.effect,
-        "times": save_effects.c.times + 1,
-        "operation": _EFFECT.excluded.operation,
-        "seen_at": _EFFECT.excluded.seen_at,
-    },
+_NEW_EFFECT = {name: _EFFECT.excluded[name] for name in ("effect", "operation", "seen_at")}
+_EFFECT_KEY = ["workshop", "column", "cause"]
+_RECORD_EFFECT = _EFFECT.on_conflict_do_update(
+    index_elements=_EFFECT_KEY,
+    set_={**_NEW_EFFECT, "times": save_effects.c.times + 1},
     where=save_effects.c.effect != ACCEPTED,
 )
-_FORGET = delete(save_effects).where(
+_ACCEPT = _EFFECT.on_conflict_do_update(index_elements=_EFFECT_KEY, set_=_NEW_EFFECT)
+_FORGET_EDITED = delete(save_effects).where(
     save_effects.c.workshop == bindparam("of_workshop"),
-    save_effects.c.effect == bindparam("of_effect"),
-    save_effects.c.operation != bindparam("but"),
+    save_effects.c.effect == EDITED,
+    save_effects.c.operation != bindparam("except_operation"),
 )
-_COUNT = select(func.coalesce(func.max(save_evidence.c.clean_saves), 0).label("clean")).where(_OF_WORKSHOP)
 
 
 @dataclass(frozen=True, slots=True)
 class SaveEvidence:
-    """`clean_saves` compared without damage; `most_pairs` is the largest form among them, in name/value pairs."""
+    """`clean_saves` did no damage; `most_pairs` is the size of the largest form among them, in name/value pairs."""
 
     clean_saves: int = 0
     most_pairs: int = 0
@@ -75,7 +76,6 @@ class SaveEvidence:
 
 
 def load(tx: Transaction) -> SaveEvidence:
-    found = tx.fetch_all(_GET)
     effects: defaultdict[str, set[str]] = defaultdict(set)
     dependents: defaultdict[str, set[str]] = defaultdict(set)
     for row in tx.fetch_all(_EFFECTS):
@@ -86,25 +86,29 @@ def load(tx: Transaction) -> SaveEvidence:
     experience = PriorSaves(
         dependents=dependents, accepted=effects[ACCEPTED], lost=effects[LOST], edited=effects[EDITED]
     )
-    if not found:
-        return SaveEvidence(experience=experience)
-    (row,) = found
-    return SaveEvidence(row["clean_saves"], row["most_pairs"], experience)
+    for row in tx.fetch_all(_GET):
+        return SaveEvidence(row["clean_saves"], row["most_pairs"], experience)
+    return SaveEvidence(experience=experience)
+
+
+def has_clean_save(tx: Transaction) -> bool:
+    """Whether any save of this workshop was ever compared and did no damage."""
+    return any(row["clean_saves"] for row in tx.fetch_all(_CLEAN_SAVES))
 
 
 def load_trial(tx: Transaction) -> TrialOutcome | None:
-    """The last trial on an order of no consequence."""
-    found = tx.fetch_all(_GET_TRIAL)
+    """The last write trial."""
+    found = tx.fetch_all(_GET)
     return TrialOutcome.from_json(json.loads(found[0]["trial"])) if found and found[0]["trial"] else None
 
 
 def save_trial(tx: Transaction, trial: TrialOutcome | None) -> None:
-    """In place of the last one. None: nothing is known of a trial any more."""
-    tx.execute(_KEEP_TRIAL, trial=sanitize_text(to_json(trial.as_json())) if trial else None)
+    """Replace the last write trial; None forgets it."""
+    tx.execute(_SAVE_TRIAL, trial=sanitize_text(to_json(trial.as_json())) if trial else None)
 
 
 def record_form(tx: Transaction, names: Iterable[str]) -> None:
-    """A form with controls of these names was read: whether it is still the one that was tried."""
+    """Compare the control names of a form just read with those of the last write trial, and keep the result there."""
     last = load_trial(tx)
     now = last.compare_controls(list_form_controls(names)) if last is not None else None
     if now != last:
@@ -118,31 +122,22 @@ def record_save(
     differences: Sequence[Difference],
     is_clean: bool,
     pairs: int,
-    now: str,
+    now: Instant,
 ) -> None:
-    """What a save that was compared showed; `pairs` is how many name/value pairs were sent."""
+    """Record what a compared save changed unasked; `pairs` is how many name/value pairs were sent."""
     if is_clean:
-        tx.execute(_NOTE_CLEAN, clean_saves=1, pairs=pairs)
-    for one in differences:
-        effect = _EFFECT_OF.get(one.verdict)
+        tx.execute(_COUNT_CLEAN, pairs=pairs)
+    for difference in differences:
+        effect = _EFFECT_OF.get(difference.verdict)
         if effect is not None:
-            cause = one.cause if effect == DEPENDENT else ""
-            _note(tx, one.column, cause, effect, operation, now)
-    tx.execute(_FORGET, of_effect=EDITED, but=operation)
+            cause = difference.cause if effect == DEPENDENT else ""
+            row = {"column": difference.column, "cause": cause, "effect": effect, "operation": operation}
+            tx.execute(_RECORD_EFFECT, **row, times=1, seen_at=now)
+    tx.execute(_FORGET_EDITED, except_operation=operation)
 
 
-def has_clean_save(tx: Transaction) -> bool:
-    """Whether any save of this workshop was ever compared without damage."""
-    return bool(tx.fetch_all(_COUNT)[0]["clean"])
-
-
-def _note(tx: Transaction, column: str, cause: str, effect: str, operation: str, now: str) -> None:
-    tx.execute(
-        _NOTE_EFFECT,
-        column=column,
-        cause=cause,
-        effect=effect,
-        times=1,
-        operation=operation,
-        seen_at=now,
-    )
+def accept_columns(tx: Transaction, columns: Iterable[str], *, operation: str, now: Instant) -> None:
+    """A person says that these controls change with every save: from now on that is no damage."""
+    for column in columns:
+        row = {"column": sanitize_text(column), "cause": "", "effect": ACCEPTED, "operation": operation}
+        tx.execute(_ACCEPT, **row, times=1, seen_at=now)

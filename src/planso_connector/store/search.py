@@ -13,9 +13,8 @@ from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam,
 
 from planso_connector.domain.fields import Value
 from planso_connector.domain.folding import fold, fold_key, fold_phone, fold_plate
-from planso_connector.domain.order import PLATE, is_stay_overlapping
+from planso_connector.domain.order import PLATE, OrderDocument, is_stay_overlapping
 from planso_connector.store import cursors, trigrams
-from planso_connector.store.answers import order_documents
 from planso_connector.store.engine.expressions import contains, contains_all, text_candidates
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.lookup_keys import (
@@ -24,7 +23,7 @@ from planso_connector.store.lookup_keys import (
     end_of_prefix,
     read_rebuild_progress,
 )
-from planso_connector.store.order_rows import sanitize_text, to_json
+from planso_connector.store.order_rows import order_documents, sanitize_text, to_json
 from planso_connector.store.tables import last_seen, lookup_keys, orders
 
 MAX_RARE_PLATES = 2000
@@ -73,8 +72,8 @@ class OrderFilters:
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    documents: list[str]
-    """The orders as answers show them, JSON."""
+    documents: list[OrderDocument]
+    """The orders as answers show them."""
     next_cursor: str | None
     """None on the last page."""
     rebuild: RebuildProgress | None = None

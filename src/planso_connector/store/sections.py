@@ -1,4 +1,4 @@
-"""The extended data: what each tab of an order showed. A later reading is never overwritten by an earlier one."""
+"""Sections: what each tab of an order showed. A later reading is never overwritten by an earlier one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.clock import CLOCK_TOLERANCE, format_instant, parse_instant
+from planso_connector.domain.clock import CLOCK_TOLERANCE, Instant, format_instant, parse_instant
+from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.order_rows import sanitize_text
 from planso_connector.store.tables import sections
@@ -15,17 +16,17 @@ from planso_connector.store.tables import sections
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One tab of an order as it was read. `document` is JSON text, instants are stamps."""
+    """One tab of an order; `document` is JSON text."""
 
     name: str
     document: str
-    read_at: str
-    synced_at: str
+    read_at: Instant
+    synced_at: Instant
 
 
 _OF_WORKSHOP = sections.c.workshop == bindparam("of_workshop")
 _OF_ORDER = _OF_WORKSHOP, sections.c.order_id == bindparam("of_order", type_=BigInteger)
-_NEW = insert(sections).values({c.name: bindparam(c.name, type_=c.type) for c in sections.c})
+_NEW = insert(sections).values(row_parameters(sections))
 _SAVE = _NEW.on_conflict_do_update(
     index_elements=["workshop", "order_id", "name"],
     set_={name: _NEW.excluded[name] for name in ("document", "read_at", "synced_at")},
@@ -42,10 +43,10 @@ _READ_AT = (
 )
 
 
-def save(tx: Transaction, order_id: int, name: str, document: str, *, read_at: str, now: str) -> bool:
+def save(tx: Transaction, order_id: int, name: str, document: str, *, read_at: Instant, now: Instant) -> bool:
     """
-    Keeps what the tab showed; `document` is JSON text, `read_at` when the request for it was started. The order is in
-    the mirror. False, with nothing changed, when a later reading is there.
+    Save what a tab of a mirrored order showed; `read_at`: when the request for it was started. False, with nothing
+    changed, if a later reading is stored.
     """
     columns = {"name": name, "document": sanitize_text(document), "read_at": read_at, "synced_at": now}
     latest = format_instant(parse_instant(now) + CLOCK_TOLERANCE)
@@ -53,7 +54,7 @@ def save(tx: Transaction, order_id: int, name: str, document: str, *, read_at: s
 
 
 def list_names(tx: Transaction, order_id: int) -> list[tuple[str, str]]:
-    """The order's sections by name, each with the instant at which it was last read."""
+    """Names of the order's sections, each with when it was last read."""
     return [(row["name"], row["synced_at"]) for row in tx.fetch_all(_NAMES, of_order=order_id)]
 
 
@@ -63,5 +64,5 @@ def get(tx: Transaction, order_id: int, name: str) -> Section | None:
 
 
 def read_at_by_order(tx: Transaction) -> dict[int, str]:
-    """For each order that has sections, when the one that was read longest ago was read; deleted orders too."""
+    """When the oldest section of each order was read; deleted orders too."""
     return {row["order_id"]: row["read_at"] for row in tx.fetch_all(_READ_AT)}

@@ -1,4 +1,4 @@
-"""What the database says of itself to an operator: its schema, what waits in the outbox, how much it holds."""
+"""Statistics for operators: schema revision, pending operations, row counts."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ _ORDERS = (
     .where(orders.c.workshop == bindparam("of_workshop"), orders.c.deleted_at.is_(None))
     .group_by(orders.c.archived)
 )
-
-
 _OPERATIONS = (
     select(operations.c.state, func.count().label("operations"))
     .where(operations.c.workshop == bindparam("of_workshop"))
@@ -32,7 +30,7 @@ _OPERATIONS = (
 
 @dataclass(frozen=True, slots=True)
 class PendingOperations:
-    """The outbox: how many wait, how many of them may have reached PlanSo, since when the oldest waits (a stamp)."""
+    """How many operations are pending, how many of them were sent, and when the oldest was created."""
 
     pending: int
     sent: int
@@ -40,7 +38,7 @@ class PendingOperations:
 
 
 def get_schema_revision(tx: Transaction) -> str | None:
-    """The schema's, as the migrations name it."""
+    """The schema's revision, as the migrations name it."""
     found = tx.fetch_all(_REVISION)
     return str(found[0]["version_num"]) if found else None
 
@@ -50,12 +48,12 @@ def get_pending(tx: Transaction) -> PendingOperations:
 
 
 def count_orders(tx: Transaction) -> dict[str, int]:
-    """How many orders are current and archived. It counts them: a tenth of a second with a million."""
+    """How many orders are current and archived; takes a tenth of a second with a million."""
     counted = {row["archived"]: row["orders"] for row in tx.fetch_all(_ORDERS)}
     return {"current": counted.get(0, 0), "archived": counted.get(1, 0)}
 
 
 def count_operations(tx: Transaction) -> dict[str, int]:
-    """How many operations there are in each state. It counts them all, too."""
+    """How many operations are in each state."""
     counted = {row["state"]: row["operations"] for row in tx.fetch_all(_OPERATIONS)}
     return {state.value: counted.get(state.value, 0) for state in OperationState}

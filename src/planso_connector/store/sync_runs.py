@@ -1,9 +1,9 @@
 """
-The syncs: each is a run, from its start to its end.
+Sync runs, from start to end.
 
-running ──┬──► done          it went to its end; some orders may have failed
+running ──┬──► done          it reached its end; some orders may have failed
           ├──► failed        it was given up
-          └──► interrupted   the connector stopped in the middle of it
+          └──► interrupted   the connector stopped during it
 """
 
 from __future__ import annotations
@@ -14,25 +14,26 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import TypedDict, Unpack
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, bindparam, delete, func, insert, select, update
 
-from planso_connector.domain.clock import format_instant, parse_instant
+from planso_connector.domain.clock import Instant, format_instant, parse_instant
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.order_rows import sanitize_text, to_json
 from planso_connector.store.tables import sync_runs
 
 
 class RunState(StrEnum):
-    """Where a run stands. Only `running` ever changes."""
+    """The state of a run. Only `running` ever changes."""
 
     RUNNING = "running"
     DONE = "done"
-    """It went to its end; `failed` names the orders that could not be read."""
+    """It reached its end; `failed` names the orders that could not be read."""
     FAILED = "failed"
     """It was given up; `message` says why."""
     INTERRUPTED = "interrupted"
-    """The connector stopped in the middle of it."""
+    """The connector stopped during it."""
 
 
 class RunKind(StrEnum):
@@ -45,23 +46,21 @@ class RunKind(StrEnum):
 
 
 class Trigger(StrEnum):
-    """Who wanted a run."""
+    """What started a run."""
 
     SCHEDULE = "schedule"
-    """It was time."""
+    """The schedule."""
     REQUEST = "request"
-    """A caller asked for it."""
+    """A caller's request."""
     START = "start"
-    """The connector had just started."""
+    """The connector's start."""
     COMMAND = "command"
-    """A person at the command line."""
+    """The command line."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """
-    `done` of `total` orders; `requests` to PlanSo; `failed` and `doubts` as `finish` was given them. Stamps.
-    """
+    """`done` of `total` orders; `requests` to PlanSo; `failed` and `doubts` as given to `finish`."""
 
     id: str
     state: RunState
@@ -72,45 +71,40 @@ class StoredRun:
     changed: int
     failed: tuple[object, ...]
     message: str
-    started_at: str
-    ended_at: str | None
-    updated_at: str
+    started_at: Instant
+    ended_at: Instant | None
+    updated_at: Instant
     kind: RunKind = RunKind.FULL
     trigger: Trigger = Trigger.REQUEST
     doubts: tuple[object, ...] = ()
 
 
-_OF_WORKSHOP = sync_runs.c.workshop == bindparam("of_workshop")
-_RUNNING = sync_runs.c.state == RunState.RUNNING.value
-_START = insert(sync_runs).values({c.name: bindparam(c.name, type_=c.type) for c in sync_runs.c})
+class RunCounts(TypedDict, total=False):
+    """How far a run is; what is missing stays as it was."""
+
+    phase: str
+    done: int
+    total: int
+    requests: int
+    changed: int
+
+
+_c = sync_runs.c
+_OF_WORKSHOP = _c.workshop == bindparam("of_workshop")
+_IS_RUNNING = _c.state == RunState.RUNNING.value
+_START = insert(sync_runs).values({c.name: bindparam(c.name, type_=c.type) for c in _c})
+_COUNTS = dict.fromkeys(RunCounts.__annotations__)
 _PROGRESS_VALUES = {
-    "phase": func.coalesce(bindparam("phase", type_=Text), sync_runs.c.phase),
-    **{
-        name: func.coalesce(bindparam(name, type_=Integer), sync_runs.c[name])
-        for name in ("done", "total", "requests", "changed")
-    },
+    **{name: func.coalesce(bindparam(name, type_=_c[name].type), _c[name]) for name in _COUNTS},
     "updated_at": bindparam("now"),
 }
-_PROGRESS = (
-    update(sync_runs).where(_OF_WORKSHOP, sync_runs.c.id == bindparam("of_id"), _RUNNING).values(_PROGRESS_VALUES)
+_PROGRESS = update(sync_runs).where(_OF_WORKSHOP, _c.id == bindparam("of_id"), _IS_RUNNING).values(_PROGRESS_VALUES)
+_FINISH = _PROGRESS.values(
+    {name: bindparam(name) for name in ("state", "failed", "doubts", "message")} | {"ended_at": bindparam("now")}
 )
-_FINISH = (
+_INTERRUPT = (
     update(sync_runs)
-    .where(_OF_WORKSHOP, sync_runs.c.id == bindparam("of_id"), _RUNNING)
-    .values(
-        {
-            **_PROGRESS_VALUES,
-            "state": bindparam("state"),
-            "failed": bindparam("failed"),
-            "doubts": bindparam("doubts"),
-            "message": bindparam("message"),
-            "ended_at": bindparam("now"),
-        }
-    )
-)
-_ABANDON = (
-    update(sync_runs)
-    .where(_OF_WORKSHOP, _RUNNING)
+    .where(_OF_WORKSHOP, _IS_RUNNING)
     .values(
         state=RunState.INTERRUPTED.value,
         message="The connector stopped during this sync.",
@@ -118,41 +112,39 @@ _ABANDON = (
         updated_at=bindparam("now"),
     )
 )
-_NOT_AHEAD = (
+_MOVE_BACK = (
     update(sync_runs)
-    .where(_OF_WORKSHOP, sync_runs.c.started_at > bindparam("now"))
+    .where(_OF_WORKSHOP, _c.started_at > bindparam("now"))
     .values(started_at=bindparam("just_before"), ended_at=bindparam("now"), updated_at=bindparam("now"))
 )
-_HISTORY = (
-    select(sync_runs)
+_LATEST = (
+    select(*(c for c in _c if c.name != "workshop"))
     .where(_OF_WORKSHOP)
-    .order_by(sync_runs.c.started_at.desc(), sync_runs.c.id.desc())
+    .order_by(_c.started_at.desc(), _c.id.desc())
     .limit(bindparam("at_most", type_=BigInteger))
 )
-_SUCCESSES = _HISTORY.where(sync_runs.c.state == RunState.DONE.value)
-_FULL = _HISTORY.where(sync_runs.c.kind == RunKind.FULL.value)
-_PRUNE = delete(sync_runs).where(
-    _OF_WORKSHOP,
-    sync_runs.c.ended_at < bindparam("before"),
-    sync_runs.c.id.not_in([bindparam("last"), bindparam("last_full")]),
+_SUCCESSES = _LATEST.where(_c.state == RunState.DONE.value)
+_FULL = _LATEST.where(_c.kind == RunKind.FULL.value)
+_DROP_OLD = delete(sync_runs).where(
+    _OF_WORKSHOP, _c.ended_at < bindparam("before"), _c.id.not_in([bindparam("last"), bindparam("last_full")])
 )
 
 
 def start(
     tx: Transaction,
     *,
-    now: str,
+    now: Instant,
     kind: RunKind = RunKind.FULL,
     trigger: Trigger = Trigger.REQUEST,
     phase: str = "",
     total: int = 0,
 ) -> StoredRun:
     """
-    A new run, running, while no other one is. Those that a clock wrote down that was ahead, and was set back since, are
-    before it from now on: else they would be the last ones, and the mirror young, for as long as it was ahead.
+    Record a new run, while no other is running. Runs that start later, by a clock that was ahead and was set back
+    since, are moved just before it: else they would be the latest, and the mirror fresh, for as long as it was ahead.
     """
     just_before = format_instant(parse_instant(now) - timedelta(microseconds=1))
-    tx.execute(_NOT_AHEAD, now=now, just_before=just_before)
+    tx.execute(_MOVE_BACK, now=now, just_before=just_before)
     run = StoredRun(
         id="run_" + secrets.token_hex(10),
         state=RunState.RUNNING,
@@ -169,25 +161,13 @@ def start(
         kind=kind,
         trigger=trigger,
     )
-    texts = {"state": run.state.value, "kind": kind.value, "trigger": trigger.value, "failed": "[]", "doubts": "[]"}
-    tx.execute(_START, **{**asdict(run), **texts})
+    tx.execute(_START, **{**asdict(run), "failed": "[]", "doubts": "[]"})
     return run
 
 
-def record_progress(
-    tx: Transaction,
-    run_id: str,
-    *,
-    now: str,
-    phase: str | None = None,
-    done: int | None = None,
-    total: int | None = None,
-    requests: int | None = None,
-    changed: int | None = None,
-) -> bool:
-    """How far a run is; what is None stays as it is. False when it is not running any more."""
-    counts = {"phase": phase, "done": done, "total": total, "requests": requests, "changed": changed}
-    return tx.execute(_PROGRESS, of_id=run_id, now=now, **counts) == 1
+def record_progress(tx: Transaction, run_id: str, *, now: Instant, **counts: Unpack[RunCounts]) -> bool:
+    """False if the run is not running any more."""
+    return tx.execute(_PROGRESS, of_id=run_id, now=now, **_COUNTS | counts) == 1
 
 
 def finish(
@@ -195,68 +175,62 @@ def finish(
     run_id: str,
     *,
     state: RunState,
-    now: str,
+    now: Instant,
     message: str = "",
     failed: Sequence[object] = (),
     doubts: Sequence[object] = (),
-    phase: str | None = None,
-    done: int | None = None,
-    total: int | None = None,
-    requests: int | None = None,
-    changed: int | None = None,
+    **counts: Unpack[RunCounts],
 ) -> bool:
     """
-    How a run ended. `failed` and `doubts`, what it did not believe, hold anything that JSON can hold. False when it is
+    Record how a run ended; `failed` and `doubts` (what it did not believe) hold whatever JSON can hold. False if it is
     not running any more.
     """
-    counts = {"phase": phase, "done": done, "total": total, "requests": requests, "changed": changed}
-    told = {"failed": _list(failed), "doubts": _list(doubts), "message": sanitize_text(message)}
-    return tx.execute(_FINISH, of_id=run_id, now=now, state=state.value, **counts, **told) == 1
+    texts = {"failed": _to_list(failed), "doubts": _to_list(doubts), "message": sanitize_text(message)}
+    return tx.execute(_FINISH, of_id=run_id, now=now, state=state.value, **_COUNTS | counts, **texts) == 1
 
 
-def interrupt_running(tx: Transaction, *, now: str) -> int:
-    """Ends the runs that a crash left running. How many."""
-    return tx.execute(_ABANDON, now=now)
+def interrupt_running(tx: Transaction, *, now: Instant) -> int:
+    """End the runs that a crash left running; returns how many."""
+    return tx.execute(_INTERRUPT, now=now)
 
 
 def get_last(tx: Transaction) -> StoredRun | None:
-    """The run that was started last."""
-    return _first(tx.fetch_all(_HISTORY, at_most=1))
+    """The run that started last."""
+    return _first(tx.fetch_all(_LATEST, at_most=1))
 
 
 def get_last_success(tx: Transaction) -> StoredRun | None:
-    """The run that was started last of those that went to their end."""
+    """The successful run that started last."""
     return _first(tx.fetch_all(_SUCCESSES, at_most=1))
 
 
 def list_latest(tx: Transaction, limit: int = 20) -> list[StoredRun]:
-    """The last runs, newest first."""
-    return [_run(row) for row in tx.fetch_all(_HISTORY, at_most=limit)]
+    """The latest runs, newest first."""
+    return [_from_row(row) for row in tx.fetch_all(_LATEST, at_most=limit)]
 
 
 def get_resumable(tx: Transaction) -> StoredRun | None:
-    """The last full run, when it did not get to its end: what it had still to read is worth reading now."""
+    """The last full run if it did not reach its end: what it had still to read is worth reading now."""
     run = _first(tx.fetch_all(_FULL, at_most=1))
     return run if run is not None and run.state in (RunState.INTERRUPTED, RunState.FAILED) else None
 
 
 def drop_old(tx: Transaction, *, before: str) -> int:
-    """Lets go of the runs that ended before, but for the last that ended well and the last full one. How many."""
-    full = _first(tx.fetch_all(_FULL, at_most=1))
-    last, last_full = (run.id if run is not None else "" for run in (get_last_success(tx), full))
-    return tx.execute(_PRUNE, before=before, last=last, last_full=last_full)
+    """Delete the runs that ended before, but for the last successful and the last full one; returns how many."""
+    kept = get_last_success(tx), _first(tx.fetch_all(_FULL, at_most=1))
+    last, last_full = (run.id if run is not None else "" for run in kept)
+    return tx.execute(_DROP_OLD, before=before, last=last, last_full=last_full)
 
 
-def _list(members: Sequence[object]) -> str:
+def _to_list(members: Sequence[object]) -> str:
     return sanitize_text(to_json(list(members)))
 
 
-def _first(found: list[Row]) -> StoredRun | None:
-    return _run(found[0]) if found else None
+def _first(rows: list[Row]) -> StoredRun | None:
+    return _from_row(rows[0]) if rows else None
 
 
-def _run(row: Row) -> StoredRun:
-    columns = {name: value for name, value in row.items() if name != "workshop"}
+def _from_row(row: Row) -> StoredRun:
     lists = {name: tuple(json.loads(row[name])) for name in ("failed", "doubts")}
-    known = {"state": RunState(row["state"]), "kind": RunKind(row["kind"]), "trigger": Trigger(row["trigger"])}
-    return StoredRun(**{**columns, **known, **lists})
+    enums = {"state": RunState(row["state"]), "kind": RunKind(row["kind"]), "trigger": Trigger(row["trigger"])}
+    return StoredRun(**{**row, **enums, **lists})

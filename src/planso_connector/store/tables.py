@@ -1,15 +1,17 @@
 """
-The tables. Every row belongs to a workshop, which stands first in every primary key.
+The tables. Every row belongs to a workshop, which comes first in every primary key.
 
-Types: texts, whole numbers, decimals. Flags are 0 and 1, instants the 27 characters of `domain.clock.stamp`, days
-canonical ISO texts, documents JSON texts.
+Flags are 0 or 1, instants the 27 characters of `domain.clock.format_instant`, days ISO texts, documents JSON texts.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Double,
     ForeignKeyConstraint,
     Index,
@@ -21,21 +23,19 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-from planso_connector.domain.fields import MIRRORED, FieldKind, OrderField
+from planso_connector.domain.fields import MIRRORED, FieldKind
 
 metadata = MetaData()
 
 _KEY = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
-"""A text that is sorted or compared: letter by letter, on both databases."""
+"""A text that is sorted or compared: by code point, on both databases."""
 
 
-def _type(field: OrderField) -> TypeEngine[float] | TypeEngine[int] | TypeEngine[str]:
-    if field.kind is FieldKind.NUMBER:
-        return Double()
-    if field.kind is FieldKind.ID:
-        return BigInteger()
-    return Integer() if field.kind is FieldKind.FLAG else Text()
-
+_TYPES: dict[FieldKind, TypeEngine[Any]] = {
+    FieldKind.NUMBER: Double(),
+    FieldKind.ID: BigInteger(),
+    FieldKind.FLAG: Integer(),
+}
 
 orders = Table(
     "orders",
@@ -54,7 +54,7 @@ orders = Table(
     Column("position", Text),
     Column("list_finish_date", Text),
     Column("missing_parts", Integer, nullable=False),
-    *(Column(field.column, _type(field)) for field in MIRRORED),
+    *(Column(field.column, _TYPES.get(field.kind, Text())) for field in MIRRORED),
     Column("shop_day", _KEY, nullable=False),
     Column("finish_day", _KEY, nullable=False),
     Column("plate_key", _KEY, nullable=False),
@@ -67,67 +67,30 @@ orders = Table(
     Column("document", Text, nullable=False),
     Column("first_seen_at", _KEY, nullable=False, server_default=""),
 )
-"""The mirror, a row for each order. `shop_day` and `finish_day` are '' without a date; `..._key` are folded texts."""
+"""The mirror, a row for each order. `shop_day` and `finish_day` are `""` without a date; `..._key` are folded texts."""
 
-_shown = orders.c.deleted_at.is_(None)
-# plate_key stands in the index of the default order so that a plate is looked for without reading the wide rows.
-Index(
-    "orders_by_shop_day",
-    orders.c.workshop,
-    orders.c.archived,
-    orders.c.shop_day.desc(),
-    orders.c.id,
-    orders.c.plate_key,
-    sqlite_where=_shown,
-    postgresql_where=_shown,
+
+def _index_list(name: str, *columns: ColumnElement[Any]) -> None:
+    """An index for lists of orders that are not deleted."""
+    where = orders.c.deleted_at.is_(None)
+    is_listed = orders.c.workshop, orders.c.archived
+    Index(name, *is_listed, *columns, sqlite_where=where, postgresql_where=where)
+
+
+_newest_first = orders.c.shop_day.desc(), orders.c.id
+# With plate_key in the index of the default sort order, plates are searched without reading the wide rows.
+_index_list("orders_by_shop_day", *_newest_first, orders.c.plate_key)
+for _column in ("status_key", "damage_key", "station_id", "missing_parts"):
+    _index_list(f"orders_by_{_column}", orders.c[_column], *_newest_first)
+_index_list("orders_by_finish_day", orders.c.finish_day, orders.c.id)
+# Any part of any word. SQLite has the tables and triggers of migration 0005 instead, which MetaData can't express.
+Index("orders_by_text", orders.c.text_key, postgresql_using="gin", postgresql_ops={"text_key": "gin_trgm_ops"}).ddl_if(
+    dialect="postgresql"
 )
-for _column in ("status_key", "damage_key", "station_id"):
-    Index(
-        f"orders_by_{_column}",
-        orders.c.workshop,
-        orders.c.archived,
-        orders.c[_column],
-        orders.c.shop_day.desc(),
-        orders.c.id,
-        sqlite_where=_shown,
-        postgresql_where=_shown,
-    )
-Index(
-    "orders_by_missing_parts",
-    orders.c.workshop,
-    orders.c.archived,
-    orders.c.missing_parts,
-    orders.c.shop_day.desc(),
-    orders.c.id,
-    sqlite_where=_shown,
-    postgresql_where=_shown,
-)
-Index(
-    "orders_by_finish_day",
-    orders.c.workshop,
-    orders.c.archived,
-    orders.c.finish_day,
-    orders.c.id,
-    sqlite_where=_shown,
-    postgresql_where=_shown,
-)
-# Any part of any word. SQLite's counterpart are the tables and triggers of migration 0005, which no MetaData can say.
-Index(
-    "orders_by_text",
-    orders.c.text_key,
-    postgresql_using="gin",
-    postgresql_ops={"text_key": "gin_trgm_ops"},
-).ddl_if(dialect="postgresql")
 
 Index("orders_by_plate", orders.c.workshop, orders.c.plate_key)
 _deleted = orders.c.deleted_at.is_not(None)
-Index(
-    "orders_by_deletion",
-    orders.c.workshop,
-    orders.c.deleted_at,
-    sqlite_where=_deleted,
-    postgresql_where=_deleted,
-)
+Index("orders_by_deletion", orders.c.workshop, orders.c.deleted_at, sqlite_where=_deleted, postgresql_where=_deleted)
 
 lookup_keys = Table(
     "lookup_keys",
@@ -140,12 +103,13 @@ lookup_keys = Table(
     sqlite_with_rowid=False,
 )
 """
-What a caller may say of each order that is not deleted, as `store.lookup_keys` writes it. All of it is the primary key:
-one word's orders stand together, the newest last. No foreign key, which would cost a look for each of a dozen rows.
+The keys by which lookups find orders that are not deleted, as `store.lookup_keys` writes them. All columns are the
+primary key: a key's orders are adjacent, the newest last. No foreign key, which would be checked for each of a dozen
+rows.
 """
 
 last_seen = Table(
-    "sightings",
+    "last_seen",
     metadata,
     Column("workshop", _KEY, primary_key=True),
     Column("order_id", BigInteger, primary_key=True, autoincrement=False),
@@ -153,12 +117,12 @@ last_seen = Table(
     Column("synced_at", _KEY, nullable=False),
     Column("parts_read_at", _KEY),
     Column("list_fingerprint", Text),
-    ForeignKeyConstraint(["workshop", "order_id"], ["orders.workshop", "orders.id"], name="sightings_order"),
+    ForeignKeyConstraint(["workshop", "order_id"], ["orders.workshop", "orders.id"], name="last_seen_order"),
     sqlite_with_rowid=False,
 )
 """
-When each order was last seen in PlanSo. Apart from `orders` because a sync moves thousands of these while nothing else
-changes, and would write each order's whole wide row anew.
+When each order was last seen in PlanSo. Separate from `orders` because a sync updates thousands of these while nothing
+else changes, and would rewrite each wide row.
 
 `read_at`: when the request for the page that the row comes from was started. `synced_at`: when it was last seen so.
 """
@@ -169,30 +133,16 @@ parts = Table(
     Column("workshop", _KEY, primary_key=True),
     Column("order_id", BigInteger, primary_key=True, autoincrement=False),
     Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("part_no", Text),
-    Column("description", Text),
-    Column("lead_no", Text),
-    Column("order_no", Text),
-    Column("row_id", Text),
-    Column("part_id", Text),
-    Column("qty", Double),
-    Column("price_each", Double),
-    Column("price_total", Double),
-    Column("status", Text),
-    Column("status_code", Text),
-    Column("order_date", Text),
-    Column("delivery_date", Text),
-    Column("eta_date", Text),
-    Column("is_to_order", Integer, nullable=False),
-    Column("is_ordered", Integer, nullable=False),
-    Column("is_delivered", Integer, nullable=False),
-    Column("is_backorder", Integer, nullable=False),
-    Column("is_mandatory", Integer, nullable=False),
-    Column("is_price_checked", Integer, nullable=False),
-    Column("is_missing", Integer, nullable=False),
+    *(Column(name, Text) for name in ("part_no", "description", "lead_no", "order_no", "row_id", "part_id")),
+    *(Column(name, Double) for name in ("qty", "price_each", "price_total")),
+    *(Column(name, Text) for name in ("status", "status_code", "order_date", "delivery_date", "eta_date")),
+    *(
+        Column(f"is_{name}", Integer, nullable=False)
+        for name in ("to_order", "ordered", "delivered", "backorder", "mandatory", "price_checked", "missing")
+    ),
     ForeignKeyConstraint(["workshop", "order_id"], ["orders.workshop", "orders.id"], name="parts_order"),
 )
-"""The spare parts of each order; `position` is the row's number in PlanSo's table, from 0."""
+"""The spare parts of each order; `position` is the row in PlanSo's table, from 0."""
 
 operations = Table(
     "operations",
@@ -228,8 +178,8 @@ operations = Table(
     Column("identity", Text),
 )
 """
-The outbox: every write that was asked for. No foreign key: a create has no order yet, and an order may not be
-mirrored. `holder` is the process that claimed it, until `held_until`. `restored_at`: see `domain.operation`.
+The outbox: every accepted write. No foreign key: a create has no order yet, and an order may not be mirrored. `holder`
+is the process that claimed it, until `held_until`. `restored_at`: see `domain.operation`.
 """
 
 Index("operations_by_order", operations.c.workshop, operations.c.order_id, operations.c.created_at)
@@ -243,11 +193,11 @@ Index(
     sqlite_where=operations.c.idempotency_key.is_not(None),
     postgresql_where=operations.c.idempotency_key.is_not(None),
 )
-# Both lists of operations, of one order and of all, are newest first.
+# Operations are listed newest first.
 Index("operations_by_creation", operations.c.workshop, operations.c.created_at, operations.c.id)
 
 history = Table(
-    "changes",
+    "history",
     metadata,
     Column("workshop", _KEY, primary_key=True),
     Column("order_id", BigInteger, primary_key=True, autoincrement=False),
@@ -257,17 +207,17 @@ history = Table(
     Column("caller", Text, nullable=False),
     Column("operation", _KEY),
     Column("changes", Text, nullable=False),
-    ForeignKeyConstraint(["workshop", "order_id"], ["orders.workshop", "orders.id"], name="changes_order"),
+    ForeignKeyConstraint(["workshop", "order_id"], ["orders.workshop", "orders.id"], name="history_order"),
 )
 """
-The history of each order: what a version shows otherwise than the one before, a row for each side that changed it.
-`by` is `operation` or `planso`, `changes` a JSON list.
+The change history: what a version of an order changed, a row for each side that changed it. `by` is `operation` or
+`planso`, `changes` a JSON list.
 """
 
-Index("changes_by_age", history.c.workshop, history.c.at)
+Index("history_by_age", history.c.workshop, history.c.at)
 
 sync_runs = Table(
-    "runs",
+    "sync_runs",
     metadata,
     Column("workshop", _KEY, primary_key=True),
     Column("id", _KEY, primary_key=True),
@@ -286,9 +236,9 @@ sync_runs = Table(
     Column("trigger", Text, nullable=False, server_default="request"),
     Column("doubts", Text, nullable=False, server_default="[]"),
 )
-"""The syncs, a row for each. The defaults are for the runs of before 0002, which had neither."""
+"""The sync runs. The defaults are for runs from before migration 0002."""
 
-Index("runs_by_start", sync_runs.c.workshop, sync_runs.c.started_at, sync_runs.c.id)
+Index("sync_runs_by_start", sync_runs.c.workshop, sync_runs.c.started_at, sync_runs.c.id)
 
 rejected_logins = Table(
     "rejected_logins",
@@ -297,7 +247,7 @@ rejected_logins = Table(
     Column("fingerprint", Text, nullable=False),
     Column("rejected_at", _KEY, nullable=False),
 )
-"""The credentials that PlanSo last rejected, as a fingerprint, so that they are not tried again."""
+"""The fingerprint of the credentials that PlanSo last rejected, so that they are not tried again."""
 
 write_stops = Table(
     "write_stops",
@@ -310,8 +260,8 @@ write_stops = Table(
     Column("stopped_at", _KEY, nullable=False),
 )
 """
-What must not be written until a person resumes it: one order, or with `order_id` 0 the whole workshop. `columns` is the
-JSON list of the form's controls that were damaged.
+Write stops, until a person resumes: of one order, or with `order_id` 0 of the whole workshop. `columns` is the JSON
+list of the form's controls that were damaged.
 """
 
 save_evidence = Table(
@@ -323,8 +273,8 @@ save_evidence = Table(
     Column("trial", Text),
 )
 """
-How saving works at this installation, as far as it was seen: saves that compared clean, the largest form among them,
-and the last trial on an order of no consequence (JSON).
+How saving works at this installation, as far as observed: the number of clean saves, the largest form among them in
+name-value pairs, and the last write trial (JSON).
 """
 
 save_effects = Table(
@@ -339,8 +289,8 @@ save_effects = Table(
     Column("seen_at", _KEY, nullable=False),
 )
 """
-Controls that changed with a save that did not ask for it, by the asked control that is the cause; `""` where none is
-known. `effect`: see `domain.save_effect`.
+Controls that changed with a save that did not request it, by the requested control that is the cause, `""` if unknown.
+`effect`: see `domain.save_effect`.
 """
 
 leases = Table(
@@ -351,7 +301,7 @@ leases = Table(
     Column("holder", Text, nullable=False),
     Column("expires_at", _KEY, nullable=False),
 )
-"""What only one process at a time may do, and which one that is."""
+"""What only one process at a time may do, and which process holds it."""
 
 sections = Table(
     "sections",
@@ -364,13 +314,13 @@ sections = Table(
     Column("synced_at", _KEY, nullable=False),
     ForeignKeyConstraint(["workshop", "order_id"], ["orders.workshop", "orders.id"], name="sections_order"),
 )
-"""The extended data: what each tab of an order showed. `read_at` and `synced_at` as in `sightings`."""
+"""What each tab of an order showed. `read_at` and `synced_at` as in `last_seen`."""
 
-# So that the readings of all orders are told without reading the documents beside them.
+# Covers the oldest reading of each order, without reading the documents.
 Index("sections_by_reading", sections.c.workshop, sections.c.order_id, sections.c.read_at)
 
 unreadable_pages = Table(
-    "kept_pages",
+    "unreadable_pages",
     metadata,
     Column("workshop", _KEY, primary_key=True),
     Column("id", _KEY, primary_key=True),
@@ -380,10 +330,10 @@ unreadable_pages = Table(
     Column("content", Text, nullable=False),
     Column("kept_at", _KEY, nullable=False),
 )
-"""Pages of PlanSo that could not be read, for a person to look at. No foreign key: the order may not be mirrored."""
+"""Pages of PlanSo that could not be read. No foreign key: the order may not be mirrored."""
 
 api_keys = Table(
-    "keys",
+    "api_keys",
     metadata,
     Column("workshop", _KEY, primary_key=True),
     Column("id", _KEY, primary_key=True),
@@ -398,12 +348,12 @@ api_keys = Table(
     Column("last_used_at", _KEY),
 )
 """
-The API keys; none is ever removed, so that the door that the first one closed stays closed. `digest` is the secret's
-SHA-256, `previous_digest` that of the secret before, which goes on being valid until `previous_until`.
+The API keys; none is ever deleted, so that the API stays closed to requests without one. `digest` is the secret's
+SHA-256, `previous_digest` that of the previous secret, which is valid until `previous_until`.
 """
 
 access_log = Table(
-    "accesses",
+    "access_log",
     metadata,
     Column("workshop", _KEY, primary_key=True),
     Column("at", _KEY, primary_key=True),
@@ -415,12 +365,12 @@ access_log = Table(
     sqlite_with_rowid=False,
 )
 """
-Who read which orders: a row for each list that a key was shown, in time order. `caller` is the key's id, empty without
-one; `order_ids` are `,123,130,`. No foreign key: it outlives the orders.
+Who was shown which orders: a row for each response, in time order. `caller` is the key's id, `""` without one;
+`order_ids` are `,123,130,`. No foreign key: it outlives the orders.
 """
 
 erasure_log = Table(
-    "erasures",
+    "erasure_log",
     metadata,
     Column("workshop", _KEY, primary_key=True),
     Column("id", _KEY, primary_key=True),
@@ -433,6 +383,6 @@ erasure_log = Table(
     Column("counts", Text, nullable=False),
 )
 """
-The protocol of what was erased at somebody's wish: by what kind of identifier, which is there only as a salted
-fingerprint, JSON lists of the orders and operations that named the person, and how many rows of each table.
+Erasures of personal data: the kind of identifier, which is stored only as a salted fingerprint, JSON lists of the
+orders and operations that named the person, and the number of erased rows by table.
 """

@@ -1,4 +1,4 @@
-"""When retention runs: soon after the start, then every hour, and never by a clock that has just jumped."""
+"""Run retention soon after the start, then every hour; never right after the clock jumped."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 log = structlog.get_logger(__name__)
 
 FIRST_DELAY, INTERVAL = 300.0, 3600.0
-"""Seconds."""
+"""Seconds until the first run, and between two."""
 
 MAX_DURATION = 3600.0
-"""Seconds that a turn takes at most; one that is stuck is no danger to anybody."""
+"""Seconds that a run takes at most; one that is stuck does no harm."""
 
 MAX_CLOCK_JUMP = timedelta(minutes=10)
-"""A clock that moved so much more or less than time passed is not believed yet: by a wrong year all would be old."""
+"""A clock that moved so much more or less than time passed is not trusted: in a wrong year everything is old."""
 
 
 async def run(
@@ -33,15 +33,15 @@ async def run(
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> None:
-    """Until it is cancelled."""
+    """Run `apply` regularly until cancelled."""
     pause = FIRST_DELAY
     while True:
         beat(pause + MAX_DURATION)
-        shown, since = clock(), monotonic()
+        instant, since = clock(), monotonic()
         await sleep(pause)
         pause = INTERVAL
         passed = timedelta(seconds=monotonic() - since)
-        if abs(clock() - shown - passed) > MAX_CLOCK_JUMP:
+        if abs(clock() - instant - passed) > MAX_CLOCK_JUMP:
             log.warning("retention_waits", reason="the clock jumped")
             continue
         try:

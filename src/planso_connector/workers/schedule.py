@@ -1,4 +1,4 @@
-"""The schedule: a sync now and then, while the workshop works."""
+"""Schedule syncs during working hours."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 log = structlog.get_logger(__name__)
 
 MAX_SLEEP = timedelta(minutes=1)
-"""The longest sleep between two looks at the clock, which jumps: laptops are shut, and time servers correct."""
+"""The longest sleep between two looks at the clock, which may jump: laptops suspend, and NTP corrects."""
 
 
 class Schedule:
     """
-    Lives as long as its `run`, which ends by being cancelled. One turn at a time.
-
-    The first turn comes within a tenth of the interval, each other one an interval after the end of the turn before;
-    both only in the hours.
+    Runs one sync at a time, only in `hours`: the first within a tenth of the interval, each further one an interval
+    after the end of the one before.
     """
 
     def __init__(
@@ -38,7 +36,7 @@ class Schedule:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         """
-        `start` begins or joins a sync, returns when that ended, and beats while it goes on. An interval of zero is no
+        `start` starts or joins a sync and returns at its end, with heartbeats meanwhile. An interval of zero: no
         schedule.
         """
         self._start = start
@@ -47,35 +45,31 @@ class Schedule:
         self._clock = clock
         self._sleep = sleep
         self._dice = dice
-        self._next_run_at: datetime | None = None
-
-    @property
-    def next_run_at(self) -> datetime | None:
-        """UTC. None during a turn, whose end decides when the next one comes, and where there is no schedule."""
-        return self._next_run_at
+        self.next_run_at: datetime | None = None
+        """UTC. None during a sync, whose end decides when the next one starts, and without a schedule."""
 
     async def run(self, beat: Heartbeat = no_heartbeat) -> None:
         if self._interval <= timedelta(0):
             return
         try:
-            # As if a turn had ended an interval ago.
+            # As if a sync had ended an interval ago.
             ended = self._clock() - self._interval
             while True:
                 await self._wait(ended, beat)
-                self._next_run_at = None
-                await self._turn(beat)
+                self.next_run_at = None
+                await self._run_sync(beat)
                 ended = self._clock()
         finally:
-            self._next_run_at = None
+            self.next_run_at = None
 
-    async def _turn(self, beat: Heartbeat) -> None:
+    async def _run_sync(self, beat: Heartbeat) -> None:
         try:
             await self._start(beat)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the next turn tries again; its text may hold secrets
+        except Exception as error:  # noqa: BLE001 - the next one tries again; its text may hold secrets
             log.warning("scheduled_sync_failed", error=type(error).__name__)
 
     async def _wait(self, ended: datetime, beat: Heartbeat) -> None:
-        """Until the next turn is due. When the clock is set back, so is `ended`, the end of the turn before."""
+        """Wait until the next sync is due. When the clock is set back, so is `ended`, the end of the one before."""
         jitter = self._dice.random()
         due = await self._due(ended, jitter)
         now = self._clock()
@@ -96,5 +90,5 @@ class Schedule:
     async def _due(self, ended: datetime, jitter: float) -> datetime:
         # In a thread, because the holidays' first use takes most of a second.
         due = await asyncio.to_thread(self._hours.next_run, ended, self._interval, jitter)
-        self._next_run_at = due
+        self.next_run_at = due
         return due

@@ -1,4 +1,4 @@
-"""What a connector does at its start: fill a mirror that is empty or half filled, write look-up keys that lack."""
+"""At the start: fill an empty or incomplete mirror, and rebuild missing look-up keys."""
 
 from __future__ import annotations
 
@@ -16,24 +16,23 @@ from planso_connector.store.sync_runs import Trigger
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY_DELAY, MAX_RETRY_DELAY = 3.0, 300.0
-"""Seconds between two tries, doubled each time."""
+"""Seconds between two attempts, doubled each time."""
 
 STEP_TIMEOUT = 900.0
-"""Seconds that a question to the database, or a step of a rebuild, takes at most; clearing old keys is one."""
-
+"""Seconds that a database read or a step of a rebuild takes at most; deleting old keys is one step."""
 
 CHECK_INTERVAL = 60.0
-"""Seconds until the look-up keys are looked at again."""
+"""Seconds until the look-up keys are checked again."""
 
 
 async def retry_until_done(
     step: Callable[[], Awaitable[bool]],
-    failed: str,
+    event: str,
     beat: Heartbeat = no_heartbeat,
     *,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> None:
-    """Until `step` says so, whatever it raises meanwhile: that is logged as `failed`."""
+    """Repeat `step` until it returns True; what it raises is logged as `event`."""
     pause = FIRST_RETRY_DELAY
     while True:
         beat(STEP_TIMEOUT)
@@ -41,16 +40,16 @@ async def retry_until_done(
             if await step():
                 return
         except ConnectorError as error:
-            log.warning(failed, error=type(error).__name__)
+            log.warning(event, error=type(error).__name__)
         except Exception:
-            log.exception(failed)
+            log.exception(event)
         beat(pause + STEP_TIMEOUT)
         await sleep(pause)
         pause = min(pause * 2, MAX_RETRY_DELAY)
 
 
 async def fill_mirror(sync: Sync, beat: Heartbeat) -> None:
-    """Until a run has ended well: also when another process seems to be at it, or PlanSo is away, also out of hours."""
+    """Sync until a run is successful: also out of hours, while PlanSo is down, or another process seems to sync."""
 
     async def step() -> bool:
         if not await sync.is_mirror_empty():
@@ -65,8 +64,8 @@ async def rebuild_lookup_keys(
     reindex: Reindexer, beat: Heartbeat, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 ) -> None:
     """
-    After an upgrade from a version that had no keys, or other ones, by this process or another; and whenever they lack
-    later: a process that wrote them anew was ended, or a database was restored under this one.
+    Rebuild look-up keys after an upgrade from a version without them or with others, and whenever they are missing
+    later: a rebuild was interrupted, or a database restored under this process.
     """
 
     async def step() -> bool:

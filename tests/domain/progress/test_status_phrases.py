@@ -1,4 +1,4 @@
-"""What the words of a status say, of a part and of an order's parts."""
+"""Phrases in the status of a part, and in an order's parts status."""
 
 from __future__ import annotations
 
@@ -75,53 +75,53 @@ FINE = [
 ]
 
 
-@pytest.mark.parametrize("words", MISSING)
-def test_words_that_say_that_a_part_is_missing(words: str) -> None:
-    """In any case, with any umlauts and endings, at any place: of a part, and of the order's parts without rows."""
-    assert Part(1, status=words).is_missing
-    assert not Part(1, status=words, is_delivered=True).is_missing
-    assert is_waiting_for_parts(words, ())
-    assert is_waiting_for_parts(f"E-Teile: {words}", (Part(1, is_delivered=True),))
+@pytest.mark.parametrize("status", MISSING)
+def test_statuses_of_missing_parts(status: str) -> None:
+    """In any case, with any umlauts and endings, anywhere in the status of a part or of the order."""
+    assert Part(1, status=status).is_missing
+    assert not Part(1, status=status, is_delivered=True).is_missing
+    assert is_waiting_for_parts(status, ())
+    assert is_waiting_for_parts(f"E-Teile: {status}", (Part(1, is_delivered=True),))
 
 
-@pytest.mark.parametrize("words", INCOMPLETE)
-def test_words_that_say_that_an_order_is_incomplete(words: str) -> None:
-    """Said of the order's parts, parts are missing; of one part it says nothing of the kind."""
-    assert is_waiting_for_parts(words, ())
-    assert not Part(1, status=words).is_missing
+@pytest.mark.parametrize("status", INCOMPLETE)
+def test_statuses_of_incomplete_orders(status: str) -> None:
+    """As an order's parts status they mean that parts are missing; as one part's they don't."""
+    assert is_waiting_for_parts(status, ())
+    assert not Part(1, status=status).is_missing
 
 
-@pytest.mark.parametrize("words", FINE)
-def test_words_that_do_not_say_so(words: str) -> None:
-    """Negations, parts of words, and what is only on its way; rows that miss something count still."""
-    assert not Part(1, status=words).is_missing
-    assert not says_parts_missing(words)
-    assert not is_waiting_for_parts(words, (Part(1, is_delivered=True),))
-    assert is_waiting_for_parts(words, (Part(1, is_ordered=True),))
+@pytest.mark.parametrize("status", FINE)
+def test_statuses_without_missing_parts(status: str) -> None:
+    """Negations, parts of status, and parts on their way; missing rows still count."""
+    assert not Part(1, status=status).is_missing
+    assert not says_parts_missing(status)
+    assert not is_waiting_for_parts(status, (Part(1, is_delivered=True),))
+    assert is_waiting_for_parts(status, (Part(1, is_ordered=True),))
 
 
 @pytest.mark.parametrize(
-    "words",
+    "status",
     [NO_PARTS_NEEDED, "OHNE E-TEILE", "Ohne  E - Teile", "ohne Ersatzteile", "ohne Teile", "keine E-Teile benötigt",
      "keine Teile nötig", "Keine Ersatzteile erforderlich"],
 )  # fmt: skip
-def test_words_that_say_that_no_parts_are_needed(words: str) -> None:
-    """Then none is missing, whatever the rows say."""
-    assert needs_no_parts(words)
-    assert not is_waiting_for_parts(words, (Part(1, is_backorder=True),))
+def test_statuses_of_orders_that_need_no_parts(status: str) -> None:
+    """No part is missing then, whatever the rows say."""
+    assert needs_no_parts(status)
+    assert not is_waiting_for_parts(status, (Part(1, is_backorder=True),))
 
 
 @pytest.mark.parametrize(
-    "words", [None, 5, "", "keine E-Teile da", "ohne E-Teile?-Info", "nicht ohne E-Teile", "E-Teile"]
+    "status", [None, 5, "", "keine E-Teile da", "ohne E-Teile?-Info", "nicht ohne E-Teile", "E-Teile"]
 )
-def test_what_does_not_say_that_none_are_needed(words: object) -> None:
-    """Only what says so as a whole."""
-    assert not needs_no_parts(words)
+def test_other_statuses_do_not_mean_that_none_are_needed(status: object) -> None:
+    """Only the whole status counts."""
+    assert not needs_no_parts(status)
 
 
 @given(st.text(), st.lists(st.text(), max_size=3))
-def test_any_words_have_an_answer(text: str, phrases: list[str]) -> None:
-    """And a phrase that is no negation is said by itself, unless a digit or a negation is all there is."""
+def test_any_text_can_be_searched(text: str, phrases: list[str]) -> None:
+    """Any text and phrases give an answer; a phrase without negation matches itself."""
     assert says_any(text, phrases) in (True, False)
     assert says_any("a b", ["a b"])
     assert not says_any(text, [])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planso_connector.domain.folding import fold, fold_plate
-from planso_connector.domain.progress.sentence import Language
+from planso_connector.domain.language import Language
 from planso_connector.domain.recognition import names, phones, plate
 from planso_connector.domain.recognition.clarifying_question import choose_question
 from planso_connector.domain.recognition.matching import (

@@ -1,4 +1,4 @@
-"""What a difference after a save means: the table of cases, and the laws that hold for every form."""
+"""The verdict on each difference after a save: a table of cases, and laws for every form."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ NOW = datetime(2026, 11, 30, 9, 0)  # noqa: DTZ001 - local time, as PlanSo shows
 NONE, ORDER, WORKSHOP = StopScope.NONE, StopScope.ORDER, StopScope.WORKSHOP
 
 Texts = dict[str, str]
-"""A form in short: label to text. A label's column is `f_` and the label, `-x` is a hidden control without a label."""
+"""A form as label to text. The column is `f_` and the label; `-x` is a hidden control `x` without a label."""
 
 
-def control(label: str, text: str, place: int = 0) -> ControlState:
+def control(label: str, text: str, label_index: int = 0) -> ControlState:
     column = label[1:] if label.startswith("-") else f"f_{label}"
     shown = "" if label.startswith("-") else label
-    return ControlState(column, shown, place, (text,), text, is_empty_value(text))
+    return ControlState(column, shown, label_index, (text,), text, is_empty_value(text))
 
 
 def form(texts: Texts) -> Snapshot:
-    states = [control(label, text, at) for at, (label, text) in enumerate(texts.items())]
+    states = [control(label, text, index) for index, (label, text) in enumerate(texts.items())]
     return {state.column: state for state in states}
 
 
-def assessed(before: Texts, asked: Texts, after: Texts, experience: PriorSaves = NO_PRIOR_SAVES) -> Assessment:
-    """`after` names only what differs from what was sent."""
-    sent = before | asked
+def assess(before: Texts, requested: Texts, after: Texts, experience: PriorSaves = NO_PRIOR_SAVES) -> Assessment:
+    """Assess a save of `requested`; `after`: how the form read back differs from the one sent."""
+    sent = before | requested
     return assess_save(form(before), form(sent), form(sent | after), experience=experience, now=NOW)
 
 
@@ -179,54 +179,58 @@ CASES: list[tuple[str, Texts, Texts, dict[str, Verdict], StopScope]] = [
 
 
 @pytest.mark.parametrize(
-    ("asked", "after", "expected", "scope"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
+    ("requested", "after", "expected", "scope"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
 )
-def test_what_a_difference_means(asked: Texts, after: Texts, expected: dict[str, Verdict], scope: StopScope) -> None:
-    """Each case of the table gets its verdict, and stops as much as it has to."""
-    found = assessed(ORDER_FORM, asked, after)
+def test_verdicts_on_texts(requested: Texts, after: Texts, expected: dict[str, Verdict], scope: StopScope) -> None:
+    """Each difference gets its verdict, and damage stops the order or the workshop."""
+    found = assess(ORDER_FORM, requested, after)
 
-    verdicts = {one.label or one.column: one.verdict for one in found.differences}
+    verdicts = {difference.label or difference.column: difference.verdict for difference in found.differences}
     assert verdicts.items() >= expected.items()
     assert found.stop_scope is scope
 
 
-def test_a_form_of_which_only_the_beginning_was_taken_stops_the_workshop() -> None:
-    """PHP's max_input_vars: all that stood after the first pairs is blank, and nothing of it is explained."""
-    lost = {label: "" for at, label in enumerate(ORDER_FORM) if at > 7}
-    found = assessed(ORDER_FORM, {"Fahrername": "Jana Möller"}, lost)
+def test_a_form_whose_end_was_dropped_stops_the_workshop() -> None:
+    """With PHP's max_input_vars, all controls after the first ones become empty: that is damage, without excuse."""
+    lost = {label: "" for index, label in enumerate(ORDER_FORM) if index > 7}
+    found = assess(ORDER_FORM, {"Fahrername": "Jana Möller"}, lost)
 
     assert found.stop_scope is WORKSHOP
-    assert {one.label for one in found.differences if one.verdict is Verdict.LOST} >= {"Bemerkungen", "Kurzname"}
+    assert {difference.label for difference in found.differences if difference.verdict is Verdict.LOST} >= {
+        "Bemerkungen",
+        "Kurzname",
+    }
 
 
-def test_a_zero_that_is_gone_beside_damage_is_written_back_too() -> None:
-    """By itself it says the same as nothing; beside a loss it belongs to what the save took."""
-    (alone,) = assessed(ORDER_FORM, DATE, {"Betrag": ""}).differences
-    beside = assessed(ORDER_FORM, DATE, {"Betrag": "", "Bemerkungen": ""})
+def test_a_zero_emptied_beside_damage_counts_as_damage() -> None:
+    """Alone, an emptied zero is another notation; beside a loss, it is written back with it."""
+    (alone,) = assess(ORDER_FORM, DATE, {"Betrag": ""}).differences
+    beside = assess(ORDER_FORM, DATE, {"Betrag": "", "Bemerkungen": ""})
 
     assert alone.verdict is Verdict.NOTATION
-    assert {one.label: one.verdict for one in beside.differences}["Betrag"] is Verdict.CHANGED
+    assert {difference.label: difference.verdict for difference in beside.differences}["Betrag"] is Verdict.CHANGED
     assert beside.stop_scope is ORDER
 
 
-def test_experience_explains_and_accuses() -> None:
+def test_prior_saves_change_the_verdict() -> None:
     """
-    A dependent that was seen once and a column that a person accepted are explained; a column that was lost or edited
-    by the save before stops the workshop, unless people are known to edit it.
+    A column that was seen to depend on the requested one, or that a person accepted, is explained. One that was lost or
+    edited at the save before stops the workshop, unless people are known to edit it.
     """
     note = {"Bemerkungen": ""}
     new = {"Bemerkungen": "neu"}
     column = "f_Bemerkungen"
 
-    assert assessed(ORDER_FORM, DATE, note, PriorSaves(accepted={column})).is_clean
-    assert assessed(ORDER_FORM, DATE, note, PriorSaves(dependents={column: {"f_Werkstattstart"}})).is_clean
-    assert not assessed(ORDER_FORM, PERSON, note, PriorSaves(dependents={column: {"f_Werkstattstart"}})).is_clean
-    assert assessed(ORDER_FORM, DATE, note, PriorSaves(lost={column})).stop_scope is WORKSHOP
-    assert assessed(ORDER_FORM, DATE, new, PriorSaves(edited={column})).stop_scope is WORKSHOP
-    assert assessed(ORDER_FORM, DATE, new, PriorSaves(edited={column}, edited_by_people={column})).is_clean
+    assert assess(ORDER_FORM, DATE, note, PriorSaves(accepted={column})).is_clean
+    assert assess(ORDER_FORM, DATE, note, PriorSaves(dependents={column: {"f_Werkstattstart"}})).is_clean
+    assert not assess(ORDER_FORM, PERSON, note, PriorSaves(dependents={column: {"f_Werkstattstart"}})).is_clean
+    assert assess(ORDER_FORM, DATE, note, PriorSaves(lost={column})).stop_scope is WORKSHOP
+    assert assess(ORDER_FORM, DATE, new, PriorSaves(edited={column})).stop_scope is WORKSHOP
+    assert assess(ORDER_FORM, DATE, new, PriorSaves(edited={column}, edited_by_people={column})).is_clean
 
 
-def test_what_differed_before_the_save_is_not_judged() -> None:
+def test_volatile_columns_are_not_judged() -> None:
+    """A column that differed between readings before the save is ignored."""
     before = form(ORDER_FORM)
     sent = form(ORDER_FORM | DATE)
     after = form(ORDER_FORM | DATE | {"Bemerkungen": ""})
@@ -234,10 +238,10 @@ def test_what_differed_before_the_save_is_not_judged() -> None:
     assert assess_save(before, sent, after, volatile={"f_Bemerkungen"}).differences == ()
 
 
-def test_rows_that_were_inserted_anew_are_matched() -> None:
-    """Child rows come back under other names with the same values; one that does not come back is lost."""
-    rows = [ControlState(f"pos[{at}][text]", "", 0, (text,), text) for at, text in ((17, "Tür"), (18, "Haube"))]
-    anew = [replace(row, column=f"pos[{at}][text]") for row, at in zip(rows, (31, 32), strict=True)]
+def test_rows_inserted_anew_are_matched() -> None:
+    """Child rows may return under other names with the same values; one that does not return is lost."""
+    rows = [ControlState(f"pos[{number}][text]", "", 0, (text,), text) for number, text in ((17, "Tür"), (18, "Haube"))]
+    anew = [replace(row, column=f"pos[{number}][text]") for row, number in zip(rows, (31, 32), strict=True)]
     before = {**form(ORDER_FORM), **{row.column: row for row in rows}}
     sent = {**before, **form(DATE)}
     after = {**form(ORDER_FORM | DATE), **{row.column: row for row in anew}}
@@ -247,7 +251,8 @@ def test_rows_that_were_inserted_anew_are_matched() -> None:
     assert assess_save(before, sent, after).stop_scope is ORDER
 
 
-def test_a_control_is_known_by_its_label_where_its_name_changed() -> None:
+def test_renamed_controls_are_matched_by_label() -> None:
+    """Controls with other names and the same labels and values are no difference."""
     before = form({label: text for label, text in ORDER_FORM.items() if not label.startswith("-")})
     after = {f"{column}_2": replace(state, column=f"{column}_2") for column, state in before.items()}
 
@@ -255,8 +260,8 @@ def test_a_control_is_known_by_its_label_where_its_name_changed() -> None:
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=5), st.text(max_size=12), min_size=1, max_size=12))
-def test_no_value_vanishes_unsaid(texts: Texts) -> None:
-    """Whatever a form holds: the same form is clean; two values that vanish unasked always stop the workshop."""
+def test_no_loss_goes_unnoticed(texts: Texts) -> None:
+    """For any form: the same form is clean; one value lost stops the order, two the workshop."""
     before = form(texts)
     assert assess_save(before, before, before).differences == ()
     held = [column for column, state in before.items() if not state.is_empty]
@@ -264,11 +269,12 @@ def test_no_value_vanishes_unsaid(texts: Texts) -> None:
     found = assess_save(before, before, after)
 
     assert found.stop_scope is (WORKSHOP if len(held) > 1 else ORDER if held else NONE)
-    assert {one.column for one in found.differences if one.verdict in DAMAGE_VERDICTS} == set(held)
+    assert {difference.column for difference in found.differences if difference.verdict in DAMAGE_VERDICTS} == set(held)
 
 
-def test_sentences_name_fields_and_show_values_only_where_allowed() -> None:
-    found = assessed(ORDER_FORM, PERSON, {"Halter": "Jana Möller", "Telefon": "0151 23512345"}).differences
+def test_descriptions_show_values_only_where_allowed() -> None:
+    """Sentences name the controls; their values appear only on request."""
+    found = assess(ORDER_FORM, PERSON, {"Halter": "Jana Möller", "Telefon": "0151 23512345"}).differences
 
     assert describe_differences(found, with_values=False) == [
         "PlanSo changed with it: 'Halter'.",
@@ -286,13 +292,13 @@ def box(column: str, *, checked: bool) -> ControlState:
     return ControlState(column, column, 0, ("1",) if checked else (), "ja" if checked else "", not checked)
 
 
-def chosen(column: str, value: str, offer: frozenset[tuple[str, str]]) -> ControlState:
-    text = dict(offer)[value]
-    return ControlState(column, column, 0, (value,), text, value == "", offer)
+def choice(column: str, value: str, options: frozenset[tuple[str, str]]) -> ControlState:
+    text = dict(options)[value]
+    return ControlState(column, column, 0, (value,), text, value == "", options)
 
 
-def several(column: str, *held: str) -> ControlState:
-    return ControlState(column, column, 0, held, ", ".join(held), not any(held))
+def group(column: str, *values: str) -> ControlState:
+    return ControlState(column, column, 0, values, ", ".join(values), not any(values))
 
 
 def snapshot(*states: ControlState) -> Snapshot:
@@ -300,7 +306,7 @@ def snapshot(*states: ControlState) -> Snapshot:
 
 
 Controls = tuple[ControlState, ...]
-OF_CONTROLS: list[tuple[str, Controls, Controls, Controls, dict[str, Verdict], StopScope]] = [
+CONTROL_CASES: list[tuple[str, Controls, Controls, Controls, dict[str, Verdict], StopScope]] = [
     (
         "boxes lost with one that was asked to be unchecked",
         (box("navi", checked=True), box("bt", checked=True), box("isofix", checked=True)),
@@ -311,41 +317,41 @@ OF_CONTROLS: list[tuple[str, Controls, Controls, Controls, dict[str, Verdict], S
     ),
     (
         "a choice lost that is offered only while it is chosen",
-        (control("Telefon", "1"), chosen("adviser", "7", ADVISERS)),
+        (control("Telefon", "1"), choice("adviser", "7", ADVISERS)),
         (control("Telefon", "2"),),
-        (control("Telefon", "2"), chosen("adviser", "", SEVEN_LESS)),
+        (control("Telefon", "2"), choice("adviser", "", SEVEN_LESS)),
         {"adviser": Verdict.LOST},
         ORDER,
     ),
     (
         "one of several under a name lost",
-        (control("Telefon", "1"), several("pos[]", "Haube", "Tür", "Dach")),
+        (control("Telefon", "1"), group("pos[]", "Haube", "Tür", "Dach")),
         (control("Telefon", "2"),),
-        (control("Telefon", "2"), several("pos[]", "Haube", "", "Dach")),
+        (control("Telefon", "2"), group("pos[]", "Haube", "", "Dach")),
         {"pos[]": Verdict.LOST},
         ORDER,
     ),
     (
         "the others lost of the name that was asked",
-        (several("with[]", "bt", "isofix"),),
-        (several("with[]", "navi", "bt", "isofix"),),
-        (several("with[]", "navi"),),
+        (group("with[]", "bt", "isofix"),),
+        (group("with[]", "navi", "bt", "isofix"),),
+        (group("with[]", "navi"),),
         {"with[]": Verdict.LOST},
         ORDER,
     ),
     (
         "a shorter choice, by somebody",
-        (control("Telefon", "1"), chosen("state", "2", STATES)),
+        (control("Telefon", "1"), choice("state", "2", STATES)),
         (control("Telefon", "2"),),
-        (control("Telefon", "2"), chosen("state", "1", STATES)),
+        (control("Telefon", "2"), choice("state", "1", STATES)),
         {"state": Verdict.EDITED},
         NONE,
     ),
     (
         "the same choice in several lists, by somebody",
-        tuple(chosen(name, value, STATES) for name, value in (("a", "1"), ("b", "0"), ("c", "0"), ("d", "0"))),
-        (chosen("d", "2", STATES),),
-        tuple(chosen(name, value, STATES) for name, value in (("a", "1"), ("b", "1"), ("c", "1"), ("d", "2"))),
+        tuple(choice(name, value, STATES) for name, value in (("a", "1"), ("b", "0"), ("c", "0"), ("d", "0"))),
+        (choice("d", "2", STATES),),
+        tuple(choice(name, value, STATES) for name, value in (("a", "1"), ("b", "1"), ("c", "1"), ("d", "2"))),
         {"b": Verdict.EDITED, "c": Verdict.EDITED},
         NONE,
     ),
@@ -353,22 +359,22 @@ OF_CONTROLS: list[tuple[str, Controls, Controls, Controls, dict[str, Verdict], S
 
 
 @pytest.mark.parametrize(
-    ("before", "asked", "after", "expected", "scope"),
-    [case[1:] for case in OF_CONTROLS],
-    ids=[case[0] for case in OF_CONTROLS],
+    ("before", "requested", "after", "expected", "scope"),
+    [case[1:] for case in CONTROL_CASES],
+    ids=[case[0] for case in CONTROL_CASES],
 )
-def test_what_a_difference_of_choices_and_groups_means(
-    before: Controls, asked: Controls, after: Controls, expected: dict[str, Verdict], scope: StopScope
+def test_verdicts_on_choices_and_groups(
+    before: Controls, requested: Controls, after: Controls, expected: dict[str, Verdict], scope: StopScope
 ) -> None:
-    """Boxes, drop-downs and several inputs under one name: what is lost of them is not taken for something else."""
-    sent = {**snapshot(*before), **snapshot(*asked)}
+    """A value lost from boxes, drop-downs or several inputs of one name is a loss and nothing else."""
+    sent = {**snapshot(*before), **snapshot(*requested)}
     found = assess_save(snapshot(*before), sent, snapshot(*after), now=NOW)
-    assert {one.column: one.verdict for one in found.differences} == expected
+    assert {difference.column: difference.verdict for difference in found.differences} == expected
     assert found.stop_scope is scope
 
 
-def test_what_nobody_can_send_never_repeats_itself() -> None:
-    """A disabled control shows what PlanSo computes; that it changes with each save is no damage."""
+def test_a_disabled_control_never_counts_as_repeated() -> None:
+    """A disabled control shows what PlanSo computes: changing with each save is no damage."""
     before, after = (replace(control("Fortschritt", text), is_sent=False) for text in ("40 %", "60 %"))
     other = control("Telefon", "1"), control("Telefon", "2")
     found = assess_save(
@@ -378,28 +384,28 @@ def test_what_nobody_can_send_never_repeats_itself() -> None:
         experience=PriorSaves(edited={before.column}),
         now=NOW,
     )
-    assert [one.verdict for one in found.differences] == [Verdict.EDITED]
+    assert [difference.verdict for difference in found.differences] == [Verdict.EDITED]
 
 
-class _Counted(ControlState):
-    """A control that counts how often any is compared."""
+class _CountingState(ControlState):
+    """Counts the comparisons of all its instances."""
 
-    compared = 0
+    comparisons = 0
 
     def is_equivalent(self, other: ControlState) -> bool:
-        _Counted.compared += 1
+        _CountingState.comparisons += 1
         return super().is_equivalent(other)
 
 
-def test_many_rows_that_were_inserted_anew_are_not_compared_each_with_each() -> None:
-    """A thousand rows in another order, and other rows in their place."""
+def test_matching_many_new_rows_is_not_quadratic() -> None:
+    """A thousand rows return in another order, or are replaced by others, with at most twenty comparisons each."""
 
-    def rows(offset: int, words: str, step: int) -> Snapshot:
-        texts = {f"pos[{at + offset}][text]": f"{words} {at}" for at in range(1000)[::step]}
-        return {column: _Counted(column, "", 0, (text,), text) for column, text in texts.items()}
+    def rows(offset: int, text: str, step: int) -> Snapshot:
+        texts = {f"pos[{number + offset}][text]": f"{text} {number}" for number in range(1000)[::step]}
+        return {column: _CountingState(column, "", 0, (value,), value) for column, value in texts.items()}
 
-    _Counted.compared = 0
+    _CountingState.comparisons = 0
     before = rows(0, "Haube", 1)
     for anew, is_clean in ((rows(5000, "Haube", -1), True), (rows(5000, "Dach", 1), False)):
         assert assess_save(before, before, anew, now=NOW).is_clean is is_clean
-    assert _Counted.compared < 20_000
+    assert _CountingState.comparisons < 20_000

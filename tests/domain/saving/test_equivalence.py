@@ -1,4 +1,4 @@
-"""What PlanSo may make of a value, and what is no longer the same value."""
+"""Which values PlanSo may hold after a save for them to count as the requested ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from planso_connector.domain.saving.equivalence import is_equivalent
 
 
 @pytest.mark.parametrize(
-    ("kind", "asked", "held", "alike"),
+    ("kind", "requested", "held", "is_same"),
     [
         (FieldKind.IDENTIFIER, "wn-ae 2309", "WN-AE 2309", True),
         (FieldKind.IDENTIFIER, "WN-AE 2309", "WNAE2309", True),
@@ -54,13 +54,13 @@ from planso_connector.domain.saving.equivalence import is_equivalent
         (FieldKind.MONTH, "2027-03", "2027-03-02", False),
     ],
 )
-def test_what_means_the_same(kind: FieldKind, asked: Value, held: Value, alike: bool) -> None:
-    """PlanSo's own notation is the same value; what was cut, capped, moved or garbled never is."""
-    assert is_equivalent(kind, asked, held) is alike
+def test_equivalent_and_different_values(kind: FieldKind, requested: Value, held: Value, is_same: bool) -> None:
+    """A value in PlanSo's own notation is equivalent; a truncated, capped, moved or garbled one never is."""
+    assert is_equivalent(kind, requested, held) is is_same
 
 
 @pytest.mark.parametrize(
-    ("asked", "shown", "alike"),
+    ("requested", "shown", "is_same"),
     [
         (12.345, "12,35", True),
         (12.345, "12,34", True),
@@ -75,24 +75,26 @@ def test_what_means_the_same(kind: FieldKind, asked: Value, held: Value, alike: 
         (1234.5, "1.234,5", True),
     ],
 )
-def test_a_number_may_be_rounded_to_the_decimals_that_stand_there(asked: float, shown: str, alike: bool) -> None:
-    """Rounding to what PlanSo shows is no other value; more than that is, and nothing becomes nought."""
-    assert is_equivalent(FieldKind.NUMBER, asked, values.parse_planso_value(FieldKind.NUMBER, shown), shown) is alike
+def test_a_number_may_be_rounded_to_the_shown_decimals(requested: float, shown: str, is_same: bool) -> None:
+    """A number rounded to the decimals that PlanSo shows is equivalent; one rounded further, or to 0, is not."""
+    assert (
+        is_equivalent(FieldKind.NUMBER, requested, values.parse_planso_value(FieldKind.NUMBER, shown), shown) is is_same
+    )
 
 
 @given(st.sampled_from(sorted(TEXT_KINDS)), st.text(min_size=2, max_size=40), st.data())
-def test_a_text_that_was_cut_is_another(kind: FieldKind, text: str, data: st.DataObject) -> None:
-    """Whatever is cut off, it does not mean the same, unless only what says nothing was cut."""
+def test_a_truncated_text_is_different(kind: FieldKind, text: str, data: st.DataObject) -> None:
+    """A text without its end is not equivalent, unless only punctuation and blanks were cut off."""
     text = " ".join(text.split())
-    cut = text[: data.draw(st.integers(1, max(1, len(text) - 1)))]
-    assume(any(character.isalnum() for character in text[len(cut) :]))
+    beginning = text[: data.draw(st.integers(1, max(1, len(text) - 1)))]
+    assume(any(character.isalnum() for character in text[len(beginning) :]))
     assume(kind is not FieldKind.AMOUNT or values.parse_amount(text) is None)
-    assume(kind is not FieldKind.PHONE or any(character.isdigit() for character in cut))
-    assert not is_equivalent(kind, text, cut)
+    assume(kind is not FieldKind.PHONE or any(character.isdigit() for character in beginning))
+    assert not is_equivalent(kind, text, beginning)
 
 
 @given(st.sampled_from(sorted(FieldKind)), st.text(max_size=40))
-def test_every_value_means_itself(kind: FieldKind, text: str) -> None:
-    """Reflexive, for whatever PlanSo shows."""
+def test_every_value_is_equivalent_to_itself(kind: FieldKind, text: str) -> None:
+    """Equivalence is reflexive for every value that PlanSo may show."""
     value = values.parse_planso_value(kind, text)
     assert is_equivalent(kind, value, value)

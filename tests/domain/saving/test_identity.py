@@ -1,4 +1,4 @@
-"""Whose order a form shows: the table of cases, and the laws that hold for every order."""
+"""Whether a form shows the order that a write was recorded for: a table of cases, and laws for every order."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from planso_connector.domain.saving.identity import (
     is_other_order,
 )
 
-PLATE, VIN, MADE = "vehicle_details.number_plate", "vehicle_details.vin", "appointment_date"
+PLATE, VIN, APPOINTMENT = "vehicle_details.number_plate", "vehicle_details.vin", "appointment_date"
 JANA: dict[str, Value] = {
     PLATE: "WN-AE 2309",
     VIN: "WVWZZZ1KZAW123456",
     "person": "Jana Petersen",
     "phone": "030 23125 118",
     "email": "jana.petersen@example.de",
-    MADE: "2026-11-23T09:41:00",
+    APPOINTMENT: "2026-11-23T09:41:00",
 }
 OTHER: dict[str, Value] = {
     PLATE: "S-KU 41",
@@ -29,25 +29,40 @@ OTHER: dict[str, Value] = {
     "person": "Kai Groß",
     "phone": "0711 998877",
     "email": "kai@example.org",
-    MADE: "2026-11-29T16:02:11",
+    APPOINTMENT: "2026-11-29T16:02:11",
 }
 CASES: list[tuple[str, dict[str, Value], dict[str, Value], bool]] = [
     ("the same order", JANA, {}, False),
     ("another customer's", JANA, OTHER, True),
     ("a corrected plate", JANA, {PLATE: "WN-AE 2390"}, False),
     ("a renamed person", JANA, {"person": "Peter Petersen"}, False),
-    ("another contact for the same vehicle", JANA, {one: OTHER[one] for one in ("person", "phone", "email")}, False),
-    ("another vehicle of the same customer, made later", JANA, {one: OTHER[one] for one in (PLATE, VIN, MADE)}, True),
-    ("another vehicle, when it was made is not told", {**JANA, MADE: None}, {PLATE: "S-KU 41", VIN: OTHER[VIN]}, False),
-    ("plate and person", {PLATE: "WN-AE 2309", "person": "Jana"}, {PLATE: "S-KU 41", "person": "Kai"}, True),
-    ("a plate alone tells nothing", {PLATE: "WN-AE 2309"}, {PLATE: "S-KU 41"}, False),
-    ("a person alone tells nothing", {"person": "Jana"}, {"person": "Kai"}, False),
-    ("made on the same day", {**JANA, MADE: "2026-11-23"}, {**OTHER, MADE: "2026-11-23"}, True),
-    ("made at the same second", JANA, {**OTHER, MADE: JANA[MADE]}, False),
-    ("plate and VIN alone", {PLATE: JANA[PLATE], VIN: JANA[VIN]}, {PLATE: OTHER[PLATE], VIN: OTHER[VIN]}, True),
-    ("an empty form tells nothing", JANA, dict.fromkeys(IDENTITY_FIELDS), False),
+    ("another contact for the same vehicle", JANA, {path: OTHER[path] for path in ("person", "phone", "email")}, False),
     (
-        "written otherwise",
+        "another vehicle of the same customer, with a later appointment",
+        JANA,
+        {path: OTHER[path] for path in (PLATE, VIN, APPOINTMENT)},
+        True,
+    ),
+    (
+        "another vehicle, without a time of the appointment",
+        {**JANA, APPOINTMENT: None},
+        {PLATE: "S-KU 41", VIN: OTHER[VIN]},
+        False,
+    ),
+    ("plate and person", {PLATE: "WN-AE 2309", "person": "Jana"}, {PLATE: "S-KU 41", "person": "Kai"}, True),
+    ("a plate alone is not enough", {PLATE: "WN-AE 2309"}, {PLATE: "S-KU 41"}, False),
+    ("a person alone is not enough", {"person": "Jana"}, {"person": "Kai"}, False),
+    (
+        "appointments made on the same day",
+        {**JANA, APPOINTMENT: "2026-11-23"},
+        {**OTHER, APPOINTMENT: "2026-11-23"},
+        True,
+    ),
+    ("appointments made at the same second", JANA, {**OTHER, APPOINTMENT: JANA[APPOINTMENT]}, False),
+    ("plate and VIN alone", {PLATE: JANA[PLATE], VIN: JANA[VIN]}, {PLATE: OTHER[PLATE], VIN: OTHER[VIN]}, True),
+    ("an empty form is not enough", JANA, dict.fromkeys(IDENTITY_FIELDS), False),
+    (
+        "in another notation",
         JANA,
         {
             PLATE: "wnae2309",
@@ -60,14 +75,16 @@ CASES: list[tuple[str, dict[str, Value], dict[str, Value], bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "known", "changed", "is_another"), CASES, ids=[case[0] for case in CASES])
-def test_whose_order_it_is(name: str, known: dict[str, Value], changed: dict[str, Value], is_another: bool) -> None:
-    """`changed` is what the form holds otherwise than what is known."""
-    assert is_other_order(build_identity(known, []), {**known, **changed}) is is_another, name
+@pytest.mark.parametrize(("name", "known", "changed", "is_other"), CASES, ids=[case[0] for case in CASES])
+def test_other_orders_are_recognised(
+    name: str, known: dict[str, Value], changed: dict[str, Value], is_other: bool
+) -> None:
+    """Another order differs enough from what is known. `changed`: how the form differs from `known`."""
+    assert is_other_order(build_identity(known, []), {**known, **changed}) is is_other, name
 
 
-def test_what_writes_of_ours_make_of_it_is_known() -> None:
-    """A pending write, and the write itself, turn plate and person into others: no stranger; a third one is."""
+def test_values_of_pending_writes_belong_to_the_order() -> None:
+    """The order may hold what a pending write or the write itself sets; a third plate and person are another order."""
     earlier: dict[str, Value] = {PLATE: "S-KU 41"}
     own: dict[str, Value] = {"person": "Kai Groß"}
     held: dict[str, Value] = {PLATE: "WN-AE 2309", "person": "Jana Petersen"}
@@ -77,8 +94,8 @@ def test_what_writes_of_ours_make_of_it_is_known() -> None:
     assert is_other_order(identity, {PLATE: "B-NO 1", "person": "Nora Neu"})
 
 
-def test_what_it_was_known_by_earlier_counts_too() -> None:
-    """A restore: the mirror holds what the damage left, the form what somebody put right."""
+def test_an_earlier_identity_counts_too() -> None:
+    """For a restore, the order may hold the values before the damage as well as the damaged ones of the mirror."""
     before = build_identity(JANA, [])
     damaged: dict[str, Value] = {PLATE: "Jana Petersen", "person": "030 23125 118"}
     assert not is_other_order(build_identity(damaged, [], before), JANA)
@@ -91,10 +108,10 @@ VALUES = st.dictionaries(
 
 
 @given(known=VALUES, held=VALUES)
-def test_laws(known: dict[str, Value], held: dict[str, Value]) -> None:
+def test_other_orders_differ_in_two_known_fields(known: dict[str, Value], held: dict[str, Value]) -> None:
     """
-    A stranger differs in two fields at least and never is what the order was known as; what is empty on one side does
-    not count; a write that asks for all that is held makes none of it strange.
+    An order is never another one than itself, or than a write makes of it. Another order differs in at least two fields
+    that are known on both sides.
     """
     identity = build_identity(known, [])
     assert not is_other_order(identity, known)

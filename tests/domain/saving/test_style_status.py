@@ -1,4 +1,4 @@
-"""How it is known how a PlanSo saves: one function decides."""
+"""The status of a save style: assumed, learned or tried."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ TRIAL = TrialOutcome("2026-11-23T09:41:02.118000Z", 130, "op_1", "abc", ("f_1", 
         ("assumed", "abc", TRIAL.compare_controls(["f_1"]).compare_controls(["f_1", "f_2"]), "tried", "nothing else"),
     ],
 )
-def test_a_trial_counts_for_its_profile_and_its_set_of_controls(
+def test_a_trial_counts_for_its_profile_and_controls(
     source: str, profile: str, trial: TrialOutcome | None, state: str, reason: str
 ) -> None:
-    """`tried` after a clean trial with this profile, as long as forms have the controls that it had."""
-    known = determine_style_status(source, profile, trial)
-    assert known.state == state
-    assert reason in known.reason
-    assert bool(known.next_step) == (state != "tried")
+    """`tried` after a clean trial with this profile, as long as forms have the same controls as then."""
+    status = determine_style_status(source, profile, trial)
+    assert status.state == state
+    assert reason in status.reason
+    assert bool(status.next_step) == (state != "tried")
 
 
-def test_child_rows_are_no_part_of_the_set() -> None:
-    """Their numbers differ from order to order; columns whose name is a number in brackets are no rows."""
+def test_controls_of_child_rows_are_left_out() -> None:
+    """Child rows differ between orders; a name with a single pair of brackets is no child row."""
     fields = ["f_8123", "f[8123]", "shop_date", "Gewerke[]", "kunde[name]"]
     rows = ["pos[17][text]", "pos[18][menge]", "pos[new_1][text]", "parts[3][price][net]"]
     assert list_form_controls([*rows, *fields, "", "shop_date"]) == tuple(sorted(fields))
 
 
-def test_a_trial_is_kept_as_it_is() -> None:
-    """Through JSON and back."""
+def test_an_outcome_survives_json() -> None:
+    """A trial's outcome is the same after a round trip through JSON."""
     trial = replace(TRIAL, sends="changed", always=("rowID",), unchecked="", known=("a",)).compare_controls(["f_1"])
     assert TrialOutcome.from_json(json.loads(json.dumps(trial.as_json()))) == trial

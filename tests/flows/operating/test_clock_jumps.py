@@ -10,24 +10,13 @@ from typing import Any
 
 import pytest
 
-from planso_connector.domain.clock import ClockJumps, format_instant, now, parse_instant
+from planso_connector.domain.clock import ClockJumps, format_instant, parse_instant
 from planso_connector.sandbox import Sandbox
-from tests.flows.writing.test_late_saves import wait_for
-from tests.service import Service, running, settings_for
+from tests.flows.operating.set_clock import DAYS, SetClock
+from tests.service import Service, running, settings_for, wait_until
 
 ASYNC = {"Prefer": "respond-async"}
-DAYS = timedelta(days=2)
 BEGAN = datetime(2026, 11, 23, 8, 0, 0).astimezone()
-
-
-class SetClock:
-    """The machine's clock, and a hand that sets it."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return now() + self.ahead
 
 
 @contextmanager
@@ -53,14 +42,14 @@ def test_what_was_accepted_is_carried_through(tmp_path: Path, days: timedelta) -
         assert created.status_code == 200
         sandbox.knobs.lose_answers_next = 1
         sent = service.http.patch(f"/api/orders/{other}", json={"remarks": "gesendet"}, headers=ASYNC)
-        wait_for("the lost answer", lambda: service.operation(sent)["sent"])
+        wait_until(lambda: service.operation(sent)["sent"], "the lost answer")
         sandbox.knobs.fail_next = 1_000_000
         waiting = service.http.patch(f"/api/orders/{order_id}", json={"remarks": "wartet"}, headers=ASYNC)
-        wait_for("an attempt", lambda: service.operation(waiting)["attempts"] > 0)
+        wait_until(lambda: service.operation(waiting)["attempts"] > 0, "an attempt")
 
         clock.ahead = days
         tried = service.operation(waiting)["attempts"]
-        wait_for("an attempt after the jump", lambda: service.operation(waiting)["attempts"] > tried)
+        wait_until(lambda: service.operation(waiting)["attempts"] > tried, "an attempt after the jump")
         assert service.operation(waiting)["state"] == service.operation(sent)["state"] == "pending"
         asked_after = service.http.patch(f"/api/orders/{third}", json={"remarks": "danach"}, headers=ASYNC)
         sandbox.knobs.fail_next = 0
@@ -85,11 +74,11 @@ def test_a_sync_and_the_log_of_accesses_go_on(tmp_path: Path, days: timedelta) -
         service.order(order_id)
         sandbox.knobs.latency = 0.2
         assert service.http.post("/api/sync", params={"full": "true"}).status_code == 202
-        wait_for("some orders", lambda: service.http.get("/api/sync/status").json()["done"] > 0)
+        wait_until(lambda: service.http.get("/api/sync/status").json()["done"] > 0, "some orders")
         clock.ahead = days
         service.order(order_id)
         sandbox.knobs.latency = 0.0
-        wait_for("the end", lambda: service.http.get("/api/sync/status").json()["state"] != "running")
+        wait_until(lambda: service.http.get("/api/sync/status").json()["state"] != "running", "the end")
         assert service.sync(full="true")["state"] == "idle"
         assert service.http.get("/api/orders").json()["stale"] is False
         assert sum(one.times for one in service.read_log() if order_id in one.order_ids) == 3
@@ -104,7 +93,7 @@ def test_a_sync_of_an_earlier_clock_is_not_the_last_one(tmp_path: Path) -> None:
         clock.ahead = timedelta(0)
         sandbox.edit_field(order_id, "Bemerkungen", "von Hand")
         run_id = service.http.post("/api/sync").json()["run_id"]
-        wait_for("the end", lambda: service.http.get("/api/sync/status").json()["state"] != "running")
+        wait_until(lambda: service.http.get("/api/sync/status").json()["state"] != "running", "the end")
         told = service.http.get("/api/sync/status").json()
         assert (told["last_result"]["run_id"], told["last_result"]["state"]) == (run_id, "done")
         assert parse_instant(told["last_success_at"]) <= clock()
@@ -121,7 +110,7 @@ def test_a_clock_that_is_set_right_again_leaves_no_trace(tmp_path: Path) -> None
         for ahead in (DAYS, timedelta(0)):
             clock.ahead = ahead
             tried = service.operation(waiting)["attempts"]
-            wait_for("an attempt", lambda: service.operation(waiting)["attempts"] > tried)  # noqa: B023
+            wait_until(lambda: service.operation(waiting)["attempts"] > tried, "an attempt")  # noqa: B023
         assert service.operation(waiting)["state"] == "pending"
     clock.ahead = DAYS  # as long as nobody lives who saw it jump, the clock is believed
     with sandbox.serve() as planso:

@@ -15,7 +15,7 @@ from planso_connector.domain import clock
 from planso_connector.flows.operating.database_clock import DatabaseClock
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.engine.database import Database
-from tests.flows.operating.test_clock_jumps import DAYS, SetClock
+from tests.flows.operating.set_clock import DAYS, SetClock
 from tests.service import running, settings_for, wait_until
 
 ASYNC = {"Prefer": "respond-async"}

@@ -21,7 +21,7 @@ from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations, orders, sections, unreadable_pages
 from planso_connector.store.maintenance import backup
 from planso_connector.store.tables import metadata
-from tests.commands.test_commands import command
+from tests.command_line import command
 from tests.databases import Store
 from tests.service import Service, running, settings_for
 from tests.store.samples import at, order
@@ -123,7 +123,7 @@ IDENTIFIERS = [
 ]
 
 
-def test_a_person_is_told_and_erased_everywhere(held: Held) -> None:
+def test_a_person_is_exported_and_erased_everywhere(held: Held) -> None:
     """
     By phone, plate or e-mail the same orders are found, whatever table names the person; nothing is done unasked.
     Erased is what is ours, and what PlanSo does not list; what it lists stays in step, and is named. Once it is
@@ -139,12 +139,12 @@ def test_a_person_is_told_and_erased_everywhere(held: Held) -> None:
     for document in documents:
         assert {order["order_id"] for order in document["orders"]} == named
     orders_by_id = {order["order_id"]: order for order in documents[0]["orders"]}
-    assert orders_by_id[held.replaced]["named_in"] == ["changes", "operations"]
+    assert orders_by_id[held.replaced]["named_in"] == ["history", "operations"]
     assert "sections" in orders_by_id[held.current]["named_in"]
     shown = orders_by_id[held.current]
     assert shown["orders"][0]["document"]["phone"] == PHONE
     assert shown["operations"][0]["asked"]["email"] == EMAIL
-    assert shown["changes"]
+    assert shown["history"]
     damaged, gave = orders_by_id[held.archived]["operations"][-2:]
     assert (damaged["differences"][0]["before"], gave["controls"]) == ([PHONE], {"f_1": [PHONE, PLATE]})
     assert documents[0]["operations"][0]["asked"]["phone"] == "+49 711 4455667"
@@ -152,7 +152,7 @@ def test_a_person_is_told_and_erased_everywhere(held: Held) -> None:
 
     with privacy(held.url) as (flow, run):
         erased = run(flow.erase(by_phone))
-        assert (erased.still_in_planso, len(erased.found.operations)) == ([held.current], 1)
+        assert (erased.still_in_planso, len(erased.records.operations)) == ([held.current], 1)
         assert {order["order_id"] for order in run(flow.export(by_phone))["orders"]} == {held.current}
     with held.serving() as service:
         service.synced()
@@ -192,14 +192,14 @@ def test_what_was_erased_is_not_on_the_disk(sqlite_path: Path, tmp_path: Path) -
         assert traces(sqlite_path)
         settings = {"CONNECTOR_DATABASE_URL": held.url}
         done = command(tmp_path, "privacy", "erase", "--phone", "0711/4455667", "--yes", **settings)
-        assert (done.returncode, "Protocol: erasure_" in done.stdout) == (0, True), done
+        assert (done.returncode, "Erasure log: erasure_" in done.stdout) == (0, True), done
         assert traces(sqlite_path) == []
         assert service.http.get(f"/api/orders/{held.other}").status_code == 200
     assert traces(copy)
 
     restored = backup.restore(copy, sqlite_path, clock.now())
 
-    assert restored.repeated_erasures == 1
+    assert restored.marks.erasures == 1
     assert traces(sqlite_path) == []
 
 
@@ -208,7 +208,7 @@ def traces(path: Path) -> list[str]:
     return [trace for trace in TRACES if trace.encode() in found.lower()]
 
 
-def test_what_is_on_its_way_keeps_everything(held: Held) -> None:
+def test_pending_operations_prevent_an_erasure(held: Held) -> None:
     """While a write of the person is pending, erasing is refused and does nothing; once it is cancelled, it goes."""
     identifier = Identifier.parse(IdentifierKind.EMAIL, EMAIL)
     with held.serving() as service:
@@ -217,11 +217,11 @@ def test_what_is_on_its_way_keeps_everything(held: Held) -> None:
         asynchronous = {"Prefer": "respond-async"}
         answer = service.http.patch(f"/api/orders/{held.current}", json={"remarks": "x"}, headers=asynchronous)
         with privacy(held.url) as (flow, run):
-            before = run(flow.export(identifier))["orders"][0]["changes"]
+            before = run(flow.export(identifier))["orders"][0]["history"]
             with pytest.raises(NotPossible, match=answer.headers["Operation-Id"]):
                 run(flow.erase(identifier))
             assert run(flow.plan_erasure(identifier)).pending == [answer.headers["Operation-Id"]]
-            assert run(flow.export(identifier))["orders"][0]["changes"] == before
+            assert run(flow.export(identifier))["orders"][0]["history"] == before
         held.sandbox.knobs.fail_next = 0
         service.settled(answer)
         with privacy(held.url) as (flow, run):
@@ -244,7 +244,7 @@ def test_a_key_stays_used_when_its_write_is_erased(held: Held) -> None:
         assert not any(request.saving for request in held.sandbox.requests)
 
 
-def test_a_restore_brings_nobody_back(sqlite_path: Path, tmp_path: Path) -> None:
+def test_a_restore_repeats_erasures(sqlite_path: Path, tmp_path: Path) -> None:
     """
     Erased after the backup, in which PlanSo still listed the orders: after a restore nothing is found.
     What PlanSo lists comes back with a version that nobody has seen.
@@ -261,7 +261,7 @@ def test_a_restore_brings_nobody_back(sqlite_path: Path, tmp_path: Path) -> None
         erased = store.runner.run(flow.erase(who))
         assert (set(erased.records.orders), erased.still_in_planso) == ({7, 8}, [])
         assert erased.counts["orders"] == 1
-    assert backup.restore(copy, sqlite_path, clock.now()).repeated_erasures == 1
+    assert backup.restore(copy, sqlite_path, clock.now()).marks.erasures == 1
     with closing(Store(f"sqlite:///{sqlite_path}", workshop="default")) as store:
         assert store.runner.run(PersonalData(store.database, clock.now).find(who)).is_empty
         again = store.write(lambda tx: orders.save(tx, anonymised, read_at=at(3), now=at(3)))

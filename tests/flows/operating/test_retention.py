@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from planso_connector.domain.clock import format_instant
+from planso_connector.domain.clock import Instant, format_instant
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.flows.operating.retention import Retention, RetentionPeriods
 from planso_connector.store import history, leases, operations, orders, retention, sync_runs, unreadable_pages
@@ -26,7 +26,7 @@ ALL = RetentionPeriods(
 )
 
 
-def ago(days: float) -> str:
+def ago(days: float) -> Instant:
     return format_instant(NOW - days * DAY)
 
 
@@ -57,7 +57,7 @@ def history_of(store: Store, order_id: int) -> list[str]:
     return [entry.at for entry in store.read(lambda tx: history.list_entries(tx, order_id, below=99, limit=99))]
 
 
-def test_what_is_old_goes_and_what_is_young_stays(store: Store) -> None:
+def test_old_rows_are_deleted_and_young_ones_stay(store: Store) -> None:
     """Of each kind what is older than its time goes, what is younger stays; a second turn finds nothing."""
 
     def fill(tx: Transaction) -> None:
@@ -76,7 +76,7 @@ def test_what_is_old_goes_and_what_is_young_stays(store: Store) -> None:
             sync_runs.finish(tx, run.id, state=RunState.DONE, now=ago(age))
 
     store.write(fill)
-    assert applied(store) == {"operations": 1, "history": 4, "tombstones": 1, "kept_pages": 1, "runs": 2}
+    assert applied(store) == {"operations": 1, "history": 4, "deleted_orders": 1, "unreadable_pages": 1, "sync_runs": 2}
     assert left(store) == {"op_settled_late", "op_young"}
     assert history_of(store, 1) == [ago(10)]
     assert store.read(lambda tx: orders.get(tx, 2)) is None
@@ -89,7 +89,7 @@ def test_what_is_old_goes_and_what_is_young_stays(store: Store) -> None:
     assert applied(store) == {}
 
 
-def test_what_is_pending_keeps_itself_and_what_came_since(store: Store) -> None:
+def test_a_pending_operation_keeps_itself_and_what_came_since(store: Store) -> None:
     """However old: no pending operation goes, nor its order, nor history and operations since the oldest one."""
 
     def fill(tx: Transaction) -> None:
@@ -107,7 +107,7 @@ def test_what_is_pending_keeps_itself_and_what_came_since(store: Store) -> None:
     assert store.read(lambda tx: orders.get(tx, 2)) is not None
 
 
-def test_a_key_outlives_the_shortest_time(store: Store) -> None:
+def test_an_idempotency_key_outlives_the_shortest_period(store: Store) -> None:
     """Operations are kept for a second: those whose idempotency key is still good stay, and stand for it."""
 
     def fill(tx: Transaction) -> None:
@@ -121,14 +121,14 @@ def test_a_key_outlives_the_shortest_time(store: Store) -> None:
     assert held.id == "op_six"
 
 
-def test_zero_is_for_ever(store: Store) -> None:
+def test_a_period_of_zero_is_for_ever(store: Store) -> None:
     """With no time set, nothing goes."""
     store.write(lambda tx: record(tx, "op_old", 4000, settled=4000))
     assert applied(store, RetentionPeriods()) == {}
     assert left(store) == {"op_old"}
 
 
-def test_many_rows_go_in_small_transactions(store: Store) -> None:
+def test_many_rows_are_deleted_in_small_transactions(store: Store) -> None:
     """Hundreds of old rows all go, and no transaction takes more than some."""
 
     def fill(tx: Transaction) -> None:
@@ -139,14 +139,14 @@ def test_many_rows_go_in_small_transactions(store: Store) -> None:
 
     store.write(fill)
     assert store.write(lambda tx: retention.drop_unreadable_pages(tx, before=ago(30))) == retention.BATCH
-    assert applied(store) == {"kept_pages": 450 - retention.BATCH}
+    assert applied(store) == {"unreadable_pages": 450 - retention.BATCH}
 
 
-def test_one_process_does_it(store: Store) -> None:
+def test_retention_runs_in_one_process(store: Store) -> None:
     """While another process holds the lease, nothing is done, and told as None; another workshop's is its own."""
     store.write(lambda tx: record(tx, "op_old", 400, settled=400))
-    lease = {"holder": "other", "now": format_instant(NOW), "until": format_instant(NOW + DAY / 100)}
-    store.write(lambda tx: leases.acquire(tx, "retention", **lease))
+    until = format_instant(NOW + DAY / 100)
+    store.write(lambda tx: leases.acquire(tx, "retention", holder="other", now=format_instant(NOW), until=until))
     assert applied(store) is None
     assert store.runner.run(Retention(store.of("elsewhere").database, ALL, lambda: NOW).run()) == {}
     assert left(store) == {"op_old"}

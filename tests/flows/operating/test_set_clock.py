@@ -1,4 +1,4 @@
-"""The clock is set while something that was sent is on its way: nobody waits for days, nothing is made twice."""
+"""The clock is set while a sent request is unanswered: nobody waits for days, nothing is created twice."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import orders
 from planso_connector.store.orders import StoredOrder
-from tests.flows.writing.test_outbox_laws import NEW, Process
-from tests.flows.writing.test_overwritten_edits import PERSON, confirmed, saves, until
+from tests.flows.writing.outbox_process import (
+    NEW_CREATE,
+    OutboxProcess,
+    count_saves,
+    run_until_confirmed,
+    wait_until_async,
+)
 
 DAYS = timedelta(days=2)
 
@@ -24,18 +29,18 @@ def test_what_was_sent_and_never_came_is_sent_again(sqlite_path: Path) -> None:
     order = sandbox.order_ids()[0]
 
     async def story(url: str) -> Operation:
-        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
+        async with OutboxProcess(sandbox, url, f"sqlite:///{sqlite_path}") as process:
             await process.reader.read_unlisted(order)
             sandbox.forget_requests()
             sandbox.knobs.fail_saves_next = 1
             await process.record(Operation("op_back", Action.UPDATE, order, {"person": "Wilma"}))
-            await until("the save", lambda: saves(sandbox) == 1)
+            await wait_until_async("the save", lambda: count_saves(sandbox) == 1)
             process.ahead = -DAYS
-            return await process.settled("op_back")
+            return await process.wait_until_settled("op_back")
 
     with sandbox.serve() as url:
         ended = asyncio.run(story(url))
-    assert (ended.state, sandbox.value(order, PERSON)) == (OperationState.CONFIRMED, "Wilma")
+    assert (ended.state, sandbox.value(order, "Fahrername")) == (OperationState.CONFIRMED, "Wilma")
 
 
 def test_a_create_whose_answer_is_lost_is_not_made_twice(sqlite_path: Path) -> None:
@@ -44,15 +49,15 @@ def test_a_create_whose_answer_is_lost_is_not_made_twice(sqlite_path: Path) -> N
     before = set(sandbox.order_ids())
 
     async def story(url: str) -> Operation:
-        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
+        async with OutboxProcess(sandbox, url, f"sqlite:///{sqlite_path}") as process:
             for order in before:
                 await process.reader.read_unlisted(order)
             sandbox.knobs.lose_answers_by, sandbox.knobs.lose_answers_next = "hang", 1
-            await process.record(NEW)
-            await until("the order", lambda: set(sandbox.order_ids()) - before)
+            await process.record(NEW_CREATE)
+            await wait_until_async("the order", lambda: set(sandbox.order_ids()) - before)
             process.ahead = -DAYS
             await process.reader.read_unlisted((set(sandbox.order_ids()) - before).pop())
-            return await process.settled(NEW.id)
+            return await process.wait_until_settled(NEW_CREATE.id)
 
     with sandbox.serve() as url:
         ended = asyncio.run(story(url))
@@ -67,14 +72,14 @@ def test_a_jump_ahead_is_no_time_in_which_a_create_lands(sqlite_path: Path, jump
     before = set(sandbox.order_ids())
 
     async def story(url: str) -> Operation:
-        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
+        async with OutboxProcess(sandbox, url, f"sqlite:///{sqlite_path}") as process:
             sandbox.knobs.save_latency = 1.7
-            await process.record(NEW)
-            await until("the mark", lambda: sandbox.in_flight > 0 and len(sandbox.requests) > 2)
+            await process.record(NEW_CREATE)
+            await wait_until_async("the mark", lambda: sandbox.in_flight > 0 and len(sandbox.requests) > 2)
             process.ahead = jump
-            return await process.settled(NEW.id)
+            return await process.wait_until_settled(NEW_CREATE.id)
 
-    confirmed(sandbox, story)
+    run_until_confirmed(sandbox, story)
     assert len(set(sandbox.order_ids()) - before) == 1
 
 
@@ -84,11 +89,11 @@ def test_what_was_deleted_after_it_was_set_back_is_gone(sqlite_path: Path) -> No
     order = sandbox.order_ids()[0]
 
     async def story(url: str) -> tuple[Operation, StoredOrder | None]:
-        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
+        async with OutboxProcess(sandbox, url, f"sqlite:///{sqlite_path}") as process:
             await process.reader.read_unlisted(order)
             process.ahead = -DAYS
             await process.record(Operation("op_gone", Action.DELETE, order, {}))
-            ended = await process.settled("op_gone")
+            ended = await process.wait_until_settled("op_gone")
             return ended, await process.database.read(lambda tx: orders.get(tx, order))
 
     with sandbox.serve() as url:

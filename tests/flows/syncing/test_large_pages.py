@@ -12,7 +12,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planso_connector.sandbox import Sandbox
-from tests.between import FORM, LIST
+from tests.planso_proxy import FORM, LIST
 from tests.service import Service, connected
 
 MOST = 200_000
@@ -151,7 +151,7 @@ def test_a_save_whose_answer_is_too_large_is_confirmed_by_reading(service: Servi
     assert swollen.chosen == 1
 
 
-def test_a_login_page_that_is_too_large_is_told(service: Service, swollen: Swollen) -> None:
+def test_a_login_page_that_is_too_large_is_reported(service: Service, swollen: Swollen) -> None:
     """As PlanSo's trouble: the password was not rejected, and the next login may do."""
     swollen.which = lambda path, _query, _is_save: path == "/app"
 

@@ -12,7 +12,7 @@ class Clock:
         return self.now
 
 
-def test_nobody_asks_and_nothing_waits() -> None:
+def test_without_requests_nothing_is_delayed() -> None:
     """Before the first request, and as soon as it is quiet again, each order's turn comes at once."""
     clock = Clock()
     way = Pacer(clock)
@@ -22,7 +22,7 @@ def test_nobody_asks_and_nothing_waits() -> None:
     assert [way.reserve_turn() for _ in range(3)] == [0.0] * 3
 
 
-def test_while_somebody_asks_orders_come_one_by_one() -> None:
+def test_during_requests_orders_are_paced() -> None:
     """Eight that want to read at once get turns that lie apart, and later ones go on from there."""
     clock = Clock()
     way = Pacer(clock)

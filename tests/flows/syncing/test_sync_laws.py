@@ -10,8 +10,6 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
-from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -30,18 +28,26 @@ from hypothesis.stateful import (
 )
 
 from planso_connector.sandbox import Sandbox
-from tests.between import FORM, LIST, PARTS, Between
 from tests.databases import PostgresqlServer
-from tests.service import PATIENCE, Service, running, settings_for
+from tests.flows.syncing.both_sides import (
+    WRITTEN,
+    PlansoUser,
+    parts_in_mirror,
+    parts_in_planso,
+    station,
+    values_in_mirror,
+    values_in_planso,
+)
+from tests.planso_proxy import FORM, LIST, PARTS, PlansoProxy
+from tests.service import PATIENCE, running, settings_for
 
 ORDERS = 8
 CONCURRENCY = 4
 SESSIONS = 2
 """One for syncs, one for writes."""
-LET_GO = 3
-"""So many orders may leave the list at once, in a workshop of so few, before a person is asked."""
+MAX_REMOVALS = 3
+"""Orders that may leave the list at once before a person is asked."""
 
-WRITTEN = {"remarks": "Bemerkungen", "person": "Fahrername", "express_link": "ExpressLink"}
 TEXTS = ("", "eins", "Öl & <Söhne>", "zwei Wörter", "100 %")
 EDITS = (
     *((label, text) for label in (*WRITTEN.values(), "Kennzeichen") for text in TEXTS),
@@ -51,8 +57,8 @@ EDITS = (
     *(("Sollstunden Lack", hours) for hours in ("", "1,50", "1.234,25")),
 )
 FULL, PAGES, PICK = st.sampled_from(("true", "false")), st.sampled_from((LIST, FORM, PARTS)), st.integers(0, 99)
-Deed = tuple[str, int, int]
-DEEDS = st.lists(
+Action = tuple[str, int, int]
+ACTIONS = st.lists(
     st.tuples(
         st.sampled_from(
             ("write", "edit", "archive", "come back", "parts", "arrive", "create", "delete", "remove", "clear out")
@@ -63,9 +69,7 @@ DEEDS = st.lists(
     min_size=2,
     max_size=5,
 )
-DAYS = ("sessions", "session", "error", "proxy", "html", "half", "cut", "nothing", "label", "empty", "none", "slow")
-BOXES = {"Alle Fahrzeugdaten", "Fahrbereit", "Abtretung unterschrieben", "Datenschutz bestätigt"}
-UPLOAD = "Foto hochladen"
+FAULTS = ("sessions", "session", "error", "proxy", "html", "half", "cut", "nothing", "label", "empty", "none", "slow")
 
 
 def half(body: bytes) -> bytes:
@@ -83,97 +87,20 @@ def nothing(_: bytes) -> bytes:
     return b'{"execution_time": 0.01}'
 
 
-class Workshop:
-    """What people do in PlanSo itself, beside what `Sandbox` has hands for."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._workshop = sandbox._workshop  # noqa: SLF001 - a person's hand
-
-    def arrive(self, name: str) -> int:
-        with self._workshop.lock:
-            order_id = self._workshop.insert([("rowID", "")])
-            for label, value in (("Fahrername", name), ("Kennzeichen", f"WN-X {order_id}"), ("VIN", f"VIN{order_id}")):
-                self._workshop.edit(order_id, label, value)
-            return order_id
-
-    def archived(self, order_id: int) -> bool:
-        return self._workshop.get_order(order_id).archived
-
-    def listed(self, order_id: int) -> tuple[str, str]:
-        order = self._workshop.get_order(order_id)
-        return self._workshop.short_name(order), order.station
-
-    def exists(self, order_id: int) -> bool:
-        return self._workshop.find_order(order_id) is not None
-
-    def change_parts(self, order_id: int, how: str) -> None:
-        with self._workshop.lock:
-            parts = self._workshop.get_order(order_id).parts
-            others = [part for order in self._workshop.board_orders() for part in order.parts]
-            if how == "add" and others:
-                row_id = 1 + max(part.row_id for part in others)
-                parts.append(replace(others[0], row_id=row_id, description="Nachtrag"))
-            elif parts and how == "drop":
-                parts.pop(0)
-            elif parts:
-                parts[0].delivered = not parts[0].delivered
-
-
-def told_by_planso(planso: httpx2.Client, order_id: int) -> dict[str, str]:
-    answer = planso.get(f"/sandbox/orders/{order_id}").json()
-    assert answer["archived"] is False
-    return {**{k: _plain(v) for k, v in answer["values"].items() if k != UPLOAD}, "": answer["station"]}
-
-
-def told_by_mirror(order: dict[str, Any]) -> dict[str, str]:
-    """The same from the connector's answer, after its typed members were held against its `fields`."""
-    fields = {label: _plain(shown) for label, shown in order["fields"].items()}
-    for label in BOXES & fields.keys():
-        fields[label] = {"ja": "1", "nein": ""}[fields[label]]
-    fields = {label: "" if shown == "bitte wählen" else shown for label, shown in fields.items()}
-    for path, label in WRITTEN.items():
-        assert _plain(order[path] or "") == fields.get(label, "")
-    day, hours = order["shop_date"], order["est_hours_lack"]
-    shown_day = fields.get("Werkstattstart", "")[:10]
-    assert shown_day in ((day[:10], f"{datetime.fromisoformat(day):%d.%m.%Y}") if day else ("",))
-    shown_hours = fields.get("Sollstunden Lack", "").replace(".", "").replace(",", ".")
-    assert hours == (float(shown_hours) if shown_hours else None)
-    return {**fields, "": station(order)}
-
-
-def station(order: dict[str, Any]) -> str:
-    return f"{order['station_id'] or ''}@{order['station_state'] or ''}".removesuffix("@")
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split())
-
-
-def parts_of_planso(sandbox: Sandbox, order_id: int) -> list[tuple[object, ...]]:
-    names = ("description", "number", "to_order", "ordered", "delivered", "backorder", "mandatory", "missing")
-    return [(str(p["row_id"]), float(p["quantity"]), *(p[name] for name in names)) for p in sandbox.parts(order_id)]
-
-
-def parts_of_mirror(service: Service, order_id: int) -> list[tuple[object, ...]]:
-    flags = ("is_to_order", "is_ordered", "is_delivered", "is_backorder", "is_mandatory", "is_missing")
-    found = service.http.get(f"/api/orders/{order_id}/parts").json()["parts"]
-    return [(p["row_id"], p["qty"], p["description"], p["part_no"], *(p[flag] for flag in flags)) for p in found]
-
-
 class Laws(RuleBasedStateMachine):
-    """Law by law: `agrees`, `is_quiet`, `nothing_is_lost`, `planso_is_left_in_peace`."""
+    """Law by law: `agrees`, `is_quiet`, `nothing_is_lost`, `planso_is_not_overloaded`."""
 
     def __init__(self, database: Callable[[], AbstractContextManager[str]]) -> None:
         super().__init__()
         self.ends = ExitStack()
         self.url = self.ends.enter_context(database())
         self.sandbox = Sandbox(orders=ORDERS)
-        self.between = Between(self.sandbox.app)
+        self.between = PlansoProxy(self.sandbox.app)
         self.sandbox.app = self.between
         self.planso = self.ends.enter_context(self.sandbox.serve())
         # Plain HTTP; a TLS context takes 0.1 s.
         self.person = self.ends.enter_context(httpx2.Client(base_url=self.planso, timeout=PATIENCE, verify=False))
-        self.people = Workshop(self.sandbox)
+        self.people = PlansoUser(self.sandbox)
         self.life = ExitStack()
         self.copies = count()
         self.versions: dict[int, int] = {}
@@ -197,36 +124,34 @@ class Laws(RuleBasedStateMachine):
         self.life.close()
         self.ends.close()
 
-    # what happens ---------------------------------------------------------------------------------------------
+    def work(self, actions: list[Action]) -> None:
+        for action, which, what in actions:
+            self.carry_out(action, self.pick(which), what)
 
-    def work(self, deeds: list[Deed]) -> None:
-        for deed, which, what in deeds:
-            self.carry_out(deed, self.pick(which), what)
-
-    def carry_out(self, deed: str, order_id: int | None, what: int) -> None:
-        """On an order of the list, by a person in PlanSo or by a program through the connector."""
+    def carry_out(self, action: str, order_id: int | None, what: int) -> None:
+        """On a listed order, by a person in PlanSo or by a caller of the connector."""
         away = sorted(n for n in self.versions if self.people.exists(n) and self.people.archived(n))
-        if deed == "arrive":
+        if action == "arrive":
             self.people.arrive(TEXTS[1 + what % 4])
-        elif deed == "come back" and away:
+        elif action == "come back" and away:
             self.sandbox.unarchive(away[what % len(away)])
-        elif deed == "create":
+        elif action == "create":
             self.create(TEXTS[1 + what % 4])
         elif order_id is None:
             return
-        elif deed == "edit":
+        elif action == "edit":
             self.edit(order_id, *EDITS[what % len(EDITS)])
-        elif deed == "parts":
+        elif action == "parts":
             self.people.change_parts(order_id, ("add", "drop", "deliver")[what % 3])
-        elif deed == "write":
+        elif action == "write":
             self.write(order_id, sorted(WRITTEN)[what % len(WRITTEN)], TEXTS[what % len(TEXTS)])
-        elif deed == "archive":
+        elif action == "archive":
             self.archive(order_id)
-        elif deed == "clear out" and what % 4 == 0:
-            for other in self.sandbox.order_ids()[: LET_GO + 1]:
+        elif action == "clear out" and what % 4 == 0:
+            for other in self.sandbox.order_ids()[: MAX_REMOVALS + 1]:
                 self.archive(other)
-        elif deed in ("remove", "delete") and len(self.sandbox.order_ids()) > ORDERS // 2:
-            self.delete(order_id, by_person=deed == "remove")
+        elif action in ("remove", "delete") and len(self.sandbox.order_ids()) > ORDERS // 2:
+            self.delete(order_id, by_person=action == "remove")
 
     def edit(self, order_id: int, label: str, text: str) -> None:
         self.sandbox.edit_field(order_id, label, text)
@@ -255,7 +180,7 @@ class Laws(RuleBasedStateMachine):
         assert (self.service.order(order_id)[path] or "") == text == self.sandbox.value(order_id, WRITTEN[path])
 
     def create(self, text: str) -> None:
-        """It is readable at once, and stays."""
+        """A created order is readable at once, and stays."""
         details = {"number_plate": "WN-NE 1"}
         answer = self.service.http.post("/api/orders", json={"person": text, "vehicle_details": details})
         assert answer.status_code == 200, answer.text
@@ -263,10 +188,8 @@ class Laws(RuleBasedStateMachine):
         assert self.service.order(order_id)["person"] == text
         self.current.add(order_id)
 
-    # syncs ------------------------------------------------------------------------------------------------------
-
-    @rule(before=DEEDS)
-    def a_full_sync(self, before: list[Deed]) -> None:
+    @rule(before=ACTIONS)
+    def a_full_sync(self, before: list[Action]) -> None:
         """The mirror equals PlanSo; another sync finds nothing and costs one request."""
         self.work(before)
         self.forget_a_broken_full_run()
@@ -274,18 +197,18 @@ class Laws(RuleBasedStateMachine):
         self.agrees()
         self.is_quiet()
 
-    @rule(before=DEEDS)
-    def a_sync(self, before: list[Deed]) -> None:
+    @rule(before=ACTIONS)
+    def a_sync(self, before: list[Action]) -> None:
         """Every order is where it belongs, and shows what the list says of it."""
         self.work(before)
         self.undisturbed()
-        self.stand_where_they_belong()
+        self.are_where_they_belong()
         for order in self.listed():
             assert (order["short_name"], station(order)) == self.people.listed(order["id"])
 
-    @rule(before=DEEDS, full=FULL, page=PAGES, pick=PICK, meanwhile=DEEDS)
+    @rule(before=ACTIONS, full=FULL, page=PAGES, pick=PICK, meanwhile=ACTIONS)
     def a_sync_while_they_work(
-        self, before: list[Deed], full: str, page: str, pick: int, meanwhile: list[Deed]
+        self, before: list[Action], full: str, page: str, pick: int, meanwhile: list[Action]
     ) -> None:
         """While one of its pages is on its way: what is confirmed then is not overwritten by that page."""
         self.work(before)
@@ -294,8 +217,8 @@ class Laws(RuleBasedStateMachine):
 
         def work() -> None:
             try:
-                for at, (deed, which, what) in enumerate(meanwhile):
-                    self.carry_out(deed, self.pick(which) if at else order_id, what)
+                for at, (action, which, what) in enumerate(meanwhile):
+                    self.carry_out(action, self.pick(which) if at else order_id, what)
             except BaseException as error:  # noqa: BLE001 - it is raised again, in the test's own thread
                 trouble.append(error)
 
@@ -311,29 +234,30 @@ class Laws(RuleBasedStateMachine):
                 assert mirror[written]["fields"][label] == text, "an older page undid a write"
         assert not self.deleted & set(mirror), "an older page brought a deleted order back"
 
-    @rule(before=DEEDS, full=FULL, day=st.sampled_from(DAYS), pick=PICK)
-    def a_sync_on_a_bad_day(self, before: list[Deed], full: str, day: str, pick: int) -> None:
+    @rule(before=ACTIONS, full=FULL, fault=st.sampled_from(FAULTS), pick=PICK)
+    def a_sync_with_a_fault(self, before: list[Action], full: str, fault: str, pick: int) -> None:
         """Each thing that the mirror shows afterwards is what it showed before, or what PlanSo holds."""
         self.work(before)
         self.nothing_is_lost()
         shown_before = {
-            order["id"]: (told_by_mirror(order), parts_of_mirror(self.service, order["id"])) for order in self.listed()
+            order["id"]: (values_in_mirror(order), parts_in_mirror(self.service, order["id"]))
+            for order in self.listed()
         }
         asked, knobs = self.between.asked, self.sandbox.knobs
         order_id = self.pick(pick)
-        match day:
+        match fault:
             case "sessions":
                 knobs.expire_sessions_after = 3 + pick % 5
             case "session":
                 self.sandbox.expire_sessions(after_requests=pick % 9)
                 self.logins_due += SESSIONS
             case "error" | "proxy":
-                knobs.fail_next, knobs.fail_status = 1 + pick % 2, 500 if day == "error" else 502
+                knobs.fail_next, knobs.fail_status = 1 + pick % 2, 500 if fault == "error" else 502
             case "html":
                 knobs.html_for_json_next = 1 + pick % 3
             case "half" | "cut" | "nothing":
-                spoil: Callable[[bytes], bytes] = {"half": half, "cut": cut, "nothing": nothing}[day]
-                self.between.spoil = spoil if day != "half" or self.lacks_too_much(step=2) else None
+                spoil: Callable[[bytes], bytes] = {"half": half, "cut": cut, "nothing": nothing}[fault]
+                self.between.spoil = spoil if fault != "half" or self.lacks_too_much(step=2) else None
             case "label":
                 knobs.missing_labels.add(EDITS[pick % len(EDITS)][0])
             case "empty" if order_id is not None:
@@ -347,28 +271,28 @@ class Laws(RuleBasedStateMachine):
         for held in (knobs.missing_labels, knobs.empty_form_orders, knobs.no_content_orders):
             held.clear()
         self.between.spoil = None
-        if day == "sessions":
+        if fault == "sessions":
             self.logins_due += (self.between.asked - asked) // (3 + pick % 5) + SESSIONS
-        if day in ("sessions", "session"):
-            self.planso_is_left_in_peace()
+        if fault in ("sessions", "session"):
+            self.planso_is_not_overloaded()
             self.sandbox.expire_sessions()
             self.logins_due += SESSIONS
-        if day in ("session", "slow"):
+        if fault in ("session", "slow"):
             assert status["state"] == ("failed" if self.lacks_too_much() else "idle")
         for order in self.listed():
             if order["id"] not in shown_before or order["id"] not in self.sandbox.order_ids():
                 continue
-            (was, parts), shown = shown_before[order["id"]], told_by_mirror(order)
-            told = told_by_planso(self.person, order["id"])
+            (was, parts), shown = shown_before[order["id"]], values_in_mirror(order)
+            told = values_in_planso(self.person, order["id"])
             assert all(shown.get(label) in (was.get(label), told[label]) for label in was.keys() | shown.keys())
-            assert parts_of_mirror(self.service, order["id"]) in (parts, parts_of_planso(self.sandbox, order["id"]))
-
-    # breakdowns -------------------------------------------------------------------------------------------------
+            assert parts_in_mirror(self.service, order["id"]) in (parts, parts_in_planso(self.sandbox, order["id"]))
 
     @precondition(lambda self: self.starts < 3)
-    @rule(before=DEEDS, full=FULL, page=PAGES, pick=PICK, abruptly=st.booleans())
-    def the_connector_ends_in_a_sync(self, before: list[Deed], full: str, page: str, pick: int, abruptly: bool) -> None:
-        """In an orderly way, or so that the database stays as it was in that instant."""
+    @rule(before=ACTIONS, full=FULL, page=PAGES, pick=PICK, abruptly=st.booleans())
+    def the_connector_ends_in_a_sync(
+        self, before: list[Action], full: str, page: str, pick: int, abruptly: bool
+    ) -> None:
+        """By shutdown, or by a crash that leaves the database as it was at that instant."""
         self.work(before)
         reached, go_on = threading.Event(), threading.Event()
 
@@ -388,7 +312,7 @@ class Laws(RuleBasedStateMachine):
         self.start()
 
     def copy(self) -> str:
-        """The database as a dead process leaves it, found again when its lease is over."""
+        """The database as a crashed process leaves it, once its lease has expired."""
         path = self.url.removeprefix("sqlite:///")
         left = f"{path}-{next(self.copies)}"
         alive = apsw.Connection(path)
@@ -398,8 +322,6 @@ class Laws(RuleBasedStateMachine):
         dead.execute("UPDATE leases SET expires_at = '2000-01-01T00:00:00.000000Z'")
         dead.close()
         return f"sqlite:///{left}"
-
-    # laws -------------------------------------------------------------------------------------------------------
 
     @invariant()
     def nothing_is_lost(self) -> None:
@@ -417,7 +339,7 @@ class Laws(RuleBasedStateMachine):
         self.current = now
 
     @invariant()
-    def planso_is_left_in_peace(self) -> None:
+    def planso_is_not_overloaded(self) -> None:
         """No more in flight than set, one login for each session that ended and is needed, none rejected."""
         assert self.between.peak <= CONCURRENCY
         logins = self.sandbox.logins
@@ -427,7 +349,7 @@ class Laws(RuleBasedStateMachine):
         assert self.sandbox.rejected_logins == 0
 
     def undisturbed(self, **params: str) -> None:
-        """A sync of the mirror with PlanSo; where too much left the list at once, a person is asked first."""
+        """A sync of the mirror with PlanSo; if too many orders left the list at once, a person is asked first."""
         self.nothing_is_lost()
         refused = self.lacks_too_much()
         before = [(order["id"], order["version"]) for order in self.listed()]
@@ -440,27 +362,27 @@ class Laws(RuleBasedStateMachine):
         self.moved.clear()
 
     def lacks_too_much(self, step: int = 1) -> bool:
-        """Whether each `step`-th of PlanSo's orders is too few to be believed."""
+        """Whether every `step`-th of PlanSo's orders is too few to be believed."""
         board = set(self.sandbox.order_ids()[::step])
         lacking = self.current - board
-        return bool(lacking) and (not board or len(lacking) > max(LET_GO, len(self.current) // 4))
+        return bool(lacking) and (not board or len(lacking) > max(MAX_REMOVALS, len(self.current) // 4))
 
     def forget_a_broken_full_run(self) -> None:
-        """The next full run goes on where it ended; the one after that reads everything."""
+        """The next full run resumes it; the one after that reads everything."""
         full = [run for run in self.service.http.get("/api/sync/runs").json()["runs"] if run["kind"] == "full"]
         if full and full[0]["state"] != "done":
             self.undisturbed(full="true")
 
     def agrees(self) -> None:
-        self.stand_where_they_belong()
+        self.are_where_they_belong()
         for order in self.listed():
-            shown = told_by_mirror(order), parts_of_mirror(self.service, order["id"])
-            assert shown[0] == told_by_planso(self.person, order["id"])
-            assert shown[1] == parts_of_planso(self.sandbox, order["id"])
+            shown = values_in_mirror(order), parts_in_mirror(self.service, order["id"])
+            assert shown[0] == values_in_planso(self.person, order["id"])
+            assert shown[1] == parts_in_planso(self.sandbox, order["id"])
             assert order["pending"] == []
             assert shown == self.shown.setdefault((order["id"], order["version"]), shown), "changed without a version"
 
-    def stand_where_they_belong(self) -> None:
+    def are_where_they_belong(self) -> None:
         """Current, archived, gone: as in PlanSo."""
         assert sorted(order["id"] for order in self.listed()) == sorted(self.sandbox.order_ids())
         archived = {order["id"] for order in self.listed(archived="true")}
@@ -509,6 +431,7 @@ def check(database: Callable[[], AbstractContextManager[str]], examples: int) ->
 
 
 def test_the_mirror_follows_planso_on_sqlite(tmp_path: Path, migrated_file: Path) -> None:
+    """The laws hold on SQLite."""
     numbers = count()
 
     @contextmanager
@@ -519,6 +442,8 @@ def test_the_mirror_follows_planso_on_sqlite(tmp_path: Path, migrated_file: Path
 
 
 def test_the_mirror_follows_planso_on_postgresql(postgresql_server: PostgresqlServer) -> None:
+    """The laws hold on PostgreSQL."""
+
     @contextmanager
     def fresh() -> Iterator[str]:
         name = postgresql_server.lend()

@@ -160,7 +160,7 @@ def test_what_planso_derives_copies_renews_or_writes_otherwise_is_a_success(serv
 
 
 def test_a_form_that_stays_blank_after_a_save_stops_the_workshop(tmp_path: Path) -> None:
-    """A form that lost nearly all is a hiccup for a while; if it stays so and another reads well, the save did it."""
+    """A form that lost nearly all is taken for a temporary fault at first, and for damage if it stays so."""
     with connected(tmp_path, Sandbox(orders=6), connector_sync_parts=False, planso_timeout=1.0) as service:
         troubles: list[dict[str, Any]] = [{"blank_seconds_after_save": 600.0}, {"take_pairs": 5}]
         for order, trouble in zip(full(service.sandbox), troubles, strict=False):
@@ -176,7 +176,7 @@ def test_a_form_that_stays_blank_after_a_save_stops_the_workshop(tmp_path: Path)
             resume(service)
 
 
-def test_a_save_that_is_answered_with_a_no_is_read_back_too(service: Service) -> None:
+def test_a_save_that_is_answered_with_an_error_is_read_back(service: Service) -> None:
     """Whatever PlanSo answers after having applied it: the write is confirmed by what is there, and made once."""
     sandbox = service.sandbox
     orders = full(sandbox)
@@ -185,10 +185,10 @@ def test_a_save_that_is_answered_with_a_no_is_read_back_too(service: Service) ->
         sandbox.forget_requests()
         answer = service.put(orders[at], remarks=f"nach {answered}")
         assert answer.status_code == 200, (answered, answer.text)
-        told = service.operation(answer)
-        assert (told["state"], told["sent"], bool(told["before"])) == ("confirmed", True, True), answered
+        operation = service.operation(answer)
+        assert (operation["state"], operation["sent"], bool(operation["before"])) == ("confirmed", True, True), answered
         assert sum(request.saving for request in sandbox.requests) == 1
-        assert service.http.post(f"/api/operations/{told['id']}/undo").status_code == 200
+        assert service.http.post(f"/api/operations/{operation['id']}/undo").status_code == 200
     knobs(service, refuse_saves="Gesperrt")
     refused = service.put(orders[8], remarks="nein")
     assert (refused.status_code, service.operation(refused)["sent"]) == (502, False)

@@ -48,7 +48,7 @@ def saves(service: Service) -> int:
     return sum(request.saving for request in service.sandbox.requests)
 
 
-def test_a_create_that_is_answered_with_a_no_is_looked_for(service: Service) -> None:
+def test_a_create_that_is_answered_with_an_error_is_searched(service: Service) -> None:
     """Made although the answer says otherwise: 200 with its number, sent once, and a repeat makes no second one."""
     for answered in ANSWERS:
         before = set(service.sandbox.order_ids())
@@ -73,7 +73,7 @@ def test_a_create_that_was_refused_is_refused(service: Service) -> None:
     assert set(service.sandbox.order_ids()) == before
 
 
-def test_a_number_that_was_there_before_is_no_new_order(service: Service) -> None:
+def test_the_number_of_an_older_order_is_not_taken_for_the_new_one(service: Service) -> None:
     """
     PlanSo names an order of its list, an archived one, or one of another create: the new order is found and named; and
     where there is none, a person has to look. The order that was named stays as it is.
@@ -96,7 +96,7 @@ def test_a_number_that_was_there_before_is_no_new_order(service: Service) -> Non
         assert sandbox.values(named) == values
 
 
-def test_a_new_order_that_names_nobody_is_not_made_again(service: Service) -> None:
+def test_a_new_order_without_identity_is_not_created_again(service: Service) -> None:
     """The answer is lost, and PlanSo keeps none of the values: a person has to look, nothing is sent a second time."""
     before = set(service.sandbox.order_ids())
     service.sandbox.forget_requests()
@@ -107,7 +107,7 @@ def test_a_new_order_that_names_nobody_is_not_made_again(service: Service) -> No
     assert (answer.status_code, str(made) in answer.json()["message"], saves(service)) == (409, True, 1), answer.text
 
 
-def test_a_delete_that_is_answered_with_a_no_is_looked_after(service: Service) -> None:
+def test_a_delete_that_is_answered_with_an_error_is_checked(service: Service) -> None:
     """Gone: 200, GET is 404, sent once. Still there after a refusal: 502, nothing was sent, GET shows it."""
     orders = service.sandbox.order_ids()
     for order_id, answered in zip(orders, ANSWERS, strict=False):
@@ -146,7 +146,7 @@ def test_an_order_that_a_write_finds_gone_is_gone_for_all(service: Service) -> N
 STRANGER = {"Fahrername": "Kai Fremd", "Kennzeichen": "S-KU 41", "Telefon": "0711 998877", "Bemerkungen": "fremd"}
 
 
-def test_an_order_that_has_anothers_number_is_not_written(service: Service) -> None:
+def test_an_order_whose_number_was_reused_is_not_written(service: Service) -> None:
     """
     While an update, a delete and an undo wait, their orders are deleted in PlanSo and the numbers given to another
     customer's: 409, nothing is sent, GET shows the new orders. A write to what is known of those goes through.
@@ -166,9 +166,9 @@ def test_an_order_that_has_anothers_number_is_not_written(service: Service) -> N
     sandbox.forget_requests()
     knobs(service)
     for order_id, answer in zip((updated, deleted, undone), waiting, strict=True):
-        told = service.settled(answer)
-        assert (told["state"], told["sent"]) == ("conflict", False), told
-        assert "vehicle_details.number_plate" in told["message"]
+        operation = service.settled(answer)
+        assert (operation["state"], operation["sent"]) == ("conflict", False), operation
+        assert "vehicle_details.number_plate" in operation["message"]
         assert sandbox.value(order_id, "Bemerkungen") == "fremd"
         order = service.order(order_id)
         assert (order["person"], order["plate"], order["remarks"]) == ("Kai Fremd", "S-KU 41", "fremd")
@@ -178,7 +178,7 @@ def test_an_order_that_has_anothers_number_is_not_written(service: Service) -> N
     assert service.put(updated, remarks="für den Neuen").status_code == 200
 
 
-def test_a_number_of_a_deleted_order_is_known_as_that(service: Service) -> None:
+def test_a_reused_number_of_a_deleted_order_is_noticed(service: Service) -> None:
     """Deleted by us, and its number is another's: a write for the deleted one is 409, the next one is not."""
     order_id = service.sandbox.order_ids()[0]
     assert service.http.delete(f"/api/orders/{order_id}").status_code == 200
@@ -189,7 +189,7 @@ def test_a_number_of_a_deleted_order_is_known_as_that(service: Service) -> None:
     assert service.put(order_id, remarks="für den Neuen").status_code == 200
 
 
-def test_a_corrected_order_is_the_same_one(service: Service) -> None:
+def test_a_corrected_order_keeps_its_identity(service: Service) -> None:
     """Somebody corrects the plate while a write waits that changes person and phone: it goes through."""
     sandbox = service.sandbox
     order_id = next(one for one in sandbox.order_ids() if sandbox.value(one, "VIN") or sandbox.value(one, "Telefon"))

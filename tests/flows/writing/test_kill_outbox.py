@@ -149,12 +149,12 @@ def test_two_connectors_send_nothing_twice(database_url: str, tmp_path: Path) ->
         all_settled(two)
         found = operations(one)
         assert {operation["state"] for operation in found} == {"confirmed"}
-        told = defaultdict[str | None, set[str | None]](set)
+        answers = defaultdict[str | None, set[str | None]](set)
         for caller in callers:
             for answer in caller.answers:
-                told[answer.write.key].add(answer.operation)
-        assert all(len(named) == 1 for named in told.values())
-        assert len(told) == len(found) == 24
+                answers[answer.write.key].add(answer.operation)
+        assert all(len(named) == 1 for named in answers.values())
+        assert len(answers) == len(found) == 24
         saves = [request for request in planso.requests() if request["saving"]]
         asked = Counter(one["order_id"] if one["action"] == "update" else None for one in found)
         assert Counter(save["order_id"] for save in saves) == asked

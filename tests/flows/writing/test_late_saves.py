@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 from planso_connector.sandbox import Sandbox
-from tests.service import PATIENCE, Service, connected
-
-
-def wait_for(what: str, condition: Callable[[], object]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < until, f"waited in vain for {what}"
-        threading.Event().wait(0.005)
+from tests.service import Service, connected, wait_until
 
 
 def none_pending(service: Service) -> bool:
@@ -37,18 +27,18 @@ def test_an_edit_seen_while_the_save_was_on_its_way_is_reported(tmp_path: Path) 
         sandbox.forget_requests()
         body = {"order_id": order_id, "person": "Wilma Spät"}
         asked = service.http.put(f"/api/orders/{order_id}", json=body, headers={"Prefer": "respond-async"})
-        wait_for("the first reading", lambda: any(request.m != "app" for request in sandbox.requests))
+        wait_until(lambda: any(request.m != "app" for request in sandbox.requests), "the first reading")
         sandbox.knobs.edit_after_next_read = [(order_id, "ExpressLink", "von Hand")]
-        wait_for("the second reading", lambda: not sandbox.knobs.edit_after_next_read)
-        wait_for("the save", lambda: any(request.saving for request in sandbox.requests))
+        wait_until(lambda: not sandbox.knobs.edit_after_next_read, "the second reading")
+        wait_until(lambda: any(request.saving for request in sandbox.requests), "the save")
         sandbox.knobs.save_latency = 0.0
-        told = service.settled(asked)
-        assert (sandbox.value(order_id, "Fahrername"), told["state"]) == ("Wilma Spät", "confirmed")
+        operation = service.settled(asked)
+        assert (sandbox.value(order_id, "Fahrername"), operation["state"]) == ("Wilma Spät", "confirmed")
         assert sandbox.value(order_id, "ExpressLink") == before
         assert sum(request.saving for request in sandbox.requests) == 1
-        assert "This write overwrote an edit in PlanSo: 'ExpressLink' (theirs 'von Hand'" in told["message"]
+        assert "This write overwrote an edit in PlanSo: 'ExpressLink' (theirs 'von Hand'" in operation["message"]
         (newest, *_) = service.http.get(f"/api/orders/{order_id}/history").json()["history"]
-        assert newest["operation_id"] == told["id"]
+        assert newest["operation_id"] == operation["id"]
 
 
 def test_a_create_that_waited_for_its_turn_is_not_sent_twice(tmp_path: Path) -> None:
@@ -61,9 +51,9 @@ def test_a_create_that_waited_for_its_turn_is_not_sent_twice(tmp_path: Path) -> 
         for person in people:
             answer = service.http.post("/api/orders", json={"person": person}, headers={"Prefer": "respond-async"})
             assert answer.status_code == 202
-        wait_for("the first to land", lambda: any(request.saving for request in sandbox.requests))
+        wait_until(lambda: any(request.saving for request in sandbox.requests), "the first to land")
         sandbox.knobs.save_latency = 0.0  # the second is on its way by then
-        wait_for("all to land", lambda: sum(request.saving for request in sandbox.requests) >= len(people))
-        wait_for("the end", lambda: none_pending(service))
+        wait_until(lambda: sum(request.saving for request in sandbox.requests) >= len(people), "all to land")
+        wait_until(lambda: none_pending(service), "the end")
         made = Counter(sandbox.value(order_id, "Fahrername") for order_id in sandbox.order_ids())
         assert [made[person] for person in people] == [1] * len(people)

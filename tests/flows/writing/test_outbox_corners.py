@@ -1,4 +1,4 @@
-"""What a hostile reading of the outbox found: each was wrong once."""
+"""Regressions of the outbox."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import sqlalchemy as sa
 
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.tables import last_seen, operations
-from tests.flows.writing.test_late_saves import wait_for
-from tests.service import connected
+from tests.service import connected, wait_until
 
 PERSON, EXPRESS = "Fahrername", "ExpressLink"
 ASYNC = {"Prefer": "respond-async"}
@@ -27,11 +26,11 @@ def test_how_long_a_save_may_land_counts_from_the_save(tmp_path: Path) -> None:
             service.http.put(f"/api/orders/{order}", json={"order_id": order, "person": person}, headers=ASYNC)
             for person in ("Erster", "Zweiter")
         )
-        wait_for("two readings", lambda: len(sandbox.requests) >= 2)
-        wait_for("the save to begin", lambda: sandbox.in_flight > 0)
+        wait_until(lambda: len(sandbox.requests) >= 2, "two readings")
+        wait_until(lambda: sandbox.in_flight > 0, "the save to begin")
         sandbox.knobs.latency = sandbox.knobs.save_latency = 0.0
         assert [service.settled(one)["state"] for one in (first, second)] == ["confirmed", "confirmed"]
-        wait_for("all that was sent to land", lambda: sandbox.in_flight == 0)
+        wait_until(lambda: sandbox.in_flight == 0, "all that was sent to land")
         assert sandbox.value(order, PERSON) == "Zweiter"
 
 
@@ -47,9 +46,9 @@ def test_two_creates_are_two_orders(tmp_path: Path) -> None:
             service.http.post("/api/orders", json={"person": "Leasing AG"}, headers={**ASYNC, "Idempotency-Key": key})
             for key in ("a", "b")
         ]
-        told = [service.settled(one) for one in answers]
-        assert [one["state"] for one in told] == ["confirmed", "confirmed"]
-        assert len({one["order_id"] for one in told}) == 2
+        operation = [service.settled(one) for one in answers]
+        assert [one["state"] for one in operation] == ["confirmed", "confirmed"]
+        assert len({one["order_id"] for one in operation}) == 2
         assert len(sandbox.order_ids()) == count + 2
 
 
@@ -119,11 +118,11 @@ def test_a_conflict_after_something_was_sent_says_so(tmp_path: Path) -> None:
         sandbox.forget_requests()
         body = {"order_id": order, "person": "Unser"}
         sent = service.http.put(f"/api/orders/{order}", json=body, headers={**ASYNC, "If-Match": etag})
-        wait_for("the save", lambda: any(request.saving for request in sandbox.requests))
+        wait_until(lambda: any(request.saving for request in sandbox.requests), "the save")
         sandbox.edit_field(order, PERSON, "Werkstatt")
-        told = service.settled(sent)
-        assert (told["state"], told["sent"]) == ("conflict", True)
-        assert "Nothing was sent" not in told["message"]
+        operation = service.settled(sent)
+        assert (operation["state"], operation["sent"]) == ("conflict", True)
+        assert "Nothing was sent" not in operation["message"]
         assert service.order(order)["person"] == "Werkstatt"
 
 
@@ -134,10 +133,10 @@ def test_what_a_person_did_a_moment_before_is_not_ours(tmp_path: Path) -> None:
         order = sandbox.order_ids()[0]
         sandbox.knobs.edit_after_next_read = [(order, PERSON, "Gleich")]
         sandbox.forget_requests()
-        told = service.operation(service.put(order, person="Gleich"))
+        write = service.operation(service.put(order, person="Gleich"))
         assert not any(request.saving for request in sandbox.requests)
         history = service.http.get(f"/api/orders/{order}/history").json()["history"]
-        assert (told["sent"], told["before"], history[0]["by"]) == (False, None, "PlanSo")
+        assert (write["sent"], write["before"], history[0]["by"]) == (False, None, "PlanSo")
 
 
 def test_a_key_stands_as_long_as_its_operation_is_pending(tmp_path: Path) -> None:
@@ -165,7 +164,7 @@ def test_one_empty_page_of_an_archived_order_refuses_no_write(tmp_path: Path) ->
         sandbox.knobs.empty_form_orders = {order}
         sandbox.forget_requests()
         sent = service.http.put(f"/api/orders/{order}", json={"order_id": order, "person": "Neu"}, headers=ASYNC)
-        wait_for("a reading", lambda: any(request.submode == "update" for request in sandbox.requests))
+        wait_until(lambda: any(request.submode == "update" for request in sandbox.requests), "a reading")
         sandbox.knobs.empty_form_orders = set()
         assert service.settled(sent)["state"] == "confirmed"
 
@@ -181,10 +180,10 @@ def test_one_empty_page_is_no_deletion(tmp_path: Path) -> None:
         sandbox.knobs.fail_saves_next, sandbox.knobs.fail_status = 1, 504
         sandbox.forget_requests()
         sent = service.http.delete(f"/api/orders/{order}", headers=ASYNC)
-        wait_for("the deletion", lambda: any(request.saving for request in sandbox.requests))
+        wait_until(lambda: any(request.saving for request in sandbox.requests), "the deletion")
         sandbox.knobs.empty_form_orders = {order}
         count = len(sandbox.requests)
-        wait_for("a reading", lambda: any(one.submode == "update" for one in sandbox.requests[count:]))
+        wait_until(lambda: any(one.submode == "update" for one in sandbox.requests[count:]), "a reading")
         sandbox.knobs.empty_form_orders = set()
         assert service.settled(sent)["state"] == "confirmed"
         assert sum(request.submode == "delete" for request in sandbox.requests) == 2

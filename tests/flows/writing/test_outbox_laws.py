@@ -1,42 +1,25 @@
-"""The outbox as a whole, PlanSo and people as they are: whatever happens, what was accepted comes to a true end."""
+"""State machine of connectors, PlanSo and people: every accepted write ends, and ends truthfully."""
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from itertools import pairwise
+from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
-from typing import Any, Self
+from typing import Any
 
 import httpx2
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from planso_connector.domain import clock
-from planso_connector.domain.operation import Action, Operation, OperationState
-from planso_connector.flows.operating.wait_limit import WaitLimit
-from planso_connector.flows.syncing.pacing import ORDER_INTERVAL, Pacer
-from planso_connector.flows.syncing.read_order import OrderReader
-from planso_connector.flows.writing.outbox import Outbox
-from planso_connector.flows.writing.push import Pusher
-from planso_connector.flows.writing.write import WriteRequest, WriteService
-from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.http.throttle import Throttle
-from planso_connector.planso.profile import Profile
 from planso_connector.sandbox import Sandbox
 from planso_connector.settings import Settings
-from planso_connector.store import operations
-from planso_connector.store.engine.database import Database
-from tests.service import Service, connected, running, settings_for
+from tests.service import Service, running, settings_for
 
 PATIENCE = 60.0
 LABELS = {"person": "Fahrername", "express_link": "ExpressLink"}
@@ -59,7 +42,7 @@ def is_half_done(one: dict[str, Any]) -> bool:
 
 @dataclass
 class Edit:
-    """What a person wrote. `at_rest`: no write of the connector was on its way meanwhile."""
+    """What a person wrote. `at_rest`: no write of the connector was in progress meanwhile."""
 
     order_id: int
     label: str
@@ -69,10 +52,10 @@ class Edit:
 
 
 @dataclass
-class Asked:
-    """A write, the operation that it became, and how to ask it again."""
+class RecordedWrite:
+    """A write: how to send it, again too, and its operation."""
 
-    again: Callable[[Service], httpx2.Response]
+    send: Callable[[Service], httpx2.Response]
     operation: str
 
 
@@ -81,19 +64,19 @@ class World:
     """What was done, by whom."""
 
     edits: list[Edit] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
+    writes: list[RecordedWrite] = field(default_factory=list)
     creates: dict[str, str] = field(default_factory=dict)
     """Operation to the person's name in it."""
     cancelled: set[str] = field(default_factory=set)
     deleted: set[int] = field(default_factory=set)
     made: set[int] = field(default_factory=set)
     """By people."""
-    told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    shown_settled: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Operations as they were told once they were settled."""
 
 
-class Whole(RuleBasedStateMachine):
-    """Connectors, of which one or two are up, on one database; one PlanSo; people at it."""
+class OutboxMachine(RuleBasedStateMachine):
+    """One or two connectors on one database, one PlanSo, and people who edit in it."""
 
     def __init__(self, database: str, sandbox: Sandbox, planso: str) -> None:
         super().__init__()
@@ -129,7 +112,7 @@ class Whole(RuleBasedStateMachine):
 
     @property
     def service(self) -> Service:
-        """They are asked in turns."""
+        """The connectors, in turn."""
         return self.up[next(self.turns) % len(self.up)][1]
 
     @initialize()
@@ -150,8 +133,8 @@ class Whole(RuleBasedStateMachine):
 
     # -- callers
 
-    def ask(self, send: Callable[[Service], httpx2.Response]) -> str | None:
-        """The answer agrees with the operation."""
+    def write(self, send: Callable[[Service], httpx2.Response]) -> str | None:
+        """Send a write and check that the response agrees with its operation."""
         answer = send(self.service)
         operation_id = answer.headers.get("Operation-Id")
         if operation_id is None:
@@ -166,17 +149,17 @@ class Whole(RuleBasedStateMachine):
         else:
             assert answer.status_code in (404, 409, 412, 502), answer.text
             assert shown["state"] in ("refused", "conflict")
-        if not any(one.operation == operation_id for one in self.world.asked):
-            self.world.asked.append(Asked(send, operation_id))
+        if not any(one.operation == operation_id for one in self.world.writes):
+            self.world.writes.append(RecordedWrite(send, operation_id))
         return operation_id
 
     def operation(self, operation_id: str) -> dict[str, Any]:
-        """One that was told as settled is never told otherwise."""
+        """Check that an operation that was shown as settled is always shown so."""
         answer = self.service.http.get(f"/api/operations/{operation_id}")
         assert answer.status_code == 200, answer.text
         shown: dict[str, Any] = answer.json()["operation"]
         if shown["state"] != "pending":
-            assert self.world.told.setdefault(operation_id, shown) == shown
+            assert self.world.shown_settled.setdefault(operation_id, shown) == shown
         return shown
 
     @rule(at=ORDERS, names=FIELDS, prefer=WAITS, relies=st.booleans())
@@ -186,49 +169,49 @@ class Whole(RuleBasedStateMachine):
         headers = {"Prefer": prefer, "Idempotency-Key": f"key-{number}"}
         if relies:
             headers |= {"If-Match": "*", "Content-Type": "application/merge-patch+json"}
-            self.ask(lambda to: to.http.patch(f"/api/orders/{order_id}", json=fields, headers=headers))
+            self.write(lambda to: to.http.patch(f"/api/orders/{order_id}", json=fields, headers=headers))
         else:
             body = {"order_id": order_id, **fields}
-            self.ask(lambda to: to.http.put(f"/api/orders/{order_id}", json=body, headers=headers))
+            self.write(lambda to: to.http.put(f"/api/orders/{order_id}", json=body, headers=headers))
 
     @rule(prefer=WAITS)
     def create(self, prefer: str) -> None:
         number = next(_NAMES)
         headers = {"Prefer": prefer, "Idempotency-Key": f"key-{number}"}
         body = {"person": f"Neu {number}", "vehicle_details": {"number_plate": f"WN-LA {number}"}}
-        operation_id = self.ask(lambda to: to.http.post("/api/orders", json=body, headers=headers))
+        operation_id = self.write(lambda to: to.http.post("/api/orders", json=body, headers=headers))
         assert operation_id is not None
         self.world.creates[operation_id] = f"Neu {number}"
 
     @rule(prefer=WAITS)
     def delete(self, prefer: str) -> None:
-        """The third alone, so that the others have a story."""
+        """Deletes the third order only: the others go on."""
         headers = {"Prefer": prefer, "Idempotency-Key": f"key-{next(_NAMES)}"}
-        self.ask(lambda to: to.http.delete(f"/api/orders/{self.first[2]}", headers=headers))
+        self.write(lambda to: to.http.delete(f"/api/orders/{self.first[2]}", headers=headers))
 
-    @precondition(lambda self: self.world.asked)
+    @precondition(lambda self: self.world.writes)
     @rule(pick=st.integers(0, 9))
-    def ask_again(self, pick: int) -> None:
-        """The same key and request are the same operation, whatever became of it."""
-        one = self.world.asked[pick % len(self.world.asked)]
-        assert self.ask(one.again) == one.operation
+    def repeat(self, pick: int) -> None:
+        """The same key and request give the same operation."""
+        one = self.world.writes[pick % len(self.world.writes)]
+        assert self.write(one.send) == one.operation
 
-    @precondition(lambda self: self.world.asked)
+    @precondition(lambda self: self.world.writes)
     @rule(pick=st.integers(0, 9))
     def cancel(self, pick: int) -> None:
-        operation_id = self.world.asked[-1 - pick % len(self.world.asked)].operation
+        operation_id = self.world.writes[-1 - pick % len(self.world.writes)].operation
         answer = self.service.http.post(f"/api/operations/{operation_id}/cancel", json={})
         assert answer.status_code in (200, 409), answer.text
         if answer.status_code == 200:
             self.world.cancelled.add(operation_id)
             assert (answer.json()["operation"]["state"], answer.json()["operation"]["sent"]) == ("refused", False)
 
-    @precondition(lambda self: self.world.asked)
+    @precondition(lambda self: self.world.writes)
     @rule(pick=st.integers(0, 9), prefer=WAITS)
     def undo(self, pick: int, prefer: str) -> None:
-        operation_id = self.world.asked[-1 - pick % len(self.world.asked)].operation
+        operation_id = self.world.writes[-1 - pick % len(self.world.writes)].operation
         headers = {"Prefer": prefer, "Idempotency-Key": f"key-{next(_NAMES)}"}
-        self.ask(lambda to: to.http.post(f"/api/operations/{operation_id}/undo", json={}, headers=headers))
+        self.write(lambda to: to.http.post(f"/api/operations/{operation_id}/undo", json={}, headers=headers))
 
     # -- PlanSo's bad days
 
@@ -245,7 +228,7 @@ class Whole(RuleBasedStateMachine):
             self.sandbox.knobs.html_for_json_next = 1
 
     @rule(how=st.sampled_from(["close", "hang", "504"]))
-    def the_answer_to_a_save_gets_lost(self, how: Any) -> None:
+    def a_save_response_gets_lost(self, how: Any) -> None:
         self.sandbox.knobs.lose_answers_by = how
         self.sandbox.knobs.lose_answers_next = 1
 
@@ -255,8 +238,8 @@ class Whole(RuleBasedStateMachine):
 
     # -- people
 
-    def wakes_at(self, order_id: int) -> str:
-        """No write of this order is on its way before: its first pending one waits until then, or there is none."""
+    def next_attempt_at(self, order_id: int) -> str:
+        """When the order's first pending write is tried again; `9`, later than all, where there is none."""
         params = {"order_id": str(order_id), "state": "pending", "limit": "500"}
         found = self.service.http.get("/api/operations", params=params).json()["operations"]
         return found[-1]["next_attempt_at"] if found else "9"
@@ -264,14 +247,13 @@ class Whole(RuleBasedStateMachine):
     @rule(at=ORDERS, label=st.sampled_from([FOREIGN, FOREIGN, *LABELS.values()]))
     def a_person_edits(self, at: int, label: str) -> None:
         """
-        When the order's writes rest, if they do: an edit between a write's reading and its save, one request long, is
-        lost, and nobody can help it.
+        Preferably while no write of the order is in progress: an edit between reading and save can't be noticed.
         """
         order_id, text = self.first[at], f"von Hand {next(_NAMES)}"
         until = time.monotonic() + 1.0
-        while self.wakes_at(order_id) <= now() and time.monotonic() < until:
+        while self.next_attempt_at(order_id) <= now() and time.monotonic() < until:
             threading.Event().wait(0.02)
-        wakes_at, begun = self.wakes_at(order_id), now()
+        next_attempt, begun = self.next_attempt_at(order_id), now()
         if order_id not in self.sandbox.order_ids():
             return
         try:
@@ -279,7 +261,7 @@ class Whole(RuleBasedStateMachine):
         except KeyError:  # deleted this moment
             return
         ended = now()
-        self.world.edits.append(Edit(order_id, label, text, ended, begun < wakes_at and ended < wakes_at))
+        self.world.edits.append(Edit(order_id, label, text, ended, begun < next_attempt and ended < next_attempt))
 
     @rule()
     def a_person_deletes(self) -> None:
@@ -304,29 +286,29 @@ class Whole(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             if self.up:
-                self.all_is_well()
+                self.check_laws()
         finally:
             while self.up:
                 self.stop()
 
-    def all_is_well(self) -> None:
+    def check_laws(self) -> None:
         knobs = self.sandbox.knobs
         knobs.fail_next = knobs.hang_next = knobs.html_for_json_next = knobs.lose_answers_next = 0
-        found = self.settled()
+        found = self.wait_until_settled()
         service = self.service
         status = service.sync(full="true", accept_removals="true")
         assert status["last_result"]["state"] == "done", status
-        self.creates_are_made_once(found)
-        self.orders_are_those(found)
+        self.check_creates_are_made_once(found)
+        self.check_no_order_is_lost(found)
         for order_id in self.first:
-            self.order_is_kept([one for one in found if one["order_id"] == order_id])
+            self.check_sequence([one for one in found if one["order_id"] == order_id])
             if order_id in self.sandbox.order_ids():
-                self.values_are_whose_turn_it_was(order_id, found)
-                self.history_is_true(service, order_id, found)
-        self.mirror_is_planso(service)
+                self.check_values(order_id, found)
+                self.check_history(service, order_id, found)
+        self.check_mirror(service)
 
-    def settled(self) -> list[dict[str, Any]]:
-        """Everything ends: oldest first, as it is told then."""
+    def wait_until_settled(self) -> list[dict[str, Any]]:
+        """Wait for the end of all operations; as they are shown then, oldest first."""
         until = time.monotonic() + PATIENCE
         while True:
             left = self.service.http.get("/api/operations", params={"state": "pending"}).json()["operations"]
@@ -336,13 +318,13 @@ class Whole(RuleBasedStateMachine):
             threading.Event().wait(0.02)
         listed = self.service.http.get("/api/operations", params={"limit": "500"}).json()["operations"]
         found = [self.operation(one["id"]) for one in reversed(listed)]
-        assert {one.operation for one in self.world.asked} == {one["id"] for one in found}
+        assert {one.operation for one in self.world.writes} == {one["id"] for one in found}
         for one in found:
             if one["id"] in self.world.cancelled:
                 assert (one["state"], one["sent"]) == ("refused", False)
         return found
 
-    def creates_are_made_once(self, found: list[dict[str, Any]]) -> None:
+    def check_creates_are_made_once(self, found: list[dict[str, Any]]) -> None:
         for one in found:
             if one["action"] != "create":
                 continue
@@ -354,8 +336,8 @@ class Whole(RuleBasedStateMachine):
             if one["id"] in self.world.cancelled:
                 assert there == []
 
-    def orders_are_those(self, found: list[dict[str, Any]]) -> None:
-        """Nothing but what somebody deleted is gone, and nothing of it comes back."""
+    def check_no_order_is_lost(self, found: list[dict[str, Any]]) -> None:
+        """Only orders that somebody deleted are gone, and none comes back."""
         deleted = {one["order_id"] for one in found if one["action"] == "delete" and one["state"] == "confirmed"}
         there = set(self.sandbox.order_ids())
         assert not there & deleted
@@ -363,13 +345,13 @@ class Whole(RuleBasedStateMachine):
         attempted = {one["order_id"] for one in found if one["action"] == "delete" and one["sent"]}
         assert (self.before | self.world.made) - there <= self.world.deleted | deleted | attempted
 
-    def order_is_kept(self, of_order: list[dict[str, Any]]) -> None:
-        """As they were recorded, so they end; but for those called off."""
+    def check_sequence(self, of_order: list[dict[str, Any]]) -> None:
+        """Operations of one order end in the sequence of their recording, cancelled ones aside."""
         ended = [one["settled_at"] for one in of_order if one["id"] not in self.world.cancelled]
         assert ended == sorted(ended), of_order
 
-    def values_are_whose_turn_it_was(self, order_id: int, found: list[dict[str, Any]]) -> None:
-        """What people wrote elsewhere stays; of an asked field, the last one to write it is who is read."""
+    def check_values(self, order_id: int, found: list[dict[str, Any]]) -> None:
+        """Edits of other fields stay; a requested field holds the value of its last writer."""
         for label in (FOREIGN, *LABELS.values()):
             edits = [edit for edit in self.world.edits if (edit.order_id, edit.label) == (order_id, label)]
             path = next((path for path, its in LABELS.items() if its == label), "")
@@ -378,15 +360,15 @@ class Whole(RuleBasedStateMachine):
             words = [(one["settled_at"], one["asked"][path] or "") for one in confirmed]
             words += [(edit.at, edit.text) for edit in edits if not confirmed or edit.at > confirmed[-1]["settled_at"]]
             held = self.sandbox.value(order_id, label)
-            told = (order_id, label, writes, edits)
+            details = (order_id, label, writes, edits)
             if all(edit.at_rest for edit in edits) and not any(is_half_done(one) for one in writes):
-                assert held == max(words, default=("", self.at_first[order_id, label]))[1], told
+                assert held == max(words, default=("", self.at_first[order_id, label]))[1], details
             else:
                 everybodys = {edit.text for edit in edits} | {one["asked"][path] or "" for one in writes}
-                assert held in everybodys | {self.at_first[order_id, label]}, told
+                assert held in everybodys | {self.at_first[order_id, label]}, details
 
-    def history_is_true(self, service: Service, order_id: int, found: list[dict[str, Any]]) -> None:
-        """Of each field the newest entry shows what the order shows; a write's own entry shows what it asked."""
+    def check_history(self, service: Service, order_id: int, found: list[dict[str, Any]]) -> None:
+        """The newest entry of a field shows the order's value; the entry of a write shows the requested value."""
         by_id = {one["id"]: one for one in found}
         shown = service.order(order_id)
         entries = service.http.get(f"/api/orders/{order_id}/history", params={"limit": "500"}).json()["history"]
@@ -404,7 +386,7 @@ class Whole(RuleBasedStateMachine):
                     assert change["after"] == one["asked"][change["field"]], (one, entry)
         assert newest == {name: shown[name] for name in newest}
 
-    def mirror_is_planso(self, service: Service) -> None:
+    def check_mirror(self, service: Service) -> None:
         page = service.http.get("/api/orders", params={"limit": "500"}).json()["orders"]
         assert sorted(order["id"] for order in page) == sorted(self.sandbox.order_ids())
         for order in page:
@@ -421,10 +403,10 @@ def test_whatever_happens_it_comes_to_a_true_end(sqlite_path: Path) -> None:
     people wrote elsewhere stays; history and mirror tell what PlanSo holds; and what was told as settled stays so.
     """
 
-    def machine() -> Whole:
+    def machine() -> OutboxMachine:
         sandbox = Sandbox(orders=4)
         url = stack.enter_context(sandbox.serve())
-        return Whole(f"sqlite:///{sqlite_path}", sandbox, url)
+        return OutboxMachine(f"sqlite:///{sqlite_path}", sandbox, url)
 
     with ExitStack() as stack:
         run_state_machine_as_test(
@@ -438,225 +420,3 @@ def test_whatever_happens_it_comes_to_a_true_end(sqlite_path: Path) -> None:
                 suppress_health_check=list(HealthCheck),
             ),
         )
-
-
-class Process:
-    """An outbox and what it needs, without the rest of a connector, with a clock that a test may put forward."""
-
-    def __init__(self, sandbox: Sandbox, planso: str, database: str, ahead: timedelta = timedelta(0)) -> None:
-        self.ahead = ahead
-        self.way = Pacer(lambda: 0.0)
-        self.sandbox = sandbox
-        self.database = Database.open(database).for_workshop("shop")
-        account = sandbox.installation
-        self.planso = PlansoClient(
-            planso, account.username, account.password, Profile.load(None), throttle=Throttle(), timeout=1.0
-        )
-        self.reader = OrderReader(self.database, self.planso, self.clock, parts=False)
-        pusher = Pusher(self.database, self.planso, self.reader, self.clock, Random(1))
-        self.outbox = Outbox(
-            self.database,
-            pusher,
-            timedelta(seconds=2),
-            self.clock,
-            admission=WaitLimit(256, "for PlanSo"),
-            at_once=32,
-            way=self.way,
-        )
-
-    def clock(self) -> datetime:
-        return clock.now() + self.ahead
-
-    async def __aenter__(self) -> Self:
-        self._running = {
-            asyncio.create_task(self.outbox.run_claim_loop()),
-            asyncio.create_task(self.outbox.run_renewal_loop()),
-        }
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for task in self._running:
-            task.cancel()
-        await asyncio.wait(self._running)
-        await self.outbox.close()
-        await self.planso.aclose()
-        await self.database.close()
-
-    async def record(self, operation: Operation) -> None:
-        now = self.clock()
-        whole = replace(
-            operation,
-            created_at=clock.format_instant(now),
-            next_at=clock.format_instant(now),
-            deadline_at=operation.deadline_at or clock.format_instant(now + timedelta(days=1)),
-        )
-        await self.database.write(lambda tx: operations.record(tx, whole))
-        self.outbox.wake()
-
-    async def settled(self, operation_id: str) -> Operation:
-        recorded = await self.database.read(lambda tx: operations.get(tx, operation_id))
-        assert recorded is not None
-        found = await self.outbox.wait(recorded, PATIENCE, give_up=lambda _: False)
-        assert found.state is not OperationState.PENDING, found
-        return found
-
-    async def asked(self, count: int) -> None:
-        """Until PlanSo was asked so many times."""
-        until = time.monotonic() + PATIENCE
-        while sum(request.m != "app" for request in self.sandbox.requests) < count:
-            assert time.monotonic() < until
-            await asyncio.sleep(0.01)
-
-
-@pytest.fixture
-def planso() -> Any:
-    sandbox = Sandbox(orders=4)
-    with sandbox.serve() as url:
-        yield sandbox, url
-
-
-NEW = Operation("op_new", Action.CREATE, None, {"person": "Nur Einmal", "express_link": "einmal"})
-
-
-def test_an_attempt_that_outlived_its_lease_undoes_nothing(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
-    """
-    The process is suspended while PlanSo hangs, and claims its own operation anew: the old attempt's end takes
-    nothing back of what the new one sent. The order is made once.
-    """
-    sandbox, url = planso
-
-    async def story() -> Operation:
-        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
-            sandbox.knobs.hang_next = 1
-            sandbox.knobs.lose_answers_by, sandbox.knobs.lose_answers_next = "hang", 1
-            await process.record(NEW)
-            await process.asked(1)
-            process.ahead = timedelta(seconds=11)
-            process.outbox.wake()
-            return await process.settled("op_new")
-
-    ended = asyncio.run(story())
-    made = [one for one in sandbox.order_ids() if sandbox.value(one, "Fahrername") == "Nur Einmal"]
-    assert made == [ended.order_id]
-    assert ended.state is OperationState.CONFIRMED
-
-
-def test_writes_on_their_way_give_way_to_who_reads(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
-    """While somebody reads, writes of different orders begin one by one, and all are carried through."""
-    sandbox, url = planso
-    orders = sandbox.order_ids()[:3]
-
-    async def story() -> None:
-        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
-            await process.planso.log_in()
-            process.way.record_request()
-            for order_id in orders:
-                await process.record(replace(NEW, id=f"op_{order_id}", action=Action.UPDATE, order_id=order_id))
-            for order_id in orders:
-                assert (await process.settled(f"op_{order_id}")).state is OperationState.CONFIRMED
-
-    asyncio.run(story())
-    begun = sorted(
-        min(request.started for request in sandbox.requests if request.order_id == order_id) for order_id in orders
-    )
-    assert all(later - sooner > ORDER_INTERVAL / 2 for sooner, later in pairwise(begun))
-
-
-def test_a_write_that_breaks_us_ends_at_its_deadline(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
-    """
-    One that runs into a fault of ours each time is tried until its deadline and no longer, sent or not; others go on.
-    """
-    sandbox, url = planso
-    first, second, third, *_ = sandbox.order_ids()
-    poison = Operation("op_poison", Action.UPDATE, first, {"no.such": "field"})
-
-    async def story() -> list[Operation]:
-        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
-            soon = clock.format_instant(process.clock() + timedelta(seconds=0.3))
-            await process.record(replace(poison, deadline_at=soon, sent_at=clock.format_instant(process.clock())))
-            await process.record(replace(poison, id="op_unsent", order_id=second, deadline_at=soon))
-            await process.record(replace(NEW, id="op_good", action=Action.UPDATE, order_id=third))
-            return [await process.settled(name) for name in ("op_good", "op_unsent", "op_poison")]
-
-    good, unsent, sent = asyncio.run(story())
-    assert (good.state, unsent.state, sent.state) == (
-        OperationState.CONFIRMED,
-        OperationState.EXPIRED,
-        OperationState.EXPIRED,
-    )
-
-
-def test_a_stop_is_heard_while_something_becomes_due(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
-    """Cancelled in the moment in which it is woken, it ends: a stop that is missed there never comes to its end."""
-    sandbox, url = planso
-
-    async def story() -> None:
-        async with Process(sandbox, url, f"sqlite:///{sqlite_path}") as process:
-            for _ in range(3):
-                running = asyncio.create_task(process.outbox.run_claim_loop())
-                await asyncio.sleep(0.05)
-                process.outbox.wake()
-                running.cancel()
-                _, late = await asyncio.wait({running}, timeout=5)
-                assert not late
-
-    asyncio.run(story())
-
-
-def test_what_was_recorded_is_not_told_as_lost(sqlite_path: Path, planso: tuple[Sandbox, str]) -> None:
-    """The database goes away while the caller waits: he is told of the operation, which is on disk, no failure."""
-    sandbox, url = planso
-    sandbox.knobs.hang_next = 9
-    address = f"sqlite:///{sqlite_path}"
-
-    async def story() -> Operation:
-        async with Process(sandbox, url, address) as process:
-            wait = {"wait": PATIENCE, "deadline": timedelta(hours=1), "most_pending": 10}
-            writer = WriteService(
-                process.database,
-                process.planso,
-                process.outbox,
-                clock=process.clock,
-                **wait,  # type: ignore[arg-type]
-            )
-            asked = asyncio.create_task(writer.update(sandbox.order_ids()[0], {"person": "Wartet"}, WriteRequest()))
-            await process.asked(1)
-            await process.database.close()
-            return await asked
-
-    async def kept(operation_id: str) -> Operation | None:
-        database = Database.open(address).for_workshop("shop")
-        try:
-            return await database.read(lambda tx: operations.get(tx, operation_id))
-        finally:
-            await database.close()
-
-    told = asyncio.run(story())
-    assert told.state is OperationState.PENDING
-    found = asyncio.run(kept(told.id))
-    assert found is not None
-    assert found.requested == {"person": "Wartet"}
-
-
-def test_what_a_person_did_is_told_as_his(tmp_path: Path) -> None:
-    """
-    A write that finds in PlanSo what it asks for sends nothing: the history names the person, though the mirror learns
-    of it by this write. What it sent is the connector's, and what a person changed beside it is his.
-    """
-    with connected(tmp_path, Sandbox(orders=4)) as service:
-        order_id = service.sandbox.order_ids()[0]
-        service.sandbox.edit_field(order_id, "Fahrername", "Von Hand")
-        answer = service.put(order_id, person="Von Hand")
-        assert answer.status_code == 200
-        service.sandbox.edit_field(order_id, FOREIGN, "Auch von Hand")
-        sent = service.put(order_id, person="Vom Connector")
-        assert sent.status_code == 200
-        entries = service.http.get(f"/api/orders/{order_id}/history").json()["history"]
-        told = {
-            (change["field"], change["after"]): entry["operation_id"]
-            for entry in entries
-            for change in entry["changes"]
-        }
-        assert told["person", "Von Hand"] is None
-        assert told["remarks", "Auch von Hand"] is None
-        assert told["person", "Vom Connector"] == sent.headers["Operation-Id"]

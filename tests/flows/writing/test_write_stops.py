@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,52 +14,21 @@ import pytest
 from sqlalchemy import select
 
 from planso_connector.domain import clock
-from planso_connector.domain.clock import format_instant, parse_instant
+from planso_connector.domain.clock import Instant, format_instant, parse_instant
 from planso_connector.domain.operation import Action, Operation
 from planso_connector.sandbox import Sandbox
-from planso_connector.store import operations, write_stops
+from planso_connector.store import operations
 from planso_connector.store.engine.transaction import Row
 from planso_connector.store.tables import save_effects
-from tests.between import FORM, Between
+from tests.flows.writing.stopped_writes import count_saves, hide_all_forms, put, resume, stop_writes
+from tests.planso_proxy import FORM, PlansoProxy
 from tests.service import Service, connected, running, settings_for, wait_until
 
-SHOP = "default"
 PERSON, PHONE, REMARKS = "Fahrername", "Telefon", "Bemerkungen"
-
-
-def stop(service: Service, order_id: int | None = None, columns: tuple[str, ...] = ("f_1",)) -> None:
-    why, now = "1 value was lost: 'Telefon'", format_instant(clock.now())
-    service.in_the_database(
-        lambda tx: write_stops.stop(tx, order_id=order_id, operation="op_damage", reason=why, columns=columns, now=now)
-    )
-
-
-def resume(service: Service, **body: Any) -> httpx2.Response:
-    return service.http.post("/api/writes/resume", json=body or None)
-
-
-def put(service: Service, order_id: int, key: str = "", wait: int = 30, **fields: Any) -> httpx2.Response:
-    headers = {"Prefer": f"wait={wait}", **({"Idempotency-Key": key} if key else {})}
-    return service.http.put(f"/api/orders/{order_id}", json={"order_id": order_id, **fields}, headers=headers)
-
-
-def saves(service: Service) -> int:
-    return sum(one.saving for one in service.sandbox.requests)
 
 
 def attempts(service: Service, answer: httpx2.Response) -> int:
     return int(service.operation(answer)["attempts"])
-
-
-@contextmanager
-def silent(sandbox: Sandbox) -> Iterator[None]:
-    """PlanSo shows every form empty: nothing is saved, and writes stay pending."""
-    ids = set(sandbox.order_ids())
-    sandbox.knobs.empty_form_orders |= ids
-    try:
-        yield
-    finally:
-        sandbox.knobs.empty_form_orders -= ids
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +36,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One connector for most tests here; each takes orders of its own and leaves nothing stopped."""
     folder = tmp_path_factory.mktemp("stops")
     sandbox = Sandbox(orders=40)
-    sandbox.app = Between(sandbox.app)
+    sandbox.app = PlansoProxy(sandbox.app)
     with connected(folder, sandbox, planso_timeout=1.0, connector_sync_parts=False) as one:
         yield one
 
@@ -89,8 +58,8 @@ def test_every_verb_is_refused_while_the_workshop_is_stopped(service: Service, o
     asked: dict[str, Any] = {"person": "Vor Dem Halt"}
     assert put(service, order, "known", **asked).status_code == 200
     undoable = put(service, order, "undo", person="Und Danach").headers["Operation-Id"]
-    stop(service)
-    sent, recorded = saves(service), len(service.http.get("/api/operations").json()["operations"])
+    stop_writes(service)
+    sent, recorded = count_saves(service), len(service.http.get("/api/operations").json()["operations"])
     address = f"/api/orders/{order}"
     for method, where, body in (
         ("PUT", address, {"order_id": order, "person": "X"}),
@@ -102,17 +71,17 @@ def test_every_verb_is_refused_while_the_workshop_is_stopped(service: Service, o
         headers = {"Content-Type": "application/json"} if body is not None else {}
         refused = service.http.request(method, where, json=body, headers=headers)
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "300"), refused.text
-        told = refused.json()["message"]
-        assert "op_damage" in told
-        assert "1 value was lost: 'Telefon'" in told
-        assert "planso-connector writes resume" in told
-        assert "POST /api/writes/resume" in told
+        message = refused.json()["message"]
+        assert "op_damage" in message
+        assert "1 value was lost: 'Telefon'" in message
+        assert "planso-connector writes resume" in message
+        assert "POST /api/writes/resume" in message
     assert service.http.put(address, json={"order_id": order, "person": "X"}, params={"dry_run": "true"}).json()[
         "changes"
     ]
     assert service.order(order)["person"] == "Und Danach"
     assert put(service, order, "known", **asked).status_code == 200
-    assert saves(service) == sent
+    assert count_saves(service) == sent
     assert len(service.http.get("/api/operations").json()["operations"]) == recorded
 
     assert resume(service).json()["resumed"][0]["operation"] == "op_damage"
@@ -122,7 +91,7 @@ def test_every_verb_is_refused_while_the_workshop_is_stopped(service: Service, o
 def test_a_stopped_order_leaves_the_others_alone(service: Service, order: int, orders: Iterator[int]) -> None:
     """Only writes to that order are 503, and the message names it; creates and other orders go on."""
     other = next(orders)
-    stop(service, order)
+    stop_writes(service, order)
     refused = put(service, order, person="X")
     assert refused.status_code == 503
     assert f"order {order} are stopped" in refused.json()["message"]
@@ -138,18 +107,18 @@ def test_a_stopped_order_leaves_the_others_alone(service: Service, order: int, o
 @pytest.mark.parametrize("scope", ["workshop", "order"])
 def test_what_was_accepted_waits_and_is_carried_out_after_resuming(service: Service, order: int, scope: str) -> None:
     """A pending write is not sent while stopped, its message says why, its deadline grows by the stop; then it goes."""
-    with silent(service.sandbox):
+    with hide_all_forms(service.sandbox):
         accepted = put(service, order, wait=0, person="Wartet Ab")
         assert accepted.status_code == 202
-        stop(service, order if scope == "order" else None)
+        stop_writes(service, order if scope == "order" else None)
         before = service.operation(accepted)
     wait_until(lambda: "planso-connector writes resume" in service.operation(accepted)["message"])
     assert service.http.get("/api/writes").json()["pending"] == 1
-    sent = saves(service)
+    sent = count_saves(service)
     tried = attempts(service, accepted)
     # Other orders' writes pass by meanwhile, or nothing could; a claim of what is held up would show in its attempts.
     service.sync()
-    assert (saves(service), service.operation(accepted)["state"]) == (sent, "pending")
+    assert (count_saves(service), service.operation(accepted)["state"]) == (sent, "pending")
     assert attempts(service, accepted) <= tried + 1  # one was under way when it was stopped
 
     stopped = parse_instant(service.http.get("/api/writes").json()["stops"][0]["since"])
@@ -162,14 +131,14 @@ def test_what_was_accepted_waits_and_is_carried_out_after_resuming(service: Serv
 
 def test_a_stop_between_the_reading_and_the_save_keeps_the_save_back(service: Service, order: int) -> None:
     """Stopped while an attempt is reading: the mark is refused, nothing is sent, and the operation stays unsent."""
-    on_its_way, sent = service.sandbox.app, saves(service)
-    assert isinstance(on_its_way, Between)
-    on_its_way.meanwhile = (FORM, order), lambda: stop(service)
+    on_its_way, sent = service.sandbox.app, count_saves(service)
+    assert isinstance(on_its_way, PlansoProxy)
+    on_its_way.meanwhile = (FORM, order), lambda: stop_writes(service)
     accepted = put(service, order, wait=0, person="Gerade Noch")
     wait_until(lambda: "stopped since" in service.operation(accepted)["message"])
     wait_until(lambda: service.operation(accepted)["next_attempt_at"] > service.operation(accepted)["created_at"])
     held_up = service.operation(accepted)
-    assert (held_up["state"], held_up["sent"], saves(service)) == ("pending", False, sent)
+    assert (held_up["state"], held_up["sent"], count_saves(service)) == ("pending", False, sent)
     resume(service)
     assert service.settled(accepted)["state"] == "confirmed"
 
@@ -179,14 +148,14 @@ def test_what_may_have_been_sent_is_looked_for_while_stopped(service: Service, o
     service.sandbox.knobs.lose_answers_next = 1
     with_lost_answer = put(service, order, wait=0, person="Schon Da")
     wait_until(lambda: service.operation(with_lost_answer)["sent"])
-    stop(service)
+    stop_writes(service)
     assert service.settled(with_lost_answer)["state"] == "confirmed"
     assert service.sandbox.value(order, PERSON) == "Schon Da"
 
 
 def test_accepted_columns_are_remembered(service: Service, order: int) -> None:
     """`accept` notes a damaged control as one that changes with saves; one that was not damaged is 422, all stays."""
-    stop(service, order, ("f_1", "f_2"))
+    stop_writes(service, order, ("f_1", "f_2"))
     refused = resume(service, order_id=order, accept=["f_1", "f_9"])
     assert (refused.status_code, refused.json()["detail"][0]["loc"]) == (422, ["body", "accept"])
     assert "'f_9'" in refused.json()["message"]
@@ -211,12 +180,12 @@ def test_readiness_and_metrics_say_it(service: Service, order: int) -> None:
         return answer.status_code, answer.json()["state"], checks["writes"]
 
     assert (ready()[:2], figure("writes_stopped"), figure("writes_stopped_orders")) == ((200, "ready"), 0, 0)
-    stop(service, order)
+    stop_writes(service, order)
     status, state, writes = ready()
     assert (status, state, writes["ok"]) == (200, "degraded", False)
     assert f"--order {order}" in writes["words"]
     assert (figure("writes_stopped"), figure("writes_stopped_orders")) == (0, 1)
-    stop(service)
+    stop_writes(service)
     status, state, writes = ready()
     assert (status, state, writes["required"]) == (503, "not_ready", True)
     assert "planso-connector writes resume" in writes["words"]
@@ -237,17 +206,17 @@ def test_a_stop_holds_for_every_process_and_survives_a_restart(tmp_path: Path, d
             one.filled()
             with running(settings, sandbox) as other:
                 order = sandbox.order_ids()[0]
-                with silent(one.sandbox):
+                with hide_all_forms(one.sandbox):
                     accepted = put(one, order, wait=0, person="Wartet Auch")
-                    stop(other)
+                    stop_writes(other)
                 assert put(one, order, person="X").status_code == 503
                 wait_until(lambda: "stopped since" in one.operation(accepted)["message"])
-                sent = saves(one)
+                sent = count_saves(one)
         with running(settings, sandbox) as later:
             state = later.http.get("/api/writes").json()
             assert (state["state"], state["pending"], state["stops"][0]["order_id"]) == ("stopped", 1, None)
             assert put(later, order, person="X").status_code == 503
-            assert saves(later) == sent
+            assert count_saves(later) == sent
             assert resume(later).status_code == 200
             assert later.settled(accepted)["state"] == "confirmed"
     assert sandbox.value(order, PERSON) == "Wartet Auch"
@@ -259,15 +228,15 @@ def test_a_deadline_that_passes_while_stopped_does_not_end_a_write(tmp_path: Pat
     changes = {"planso_timeout": 1.0, "connector_write_deadline": timedelta(seconds=10)}
     with connected(tmp_path, sandbox, **changes) as service:
         first, second = sandbox.order_ids()[:2]
-        with silent(service.sandbox):
+        with hide_all_forms(service.sandbox):
             unsent = put(service, first, wait=0, person="Ungesendet")
-            stop(service)
+            stop_writes(service)
         deadline = parse_instant(service.operation(unsent)["deadline_at"])
         now = format_instant(clock.now())
         unsure = _record(service, second, {"person": "Unklar"}, now, sent_at=now, deadline=timedelta(seconds=10))
         wait_until(lambda: clock.now() > deadline + timedelta(seconds=1))
-        told = service.http.get(f"/api/operations/{unsure}").json()["operation"]
-        assert (told["state"], service.operation(unsent)["state"]) == ("pending", "pending")
+        pending = service.http.get(f"/api/operations/{unsure}").json()["operation"]
+        assert (pending["state"], service.operation(unsent)["state"]) == ("pending", "pending")
         wait_until(lambda: service.http.get(f"/api/operations/{unsure}").json()["operation"]["attempts"] > 1)
         assert sandbox.value(second, PERSON) != "Unklar"
         resume(service)
@@ -276,7 +245,7 @@ def test_a_deadline_that_passes_while_stopped_does_not_end_a_write(tmp_path: Pat
 
 
 def _record(
-    service: Service, order_id: int, asked: dict[str, Any], now: str, *, deadline: timedelta, **more: Any
+    service: Service, order_id: int, asked: dict[str, Any], now: Instant, *, deadline: timedelta, **more: Any
 ) -> str:
     due = format_instant(parse_instant(now) + deadline)
     whole = Operation(f"op_{order_id:020x}", Action.UPDATE, order_id, asked, created_at=now, next_at=now)
@@ -301,7 +270,7 @@ def test_the_setting_keeps_every_write_from_planso(tmp_path: Path, setting: str)
         with ExitStack() as silence, running(settings, sandbox) as service:
             service.filled()
             done = put(service, first, "known", person="War Vorher")
-            silence.enter_context(silent(sandbox))
+            silence.enter_context(hide_all_forms(sandbox))
             accepted = put(service, second, wait=0, person="Wartet")
         sandbox.forget_requests()
         with running(settings.model_copy(update={"connector_writes": setting}), sandbox) as service:
@@ -316,17 +285,17 @@ def test_the_setting_keeps_every_write_from_planso(tmp_path: Path, setting: str)
                 ("POST", f"/api/operations/{done.headers['Operation-Id']}/undo", None, ["person"]),
             ):
                 answer = service.http.request(method, where, json=body)
-                told = answer.json()
-                assert (answer.status_code, told["success"]) == (503, False)
+                refused = answer.json()
+                assert (answer.status_code, refused["success"]) == (503, False)
                 assert answer.headers["Retry-After"] == "300"
-                assert f"CONNECTOR_WRITES={setting}" in told["message"]
+                assert f"CONNECTOR_WRITES={setting}" in refused["message"]
                 if setting == "shadow":
-                    assert told["message"].startswith("CONNECTOR_WRITES=shadow: nothing was sent.")
-                    assert told["dry_run"] is True
-                    assert set(changes) <= {change["field"] for change in told["changes"]}
+                    assert refused["message"].startswith("CONNECTOR_WRITES=shadow: nothing was sent.")
+                    assert refused["dry_run"] is True
+                    assert set(changes) <= {change["field"] for change in refused["changes"]}
                 else:
-                    assert "changes" not in told
-            if setting == "shadow":  # what can't be taken is told as when it is on
+                    assert "changes" not in refused
+            if setting == "shadow":  # what can't be taken is refused as when it is on
                 assert put(service, third, est_hours_karo=-1).status_code == 422
             assert service.http.get("/api/writes").json()["state"] == setting
             ready = service.http.get("/health/ready")

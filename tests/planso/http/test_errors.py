@@ -1,4 +1,4 @@
-"""Every way in which PlanSo can let us down, and which error it becomes."""
+"""Every way in which a request to PlanSo can fail, and the error it becomes; what saves and reads send."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from planso_connector.domain.errors import (
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.throttle import Throttle, urgent_requests
 from tests.planso.conftest import PROFILE, client, form_of
-from tests.planso.odd_server import BOARD, FORM, HANG, LOGIN_PAGE, Asked, answer, calling, odd
+from tests.planso.odd_server import BOARD, FORM, HANG, LOGIN_PAGE, START_PAGE, answer, call_client, odd
 
 pytestmark = pytest.mark.anyio
 
@@ -78,44 +78,44 @@ ANSWERS: dict[str, tuple[bytes, type[Exception], type[Exception]]] = {
 }
 
 
-def patience(reply: bytes) -> float:
-    """Seconds until a page that hangs is given up; the others come, however busy the machine is."""
+def timeout_for(reply: bytes) -> float:
+    """Seconds: short for a page that hangs; the others arrive, however busy the machine is."""
     return 1.0 if reply == HANG else 60.0
 
 
-@pytest.mark.parametrize(("reply", "when_reading", "when_saving"), ANSWERS.values(), ids=ANSWERS)
-async def test_bad_answers_are_sorted_by_what_to_do_next(
-    reply: bytes, when_reading: type[Exception], when_saving: type[Exception]
+@pytest.mark.parametrize(("reply", "expected_for_read", "expected_for_save"), ANSWERS.values(), ids=ANSWERS)
+async def test_a_bad_response_becomes_the_error_that_says_what_to_do_next(
+    reply: bytes, expected_for_read: type[Exception], expected_for_save: type[Exception]
 ) -> None:
-    """Reads: try again, or their page moved. Saves: look first, whatever came but a refusal: it was sent."""
-    _, from_read = await calling(lambda _: reply, read, timeout=patience(reply))
-    saving, from_save = await calling(lambda _: reply, save, timeout=patience(reply))
+    """A read may be retried, or its page changed; a save that was sent is unsure unless it was refused."""
+    _, read_error = await call_client(lambda _: reply, read, timeout=timeout_for(reply))
+    saving, save_error = await call_client(lambda _: reply, save, timeout=timeout_for(reply))
 
-    assert type(from_read) is when_reading
-    assert type(from_save) is when_saving
-    assert "order 123" in str(from_read)
-    assert "order 123" in str(from_save)
-    assert not re.search("geheim|PHPSESSID|W&=ä", f"{from_read}{from_save}")
-    assert sum(asked.target.startswith("/do") for asked in saving.asked) == 1, "a save is never sent twice"
+    assert type(read_error) is expected_for_read
+    assert type(save_error) is expected_for_save
+    assert "order 123" in str(read_error)
+    assert "order 123" in str(save_error)
+    assert not re.search("geheim|PHPSESSID|W&=ä", f"{read_error}{save_error}")
+    assert sum(request.target.startswith("/do") for request in saving.requests) == 1, "a save is never sent twice"
 
 
-OVERLOAD = {"502", "504", "429", "an answer cut off", "no answer", "no HTTP", "slowness"}
+OVERLOADS = {"502", "504", "429", "an answer cut off", "no answer", "no HTTP", "slowness"}
 
 
 @pytest.mark.parametrize("call", [read, save])
 @pytest.mark.parametrize("name", ANSWERS)
-async def test_the_throttle_learns_what_overload_is(name: str, call: Any) -> None:
-    """Answers that say that PlanSo can't keep up, and those that never come or break off, halve what is allowed."""
-    throttle = Throttle(4, dice=lambda: 0.0)
+async def test_the_throttle_learns_of_overload(name: str, call: Any) -> None:
+    """Statuses of overload, and responses that are missing or incomplete, halve the requests in flight."""
+    throttle = Throttle(4, random_fraction=lambda: 0.0)
     reply = ANSWERS[name][0]
-    await calling(lambda _: reply, call, timeout=patience(reply), throttle=throttle)
+    await call_client(lambda _: reply, call, timeout=timeout_for(reply), throttle=throttle)
 
-    assert (throttle.max_in_flight < 4) == (name in OVERLOAD)
+    assert (throttle.max_in_flight < 4) == (name in OVERLOADS)
     assert (throttle.in_flight, throttle.waiting_count) == (0, 0)
 
 
-async def test_nobody_there_is_overload() -> None:
-    """Nor is anything held after it."""
+async def test_an_unreachable_host_is_overload() -> None:
+    """It halves the requests in flight, and the slot is released."""
     throttle = Throttle(4)
     async with client("http://nowhere.invalid", throttle=throttle) as planso:
         with pytest.raises(PlansoUnavailable):
@@ -133,17 +133,17 @@ async def test_nobody_there_is_overload() -> None:
         (["Retry-After: 9999999"], 600),
     ],
 )
-async def test_retry_after_is_heard(headers: list[str], seconds: float) -> None:
-    """Seconds or a date, which counts from the answer's own."""
+async def test_retry_after_pauses_requests(headers: list[str], seconds: float) -> None:
+    """By seconds, or by a date, which counts from the response's `Date`; ten minutes at most."""
     throttle = Throttle(4)
-    await calling(lambda _: answer("", "503 Busy", *headers), read, throttle=throttle)
+    await call_client(lambda _: answer("", "503 Busy", *headers), read, throttle=throttle)
 
     assert throttle.paused_until is not None
     assert throttle.paused_until - asyncio.get_running_loop().time() == pytest.approx(seconds, abs=1)
 
 
 async def test_saves_and_logins_go_before_reads() -> None:
-    """Whoever asks: a caller waits for a save, and everybody for a login."""
+    """A caller waits for a save, and everybody for a login."""
     throttle = Throttle(1)
     async with (
         odd(do=lambda _: answer(FORM)) as server,
@@ -151,20 +151,23 @@ async def test_saves_and_logins_go_before_reads() -> None:
         client(server.url, throttle=throttle) as newcomer,
     ):
         await read(planso)
-        before = len(server.asked)
+        before = len(server.requests)
         async with asyncio.TaskGroup() as group, throttle.slot():
             for call in (read(planso), save(planso), newcomer.log_in()):
                 group.create_task(call)
             while throttle.waiting_count < 3:  # noqa: ASYNC110 - nobody tells when somebody begins to wait
                 await asyncio.sleep(0)
-    asked = ["login" if asked.target == "/app" else "save" if asked.body else "read" for asked in server.asked[before:]]
+    kinds = [
+        "login" if request.target == "/app" else "save" if request.body else "read"
+        for request in server.requests[before:]
+    ]
 
-    assert asked[:2] == ["save", "login"]
-    assert sorted(asked[2:]) == ["login", "read"]
+    assert kinds[:2] == ["save", "login"]
+    assert sorted(kinds[2:]) == ["login", "read"]
 
 
-async def test_a_write_that_planso_has_no_time_for_in_time_is_never_sent() -> None:
-    """While PlanSo is to be left alone for longer than the caller waits, a write ends at once, and sends nothing."""
+async def test_a_write_that_can_t_begin_in_time_is_not_sent() -> None:
+    """While a `Retry-After` is longer than the caller waits, a write fails at once."""
     throttle = Throttle(4)
 
     async def both(planso: PlansoClient) -> None:
@@ -173,22 +176,22 @@ async def test_a_write_that_planso_has_no_time_for_in_time_is_never_sent() -> No
         with urgent_requests(begin_by=asyncio.get_running_loop().time() + 30):
             await save(planso)
 
-    server, error = await calling(lambda _: answer("", "503 Busy", "Retry-After: 60"), both, throttle=throttle)
+    server, error = await call_client(lambda _: answer("", "503 Busy", "Retry-After: 60"), both, throttle=throttle)
 
     assert type(error) is PlansoTimeout
     assert "order 123" in str(error)
-    assert sum(asked.target.startswith("/do") for asked in server.asked) == 1
+    assert sum(request.target.startswith("/do") for request in server.requests) == 1
 
 
-async def test_a_host_that_is_named_in_a_redirect_is_told() -> None:
-    """The text says where PlanSo wanted to send us; nothing is sent there."""
-    _, error = await calling(lambda _: answer("", "302 Found", "Location: https://evil.example/x?y=1"), read)
+async def test_the_host_of_a_redirect_is_named() -> None:
+    """The message says where the redirect leads."""
+    _, error = await call_client(lambda _: answer("", "302 Found", "Location: https://evil.example/x?y=1"), read)
 
     assert "'evil.example'" in str(error)
 
 
-async def test_nobody_there_is_unavailable_for_reads_and_saves() -> None:
-    """A refused connection and a host without an address: nothing happened over there."""
+async def test_an_unreachable_host_is_unavailable_for_reads_and_saves() -> None:
+    """A refused connection, and a host without an address: nothing was applied."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -199,8 +202,8 @@ async def test_nobody_there_is_unavailable_for_reads_and_saves() -> None:
                     await call(planso)
 
 
-async def test_a_read_is_sent_once_more_when_a_kept_connection_died() -> None:
-    """A proxy that closes idle connections is not an outage."""
+async def test_a_read_is_retried_when_an_idle_connection_was_closed() -> None:
+    """Once, and that is no sign of overload."""
     replies = [answer(BOARD), b"", answer(FORM)]
 
     async def both(planso: PlansoClient) -> Any:
@@ -208,19 +211,19 @@ async def test_a_read_is_sent_once_more_when_a_kept_connection_died() -> None:
         return await planso.read_form(123)
 
     throttle = Throttle(4)
-    server, form = await calling(lambda _: replies.pop(0), both, throttle=throttle)
+    server, form = await call_client(lambda _: replies.pop(0), both, throttle=throttle)
 
     assert form.order_id == 123
-    assert throttle.max_in_flight == 4, "no sign of overload"
-    assert sum(asked.target.startswith("/do") for asked in server.asked) == 3
+    assert throttle.max_in_flight == 4
+    assert sum(request.target.startswith("/do") for request in server.requests) == 3
 
 
-async def test_a_read_that_broke_off_in_its_answer_is_not_repeated() -> None:
-    """Only a request without any answer is sent again."""
-    server, error = await calling(lambda _: ANSWERS["an answer cut off"][0], read)
+async def test_a_read_whose_response_broke_off_is_not_retried() -> None:
+    """Only a request without any response is sent again."""
+    server, error = await call_client(lambda _: ANSWERS["an answer cut off"][0], read)
 
     assert isinstance(error, PlansoUnavailable)
-    assert sum(asked.target.startswith("/do") for asked in server.asked) == 1
+    assert sum(request.target.startswith("/do") for request in server.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -232,9 +235,9 @@ async def test_a_read_that_broke_off_in_its_answer_is_not_repeated() -> None:
         (True, "PlanSo refused"),
     ],
 )
-async def test_a_refusal_carries_planso_s_words(error: Any, told: str) -> None:
+async def test_a_refusal_has_planso_s_message(error: Any, told: str) -> None:
     """Tags stripped, one line, at most 300 characters."""
-    _, refused = await calling(lambda _: answer(json.dumps({"error": error})), save)
+    _, refused = await call_client(lambda _: answer(json.dumps({"error": error})), save)
 
     assert isinstance(refused, PlansoRefused)
     assert told in str(refused)
@@ -244,9 +247,9 @@ async def test_a_refusal_carries_planso_s_words(error: Any, told: str) -> None:
 @pytest.mark.parametrize(
     "reply", ['{"error": false}', '{"error": ""}', '{"error": null}', '{"error": "0"}', "[]", "{}"]
 )
-async def test_an_answer_without_an_error_is_no_refusal(reply: str) -> None:
-    """PHP's empty things are no errors."""
-    _, result = await calling(lambda _: answer(reply), save)
+async def test_an_empty_error_is_no_refusal(reply: str) -> None:
+    """PHP's empty values mean that there is no error."""
+    _, result = await call_client(lambda _: answer(reply), save)
 
     assert result is None
 
@@ -261,24 +264,24 @@ async def test_an_answer_without_an_error_is_no_refusal(reply: str) -> None:
 )
 async def test_the_new_order_s_id_is_found(reply: Any, order_id: int) -> None:
     """At the top or nested, a number or digits."""
-    _, found = await calling(lambda _: answer(json.dumps(reply)), create)
+    _, found = await call_client(lambda _: answer(json.dumps(reply)), create)
 
     assert found == order_id
 
 
 @pytest.mark.parametrize("reply", ["{}", "[]", '{"dataID": 0}', '{"dataID": "neu"}', '{"dataID": true}'])
 async def test_a_new_order_without_an_id_is_unsure(reply: str) -> None:
-    """It may be there; look before creating it again."""
-    _, error = await calling(lambda _: answer(reply), create)
+    """It may have been created: look before creating it again."""
+    _, error = await call_client(lambda _: answer(reply), create)
 
     assert isinstance(error, PlansoUnsure)
 
 
 async def test_what_a_save_sends() -> None:
     """The call of the protocol's section 3 with the whole form in `fields`, encoded twice."""
-    server, _ = await calling(lambda _: answer("{}"), save)
-    asked: Asked = server.asked[-1]
-    call = dict(parse_qsl(urlsplit(asked.target).query, keep_blank_values=True))
+    server, _ = await call_client(lambda _: answer("{}"), save)
+    request = server.requests[-1]
+    call = dict(parse_qsl(urlsplit(request.target).query, keep_blank_values=True))
 
     assert call == {
         "m": "visual_forms_plain",
@@ -288,11 +291,11 @@ async def test_what_a_save_sends() -> None:
         "call_back_class": "resourceplanner_single_project_wrapper",
         "callback": "",
     }
-    assert asked.body == b"fields=v%3DW%2526%253D%25C3%25A4"
-    assert asked.headers["x-requested-with"] == "XMLHttpRequest"
-    assert asked.headers["accept"] == "application/json, text/javascript, */*; q=0.01"
-    assert asked.headers["cookie"] == "PHPSESSID=x"
-    assert asked.headers["user-agent"] == f"planso-connector/{__version__}"
+    assert request.body == b"fields=v%3DW%2526%253D%25C3%25A4"
+    assert request.headers["x-requested-with"] == "XMLHttpRequest"
+    assert request.headers["accept"] == "application/json, text/javascript, */*; q=0.01"
+    assert request.headers["cookie"] == "PHPSESSID=x"
+    assert request.headers["user-agent"] == f"planso-connector/{__version__}"
 
 
 async def test_what_reads_and_deletions_send() -> None:
@@ -304,9 +307,9 @@ async def test_what_reads_and_deletions_send() -> None:
         assert (await planso.read_blank_form()).order_id is None
         await planso.read_parts(5)
         await planso.delete(5)
-        assert planso.request_count == len(server.asked) == 7
+        assert planso.request_count == len(server.requests) == 7
 
-    targets = [asked.target.removeprefix("/do?m=") for asked in server.asked[2:]]
+    targets = [request.target.removeprefix("/do?m=") for request in server.requests[2:]]
     form = "visual_forms_plain&tableID=12565&submode={}&dataID={}"
     rest = "&call_back_class=resourceplanner_single_project_wrapper&callback="
     assert targets == [
@@ -316,32 +319,46 @@ async def test_what_reads_and_deletions_send() -> None:
         "resourceplanner_shop_view_get_parts&ID=5",
         form.format("delete", 5) + rest,
     ]
-    assert [asked.method for asked in server.asked[2:]] == ["POST", "POST", "POST", "GET", "POST"]
-    assert not any(asked.body for asked in server.asked[2:])
+    assert [request.method for request in server.requests[2:]] == ["POST", "POST", "POST", "GET", "POST"]
+    assert not any(request.body for request in server.requests[2:])
 
 
 @pytest.mark.parametrize("url", ["", "planso.de", "ftp://x.de", "https://", "https://me:geheim@x.de", "http://[::"])
-async def test_an_address_that_is_none_is_told_without_its_secrets(url: str) -> None:
+async def test_an_invalid_address_is_reported_without_its_password(url: str) -> None:
     """The message says what is accepted."""
-    with pytest.raises(ValueError, match="accepted") as told:
+    with pytest.raises(ValueError, match="accepted") as raised:
         async with client(url):
             pass
 
-    assert "geheim" not in str(told.value)
+    assert "geheim" not in str(raised.value)
 
 
 @pytest.mark.parametrize("tail", ["", "/", "/app", "/app/"])
 async def test_an_address_may_be_pasted_from_the_browser(tail: str) -> None:
-    """With or without a slash, or as the login page's."""
+    """With or without a slash, or that of the login page."""
     async with odd() as server, client(server.url + tail) as planso:
         assert len(await planso.read_board()) == 1
 
 
-async def test_a_plan_that_is_refused_sends_nothing() -> None:
-    """What the form can't take is known before anything is sent."""
+async def test_an_invalid_change_sends_nothing() -> None:
+    """A field without a control is refused when the change is planned."""
     async with odd(do=lambda _: answer(FORM)) as server, client(server.url, profile=PROFILE) as planso:
         form = await planso.read_form(123)
-        before = len(server.asked)
+        before = len(server.requests)
         with pytest.raises(Invalid):
             form.plan({"phone": "1"})
-        assert len(server.asked) == before
+        assert len(server.requests) == before
+
+
+async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTP_PROXY names the host that gets the requests, unless NO_PROXY names PlanSo's."""
+    async with odd(do=lambda request: answer(LOGIN_PAGE if request.method == "GET" else START_PAGE)) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.removeprefix("http://"))
+        async with client("http://planso.invalid") as planso:
+            await planso.log_in()
+        assert {request.target for request in proxy.requests} == {"http://planso.invalid/app"}
+        monkeypatch.setenv("NO_PROXY", "planso.invalid")
+        async with client("http://planso.invalid") as planso:
+            with pytest.raises(PlansoUnavailable, match="can't be reached"):
+                await planso.log_in()
+        assert len(proxy.requests) == 2

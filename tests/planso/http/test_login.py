@@ -1,4 +1,4 @@
-"""The session: one login for all, renewed unseen, never repeated with a rejected password."""
+"""Login and session: one login for all who wait, a transparent renewal, never again a rejected password."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from planso_connector.planso.http.throttle import Throttle, urgent_requests
 from planso_connector.sandbox import Sandbox
 from planso_connector.sandbox.installation import Installation
 from tests.planso.conftest import client
-from tests.planso.odd_server import BOARD, LOGIN_PAGE, START_PAGE, Asked, answer, odd
+from tests.planso.odd_server import BOARD, LOGIN_PAGE, START_PAGE, ReceivedRequest, answer, odd
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_twenty_requests_share_one_login(sandbox: Sandbox, url: str) -> None:
-    """All wait for the same login."""
+    """Twenty forms in parallel cost one login."""
     async with client(url, throttle=Throttle(20)) as planso:
         forms = await asyncio.gather(*(planso.read_form(order) for order in sandbox.order_ids()[:20]))
 
@@ -31,8 +31,8 @@ async def test_twenty_requests_share_one_login(sandbox: Sandbox, url: str) -> No
     assert sandbox.logins == 1
 
 
-async def test_a_session_that_ends_in_the_middle_is_invisible(sandbox: Sandbox, url: str) -> None:
-    """Twenty requests meet an ended session: one new login, twenty forms."""
+async def test_a_session_that_ends_is_renewed_transparently(sandbox: Sandbox, url: str) -> None:
+    """Twenty requests in an ended session cost one login, and all get their forms."""
     async with client(url, throttle=Throttle(20)) as planso:
         await planso.read_board()
         sandbox.expire_sessions(after_requests=3)
@@ -43,7 +43,7 @@ async def test_a_session_that_ends_in_the_middle_is_invisible(sandbox: Sandbox, 
 
 
 async def test_a_save_in_an_ended_session_is_not_sent_twice(sandbox: Sandbox, url: str) -> None:
-    """It was sent, so it is unsure, whatever PlanSo answers; in a held slot the next one is not even sent."""
+    """It was sent, so the result is unsure; in a held slot the next save is not sent at all."""
     order = sandbox.order_ids()[0]
     async with client(url) as planso:
         form = await planso.read_form(order)
@@ -63,11 +63,11 @@ async def test_a_save_in_an_ended_session_is_not_sent_twice(sandbox: Sandbox, ur
 
 
 async def test_a_rejected_password_is_sent_once(sandbox: Sandbox, url: str) -> None:
-    """Parallel and later requests fail without any traffic until somebody asks for a login."""
-    told: list[bool] = []
+    """Parallel and later requests fail without traffic until `log_in` is called."""
+    decisions: list[bool] = []
 
     async def note(accepted: bool) -> None:
-        told.append(accepted)
+        decisions.append(accepted)
 
     async with client(url, password="falsch", throttle=Throttle(20), on_login=note) as planso:
         results = await asyncio.gather(*(planso.read_board() for _ in range(20)), return_exceptions=True)
@@ -81,11 +81,11 @@ async def test_a_rejected_password_is_sent_once(sandbox: Sandbox, url: str) -> N
         with pytest.raises(LoginRejected):
             await planso.log_in()
     assert sandbox.rejected_logins == 2
-    assert told == [False, False]
+    assert decisions == [False, False]
 
 
 async def test_both_sessions_share_a_rejected_password(sandbox: Sandbox, url: str) -> None:
-    """Two sessions that ended, and a password that is not right any more: it is sent once, and both stop."""
+    """After both sessions ended, a password that is no longer right is sent once, and both stop."""
     order = sandbox.order_ids()[0]
 
     async def read(*, urgently: bool) -> None:
@@ -105,8 +105,8 @@ async def test_both_sessions_share_a_rejected_password(sandbox: Sandbox, url: st
 
 async def test_a_login_of_the_other_session_waits_for_a_save(sandbox: Sandbox, url: str) -> None:
     """
-    Where a login ends the other session: it begins when the save is through, and a save that comes after it is not sent
-    before the order was read again.
+    Where a login ends the other session: it begins once the save is finished, and a save after it is not sent until
+    the order was read again.
     """
     sandbox.knobs.one_session_per_account = True
     order = sandbox.order_ids()[0]
@@ -122,21 +122,21 @@ async def test_a_login_of_the_other_session_waits_for_a_save(sandbox: Sandbox, u
                 await planso.save(form, plan)
             await syncing
             assert sandbox.value(order, "Bemerkungen") == "neu"
-            asked = len(sandbox.requests)
+            sent = len(sandbox.requests)
             with pytest.raises(SessionEnded, match="nothing was sent"):
                 await planso.save(form, plan)
-            assert len(sandbox.requests) == asked
+            assert len(sandbox.requests) == sent
             again = await planso.read_form(order)
             await planso.save(again, again.plan({"remarks": "noch neuer"}))
     assert sandbox.value(order, "Bemerkungen") == "noch neuer"
 
 
 async def test_a_rejection_is_remembered_across_restarts(sandbox: Sandbox, url: str) -> None:
-    """Started as rejected nothing is sent; `log_in` tries once, and all goes on."""
-    told: list[bool] = []
+    """A client that starts as rejected sends nothing until `log_in`, which tries once."""
+    decisions: list[bool] = []
 
     async def note(accepted: bool) -> None:
-        told.append(accepted)
+        decisions.append(accepted)
 
     async with client(url, already_rejected=True, on_login=note) as planso:
         with pytest.raises(LoginRejected):
@@ -145,18 +145,18 @@ async def test_a_rejection_is_remembered_across_restarts(sandbox: Sandbox, url: 
 
         await planso.log_in()
         assert await planso.read_board()
-    assert (sandbox.logins, told) == (1, [True])
+    assert (sandbox.logins, decisions) == (1, [True])
 
 
-async def test_log_in_beside_running_requests_is_harmless(sandbox: Sandbox, url: str) -> None:
-    """A login on request and requests at the same time."""
+async def test_log_in_in_parallel_with_requests_is_harmless(sandbox: Sandbox, url: str) -> None:
+    """All succeed, with three logins at most."""
     async with client(url) as planso:
         await asyncio.gather(planso.read_board(), planso.log_in(), planso.read_board(), planso.log_in())
     assert sandbox.logins <= 3
 
 
-async def test_credentials_are_tried_without_touching_the_session(sandbox: Sandbox, url: str) -> None:
-    """Right ones pass, wrong ones are sent once, the session stays."""
+async def test_trying_credentials_leaves_the_session_alone(sandbox: Sandbox, url: str) -> None:
+    """Right ones pass, wrong ones are sent once, and the session stays."""
     async with client(url) as planso:
         await planso.read_board()
         await planso.try_credentials("werkstatt", "demo")
@@ -173,7 +173,7 @@ async def test_credentials_are_tried_without_touching_the_session(sandbox: Sandb
 @pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1-undeclared"])
 @pytest.mark.parametrize("password", ["a#&=+ %ß", "Straße €", '"<>\\'])
 async def test_any_password_reaches_planso(charset: str, password: str) -> None:
-    """Signs that mean something in URLs, and umlauts."""
+    """Characters with a meaning in URLs, and umlauts."""
     sandbox = Sandbox(orders=5, installation=Installation(username="jürgen", password=password, charset=charset))  # type: ignore[arg-type]
     with sandbox.serve() as url:
         async with client(url, "jürgen", password) as planso:
@@ -192,14 +192,14 @@ async def test_any_password_reaches_planso(charset: str, password: str) -> None:
     ],
 )
 async def test_the_login_form_is_sent_in_the_page_s_charset(header: str, meta: str, charset: str) -> None:
-    """As a browser does: the declared charset, characters beyond it as references."""
+    """As by a browser: in the declared charset, other characters as references."""
     page = answer(meta + LOGIN_PAGE, charset=header)
     async with (
-        odd(app=lambda asked: page if asked.method == "GET" else answer(START_PAGE)) as server,
+        odd(app=lambda request: page if request.method == "GET" else answer(START_PAGE)) as server,
         client(server.url, "jürgen", "ß€漢") as planso,
     ):
         await planso.read_board()
-        form = parse_qs(server.asked[1].body.decode("ascii"), encoding=charset, keep_blank_values=True)
+        form = parse_qs(server.requests[1].body.decode("ascii"), encoding=charset, keep_blank_values=True)
 
     assert form == {
         "system_login_username": ["jürgen"],
@@ -208,44 +208,46 @@ async def test_the_login_form_is_sent_in_the_page_s_charset(header: str, meta: s
         "user_lng": [""],
         "user_accuracy": [""],
     }
-    assert server.asked[1].headers["origin"] == server.url
-    assert server.asked[1].headers["referer"] == f"{server.url}/app"
-    assert server.asked[0].headers["accept"] == "text/html"
+    assert server.requests[1].headers["origin"] == server.url
+    assert server.requests[1].headers["referer"] == f"{server.url}/app"
+    assert server.requests[0].headers["accept"] == "text/html"
 
 
 TROUBLE = {
-    "502 for the page": lambda asked: answer("", "502 Bad Gateway"),
-    "502 for the form": lambda asked: answer(LOGIN_PAGE) if asked.method == "GET" else answer("", "502 Bad Gateway"),
-    "maintenance": lambda asked: answer("<h1>Wartung</h1>"),
-    "JSON": lambda asked: answer('{"system_login_username": 1}'),
-    "no answer": lambda asked: b"",
-    "no answer to the form": lambda asked: answer(LOGIN_PAGE) if asked.method == "GET" else b"",
-    "a circle": lambda asked: answer("", "302 Found", "Location: /app"),
-    "off the host": lambda asked: answer("", "302 Found", "Location: https://evil.example/app"),
+    "502 for the page": lambda request: answer("", "502 Bad Gateway"),
+    "502 for the form": lambda request: (
+        answer(LOGIN_PAGE) if request.method == "GET" else answer("", "502 Bad Gateway")
+    ),
+    "maintenance": lambda request: answer("<h1>Wartung</h1>"),
+    "JSON": lambda request: answer('{"system_login_username": 1}'),
+    "no answer": lambda request: b"",
+    "no answer to the form": lambda request: answer(LOGIN_PAGE) if request.method == "GET" else b"",
+    "a circle": lambda request: answer("", "302 Found", "Location: /app"),
+    "off the host": lambda request: answer("", "302 Found", "Location: https://evil.example/app"),
 }
 
 
 @pytest.mark.parametrize("app", TROUBLE.values(), ids=TROUBLE)
 async def test_trouble_at_login_is_no_rejection(app: object) -> None:
-    """The password is not blamed: the next request tries again."""
-    told: list[bool] = []
+    """The next request tries again."""
+    decisions: list[bool] = []
 
     async def note(accepted: bool) -> None:
-        told.append(accepted)
+        decisions.append(accepted)
 
     async with odd(app=app) as server, client(server.url, on_login=note) as planso:
         for _ in range(2):
-            before = len(server.asked)
+            before = len(server.requests)
             with pytest.raises(PlansoUnavailable):
                 await planso.read_board()
-            assert len(server.asked) > before
+            assert len(server.requests) > before
         assert planso.login_status.state == "unknown"
-    assert told == []
-    assert not any(asked.target.startswith("/do") for asked in server.asked)
+    assert decisions == []
+    assert not any(request.target.startswith("/do") for request in server.requests)
 
 
-async def test_those_who_wait_share_a_failed_login() -> None:
-    """Twenty requests before a dead login page: it is asked once, not twenty times."""
+async def test_waiting_requests_share_a_failed_login() -> None:
+    """Twenty requests request a broken login page once, not twenty times."""
     async with (
         odd(app=lambda _: answer("", "502 Bad Gateway")) as server,
         client(server.url, throttle=Throttle(20)) as planso,
@@ -253,22 +255,22 @@ async def test_those_who_wait_share_a_failed_login() -> None:
         results = await asyncio.gather(*(planso.read_board() for _ in range(20)), return_exceptions=True)
 
         assert {type(result) for result in results} == {PlansoUnavailable}
-        assert len(server.asked) == 1
+        assert len(server.requests) == 1
 
 
 async def test_a_login_may_be_redirected_on_the_same_host() -> None:
-    """The answer may come after a redirect; the cookie goes along."""
+    """The cookie goes along."""
 
-    def app(asked: Asked) -> bytes:
-        if asked.method == "POST":
+    def app(request: ReceivedRequest) -> bytes:
+        if request.method == "POST":
             return answer("", "302 Found", "Location: /app/start?x=1", "Set-Cookie: PHPSESSID=new; path=/")
-        page = START_PAGE if "start" in asked.target else LOGIN_PAGE
-        return answer(page, "200 OK", *([] if "start" in asked.target else ["Set-Cookie: PHPSESSID=old; path=/"]))
+        page = START_PAGE if "start" in request.target else LOGIN_PAGE
+        return answer(page, "200 OK", *([] if "start" in request.target else ["Set-Cookie: PHPSESSID=old; path=/"]))
 
     async with odd(app=app) as server, client(server.url) as planso:
         await planso.read_board()
 
-    assert [asked.headers.get("cookie") for asked in server.asked] == [
+    assert [request.headers.get("cookie") for request in server.requests] == [
         None,
         "PHPSESSID=old",
         "PHPSESSID=new",
@@ -277,23 +279,23 @@ async def test_a_login_may_be_redirected_on_the_same_host() -> None:
 
 
 async def test_json_that_quotes_the_login_field_is_no_login_page() -> None:
-    """A customer's remark may hold any words."""
+    """A customer's remark may hold any text."""
     board = BOARD.replace('"A"', '"system_login_username"')
     async with odd(do=lambda _: answer("\ufeff " + board)) as server, client(server.url) as planso:
         assert (await planso.read_board())[0].short_name == "system_login_username"
-        assert len(server.asked) == 3
+        assert len(server.requests) == 3
 
 
-async def test_a_login_page_for_ever_is_asked_for_twice_at_most() -> None:
-    """One retry per request, then it is unavailable: no loop of logins."""
+async def test_a_session_that_never_works_is_renewed_once() -> None:
+    """Then the request is unavailable: no loop of logins."""
     async with odd(do=lambda _: answer(LOGIN_PAGE)) as server, client(server.url) as planso:
         with pytest.raises(PlansoUnavailable, match="although the login was accepted"):
             await planso.read_board()
-        assert [asked.target[:4] for asked in server.asked] == ["/app", "/app", "/do?", "/app", "/app", "/do?"]
+        assert [request.target[:4] for request in server.requests] == ["/app", "/app", "/do?", "/app", "/app", "/do?"]
 
 
-async def test_a_cancelled_login_leaves_the_way_free(sandbox: Sandbox, url: str) -> None:
-    """A caller that goes away in the middle of the login blocks nobody."""
+async def test_a_cancelled_login_blocks_nobody(sandbox: Sandbox, url: str) -> None:
+    """A caller that leaves during the login; the next request logs in."""
     sandbox.knobs.latency = 0.2
     async with client(url) as planso:
         impatient = asyncio.create_task(planso.read_board())
@@ -302,8 +304,8 @@ async def test_a_cancelled_login_leaves_the_way_free(sandbox: Sandbox, url: str)
         assert await planso.read_board()
 
 
-async def test_sessions_that_live_for_three_requests_are_invisible_too(sandbox: Sandbox, url: str) -> None:
-    """Eight in flight, each session dead after three requests: every form is read, a login for no fewer than two."""
+async def test_sessions_of_three_requests_are_renewed_transparently(sandbox: Sandbox, url: str) -> None:
+    """With eight in flight and sessions of three requests, every form is read with one login per two forms at most."""
     sandbox.knobs.expire_sessions_after = 3
     async with client(url, throttle=Throttle(8)) as planso:
         forms = await asyncio.gather(*(planso.read_form(order) for order in sandbox.order_ids()[:20]))

@@ -1,4 +1,4 @@
-"""Two sessions with PlanSo: a write does not wait for a sync's pages; one where the account allows no more."""
+"""The two sessions of a running connector: writes don't wait for a sync; one session where that is the limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from planso_connector.sandbox import Sandbox
 from planso_connector.sandbox.planso_app import LoggedRequest
-from tests.commands.test_commands import command_here
+from tests.command_line import command_here
 from tests.service import Service, connected, wait_until
 
 FORM = "visual_forms_plain"
@@ -30,10 +30,10 @@ def live_read(service: Service, order_id: int) -> httpx2.Response:
     return service.http.get(f"/api/orders/{order_id}", params={"max_age": "0"})
 
 
-def test_callers_do_not_wait_for_the_pages_of_a_sync(tmp_path: Path) -> None:
+def test_callers_do_not_wait_for_a_sync_s_pages(tmp_path: Path) -> None:
     """
-    PlanSo serves the requests of one session one after the other. During a full sync with four pages on their way, each
-    request of a caller is answered while PlanSo serves two of the sync's pages at most, none of which it waited for.
+    PlanSo serves the requests of one session one after the other. During a full sync with four pages in flight, each
+    request of a caller is answered while PlanSo serves two of the sync's pages at most.
     """
     sandbox = Sandbox(orders=60)
     with connected(tmp_path, sandbox) as service:
@@ -53,36 +53,38 @@ def test_callers_do_not_wait_for_the_pages_of_a_sync(tmp_path: Path) -> None:
     mine = [request for request in asked if request.order_id in orders]
     pages = [request for request in asked if request.order_id not in orders]
     assert {request.order_id for request in mine} == set(orders)
-    assert all(passed(request, pages) <= 2 for request in mine), [passed(request, pages) for request in mine]
+    assert all(count_served_during(request, pages) <= 2 for request in mine), [
+        count_served_during(request, pages) for request in mine
+    ]
     assert sum(mine[0].started < page.ended < mine[-1].ended for page in pages) >= len(mine) - 1
     assert sandbox.in_flight_peak <= 4
     assert sandbox.logins == 2
 
 
-def passed(request: LoggedRequest, pages: list[LoggedRequest]) -> int:
-    """How many of the pages PlanSo answered while that request was there."""
+def count_served_during(request: LoggedRequest, pages: list[LoggedRequest]) -> int:
+    """How many of the pages PlanSo answered while it had the request."""
     return sum(request.started < page.ended <= request.ended for page in pages)
 
 
-def status(service: Service) -> dict[str, Any]:
-    told: dict[str, Any] = service.http.get("/api/auth/status").json()
-    return told
+def auth_status(service: Service) -> dict[str, Any]:
+    status: dict[str, Any] = service.http.get("/api/auth/status").json()
+    return status
 
 
-def check(service: Service, name: str) -> dict[str, Any]:
+def readiness_check(service: Service, name: str) -> dict[str, Any]:
     checks: list[dict[str, Any]] = service.http.get("/health/ready").json()["checks"]
-    return next(one for one in checks if one["name"] == name)
+    return next(check for check in checks if check["name"] == name)
 
 
-def test_where_a_login_ends_the_other_session_there_is_one(tmp_path: Path) -> None:
+def test_one_session_is_used_where_a_login_ends_the_other(tmp_path: Path) -> None:
     """
-    Writes of all kinds during syncs: each is confirmed, none is sent in a session that a login of ours ended, four
-    logins in all and no further one, and status and readiness say why.
+    Writes of all kinds during syncs are confirmed, none is sent in a session that a login ended, there are four logins
+    in all, and status and readiness say why there is one session.
     """
     sandbox = Sandbox(orders=24)
     sandbox.knobs.set_json({"one_session_per_account": True, "latency": 0.01, "session_lock": True})
     with connected(tmp_path, sandbox) as service, ThreadPoolExecutor(4) as pool:
-        assert "the first write or live read opens a second one" in status(service)["sessions_reason"]
+        assert "the first write or live read opens a second one" in auth_status(service)["sessions_reason"]
         for _ in range(2):
             service.begin_sync(full="true")
             answers = list(pool.map(lambda order_id: put(service, order_id), sandbox.order_ids()[:8]))
@@ -93,19 +95,19 @@ def test_where_a_login_ends_the_other_session_there_is_one(tmp_path: Path) -> No
             assert service.synced()["last_result"]["state"] == "done"
         assert sandbox.logins <= 4
         assert all(request.version is not None for request in sandbox.requests if request.saving)
-        told = status(service)
-        assert told["sessions"] == 1
-        assert "a second login of this account ends the first" in told["sessions_reason"]
-        assert told["sessions_reason"] in check(service, "planso_login")["words"]
-        assert told["sessions_trouble"] == ""
+        status = auth_status(service)
+        assert status["sessions"] == 1
+        assert "a second login of this account ends the first" in status["sessions_reason"]
+        assert status["sessions_reason"] in readiness_check(service, "planso_login")["words"]
+        assert status["sessions_trouble"] == ""
         logins = sandbox.logins
         service.sync(full="true")
         assert put(service, sandbox.order_ids()[9]).status_code == 200
         assert sandbox.logins == logins
 
 
-def test_a_session_that_ends_costs_one_login_where_it_is_needed(tmp_path: Path) -> None:
-    """PlanSo ends all sessions again and again: one login for each session that goes on, and they stay two."""
+def test_an_ended_session_costs_one_login_when_it_is_needed(tmp_path: Path) -> None:
+    """PlanSo ends all sessions again and again: one login for each session that is used, and they stay two."""
     sandbox = Sandbox(orders=12)
     with connected(tmp_path, sandbox) as service:
         order_id = sandbox.order_ids()[0]
@@ -114,19 +116,19 @@ def test_a_session_that_ends_costs_one_login_where_it_is_needed(tmp_path: Path) 
             service.sync()
             assert put(service, order_id).status_code == 200
             assert sandbox.logins == 2 * logins
-            assert status(service)["sessions"] == 2
-            assert "two sessions" in check(service, "planso_login")["words"]
+            assert auth_status(service)["sessions"] == 2
+            assert "two sessions" in readiness_check(service, "planso_login")["words"]
             sandbox.expire_sessions()
         service.sync()
         service.sync()
         assert sandbox.logins == 9
 
 
-def test_sessions_that_end_again_and_again_are_told(tmp_path: Path) -> None:
-    """Each session ends after one request: all is served, and readiness is degraded and says how many logins."""
+def test_sessions_that_keep_ending_are_reported(tmp_path: Path) -> None:
+    """Each session ends after one request: all is served, readiness is degraded and names the number of logins."""
     sandbox = Sandbox(orders=12)
     with connected(tmp_path, sandbox) as service:
-        assert check(service, "planso_sessions")["ok"] is True
+        assert readiness_check(service, "planso_sessions")["ok"] is True
         sandbox.knobs.expire_sessions_after = 1
         order_id = sandbox.order_ids()[0]
         for _ in range(6):
@@ -134,25 +136,23 @@ def test_sessions_that_end_again_and_again_are_told(tmp_path: Path) -> None:
             assert (answer.status_code, answer.json()["message"]) == (200, "")
         ready = service.http.get("/health/ready")
         assert (ready.status_code, ready.json()["state"]) == (200, "degraded")
-        told = check(service, "planso_sessions")
-        assert (told["ok"], told["required"]) == (False, False)
-        assert f"{sandbox.logins} logins" in told["words"]
-        assert status(service)["sessions_trouble"] == told["words"]
+        check = readiness_check(service, "planso_sessions")
+        assert (check["ok"], check["required"]) == (False, False)
+        assert f"{sandbox.logins} logins" in check["words"]
+        assert auth_status(service)["sessions_trouble"] == check["words"]
         metrics = service.http.get("/metrics").text
         assert f'planso_connector_planso_logins_total{{outcome="accepted"}} {sandbox.logins}.0' in metrics
         assert 'planso_connector_check_ok{check="planso_sessions"} 0.0' in metrics
 
 
-@pytest.mark.parametrize(("one_session", "told", "logins"), [(False, "Two sessions", 2), (True, "One session", 4)])
-def test_doctor_finds_out_how_many_sessions_there_may_be(
-    tmp_path: Path, one_session: bool, told: str, logins: int
-) -> None:
-    """doctor asks in both sessions in turn until it knows, and writes nothing."""
+@pytest.mark.parametrize(("one_session", "message", "logins"), [(False, "Two sessions", 2), (True, "One session", 4)])
+def test_doctor_determines_the_session_limit(tmp_path: Path, one_session: bool, message: str, logins: int) -> None:
+    """doctor reads in both sessions in turn until it is known, and writes nothing."""
     sandbox = Sandbox(orders=5)
     sandbox.knobs.one_session_per_account = one_session
     with sandbox.serve() as url:
         account = {"PLANSO_USER": sandbox.installation.username, "PLANSO_PASSWORD": sandbox.installation.password}
         done = command_here(tmp_path, "doctor", PLANSO_URL=url, **account)
-    assert told in done.stdout
+    assert message in done.stdout
     assert sandbox.logins == logins
     assert not any(request.saving for request in sandbox.requests)

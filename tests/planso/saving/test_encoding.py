@@ -1,4 +1,4 @@
-"""What is sent is what was meant, in every style: read by decoders that are not ours."""
+"""Every save style encodes the form so that independent decoders read the same pairs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.encoding import EncodedRequest, convert_line_breaks, encode_save, urlencode
 from planso_connector.planso.saving.save_style import (
-    ACTIONS,
     BODIES,
     SPACES,
     TOKEN_PLACES,
@@ -30,14 +29,14 @@ PAIRS = st.lists(st.tuples(NAME, TEXT), max_size=6)
 BUILT_IN = Profile.load().save
 
 
-def members_of(pairs: list[tuple[str, str]]) -> dict[str, Any]:
+def group_by_name(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     members: dict[str, list[str]] = {}
     for name, value in pairs:
         members.setdefault(name, []).append(value)
     return {name: values[0] if len(values) == 1 else values for name, values in members.items()}
 
 
-def multipart(encoded: EncodedRequest) -> list[tuple[str, str]]:
+def decode_multipart(encoded: EncodedRequest) -> list[tuple[str, str]]:
     head = f"Content-Type: {encoded.headers['Content-Type']}\r\n\r\n".encode()
     message = message_from_bytes(head + encoded.body, policy=policy.HTTP)
     found = []
@@ -48,8 +47,8 @@ def multipart(encoded: EncodedRequest) -> list[tuple[str, str]]:
 
 
 @given(PAIRS, st.sampled_from(BODIES), st.sampled_from(SPACES))
-def test_each_style_carries_the_pairs(pairs: list[tuple[str, str]], body: str, space: str) -> None:
-    """Any names and values arrive, in their order, whatever the body's notation and however blanks are written."""
+def test_every_body_carries_the_pairs(pairs: list[tuple[str, str]], body: str, space: str) -> None:
+    """Any names and values arrive in their order, in every body and with both encodings of blanks."""
     sent = encode_save(pairs, replace(BUILT_IN, body=body, space=space), "update", 7, 12565, {})
     match body:
         case "fields":
@@ -58,12 +57,12 @@ def test_each_style_carries_the_pairs(pairs: list[tuple[str, str]], body: str, s
         case "plain":
             assert parse_qsl(sent.body.decode("ascii"), keep_blank_values=True) == pairs
         case "json":
-            assert json.loads(sent.body) == members_of(pairs)
+            assert json.loads(sent.body) == group_by_name(pairs)
         case "json_pairs":
             assert json.loads(sent.body) == [{"name": name, "value": value} for name, value in pairs]
         case "fields_json":
             [(_, form)] = parse_qsl(sent.body.decode("ascii"))
-            assert json.loads(form) == members_of(pairs)
+            assert json.loads(form) == group_by_name(pairs)
         case "fields_json_pairs":
             [(_, form)] = parse_qsl(sent.body.decode("ascii"))
             assert [(pair["name"], pair["value"]) for pair in json.loads(form)] == pairs
@@ -71,15 +70,18 @@ def test_each_style_carries_the_pairs(pairs: list[tuple[str, str]], body: str, s
 
 @given(st.lists(st.tuples(st.from_regex(r"[a-z_]{1,8}(\[\])?", fullmatch=True), TEXT), min_size=1, max_size=6))
 def test_multipart_carries_the_pairs(pairs: list[tuple[str, str]]) -> None:
-    """The boundary stands in no value; line breaks stay."""
+    """Any values arrive, with their line breaks: the boundary stands in none of them."""
     sent = encode_save(pairs, replace(BUILT_IN, body="multipart"), "insert", None, 1, {})
 
-    assert multipart(sent) == pairs
+    assert decode_multipart(sent) == pairs
 
 
-@given(st.sampled_from(ACTIONS), st.sampled_from(TOKEN_PLACES), st.sampled_from(BODIES), TEXT.filter(bool))
+ACTIONS = st.sampled_from(("update", "insert", "delete"))
+
+
+@given(ACTIONS, st.sampled_from(TOKEN_PLACES), st.sampled_from(BODIES), TEXT.filter(bool))
 def test_tokens_and_ids_go_where_the_style_says(action: str, place: str, body: str, value: str) -> None:
-    """A token in the query, the body or a header; order and table under their parameters, in the query or the body."""
+    """A token is sent in the query, the body or a header; ids replace their placeholders in path, query and body."""
     address = RequestTemplate("POST", "/orders/{order}/save", {"t": "{table}"}, {"id": "{order}", "mode": "x"})
     style = replace(SaveStyle(), body=body, update=address, insert=address, delete=address)
     style = replace(style, tokens=(SaveToken("X-Token", place, "cookie", "c"),))
@@ -96,7 +98,7 @@ def test_tokens_and_ids_go_where_the_style_says(action: str, place: str, body: s
 
 
 def test_numbers_in_json_are_numbers() -> None:
-    """Where the recording showed `"id": 7` and not `"id": "7"`."""
+    """A number placeholder in a JSON body gives a number, `"id": 7` and not `"id": "7"`."""
     address = RequestTemplate(body={"id": "{order_number}", "table": "{table}", "final": True})
     sent = encode_save(
         [("a", "1")], replace(BUILT_IN, body="json", parameter="data", update=address), "update", 7, 12, {}
@@ -106,21 +108,21 @@ def test_numbers_in_json_are_numbers() -> None:
 
 
 def test_nothing_to_send_is_no_body() -> None:
-    """A deletion whose parameters stand in the address."""
+    """A deletion whose parameters are all in the query has no body."""
     sent = encode_save(None, BUILT_IN, "delete", 7, 12565, {})
 
     assert (sent.body, sent.headers, sent.path) == (b"", {}, "/do")
     assert dict(sent.query)["submode"] == "delete"
 
 
-@pytest.mark.parametrize(("style", "text"), [("crlf", "a\r\nb\r\nc\r\n"), ("lf", "a\nb\nc\n")])
-def test_line_breaks_are_the_style_s(style: str, text: str) -> None:
-    """Whatever stood there."""
-    assert convert_line_breaks("a\nb\r\nc\r", replace(BUILT_IN, line_break=style)) == text
+@pytest.mark.parametrize(("line_break", "text"), [("crlf", "a\r\nb\r\nc\r\n"), ("lf", "a\nb\nc\n")])
+def test_line_breaks_are_converted(line_break: str, text: str) -> None:
+    """All line breaks become those of the style."""
+    assert convert_line_breaks("a\nb\r\nc\r", line_break) == text
 
 
 @given(PAIRS)
-def test_blanks_are_written_as_the_style_says(pairs: list[tuple[str, str]]) -> None:
-    """`%20` or `+`, and never the other."""
+def test_blanks_are_encoded_in_one_way(pairs: list[tuple[str, str]]) -> None:
+    """Blanks are encoded as `%20` or as `+`, and never both."""
     assert "+" not in urlencode(pairs)
     assert "%20" not in urlencode(pairs, "+")

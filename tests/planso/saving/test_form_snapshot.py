@@ -1,4 +1,4 @@
-"""What of a form is compared before and after a save."""
+"""What a snapshot of a form contains."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from planso_connector.planso.saving.form_snapshot import take_snapshot
 from tests.planso.conftest import form_of
 
 
-def test_buttons_and_files_hold_nothing_of_the_order() -> None:
-    """A button that is there only in one state of the order is no value that a save could lose."""
+def test_a_snapshot_leaves_out_buttons_and_files() -> None:
+    """Buttons and file inputs are left out: one that exists only in some states of an order is no loss."""
     held = take_snapshot(
         form_of(
             '<label for="t">Telefon</label><input id="t" name="tel" value="1"><input type="submit" name="accept" '

@@ -1,4 +1,4 @@
-"""What is learned from a recording made in a browser: a connector with that profile saves as the browser does."""
+"""A connector with a profile learned from a recording of Chromium saves as the browser does."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from typing import Any
 import pytest
 
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.learned_profile import LearnedProfile
-from planso_connector.planso.saving.learning import learn_profile
-from planso_connector.planso.saving.recording import read_recording, require_accepted_writes
-from planso_connector.planso.saving.redaction import redact_recording
 from planso_connector.sandbox import Installation, Sandbox, SaveStyle
+from tests.planso.saving import hars
 from tests.service import connected
 
 STYLES = {
@@ -29,26 +26,20 @@ STYLES = {
 }
 
 
-def learned(har: Path) -> LearnedProfile:
-    recording = read_recording(har, Profile.load())
-    return learn_profile(recording, require_accepted_writes(recording, har))
-
-
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
-def test_a_connector_saves_as_was_learned(recording: Any, tmp_path: Path, style: str) -> None:
+def test_a_connector_saves_in_the_learned_style(recording: Any, tmp_path: Path, style: str) -> None:
     """
-    In every style: learned from Chromium, a connector changes, creates and deletes, on an installation that refuses
-    what is not in that style; nothing else of the order changes. The redacted copy teaches the same.
+    In every style, a connector with the learned profile changes, creates and deletes orders on an installation that
+    refuses all other styles, and changes nothing else. The same is learned from the redacted copy.
     """
     har: Path = recording(style)
-    lesson = learned(har)
+    learned = hars.learn(har)
     profile = tmp_path / "profile.toml"
-    profile.write_text(lesson.to_toml(), encoding="utf-8")
+    profile.write_text(learned.to_toml(), encoding="utf-8")
     assert Profile.load(profile).save.source == "learned"
 
-    copy = tmp_path / "redacted.har"
-    copy.write_text(redact_recording(read_recording(har, Profile.load())), encoding="utf-8")
-    assert tomllib.loads(learned(copy).to_toml()) == tomllib.loads(lesson.to_toml())
+    copy = hars.redact(har, tmp_path / "redacted.har")
+    assert tomllib.loads(hars.learn(copy).to_toml()) == tomllib.loads(learned.to_toml())
 
     sandbox = Sandbox(orders=12, installation=Installation(save_style=SaveStyle.from_text(style)))
     with connected(tmp_path, sandbox, planso_profile=profile) as service:
@@ -70,45 +61,44 @@ def test_a_connector_saves_as_was_learned(recording: Any, tmp_path: Path, style:
         assert new_id not in sandbox.order_ids()
 
 
-def test_what_a_person_changed_is_all_that_differs(recording: Any) -> None:
-    """Held against what Chromium sent, our own serialisation of the recorded form is equal but for the edits."""
-    update, insert = learned(recording("")).comparisons
+def test_only_the_person_s_changes_differ_from_our_serialisation(recording: Any) -> None:
+    """Our serialisation of the recorded form equals what Chromium sent, but for the person's changes."""
+    update, insert = hars.learn(recording("")).comparisons
 
     assert [(d.label, d.reason.name) for d in update.differences] == [("Bemerkungen", "CHANGED")]
     assert [d.label for d in insert.differences] == ["Fahrername", "Kennzeichen"]
     assert min(update.equal_count, insert.equal_count) > 70
 
 
-def test_what_is_not_recorded_stays_assumed(recording: Any) -> None:
-    """A recording without creation and deletion says so, and writes no line about them."""
-    lesson = learned(recording("", steps=("change",)))
-    content = tomllib.loads(lesson.to_toml())
+def test_actions_that_were_not_recorded_stay_assumed(recording: Any) -> None:
+    """Without a recorded creation and deletion, the profile has no setting for them and lists the assumptions."""
+    learned = hars.learn(recording("", steps=("change",)))
+    content = tomllib.loads(learned.to_toml())
 
     assert set(content["save"]) == {"source", "sends", "body", "parameter", "space", "line_break", "update", "answer"}
-    told = " ".join(lesson.assumptions)
-    assert all(words in told for words in ("creation", "deletion", "new order's id", "refusal"))
+    assumptions = " ".join(learned.assumptions)
+    assert all(text in assumptions for text in ("creation", "deletion", "new order's id", "refusal"))
 
 
-def test_what_script_fills_is_known_once_it_was_seen(recording: Any, tmp_path: Path) -> None:
+def test_recorded_script_values_are_sent(recording: Any, tmp_path: Path) -> None:
     """
-    A form with controls that script fills is not saved by an assumption; once Chromium was seen to send what the script
-    fills in, it is, and these controls keep it. The redacted copy teaches the same.
+    A form with controls that a script fills can be saved once Chromium was recorded sending what the script fills in,
+    and these controls keep their values. The same is learned from the redacted copy.
     """
     labels = ["Werkstattstart", "Fahrername"]
     for how in ("data", "functions"):
         knobs = {"script_filled": labels, "script_filled_by": how}
         har: Path = recording("", knobs=knobs, steps=("change",))
-        lesson = learned(har)
-        content = tomllib.loads(lesson.to_toml())
+        learned = hars.learn(har)
+        content = tomllib.loads(learned.to_toml())
         assert len(content["save"]["known"]) == 2
-        copy = tmp_path / f"{how}.har"
-        copy.write_text(redact_recording(read_recording(har, Profile.load())), encoding="utf-8")
-        assert tomllib.loads(learned(copy).to_toml()) == content
+        copy = hars.redact(har, tmp_path / f"{how}.har")
+        assert tomllib.loads(hars.learn(copy).to_toml()) == content
 
         sandbox = Sandbox(orders=12)
         sandbox.knobs.set_json(knobs)
         profile = tmp_path / f"{how}.toml"
-        profile.write_text(lesson.to_toml(), encoding="utf-8")
+        profile.write_text(learned.to_toml(), encoding="utf-8")
         order_id = sandbox.order_ids()[3]
         before = dict(sandbox.snapshot(order_id))
         (tmp_path / how).mkdir()

@@ -1,4 +1,4 @@
-"""What a recording teaches of addresses, parameters, tokens and answers; what it does not show is never made up."""
+"""Requests, parameters, tokens and responses are learned from a recording, and nothing that it does not show."""
 
 from __future__ import annotations
 
@@ -13,84 +13,98 @@ import pytest
 from planso_connector.planso.profile import Profile
 from planso_connector.planso.saving.browser_comparison import DifferenceReason
 from tests.planso.saving import hars
-from tests.planso.saving.test_learned import learned
 
 TOKEN = "9f8e7d6c5b4a39281706f5e4"
 
 
-def saved(
+def build_plain_save(
     url: str = hars.CALL.format("update", 4711), extra: dict[str, str] | None = None, **more: Any
 ) -> dict[str, Any]:
-    body = urlencode({**(extra or {}), "fields": urlencode(hars.pairs(f_1="Neu"))})
-    return hars.entry("POST", url, more.pop("answer", {"saved": 1}), body=body, **more)
+    body = urlencode({**(extra or {}), "fields": urlencode(hars.build_pairs(f_1="Neu"))})
+    return hars.build_entry("POST", url, more.pop("answer", {"saved": 1}), body=body, **more)
 
 
-def taught(tmp_path: Path, *entries: dict[str, Any]) -> dict[str, Any]:
-    """The `[save]` of the profile, which can be loaded."""
+def learn_save_section(tmp_path: Path, *entries: dict[str, Any]) -> dict[str, Any]:
+    """The `[save]` of the learned profile, after loading it."""
     file = tmp_path / "profile.toml"
-    file.write_text(learned(hars.har(tmp_path / "a.har", hars.login(), hars.board(4711), *entries)).to_toml(), "utf-8")
+    file.write_text(
+        hars.learn(hars.write_har(tmp_path / "a.har", hars.build_login(), hars.build_board(4711), *entries)).to_toml(),
+        "utf-8",
+    )
     assert Profile.load(file).save.source
     save: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))["save"]
     return save
 
 
 PAGE = f"<html><head><meta name='csrf' content='{TOKEN}'></head><body>Werkstatt</body></html>"
-SOURCES: dict[str, tuple[list[dict[str, Any]], dict[str, Any], dict[str, str]]] = {
+TOKEN_ORIGINS: dict[str, tuple[list[dict[str, Any]], dict[str, Any], dict[str, str]]] = {
     "a meta element of a page": (
-        [hars.entry("GET", "/app?m=start", PAGE), hars.form()],
+        [hars.build_entry("GET", "/app?m=start", PAGE), hars.build_form()],
         {"extra": {"csrf": TOKEN}},
         {"in": "body", "from": "meta", "key": "csrf", "page": "/app?m=start"},
     ),
     "a hidden input of a page": (
-        [hars.entry("GET", "/app", f"<form><input type=hidden name=tok value={TOKEN}></form>"), hars.form()],
+        [
+            hars.build_entry("GET", "/app", f"<form><input type=hidden name=tok value={TOKEN}></form>"),
+            hars.build_form(),
+        ],
         {"headers": {"X-Token": TOKEN}},
         {"in": "header", "from": "input", "key": "tok", "page": "/app"},
     ),
     "the form's answer": (
-        [hars.form(answer={"meta": {"nonce": TOKEN}})],
+        [hars.build_form(answer={"meta": {"nonce": TOKEN}})],
         {"url": hars.CALL.format("update", 4711) + f"&nonce={TOKEN}"},
         {"in": "query", "from": "answer", "key": "meta.nonce"},
     ),
     "a hidden input of the form": (
-        [hars.form(row=TOKEN)],
+        [hars.build_form(row=TOKEN)],
         {"url": hars.CALL.format("update", 4711) + f"&row={TOKEN}"},
         {"in": "query", "from": "form", "key": "rowID"},
     ),
     "a cookie": (
-        [hars.form()],
+        [hars.build_form()],
         {"headers": {"X-Xsrf-Token": "a/b12345678"}, "cookies": {"XSRF": "a%2Fb12345678"}},
         {"in": "header", "from": "cookie", "key": "XSRF"},
     ),
 }
 
 
-@pytest.mark.parametrize(("before", "sent", "token"), SOURCES.values(), ids=SOURCES)
-def test_a_token_is_followed_to_where_it_came_from(
+@pytest.mark.parametrize(("before", "sent", "token"), TOKEN_ORIGINS.values(), ids=TOKEN_ORIGINS)
+def test_a_token_s_origin_is_found(
     tmp_path: Path, before: list[dict[str, Any]], sent: dict[str, Any], token: dict[str, str]
 ) -> None:
-    """Seen in a page, a form, an answer or a cookie before it was sent; its value is not in the profile."""
-    save = taught(tmp_path, *before, saved(**sent))
+    """A token is found in the page, form, response or cookie before it was sent; the profile lacks its value."""
+    save = learn_save_section(tmp_path, *before, build_plain_save(**sent))
 
     assert list(save["tokens"].values()) == [token]
     assert TOKEN not in json.dumps(save)
 
 
-def test_a_token_from_nowhere_is_no_constant(tmp_path: Path) -> None:
-    """Where it comes from is not in the recording: it is left out, and said, not written as if it never changed."""
+def test_a_token_without_an_origin_is_left_out(tmp_path: Path) -> None:
+    """A token whose origin was not recorded is left out with a warning, rather than written as a constant."""
     url = hars.CALL.format("update", 4711) + f"&secret={TOKEN}"
-    lesson = learned(hars.har(tmp_path / "a.har", hars.login(), hars.form(), saved(url), hars.form(), saved(url)))
-
-    assert TOKEN not in lesson.to_toml()
-    assert any("'secret' is left out" in warning for warning in lesson.warnings)
-
-
-def test_an_address_is_learned_with_the_order_in_its_path(tmp_path: Path) -> None:
-    """REST-like: the order in the path and as a JSON number, the form in a member, constants as they are."""
-    body = json.dumps(
-        {"id": 4711, "table": "12565", "final": True, "mode": "edit", "data": dict(hars.pairs(f_1="Neu"))}
+    learned = hars.learn(
+        hars.write_har(
+            tmp_path / "a.har",
+            hars.build_login(),
+            hars.build_form(),
+            build_plain_save(url),
+            hars.build_form(),
+            build_plain_save(url),
+        )
     )
-    put = hars.entry("PUT", "/orders/4711/save?_=1764489600123", {"ok": True}, body=body, kind="application/json")
-    save = taught(tmp_path, hars.form(), put)
+
+    assert TOKEN not in learned.to_toml()
+    assert any("'secret' is left out" in warning for warning in learned.warnings)
+
+
+def test_order_ids_become_placeholders(tmp_path: Path) -> None:
+    """The order's id in the path and as a JSON number becomes a placeholder; constants are kept."""
+    body = json.dumps(
+        {"id": 4711, "table": "12565", "final": True, "mode": "edit", "data": dict(hars.build_pairs(f_1="Neu"))}
+    )
+    put = hars.build_entry("PUT", "/orders/4711/save?_=1764489600123", {"ok": True}, body=body, kind="application/json")
+    save = learn_save_section(tmp_path, hars.build_form(), put)
 
     assert (save["body"], save["parameter"]) == ("json", "data")
     assert save["update"] == {
@@ -101,14 +115,16 @@ def test_an_address_is_learned_with_the_order_in_its_path(tmp_path: Path) -> Non
     }
 
 
-def test_nobody_s_data_becomes_a_constant(tmp_path: Path) -> None:
-    """A parameter that holds the plate, the user or a telephone number is left out, and said."""
+def test_personal_data_never_becomes_a_constant(tmp_path: Path) -> None:
+    """A parameter with a plate, a user or a telephone number is left out with a warning."""
     url = hars.CALL.format("update", 4711) + "&plate=WN-A+12&user=meister.roehrich&tel=07151+1234567&view=board_main"
-    lesson = learned(hars.har(tmp_path / "a.har", hars.login(), hars.form(), saved(url)))
-    query = tomllib.loads(lesson.to_toml())["save"]["update"]["query"]
+    learned = hars.learn(
+        hars.write_har(tmp_path / "a.har", hars.build_login(), hars.build_form(), build_plain_save(url))
+    )
+    query = tomllib.loads(learned.to_toml())["save"]["update"]["query"]
 
     assert set(query) == {"m", "tableID", "submode", "dataID", "call_back_class", "callback", "view"}
-    assert sum("is left out" in warning for warning in lesson.warnings) == 3
+    assert sum("is left out" in warning for warning in learned.warnings) == 3
 
 
 @pytest.mark.parametrize(
@@ -124,9 +140,16 @@ def test_nobody_s_data_becomes_a_constant(tmp_path: Path) -> None:
         ("<p>Gespeichert</p>", {}, None),
     ],
 )
-def test_a_success_is_known_by_what_says_so(tmp_path: Path, answer: Any, more: Any, rules: list[str] | None) -> None:
-    """A member and its value, the form again, nothing, a redirect; where nothing says so, it stays assumed."""
-    assert taught(tmp_path, hars.form(), saved(answer=answer, **more)).get("answer", {}).get("success") == rules
+def test_a_success_rule_is_learned_from_the_response(
+    tmp_path: Path, answer: Any, more: Any, rules: list[str] | None
+) -> None:
+    """A member with a word of success, the form, an empty body or a redirect; otherwise it stays assumed."""
+    assert (
+        learn_save_section(tmp_path, hars.build_form(), build_plain_save(answer=answer, **more))
+        .get("answer", {})
+        .get("success")
+        == rules
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,67 +164,71 @@ def test_a_success_is_known_by_what_says_so(tmp_path: Path, answer: Any, more: A
         ({"ok": 1, "dataID": 4711}, {}, None),
     ],
 )
-def test_a_new_order_s_id_is_found_where_it_is_seen_again(
-    tmp_path: Path, answer: Any, more: Any, path: str | None
-) -> None:
-    """By the list that follows; a number that was there before, or several that are not seen again, are none."""
-    blank = hars.form("", "insert", row="", person="", phone="", plate="", remarks="", vin="")
-    body = urlencode({"fields": urlencode(hars.pairs(f_1="Neu", f_3="WN-B 1"))})
-    made = hars.entry("POST", hars.CALL.format("insert", ""), answer, body=body, **more)
-    after = [hars.board(4711, 4713)] if path else []
-    save = taught(tmp_path, hars.form(), saved(), blank, made, *after)
+def test_a_new_order_s_id_is_confirmed_by_the_board(tmp_path: Path, answer: Any, more: Any, path: str | None) -> None:
+    """The new id is one that the next board lists; a known order, or one of several unlisted numbers, is none."""
+    blank = hars.build_form("", "insert", row="", person="", phone="", plate="", remarks="", vin="")
+    body = urlencode({"fields": urlencode(hars.build_pairs(f_1="Neu", f_3="WN-B 1"))})
+    made = hars.build_entry("POST", hars.CALL.format("insert", ""), answer, body=body, **more)
+    after = [hars.build_board(4711, 4713)] if path else []
+    save = learn_save_section(tmp_path, hars.build_form(), build_plain_save(), blank, made, *after)
 
     assert save["answer"].get("new_id") == path
     assert save["insert"]["query"]["dataID"] == "{order}"
 
 
-def test_a_refusal_beside_a_save_is_learned(tmp_path: Path) -> None:
-    """The member that says no; its words are somebody's and are not kept."""
-    refused = saved(answer={"saved": 0, "msg": "Frau Roth hat das offen"})
-    lesson = learned(hars.har(tmp_path / "a.har", hars.login(), hars.form(), refused, saved()))
+def test_a_refusal_rule_is_learned(tmp_path: Path) -> None:
+    """The member that says no becomes a rule; its message may be personal data and is not kept."""
+    refused = build_plain_save(answer={"saved": 0, "msg": "Frau Roth hat das offen"})
+    learned = hars.learn(
+        hars.write_har(tmp_path / "a.har", hars.build_login(), hars.build_form(), refused, build_plain_save())
+    )
 
-    assert "saved=0" in tomllib.loads(lesson.to_toml())["save"]["answer"]["refusal"]
-    assert "Roth" not in lesson.to_toml()
+    assert "saved=0" in tomllib.loads(learned.to_toml())["save"]["answer"]["refusal"]
+    assert "Roth" not in learned.to_toml()
 
 
-def test_only_what_changed_is_known_by_what_is_missing(tmp_path: Path) -> None:
-    """Most controls do not go; those hidden ones that do go always; what an unchecked box sends."""
-    changed = hars.entry("POST", hars.CALL.format("update", 4711), {"ok": 1}, body="rowID=600123&f_1=Neu")
-    unchecked = hars.entry("POST", hars.CALL.format("update", 4711), {"ok": 1}, body="rowID=600123&f_5=")
-    save = taught(tmp_path, hars.form(), changed, hars.form(), unchecked)
+def test_saves_of_only_changes_are_recognised(tmp_path: Path) -> None:
+    """Where most controls are not sent: hidden ones that always are, and the value of an unchecked box."""
+    changed = hars.build_entry("POST", hars.CALL.format("update", 4711), {"ok": 1}, body="rowID=600123&f_1=Neu")
+    unchecked = hars.build_entry("POST", hars.CALL.format("update", 4711), {"ok": 1}, body="rowID=600123&f_5=")
+    save = learn_save_section(tmp_path, hars.build_form(), changed, hars.build_form(), unchecked)
 
     assert (save["sends"], save["body"], save["always"], save["unchecked"]) == ("changed", "plain", ["rowID"], "")
 
 
-def test_what_differs_without_a_person_is_said(tmp_path: Path) -> None:
-    """Left out or added by script, and a value that the form does not hold after the save either."""
-    sent = [*(pair for pair in hars.pairs(f_1="Neu", f_7="anders") if pair[0] != "f_6"), ("extra", "1")]
+def test_differences_not_made_by_the_person_are_warned_of(tmp_path: Path) -> None:
+    """A warning for a control left out, added by script, or sent with a value that was not saved."""
+    sent = [*(pair for pair in hars.build_pairs(f_1="Neu", f_7="anders") if pair[0] != "f_6"), ("extra", "1")]
     body = urlencode({"fields": urlencode(sent)})
-    changed = hars.entry("POST", hars.CALL.format("update", 4711), {"saved": 1}, body=body)
-    lesson = learned(hars.har(tmp_path / "a.har", hars.login(), hars.form(), changed, hars.form(person="Neu")))
+    changed = hars.build_entry("POST", hars.CALL.format("update", 4711), {"saved": 1}, body=body)
+    learned = hars.learn(
+        hars.write_har(
+            tmp_path / "a.har", hars.build_login(), hars.build_form(), changed, hars.build_form(person="Neu")
+        )
+    )
 
-    assert {d.name: d.reason for d in lesson.comparisons[0].differences} == {
+    assert {d.name: d.reason for d in learned.comparisons[0].differences} == {
         "f_1": DifferenceReason.CHANGED,
         "f_6": DifferenceReason.LEFT_OUT,
         "f_7": DifferenceReason.SCRIPT,
         "extra": DifferenceReason.ADDED,
     }
-    assert sum("'KBA'" in one or "'VIN'" in one or "extra" in one for one in lesson.warnings) == 3
+    assert sum("'KBA'" in text or "'VIN'" in text or "extra" in text for text in learned.warnings) == 3
 
 
-def test_a_recording_without_a_login_is_learned_from(tmp_path: Path) -> None:
-    """It says so; all else is learned."""
-    lesson = learned(hars.har(tmp_path / "a.har", hars.form(), hars.save()))
+def test_a_recording_without_a_login_is_usable(tmp_path: Path) -> None:
+    """Without a recorded login there is a warning, and all else is learned."""
+    learned = hars.learn(hars.write_har(tmp_path / "a.har", hars.build_form(), hars.build_save()))
 
-    assert "login" in lesson.warnings[0]
-    assert ("save",) in [fact.table for fact in lesson.settings]
+    assert "login" in learned.warnings[0]
+    assert ("save",) in [setting.table for setting in learned.settings]
 
 
-def test_an_installation_may_lie_under_a_path(tmp_path: Path) -> None:
-    """What stands before every path is part of PLANSO_URL, not of the profile."""
-    entries = [hars.login(), hars.form(), hars.save()]
+def test_an_installation_may_have_a_path_prefix(tmp_path: Path) -> None:
+    """A prefix of all paths belongs to PLANSO_URL and not to the profile."""
+    entries = [hars.build_login(), hars.build_form(), hars.build_save()]
     for entry in entries:
         entry["request"]["url"] = entry["request"]["url"].replace(hars.URL, hars.URL + "/planso")
-    content = tomllib.loads(learned(hars.har(tmp_path / "a.har", *entries)).to_toml())
+    content = tomllib.loads(hars.learn(hars.write_har(tmp_path / "a.har", *entries)).to_toml())
 
     assert (content["paths"], content["save"]["update"]["path"]) == ({"app": "/app", "do": "/do"}, "/do")

@@ -1,4 +1,4 @@
-"""The profile's `[save]`: what it may say, and that the client does it."""
+"""The profile's `[save]` is parsed and checked, and the client saves in its style."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ new_id = "data.id"
 """
 
 
-def profile(tmp_path: Path, content: str) -> Profile:
+def load_profile(tmp_path: Path, content: str) -> Profile:
     file = tmp_path / "reit.toml"
     file.write_text(content, encoding="utf-8")
     return Profile.load(file)
 
 
-def test_a_profile_says_how_planso_saves(tmp_path: Path) -> None:
-    """All keys; what is not named stays as in the built-in profile, with this one's values in place of placeholders."""
-    loaded = profile(tmp_path, f'[paths]\ndo = "/tu"\n[calls]\nform = "formular"\n{WHOLE}')
+def test_all_settings_are_parsed(tmp_path: Path) -> None:
+    """All settings are read; others stay as built in, with this profile's values in place of placeholders."""
+    loaded = load_profile(tmp_path, f'[paths]\ndo = "/tu"\n[calls]\nform = "formular"\n{WHOLE}')
     style = loaded.save
 
     assert (style.source, style.sends, style.body, style.form_parameter) == ("learned", "changed", "json", "data")
@@ -91,13 +91,13 @@ def test_a_profile_says_how_planso_saves(tmp_path: Path) -> None:
         ("[save.answer]\nrefusal = 'error'", "save.answer.refusal", "list of texts"),
     ],
 )
-def test_a_typo_in_it_is_told_with_its_place(tmp_path: Path, content: str, key: str, accepted: str) -> None:
-    """As in the other sections: file, key, and what is accepted."""
-    with pytest.raises(ValueError, match=r"reit\.toml") as told:
-        profile(tmp_path, f"[save]\n{content}" if not content.startswith("[") else content)
+def test_an_invalid_setting_is_an_error_with_its_key(tmp_path: Path, content: str, key: str, accepted: str) -> None:
+    """The error names the file, the key and what is accepted."""
+    with pytest.raises(ValueError, match=r"reit\.toml") as error:
+        load_profile(tmp_path, f"[save]\n{content}" if not content.startswith("[") else content)
 
-    assert f" {key}: " in str(told.value)
-    assert accepted in str(told.value)
+    assert f" {key}: " in str(error.value)
+    assert accepted in str(error.value)
 
 
 START = answer(
@@ -117,9 +117,9 @@ START = answer(
         ("in = 'header'\nfrom = 'cookie'\nkey = 'XSRF-TOKEN'", "x-t", "in/cookie"),
     ],
 )
-async def test_a_token_is_taken_from_where_it_stands(tmp_path: Path, token: str, name: str, value: str) -> None:
-    """The form, the form's answer, a page, a cookie: each save carries it, the deletion too."""
-    own = profile(tmp_path, f"[save.tokens.X-T]\n{token}\n")
+async def test_a_token_is_read_from_its_origin(tmp_path: Path, token: str, name: str, value: str) -> None:
+    """Saves and deletions carry a token of the form, the form's response, a page or a cookie."""
+    own = load_profile(tmp_path, f"[save.tokens.X-T]\n{token}\n")
     pages = iter([answer(LOGIN_PAGE), START, START, START])
     async with (
         odd(app=lambda _: next(pages), do=lambda asked: answer(FORM)) as server,
@@ -129,22 +129,22 @@ async def test_a_token_is_taken_from_where_it_stands(tmp_path: Path, token: str,
         await planso.save(form, form.plan({"vehicle_details.vin": "W"}))
         await planso.delete(5)
         saves = [
-            asked for asked in server.asked if asked.body.startswith(b"fields") or "submode=delete" in asked.target
+            asked for asked in server.requests if asked.body.startswith(b"fields") or "submode=delete" in asked.target
         ]
 
     assert [asked.headers[name] for asked in saves] == [value, value]
 
 
 @pytest.mark.anyio
-async def test_a_token_that_is_not_there_sends_nothing(tmp_path: Path) -> None:
-    """PlanSo would refuse it, or worse take it for another's."""
-    own = profile(tmp_path, "[save.tokens.t]\nin = 'query'\nfrom = 'answer'\nkey = 'elsewhere'\n")
+async def test_nothing_is_sent_without_a_token(tmp_path: Path) -> None:
+    """Without its token a save is not sent: PlanSo would refuse it, or attribute it to somebody else."""
+    own = load_profile(tmp_path, "[save.tokens.t]\nin = 'query'\nfrom = 'answer'\nkey = 'elsewhere'\n")
     async with odd(do=lambda _: answer(FORM)) as server, client(server.url, profile=own) as planso:
         form = await planso.read_form(5)
-        before = len(server.asked)
+        before = len(server.requests)
         with pytest.raises(PlansoUnavailable, match=r"'elsewhere'.*nothing was sent"):
             await planso.save(form, form.plan({"vehicle_details.vin": "W"}))
-        assert len(server.asked) == before
+        assert len(server.requests) == before
 
 
 MARKUP = (
@@ -168,18 +168,18 @@ MARKUP = (
     ],
 )
 async def test_only_what_changes_is_sent(tmp_path: Path, asked: dict[str, Any], more: str, sent: list[Any]) -> None:
-    """All pairs of the names that change, and those that the recording showed to go along."""
-    own = profile(tmp_path, f"[save]\nsends = 'changed'\nbody = 'plain'\nalways = ['rowID']\n{more}")
+    """With `sends = "changed"`, all pairs of changed names are sent, and those of `always`."""
+    own = load_profile(tmp_path, f"[save]\nsends = 'changed'\nbody = 'plain'\nalways = ['rowID']\n{more}")
     form = form_of(MARKUP, own)
     async with odd(do=lambda _: answer("{}")) as server, client(server.url, profile=own) as planso:
         await planso.save(form, form.plan(asked))
 
-    assert parse_qsl(server.asked[-1].body.decode(), keep_blank_values=True) == sent
+    assert parse_qsl(server.requests[-1].body.decode(), keep_blank_values=True) == sent
 
 
-def test_an_unchecked_box_that_sends_nothing_is_refused(tmp_path: Path) -> None:
-    """Sent only what changes, PlanSo would never hear of it; the whole form tells it by leaving it out."""
-    own = profile(tmp_path, "[save]\nsends = 'changed'")
+def test_unchecking_without_a_value_is_refused(tmp_path: Path) -> None:
+    """With `sends = "changed"` an unchecked box needs a value; in the whole form it is left out."""
+    own = load_profile(tmp_path, "[save]\nsends = 'changed'")
     with pytest.raises(Invalid, match="Mietwagen Navi"):
         form_of(MARKUP, own).plan({"rental_car_navi": False})
 
@@ -203,11 +203,11 @@ def test_an_unchecked_box_that_sends_nothing_is_refused(tmp_path: Path) -> None:
         ("refusal = ['success=false']", answer('{"success": true}'), None),
     ],
 )
-async def test_an_answer_means_what_the_style_says(
+async def test_responses_are_interpreted_by_the_style(
     tmp_path: Path, style: str, reply: bytes, outcome: type[ConnectorError] | None
 ) -> None:
-    """A yes, a no, and everything else, which proves nothing."""
-    own = profile(tmp_path, f"[save.answer]\n{style}\n")
+    """A response is a success, a refusal, or unknown where it matches neither."""
+    own = load_profile(tmp_path, f"[save.answer]\n{style}\n")
     form = form_of(CONTENT, own)
     async with odd(do=lambda _: reply) as server, client(server.url, profile=own) as planso:
         if outcome is None:
@@ -227,12 +227,12 @@ async def test_an_answer_means_what_the_style_says(
         ("location:dataID", answer("", "302 Found", "Location: /do?m=x&dataID=77"), 77),
     ],
 )
-async def test_a_new_order_s_id_is_only_where_the_style_says(
+async def test_a_new_order_s_id_is_read_where_the_style_says(
     tmp_path: Path, new_id: str, reply: bytes, found: int | None
 ) -> None:
-    """Another number in the answer is another thing's."""
+    """Other numbers in the response are ignored."""
     success = "success = ['redirect']\n" if new_id.startswith("location") else ""
-    own = profile(tmp_path, f"[save.answer]\n{success}new_id = '{new_id}'\n")
+    own = load_profile(tmp_path, f"[save.answer]\n{success}new_id = '{new_id}'\n")
     form = form_of(CONTENT, own)
     async with odd(do=lambda _: reply) as server, client(server.url, profile=own) as planso:
         if found is None:
@@ -240,4 +240,4 @@ async def test_a_new_order_s_id_is_only_where_the_style_says(
                 await planso.create(form, form.plan({}))
         else:
             assert await planso.create(form, form.plan({})) == found
-        assert urlsplit(server.asked[-1].target).path == "/do"
+        assert urlsplit(server.requests[-1].target).path == "/do"

@@ -1,12 +1,14 @@
-"""While PlanSo hangs: what waits for it has a bound, and keeps nobody out who does not."""
+"""Overload: reads are refused first, and requests that wait for PlanSo have a limit and keep nobody out."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+import select
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,14 @@ import httpx2
 import pytest
 from starlette.responses import Response
 
+from planso_connector.app import MAX_QUEUED_READS
 from planso_connector.domain.caller import Scope
 from planso_connector.rest.middleware.admission import AdmissionMiddleware
 from planso_connector.rest.middleware.rate_limits import Limits
 from planso_connector.sandbox import Sandbox
-from tests.between import Between
-from tests.rest.middleware.test_route_scopes import make
+from tests.planso_proxy import PlansoProxy
+from tests.rest import raw
+from tests.rest.keys import make_key
 from tests.service import PATIENCE, Service, connected, wait_until
 
 MOST = 4
@@ -30,7 +34,7 @@ SLOTS = {"connector_parallel_total": 2 * MOST, "connector_write_wait": 5 * PATIE
 class Hanging:
     """A connector whose PlanSo can be held, and requests to it that are not waited for."""
 
-    def __init__(self, service: Service, between: Between, others: ThreadPoolExecutor) -> None:
+    def __init__(self, service: Service, between: PlansoProxy, others: ThreadPoolExecutor) -> None:
         self.service, self._between, self._others = service, between, others
         self.order, *self.orders = service.sandbox.order_ids()
 
@@ -76,7 +80,7 @@ class Hanging:
 @pytest.fixture(scope="module")
 def hanging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hanging]:
     sandbox = Sandbox(orders=12)
-    sandbox.app = between = Between(sandbox.app)
+    sandbox.app = between = PlansoProxy(sandbox.app)
     folder: Path = tmp_path_factory.mktemp("hanging")
     with connected(folder, sandbox, **SLOTS) as service, ThreadPoolExecutor(2 * MOST) as others:
         yield Hanging(service, between, others)
@@ -116,6 +120,58 @@ def test_reads_are_refused_first(method: str, path: str, status: int) -> None:
 
     asked = asyncio.run(story())
     assert (asked.status_code, asked.headers.get("Retry-After")) == (status, "1" if status == 503 else None)
+
+
+def start_waiting_read(service: Service) -> socket.socket:
+    """A read that waits for the database; sent again if refused: on a busy machine it may exceed MAX_DELAY."""
+    while True:
+        waiting, connection = service.reads_waiting, raw.connect(service.address)
+        connection.sendall(b"GET /api/orders HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        wait_until(lambda: service.reads_waiting > waiting or select.select([connection], [], [], 0)[0])  # noqa: B023
+        if service.reads_waiting > waiting:
+            return connection
+        connection.close()
+
+
+def test_reads_are_refused_while_too_many_wait_for_the_database(tmp_path: Path) -> None:
+    """Beyond MAX_QUEUED_READS a read is 503 at once; those before it are answered, and a write is accepted."""
+    with (
+        connected(tmp_path, Sandbox(orders=12)) as service,
+        ExitStack() as stack,
+        ThreadPoolExecutor() as others,
+    ):
+        order_id = service.sandbox.order_ids()[0]
+        service.put(order_id, remarks="danach ist keine Antwort mehr bereit")
+        with service.readers_held():
+            waiting = [stack.enter_context(closing(start_waiting_read(service))) for _ in range(MAX_QUEUED_READS)]
+            refused = service.http.get("/api/orders")
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+            accepted = others.submit(service.put, order_id, remarks="doch")
+            wait_until(lambda: service.reads_waiting > MAX_QUEUED_READS)  # the write reads whether there are keys
+            assert service.http.get("/health/live").status_code == 200
+        assert accepted.result().status_code == 200
+        assert {raw.status(connection.recv(1000)) for connection in waiting} == {200}
+        assert service.http.get("/api/orders").status_code == 200
+
+
+def test_writes_that_wait_for_planso_leave_room(tmp_path: Path) -> None:
+    """Half of the requests in flight may wait for PlanSo. A further write is 202 at once, and reads go on."""
+    sandbox = Sandbox(orders=12)
+    sandbox.app = between = PlansoProxy(sandbox.app)
+    longer = {"connector_write_wait": 5 * PATIENCE, "planso_timeout": 5 * PATIENCE}
+    with (
+        connected(tmp_path, sandbox, connector_parallel_total=4, **longer) as service,
+        ThreadPoolExecutor() as others,
+    ):
+        first, second, third = sandbox.order_ids()[:3]
+        with between.holding():
+            waiting = [others.submit(service.put, order_id, remarks="wartet") for order_id in (first, second)]
+            pending = {"state": "pending"}
+            wait_until(lambda: service.http.get("/api/operations", params=pending).json()["count"] == len(waiting))
+            accepted = service.put(third, remarks="wartet nicht")
+            assert (accepted.status_code, service.http.get(f"/api/orders/{first}").status_code) == (202, 200)
+        assert [response.result().status_code for response in waiting] == [200, 200]
+        assert service.settled(accepted)["state"] == "confirmed"
 
 
 WAITING = ["login", "other_login", "dry_run", "create", "delete", "live_read"]
@@ -159,11 +215,11 @@ def test_who_may_not_wait_is_answered_at_once(hanging: Hanging) -> None:
 def test_one_key_leaves_room_for_others_to_wait(tmp_path: Path) -> None:
     """Requests of one API key take half of the places; another key's still wait, and get their answers."""
     sandbox = Sandbox(orders=12)
-    sandbox.app = between = Between(sandbox.app)
+    sandbox.app = between = PlansoProxy(sandbox.app)
     with connected(tmp_path, sandbox, **SLOTS) as service, ThreadPoolExecutor(2 * MOST) as others:
         hanging = Hanging(service, between, others)
-        greedy, other = make(service, Scope.ADMIN, name="greedy"), make(service, Scope.ADMIN, name="other")
-        service.http.headers |= make(service, Scope.METRICS, Scope.ADMIN)
+        greedy, other = make_key(service, Scope.ADMIN, name="greedy"), make_key(service, Scope.ADMIN, name="other")
+        service.http.headers |= make_key(service, Scope.METRICS, Scope.ADMIN)
         with hanging.planso_hangs(*[lambda: hanging.login(**greedy)] * (MOST // 2)) as waiting:
             refused = hanging.login(**greedy)
             assert refused.status_code == 503

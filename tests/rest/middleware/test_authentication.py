@@ -1,4 +1,4 @@
-"""Whom the guard lets in, and whom a sync gives way to: nobody else."""
+"""AuthenticationMiddleware: what it refuses before the routes see it."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from planso_connector.rest.middleware.authentication import AuthenticationMiddle
 from tests.databases import Store
 
 
-def test_who_is_refused_slows_no_sync(store: Store) -> None:
-    """Without a key, with a wrong or a too narrow one, at no address, by another verb: it does not count as asking."""
-    asked: list[str] = []
-    guard = AuthenticationMiddleware(
+def test_a_refused_request_delays_no_sync(store: Store) -> None:
+    """Without a key, with a wrong or a too narrow one, at no path, by another method: it is not reported."""
+    reported: list[str] = []
+    middleware = AuthenticationMiddleware(
         Response(),
-        authentication=Authenticator(store.database, clock.now),
-        accesses=AccessLog(store.database, clock.now),
-        asked=asked.append,
+        authenticator=Authenticator(store.database, clock.now),
+        access_log=AccessLog(store.database, clock.now),
+        on_request=reported.append,
         allow_anonymous=False,
     )
 
     async def main() -> list[tuple[int, int]]:
         keys = ApiKeys(store.database, clock.now)
         _, key = await keys.create("Telefonagent", [Scope.ORDERS_READ], None)
-        told = []
+        statuses = []
         async with httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(AdmissionMiddleware(guard)), base_url="http://localhost"
+            transport=httpx2.ASGITransport(AdmissionMiddleware(middleware)), base_url="http://localhost"
         ) as client:
 
             async def ask(method: str, path: str, key: str | None = key) -> None:
                 headers: dict[str, Any] = {"X-API-Key": key} if key else {}
                 answer = await client.request(method, path, headers=headers)
-                told.append((answer.status_code, len(asked)))
+                statuses.append((answer.status_code, len(reported)))
 
             await ask("GET", "/api/orders", None)
             await ask("GET", "/api/orders", key[:-1] + "x")
@@ -49,13 +49,13 @@ def test_who_is_refused_slows_no_sync(store: Store) -> None:
             await ask("POST", "/api/lookup")
             await ask("GET", "/api/sync/status")
             await ask("GET", "/api/orders")
-        return told
+        return statuses
 
     assert store.runner.run(main()) == [(401, 0), (401, 0), (403, 0), (404, 0), (405, 0), (200, 0), (200, 1)]
 
 
-def test_a_fault_around_the_routes_is_answered_in_the_envelope() -> None:
-    """Where logging, counting or checking fails before an answer begins, the caller still gets JSON, not text."""
+def test_a_fault_in_the_middleware_is_answered_in_the_envelope() -> None:
+    """If logging, counting or checking fails before a response starts, the caller gets JSON, not text."""
 
     async def faulty(_scope: object, _receive: object, _send: object) -> None:
         raise KeyError("ours")

@@ -1,4 +1,4 @@
-"""Requests that wait while their API key is revoked."""
+"""KeyWatch: requests that wait while their API key is revoked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from planso_connector.domain.caller import Scope
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import api_keys
 from planso_connector.store.engine.database import Transaction
-from tests.rest.middleware.test_route_scopes import make
+from tests.rest.keys import make_key
 from tests.service import PATIENCE, Service, running, settings_for, wait_until
 from tests.store.samples import at
 
@@ -23,20 +23,20 @@ def service(database_url: str) -> Iterator[Service]:
     sandbox = Sandbox(orders=8)
     with sandbox.serve() as url, running(settings_for(sandbox, url, database_url), sandbox) as service:
         service.filled()
-        service.http.headers |= make(service, Scope.ADMIN, name="admin")
+        service.http.headers |= make_key(service, Scope.ADMIN, name="admin")
         sandbox.knobs.fail_next = 1000
         yield service
 
 
 def test_waiting_requests_end_with_their_key(service: Service) -> None:
     """
-    A poll and a write's wait: 401 long before their time is up, and nothing of the order. Another key's poll goes on,
-    and so does the write.
+    A long poll and a write's wait are 401 long before their time is up, and show nothing of the order. Another key's
+    poll goes on, and so does the write.
     """
     order = service.sandbox.order_ids()[0]
     no_wait = {"Prefer": "respond-async"}
     poll = service.http.patch(f"/api/orders/{order}", json={"person": "Erste"}, headers=no_wait).headers["Location"]
-    revoked = make(service, Scope.ADMIN, name="revoked")
+    revoked = make_key(service, Scope.ADMIN, name="revoked")
     key_id = revoked["Authorization"].split("_")[1]
 
     def revoke(tx: Transaction) -> None:
@@ -51,7 +51,7 @@ def test_waiting_requests_end_with_their_key(service: Service) -> None:
         goes_on = pool.submit(service.http.get, poll, params={"wait": "3"})
         wait_until(lambda: len(pending(service)) == 2, "both writes")
         service.in_the_database(revoke)
-        for answer in (one.result(PATIENCE) for one in waiting):
+        for answer in (future.result(PATIENCE) for future in waiting):
             assert answer.status_code == 401, answer.text
             assert answer.json() == {"success": False, "message": "This API key was revoked."}
         assert goes_on.result(PATIENCE).json()["operation"]["state"] == "pending"

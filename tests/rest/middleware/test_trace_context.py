@@ -1,4 +1,4 @@
-"""The trace of a request: taken over where it is valid, told in the answer, borne by what is logged."""
+"""The trace of a request: continued if valid, named in the response, carried by log lines."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ GIVEN = f"00-{TRACE}-00f067aa0ba902b7-01"
 
 
 @pytest.mark.parametrize("given", [GIVEN, f"01-{TRACE}-00f067aa0ba902b7-01", f"cc-{TRACE}-00f067aa0ba902b7-01-more"])
-def test_a_valid_traceparent_is_taken_over(given: str) -> None:
-    """Its trace and flags, with an own span; also of a later version of the standard."""
+def test_a_valid_traceparent_is_continued(given: str) -> None:
+    """With its trace id and flags and a new span; of a later version of the standard too."""
     trace = extract_trace([(b"host", b"x"), (b"traceparent", given.encode())])
     assert (trace.trace_id, trace.flags) == (TRACE, "01")
     assert re.fullmatch("[0-9a-f]{16}", trace.span_id)
@@ -39,10 +39,11 @@ def test_a_valid_traceparent_is_taken_over(given: str) -> None:
         f"00-{TRACE}-{'0' * 16}-01",
         f"00-{TRACE}\n-00f067aa0ba902b-01",
         "\xff" * 55,
+        f"01-{TRACE}-00f067aa0ba902b7-01-{'x' * 500}",
     ],
 )
 def test_an_invalid_traceparent_begins_a_new_trace(given: str) -> None:
-    """Nothing of it goes anywhere. Two of them are invalid too."""
+    """Nothing of it is used. Two of them are invalid too."""
     for headers in ([(b"traceparent", given.encode("latin-1"))], [(b"traceparent", GIVEN.encode())] * 2):
         trace = extract_trace(headers)
         assert re.fullmatch("[0-9a-f]{32}", trace.trace_id)
@@ -50,20 +51,20 @@ def test_an_invalid_traceparent_begins_a_new_trace(given: str) -> None:
         assert trace.flags == "02"
 
 
-def test_every_answer_names_its_trace(service: Service) -> None:
-    """Also a failure, an address that is none, a body that is refused."""
+def test_every_response_names_its_trace(service: Service) -> None:
+    """Failures, unknown paths and refused bodies too."""
     order_id = service.sandbox.order_ids()[0]
     for path in (f"/api/orders/{order_id}", "/api/orders/999999", "/nothing", "/health/ready", "/docs"):
         answer = service.http.get(path, headers={"traceparent": GIVEN})
         assert re.fullmatch(f"00-{TRACE}-[0-9a-f]{{16}}-01", answer.headers["traceresponse"])
-    one, other = (service.put(order_id, shop_date="kein Tag").headers["traceresponse"] for _ in range(2))
-    assert one != other
+    first, second = (service.put(order_id, shop_date="kein Tag").headers["traceresponse"] for _ in range(2))
+    assert first != second
 
 
-def test_the_log_bears_the_trace(tmp_path: Path) -> None:
+def test_log_lines_carry_the_trace(tmp_path: Path) -> None:
     """
-    The request's one line, the operation's and all of its push bear the trace that the answer names. A refused one's
-    line names the route and the public id of the key, and nothing else of it.
+    The request's one line and those of the operation carry the trace that the response names. A refused request's line
+    names the route and the public id of the key, and nothing else of it.
     """
     sandbox = Sandbox(orders=12)
     with sandbox.serve() as url:
@@ -83,11 +84,11 @@ def test_the_log_bears_the_trace(tmp_path: Path) -> None:
             assert refused.status_code == 401
             _, _, span, _ = answer.headers["traceresponse"].split("-")
         lines = [json.loads(line) for line in connector.log().splitlines() if line.startswith("{")]
-    mine = [line for line in lines if line.get("trace_id") == TRACE]
-    assert [line["event"] for line in mine] == ["operation_recorded", "operation_settled", "request"]
-    assert {line["span_id"] for line in mine} == {span}
-    assert {line["operation"] for line in mine[:2]} == {answer.headers["Operation-Id"]}
-    (request,) = [line for line in mine if line["event"] == "request"]
+    traced = [line for line in lines if line.get("trace_id") == TRACE]
+    assert [line["event"] for line in traced] == ["operation_recorded", "operation_settled", "request"]
+    assert {line["span_id"] for line in traced} == {span}
+    assert {line["operation"] for line in traced[:2]} == {answer.headers["Operation-Id"]}
+    (request,) = [line for line in traced if line["event"] == "request"]
     assert {"method": "PUT", "route": "/api/orders/{order_id}", "status": 200}.items() <= request.items()
     assert all("trace_id" in line for line in lines if line["event"] == "request")
     (stranger,) = [line for line in lines if line.get("status") == 401]

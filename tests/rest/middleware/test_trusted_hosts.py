@@ -1,4 +1,4 @@
-"""Which names the service answers to, which sites may write, and whom it believes where a caller comes from."""
+"""The host names the service answers to, and the sites whose pages may read or write."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @pytest.mark.parametrize(
-    ("host", "served"),
+    ("host", "is_served"),
     [
         ("127.0.0.1:8102", True),
         ("192.168.1.5", True),
@@ -49,15 +49,15 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         ("\xe4", False),
     ],
 )
-def test_only_addresses_and_configured_names_are_served(named: Service, host: str, served: bool) -> None:
-    """A name that somebody else points at this machine is 421 and reads nothing; /health/live asks for no name."""
+def test_only_addresses_and_configured_names_are_served(named: Service, host: str, is_served: bool) -> None:
+    """A name that somebody else points at this machine is 421 and reads nothing; /health/live accepts any name."""
     answer = raw.get(named.address, "/api/orders?limit=1", host=host)
-    assert raw.status(answer) == (200 if served else 421), answer
-    assert (b'"orders"' in answer) is served
+    assert raw.status(answer) == (200 if is_served else 421), answer
+    assert (b'"orders"' in answer) is is_served
     assert raw.status(raw.get(named.address, "/health/live", host=host)) == 200
 
 
-def test_by_default_no_name_but_localhost_is_served(service: Service) -> None:
+def test_by_default_only_localhost_is_served(service: Service) -> None:
     """Without CONNECTOR_ALLOWED_HOSTS a page that had its name rebound to this machine reads nothing."""
     assert raw.status(raw.get(service.address, "/api/orders", host="connector.example")) == 421
     assert raw.status(raw.get(service.address, "/api/orders", host="localhost")) == 200
@@ -73,36 +73,36 @@ def test_by_default_no_name_but_localhost_is_served(service: Service) -> None:
     ],
     ids=["no host", "two hosts", "two bearers", "two keys"],
 )
-def test_a_header_that_is_ambiguous_is_400(service: Service, head: bytes) -> None:
-    """Where a proxy could read one and the connector another, nothing is read."""
+def test_an_ambiguous_header_is_400(service: Service, head: bytes) -> None:
+    """A proxy could read one value and the connector another."""
     answer = raw.exchange(service.address, head + b"Connection: close\r\n\r\n")
     assert raw.status(answer) == 400, answer
     assert b'"success":false' in answer
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://[", "http://127.0.0.1.evil.example"])
-def test_a_page_of_another_site_does_not_write(service: Service, origin: str) -> None:
+def test_a_page_of_another_site_may_not_write(service: Service, origin: str) -> None:
     """POST /api/sync takes no body and needs no preflight: a foreign page's Origin makes it 403."""
     runs = service.synced()["last_result"]
     assert service.http.post("/api/sync", headers={"Origin": origin}).status_code == 403
     assert service.synced()["last_result"] == runs
 
 
-def test_a_page_of_our_own_writes(service: Service) -> None:
-    """/docs tries calls out from the connector's own origin."""
+def test_our_own_page_may_write(service: Service) -> None:
+    """/docs sends requests from the connector's own origin."""
     assert service.http.post("/api/sync", headers={"Origin": service.address}).status_code == 202
     service.synced()
 
 
-def test_no_page_of_another_site_reads_unless_configured(service: Service, named: Service) -> None:
-    """Without CONNECTOR_CORS_ORIGINS no answer allows any origin; with it, those named and no other."""
-    asked = {"Origin": SITE, "Access-Control-Request-Method": "PUT"}
+def test_a_page_of_another_site_reads_only_if_configured(service: Service, named: Service) -> None:
+    """Without CONNECTOR_CORS_ORIGINS no response allows any origin; with it, only those named."""
+    headers = {"Origin": SITE, "Access-Control-Request-Method": "PUT"}
     for path in ("/api/orders", "/api/orders/130"):
-        for answer in (service.http.get(path, headers=asked), service.http.options(path, headers=asked)):
+        for answer in (service.http.get(path, headers=headers), service.http.options(path, headers=headers)):
             assert not [name for name in answer.headers if name.startswith("access-control")]
-    allowed = named.http.options("/api/orders/130", headers=asked)
+    allowed = named.http.options("/api/orders/130", headers=headers)
     assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, SITE)
-    assert named.http.get("/api/orders", headers=asked).headers["access-control-allow-origin"] == SITE
+    assert named.http.get("/api/orders", headers=headers).headers["access-control-allow-origin"] == SITE
     other = named.http.get("/api/orders", headers={"Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in other.headers
     assert named.http.post("/api/sync", headers={"Origin": SITE}).status_code == 202
@@ -120,8 +120,8 @@ def test_no_page_of_another_site_reads_unless_configured(service: Service, named
         ("connector_cors_origins", "https://board.example/"),
     ],
 )
-def test_a_wrong_entry_is_told(tmp_path: Path, setting: str, value: str) -> None:
-    """A proxy, host or origin that is none stops the start, with the setting's name and what is accepted."""
+def test_an_invalid_entry_ends_the_start(tmp_path: Path, setting: str, value: str) -> None:
+    """The message names the setting and what is accepted."""
     with (
         pytest.raises(SettingsError, match=f"{setting.upper()}.*accepted"),
         connected(tmp_path, Sandbox(orders=1), **{setting: value}),

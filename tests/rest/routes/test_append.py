@@ -15,7 +15,7 @@ import pytest
 from planso_connector.domain.caller import Scope
 from planso_connector.domain.german_formats import BERLIN
 from planso_connector.sandbox import Sandbox
-from tests.rest.middleware.test_route_scopes import make
+from tests.rest.keys import make_key as make
 from tests.service import PATIENCE, Service, connected
 
 ORDERS = 40

@@ -1,4 +1,4 @@
-"""Orders that somebody deleted in PlanSo: whoever notices first, nobody is shown old data afterwards."""
+"""Orders deleted in PlanSo: whatever notices it first, no response has old data afterwards."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import httpx2
 from planso_connector.sandbox import Sandbox
 from tests.service import Service, connected, running, settings_for
 
-FROM_THE_MIRROR = ("", "/parts", "/progress", "/sections", "/sections/stamped_timings")
-NOTICING: dict[str, Callable[[Service, int], httpx2.Response]] = {
+MIRROR_PATHS = ("", "/parts", "/progress", "/sections", "/sections/stamped_timings")
+REQUESTS_THAT_NOTICE: dict[str, Callable[[Service, int], httpx2.Response]] = {
     "a write": lambda service, order_id: service.put(order_id, remarks="zu spät"),
     "a deletion": lambda service, order_id: service.http.delete(f"/api/orders/{order_id}"),
     "a dry run": lambda service, order_id: service.http.delete(f"/api/orders/{order_id}?dry_run=true"),
@@ -20,31 +20,33 @@ NOTICING: dict[str, Callable[[Service, int], httpx2.Response]] = {
 }
 
 
-def test_whoever_notices_that_an_order_is_gone_tells_the_mirror(database_url: str) -> None:
-    """404 at once, and from then on wherever its data were shown; the history says that PlanSo did it."""
+def test_any_request_that_finds_an_order_deleted_marks_it_deleted(database_url: str) -> None:
+    """404 at once, and from then on wherever its data were; by the history PlanSo did it."""
     sandbox = Sandbox(orders=8)
-    orders = dict(zip(NOTICING, sandbox.order_ids(), strict=False))
-    with sandbox.serve() as url, ThreadPoolExecutor(len(NOTICING)) as pool:
+    orders = dict(zip(REQUESTS_THAT_NOTICE, sandbox.order_ids(), strict=False))
+    with sandbox.serve() as url, ThreadPoolExecutor(len(REQUESTS_THAT_NOTICE)) as pool:
         settings = settings_for(sandbox, url, database_url, connector_sync_extended=True)
         with running(settings, sandbox) as service:
             service.filled()
             for order_id in orders.values():
                 assert service.http.get(f"/api/orders/{order_id}/sections/stamped_timings").status_code == 200
                 sandbox.delete(order_id)
-            noticed = {how: pool.submit(NOTICING[how], service, order_id) for how, order_id in orders.items()}
+            noticed = {
+                how: pool.submit(REQUESTS_THAT_NOTICE[how], service, order_id) for how, order_id in orders.items()
+            }
             for how, order_id in orders.items():
                 assert noticed[how].result().status_code == 404, (how, noticed[how].result().text)
                 is_deleted = {"success": False, "message": f"Order {order_id} was deleted in PlanSo."}
-                for what in FROM_THE_MIRROR:
-                    told = service.http.get(f"/api/orders/{order_id}{what}")
-                    assert (told.status_code, told.json()) == (404, is_deleted), (how, what)
+                for path in MIRROR_PATHS:
+                    answer = service.http.get(f"/api/orders/{order_id}{path}")
+                    assert (answer.status_code, answer.json()) == (404, is_deleted), (how, path)
                 assert service.http.get(f"/api/orders/{order_id}/history").json()["history"][0]["by"] == "PlanSo", how
             listed = service.http.get("/api/orders?limit=500").json()["orders"]
             assert {order["id"] for order in listed}.isdisjoint(orders.values())
 
 
-def test_a_hiccup_of_planso_is_no_deletion(tmp_path: Path) -> None:
-    """Empty forms of an order that is listed, or of all orders: it stays as it was, and the answer says so."""
+def test_an_empty_form_is_no_deletion(tmp_path: Path) -> None:
+    """Of a listed order, or of all orders: the order stays as it was, and the response says so."""
     with connected(tmp_path, Sandbox(orders=8)) as service:
         order_id, archived = service.sandbox.order_ids()[:2]
         service.sandbox.archive(archived)

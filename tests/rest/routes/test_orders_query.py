@@ -1,4 +1,4 @@
-"""How the list of orders is sorted, counted, cut down and paged; the same on both databases."""
+"""GET /api/orders: sorting, total, fields and pages."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield started
 
 
-def ask(service: Service, **query: object) -> dict[str, Any]:
+def query_orders(service: Service, **query: object) -> dict[str, Any]:
     answer = service.http.get("/api/orders", params={name: str(value) for name, value in query.items()})
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return body
 
 
-def paged(service: Service, **query: object) -> list[dict[str, Any]]:
+def query_all_pages(service: Service, **query: object) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor: str | None = ""
     while cursor is not None:
-        page = ask(service, **query, **({"cursor": cursor} if cursor else {}))
+        page = query_orders(service, **query, **({"cursor": cursor} if cursor else {}))
         found += page["orders"]
         cursor = page["next_cursor"]
     return found
@@ -40,10 +40,10 @@ def paged(service: Service, **query: object) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("sort", ["shop_date", "-shop_date", "finish_date", "-finish_date", "id", "-id"])
 def test_every_sort_pages_through_all_orders_once(service: Service, sort: str) -> None:
-    """Pages of seven, put together, are the one long page; days in order, those without one last, then by id."""
-    whole = ask(service, sort=sort, limit=500)["orders"]
-    assert [order["id"] for order in paged(service, sort=sort, limit=7)] == [order["id"] for order in whole]
-    assert len(whole) == ask(service, total="true", limit=1)["total"]
+    """Pages of seven together are the one long page; sorted by day, orders without one last, then by id."""
+    whole = query_orders(service, sort=sort, limit=500)["orders"]
+    assert [order["id"] for order in query_all_pages(service, sort=sort, limit=7)] == [order["id"] for order in whole]
+    assert len(whole) == query_orders(service, total="true", limit=1)["total"]
     name, descending = sort.removeprefix("-"), sort.startswith("-")
     if name == "id":
         assert [order["id"] for order in whole] == sorted((order["id"] for order in whole), reverse=descending)
@@ -55,17 +55,17 @@ def test_every_sort_pages_through_all_orders_once(service: Service, sort: str) -
 
 def test_the_total_is_the_same_on_every_page(service: Service) -> None:
     """`total` counts what matches, not what the page shows, and is absent unless asked for."""
-    first = ask(service, limit=3, total="true", status="In Arbeit")
-    assert first["total"] == len(paged(service, limit=3, status="In Arbeit")) > 3
-    second = ask(service, limit=3, total="true", status="In Arbeit", cursor=first["next_cursor"])
+    first = query_orders(service, limit=3, total="true", status="In Arbeit")
+    assert first["total"] == len(query_all_pages(service, limit=3, status="In Arbeit")) > 3
+    second = query_orders(service, limit=3, total="true", status="In Arbeit", cursor=first["next_cursor"])
     assert second["total"] == first["total"]
-    assert "total" not in ask(service, limit=3)
+    assert "total" not in query_orders(service, limit=3)
 
 
-def test_fields_are_less_of_the_same(service: Service) -> None:
-    """The members asked for, as the whole order has them, and the id; a member that there is not is 422."""
-    whole = ask(service, limit=20)["orders"]
-    less = ask(service, limit=20, fields="plate, shop_date")["orders"]
+def test_fields_select_members(service: Service) -> None:
+    """The requested members, as in the whole order, and the id; an unknown member is 422."""
+    whole = query_orders(service, limit=20)["orders"]
+    less = query_orders(service, limit=20, fields="plate, shop_date")["orders"]
     assert less == [{"id": o["id"], "plate": o["plate"], "shop_date": o["shop_date"]} for o in whole]
     refused = service.http.get("/api/orders", params={"fields": "plate,kennzeichen"})
     assert refused.status_code == 422
@@ -73,18 +73,18 @@ def test_fields_are_less_of_the_same(service: Service) -> None:
 
 
 def test_a_plate_is_found_by_any_part(service: Service) -> None:
-    """Every part of a plate, from one sign on, finds what a look at all plates finds; in the same order."""
-    orders = ask(service, limit=500)["orders"]
+    """Every part, from one character on, finds what a scan of all plates finds; in the same order."""
+    orders = query_orders(service, limit=500)["orders"]
     plates = {o["id"]: "".join(c for c in (o["plate"] or "").upper() if c.isalnum()) for o in orders}
     for key in sorted(filter(None, plates.values()))[:6]:
         for length in range(1, len(key) + 1):
             part = key[len(key) - length :]
             expected = [o["id"] for o in orders if part in plates[o["id"]]]
-            assert [o["id"] for o in ask(service, plate=part, limit=500)["orders"]] == expected
+            assert [o["id"] for o in query_orders(service, plate=part, limit=500)["orders"]] == expected
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "name"),
     [
         ({"sort": "plate"}, "sort"),
         ({"limit": "0"}, "limit"),
@@ -94,9 +94,9 @@ def test_a_plate_is_found_by_any_part(service: Service) -> None:
         ({"cursor": "nicht von hier"}, "cursor"),
     ],
 )
-def test_a_bad_question_is_named(service: Service, query: dict[str, str], told: str) -> None:
-    """422 that names the parameter, where it stands and what is wrong."""
+def test_an_invalid_parameter_is_named(service: Service, query: dict[str, str], name: str) -> None:
+    """422 with the parameter and what is wrong."""
     answer = service.http.get("/api/orders", params=query)
     assert answer.status_code == 422
-    assert answer.json()["detail"][0]["loc"] == ["query", told]
-    assert answer.json()["message"].startswith(f"{told}: ")
+    assert answer.json()["detail"][0]["loc"] == ["query", name]
+    assert answer.json()["message"].startswith(f"{name}: ")

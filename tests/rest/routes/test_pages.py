@@ -1,4 +1,4 @@
-"""What every answer carries for browsers, and what the page /docs may do."""
+"""Security headers of every response, and what the page /docs may load."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PERSONAL = ("/api/orders", "/api/orders/1", "/api/lookup?q=x", "/api/operations"
 @pytest.mark.parametrize(
     "path", [*PERSONAL, "/docs", "/docs/start.js", "/openapi.json", "/health/live", "/health/ready"]
 )
-def test_every_answer_is_safe_in_a_browser(service: Service, path: str) -> None:
-    """Found or not, refused or not: no sniffing, no framing, no referrer, a policy; one of each."""
+def test_every_response_has_the_security_headers(service: Service, path: str) -> None:
+    """Found or not, refused or not: no sniffing, no framing, no referrer, a policy, each once."""
     answers = [
         service.http.get(path),
         service.http.put(path, content=b"{"),
@@ -39,31 +39,31 @@ def test_every_answer_is_safe_in_a_browser(service: Service, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PERSONAL)
-def test_no_cache_keeps_what_is_told_of_people(service: Service, path: str) -> None:
-    """Whatever is under /api is not stored by browsers or proxies."""
+def test_personal_data_is_not_cached(service: Service, path: str) -> None:
+    """Responses under /api are not stored by browsers or proxies."""
     assert service.http.get(path).headers["Cache-Control"] == "no-store"
 
 
-def test_what_is_no_http_is_answered_safely_too(service: Service) -> None:
-    """The server's own refusals carry the same headers and the same envelope."""
+def test_malformed_http_gets_the_headers_too(service: Service) -> None:
+    """The server's own refusals have the same headers and envelope."""
     answer = raw.exchange(service.address, b"GARBAGE\r\n\r\n").lower()
     assert raw.status(answer.upper()) == 400
-    for said in (b"x-content-type-options: nosniff", b"cache-control: no-store", b'{"success":false'):
-        assert said in answer
+    for expected in (b"x-content-type-options: nosniff", b"cache-control: no-store", b'{"success":false'):
+        assert expected in answer
 
 
-def test_https_is_insisted_on_where_it_is_spoken(service: Service, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A trusted proxy that says https gets HSTS along; nobody else can make the connector say so."""
-    said = {"X-Forwarded-Proto": "https"}
-    assert "Strict-Transport-Security" not in service.http.get("/health/live", headers=said).headers
+def test_hsts_only_behind_a_trusted_https_proxy(service: Service, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Only a trusted proxy's `X-Forwarded-Proto: https` adds HSTS."""
+    https = {"X-Forwarded-Proto": "https"}
+    assert "Strict-Transport-Security" not in service.http.get("/health/live", headers=https).headers
     folder = tmp_path_factory.mktemp("https")
     with connected(folder, Sandbox(orders=12), connector_trusted_proxies="127.0.0.1") as proxied:
-        assert "max-age=" in proxied.http.get("/api/orders", headers=said).headers["Strict-Transport-Security"]
+        assert "max-age=" in proxied.http.get("/api/orders", headers=https).headers["Strict-Transport-Security"]
         assert "Strict-Transport-Security" not in proxied.http.get("/api/orders").headers
 
 
-class Page(HTMLParser):
-    """What a page loads and runs by itself."""
+class LoadedByPage(HTMLParser):
+    """What a page loads, and what it has inline."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -82,12 +82,12 @@ class Page(HTMLParser):
             self.inline.append(data)
 
 
-def test_the_docs_page_loads_from_here_alone(service: Service) -> None:
-    """Nothing inline, nothing from another host, a policy that would refuse both, and all that it loads is there."""
+def test_the_docs_page_loads_from_the_connector_alone(service: Service) -> None:
+    """Nothing inline, nothing from other hosts, a policy that refuses both; all that it loads exists."""
     answer = service.http.get("/docs")
     policy = answer.headers["Content-Security-Policy"]
     assert not re.search(r"unsafe|https?:|\*", policy)
-    page = Page(answer.text)
+    page = LoadedByPage(answer.text)
     assert page.inline == []
     assert page.loaded
     for address in page.loaded:

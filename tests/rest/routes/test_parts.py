@@ -1,4 +1,4 @@
-"""What callers are told of an order's parts, on an installation with the second markup of parts pages."""
+"""An order's parts, on an installation with the second markup of parts pages."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def get(service: Service, order_id: int, what: str) -> dict[str, Any]:
     answer = service.http.get(f"/api/orders/{order_id}/{what}")
     assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.json()
-    return told
+    body: dict[str, Any] = answer.json()
+    return body
 
 
-def test_an_order_misses_parts_by_its_rows_or_by_its_status(service: Service) -> None:
-    """The status alone says so too, where no row does; `ohne E-Teile` says that none is missing."""
+def test_missing_parts_follow_from_rows_or_from_the_status(service: Service) -> None:
+    """From the status alone where no row is missing; with `ohne E-Teile` none is."""
     by_status = 0
     for order_id in service.sandbox.order_ids():
-        order, told = service.order(order_id), get(service, order_id, "parts")
+        order, answer = service.order(order_id), get(service, order_id, "parts")
         status = order["fields"]["E-Teile Status"]
         rows = [part["missing"] for part in service.sandbox.parts(order_id)]
-        assert [part["is_missing"] for part in told["parts"]] == rows
-        assert told["missing"] == sum(rows)
+        assert [part["is_missing"] for part in answer["parts"]] == rows
+        assert answer["missing"] == sum(rows)
         assert order["missing_parts"] is (status != "ohne E-Teile" and (any(rows) or status in SAYS_MISSING))
         found = get(service, order_id, "progress")["progress"]
         if status in SAYS_MISSING and not any(rows):
@@ -53,7 +53,7 @@ def test_an_order_misses_parts_by_its_rows_or_by_its_status(service: Service) ->
 
 
 def test_an_order_date_makes_no_part_late(service: Service) -> None:
-    """`01.11.2026 / -` is ordered and has no delivery date: nothing is expected, and so nothing is late."""
+    """`01.11.2026 / -` has an order date and no delivery date: nothing is expected, so nothing is late."""
     ordered = 0
     for order_id in service.sandbox.order_ids():
         parts = get(service, order_id, "parts")["parts"]
@@ -68,8 +68,8 @@ def test_an_order_date_makes_no_part_late(service: Service) -> None:
     assert ordered > 5
 
 
-def test_parts_that_are_gone_are_gone(service: Service) -> None:
-    """`Keine Ersatzteile bekannt` is news: the mirror keeps none of the parts that there were."""
+def test_parts_deleted_in_planso_leave_the_mirror(service: Service) -> None:
+    """`Keine Ersatzteile bekannt` is an empty table: the mirror keeps no old part."""
     order_id = next(i for i in service.sandbox.order_ids() if len(service.sandbox.parts(i)) > 2)
     other = next(i for i in service.sandbox.order_ids() if not service.sandbox.parts(i))
     assert get(service, other, "parts")["count"] == 0

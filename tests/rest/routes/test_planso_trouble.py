@@ -1,4 +1,4 @@
-"""PlanSo's bad days, seen from a caller: an honest answer within the wait, and recovery without hands."""
+"""PlanSo in trouble, as callers see it: a true answer within the wait, and recovery without intervention."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def saves(service: Service) -> int:
 
 
 @pytest.mark.parametrize("knob", ["fail_next", "hang_next", "html_for_json_next"])
-def test_one_bad_page_is_not_seen(service: Service, knob: str) -> None:
+def test_one_bad_page_is_retried(service: Service, knob: str) -> None:
     """PlanSo answers an error, nothing, or no JSON once: the write is tried again by itself, 200 within the wait."""
     setattr(service.sandbox.knobs, knob, 1)
     answer = service.put(first(service), person="Beim Zweiten Mal")
@@ -60,7 +60,7 @@ def test_one_bad_page_is_not_seen(service: Service, knob: str) -> None:
 @pytest.mark.parametrize(
     ("knob", "why"), [("fail_next", "502"), ("hang_next", "in time"), ("html_for_json_next", "form")]
 )
-def test_bad_pages_are_waited_out(service: Service, knob: str, why: str) -> None:
+def test_writes_wait_while_pages_are_bad(service: Service, knob: str, why: str) -> None:
     """Nothing but bad pages: 202 that says why, PlanSo unchanged; when they are over it is carried through, once."""
     before = service.sandbox.snapshot(first(service))
     setattr(service.sandbox.knobs, knob, 1000)
@@ -76,7 +76,7 @@ def test_bad_pages_are_waited_out(service: Service, knob: str, why: str) -> None
     assert (saves(service), service.order(first(service))["pending"]) == (1, [])
 
 
-def test_what_planso_keeps_otherwise_is_told_field_by_field(service: Service) -> None:
+def test_values_that_planso_changed_are_reported_by_field(service: Service) -> None:
     """A value that PlanSo cuts: 502 with field, sent and kept; the mirror shows what PlanSo kept."""
     service.sandbox.knobs.alter_saved["Fahrername"] = 5
     answer = service.put(first(service), person="Abgeschnitten", remarks="kommt an")
@@ -88,7 +88,7 @@ def test_what_planso_keeps_otherwise_is_told_field_by_field(service: Service) ->
     assert (order["person"], order["remarks"]) == ("Abges", "kommt an")
 
 
-def test_a_dead_planso_is_waited_out_and_reads_go_on(tmp_path: Path) -> None:
+def test_reads_go_on_while_planso_is_down(tmp_path: Path) -> None:
     """
     Nobody listens at PlanSo's address: writes are 202, the mirror answers, /health says how it is. When somebody does,
     the writes are carried through by themselves.
@@ -109,7 +109,7 @@ def test_a_dead_planso_is_waited_out_and_reads_go_on(tmp_path: Path) -> None:
             assert sandbox.value(first(service), "Fahrername") == service.order(first(service))["person"] == "Wieder Da"
 
 
-def test_a_rejected_password_is_tried_once_for_ever(tmp_path: Path) -> None:
+def test_a_rejected_password_is_never_tried_again(tmp_path: Path) -> None:
     """A wrong password goes to PlanSo once: not again by any request, not after a restart; asked for, once more."""
     sandbox = Sandbox(orders=12, installation=Installation(password="richtig"))
     database = f"sqlite:///{tmp_path}/connector.db"
@@ -161,9 +161,9 @@ def test_what_was_accepted_survives_a_rejected_password(tmp_path: Path) -> None:
         with running(right.model_copy(update={"planso_password": SecretStr("falsches Wort")}), sandbox) as service:
             tried = service.operation(accepted)["attempts"]
             wait_until(lambda: service.operation(accepted)["attempts"] > tried + 1)
-            told = service.operation(accepted)
-            assert (told["state"], told["sent"], sandbox.rejected_logins) == ("pending", False, 1)
-            assert "user name or the password" in told["message"]
+            pending = service.operation(accepted)
+            assert (pending["state"], pending["sent"], sandbox.rejected_logins) == ("pending", False, 1)
+            assert "user name or the password" in pending["message"]
         with running(right, sandbox) as service:
             assert service.settled(accepted)["state"] == "confirmed"
 
@@ -191,7 +191,7 @@ def test_after_the_wait_it_is_carried_through(tmp_path: Path) -> None:
 
 
 class Odd:
-    """A PlanSo between the connector and the sandbox that answers some requests otherwise, by their number."""
+    """A proxy between the connector and the sandbox that alters some responses, by their number."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -294,7 +294,7 @@ def test_an_emptied_form_is_never_saved(odd: tuple[Service, Odd], blank: set[int
     assert service.order(order_id)["person"] == mirror["person"]
 
 
-def test_a_form_that_stays_empty_is_waited_out(odd: tuple[Service, Odd]) -> None:
+def test_a_write_waits_while_the_form_is_empty(odd: tuple[Service, Odd]) -> None:
     """Nothing is sent while the form is empty, the mirror stays, and the answer says why it waits."""
     service, between = odd
     order_id = first(service)
@@ -326,9 +326,9 @@ def test_a_read_back_that_fails_is_tried_again_and_then_unsure(odd: tuple[Servic
     answer = put(service, order_id, remarks="immer")
     assert answer.status_code == 202
     wait_until(lambda: service.operation(answer)["message"])
-    told = service.operation(answer)
-    assert (told["state"], told["sent"]) == ("pending", True)
-    assert "could not be read back" in told["message"]
+    operation = service.operation(answer)
+    assert (operation["state"], operation["sent"]) == ("pending", True)
+    assert "could not be read back" in operation["message"]
     assert service.sandbox.value(order_id, "Bemerkungen") == "immer"
     wait_until(lambda: service.operation(answer)["attempts"] > 1)
     assert "nothing was sent" not in service.operation(answer)["message"]
@@ -359,7 +359,7 @@ def test_an_unreadable_new_order_is_named(odd: tuple[Service, Odd]) -> None:
     assert service.order(created)["person"] == "Neu Hier"
 
 
-def test_a_save_that_was_answered_with_an_error_is_looked_after(odd: tuple[Service, Odd]) -> None:
+def test_a_save_that_was_answered_with_an_error_is_checked(odd: tuple[Service, Odd]) -> None:
     """The proxy answers 502 to a save that PlanSo took over: the form says so, 200."""
     service, between = odd
     between.fail_save_after = True

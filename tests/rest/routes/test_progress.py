@@ -1,4 +1,4 @@
-"""GET /api/orders/{order_id}/progress, as the phone agent meets it."""
+"""GET /api/orders/{order_id}/progress."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def progress(service: Service, order_id: int, **headers: str) -> dict[str, Any]:
     return found
 
 
-def read(service: Service, order_id: int) -> None:
+def read_live(service: Service, order_id: int) -> None:
     """The connector reads the order from PlanSo now."""
     assert service.http.get(f"/api/orders/{order_id}", params={"max_age": "0"}).json()["message"] == ""
 
@@ -40,8 +40,8 @@ def day(ahead: int) -> datetime:
     return datetime.now(BERLIN) + timedelta(days=ahead)
 
 
-def test_every_order_has_an_answer(service: Service) -> None:
-    """For each order: valid by its schema, without what is the customer's, and in keeping with the order itself."""
+def test_every_order_has_a_progress(service: Service) -> None:
+    """Valid by its schema, without personal data in its sentence, and consistent with the order itself."""
     document = service.http.get("/openapi.json").json()
     schema = {"$ref": "#/components/schemas/ProgressAnswer", "components": document["components"]}
     checked = jsonschema_rs.validator_for(schema)
@@ -61,8 +61,8 @@ def test_every_order_has_an_answer(service: Service) -> None:
     assert len(steps) > 5
 
 
-def test_the_workshop_moves_an_order_on(service: Service) -> None:
-    """What the workshop enters is what the caller hears after the next reading."""
+def test_progress_follows_the_workshops_edits(service: Service) -> None:
+    """Stage, promise and sentence change with the next reading."""
     order_id = next(i for i in IDS[80:] if not service.sandbox.parts(i))
     for label in ("Plan Auslieferung", "Werkstatt zurück", "Rückgabe", "Lackiertermin", "Werkstattstart"):
         service.sandbox.edit_field(order_id, label, "")
@@ -70,7 +70,7 @@ def test_the_workshop_moves_an_order_on(service: Service) -> None:
         service.sandbox.edit_field(order_id, label, "")
     service.sandbox.edit_field(order_id, "Projekt-Status", "Lackierung")
     service.sandbox.edit_field(order_id, "Termin Fertigstellung", f"{day(9):%d.%m.%Y}")
-    read(service, order_id)
+    read_live(service, order_id)
     found = progress(service, order_id)
     assert (found["stage"]["step"], found["stage"]["steps"], found["stage"]["name"]) == (5, 8, "paint")
     promised = found["promised"]
@@ -80,19 +80,19 @@ def test_the_workshop_moves_an_order_on(service: Service) -> None:
     assert found["sentence"].startswith("Ihr Fahrzeug ist in der Lackierung, Schritt 5 von 8. Geplant ist")
 
     service.sandbox.edit_field(order_id, "Termin Fertigstellung", f"{day(-2):%d.%m.%Y}")
-    read(service, order_id)
+    read_live(service, order_id)
     late = progress(service, order_id)
     assert (late["promised"]["holds"], late["promised"]["reason"]) == (False, "date_passed")
     assert (late["can_be_fetched"]["value"], late["next_appointment"]) == (False, None)
 
     service.sandbox.edit_field(order_id, "Projekt-Status", "abholbereit")
-    read(service, order_id)
+    read_live(service, order_id)
     ready = progress(service, order_id, **{"Accept-Language": "en"})
     assert ready["can_be_fetched"]["value"] is True
     assert ready["sentence"] == "Your vehicle is ready to be collected, step 7 of 8."
 
 
-def test_ages_are_the_readings(service: Service) -> None:
+def test_ages_are_counted_from_the_reading(service: Service) -> None:
     """`last_synced_at` is when the page was read, no later than the answer; `age_seconds` is the time since."""
     before = datetime.now(UTC)
     found = progress(service, IDS[5])
@@ -104,8 +104,8 @@ def test_ages_are_the_readings(service: Service) -> None:
         assert (before - read) // second <= source["age_seconds"] <= (after - read) // second + 1
 
 
-def test_a_write_on_its_way_is_told(service: Service) -> None:
-    """While PlanSo has not confirmed a change, the sentence says that there is one; afterwards it does not."""
+def test_a_pending_write_is_mentioned(service: Service) -> None:
+    """The sentence mentions it until PlanSo has confirmed it."""
     order_id = IDS[90]
     assert progress(service, order_id)["pending"] == 0
     service.sandbox.knobs.fail_app_next = 1_000_000
@@ -124,8 +124,8 @@ def test_a_write_on_its_way_is_told(service: Service) -> None:
     assert (found["pending"], "gerade erst" in found["sentence"]) == (0, False)
 
 
-def test_gone_orders(service: Service) -> None:
-    """Archived: closed, and neither fetched nor ready; deleted and unknown ones are 404 as GET order says it."""
+def test_archived_and_deleted_orders(service: Service) -> None:
+    """Archived ones are closed, and can't be fetched; deleted and unknown ones are 404 as in GET order."""
     archived, deleted = IDS[200], IDS[201]
     service.sandbox.edit_field(archived, "Projekt-Status", "abholbereit")
     service.sandbox.archive(archived)
@@ -142,12 +142,9 @@ def test_gone_orders(service: Service) -> None:
     assert ask(service, 0).status_code == 422
 
 
-def test_stale_is_the_orders_stale(service: Service) -> None:
-    """The envelope says the same of staleness as GET order does."""
+def test_stale_is_the_same_as_in_get_order(service: Service) -> None:
+    """The envelope's `stale`."""
     assert ask(service, IDS[3]).json()["stale"] is service.http.get(f"/api/orders/{IDS[3]}").json()["stale"] is False
-
-
-# -- the language
 
 
 @pytest.mark.parametrize(
@@ -174,18 +171,18 @@ def test_stale_is_the_orders_stale(service: Service) -> None:
         (",;q=1,,en", "en"),
     ],
 )
-def test_which_language(header: str, language: str) -> None:
+def test_language_negotiation(header: str, language: str) -> None:
     """RFC 9110, 12.5.4: the greatest q, then the first; 0 is not wanted; German where nothing fits."""
     assert negotiate_language(header) == language
 
 
 @given(st.text("de n*,;q=0.159-é", max_size=40) | st.text(max_size=40))
-def test_no_header_is_too_odd(header: str) -> None:
-    """Any header has an answer."""
+def test_any_header_gives_a_language(header: str) -> None:
+    """Malformed ones too."""
     assert negotiate_language(header) in ("de", "en")
 
 
-def test_the_answer_says_its_language(service: Service) -> None:
+def test_the_response_names_its_language(service: Service) -> None:
     """Content-Language and Vary are set; several lines of the header are one."""
     german, english = ask(service, IDS[0]), ask(service, IDS[0], **{"Accept-Language": "en-GB, de;q=0.3"})
     for answer, language in ((german, "de"), (english, "en")):

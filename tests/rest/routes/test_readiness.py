@@ -1,9 +1,7 @@
-"""Readiness: 503 and the reason where the connector can't do its work, and not because PlanSo is away."""
+"""GET /health/ready: 503 and the reason where the connector can't work, but not because PlanSo is down."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -18,7 +16,7 @@ from planso_connector.sandbox import Sandbox
 from planso_connector.store.engine.transaction import Transaction
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.tables import operations
-from tests.service import PATIENCE, Service, connected, running, settings_for
+from tests.service import Service, connected, running, settings_for, wait_until
 
 NAMES = ["database", "migrations", "mirror", "planso_login", "planso_sessions", "planso", "writes", "index", "clock"]
 NAMES += ["workers", "log"]
@@ -27,23 +25,16 @@ NAMES += ["workers", "log"]
 def ready(service: Service) -> tuple[int, str, dict[str, dict[str, Any]]]:
     """Status, state, and the checks that are not ok, by name."""
     answer = service.http.get("/health/ready")
-    told = answer.json()
-    assert [check["name"] for check in told["checks"]] == NAMES
-    assert told["success"] is (answer.status_code == 200)
-    wrong = {check["name"]: check for check in told["checks"] if not check["ok"]}
-    assert all(name in told["message"] and check["words"] in told["message"] for name, check in wrong.items())
-    return answer.status_code, told["state"], wrong
+    body = answer.json()
+    assert [check["name"] for check in body["checks"]] == NAMES
+    assert body["success"] is (answer.status_code == 200)
+    wrong = {check["name"]: check for check in body["checks"] if not check["ok"]}
+    assert all(name in body["message"] and check["words"] in body["message"] for name, check in wrong.items())
+    return answer.status_code, body["state"], wrong
 
 
-def eventually(told: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not told():
-        assert time.monotonic() < until
-        threading.Event().wait(0.05)
-
-
-def test_a_schema_that_is_not_this_versions_is_not_ready(database_url: str) -> None:
-    """Another process migrated, or nobody did: 503 that names the migrations and says what to do."""
+def test_another_versions_schema_is_not_ready(database_url: str) -> None:
+    """Migrated by another process, or by none: 503 names the migrations and says what to do."""
 
     def set_to(number: str) -> Callable[[Transaction], None]:
         statement = update(table("alembic_version", column("version_num"))).values(version_num=number)
@@ -53,32 +44,32 @@ def test_a_schema_that_is_not_this_versions_is_not_ready(database_url: str) -> N
     with sandbox.serve() as url, running(settings_for(sandbox, url, database_url), sandbox) as service:
         service.synced()
         assert ready(service) == (200, "ready", {})
-        for revision, told in (("0001", "planso-connector migrate"), ("9999", "newer")):
+        for revision, remedy in (("0001", "planso-connector migrate"), ("9999", "newer")):
             service.in_the_database(set_to(revision))
             status, state, wrong = ready(service)
             assert (status, state, list(wrong)) == (503, "not_ready", ["migrations"])
-            assert told in wrong["migrations"]["words"]
+            assert remedy in wrong["migrations"]["words"]
         service.in_the_database(set_to(migrate.head_revision()))
         assert ready(service) == (200, "ready", {})
 
 
-def test_a_database_that_takes_no_write_is_not_ready(tmp_path: Path) -> None:
-    """Another program holds the file: 503 names the database and since when, reads go on; let go, it is ready again."""
+def test_a_locked_database_is_not_ready(tmp_path: Path) -> None:
+    """Another program locks the file: 503 names the database and since when, reads go on; it recovers."""
     sandbox = Sandbox(orders=12)
     with connected(tmp_path, sandbox) as service, closing(apsw.Connection(f"{tmp_path}/connector.db")) as other:
         other.execute("BEGIN IMMEDIATE")
-        eventually(lambda: ready(service)[0] == 503)
+        wait_until(lambda: ready(service)[0] == 503)
         assert service.order(sandbox.order_ids()[0])
         _, state, wrong = ready(service)
         assert (state, list(wrong)) == ("not_ready", ["database"])
         since = wrong["database"]["since"]
         assert ready(service)[2]["database"]["since"] == since
         other.execute("ROLLBACK")
-        eventually(lambda: ready(service)[0] == 200)
+        wait_until(lambda: ready(service)[0] == 200)
 
 
-def test_a_planso_that_is_away_leaves_it_ready(tmp_path: Path) -> None:
-    """PlanSo answers with errors: 200, degraded, with what it answered; a write that waits long is named too."""
+def test_readiness_does_not_depend_on_planso(tmp_path: Path) -> None:
+    """PlanSo answers with errors: 200, degraded, with its answer; a write that waits long is named too."""
     sandbox = Sandbox(orders=12)
     with connected(tmp_path, sandbox) as service:
         order_id = sandbox.order_ids()[0]
@@ -88,7 +79,7 @@ def test_a_planso_that_is_away_leaves_it_ready(tmp_path: Path) -> None:
             json={"order_id": order_id, "remarks": "wartet"},
             headers={"Prefer": "respond-async"},
         )
-        eventually(lambda: "planso" in ready(service)[2])
+        wait_until(lambda: "planso" in ready(service)[2])
         status, state, wrong = ready(service)
         assert (status, state, list(wrong)) == (200, "degraded", ["planso"])
         assert "overloaded" in wrong["planso"]["words"]

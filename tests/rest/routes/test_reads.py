@@ -1,11 +1,15 @@
+"""Reading orders, parts, health and docs from a filled mirror."""
+
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from planso_connector.sandbox import Sandbox
-from tests.service import Service
+from tests.service import Service, connected
 
 IDS = sorted(Sandbox().order_ids())
 
@@ -17,7 +21,7 @@ def ids(service: Service, **params: Any) -> list[int]:
 
 
 def test_the_mirror_holds_every_order(service: Service) -> None:
-    """After the first sync every order of PlanSo is here, and pages of any size lose and double none."""
+    """After the first sync every order of PlanSo is here; pages lose and repeat none."""
     found: list[int] = []
     cursor: str | None = ""
     while cursor is not None:
@@ -31,20 +35,20 @@ def test_the_mirror_holds_every_order(service: Service) -> None:
 
 
 def test_newest_shop_date_first(service: Service) -> None:
-    """Orders come by shop_date, newest first, those without one last, then by id."""
+    """Then by id; orders without a shop_date come last."""
     page = service.http.get("/api/orders", params={"limit": "500"}).json()["orders"]
     keys = [((order["shop_date"] or "")[:10], order["id"]) for order in page]
     assert keys == sorted(keys, key=lambda key: ([-ord(c) for c in key[0]] or [0], key[1]))
 
 
 @pytest.mark.parametrize("plate", ["WN-AE 2309", "wnae2309", "WN AE2309", "WN-AE"])
-def test_a_plate_is_found_however_it_is_written(service: Service, plate: str) -> None:
-    """Any writing of the plate, or its beginning, finds order 123."""
+def test_any_notation_of_a_plate_finds_it(service: Service, plate: str) -> None:
+    """Or its beginning."""
     assert 123 in ids(service, plate=plate)
 
 
-def test_a_phone_number_is_found_however_it_is_written(service: Service) -> None:
-    """National and international writings find the same orders."""
+def test_any_notation_of_a_phone_number_finds_it(service: Service) -> None:
+    """National and international notations find the same orders."""
     phone = service.order(123)["phone"]
     digits = "".join(c for c in phone if c.isdigit())
     found = ids(service, phone=phone)
@@ -53,7 +57,7 @@ def test_a_phone_number_is_found_however_it_is_written(service: Service) -> None
 
 
 def test_filters_are_combined_with_and(service: Service) -> None:
-    """Each filter holds for each order found, and two together find what both find."""
+    """Each filter holds for each order found; two together find the intersection."""
     every = service.http.get("/api/orders", params={"limit": "500"}).json()["orders"]
     order = service.order(123)
     by_damage = ids(service, damage=order["damage"], limit=500)
@@ -68,8 +72,8 @@ def test_filters_are_combined_with_and(service: Service) -> None:
     assert ids(service, person="petersen", plate="X-XX 1") == []
 
 
-def test_dates_bound_inclusively(service: Service) -> None:
-    """after and before take German or ISO days, and include them."""
+def test_date_bounds_are_inclusive(service: Service) -> None:
+    """`after` and `before` take German and ISO days."""
     every = service.http.get("/api/orders", params={"limit": "500"}).json()["orders"]
     days = sorted(o["shop_date"][:10] for o in every if o["shop_date"])
     low, high = days[len(days) // 3], days[2 * len(days) // 3]
@@ -84,22 +88,22 @@ def test_dates_bound_inclusively(service: Service) -> None:
     [{"limit": "0"}, {"limit": "501"}, {"limit": "viele"}, {"after": "31.02.2026"}, {"missing_parts": "vielleicht"},
      {"cursor": "kaputt"}, {"plate": "A\x00"}, {"text": "x" * 201}],
 )  # fmt: skip
-def test_a_question_that_makes_no_sense_is_422(service: Service, params: dict[str, str]) -> None:
-    """A filter that can't be understood is named, never guessed at or dropped."""
+def test_an_invalid_filter_is_422(service: Service, params: dict[str, str]) -> None:
+    """It is named, never guessed or dropped."""
     answer = service.http.get("/api/orders", params=params)
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["query", *params]
 
 
 @pytest.mark.parametrize("wild", ["%", "_", "*", "\\", "'", '"', "%%%", "() OR 1=1"])
-def test_wildcards_are_letters_like_others(service: Service, wild: str) -> None:
-    """What databases take for wildcards or quotes finds nothing but itself."""
+def test_wildcards_are_ordinary_characters(service: Service, wild: str) -> None:
+    """What databases take for wildcards or quotes finds only itself."""
     assert ids(service, plate=wild) == []
     assert all(wild in (service.order(found)["person"] or "") for found in ids(service, person=wild))
 
 
-def test_parts_are_plansos(service: Service) -> None:
-    """Every order's parts are PlanSo's, in its order, and `missing` counts those that are."""
+def test_parts_are_those_of_planso(service: Service) -> None:
+    """In PlanSo's order; `missing` counts the missing ones."""
     seen = 0
     for order_id in service.sandbox.order_ids()[:60]:
         answer = service.http.get(f"/api/orders/{order_id}/parts").json()
@@ -122,8 +126,8 @@ def test_an_order_shows_every_label(service: Service) -> None:
     assert order["vehicle"]["vin"] == order["vehicle_details"]["vin"]
 
 
-def test_a_sync_sees_what_the_workshop_changed(service: Service) -> None:
-    """After a sync the mirror has the workshop's edits; archived orders leave the list and can still be read."""
+def test_a_sync_reads_the_workshops_edits(service: Service) -> None:
+    """Archived orders leave the list and can still be read; an unchanged order has no new version."""
     service.sandbox.edit_field(IDS[100], "Fahrername", "Frisch Geändert")
     service.sandbox.archive(IDS[101])
     version = service.order(IDS[100])["version"]
@@ -140,7 +144,7 @@ def test_a_sync_sees_what_the_workshop_changed(service: Service) -> None:
 
 
 def test_health_login_and_status(service: Service) -> None:
-    """The probes answer; the login with PlanSo can be asked for and tried."""
+    """Probes answer; the PlanSo login can be queried and tried."""
     assert service.http.get("/health/live").json() == {"success": True, "message": ""}
     ready = service.http.get("/health/ready")
     assert (ready.status_code, ready.json()["state"]) == (200, "ready")
@@ -150,7 +154,7 @@ def test_health_login_and_status(service: Service) -> None:
     assert service.http.post("/api/auth/login", json=mine).status_code == 200
 
 
-def test_docs_need_no_other_host(service: Service) -> None:
+def test_docs_load_from_the_connector_alone(service: Service) -> None:
     """/docs and all it loads come from the connector itself."""
     page = service.http.get("/docs")
     assert page.status_code == 200
@@ -160,8 +164,8 @@ def test_docs_need_no_other_host(service: Service) -> None:
         assert service.http.get(f"/docs/{name}").status_code == 200
 
 
-def test_a_list_cut_short_is_not_believed(sandbox_service: Service) -> None:
-    """A list that lacks most orders archives none; the status is `failed` and says why; the next good run recovers."""
+def test_a_truncated_list_archives_nothing(sandbox_service: Service) -> None:
+    """The run is `failed` and says why; the next good one recovers."""
     service = sandbox_service
     everything = service.sandbox.order_ids()
     for order_id in everything[5:]:
@@ -175,8 +179,8 @@ def test_a_list_cut_short_is_not_believed(sandbox_service: Service) -> None:
     assert service.sync()["state"] == "idle"
 
 
-def test_one_bad_form_leaves_the_others_alone(sandbox_service: Service) -> None:
-    """An order that answers with an empty form keeps its row and is named; the run is good for the others."""
+def test_one_bad_form_fails_that_order_alone(sandbox_service: Service) -> None:
+    """An order with an empty form keeps its row and is named; the others are read."""
     service = sandbox_service
     first, second = service.sandbox.order_ids()[:2]
     before = service.order(first)
@@ -198,9 +202,7 @@ def test_one_bad_form_leaves_the_others_alone(sandbox_service: Service) -> None:
 
 
 @pytest.fixture
-def sandbox_service(tmp_path: Any) -> Any:
+def sandbox_service(tmp_path: Path) -> Iterator[Service]:
     """A small workshop of its own, for tests that break it."""
-    from tests.service import connected
-
     with connected(tmp_path, Sandbox(orders=30)) as running:
         yield running

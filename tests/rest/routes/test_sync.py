@@ -1,4 +1,4 @@
-"""The mirror stays fresh, PlanSo is left in peace, and no bad day of PlanSo's harms what is here."""
+"""POST /api/sync and what a sync does: few requests, a fresh mirror, no harm by bad pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from planso_connector.sandbox import Installation, Sandbox
-from tests.between import FORM, PARTS, Between
+from tests.planso_proxy import FORM, PARTS, PlansoProxy
 from tests.service import PATIENCE, Service, connected, running, settings_for, wait_until
 
 ORDERS = 40
@@ -33,8 +33,8 @@ def runs(service: Service) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_quiet_resync_is_one_request(service: Service) -> None:
-    """Nothing changed: the list, and nothing else; the run says so."""
+def test_a_sync_without_changes_is_one_request(service: Service) -> None:
+    """The list, and nothing else; the run says so."""
     status = service.sync()
     assert calls(service) == ["resourceplanner_get_project_stations"]
     assert (status["state"], status["last_result"]["requests"], status["last_result"]["changed"]) == ("idle", 1, 0)
@@ -58,8 +58,8 @@ def test_only_what_changed_in_the_list_is_read(service: Service) -> None:
     assert forms
 
 
-def test_an_edit_that_the_list_does_not_show_is_found_in_turn(tmp_path: Path) -> None:
-    """A form changed without its list entry: it is read within the time set, though nothing told of it."""
+def test_an_edit_that_the_list_does_not_show_is_found_by_rereading(tmp_path: Path) -> None:
+    """Within the configured time."""
     soon = {"connector_sync_reread": timedelta(seconds=0), "connector_sync_reread_soon": timedelta(seconds=0)}
     with connected(tmp_path, Sandbox(orders=12), **soon) as service:
         order_id = service.sandbox.order_ids()[0]
@@ -76,8 +76,8 @@ def test_a_full_sync_reads_everything(service: Service) -> None:
     assert runs(service)[0]["kind"] == "full"
 
 
-def test_archived_and_deleted_are_told_apart(service: Service) -> None:
-    """What left the list is looked at: archived stays readable, deleted is gone; both come back when they come back."""
+def test_archived_and_deleted_orders_are_distinguished(service: Service) -> None:
+    """What left the list is looked at: archived orders stay readable, deleted ones don't; restored ones return."""
     archived, deleted = service.sandbox.order_ids()[:2]
     service.sandbox.archive(archived)
     service.sandbox.delete(deleted)
@@ -89,8 +89,8 @@ def test_archived_and_deleted_are_told_apart(service: Service) -> None:
     assert service.order(archived)["archived"] is False
 
 
-def test_an_unseen_installation_with_dying_sessions(tmp_path: Path) -> None:
-    """150 orders, 20 ms a page, sessions dying every 60 requests: all right, in bounds, one login for each session."""
+def test_another_installation_with_expiring_sessions(tmp_path: Path) -> None:
+    """150 orders, 20 ms a page, sessions of 60 requests: all correct, bounded concurrency, one login a session."""
     sandbox = Sandbox(orders=150, seed=7, installation=Installation(table_id=815, field_names=31, markup="for"))
     sandbox.knobs.latency = 0.02
     sandbox.knobs.expire_sessions_after = 60
@@ -120,10 +120,9 @@ def test_an_unseen_installation_with_dying_sessions(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("label", "field"), [("Fahrername", "person"), ("Werkstattstart", "shop_date")])
-def test_a_label_that_vanished_harms_nothing(service: Service, label: str, field: str) -> None:
+def test_a_missing_label_keeps_its_values(service: Service, label: str, field: str) -> None:
     """
-    A form without a label that was there: the values stay, no order has a new version, the status names label and fill
-    rates; it recovers.
+    No order has a new version, the status names the label and its fill rates; when the label is back, so is the rest.
     """
     order_id = service.sandbox.order_ids()[0]
     before = service.order(order_id)
@@ -141,8 +140,8 @@ def test_a_label_that_vanished_harms_nothing(service: Service, label: str, field
     assert (recovered["doubts"], recovered["changed"]) == ([], 0)
 
 
-def test_a_person_can_accept_what_seems_to_have_moved(service: Service) -> None:
-    """With accept_removals a vanished label and vanished orders are taken over."""
+def test_accept_removals_takes_over_what_moved(service: Service) -> None:
+    """A missing label, and missing orders."""
     order_id = service.sandbox.order_ids()[0]
     service.sandbox.knobs.missing_labels.add("ExpressLink")
     for other in service.sandbox.order_ids()[1:]:
@@ -154,8 +153,8 @@ def test_a_person_can_accept_what_seems_to_have_moved(service: Service) -> None:
     assert service.order(order_id)["express_link"] is None
 
 
-def test_what_is_accepted_is_read_again(service: Service) -> None:
-    """A full run that told of a vanished label and broke off: accepting it takes it over in the orders read by then."""
+def test_accepting_reads_the_affected_orders_again(service: Service) -> None:
+    """Also those that a full run had read before it broke off."""
     service.sandbox.knobs.missing_labels.add("ExpressLink")
     service.sandbox.knobs.empty_form_orders |= set(service.sandbox.order_ids()[:4])
     assert "accept-removals" in service.sync(full="true")["message"]
@@ -166,10 +165,10 @@ def test_what_is_accepted_is_read_again(service: Service) -> None:
     assert [order["id"] for order in orders if "ExpressLink" in order["fields"]] == []
 
 
-def test_empty_orders_stop_no_sync(service: Service) -> None:
+def test_new_empty_orders_stop_no_sync(service: Service) -> None:
     """
-    A dozen new orders whose forms hold nothing: the run is good, names them, and takes the others over. One is taken
-    over as soon as its form shows something.
+    A dozen new orders with empty forms: the run succeeds, names them, and stores the others. Each is stored as soon as
+    its form holds something.
     """
     empty = [service.sandbox.add_order({}) for _ in range(12)]
     service.sandbox.knobs.empty_form_orders = set(empty)
@@ -186,8 +185,8 @@ def test_empty_orders_stop_no_sync(service: Service) -> None:
     assert service.order(empty[0])["person"] == "Doch Jemand"
 
 
-def test_an_order_that_was_cleared_here_stops_no_sync(tmp_path: Path) -> None:
-    """A write takes away the only value of orders: their forms are empty then, and are read like any others."""
+def test_an_order_cleared_by_a_caller_stops_no_sync(tmp_path: Path) -> None:
+    """A write clears an order's only value: its empty form is read like any other."""
     sandbox = Sandbox(orders=30)
     sandbox.knobs.missing_labels = {"Auftragsnummer"}
     cleared = [sandbox.add_order({"Fahrername": "Bald Leer"}) for _ in range(4)]
@@ -199,8 +198,8 @@ def test_an_order_that_was_cleared_here_stops_no_sync(tmp_path: Path) -> None:
         assert service.order(cleared[0])["person"] is None
 
 
-def test_a_list_of_empty_orders_is_not_believed(tmp_path: Path) -> None:
-    """PlanSo shows every order as empty while the mirror is filled: the run fails, and the next one reads them all."""
+def test_a_first_sync_of_empty_orders_fails(tmp_path: Path) -> None:
+    """PlanSo shows every order as empty: the run fails, and the next one reads them all."""
     sandbox = Sandbox(orders=30)
     sandbox.knobs.empty_form_orders = set(sandbox.order_ids()[1:])
     with sandbox.serve() as url, running(settings_for(sandbox, url, f"sqlite:///{tmp_path}/c.db"), sandbox) as started:
@@ -212,8 +211,8 @@ def test_a_list_of_empty_orders_is_not_believed(tmp_path: Path) -> None:
         assert started.http.get("/api/orders").json()["count"] == len(sandbox.order_ids())
 
 
-def test_orders_that_had_values_are_not_emptied(service: Service) -> None:
-    """PlanSo shows a fifth of the known orders as empty: they keep their values, and the run is failed as before."""
+def test_orders_with_values_are_not_emptied(service: Service) -> None:
+    """PlanSo shows a fifth of the orders as empty: they keep their values, and the run fails."""
     shown_empty = service.sandbox.order_ids()[: ORDERS // 5]
     before = {order_id: service.order(order_id)["person"] for order_id in shown_empty}
     service.sandbox.knobs.empty_form_orders = set(shown_empty)
@@ -223,8 +222,8 @@ def test_orders_that_had_values_are_not_emptied(service: Service) -> None:
 
 
 @pytest.mark.parametrize("knob", ["fail_next", "html_for_json_next", "hang_next"])
-def test_bad_days_leave_the_mirror_alone(service: Service, knob: str) -> None:
-    """Errors, HTML or silence for a while: rows stay, the status is honest, the next run is good by itself."""
+def test_failures_of_planso_leave_the_mirror_alone(service: Service, knob: str) -> None:
+    """Errors, HTML or silence for a while: rows stay, the run is `failed`, a later one succeeds."""
     before = {n: service.order(n)["version"] for n in service.sandbox.order_ids()}
     setattr(service.sandbox.knobs, knob, 3)
     status = service.sync(full="true")
@@ -237,7 +236,7 @@ def test_bad_days_leave_the_mirror_alone(service: Service, knob: str) -> None:
 
 
 def test_one_order_can_be_read_live(service: Service) -> None:
-    """max_age reads that one order when it is older; when PlanSo can't be asked, the mirror answers and says so."""
+    """With `max_age`, an older order is read from PlanSo; when that fails, the mirror's is returned and says so."""
     order_id = service.sandbox.order_ids()[0]
     service.sandbox.edit_field(order_id, "Bemerkungen", "eben erst")
     young = service.http.get(f"/api/orders/{order_id}", params={"max_age": "3600"}).json()
@@ -255,28 +254,28 @@ def test_one_order_can_be_read_live(service: Service) -> None:
 
 
 @pytest.fixture
-def between(tmp_path: Path) -> Iterator[tuple[Service, Between]]:
+def between(tmp_path: Path) -> Iterator[tuple[Service, PlansoProxy]]:
     sandbox = Sandbox(orders=12)
-    sandbox.app = stands_between = Between(sandbox.app)
+    sandbox.app = interceptor = PlansoProxy(sandbox.app)
     with connected(tmp_path, sandbox) as started:
-        yield started, stands_between
+        yield started, interceptor
 
 
-def test_an_archived_order_whose_form_is_empty_once_is_not_deleted(between: tuple[Service, Between]) -> None:
-    """PlanSo's hiccup at the direct look: seen again, the form is there, and the order is archived."""
-    service, on_its_way = between
+def test_an_archived_order_whose_form_is_empty_once_is_not_deleted(between: tuple[Service, PlansoProxy]) -> None:
+    """It is read again; the form is there, and the order is archived."""
+    service, interceptor = between
     order_id = service.sandbox.order_ids()[0]
     service.sandbox.archive(order_id)
     service.sandbox.knobs.empty_form_orders = {order_id}
-    on_its_way.meanwhile = (FORM, order_id), service.sandbox.knobs.empty_form_orders.clear
+    interceptor.meanwhile = (FORM, order_id), service.sandbox.knobs.empty_form_orders.clear
     service.sync()
     assert service.order(order_id)["archived"] is True
 
 
 @pytest.mark.parametrize("page", [FORM, PARTS])
-def test_a_page_from_before_a_write_does_not_undo_it(between: tuple[Service, Between], page: str) -> None:
-    """PlanSo has answered, a write is confirmed, then the answer arrives: the write stays, and so does its version."""
-    service, on_its_way = between
+def test_a_page_from_before_a_write_does_not_undo_it(between: tuple[Service, PlansoProxy], page: str) -> None:
+    """PlanSo answers, a write is confirmed, then the answer arrives: the write stays, and so does its version."""
+    service, interceptor = between
     order_id = service.sandbox.order_ids()[0]
     written: list[dict[str, Any]] = []
 
@@ -284,7 +283,7 @@ def test_a_page_from_before_a_write_does_not_undo_it(between: tuple[Service, Bet
         if service.put(order_id, remarks="inzwischen").status_code == 200:
             written.append(service.order(order_id))
 
-    on_its_way.meanwhile = (page, order_id), write
+    interceptor.meanwhile = (page, order_id), write
     assert service.sync(full="true")["last_result"]["state"] == "done"
     assert [order["remarks"] for order in written] == ["inzwischen"]
     assert service.order(order_id)["remarks"] == "inzwischen"
@@ -292,12 +291,12 @@ def test_a_page_from_before_a_write_does_not_undo_it(between: tuple[Service, Bet
 
 
 @pytest.mark.parametrize("page", [FORM, PARTS])
-def test_a_page_from_before_a_deletion_brings_nothing_back(between: tuple[Service, Between], page: str) -> None:
-    """The order was deleted while its page was on its way: it stays deleted."""
-    service, on_its_way = between
+def test_a_page_from_before_a_deletion_does_not_undo_it(between: tuple[Service, PlansoProxy], page: str) -> None:
+    """The order is deleted while its page is in transit: it stays deleted."""
+    service, interceptor = between
     order_id = service.sandbox.order_ids()[0]
     deleted: list[int] = []
-    on_its_way.meanwhile = (
+    interceptor.meanwhile = (
         (page, order_id),
         lambda: deleted.append(service.http.delete(f"/api/orders/{order_id}").status_code),
     )
@@ -306,8 +305,8 @@ def test_a_page_from_before_a_deletion_brings_nothing_back(between: tuple[Servic
     assert service.http.get(f"/api/orders/{order_id}").status_code == 404
 
 
-def test_an_order_that_people_emptied_waits_for_a_person(service: Service) -> None:
-    """Nearly all of a form cleared by hand: it stays as it was and the status names it, until that is accepted."""
+def test_a_form_cleared_by_hand_has_to_be_accepted(service: Service) -> None:
+    """The order stays as it was and the status names it, until a person accepts it."""
     sandbox = service.sandbox
     order_id = sandbox.order_ids()[0]
     before = service.order(order_id)
@@ -328,9 +327,9 @@ def test_an_order_that_people_emptied_waits_for_a_person(service: Service) -> No
 
 
 def test_two_connectors_run_one_sync(tmp_path: Path) -> None:
-    """Two processes' worth of connectors on one database: the second joins the run of the first."""
+    """On one database: the second joins the run of the first."""
     sandbox = Sandbox(orders=ORDERS)
-    sandbox.app = between = Between(sandbox.app)
+    sandbox.app = between = PlansoProxy(sandbox.app)
     database = f"sqlite:///{tmp_path}/connector.db"
     asked = threading.Event()
 
@@ -354,8 +353,8 @@ def test_two_connectors_run_one_sync(tmp_path: Path) -> None:
             assert len(forms) == ORDERS
 
 
-def test_the_schedule_keeps_the_mirror_fresh(tmp_path: Path) -> None:
-    """Left alone, the connector syncs by itself in its hours, and says when the next run comes."""
+def test_scheduled_syncs_keep_the_mirror_fresh(tmp_path: Path) -> None:
+    """Within the work hours."""
     always = {"connector_sync_interval": timedelta(seconds=1), "connector_sync_hours": "00:00-24:00"}
     with connected(tmp_path, Sandbox(orders=12), **always) as service:
         order_id = service.sandbox.order_ids()[0]
@@ -365,8 +364,8 @@ def test_the_schedule_keeps_the_mirror_fresh(tmp_path: Path) -> None:
         assert service.http.get("/api/orders").json()["stale"] is False
 
 
-def test_a_mirror_that_is_too_old_says_so(tmp_path: Path) -> None:
-    """PlanSo is away for longer than a few turns: lists, orders and readiness say stale; afterwards they don't."""
+def test_a_stale_mirror_says_so(tmp_path: Path) -> None:
+    """PlanSo is down for some intervals: lists, orders and readiness say stale; afterwards they don't."""
     quick = {"connector_sync_interval": timedelta(seconds=0.2), "connector_sync_hours": "00:00-24:00"}
     sandbox = Sandbox(orders=12)
     with connected(tmp_path, sandbox, **quick, planso_timeout=0.5) as service:
@@ -386,8 +385,8 @@ def test_a_mirror_that_is_too_old_says_so(tmp_path: Path) -> None:
         wait_until(lambda: service.http.get("/health/ready").status_code == 200)
 
 
-def test_the_other_tabs_are_kept_as_sections(tmp_path: Path) -> None:
-    """With extended data each order's tabs are sections: tables, pairs, links, no script; read again in turn only."""
+def test_the_other_tabs_are_stored_as_sections(tmp_path: Path) -> None:
+    """Tables, pairs and links, without scripts; read again in turn only."""
     with connected(tmp_path, Sandbox(orders=12), connector_sync_extended=True) as service:
         order_id = service.sandbox.order_ids()[0]
         listed = service.http.get(f"/api/orders/{order_id}/sections").json()
@@ -405,8 +404,8 @@ def test_the_other_tabs_are_kept_as_sections(tmp_path: Path) -> None:
         assert service.sync()["last_result"]["requests"] == 1
 
 
-def test_a_mirror_that_was_never_filled_knows_of_no_order(tmp_path: Path) -> None:
-    """Before the first sync has ended well an unknown order is 503, with when to come again, and not 404."""
+def test_an_unfilled_mirror_does_not_deny_an_order(tmp_path: Path) -> None:
+    """Before the first successful sync an unknown order is 503 with `Retry-After`, not 404."""
     sandbox = Sandbox(orders=5)
     sandbox.knobs.fail_app_next = 1_000_000
     with sandbox.serve() as url:

@@ -1,4 +1,4 @@
-"""Units of work: each whole or not at all, none harming another, whoever leaves."""
+"""Units of work are atomic and independent of each other and of their callers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.store.samples import SHOP, at, order
 
 @contextmanager
 def writer_busy(database: Database) -> Iterator[None]:
-    """While inside, SQLite's writer thread is held in a unit, so that what is asked for meanwhile is one batch."""
+    """While inside, SQLite's writer thread is blocked in a unit, so that further writes form one batch."""
     inside, release = threading.Event(), threading.Event()
 
     def hold(tx: Transaction) -> None:
@@ -41,8 +41,9 @@ def writer_busy(database: Database) -> Iterator[None]:
         loop.call_soon(release.set)
 
 
+@pytest.mark.behind_pooler
 def test_a_unit_that_fails_harms_no_other(store: Store) -> None:
-    """Of units that wait together, those that fail leave nothing, the others all stay, each hears its own end."""
+    """Of units in one batch, those that fail leave nothing, the others are committed; each caller gets its result."""
 
     async def together() -> list[object]:
         with writer_busy(store.database):
@@ -66,8 +67,8 @@ def test_a_unit_that_fails_harms_no_other(store: Store) -> None:
         assert store.read(counting.read(f"n{n}")) == (None if n % 3 == 0 else "1")
 
 
-def test_a_mistake_in_a_program_passes_as_it_is(store: Store) -> None:
-    """What is not the database's failure is not called so, and the store goes on."""
+def test_a_programming_error_is_no_store_error(store: Store) -> None:
+    """Errors that are not the database's are not StoreUnavailable, and the store goes on."""
     first = Operation("op_1", Action.UPDATE, 1, {}, created_at=at(1))
     store.write(lambda tx: operations.record(tx, first))
 
@@ -79,8 +80,8 @@ def test_a_mistake_in_a_program_passes_as_it_is(store: Store) -> None:
     assert store.read(counting.read("after")) == "1"
 
 
-def test_who_leaves_loses_nothing_of_others(store: Store) -> None:
-    """A caller that is cancelled while it waits breaks neither the thread nor the other callers' work."""
+def test_a_cancelled_caller_harms_no_other(store: Store) -> None:
+    """A caller that is cancelled while it waits affects neither the thread nor other callers."""
 
     async def leave() -> None:
         with writer_busy(store.database):
@@ -97,8 +98,9 @@ def test_who_leaves_loses_nothing_of_others(store: Store) -> None:
     assert [store.read(counting.read(f"stayed{n}")) for n in range(5)] == ["1"] * 5
 
 
+@pytest.mark.behind_pooler
 def test_many_writers_lose_no_update(store: Store) -> None:
-    """Readers of an order's version that save its next one at the same time: every one of them counts."""
+    """Of 40 units that read an order's version and save the next one, none is lost."""
     store.write(lambda tx: orders.save(tx, order(), read_at=at(0), now=at(0)))
 
     def increment(tx: Transaction) -> int:
@@ -115,7 +117,7 @@ def test_many_writers_lose_no_update(store: Store) -> None:
 
 
 def test_writers_of_one_new_order_agree(store: Store) -> None:
-    """When many save an order that is not there yet, one inserts it and the others see it."""
+    """When many save a new order at once, one inserts it and the others find it unchanged."""
 
     async def all_at_once() -> list[orders.SaveResult]:
         def work(tx: Transaction) -> orders.SaveResult:
@@ -127,8 +129,8 @@ def test_writers_of_one_new_order_agree(store: Store) -> None:
     assert sorted(outcomes) == [orders.SaveOutcome.INSERTED, *[orders.SaveOutcome.UNCHANGED] * 19]
 
 
-def test_a_read_sees_one_moment(store: Store) -> None:
-    """What is committed while a read is under way is not seen by it, and by the next one."""
+def test_a_read_sees_one_snapshot(store: Store) -> None:
+    """A read does not see what is committed while it runs; the next one does."""
     store.write(counting.put("x", "old"))
     looked, written = threading.Event(), threading.Event()
 
@@ -150,14 +152,14 @@ def test_a_read_sees_one_moment(store: Store) -> None:
 
 
 def test_a_read_can_not_write(store: Store) -> None:
-    """A read that tries to write is refused, and the next reads are well."""
+    """A read that tries to write is refused, and further reads succeed."""
     with pytest.raises(StoreUnavailable):
         store.read(counting.put("x"))
     assert store.read(counting.read("x")) is None
 
 
 def test_closing_finishes_what_waits(database_url: str) -> None:
-    """Work that was handed over before `close` is done; what comes later is refused; closing twice is well."""
+    """Work queued before `close` is done, later work is refused; closing twice is allowed."""
 
     async def close_at_once() -> None:
         database = Database.open(database_url)
@@ -173,11 +175,11 @@ def test_closing_finishes_what_waits(database_url: str) -> None:
         await again.close()
 
     asyncio.run(close_at_once())
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("sqlite-", "postgresql-"))]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("database-", "sqlite-"))]
 
 
 def test_nothing_of_finished_work_is_kept(store: Store) -> None:
-    """Once answered, neither a result nor an error stays in memory."""
+    """Neither the result nor the error of finished work stays in memory."""
 
     class Big:
         pass
@@ -196,7 +198,7 @@ def test_nothing_of_finished_work_is_kept(store: Store) -> None:
 @pytest.mark.parametrize(
     "url", ["sqlite://", "sqlite:///:memory:", "mysql://u:s3cret@h/d", "s3cret", "postgresql://u:s3cret@h:port/d"]
 )
-def test_a_url_that_can_not_be_used_is_told_without_its_password(url: str) -> None:
+def test_a_url_that_can_not_be_used_is_reported_without_its_password(url: str) -> None:
     """Opening it is StoreUnavailable, which says what is accepted."""
     with pytest.raises(StoreUnavailable, match="sqlite:///") as told:
         Database.open(url)
@@ -225,8 +227,8 @@ def test_postgresql_is_reconnected_after_its_connections_are_lost(postgresql_url
 _NEVER_ENDING = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n")
 
 
-def test_a_question_that_takes_too_long_is_given_up(store: Store) -> None:
-    """It is TooBroad, names the time, and the same threads and connections serve the next ones."""
+def test_a_search_that_takes_too_long_is_interrupted(store: Store) -> None:
+    """It is QueryTooBroad with the time limit, and the same threads and connections serve the next ones."""
     for _ in range(10):  # more than there are threads
         with pytest.raises(QueryTooBroad, match=r"longer than 0\.05 s"):
             store.runner.run(store.database.read(lambda tx: tx.fetch_all(_NEVER_ENDING), within=0.05))
@@ -234,8 +236,8 @@ def test_a_question_that_takes_too_long_is_given_up(store: Store) -> None:
     assert store.read(counting.read("a")) is None
 
 
-def test_a_questions_statements_share_its_time(postgresql_url: str) -> None:
-    """Also where each by itself would be quick enough."""
+def test_the_statements_of_a_search_share_its_time(postgresql_url: str) -> None:
+    """The time limit bounds all statements of a search together."""
     store = Store(postgresql_url)
     try:
         nap = text("SELECT pg_sleep(0.3)")
@@ -245,8 +247,8 @@ def test_a_questions_statements_share_its_time(postgresql_url: str) -> None:
         store.close()
 
 
-def test_a_question_that_is_cancelled_or_finds_a_lock_is_not_too_broad(postgresql_url: str) -> None:
-    """Neither is its caller's fault."""
+def test_a_search_that_is_cancelled_or_finds_a_lock_is_not_too_broad(postgresql_url: str) -> None:
+    """A cancelled search and one that waits for a lock are StoreUnavailable."""
     store = Store(postgresql_url)
     others = "datname = current_database() AND query LIKE 'SELECT pg_sleep%%'"
     cancel = text(f"SELECT count(pg_cancel_backend(pid)) AS found FROM pg_stat_activity WHERE {others}")  # noqa: S608
@@ -270,7 +272,8 @@ def test_a_question_that_is_cancelled_or_finds_a_lock_is_not_too_broad(postgresq
         store.close()
 
 
-def test_many_long_questions_hold_nobody_else_up(store: Store) -> None:
+@pytest.mark.behind_pooler
+def test_many_long_searches_delay_nobody_else(store: Store) -> None:
     """
     While more of them wait than there are threads, other readings are answered at once; those that were not begun in
     time are told so, and none is left.

@@ -9,7 +9,7 @@ import pytest
 
 from planso_connector.sandbox import Sandbox
 from tests.service import Service, connected, running, settings_for, wait_until
-from tests.store.engine.test_file_watch import FAULTS, overwrite
+from tests.store.engine.file_faults import FAULTS, overwrite
 
 ASYNC = {"Prefer": "respond-async"}
 

@@ -1,4 +1,4 @@
-"""Bad days of the database: each is StoreUnavailable in plain words, and what was committed is still there."""
+"""Failures of the database are StoreUnavailable with a reason, and what was committed stays."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -19,25 +18,16 @@ import pytest
 from sqlalchemy import insert
 
 from planso_connector.domain.errors import StoreUnavailable
-from planso_connector.store.engine import sqlite
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.tables import rejected_logins
 from tests.databases import Store
 from tests.store import counting
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Store]:
-    store = Store(f"sqlite:///{path}")
-    try:
-        yield store
-    finally:
-        store.close()
+from tests.store.engine.file_faults import LOCK, limit_pages, opened
 
 
 def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
-    """Whatever the shell allows: the file and those beside it are 0600. One that is there stays as it is."""
+    """Whatever the umask, the file and its log are 0600; an existing file keeps its mode."""
     path, own = tmp_path / "new.db", tmp_path / "own.db"
     own.touch()
     own.chmod(0o640)
@@ -54,16 +44,8 @@ def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
         os.umask(umask)
 
 
-def limit_pages(tx: Transaction, more: int) -> None:
-    """Leaves room for `more` pages: to SQLite it is a full disk."""
-    assert isinstance(tx, sqlite.SqliteTransaction)
-    connection = tx._connection  # noqa: SLF001 - a test's hand on the disk
-    pages = int(str(connection.execute("PRAGMA page_count").get))
-    connection.execute(f"PRAGMA max_page_count = {pages + more}")
-
-
-def test_a_full_disk_is_told_and_costs_only_who_needs_room(sqlite_path: Path) -> None:
-    """Of units that wait together, the one that finds no room is told so; those that need none are committed."""
+def test_a_full_disk_is_reported_and_costs_only_who_needs_room(sqlite_path: Path) -> None:
+    """Of units in one batch, the one that finds no room fails; those that need none are committed."""
     with opened(sqlite_path) as store:
         store.write(counting.put("before"))
         store.write(lambda tx: limit_pages(tx, 1))
@@ -84,7 +66,7 @@ def test_a_full_disk_is_told_and_costs_only_who_needs_room(sqlite_path: Path) ->
 
 
 def test_units_survive_one_that_takes_the_whole_transaction_down(sqlite_path: Path) -> None:
-    """When SQLite gives up the transaction that units share, those that did not fail are run again, and stay."""
+    """When SQLite rolls back the transaction of a batch, the units that did not fail are run again."""
     doomed = insert(rejected_logins).prefix_with("OR ROLLBACK").values(workshop="a", fingerprint="2", rejected_at="")
 
     with opened(sqlite_path) as store:
@@ -101,16 +83,6 @@ def test_units_survive_one_that_takes_the_whole_transaction_down(sqlite_path: Pa
             assert isinstance(failed, apsw.ConstraintError)
 
         assert [store.read(counting.read(name)) for name in ("a", "b")] == ["1", "1"]
-
-
-LOCK = """
-import sys, apsw
-connection = apsw.Connection(sys.argv[1])
-connection.execute("BEGIN IMMEDIATE")
-print("locked", flush=True)
-sys.stdin.read()
-connection.close()
-"""
 
 
 def test_another_process_that_holds_the_lock_is_waited_for_then_told(sqlite_path: Path) -> None:
@@ -144,6 +116,7 @@ import asyncio, os, sys
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.engine.database import Database
 from tests.store import counting
+from tests.store.engine.file_faults import LOCK, limit_pages, opened
 
 async def main():
     try:
@@ -159,8 +132,8 @@ asyncio.run(main())
 """
 
 
-def test_a_read_only_file_is_told(sqlite_path: Path) -> None:
-    """Where this user may not write, that is what the message says."""
+def test_a_read_only_file_is_reported(sqlite_path: Path) -> None:
+    """The message says that this user may not write there."""
     folder = Path(tempfile.mkdtemp(prefix="pc-"))  # pytest's own folders let no other user in
     try:
         path = Path(shutil.copy(sqlite_path, folder))
@@ -176,8 +149,8 @@ def test_a_read_only_file_is_told(sqlite_path: Path) -> None:
     assert "read-only" in ran.stdout or "may this user write" in ran.stdout
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
-    """Another file, a damaged one, a folder that is missing: told at opening, in words."""
+def test_a_file_that_is_no_database_is_reported(tmp_path: Path) -> None:
+    """Another kind of file, a damaged one, a missing folder: opening it says so."""
     (tmp_path / "other.db").write_bytes(b"Kennzeichen;Halter\n" * 1000)
     for path, words in ((tmp_path / "other.db", "not a SQLite database"), (tmp_path / "no" / "x.db", "folder")):
         with pytest.raises(StoreUnavailable, match=words):
@@ -186,8 +159,8 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
             migrate.migrate(f"sqlite:///{path}")
 
 
-def test_a_damaged_file_is_told(sqlite_path: Path) -> None:
-    """Pages overwritten with rubbish are told as damage, not as a mistake of the program."""
+def test_a_damaged_file_is_reported(sqlite_path: Path) -> None:
+    """Overwritten pages are reported as damage, not as a programming error."""
     with opened(sqlite_path) as store:
         store.write(counting.put("x", "y" * 50_000))
     size = sqlite_path.stat().st_size
@@ -202,6 +175,7 @@ WRITE_UNTIL_KILLED = """
 import asyncio, sys
 from planso_connector.store.engine.database import Database
 from tests.store import counting
+from tests.store.engine.file_faults import LOCK, limit_pages, opened
 
 async def main():
     database = Database.open(sys.argv[1])
@@ -225,7 +199,7 @@ asyncio.run(main())
 
 
 def test_a_kill_leaves_what_was_committed_and_nothing_else(database_url: str) -> None:
-    """After kill -9 in the middle of a write, all that was told as written is there, the open unit is not."""
+    """After kill -9 during a write, everything reported as committed is there, and the open unit is not."""
     command = [sys.executable, "-c", WRITE_UNTIL_KILLED, database_url]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -250,8 +224,8 @@ def test_a_kill_leaves_what_was_committed_and_nothing_else(database_url: str) ->
         connection.close()
 
 
-def test_a_server_that_is_away_is_told_without_the_password() -> None:
-    """Nobody listens: StoreUnavailable names the place, not the password; opening itself goes well."""
+def test_a_server_that_is_away_is_reported_without_the_password() -> None:
+    """Without a server, StoreUnavailable names its address, not the password; opening itself succeeds."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, not listening: nobody else gets this port meanwhile
         url = f"postgresql://someone:s3cret@127.0.0.1:{taken.getsockname()[1]}/workshop"
@@ -268,7 +242,7 @@ def test_a_server_that_is_away_is_told_without_the_password() -> None:
     assert "SELECT" not in str(told.value)
 
 
-def test_a_database_that_the_server_lacks_is_told(postgresql_url: str) -> None:
+def test_a_database_that_the_server_lacks_is_reported(postgresql_url: str) -> None:
     """Another name than the server knows: StoreUnavailable says so."""
     name = postgresql_url.partition("@/")[2].partition("?")[0]
     with pytest.raises(StoreUnavailable, match="does not let this user into"):

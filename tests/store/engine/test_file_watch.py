@@ -19,52 +19,7 @@ from planso_connector.store.engine.database import Transaction
 from tests.databases import Store
 from tests.service import wait_until
 from tests.store import counting
-from tests.store.engine.test_failures import opened
-
-
-def delete(path: Path) -> None:
-    path.unlink()
-
-
-def delete_all(path: Path) -> None:
-    for file in path.parent.glob(f"{path.name}*"):
-        file.unlink()
-
-
-def delete_log(path: Path) -> None:
-    Path(f"{path}-wal").unlink()
-
-
-def delete_index(path: Path) -> None:
-    Path(f"{path}-shm").unlink()
-
-
-def replace(path: Path) -> None:
-    Path(shutil.copy(path, path.with_name("other"))).replace(path)
-
-
-def overwrite(path: Path) -> None:
-    shutil.copyfile(shutil.copy(path, path.with_name("other")), path)
-
-
-def truncate(path: Path) -> None:
-    os.truncate(path, 0)
-
-
-def move_folder(path: Path) -> None:
-    path.parent.rename(f"{path.parent}-moved")
-
-
-FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
-    "deleted": (delete, "no longer at its place"),
-    "all deleted": (delete_all, "no longer at its place"),
-    "folder moved": (move_folder, "no longer at its place"),
-    "replaced": (replace, "replaced by another file"),
-    "log deleted": (delete_log, "lost its write-ahead log"),
-    "index deleted": (delete_index, "lost its write-ahead log"),
-    "overwritten": (overwrite, "another program than SQLite"),
-    "truncated": (truncate, "another program than SQLite"),
-}
+from tests.store.engine.file_faults import FAULTS, delete_all, delete_log, move_folder, opened
 
 
 @pytest.fixture
@@ -76,7 +31,7 @@ def path(sqlite_path: Path) -> Path:
 
 
 def lost(store: Store) -> str:
-    """What it says once it has noticed."""
+    """The message once the fault is detected."""
     wait_until(lambda: store.database.file_fault, "the fault")
     assert store.database.file_fault is not None
     return store.database.file_fault.message
@@ -84,7 +39,7 @@ def lost(store: Store) -> str:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_lost_file_is_noticed_and_nothing_is_accepted(path: Path, fault: str) -> None:
-    """It is noticed without any write; writes are refused with the cause and since when."""
+    """It is detected without any write; writes are refused with the cause and since when."""
     do, words = FAULTS[fault]
     with opened(path) as store:
         store.write(counting.put("before"))
@@ -105,7 +60,7 @@ def test_a_lost_file_is_noticed_and_nothing_is_accepted(path: Path, fault: str) 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_commit_while_the_file_goes_is_not_reported_as_done(path: Path, fault: str) -> None:
-    """The file goes between a transaction's begin and its commit: whether it stays is not known, and that is said."""
+    """If the file disappears during a transaction, the commit is reported as unknown."""
     do, words = FAULTS[fault]
 
     def work(tx: Transaction) -> None:
@@ -119,8 +74,8 @@ def test_a_commit_while_the_file_goes_is_not_reported_as_done(path: Path, fault:
             store.write(work)
 
 
-def test_units_that_share_the_commit_are_told_too(path: Path) -> None:
-    """Several waiting writes share a commit; none of them is reported as done, and what failed by itself says why."""
+def test_units_that_share_the_commit_are_reported_too(path: Path) -> None:
+    """None of the writes that share such a commit is reported as done; one that failed by itself says why."""
     with opened(path) as store:
 
         async def together() -> list[object]:
@@ -177,8 +132,8 @@ def test_a_folder_that_comes_back_is_used_again(path: Path) -> None:
     assert _rows(path) == ["after", "before"]
 
 
-def test_the_worst_that_happened_is_told(path: Path) -> None:
-    """The log goes, then the database: no restart is advised any more. Both come back: only a restart mends it."""
+def test_the_worst_that_happened_is_reported(path: Path) -> None:
+    """Log and then database disappear: no restart is advised. Both come back: only a restart repairs it."""
     log, aside, log_aside = Path(f"{path}-wal"), path.with_name("aside"), path.with_name("log-aside")
     with opened(path) as store:
         store.write(counting.put("before"))
@@ -286,7 +241,7 @@ MOUNTS = """\
     ("folder", "kind"),
     [("/srv/data", "nfs4"), ("/mnt/with blank", "fuse.sshfs"), ("/srv/local/deep", ""), ("/srvx", ""), ("/", "")],
 )
-def test_a_network_share_is_told_at_the_start(tmp_path: Path, folder: str, kind: str) -> None:
+def test_a_network_share_is_reported_at_the_start(tmp_path: Path, folder: str, kind: str) -> None:
     """File systems of the network and of FUSE are named, the mount that is nearest counts; local ones are not."""
     mounts = tmp_path / "mountinfo"
     mounts.write_text(MOUNTS)

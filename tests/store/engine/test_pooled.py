@@ -1,4 +1,4 @@
-"""The store behind PgBouncer in transaction mode: what engine, outbox and leases promise holds there too."""
+"""The store behind PgBouncer in transaction mode; other tests that run there too are marked `behind_pooler`."""
 
 from __future__ import annotations
 
@@ -14,27 +14,11 @@ from planso_connector.store.maintenance import migrate, postgresql_backup
 from tests.databases import PostgresqlServer, Store
 from tests.pgbouncer import pooler
 from tests.store import counting
-from tests.store.engine.test_database import (  # noqa: F401 - run here again, on the database below
-    test_a_unit_that_fails_harms_no_other,
-    test_many_long_questions_hold_nobody_else_up,
-    test_many_writers_lose_no_update,
-)
-from tests.store.test_leases import test_of_processes_that_ask_at_once_exactly_one_gets_it  # noqa: F401
-from tests.store.test_outbox import (  # noqa: F401
-    stores,
-    test_a_key_that_comes_twice_at_once_is_one_operation,
-    test_claims_at_once_share_nothing,
-)
 
 SETTINGS = """
 SELECT name, setting FROM pg_settings WHERE setting <> reset_val AND name IN
 ('lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout', 'synchronous_commit', 'search_path')
 """
-
-
-@pytest.fixture
-def database_url(pooled_url: str) -> str:
-    return pooled_url
 
 
 def test_nothing_is_left_behind_for_the_next_one(pooled_store: Store) -> None:
@@ -51,7 +35,7 @@ def test_nothing_is_left_behind_for_the_next_one(pooled_store: Store) -> None:
 
 
 def test_an_empty_database_is_migrated_through_it(postgresql_server: PostgresqlServer, pgbouncer: int) -> None:
-    """Twice: the second finds it done."""
+    """Migrating twice through PgBouncer: the second time finds it done."""
     url = f"{postgresql_server.url(postgresql_server.fresh('template0'))}&port={pgbouncer}"
     for _ in range(2):
         migrate.migrate(url)
@@ -81,7 +65,7 @@ def test_marking_as_restored_asks_for_the_server_itself(pooled_url: str) -> None
 
 
 def test_long_statements_are_given_up_in_their_time(pooled_store: Store) -> None:
-    """A bound of one question is not that of the next unit on the same server."""
+    """The time limit of a search does not apply to the next unit on the same server connection."""
     with pytest.raises(Exception, match="long"):
         pooled_store.runner.run(
             pooled_store.database.read(lambda tx: tx.fetch_all(text("SELECT CAST(pg_sleep(9) AS text)")), within=0.2)

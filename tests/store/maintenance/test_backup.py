@@ -25,8 +25,8 @@ from planso_connector.store.engine.database import Transaction, parse_database_u
 from planso_connector.store.engine.postgresql_url import PostgresqlUrl
 from planso_connector.store.maintenance import backup, migrate, postgresql_backup
 from planso_connector.store.maintenance.after_restore import RestoreMarks
-from tests.commands.test_commands import command
-from tests.databases import Store, make_as_of
+from tests.command_line import command
+from tests.databases import Store, make_as_of, run_script
 from tests.service import running, settings_for
 from tests.store import counting
 from tests.store.samples import at
@@ -175,6 +175,29 @@ def test_an_older_backup_is_brought_up_to_date(tmp_path: Path) -> None:
     assert old.read_bytes() == before
 
 
+OLD_KEY_AND_ERASURE = """
+INSERT INTO keys (workshop, id, name, scopes, digest, created_at)
+VALUES ('default', 'kept', 'agent', '[]', 'digest', '2026-11-23T00:00:01.000000Z');
+INSERT INTO erasures (workshop, id, erased_at, kind, salt, fingerprint, order_ids, operation_ids, counts)
+VALUES ('default', 'erasure_1', '2026-11-23T00:00:01.000000Z', 'phone', '00', '00', '[]', '[]', '{}');
+"""
+
+
+def test_a_previous_database_of_an_older_version_is_read(sqlite_path: Path, tmp_path: Path) -> None:
+    """Its API keys stay valid, its erasures are repeated, though its tables had other names; it is kept unchanged."""
+    copy, path = tmp_path / "copy.db", tmp_path / "connector.db"
+    backup.copy_database(sqlite_path, copy)
+    make_as_of(f"sqlite:///{path}", "0009")
+    run_script(f"sqlite:///{path}", OLD_KEY_AND_ERASURE)
+
+    result = backup.restore(copy, path, clock.now())
+
+    assert result.marks == RestoreMarks(pending=0, revoked=0, erasures=1)
+    assert one(path, "SELECT count(*) FROM api_keys WHERE id = 'kept' AND revoked_at IS NULL") == 1
+    assert result.previous_database is not None
+    assert one(result.previous_database, "SELECT count(*) FROM keys") == 1
+
+
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
@@ -184,7 +207,7 @@ from planso_connector.store.maintenance import backup
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 database, copy = map(Path, sys.argv[1:])
-for attempt in (lambda: backup.copy(database, copy.with_name("full.db")),
+for attempt in (lambda: backup.copy_database(database, copy.with_name("full.db")),
                 lambda: backup.restore(copy, database, clock.now())):
     try:
         attempt()
@@ -224,7 +247,7 @@ def sandbox() -> Iterator[tuple[Sandbox, str]]:
 def test_nobody_restores_under_a_running_connector(
     sandbox: tuple[Sandbox, str], database_url: str, tmp_path: Path
 ) -> None:
-    """A connector that does nothing but run: restoring and marking are refused, backing up is not."""
+    """While an idle connector runs, restoring and marking are refused; backing up is not."""
     planso, url = sandbox
     place = parse_database_url(database_url)
 
@@ -247,7 +270,7 @@ def test_nobody_restores_under_a_running_connector(
 
 
 def test_a_connector_that_is_just_leaving_is_waited_for(postgresql_url: str) -> None:
-    """Whoever stops the connector and marks right away is not told that it is connected."""
+    """Marking right after the connector was stopped waits until its connections are gone."""
     place = parse_database_url(postgresql_url)
     assert isinstance(place, PostgresqlUrl)
     leaving = postgresql.connect(place)
@@ -323,7 +346,7 @@ def refused(store: Store, key: str | None) -> bool:
         return True
 
 
-def test_a_restore_opens_no_door(sqlite_path: Path, tmp_path: Path) -> None:
+def test_a_restore_does_not_reopen_the_api(sqlite_path: Path, tmp_path: Path) -> None:
     """
     Of keys the database of before knows best: one that was revoked, or got a new secret, after the backup stays so, and
     one that was made since is good. One that it never had, and all where it can't be read, are revoked. The door that
@@ -354,8 +377,8 @@ def test_a_restore_opens_no_door(sqlite_path: Path, tmp_path: Path) -> None:
                 store.runner.run(Authenticator(store.database, clock.now).authenticate(None))
 
 
-def test_a_restore_resumes_nothing(sqlite_path: Path, tmp_path: Path) -> None:
-    """What damage stopped after the backup was made is stopped in the restored database too, as it was."""
+def test_a_restore_keeps_write_stops(sqlite_path: Path, tmp_path: Path) -> None:
+    """Write stops from after the backup are in force in the restored database too."""
     url, copy = f"sqlite:///{sqlite_path}", tmp_path / "copy.db"
     backup.copy_database(sqlite_path, copy)
     with closing(Store(url, workshop="default")) as store:
@@ -378,7 +401,7 @@ def _anew(path: Path) -> None:
 
 
 def test_marking_revokes_all_keys(database_url: str, tmp_path: Path) -> None:
-    """What was put back by other means has no database of before: its keys are revoked, and the command says so."""
+    """Without a previous database, all API keys are revoked, and the command says so."""
     with closing(Store(database_url, workshop="other")) as store:
         flow = ApiKeys(store.database, clock.now)
         store.runner.run(flow.create("agent", [Scope.ADMIN], None))

@@ -1,4 +1,4 @@
-"""The migrations and the tables say the same; migrating is safe to do at any time, by anyone."""
+"""Migrations and tables agree; migrating is safe at any time, by several processes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from planso_connector.store.sync_runs import RunKind, Trigger
 from planso_connector.store.tables import metadata
 from tests.databases import PostgresqlServer, Store, make_as_of, run_script
 from tests.service import running, settings_for
+from tests.store.maintenance.old_rows import OLD_ROWS
 from tests.store.samples import at
 
 SCHEMA = """
@@ -121,25 +122,6 @@ def test_a_new_file_waits_for_its_migration(tmp_path: Path) -> None:
     assert not migrate.needs_migration(url)
 
 
-OLD_ROWS = """
-INSERT INTO orders (workshop, id, version, archived, changed_at, short_name, person, missing_parts, shop_day,
-  finish_day, plate_key, person_key, phone_key, email_key, damage_key, status_key, text_key, document)
-VALUES ('reit', 123, 7, 0, '2026-11-23T00:00:01.000000Z', 'WN-AE 2309', 'Jürgen', 0, '', '', '', '', '', '', '', '', '',
-  '{"id":123,"person":"Jürgen"}');
-INSERT INTO sightings (workshop, order_id, read_at, synced_at, list_fingerprint)
-VALUES ('reit', 123, '2026-11-23T00:00:01.000000Z', '2026-11-23T00:00:02.000000Z', 'one');
-INSERT INTO parts (workshop, order_id, position, part_no, is_to_order, is_ordered, is_delivered, is_backorder,
-  is_mandatory, is_price_checked, is_missing)
-VALUES ('reit', 123, 0, '5G6 807 421', 0, 1, 0, 0, 0, 0, 1);
-INSERT INTO operations (workshop, id, action, order_id, state, asked, message, created_at)
-VALUES ('reit', 'op_1', 'update', 123, 'pending', '{"person":"Olga"}', '', '2026-11-23T00:00:03.000000Z');
-INSERT INTO runs (workshop, id, state, phase, done, total, requests, changed, failed, message, started_at, updated_at)
-VALUES ('reit', 'run_1', 'running', 'orders', 3, 9, 7, 1, '[]', '', '2026-11-23T00:00:01.000000Z',
-  '2026-11-23T00:00:02.000000Z');
-INSERT INTO rejected_logins VALUES ('reit', 'fingerprint', '2026-11-23T00:00:01.000000Z');
-"""
-
-
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_an_upgrade_keeps_all_there_is(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """A database of the first version, in use: after the upgrade all its rows are read as ever, and take part."""
@@ -171,7 +153,7 @@ def _check_old_rows(tx: Transaction) -> None:
     stored = orders.get(tx, 123)
     assert stored is not None
     assert (stored.version, stored.read_at, stored.synced_at) == (7, at(1), at(2))
-    document = json.loads(stored.document)
+    document = json.loads(stored.order.document)
     assert (document["person"], document["pending"][0]["asked"]) == ("Jürgen", {"person": "Olga"})
     assert last_seen.get_all(tx)[123].list_fingerprint == "one"
     assert [part.part_no for part in orders.get_parts(tx, 123)] == ["5G6 807 421"]

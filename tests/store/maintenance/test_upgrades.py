@@ -11,7 +11,7 @@ from planso_connector.store.maintenance import migrate
 from planso_connector.store.order_rows import to_json
 from tests.databases import make_as_of, run_script
 from tests.service import running, settings_for
-from tests.store.maintenance.test_migrations import OLD_ROWS
+from tests.store.maintenance.old_rows import OLD_ROWS
 from tests.store.samples import order
 
 EARLIER = sorted(

@@ -1,1 +1,1 @@
-"""How far an order is, and the sentence that says it."""
+"""Progress: how far an order is, and sentences about it."""

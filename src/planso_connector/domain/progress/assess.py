@@ -1,9 +1,8 @@
 """
-How far an order is: stage, promised date and whether it holds, parts, next appointment, whether it can be fetched.
+Assess an order's progress: stage, promised date and whether it holds, parts, next appointment, fetch readiness.
 
-True and false are said only where the mirror's values say so; None, with a reason, everywhere else. Days and times are
-those of the workshop's wall clock. Every answer names its source: the field, PlanSo's label, and when the page that
-shows it was last read.
+True and False only where the mirror's values say so; otherwise None, with a reason. Days and times are those of the
+workshop's wall clock. Each part of the result names its source: field, PlanSo's label, and when its page was last read.
 """
 
 from __future__ import annotations
@@ -13,18 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
-from planso_connector.domain.clock import format_instant
+from planso_connector.domain.clock import Instant, format_instant
 from planso_connector.domain.fields import BY_PATH
 from planso_connector.domain.folding import fold
 from planso_connector.domain.german_formats import BERLIN
 from planso_connector.domain.order import Order
 from planso_connector.domain.part import Part, needs_no_parts, says_parts_missing
 from planso_connector.domain.progress.moment import Moment, parse_moment
-from planso_connector.domain.progress.reasons import FetchReason, PromiseReason
+from planso_connector.domain.progress.reasons import CAN_BE_FETCHED, HOLDS, FetchReason, PromiseReason
 from planso_connector.domain.progress.stages import HANDED_OVER, ProgressStage, StatusMeaning, interpret_status
 
 PROMISE_PATHS = ("planned_delivery_date", "finish_date", "shop_back_date", "return_date_time")
-"""The fields that promise the vehicle, in the order in which they are asked."""
+"""The fields that may hold the promised date; the first that does counts."""
 
 DATE_PATHS = (
     "estimate_date",
@@ -37,16 +36,17 @@ DATE_PATHS = (
     "planned_delivery_date",
     "return_date_time",
 )
-"""The dates of an order in the order in which its life has them."""
+"""An order's dates in their usual sequence."""
 
-_STILL_WAITING = re.compile(r"\b(bestellt|teilweise|unvollstaendig|teillieferung|teilgeliefert)")
+_BEFORE_ARRIVAL = ("estimate_date", "parts_delivery_date")
+_AWAITING_PARTS = re.compile(r"\b(bestellt|teilweise|unvollstaendig|teillieferung|teilgeliefert)")
 _ARRIVED = "fahrzeugeingang (ist)"
-"""The label, folded, of the day on which the vehicle came. No field is made of it where `(Soll)` holds something."""
+"""The folded label of the vehicle's arrival. It is no field of its own where `Fahrzeugeingang (Soll)` has a value."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadTimes:
-    """When the order's pages were last read; `parts` None: never. Aware instants."""
+    """When the order's pages were last read; `parts` None: never."""
 
     form: datetime
     parts: datetime | None
@@ -60,8 +60,8 @@ class Source:
 
     path: str
     label: str | None
-    last_synced_at: str | None
-    """When the page that shows it was last read, a stamp; None: never."""
+    last_synced_at: Instant | None
+    """When its page was last read; None: never."""
     age_seconds: int | None
 
 
@@ -69,23 +69,37 @@ class Source:
 class CurrentStage:
     words: str | None
     """The workshop's own: the project status, else `station@state`."""
-    stage: ProgressStage | None
-    is_handed_over: bool
+    meaning: StatusMeaning | None
     is_archived: bool
-    is_in_work: bool
-    """Work is going on, on no certain rung."""
     source: Source | None
+
+    @property
+    def stage(self) -> ProgressStage | None:
+        return self.meaning.stage if self.meaning is not None else None
+
+    @property
+    def is_in_work(self) -> bool:
+        """Work is going on, at an unknown stage."""
+        return self.meaning is not None and self.meaning.stage is None
+
+    @property
+    def is_handed_over(self) -> bool:
+        return self.meaning == HANDED_OVER
+
+    @property
+    def is_closed(self) -> bool:
+        return self.stage is ProgressStage.CLOSED
 
 
 @dataclass(frozen=True, slots=True)
 class PromisedDate:
-    moment: Moment | None
-    holds: bool | None
     reason: PromiseReason
-    is_past: bool
-    part_expected: date | None
-    """With PART_EXPECTED_LATER: the day on which the last of these parts is expected."""
-    source: Source | None
+    moment: Moment | None = None
+    holds: bool | None = None
+    is_past: bool = False
+    part_expected: date | None = None
+    """With PART_EXPECTED_LATER: when the last of these parts is expected."""
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +112,8 @@ class LatePart:
 @dataclass(frozen=True, slots=True)
 class PartsSummary:
     """
-    Counts are None where the parts were never read; `missing` also where the order's parts status says that parts are
-    missing and no row does.
+    Counts are None where the parts were never read; `missing` also where the order's parts status reports missing parts
+    and no row does.
     """
 
     total: int | None
@@ -118,11 +132,13 @@ class Appointment:
 
 @dataclass(frozen=True, slots=True)
 class FetchReadiness:
-    """`value`: whether the vehicle can be fetched."""
-
-    value: bool | None
     reason: FetchReason
     source: Source | None
+
+    @property
+    def value(self) -> bool | None:
+        """Whether the vehicle can be fetched."""
+        return CAN_BE_FETCHED.get(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,87 +150,87 @@ class OrderProgress:
     next_appointment: Appointment | None
     fetch_readiness: FetchReadiness
     as_of: datetime
-    """The oldest reading that the answer rests on."""
+    """The oldest reading that this rests on."""
     is_stale: bool
     now: datetime
     pending: int = 0
-    """Writes on their way to PlanSo, of which nothing else here tells yet."""
+    """Pending writes to the order; the rest does not show them yet."""
 
 
 def assess_progress(
     order: Order,
-    readings: ReadTimes,
+    read_times: ReadTimes,
     now: datetime,
     *,
-    stale: bool,
+    is_stale: bool,
     labels: Mapping[str, Sequence[str]] | None = None,
     pending: int = 0,
 ) -> OrderProgress:
-    """`labels` are the installation's by field path, without them the usual ones."""
-    view = _View(order, readings, now, stale, labels or {})
-    place, stage = _stage(view)
-    parts = _parts(view)
-    fetching = _fetching(view, place, stage)
-    promised = _promised(view, stage, fetching)
-    as_of = readings.board if stage.is_archived and not stage.is_handed_over else readings.form
-    if parts.missing and readings.parts is not None and stage.stage is not ProgressStage.CLOSED:
-        as_of = min(as_of, readings.parts)
+    """`labels`: the installation's by field path; by default the usual ones."""
+    view = _OrderView(order, read_times, now, is_stale, labels or {})
+    stage = _current_stage(view)
+    parts = _summarize_parts(view)
+    readiness = FetchReadiness(_fetch_reason(view, stage), stage.source)
+    as_of = read_times.board if stage.is_archived and not stage.is_handed_over else read_times.form
+    if parts.missing and read_times.parts is not None and not stage.is_closed:
+        as_of = min(as_of, read_times.parts)
     return OrderProgress(
         order_id=order.id,
         stage=stage,
-        promised=promised,
+        promised=_promised_date(view, stage, readiness),
         parts=parts,
-        next_appointment=None if stage.stage is ProgressStage.CLOSED else _next(view),
-        fetch_readiness=fetching,
+        next_appointment=None if stage.is_closed else _next_appointment(view),
+        fetch_readiness=readiness,
         as_of=as_of,
-        is_stale=stale,
+        is_stale=is_stale,
         now=now,
         pending=pending,
     )
 
 
-class _View:
-    """An order with what all its answers ask of it."""
+class _OrderView:
+    """An order with what its assessment needs repeatedly."""
 
     def __init__(
-        self, order: Order, readings: ReadTimes, now: datetime, stale: bool, labels: Mapping[str, Sequence[str]]
+        self, order: Order, read_times: ReadTimes, now: datetime, is_stale: bool, labels: Mapping[str, Sequence[str]]
     ) -> None:
         self.order = order
-        self.readings = readings
+        self.read_times = read_times
         self.now = now
         self.today = now.astimezone(BERLIN).date()
-        self.stale = stale
+        self.is_stale = is_stale
         self._labels = labels
-        found = ((path, parse_moment(order.values.get(path))) for path in DATE_PATHS)
-        self.moments = {path: moment for path, moment in found if moment is not None}
-        self.unreadable = frozenset(order.unreadable)
+        moments = {path: parse_moment(order.values.get(path)) for path in DATE_PATHS}
+        self.moments = {path: moment for path, moment in moments.items() if moment is not None}
+        self.unreadable_dates = frozenset(order.unreadable).intersection(DATE_PATHS)
         self.missing = [(part, expected_day(part)) for part in order.parts if part.is_missing]
+        self.needs_no_parts = needs_no_parts(self.text("parts_status"))
 
     @property
-    def misses_unshown(self) -> bool:
-        """Whether the order's parts status says that parts are missing, and none of its rows does."""
+    def has_unlisted_missing(self) -> bool:
+        """Whether the order's parts status reports missing parts, and none of its rows does."""
         return not self.missing and says_parts_missing(self.text("parts_status"))
 
     def text(self, path: str) -> str:
         value = self.order.values.get(path)
         return value.strip() if isinstance(value, str) else ""
 
-    def source(self, path: str) -> Source:
-        """Of a field of the form."""
-        return self._read(path, self._label(path), self.readings.form)
+    def field_source(self, path: str) -> Source:
+        return self._source(path, self._label(path), self.read_times.form)
 
-    def of_list(self, path: str) -> Source:
-        return self._read(path, None, self.readings.board)
+    def board_source(self, path: str) -> Source:
+        return self._source(path, None, self.read_times.board)
 
-    def of_parts(self) -> Source:
-        return self._read("parts", None, self.readings.parts)
+    def parts_source(self) -> Source:
+        return self._source("parts", None, self.read_times.parts)
 
-    def _read(self, path: str, label: str | None, at: datetime | None) -> Source:
-        age = None if at is None else max(0, int((self.now - at).total_seconds()))
-        return Source(path, label, format_instant(at) if at is not None else None, age)
+    def _source(self, path: str, label: str | None, read_at: datetime | None) -> Source:
+        if read_at is None:
+            return Source(path, label, None, None)
+        return Source(path, label, format_instant(read_at), max(0, int((self.now - read_at).total_seconds())))
 
     def _label(self, path: str) -> str:
-        """The first that holds something, as the mapping from the form takes it."""
+        """The first label that holds something, which is where the field's value comes from."""
         names = self._labels.get(path) or BY_PATH[path].labels
         if len(names) == 1:
             return names[0]
@@ -223,178 +239,161 @@ class _View:
 
 
 def expected_day(part: Part) -> date | None:
-    """The day on which a missing part is expected. On a part that came once, `delivery_date` is when it came."""
+    """The day on which a missing part is expected. `delivery_date` of a delivered part is when it came."""
     moment = parse_moment(part.eta_date) or (None if part.is_delivered else parse_moment(part.delivery_date))
     return moment.day if moment is not None else None
 
 
-def _stage(view: _View) -> tuple[StatusMeaning | None, CurrentStage]:
+def _current_stage(view: _OrderView) -> CurrentStage:
     order, status = view.order, view.text("project_status")
-    place: StatusMeaning | None = None
+    meaning: StatusMeaning | None = None
     source: Source | None = None
     words: str | None = None
     if status:
-        words, place, source = status, interpret_status(status), view.source("project_status")
-    elif order.station_id or order.station_state:
+        words, meaning, source = status, interpret_status(status), view.field_source("project_status")
+    else:
         state = (order.station_state or "").strip()
-        words, source = "@".join(part for part in (order.station_id, state) if part), view.of_list("station_state")
-        found = interpret_status(state)
-        # `fertig` there is said of the one station, not of the vehicle.
-        place = found if found is not None and found.stage is not None and found.stage < ProgressStage.READY else None
-    if not status and place is None and not order.archived:
-        ahead = _only_ahead(view)
-        if ahead is not None:
-            place, source = StatusMeaning(ProgressStage.ANNOUNCED), view.source(ahead)
-    if order.archived and place != HANDED_OVER:
-        place, source = StatusMeaning(ProgressStage.CLOSED), view.of_list("archived")
-    return place, CurrentStage(
-        words=words,
-        stage=place.stage if place is not None else None,
-        is_handed_over=place == HANDED_OVER,
-        is_archived=order.archived,
-        is_in_work=place is not None and place.stage is None,
-        source=source,
-    )
+        if order.station_id or order.station_state:
+            words, source = "@".join(filter(None, (order.station_id, state))), view.board_source("station_state")
+            meaning = _interpret_station(state)
+        coming = _coming_arrival(view) if meaning is None and not order.archived else None
+        if coming is not None:
+            meaning, source = StatusMeaning(ProgressStage.ANNOUNCED), view.field_source(coming)
+    if order.archived and meaning != HANDED_OVER:
+        meaning, source = StatusMeaning(ProgressStage.CLOSED), view.board_source("archived")
+    return CurrentStage(words, meaning, order.archived, source)
 
 
-def _only_ahead(view: _View) -> str | None:
-    """The field of the coming entry, where every date from then on lies ahead and nothing says that it came."""
+def _interpret_station(state: str) -> StatusMeaning | None:
+    """A station's state; `fertig` there means that the station is done, not the vehicle."""
+    meaning = interpret_status(state)
+    if meaning is None or meaning.stage is None or meaning.stage >= ProgressStage.READY:
+        return None
+    return meaning
+
+
+def _coming_arrival(view: _OrderView) -> str | None:
+    """The field of the coming arrival, if all dates from then on lie ahead and nothing says that the vehicle came."""
     if any(fold(label) == _ARRIVED and value.strip() for label, value in view.order.fields.items()):
         return None
-    entry = next((path for path in ("repair_date", "shop_date") if path in view.moments), None)
-    if (
-        entry is None
-        or view.unreadable.intersection(DATE_PATHS)
-        or (view.order.station_state or "").strip().lower() not in ("", "active")
-    ):
+    if view.unreadable_dates or (view.order.station_state or "").strip().lower() not in ("", "active"):
         return None
-    before = ("estimate_date", "parts_delivery_date")
-    begun = any(moment.day <= view.today for path, moment in view.moments.items() if path not in before)
-    return None if begun else entry
+    if any(moment.day <= view.today for path, moment in view.moments.items() if path not in _BEFORE_ARRIVAL):
+        return None
+    return next((path for path in ("repair_date", "shop_date") if path in view.moments), None)
 
 
-def _parts(view: _View) -> PartsSummary:
-    if view.readings.parts is None:
-        return PartsSummary(None, None, None, (), None, view.of_parts())
-    dated = [(day, part) for part, day in view.missing if day is not None and not _needs_none(view)]
-    missing = None if view.misses_unshown else len(view.missing)
+def _summarize_parts(view: _OrderView) -> PartsSummary:
+    if view.read_times.parts is None:
+        return PartsSummary(None, None, None, (), None, view.parts_source())
+    dated = [(day, part) for part, day in view.missing if day is not None and not view.needs_no_parts]
     late = [LatePart(part.description, day, (view.today - day).days) for day, part in dated if day < view.today]
-    coming = [day for day, _ in dated if day >= view.today]
+    missing = None if view.has_unlisted_missing else len(view.missing)
     return PartsSummary(
         total=len(view.order.parts),
         delivered=sum(part.is_delivered and not part.is_missing for part in view.order.parts),
-        missing=0 if _needs_none(view) else missing,
+        missing=0 if view.needs_no_parts else missing,
         late=tuple(sorted(late, key=lambda part: part.expected)),
-        next_expected=min(coming, default=None),
-        source=view.of_parts(),
+        next_expected=min((day for day, _ in dated if day >= view.today), default=None),
+        source=view.parts_source(),
     )
 
 
-def _needs_none(view: _View) -> bool:
-    return needs_no_parts(view.text("parts_status"))
-
-
-def _next(view: _View) -> Appointment | None:
-    ahead = [
-        (moment.day, moment.time or time(), at, path)
-        for at, (path, moment) in enumerate(view.moments.items())
-        if not moment.is_past(view.now)
-    ]
+def _next_appointment(view: _OrderView) -> Appointment | None:
+    ahead = {path: moment for path, moment in view.moments.items() if not moment.is_past(view.now)}
     if not ahead:
         return None
-    path = min(ahead)[-1]
-    return Appointment(view.moments[path], view.source(path))
+    path = min(ahead, key=lambda path: (ahead[path].day, ahead[path].time or time()))
+    return Appointment(ahead[path], view.field_source(path))
 
 
-def _fetching(view: _View, place: StatusMeaning | None, stage: CurrentStage) -> FetchReadiness:
-    value, why = _can_be_fetched(view, place, stage)
-    return FetchReadiness(value, why, stage.source)
-
-
-def _can_be_fetched(view: _View, place: StatusMeaning | None, stage: CurrentStage) -> tuple[bool | None, FetchReason]:
+def _fetch_reason(view: _OrderView, stage: CurrentStage) -> FetchReason:
     if stage.is_handed_over:
-        return False, FetchReason.HANDED_OVER
-    if stage.stage is ProgressStage.CLOSED:
-        return None, FetchReason.ARCHIVED
-    if place is None:
-        return None, FetchReason.STAGE_UNKNOWN
-    if place.stage is not ProgressStage.READY:
-        return False, FetchReason.NOT_DONE
-    if not place.is_released:
-        return None, FetchReason.NOT_RELEASED
+        return FetchReason.HANDED_OVER
+    if stage.is_closed:
+        return FetchReason.ARCHIVED
+    if stage.meaning is None:
+        return FetchReason.STAGE_UNKNOWN
+    if stage.stage is not ProgressStage.READY:
+        return FetchReason.NOT_DONE
+    if not stage.meaning.is_released:
+        return FetchReason.NOT_RELEASED
     if any(part.is_mandatory for part, _ in view.missing):
-        return None, FetchReason.PART_MISSING
-    return True, FetchReason.RELEASED
+        return FetchReason.PART_MISSING
+    return FetchReason.RELEASED
 
 
-def _promised(view: _View, stage: CurrentStage, fetching: FetchReadiness) -> PromisedDate:
-    path = next((path for path in PROMISE_PATHS if path in view.moments or path in view.unreadable), None)
+def _promised_date(view: _OrderView, stage: CurrentStage, readiness: FetchReadiness) -> PromisedDate:
+    path = next((path for path in PROMISE_PATHS if path in view.moments or path in view.unreadable_dates), None)
     if path is None:
-        return PromisedDate(None, None, PromiseReason.NO_DATE, is_past=False, part_expected=None, source=None)
-    if path not in view.moments:
-        source = view.source(path)
-        return PromisedDate(None, None, PromiseReason.DATE_UNREADABLE, is_past=False, part_expected=None, source=source)
+        return PromisedDate(PromiseReason.NO_DATE)
+    moment, source = view.moments.get(path), view.field_source(path)
+    if moment is None:
+        return PromisedDate(PromiseReason.DATE_UNREADABLE, source=source)
+    reason = _promise_reason(view, stage, readiness, path)
+    holds, part_expected = HOLDS.get(reason), None
+    if reason is PromiseReason.PART_EXPECTED_LATER:
+        later = [(day, part.is_mandatory) for part, day in view.missing if day is not None and day > moment.day]
+        part_expected = max(day for day, _ in later)
+        holds = False if any(is_mandatory for _, is_mandatory in later) else None
+    return PromisedDate(reason, moment, holds, moment.is_past(view.now), part_expected, source)
+
+
+def _promise_reason(view: _OrderView, stage: CurrentStage, readiness: FetchReadiness, path: str) -> PromiseReason:
     moment = view.moments[path]
-    holds, why = _holds(view, stage, fetching, path)
-    later = [day for part, day in view.missing if day is not None and day > moment.day]
-    return PromisedDate(
-        moment,
-        holds,
-        why,
-        is_past=moment.is_past(view.now),
-        part_expected=max(later) if why is PromiseReason.PART_EXPECTED_LATER else None,
-        source=view.source(path),
-    )
+    is_past = moment.is_past(view.now)
+    if stage.is_closed:
+        return PromiseReason.CLOSED
+    if readiness.value is None:
+        return PromiseReason.READINESS_UNKNOWN
+    if readiness.value:
+        return PromiseReason.READY_SINCE_UNKNOWN if is_past else PromiseReason.READY
+    if is_past:
+        was_read_since = moment.is_past(view.read_times.form)
+        return PromiseReason.DATE_PASSED if was_read_since else PromiseReason.NOT_READ_SINCE
+    contradiction = _parts_reason(view, moment.day) or _dates_reason(view, stage, path)
+    return contradiction or (PromiseReason.STALE if view.is_stale else PromiseReason.NOTHING_AGAINST_IT)
 
 
-def _holds(view: _View, stage: CurrentStage, fetching: FetchReadiness, path: str) -> tuple[bool | None, PromiseReason]:
-    moment = view.moments[path]
-    if stage.stage is ProgressStage.CLOSED:
-        return None, PromiseReason.CLOSED
-    if fetching.value is True:
-        return (None, PromiseReason.READY_SINCE_UNKNOWN) if moment.is_past(view.now) else (True, PromiseReason.READY)
-    if fetching.value is None:
-        return None, PromiseReason.READINESS_UNKNOWN
-    if moment.is_past(view.now):
-        read_since = moment.is_past(view.readings.form)
-        return (False, PromiseReason.DATE_PASSED) if read_since else (None, PromiseReason.NOT_READ_SINCE)
-    against = _parts_against(view, moment.day) or _dates_against(view, stage, path)
-    if against is not None:
-        return against
-    return (None, PromiseReason.STALE) if view.stale else (True, PromiseReason.NOTHING_AGAINST_IT)
-
-
-def _parts_against(view: _View, promised: date) -> tuple[bool | None, PromiseReason] | None:
+def _parts_reason(view: _OrderView, promised: date) -> PromiseReason | None:
+    """What the order's parts have against the promised day."""
     later = [part for part, day in view.missing if day is not None and day > promised]
-    if any(part.is_mandatory for part in later) and not _needs_none(view):
-        return (None, PromiseReason.STALE) if view.stale else (False, PromiseReason.PART_EXPECTED_LATER)
+    if any(part.is_mandatory for part in later) and not view.needs_no_parts:
+        return PromiseReason.STALE if view.is_stale else PromiseReason.PART_EXPECTED_LATER
     if promised == view.today:
-        return None, PromiseReason.DUE_TODAY
-    if bool(view.missing) if _needs_none(view) else view.readings.parts is None:
-        return None, PromiseReason.PARTS_UNKNOWN
-    if any(day is None for _, day in view.missing):
-        return None, PromiseReason.PART_WITHOUT_DATE
-    if any(day is not None and day < view.today for _, day in view.missing):
-        return None, PromiseReason.PART_OVERDUE
+        return PromiseReason.DUE_TODAY
+    if bool(view.missing) if view.needs_no_parts else view.read_times.parts is None:
+        return PromiseReason.PARTS_UNKNOWN
+    days = [day for _, day in view.missing]
+    if None in days:
+        return PromiseReason.PART_WITHOUT_DATE
+    if any(day is not None and day < view.today for day in days):
+        return PromiseReason.PART_OVERDUE
     if later:
-        return None, PromiseReason.PART_EXPECTED_LATER
-    if any(day == promised for _, day in view.missing):
-        return None, PromiseReason.PART_ON_THE_DAY
+        return PromiseReason.PART_EXPECTED_LATER
+    if promised in days:
+        return PromiseReason.PART_ON_THE_DAY
+    is_doubtful = not days and (view.has_unlisted_missing or _is_awaiting_parts(view))
+    return PromiseReason.PARTS_UNKNOWN if is_doubtful else None
+
+
+def _is_awaiting_parts(view: _OrderView) -> bool:
+    """Whether the parts status, or that of a part neither delivered nor missing, says that something is to come."""
     undecided = [part.status or "" for part in view.order.parts if not (part.is_delivered or part.is_missing)]
-    waiting = any(_STILL_WAITING.search(fold(words)) for words in (view.text("parts_status"), *undecided))
-    return (None, PromiseReason.PARTS_UNKNOWN) if (waiting or view.misses_unshown) and not view.missing else None
+    return any(_AWAITING_PARTS.search(fold(status)) for status in (view.text("parts_status"), *undecided))
 
 
-def _dates_against(view: _View, stage: CurrentStage, promised: str) -> tuple[bool | None, PromiseReason] | None:
+def _dates_reason(view: _OrderView, stage: CurrentStage, promised: str) -> PromiseReason | None:
+    """What the order's other dates have against the promised one, a field path."""
     others = {path: moment for path, moment in view.moments.items() if path not in (promised, "estimate_date")}
     if any(moment.day > view.moments[promised].day for moment in others.values()):
-        return None, PromiseReason.DATES_CONTRADICT
-    if any(path != "estimate_date" for path in view.unreadable.intersection(DATE_PATHS)):
-        return None, PromiseReason.DATE_UNREADABLE
-    passed = {path for path, moment in others.items() if moment.is_past(view.now)}
+        return PromiseReason.DATES_CONTRADICT
+    if view.unreadable_dates - {"estimate_date"}:
+        return PromiseReason.DATE_UNREADABLE
     due = {"shop_back_date", "finish_date", "planned_delivery_date", "return_date_time"}
     if stage.stage is not None and stage.stage < ProgressStage.PAINT:
         due.add("paint_date")
     if stage.stage is ProgressStage.ANNOUNCED:
         due |= {"repair_date", "shop_date"}
-    return (None, PromiseReason.BEHIND_PLAN) if passed & due else None
+    is_behind = any(moment.is_past(view.now) for path, moment in others.items() if path in due)
+    return PromiseReason.BEHIND_PLAN if is_behind else None

@@ -1,4 +1,4 @@
-"""Days and times of the workshop's wall clock, and when they are over."""
+"""Days and times of the workshop's wall clock."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _CANONICAL = re.compile(r"(?P<day>(?:19|2[01])\d\d-\d\d-\d\d)(?:T(?P<time>\d\d:\
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A day, and a time of that day where the field has one, by the workshop's wall clock."""
+    """A date with a precision: a day, or a day and a time of the workshop's wall clock."""
 
     day: date
     time: time | None
     canonical: str
 
     def is_past(self, now: datetime) -> bool:
-        """A day alone is past when the next one began; an hour that comes twice, after the second."""
+        """A day is past from the next midnight on; an hour that comes twice, after the second time."""
         if self.time is None:
             return self.day < now.astimezone(BERLIN).date()
         wall = datetime.combine(self.day, self.time, BERLIN)
-        return max(wall.replace(fold=turn).astimezone(UTC) for turn in (0, 1)) < now
+        return max(wall.replace(fold=fold).astimezone(UTC) for fold in (0, 1)) < now
 
 
 def parse_moment(value: Value) -> Moment | None:
-    """The moment that a field's canonical value names; None for anything else, a month alone among it."""
+    """Parse a field's canonical value; None for anything else, also for a month alone."""
     match = _CANONICAL.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None

@@ -1,9 +1,9 @@
 """
-The ladder from the first call to the hand-over, and the words by which workshops name its rungs in `Projekt-Status`.
+Stages of an order from the first call to the hand-over, and what workshops write for them in `Projekt-Status`.
 
-A word counts only as a whole: `noch nicht abholbereit` holds `abholbereit` and means the opposite. A word that is not
-in the table stands on no rung. Left out on purpose are words that mean two things: `abgeholt` (by the customer, or by
-the workshop's driver), `Instandsetzung` (body or engine), `freigegeben` (by the insurance, or for the customer).
+A status is looked up as a whole: `noch nicht abholbereit` contains `abholbereit` and means the opposite. Ambiguous ones
+are omitted on purpose: `abgeholt` (by the customer, or by the workshop's driver), `Instandsetzung` (body or engine),
+`freigegeben` (by the insurance, or for the customer).
 """
 
 from __future__ import annotations
@@ -17,126 +17,103 @@ from planso_connector.domain.folding import fold
 
 
 class ProgressStage(IntEnum):
-    """A step of the ladder; the number is the step's."""
+    """Stages in their order; responses number them as steps."""
 
     ANNOUNCED = 1
-    """Asked for, estimated, or an appointment is made."""
     RECEIVED = 2
-    """The workshop has taken the vehicle in."""
     PARTS = 3
-    """Parts are ordered or waited for."""
     BODY = 4
-    """Body work."""
     PAINT = 5
-    """Painting and what prepares it."""
     FINISH = 6
-    """Assembly, cleaning, final checks."""
     READY = 7
-    """The work is done."""
     CLOSED = 8
-    """Handed over, or the order left PlanSo's list."""
+
+
+STAGE_DESCRIPTIONS = {
+    ProgressStage.ANNOUNCED: "asked for, estimated, or an appointment is made",
+    ProgressStage.RECEIVED: "the workshop has taken the vehicle in",
+    ProgressStage.PARTS: "parts are ordered or waited for",
+    ProgressStage.BODY: "body work",
+    ProgressStage.PAINT: "painting",
+    ProgressStage.FINISH: "assembly, cleaning, final checks",
+    ProgressStage.READY: "the work is done",
+    ProgressStage.CLOSED: "handed over, or the order left PlanSo's list",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class StatusMeaning:
-    """What a workshop's word says. `rung` None: work is going on, on no certain rung."""
+    """What a workshop's status says. `stage` None: work is going on, at an unknown stage."""
 
     stage: ProgressStage | None
     is_released: bool = False
-    """It says that the customer can fetch the vehicle."""
+    """The customer can fetch the vehicle."""
     is_handed_over: bool = False
-    """It says that the customer has the vehicle."""
+    """The customer has the vehicle."""
 
 
 IN_WORK = StatusMeaning(None)
 RELEASED = StatusMeaning(ProgressStage.READY, is_released=True)
 HANDED_OVER = StatusMeaning(ProgressStage.CLOSED, is_handed_over=True)
 
-_WORDS: tuple[tuple[StatusMeaning, str], ...] = (
-    (
-        StatusMeaning(ProgressStage.ANNOUNCED),
-        (
-            "anfrage, angefragt, kalkulation, in kalkulation, kostenvoranschlag, kva, angebot, angebot erstellt,"
-            "angekündigt, angebot versendet, besichtigung, termin vereinbart, termin bestätigt, termin vergeben,"
-            "terminiert, geplant, eingeplant"
-        ),
+_STATUSES: dict[StatusMeaning, str] = {
+    StatusMeaning(ProgressStage.ANNOUNCED): (
+        "anfrage, angefragt, kalkulation, in kalkulation, kostenvoranschlag, kva, angebot, angebot erstellt,"
+        "angekündigt, angebot versendet, besichtigung, termin vereinbart, termin bestätigt, termin vergeben,"
+        "terminiert, geplant, eingeplant"
     ),
-    (
-        StatusMeaning(ProgressStage.RECEIVED),
-        (
-            "angenommen, annahme, fahrzeugannahme, fahrzeug angenommen, fahrzeug da, fahrzeug ist da,"
-            "fahrzeug eingetroffen, fahrzeug im haus, fahrzeug vor ort"
-        ),
+    StatusMeaning(ProgressStage.RECEIVED): (
+        "angenommen, annahme, fahrzeugannahme, fahrzeug angenommen, fahrzeug da, fahrzeug ist da,"
+        "fahrzeug eingetroffen, fahrzeug im haus, fahrzeug vor ort"
     ),
-    (
-        StatusMeaning(ProgressStage.PARTS),
-        (
-            "teile bestellt, e-teile bestellt, ersatzteile bestellt, teilebestellung, teile offen, e-teile offen,"
-            "teile fehlen, teil fehlt, ersatzteile fehlen, wartet auf teile, warten auf teile, wartet auf ersatzteile,"
-            "warten auf ersatzteile, warten auf e-teile, teile im rückstand, teilerückstand, e-teile rückstand"
-        ),
+    StatusMeaning(ProgressStage.PARTS): (
+        "teile bestellt, e-teile bestellt, ersatzteile bestellt, teilebestellung, teile offen, e-teile offen,"
+        "teile fehlen, teil fehlt, ersatzteile fehlen, wartet auf teile, warten auf teile, wartet auf ersatzteile,"
+        "warten auf ersatzteile, warten auf e-teile, teile im rückstand, teilerückstand, e-teile rückstand"
     ),
-    (
-        StatusMeaning(ProgressStage.BODY),
-        (
-            "karosserie, in karosserie, karo, in karo, karosseriearbeiten, karosseriebau, karosserieabteilung,"
-            "spenglerei, in der karosserie, demontage, richtbank, auf der richtbank, ausbeulen"
-        ),
+    StatusMeaning(ProgressStage.BODY): (
+        "karosserie, in karosserie, karo, in karo, karosseriearbeiten, karosseriebau, karosserieabteilung,"
+        "spenglerei, in der karosserie, demontage, richtbank, auf der richtbank, ausbeulen"
     ),
-    (
-        StatusMeaning(ProgressStage.PAINT),
-        (
-            "lack, lackierung, in lackierung, in der lackierung, lackieren, wird lackiert, lackierer, beim lackierer,"
-            "lackiererei, in der lackiererei, in lack, lackvorbereitung, vorbereitung lack, lackierkabine"
-        ),
+    StatusMeaning(ProgressStage.PAINT): (
+        "lack, lackierung, in lackierung, in der lackierung, lackieren, wird lackiert, lackierer, beim lackierer,"
+        "lackiererei, in der lackiererei, in lack, lackvorbereitung, vorbereitung lack, lackierkabine"
     ),
-    (
-        StatusMeaning(ProgressStage.FINISH),
-        (
-            "montage, in montage, in der montage, endmontage, zusammenbau, finish, im finish, endkontrolle,"
-            "in endkontrolle, in der endkontrolle, abschlusskontrolle, qualitätskontrolle, aufbereitung,"
-            "in aufbereitung, fahrzeugaufbereitung, fahrzeugreinigung, endreinigung, politur"
-        ),
+    StatusMeaning(ProgressStage.FINISH): (
+        "montage, in montage, in der montage, endmontage, zusammenbau, finish, im finish, endkontrolle,"
+        "in endkontrolle, in der endkontrolle, abschlusskontrolle, qualitätskontrolle, aufbereitung,"
+        "in aufbereitung, fahrzeugaufbereitung, fahrzeugreinigung, endreinigung, politur"
     ),
-    (
-        StatusMeaning(ProgressStage.READY),
-        (
-            "fertig, fertiggestellt, reparatur fertig, reparatur abgeschlossen, arbeiten abgeschlossen,"
-            "fahrzeug fertig, auslieferbereit, auslieferungsbereit"
-        ),
+    StatusMeaning(ProgressStage.READY): (
+        "fertig, fertiggestellt, reparatur fertig, reparatur abgeschlossen, arbeiten abgeschlossen,"
+        "fahrzeug fertig, auslieferbereit, auslieferungsbereit"
     ),
-    (
-        RELEASED,
-        (
-            "abholbereit, zur abholung bereit, bereit zur abholung, abholfertig, fertig zur abholung,"
-            "fertig und abholbereit, fahrzeug abholbereit, kann abgeholt werden"
-        ),
+    RELEASED: (
+        "abholbereit, zur abholung bereit, bereit zur abholung, abholfertig, fertig zur abholung,"
+        "fertig und abholbereit, fahrzeug abholbereit, kann abgeholt werden"
     ),
-    (
-        HANDED_OVER,
-        (
-            "ausgeliefert, fahrzeug ausgeliefert, an kunden übergeben, an den kunden übergeben, dem kunden übergeben,"
-            "an kunde übergeben, vom kunden abgeholt, vom kunde abgeholt, an kunden ausgeliefert, ausgehändigt"
-        ),
+    HANDED_OVER: (
+        "ausgeliefert, fahrzeug ausgeliefert, an kunden übergeben, an den kunden übergeben, dem kunden übergeben,"
+        "an kunde übergeben, vom kunden abgeholt, vom kunde abgeholt, an kunden ausgeliefert, ausgehändigt"
     ),
-    (StatusMeaning(ProgressStage.CLOSED), "archiviert, auftrag archiviert, auftrag abgeschlossen"),
-    (IN_WORK, "in arbeit, in reparatur, reparatur, in der werkstatt, wird repariert, reparatur begonnen"),
-)
+    StatusMeaning(ProgressStage.CLOSED): "archiviert, auftrag archiviert, auftrag abgeschlossen",
+    IN_WORK: "in arbeit, in reparatur, reparatur, in der werkstatt, wird repariert, reparatur begonnen",
+}
 
 _NUMBERED = re.compile(r"^\d{1,2}\s*[.):–-]\s*")
-_NO_LETTER = re.compile(r"[^a-z0-9]+")
+_SEPARATORS = re.compile(r"[^a-z0-9]+")
 
 
-def _key(text: str) -> str:
-    return _NO_LETTER.sub(" ", _NUMBERED.sub("", fold(text))).strip()
+def _key(status: str) -> str:
+    return _SEPARATORS.sub(" ", _NUMBERED.sub("", fold(status))).strip()
 
 
 STATUS_MEANINGS: Mapping[str, StatusMeaning] = {
-    _key(word): place for place, words in _WORDS for word in words.split(",")
+    _key(status): meaning for meaning, statuses in _STATUSES.items() for status in statuses.split(",")
 }
 
 
-def interpret_status(words: str) -> StatusMeaning | None:
-    """Where an order of this status stands; `04 - Lackierung` is `Lackierung`. None for words that are not known."""
-    # `NICHT abholbereit!` keeps its letters, but `?` turns any word into a question.
-    return None if "?" in words else STATUS_MEANINGS.get(_key(words))
+def interpret_status(status: str) -> StatusMeaning | None:
+    """The meaning of a status, `04 - Lackierung` like `Lackierung`; None for an unknown one."""
+    # Other punctuation than `?` changes no meaning: `NICHT abholbereit!` is unknown by its first word.
+    return None if "?" in status else STATUS_MEANINGS.get(_key(status))

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from planso_connector.domain.folding import fold, fold_plate
-from planso_connector.domain.progress.sentence import MONTHS, Language
+from planso_connector.domain.language import MONTHS, Language
 from planso_connector.domain.recognition import names
 from planso_connector.domain.recognition.matching import Match, OrderFacts
 

@@ -1,9 +1,9 @@
 """
-What a save did to the controls that it was not asked to change: explained, an edit by somebody, or damage. Pure.
+Assess what a save did to controls that it was not asked to change: explained, edited by somebody, or damaged. Pure.
 
-All controls of the form are compared, asked or not, mapped or not, between the form that was saved and the form as two
-agreeing readings show it afterwards. `assess` goes through the explanations first, so that PlanSo may derive, copy,
-renew and normalise; a new value that is left is somebody's edit, a lost one is damage.
+All controls of the form are compared, whether they belong to a field or not, between the form that was saved and the
+form that two agreeing readings show afterwards. PlanSo may derive, copy, renew and normalise values. Of the differences
+that are left, a new value is somebody's edit and a lost one is damage.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class StopScope(IntEnum):
 @dataclass(frozen=True, slots=True)
 class PriorSaves:
     """
-    What earlier saves of this installation showed. `dependents`: by column the asked columns that it changed with;
-    `lost` and `edited`: columns that the last compared save lost or saw edited; `edited_by_people`: columns that are
-    known to change without a save.
+    What earlier saves of this PlanSo showed, by column. `dependents`: the requested columns that each one changed with;
+    `accepted`: a person said that they change with saves; `lost` and `edited`: lost or edited at the last compared
+    save; `edited_by_people`: known to change without a save.
     """
 
     dependents: Mapping[str, Collection[str]] = field(default_factory=dict)
@@ -57,12 +57,12 @@ class Assessment:
 
 NO_PRIOR_SAVES = PriorSaves()
 
-_TELLING = 3
-"""Characters from which on a value that turns up in another control says that it moved."""
+_MIN_DISTINCTIVE_LENGTH = 3
+"""Characters from which on a value that turns up in another control has moved there."""
 
 
 class _Pair(NamedTuple):
-    """One control before and after; None where it is not there."""
+    """One control before and after; None where it does not exist."""
 
     old: ControlState | None
     new: ControlState | None
@@ -70,16 +70,28 @@ class _Pair(NamedTuple):
     @property
     def state(self) -> ControlState:
         state = self.old or self.new
-        assert state is not None, "a pair has one side at least"
+        assert state is not None, "a pair has at least one side"
         return state
 
     @property
-    def differs(self) -> bool:
+    def old_text(self) -> str | None:
+        return self.old.shown if self.old is not None else None
+
+    @property
+    def new_text(self) -> str | None:
+        return self.new.shown if self.new is not None else None
+
+    @property
+    def is_changed(self) -> bool:
         return self.old is None or self.new is None or not self.old.is_identical(self.new)
 
     @property
+    def is_garbled(self) -> bool:
+        return self.old is not None and self.new is not None and is_garbled(self.old.shown, self.new.shown)
+
+    @property
     def is_lost(self) -> bool:
-        """Whether a value was there and none is; of several under one name, whether there are fewer."""
+        """Whether the value is gone; of several values under one name, any of them."""
         if self.old is None or self.old.is_empty:
             return False
         if self.new is None or self.new.is_empty:
@@ -87,23 +99,18 @@ class _Pair(NamedTuple):
         return len(self.old.values) > 1 and len(self.new.nonempty_values) < len(self.old.nonempty_values)
 
     @property
-    def is_cut(self) -> bool:
+    def is_truncated(self) -> bool:
         if self.old is None or self.new is None or self.old.options:
             return False
         return is_truncated(self.old.shown, self.new.shown)
 
-    def difference(self, verdict: Verdict, cause: str = "") -> Difference:
-        old, new = self.old, self.new
-        return Difference(
-            column=self.state.column,
-            label=self.state.label,
-            verdict=verdict,
-            before=old.values if old is not None else (),
-            after=new.values if new is not None else (),
-            shown_before=old.shown if old is not None else "",
-            shown_after=new.shown if new is not None else "",
-            cause=cause,
-        )
+    def to_difference(self, verdict: Verdict, cause: str = "") -> Difference:
+        old, new = self.old or _NO_CONTROL, self.new or _NO_CONTROL
+        column, label = self.state.column, self.state.label
+        return Difference(column, label, verdict, old.values, new.values, old.shown, new.shown, cause)
+
+
+_NO_CONTROL = ControlState("")
 
 
 def assess_save(
@@ -116,199 +123,214 @@ def assess_save(
     now: datetime | None = None,
 ) -> Assessment:
     """
-    `before` is the form as it was read, `sent` the same with what was asked, `after` the form read back. `volatile` are
-    columns that differed between readings before the save. `now` is local time, to know stamps by.
+    `before` is the form as it was read, `sent` the same with the requested changes, `after` the form read back.
+    `volatile`: columns that differed between readings before the save. `now`: local time, to recognise timestamps.
     """
-    asked = [
-        RequestedChange(before[column], sent[column])
-        for column in sent
-        if not before[column].is_identical(sent[column])
-    ]
-    left_out = {one.column for one in asked} | set(volatile)
-    pairs = [pair for pair in _matched(before, after) if pair.state.column not in left_out and pair.differs]
+    states = ((before[column], state) for column, state in sent.items())
+    requested = [RequestedChange(old, new) for old, new in states if not old.is_identical(new)]
+    ignored = {change.column for change in requested} | set(volatile)
     explained: list[Difference] = []
-    unexplained = _lost_beside(asked, after)
-    for pair in pairs:
-        found = _explanation(pair, asked, experience, now)
-        if found is not None:
-            explained.append(pair.difference(*found))
+    unexplained = _find_lost_group_values(requested, after)
+    for pair in _match_controls(before, after):
+        if pair.state.column in ignored or not pair.is_changed:
+            continue
+        explanation = _explain(pair, requested, experience, now)
+        if explanation is not None:
+            explained.append(pair.to_difference(*explanation))
         else:
             unexplained.append(pair)
-    differences = (*_several_copies(explained, before, asked), *_judged(unexplained, before, experience))
-    scope = _scope(differences, experience)
-    if scope is StopScope.WORKSHOP:  # nobody is blamed for what stands beside such damage
-        differences = tuple(
-            replace(one, verdict=Verdict.CHANGED) if one.verdict is Verdict.EDITED else one for one in differences
-        )
-    if scope is not StopScope.NONE:
-        differences = tuple(  # a zero that is gone is written back with the rest
-            replace(one, verdict=Verdict.CHANGED) if one.is_emptied_notation else one for one in differences
-        )
-        emptied = [_Pair(one.old, after.get(one.column)) for one in asked if not one.new.is_empty]
-        named = {one.column for one in differences}
-        differences += tuple(
-            pair.difference(Verdict.CHANGED) for pair in emptied if pair.is_lost and pair.state.column not in named
-        )
-    return Assessment(differences, scope)
+    differences = [*_mark_mixed_up_copies(explained, before, requested), *_judge(unexplained, before, experience)]
+    stop_scope = _determine_scope(differences, experience)
+    if stop_scope is not StopScope.NONE:
+        differences = _attribute_to_damage(differences, stop_scope, requested, after)
+    return Assessment(tuple(differences), stop_scope)
 
 
-def _lost_beside(asked: Sequence[RequestedChange], after: Snapshot) -> list[_Pair]:
-    """The asked controls that share their name with others, such as boxes of one list, whose values are gone."""
+def _find_lost_group_values(requested: Iterable[RequestedChange], after: Snapshot) -> list[_Pair]:
+    """Requested controls that share their name with others, such as boxes of one list, whose values are gone."""
     found = []
-    for one in asked:
-        new = after.get(one.column)
-        if new is None:
+    for old, new in requested:
+        held = after.get(new.column)
+        if held is None:
             continue
-        others = Counter(one.old.values) & Counter(one.new.values)
-        is_any_gone = any(not is_empty_value(value) for value in others - Counter(new.values))
-        if is_any_gone and not Counter(new.values) - Counter(one.new.values):
-            found.append(_Pair(one.new, new))
+        unchanged = Counter(old.values) & Counter(new.values)
+        is_any_gone = any(not is_empty_value(value) for value in unchanged - Counter(held.values))
+        if is_any_gone and not Counter(held.values) - Counter(new.values):
+            found.append(_Pair(new, held))
     return found
 
 
-class _Rows:
-    """Controls that are there anew, to find those of rows that were inserted anew with the same values."""
+class _NewControls:
+    """Index of controls that did not exist before, to find rows that PlanSo inserted anew with the same values."""
 
-    def __init__(self, new: Snapshot) -> None:
-        self._new = new
-        self._seen: Counter[tuple[str, str]] = Counter()
-        self._named: defaultdict[tuple[str, str], list[ControlState]] = defaultdict(list)
-        self._alike: defaultdict[tuple[str, ...], deque[ControlState]] = defaultdict(deque)
-        for state in new.values():
-            self._named[state.row_key].append(state)
-            for key in self._keys(state):
-                self._alike[key].append(state)
+    def __init__(self, unmatched: Snapshot) -> None:
+        """`unmatched`: by column; the caller removes those that it has matched."""
+        self._unmatched = unmatched
+        self._searched: Counter[tuple[str, str]] = Counter()
+        self._by_row_key: defaultdict[tuple[str, str], list[ControlState]] = defaultdict(list)
+        self._by_value: defaultdict[tuple[str, ...], deque[ControlState]] = defaultdict(deque)
+        for state in unmatched.values():
+            self._by_row_key[state.row_key].append(state)
+            for key in self._value_keys(state):
+                self._by_value[key].append(state)
 
     @staticmethod
-    def _keys(state: ControlState) -> list[tuple[str, ...]]:
+    def _value_keys(state: ControlState) -> list[tuple[str, ...]]:
         text = normalise_text(state.shown)
-        return [(*state.row_key, text), *([(state.label, text)] if len(state.shown) >= _TELLING else [])]
+        by_label = [(state.label, text)] if len(state.shown) >= _MIN_DISTINCTIVE_LENGTH else []
+        return [(*state.row_key, text), *by_label]
 
     def find(self, old: ControlState) -> ControlState | None:
-        """The same value under a like name, a telling one under any; else in the same place in another notation."""
-        at, named = self._seen[old.row_key], self._named[old.row_key]
-        self._seen[old.row_key] += 1
+        """
+        A control with the same value and a similar name, else the same distinctive value and label, else the control at
+        the same position with the value in another notation.
+        """
+        position, candidates = self._searched[old.row_key], self._by_row_key[old.row_key]
+        self._searched[old.row_key] += 1
         if old.is_empty:
             return None
-        for key in self._keys(old):
-            alike = self._alike[key]
-            while alike and alike[0].column not in self._new:
-                alike.popleft()
-            if alike and old.is_equivalent(alike[0]):
-                return alike[0]
-        found = named[at] if at < len(named) else None
-        return found if found is not None and found.column in self._new and old.is_equivalent(found) else None
+        for key in self._value_keys(old):
+            same = self._by_value[key]
+            while same and same[0].column not in self._unmatched:
+                same.popleft()
+            if same and old.is_equivalent(same[0]):
+                return same[0]
+        found = candidates[position] if position < len(candidates) else None
+        return found if found is not None and found.column in self._unmatched and old.is_equivalent(found) else None
 
 
-def _matched(before: Snapshot, after: Snapshot) -> list[_Pair]:
-    """By name, else by label and place, else as a row that was inserted anew."""
+def _match_controls(before: Snapshot, after: Snapshot) -> list[_Pair]:
+    """Match by name, else by label and its index, else as a row that was inserted anew."""
     pairs = [_Pair(old, after[column]) for column, old in before.items() if column in after]
-    gone = [old for column, old in before.items() if column not in after]
-    new = {column: state for column, state in after.items() if column not in before}
-    by_label = {(state.label, state.label_index): state for state in new.values() if state.label}
-    rows = _Rows(new)
-    for old in gone:
-        found = by_label.get((old.label, old.label_index)) or rows.find(old)
-        if found is not None and found.column in new:
-            del new[found.column]
+    unmatched = {column: state for column, state in after.items() if column not in before}
+    by_label = {(state.label, state.label_index): state for state in unmatched.values() if state.label}
+    new_controls = _NewControls(unmatched)
+    for column, old in before.items():
+        if column in after:
+            continue
+        found = by_label.get((old.label, old.label_index)) or new_controls.find(old)
+        if found is not None and found.column in unmatched:
+            del unmatched[found.column]
             pairs.append(_Pair(old, found))
         elif not old.is_empty:
             pairs.append(_Pair(old, None))
-    return [*pairs, *(_Pair(None, state) for state in new.values() if not state.is_empty)]
+    return [*pairs, *(_Pair(None, state) for state in unmatched.values() if not state.is_empty)]
 
 
-def _explanation(
-    pair: _Pair, asked: Sequence[RequestedChange], experience: PriorSaves, now: datetime | None
+def _explain(
+    pair: _Pair, requested: Sequence[RequestedChange], experience: PriorSaves, now: datetime | None
 ) -> tuple[Verdict, str] | None:
-    """What explains the difference, and the asked column that is its cause."""
+    """What explains the difference, with the requested column that caused it."""
     old, new, column = pair.old, pair.new, pair.state.column
     if old is not None and new is not None and old.is_equivalent(new):
         return (Verdict.ROWS if old.column != new.column and not old.label else Verdict.NOTATION), ""
     if column in experience.accepted:
         return Verdict.ACCEPTED, ""
-    if old is not None and new is not None and is_garbled(old.shown, new.shown):
+    if pair.is_garbled:
         return None
-    for one in asked:
-        if one.column in experience.dependents.get(column, ()):
-            return Verdict.DEPENDENT, one.column
+    for change in requested:
+        if change.column in experience.dependents.get(column, ()):
+            return Verdict.DEPENDENT, change.column
     if old is None or new is None:
         return None
-    for one in asked:
-        if is_copy(old, new, one):
-            return Verdict.COPY, one.column
-        if is_derived(old, new, one):
-            return Verdict.DEPENDENT, one.column
+    for change in requested:
+        if is_copy(old, new, change):
+            return Verdict.COPY, change.column
+        if is_derived(old, new, change):
+            return Verdict.DEPENDENT, change.column
     return (Verdict.STAMP, "") if is_audit_stamp(old, new, now) else None
 
 
-def _several_copies(
-    explained: list[Difference], before: Snapshot, asked: Sequence[RequestedChange]
+def _mark_mixed_up_copies(
+    explained: list[Difference], before: Snapshot, requested: Iterable[RequestedChange]
 ) -> Iterable[Difference]:
-    """One control that takes the asked value over another value copies it; several have been mixed up."""
-    held = {one.column: one.old for one in asked}
-    over = {
-        one.column
-        for one in explained
-        if one.verdict is Verdict.COPY
-        and not before[one.column].is_empty
-        and not before[one.column].is_equivalent(held[one.cause])
-        and not held[one.cause].is_contained_in(before[one.column])
+    """One control that takes the requested value in place of another value copies it; several were mixed up."""
+    held = {change.column: change.old for change in requested}
+    replaced = {
+        difference.column
+        for difference in explained
+        if difference.verdict is Verdict.COPY
+        and not (old := before[difference.column]).is_empty
+        and not old.is_equivalent(held[difference.cause])
+        and not held[difference.cause].is_contained_in(old)
     }
-    for one in explained:
-        yield replace(one, verdict=Verdict.SHIFTED) if len(over) > 1 and one.column in over else one
+    for difference in explained:
+        is_mixed_up = len(replaced) > 1 and difference.column in replaced
+        yield replace(difference, verdict=Verdict.SHIFTED) if is_mixed_up else difference
 
 
-def _judged(unexplained: Sequence[_Pair], before: Snapshot, experience: PriorSaves) -> Iterable[Difference]:
-    shifted = _shifted(unexplained, before)
+def _judge(unexplained: Sequence[_Pair], before: Snapshot, experience: PriorSaves) -> Iterable[Difference]:
+    shifted = _find_shifted(unexplained, before)
     for pair in unexplained:
         column = pair.state.column
         if column in shifted:
-            yield pair.difference(Verdict.SHIFTED)
-        elif pair.old is not None and pair.new is not None and is_garbled(pair.old.shown, pair.new.shown):
-            yield pair.difference(Verdict.GARBLED)
-        elif pair.is_lost or pair.is_cut:
-            yield pair.difference(Verdict.LOST)
+            verdict = Verdict.SHIFTED
+        elif pair.is_garbled:
+            verdict = Verdict.GARBLED
+        elif pair.is_lost or pair.is_truncated:
+            verdict = Verdict.LOST
         elif column in experience.edited and column not in experience.edited_by_people and pair.state.is_sent:
-            yield pair.difference(Verdict.REPEATED)
+            verdict = Verdict.REPEATED
         else:
-            yield pair.difference(Verdict.EDITED)
+            verdict = Verdict.EDITED
+        yield pair.to_difference(verdict)
 
 
-def _shifted(pairs: Sequence[_Pair], before: Snapshot) -> set[str]:
+def _find_shifted(pairs: Sequence[_Pair], before: Snapshot) -> set[str]:
     """The controls that hold what another one held before: several, or one whose source was lost."""
-    held = {state.shown for state in before.values() if len(state.shown) >= _TELLING}
-    moved = [pair for pair in pairs if pair.new is not None and pair.new.shown in held]
-    lost = {pair.old.shown for pair in pairs if pair.is_lost and pair.old is not None}
-    if any(pair.new is not None and pair.new.shown in lost for pair in moved):
-        return {pair.state.column for pair in moved}
-    replaced = {pair.old.shown for pair in pairs if pair.old is not None}
-    moved = [pair for pair in moved if _tells_a_move(pair, replaced)]
-    return {pair.state.column for pair in moved} if len(moved) > 1 and not _are_postponed(moved) else set()
+    held = {state.shown for state in before.values() if len(state.shown) >= _MIN_DISTINCTIVE_LENGTH}
+    moved = [pair for pair in pairs if pair.new_text in held]
+    lost = {pair.old_text for pair in pairs if pair.is_lost}
+    if not any(pair.new_text in lost for pair in moved):
+        replaced = {pair.old_text for pair in pairs}
+        moved = [pair for pair in moved if _has_likely_moved(pair, replaced)]
+        if len(moved) < 2 or _are_rescheduled(moved):
+            return set()
+    return {pair.state.column for pair in moved}
 
 
-def _tells_a_move(pair: _Pair, replaced: Collection[str]) -> bool:
+def _has_likely_moved(pair: _Pair, replaced: Collection[str | None]) -> bool:
     """
-    Whether what a control holds is likely another one's value: people choose `erledigt` in several lists, and a day
-    that stands elsewhere, and stays there, for several dates.
+    Whether the new value is likely that of another control. People choose `erledigt` in several lists, and for several
+    dates a day that another control holds and keeps.
     """
     if pair.new is None or pair.new.options:
         return False
     return pair.new.shown in replaced or parse_day(pair.new.shown) is None
 
 
-def _are_postponed(pairs: Sequence[_Pair]) -> bool:
-    """Whether all are dates that are as much later or earlier, as when somebody moves an order in the calendar."""
-    moved_by = set()
-    for pair in pairs:
-        old = parse_day(pair.old.shown) if pair.old is not None else None
-        new = parse_day(pair.new.shown) if pair.new is not None else None
-        moved_by.add(new - old if old is not None and new is not None else None)
-    return len(moved_by) == 1 and None not in moved_by
+def _are_rescheduled(pairs: Sequence[_Pair]) -> bool:
+    """Whether all are dates moved by the same number of days, as when somebody moves an order in the calendar."""
+    days = [(parse_day(pair.old_text or ""), parse_day(pair.new_text or "")) for pair in pairs]
+    shifts = {new - old if old is not None and new is not None else None for old, new in days}
+    return len(shifts) == 1 and None not in shifts
 
 
-def _scope(differences: Sequence[Difference], experience: PriorSaves) -> StopScope:
-    damage = [one for one in differences if one.verdict in DAMAGE_VERDICTS]
+def _determine_scope(differences: Sequence[Difference], experience: PriorSaves) -> StopScope:
+    damage = [difference for difference in differences if difference.verdict in DAMAGE_VERDICTS]
     if not damage:
         return StopScope.NONE
-    is_single = len(damage) == 1 and damage[0].verdict is Verdict.LOST and damage[0].column not in experience.lost
-    return StopScope.ORDER if is_single else StopScope.WORKSHOP
+    is_single_loss = len(damage) == 1 and damage[0].verdict is Verdict.LOST and damage[0].column not in experience.lost
+    return StopScope.ORDER if is_single_loss else StopScope.WORKSHOP
+
+
+def _attribute_to_damage(
+    differences: Iterable[Difference], stop_scope: StopScope, requested: Iterable[RequestedChange], after: Snapshot
+) -> list[Difference]:
+    """
+    Count what stands beside damage as damage, so that a restore writes it back: zeros and requested controls that were
+    emptied, and where the workshop stops, what else would be somebody's edit.
+    """
+    is_workshop = stop_scope is StopScope.WORKSHOP
+    attributed = [
+        replace(difference, verdict=Verdict.CHANGED)
+        if difference.is_emptied_notation or (is_workshop and difference.verdict is Verdict.EDITED)
+        else difference
+        for difference in differences
+    ]
+    columns = {difference.column for difference in attributed}
+    emptied = [_Pair(old, after.get(old.column)) for old, new in requested if not new.is_empty]
+    attributed += [
+        pair.to_difference(Verdict.CHANGED) for pair in emptied if pair.is_lost and pair.state.column not in columns
+    ]
+    return attributed

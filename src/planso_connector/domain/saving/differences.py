@@ -1,7 +1,7 @@
 """
-Differences: what a save changed in controls of a form that it was not asked to change, and what is said of them.
+Differences: controls of a form that a save changed without being asked, with the verdict on each.
 
-An operation keeps them with their values; which caller is shown values is decided where answers are made.
+An operation keeps them with their values. Whether a caller may see values is decided where responses are made.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from planso_connector.domain.notes import shorten
+from planso_connector.domain.notes import join_names, shorten
 
 
 class Verdict(StrEnum):
-    """What a difference means. Those of `DAMAGE` stop writes."""
+    """What a difference means. Those of `DAMAGE_VERDICTS` stop writes."""
 
     NOTATION = "notation"
-    """The same value, written otherwise."""
+    """The same value in another notation."""
     COPY = "copy"
-    """Another control shows the asked value too."""
+    """Another control shows the requested value too."""
     DEPENDENT = "dependent"
-    """PlanSo derives it from an asked control: a model from its make, a week number from its date."""
+    """PlanSo derives it from a requested control: a model from its make, a week number from its date."""
     STAMP = "stamp"
     """When, how often or by whom the order was changed; a token that each save renews."""
     ROWS = "rows"
@@ -32,36 +32,36 @@ class Verdict(StrEnum):
     EDITED = "edited"
     """A new value that nothing explains: somebody changed it in PlanSo at the same time."""
     OVERWRITTEN = "overwritten"
-    """An edit by somebody in PlanSo was seen, and the save wrote the older value over it."""
+    """Somebody's edit in PlanSo was seen, and the save wrote the older value over it."""
     GONE = "gone"
-    """A value was there when the form was saved, and was gone when it was read long after: reported, not judged."""
+    """A value of the saved form was gone when the form was read long after: reported, not judged."""
     LOST = "lost"
-    """A value is gone, or cut off, and nothing explains it."""
+    """A value is gone or truncated, and nothing explains it."""
     SHIFTED = "shifted"
     """A value stands in another control than before."""
     GARBLED = "garbled"
     """The same text in a broken encoding."""
     REPEATED = "repeated"
-    """New values in the same control after two saves: the save does it, nobody in PlanSo."""
+    """New values in the same control after two saves: caused by the saves, not by a person."""
     CHANGED = "changed"
-    """A new value after a save that did damage, or an asked control that it emptied: taken for its doing too."""
+    """A new value beside damage, or a requested control that the save emptied: counted as damage."""
     TRIED = "tried"
-    """A trial on an order of no consequence changed it, and could not put it back."""
+    """A write trial changed it and could not revert it."""
 
 
 DAMAGE_VERDICTS = frozenset(
     {Verdict.LOST, Verdict.SHIFTED, Verdict.GARBLED, Verdict.REPEATED, Verdict.CHANGED, Verdict.TRIED}
 )
 SIDE_EFFECT_VERDICTS = frozenset({Verdict.COPY, Verdict.DEPENDENT, Verdict.ACCEPTED})
-"""Changes that come with a save; stamps, notation and rows are too small to speak of."""
+"""Side effects of a save that are reported; stamps, notation and rows are not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """
-    One control before and after a save. `column` is its name, or its label where it has none; `before` and `after` are
-    the values that a browser would send, `shown_before` and `shown_after` what a person sees; of an overwritten edit,
-    before is theirs. `cause` is the asked control that explains it.
+    One control before and after a save. `column`: its name, or its label where it has none; `before` and `after`: the
+    values that a browser would send; `shown_before` and `shown_after`: what a person sees; `cause`: the requested
+    control that explains it. Of an overwritten edit, `before` is the edit.
     """
 
     column: str
@@ -75,16 +75,15 @@ class Difference:
 
     @property
     def quoted_name(self) -> str:
-        """What a person calls the control."""
         return f"'{self.label or self.column}'"
 
     @property
     def is_emptied_notation(self) -> bool:
-        """Whether `0` or the like became no text at all, which says the same and is not the same."""
+        """Whether `0` or the like became an empty text: another notation, but not written back by it."""
         return self.verdict is Verdict.NOTATION and bool(self.shown_before) and not self.shown_after
 
     def has_name(self, name: str) -> bool:
-        """Whether a person may mean this control by `name`."""
+        """Whether `name` is the control's name or label, ignoring case."""
         return name.strip().casefold() in (self.column.casefold(), self.label.casefold())
 
     def as_json(self) -> dict[str, object]:
@@ -107,22 +106,22 @@ _SENTENCES: tuple[tuple[frozenset[Verdict], str, str], ...] = (
     (SIDE_EFFECT_VERDICTS, "PlanSo changed with it", "was"),
     (frozenset({Verdict.EDITED}), "Changed in PlanSo at the same time", "was"),
 )
-_NAMED_AT_MOST = 10
+"""For each kind of difference: its verdicts, the beginning of its sentence, and what the value before is called."""
+_MAX_NAMED = 10
 
 
 def describe_differences(differences: Sequence[Difference], *, with_values: bool) -> list[str]:
-    """What a caller is told of them, a sentence for each kind; values only for those who may see them."""
-    told = []
-    for verdicts, beginning, was in _SENTENCES:
+    """One sentence for each kind of difference, for the caller of the operation."""
+    sentences = []
+    for verdicts, beginning, before in _SENTENCES:
         found = [difference for difference in differences if difference.verdict in verdicts]
         if not found:
             continue
-        named = [
-            f"{one.quoted_name} ({was} '{shorten(one.shown_before)}', now '{shorten(one.shown_after)}')"
-            if with_values
-            else one.quoted_name
-            for one in found[:_NAMED_AT_MOST]
-        ]
-        more = f" and {len(found) - _NAMED_AT_MOST} more" if len(found) > _NAMED_AT_MOST else ""
-        told.append(f"{beginning}: {', '.join(named)}{more}.")
-    return told
+        names = [_describe(difference, before) if with_values else difference.quoted_name for difference in found]
+        sentences.append(f"{beginning}: {join_names(names, _MAX_NAMED)}.")
+    return sentences
+
+
+def _describe(difference: Difference, before: str) -> str:
+    old, new = shorten(difference.shown_before), shorten(difference.shown_after)
+    return f"{difference.quoted_name} ({before} '{old}', now '{new}')"

@@ -1,7 +1,4 @@
-"""
-Whether an order in PlanSo is still the one that a write was recorded for: PlanSo may give the number of a deleted order
-to another customer's. Pure.
-"""
+"""Check that an order is the one a write was recorded for: PlanSo may reuse the number of a deleted order. Pure."""
 
 from __future__ import annotations
 
@@ -20,60 +17,56 @@ APPOINTMENT_FIELD = "appointment_date"
 IDENTITY_FIELDS = (*VEHICLE_FIELDS, *CUSTOMER_FIELDS, APPOINTMENT_FIELD)
 
 MIN_COMPARED_FIELDS = 2
-"""So many values have to be known on both sides where none is the same: one alone may have been corrected."""
+"""Fields that are known on both sides, so that none being the same proves another order. One may be a correction."""
 
 Identity = Mapping[str, Sequence[Value]]
-"""By field path what the order may hold: what the mirror knew, and what writes that were on their way make of it."""
+"""Values that the order may hold, by field path: those of the mirror and those that pending writes set."""
 
 
 def build_identity(
-    held: Mapping[str, Value], asked: Iterable[Mapping[str, Value]], more: Identity | None = None
+    held: Mapping[str, Value], requested: Iterable[Mapping[str, Value]], earlier: Identity | None = None
 ) -> Identity:
     """
-    What an order is known by. `held` are the mirror's values, `asked` those of the write itself and of the writes
-    before it that are pending; `more` is what it was known by earlier.
+    `held`: the mirror's values; `requested`: the changes of the write itself and of the pending writes before it;
+    `earlier`: an identity recorded before, which is extended.
     """
-    writes = list(asked)
-    known = {path: [held[path], *(more or {}).get(path, ())] for path in IDENTITY_FIELDS if held.get(path)}
-    known |= {path: list(values) for path, values in (more or {}).items() if path not in known}
-    return {path: [*values, *(one[path] for one in writes if path in one)] for path, values in known.items()}
+    writes, known = list(requested), earlier or {}
+    identity = {path: [held[path], *known.get(path, ())] for path in IDENTITY_FIELDS if held.get(path)}
+    identity |= {path: list(values) for path, values in known.items() if path not in identity}
+    return {path: [*values, *(write[path] for write in writes if path in write)] for path, values in identity.items()}
 
 
 def find_differing_fields(identity: Identity, held: Mapping[str, Value]) -> tuple[str, ...]:
-    """The fields in which the order in PlanSo, `held`, has something that it is not known by."""
-    return tuple(path for path, is_same in _compared(identity, held).items() if not is_same)
+    """The fields in which the order in PlanSo, `held`, has none of the values that it may have."""
+    return tuple(path for path, is_same in _compare(identity, held).items() if not is_same)
 
 
 def is_other_order(identity: Identity, held: Mapping[str, Value]) -> bool:
     """
-    Whether `held` are another order's values: none is the same, or the vehicle is another one, and so is the customer
-    or when the order was made. A corrected plate or a renamed person alone make no stranger.
+    Whether `held` belongs to another order: no value is the same, or the vehicle differs and so does the customer or
+    the time of the appointment. A corrected plate or a renamed person alone is no other order.
     """
-    same = _compared(identity, held)
+    same = _compare(identity, held)
     if len(same) >= MIN_COMPARED_FIELDS and not any(same.values()):
         return True
-    is_vehicle, is_customer = _any_of(VEHICLE_FIELDS, same), _any_of(CUSTOMER_FIELDS, same)
-    if is_vehicle is not False:
+    if _is_any_same(VEHICLE_FIELDS, same) is not False:
         return False
-    if (
-        same.get(APPOINTMENT_FIELD)
-        and not str(held[APPOINTMENT_FIELD]).endswith("T00:00:00")
-        and "T" in str(held[APPOINTMENT_FIELD])
-    ):
+    appointment = str(held.get(APPOINTMENT_FIELD))
+    if same.get(APPOINTMENT_FIELD) and "T" in appointment and not appointment.endswith("T00:00:00"):
         return False  # made at the same second
-    return is_customer is False or same.get(APPOINTMENT_FIELD) is False
+    return _is_any_same(CUSTOMER_FIELDS, same) is False or same.get(APPOINTMENT_FIELD) is False
 
 
-def _compared(identity: Identity, held: Mapping[str, Value]) -> dict[str, bool]:
-    """Of each field that is known on both sides, whether it is the same."""
-    both = {path: values for path, values in identity.items() if held.get(path) and any(values)}
-    return {path: any(_is_same(path, one, held[path]) for one in values) for path, values in both.items()}
+def _compare(identity: Identity, held: Mapping[str, Value]) -> dict[str, bool]:
+    """For each field that is known on both sides, whether it is the same."""
+    common = {path: values for path, values in identity.items() if held.get(path) and any(values)}
+    return {path: any(_is_same(path, value, held[path]) for value in values) for path, values in common.items()}
 
 
-def _any_of(paths: Sequence[str], same: Mapping[str, bool]) -> bool | None:
-    """None where none of them is known on both sides."""
-    found = [same[path] for path in paths if path in same]
-    return any(found) if found else None
+def _is_any_same(paths: Sequence[str], same: Mapping[str, bool]) -> bool | None:
+    """None where none of the fields is known on both sides."""
+    compared = [same[path] for path in paths if path in same]
+    return any(compared) if compared else None
 
 
 def _is_same(path: str, known: Value, held: Value) -> bool:
@@ -81,16 +74,16 @@ def _is_same(path: str, known: Value, held: Value) -> bool:
         return False
     if is_equivalent(BY_PATH[path].kind, known, held):
         return True
-    one, other = str(known), str(held)
+    first, second = str(known), str(held)
     if path in VEHICLE_FIELDS:
-        return fold_plate(one) == fold_plate(other)
+        return fold_plate(first) == fold_plate(second)
     if path == "phone":
-        return bool(set(phones.index_keys(one)) & set(phones.index_keys(other)))
-    if path == APPOINTMENT_FIELD:
-        return one[:10] == other[:10] and (len(one) == len("2026-11-23") or len(other) == len("2026-11-23"))
-    return _words(one) == _words(other)
+        return bool(set(phones.index_keys(first)) & set(phones.index_keys(second)))
+    if path == APPOINTMENT_FIELD:  # one of them may be a day without a time
+        return first[:10] == second[:10] and len("2026-11-23") in (len(first), len(second))
+    return _sort_words(first) == _sort_words(second)
 
 
-def _words(text: str) -> list[str]:
-    """`Petersen, Jana` and `Jana  PETERSEN` are alike."""
+def _sort_words(text: str) -> list[str]:
+    """`Petersen, Jana` and `Jana  PETERSEN` give the same list."""
     return sorted(re.findall(r"\w+", fold(text)))

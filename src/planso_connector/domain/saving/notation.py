@@ -1,9 +1,8 @@
 """
-Writing a value in the notation of the text that stands in a control now: ISO dates where ISO stands, a time behind the
-day where one stands there, a decimal point or comma, grouped thousands. Pure.
+Write a value in the notation of the text that a control holds now: ISO dates, a time behind the day, a decimal point or
+comma, grouped thousands. An empty or unknown text gives PlanSo's German notation. Pure.
 
-Source: the PlanSo protocol's section 10: a field can be stored in another notation than it is shown. Where nothing
-stands there, or nothing that is understood, PlanSo's German notation is written.
+Source: the PlanSo protocol's section 10: a field can be stored in another notation than it is shown.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _NUMBER = re.compile(r"(?:\d+|\d{1,3}(?P<grouped>\.\d{3})+)(?:(?P<point>[.,])(?P
 
 @dataclass(frozen=True, slots=True)
 class DateNotation:
-    """How a date or time is written. `clock` is empty for a day alone, else `HH:MM` or `HH:MM:SS`."""
+    """`gap`: between day and time; `clock`: `HH:MM`, `HH:MM:SS` or empty for a day alone; `suffix`: such as ` Uhr`."""
 
     has_day: bool = True
     is_iso: bool = False
@@ -32,12 +31,11 @@ class DateNotation:
     gap: str = " "
     clock: str = ""
     suffix: str = ""
-    """` Uhr` where that stands behind the time."""
 
 
-def parse_date_notation(standing: str) -> DateNotation | None:
-    """The notation of a day or a time; None where nothing stands there, or something else."""
-    text = standing.replace("\xa0", " ").strip()
+def parse_date_notation(held: str) -> DateNotation | None:
+    """The notation of a day or a time; None for another text."""
+    text = held.replace("\xa0", " ").strip()
     match = _MOMENT.fullmatch(text)
     if match is not None:
         return DateNotation(
@@ -58,14 +56,14 @@ def _clock_notation(match: re.Match[str]) -> str:
 
 
 def format_day(notation: DateNotation, day: str) -> str:
-    """A canonical day."""
+    """`day` is canonical, as in all of these."""
     if notation.is_iso:
         return day
     return f"{day[8:10]}.{day[5:7]}.{day[2:4] if notation.has_short_year else day[:4]}"
 
 
 def format_clock(notation: DateNotation, clock: str) -> str:
-    """A canonical time; its seconds are never left out where it has some."""
+    """Seconds other than 00 are always written."""
     if notation.clock == "HH:MM":
         clock = clock.removesuffix(":00") if clock.count(":") == 2 else clock
     elif notation.clock and clock.count(":") == 1:
@@ -73,35 +71,29 @@ def format_clock(notation: DateNotation, clock: str) -> str:
     return f"{clock}{notation.suffix}"
 
 
-def format_moment(notation: DateNotation, canonical: str) -> str:
-    """A canonical day, or day and time. A day alone is written with midnight where a time stands."""
-    day, _, clock = canonical.partition("T")
+def format_moment(notation: DateNotation, moment: str) -> str:
+    """A day, or a day and time. A day alone is written with midnight where the notation has a time."""
+    day, _, clock = moment.partition("T")
     if not clock and notation.clock:
         clock = "00:00"
-    return (
-        f"{format_day(notation, day)}{notation.gap}{format_clock(notation, clock)}"
-        if clock
-        else format_day(notation, day)
-    )
+    formatted = format_day(notation, day)
+    return f"{formatted}{notation.gap}{format_clock(notation, clock)}" if clock else formatted
 
 
-def format_month(standing: str, canonical: str) -> str:
-    """A canonical month, in the notation of a month that stands there."""
-    match = _MONTH.fullmatch(standing.strip())
+def format_month(held: str, month: str) -> str:
+    """In the notation of the text that the control holds."""
+    match = _MONTH.fullmatch(held.strip())
     if match is None:
-        return format_planso_date(canonical)
+        return format_planso_date(month)
     if match["iso"]:
-        return canonical
-    return f"{canonical[5:7]}{match['sep']}{canonical[2:4] if match['short'] else canonical[:4]}"
+        return month
+    return f"{month[5:7]}{match['sep']}{month[2:4] if match['short'] else month[:4]}"
 
 
-def format_hours(standing: str, value: float) -> str:
-    """
-    A number of hours: with a point or a comma, grouped or not, with the unit and at least as many decimals as stand
-    there, two at least. A dot alone is a decimal point.
-    """
-    text = format_planso_decimal(value)
-    match = _NUMBER.fullmatch(standing.replace("\xa0", " ").strip())
+def format_hours(held: str, hours: float) -> str:
+    """In the notation of the held text, with as many decimals, at least two. A dot alone is a decimal point."""
+    text = format_planso_decimal(hours)
+    match = _NUMBER.fullmatch(held.replace("\xa0", " ").strip())
     if match is None:
         return text
     whole, _, decimals = text.partition(",")
@@ -109,12 +101,12 @@ def format_hours(standing: str, value: float) -> str:
     point = match["point"] or ","
     if match["grouped"] is not None and point == ",":
         whole = f"{int(whole):,}".replace(",", ".")
-    written = f"{whole}{point}{decimals}{match['unit'] or ''}"
-    return written if _reads_as(written, value) else text
+    formatted = f"{whole}{point}{decimals}{match['unit'] or ''}"
+    return formatted if _reads_as(formatted, hours) else text
 
 
-def _reads_as(written: str, value: float) -> bool:
+def _reads_as(text: str, hours: float) -> bool:
     try:
-        return german_formats.parse_decimal(written, dot_groups=False) == value
+        return german_formats.parse_decimal(text, dot_groups=False) == hours
     except ValueError:
         return False

@@ -1,4 +1,4 @@
-"""API keys: made, listed, revoked, given a new secret. One write transaction each."""
+"""Create, list, revoke and rotate API keys; one write transaction each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ApiKeys:
         self._clock = clock
 
     async def create(self, name: str, scopes: Iterable[Scope], expires_in: timedelta | None) -> tuple[ApiKey, str]:
-        """The key, and its text, which is not kept and can't be shown again. Raises ValueError for a name of none."""
+        """Returns the key and its text, which is not stored anywhere. Raises ValueError for a bad name."""
         name = values.check_text(name.strip(), line_breaks=False)
         if not 1 <= len(name) <= 100:
             raise ValueError("a key's name has 1 to 100 characters")
@@ -42,16 +42,16 @@ class ApiKeys:
         return await self._database.read(lambda tx: api_keys.list_all(tx))
 
     async def has_any(self) -> bool:
-        """Whether there ever was one."""
+        """Whether there ever was a key."""
         return await self._database.read(lambda tx: api_keys.has_any(tx))
 
     async def revoke(self, key_id: str) -> ApiKey:
-        """From here on it is refused, also by other processes. Raises NotFound; a revoked one stays as it is."""
+        """Revoke at once, for other processes too; a revoked one stays as it is. Raises NotFound."""
         now = format_instant(self._clock())
 
         def work(tx: Transaction) -> ApiKey:
             api_keys.revoke(tx, key_id, now=now)
-            return self._existing(tx, key_id)
+            return self._get(tx, key_id)
 
         return await self._database.write(work)
 
@@ -59,13 +59,13 @@ class ApiKeys:
         self, key_id: str, *, overlap: timedelta = timedelta(0), expires_in: timedelta | None = None
     ) -> tuple[ApiKey, str]:
         """
-        The key with a new secret, and its new text. The secret before is valid for `overlap` more. `expires_in` from
-        now, None for the expiry that it has. Raises NotFound, also for a revoked one.
+        Give a key a new secret; returns the key and its new text. The previous secret stays valid for `overlap`.
+        `expires_in` from now; None keeps the expiry. Raises NotFound, also for a revoked key.
         """
         now, secret = self._clock(), caller.generate_secret()
 
         def work(tx: Transaction) -> ApiKey:
-            key = self._existing(tx, key_id)
+            key = self._get(tx, key_id)
             done = api_keys.rotate(
                 tx,
                 key_id,
@@ -75,11 +75,11 @@ class ApiKeys:
             )
             if not done:
                 raise NotFound(f"Key {key_id} was revoked; make a new one.")
-            return self._existing(tx, key_id)
+            return self._get(tx, key_id)
 
         return await self._database.write(work), caller.format_key(key_id, secret)
 
-    def _existing(self, tx: Transaction, key_id: str) -> ApiKey:
+    def _get(self, tx: Transaction, key_id: str) -> ApiKey:
         found = api_keys.get(tx, key_id)
         if found is None:
             raise NotFound(

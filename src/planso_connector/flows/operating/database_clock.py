@@ -1,6 +1,6 @@
 """
-The database's clock: the one clock of all processes on a database. It decides leases, deadlines, and how long after it
-was sent a request may still take effect; a process's own clock is only compared with it.
+The database's clock: the common clock of all processes on a database, for leases, deadlines, and how long a sent
+request may still take effect. A process's own clock is only compared with it.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from planso_connector.store.engine.database import Database
 log = structlog.get_logger(__name__)
 
 MEASURE_INTERVAL = 3.0
-"""Seconds between two looks at the database's clock."""
+"""Seconds between two measurements."""
 
 STUCK_AFTER = 10.0
-"""Seconds between two looks at most, beside what the database may take."""
+"""Seconds between two measurements at most, beside the time that the database may take."""
 
 MAX_OFFSET = timedelta(seconds=2)
-"""A process's clock that differs by more is reported."""
+"""A larger difference of the process's clock is reported."""
 
 TOLERANCE = timedelta(seconds=0.1)
-"""A difference between two measurements that is not corrected, so that this clock does not go back by it."""
+"""Smaller differences between two measurements are not corrected: this clock must not go back."""
 
 
 class DatabaseClock:
     """
-    Gives the present instant by the database's clock, between two measurements by the time that passed since. A SQLite
-    database has no clock of its own: there it is the process's. `steady` gives seconds that nobody sets.
+    Returns the current instant by the database's clock; between measurements it adds the time that passed. SQLite has
+    no clock of its own: there it is the process's. `steady` is a clock in seconds that nobody sets.
     """
 
     def __init__(self, database: Database, clock: Clock, steady: Callable[[], float] = monotonic_seconds) -> None:
@@ -43,14 +43,14 @@ class DatabaseClock:
         self._steady = steady
         self._measured: tuple[datetime, float] | None = None
         self.offset = timedelta(0)
-        """How far the process's clock is ahead of the database's; less than nothing: behind."""
+        """How far the process's clock is ahead of the database's; negative: behind."""
 
     @classmethod
     async def create(cls, database: Database, clock: Clock = now) -> DatabaseClock:
         """Raises StoreUnavailable."""
-        measured = cls(database, clock)
-        await measured.measure()
-        return measured
+        database_clock = cls(database, clock)
+        await database_clock.measure()
+        return database_clock
 
     def __call__(self) -> datetime:
         if self._measured is None:
@@ -68,17 +68,17 @@ class DatabaseClock:
         if measured is None:
             return
         instant, since, error = measured
-        expected, differed = self(), self.is_off
-        off = abs(instant + timedelta(seconds=self._steady() - since) - expected)
-        if self._measured is None or off > TOLERANCE + timedelta(seconds=error):
+        expected, was_off = self(), self.is_off
+        difference = abs(instant + timedelta(seconds=self._steady() - since) - expected)
+        if self._measured is None or difference > TOLERANCE + timedelta(seconds=error):
             self._measured = instant, since
         self.offset = self._clock() - self()
-        if self.is_off != differed:
-            told = log.warning if self.is_off else log.info
-            told("clock_differs" if self.is_off else "clock_agrees", seconds=round(self.offset.total_seconds(), 1))
+        if self.is_off != was_off:
+            write_log, event = (log.warning, "clock_differs") if self.is_off else (log.info, "clock_agrees")
+            write_log(event, seconds=round(self.offset.total_seconds(), 1))
 
     async def run(self, beat: Heartbeat = no_heartbeat) -> None:
-        """Until it is cancelled."""
+        """Measure regularly until cancelled."""
         while True:
             beat(STUCK_AFTER + self._database.max_wait)
             await asyncio.sleep(MEASURE_INTERVAL)

@@ -1,7 +1,4 @@
-"""
-Doctor: look at a PlanSo installation through the connector's eyes, or once more at pages that could not be read.
-Reads only; no transaction, no write.
-"""
+"""Doctor: examine a PlanSo installation, or parse unreadable pages again. Only reads; no transaction, no write."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from planso_connector.domain.errors import Invalid, PageChanged, PlansoError
-from planso_connector.domain.fields import BY_PATH, FIELDS, RequestKind, Value
+from planso_connector.domain.fields import BY_PATH, FIELDS, RequestKind
 from planso_connector.domain.order import PartsReading
 from planso_connector.domain.part import Part, count_missing
 from planso_connector.domain.saving.style_status import SaveStyleStatus
@@ -32,17 +29,18 @@ DRY_RUN_FIELD = "remarks"
 """The field that the dry run pretends to change."""
 
 MAX_NAMED_ORDERS = 10
-"""So many orders of a list are named."""
+"""Orders of a list that are named at most."""
 
 MAX_SESSION_READS = 3
-"""So often the form is read in each of the two sessions at most."""
+"""How often the form is read in each of the two sessions at most."""
 
 EXCERPT_LENGTH = 300
+"""Characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One step of the examination: what was looked at, whether it is well, in words, and rows for a table."""
+    """The result of one step: what was examined, whether it is ok, a message, and rows for a table."""
 
     step: str
     is_ok: bool
@@ -54,11 +52,11 @@ async def examine(
     planso: PlansoClient, order_id: int | None, on_form: Callable[[Form], Awaitable[None]]
 ) -> AsyncIterator[Finding]:
     """
-    Log in, list, read one form and its parts, say what a write would send, and how many sessions the account may have.
-    Ends at the first step that fails. `on_form` is awaited with the form.
+    Log in, read the list, one form and its parts, describe what a write would send, and find out how many sessions the
+    account may have. Ends at the first error. `on_form` is awaited with the form.
     """
     try:
-        # Not `log_in`: that would send a password again that is remembered as rejected.
+        # Not `log_in`, which would send a password again that was rejected before.
         board = await planso.read_board()
         yield Finding("login", is_ok=True, message="PlanSo accepted the user.")
         yield Finding("list", is_ok=bool(board), message=f"{len(board)} current orders.")
@@ -70,7 +68,7 @@ async def examine(
         if not form.is_blank:
             await on_form(form)
         yield report_fields(chosen, form)
-        yield _unmapped(form)
+        yield _report_missing_labels(form)
         yield report_field_controls(form)
         parts = await planso.read_parts(chosen)
         status = parts.status or "none on the page"
@@ -83,19 +81,19 @@ async def examine(
 
 
 def report_writes(status: WritesStatus) -> Finding:
-    """Whether writes reach PlanSo."""
+    """Report whether writes reach PlanSo."""
     rows = tuple(("stopped", stop.message) for stop in status.stops)
-    told = f"{status.state}, {status.pending} pending"
-    return Finding("writes", is_ok=not rows, message=f"{told}, {status.clean_saves} saves compared clean.", rows=rows)
+    message = f"{status.state}, {status.pending} pending, {status.clean_saves} saves compared clean."
+    return Finding("writes", is_ok=not rows, message=message, rows=rows)
 
 
-def report_saving(known: SaveStyleStatus) -> Finding:
-    """How it is known how this PlanSo saves, and what a person does next to know it better."""
-    return Finding("saving", is_ok=True, message=f"{known.state}: {known.reason}. {known.next_step}".rstrip())
+def report_saving(status: SaveStyleStatus) -> Finding:
+    """Report how it is known how this PlanSo saves, and the next step to know it better."""
+    return Finding("saving", is_ok=True, message=f"{status.state}: {status.reason}. {status.next_step}".rstrip())
 
 
 async def check_sessions(planso: PlansoClient, order_id: int) -> Finding:
-    """Read the form in both sessions in turn, as writes during a sync would, until it is known whether both live."""
+    """Read the form in both sessions in turn, as writes during a sync do, until it is known whether both stay open."""
     for _ in range(MAX_SESSION_READS):
         with urgent_requests():
             await planso.read_form(order_id)
@@ -107,56 +105,56 @@ async def check_sessions(planso: PlansoClient, order_id: int) -> Finding:
 
 
 def reread_pages(pages: Sequence[UnreadablePage], profile: Profile) -> Iterator[Finding]:
-    """What the readers make of kept pages with this profile; PlanSo is not asked. Well: the page can be read now."""
+    """Parse unreadable pages again with this profile, without PlanSo. Ok: the page can be read now."""
     if not pages:
         yield Finding("replay", is_ok=True, message="No pages are kept: all that was read could be.")
     for page in pages:
         order = f" of order {page.order_id}" if page.order_id is not None else ""
-        then = f"{page.kept_at}, then: {page.reason}"
+        step, before = f"{page.kind}{order}", f"{page.kept_at}, then: {page.reason}"
         try:
-            words, rows = _read_again(page, profile)
+            summary, rows = _parse_again(page, profile)
         except ValueError:
-            yield Finding(
-                f"{page.kind}{order}", is_ok=False, message=f"{then}\nnow: not JSON; {_beginning(page.content)}"
-            )
+            yield Finding(step, is_ok=False, message=f"{before}\nnow: not JSON; {_excerpt(page.content)}")
         except PageChanged as error:
-            words = f"{then}\nnow: {error}; {_beginning(page.content)}"
-            yield Finding(f"{page.kind}{order}", is_ok=False, message=words)
+            yield Finding(step, is_ok=False, message=f"{before}\nnow: {error}; {_excerpt(page.content)}")
         else:
-            yield Finding(f"{page.kind}{order}", is_ok=True, message=f"{then}\nnow: {words}", rows=rows)
+            yield Finding(step, is_ok=True, message=f"{before}\nnow: {summary}", rows=rows)
 
 
-def _read_again(page: UnreadablePage, profile: Profile) -> tuple[str, tuple[tuple[str, ...], ...]]:
-    """What is found, and rows for a table. Raises ValueError for no JSON, PageChanged for what can't be read."""
+_Rows = tuple[tuple[str, ...], ...]
+
+
+def _parse_again(page: UnreadablePage, profile: Profile) -> tuple[str, _Rows]:
+    """What was found, and rows for a table. Raises ValueError if it is not JSON, PageChanged if it is unreadable."""
     try:
-        answer: Any = json.loads(page.content)
+        content: Any = json.loads(page.content)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     if page.kind == "list":
-        board = parse_board(answer)
+        board = parse_board(content)
         shown = ", ".join(str(entry.order_id) for entry in board[:MAX_NAMED_ORDERS])
         return f"{len(board)} orders: {shown}{', …' if len(board) > MAX_NAMED_ORDERS else ''}", ()
     if page.kind in ("form", "parts"):
-        if not isinstance(answer, Mapping):
+        if not isinstance(content, Mapping):
             raise PageChanged("the JSON is not an object")
         if page.kind == "form":
-            return _form_again(Form.parse(answer, profile, page.order_id))
-        return _parts_again(parse_parts(answer, profile.parts, page.order_id or 0))
-    section = parse_tab(page.kind, answer)
+            return _summarize_form(Form.parse(content, profile, page.order_id))
+        return _summarize_parts(parse_parts(content, profile.parts, page.order_id or 0))
+    section = parse_tab(page.kind, content)
     tables = [("table", ", ".join(table.headers), f"{len(table.rows)} rows") for table in section.tables]
-    words = f"{len(section.tables)} tables, {len(section.pairs)} labels with values, {len(section.links)} links"
-    return words, (*tables, *(("label", label) for label in section.pairs))
+    message = f"{len(section.tables)} tables, {len(section.pairs)} labels with values, {len(section.links)} links"
+    return message, (*tables, *(("label", label) for label in section.pairs))
 
 
-def _form_again(form: Form) -> tuple[str, tuple[tuple[str, ...], ...]]:
+def _summarize_form(form: Form) -> tuple[str, _Rows]:
     absent = dict(form.missing_labels())
     mapped = [("field", path, "found") for path in BY_PATH if path not in absent]
     unmapped = [("field", path, f"no label: {' or '.join(labels)}") for path, labels in absent.items()]
-    words = f"{len(form.labels)} labels, {len(mapped)} of {len(FIELDS)} fields found"
-    return words, (*(("label", label) for label in form.labels), *mapped, *unmapped)
+    message = f"{len(form.labels)} labels, {len(mapped)} of {len(FIELDS)} fields found"
+    return message, (*(("label", label) for label in form.labels), *mapped, *unmapped)
 
 
-def _parts_again(parts: PartsReading) -> tuple[str, tuple[tuple[str, ...], ...]]:
+def _summarize_parts(parts: PartsReading) -> tuple[str, _Rows]:
     columns = [
         column.name
         for column in fields(Part)
@@ -168,19 +166,24 @@ def _parts_again(parts: PartsReading) -> tuple[str, tuple[tuple[str, ...], ...]]
     )
 
 
-def _beginning(content: str) -> str:
+def _excerpt(content: str) -> str:
     """The masked page's first characters, in one line."""
-    told = " ".join(content[:EXCERPT_LENGTH].split())
-    return f"it begins with: {told}" if told else "it is empty"
+    excerpt = " ".join(content[:EXCERPT_LENGTH].split())
+    return f"it begins with: {excerpt}" if excerpt else "it is empty"
 
 
 def report_fields(order_id: int, form: Form) -> Finding:
-    """Which fields of an order this form holds, and how each was found."""
+    """Report the fields that this form holds, and how each was found."""
     reading = form.read_fields()
     absent = dict(form.missing_labels())
     rows = [
-        (path, _kind(path), _presence(reading.values, path), _found_by(handle))
-        for path, handle in form.field_locations().items()
+        (
+            path,
+            BY_PATH[path].kind.value,
+            "filled" if reading.values.get(path) is not None else "empty",
+            _found_by(location),
+        )
+        for path, location in form.field_locations().items()
         if path not in absent
     ]
     return Finding(
@@ -191,21 +194,21 @@ def report_fields(order_id: int, form: Form) -> Finding:
     )
 
 
-def _unmapped(form: Form) -> Finding:
-    rows = tuple((path, _kind(path), " or ".join(labels)) for path, labels in form.missing_labels())
+def _report_missing_labels(form: Form) -> Finding:
+    rows = tuple((path, BY_PATH[path].kind.value, " or ".join(labels)) for path, labels in form.missing_labels())
     needed = [path for path, *_ in rows if RequestKind.UPDATE in BY_PATH[path].accepted_in]
-    words = f"{len(rows)} fields have no label in this form, {len(needed)} of them fields of PUT."
+    message = f"{len(rows)} fields have no label in this form, {len(needed)} of them fields of PUT."
     if rows:
-        words += " A write that asks for one is answered with 422; a profile can name other labels."
-    return Finding("labels", is_ok=not needed, message=words, rows=rows)
+        message += " A write that asks for one is answered with 422; a profile can name other labels."
+    return Finding("labels", is_ok=not needed, message=message, rows=rows)
 
 
 def report_field_controls(form: Form) -> Finding:
-    """What keeps fields of this form from being written, and columns that may be fields."""
+    """Report what keeps fields of this form from being written, and columns that may be fields."""
     doubts = [
-        ("field", path, f"{handle.ambiguity}: {', '.join(map(describe_candidate, handle.candidates))}")
-        for path, handle in form.field_locations().items()
-        if handle.ambiguity
+        ("field", path, f"{location.ambiguity}: {', '.join(map(describe_candidate, location.candidates))}")
+        for path, location in form.field_locations().items()
+        if location.ambiguity
     ]
     filled = [("script", control.name, control.label) for control in form.script_filled_controls()]
     copied = [("copied id", own_id, "") for own_id in form.markup.copied_ids]
@@ -213,12 +216,14 @@ def report_field_controls(form: Form) -> Finding:
         ("hint", path, f"may be the column '{column}' ({control.name})")
         for path, column, control in form.column_hints()
     ]
-    words = f"{len(doubts)} fields can't be told apart, {len(filled)} controls are filled by a script."
+    message = f"{len(doubts)} fields can't be told apart, {len(filled)} controls are filled by a script."
     if doubts:
-        words += " A write to such a field is answered with 422; a profile can name its column."
+        message += " A write to such a field is answered with 422; a profile can name its column."
     if filled:
-        words += " No write is sent with this form: it would blank them."
-    return Finding("handles", is_ok=not doubts and not filled, message=words, rows=(*doubts, *filled, *copied, *hints))
+        message += " No write is sent with this form: it would blank them."
+    return Finding(
+        "handles", is_ok=not doubts and not filled, message=message, rows=(*doubts, *filled, *copied, *hints)
+    )
 
 
 def _dry_run(form: Form) -> Finding:
@@ -229,22 +234,14 @@ def _dry_run(form: Form) -> Finding:
     before = parse_qsl(form.serialise(), keep_blank_values=True)
     after = parse_qsl(form.serialise(plan), keep_blank_values=True)
     same = sum(a == b for a, b in zip(before, after, strict=False))
-    words = (
+    message = (
         f"A write to {DRY_RUN_FIELD} would send {len(after)} controls, {same} of them as they stand, and change "
         f"{', '.join(change.label for change in plan.changes)}. Nothing was sent."
     )
-    return Finding("dry run", is_ok=len(before) == len(after), message=words)
+    return Finding("dry run", is_ok=len(before) == len(after), message=message)
 
 
-def _found_by(handle: FieldLocation) -> str:
+def _found_by(location: FieldLocation) -> str:
     """`label 'Telefon' under 'Kunde'`, `column 'shop_date'`."""
-    heading = f" under '{handle.entry.heading}'" if handle.entry.heading else ""
-    return f"{'column' if handle.is_column else 'label'} '{handle.name}'{heading}"
-
-
-def _kind(path: str) -> str:
-    return BY_PATH[path].kind.value
-
-
-def _presence(values: Mapping[str, Value], path: str) -> str:
-    return "empty" if values.get(path) is None else "filled"
+    heading = f" under '{location.entry.heading}'" if location.entry.heading else ""
+    return f"{'column' if location.is_column else 'label'} '{location.name}'{heading}"

@@ -1,12 +1,12 @@
-"""Heartbeat: how a background loop shows that it goes on."""
+"""Heartbeats, by which background loops show that they are not stuck."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 Heartbeat = Callable[[float], None]
-"""Called at each turn of a loop, with the seconds within which it calls again unless it is stuck."""
+"""Called by a loop in each iteration, with the seconds until the next call unless it is stuck."""
 
 
 def no_heartbeat(_within: float) -> None:
-    """For a loop that nobody watches."""
+    """For a loop that nobody supervises."""

@@ -1,12 +1,13 @@
 """
-Privacy: what is held of a person, to be told and to be erased. Looking through a table and erasing an order's data are
-transactions of their own, so that nobody waits long; what was erased is noted in one transaction at the end.
+Personal data: export and erase what is held of a person. Searching a batch of rows and erasing an order are
+transactions of their own, so that nobody waits long; the erasure is recorded in one transaction at the end.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,18 +23,18 @@ log = structlog.get_logger(__name__)
 
 SOURCES = {
     "orders": "PlanSo: the order as its list and its form showed it when it was last read",
-    "sightings": "when the connector saw the order in PlanSo",
+    "last_seen": "when the connector saw the order in PlanSo",
     "parts": "PlanSo: the order's spare parts",
     "sections": "PlanSo: the order's other tabs",
-    "changes": "the connector: what changed from one reading to the next, and who asked for it",
+    "history": "the connector: what changed from one reading to the next, and who asked for it",
     "operations": "callers of the connector: writes that they asked for, and what came of them",
-    "kept_pages": "PlanSo: pages that could not be read, with letters and digits masked",
+    "unreadable_pages": "PlanSo: pages that could not be read, with letters and digits masked",
 }
 
 
 @dataclass(slots=True)
 class PersonalRecords:
-    """Where an identifier stands: the tables by order, and the operations that have no order."""
+    """Where a person is named: the tables by order, and the operations that have no order."""
 
     orders: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     operations: set[str] = field(default_factory=set)
@@ -46,8 +47,9 @@ class PersonalRecords:
 @dataclass(slots=True)
 class ErasureResult:
     """
-    `in_planso`: orders that PlanSo lists and whose mirror row names the person; they follow PlanSo. `pending`:
-    operations that keep anything from being erased. `id` is that of the protocol, None where nothing was done.
+    `still_in_planso`: orders that PlanSo lists and whose mirror row names the person; the mirror follows PlanSo.
+    `pending`: operations that keep anything from being erased. `counts`: erased rows by table. `id` is that of the
+    erasure log, None where nothing was done.
     """
 
     records: PersonalRecords
@@ -63,37 +65,34 @@ class PersonalData:
         self._clock = clock
 
     async def find(self, identifier: Identifier) -> PersonalRecords:
-        """Every row that names the person, in whatever writing. Reads all tables whole."""
-        found = PersonalRecords()
+        """Find every row that names the person, in whatever spelling. Reads all tables whole."""
+        records = PersonalRecords()
         for table in personal_data.TABLES_WITH_NAMES:
             after: list[object] | None = None
             while True:
-                named, after = await self._database.read(
-                    lambda tx, name=table.name, last=after: personal_data.search_table(  # type: ignore[misc]
-                        tx, name, last, identifier.occurs_in
-                    )
-                )
-                for one in named:
-                    if one.order_id is not None:
-                        found.orders[one.order_id].add(one.table)
-                    elif one.operation_id is not None:
-                        found.operations.add(one.operation_id)
+                search = partial(personal_data.search_table, table=table, after=after, names=identifier.occurs_in)
+                mentions, after = await self._database.read(search)
+                for mention in mentions:
+                    if mention.order_id is not None:
+                        records.orders[mention.order_id].add(mention.table)
+                    elif mention.operation_id is not None:
+                        records.operations.add(mention.operation_id)
                 if after is None:
                     break
-        return found
+        return records
 
     async def export(self, identifier: Identifier) -> dict[str, Any]:
-        """All that is held of the person's orders, with its sources, as JSON can hold it."""
-        found = await self.find(identifier)
+        """Everything held of the person's orders, with its sources, as JSON can hold it."""
+        records = await self.find(identifier)
         orders = []
-        for order_id, tables in sorted(found.orders.items()):
-            held = await self._database.read(lambda tx, one=order_id: personal_data.export_order(tx, one))  # type: ignore[misc]
-            orders.append({"order_id": order_id, "named_in": sorted(tables), **held})
+        for order_id, tables in sorted(records.orders.items()):
+            rows = await self._database.read(partial(personal_data.export_order, order_id=order_id))
+            orders.append({"order_id": order_id, "named_in": sorted(tables), **rows})
         operations = [
-            await self._database.read(lambda tx, one=operation_id: personal_data.export_operation(tx, one))  # type: ignore[misc]
-            for operation_id in sorted(found.operations)
+            await self._database.read(partial(personal_data.export_operation, operation_id=operation_id))
+            for operation_id in sorted(records.operations)
         ]
-        earlier = await self._database.read(lambda tx: erasure_log.find(tx, identifier))
+        erasures = await self._database.read(lambda tx: erasure_log.find(tx, identifier))
         return {
             "workshop": self._database.workshop,
             "made_at": format_instant(self._clock()),
@@ -101,72 +100,69 @@ class PersonalData:
             "sources": SOURCES,
             "orders": orders,
             "operations": operations,
-            "erasures": [{"erased_at": one.erased_at, "orders": one.order_ids, "rows": one.counts} for one in earlier],
+            "erasures": [{"erased_at": one.erased_at, "orders": one.order_ids, "rows": one.counts} for one in erasures],
         }
 
     async def plan_erasure(self, identifier: Identifier) -> ErasureResult:
-        """What `erase` would find in its way, and leave; nothing is done."""
-        found = await self.find(identifier)
+        """What `erase` would find pending, and leave to PlanSo; nothing is erased."""
+        records = await self.find(identifier)
 
-        def looked(tx: Transaction) -> ErasureResult:
-            erased = ErasureResult(found)
-            for order_id, tables in sorted(found.orders.items()):
-                erased.pending += personal_data.list_pending(tx, order_id)
-                is_current = personal_data.get_mirror_state(tx, order_id) == MirrorState.CURRENT
+        def work(tx: Transaction) -> ErasureResult:
+            result = ErasureResult(records)
+            for order_id, tables in sorted(records.orders.items()):
+                result.pending += personal_data.list_pending(tx, order_id)
+                is_current = personal_data.get_mirror_state(tx, order_id) is MirrorState.CURRENT
                 if is_current and tables & {"orders", "parts"}:
-                    erased.still_in_planso.append(order_id)
-            for operation_id in sorted(found.operations):
+                    result.still_in_planso.append(order_id)
+            for operation_id in sorted(records.operations):
                 if (personal_data.export_operation(tx, operation_id) or {}).get("state") == "pending":
-                    erased.pending.append(operation_id)
-            return erased
+                    result.pending.append(operation_id)
+            return result
 
-        return await self._database.read(looked)
+        return await self._database.read(work)
 
     async def erase(self, identifier: Identifier) -> ErasureResult:
         """
-        Erases what is ours: history, what operations asked, tabs, kept pages; and orders that PlanSo does not list,
+        Erase history, what operations requested, tabs, unreadable pages; and orders that PlanSo does not list,
         altogether. Raises NotPossible, with nothing done, while an operation is pending.
         """
-        erased = await self.plan_erasure(identifier)
-        if erased.pending:
-            raise _pending(erased.pending)
-        if erased.records.is_empty:
-            return erased
+        result = await self.plan_erasure(identifier)
+        if result.pending:
+            raise _pending_error(result.pending)
+        if result.records.is_empty:
+            return result
         try:
-            for order_id in sorted(erased.records.orders):
-                await self._erase_order(order_id, erased)
-            for operation_id in sorted(erased.records.operations):
-                done = await self._database.write(
-                    lambda tx, one=operation_id: personal_data.erase_operation(tx, one)  # type: ignore[misc]
-                )
-                erased.counts += done or Counter()
+            for order_id in sorted(result.records.orders):
+                result.counts += await self._erase_order(order_id)
+            for operation_id in sorted(result.records.operations):
+                erase = partial(personal_data.erase_operation, operation_id=operation_id)
+                erased = await self._database.write(erase)
+                result.counts += erased or Counter()
         finally:
-            erased.id = await self._note(identifier, erased)
-        log.info("erased", erasure=erased.id, orders=len(erased.records.orders))
+            result.id = await self._record(identifier, result)
+        log.info("erased", erasure=result.id, orders=len(result.records.orders))
+        return result
+
+    async def _erase_order(self, order_id: int) -> Counter[str]:
+        erased = await self._database.write(lambda tx: personal_data.erase_order(tx, order_id))
+        if erased is None:
+            raise _pending_error(await self._database.read(lambda tx: personal_data.list_pending(tx, order_id)))
         return erased
 
-    async def _erase_order(self, order_id: int, erased: ErasureResult) -> None:
-        done = await self._database.write(lambda tx: personal_data.erase_order(tx, order_id))
-        if done is None:
-            pending = await self._database.read(lambda tx: personal_data.list_pending(tx, order_id))
-            raise _pending(pending)
-        erased.counts += done
-
-    async def _note(self, identifier: Identifier, erased: ErasureResult) -> str:
-        now = format_instant(self._clock())
+    async def _record(self, identifier: Identifier, result: ErasureResult) -> str:
         return await self._database.write(
-            lambda tx: erasure_log.record(
-                tx,
-                identifier,
-                now=now,
-                order_ids=erased.records.orders,
-                operation_ids=erased.records.operations,
-                counts=erased.counts,
+            partial(
+                erasure_log.record,
+                identifier=identifier,
+                now=format_instant(self._clock()),
+                order_ids=result.records.orders,
+                operation_ids=result.records.operations,
+                counts=result.counts,
             )
         )
 
 
-def _pending(operation_ids: list[str]) -> NotPossible:
+def _pending_error(operation_ids: list[str]) -> NotPossible:
     return NotPossible(
         f"Pending: {', '.join(operation_ids)}. What is on its way to PlanSo can't be erased: wait until it is settled, "
         "or cancel it (POST /api/operations/{id}/cancel), then try again."

@@ -1,52 +1,71 @@
-"""Status: what PlanSo's login said last, and one try of it when somebody asks; no transaction of its own."""
+"""Log in to PlanSo on request, and remember a rejected login across restarts."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
 
-from planso_connector.domain.saving.style_status import SaveStyleStatus
+from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.flows.operating.wait_limit import WaitLimit
-from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.planso.http.client import PlansoClient
-from planso_connector.planso.http.login import LoginStatus
-from planso_connector.planso.http.session_pair import SessionsStatus
 from planso_connector.planso.http.throttle import urgent_requests
+from planso_connector.store import rejected_logins
+from planso_connector.store.engine.database import Database
 
 START_TIMEOUT = 15.0
-"""Seconds after which a login that waits for others is not begun any more."""
+"""Seconds that a login may wait for other requests to PlanSo before it is sent."""
 
 
+@dataclass(frozen=True, slots=True)
 class PlansoLogin:
-    def __init__(self, planso: PlansoClient, stops: WriteStops, admission: WaitLimit) -> None:
-        self._planso = planso
-        self._stops = stops
-        self._admission = admission
+    planso: PlansoClient
+    admission: WaitLimit
 
-    @property
-    def login(self) -> LoginStatus:
-        return self._planso.login_status
+    async def log_in(self, credentials: tuple[str, str] | None = None) -> None:
+        """
+        Try once to log in: with the configured user, or with other `credentials` (user, password), which are not kept.
+        Raises LoginRejected, PlansoUnavailable, TooManyWaiting.
+        """
+        begin_by = asyncio.get_running_loop().time() + START_TIMEOUT
+        with self.admission.acquire(), urgent_requests(begin_by=begin_by):
+            if credentials is None:
+                await self.planso.log_in()
+            else:
+                await self.planso.try_credentials(*credentials, START_TIMEOUT)
 
-    @property
-    def sessions(self) -> SessionsStatus:
-        return self._planso.sessions.status
 
-    async def saving(self) -> SaveStyleStatus:
-        """How it is known how this PlanSo saves. Raises StoreUnavailable."""
-        return await self._stops.get_save_knowledge()
+class RejectedLogin:
+    """
+    Whether PlanSo rejected the configured login: a process that is restarted again and again with a wrong password
+    would lock the account. Stored is a salted scrypt hash over address, user and password: another configuration is
+    tried again, and nothing can be read from it.
+    """
 
-    async def log_in(self) -> None:
-        """One try with the configured user. Raises LoginRejected, PlansoUnavailable, TooManyWaiting."""
-        with self._soon():
-            await self._planso.log_in()
+    def __init__(self, database: Database, clock: Clock, login: tuple[str, str, str]) -> None:
+        """`login` is address, user and password."""
+        self._database = database
+        self._clock = clock
+        self._login = "\0".join(login).encode()
 
-    async def try_credentials(self, username: str, password: str) -> None:
-        """One try with others; the connector goes on with its own. Raises as `log_in` does."""
-        with self._soon():
-            await self._planso.try_credentials(username, password, START_TIMEOUT)
+    async def is_recorded(self) -> bool:
+        fingerprint = await self._database.read(rejected_logins.get)
+        if fingerprint is None:
+            return False
+        salt, _, expected = fingerprint.partition("$")
+        return hmac.compare_digest(self._hash(bytes.fromhex(salt)), expected)
 
-    @contextmanager
-    def _soon(self) -> Iterator[None]:
-        with self._admission.acquire(), urgent_requests(begin_by=asyncio.get_running_loop().time() + START_TIMEOUT):
-            yield
+    async def record(self, accepted: bool) -> None:
+        """Record PlanSo's answer to the configured login."""
+        if accepted:
+            await self._database.write(rejected_logins.delete_login)
+            return
+        salt = secrets.token_bytes(16)
+        fingerprint = f"{salt.hex()}${self._hash(salt)}"
+        now = format_instant(self._clock())
+        await self._database.write(lambda tx: rejected_logins.save(tx, fingerprint, now))
+
+    def _hash(self, salt: bytes) -> str:
+        return hashlib.scrypt(self._login, salt=salt, n=2**14, r=8, p=1).hex()

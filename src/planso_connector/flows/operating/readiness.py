@@ -1,8 +1,8 @@
 """
-Readiness: whether the connector can do its work, and what is wrong where it can't.
+Readiness: whether the connector can do its work, and what is wrong if it can't.
 
-One read transaction; and, at most every few seconds however often it is asked, one small write, because a full disk or
-a file that another program holds is seen by no reading.
+One read transaction, and at most every few seconds one small write: reads don't notice a full disk, or a file that
+another program has locked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from planso_connector.domain.clock import format_instant, parse_instant
+from planso_connector.domain.clock import Instant, format_instant, parse_instant
 from planso_connector.domain.errors import CommitUnknown, StoreTimeout, StoreUnavailable
 from planso_connector.domain.saving.style_status import SaveStyleStatus, determine_style_status
 from planso_connector.flows.operating.database_clock import DatabaseClock
@@ -31,16 +31,16 @@ from planso_connector.store.sync_runs import StoredRun
 from planso_connector.store.write_stops import WriteStop
 
 DATABASE_TIMEOUT = 1.4
-"""Seconds that the database is waited for: who probes gives up after two, and its key is looked at before."""
+"""Seconds to wait for the database: probes give up after two, and their key is checked before."""
 
 WRITE_PROBE_INTERVAL, FAILED_WRITE_PROBE_INTERVAL = 5.0, 1.0
-"""Seconds for which a write that went well stands, and one that did not."""
+"""Seconds for which the result of a successful probe is reused, and of a failed one."""
 
 MAX_PENDING_AGE = timedelta(minutes=5)
-"""A write that waits for longer than this wants a person's look."""
+"""A write that is pending for longer makes the connector `degraded`."""
 
 MAX_NAMED_ORDERS = 5
-"""So many stopped orders are named."""
+"""Stopped orders that are named at most."""
 
 _PROBE = "readiness"
 _REMEDY = (
@@ -52,22 +52,22 @@ _REMEDY = (
 @dataclass(frozen=True, slots=True)
 class Check:
     """
-    One thing looked at. `words` say how it is; `since` is the stamp from when on, as far as this process knows.
-    `required`: without it the connector is not ready.
+    The result of one check. `words` say what was found; `since` is from when on, as far as this process knows.
+    `required`: if it is not ok, the connector is not ready.
     """
 
     name: str
     ok: bool
     words: str
-    since: str
+    since: Instant
     required: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessCheck:
     """
-    A check of the process itself, which no database is asked for. `trouble`: what is wrong, and since when in seconds
-    since 1970; None where it is `well`.
+    A check of the process itself, without the database. `find_problem`: what is wrong, and since when (seconds since
+    1970); None if all is well.
     """
 
     name: str
@@ -80,7 +80,7 @@ class ProcessCheck:
 class Readiness:
     checks: tuple[Check, ...]
     silent_since: str | None = None
-    """The stamp of the database's last answer, where it has stopped to answer."""
+    """When the database last answered, if it does not answer any more."""
 
     @property
     def is_ready(self) -> bool:
@@ -88,14 +88,16 @@ class Readiness:
 
     @property
     def state(self) -> str:
-        """`ready`; `degraded`: it answers, and something wants a look; `not_ready`."""
+        """`ready`, `not_ready`, or `degraded`: it works, but a check that is not required failed."""
         if not self.is_ready:
             return "not_ready"
         return "ready" if all(check.ok for check in self.checks) else "degraded"
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _Read:
+    """What was read from the database."""
+
     revision: str | None
     success: StoredRun | None
     pending: PendingOperations
@@ -104,17 +106,16 @@ class _Seen:
     saving: SaveStyleStatus
 
     @property
-    def is_stopped(self) -> bool:
-        """Whether writes of the whole workshop are."""
+    def is_workshop_stopped(self) -> bool:
+        """Whether writes of the whole workshop are stopped."""
         return any(stop.order_id is None for stop in self.stops)
 
 
-_Said = tuple[bool, str]
+_Result = tuple[bool, str]
+"""Whether it is ok, and in words."""
 
 
 class ReadinessProbe:
-    """Lives as long as the process. `writes` is the setting CONNECTOR_WRITES."""
-
     def __init__(
         self,
         database: Database,
@@ -125,71 +126,73 @@ class ReadinessProbe:
         profile: SaveStyleOrigin | None = None,
         of_process: Sequence[ProcessCheck] = (),
     ) -> None:
+        """`writes` is the setting CONNECTOR_WRITES."""
         self._database = database
         self._freshness = freshness
         self._planso = planso
         self._clock = clock
-        self._writes_setting = writes
+        self._write_setting = writes
         self._profile = profile or SaveStyleOrigin()
-        self._of_process = of_process
-        self._since: dict[str, tuple[bool, str]] = {}
-        self._wrote: tuple[float, _Said] | None = None
-        self._writing = asyncio.Lock()
+        self._process_checks = of_process
+        self._since: dict[str, tuple[bool, Instant]] = {}
+        self._probed: tuple[float, _Result] | None = None
+        self._probing = asyncio.Lock()
 
     async def check(self) -> Readiness:
-        seen, database = await asyncio.gather(self._seen(), self._writable())
+        found, database = await asyncio.gather(self._read(), self._probe_write())
         unread = (False, "can't be read")
-        if isinstance(seen, _Seen):
-            schema, writes = self._schema(seen.revision), self._writes(seen)
-            mirror, index = await self._mirror(seen.success), self._index(seen.rebuild)
+        if isinstance(found, _Read):
+            schema, writes = self._schema(found.revision), self._writes(found)
+            mirror, index = await self._mirror(found.success), self._index(found.rebuild)
         else:
-            database, schema, writes, mirror, index = (False, seen), unread, unread, unread, unread
+            database, schema, writes, mirror, index = (False, found), unread, unread, unread, unread
         if (fault := self._database.file_fault) is not None:
             database = (False, fault.message)
             self._since["database"] = (False, format_instant(fault.detected_at))
         return Readiness(
             (
-                self._check("database", database, began=self._silent_since()),
+                self._check("database", database, since=self._silent_since()),
                 self._check("migrations", schema),
                 self._check("mirror", mirror),
                 self._check("planso_login", self._login()),
                 self._check("planso_sessions", self._sessions(), required=False),
-                self._check("planso", self._answers(), required=False),
-                self._check("writes", writes, required=isinstance(seen, _Seen) and seen.is_stopped),
+                self._check("planso", self._planso_health(), required=False),
+                self._check("writes", writes, required=isinstance(found, _Read) and found.is_workshop_stopped),
                 self._check("index", index, required=False),
-                self._check("clock", self._clocks(), required=False),
-                *(self._own(one) for one in self._of_process),
+                self._check("clock", self._clock_offset(), required=False),
+                *(self._check_process(check) for check in self._process_checks),
             ),
             self._silent_since(),
         )
 
-    def _check(self, name: str, said: _Said, *, required: bool = True, began: str | None = None) -> Check:
-        """`began`: from when on it is so, where that is known better than by looking now."""
-        ok, words = said
+    def _check(self, name: str, result: _Result, *, required: bool = True, since: Instant | None = None) -> Check:
+        """`since`: from when on it is so, if that is known better than by checking now."""
+        ok, words = result
         known = self._since.get(name)
         if known is None or known[0] != ok:
-            known = self._since[name] = (ok, began or format_instant(self._clock()))
+            known = self._since[name] = (ok, since or format_instant(self._clock()))
         return Check(name, ok, words, known[1], required)
 
-    def _silent_since(self) -> str | None:
+    def _silent_since(self) -> Instant | None:
         silent = self._database.seconds_silent
         return None if silent is None else format_instant(self._clock() - timedelta(seconds=silent))
 
-    def _own(self, one: ProcessCheck) -> Check:
-        trouble = one.find_problem()
-        if trouble is None:
-            return self._check(one.name, (True, one.ok_message), required=one.required)
-        check = self._check(one.name, (False, trouble[0]), required=one.required)
-        return replace(check, since=format_instant(datetime.fromtimestamp(trouble[1], UTC)))
+    def _check_process(self, check: ProcessCheck) -> Check:
+        problem = check.find_problem()
+        if problem is None:
+            return self._check(check.name, (True, check.ok_message), required=check.required)
+        words, since = problem
+        result = self._check(check.name, (False, words), required=check.required)
+        return replace(result, since=format_instant(datetime.fromtimestamp(since, UTC)))
 
-    async def _seen(self) -> _Seen | str:
-        def work(tx: Transaction) -> _Seen:
+    async def _read(self) -> _Read | str:
+        def work(tx: Transaction) -> _Read:
             success = sync_runs.get_last_success(tx)
             pending, rebuild = statistics.get_pending(tx), lookup_keys.read_rebuild_progress(tx)
             stops = tuple(write_stops.list_active(tx))
             trial = save_evidence.load_trial(tx)
             saving = determine_style_status(self._profile.source, self._profile.fingerprint, trial)
-            return _Seen(statistics.get_schema_revision(tx), success, pending, rebuild, stops, saving)
+            return _Read(statistics.get_schema_revision(tx), success, pending, rebuild, stops, saving)
 
         try:
             return await self._database.read_with_priority(work, DATABASE_TIMEOUT)
@@ -200,31 +203,30 @@ class ReadinessProbe:
             since = format_instant(self._clock() - timedelta(seconds=silent))
             return f"has not answered since {since[:19]}Z, for {_age(timedelta(seconds=silent))}: {_REMEDY}"
 
-    async def _writable(self) -> _Said:
-        async with self._writing:
-            stands = (
-                WRITE_PROBE_INTERVAL if self._wrote is not None and self._wrote[1][0] else FAILED_WRITE_PROBE_INTERVAL
-            )
-            if self._wrote is None or time.monotonic() - self._wrote[0] > stands:
-                said = await self._write()
-                self._wrote = (time.monotonic(), said)
-            return self._wrote[1]
+    async def _probe_write(self) -> _Result:
+        async with self._probing:
+            was_ok = self._probed is not None and self._probed[1][0]
+            interval = WRITE_PROBE_INTERVAL if was_ok else FAILED_WRITE_PROBE_INTERVAL
+            if self._probed is None or time.monotonic() - self._probed[0] > interval:
+                result = await self._write()
+                self._probed = (time.monotonic(), result)
+            return self._probed[1]
 
-    async def _write(self) -> _Said:
-        now, began = format_instant(self._clock()), time.monotonic()
+    async def _write(self) -> _Result:
+        now, started = format_instant(self._clock()), time.monotonic()
         try:
             await self._database.write_with_priority(
                 lambda tx: leases.acquire(tx, _PROBE, holder=_PROBE, now=now, until=now), DATABASE_TIMEOUT
             )
         except (StoreTimeout, CommitUnknown) as error:
-            if time.monotonic() - began < DATABASE_TIMEOUT:
+            if time.monotonic() - started < DATABASE_TIMEOUT:
                 return False, str(error)
             return False, f"took no write within {DATABASE_TIMEOUT:g} s; another program may hold it"
         except StoreUnavailable as error:
             return False, str(error)
         return True, "answers, and takes writes"
 
-    def _schema(self, revision: str | None) -> _Said:
+    def _schema(self, revision: str | None) -> _Result:
         head = migrate.head_revision()
         if revision == head:
             return True, f"at {head}, which this version needs"
@@ -235,7 +237,7 @@ class ReadinessProbe:
             f"at {revision}, newer than the {head} of this version: another one migrated it; restart with that",
         )
 
-    async def _mirror(self, success: StoredRun | None) -> _Said:
+    async def _mirror(self, success: StoredRun | None) -> _Result:
         if success is None or success.ended_at is None:
             return False, "no sync has filled it yet; GET /api/sync/status tells how far it is"
         ended_at = parse_instant(success.ended_at)
@@ -244,61 +246,61 @@ class ReadinessProbe:
             return False, f"stale: the last good sync ended at {success.ended_at}, {age} ago"
         return True, f"the last good sync ended {age} ago"
 
-    def _login(self) -> _Said:
+    def _login(self) -> _Result:
         if self._planso.login_status.state == "rejected":
             return False, "rejected by PlanSo; nothing is tried until it is changed, or POST /api/auth/login"
         if self._planso.login_status.state != "logged_in":
             return True, "not tried yet by this process"
         return True, f"accepted; {self._planso.sessions.status.reason}"
 
-    def _sessions(self) -> _Said:
+    def _sessions(self) -> _Result:
         trouble = self._planso.sessions.status.trouble
         return not trouble, trouble or "PlanSo ends them seldom, if at all"
 
-    def _answers(self) -> _Said:
-        standing = self._planso.health
-        if standing.failing_since is not None:
-            age = _age(self._clock() - standing.failing_since)
-            if standing.last_failure is RequestOutcome.TOO_LARGE:
+    def _planso_health(self) -> _Result:
+        health = self._planso.health
+        if health.failing_since is not None:
+            age = _age(self._clock() - health.failing_since)
+            if health.last_failure is RequestOutcome.TOO_LARGE:
                 return False, f"answers with more than PLANSO_MAX_ANSWER since {age}; reads go on, writes wait"
-            return False, f"does not answer since {age} ({standing.last_failure}); reads go on, writes wait"
-        if standing.last_answered_at is None:
+            return False, f"does not answer since {age} ({health.last_failure}); reads go on, writes wait"
+        if health.last_answered_at is None:
             return True, "not asked yet by this process"
-        return True, f"answered {_age(self._clock() - standing.last_answered_at)} ago"
+        return True, f"answered {_age(self._clock() - health.last_answered_at)} ago"
 
-    def _writes(self, seen: _Seen) -> _Said:
-        setting = "" if self._writes_setting == "on" else f"CONNECTOR_WRITES={self._writes_setting}, nothing is sent; "
-        waiting = self._waiting(seen.pending)
-        if not seen.stops:
-            return waiting[0], f"{setting}{waiting[1]}; how this PlanSo saves is {seen.saving.state}"
-        words = seen.stops[0].message
-        if not seen.is_stopped and len(seen.stops) > 1:
-            orders = ", ".join(str(stop.order_id) for stop in seen.stops[:MAX_NAMED_ORDERS])
-            more = f" and {len(seen.stops) - MAX_NAMED_ORDERS} more" if len(seen.stops) > MAX_NAMED_ORDERS else ""
-            words = f"Writes to {len(seen.stops)} orders are stopped ({orders}{more}); GET /api/writes says why."
-        return False, f"{setting}{words} Meanwhile: {waiting[1]}."
+    def _writes(self, found: _Read) -> _Result:
+        setting = "" if self._write_setting == "on" else f"CONNECTOR_WRITES={self._write_setting}, nothing is sent; "
+        pending = self._pending_writes(found.pending)
+        if not found.stops:
+            return pending[0], f"{setting}{pending[1]}; how this PlanSo saves is {found.saving.state}"
+        words = found.stops[0].message
+        if not found.is_workshop_stopped and len(found.stops) > 1:
+            orders = ", ".join(str(stop.order_id) for stop in found.stops[:MAX_NAMED_ORDERS])
+            more = f" and {len(found.stops) - MAX_NAMED_ORDERS} more" if len(found.stops) > MAX_NAMED_ORDERS else ""
+            words = f"Writes to {len(found.stops)} orders are stopped ({orders}{more}); GET /api/writes says why."
+        return False, f"{setting}{words} Meanwhile: {pending[1]}."
 
-    def _waiting(self, pending: PendingOperations) -> _Said:
+    def _pending_writes(self, pending: PendingOperations) -> _Result:
         if pending.oldest is None:
             return True, "none waits"
         age = self._clock() - parse_instant(pending.oldest)
-        told = f"{pending.pending} wait for PlanSo, the oldest for {_age(age)}"
-        return age < MAX_PENDING_AGE, told
+        return age < MAX_PENDING_AGE, f"{pending.pending} wait for PlanSo, the oldest for {_age(age)}"
 
-    def _clocks(self) -> _Said:
+    def _clock_offset(self) -> _Result:
         if not self._clock.is_off:
             return True, "agrees with the database's"
         seconds = self._clock.offset.total_seconds()
         off = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'}"
         return False, f"this machine's clock is {off} the database's, which counts: set it, and let NTP keep it"
 
-    def _index(self, rebuild: RebuildProgress | None) -> _Said:
+    def _index(self, rebuild: RebuildProgress | None) -> _Result:
         if rebuild is None:
             return True, "every order is found by what callers say of it"
         return False, f"{describe_rebuild(rebuild)}; it goes on by itself, look-ups may miss orders meanwhile"
 
 
 def _age(passed: timedelta) -> str:
+    """`2 h`: in the largest unit of which there are two at least."""
     seconds = max(0, int(passed.total_seconds()))
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:

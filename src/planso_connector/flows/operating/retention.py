@@ -1,6 +1,6 @@
 """
-Retention: let go of what was kept for long enough, some rows in each transaction. One process at a time does it: a
-lease, which each step renews in its own transaction.
+Retention: delete what was kept for long enough, a batch of rows in each transaction. One process at a time does it,
+by a lease that each batch renews in its own transaction.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from datetime import timedelta
 
 import structlog
 
-from planso_connector.domain.clock import Clock, format_instant
-from planso_connector.domain.operation import generate_operation_id
+from planso_connector.domain.clock import Clock, Instant, format_instant
 from planso_connector.store import leases, retention
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.operations import IDEMPOTENCY_KEY_LIFETIME
@@ -25,7 +24,7 @@ LEASE = timedelta(minutes=1)
 _NAME = "retention"
 
 PAUSE = 0.02
-"""Seconds between two steps, for those who wait to write."""
+"""Seconds between two batches, in which others can write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,59 +40,48 @@ class RetentionPeriods:
 
 
 class Retention:
-    """Lives as long as the process."""
-
-    def __init__(self, database: Database, kept: RetentionPeriods, clock: Clock) -> None:
+    def __init__(self, database: Database, periods: RetentionPeriods, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._holder = generate_operation_id().replace("op_", "process_")
-        keys = stamp_before(clock, IDEMPOTENCY_KEY_LIFETIME)
-        drops: list[tuple[str, timedelta, Callable[[Transaction, str], int]]] = [
-            (
-                "kept_pages",
-                kept.unreadable_pages,
-                lambda tx, before: retention.drop_unreadable_pages(tx, before=before),
-            ),
-            ("accesses", kept.access_log, lambda tx, before: retention.drop_access_log(tx, before=before)),
-            ("runs", kept.sync_runs, lambda tx, before: retention.drop_sync_runs(tx, before=before)),
-            ("tombstones", kept.deleted_orders, lambda tx, before: retention.drop_deleted_orders(tx, before=before)),
-            ("history", kept.history, lambda tx, before: retention.drop_history(tx, before=before)),
-            (
-                "operations",
-                kept.operations,
-                lambda tx, before: retention.drop_operations(tx, before=before, keys_before=keys()),
-            ),
-        ]
-        self._drops = [drop for drop in drops if drop[1] > timedelta(0)]
+        self._holder = leases.generate_holder()
+        drops: dict[str, tuple[timedelta, Callable[[Transaction, Instant], int]]] = {
+            "unreadable_pages": (periods.unreadable_pages, retention.drop_unreadable_pages),
+            "access_log": (periods.access_log, retention.drop_access_log),
+            "sync_runs": (periods.sync_runs, retention.drop_sync_runs),
+            "deleted_orders": (periods.deleted_orders, retention.drop_deleted_orders),
+            "history": (periods.history, retention.drop_history),
+            "operations": (periods.operations, self._drop_operations),
+        }
+        self._drops = {name: (period, drop) for name, (period, drop) in drops.items() if period}
 
     async def run(self) -> dict[str, int] | None:
-        """How many of each kind went; None where another process is at it. Raises StoreUnavailable."""
-        now = self._clock()
-        told = {"holder": self._holder, "now": format_instant(now), "until": format_instant(now + LEASE)}
-        if not await self._database.write(lambda tx: leases.acquire(tx, _NAME, **told)):
+        """Delete what is due. Returns rows by kind; None where another process does it. Raises StoreUnavailable."""
+        if not await self._database.write(self._acquire):
             return None
-        gone: Counter[str] = Counter()
+        now = self._clock()
+        dropped: Counter[str] = Counter()
         try:
-            for name, kept, drop in self._drops:
-                before = format_instant(now - kept)
-                while some := await self._step(drop, before):
-                    gone[name] += some
+            for name, (period, drop) in self._drops.items():
+                before = format_instant(now - period)
+                while count := await self._drop_batch(drop, before):
+                    dropped[name] += count
                     await asyncio.sleep(PAUSE)
         finally:
             await self._database.write(lambda tx: leases.release(tx, _NAME, holder=self._holder))
-        if gone:
-            log.info("retention", **gone)
-        return dict(gone)
+        if dropped:
+            log.info("retention", **dropped)
+        return dict(dropped)
 
-    async def _step(self, drop: Callable[[Transaction, str], int], before: str) -> int:
+    async def _drop_batch(self, drop: Callable[[Transaction, Instant], int], before: Instant) -> int:
+        return await self._database.write(lambda tx: drop(tx, before) if self._acquire(tx) else 0)
+
+    def _drop_operations(self, tx: Transaction, before: Instant) -> int:
+        keys_before = format_instant(self._clock() - IDEMPOTENCY_KEY_LIFETIME)
+        return retention.drop_operations(tx, before, keys_before)
+
+    def _acquire(self, tx: Transaction) -> bool:
+        """Acquire or renew the lease."""
         now = self._clock()
-        told = {"holder": self._holder, "now": format_instant(now), "until": format_instant(now + LEASE)}
-
-        def work(tx: Transaction) -> int:
-            return drop(tx, before) if leases.renew(tx, _NAME, **told) else 0
-
-        return await self._database.write(work)
-
-
-def stamp_before(clock: Clock, by: timedelta) -> Callable[[], str]:
-    return lambda: format_instant(clock() - by)
+        return leases.acquire(
+            tx, _NAME, holder=self._holder, now=format_instant(now), until=format_instant(now + LEASE)
+        )

@@ -1,13 +1,10 @@
-"""
-Figures: what a running connector is measured by, told at one instant; one read transaction, and now and then a second
-one that counts.
-"""
+"""Statistics of a running connector for metrics: one read transaction, and now and then a second one that counts."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from planso_connector.domain.clock import parse_instant
 from planso_connector.domain.errors import StoreUnavailable
@@ -21,14 +18,14 @@ from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.lookup_keys import RebuildProgress
 
 COUNT_INTERVAL = 60.0
-"""Seconds for which a count stands: it reads a whole index."""
+"""Seconds for which counts are reused: counting reads a whole index."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseStatistics:
     """
-    What the database holds. Seconds; `last_success` in seconds since 1970. `rebuild`: how far what orders are found by
-    is written anew, None where it is not.
+    `oldest_pending` in seconds, `last_success` in seconds since 1970. `rebuild`: progress of the look-up keys' rebuild,
+    None without one.
     """
 
     orders: dict[str, int]
@@ -38,13 +35,13 @@ class DatabaseStatistics:
     last_success: float | None
     rebuild: RebuildProgress | None
     writes_stopped: bool
-    """Whether those of the whole workshop are."""
+    """Whether writes of the whole workshop are stopped."""
     stopped_orders: int
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """`held` is None where the database can't tell."""
+    """`database` is None if the database did not answer."""
 
     readiness: Readiness
     planso_sessions: int
@@ -52,71 +49,57 @@ class Statistics:
     planso_waiting: int
     planso_allowed: int
     requests_waiting: int
-    """Requests of callers that wait for PlanSo."""
+    """Callers' requests that wait for PlanSo."""
     database_waiting: dict[str, int]
     database_silent: float
-    """Seconds since the database answered last, where what was asked since got no answer; 0: it answers."""
+    """Seconds since the database last answered, if it does not answer any more; else 0."""
     database_missed: dict[str, int]
     clock_ahead: float
     """Seconds by which this machine's clock is ahead of the database's."""
     database: DatabaseStatistics | None
 
 
+@dataclass(slots=True)
 class StatisticsCollector:
-    """Lives as long as the process."""
-
-    def __init__(
-        self,
-        database: Database,
-        sync: Sync,
-        readiness: ReadinessProbe,
-        planso: PlansoClient,
-        clock: DatabaseClock,
-        admission: WaitLimit,
-    ) -> None:
-        self._database = database
-        self._sync = sync
-        self._readiness = readiness
-        self._planso = planso
-        self._clock = clock
-        self._admission = admission
-        self._counted: tuple[float, dict[str, int], dict[str, int]] | None = None
+    database: Database
+    sync: Sync
+    readiness: ReadinessProbe
+    planso: PlansoClient
+    clock: DatabaseClock
+    admission: WaitLimit
+    _counted: tuple[float, dict[str, int], dict[str, int]] | None = field(default=None, init=False)
 
     async def collect(self) -> Statistics:
-        held, readiness = await asyncio.gather(self._held_at_once(), self._readiness.check())
-        throttle = self._planso.throttle
+        database, readiness = await asyncio.gather(self._read_within_timeout(), self.readiness.check())
+        throttle = self.planso.throttle
         return Statistics(
             readiness,
-            self._planso.sessions.status.count,
+            self.planso.sessions.status.count,
             throttle.in_flight,
             throttle.waiting_count,
             throttle.max_in_flight,
-            self._admission.waiting,
-            self._database.queue_lengths,
-            self._database.seconds_silent or 0.0,
-            self._database.timeouts,
-            self._clock.offset.total_seconds(),
-            held,
+            self.admission.waiting,
+            self.database.queue_lengths,
+            self.database.seconds_silent or 0.0,
+            self.database.timeouts,
+            self.clock.offset.total_seconds(),
+            database,
         )
 
-    async def _held_at_once(self) -> DatabaseStatistics | None:
+    async def _read_within_timeout(self) -> DatabaseStatistics | None:
         try:
             async with asyncio.timeout(DATABASE_TIMEOUT):
-                return await self._held()
+                return await self._read()
         except (StoreUnavailable, TimeoutError):
             return None
 
-    async def _held(self) -> DatabaseStatistics:
-        pending, rebuild, stops = await self._database.read(
-            lambda tx: (
-                statistics.get_pending(tx),
-                lookup_keys.read_rebuild_progress(tx),
-                write_stops.list_active(tx),
-            )
+    async def _read(self) -> DatabaseStatistics:
+        pending, rebuild, stops = await self.database.read(
+            lambda tx: (statistics.get_pending(tx), lookup_keys.read_rebuild_progress(tx), write_stops.list_active(tx))
         )
         orders, operations = await self._counts()
-        sync = await self._sync.status()
-        now = self._clock()
+        sync = await self.sync.status()
+        now = self.clock()
         success = sync.last_success.ended_at if sync.last_success is not None else None
         return DatabaseStatistics(
             orders=orders,
@@ -134,5 +117,5 @@ class StatisticsCollector:
             return statistics.count_orders(tx), statistics.count_operations(tx)
 
         if self._counted is None or time.monotonic() - self._counted[0] > COUNT_INTERVAL:
-            self._counted = (time.monotonic(), *await self._database.read(work))
+            self._counted = (time.monotonic(), *await self.database.read(work))
         return self._counted[1], self._counted[2]

@@ -1,7 +1,7 @@
 """
-Freshness: whether the mirror is as young as it should be, and a look at PlanSo for one order that is asked for now.
+Freshness: whether the mirror is stale, and reading one order live when the mirror's is too old for the caller.
 
-Stale is told from the runs alone, one short read transaction at most; a live look is a reading like a sync's.
+Staleness depends on the sync runs alone, read in one short transaction at most. A live reading is stored like a sync's.
 """
 
 from __future__ import annotations
@@ -22,93 +22,89 @@ from planso_connector.planso.pages.form import FormMissing
 from planso_connector.store.orders import StoredOrder
 
 STALE_AFTER_RUNS = 3
-"""The mirror is stale when so many runs are overdue."""
+"""The mirror is stale when this many scheduled runs are overdue."""
+STALE_AFTER_UNSCHEDULED = timedelta(hours=24)
+"""The same, where no runs are scheduled."""
 
 LIVE_READ_TIMEOUT = 8.0
 """Seconds that a caller waits for a live reading; somebody is on the phone."""
-
-STALE_AFTER_UNSCHEDULED = timedelta(hours=24)
-"""And where none is scheduled, after this time."""
 
 NEVER_FILLED = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Freshness:
-    """Lives as long as the process."""
-
     def __init__(
         self,
         sync: Sync,
         reader: OrderReader,
         live: LiveForms,
-        lookup: OrderQueries,
+        order_queries: OrderQueries,
         hours: WorkHours,
         interval: timedelta,
         clock: Clock,
-        admission: WaitLimit,
+        wait_limit: WaitLimit,
     ) -> None:
         self._sync = sync
         self._reader = reader
         self._live = live
-        self._lookup = lookup
+        self._order_queries = order_queries
         self._hours = hours
         self._interval = interval
         self._clock = clock
-        self._admission = admission
-        self._told: tuple[datetime, datetime] | None = None
+        self._wait_limit = wait_limit
+        self._stale_from: tuple[datetime, datetime] | None = None
+        """End of the last successful run, and what `_compute_stale_from` returned for it."""
 
     async def is_stale(self) -> bool:
-        """Whether no run ended well for longer than the schedule and a grace allow."""
         return self._clock() > await self.stale_from()
 
     async def stale_from(self) -> datetime:
-        """Since or from when on the mirror is stale, if no run ends well."""
-        last = await self._sync.last_success_at()
-        return NEVER_FILLED if last is None else await self._late_from(last)
+        """When the mirror becomes stale unless a sync succeeds."""
+        last_success = await self._sync.last_success_at()
+        return NEVER_FILLED if last_success is None else await self._stale_after(last_success)
 
-    async def is_stale_since(self, last: datetime) -> bool:
-        """The same, where that run ended at `last`."""
-        return self._clock() > await self._late_from(last)
+    async def is_stale_since(self, last_success: datetime) -> bool:
+        """`is_stale`, where the end of the last successful run is known."""
+        return self._clock() > await self._stale_after(last_success)
 
-    async def _late_from(self, last: datetime) -> datetime:
-        if self._told is None or self._told[0] != last:
-            # In a thread: the holidays' first use takes most of a second.
-            self._told = (last, await asyncio.to_thread(self._stale_from, last))
-        return self._told[1]
+    async def _stale_after(self, last_success: datetime) -> datetime:
+        if self._stale_from is None or self._stale_from[0] != last_success:
+            # In a thread: the first use of the holidays takes most of a second.
+            self._stale_from = last_success, await asyncio.to_thread(self._compute_stale_from, last_success)
+        return self._stale_from[1]
 
-    def _stale_from(self, last: datetime) -> datetime:
+    def _compute_stale_from(self, last_success: datetime) -> datetime:
         if not self._interval:
-            return last + STALE_AFTER_UNSCHEDULED
-        return self._hours.next_run(last, self._interval, 1.0) + self._interval * (STALE_AFTER_RUNS - 1)
+            return last_success + STALE_AFTER_UNSCHEDULED
+        return self._hours.next_run(last_success, self._interval, 1.0) + self._interval * (STALE_AFTER_RUNS - 1)
 
     def now(self) -> datetime:
         return self._clock()
 
     async def get_order(self, order_id: int, max_age: float | None) -> tuple[StoredOrder, str]:
         """
-        The order, read live first if it was last read more than `max_age` seconds ago. When PlanSo can't be asked, the
-        mirror's, and a sentence that says so. Raises NotFound, also where PlanSo is seen to have it no more: the mirror
-        takes note of that.
+        The order, read live first if its last reading is more than `max_age` seconds old. When that fails, the mirror's
+        order, and a sentence that says so. Raises NotFound, also where PlanSo turns out to have deleted it; the mirror
+        marks it deleted then.
         """
-        stored = await self._lookup.get_order(order_id)
+        stored = await self._order_queries.get_order(order_id)
         if max_age is None or (self._clock() - parse_instant(stored.read_at)).total_seconds() <= max_age:
             return stored, ""
+        begin_by = asyncio.get_running_loop().time() + LIVE_READ_TIMEOUT
         try:
-            with (
-                self._admission.acquire(),
-                urgent_requests(begin_by=asyncio.get_running_loop().time() + LIVE_READ_TIMEOUT),
-            ):
+            with self._wait_limit.acquire(), urgent_requests(begin_by=begin_by):
                 async with asyncio.timeout(LIVE_READ_TIMEOUT):
-                    await self._read(order_id)
+                    await self._read_live(order_id)
         except NotFound as gone:
-            await self._reader.mark_deleted(order_id, gone.read_at)
+            if gone.read_at is not None:
+                await self._reader.mark_deleted(order_id, gone.read_at)
         except (PlansoError, TimeoutError, TooManyWaiting) as error:
             why = str(error) or f"no answer within {LIVE_READ_TIMEOUT:g} s"
             return stored, f"PlanSo could not be asked now ({why}); this is the connector's last reading."
-        return await self._lookup.get_order(order_id), ""
+        return await self._order_queries.get_order(order_id), ""
 
-    async def _read(self, order_id: int) -> None:
-        """What PlanSo shows of an order that is not there, it shows now and then of one that is well."""
+    async def _read_live(self, order_id: int) -> None:
+        """PlanSo now and then shows an intact order as it shows one that does not exist: read it again then."""
         try:
             await self._reader.read_unlisted(order_id)
         except (FormMissing, EmptyForm):

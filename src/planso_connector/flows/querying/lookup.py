@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from planso_connector.domain.progress.sentence import Language
+from planso_connector.domain.language import Language
 from planso_connector.domain.recognition import emails, matching, names, phones, plate
 from planso_connector.domain.recognition.clarifying_question import choose_question
 from planso_connector.domain.recognition.matching import LookupQuery, Match, OrderFacts

@@ -1,8 +1,14 @@
-"""Look-up: one read transaction on the mirror for each question. PlanSo is not involved."""
+"""
+Queries on orders: one read transaction on the mirror each, without PlanSo.
+
+All that look at an order raise NotFound where there is none or where it was deleted, and MirrorNotFilled where no sync
+has filled the mirror yet.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from planso_connector.domain.errors import MirrorNotFilled, NotFound, QueryTooBroad
 from planso_connector.domain.part import Part
@@ -11,12 +17,16 @@ from planso_connector.flows.querying.reindex import not_indexed_error
 from planso_connector.store import history, lookup_keys, orders, search, sections, sync_runs
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.history import HistoryEntry
+from planso_connector.store.last_seen import ReadTimes
 from planso_connector.store.orders import StoredOrder
 from planso_connector.store.search import OrderFilters, OrderPage
 from planso_connector.store.sections import Section
 
 QUERY_TIMEOUT = 2.0
-"""Seconds that a query may take. What is asked on the telephone takes milliseconds; no question may hold others up."""
+"""Seconds. Usual queries take milliseconds, and none may hold up the others."""
+
+T = TypeVar("T")
+Found = TypeVar("Found", StoredOrder, ReadTimes)
 
 
 class OrderQueries:
@@ -24,11 +34,11 @@ class OrderQueries:
         self._database = database
 
     async def find(self, filters: OrderFilters) -> OrderPage:
-        """The page. Raises TooBroad; NotIndexed where what it is found by is being written anew, and that is why."""
+        """Raises QueryTooBroad; IndexNotReady where a rebuild of the search index may be the reason, or for no hit."""
         try:
             page = await self._database.read(lambda tx: search.find_orders(tx, filters), within=QUERY_TIMEOUT)
         except QueryTooBroad:
-            rebuild = await self._database.read(lambda tx: lookup_keys.read_rebuild_progress(tx))
+            rebuild = await self._database.read(lookup_keys.read_rebuild_progress)
             if rebuild is None:
                 raise
             raise not_indexed_error(rebuild) from None
@@ -37,76 +47,70 @@ class OrderQueries:
         return page
 
     async def count(self, filters: OrderFilters) -> int:
-        """How many there are on all pages. Raises TooBroad."""
+        """The number of orders on all pages. Raises QueryTooBroad."""
         return await self._database.read(lambda tx: search.count_orders(tx, filters), within=QUERY_TIMEOUT)
 
     async def get_order(self, order_id: int) -> StoredOrder:
-        """The order as answers show it. Raises NotFound, also for one that was deleted."""
-        return await self._database.read(lambda tx: self._existing(tx, order_id))
+        return await self._database.read(lambda tx: require_existing(tx, order_id, orders.get(tx, order_id)))
 
     async def get_parts(self, order_id: int) -> Sequence[Part]:
-        """The parts of an order, in the order of PlanSo's page. Raises NotFound as `order` does."""
-
-        def work(tx: Transaction) -> Sequence[Part]:
-            self._existing(tx, order_id)
-            return orders.get_parts(tx, order_id)
-
-        return await self._database.read(work)
+        """In the order of PlanSo's page."""
+        return await self._read_of(order_id, lambda tx: orders.get_parts(tx, order_id))
 
     async def list_sections(self, order_id: int) -> Sequence[tuple[str, str]]:
-        """Name and last sync of each section that was read. Raises NotFound as `order` does."""
-
-        def work(tx: Transaction) -> Sequence[tuple[str, str]]:
-            self._existing(tx, order_id)
-            return sections.list_names(tx, order_id)
-
-        return await self._database.read(work)
+        """Name and last sync of each section that was read."""
+        return await self._read_of(order_id, lambda tx: sections.list_names(tx, order_id))
 
     async def get_section(self, order_id: int, name: str) -> Section:
-        """Raises NotFound, also for a section that was not read."""
-
-        def work(tx: Transaction) -> Section | None:
-            self._existing(tx, order_id)
-            return sections.get(tx, order_id, name)
-
-        found = await self._database.read(work)
-        if found is None:
+        """Raises NotFound also for a section that was not read."""
+        section = await self._read_of(order_id, lambda tx: sections.get(tx, order_id, name))
+        if section is None:
             raise NotFound(
                 f"Section '{name}' of order {order_id} was not read; GET .../sections lists those that were."
             )
-        return found
+        return section
 
     async def get_history(
         self, order_id: int, below: int | None, limit: int
     ) -> tuple[Sequence[HistoryEntry], int | None]:
         """
-        What changed, newest first, of the versions before `below`, whole versions only; and where the next page begins.
-        Raises NotFound for an order that never was here.
+        The changes of the versions before `below`, newest first, whole versions only; and the next page's `below`.
+        A deleted order has a history too.
         """
 
         def work(tx: Transaction) -> tuple[Sequence[HistoryEntry], int | None]:
             if orders.get(tx, order_id) is None:
                 raise missing_order_error(tx, order_id)
-            found = history.list_entries(tx, order_id, below=below or MAX_ID, limit=limit + 1)
-            if len(found) <= limit:
-                return found, None
+            entries = history.list_entries(tx, order_id, below=below or MAX_ID, limit=limit + 1)
+            if len(entries) <= limit:
+                return entries, None
             # A version may have two entries, which stay together.
-            whole = [entry for entry in found if entry.version > found[-1].version] or found
-            return whole, whole[-1].version
+            page = [entry for entry in entries if entry.version > entries[-1].version] or entries
+            return page, page[-1].version
 
         return await self._database.read(work)
 
-    def _existing(self, tx: Transaction, order_id: int) -> StoredOrder:
-        stored = orders.get(tx, order_id)
-        if stored is None:
-            raise missing_order_error(tx, order_id)
-        if stored.deleted_at is not None:
-            raise NotFound(f"Order {order_id} was deleted in PlanSo.")
-        return stored
+    async def _read_of(self, order_id: int, read: Callable[[Transaction], T]) -> T:
+        """What `read` returns, of an existing order."""
+
+        def work(tx: Transaction) -> T:
+            require_existing(tx, order_id, orders.get(tx, order_id))
+            return read(tx)
+
+        return await self._database.read(work)
+
+
+def require_existing(tx: Transaction, order_id: int, found: Found | None) -> Found:
+    """The row that was found; raises for none and for a deleted order."""
+    if found is None:
+        raise missing_order_error(tx, order_id)
+    if found.deleted_at is not None:
+        raise NotFound(f"Order {order_id} was deleted in PlanSo.")
+    return found
 
 
 def missing_order_error(tx: Transaction, order_id: int) -> NotFound | MirrorNotFilled:
-    """What to raise for an order that the mirror does not have: somebody on the phone must not be told too much."""
+    """An unfilled mirror can't tell that an order does not exist."""
     if sync_runs.get_last_success(tx) is None:
         return mirror_not_filled_error()
     return NotFound(f"There is no order {order_id} in the connector's database.")

@@ -15,7 +15,6 @@ import structlog
 
 from planso_connector.domain.clock import Clock, format_instant
 from planso_connector.domain.errors import IndexNotReady, NotPossible
-from planso_connector.domain.operation import generate_operation_id
 from planso_connector.store import leases, lookup_keys, reindex
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.lookup_keys import RebuildProgress
@@ -32,7 +31,7 @@ class Reindexer:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._holder = generate_operation_id().replace("op_", "process_")
+        self._holder = leases.generate_holder()
 
     async def is_due(self) -> bool:
         """Whether orders may lack keys: after an upgrade, or an interrupted rebuild."""
@@ -61,10 +60,10 @@ class Reindexer:
 
     async def _step(self, step: Callable[[Transaction], T]) -> T:
         now = self._clock()
-        lease = {"holder": self._holder, "now": format_instant(now), "until": format_instant(now + LEASE_DURATION)}
+        now_text, until = format_instant(now), format_instant(now + LEASE_DURATION)
 
         def work(tx: Transaction) -> T:
-            if not leases.acquire(tx, _LEASE, **lease):
+            if not leases.acquire(tx, _LEASE, holder=self._holder, now=now_text, until=until):
                 raise NotPossible("Another process is rebuilding the search index; wait until it is done.")
             return step(tx)
 

@@ -1,23 +1,22 @@
 """
-Sync: one run at a time, for all processes on one database. A run is begun and ended in one transaction each, which
-also take and give back the lease; while it lasts, its progress and the lease are renewed.
+Sync: one run at a time among all processes on a database. Its start and its end are a transaction each, which also take
+and release the lease; in between, a heartbeat stores the progress and renews the lease.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from planso_connector.domain.clock import Clock, format_instant, parse_instant
+from planso_connector.domain.clock import Clock, Instant, format_instant, parse_instant
 from planso_connector.domain.errors import ConnectorError, MassRemoval, PlansoUnavailable, StoreUnavailable
 from planso_connector.domain.page_drift import DoubtKind
+from planso_connector.domain.priority import has_priority
 from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 from planso_connector.flows.syncing.pacing import Pacer
 from planso_connector.flows.syncing.read_order import OrderReader
@@ -26,29 +25,25 @@ from planso_connector.flows.syncing.sync_run import SyncPolicy, SyncRun
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.store import leases, orders, sync_runs, unreadable_pages
 from planso_connector.store.engine.database import Database, Transaction
-from planso_connector.store.engine.work_queue import has_priority
 from planso_connector.store.sync_runs import RunKind, RunState, StoredRun, Trigger
 
 log = structlog.get_logger(__name__)
 
 LEASE_NAME = "sync"
 LEASE_DURATION = timedelta(seconds=10)
-"""So long after its death a run is still thought to be under way."""
+"""How long after a crash a run still counts as running."""
 
 HEARTBEAT_INTERVAL = 3.0
-"""Seconds between two renewals of the lease and of the stored progress."""
+"""Seconds between two heartbeats."""
 
 STUCK_AFTER = 1800.0
-"""
-Seconds in which a run comes a page further, also with a PlanSo that asks for a pause: `LONGEST_RETRY_AFTER`, several
-times.
-"""
+"""Seconds within which a run reads another page, even if PlanSo asks for its longest pause several times."""
 
 FIND_LIMIT = 20
-"""So many runs back one is looked for."""
+"""How many runs back `find_run` looks."""
 
 RESUME_WITHIN = timedelta(hours=12)
-"""A full run that broke off is gone on with, if it began within this time."""
+"""A full run that broke off is resumed if it began within this time."""
 
 _EMPTY_NAMED = 5
 _DOUBTS_NAMED = 10
@@ -57,19 +52,17 @@ _WITHOUT_VALUE = {DoubtKind.UNREADABLE: "is no date or number", DoubtKind.TOO_LO
 
 @dataclass(frozen=True, slots=True)
 class SyncStatus:
-    """`state` is idle, running, or failed: the last run did not end well and none is running."""
+    """`state` is idle, running, or failed: none is running and the last one failed."""
 
     state: str
     running: StoredRun | None
     expected_end: str | None
     last_run: StoredRun | None
-    """The last one that ended."""
+    """The last run that ended."""
     last_success: StoredRun | None
 
 
 class Sync:
-    """Lives as long as the process. Each run is within `tracing`."""
-
     def __init__(
         self,
         database: Database,
@@ -77,17 +70,18 @@ class Sync:
         reader: OrderReader,
         clock: Clock,
         policy: SyncPolicy,
-        way: Pacer,
+        pacer: Pacer,
         tracing: Callable[[RunProgress], AbstractContextManager[object]] = nullcontext,
     ) -> None:
+        """Each run is within `tracing`."""
         self._database = database
         self._planso = planso
         self._reader = reader
         self._clock = clock
         self._policy = policy
-        self._way = way
+        self._pacer = pacer
         self._tracing = tracing
-        self._holder = f"{os.getpid()}-{secrets.token_hex(6)}"
+        self._holder = leases.generate_holder()
         self._task: asyncio.Task[None] | None = None
         self._progress: RunProgress | None = None
         self._starting = asyncio.Lock()
@@ -95,8 +89,8 @@ class Sync:
 
     async def start(self, trigger: Trigger, *, full: bool = False, accept: bool = False) -> tuple[str, bool]:
         """
-        Begin a run, or join the one under way, here or in another process: its id, and whether it was there already.
-        `accept`: take over removals and pages that would be doubted.
+        Start a run, or join the one that is running, here or in another process. Returns its id, and whether it was
+        running already. `accept`: believe removals and pages that would be doubted.
         """
         async with self._starting:
             if (progress := self.progress) is not None:
@@ -114,19 +108,19 @@ class Sync:
     def _begin(
         self, tx: Transaction, now: datetime, kind: RunKind, trigger: Trigger, *, accept: bool
     ) -> tuple[StoredRun, datetime | None]:
-        """The new run, and since when orders need not be read again; or the run that holds the lease."""
+        """The new run, and since when orders read need not be read again; or the run that holds the lease."""
         until = format_instant(now + LEASE_DURATION)
         taken = leases.acquire(tx, LEASE_NAME, holder=self._holder, now=format_instant(now), until=until)
         if not taken:
             last = sync_runs.get_last(tx)
-            assert last is not None, "who takes the lease stores a run"
+            assert last is not None, "whoever takes the lease stores a run"
             return last, None
         sync_runs.interrupt_running(tx, now=format_instant(now))
         broken = sync_runs.get_resumable(tx)
         run = sync_runs.start(tx, now=format_instant(now), phase=SyncPhase.LIST, kind=kind, trigger=trigger)
         if kind is not RunKind.FULL:
             return run, None
-        # What is accepted must be read with that leave, also where the run that broke off had read it.
+        # What is to be accepted must be read again, even if the run that broke off had read it.
         if broken is not None and not accept and now - parse_instant(broken.started_at) < RESUME_WITHIN:
             return run, parse_instant(broken.started_at)
         return run, now
@@ -135,8 +129,8 @@ class Sync:
         self, trigger: Trigger, *, full: bool = False, accept: bool = False, beat: Heartbeat = no_heartbeat
     ) -> StoredRun | None:
         """
-        Begin or join a run and wait for its end; a run in another process is not waited for (None). It beats whenever
-        the run comes further.
+        Start or join a run and wait for its end; None for a run in another process, which is not waited for. Sends a
+        heartbeat whenever the run gets further.
         """
         run_id, _ = await self.start(trigger, full=full, accept=accept)
         beat(STUCK_AFTER)
@@ -153,7 +147,7 @@ class Sync:
 
     @property
     def progress(self) -> RunProgress | None:
-        """The run under way in this process, None between runs."""
+        """The run of this process, None between runs."""
         return self._progress if self._task is not None and not self._task.done() else None
 
     async def find_run(self, run_id: str) -> StoredRun | None:
@@ -161,7 +155,7 @@ class Sync:
         return next((run for run in found if run.id == run_id), None)
 
     async def list_runs(self, limit: int) -> list[StoredRun]:
-        """The last runs, newest first."""
+        """The latest runs, newest first."""
         return await self._database.read(lambda tx: sync_runs.list_latest(tx, limit))
 
     async def status(self) -> SyncStatus:
@@ -174,26 +168,20 @@ class Sync:
         ended = next((run for run in found if run.state is not RunState.RUNNING), None)
         running = next((run for run in found if run.state is RunState.RUNNING and holder is not None), None)
         if running is not None and (progress := self.progress) is not None and progress.run_id == running.id:
-            running = replace(
-                running,
-                phase=progress.phase,
-                done=progress.done,
-                total=progress.total,
-                changed=progress.changed,
-            )
+            running = replace(running, **progress.counts(running.requests))
         failed = ended is not None and ended.state is RunState.FAILED
         state = "running" if running is not None else "failed" if failed else "idle"
         return SyncStatus(state, running, self._expected_end(running), ended, success)
 
     async def last_success_at(self) -> datetime | None:
-        """When the last run ended well; remembered between runs of this process."""
+        """When the last successful run ended; cached between runs of this process."""
         if self._last_success is None:
             success = await self._database.read(lambda tx: sync_runs.get_last_success(tx))
             self._last_success = success.ended_at if success is not None else None
         return parse_instant(self._last_success) if self._last_success is not None else None
 
     async def is_mirror_empty(self) -> bool:
-        """Whether the mirror holds no order yet, or its first run never ended well."""
+        """Whether the mirror holds no order yet, or no run was ever successful."""
         return await self._database.read(lambda tx: not orders.has_any(tx) or sync_runs.get_last_success(tx) is None)
 
     async def close(self) -> None:
@@ -201,64 +189,43 @@ class Sync:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    # a run ------------------------------------------------------------------------------------------------------
-
     async def _run(self, progress: RunProgress, full_since: datetime | None, *, accept: bool) -> None:
-        has_priority.set(False)  # a request that began it has it set, and a run would go before all who read
+        has_priority.set(False)  # inherited from the request that started it; a run must not come before reads
         with self._tracing(progress):
-            await self._carried_out(progress, full_since, accept=accept)
+            sent_before = self._planso.request_count
+            state, message = RunState.FAILED, ""
+            log.info("sync_started", run=progress.run_id, kind=progress.kind)
+            heartbeat = asyncio.create_task(self._send_heartbeats(progress, sent_before), name="sync heartbeat")
+            run = SyncRun(self._database, self._planso, self._reader, self._clock, self._policy, self._pacer, progress)
+            try:
+                await run.run(full_since=full_since, accept=accept)
+                state = RunState.DONE if progress.is_successful else RunState.FAILED
+                message = _summarize(progress)
+            except ConnectorError as error:
+                message = str(error)
+                # The messages of these consist of counts, pages and causes alone, so they may be logged.
+                reason = message if isinstance(error, MassRemoval | StoreUnavailable | PlansoUnavailable) else None
+                log.warning("sync_failed", run=progress.run_id, error=type(error).__name__, reason=reason)
+            except asyncio.CancelledError:
+                state, message = RunState.INTERRUPTED, "The connector was stopped."
+                raise
+            except Exception as error:
+                message = f"A fault in the connector: {type(error).__name__}. The log has its place."
+                log.exception("sync_failed", run=progress.run_id)
+            finally:
+                heartbeat.cancel()
+                await asyncio.shield(self._finish(progress, state, message, self._planso.request_count - sent_before))
 
-    async def _carried_out(self, progress: RunProgress, full_since: datetime | None, *, accept: bool) -> None:
-        sent_before = self._planso.request_count
-        state, message = RunState.FAILED, ""
-        log.info("sync_started", run=progress.run_id, kind=progress.kind)
-        heart = asyncio.create_task(self._beat(progress, sent_before), name="sync heartbeat")
-        run = SyncRun(
-            self._database,
-            self._planso,
-            self._reader,
-            self._clock,
-            self._policy,
-            self._way,
-            progress,
-        )
-        try:
-            await run.run(full_since=full_since, accept=accept)
-            state = RunState.DONE if progress.is_successful else RunState.FAILED
-            message = _summary(progress)
-        except ConnectorError as error:
-            message = str(error)
-            # What these say is made of counts, pages and causes alone.
-            reason = message if isinstance(error, MassRemoval | StoreUnavailable | PlansoUnavailable) else None
-            log.warning("sync_failed", run=progress.run_id, error=type(error).__name__, reason=reason)
-        except asyncio.CancelledError:
-            state, message = RunState.INTERRUPTED, "The connector was stopped."
-            raise
-        except Exception as error:
-            message = f"A fault in the connector: {type(error).__name__}. The log has its place."
-            log.exception("sync_failed", run=progress.run_id)
-        finally:
-            heart.cancel()
-            await asyncio.shield(self._finish(progress, state, message, self._planso.request_count - sent_before))
-
-    async def _beat(self, progress: RunProgress, sent_before: int) -> None:
+    async def _send_heartbeats(self, progress: RunProgress, sent_before: int) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_INTERVAL)
-            now = self._clock()
+            instant = self._clock()
+            now, until = format_instant(instant), format_instant(instant + LEASE_DURATION)
 
-            def work(tx: Transaction, now: datetime = now) -> None:
-                until = format_instant(now + LEASE_DURATION)
-                leases.renew(tx, LEASE_NAME, holder=self._holder, now=format_instant(now), until=until)
-                sync_runs.record_progress(
-                    tx,
-                    progress.run_id,
-                    now=format_instant(now),
-                    phase=progress.phase,
-                    done=progress.done,
-                    total=progress.total,
-                    requests=self._planso.request_count - sent_before,
-                    changed=progress.changed,
-                )
+            def work(tx: Transaction, now: Instant = now, until: Instant = until) -> None:
+                leases.renew(tx, LEASE_NAME, holder=self._holder, now=now, until=until)
+                counts = progress.counts(self._planso.request_count - sent_before)
+                sync_runs.record_progress(tx, progress.run_id, now=now, **counts)
 
             try:
                 await self._database.write(work)
@@ -279,14 +246,10 @@ class Sync:
                 message=message,
                 failed=[asdict(failure) for failure in progress.failures],
                 doubts=progress.summarize_doubts(),
-                phase=progress.phase,
-                done=progress.done,
-                total=progress.total,
-                requests=requests,
-                changed=progress.changed,
+                **progress.counts(requests),
             )
             if state is RunState.DONE:
-                self._let_go(tx, progress)
+                _delete_pages_read_since(tx, progress)
             leases.release(tx, LEASE_NAME, holder=self._holder)
 
         try:
@@ -297,13 +260,6 @@ class Sync:
             self._last_success = now
         log.info("sync_ended", run=progress.run_id, state=state, done=progress.done, requests=requests)
 
-    def _let_go(self, tx: Transaction, progress: RunProgress) -> None:
-        """Of the pages that could not be read once, and can be by now."""
-        failed = {failure.order_id for failure in progress.failures}
-        pages = unreadable_pages.list_all(tx)
-        read = [page.id for page in pages if page.kept_at < progress.started_at and page.order_id not in failed]
-        unreadable_pages.delete_pages(tx, read)
-
     def _expected_end(self, running: StoredRun | None) -> str | None:
         if running is None or not running.done:
             return None
@@ -312,37 +268,50 @@ class Sync:
         return format_instant(now + timedelta(seconds=passed / running.done * (running.total - running.done)))
 
 
-def _summary(progress: RunProgress) -> str:
-    told = []
+def _delete_pages_read_since(tx: Transaction, progress: RunProgress) -> None:
+    """Delete the unreadable pages that this run could read."""
+    failed = {failure.order_id for failure in progress.failures}
+    pages = unreadable_pages.list_all(tx)
+    read = [page.id for page in pages if page.kept_at < progress.started_at and page.order_id not in failed]
+    unreadable_pages.delete_pages(tx, read)
+
+
+def _summarize(progress: RunProgress) -> str:
+    """The run's message to callers."""
+    sentences = []
     if progress.failed:
-        told.append(f"{progress.failed} of {progress.total} orders could not be read; their rows stay as they were.")
+        sentences.append(
+            f"{progress.failed} of {progress.total} orders could not be read; their rows stay as they were."
+        )
     if any(failure.kind == "empty_form" for failure in progress.failures):
-        told.append(
+        sentences.append(
             "Orders of kind empty_form lost nearly all their values at once. If somebody emptied them, accept it: "
             "planso-connector sync --full --accept-removals."
         )
     if progress.empty_orders:
-        named = ", ".join(str(order_id) for order_id in sorted(progress.empty_orders)[:_EMPTY_NAMED])
-        more = (
-            f" and {len(progress.empty_orders) - _EMPTY_NAMED} more"
-            if len(progress.empty_orders) > _EMPTY_NAMED
-            else ""
-        )
-        told.append(f"Orders that hold nothing in PlanSo were not taken over: {named}{more}.")
+        named = _enumerate(map(str, sorted(progress.empty_orders)), _EMPTY_NAMED)
+        sentences.append(f"Orders that hold nothing in PlanSo were not taken over: {named}.")
     if progress.has_too_many_empty:
-        told.append("So many empty orders are not believed; the run counts as failed.")
+        sentences.append("So many empty orders are not believed; the run counts as failed.")
     all_doubts = progress.summarize_doubts()
     doubts = [doubt for doubt in all_doubts if doubt["kind"] not in _WITHOUT_VALUE]
     if doubts:
         first = doubts[0]
-        told.append(
+        sentences.append(
             f"PlanSo's pages seem to have moved in {len(doubts)} {'thing' if len(doubts) == 1 else 'things'}, such as "
             f"'{first['what']}' ({first['kind']}, in {first['orders']} orders): the last good values stay. "
             "If PlanSo is right, accept them: planso-connector sync --full --accept-removals."
         )
     for kind, why in _WITHOUT_VALUE.items():
         found = [f"{doubt['what']} (in {doubt['orders']} orders)" for doubt in all_doubts if doubt["kind"] == kind]
-        more = f" and {len(found) - _DOUBTS_NAMED} more" if len(found) > _DOUBTS_NAMED else ""
         if found:
-            told.append(f"What stands there {why}, so these have no value: {', '.join(found[:_DOUBTS_NAMED])}{more}.")
-    return " ".join(told)
+            named = _enumerate(found, _DOUBTS_NAMED)
+            sentences.append(f"What stands there {why}, so these have no value: {named}.")
+    return " ".join(sentences)
+
+
+def _enumerate(names: Iterable[str], at_most: int) -> str:
+    """`a, b and 3 more`."""
+    named = list(names)
+    more = f" and {len(named) - at_most} more" if len(named) > at_most else ""
+    return ", ".join(named[:at_most]) + more

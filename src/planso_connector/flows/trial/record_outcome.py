@@ -1,4 +1,4 @@
-"""How a trial ends: what is kept of it, and whether writes go on. Each end is one transaction."""
+"""Record how a write trial ended, and whether writes go on. Each outcome is one transaction."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import replace
 import structlog
 
 from planso_connector.domain import stored_errors
-from planso_connector.domain.clock import Clock, format_instant
+from planso_connector.domain.clock import Clock, Instant, format_instant
 from planso_connector.domain.errors import Damaged
 from planso_connector.domain.operation import Action, Operation, OperationState
 from planso_connector.domain.order import Order
-from planso_connector.domain.saving.differences import DAMAGE_VERDICTS, Difference, Verdict, select_damage
+from planso_connector.domain.saving.differences import Difference, Verdict, select_damage
 from planso_connector.domain.saving.style_status import TrialOutcome
 from planso_connector.flows.trial.saves import TrialSave, TrialSaver
-from planso_connector.flows.writing.read_back import LiveForms, apply_reading
+from planso_connector.flows.writing.read_back import apply_reading
 from planso_connector.store import leases, operations, orders, save_evidence, write_stops
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.history import Author
@@ -23,133 +23,128 @@ from planso_connector.store.history import Author
 log = structlog.get_logger(__name__)
 
 TRIAL_CALLER = "planso-connector doctor --try-write"
-"""Who did it, as operations and the history name their caller."""
+"""The caller that operations and the history name."""
 
 
 class OutcomeRecorder:
-    """`lease` is the name of the trial's lease, which the trial's operation id holds."""
+    """Of one trial, whose `operation` id holds `lease` on the workshop."""
 
-    def __init__(self, database: Database, live: LiveForms, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, lease: str, operation: str, order_id: int) -> None:
         self._database = database
-        self._live = live
         self._clock = clock
+        self._lease = lease
+        self._operation = operation
+        self._order_id = order_id
 
-    async def release_order(self, lease: str, operation: str, order_id: int) -> None:
-        """The order is as it was: writes to it go on, and nothing is kept."""
-        await self._database.write(lambda tx: self._let_go(tx, lease, operation, order_id))
+    async def release_order(self) -> None:
+        """The order is as before: writes to it go on, and nothing is recorded."""
+        await self._database.write(self._release)
 
-    async def record_success(self, lease: str, trial: TrialOutcome, saves: Sequence[TrialSave]) -> None:
-        """The same; the outcome is kept, and its saves count as compared clean."""
-        now = format_instant(self._clock())
+    async def record_success(self, outcome: TrialOutcome, saves: Sequence[TrialSave]) -> None:
+        """The order is as before: writes to it go on. `saves` count as clean."""
 
         def work(tx: Transaction) -> None:
-            for saved in saves:
-                save_evidence.record_save(
-                    tx,
-                    operation=trial.operation,
-                    differences=saved.assessment.differences,
-                    is_clean=True,
-                    pairs=saved.pair_count,
-                    now=now,
-                )
-            save_evidence.save_trial(tx, trial)
-            self._let_go(tx, lease, trial.operation, trial.order_id)
+            for save in saves:
+                self._record_save(tx, save, is_clean=True)
+            save_evidence.save_trial(tx, outcome)
+            self._release(tx)
 
         await self._database.write(work)
-        log.info("trial_ended", order_id=trial.order_id, operation=trial.operation, sends=trial.sends)
+        log.info("trial_finished", order_id=self._order_id, operation=self._operation, sends=outcome.sends)
 
-    async def record_unreverted(
-        self,
-        lease: str,
-        operation: str,
-        order_id: int,
-        differences: Sequence[Difference],
-        why: str,
-        sent_at: str | None,
-    ) -> None:
-        """Something of the trial stands in the order: writes to it stay stopped, what it held can be written back."""
-        now = format_instant(self._clock())
+    async def record_unreverted(self, differences: Sequence[Difference], reason: str, sent_at: Instant | None) -> None:
+        """The order holds something of the trial, or may: writes to it stay stopped, and a restore is possible."""
 
         def work(tx: Transaction) -> None:
             if differences:
-                record = self._operation(operation, order_id, differences, why, sent_at, now)
-                operations.record(tx, record)
-            self._let_go(tx, lease, operation, order_id)
+                operations.record(tx, self._build_operation(differences, reason, sent_at))
+            self._release(tx)
             write_stops.stop(
                 tx,
-                order_id=order_id,
-                operation=operation if differences else "",
-                reason="the order holds what a trial wrote, or may" if differences else f"a trial ended badly: {why}",
-                columns=[one.column for one in differences],
-                now=now,
+                order_id=self._order_id,
+                operation=self._operation if differences else "",
+                reason="the order holds what a trial wrote, or may"
+                if differences
+                else f"a trial ended badly: {reason}",
+                columns=[difference.column for difference in differences],
+                now=self._now(),
             )
 
         await self._database.write(work)
-        log.info("trial_left_something", order_id=order_id, operation=operation)
+        log.info("trial_not_reverted", order_id=self._order_id, operation=self._operation)
 
     async def record_damage(
-        self, lease: str, trial: TrialOutcome, saved: TrialSave, saves: TrialSaver, known: Order | None
+        self, outcome: TrialOutcome, save: TrialSave, saver: TrialSaver, mirrored: Order | None
     ) -> list[Difference]:
-        """Writes of the workshop are stopped; what was lost, with what the trial itself had changed, is kept."""
-        now = format_instant(self._clock())
-        found = saved.assessment.differences
-        lost = [one for one in found if one.verdict in DAMAGE_VERDICTS]
-        # An empty text in place of `0` is no damage by itself; where the save did some, it is written back too.
-        lost += [replace(one, verdict=Verdict.TRIED) for one in found if one.verdict is Verdict.NOTATION]
-        columns = {one.column for one in lost}
-        lost += [one for one in saves.list_unreverted() if one.column not in columns]
-        columns = {one.column for one in lost}
-        differences = [*lost, *(one for one in found if one.column not in columns)]
-        order = apply_reading(known, saved.after.read_fields()) if known is not None else None
-        why = f"A trial of saving damaged {len(lost)} fields of order {trial.order_id}; writes are stopped."
-        names = frozenset(name for one in lost for name in saved.after.names_for_label(one.label))
-        writer = Author(trial.operation, TRIAL_CALLER, names, frozenset(one.label for one in lost), names)
+        """Stop all writes of the workshop. Returns what a restore would write back."""
+        found = save.assessment.differences
+        # An empty text in place of `0` is no damage by itself, and is restored with the damage.
+        notation = [replace(one, verdict=Verdict.TRIED) for one in found if one.verdict is Verdict.NOTATION]
+        lost = _add_missing([*select_damage(found), *notation], saver.list_unreverted())
+        reason = f"A trial of saving damaged {len(lost)} fields of order {self._order_id}; writes are stopped."
+        operation = self._build_operation(_add_missing(lost, found), reason, saver.started_at)
+        names = frozenset(name for one in lost for name in save.after.names_for_label(one.label))
+        order = apply_reading(mirrored, save.after.read_fields()) if mirrored is not None else None
+        author = Author(self._operation, TRIAL_CALLER, names, frozenset(one.label for one in lost), names)
 
         def work(tx: Transaction) -> None:
-            record = self._operation(trial.operation, trial.order_id, differences, why, saves.started_at, now)
-            operations.record(tx, record)
+            operations.record(tx, operation)
             if order is not None:
-                stored = {"read_at": saved.read_at, "now": now}
-                orders.save(tx, order, **stored, with_parts=False, writer=writer)
-            save_evidence.record_save(
-                tx,
-                operation=trial.operation,
-                differences=saved.assessment.differences,
-                is_clean=False,
-                pairs=saved.pair_count,
-                now=now,
-            )
-            save_evidence.save_trial(tx, trial)
+                orders.save(tx, order, read_at=save.read_at, now=self._now(), with_parts=False, writer=author)
+            self._record_save(tx, save, is_clean=False)
+            save_evidence.save_trial(tx, outcome)
             write_stops.stop(
                 tx,
                 order_id=None,
-                operation=trial.operation,
-                reason=f"A trial of saving damaged order {trial.order_id}.",
-                columns=[one.column for one in select_damage(saved.assessment.differences)],
-                now=now,
+                operation=self._operation,
+                reason=f"A trial of saving damaged order {self._order_id}.",
+                columns=[difference.column for difference in select_damage(found)],
+                now=self._now(),
             )
-            self._let_go(tx, lease, trial.operation, trial.order_id)
+            self._release(tx)
 
         await self._database.write(work)
-        stopped = {"operation": trial.operation, "order_id": trial.order_id, "whole": True}
-        log.info("writes_stopped", **stopped, columns=sorted(columns))
+        columns = sorted(difference.column for difference in lost)
+        log.info("writes_stopped", operation=self._operation, order_id=self._order_id, whole=True, columns=columns)
         return lost
 
-    def _let_go(self, tx: Transaction, lease: str, operation: str, order_id: int) -> None:
-        leases.release(tx, lease, holder=operation)
-        write_stops.resume(tx, order_id=order_id, now=format_instant(self._clock()))
+    def _now(self) -> Instant:
+        return format_instant(self._clock())
 
-    def _operation(
-        self, operation: str, order_id: int, differences: Sequence[Difference], why: str, sent_at: str | None, now: str
-    ) -> Operation:
-        """What the trial did, as a damaged operation that can be written back."""
-        record = Operation(operation, Action.UPDATE, order_id, {}, OperationState.DAMAGED, why, caller=TRIAL_CALLER)
-        return replace(
-            record,
-            created_at=sent_at or now,
-            settled_at=now,
+    def _release(self, tx: Transaction) -> None:
+        leases.release(tx, self._lease, holder=self._operation)
+        write_stops.resume(tx, order_id=self._order_id, now=self._now())
+
+    def _record_save(self, tx: Transaction, save: TrialSave, *, is_clean: bool) -> None:
+        save_evidence.record_save(
+            tx,
+            operation=self._operation,
+            differences=save.assessment.differences,
+            is_clean=is_clean,
+            pairs=save.pair_count,
+            now=self._now(),
+        )
+
+    def _build_operation(self, differences: Sequence[Difference], message: str, sent_at: Instant | None) -> Operation:
+        """The trial as a damaged operation, which can be restored."""
+        return Operation(
+            self._operation,
+            Action.UPDATE,
+            self._order_id,
+            {},
+            OperationState.DAMAGED,
+            message,
+            caller=TRIAL_CALLER,
+            created_at=sent_at or self._now(),
+            settled_at=self._now(),
             sent_at=sent_at,
             first_sent_at=sent_at,
-            differences=[one.as_json() for one in differences],
-            failure=stored_errors.serialize_error(Damaged(why)),
+            differences=[difference.as_json() for difference in differences],
+            failure=stored_errors.serialize_error(Damaged(message)),
         )
+
+
+def _add_missing(differences: Sequence[Difference], more: Sequence[Difference]) -> list[Difference]:
+    """Both, without those of `more` whose column is there already."""
+    columns = {difference.column for difference in differences}
+    return [*differences, *(difference for difference in more if difference.column not in columns)]

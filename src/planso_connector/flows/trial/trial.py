@@ -1,9 +1,9 @@
 """
-Try on an order of no consequence how this PlanSo saves: save its form unchanged, change a text and a date and put them
-back, try whether only what changes can be sent. All controls are compared after each save.
+The write trial: try on an order of no consequence how this PlanSo saves. Save its form unchanged, change a text and a
+date and revert them, and find out whether only what changes can be sent. All controls are compared after each save.
 
-Nothing is recorded in the outbox. While it lasts, writes to the order are stopped for every process on the database,
-and a lease keeps a second trial away. Transactions: the beginning, a look before each step, and the end.
+Nothing is recorded in the outbox. While the trial runs, writes to the order are stopped for every process on the
+database, and a lease keeps a second trial away. Transactions: at the beginning, before each step, and at the end.
 """
 
 from __future__ import annotations
@@ -23,11 +23,16 @@ from planso_connector.domain.saving.differences import Difference
 from planso_connector.domain.saving.style_status import TrialOutcome, list_form_controls
 from planso_connector.flows.operating.doctor import Finding, check_sessions
 from planso_connector.flows.syncing.read_order import OrderReader
-from planso_connector.flows.trial import session_concurrency, trial_changes
 from planso_connector.flows.trial.partial_save import PartialSaveTrial
 from planso_connector.flows.trial.record_outcome import OutcomeRecorder
 from planso_connector.flows.trial.saves import DamagingSave, RevertFailed, TrialSave, TrialSaver
-from planso_connector.flows.trial.trial_changes import TrialChange
+from planso_connector.flows.trial.session_concurrency import measure_concurrency
+from planso_connector.flows.trial.trial_changes import (
+    TrialChange,
+    choose_date_change,
+    choose_text_change,
+    describe_script_filled,
+)
 from planso_connector.flows.writing.read_back import LiveForms
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.pages.change_plan import ChangePlan
@@ -43,15 +48,15 @@ log = structlog.get_logger(__name__)
 
 LEASE = "trial"
 LEASE_DURATION = timedelta(minutes=5)
-"""Renewed before each step; a trial that died keeps others away for so long."""
+"""Renewed before each step. A trial that crashed keeps others away for so long."""
 
 UNDER_WAY_REASON = "a trial of saving is under way on it, or was broken off: look at the order in PlanSo"
-"""Why writes to the order are stopped meanwhile, as a part of a sentence."""
+"""Why writes to the order are stopped, as a clause."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrialPlan:
-    """What a trial will do to an order. `who` names its plate and person, so that a person can check the order."""
+    """What a trial will do. `order_summary`: plate and person, to check that it is the right order."""
 
     order_id: int
     order_summary: str
@@ -61,21 +66,23 @@ class TrialPlan:
 
 @dataclass(slots=True)
 class _Run:
-    """A trial under way. `style`: how it is saved by what was found so far."""
+    """A trial under way."""
 
+    plan: TrialPlan
     operation: str
-    prepared: TrialPlan
-    known: Order | None
-    saves: TrialSaver
+    recorder: OutcomeRecorder
+    mirrored: Order | None
+    saver: TrialSaver
     text: TrialChange
-    day: TrialChange | None
+    date: TrialChange | None
     style: SaveStyle
+    """The best one found so far."""
     counted: list[TrialSave] = field(default_factory=list)
-    """Saves made as the connector will make them from now on."""
+    """Saves made in the way in which the connector will save from now on."""
 
 
 class TrialFlow:
-    """`profile` as it is configured, without what an earlier trial found; `writes` is the setting CONNECTOR_WRITES."""
+    """`profile`: as configured, without what an earlier trial found; `writes`: the setting CONNECTOR_WRITES."""
 
     def __init__(
         self,
@@ -96,285 +103,264 @@ class TrialFlow:
         self._profile = profile
         self._fingerprint = fingerprint_profile(profile, url)
         self._writes = writes
-        self._end = OutcomeRecorder(database, self._live, clock)
 
     async def prepare(self, order_id: int, *, may_lose: bool = False) -> TrialPlan:
         """
-        What would be done; nothing is. `may_lose`: also where a script fills controls that a save would empty. Raises
-        NotPossible, NotFound, PlansoError.
+        Plan a trial without changing anything. `may_lose`: also where a script fills controls that a save would empty.
+        Raises NotPossible, NotFound, PlansoError.
         """
-        await self._database.read(lambda tx: self._check_free(tx, order_id))
+        await self._database.read(lambda tx: self._check_writable(tx, order_id))
         form = await self._read(order_id, await self._reader.load_mirrored(order_id))
-        text, day = self._changes(form)
-        if text is None:
-            raise NotPossible(f"The form of order {order_id} has no text that a trial could change.")
-        lost = trial_changes.describe_script_filled(form, text)
+        text, date = self._choose_changes(form)
+        lost = describe_script_filled(form, text)
         if lost and not may_lose:
-            told = f"{'. '.join(lost)}. Name an order whose values may be lost, and add --may-lose."
-            raise NotPossible(told)
-        steps = _steps(len(form.serialise_pairs()), text, day, self._profile.save, lost)
-        return TrialPlan(order_id, _who(form), steps, may_lose)
+            raise NotPossible(f"{'. '.join(lost)}. Name an order whose values may be lost, and add --may-lose.")
+        steps = _describe_steps(len(form.serialise_pairs()), text, date, self._profile.save, lost)
+        return TrialPlan(order_id, _summarize_order(form), steps, may_lose)
 
-    async def run(self, prepared: TrialPlan) -> AsyncGenerator[Finding]:
+    async def run(self, plan: TrialPlan) -> AsyncGenerator[Finding]:
         """
-        Step by step; the last finding says what came of it. Raises NotPossible, NotFound and PlansoError where nothing
-        was begun, StoreUnavailable: then writes to the order stay stopped.
+        Yield a finding for each step; the last one is the outcome. Raises NotPossible, NotFound and PlansoError before
+        anything was saved, StoreUnavailable at any time: then writes to the order stay stopped.
         """
         operation = generate_operation_id()
-        await self._database.write(lambda tx: self._begin(tx, prepared.order_id, operation))
+        await self._database.write(lambda tx: self._begin(tx, plan.order_id, operation))
+        recorder = OutcomeRecorder(self._database, self._clock, LEASE, operation, plan.order_id)
         try:
-            run = await self._started(operation, prepared)
+            run = await self._start(plan, operation, recorder)
         except ConnectorError:
-            await self._end.release_order(LEASE, operation, prepared.order_id)
+            await recorder.release_order()
             raise
-        log.info("trial_begun", order_id=prepared.order_id, operation=operation)
+        log.info("trial_started", order_id=plan.order_id, operation=operation)
         try:
-            async for finding in self._carried_out(run):
+            async for finding in self._run_steps(run):
                 yield finding
-            ending = await self._succeeded(run)
-        except DamagingSave as spoilt:
-            ending = await self._damaged(run, spoilt.saved)
-        except RevertFailed as left:
-            ending = await self._left(run, str(left))
+            outcome = await self._succeed(run)
+        except DamagingSave as damaging:
+            outcome = await self._stop_for_damage(run, damaging.save)
+        except RevertFailed as error:
+            outcome = await self._leave_unreverted(run, str(error))
         except ConnectorError as error:
-            ending = await self._failed(run, error)
-        yield ending
+            outcome = await self._fail(run, error)
+        yield outcome
 
     # -- before
 
-    def _check_free(self, tx: Transaction, order_id: int) -> None:
-        """Raises NotPossible where writes are stopped or wait."""
+    def _check_writable(self, tx: Transaction, order_id: int) -> None:
+        """Raises NotPossible where writes are off, stopped or pending."""
         if self._writes != "on":
             raise NotPossible(f"CONNECTOR_WRITES is {self._writes}; a trial saves, so it has to be on.")
         stop = write_stops.find_for_order(tx, order_id)
         if stop is not None:
             raise NotPossible(stop.message)
-        waiting = operations.list_pending(tx, order_id)
-        if waiting:
+        pending = operations.list_pending(tx, order_id)
+        if pending:
             raise NotPossible(
-                f"{len(waiting)} writes to order {order_id} are pending ({waiting[0].id}); name another order, or wait."
+                f"{len(pending)} writes to order {order_id} are pending ({pending[0].id}); name another order, or wait."
             )
 
-    def _begin(self, tx: Transaction, order_id: int, holder: str) -> None:
-        # The lock under which operations are recorded: one is seen here, or finds the order stopped.
+    def _begin(self, tx: Transaction, order_id: int, operation: str) -> None:
+        # The lock under which operations are recorded: a new one either is seen here or finds the order stopped.
         tx.lock(f"operations {tx.workshop} {order_id}")
-        self._check_free(tx, order_id)
-        self._hold(tx, holder)
+        self._check_writable(tx, order_id)
+        self._renew_lease(tx, operation)
         now = format_instant(self._clock())
         write_stops.stop(tx, order_id=order_id, operation="", reason=UNDER_WAY_REASON, columns=(), now=now)
 
-    def _hold(self, tx: Transaction, holder: str) -> None:
+    def _renew_lease(self, tx: Transaction, operation: str) -> None:
         now = self._clock()
         until = format_instant(now + LEASE_DURATION)
-        if not leases.acquire(tx, LEASE, holder=holder, now=format_instant(now), until=until):
+        if not leases.acquire(tx, LEASE, holder=operation, now=format_instant(now), until=until):
             raise NotPossible("Another trial is under way in this workshop; wait until it ends.")
 
-    async def _started(self, operation: str, prepared: TrialPlan) -> _Run:
-        known = await self._reader.load_mirrored(prepared.order_id)
-        form = await self._read(prepared.order_id, known)
+    async def _start(self, plan: TrialPlan, operation: str, recorder: OutcomeRecorder) -> _Run:
+        mirrored = await self._reader.load_mirrored(plan.order_id)
+        form = await self._read(plan.order_id, mirrored)
         profile = self._profile
-        if prepared.may_lose:
-            profile = _taking_filled(form, profile)
+        if plan.may_lose:
+            profile = _allow_script_filled(form, profile)
             form = replace(form, profile=profile)
-        text, day = self._changes(form)
+        text, date = self._choose_changes(form)
+        evidence = await self._database.read(save_evidence.load)
+        saver = TrialSaver(self._planso, self._live, self._clock, profile, form, mirrored, evidence.experience)
+        return _Run(plan, operation, recorder, mirrored, saver, text, date, profile.save)
+
+    async def _read(self, order_id: int, mirrored: Order | None) -> Form:
+        return replace(await self._live.read_existing(order_id, mirrored), profile=self._profile)
+
+    def _choose_changes(self, form: Form) -> tuple[TrialChange, TrialChange | None]:
+        """A text and a date. Raises NotPossible where no text can be changed."""
+        text = choose_text_change(form)
         if text is None:
-            raise NotPossible("The order's form changed meanwhile; it has no text that a trial could change.")
-        evidence = await self._database.read(lambda tx: save_evidence.load(tx))
-        saves = TrialSaver(self._planso, self._live, self._clock, profile, form, known, evidence.experience)
-        return _Run(operation, prepared, known, saves, text, day, profile.save)
-
-    async def _read(self, order_id: int, known: Order | None) -> Form:
-        return replace(await self._live.read_existing(order_id, known), profile=self._profile)
-
-    def _changes(self, form: Form) -> tuple[TrialChange | None, TrialChange | None]:
-        today = self._clock().astimezone(BERLIN).date()
-        return trial_changes.choose_text_change(form), trial_changes.choose_date_change(form, today)
+            raise NotPossible(f"The form of order {form.order_id} has no text that a trial could change.")
+        return text, choose_date_change(form, self._clock().astimezone(BERLIN).date())
 
     # -- the steps
 
-    async def _carried_out(self, run: _Run) -> AsyncGenerator[Finding]:
-        yield await self._unchanged(run)
-        yield await self._there_and_back(run, "text", run.text)
-        if run.day is not None:
-            yield await self._there_and_back(run, "date", run.day)
-        yield await self._partial(run)
-        yield Finding(
-            "speed",
-            is_ok=True,
-            message=await session_concurrency.measure_concurrency(self._planso, run.prepared.order_id),
-        )
-        yield await check_sessions(self._planso, run.prepared.order_id)
+    async def _run_steps(self, run: _Run) -> AsyncGenerator[Finding]:
+        yield await self._save_unchanged(run)
+        yield await self._change_and_revert(run, "text", run.text)
+        if run.date is not None:
+            yield await self._change_and_revert(run, "date", run.date)
+        yield await self._try_partial_save(run)
+        yield Finding("speed", is_ok=True, message=await measure_concurrency(self._planso, run.plan.order_id))
+        yield await check_sessions(self._planso, run.plan.order_id)
 
-    async def _unchanged(self, run: _Run) -> Finding:
-        await self._go_on(run)
-        saved = await run.saves.save(lambda form: _same_again(form, run.text))
-        self._check(run, saved)
-        words = f"The form was saved as it stands, {saved.pair_count} values; it holds what it held, in all controls."
-        return Finding("unchanged", is_ok=True, message=words)
+    async def _save_unchanged(self, run: _Run) -> Finding:
+        await self._check_stops(run)
+        save = await run.saver.save(lambda form: _plan_unchanged(form, run.text))
+        self._check(run, save)
+        message = f"The form was saved as it stands, {save.pair_count} values; it holds what it held, in all controls."
+        return Finding("unchanged", is_ok=True, message=message)
 
-    async def _there_and_back(self, run: _Run, step: str, change: TrialChange) -> Finding:
-        await self._go_on(run)
-        self._check(run, await run.saves.save(lambda form: form.plan(change.asked)))
-        await run.saves.revert()
-        words = f"'{change.label}' was changed and put back; nothing else changed."
-        return Finding(step, is_ok=True, message=words)
+    async def _change_and_revert(self, run: _Run, step: str, change: TrialChange) -> Finding:
+        await self._check_stops(run)
+        self._check(run, await run.saver.save(lambda form: form.plan(change.requested)))
+        await run.saver.revert()
+        message = f"'{change.label}' was changed and put back; nothing else changed."
+        return Finding(step, is_ok=True, message=message)
 
-    async def _partial(self, run: _Run) -> Finding:
+    async def _try_partial_save(self, run: _Run) -> Finding:
         if run.style.sends == "changed":
             return Finding("only changes", is_ok=True, message="This profile sends only what changes already.")
-        await self._go_on(run)
-        marked = await run.saves.save(lambda form: form.plan(run.text.asked))
-        self._check(run, marked)
-        (column, *_) = trial_changes.list_planned_controls(marked.before, marked.plan)
-        text = take_snapshot(marked.after)[column].values
-        found = await PartialSaveTrial(run.saves, column, {column: [f"{value} 2" for value in text]}).run()
-        if found.style is not None:
-            run.style = found.style
-            run.counted = [saved for saved in run.saves.completed if saved.is_clean]
-        await run.saves.revert(run.style)
-        words = f"{found.reason}: the whole form goes with each save, as before."
-        if found.style is not None:
-            words = f"{found.reason}: only what changes can be sent."
-        return Finding("only changes", is_ok=True, message=words)
+        await self._check_stops(run)
+        save = await run.saver.save(lambda form: form.plan(run.text.requested))
+        self._check(run, save)
+        column = save.before.markup.controls[next(iter(save.plan.new_values))].name
+        other_values = [f"{value} 2" for value in take_snapshot(save.after)[column].values]
+        result = await PartialSaveTrial(run.saver, column, other_values).run()
+        if result.style is not None:
+            run.style = result.style
+            run.counted = [save for save in run.saver.completed if save.is_clean]
+        await run.saver.revert(run.style)
+        how = "only what changes can be sent" if result.style else "the whole form goes with each save, as before"
+        return Finding("only changes", is_ok=True, message=f"{result.reason}: {how}.")
 
-    async def _go_on(self, run: _Run) -> None:
-        """Between two steps, when the order is as it was. Raises NotPossible where writes were stopped meanwhile."""
+    async def _check_stops(self, run: _Run) -> None:
+        """Between steps, when the order is as before. Raises NotPossible where the workshop's writes were stopped."""
 
         def work(tx: Transaction) -> None:
-            self._hold(tx, run.operation)
-            stop = next((one for one in write_stops.list_active(tx) if one.order_id is None), None)
+            self._renew_lease(tx, run.operation)
+            stop = next((stop for stop in write_stops.list_active(tx) if stop.order_id is None), None)
             if stop is not None:
                 raise NotPossible(stop.message)
 
         await self._database.write(work)
 
-    def _check(self, run: _Run, saved: TrialSave) -> None:
-        """Raises SpoiltSave, PlansoRefused, PlansoUnsure."""
-        if not saved.assessment.is_clean:
-            raise DamagingSave(saved)
-        if isinstance(saved.error, PlansoRefused) and (saved.unapplied or not saved.plan.new_values):
-            raise saved.error
-        if saved.unapplied:
-            labels = ", ".join(f"'{one.label or one.column}'" for one in saved.unapplied)
-            if saved.error is not None:
-                raise PlansoUnsure(f"{saved.error}; {labels} holds what it held, and may still change")
+    def _check(self, run: _Run, save: TrialSave) -> None:
+        """Count a save that did what was asked. Raises DamagingSave, PlansoRefused, PlansoUnsure."""
+        if not save.assessment.is_clean:
+            raise DamagingSave(save)
+        if isinstance(save.error, PlansoRefused) and (save.unapplied or not save.plan.new_values):
+            raise save.error
+        if save.unapplied:
+            labels = ", ".join(f"'{state.label or state.column}'" for state in save.unapplied)
+            if save.error is not None:
+                raise PlansoUnsure(f"{save.error}; {labels} holds what it held, and may still change")
             raise PlansoRefused(f"PlanSo took the save, and holds another value in {labels} than was sent")
-        run.counted.append(saved)
+        run.counted.append(save)
 
     # -- the end
 
-    async def _succeeded(self, run: _Run) -> Finding:
-        saves = run.saves
-        names = list_form_controls(control.name for control in saves.original.markup.controls)
-        is_partial = run.style.sends == "changed" and self._profile.save.sends == "whole"
-        trial = TrialOutcome(
-            format_instant(self._clock()),
-            run.prepared.order_id,
-            run.operation,
-            self._fingerprint,
-            names,
-            is_clean=True,
-            sends=run.style.sends,
-            always=run.style.always if is_partial else (),
-            unchecked=run.style.unchecked if is_partial else None,
-            known=tuple(name for name in saves.profile.save.known if name not in self._profile.save.known),
-        )
-        form, read_at = await saves.read(), format_instant(self._clock())
-        await self._reader.store_form(form.read_fields(), run.known, read_at)
-        await self._end.record_success(LEASE, trial, run.counted)
-        words = "Tried: the order is as it was. How this PlanSo saves is known from now on."
+    async def _succeed(self, run: _Run) -> Finding:
+        configured = self._profile.save
+        known = tuple(name for name in run.saver.profile.save.known if name not in configured.known)
+        outcome = replace(self._build_outcome(run, is_clean=True), sends=run.style.sends, known=known)
+        is_partial = run.style.sends == "changed" and configured.sends == "whole"
         if is_partial:
-            words += (
+            outcome = replace(outcome, always=run.style.always, unchecked=run.style.unchecked)
+        form, read_at = await run.saver.read(), format_instant(self._clock())
+        await self._reader.store_form(form.read_fields(), run.mirrored, read_at)
+        await run.recorder.record_success(outcome, run.counted)
+        message = "Tried: the order is as it was. How this PlanSo saves is known from now on."
+        if is_partial:
+            message += (
                 " A connector started from now on sends only what changes, so that it overwrites nobody's edit: "
                 "restart a running one. `planso-connector doctor --forget-trial` takes that back."
             )
-        return Finding("outcome", is_ok=True, message=words)
+        return Finding("outcome", is_ok=True, message=message)
 
-    async def _failed(self, run: _Run, error: ConnectorError) -> Finding:
-        """Something did not work, and nothing was lost by it."""
+    async def _fail(self, run: _Run, error: ConnectorError) -> Finding:
+        """Something did not work, without damage."""
         if isinstance(error, PlansoUnsure):
-            return await self._left(run, str(error))
+            return await self._leave_unreverted(run, str(error))
         try:
-            await run.saves.revert()
-        except DamagingSave as spoilt:
-            return await self._damaged(run, spoilt.saved)
-        except RevertFailed as left:
-            return await self._left(run, f"{error}; {left}")
-        await self._end.release_order(LEASE, run.operation, run.prepared.order_id)
-        words = (
-            f"{str(error).rstrip('.')}. The order is as it was; how this PlanSo saves is known no better than before."
+            await run.saver.revert()
+        except DamagingSave as damaging:
+            return await self._stop_for_damage(run, damaging.save)
+        except RevertFailed as failure:
+            return await self._leave_unreverted(run, f"{error}; {failure}")
+        await run.recorder.release_order()
+        known = "The order is as it was; how this PlanSo saves is known no better than before."
+        return Finding("outcome", is_ok=False, message=f"{str(error).rstrip('.')}. {known}")
+
+    async def _leave_unreverted(self, run: _Run, reason: str) -> Finding:
+        unreverted = run.saver.list_unreverted()
+        await run.recorder.record_unreverted(unreverted, reason, run.saver.started_at)
+        order_id = run.plan.order_id
+        restore = f", or write back what it held, `planso-connector writes restore {run.operation}`"
+        message = (
+            f"{reason.rstrip('.')}. Writes to order {order_id} stay stopped: look at it in PlanSo"
+            f"{restore if unreverted else ''}; then `planso-connector writes resume --order {order_id}`."
         )
-        return Finding("outcome", is_ok=False, message=words)
+        return Finding("outcome", is_ok=False, message=message, rows=_to_rows(unreverted))
 
-    async def _left(self, run: _Run, why: str) -> Finding:
-        left = run.saves.list_unreverted()
-        await self._end.record_unreverted(LEASE, run.operation, run.prepared.order_id, left, why, run.saves.started_at)
-        order = run.prepared.order_id
-        words = f"{why.rstrip('.')}. Writes to order {order} stay stopped: look at it in PlanSo"
-        if left:
-            words += f", or write back what it held, `planso-connector writes restore {run.operation}`"
-        words += f"; then `planso-connector writes resume --order {order}`."
-        return Finding("outcome", is_ok=False, message=words, rows=_rows(left))
-
-    async def _damaged(self, run: _Run, saved: TrialSave) -> Finding:
-        names = list_form_controls(control.name for control in run.saves.original.markup.controls)
-        at = format_instant(self._clock())
-        trial = TrialOutcome(at, run.prepared.order_id, run.operation, self._fingerprint, names, is_clean=False)
-        differences = await self._end.record_damage(LEASE, trial, saved, run.saves, run.known)
-        words = (
+    async def _stop_for_damage(self, run: _Run, save: TrialSave) -> Finding:
+        outcome = self._build_outcome(run, is_clean=False)
+        differences = await run.recorder.record_damage(outcome, save, run.saver, run.mirrored)
+        message = (
             "The save damaged the order: what is listed was there before. Writes of this workshop are stopped, in "
             f"every process. `planso-connector writes restore {run.operation}` writes the values back; look into "
             "PlanSo, and learn from a recording (docs/learning.md) before you resume: `planso-connector writes resume`."
         )
-        return Finding("outcome", is_ok=False, message=words, rows=_rows(differences))
+        return Finding("outcome", is_ok=False, message=message, rows=_to_rows(differences))
+
+    def _build_outcome(self, run: _Run, *, is_clean: bool) -> TrialOutcome:
+        now = format_instant(self._clock())
+        controls = list_form_controls(control.name for control in run.saver.original.markup.controls)
+        return TrialOutcome(now, run.plan.order_id, run.operation, self._fingerprint, controls, is_clean)
 
 
-def _same_again(form: Form, text: TrialChange) -> ChangePlan:
-    """A plan that changes nothing; where only what changes is sent, the text goes as it stands."""
+def _plan_unchanged(form: Form, text: TrialChange) -> ChangePlan:
+    """A plan that changes nothing; where only what changes is sent, it sends the text as it stands."""
     if form.profile.save.sends == "whole":
         return ChangePlan()
-    plan = form.plan(text.asked)
+    plan = form.plan(text.requested)
     return ChangePlan(new_values={index: form.markup.controls[index].value for index in plan.new_values})
 
 
-def _taking_filled(form: Form, profile: Profile) -> Profile:
-    """The profile by which controls that a script fills go with what it fills in, and empty where that is not known."""
-    filled = [control for control in form.script_filled_controls() if control.script_value is not None]
-    known = [
-        control.name
-        for control in filled
-        if control.script_value is not None and control.script_value.value is not None
-    ]
+def _allow_script_filled(form: Form, profile: Profile) -> Profile:
+    """Send controls that a script fills with the value that it fills in, where that is known, else as in the form."""
+    filled = form.script_filled_controls()
+    known = [c.name for c in filled if c.script_value is not None and c.script_value.value is not None]
     unfilled = [control.name for control in filled if control.name not in known]
     style = profile.save
     style = replace(style, known=(*style.known, *known), unfilled=(*style.unfilled, *unfilled))
     return replace(profile, save=style)
 
 
-def _who(form: Form) -> str:
+def _summarize_order(form: Form) -> str:
     values = form.read_fields().values
-    named = [values.get("vehicle_details.number_plate"), values.get("vehicle.vehicle"), values.get("person")]
-    return ", ".join(str(one) for one in named if one) or "no plate, no person"
+    named = [values.get(path) for path in ("vehicle_details.number_plate", "vehicle.vehicle", "person")]
+    return ", ".join(str(value) for value in named if value) or "no plate, no person"
 
 
-def _steps(
-    pairs: int, text: TrialChange, day: TrialChange | None, style: SaveStyle, lost: list[str]
+def _describe_steps(
+    pair_count: int, text: TrialChange, date: TrialChange | None, style: SaveStyle, lost: Sequence[str]
 ) -> tuple[str, ...]:
-    steps = [
-        "save its form as it stands"
-        + (f": {pairs} values" if style.sends == "whole" else f": '{text.label}' as it is"),
-        f"add a line to '{text.label}', and take it away again",
-    ]
-    if day is not None:
-        steps.append(f"set '{day.label}' to another day, and back")
-    if style.sends == "whole":
+    is_whole = style.sends == "whole"
+    sent = f"{pair_count} values" if is_whole else f"'{text.label}' as it is"
+    steps = [f"save its form as it stands: {sent}", f"add a line to '{text.label}', and take it away again"]
+    if date is not None:
+        steps.append(f"set '{date.label}' to another day, and back")
+    if is_whole:
         steps.append(
             f"leave '{text.label}' and a box that is checked out of a save; where PlanSo keeps what they hold, send "
             f"'{text.label}' alone; then put everything back"
         )
     steps.append("read it a dozen times, to see whether PlanSo serves two requests at once, and in how many sessions")
-    return (*steps, *(f"MAY BE LOST: {one}" for one in lost))
+    return (*steps, *(f"MAY BE LOST: {sentence}" for sentence in lost))
 
 
-def _rows(differences: Sequence[Difference]) -> tuple[tuple[str, ...], ...]:
+def _to_rows(differences: Sequence[Difference]) -> tuple[tuple[str, ...], ...]:
     return tuple((one.label, one.column, f"was '{one.shown_before}'", f"is '{one.shown_after}'") for one in differences)

@@ -1,8 +1,8 @@
 """
-Resolve appended lines against a form: what the fields have to hold after the save, and whether a line is there already.
+Resolve appended lines against a form: the values that its fields must hold after the save. Pure.
 
-A line counts as saved where it stands in the form more often than in the form that the operation was sent with: so an
-answer that got lost appends nothing twice, and what others add to the text meanwhile is in nobody's way. Pure.
+A line counts as saved where it stands in the form more often than in the form that the operation was sent with. So a
+lost response appends nothing twice, and text that others add meanwhile does not matter.
 """
 
 from __future__ import annotations
@@ -19,90 +19,93 @@ from planso_connector.planso.pages.form import Form
 
 
 def resolve(
-    asked: Mapping[str, Value], form: Form, sent_with: Mapping[str, Value] | None = None
+    requested: Mapping[str, Value], form: Form, sent_with: Mapping[str, Value] | None = None
 ) -> tuple[dict[str, Value], list[Conflict]]:
     """
-    The fields with the values that they have to hold, and the lines that can't be taken out because they stand there no
-    more. `sent_with` is what the fields held in the form that was sent before, None where nothing was. Raises Invalid
-    for a line that makes a text too long.
+    The values that fields must hold, and a conflict for each line that can't be removed because it is gone already.
+    `sent_with` is what the fields held in the form of an earlier send, None where nothing was sent. Raises Invalid for
+    a line that makes a text too long.
     """
     resolved: dict[str, Value] = {}
-    gone: list[Conflict] = []
-    for path, value in asked.items():
+    conflicts: list[Conflict] = []
+    for path, value in requested.items():
         target = appending.target_field(path)
         if target == path:
             resolved[path] = value
             continue
-        line, text = str(value), _text(form, target)
-        before = _like(text, sent_with[target]) if sent_with is not None and target in sent_with else None
-        if before is not None and _is_done(path, line, before, text):
-            resolved[target] = text.value or None
-        elif appending.is_append(path):
-            resolved[target] = _within_bound(path, text.with_line(line))
+        line, text = str(value), _read_text(form, target)
+        if sent_with is not None and target in sent_with:
+            before = AppendableText(str(sent_with[target] or ""), is_one_line=text.is_one_line)
+            if _is_done(path, line, before, text):
+                resolved[target] = text.value or None
+                continue
+        if appending.is_append(path):
+            resolved[target] = _check_length(path, text.with_line(line))
         elif text.count_line(line):
             resolved[target] = text.without_line(line)
         else:
-            gone.append(Conflict(target, line, text.value or None, None))
-    return resolved, gone
+            conflicts.append(Conflict(target, line, text.value or None, None))
+    return resolved, conflicts
 
 
-def _within_bound(path: str, text: str) -> str:
+def _check_length(path: str, text: str) -> str:
     """Raises Invalid."""
     target = BY_PATH[appending.target_field(path)]
     if len(text) > target.max_length:
-        told = f"{target.path} would have {len(text)} characters with this line; accepted: up to {target.max_length}"
-        raise Invalid([Problem(("body", path), told, "string_too_long")])
+        message = f"{target.path} would have {len(text)} characters with this line; accepted: up to {target.max_length}"
+        raise Invalid([Problem(("body", path), message, "string_too_long")])
     return text
 
 
-def plan(form: Form, asked: Mapping[str, Value], resolved: Mapping[str, Value]) -> ChangePlan:
+def plan(form: Form, requested: Mapping[str, Value], resolved: Mapping[str, Value]) -> ChangePlan:
     """
-    The form's plan for the resolved fields. Raises Invalid in the words of the request: of an appended line without the
-    text around it, which the caller did not send.
+    Plan the resolved values. Raises Invalid by the requested paths: for an appended line without the text around it,
+    which the caller did not send.
     """
     try:
         return form.plan(resolved)
     except Invalid as error:
-        paths = {appending.target_field(path): path for path in asked}
-        raise Invalid([_in_words_of_request(one, paths.get(one.field, one.field)) for one in error.problems]) from None
+        path_of = {appending.target_field(path): path for path in requested}
+        raise Invalid([_name_requested(problem, path_of.get(problem.field)) for problem in error.problems]) from None
 
 
-def _in_words_of_request(problem: Problem, path: str) -> Problem:
-    if path == problem.field:
+def _name_requested(problem: Problem, path: str | None) -> Problem:
+    if path in (None, problem.field):
         return problem
-    return Problem(("body", path), f"PlanSo's form can't take a line in {problem.field}", problem.type)
+    return Problem(("body", str(path)), f"PlanSo's form can't take a line in {problem.field}", problem.type)
 
 
-def notes_on_notation(form: Form, asked: Mapping[str, Value], written: Mapping[str, Value], saved: Form) -> list[str]:
-    """As `Form.normalised`; of a text with an appended line it is no note on the request alone."""
-    own = form.describe_normalised({path: value for path, value in written.items() if path in asked}, saved)
-    others = form.describe_normalised({path: value for path, value in written.items() if path not in asked}, saved)
+def describe_normalised(
+    form: Form, requested: Mapping[str, Value], resolved: Mapping[str, Value], saved: Form
+) -> list[str]:
+    """As `Form.describe_normalised`; of a text with an appended line no RequestNote, as it quotes what stood there."""
+    own = form.describe_normalised({path: value for path, value in resolved.items() if path in requested}, saved)
+    others = form.describe_normalised({path: value for path, value in resolved.items() if path not in requested}, saved)
     return [*own, *map(str, others)]
 
 
-def is_line_saved(operation: Operation, kept: FieldMismatch, saved: Form, now: Form) -> bool:
-    """Whether a field that does not hold what was written shows the line all the same: somebody changed the rest."""
+def is_line_saved(operation: Operation, mismatch: FieldMismatch, saved: Form, now: Form) -> bool:
+    """Whether a field with another text than was written holds the line: somebody changed the rest of the text."""
     for path, value in operation.requested.items():
-        if path != kept.field and appending.target_field(path) == kept.field:
-            return _is_done(path, str(value), _text(saved, kept.field), _text(now, kept.field))
+        if path != mismatch.field and appending.target_field(path) == mismatch.field:
+            return _is_done(path, str(value), _read_text(saved, mismatch.field), _read_text(now, mismatch.field))
     return False
 
 
 def written_values(operation: Operation) -> dict[str, Value]:
-    """The fields that the operation changed, with what it wrote there."""
+    """The fields that the operation changed, and the values that it wrote."""
     before = operation.before or {}
-    found: dict[str, Value] = {}
+    written: dict[str, Value] = {}
     for path, value in operation.requested.items():
         target = appending.target_field(path)
         if target not in before:
             continue
         if target == path:
-            found[path] = value
+            written[path] = value
         else:
-            text = AppendableText(str(before[target] or ""))
-            line = str(value)
-            found[target] = text.with_line(line) if appending.is_append(path) else text.without_line(line)
-    return found
+            text, line = AppendableText(str(before[target] or "")), str(value)
+            written[target] = text.with_line(line) if appending.is_append(path) else text.without_line(line)
+    return written
 
 
 def _is_done(path: str, line: str, before: AppendableText, now: AppendableText) -> bool:
@@ -110,12 +113,8 @@ def _is_done(path: str, line: str, before: AppendableText, now: AppendableText) 
     return change > 0 if appending.is_append(path) else change < 0
 
 
-def _text(form: Form, path: str) -> AppendableText:
+def _read_text(form: Form, path: str) -> AppendableText:
     entry = form.write_target(path)
     if entry is None:
         return AppendableText("")
     return AppendableText(str(entry.read_value(BY_PATH[path].kind) or ""), is_one_line=entry.control.type != "textarea")
-
-
-def _like(text: AppendableText, held: Value) -> AppendableText:
-    return AppendableText(str(held or ""), is_one_line=text.is_one_line)

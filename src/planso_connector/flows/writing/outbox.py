@@ -1,6 +1,6 @@
 """
-Outbox: claim what is due, have it pushed, keep the claims alive, wake who waits. Each claim, renewal and release is one
-transaction. Lives as long as the process; any number of processes may share the database.
+Outbox worker: claim due operations, push them, renew their claims, wake waiting callers. Each claim, renewal and
+release is one transaction; any number of processes may share the database.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import Context, copy_context
 from datetime import timedelta
 
@@ -17,14 +17,14 @@ import structlog
 
 from planso_connector.domain.clock import Clock, ClockJumps, format_instant
 from planso_connector.domain.errors import ConnectorError, NotFound
-from planso_connector.domain.operation import Operation, OperationState, generate_operation_id
+from planso_connector.domain.operation import Operation, OperationState
 from planso_connector.flows.operating.heartbeat import Heartbeat, no_heartbeat
 from planso_connector.flows.operating.wait_limit import WaitLimit
 from planso_connector.flows.syncing.pacing import Pacer
 from planso_connector.flows.writing.claim import LEASE_DURATION, Claim, ClaimLost
 from planso_connector.flows.writing.push import Pusher
 from planso_connector.flows.writing.wait_estimator import WaitEstimator
-from planso_connector.store import operations, write_stops
+from planso_connector.store import leases, operations, write_stops
 from planso_connector.store.engine.database import Database, Transaction
 
 log = structlog.get_logger(__name__)
@@ -33,279 +33,270 @@ RENEW_INTERVAL = 3.0
 """Seconds between two renewals of the claims."""
 
 POLL_INTERVAL = 1.0
-"""Seconds between two looks for what is due: put back, recorded by another process, or left by a dead one."""
+"""Seconds between two polls for due operations: postponed, recorded by another process, or left by a dead one."""
 
 STUCK_AFTER = 10.0
-"""Seconds that a turn of its loops takes at most, beside what the database may take."""
+"""Seconds that one iteration of a loop takes at most, beside the database's own time limit."""
 
 MAX_ORIGINS = 1000
-"""Of so many operations it is known which request asked for them; the log's line `operation_recorded` tells of all."""
+"""How many operations keep the context of the request that recorded them; the log line `operation_recorded` has all."""
 
 OUTBOX_GRACE = 10.0
-"""Seconds that the end of the process waits for operations under way."""
+"""Seconds that the shutdown waits for operations in progress."""
 
 
 class Outbox:
     """
-    `landing`: how long after it was sent a request may still take effect in PlanSo. `admission`: how many requests may
-    wait for their operations at once. `at_once`: so many operations are under way. `way`: whom an attempt gives way to
-    before it begins. Each is made within `tracing`. Without `sends`, PlanSo is only searched for what was sent before.
+    `landing_time`: how long after it was sent a request may still take effect in PlanSo. `wait_limit`: how many callers
+    may wait at once. `max_pushes`: how many operations are pushed at once. Each attempt waits for `pacer`, and is made
+    within `tracing`. Without `can_send`, operations that may have been sent before are looked for, and none is sent.
     """
 
     def __init__(
         self,
         database: Database,
         pusher: Pusher,
-        landing: timedelta,
+        landing_time: timedelta,
         clock: Clock,
         *,
-        admission: WaitLimit,
-        at_once: int,
-        way: Pacer,
+        wait_limit: WaitLimit,
+        max_pushes: int,
+        pacer: Pacer,
         tracing: Callable[[Operation], AbstractContextManager[object]] = nullcontext,
-        sends: bool = True,
+        can_send: bool = True,
     ) -> None:
         self._database = database
         self._pusher = pusher
-        self._landing = landing
+        self._landing_time = landing_time
         self._clock = clock
         self._jumps = ClockJumps(clock, lambda by: log.warning("clock_jumped", seconds=round(by.total_seconds())))
         self._tracing = tracing
-        self._sends = sends
-        self._process = generate_operation_id().replace("op_", "process_")
-        self._claims = itertools.count(1)
-        self._holder = self._process
-        self._under_way: dict[Claim, asyncio.Task[None]] = {}
+        self._can_send = can_send
+        self._process = leases.generate_holder()
+        self._claim_numbers = itertools.count(1)
+        self._last_holder = self._process
+        self._pushes: dict[Claim, asyncio.Task[None]] = {}
         self._claiming: asyncio.Task[list[Operation]] | None = None
-        self._woken = asyncio.Event()
-        self._moved: dict[str, list[asyncio.Event]] = {}
-        self._admission = admission
-        self._queue = WaitEstimator()
-        self._at_once = at_once
-        self._way = way
+        self._is_woken = asyncio.Event()
+        self._waiting: dict[str, list[asyncio.Event]] = {}
+        self._wait_limit = wait_limit
+        self._wait_estimator = WaitEstimator()
+        self._max_pushes = max_pushes
+        self._pacer = pacer
         self._drained_by = math.inf
         self._origins: dict[str, Context] = {}
 
     def wake(self) -> None:
-        """Something may be due."""
-        self._woken.set()
+        """Claim now rather than at the next poll."""
+        self._is_woken.set()
 
-    def recorded(self, operation_id: str) -> None:
-        """Its push belongs to the trace of the request that asked for it, as long as this process lives."""
+    def notify_recorded(self, operation_id: str) -> None:
+        """An operation was recorded: attempt it soon, in the trace context of this request."""
         log.info("operation_recorded", operation=operation_id)
-        self._queue.add(operation_id, asyncio.get_running_loop().time())
+        self._wait_estimator.add(operation_id, asyncio.get_running_loop().time())
         self._origins[operation_id] = copy_context()
         if len(self._origins) > MAX_ORIGINS:
             del self._origins[next(iter(self._origins))]
         self.wake()
 
+    def notify_cancelled(self, operation_id: str) -> None:
+        """An operation was cancelled: wake its callers, and claim what waited for it."""
+        self._wait_estimator.discard(operation_id)
+        self.notify_changed(operation_id)
+        self.wake()
+
+    def notify_changed(self, operation_id: str) -> None:
+        """Wake every caller that waits for this operation."""
+        for event in self._waiting.get(operation_id, ()):
+            event.set()
+
     async def run_claim_loop(self, beat: Heartbeat = no_heartbeat) -> None:
-        """Until it is cancelled. What is under way then is `close`'s."""
-        # At the first look, what a dead process left is not due yet: its claims have to run out.
+        """Claim and push due operations until cancelled; `close` ends the pushes in progress."""
         while True:
             beat(STUCK_AFTER + self._database.max_wait)
             try:
-                await self._look()
+                await self._poll()
             except Exception:
                 log.exception("outbox_fault")
                 await asyncio.sleep(POLL_INTERVAL)
 
     async def run_renewal_loop(self, beat: Heartbeat = no_heartbeat) -> None:
-        """Until it is cancelled."""
+        """Renew the claims until cancelled."""
         while True:
             beat(STUCK_AFTER + self._database.max_wait)
             await asyncio.sleep(RENEW_INTERVAL)
             try:
-                await self._renew()
+                await self._renew_claims()
             except Exception:
                 log.exception("outbox_fault")
 
-    async def wait(self, operation: Operation, seconds: float, *, give_up: Callable[[Operation], bool]) -> Operation:
+    async def wait_until_settled(
+        self, operation: Operation, seconds: float, *, give_up: Callable[[Operation], bool]
+    ) -> Operation:
         """
-        The operation when it is settled, or when the time is up, or when `give_up` says so of what it became: it is
-        looked at when this process moves it, and every second, because another process may. At once where as many wait
-        as may, or where so many are before it that its turn comes later.
+        The operation once it is settled, the time is up or `give_up` is true of it; at once where the wait limit is
+        reached, or so many writes are before it that its first attempt would come too late. It is loaded when this
+        process changed it, and every second, because another process may have.
         """
-        turn_in = self._queue.seconds_until(operation.id, beside=self._at_once)
-        if self._admission.is_full or turn_in > seconds:
+        delay = self._wait_estimator.estimate(operation.id, slots=self._max_pushes)
+        if self._wait_limit.is_full or delay > seconds:
             return operation
-        with self._admission.acquire():
-            found = await self._settled(operation, seconds, give_up)
-        if found.state is not OperationState.PENDING:
-            self._queue.discard(found.id)
-        return found
+        with self._wait_limit.acquire():
+            latest = await self._wait(operation, seconds, give_up)
+        if latest.state is not OperationState.PENDING:
+            self._wait_estimator.discard(latest.id)
+        return latest
 
-    async def _settled(self, operation: Operation, seconds: float, give_up: Callable[[Operation], bool]) -> Operation:
-        moved = asyncio.Event()
-        self._moved.setdefault(operation.id, []).append(moved)
+    async def _wait(self, operation: Operation, seconds: float, give_up: Callable[[Operation], bool]) -> Operation:
+        changed = asyncio.Event()
+        self._waiting.setdefault(operation.id, []).append(changed)
         until = asyncio.get_running_loop().time() + seconds
         try:
             while operation.state is OperationState.PENDING and not give_up(operation):
                 if self._is_left_to_others(operation.id):
-                    return await self._now(operation.id)
+                    return await self.load(operation.id)
                 left = min(until, self._drained_by) - asyncio.get_running_loop().time()
                 if left <= 0:
                     break
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(left, POLL_INTERVAL)):
-                        await moved.wait()
-                moved.clear()
-                operation = await self._now(operation.id)
+                        await changed.wait()
+                changed.clear()
+                operation = await self.load(operation.id)
             return operation
         finally:
-            waiting = self._moved[operation.id]
-            waiting.remove(moved)
-            if not waiting:
-                del self._moved[operation.id]
+            self._waiting[operation.id].remove(changed)
+            if not self._waiting[operation.id]:
+                del self._waiting[operation.id]
+
+    async def load(self, operation_id: str) -> Operation:
+        """The operation as stored, with the message of a stop that holds it back. Raises NotFound."""
+
+        def work(tx: Transaction) -> Operation | None:
+            operation = operations.get(tx, operation_id)
+            return operation and write_stops.add_stop_message(tx, operation)
+
+        operation = await self._database.read(work)
+        if operation is None:
+            raise NotFound(f"There is no operation {operation_id}.")
+        return operation
 
     def drain(self, seconds: float) -> None:
-        """
-        Nothing is begun any more; what is under way has so many seconds. Who waits for something that is not is told
-        how it stands.
-        """
+        """Begin no more attempts; those in progress have so many seconds. Callers of others get their answers now."""
         self._drained_by = asyncio.get_running_loop().time() + seconds
-        for operation_id in self._moved:
-            self.moved(operation_id)
+        for operation_id in self._waiting:
+            self.notify_changed(operation_id)
 
     def _is_left_to_others(self, operation_id: str) -> bool:
-        under_way = {claim.operation.id for claim in self._under_way}
-        return self._drained_by < math.inf and operation_id not in under_way
+        is_draining = self._drained_by < math.inf
+        return is_draining and all(claim.operation.id != operation_id for claim in self._pushes)
 
-    async def _now(self, operation_id: str) -> Operation:
-        def work(tx: Transaction) -> Operation | None:
-            found = operations.get(tx, operation_id)
-            return found and write_stops.add_stop_message(tx, found)
-
-        found = await self._database.read(work)
-        if found is None:
-            raise NotFound(f"There is no operation {operation_id} any more.")
-        return found
-
-    def moved(self, operation_id: str) -> None:
-        """The operation is otherwise than before."""
-        for event in self._moved.get(operation_id, ()):
-            event.set()
-
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         try:
             async with asyncio.timeout(POLL_INTERVAL):
-                await self._woken.wait()
+                await self._is_woken.wait()
             is_any_due = True
         except TimeoutError:
-            is_any_due = await self._is_any_due()
-        self._woken.clear()
+            is_any_due = False
+            with _logging_errors("outbox_unread"):
+                is_any_due = await self._is_any_due()
+        self._is_woken.clear()
         self._jumps.check()
-        if is_any_due and len(self._under_way) < self._at_once and self._drained_by == math.inf:
+        if is_any_due and len(self._pushes) < self._max_pushes and self._drained_by == math.inf:
             await self._claim()
 
     async def _is_any_due(self) -> bool:
         now = format_instant(self._clock())
-        try:
-            return await self._database.read(lambda tx: operations.is_any_due(tx, now=now, sends=self._sends))
-        except ConnectorError as error:
-            log.warning("outbox_unread", error=type(error).__name__)
-            return False
+        return await self._database.read(lambda tx: operations.is_any_due(tx, now=now, can_send=self._can_send))
 
     async def _claim(self) -> None:
         now = self._clock()
-        until = now + LEASE_DURATION
-        # Of its own: an attempt that outlived its lease must not end what this process claimed anew.
-        holder = self._holder = f"{self._process} {next(self._claims)}"
-        room = self._at_once - len(self._under_way)
+        expires_at = now + LEASE_DURATION
+        # A holder for each claim: an attempt that outlived its lease must not settle what was claimed anew.
+        holder = self._last_holder = f"{self._process} {next(self._claim_numbers)}"
+        free = self._max_pushes - len(self._pushes)
+        times = {"now": format_instant(now), "until": format_instant(expires_at)}
         claiming = self._claiming = asyncio.create_task(
             self._database.write(
-                lambda tx: operations.claim(
-                    tx,
-                    holder=holder,
-                    now=format_instant(now),
-                    until=format_instant(until),
-                    at_most=room,
-                    sends=self._sends,
-                )
+                lambda tx: operations.claim(tx, holder=holder, at_most=free, can_send=self._can_send, **times)
             )
         )
-        try:
+        claimed: list[Operation] = []
+        with _logging_errors("outbox_not_claimed"):
             claimed = await asyncio.shield(claiming)  # cancelled, it may be committed all the same: see `close`
-        except ConnectorError as error:
-            log.warning("outbox_not_claimed", error=type(error).__name__)
-            return
         for operation in claimed:
             claim = Claim(
                 self._database,
                 operation,
                 holder=holder,
-                until=until,
-                landing=self._landing,
+                expires_at=expires_at,
+                landing_time=self._landing_time,
                 clock=self._clock,
                 jumps=self._jumps,
-                sends=self._sends,
+                can_send=self._can_send,
             )
             origin = self._origins.get(operation.id)
             context = origin.copy() if origin is not None else None
-            self._under_way[claim] = asyncio.create_task(self._attempt(claim), name=operation.id, context=context)
+            self._pushes[claim] = asyncio.create_task(self._push(claim), name=operation.id, context=context)
 
-    async def _attempt(self, claim: Claim) -> None:
+    async def _push(self, claim: Claim) -> None:
         operation_id = claim.operation.id
         structlog.contextvars.bind_contextvars(operation=operation_id)
         try:
-            with self._tracing(claim.operation):
-                await self._way.wait_turn()
+            with _logging_errors("operation_stays_claimed"), self._tracing(claim.operation):
+                await self._pacer.wait_turn()
                 await self._pusher.attempt(claim)
         except ClaimLost:
             log.warning("operation_lost", operation=operation_id)
-        except ConnectorError as error:
-            log.warning("operation_stays_claimed", operation=operation_id, error=type(error).__name__)
         except Exception:
             log.exception("push_failed", operation=operation_id)
-            await self._fault(claim)
+            with _logging_errors("operation_stays_claimed"):
+                await self._pusher.handle_fault(claim)
         finally:
-            self._under_way.pop(claim, None)
-            self._queue.tried(operation_id, asyncio.get_running_loop().time())
-            self.moved(operation_id)
+            self._pushes.pop(claim, None)
+            self._wait_estimator.record_attempt(operation_id, asyncio.get_running_loop().time())
+            self.notify_changed(operation_id)
             self.wake()
 
-    async def _fault(self, claim: Claim) -> None:
-        try:
-            await self._pusher.fault(claim)
-        except ConnectorError as error:
-            log.warning("operation_stays_claimed", operation=claim.operation.id, error=type(error).__name__)
-
-    async def _renew(self) -> None:
+    async def _renew_claims(self) -> None:
         now = self._clock()
-        until = now + LEASE_DURATION
-        claims = sorted(self._under_way, key=lambda claim: claim.operation.id)
+        expires_at = now + LEASE_DURATION
+        times = {"now": format_instant(now), "until": format_instant(expires_at)}
+        claims = sorted(self._pushes, key=lambda claim: claim.operation.id)
         if not claims:
             return
 
         def work(tx: Transaction) -> list[Claim]:
-            told = {"now": format_instant(now), "until": format_instant(until)}
             return [
-                claim for claim in claims if operations.renew(tx, [claim.operation.id], holder=claim.holder, **told)
+                claim for claim in claims if operations.renew(tx, [claim.operation.id], holder=claim.holder, **times)
             ]
 
-        try:
-            kept = await self._database.write(work)
-        except ConnectorError as error:
-            log.warning("claims_not_renewed", error=type(error).__name__)
-            return
-        for claim in kept:
-            claim.until = until
+        with _logging_errors("claims_not_renewed"):
+            for claim in await self._database.write(work):
+                claim.expires_at = expires_at
 
     async def close(self) -> None:
-        """What is not settled within the grace is given back, for the next process to go on with."""
+        """Wait for the pushes in progress; what is not settled within OUTBOX_GRACE is released to the next process."""
         if self._claiming is not None:
             await asyncio.gather(self._claiming, return_exceptions=True)
-        holders = {self._holder, *(claim.holder for claim in self._under_way)}
-        late = set(self._under_way.values())
+        holders = {self._last_holder, *(claim.holder for claim in self._pushes)}
+        unfinished = set(self._pushes.values())
         until = min(self._drained_by, asyncio.get_running_loop().time() + OUTBOX_GRACE)
-        while late and (left := until - asyncio.get_running_loop().time()) > 0:
-            _, late = await asyncio.wait(late, timeout=min(left, RENEW_INTERVAL))
-            await self._renew()
-        for task in late:
+        while unfinished and (left := until - asyncio.get_running_loop().time()) > 0:
+            _, unfinished = await asyncio.wait(unfinished, timeout=min(left, RENEW_INTERVAL))
+            await self._renew_claims()
+        for task in unfinished:
             task.cancel()
-        if late:
-            await asyncio.wait(late)
-        try:
-            await self._database.write(lambda tx: [operations.release(tx, holder=one) for one in sorted(holders)])
-        except ConnectorError as error:
-            log.warning("claims_not_released", error=type(error).__name__)
+        if unfinished:
+            await asyncio.wait(unfinished)
+        with _logging_errors("claims_not_released"):
+            await self._database.write(lambda tx: [operations.release(tx, holder=holder) for holder in sorted(holders)])
+
+
+@contextmanager
+def _logging_errors(event: str) -> Iterator[None]:
+    """Log a ConnectorError under this event, and go on: the operations stay in the outbox."""
+    try:
+        yield
+    except ConnectorError as error:
+        log.warning(event, error=type(error).__name__)

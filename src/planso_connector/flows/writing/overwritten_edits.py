@@ -1,11 +1,12 @@
 """
-Find the edits by people in PlanSo that a save wrote over, by what was read before the save took effect. Pure.
+Find edits by people in PlanSo that a save overwrote, from what was read before the save took effect. Pure.
 
-They are reported, not written again: nobody asked for that, and what a person did since may be meant.
+They are reported and not written again: nobody asked for that, and what a person did since may be intended.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -26,22 +27,21 @@ def find_overwritten_edits(
     now: Form,
 ) -> tuple[Difference, ...]:
     """
-    `written` are the fields that the save changed, `sent` as in Operation. `versions` is what the history saw people
-    change since the form was read that was saved, `readings` are the forms read since then before `now`, the form after
-    the save.
+    `written` are the values that the save wrote, `sent` as in Operation. `versions` are the changes by people that the
+    history saw since the saved form was read, `readings` the forms read since then, `now` the form after the save.
     """
-    held, base = take_snapshot(now), sent["controls"]
-    as_sent = {column for column, state in held.items() if list(state.values) == base.get(column)}
-    seen: dict[str, str] = {}
+    held, sent_controls = take_snapshot(now), sent["controls"]
+    as_sent = {column for column, state in held.items() if list(state.values) == sent_controls.get(column)}
+    edits: dict[str, str] = {}
     for reading in readings:
         if reading.find_unsaved(written):
-            seen |= {column: state.shown for column, state in take_snapshot(reading).items() if column in as_sent}
-    edits = {column: theirs for column, theirs in seen.items() if theirs != held[column].shown}
-    columns: dict[str, list[str]] = {}
+            edits |= {column: state.shown for column, state in take_snapshot(reading).items() if column in as_sent}
+    edits = {column: theirs for column, theirs in edits.items() if theirs != held[column].shown}
+    columns: defaultdict[str, list[str]] = defaultdict(list)
     for column in as_sent:
         for name in now.names_for_label(held[column].label):
-            columns.setdefault(name, []).append(column)
-    for name, change in _last_seen(written, versions).items():
+            columns[name].append(column)
+    for name, change in _last_changes(written, versions).items():
         for column in columns.get(name, ()):
             if not _holds(now, held[column].shown, change):
                 edits[column] = "" if change.after is None else str(change.after)
@@ -58,20 +58,22 @@ def find_overwritten_edits(
     )
 
 
-def _last_seen(written: Mapping[str, Value], versions: Iterable[Sequence[Change]]) -> dict[str, Change]:
-    """By field or label what it was last seen to become, until what was written shows: what came then came after it."""
+def _last_changes(written: Mapping[str, Value], versions: Iterable[Sequence[Change]]) -> dict[str, Change]:
+    """The last change by field or label, before the version that shows what was written: later ones are no loss."""
     shown: dict[str, Any] = {}
     last: dict[str, Change] = {}
     for version in versions:
         shown |= {change.field: change.after for change in version}
-        if written and all(p in shown and are_equal(BY_PATH[p].kind, shown[p], value) for p, value in written.items()):
+        if written and all(
+            path in shown and are_equal(BY_PATH[path].kind, shown[path], value) for path, value in written.items()
+        ):
             break
         last |= {change.name: change for change in version}
     return last
 
 
 def _holds(now: Form, shown: str, change: Change) -> bool:
-    """Whether the form holds what the change made of it."""
+    """Whether the form still holds the change's value."""
     if change.field in BY_PATH:
         return are_equal(BY_PATH[change.field].kind, now.read_fields().values.get(change.field), change.after)
     is_too_long = change.after is None and len(shown) > MAX_SHOWN_LENGTH  # the history has no text of it
@@ -82,17 +84,15 @@ def find_emptied_controls(
     sent: Mapping[str, Any] | None, now: Snapshot, verdict: Verdict = Verdict.GONE
 ) -> tuple[Difference, ...]:
     """
-    Controls that held something in the form that was saved, and hold nothing now. Seen later than seconds after the
-    save that can't be judged, and is reported.
+    Controls that held something in the form that was saved and are empty now. Later than seconds after the save nobody
+    can tell whether the save emptied them: they are reported.
     """
     differences = []
     for column, values in (sent or {}).get("controls", {}).items():
         state = now.get(column)
-        if state is not None and list(state.values) == values:
-            continue  # a choice that says nothing has a value, too
-        if any(not is_empty_value(value) for value in values) and (state is None or state.is_empty):
-            label = state.label if state is not None else ""
-            after = state.values if state is not None else ()
-            told = ", ".join(values)
-            differences.append(Difference(column, label, verdict, tuple(values), after, told, ""))
+        label, after = (state.label, state.values) if state is not None else ("", ())
+        is_unchanged = state is not None and list(after) == values  # an empty choice has a value, too
+        is_emptied = state is None or state.is_empty
+        if is_emptied and not is_unchanged and not all(map(is_empty_value, values)):
+            differences.append(Difference(column, label, verdict, tuple(values), after, ", ".join(values), ""))
     return tuple(differences)

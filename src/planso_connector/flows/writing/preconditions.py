@@ -1,4 +1,4 @@
-"""What of a write may still be written, by the values that its caller relies on. Pure."""
+"""Check a write against the form as it is now: what the caller relies on must not have changed since. Pure."""
 
 from __future__ import annotations
 
@@ -13,33 +13,25 @@ from planso_connector.planso.pages.form import Form
 
 
 def apply_preconditions(
-    operation: Operation, form: Form, known: Order | None
+    operation: Operation, form: Form, mirrored: Order | None
 ) -> tuple[dict[str, Value], tuple[str, ...]]:
-    """
-    What may be written of what was asked, by what the caller relies on; and notes on what is left alone. Raises
-    Conflicting.
-    """
+    """The values to write, and notes on the fields that an undo leaves alone. Raises EditConflict."""
     sent_with = operation.before if operation.sent_at is not None else None
-    asked, conflicts = appending.resolve(operation.requested, form, sent_with)
+    resolved, conflicts = appending.resolve(operation.requested, form, sent_with)
     if operation.base is None and not conflicts:
-        return asked, ()
+        return resolved, ()
     reading = form.read_fields()
-    held = apply_reading(known, reading) if known is not None else reading
-
-    def is_same(path: str, one: Value, other: Value) -> bool:
-        return is_equivalent(BY_PATH[path].kind, one, other)
-
-    conflicts += [
-        Conflict(path, base, held.value_or_unreadable(path), asked.get(path))
-        for path, base in (operation.base or {}).items()
-        if not is_same(path, held.value_or_unreadable(path), base)
-        and not (path in asked and is_same(path, held.value_or_unreadable(path), asked[path]))
-    ]
+    held = apply_reading(mirrored, reading) if mirrored is not None else reading
+    for path, base in (operation.base or {}).items():
+        kind, theirs = BY_PATH[path].kind, held.value_or_unreadable(path)
+        is_as_requested = path in resolved and is_equivalent(kind, theirs, resolved[path])
+        if not is_as_requested and not is_equivalent(kind, theirs, base):
+            conflicts.append(Conflict(path, base, theirs, resolved.get(path)))
     if not conflicts:
-        return asked, ()
+        return resolved, ()
     names = ", ".join(conflict.field for conflict in conflicts)
     if operation.undoes is None or len(conflicts) == len(operation.requested):
         raise EditConflict(f"Changed in PlanSo since: {names}. Nothing was sent.", conflicts)
     for conflict in conflicts:
-        asked.pop(conflict.field, None)
-    return asked, (f"Left alone, because somebody changed it since: {names}.",)
+        resolved.pop(conflict.field, None)
+    return resolved, (f"Left alone, because somebody changed it since: {names}.",)

@@ -1,6 +1,6 @@
 """
-Push a deletion, and look whether the order is gone. Transactions: the claim's mark before it, nothing else; the
-settling is push's.
+Push a deletion: send it, and check that the order is gone. The only transaction is the claim's mark before the request;
+`push` settles the operation.
 """
 
 from __future__ import annotations
@@ -20,19 +20,17 @@ from planso_connector.domain.errors import (
 from planso_connector.flows.syncing.read_order import OrderReader
 from planso_connector.flows.writing.claim import Claim, Postponed
 from planso_connector.flows.writing.preconditions import apply_preconditions
-from planso_connector.flows.writing.read_back import START_TIMEOUT, EmptyForm, LiveForms, ReadBack
+from planso_connector.flows.writing.read_back import START_TIMEOUT, LiveForms, ReadBack
 from planso_connector.planso.http.client import PlansoClient
 from planso_connector.planso.http.login import SessionEnded
 from planso_connector.planso.http.throttle import urgent_requests
 from planso_connector.planso.pages.form import Form
 
 MAX_DELETIONS = 2
-"""How often a deletion is begun at most: the second time only where an ended session kept the first from being seen."""
+"""How often a deletion is sent at most: again only where an expired session kept PlanSo from carrying out the first."""
 
 
 class DeletePush:
-    """Lives as long as the process."""
-
     def __init__(self, planso: PlansoClient, live: LiveForms, reader: OrderReader, clock: Clock) -> None:
         self._planso = planso
         self._live = live
@@ -40,28 +38,22 @@ class DeletePush:
         self._clock = clock
 
     async def carry_out(self, claim: Claim) -> ReadBack:
-        """Raises Later, Lost, Expired, PlansoRefused, and ConnectorErrors where nothing was deleted."""
+        """Raises Postponed, ClaimLost, Expired, PlansoRefused, and ConnectorErrors where nothing was deleted."""
         order_id = claim.operation.order_id
         assert order_id is not None, "only a create has no order yet"
-        known = await self._reader.load_mirrored(order_id)
+        mirrored = await self._reader.load_mirrored(order_id)
         for _ in range(MAX_DELETIONS):
-            read_at = format_instant(self._clock())
             try:
-                form = await self._live.read_existing(order_id, known)
-            except EmptyForm as empty:
-                await self._live.check_identity(claim.operation, empty.form, read_at)
-                raise
-            except NotFound:
-                if claim.sent_at is None:
+                form, read_at = await self._live.read_for_write(claim.operation, mirrored)
+            except NotFound as error:
+                if claim.sent_at is None or error.read_at is None:
                     raise
-                return ReadBack(None, order_id, read_at, None)
-            await self._live.check_identity(claim.operation, form, read_at)
+                return ReadBack(None, order_id, error.read_at)
             try:
-                apply_preconditions(claim.operation, form, known)
+                apply_preconditions(claim.operation, form, mirrored)
             except EditConflict:
-                await self._reader.store_form(
-                    form.read_fields(), known, read_at
-                )  # the caller is shown the order as it is
+                # The response of the conflict shows the order as it is now.
+                await self._reader.store_form(form.read_fields(), mirrored, read_at)
                 raise
             claim.check_sendable(read_at)
             try:
@@ -69,29 +61,26 @@ class DeletePush:
                     outcome = await claim.send(partial(self._planso.delete, order_id, form))
             except SessionEnded:
                 continue
-            return await self._looked_after(claim, order_id, form, outcome)
+            return await self._check_gone(claim, order_id, form, outcome)
         raise PlansoUnavailable("PlanSo ended the session each time the order was to be deleted; nothing was deleted.")
 
-    async def _looked_after(
+    async def _check_gone(
         self, claim: Claim, order_id: int, form: Form, outcome: PlansoUnsure | PlansoRefused | None
     ) -> ReadBack:
         read_at = format_instant(self._clock())
         try:
             with urgent_requests(begin_by=asyncio.get_running_loop().time() + START_TIMEOUT):
-                gone = await self._live.is_gone(order_id, form.read_fields().values)
+                is_gone = await self._live.is_gone(order_id, form.read_fields().values)
         except PlansoError as error:
-            told = f"The deletion of order {order_id} was sent, and then PlanSo could not be asked: {error}"
-            raise Postponed(told) from None
-        if gone:
-            notes = (
-                (f"PlanSo has deleted it, though it answered otherwise ({outcome}).",) if outcome is not None else ()
-            )
-            return ReadBack(None, order_id, read_at, None, notes)
+            message = f"The deletion of order {order_id} was sent, and then PlanSo could not be asked: {error}"
+            raise Postponed(message) from None
+        if is_gone:
+            note = f"PlanSo has deleted it, though it answered otherwise ({outcome})."
+            return ReadBack(None, order_id, read_at, notes=(note,) if outcome is not None else ())
+        if outcome is None:
+            raise PlansoRefused(f"PlanSo still shows order {order_id} after it was deleted.")
+        if isinstance(outcome, PlansoRefused) or outcome.is_over:
+            claim.revert_sent_mark()
         if isinstance(outcome, PlansoUnsure):
-            if outcome.is_over:
-                claim.take_back_mark()
             raise Postponed(str(outcome))
-        if outcome is not None:
-            claim.take_back_mark()
-            raise outcome
-        raise PlansoRefused(f"PlanSo still shows order {order_id} after it was deleted.")
+        raise outcome

@@ -1,7 +1,7 @@
 """
-Write: record an operation in one transaction, from where on it can't be lost, and wait a while for what becomes of it.
+Accept a write: record it as an operation in one transaction, after which it can't be lost, and wait for its end.
 
-The same transaction looks at the idempotency key, the version that the caller relies on and what is there already.
+The same transaction checks the idempotency key, the version that the caller relies on, stops and duplicates.
 """
 
 from __future__ import annotations
@@ -44,34 +44,38 @@ from planso_connector.store import operations, orders, search, write_stops
 from planso_connector.store.engine.database import Database, Transaction
 from planso_connector.store.order_rows import to_json
 
-LOOK_AGAIN = (0.0, 0.5, 1.5)
-"""Seconds before each look whether an operation is recorded, where the answer to its commit is lost."""
-LOOK_WITHIN = 3.0
-"""Seconds for each look: who asked has waited already."""
+COMMIT_CHECK_PAUSES = (0.0, 0.5, 1.5)
+"""Seconds before each check whether an operation is recorded, where the response to its commit was lost."""
+COMMIT_CHECK_TIMEOUT = 3.0
+"""Seconds for each check: the caller has waited already."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteRequest:
     """
-    What comes with a write. `wait` in seconds, None for the usual; `if_match` the ETag relied on, without its quotes,
-    `*` for any; `notes` sentences that the caller is told whatever comes of it. `names_orders`: whether the caller may
-    be told which other orders there are. `signed_by`: with whose name appended lines end, None where they don't.
+    What comes with a write beside its values. `wait` is in seconds, None for the default; `if_match` is the ETag relied
+    on, without its quotes, or `*`; `notes` are sentences for the caller; `is_strict` is `Prefer: handling=strict`;
+    `can_read_orders`: whether duplicates may be named; `signature`: the name that ends appended lines, None for none.
     """
 
     caller: str = ""
     wait: float | None = None
     idempotency_key: str | None = None
     if_match: str | None = None
-    strict: bool = False
+    is_strict: bool = False
     notes: str = ""
-    names_orders: bool = True
-    signed_by: str | None = None
+    can_read_orders: bool = True
+    signature: str | None = None
 
 
 class WriteService:
     """
-    Lives as long as the process. `wait` in seconds for PlanSo's confirmation, `deadline` for the whole of a write; no
-    write is taken on while `most_pending` are pending. `writes` is the setting CONNECTOR_WRITES: `on`, `shadow`, `off`.
+    `wait` is in seconds for PlanSo's confirmation, `deadline` for the whole operation; while `max_pending` are pending,
+    no write is accepted. `writes` is the setting CONNECTOR_WRITES: `on`, `shadow`, `off`.
+
+    Every method that writes returns the operation once it is settled, the wait is over, or the database can't be read
+    any more. It raises IdempotencyKeyReused, VersionChanged, DuplicateOrder, NotFound, LoginRejected, WritesStopped,
+    TooManyPending and StoreUnavailable where nothing was recorded, and CommitUnknown where it may have been.
     """
 
     def __init__(
@@ -82,43 +86,39 @@ class WriteService:
         *,
         wait: float,
         deadline: timedelta,
-        most_pending: int,
+        max_pending: int,
         clock: Clock,
         writes: str = "on",
     ) -> None:
         self._database = database
         self._planso = planso
         self._outbox = outbox
-        self._wait = wait
+        self._default_wait = wait
         self._deadline = deadline
-        self._most_pending = most_pending
+        self._max_pending = max_pending
         self._clock = clock
         self._writes = writes
 
-    async def create(self, asked: Mapping[str, Value], request: WriteRequest) -> Operation:
-        """Raises Invalid for an order that would be nobody's, and what every write raises."""
-        _require_somebody(asked)
-        return await self._write(Action.CREATE, None, asked, request)
+    async def create(self, requested: Mapping[str, Value], request: WriteRequest) -> Operation:
+        """Raises Invalid, too."""
+        _require_identity(requested)
+        return await self._write(Action.CREATE, None, requested, request)
 
-    async def update(self, order_id: int, asked: Mapping[str, Value], request: WriteRequest) -> Operation:
-        return await self._write(Action.UPDATE, order_id, asked, request)
+    async def update(self, order_id: int, requested: Mapping[str, Value], request: WriteRequest) -> Operation:
+        return await self._write(Action.UPDATE, order_id, requested, request)
 
     async def delete(self, order_id: int, request: WriteRequest) -> Operation:
         return await self._write(Action.DELETE, order_id, {}, request)
 
     async def undo(self, operation_id: str, request: WriteRequest) -> Operation:
-        """
-        A new operation that gives the fields of a confirmed update back what they held before, where nobody changed
-        them since. Raises NotFound, NotPossible, and what every write raises.
-        """
-        undone = await self.undone(operation_id)
-        assert undone.before is not None, "`undone` saw to it"
-        asked, base = appending.plan_undo(undone)
-        return await self._write(Action.UPDATE, undone.order_id, asked, request, base=base, undoes=undone.id)
+        """Write back what the fields held before a confirmed update, unless changed since. Raises NotPossible, too."""
+        update = await self.get_undoable(operation_id)
+        requested, base = appending.plan_undo(update)
+        return await self._write(Action.UPDATE, update.order_id, requested, request, base=base, undoes=update.id)
 
-    async def undone(self, operation_id: str) -> Operation:
-        """The operation, if it can be undone. Raises NotFound, NotPossible."""
-        operation = await self.get(operation_id)
+    async def get_undoable(self, operation_id: str) -> Operation:
+        """An operation that can be undone. Raises NotFound, NotPossible."""
+        operation = await self.get_operation(operation_id)
         if operation.action is not Action.UPDATE or operation.state is not OperationState.CONFIRMED:
             kind = f"a {operation.state} {operation.action}"
             raise NotPossible(f"Operation {operation_id} is {kind}; only a confirmed update can be undone.")
@@ -128,32 +128,30 @@ class WriteService:
 
     async def restore(self, operation_id: str, only: Sequence[str], request: WriteRequest) -> Operation:
         """
-        A new operation that writes back what the save of a damaged one took, or of that what `only` names. Raises
-        NotFound, NotPossible, Invalid, and what every write raises.
+        Write back the values that a damaged operation's save lost, all or those of the labels and control names `only`.
+        Raises NotPossible, Invalid, too.
         """
-        damaged = await self.get(operation_id)
+        damaged = await self.get_operation(operation_id)
         controls = restoring.get_values_before(restoring.select_restorable(damaged, only))
         return await self._write(Action.UPDATE, damaged.order_id, {}, request, undoes=damaged.id, controls=controls)
 
-    def signed(self, asked: Mapping[str, Value], request: WriteRequest) -> Mapping[str, Value]:
-        """What is asked, with the day and the caller's name at the end of appended lines where the request wants it."""
-        if request.signed_by is None:
-            return asked
-        return appending.sign_appended_lines(asked, request.signed_by, self._clock().astimezone(BERLIN).date())
+    def sign_lines(self, requested: Mapping[str, Value], request: WriteRequest) -> Mapping[str, Value]:
+        """The requested values, with the day and the signature at the end of appended lines where there is one."""
+        if request.signature is None:
+            return requested
+        return appending.sign_appended_lines(requested, request.signature, self._clock().astimezone(BERLIN).date())
 
     async def check(
-        self, action: Action, order_id: int | None, asked: Mapping[str, Value], request: WriteRequest
+        self, action: Action, order_id: int | None, requested: Mapping[str, Value], request: WriteRequest
     ) -> str:
-        """What recording it would tell, for a dry run. Raises Invalid, VersionChanged, Duplicate, NotFound."""
+        """The notes that recording it would give. Raises Invalid, VersionChanged, DuplicateOrder, NotFound."""
         if action is Action.CREATE:
-            _require_somebody(asked)
-        operation = Operation(id="", action=action, order_id=order_id, requested=dict(asked))
+            _require_identity(requested)
+        operation = Operation(id="", action=action, order_id=order_id, requested=dict(requested))
 
         def work(tx: Transaction) -> str:
-            if request.if_match is not None and order_id is not None:
-                self._relied_on(tx, operation, request.if_match)
-            is_create = action is Action.CREATE
-            return self._with_duplicates(tx, operation, request) if is_create else ""
+            self._load_base(tx, operation, request)
+            return self._add_duplicates(tx, operation, request)
 
         return await self._database.read(work)
 
@@ -161,60 +159,56 @@ class WriteService:
         self,
         action: Action,
         order_id: int | None,
-        asked: Mapping[str, Value],
+        requested: Mapping[str, Value],
         request: WriteRequest,
         *,
         base: Mapping[str, Value] | None = None,
         undoes: str | None = None,
         controls: Mapping[str, Sequence[str]] | None = None,
     ) -> Operation:
-        """
-        The operation as it stands when it is settled, or the wait is over, or the database can't tell any more. Raises
-        KeyReused, VersionChanged, Duplicate, NotFound, LoginRejected, WritesStopped, TooManyPending and
-        StoreUnavailable, where nothing was recorded, and CommitUnknown, where it may be.
-        """
         now = self._clock()
         operation = Operation(
             id=generate_operation_id(),
             action=action,
             order_id=order_id,
-            requested=dict(self.signed(asked, request)),
+            requested=dict(self.sign_lines(requested, request)),
             created_at=format_instant(now),
             deadline_at=format_instant(now + self._deadline),
             next_at=format_instant(now),
-            notes=" ".join([*find_input_warnings(asked), *([request.notes] if request.notes else [])]),
+            notes=" ".join([*find_input_warnings(requested), *([request.notes] if request.notes else [])]),
             caller=request.caller,
             idempotency_key=request.idempotency_key,
-            request=_digest(action, order_id, asked, request, undoes, controls),
+            request=_fingerprint(action, order_id, requested, request, undoes, controls),
             base=base,
             undoes=undoes,
             controls=controls,
         )
-        recorded = await self._recorded(operation, request)
-        self._outbox.recorded(recorded.id)
+        recorded = await self._record_surely(operation, request)
+        self._outbox.notify_recorded(recorded.id)
         try:
-            return await self.settled(recorded, request.wait if request.wait is not None else self._wait)
+            wait = request.wait if request.wait is not None else self._default_wait
+            return await self.wait_until_settled(recorded, wait)
         except StoreUnavailable:
             return recorded
 
-    async def _recorded(self, operation: Operation, request: WriteRequest) -> Operation:
+    async def _record_surely(self, operation: Operation, request: WriteRequest) -> Operation:
         """
-        Where the answer to the commit is lost, the operation's id tells whether it is recorded: a transaction that gets
-        its lock sees how the one before ended. Raises CommitUnknown where that can't be seen either.
+        Record the operation; where the response to the commit is lost, look for it by its id. The lock makes the check
+        wait for the end of the transaction before. Raises CommitUnknown where the check fails, too.
         """
 
-        def work(tx: Transaction, *, is_again: bool) -> Operation:
+        def work(tx: Transaction, *, is_check: bool) -> Operation:
             tx.lock(f"operation {tx.workshop} {operation.id}")
-            found = operations.get(tx, operation.id) if is_again else None
-            return found or self._record(tx, operation, request)
+            recorded = operations.get(tx, operation.id) if is_check else None
+            return recorded or self._record(tx, operation, request)
 
         lost: StoreUnavailable | None = None
-        for pause in (0.0, *LOOK_AGAIN):
+        for pause in (0.0, *COMMIT_CHECK_PAUSES):
             await asyncio.sleep(pause)
             try:
                 if lost is None:
-                    return await self._database.write(partial(work, is_again=False))
-                return await self._database.write_with_priority(partial(work, is_again=True), LOOK_WITHIN)
+                    return await self._database.write(partial(work, is_check=False))
+                return await self._database.write_with_priority(partial(work, is_check=True), COMMIT_CHECK_TIMEOUT)
             except (TooManyPending, WritesStopped):
                 raise
             except StoreUnavailable as error:
@@ -229,6 +223,7 @@ class WriteService:
 
     def _record(self, tx: Transaction, operation: Operation, request: WriteRequest) -> Operation:
         if operation.idempotency_key is not None:
+            assert operation.created_at is not None, "operations are recorded with their time"
             earlier = operations.find_by_key(tx, operation.caller, operation.idempotency_key, now=operation.created_at)
             if earlier is not None and earlier.request == operation.request:
                 return earlier
@@ -240,30 +235,33 @@ class WriteService:
         self._check_not_stopped(tx, operation)
         if self._planso.login_status.state == "rejected":
             raise LoginRejected("PlanSo rejects the connector's user name or password; nothing was recorded.")
-        if operations.has_pending(tx, at_least=self._most_pending):
+        if operations.has_pending(tx, at_least=self._max_pending):
             raise TooManyPending(
-                f"{self._most_pending} writes wait for PlanSo already, and no more are taken on until some are "
+                f"{self._max_pending} writes wait for PlanSo already, and no more are taken on until some are "
                 "through; nothing was recorded."
             )
-        if request.if_match is not None and operation.order_id is not None:
-            relied_on = self._relied_on(tx, operation, request.if_match)
-            operation = replace(operation, base=operation.base or relied_on)
-        operation = replace(operation, identity=self._identity(tx, operation))
-        if operation.action is Action.CREATE:
-            operation = replace(operation, notes=self._with_duplicates(tx, operation, request))
-        return operations.record(tx, operation)
+        base = self._load_base(tx, operation, request)
+        return operations.record(
+            tx,
+            replace(
+                operation,
+                base=operation.base or base if request.if_match is not None else operation.base,
+                identity=self._load_identity(tx, operation),
+                notes=self._add_duplicates(tx, operation, request),
+            ),
+        )
 
-    def _identity(self, tx: Transaction, operation: Operation) -> Identity | None:
-        """What the order is known by: what the mirror holds, a deleted order's too, and what is pending before it."""
+    def _load_identity(self, tx: Transaction, operation: Operation) -> Identity | None:
+        """The order's identity by the mirror, where a deleted order counts too, and by the writes pending before."""
         if operation.order_id is None:
             return None
         operations.lock_order(tx, operation.order_id)
-        known = orders.load(tx, operation.order_id)
+        mirrored = orders.load(tx, operation.order_id)
         undone = operations.get(tx, operation.undoes) if operation.undoes is not None else None
-        pending = operations.list_pending(tx, operation.order_id) if known is not None else []
-        asked = [*(earlier.requested for earlier in pending), operation.requested]
-        held = known.values if known is not None else {}
-        return build_identity(held, asked, undone.identity if undone is not None else None)
+        pending = operations.list_pending(tx, operation.order_id) if mirrored is not None else []
+        requested = [*(earlier.requested for earlier in pending), operation.requested]
+        held = mirrored.values if mirrored is not None else {}
+        return build_identity(held, requested, undone.identity if undone is not None else None)
 
     def _check_not_stopped(self, tx: Transaction, operation: Operation) -> None:
         """Raises WritesShadowed, WritesStopped."""
@@ -278,116 +276,107 @@ class WriteService:
         if stop is not None:
             raise WritesStopped(f"{stop.message} Nothing was recorded.")
 
-    def _relied_on(self, tx: Transaction, operation: Operation, tag: str) -> dict[str, Value] | None:
+    def _load_base(self, tx: Transaction, operation: Operation, request: WriteRequest) -> dict[str, Value] | None:
         """
-        What the mirror holds in the fields asked, at the version that the caller names. An ETag stands for the fields
-        as GET shows them, and what is pending is not in them: a field that a pending write is about to change is a
-        conflict once it has, also for who was shown that it is pending. None for `*`, which relies on no value.
+        The mirror's values of the requested fields, of all for a deletion, at the version that `If-Match` names; None
+        without one, and for `*`. Pending writes are not in them: when one changes such a field, that is a conflict,
+        although the caller was shown that it is pending. Raises NotFound, VersionChanged.
         """
-        assert operation.order_id is not None, "a create relies on no version"
-        stored = orders.get(tx, operation.order_id)
-        known = orders.load(tx, operation.order_id)
-        if stored is None or known is None or stored.deleted_at is not None:
-            raise NotFound(f"There is no order {operation.order_id} in the connector's database.")
+        tag, order_id = request.if_match, operation.order_id
+        if tag is None or order_id is None:
+            return None
+        stored, mirrored = orders.get(tx, order_id), orders.load(tx, order_id)
+        if stored is None or mirrored is None or stored.deleted_at is not None:
+            raise NotFound(f"There is no order {order_id} in the connector's database.")
         if tag == "*":
             return None
         version, _, pending = tag.partition(".")
-        if int(version) != stored.version or (pending and tag != stored.tag):
-            told = f'If-Match: order {operation.order_id} has the ETag "{stored.tag}" now, not "{tag}".'
-            raise VersionChanged(told, stored.document)
-        if operation.action is Action.DELETE:  # relies on all of it
-            return {path: known.value_or_unreadable(path) for path in known.values if path not in FROM_OTHER_PAGES}
-        return {
-            path: known.value_or_unreadable(path)
-            for path in operation.requested
-            if appending.target_field(path) == path
-        }
+        if int(version) != stored.version or (pending and tag != stored.order.tag):
+            message = f'If-Match: order {order_id} has the ETag "{stored.order.tag}" now, not "{tag}".'
+            raise VersionChanged(message, stored.order)
+        if operation.action is Action.DELETE:
+            paths = [path for path in mirrored.values if path not in FROM_OTHER_PAGES]
+        else:
+            paths = [path for path in operation.requested if appending.target_field(path) == path]
+        return {path: mirrored.value_or_unreadable(path) for path in paths}
 
-    def _with_duplicates(self, tx: Transaction, operation: Operation, request: WriteRequest) -> str:
-        """The notes of a create, with the orders that may be the same one. Raises Duplicate when `request.strict`."""
-        found = search.find_overlapping_orders(tx, operation.requested)
-        if not found:
+    def _add_duplicates(self, tx: Transaction, operation: Operation, request: WriteRequest) -> str:
+        """The operation's notes; for a create with the orders that may be the same one. Raises DuplicateOrder."""
+        is_create = operation.action is Action.CREATE
+        duplicates = search.find_overlapping_orders(tx, operation.requested) if is_create else []
+        if not duplicates:
             return operation.notes
-        named = f": {', '.join(str(order_id) for order_id in found[:5])}" if request.names_orders else ""
-        told = f"For this number plate there is already an order at this time{named}."
-        if request.strict:
-            raise DuplicateOrder(f"{told} Nothing was created.")
-        return f"{operation.notes} {told}".strip()
+        ids = f": {', '.join(str(order_id) for order_id in duplicates[:5])}" if request.can_read_orders else ""
+        message = f"For this number plate there is already an order at this time{ids}."
+        if request.is_strict:
+            raise DuplicateOrder(f"{message} Nothing was created.")
+        return f"{operation.notes} {message}".strip()
 
-    async def get(self, operation_id: str) -> Operation:
+    async def get_operation(self, operation_id: str) -> Operation:
         """Raises NotFound."""
+        return await self._outbox.load(operation_id)
 
-        def work(tx: Transaction) -> Operation | None:
-            found = operations.get(tx, operation_id)
-            return found and write_stops.add_stop_message(tx, found)
-
-        found = await self._database.read(work)
-        if found is None:
-            raise NotFound(f"There is no operation {operation_id}.")
-        return found
-
-    async def page(
+    async def list_operations(
         self, order_id: int | None, state: OperationState | None, before: tuple[str, str] | None, limit: int
     ) -> Sequence[Operation]:
-        """Newest first; `before` as in store.operations."""
+        """Newest first; `before` as in `store.operations.list_page`."""
 
         def work(tx: Transaction) -> Sequence[Operation]:
-            found = operations.list_page(tx, order_id=order_id, state=state, before=before, limit=limit)
-            is_stopped = bool(write_stops.list_active(tx))
-            return [write_stops.add_stop_message(tx, one) for one in found] if is_stopped else found
+            page = operations.list_page(tx, order_id=order_id, state=state, before=before, limit=limit)
+            if not write_stops.list_active(tx):
+                return page
+            return [write_stops.add_stop_message(tx, operation) for operation in page]
 
         return await self._database.read(work)
 
-    async def settled(self, operation: Operation, seconds: float) -> Operation:
-        """
-        The operation when it is settled, or after so many seconds, or as soon as it is clear that it will not be
-        settled within them.
-        """
+    async def wait_until_settled(self, operation: Operation, seconds: float) -> Operation:
+        """The operation when it is settled, the time is up, or it is clear that it will not be settled by then."""
         until = format_instant(self._clock() + timedelta(seconds=seconds))
-        return await self._outbox.wait(operation, seconds, give_up=lambda now: now.next_at > until)
+        return await self._outbox.wait_until_settled(
+            operation, seconds, give_up=lambda now: (now.next_at or until) > until
+        )
 
     async def cancel(self, operation_id: str) -> Operation:
         """Raises NotFound, and NotPossible where it is settled or something may have been sent."""
         error = Cancelled("Cancelled before anything was sent.")
         now = format_instant(self._clock())
-        cancelled = await self._database.write(
+        is_cancelled = await self._database.write(
             lambda tx: operations.cancel(
                 tx, operation_id, now=now, message=str(error), failure=stored_errors.serialize_error(error)
             )
         )
-        operation = await self.get(operation_id)
-        if not cancelled:
-            pending = operation.state is OperationState.PENDING
-            why = "something was sent to PlanSo already" if pending else f"it is {operation.state} already"
+        operation = await self.get_operation(operation_id)
+        if not is_cancelled:
+            is_pending = operation.state is OperationState.PENDING
+            why = "something was sent to PlanSo already" if is_pending else f"it is {operation.state} already"
             raise NotPossible(f"Operation {operation_id} can't be cancelled: {why}.")
-        self._outbox.moved(operation_id)
-        self._outbox.wake()
+        self._outbox.notify_cancelled(operation_id)
         return operation
 
 
-def _require_somebody(asked: Mapping[str, Value]) -> None:
+def _require_identity(requested: Mapping[str, Value]) -> None:
     """
-    Raises Invalid for a new order without a person and a vehicle: PlanSo shows it as it shows an order that does not
-    exist, so it could neither be changed nor deleted, nor found again after an answer that got lost.
+    Raises Invalid for a new order without person and vehicle. PlanSo shows it like an order that does not exist: it
+    could not be changed, deleted, or found again after a lost response.
     """
-    if not any(asked.get(path) for path in CREATE_NEEDS_ONE_OF):
-        needed = f"a new order needs a person or a vehicle; accepted: at least one of {', '.join(CREATE_NEEDS_ONE_OF)}, not empty"
-        raise Invalid([Problem(("body",), needed, "missing")])
+    if not any(requested.get(path) for path in CREATE_NEEDS_ONE_OF):
+        accepted = ", ".join(CREATE_NEEDS_ONE_OF)
+        message = f"a new order needs a person or a vehicle; accepted: at least one of {accepted}, not empty"
+        raise Invalid([Problem(("body",), message, "missing")])
 
 
-def _digest(
+def _fingerprint(
     action: Action,
     order_id: int | None,
-    asked: Mapping[str, Value],
+    requested: Mapping[str, Value],
     request: WriteRequest,
     undoes: str | None,
     controls: Mapping[str, Sequence[str]] | None,
 ) -> str:
-    """What makes two requests the same one, for the idempotency key; how their JSON was written does not."""
-    parts: list[object] = [action.value, order_id, dict(asked), request.if_match, undoes]
+    """Hash of what makes two requests with one idempotency key the same, however their JSON was written."""
+    parts: list[object] = [action.value, order_id, dict(requested), request.if_match, undoes]
     if controls is not None:
         parts.append(dict(controls))
-    if request.signed_by is not None:  # without the day: a repetition on the next one is the same request
+    if request.signature is not None:  # without the day: a repetition on the next one is the same request
         parts.append({"signed": True})
-    whole = to_json(parts)
-    return hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return hashlib.blake2b(to_json(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,7 +1,7 @@
 """
-PlanSo's calls: what is sent, what may come back, and which error that is. Source: the PlanSo protocol.
+Requests to PlanSo: its pages, saves and logins. Source: the PlanSo protocol.
 
-Texts of errors name the page and the order, never a cookie, a password or a customer's data.
+Messages of errors name the page and the order, never a cookie, a password or customer data.
 """
 
 from __future__ import annotations
@@ -9,11 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import httpx2
@@ -30,15 +27,7 @@ from planso_connector.domain.errors import (
     PlansoUnsure,
 )
 from planso_connector.domain.order import BoardEntry, PartsReading
-from planso_connector.planso.http.bounded_response import (
-    ACCEPT_ENCODING,
-    BOARD_SIZE_FACTOR,
-    LargeResponseLimit,
-    LargeResponseSlot,
-    ResponseTooLarge,
-    read_bounded,
-)
-from planso_connector.planso.http.connection import parse_base_url, to_planso_error
+from planso_connector.planso.http.bounded_response import ACCEPT_ENCODING, MAX_LARGE_RESPONSES, LargeResponseSlot
 from planso_connector.planso.http.decoding import (
     MAX_BOARD_JSON_VALUES,
     MAX_JSON_VALUES,
@@ -47,29 +36,15 @@ from planso_connector.planso.http.decoding import (
     decode_response,
     parse_json,
 )
-from planso_connector.planso.http.login import (
-    HOLDS_SLOT,
-    IS_LOGIN,
-    IS_SAVE,
-    RESPONSE_STARTED,
-    SENT_AT,
-    Account,
-    LoginStatus,
-    OnLogin,
-    SessionAuth,
-    SessionEnded,
-    origin,
-)
-from planso_connector.planso.http.outcome import (
-    OnExchange,
-    PlansoHealth,
-    RequestOutcome,
-    classify_status,
-    classify_transport_error,
-)
+from planso_connector.planso.http.login import Account, LoginStatus, OnLogin
+from planso_connector.planso.http.outcome import OnExchange, PlansoHealth, to_planso_error
 from planso_connector.planso.http.parser_thread import run_parser
+from planso_connector.planso.http.request_info import EXTENSION, RequestInfo, get_info
+from planso_connector.planso.http.session_auth import SessionAuth
 from planso_connector.planso.http.session_pair import SessionPair
-from planso_connector.planso.http.throttle import Throttle, parse_retry_after
+from planso_connector.planso.http.throttle import Throttle
+from planso_connector.planso.http.transport import ThrottledTransport
+from planso_connector.planso.http.urls import get_origin, parse_base_url
 from planso_connector.planso.pages.board import parse_board
 from planso_connector.planso.pages.change_plan import ChangePlan
 from planso_connector.planso.pages.form import Form, FormMissing
@@ -77,7 +52,7 @@ from planso_connector.planso.pages.parts import parse_parts
 from planso_connector.planso.pages.redact import redact_content
 from planso_connector.planso.pages.tabs import ParsedTab, parse_tab, tab_parameters
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.encoding import EncodedRequest, encode_save
+from planso_connector.planso.saving.encoding import encode_save
 from planso_connector.planso.saving.pairs import select_pairs
 from planso_connector.planso.saving.save_response import find_new_order_id, parse_save_response
 from planso_connector.planso.saving.save_style import SaveStyle
@@ -85,38 +60,28 @@ from planso_connector.planso.saving.tokens import extract_page_values
 
 T = TypeVar("T")
 OnPageChanged = Callable[[PageChanged, int | None], Awaitable[None]]
-"""Awaited with what can't be read and the order it is of, before the error is raised."""
-
-_CONNECTION_LOST = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
-_PAGE = "planso_page"
-"""The request's extension that names the kind of page, each of which has its own usual latency."""
-
-_MOST = "planso_most"
-"""The request's extension that says how many bytes its answer may have, where that is not the usual number."""
+"""Awaited with the error and the order's id before a PageChanged is raised."""
 
 MAX_RESPONSE_BYTES = 4_000_000
-"""Of one answer, unless told otherwise."""
+
+BOARD_SIZE_FACTOR = 2
+"""The board may be this many times as large as another page: unlike a form it grows with the workshop."""
 
 TOTAL_TIMEOUT_FACTOR = 2
-"""A page may take so many times the timeout in all, which by itself starts anew with each byte."""
+"""A response may take this many times the timeout in all; the timeout itself starts anew with each byte."""
 
-
-@dataclass(frozen=True, slots=True)
-class _RequestedPage:
-    """A page in words, its kind as PageChanged names it, and its order."""
-
-    words: str
-    kind: str
-    order_id: int | None = None
+_MAX_REDIRECTS = 100
+"""httpx2 counts the steps of the authentication as redirects: eight sessions with a redirected login each."""
 
 
 class PlansoClient:
     """
-    One PlanSo installation, with up to two sessions of one user. `timeout` in seconds, for each step of a request.
-    `max_answer`: bytes of an answer, the list of orders aside, which may have LIST_TIMES as many.
+    HTTP client for one PlanSo installation and one user, with up to two sessions.
 
-    `already_rejected`: the password was rejected before this process began, so nothing is sent until `log_in`.
-    `on_login` is awaited with the outcome of each login that PlanSo decided; `on_exchange` is told of each request.
+    `timeout`: seconds for each step of a request. `max_answer`: bytes of a response; the board may have
+    BOARD_SIZE_FACTOR times as many. `already_rejected`: PlanSo rejected the password before this process began, so
+    nothing is sent until `log_in`. `on_login` is awaited with each login that PlanSo decided, `on_exchange` is called
+    after each request.
     """
 
     def __init__(
@@ -133,125 +98,118 @@ class PlansoClient:
         on_login: OnLogin | None = None,
         on_exchange: OnExchange | None = None,
     ) -> None:
-        """Raises ValueError for an address that is none."""
-        base = parse_base_url(url, profile.paths.app)
-        self.request_count = 0
-        self.health = PlansoHealth(clock.now, profile.page_kinds, on_exchange)
-        self.on_page_changed: OnPageChanged | None = None
-        self._timeout, self._whole_page = timeout, TOTAL_TIMEOUT_FACTOR * timeout
-        self._max_answer = max_answer
+        """Raises ValueError for an invalid URL."""
+        self._base = parse_base_url(url, profile.paths.app)
+        self._app = httpx2.URL(self._base + profile.paths.app)
+        self._do = httpx2.URL(self._base + profile.paths.do)
         self._profile = profile
+        self._timeout = timeout
+        self._max_response_bytes = max_answer
         self.throttle = throttle
-        self._room = LargeResponseLimit()
-        self._base = base
-        self._app = httpx2.URL(base + profile.paths.app)
-        self._do = httpx2.URL(base + profile.paths.do)
+        self.health = PlansoHealth(clock.now, on_exchange)
+        self.on_page_changed: OnPageChanged | None = None
         self._account = Account(self._app, username, password, rejected=already_rejected, on_login=on_login)
         self.sessions = SessionPair(self._account)
-        self._credentials = (username, password)
-        self._rejected: set[bytes] = set()
-        self._salt = secrets.token_bytes(16)
-        self._trying = asyncio.Lock()
-
-    @cached_property
-    def _client(self) -> httpx2.AsyncClient:
-        """Made when PlanSo is first asked: to load what it needs takes a tenth of the time that a start takes."""
-        limits = httpx2.Limits(
-            max_connections=self.throttle.concurrency, max_keepalive_connections=self.throttle.concurrency
+        self._large_slots = asyncio.Semaphore(MAX_LARGE_RESPONSES)
+        self._transport = ThrottledTransport(
+            self._app, throttle, self.health, total_timeout=self.max_request_seconds, max_bytes=max_answer
         )
-        return httpx2.AsyncClient(
+        self._client = httpx2.AsyncClient(
             headers={"User-Agent": f"planso-connector/{__version__}", "Accept-Encoding": ACCEPT_ENCODING},
-            timeout=self._timeout,
-            follow_redirects=False,
-            limits=limits,
-            event_hooks={"request": [self._count]},
+            timeout=timeout,
+            max_redirects=_MAX_REDIRECTS,
+            transport=self._transport,
         )
-
-    async def _count(self, request: httpx2.Request) -> None:
-        self.request_count += 1
-        request.extensions[SENT_AT] = self._account.now()
+        self._credentials = (username, password)
+        self._rejected_credentials: set[bytes] = set()
+        self._salt = secrets.token_bytes(16)
+        self._credentials_lock = asyncio.Lock()
 
     @property
-    def _login(self) -> SessionAuth:
-        return self.sessions.current
+    def request_count(self) -> int:
+        """Requests sent so far, those of logins included."""
+        return self._transport.request_count
 
     @property
     def max_request_seconds(self) -> float:
-        """Seconds after which a request has ended, one way or another, on our side."""
-        return self._whole_page
+        """Seconds after which a sent request has ended on our side, whatever PlanSo does."""
+        return TOTAL_TIMEOUT_FACTOR * self._timeout
 
     @property
     def login_status(self) -> LoginStatus:
         return self._account.status
 
     async def aclose(self) -> None:
-        if "_client" in vars(self):
-            await self._client.aclose()
+        await self._client.aclose()
 
     # -- reading
 
     async def read_board(self) -> list[BoardEntry]:
-        """All current orders. Raises PlansoUnavailable, LoginRejected, PageChanged, as every reading call does."""
-        call = {"m": self._profile.calls.board, "filterID": ""}
-        return await self._read("POST", call, _RequestedPage("the list of orders", "list"), parse_board)
+        """All current orders. Raises PlansoUnavailable, LoginRejected, PageChanged, as every method that reads does."""
+        parameters = {"m": self._profile.calls.board, "filterID": ""}
+        return await self._read("the list of orders", "list", "POST", parameters, parse_board)
 
     async def read_form(self, order_id: int) -> Form:
-        """The form as it is now. That of an unknown order is blank (`is_blank`), or PageChanged."""
-        return await self._form("update", order_id, f"the form of order {order_id}")
+        """The order's form now. An unknown order has a blank one (`is_blank`), or raises PageChanged."""
+        return await self._read_form("update", order_id, f"the form of order {order_id}")
 
     async def read_blank_form(self) -> Form:
-        """The form of an order to be."""
-        return await self._form("insert", None, "the empty form")
+        """The form for a new order."""
+        return await self._read_form("insert", None, "the empty form")
 
-    async def _form(self, submode: str, order_id: int | None, page: str) -> Form:
+    async def _read_form(self, submode: str, order_id: int | None, page: str) -> Form:
         def parse(answer: Any) -> Form:
             form = Form.parse(_require_object(answer, page), self._profile, order_id)
             if order_id is None and not form.labels:
                 raise PageChanged(f"{page} holds nothing at all")
-            form.read_fields()  # here, because it takes long on a large form
+            form.read_fields()  # here, in the parser's thread, because it takes long on a large form
             return form
 
-        return await self._read(
-            "POST", self._form_call(submode, order_id), _RequestedPage(page, "form", order_id), parse
-        )
+        parameters = {
+            "m": self._profile.calls.form,
+            "tableID": str(self._profile.table_id),
+            "submode": submode,
+            "dataID": "" if order_id is None else str(order_id),
+            "call_back_class": self._profile.calls.form_call_back_class,
+            "callback": "",
+        }
+        return await self._read(page, "form", "POST", parameters, parse, order_id)
 
     async def read_parts(self, order_id: int) -> PartsReading:
         page = f"the parts of order {order_id}"
-        call = {"m": self._profile.calls.parts, "ID": str(order_id)}
-        words = self._profile.parts
-        return await self._read(
-            "GET",
-            call,
-            _RequestedPage(page, "parts", order_id),
-            lambda a: parse_parts(_require_object(a, page), words, order_id),
-        )
+        parameters = {"m": self._profile.calls.parts, "ID": str(order_id)}
+
+        def parse(answer: Any) -> PartsReading:
+            return parse_parts(_require_object(answer, page), self._profile.parts, order_id)
+
+        return await self._read(page, "parts", "GET", parameters, parse, order_id)
 
     @property
     def tab_names(self) -> tuple[str, ...]:
-        """The names of the order's other tabs."""
+        """The order's tabs beside form and parts."""
         return tuple(self._profile.calls.tabs)
 
     async def read_tab(self, name: str, order_id: int) -> ParsedTab:
-        """One of the order's other tabs, by its name in `tabs`."""
-        asked = _RequestedPage(f"the tab {name} of order {order_id}", name, order_id)
-        call = tab_parameters(name, self._profile.calls.tabs, order_id)
-        return await self._read("GET", call, asked, lambda answer: parse_tab(name, answer))
+        """The tab `name`, one of `tab_names`."""
+        parameters = tab_parameters(name, self._profile.calls.tabs, order_id)
+        page = f"the tab {name} of order {order_id}"
+        return await self._read(page, name, "GET", parameters, lambda answer: parse_tab(name, answer), order_id)
 
     @asynccontextmanager
     async def hold_slot(self) -> AsyncIterator[None]:
         """
-        A reading and a save in here follow each other without waiting. A session that ended is not renewed in here:
-        every call raises SessionEnded then.
+        Hold one slot of the throttle, so that a read and a save in here follow each other without waiting. A session
+        that ended is not renewed in here: every method raises SessionEnded then.
         """
-        async with self._login.protect_save(), self.throttle.hold_slot():
+        async with self.sessions.current.protect_save(), self.throttle.hold_slot():
             yield
 
-    # -- saving: never sent twice, never resumed by itself
+    # -- saving: nothing is sent twice
 
     async def save(self, form: Form, plan: ChangePlan, style: SaveStyle | None = None) -> None:
         """
-        Send the form with the plan's changes, in this style or as the profile says. That PlanSo says yes proves
-        nothing, nor does a no: read the form again.
+        Send the form with the plan's changes, in `style` or as the profile says. Neither PlanSo's yes nor its no proves
+        anything: read the form again.
 
         Raises SessionEnded and PlansoUnavailable (nothing was sent), PlansoUnsure (it may have been applied),
         PlansoRefused, LoginRejected.
@@ -261,137 +219,105 @@ class PlansoClient:
         await self._save("update", form.order_id, form, plan, f"the save of order {form.order_id}", style)
 
     async def create(self, blank: Form, plan: ChangePlan) -> int:
-        """The new order's id. Raises as `save` does; PlansoUnsure too where the answer names no id."""
+        """Returns the new order's id. Raises as `save` does, and PlansoUnsure if the answer has no id."""
         page = "the new order"
         response, answer = await self._save("insert", None, blank, plan, page)
         order_id = find_new_order_id(answer, response.headers.get("location", ""), self._profile.save.answer)
         if order_id is None:
-            where = self._profile.save.answer.new_id or "dataID"
-            raise PlansoUnsure(f"{page}: PlanSo's answer names no id ({where})")
+            place = self._profile.save.answer.new_id or "dataID"
+            raise PlansoUnsure(f"{page}: PlanSo's answer names no id ({place})")
         return order_id
 
     async def delete(self, order_id: int, form: Form | None = None) -> None:
-        """`form`: as it was just read; read here where a token is needed from it. Raises as `save` does."""
+        """`form`: as it was just read; read here if a token is needed from it. Raises as `save` does."""
         if form is None and any(token.origin in ("form", "answer") for token in self._profile.save.tokens):
             form = await self.read_form(order_id)
         await self._save("delete", order_id, form, None, f"the deletion of order {order_id}")
 
-    # -- the session
+    # -- logins
 
     async def log_in(self) -> None:
-        """
-        Log in anew, once, whatever was remembered. Raises LoginRejected, PlansoUnavailable.
-        """
-        login = self._login
-        login.reset()
-        await self._only_login(login)
+        """Log in anew, once, even after a rejection. Raises LoginRejected, PlansoUnavailable."""
+        auth = self.sessions.current
+        auth.reset()
+        await self._send_login(auth)
 
     async def try_credentials(self, username: str, password: str, begun_within: float | None = None) -> None:
         """
-        Whether PlanSo takes them; the session stays as it is. One try after the other; one that can't begin within so
-        many seconds is not sent. Raises LoginRejected, PlansoUnavailable.
+        Check credentials by a login of their own; the client's sessions stay. One check at a time: one that can't begin
+        within `begun_within` seconds is not sent and raises PlansoTimeout. Raises LoginRejected, PlansoUnavailable.
 
-        What PlanSo rejected once is not sent a second time by this process: an account can be locked.
+        What PlanSo rejected once is not sent again by this process, as an account can be locked.
         """
-        async with self._next_try(begun_within):
-            mark = hashlib.blake2b(f"{username}\0{password}".encode("utf-8", "surrogatepass"), key=self._salt).digest()
-            known = (username, password) == self._credentials and self.login_status.state == "rejected"
-            if known or mark in self._rejected:
-                raise LoginRejected("PlanSo rejected this user name and password before; they were not sent again")
-            visit = SessionAuth(Account(self._app, username, password))
-            try:
-                await self._only_login(visit)
-            except LoginRejected:
-                self._rejected.add(mark)
-                raise LoginRejected("PlanSo rejected the user name or the password") from None
-            await self._leave(visit)
-
-    @asynccontextmanager
-    async def _next_try(self, within: float | None) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(within):
-                await self._trying.acquire()
+            async with asyncio.timeout(begun_within):
+                await self._credentials_lock.acquire()
         except TimeoutError:
-            raise PlansoTimeout(f"other logins were tried for {within or 0:g} s; this one was not sent") from None
+            raise PlansoTimeout(f"other logins were tried for {begun_within or 0:g} s; this one was not sent") from None
         try:
-            yield
+            await self._try_credentials(username, password)
         finally:
-            self._trying.release()
+            self._credentials_lock.release()
 
-    async def _only_login(self, login: SessionAuth) -> None:
-        request = self._client.build_request("GET", self._app, extensions={IS_LOGIN: True})
-        await self._exchange(request, login, "the login page")
-
-    async def _leave(self, visit: SessionAuth) -> None:
-        """Log out of a session that nobody needs. It ends by itself where that fails; the answer may be any page."""
-        call = {"m": self._profile.calls.logout}
-        request = self._client.build_request("GET", self._do, params=call, extensions={IS_SAVE: True})
+    async def _try_credentials(self, username: str, password: str) -> None:
+        digest = hashlib.blake2b(f"{username}\0{password}".encode("utf-8", "surrogatepass"), key=self._salt).digest()
+        is_own_rejected = (username, password) == self._credentials and self.login_status.state == "rejected"
+        if is_own_rejected or digest in self._rejected_credentials:
+            raise LoginRejected("PlanSo rejected this user name and password before; they were not sent again")
+        auth = SessionAuth(Account(self._app, username, password))
         try:
-            await self._exchange(request, visit, "the logout")
-        except PlansoError:
-            return
+            await self._send_login(auth)
+        except LoginRejected:
+            self._rejected_credentials.add(digest)
+            raise LoginRejected("PlanSo rejected the user name or the password") from None
+        await self._log_out(auth)
+
+    async def _send_login(self, auth: SessionAuth) -> None:
+        await self._send("GET", self._app, auth, "the login page", RequestInfo("login", is_login=True))
+
+    async def _log_out(self, auth: SessionAuth) -> None:
+        """Errors are ignored, as an unused session ends by itself."""
+        parameters = {"m": self._profile.calls.logout}
+        with suppress(PlansoError):
+            info = RequestInfo("logout", is_save=True)
+            await self._send("GET", self._do, auth, "the logout", info, params=parameters)
 
     # -- requests
 
-    def _form_call(self, submode: str, order_id: int | None) -> dict[str, str]:
-        return {
-            "m": self._profile.calls.form,
-            "tableID": str(self._profile.table_id),
-            "submode": submode,
-            "dataID": "" if order_id is None else str(order_id),
-            "call_back_class": self._profile.calls.form_call_back_class,
-            "callback": "",
-        }
-
-    def _headers(self, method: str) -> dict[str, str]:
-        headers = {
-            "X-Requested-With": "XMLHttpRequest",
-            "Accept": "application/json, text/javascript, */*; q=0.01",
-            "Referer": str(self._app),
-        }
-        return headers if method == "GET" else {**headers, "Origin": origin(self._app)}
-
-    def _request(self, method: str, call: Mapping[str, str]) -> httpx2.Request:
-        most = self._max_answer * (BOARD_SIZE_FACTOR if call["m"] == self._profile.calls.board else 1)
-        return self._client.build_request(
-            method,
-            self._do,
-            params=call,
-            headers=self._headers(method),
-            extensions={IS_SAVE: False, _MOST: most, _PAGE: f"{call['m']} {call.get('submode', '')}"},
+    async def _read(
+        self,
+        page: str,
+        kind: str,
+        method: str,
+        parameters: Mapping[str, str],
+        parse: Callable[[Any], T],
+        order_id: int | None = None,
+    ) -> T:
+        """
+        Send the request and parse the JSON of the response. `page`: its name in messages. `kind`: `list`, `form`,
+        `parts` or a tab's name, as in `PageChanged.page`. A PageChanged goes to `on_page_changed` first.
+        """
+        info = RequestInfo(
+            f"tab {kind}" if kind in self._profile.calls.tabs else kind,
+            parameters.get("submode", ""),
+            is_retryable=True,
+            max_bytes=self._max_response_bytes * (BOARD_SIZE_FACTOR if kind == "list" else 1),
         )
-
-    async def _read(self, method: str, call: Mapping[str, str], asked: _RequestedPage, parse: Callable[[Any], T]) -> T:
-        """The answer's JSON as `parse` reads it. A page that is not what it was is handed to `on_page_changed`."""
+        auth, headers = self.sessions.current, self._headers(method)
         try:
-            async with self._room.slot() as place:
-                response = await self._answer(method, call, asked.words, place)
-                return await run_parser(len(response.content), lambda: _parse_response(response, asked, parse))
+            with LargeResponseSlot(self._large_slots) as info.large_slot:
+                response = await self._send(method, self._do, auth, page, info, params=parameters, headers=headers)
+                await asyncio.sleep(0)  # who gets the slot now sends its request before the parsing takes time
+                if not response.is_success:
+                    raise PlansoUnavailable(f"{page}: PlanSo answered {response.status_code}")
+                return await run_parser(len(response.content), lambda: _parse_response(response, page, kind, parse))
         except FormMissing:
             raise
         except PageChanged as error:
-            error.page = asked.kind
+            error.page = kind
             if self.on_page_changed is not None:
-                await self.on_page_changed(error, asked.order_id)
+                await self.on_page_changed(error, order_id)
             raise
-
-    async def _answer(
-        self, method: str, call: Mapping[str, str], page: str, place: LargeResponseSlot | None = None
-    ) -> httpx2.Response:
-        """Sent once more where the connection died before the answer began."""
-        request = self._request(method, call)
-        try:
-            response = await self._exchange(request, self._login, page, place, forgiving=True)
-        except PlansoUnavailable as error:
-            if not isinstance(error.__cause__, _CONNECTION_LOST) or request.extensions.get(RESPONSE_STARTED):
-                raise
-            if error.__cause__.request is not request:
-                raise
-            response = await self._exchange(self._request(method, call), self._login, page, place)
-        await asyncio.sleep(0)  # who waits for the slot sends its request before this answer takes our time
-        if not response.is_success:
-            raise PlansoUnavailable(f"{page}: PlanSo answered {response.status_code}")
-        return response
 
     async def _save(
         self,
@@ -402,156 +328,99 @@ class PlansoClient:
         page: str,
         style: SaveStyle | None = None,
     ) -> tuple[httpx2.Response, Any]:
-        """The answer and its JSON, unless it is a refusal or proves nothing."""
+        """The response and its JSON. Raises where it is a refusal, or says neither yes nor no."""
         style = style or self._profile.save
         pairs = select_pairs(form, plan, style) if form is not None and plan is not None else None
-        tokens = await self._tokens(form, page)
+        tokens = await self._collect_tokens(form, page)
         encoded = encode_save(pairs, style, action, order_id, self._profile.table_id, tokens)
-        async with self._room.slot() as place:
-            response = await self._exchange(self._save_request(encoded, action), self._login, page, place)
-            return response, await run_parser(
-                len(response.content), lambda: parse_save_response(response, style.answer, page)
+        info = RequestInfo("save", action, is_save=True)
+        with LargeResponseSlot(self._large_slots) as info.large_slot:
+            response = await self._send(
+                encoded.method,
+                httpx2.URL(self._base + encoded.path),
+                self.sessions.current,
+                page,
+                info,
+                params=list(encoded.query),
+                headers={**self._headers(encoded.method), **encoded.headers},
+                content=encoded.body or None,
             )
+            answer = await run_parser(len(response.content), lambda: parse_save_response(response, style.answer, page))
+            return response, answer
 
-    async def _tokens(self, form: Form | None, page: str) -> dict[str, str]:
-        """The tokens of the profile, by name. Raises PlansoUnavailable where one can't be found; nothing was sent."""
-        found: dict[str, str] = dict(form.tokens) if form is not None else {}
+    async def _collect_tokens(self, form: Form | None, page: str) -> dict[str, str]:
+        """The profile's tokens by name. Raises PlansoUnavailable where one can't be found; nothing was sent."""
+        tokens: dict[str, str] = dict(form.tokens) if form is not None else {}
         pages: dict[str, dict[tuple[str, str], str]] = {}
         for token in self._profile.save.tokens:
             if token.origin == "cookie":
-                found[token.name] = self._login.read_cookie(token.key)
+                tokens[token.name] = self.sessions.current.read_cookie(token.key)
             elif token.origin in ("meta", "input"):
                 if token.page not in pages:
-                    pages[token.page] = await self._page_values(token.page)
-                found[token.name] = pages[token.page].get((token.origin, token.key), "")
-            if not found.get(token.name):
+                    pages[token.page] = await self._read_page_values(token.page)
+                tokens[token.name] = pages[token.page].get((token.origin, token.key), "")
+            if not tokens.get(token.name):
                 missing = f"PlanSo's {token.origin} '{token.key}', which a save needs, was not found"
                 raise PlansoUnavailable(f"{page}: {missing}; nothing was sent")
-        return found
+        return tokens
 
-    async def _page_values(self, path: str) -> dict[tuple[str, str], str]:
-        what = "the page that a save's token stands on"
-        url = httpx2.URL(self._base + path)
-        request = self._client.build_request("GET", url, headers={"Accept": "text/html"}, extensions={_PAGE: "app"})
-        async with self._room.slot() as place:
-            response = await self._exchange(request, self._login, what, place)
+    async def _read_page_values(self, path: str) -> dict[tuple[str, str], str]:
+        """The values of the page's `meta` elements and hidden inputs, by element and name."""
+        page, url = "the page with a save's token", httpx2.URL(self._base + path)
+        info = RequestInfo()
+        with LargeResponseSlot(self._large_slots) as info.large_slot:
+            headers = {"Accept": "text/html"}
+            response = await self._send("GET", url, self.sessions.current, page, info, headers=headers)
             if not response.is_success:
-                raise PlansoUnavailable(f"{what}: PlanSo answered {response.status_code}; nothing was sent")
+                raise PlansoUnavailable(f"{page}: PlanSo answered {response.status_code}; nothing was sent")
             return await run_parser(len(response.content), lambda: extract_page_values(decode_response(response)))
 
-    def _save_request(self, encoded: EncodedRequest, action: str) -> httpx2.Request:
-        return self._client.build_request(
-            encoded.method,
-            httpx2.URL(self._base + encoded.path),
-            params=list(encoded.query),
-            headers={**self._headers(encoded.method), **encoded.headers},
-            content=encoded.body or None,
-            extensions={IS_SAVE: True, _PAGE: f"save {action}"},
-        )
+    def _headers(self, method: str) -> dict[str, str]:
+        headers = {
+            "X-Requested-With": "XMLHttpRequest",
+            "Accept": "application/json, text/javascript, */*; q=0.01",
+            "Referer": str(self._app),
+        }
+        return headers if method == "GET" else {**headers, "Origin": get_origin(self._app)}
 
-    async def _exchange(
-        self,
-        request: httpx2.Request,
-        login: SessionAuth,
-        page: str,
-        place: LargeResponseSlot | None = None,
-        *,
-        forgiving: bool = False,
+    async def _send(
+        self, method: str, url: httpx2.URL, auth: SessionAuth, page: str, info: RequestInfo, **options: Any
     ) -> httpx2.Response:
-        """
-        Send a request within the session, and sort what goes wrong on the way. `place` is for its answer; logins, one
-        at a time, need none, as who holds one may wait for them. `forgiving`: a connection that dies before the answer
-        began was an idle one that a proxy closed, and no sign of overload.
-        """
-        saves = bool(request.extensions.get(IS_SAVE))
-        request.extensions[HOLDS_SLOT] = self.throttle.is_slot_held
-        flow = login.async_auth_flow(request)
+        """Send a request within a session. `options`: of httpx2's `build_request`. Errors name the page."""
+        info.holds_slot = self.throttle.is_slot_held
+        request = self._client.build_request(method, url, extensions={EXTENSION: info}, **options)
         try:
-            step = await anext(flow)
-            while True:
-                is_asked = step is request
-                response = await self._one(step, place if is_asked else None, forgiving=forgiving and is_asked)
-                try:
-                    step = await flow.asend(response)
-                except StopAsyncIteration:
-                    return response
-                if place is not None:  # the next request may wait for a slot that somebody holds who waits for a place
-                    place.release()
-        except SessionEnded as error:
-            raise SessionEnded(f"{page}: {error}") from error
-        except PlansoTimeout as error:
-            raise PlansoTimeout(f"{page}: {error}") from error
+            return await self._client.send(request, auth=auth)
         except PlansoUnsure as error:
             raise PlansoUnsure(f"{page}: {error}", is_over=error.is_over) from error
         except PlansoUnavailable as error:
-            if saves and request.extensions.get(RESPONSE_STARTED):
+            if info.is_save and info.has_response:
                 raise PlansoUnsure(f"{page}: {error}") from error
-            raise PlansoUnavailable(f"{page}: {error}") from error
+            raise type(error)(f"{page}: {error}") from error
         except httpx2.RequestError as error:
-            if not error.request.extensions.get(IS_LOGIN):
-                raise to_planso_error(error, page, saves=saves) from error
-            at_login = to_planso_error(error, "the login page", saves=False)
-            login.account.record_failure(at_login)
-            raise at_login from error
-        finally:
-            await flow.aclose()
-
-    async def _one(
-        self, request: httpx2.Request, place: LargeResponseSlot | None, *, forgiving: bool
-    ) -> httpx2.Response:
-        """One request in one slot, its answer read. A login goes before reads as a save does: all wait for it."""
-        extensions = request.extensions
-        async with self.throttle.slot(urgent=bool(extensions.get(IS_SAVE) or extensions.get(IS_LOGIN))) as attempt:
-            began = time.perf_counter()
-            outcome: RequestOutcome | None = None
-            try:
-                async with asyncio.timeout(self._whole_page):
-                    response = await self._client.send(request, stream=True)
-                    extensions[RESPONSE_STARTED] = True
-                    response = await read_bounded(response, extensions.get(_MOST, self._max_answer), place)
-                outcome = classify_status(response.status_code)
-            except TimeoutError as error:
-                attempt.record_failure()
-                outcome = RequestOutcome.TIMEOUT
-                raise httpx2.ReadTimeout("the page came too slowly", request=request) from error
-            except ResponseTooLarge:
-                outcome = RequestOutcome.TOO_LARGE
-                raise
-            except httpx2.TransportError as error:
-                if not (forgiving and isinstance(error, _CONNECTION_LOST) and not extensions.get(RESPONSE_STARTED)):
-                    attempt.record_failure()
-                    outcome = classify_transport_error(error)
-                raise
-            finally:
-                if outcome is not None:
-                    self.health.record(request, outcome, time.perf_counter() - began)
-            headers = response.headers
-            attempt.record_response(
-                response.status_code,
-                f"{request.method} {extensions.get(_PAGE, 'login')}",
-                parse_retry_after(headers.get("Retry-After"), headers.get("Date")),
-            )
-            return response
+            if not get_info(error.request).is_login:
+                raise to_planso_error(error, page, is_save=info.is_save) from error
+            login_error = to_planso_error(error, "the login page", is_save=False)
+            # Nothing was awaited since the account's lock was released: those who wait for it have not run yet.
+            auth.account.record_failure(login_error)
+            raise login_error from error
 
 
-def _parse_response(response: httpx2.Response, asked: _RequestedPage, parse: Callable[[Any], T]) -> T:
-    """Raises PageChanged, whose content is what came, without what it says of customers."""
+def _parse_response(response: httpx2.Response, page: str, kind: str, parse: Callable[[Any], T]) -> T:
+    """Raises PageChanged with the redacted response as its content, PageTooLarge without."""
     try:
-        try:
-            return parse(parse_json(response, MAX_BOARD_JSON_VALUES if asked.kind == "list" else MAX_JSON_VALUES))
-        except TooManyJsonValues as error:
-            raise PageTooLarge(f"{asked.words}: {error}") from error
-        except PageTooLarge as error:
-            raise PageTooLarge(f"{asked.words}: {error}") from error
-        except RecursionError as error:
-            raise PageTooLarge(f"{asked.words} is nested too deeply to be one") from error
-        except NotJson as error:
-            told = f"{asked.words}: PlanSo answered with something else than the JSON that it promises"
-            raise PageChanged(told) from error
+        return parse(parse_json(response, MAX_BOARD_JSON_VALUES if kind == "list" else MAX_JSON_VALUES))
     except FormMissing:
         raise
+    except (TooManyJsonValues, PageTooLarge) as error:
+        raise PageTooLarge(f"{page}: {error}") from error
+    except RecursionError as error:
+        raise PageTooLarge(f"{page} is nested too deeply") from error
+    except NotJson as error:
+        content = redact_content(decode_response(response))
+        raise PageChanged(f"{page}: PlanSo's answer is not JSON", content=content) from error
     except PageChanged as error:
-        error.content = "" if isinstance(error, PageTooLarge) else redact_content(decode_response(response))
+        error.content = redact_content(decode_response(response))
         raise
 
 

@@ -1,4 +1,6 @@
-"""From an answer's bytes to text and JSON. Source: the PlanSo protocol's section 8 (umlauts without a charset)."""
+"""
+Decode response bytes to text and JSON. PlanSo sends umlauts in ISO-8859-1 without a charset (protocol, section 8).
+"""
 
 from __future__ import annotations
 
@@ -10,39 +12,37 @@ from typing import Any
 import httpx2
 
 LOGIN_FIELD = "system_login_username"
-"""The input by which the login page is known: it is a 200 like any other."""
+"""The input that marks the login page, which is a 200 like any other page."""
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
-_META = re.compile(rb"<meta\b[^>]*?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_META_CHARSET = re.compile(rb"<meta\b[^>]*?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _LATIN = frozenset({"iso8859-1", "cp1252", "ascii"})
-_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})
-"""Codecs of Python that no page is in; punycode takes time by the square of the length."""
-_WINDOWS = "".join(bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(256))
+_REFUSED_CODECS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})
+"""Python codecs that no page is encoded in; punycode takes quadratic time."""
+_WINDOWS_1252 = "".join(bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(256))
 MAX_JSON_VALUES, MAX_BOARD_JSON_VALUES = 200_000, 500_000
 """
-Members and items of a JSON answer, and of the list of orders: 50,000 have 400,000. Each takes up to 100 bytes,
-and Python's parser lets nobody else go on meanwhile.
+Members and items of a JSON response; the board of 50,000 orders has 400,000. Each takes up to 100 bytes, and Python's
+parser holds the interpreter's lock throughout.
 """
 
 
 class NotJson(ValueError):
-    """The answer is not the JSON that was promised."""
+    """The response is not JSON."""
 
 
 class TooManyJsonValues(NotJson):
-    """The answer holds more values than are read."""
+    """The response has more JSON values than are parsed."""
 
 
 def decode_response(response: httpx2.Response) -> str:
-    """By the declared charset, else as UTF-8, else as Windows-1252, which holds all of ISO-8859-1's letters."""
     return decode_content(response.content, response.headers.get("content-type", ""))
 
 
 def decode_content(content: bytes, content_type: str) -> str:
-    """As `text_of`, of an answer that is at hand as bytes."""
+    """By the declared charset, else as UTF-8, else as Windows-1252, which never fails and has all of ISO-8859-1."""
     content = content.removeprefix(codecs.BOM_UTF8)
-    match = _CHARSET.search(content_type)
-    declared = _known(match[1] if match else None)
+    declared = _header_charset(content_type)
     for charset in (declared, "utf-8"):
         if charset is None or charset in _LATIN:
             continue
@@ -50,15 +50,15 @@ def decode_content(content: bytes, content_type: str) -> str:
             return content.decode(charset)
         except (UnicodeError, LookupError):
             continue
-    return codecs.charmap_decode(content, "strict", _WINDOWS)[0]
+    return codecs.charmap_decode(content, "strict", _WINDOWS_1252)[0]
 
 
-def parse_json(response: httpx2.Response, most: int = MAX_JSON_VALUES) -> Any:
-    """Raises NotJson; TooManyValues for more than `most`."""
+def parse_json(response: httpx2.Response, max_values: int = MAX_JSON_VALUES) -> Any:
+    """Raises NotJson; TooManyJsonValues for more than `max_values`."""
     text = decode_response(response)
-    values = text.count(",") + text.count("[") + text.count("{")  # counts those in texts too
-    if values > most:
-        raise TooManyJsonValues(f"it holds more than {most} values")
+    values = text.count(",") + text.count("[") + text.count("{")  # an upper bound: those in strings count too
+    if values > max_values:
+        raise TooManyJsonValues(f"it holds more than {max_values} values")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -66,26 +66,28 @@ def parse_json(response: httpx2.Response, most: int = MAX_JSON_VALUES) -> Any:
 
 
 def is_login_page(response: httpx2.Response) -> bool:
-    """Whether the login form came instead of what was asked for. JSON may quote it and is none."""
+    """Whether the response is the login form. JSON that quotes the form's field is not."""
     content = response.content.removeprefix(codecs.BOM_UTF8).lstrip()
     return LOGIN_FIELD.encode() in content and not content.startswith((b"{", b"["))
 
 
 def form_charset(page: httpx2.Response) -> str:
-    """The charset that a browser would use for this page's forms: the header's, else the page's `meta`, else UTF-8."""
-    meta = _META.search(page.content[:4096])
-    declared = _known(_header_charset(page)) or _known(meta[1].decode("ascii", "ignore") if meta else None)
+    """The charset in which a browser submits this page's forms: the header's, else that of `<meta>`, else UTF-8."""
+    meta = _META_CHARSET.search(page.content[:4096])
+    declared = _header_charset(page.headers.get("content-type", ""))
+    declared = declared or (_codec_name(meta[1].decode("ascii", "ignore")) if meta else None)
     return "cp1252" if declared in _LATIN else "utf-8"
 
 
-def _header_charset(response: httpx2.Response) -> str | None:
-    match = _CHARSET.search(response.headers.get("content-type", ""))
-    return match[1] if match else None
+def _header_charset(content_type: str) -> str | None:
+    match = _CHARSET.search(content_type)
+    return _codec_name(match[1]) if match else None
 
 
-def _known(charset: str | None) -> str | None:
+def _codec_name(charset: str) -> str | None:
+    """Python's name of the codec; None for an unknown or a refused one."""
     try:
-        name = codecs.lookup(charset).name if charset else None
+        name = codecs.lookup(charset).name
     except (LookupError, ValueError):
         return None
-    return None if name in _NO_CHARSETS else name
+    return None if name in _REFUSED_CODECS else name

@@ -1,49 +1,63 @@
-"""How one request to PlanSo ended, in words that are few enough to be counted by, and what they say of PlanSo now."""
+"""How a request to PlanSo ended: the outcome that is counted, the error it becomes, and what it says about PlanSo."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 
 import httpx2
 
 from planso_connector.domain.clock import Clock
-from planso_connector.planso.http.login import IS_LOGIN, IS_SAVE
+from planso_connector.domain.errors import (
+    PageChanged,
+    PageTooLarge,
+    PlansoError,
+    PlansoTimeout,
+    PlansoUnavailable,
+    PlansoUnsure,
+)
+from planso_connector.planso.http.bounded_response import ResponseTooLarge
+from planso_connector.planso.http.request_info import get_info
+
+_NOT_CONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+
+OVERLOAD_STATUSES = frozenset({429, 502, 503, 504})
+"""The statuses by which a server or its proxy says that it can't keep up. A 500 may be one order's page."""
 
 
 class RequestOutcome(StrEnum):
-    """Each but the first two means that PlanSo can't be worked with at that moment."""
+    """All but the first two mean that PlanSo can't be worked with at the moment."""
 
     ANSWERED = "answered"
-    """A status below 400; whether the page could be read is another matter."""
+    """A status below 400, whether the page could be parsed or not."""
     REFUSED = "refused"
-    """A status of the 400s but 429: PlanSo is there, and does not want this."""
+    """A status of 400 to 499 other than 429."""
     OVERLOADED = "overloaded"
-    """429, 502, 503 or 504: PlanSo, or what stands in front of it, can't keep up."""
+    """One of OVERLOAD_STATUSES."""
     FAILED = "failed"
-    """Another status of the 500s."""
+    """Another status from 500."""
     TIMEOUT = "timeout"
-    """No answer in time, or one that came too slowly."""
+    """No response in time, or one that arrived too slowly."""
     UNREACHABLE = "unreachable"
-    """No connection: nobody listens, no such host, no network."""
+    """No connection."""
     CERTIFICATE = "certificate"
-    """No connection, because its certificate can't be trusted."""
+    """No connection, because the certificate can't be trusted."""
     BROKEN = "broken"
-    """The connection broke off."""
+    """The connection was lost."""
     TOO_LARGE = "too_large"
-    """An answer of more bytes than `PLANSO_MAX_ANSWER`, which is not read."""
+    """A response of more bytes than `PLANSO_MAX_ANSWER`."""
 
 
-_THERE = frozenset({RequestOutcome.ANSWERED, RequestOutcome.REFUSED})
+_WORKING = frozenset({RequestOutcome.ANSWERED, RequestOutcome.REFUSED})
 
 OnExchange = Callable[[str, RequestOutcome, float], None]
-"""Told the kind of page, how it ended, and the seconds that it took."""
+"""Called after each request with the kind of page, the outcome and the seconds it took."""
 
 
 def classify_status(status: int) -> RequestOutcome:
-    if status in (429, 502, 503, 504):
+    if status in OVERLOAD_STATUSES:
         return RequestOutcome.OVERLOADED
     if status >= 500:
         return RequestOutcome.FAILED
@@ -51,7 +65,7 @@ def classify_status(status: int) -> RequestOutcome:
 
 
 def classify_transport_error(error: httpx2.TransportError) -> RequestOutcome:
-    if isinstance(error, httpx2.ConnectTimeout | httpx2.ReadTimeout | httpx2.WriteTimeout | httpx2.PoolTimeout):
+    if isinstance(error, httpx2.TimeoutException):
         return RequestOutcome.TIMEOUT
     if isinstance(error, httpx2.ConnectError):
         return RequestOutcome.UNREACHABLE if find_certificate_error(error) is None else RequestOutcome.CERTIFICATE
@@ -59,7 +73,7 @@ def classify_transport_error(error: httpx2.TransportError) -> RequestOutcome:
 
 
 def find_certificate_error(error: BaseException | None) -> str | None:
-    """What is wrong with PlanSo's certificate, in OpenSSL's words, where that is the cause."""
+    """OpenSSL's words for what is wrong with PlanSo's certificate, where that is the cause of `error`."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return error.verify_message
@@ -67,32 +81,58 @@ def find_certificate_error(error: BaseException | None) -> str | None:
     return None
 
 
-class PlansoHealth:
-    """What the last requests say of PlanSo; nothing is asked to learn it."""
+def to_planso_error(error: httpx2.RequestError, page: str, *, is_save: bool) -> PlansoError:
+    """The error of the domain, by what to do next, whose text names the page."""
+    name = type(error).__name__
+    if isinstance(error, ResponseTooLarge):
+        return _too_large_error(error, page, is_save=is_save)
+    certificate_error = find_certificate_error(error)
+    if certificate_error is not None:
+        return PlansoUnavailable(
+            f"{page}: PlanSo's certificate is not accepted ({certificate_error}); nothing was sent"
+        )
+    if isinstance(error, _NOT_CONNECTED):
+        return PlansoUnavailable(f"{page}: PlanSo can't be reached ({name})")
+    if is_save:
+        return PlansoUnsure(f"{page}: no answer arrived ({name})")
+    if isinstance(error, httpx2.TimeoutException):
+        return PlansoTimeout(f"{page}: PlanSo did not answer in time ({name})")
+    if isinstance(error, httpx2.DecodingError):
+        return PageChanged(f"{page}: the answer can't be unpacked")
+    return PlansoUnavailable(f"{page}: the connection broke off ({name})")
 
-    def __init__(self, clock: Clock, calls: Mapping[str, str], on_exchange: OnExchange | None) -> None:
-        """`calls` names the kind of page by its call."""
+
+def _too_large_error(error: ResponseTooLarge, page: str, *, is_save: bool) -> PlansoError:
+    text = (
+        f"{page}: PlanSo's answer is larger than {_format_size(error.max_bytes)}, and is not read (PLANSO_MAX_ANSWER)"
+    )
+    if is_save:
+        return PlansoUnsure(f"{text}; it may have been applied")
+    return PlansoUnavailable(text) if get_info(error.request).is_login else PageTooLarge(text)
+
+
+def _format_size(size: int) -> str:
+    return f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} KB"
+
+
+class PlansoHealth:
+    """What the last requests say about PlanSo; no request is made to find out."""
+
+    def __init__(self, clock: Clock, on_exchange: OnExchange | None) -> None:
         self.last_answered_at: datetime | None = None
-        """When PlanSo last gave an answer that can be worked with."""
+        """When a request last ended in ANSWERED or REFUSED."""
         self.failing_since: datetime | None = None
-        """The first of the failures in a row up to now; None when the last request did not fail."""
+        """The first failure in the current row; None if the last request did not fail."""
         self.last_failure: RequestOutcome | None = None
         self._clock = clock
-        self._calls = calls
         self._on_exchange = on_exchange
 
-    def record(self, request: httpx2.Request, outcome: RequestOutcome, seconds: float) -> None:
+    def record(self, page_kind: str, outcome: RequestOutcome, seconds: float) -> None:
         now = self._clock()
-        if outcome in _THERE:
+        if outcome in _WORKING:
             self.last_answered_at, self.failing_since, self.last_failure = now, None, None
         else:
             self.failing_since = self.failing_since or now
             self.last_failure = outcome
         if self._on_exchange is not None:
-            self._on_exchange(self._kind(request), outcome, seconds)
-
-    def _kind(self, request: httpx2.Request) -> str:
-        if request.extensions.get(IS_LOGIN):
-            return "login"
-        kind = self._calls.get(request.url.params.get("m", ""), "other")
-        return "save" if request.extensions.get(IS_SAVE) and kind in ("form", "other") else kind
+            self._on_exchange(page_kind, outcome, seconds)

@@ -1,6 +1,6 @@
 """
-Work on large answers in a thread, so that the event loop goes on. One thread for the process: the memory that a
-hostile answer takes is taken once at a time.
+Parse large responses in a thread, so that the event loop goes on. One thread for the process, so that the memory that
+a hostile response takes is taken once at a time.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import TypeVar
 T = TypeVar("T")
 
 THREAD_THRESHOLD = 16_384
-"""Bytes of an answer; what is smaller takes less than 50 ms whatever it holds, and a thread costs 0.1 ms."""
+"""Bytes of a response; a smaller one takes less than 50 ms whatever it holds, and a thread costs 0.1 ms."""
 
 
-async def run_parser(size: int, work: Callable[[], T]) -> T:
-    """The result of `work` on an answer of `size` bytes."""
+async def run_parser(size: int, parse: Callable[[], T]) -> T:
+    """The result of `parse` for a response of `size` bytes."""
     if size < THREAD_THRESHOLD:
-        return work()
-    return await asyncio.get_running_loop().run_in_executor(_thread(), work)
+        return parse()
+    return await asyncio.get_running_loop().run_in_executor(_thread(), parse)
 
 
 @cache
 def _thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, thread_name_prefix="planso-answers")
+    return ThreadPoolExecutor(1, thread_name_prefix="planso-parser")

@@ -1,7 +1,6 @@
 """
-Where an answer of PlanSo holds its page, and markup that arrived entity-escaped once more. Pure.
-
-Source: the PlanSo protocol's sections 3 and 5.
+Find the HTML pages in PlanSo's JSON answers, and unescape markup that is entity-escaped once more. Source: the PlanSo
+protocol's sections 3 and 5.
 """
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ from typing import Any
 
 from planso_connector.domain.character_references import unescape_html
 
-_REAL_TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>")
+_TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>")
 _WRAPPER = re.compile(
     r"</?(?:div|section|article|main|form|fieldset|span|p|pre|html|head|body|center)\b", re.IGNORECASE
 )
-_ESCAPED = re.compile(
+_ESCAPED_TAG = re.compile(
     r"&lt;(?:div|table|thead|tbody|tr|td|th|form|fieldset|label|input|select|textarea|dl|dt|dd|ul|ol|li|p|span|h\d)\b",
     re.IGNORECASE,
 )
@@ -24,19 +23,17 @@ _ESCAPED = re.compile(
 
 def unescape_page(content: str) -> str:
     """
-    `content` as HTML. Escaped markup is unescaped where no real element but wrappers stands around it: in a page with
+    `content` as HTML. Escaped markup is unescaped where nothing but wrapper elements stand around it: in a page with
     elements of its own, escaped tags are text that somebody entered.
     """
     if "&lt;" not in content:
         return content
-    tags = _REAL_TAG.findall(content)
-    if not tags:
-        return unescape_html(content)
-    if any(not _WRAPPER.match(tag) for tag in tags if not tag.startswith("<!")) or len(tags) >= 2 * len(
-        _ESCAPED.findall(content)
-    ):
+    tags = _TAG.findall(content)
+    if not all(tag.startswith("<!") or _WRAPPER.match(tag) for tag in tags):
         return content
-    pieces = _REAL_TAG.split(content)
+    if tags and len(tags) >= 2 * len(_ESCAPED_TAG.findall(content)):
+        return content
+    pieces = _TAG.split(content)
     return "".join(unescape_html(piece) + tag for piece, tag in zip(pieces, [*tags, ""], strict=True))
 
 
@@ -46,26 +43,22 @@ def find_pages(answer: Mapping[str, Any]) -> list[str] | None:
     that holds nothing is no page; None for an answer that has none of these.
     """
     if "html" in answer:
-        return _contents(answer["html"])
+        return _list_pages(answer["html"])
     center = answer.get("center")
-    return _contents(center) if isinstance(center, Mapping) and "content" in center else None
+    return _list_pages(center) if isinstance(center, Mapping) and "content" in center else None
 
 
-def _contents(held: object) -> list[str]:
+def _list_pages(value: object) -> list[str]:
     """The texts in a page, a list of pages, or an object of them; a member without markup is no page."""
-    if isinstance(held, str):
-        return [held]
-    named: list[object] = []
-    if isinstance(held, Mapping):
-        named = [held[key] for key in ("content", "html") if key in held]
-        members = [each for member in named for each in _members(member)] or _members(held)
-    else:
-        members = _members(held)
+    if isinstance(value, str):
+        return [value]
+    named = [value[key] for key in ("content", "html") if key in value] if isinstance(value, Mapping) else []
+    members = [inner for member in named for inner in _list_members(member)] or _list_members(value)
     pages = [member.get("content", member.get("html")) if isinstance(member, Mapping) else member for member in members]
     return [page for page in pages if isinstance(page, str) and (named or "<" in page or "&lt;" in page)]
 
 
-def _members(held: object) -> list[object]:
-    if isinstance(held, Mapping):
-        return list(held.values())
-    return held if isinstance(held, list) else [held]
+def _list_members(value: object) -> list[object]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return value if isinstance(value, list) else [value]

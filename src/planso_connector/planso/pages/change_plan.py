@@ -1,7 +1,6 @@
 """
-Decide before acting: which controls of a form change so that it holds what was asked, and what can't be done.
-
-Source: the PlanSo protocol's section 6. Pure; nothing is sent from here.
+Plan which controls of a form change so that it holds the requested field values. Nothing is sent from here. Source: the
+PlanSo protocol's section 6.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from planso_connector.planso.pages.control import Control, FormEntry
 from planso_connector.planso.pages.field_locator import FieldLocation, FieldLocator
 
 ControlValue = str | bool | tuple[int, ...]
-"""A control's new state: an input's text, whether a box or radio button is checked, a select's chosen options."""
+"""A control's new value: an input's text, whether a box or radio button is checked, the indexes of chosen options."""
 
 _IDENTIFYING = {
     "person": "name",
@@ -28,14 +27,14 @@ _IDENTIFYING = {
     "vehicle_details.number_plate": "number plate",
     "vehicle_details.vin": "VIN",
 }
-"""Fields by which an order is found; who clears one by accident has to notice."""
+"""Fields by which an order is found: a caller who clears one by accident has to notice."""
 
 
 @dataclass(frozen=True)
 class ChangePlan:
     """
-    What a save changes. `notes` are sentences for the caller, OwnNotes where they say nothing of the order; `wire` is
-    the new state by the index of the control.
+    What a save changes. `notes` are sentences for the caller, RequestNotes where they say nothing of the order;
+    `new_values` are by the control's index.
     """
 
     changes: tuple[FieldChange, ...] = ()
@@ -44,55 +43,95 @@ class ChangePlan:
 
 
 def plan_field_changes(
-    handles: FieldLocator, asked: Mapping[str, Value], *, unknowable: Sequence[Control] = (), only_changed: bool = False
+    locator: FieldLocator,
+    requested: Mapping[str, Value],
+    *,
+    script_filled: Sequence[Control] = (),
+    only_changed: bool = False,
 ) -> ChangePlan:
     """
-    Raises Invalid with every field that the form can't take; then nothing must be sent. `unknowable` are the controls
-    that a script fills: they would be blanked by a save of the whole form, which is therefore refused. Where only the
-    changed controls are sent (`only_changed`), they matter only if they are asked for.
+    Plan the requested values by field path; None clears. Raises Invalid with every field that the form can't take.
+
+    A save of the whole form would blank the `script_filled` controls, and is refused. Where only the changed controls
+    are sent (`only_changed`), they matter only if they are requested.
     """
-    changes: list[FieldChange] = []
-    notes: list[str] = []
-    wire: dict[int, ControlValue] = {}
-    problems: list[Problem] = []
-    for path, value in asked.items():
-        handle = handles.handle(path)
-        if handle is None:
-            if value is None:
-                notes.append(RequestNote(f"{path}: {_no_label(handles, path)}; there is nothing to clear."))
-            else:
-                problems.append(_problem(path, "planso_label_missing", _no_label(handles, path)))
-            continue
-        if handle.ambiguity:
-            problems.append(_problem(path, "planso_ambiguous", describe_ambiguity(handle)))
-            continue
-        entry = handle.entry
-        try:
-            new, note = _new_states(handle, path, value)
-        except control_values.NotOffered as error:
-            problems.append(_problem(path, "planso_not_offered", str(error)))
-            continue
-        if note:
-            notes.append(RequestNote(f"{path} ('{entry.label}') {note}."))
-        if new is not None and all(one.is_read_only for one in handle.entries):
-            problems.append(_problem(path, "planso_read_only", f"PlanSo's '{entry.label}' is read only there"))
-        elif new is not None:
-            wire |= new
-            changes.append(FieldChange(path, value, entry.read_value(BY_PATH[path].kind), entry.label))
-        if value is None:
-            notes += _cleared(handles, path, handle, is_change=new is not None)
-    if wire:
-        filled = [control for control in unknowable if not only_changed or control.index in wire]
-        problems += [Problem(("body",), _filled(control), "planso_script_filled") for control in filled]
+    planner = _FieldPlanner(locator)
+    for path, value in requested.items():
+        planner.plan(path, value)
+    problems = planner.problems
+    if planner.new_values:
+        refused = [control for control in script_filled if not only_changed or control.index in planner.new_values]
+        problems += [
+            Problem(("body",), _describe_script_filled(control), "planso_script_filled") for control in refused
+        ]
     if problems:
         raise Invalid(problems)
-    return ChangePlan(tuple(changes), tuple(notes), wire)
+    return ChangePlan(tuple(planner.changes), tuple(planner.notes), planner.new_values)
 
 
-def describe_ambiguity(handle: FieldLocation) -> str:
-    """Why a field can't be written, with the controls that it may be."""
-    candidates = ", ".join(map(describe_candidate, handle.candidates))
-    return f"where PlanSo's form holds it can't be told: {handle.ambiguity}; candidates: {candidates}"
+class _FieldPlanner:
+    def __init__(self, locator: FieldLocator) -> None:
+        self._locator = locator
+        self.changes: list[FieldChange] = []
+        self.notes: list[str] = []
+        self.new_values: dict[int, ControlValue] = {}
+        self.problems: list[Problem] = []
+
+    def plan(self, path: str, value: Value) -> None:
+        location = self._locator.write_location(path)
+        if location is None and value is None:
+            self.notes.append(RequestNote(f"{path}: {self._describe_missing(path)}; there is nothing to clear."))
+        elif location is None:
+            self._refuse(path, "planso_label_missing", self._describe_missing(path))
+        elif location.ambiguity:
+            candidates = ", ".join(map(describe_candidate, location.candidates))
+            reason = f"where PlanSo's form holds it can't be told: {location.ambiguity}; candidates: {candidates}"
+            self._refuse(path, "planso_ambiguous", reason)
+        else:
+            try:
+                self._plan_located(path, value, location)
+            except control_values.NotOffered as error:
+                self._refuse(path, "planso_not_offered", str(error))
+
+    def _plan_located(self, path: str, value: Value, location: FieldLocation) -> None:
+        entry, kind = location.entry, BY_PATH[path].kind
+        new_values, note = _plan_entry(entry, kind, value)
+        if new_values:  # of equal names PlanSo keeps the last; the others go along
+            for other in location.entries[:-1]:
+                new_values |= _plan_entry(other, kind, value)[0]
+        if note:
+            self.notes.append(RequestNote(f"{path} ('{entry.label}') {note}."))
+        if new_values and all(entry.is_read_only for entry in location.entries):
+            self._refuse(path, "planso_read_only", f"PlanSo's '{entry.label}' is read only there")
+        elif new_values:
+            self.new_values |= new_values
+            self.changes.append(FieldChange(path, value, entry.read_value(kind), entry.label))
+        if value is None:
+            self._note_cleared(path, location, is_change=bool(new_values))
+
+    def _note_cleared(self, path: str, cleared: FieldLocation, *, is_change: bool) -> None:
+        """Note that the field is still read from another label; or that the order has no such value any more."""
+        name, kind = cleared.entry.control.name, BY_PATH[path].kind
+        others = [other.entry for other in self._locator.locations(path) if not other.includes_control(name)]
+        other = next((entry for entry in others if entry.read_value(kind) is not None), None)
+        if other is not None:
+            self.notes.append(f"{path}: '{cleared.entry.label}' is empty, and '{other.label}' still supplies a value.")
+        elif is_change and path in _IDENTIFYING:
+            self.notes.append(RequestNote(f"{path} is cleared: the order has no {_IDENTIFYING[path]} any more."))
+
+    def _describe_missing(self, path: str) -> str:
+        names = " or ".join(f"'{label}'" for label in self._locator.labels(path))
+        locations = self._locator.locations(path)
+        if locations:
+            label = locations[0].entry.label
+            return f"this PlanSo's form has no label of its own for it; '{label}' holds something else"
+        title = self._locator.find_other_party_title(path)
+        if title:
+            return f"this PlanSo's form has a label {names} under '{title}' only, which is not the customer"
+        return f"this PlanSo's form has no label {names}"
+
+    def _refuse(self, path: str, error_type: str, message: str) -> None:
+        self.problems.append(Problem(loc=("body", *path.split(".")), msg=message, type=error_type))
 
 
 def describe_candidate(entry: FormEntry) -> str:
@@ -101,7 +140,7 @@ def describe_candidate(entry: FormEntry) -> str:
     return f"'{entry.label}'{heading} ({entry.control.name or 'without a name'})"
 
 
-def _filled(control: Control) -> str:
+def _describe_script_filled(control: Control) -> str:
     label = f"'{control.label}' ({control.name})" if control.label else f"'{control.name}'"
     return (
         f"PlanSo fills {label} by a script after the page has loaded; saving the form would empty it, so nothing is "
@@ -109,84 +148,46 @@ def _filled(control: Control) -> str:
     )
 
 
-def _new_states(handle: FieldLocation, path: str, value: Value) -> tuple[dict[int, ControlValue] | None, str]:
-    """The new state of all controls of the name, None where the last, which PlanSo keeps, holds the value already."""
-    new, note = _new_state(handle.entry, path, value)
-    if new is None or len(handle.entries) == 1:
-        return new, note
-    for entry in handle.entries[:-1]:
-        more, _ = _new_state(entry, path, value)
-        new |= more or {}
-    return new, note
-
-
-def _new_state(entry: FormEntry, path: str, value: Value) -> tuple[dict[int, ControlValue] | None, str]:
-    """The controls' new state, None where they hold the value already; and what is lost."""
-    kind = BY_PATH[path].kind
+def _plan_entry(entry: FormEntry, kind: FieldKind, value: Value) -> tuple[dict[int, ControlValue], str]:
+    """The new values of its controls, empty where they hold the value already; and a note on what is lost."""
     if entry.is_choice:
-        if values.are_equal(kind, entry.read_value(kind), value):
-            return None, ""
-        chosen = control_values.choose_options(entry, kind, value)
-        is_unknown = not entry.selected_indexes and entry.control.type == "hidden" and entry.control.value != ""
-        if chosen == entry.selected_indexes and not is_unknown:
-            return None, ""
-        if entry.control.type != "radio":
-            return {entry.control.index: chosen}, ""
-        return {member.index: at in chosen for at, member in enumerate(entry.controls)}, ""
+        return _plan_choice(entry, kind, value), ""
     if entry.control.type == "checkbox":
         checked = control_values.choose_checked(kind, value)
-        return (None if checked == entry.control.checked else {entry.control.index: checked}), ""
+        return ({} if checked == entry.control.checked else {entry.control.index: checked}), ""
     if entry.time_control is not None:
-        return _two_inputs(entry, entry.time_control, kind, value)
+        return _plan_date_and_time(entry, entry.time_control, kind, value), ""
     written = control_values.format_for_control(entry, kind, value)
-    if control_values.holds_value(entry, kind, value):
-        return None, written.note
-    return {entry.control.index: written.text}, written.note
+    return ({} if control_values.holds_value(entry, kind, value) else {entry.control.index: written.text}), written.note
 
 
-def _two_inputs(
-    entry: FormEntry, clock: Control, kind: FieldKind, value: Value
-) -> tuple[dict[int, ControlValue] | None, str]:
-    """The new state of an input for the date and one for the time of day; a time alone leaves the date."""
+def _plan_choice(entry: FormEntry, kind: FieldKind, value: Value) -> dict[int, ControlValue]:
     if values.are_equal(kind, entry.read_value(kind), value):
-        return None, ""
-    text = str(value or "")
-    day, _, time = text.partition("T") if value is None or "-" in text else ("", "", text)
-    if clock.value.count(":") < 2 and time.count(":") == 2:
+        return {}
+    chosen = control_values.choose_options(entry, kind, value)
+    is_unknown = not entry.selected_indexes and entry.control.type == "hidden" and entry.control.value != ""
+    if chosen == entry.selected_indexes and not is_unknown:
+        return {}
+    if entry.control.type == "radio":
+        return {button.index: i in chosen for i, button in enumerate(entry.controls)}
+    return {entry.control.index: chosen}
+
+
+def _plan_date_and_time(
+    entry: FormEntry, time_control: Control, kind: FieldKind, value: Value
+) -> dict[int, ControlValue]:
+    """The new values of an input for the date and one for the time of day; a time alone leaves the date."""
+    if values.are_equal(kind, entry.read_value(kind), value):
+        return {}
+    day, time = control_values.split_moment(str(value or ""))
+    if time_control.value.count(":") < 2 and time.count(":") == 2:
         time = time.removesuffix(":00")
-    new: dict[int, ControlValue] = {}
-    parts = [(clock, FieldKind.TIME, time), *([(entry.control, FieldKind.DATE, day)] if day or value is None else [])]
-    for control, part, asked in parts:
-        one = FormEntry(entry.label, entry.key, (control,))
-        if not control_values.holds_value(one, part, asked or None):
-            new[control.index] = control_values.format_for_control(one, part, asked or None).text
-    return new or None, ""
-
-
-def _no_label(handles: FieldLocator, path: str) -> str:
-    names = " or ".join(f"'{name}'" for name in handles.names(path))
-    taken = handles.handles(path)
-    if taken:
-        return f"this PlanSo's form has no label of its own for it; '{taken[0].entry.label}' holds something else"
-    title = handles.title_of_another(path)
-    if title:
-        return f"this PlanSo's form has a label {names} under '{title}' only, which is not the customer"
-    return f"this PlanSo's form has no label {names}"
-
-
-def _cleared(handles: FieldLocator, path: str, cleared: FieldLocation, *, is_change: bool) -> list[str]:
-    """After a clear another label may still hold a value, and the field is read from there; else it is gone."""
-    kind = BY_PATH[path].kind
-    others = [
-        handle.entry for handle in handles.handles(path) if not handle.includes_control(cleared.entry.control.name)
-    ]
-    supplying = [entry for entry in others if entry.read_value(kind) is not None]
-    if supplying:
-        return [f"{path}: '{cleared.entry.label}' is empty, and '{supplying[0].label}' still supplies a value."]
-    if is_change and path in _IDENTIFYING:
-        return [RequestNote(f"{path} is cleared: the order has no {_IDENTIFYING[path]} any more.")]
-    return []
-
-
-def _problem(path: str, kind: str, told: str) -> Problem:
-    return Problem(loc=("body", *path.split(".")), msg=told, type=kind)
+    new_values: dict[int, ControlValue] = {}
+    parts = [(time_control, FieldKind.TIME, time)]
+    if day or value is None:
+        parts.append((entry.control, FieldKind.DATE, day))
+    for control, part_kind, part in parts:
+        part_entry = FormEntry(entry.label, entry.key, (control,))
+        if not control_values.holds_value(part_entry, part_kind, part or None):
+            new_values[control.index] = control_values.format_for_control(part_entry, part_kind, part or None).text
+    return new_values

@@ -1,193 +1,178 @@
 """
-Heads above controls: a row of heads over rows of controls, in a table or in blocks that are built like one. A control
-belongs to the head of its own column.
+Pair controls with their columns' headers: a row of headers over rows of controls, in a table or in blocks that are
+built like one.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from itertools import islice
 
 from selectolax.lexbor import LexborNode
 
-from planso_connector.planso.pages.form_tree import ControlElement, FormTree, LabelElement
-from planso_connector.planso.pages.label_pair import LabelPair
-from planso_connector.planso.pages.node_text import read_node_text
+from planso_connector.planso.pages.form_tree import ControlElement, FormTree, LabelElement, LabelPair
+from planso_connector.planso.pages.nodes import (
+    CONTROL_SELECTOR,
+    find_ancestor,
+    iterate_ancestors,
+    iterate_cells,
+    read_node_text,
+)
 from planso_connector.planso.pages.text import clean_label, label_key
 
-
-class _Cell(NamedTuple):
-    node: LexborNode
-    column: int
-    width: int
+_Headers = Mapping[tuple[int, int], LexborNode]
+"""Header cells by first column and width."""
+_SECTIONS = ("tbody", "thead", "tfoot")
 
 
 def pair_by_column_header(tree: FormTree, labels: Sequence[LabelElement]) -> list[LabelPair]:
-    """Pairs of heads that are plain text; heads that are labels are given their target."""
-    by_row: dict[int, list[ControlElement]] = defaultdict(list)
+    """Pairs of headers that are plain text; headers that are labels are given their target."""
+    rows: dict[int, list[ControlElement]] = defaultdict(list)
     for element in tree.controls:
-        if element.row is not None and element.is_open and tree.is_free(element):
-            by_row[element.row].append(element)
+        if element.row is not None and element.is_fillable and tree.is_unpaired(element):
+            rows[element.row].append(element)
     unresolved = {label.node.mem_id: label for label in labels if label.target is None}
     pairs: list[LabelPair] = []
-    heads = _Heads(tree)
-    for row, elements in by_row.items():
-        pairs += _pair_row(tree, row, elements, unresolved, heads)
+    headers = _HeaderRows(tree)
+    for row, elements in rows.items():
+        pairs += _pair_row(tree, row, elements, unresolved, headers)
     _pair_blocks(tree, list(unresolved.values()))
     return pairs
 
 
 def _pair_row(
-    tree: FormTree, row: int, elements: list[ControlElement], unresolved: dict[int, LabelElement], known: _Heads
+    tree: FormTree,
+    row: int,
+    elements: list[ControlElement],
+    unresolved: dict[int, LabelElement],
+    header_rows: _HeaderRows,
 ) -> list[LabelPair]:
-    node = _ancestor(elements[0].node, row)
-    if node is None or row in tree.labelling:
+    node = find_ancestor(elements[0].node, (row,))
+    if node is None or row in tree.label_ancestors:
         return []
-    cells = _cells(node)
-    if not _is_of_controls(tree, cells):
+    cells = list(iterate_cells(node))
+    if not _lacks_names(tree, [cell for _, _, cell in cells]):
         return []
-    heads = known.above(node, has_one_cell=len(cells) == 1)
+    headers = header_rows.find_above(node, has_one_cell=len(cells) == 1)
     by_cell: dict[int, list[ControlElement]] = defaultdict(list)
     for element in elements:
-        by_cell[element.trail[element.trail.index(row) + 1] if element.trail[-1] != row else row].append(element)
+        ancestors = element.ancestors
+        by_cell[row if ancestors[-1] == row else ancestors[ancestors.index(row) + 1]].append(element)
     pairs = []
-    for cell in cells:
-        inside = by_cell.get(cell.node.mem_id)
-        head = heads.get((cell.column, cell.width))
-        if head is None or not inside:
+    for column, width, cell in cells:
+        inside = by_cell.get(cell.mem_id)
+        header = headers.get((column, width))
+        if header is None or not inside:
             continue
-        label = next((unresolved[n.mem_id] for n in head.css("label") if n.mem_id in unresolved), None)
+        label = next((unresolved[n.mem_id] for n in header.css("label") if n.mem_id in unresolved), None)
         if label is not None and label.target is None:
             label.target = inside[0]
         else:
-            # Of several rows under one head each has its own pair: the same label twice.
-            pairs.append(LabelPair(inside[0].position, clean_label(read_node_text(head)), inside[0]))
-        tree.claim(inside[0])
+            # Of several rows under one header each has its own pair: the same label twice.
+            pairs.append(LabelPair(inside[0].position, clean_label(read_node_text(header)), inside[0]))
+        tree.mark_paired(inside[0])
     return pairs
 
 
-def _ancestor(node: LexborNode, wanted: int) -> LexborNode | None:
-    parent = node.parent
-    while parent is not None and parent.mem_id != wanted:
-        parent = parent.parent
-    return parent
-
-
-def _cells(row: LexborNode) -> list[_Cell]:
-    cells, column = [], 0
-    for child in row.iter():
-        if child.tag in ("td", "th"):
-            width = _number(child.attributes.get("colspan"))
-            cells.append(_Cell(child, column, width))
-            column += width
-    return cells
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and re.fullmatch(r"[1-9]\d{0,2}", text) else 1
-
-
-def _is_of_controls(tree: FormTree, cells: list[_Cell]) -> bool:
-    """Whether the row leaves its controls without a name: cells of text before each of them would be one."""
-    bare = 0
-    text_before = False
+def _lacks_names(tree: FormTree, cells: list[LexborNode]) -> bool:
+    """Whether some control of the row has no cell with text before it, which would be its name."""
+    has_text_before = False
     for cell in cells:
-        if cell.node.mem_id in tree.holding:
-            bare += not text_before
-            text_before = False
+        if cell.mem_id not in tree.control_ancestors:
+            has_text_before = bool(label_key(read_node_text(cell)))
+        elif not has_text_before:
+            return True
         else:
-            text_before = bool(label_key(read_node_text(cell.node)))
-    return bare > 0
+            has_text_before = False
+    return False
 
 
-_Columns = Mapping[tuple[int, int], LexborNode]
-"""Cells by first column and width."""
-
-
-class _Heads:
-    """The cells of the nearest row above a row that names columns, looked up once for all rows below it."""
+class _HeaderRows:
+    """The header cells above a row, looked up once for all rows below them."""
 
     def __init__(self, tree: FormTree) -> None:
         self._tree = tree
-        self._known: dict[tuple[int, bool], _Columns] = {}
+        self._found: dict[tuple[int, bool], _Headers] = {}
 
-    def above(self, row: LexborNode, *, has_one_cell: bool) -> _Columns:
+    def find_above(self, row: LexborNode, *, has_one_cell: bool) -> _Headers:
+        """The cells of the nearest row above that holds headers; empty where there is none."""
         passed: list[tuple[int, bool]] = []
-        found: _Columns | None = None
-        above = _previous_row(row)
-        while above is not None and found is None:
+        headers: _Headers | None = None
+        above = _find_previous_row(row)
+        while above is not None and headers is None:
             key = above.mem_id, has_one_cell
-            found = self._known.get(key)
-            if found is None:
+            headers = self._found.get(key)
+            if headers is None:
                 passed.append(key)
-                found = self._named(above, has_one_cell=has_one_cell)
-                above = _previous_row(above)
-        found = found or {}
-        self._known |= dict.fromkeys(passed, found)
-        return found
+                headers = self._read_headers(above, has_one_cell=has_one_cell)
+                above = _find_previous_row(above)
+        headers = headers or {}
+        self._found |= dict.fromkeys(passed, headers)
+        return headers
 
-    def _named(self, row: LexborNode, *, has_one_cell: bool) -> _Columns | None:
-        if row.mem_id in self._tree.holding:
+    def _read_headers(self, row: LexborNode, *, has_one_cell: bool) -> _Headers | None:
+        if row.mem_id in self._tree.control_ancestors:
             return None
-        cells = [cell for cell in _cells(row) if label_key(read_node_text(cell.node))]
-        if len(cells) > 1 or (cells and has_one_cell):
-            return {(cell.column, cell.width): cell.node for cell in cells}
-        return None
+        cells = {(at, width): cell for at, width, cell in iterate_cells(row) if label_key(read_node_text(cell))}
+        return cells if len(cells) > 1 or (cells and has_one_cell) else None
 
 
-def _previous_row(row: LexborNode) -> LexborNode | None:
+def _find_previous_row(row: LexborNode) -> LexborNode | None:
     """The row before, also in the section of the table before this one."""
-    node = row.prev
-    while node is not None and node.tag != "tr":
-        node = node.prev
+    node = _skip_back(row.prev, ("tr",))
     section = row.parent
-    while node is None and section is not None and section.tag in ("tbody", "thead", "tfoot"):
-        section = section.prev
-        while section is not None and section.tag not in ("tbody", "thead", "tfoot"):
-            section = section.prev
-        node = section.last_child if section is not None else None
-        while node is not None and node.tag != "tr":
-            node = node.prev
+    while node is None and section is not None and section.tag in _SECTIONS:
+        section = _skip_back(section.prev, _SECTIONS)
+        node = _skip_back(section.last_child, ("tr",)) if section is not None else None
+    return node
+
+
+def _skip_back(node: LexborNode | None, tags: Sequence[str]) -> LexborNode | None:
+    """The node, or the nearest sibling before it, that has one of these tags."""
+    while node is not None and node.tag not in tags:
+        node = node.prev
     return node
 
 
 def _pair_blocks(tree: FormTree, labels: list[LabelElement]) -> None:
-    """A block with nothing but labels, and beside it one with as many controls: in order, as in a table."""
+    """A block with nothing but labels, and next to it one with as many controls, pair in order, as in a table."""
     rows: dict[int, list[LabelElement]] = defaultdict(list)
     nodes: dict[int, LexborNode] = {}
     for label in labels:
-        parent = label.node.parent
-        for node in (parent, parent.parent if parent is not None else None):
-            if node is not None and not label.copies and label.place.row is None and node.tag != "form":
+        if label.duplicate_targets or label.ancestry.row is not None:
+            continue
+        for node in islice(iterate_ancestors(label.node), 2):
+            if node.tag != "form":
                 rows[node.mem_id].append(label)
                 nodes[node.mem_id] = node
-    for row, heads in rows.items():
-        if len(heads) < 2 or row in tree.holding or any(label.target for label in heads):
+    for row, headers in rows.items():
+        if len(headers) < 2 or row in tree.control_ancestors or any(label.target for label in headers):
             continue
-        count = len(list(nodes[row].iter()))
-        if len(heads) != count:
+        if len(headers) != len(list(nodes[row].iter())):
             continue
-        below = nodes[row].next
-        while below is not None and not below.is_element_node:
-            below = below.next
-        blocks = list(below.iter()) if below is not None and below.mem_id not in tree.labelling else []
-        controls = [_only_control(tree, block) for block in blocks]
-        if len(controls) != count:
+        controls = _list_controls_below(tree, nodes[row])
+        if len(controls) != len(headers):
             continue
-        for label, element in zip(heads, controls, strict=True):
+        for label, element in zip(headers, controls, strict=True):
             if element is not None:
                 label.target = element
-                tree.claim(element)
+                tree.mark_paired(element)
 
 
-def _only_control(tree: FormTree, block: LexborNode) -> ControlElement | None:
-    """The one open control that a block is or holds."""
-    own = tree.by_id.get(block.mem_id)
-    if own is not None:
-        inside = [own]
-    else:
-        inside = [tree.by_id[node.mem_id] for node in block.css("input,select,textarea") if node.mem_id in tree.by_id]
-    inside = [element for element in inside if element.is_open]
-    return inside[0] if len(inside) == 1 and tree.is_free(inside[0]) else None
+def _list_controls_below(tree: FormTree, node: LexborNode) -> list[ControlElement | None]:
+    """The control of each block inside the element after `node`, None for a block without a single one."""
+    below = node.next
+    while below is not None and not below.is_element_node:
+        below = below.next
+    if below is None or below.mem_id in tree.label_ancestors:
+        return []
+    return [_find_only_control(tree, block) for block in below.iter()]
+
+
+def _find_only_control(tree: FormTree, block: LexborNode) -> ControlElement | None:
+    """The one unpaired fillable control that a block is or holds."""
+    own = tree.controls_by_id.get(block.mem_id)
+    inside = [own] if own is not None else [tree.controls_by_id.get(n.mem_id) for n in block.css(CONTROL_SELECTOR)]
+    fillable = [element for element in inside if element is not None and element.is_fillable]
+    return fillable[0] if len(fillable) == 1 and tree.is_unpaired(fillable[0]) else None

@@ -1,11 +1,11 @@
 """
-The controls of a form and what they show: inputs, selects, text areas, check boxes, groups of radio buttons.
-
-Source: the PlanSo protocol's section 3, and HTML's own rules for what a browser shows and sends.
+A form's controls and labels, and what they show. Source: the PlanSo protocol's section 3, and HTML's rules for what a
+browser shows and sends.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ MACHINE_TYPES = frozenset({"date", "datetime-local", "month", "time", "number", 
 
 
 class Option(NamedTuple):
-    """An option of a select, or a radio button. `text` is white-space-collapsed."""
+    """An option of a select, an item of a drop-down, or a radio button. `text` has its white space collapsed."""
 
     value: str
     text: str
@@ -33,8 +33,8 @@ class Option(NamedTuple):
 
 class ScriptValue(NamedTuple):
     """
-    What a script puts into a control that is empty in the markup: the value that a browser would send and what it
-    shows, as far as either is known; `by` is where that stands.
+    What a script puts into a control after the page has loaded: the value sent (None where unknown), the text shown
+    (empty where unknown), and where that was found.
     """
 
     value: str | None
@@ -45,9 +45,9 @@ class ScriptValue(NamedTuple):
 @dataclass(eq=False, slots=True)  # not frozen: that triples the time it takes to make one
 class Control:
     """
-    One control as it stands in the page. `type` is the input's type in lower case, `select` or `textarea`; `value` is
-    what a browser makes of the markup's; `disabled` counts a disabled fieldset in; `choice` is a radio button's own
-    label; `options` are a select's, or the items of the drop-down that a hidden input belongs to.
+    One control as it stands in the page. `type`: an input's type in lower case, `select` or `textarea`; `value`: as a
+    browser sanitizes it; `disabled` counts a disabled fieldset in; `options`: a select's, or the items of the drop-down
+    that a hidden input belongs to.
     """
 
     index: int
@@ -58,68 +58,63 @@ class Control:
     checked: bool = False
     multiple: bool = False
     is_list_box: bool = False
-    """A select with a `size`: nothing is chosen unless it says so."""
+    """A select with a `size`: without `selected`, nothing is chosen."""
     options: tuple[Option, ...] = ()
     radio_label: str = ""
+    """The text beside a radio button, or beside a check box (`ja`) whose label stands elsewhere."""
     id: str = ""
     readonly: bool = False
     """A person can't change it, and a browser sends it."""
     is_outside: bool = False
-    """It stands behind the form's early end: a browser doesn't send it. It is sent only where it is changed."""
+    """Behind the form's early end, where a browser doesn't send it. It is sent only where it is changed."""
     script_value: ScriptValue | None = None
-    """What a script puts into it; None where the markup holds all."""
     label: str = ""
     headings: tuple[str, ...] = ()
-    """The titles that it stands under, the nearest first."""
+    """The section titles above it, the nearest first."""
     is_sent: bool = field(init=False)
     """Whether a browser may send it at all."""
     selected_indexes: tuple[int, ...] = field(init=False, default=())
-    """A select's chosen options, as a browser would show it: without `selected` the first enabled one."""
+    """The chosen options as a browser shows them: without `selected` a select's first enabled one."""
 
     def __post_init__(self) -> None:
-        self.is_sent = (
-            bool(self.name) and not self.disabled and self.type not in NEVER_SENT_TYPES and not self.is_outside
-        )
+        self.is_sent = bool(self.name) and not (self.disabled or self.is_outside or self.type in NEVER_SENT_TYPES)
         if self.options:
-            self.selected_indexes = self._chosen()
+            self.selected_indexes = self._find_selected()
 
     @property
     def is_editable(self) -> bool:
         """Whether a person may change it."""
         return (self.is_sent or self.is_outside) and not self.disabled and not self.readonly
 
-    def _chosen(self) -> tuple[int, ...]:
+    def _find_selected(self) -> tuple[int, ...]:
         if self.type != "select":
-            values = self.value.split(",") if self.multiple else [self.value]
-            held = set(values)
-            return tuple(at for at, option in enumerate(self.options) if option.value in held)[: len(values)]
-        selected = tuple(at for at, option in enumerate(self.options) if option.selected)
-        if self.multiple:
-            return selected
-        if selected:
-            return selected[-1:]
-        if self.is_list_box:
-            return ()
-        return next(((at,) for at, option in enumerate(self.options) if not option.disabled), ())
+            chosen = self.value.split(",") if self.multiple else [self.value]
+            unique = set(chosen)
+            return tuple(i for i, option in enumerate(self.options) if option.value in unique)[: len(chosen)]
+        selected = tuple(i for i, option in enumerate(self.options) if option.selected)
+        if self.multiple or self.is_list_box:
+            return selected if self.multiple else selected[-1:]
+        return selected[-1:] or next(((i,) for i, option in enumerate(self.options) if not option.disabled), ())
 
 
 @dataclass(eq=False, slots=True)
 class FormEntry:
     """
-    A label of the form and its control; for a group of radio buttons all of them, else one. `hint` is the label with
-    all that stands in it, where that is more. `rivals` are other controls that the label may mean, `doubt` says why;
-    both are empty where it is sure.
+    A label of the form and its control; for radio buttons the whole group. `key`: the label's `label_key`.
+    `alternatives` are other controls that the label may name, `ambiguity` says why; both are empty where it is certain.
     """
 
     label: str
     key: str
     controls: tuple[Control, ...]
     full_label: str = ""
+    """The label with its remarks, where it has some."""
     alternatives: tuple[Control, ...] = ()
     ambiguity: str = ""
     time_control: Control | None = None
     """The input of the time of day, where date and time are two inputs under one label."""
     control: Control = field(init=False)
+    """The first of `controls`."""
     is_choice: bool = field(init=False)
     """A select, a drop-down or a group of radio buttons."""
     choices: tuple[Option, ...] = field(init=False)
@@ -131,79 +126,85 @@ class FormEntry:
         self.choices, self.selected_indexes = first.options, first.selected_indexes
         if first.type == "radio":
             self.choices = tuple(
-                Option(b.value, collapse_whitespace(b.radio_label) or b.value, b.checked, b.disabled)
-                for b in self.controls
+                Option(c.value, collapse_whitespace(c.radio_label) or c.value, c.checked, c.disabled)
+                for c in self.controls
             )
-            self.selected_indexes = tuple(at for at, button in enumerate(self.controls) if button.checked)[-1:]
+            self.selected_indexes = tuple(i for i, button in enumerate(self.controls) if button.checked)[-1:]
 
     @property
     def heading(self) -> str:
-        """The nearest title that it stands under."""
+        """The nearest section title above it."""
         return self.control.headings[0] if self.control.headings else ""
 
     @property
     def is_read_only(self) -> bool:
         """Whether a person could not change it in a browser, or the browser would not send the change."""
-        return not any(member.is_editable for member in self.controls)
+        return not any(control.is_editable for control in self.controls)
 
     @property
     def is_sent(self) -> bool:
-        return any(member.is_sent for member in self.controls)
+        return any(control.is_sent for control in self.controls)
+
+    @property
+    def _shows_options(self) -> bool:
+        """A hidden input whose value is none of its drop-down's items shows its value."""
+        return self.is_choice and (bool(self.selected_indexes) or self.control.type != "hidden")
 
     @property
     def display_text(self) -> str:
         """What a person sees: the chosen options' texts, `ja` or `nein` for a check box, else the value."""
-        if self.control.script_value is not None:
-            return self.control.script_value.text
-        if self.is_choice and (self.selected_indexes or self.control.type != "hidden"):
-            return ", ".join(self.choices[at].text for at in self.selected_indexes)
-        if self.control.type == "checkbox":
-            return "ja" if self.control.checked else "nein"
+        control = self.control
+        if control.script_value is not None:
+            return control.script_value.text
+        if self._shows_options:
+            return ", ".join(self.choices[i].text for i in self.selected_indexes)
+        if control.type == "checkbox":
+            return "ja" if control.checked else "nein"
         if self.time_control is not None:
-            return f"{self.control.value} {self.time_control.value}".strip()
-        return self.control.value
+            return f"{control.value} {self.time_control.value}".strip()
+        return control.value
 
     @property
     def is_blank(self) -> bool:
-        """Nothing was ever put in: no text, the first or a placeholder option, an unchecked box, 0."""
-        if self.control.script_value is not None:
+        """Whether nothing was ever put in: no text, the first or a placeholder option, an unchecked box, 0."""
+        control = self.control
+        if control.script_value is not None:
             return False
         if self.is_choice:
-            return all(at == 0 or self.choices[at].is_nothing(first=False) for at in self.selected_indexes)
-        if self.control.type == "checkbox":
-            return not self.control.checked
-        return self.control.value.strip(" \t\r\n\xa0") in ("", "0")
+            return all(i == 0 or self.choices[i].is_nothing(first=False) for i in self.selected_indexes)
+        if control.type == "checkbox":
+            return not control.checked
+        return control.value.strip(" \t\r\n\xa0") in ("", "0")
 
     def read_value(self, kind: FieldKind) -> Value:
         """The canonical value; None for nothing and for what the kind can't hold."""
         control = self.control
         if control.script_value is not None:
-            return values.parse_planso_value(
-                kind, (control.script_value.value or "") if kind is FieldKind.ID else control.script_value.text
-            )
-        if self.is_choice and (self.selected_indexes or control.type != "hidden"):
-            return self._chosen_value(kind)
+            text = control.script_value.value if kind is FieldKind.ID else control.script_value.text
+            return values.parse_planso_value(kind, text or "")
+        if self._shows_options:
+            return self._read_selected(kind)
         if control.type == "checkbox":
-            return control.checked if kind is FieldKind.FLAG else _boxed(kind, control)
+            return _read_check_box(kind, is_checked=control.checked)
         if self.time_control is not None:
             return values.parse_planso_value(kind, self.display_text)
         if control.type in MACHINE_TYPES and kind is FieldKind.NUMBER:
             return parse_machine_number(control.value)
-        return _without_zero_id(kind, values.parse_planso_value(kind, control.value))
+        return _parse(kind, control.value)
 
-    def _chosen_value(self, kind: FieldKind) -> Value:
-        chosen = [self.choices[at] for at in self.selected_indexes if not self.choices[at].is_nothing(first=at == 0)]
-        if not chosen:
+    def _read_selected(self, kind: FieldKind) -> Value:
+        selected = [self.choices[i] for i in self.selected_indexes if not self.choices[i].is_nothing(first=i == 0)]
+        if not selected:
             return None
-        if kind is FieldKind.ID:
-            return _without_zero_id(kind, values.parse_planso_value(kind, chosen[0].value))
         if kind is FieldKind.FLAG:
-            return parse_flag(chosen[0])
-        return values.parse_planso_value(kind, ", ".join(option.text for option in chosen))
+            return parse_flag(selected[0])
+        if kind is FieldKind.ID:
+            return _parse(kind, selected[0].value)
+        return values.parse_planso_value(kind, ", ".join(option.text for option in selected))
 
 
 def parse_flag(option: Option) -> bool | None:
-    """What an option says to a question of yes or no, by its text, else by its value; None for neither."""
+    """What an option answers to a question of yes or no, by its text, else by its value; None for neither."""
     for word in (option.text, option.value):
         try:
             if word.strip():
@@ -219,15 +220,19 @@ def parse_machine_number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    return number + 0.0 if number - number == 0 else None  # no -0.0
+    return number + 0.0 if math.isfinite(number) else None  # no -0.0
 
 
-def _boxed(kind: FieldKind, control: Control) -> Value:
-    """A check box under a field that is no flag: `ja` or `nein` in words, 1 in numbers."""
+def _read_check_box(kind: FieldKind, *, is_checked: bool) -> Value:
+    """A flag; under other fields `ja` or `nein` in words, 1 in numbers."""
+    if kind is FieldKind.FLAG:
+        return is_checked
     if kind in (FieldKind.NUMBER, FieldKind.ID):
-        return 1 if control.checked else None
-    return "ja" if control.checked else "nein"
+        return 1 if is_checked else None
+    return "ja" if is_checked else "nein"
 
 
-def _without_zero_id(kind: FieldKind, value: Value) -> Value:
-    return None if value == 0 and kind is FieldKind.ID else value
+def _parse(kind: FieldKind, text: str) -> Value:
+    """PlanSo's id 0 is no choice."""
+    value = values.parse_planso_value(kind, text)
+    return None if kind is FieldKind.ID and value == 0 else value

@@ -1,7 +1,6 @@
 """
-Plan a save by control names and submitted values, as a damaged form's values before are written back. Pure.
-
-`make_plan` in `planso.plan` is for fields and what they mean; here nothing is translated.
+Plan a save by control names and submitted values, as to write a damaged form's values back; nothing is translated.
+`change_plan` plans by fields.
 """
 
 from __future__ import annotations
@@ -15,100 +14,98 @@ from planso_connector.planso.pages.control import Control
 from planso_connector.planso.pages.markup import FormMarkup
 
 
-def plan_control_values(page: FormMarkup, controls: Mapping[str, Sequence[str]]) -> ChangePlan:
+def plan_control_values(markup: FormMarkup, wanted: Mapping[str, Sequence[str]]) -> ChangePlan:
     """
-    What to change so that a browser would submit these values, in this order, for each control name.
+    Plan what a browser has to submit, by control name and in this order.
 
-    Raises Invalid that names each control that is not there, or can't submit them.
+    Raises Invalid that names each control that is not there, or can't submit these values.
     """
     changes: list[FieldChange] = []
-    wire: dict[int, ControlValue] = {}
+    new_values: dict[int, ControlValue] = {}
     problems: list[Problem] = []
-    labels = {member.index: entry.label for entry in page.entries for member in entry.controls}
-    for name, wanted in controls.items():
-        there = [control for control in page.controls if control.name == name and control.is_sent]
-        if not there:
-            problems.append(_problem(name, "planso_control_missing", f"this PlanSo's form has no control '{name}'"))
+    labels = {control.index: entry.label for entry in markup.entries for control in entry.controls}
+    for name, texts in wanted.items():
+        controls = [control for control in markup.controls if control.name == name and control.is_sent]
+        found = next(_find_values(controls, tuple(texts)), None) if controls else None
+        if found is None:
+            error_type = "planso_not_offered" if controls else "planso_control_missing"
+            message = (
+                f"the control '{name}' of this PlanSo's form does not offer what it held"
+                if controls
+                else f"this PlanSo's form has no control '{name}'"
+            )
+            problems.append(Problem(loc=("body", name), msg=message, type=error_type))
             continue
-        state = next(_states(there, tuple(wanted)), None)
-        if state is None:
-            told = f"the control '{name}' of this PlanSo's form does not offer what it held"
-            problems.append(_problem(name, "planso_not_offered", told))
-            continue
-        changed = {control.index: new for control, new in zip(there, state, strict=True) if new != _held(control)}
+        current = {control.index: current_value(control) for control in controls}
+        changed = {c.index: new for c, new in zip(controls, found, strict=True) if new != current[c.index]}
         if changed:
-            wire |= changed
-            held = ", ".join(value for control in there for value in submitted(control, _held(control)))
-            label = next((labels[control.index] for control in there if control.index in labels), name)
-            changes.append(FieldChange(name, ", ".join(wanted), held, label))
+            new_values |= changed
+            before = ", ".join(text for control in controls for text in submit(control, current[control.index]))
+            label = next((labels[control.index] for control in controls if control.index in labels), name)
+            changes.append(FieldChange(name, ", ".join(texts), before, label))
     if problems:
         raise Invalid(problems)
-    return ChangePlan(tuple(changes), (), wire)
+    return ChangePlan(tuple(changes), (), new_values)
 
 
-def submitted(control: Control, state: ControlValue) -> tuple[str, ...]:
-    """The values that a browser submits for a control in this state."""
-    if isinstance(state, str):
-        return (state,)
-    if isinstance(state, bool):
-        return (control.value,) if state else ()
-    return tuple(control.options[at].value for at in state)
-
-
-def read_submitted_values(page: FormMarkup) -> dict[str, tuple[str, ...]]:
+def read_submitted_values(markup: FormMarkup) -> dict[str, tuple[str, ...]]:
     """What a browser would submit of the form as it stands, by control name."""
-    found: dict[str, tuple[str, ...]] = {}
-    for control in page.controls:
+    submitted: dict[str, tuple[str, ...]] = {}
+    for control in markup.controls:
         if control.is_sent:
-            found[control.name] = (*found.get(control.name, ()), *submitted(control, _held(control)))
-    return found
+            submitted[control.name] = (*submitted.get(control.name, ()), *submit(control, current_value(control)))
+    return submitted
 
 
-def _held(control: Control) -> ControlValue:
+def submit(control: Control, value: ControlValue) -> tuple[str, ...]:
+    """The texts that a browser submits for a control with this value; none for an unchecked box."""
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, bool):
+        return (control.value,) if value else ()
+    texts = tuple(control.options[i].value for i in value if not control.options[i].disabled)
+    return (",".join(texts),) if control.type == "hidden" else texts
+
+
+def current_value(control: Control) -> ControlValue:
     if control.type == "select":
-        return tuple(at for at in control.selected_indexes if not control.options[at].disabled)
-    if control.type in ("checkbox", "radio"):
-        return control.checked
-    return control.value
+        return tuple(i for i in control.selected_indexes if not control.options[i].disabled)
+    return control.checked if control.type in ("checkbox", "radio") else control.value
 
 
-def _states(controls: Sequence[Control], wanted: tuple[str, ...]) -> Iterator[tuple[ControlValue, ...]]:
-    """The ways in which controls of one name submit exactly these values, in the form's order."""
+def _find_values(controls: Sequence[Control], texts: tuple[str, ...]) -> Iterator[tuple[ControlValue, ...]]:
+    """The ways in which controls of one name submit exactly these texts, in the form's order."""
     if not controls:
-        if not wanted:
+        if not texts:
             yield ()
         return
     first, rest = controls[0], controls[1:]
-    for state in _offered(first, wanted):
-        took = submitted(first, state)
-        if wanted[: len(took)] == took:
-            yield from ((state, *others) for others in _states(rest, wanted[len(took) :]))
+    for value in _candidate_values(first, texts):
+        submitted = submit(first, value)
+        if texts[: len(submitted)] == submitted:
+            yield from ((value, *others) for others in _find_values(rest, texts[len(submitted) :]))
 
 
-def _offered(control: Control, wanted: tuple[str, ...]) -> Iterator[ControlValue]:
-    """The states of one control that may submit the beginning of `wanted`; as it stands first."""
+def _candidate_values(control: Control, texts: tuple[str, ...]) -> Iterator[ControlValue]:
+    """The values of one control that may submit the beginning of `texts`; its current one first."""
     if control.type == "select":
-        yield _held(control)
+        yield current_value(control)
         if control.multiple:
-            chosen = _in_order(control, wanted)
+            chosen = _choose_in_order(control, texts)
             yield from (chosen[:size] for size in range(len(chosen), -1, -1))
         else:
-            yield from ((at,) for at, option in enumerate(control.options) if not option.disabled)
+            yield from ((i,) for i, option in enumerate(control.options) if not option.disabled)
     elif control.type in ("checkbox", "radio"):
         yield True
         yield False
-    elif wanted:
-        yield wanted[0]
+    elif texts:
+        yield texts[0]
 
 
-def _in_order(control: Control, wanted: tuple[str, ...]) -> tuple[int, ...]:
-    """The options that submit the beginning of `wanted`; a browser submits them in their own order."""
+def _choose_in_order(control: Control, texts: tuple[str, ...]) -> tuple[int, ...]:
+    """The options that submit the beginning of `texts`; a browser submits them in their own order."""
     chosen: list[int] = []
-    for at, option in enumerate(control.options):
-        if not option.disabled and option.value == (*wanted, None)[len(chosen)]:
-            chosen.append(at)
+    for i, option in enumerate(control.options):
+        if not option.disabled and option.value == (*texts, None)[len(chosen)]:
+            chosen.append(i)
     return tuple(chosen)
-
-
-def _problem(name: str, kind: str, told: str) -> Problem:
-    return Problem(loc=("body", name), msg=told, type=kind)

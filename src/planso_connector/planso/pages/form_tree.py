@@ -1,7 +1,6 @@
 """
-The labels, controls and titles of a page in document order, each with its ancestors.
-
-A browser's form has no control inside `<noscript>` or `<template>`: neither has this.
+A page's labels, controls, scripts and possible section titles in document order, each with its ancestors. Nodes are
+identified by `mem_id`. Controls inside `<noscript>` and `<template>` are left out: a browser's form has none there.
 """
 
 from __future__ import annotations
@@ -16,178 +15,196 @@ from selectolax.lexbor import LexborNode
 
 from planso_connector.domain.errors import PageTooLarge
 from planso_connector.planso.pages.control import NEVER_SENT_TYPES
-from planso_connector.planso.pages.node_text import read_node_text
+from planso_connector.planso.pages.nodes import CONTROL_TAGS, read_node_text
 from planso_connector.planso.pages.text import clean_label
 
-_NODES = "label,input,select,textarea,script,legend,h1,h2,h3,h4,h5,h6,th,strong,b,td[colspan]"
-_HEADS = ",.header,.panel-heading,.card-header"
-_CONTROLS = frozenset({"input", "select", "textarea"})
-_INERT = frozenset({"noscript", "template"})
+_SELECTOR = "label,input,select,textarea,script,legend,h1,h2,h3,h4,h5,h6,th,strong,b,td[colspan]"
+_HEADER_CLASSES = ",.header,.panel-heading,.card-header"
 
 MAX_CONTROLS = 5_000
-"""Controls of a form, and labels; PHP takes 1,000 values of a form unless told otherwise."""
+"""Controls of a form, and its labels. PHP's own default is 1,000 values of a form."""
 MAX_ANCESTORS_IN_ALL = 1_000_000
-"""Of all trails together: what is nested deeply and everywhere takes memory by the square."""
+"""Ancestor ids of all elements together: deep nesting everywhere takes memory by the square."""
 
 AncestorIds = tuple[int, ...]
-"""The ids of an element's ancestors, from the root down."""
+"""From the root down."""
 
 
 class Ancestry(NamedTuple):
     """
-    What all children of one element have in common: their ancestors, the nearest `tr` and `form` among them, and
-    whether a disabled fieldset disables them. `is_inert`: no browser that runs scripts shows or sends it.
+    What the children of one element share: their ancestors, the nearest `tr` and `form` among them. `is_inert`: inside
+    an element that a browser with scripts neither shows nor sends.
     """
 
-    trail: AncestorIds
+    ancestors: AncestorIds
     row: int | None = None
     form: int | None = None
-    is_locked: bool = False
+    is_in_disabled_fieldset: bool = False
     is_inert: bool = False
 
 
 @dataclass(eq=False, slots=True)
 class ControlElement:
-    """A control in the tree."""
+    """A control. `type`: an input's type in lower case, `select` or `textarea`; `form`: its form's id."""
 
     node: LexborNode
     id: int
-    trail: AncestorIds
+    ancestors: AncestorIds
     position: int
     row: int | None
     attributes: Mapping[str, str | None]
     type: str
     name: str
     form: int | None
-    is_locked: bool
+    is_in_disabled_fieldset: bool
     is_hidden: bool
     can_be_labelled: bool
-    is_open: bool
-    """Whether a person sees it, and a browser may send it."""
+    is_fillable: bool
+    """Visible, and with a name: a person fills it in, a browser sends it."""
 
 
 @dataclass(eq=False, slots=True)
 class LabelElement:
     """
-    `depth`: how many ancestors it shares with the nearer one of its neighbours. The controls before it, up to its
-    neighbour, are `controls[since:at]`, those after it `controls[at:until]`. `rivals` are the other controls that it
-    may mean as well, `doubt` is why; both are empty where it is sure.
+    A `<label>`. With the tree's `controls`, those between the previous label and this one are `controls[start:index]`,
+    those up to the next label `controls[index:end]`. `alternatives` are other controls that it may name, `ambiguity`
+    says why; both are empty where `target` is certain.
     """
 
     node: LexborNode
-    place: Ancestry
+    ancestry: Ancestry
     position: int
     text: str = ""
     full_text: str = ""
+    """`text` with the remarks in it."""
     target: ControlElement | None = None
     is_explicit: bool = False
-    """Found by `for` or by holding its control."""
-    copies: Sequence[ControlElement] = ()
-    """All controls with the id that `for` names, where several have it."""
-    depth: int = 0
-    since: int = 0
-    at: int = 0
-    until: int = 0
-    rivals: tuple[ControlElement, ...] = ()
-    doubt: str = ""
+    """The target was found by `for`, or stands inside the label."""
+    duplicate_targets: Sequence[ControlElement] = ()
+    """All controls with the id that `for` names, where there are several."""
+    shared_depth: int = 0
+    """How many ancestors it shares with the nearer one of its neighbour labels."""
+    start: int = 0
+    index: int = 0
+    end: int = 0
+    alternatives: tuple[ControlElement, ...] = ()
+    ambiguity: str = ""
 
-    def is_own(self, element: ControlElement) -> bool:
-        """Whether it stands in this label's own block: the widest ancestor that holds no other label."""
-        trail = self.place.trail
-        return (
-            self.depth < len(trail)
-            and self.depth < len(element.trail)
-            and trail[self.depth] == element.trail[self.depth]
-        )
+    def has_in_own_block(self, element: ControlElement) -> bool:
+        """Whether the control stands in this label's own block: the widest ancestor that holds no other label."""
+        ancestors, depth = self.ancestry.ancestors, self.shared_depth
+        return depth < min(len(ancestors), len(element.ancestors)) and ancestors[depth] == element.ancestors[depth]
+
+
+class LabelPair(NamedTuple):
+    """A label (or what serves as one) and its control; `position` is the label's. Otherwise as in `LabelElement`."""
+
+    position: int
+    label: str
+    target: ControlElement
+    full_text: str = ""
+    alternatives: tuple[ControlElement, ...] = ()
+    ambiguity: str = ""
+    time_element: ControlElement | None = None
+    """The input of the time of day, where `target` is that of the date."""
 
 
 class FormTree:
     """Raises PageTooLarge for more controls, labels or nesting than any form has."""
 
     def __init__(self, root: LexborNode, source: str) -> None:
-        self._places: dict[int, Ancestry] = {}
-        self._steps = 0
-        self._words: dict[int, str] = {}
-        self._shown: dict[int, str] = {}
-        self._holds: dict[int, bool] = {}
+        self._ancestries: dict[int, Ancestry] = {}
+        self._ancestor_count = 0
+        self._texts: dict[int, str] = {}
+        self._label_texts: dict[int, str] = {}
+        self._contains_fields: dict[int, bool] = {}
         self.root = root
         self.controls: list[ControlElement] = []
         self.labels: list[LabelElement] = []
         self.titles: list[tuple[int, LexborNode]] = []
-        """Nodes that may be titles, with their positions."""
+        """Possible section titles with their positions."""
         self.scripts: list[LexborNode] = []
-        self.holding: set[int] = set()
-        """The ids of all elements that hold a control."""
-        self.claimed: set[int] = set()
-        """Ids of the controls that a label was found for."""
-        self.naming: set[int] = set()
-        """Ids of the labels that name fields: not those of single radio buttons, and none without words."""
-        self.choices: dict[int, str] = {}
-        """A radio button's id to its words."""
+        self.control_ancestors: set[int] = set()
+        """Ids of all elements that hold a control."""
+        self.paired: set[int] = set()
+        """Ids of the controls that have a label."""
+        self.field_label_ids: set[int] = set()
+        """Ids of the labels that name fields: with words, and not of a single radio button."""
+        self.radio_labels: dict[int, str] = {}
+        """Text beside a radio button, by the button's id."""
         # Each selector takes time on every node of the page.
-        self._read(_NODES + _HEADS if "head" in source else _NODES)
-        self.positions = [element.position for element in self.controls]
-        self.by_id = {element.id: element for element in self.controls}
+        self._collect(_SELECTOR + _HEADER_CLASSES if "head" in source else _SELECTOR)
+        self.control_positions = [element.position for element in self.controls]
+        self.controls_by_id = {element.id: element for element in self.controls}
         if max(len(self.controls), len(self.labels)) > MAX_CONTROLS:
             raise PageTooLarge(f"it has more than {MAX_CONTROLS} controls or labels")
 
-    def _read(self, selector: str) -> None:
+    def _collect(self, selector: str) -> None:
         for position, node in enumerate(self.root.css(selector)):
-            tag = node.tag
-            if tag == "label":
-                place = self.place(node.parent)
-                if not place.is_inert:
-                    self.labels.append(LabelElement(node, place, position))
-            elif tag in _CONTROLS:
-                place = self.place(node.parent)
-                if not place.is_inert:
-                    self.controls.append(self._element(node, tag or "", place, position))
-                    for ancestor in reversed(place.trail):
-                        if ancestor in self.holding:
-                            break
-                        self.holding.add(ancestor)
+            tag = node.tag or ""
+            if tag == "label" or tag in CONTROL_TAGS:
+                ancestry = self._find_ancestry(node.parent)
+                if ancestry.is_inert:
+                    continue
+                if tag == "label":
+                    self.labels.append(LabelElement(node, ancestry, position))
+                else:
+                    self.controls.append(self._make_control(node, tag, ancestry, position))
+                    _add_ancestors(self.control_ancestors, ancestry.ancestors)
             elif tag == "script":
                 self.scripts.append(node)
             else:
                 self.titles.append((position, node))
 
-    def place(self, parent: LexborNode | None) -> Ancestry:
-        """The place of the children of `parent`."""
+    def _find_ancestry(self, parent: LexborNode | None) -> Ancestry:
+        """The ancestry of the children of `parent`."""
         if parent is None:
-            return _NOWHERE
-        own = parent.mem_id
-        known = self._places.get(own)
-        if known is None:
-            around, tag = self.place(parent.parent), parent.tag or ""
-            trail, row, form, is_locked, is_inert = around
+            return _NO_ANCESTRY
+        own_id = parent.mem_id
+        found = self._ancestries.get(own_id)
+        if found is None:
+            outer, tag = self._find_ancestry(parent.parent), parent.tag
+            ancestors, row, form, is_disabled, is_inert = outer
             if tag == "tr":
-                row = own
+                row = own_id
             elif tag == "form":
-                form = own
+                form = own_id
             elif tag == "fieldset":
-                is_locked = is_locked or "disabled" in parent.attributes
-            elif tag == "legend" and is_locked:
-                is_locked = self._is_legend_locked(parent)
-            elif tag in _INERT:
+                is_disabled = is_disabled or "disabled" in parent.attributes
+            elif tag == "legend" and is_disabled:
+                is_disabled = self._is_legend_disabled(parent)
+            elif tag in ("noscript", "template"):
                 is_inert = True
-            known = self._places[own] = Ancestry((*trail, own), row, form, is_locked, is_inert)
-            self._steps += len(trail)
-            if self._steps > MAX_ANCESTORS_IN_ALL:
+            found = self._ancestries[own_id] = Ancestry((*ancestors, own_id), row, form, is_disabled, is_inert)
+            self._ancestor_count += len(ancestors)
+            if self._ancestor_count > MAX_ANCESTORS_IN_ALL:
                 raise PageTooLarge("it is nested too deeply")
-        return known
+        return found
 
-    def _is_legend_locked(self, legend: LexborNode) -> bool:
-        """A fieldset does not disable what stands in its first legend; one around it does."""
+    def _is_legend_disabled(self, legend: LexborNode) -> bool:
+        """A fieldset does not disable the content of its first legend; a fieldset around it does."""
         fieldset = legend.parent
         if fieldset is None or fieldset.tag != "fieldset":
             return True
         first = next(child for child in fieldset.iter() if child.tag == "legend")
-        return first.mem_id != legend.mem_id or self.place(fieldset.parent).is_locked
+        return first.mem_id != legend.mem_id or self._find_ancestry(fieldset.parent).is_in_disabled_fieldset
+
+    def _make_control(self, node: LexborNode, tag: str, ancestry: Ancestry, position: int) -> ControlElement:
+        attributes = node.attributes
+        form = self._forms_by_html_id.get(attributes["form"] or "") if "form" in attributes else ancestry.form
+        control_type = (attributes.get("type") or "text").lower() if tag == "input" else tag
+        name = attributes.get("name") or ""
+        is_hidden, can_be_labelled = control_type == "hidden", control_type not in NEVER_SENT_TYPES
+        is_fillable = can_be_labelled and not is_hidden and name != ""
+        return ControlElement(
+            node, node.mem_id, ancestry.ancestors, position, ancestry.row, attributes, control_type, name, form,
+            ancestry.is_in_disabled_fieldset, is_hidden, can_be_labelled, is_fillable,
+        )  # fmt: skip
 
     @cached_property
-    def _named_forms(self) -> dict[str, int]:
-        forms = [(form.attributes.get("id"), form.mem_id) for form in self.root.css("form")]
-        return {name: form for name, form in reversed(forms) if name}
+    def _forms_by_html_id(self) -> dict[str, int]:
+        forms = reversed(self.root.css("form"))
+        return {html_id: form.mem_id for form in forms if (html_id := form.attributes.get("id"))}
 
     @cached_property
     def _radio_groups(self) -> Mapping[tuple[int | None, str], list[int]]:
@@ -198,106 +215,86 @@ class FormTree:
         return groups
 
     @cached_property
-    def counts(self) -> Counter[int]:
+    def control_counts(self) -> Counter[int]:
         """How many controls each element holds, by its id."""
-        return Counter(ancestor for element in self.controls for ancestor in element.trail)
+        return Counter(ancestor for element in self.controls for ancestor in element.ancestors)
 
     @cached_property
-    def with_id(self) -> dict[str, LexborNode]:
+    def nodes_by_html_id(self) -> dict[str, LexborNode]:
         """The first element of each `id`."""
         return {node.attributes["id"] or "": node for node in reversed(self.root.css("[id]"))}
 
-    def text(self, node: LexborNode) -> str:
-        """What can be read in `node`, not yet collapsed; remembered, since many may look at the same one."""
-        own = node.mem_id
-        if own not in self._words:
-            self._words[own] = read_node_text(node)
-        return self._words[own]
-
-    def shown(self, node: LexborNode) -> str:
-        """The same as a label."""
-        own = node.mem_id
-        if own not in self._shown:
-            self._shown[own] = clean_label(self.text(node))
-        return self._shown[own]
-
-    def holds_fields(self, node: LexborNode) -> bool:
-        """Whether a label or a control of any kind stands in it."""
-        own = node.mem_id
-        if own not in self._holds:
-            self._holds[own] = node.css_first("label,input,select,textarea") is not None
-        return self._holds[own]
-
     @cached_property
-    def labelling(self) -> frozenset[int]:
-        """The ids of all elements that hold a label that names a field."""
+    def label_ancestors(self) -> frozenset[int]:
+        """Ids of all elements that hold a label that names a field."""
         found: set[int] = set()
         for label in self.labels:
-            for ancestor in reversed(label.place.trail if label.node.mem_id in self.naming else ()):
-                if ancestor in found:
-                    break
-                found.add(ancestor)
+            if label.node.mem_id in self.field_label_ids:
+                _add_ancestors(found, label.ancestry.ancestors)
         return frozenset(found)
 
-    def _element(self, node: LexborNode, tag: str, place: Ancestry, position: int) -> ControlElement:
-        attributes = node.attributes
-        form = self._named_forms.get(attributes["form"] or "") if "form" in attributes else place.form
-        kind = (attributes.get("type") or "text").lower() if tag == "input" else tag
-        name = attributes.get("name") or ""
-        is_hidden, can_be_labelled = kind == "hidden", kind not in NEVER_SENT_TYPES
-        return ControlElement(
-            node,
-            node.mem_id,
-            place.trail,
-            position,
-            place.row,
-            attributes,
-            kind,
-            name,
-            form,
-            place.is_locked,
-            is_hidden,
-            can_be_labelled,
-            can_be_labelled and not is_hidden and name != "",
-        )
+    def read_text(self, node: LexborNode) -> str:
+        """`read_node_text`, remembered: several controls look at the same node."""
+        own_id = node.mem_id
+        if own_id not in self._texts:
+            self._texts[own_id] = read_node_text(node)
+        return self._texts[own_id]
 
-    def claim(self, element: ControlElement) -> None:
-        """Taken by a label; a radio button stands for its whole group."""
-        self.claimed.add(element.id)
+    def read_title(self, node: LexborNode) -> str:
+        """The node's text as a label, remembered."""
+        own_id = node.mem_id
+        if own_id not in self._label_texts:
+            self._label_texts[own_id] = clean_label(self.read_text(node))
+        return self._label_texts[own_id]
+
+    def contains_fields(self, node: LexborNode) -> bool:
+        """Whether a label or a control stands in the node; remembered."""
+        own_id = node.mem_id
+        if own_id not in self._contains_fields:
+            self._contains_fields[own_id] = node.css_first("label,input,select,textarea") is not None
+        return self._contains_fields[own_id]
+
+    def mark_paired(self, element: ControlElement) -> None:
+        """Mark a control as labelled; a radio button stands for its whole group."""
+        self.paired.add(element.id)
         if element.type == "radio":
-            self.claimed.update(self._radio_groups[radio_group_key(element)])
+            self.paired.update(self._radio_groups[radio_group_key(element)])
 
-    def free_in(self, start: int, end: int, depth: int, block: int) -> list[ControlElement]:
-        """The free controls of a span of indexes that stand in `block`, which is the ancestor at `depth`."""
+    def is_unpaired(self, element: ControlElement) -> bool:
+        return element.can_be_labelled and element.id not in self.paired
+
+    def find_unpaired(self, start: int, end: int, depth: int, block: int) -> list[ControlElement]:
+        """The unpaired ones among `controls[start:end]` whose ancestor at `depth` is `block`."""
         return [
             element
             for element in self.controls[start:end]
-            if element.can_be_labelled
-            and element.id not in self.claimed
-            and len(element.trail) > depth
-            and element.trail[depth] == block
+            if self.is_unpaired(element) and len(element.ancestors) > depth and element.ancestors[depth] == block
         ]
 
-    def has_free(self, start: int, end: int) -> bool:
-        """Whether a span of indexes holds an open control without a label."""
-        return any(element.is_open and element.id not in self.claimed for element in self.controls[start:end])
-
-    def is_free(self, element: ControlElement) -> bool:
-        return element.can_be_labelled and element.id not in self.claimed
+    def has_unpaired(self, start: int, end: int) -> bool:
+        """Whether `controls[start:end]` holds a fillable control without a label."""
+        return any(element.is_fillable and element.id not in self.paired for element in self.controls[start:end])
 
 
 def radio_group_key(element: ControlElement) -> tuple[int | None, str]:
     return element.form, element.name
 
 
-def count_shared_ancestors(one: AncestorIds, other: AncestorIds) -> int:
-    """How many ancestors two trails share; those of siblings are one object."""
-    if one is other:
-        return len(one)
-    shared = min(len(one), len(other))
-    while shared and one[shared - 1] != other[shared - 1]:
+def count_shared_ancestors(left: AncestorIds, right: AncestorIds) -> int:
+    if left is right:  # siblings share one tuple
+        return len(left)
+    shared = min(len(left), len(right))
+    while shared and left[shared - 1] != right[shared - 1]:
         shared -= 1
     return shared
 
 
-_NOWHERE = Ancestry(())
+def _add_ancestors(found: set[int], ancestors: AncestorIds) -> None:
+    """Add from the nearest up; what is known already has its own ancestors there."""
+    for ancestor in reversed(ancestors):
+        if ancestor in found:
+            break
+        found.add(ancestor)
+
+
+_NO_ANCESTRY = Ancestry(())

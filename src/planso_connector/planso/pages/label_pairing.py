@@ -1,16 +1,16 @@
 """
-Which label belongs to which control. A label finds its control, in this order:
+Find the control that each label names. In this order a label finds its control:
 
 1. by `for`, by holding it, by `aria-labelledby`;
 2. by standing before it in its own block (the widest ancestor with no other label), or after it;
-3. as the head of its column in a grid (`grid`);
+3. as its column's header (`column_headers`);
 4. as the text of the table cell, `dt` or block before the control, where there is no `<label>` at all;
-5. by standing before or after it among other labels in one common block (`sequence`);
-6. as `aria-label`, `title`, or the title of a block that holds this control alone (`captions`).
+5. by standing before or after it among other labels in one block (`label_sequence`);
+6. as `aria-label`, `title`, or the title of a block that holds this control alone (`accessible_names`).
 
-Where the markup leaves two controls to choose from, the pair says so (`doubt`, `rivals`): nothing is guessed. Labels of
-single radio buttons are the buttons' words, not fields. Source: the PlanSo protocol's section 3, which promises blocks
-of a label and a control and no more.
+Where the markup leaves several controls to choose from, the pair says so (`ambiguity`, `alternatives`): nothing is
+guessed. Labels of single radio buttons are the buttons' text and name no field. Source: the PlanSo protocol's section
+3, which promises blocks of a label and a control and no more.
 """
 
 from __future__ import annotations
@@ -30,105 +30,110 @@ from planso_connector.planso.pages.form_tree import (
     ControlElement,
     FormTree,
     LabelElement,
+    LabelPair,
     count_shared_ancestors,
     radio_group_key,
 )
-from planso_connector.planso.pages.label_pair import LabelPair
 from planso_connector.planso.pages.label_sequence import pair_in_sequence
-from planso_connector.planso.pages.node_text import BREAKS, CONTROLS, read_label
+from planso_connector.planso.pages.nodes import BLOCK_TAGS, CONTROL_SELECTOR, CONTROL_TAGS, read_label
 from planso_connector.planso.pages.text import clean_label, label_key
 
-_NO_LABELS = frozenset({"legend", "h1", "h2", "h3", "h4", "h5", "h6", "button", "a", "script", "style", "thead"})
-_STOPS = _NO_LABELS | CONTROLS | {"label"}
-_FENCES = frozenset({"form", "body", "fieldset", "table", "tbody", "html"})
+_NO_TEXT_BEYOND = CONTROL_TAGS | {
+    "legend", "h1", "h2", "h3", "h4", "h5", "h6", "button", "a", "script", "style", "thead", "label"
+}  # fmt: skip
+"""Elements beyond which no text belongs to the control."""
+_OUTER_BLOCKS = frozenset({"form", "body", "fieldset", "table", "tbody", "html"})
 _YES_WORDS = frozenset({"ja", "yes", "aktiv", "an"})
-_REMARK = re.compile(r"\b(error|invalid|help|hint)\b", re.IGNORECASE)
-"""Classes of a second label that says something about the control, such as what is wrong with it."""
-_LEVELS = 4
-_LOOKED_AT = 200
+_REMARK_CLASS = re.compile(r"\b(error|invalid|help|hint)\b", re.IGNORECASE)
+"""Classes of a second label that remarks on the control, such as on what is wrong with it."""
+_MAX_LEVELS = 4
+_MAX_SIBLINGS = 200
 """Siblings before a control among which its text is looked for."""
-_Ids = Mapping[tuple[int | None, str], Sequence[ControlElement]]
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """`pairs` in document order of the labels; `choices`: a radio button's id to its words."""
+    """`pairs` in document order of the labels; `radio_labels`: the text of radio buttons by their ids."""
 
-    controls: list[ControlElement]
     pairs: list[LabelPair]
-    choices: dict[int, str]
+    radio_labels: dict[int, str]
     copied_ids: tuple[str, ...]
 
 
 def pair_labels(tree: FormTree) -> Pairing:
-    ids = _ids(tree)
+    by_html_id = _group_by_html_id(tree)
     # Tuples, because many labels can name the same ones.
-    labels = _field_labels(tree, {key: tuple(e for e in held if e.can_be_labelled) for key, held in ids.items()})
+    labels = _pair_explicit(tree, {key: tuple(e for e in es if e.can_be_labelled) for key, es in by_html_id.items()})
     pairs = pair_by_aria_labelledby(tree)
-    _by_block(tree, labels, within_row=True)
+    _pair_by_block(tree, labels, within_row=True)
     pairs += pair_by_column_header(tree, labels)
-    shared = _shared_blocks(tree, labels)
-    pairs += _by_text(tree, shared)
-    _by_block(tree, labels, within_row=False)
+    shared = _find_shared_blocks(tree, labels)
+    pairs += _pair_by_text(tree, shared)
+    _pair_by_block(tree, labels, within_row=False)
     pair_in_sequence(tree, labels)
     if shared:
-        pairs += _by_text(tree, frozenset())
-    if any(element.is_open and element.id not in tree.claimed for element in tree.controls):
+        pairs += _pair_by_text(tree, frozenset())
+    if tree.has_unpaired(0, len(tree.controls)):
         pairs += pair_by_accessible_name(tree)
     pairs += [
-        LabelPair(label.position, label.text, label.target, label.full_text, label.rivals, label.doubt)
+        LabelPair(label.position, label.text, label.target, label.full_text, label.alternatives, label.ambiguity)
         for label in labels
         if label.target is not None
     ]
     pairs.sort(key=lambda pair: pair.position)
-    copied = {own_id for (form, own_id), elements in ids.items() if form is None and len(elements) > 1}
-    return Pairing(tree.controls, mark_ambiguities(tree, labels, pairs), tree.choices, tuple(sorted(copied)))
+    copied = sorted(key for (form, key), elements in by_html_id.items() if form is None and len(elements) > 1)
+    return Pairing(mark_ambiguities(tree, labels, pairs), tree.radio_labels, tuple(copied))
 
 
-def _ids(tree: FormTree) -> _Ids:
-    """The controls that bear an id, by form and id, and by id alone."""
-    ids: dict[tuple[int | None, str], list[ControlElement]] = defaultdict(list)
+def _group_by_html_id(tree: FormTree) -> Mapping[tuple[int | None, str], Sequence[ControlElement]]:
+    """The controls of each `id`, by form and id, and by None and id for the whole page."""
+    groups: dict[tuple[int | None, str], list[ControlElement]] = defaultdict(list)
     for element in tree.controls:
-        own_id = element.attributes.get("id")
-        if own_id:
-            ids[None, own_id].append(element)
+        html_id = element.attributes.get("id")
+        if html_id:
+            groups[None, html_id].append(element)
             if element.form is not None:
-                ids[element.form, own_id].append(element)
-    return ids
+                groups[element.form, html_id].append(element)
+    return groups
 
 
-def _field_labels(tree: FormTree, ids: _Ids) -> list[LabelElement]:
-    """The labels that name fields, with those targets that `for` (by `ids`) and nesting tell."""
+# By `for` and by nesting ---------------------------------------------------------------------------------------------
+
+
+def _pair_explicit(
+    tree: FormTree, by_html_id: Mapping[tuple[int | None, str], Sequence[ControlElement]]
+) -> list[LabelElement]:
+    """The labels that name fields, with the targets that `for` and nesting give."""
     for label in tree.labels:
-        _read_label(tree, label, ids)
-    targeting = Counter(
-        radio_group_key(label.target)
-        for label in tree.labels
-        if label.target is not None and label.target.type == "radio"
-    )
+        _read_label(tree, label, by_html_id)
+    radio_targets = [label.target for label in tree.labels if label.target is not None and label.target.type == "radio"]
+    label_counts = Counter(map(radio_group_key, radio_targets))
     labels = []
     for label in tree.labels:
         target = label.target
-        if target is not None and target.type == "radio" and targeting[radio_group_key(target)] > 1:
-            tree.choices[target.id] = label.text
+        if target is not None and target.type == "radio" and label_counts[radio_group_key(target)] > 1:
+            tree.radio_labels[target.id] = label.text
         elif target is not None and target.type == "checkbox" and label_key(label.text) in _YES_WORDS:
-            tree.choices[target.id] = label.text
+            tree.radio_labels[target.id] = label.text
             label.target = None
         elif label_key(label.text):
             labels.append(label)
-    tree.naming = {label.node.mem_id for label in labels}
-    _bare_choices(tree)
+    tree.field_label_ids = {label.node.mem_id for label in labels}
+    _read_bare_radio_labels(tree)
     if any(label.is_explicit for label in labels):
-        labels = _without_remarks(labels)
-    _meet(tree, labels)
-    _release_shared(labels)
+        labels = _drop_remarks(labels)
+    _set_neighbours(tree, labels)
+    _release_copied_targets(labels)
     for label in labels:
         if label.target is not None:
-            tree.claim(label.target)
+            tree.mark_paired(label.target)
     return labels
 
 
-def _read_label(tree: FormTree, label: LabelElement, ids: _Ids) -> None:
+def _read_label(
+    tree: FormTree, label: LabelElement, by_html_id: Mapping[tuple[int | None, str], Sequence[ControlElement]]
+) -> None:
+    """Set the label's text and, where `for` or nesting gives it, its target."""
     node = label.node
     first = node.first_child
     nested: list[ControlElement] = []
@@ -136,33 +141,46 @@ def _read_label(tree: FormTree, label: LabelElement, ids: _Ids) -> None:
         label.text = label.full_text = clean_label(first.text_content or "")
     else:
         label.text, label.full_text = read_label(node)
-        inside = [tree.by_id[inner.mem_id] for inner in node.css("input,select,textarea") if inner.mem_id in tree.by_id]
-        nested = [element for element in inside if element.can_be_labelled]
-    wanted = node.attributes.get("for")
-    if wanted:
-        named = ids.get((label.place.form, wanted)) or ids.get((None, wanted)) or ()
+        inside = [tree.controls_by_id.get(inner.mem_id) for inner in node.css(CONTROL_SELECTOR)]
+        nested = [element for element in inside if element is not None and element.can_be_labelled]
+    html_id = node.attributes.get("for")
+    if html_id:
+        named = by_html_id.get((label.ancestry.form, html_id)) or by_html_id.get((None, html_id)) or ()
         if len(named) == 1:
             label.target, label.is_explicit = named[0], True
         elif not nested:
-            label.copies = named
+            label.duplicate_targets = named
     if label.target is None and nested:
-        label.target, label.is_explicit = _preferred(nested), True
+        label.target, label.is_explicit = _choose_preferred(nested), True
 
 
-def _without_remarks(labels: list[LabelElement]) -> list[LabelElement]:
-    """Without the error messages and hints that are labels of controls which other labels name."""
-    named = Counter(label.target.id for label in labels if label.target is not None and label.is_explicit)
+def _drop_remarks(labels: list[LabelElement]) -> list[LabelElement]:
+    """Drop error messages and hints that are labels of controls which other labels name."""
+    counts = Counter(label.target.id for label in labels if label.target is not None and label.is_explicit)
     return [
         label
         for label in labels
         if label.target is None
-        or named[label.target.id] < 2
-        or not _REMARK.search(label.node.attributes.get("class") or "")
+        or counts[label.target.id] < 2
+        or not _REMARK_CLASS.search(label.node.attributes.get("class") or "")
     ]
 
 
-def _release_shared(labels: list[LabelElement]) -> None:
-    """Of several labels that name one control, those in other blocks look for another: the `for` was copied."""
+def _set_neighbours(tree: FormTree, labels: list[LabelElement]) -> None:
+    """Set the indexes of the controls around each label, and what it shares with its neighbours."""
+    index, end = 0, len(tree.controls)
+    for label in labels:
+        while index < end and tree.control_positions[index] < label.position:
+            index += 1
+        label.index, label.end = index, end
+    for before, after in pairwise(labels):
+        before.end, after.start = after.index, before.index
+        after.shared_depth = count_shared_ancestors(before.ancestry.ancestors, after.ancestry.ancestors)
+        before.shared_depth = max(before.shared_depth, after.shared_depth)
+
+
+def _release_copied_targets(labels: list[LabelElement]) -> None:
+    """Of several labels that name one control, those in other blocks look for another: their `for` was copied."""
     by_target: dict[int, list[LabelElement]] = defaultdict(list)
     for label in labels:
         if label.is_explicit and label.target is not None and label.target.type != "radio":
@@ -171,194 +189,186 @@ def _release_shared(labels: list[LabelElement]) -> None:
         target = sharing[0].target
         if len(sharing) < 2 or target is None:
             continue
-        own = [label for label in sharing if label.is_own(target) or _is_inside(label, target)]
+        own = [label for label in sharing if label.has_in_own_block(target) or label.node.mem_id in target.ancestors]
         for label in sharing if len(own) == 1 else ():
             if label is not own[0]:
-                label.copies, label.target, label.is_explicit = (target,), None, False
+                label.duplicate_targets, label.target, label.is_explicit = (target,), None, False
 
 
-def _is_inside(label: LabelElement, element: ControlElement) -> bool:
-    return label.node.mem_id in element.trail
-
-
-def _bare_choices(tree: FormTree) -> None:
-    """The words of radio buttons without a label of their own: the text that follows up to the next element."""
+def _read_bare_radio_labels(tree: FormTree) -> None:
+    """Radio buttons without a label of their own are labelled by the text up to the next element."""
     for element in tree.controls:
-        if element.type != "radio" or element.id in tree.choices:
+        if element.type != "radio" or element.id in tree.radio_labels:
             continue
-        words, node = [], element.node.next
-        while node is not None and (node.tag or "") not in CONTROLS | BREAKS | {"label"}:
+        texts, node = [], element.node.next
+        while node is not None and (node.tag or "") not in CONTROL_TAGS | BLOCK_TAGS | {"label"}:
             if node.is_text_node:
-                words.append(node.text_content or "")
+                texts.append(node.text_content or "")
             elif node.is_element_node:
-                words.append(node.text())
+                texts.append(node.text())
             node = node.next
-        tree.choices[element.id] = clean_label("".join(words)) or element.attributes.get("aria-label") or ""
+        tree.radio_labels[element.id] = clean_label("".join(texts)) or element.attributes.get("aria-label") or ""
 
 
-def _preferred(elements: Iterable[ControlElement]) -> ControlElement | None:
-    """The first visible one that is sent, else a hidden one that is, else a visible one that is not."""
-    hidden = unnamed = None
-    for element in elements:
-        if element.name and not element.is_hidden:
-            return element
-        if element.name:
-            hidden = hidden or element
-        else:
-            unnamed = unnamed or element
-    return hidden or unnamed
+def _choose_preferred(elements: Iterable[ControlElement]) -> ControlElement | None:
+    """The first visible one with a name, else the first hidden one with a name, else the first without."""
+    return min(elements, key=lambda element: (not element.name, element.is_hidden and element.name != ""), default=None)
 
 
-def _meet(tree: FormTree, labels: list[LabelElement]) -> None:
-    """Tells neighbours of each other."""
-    at, end, positions = 0, len(tree.controls), tree.positions
-    for label in labels:
-        while at < end and positions[at] < label.position:
-            at += 1
-        label.at, label.until = at, end
-    for one, other in pairwise(labels):
-        one.until, other.since = other.at, one.at
-        other.depth = count_shared_ancestors(one.place.trail, other.place.trail)
-        one.depth = max(one.depth, other.depth)
+# By block ------------------------------------------------------------------------------------------------------------
 
 
-def _by_block(tree: FormTree, labels: list[LabelElement], *, within_row: bool) -> None:
-    """Labels whose own block holds a control, after them or else before them."""
+def _pair_by_block(tree: FormTree, labels: list[LabelElement], *, within_row: bool) -> None:
+    """Pair labels whose own block holds a control, after them or else before them."""
     for label in labels:
         if label.target is not None:
             continue
-        trail, row = label.place.trail, label.place.row
-        depth = max(label.depth, len(trail) - _LEVELS - 1)
-        if depth >= len(trail):
+        ancestors, row = label.ancestry.ancestors, label.ancestry.row
+        depth = max(label.shared_depth, len(ancestors) - _MAX_LEVELS - 1)
+        if depth >= len(ancestors):
             continue
         if within_row and row is not None:
-            depth = max(depth, trail.index(row))
-        block = trail[depth]
-        after = tree.free_in(label.at, label.until, depth, block) if label.at < label.until else []
+            depth = max(depth, ancestors.index(row))
+        block = ancestors[depth]
+        after = tree.find_unpaired(label.index, label.end, depth, block) if label.index < label.end else []
         # Most often just the neighbour's control stands before it.
-        is_neighbours = label.at - label.since == 1 and tree.controls[label.since].id in tree.claimed
-        has_before = label.since < label.at and not is_neighbours
-        before = tree.free_in(label.since, label.at, depth, block) if has_before else []
-        target = _chosen(tree, label, after, before) if before else _preferred(_nearest(label, after))
+        is_neighbours = label.index - label.start == 1 and tree.controls[label.start].id in tree.paired
+        has_before = label.start < label.index and not is_neighbours
+        before = tree.find_unpaired(label.start, label.index, depth, block) if has_before else []
+        target = _choose_side(tree, label, after, before) if before else _choose_nearest(label, after)
         if target is not None:
             label.target = target
-            tree.claim(target)
+            tree.mark_paired(target)
 
 
-def _chosen(
+def _choose_side(
     tree: FormTree, label: LabelElement, after: list[ControlElement], before: list[ControlElement]
 ) -> ControlElement | None:
-    """The control of a block that has some before its label as well; where both are as near, it can't be told."""
-    depth = max(_depth(label, after), _depth(label, before))
-    open_after, open_before = (
-        [
-            element
-            for element in side
-            if element.is_open and count_shared_ancestors(label.place.trail, element.trail) == depth
-        ]
-        for side in (after, before)
+    """The control of a block with some before the label too; where both sides are as near, it is ambiguous."""
+    depth = max(_find_depth(label, after), _find_depth(label, before))
+    nearest_after, nearest_before = (
+        [e for e in side if e.is_fillable and _count_shared(label, e) == depth] for side in (after, before)
     )
-    if not open_before:
-        return _preferred(_nearest(label, after))
-    box = open_before[-1]
-    is_alone = len(open_before) == 1 and _text_before(tree, box) is None
-    if not open_after and (is_alone or box.type == "checkbox"):
-        return box
-    label.doubt = "controls stand before and after it" if open_after else "the control before it has other words too"
-    candidates = [*open_after, *open_before]
-    label.rivals = tuple(candidates[1:])
-    return candidates[0]
-
-
-def _nearest(label: LabelElement, elements: list[ControlElement]) -> list[ControlElement]:
-    """Those in the narrowest block that holds the label and a control to see."""
-    if len(elements) < 2:
-        return elements
-    depth = _depth(label, elements)
-    return [element for element in elements if count_shared_ancestors(label.place.trail, element.trail) >= depth]
-
-
-def _depth(label: LabelElement, elements: list[ControlElement]) -> int:
-    """How many ancestors the label shares with the nearest open control."""
-    return max(
-        (count_shared_ancestors(label.place.trail, element.trail) for element in elements if element.is_open), default=0
+    if not nearest_before:
+        return _choose_nearest(label, after)
+    last = nearest_before[-1]
+    is_alone = len(nearest_before) == 1 and _find_text_before(tree, last) is None
+    if not nearest_after and (is_alone or last.type == "checkbox"):
+        return last
+    label.ambiguity = (
+        "controls stand before and after it" if nearest_after else "the control before it has other words too"
     )
+    target, *alternatives = (*nearest_after, *nearest_before)
+    label.alternatives = tuple(alternatives)
+    return target
 
 
-def _shared_blocks(tree: FormTree, labels: list[LabelElement]) -> frozenset[int]:
+def _choose_nearest(label: LabelElement, elements: list[ControlElement]) -> ControlElement | None:
+    """The preferred control of the narrowest block that holds the label and a fillable control."""
+    if len(elements) > 1:
+        depth = _find_depth(label, elements)
+        elements = [element for element in elements if _count_shared(label, element) >= depth]
+    return _choose_preferred(elements)
+
+
+def _find_depth(label: LabelElement, elements: list[ControlElement]) -> int:
+    """How many ancestors the label shares with the nearest fillable control."""
+    return max((_count_shared(label, element) for element in elements if element.is_fillable), default=0)
+
+
+def _count_shared(label: LabelElement, element: ControlElement) -> int:
+    return count_shared_ancestors(label.ancestry.ancestors, element.ancestors)
+
+
+# By the text before a control ----------------------------------------------------------------------------------------
+
+
+def _find_shared_blocks(tree: FormTree, labels: list[LabelElement]) -> frozenset[int]:
     """The blocks in which labels without a control stand beside controls without a label."""
     return frozenset(
-        label.place.trail[label.depth - 1]
+        label.ancestry.ancestors[label.shared_depth - 1]
         for label in labels
-        if label.target is None and label.depth and tree.has_free(label.since, label.until)
+        if label.target is None and label.shared_depth and tree.has_unpaired(label.start, label.end)
     )
 
 
-def _by_text(tree: FormTree, shared: frozenset[int]) -> list[LabelPair]:
+def _pair_by_text(tree: FormTree, shared: frozenset[int]) -> list[LabelPair]:
     """Pairs of a control and the text before it, where no label stands at it, nor beside it in a `shared` block."""
     used: set[int] = set()
     pairs: list[LabelPair] = []
-    free = [e for e in tree.controls if e.id not in tree.claimed and e.name and e.can_be_labelled]
-    free = [element for element in free if tree.naming.isdisjoint(element.trail)]
-    if shared:
-        free = [element for element in free if shared.isdisjoint(element.trail[-2:])]
-    for element in sorted(free, key=lambda e: e.is_hidden):
-        found = _text_before(tree, element) if element.id not in tree.claimed else None
+    candidates = [
+        element
+        for element in tree.controls
+        if element.name
+        and tree.is_unpaired(element)
+        and tree.field_label_ids.isdisjoint(element.ancestors)
+        and (not shared or shared.isdisjoint(element.ancestors[-2:]))
+    ]
+    for element in sorted(candidates, key=lambda element: element.is_hidden):
+        found = _find_text_before(tree, element) if element.id not in tree.paired else None
         if found is None or found[0] in used or not label_key(found[1]):
             continue
         used.add(found[0])
-        tree.claim(element)
+        tree.mark_paired(element)
         pairs.append(LabelPair(element.position, found[1], element))
     return pairs
 
 
-def _text_before(tree: FormTree, element: ControlElement) -> tuple[int, str] | None:
-    """The nearest text before a control, not beyond another control or a label: its node's id, and it."""
-    node: LexborNode | None = _outermost_label(tree, element.node)
+def _find_text_before(tree: FormTree, element: ControlElement) -> tuple[int, str] | None:
+    """The nearest text before a control, not beyond another control or a label: its node's id, and the text."""
+    node: LexborNode | None = _find_outermost_label(tree, element.node)
     for _ in range(3):
-        words: list[str] = []
-        mark = 0
-        previous = node.prev if node is not None else None
-        for _ in range(_LOOKED_AT):
-            if previous is None:
-                break
-            tag = previous.tag or ""
-            if previous.is_text_node:
-                text = previous.text_content or ""
-            elif not previous.is_element_node or _says_nothing(tree, previous, tag):
-                previous = previous.prev
-                continue
-            elif tag in _STOPS or tree.holds_fields(previous):
-                return (mark, clean_label("".join(words))) if words and tag != "label" else None
-            else:
-                text = tree.text(previous)
-            if label_key(text):
-                words.insert(0, text)
-                mark = previous.mem_id
-            if words and tag in BREAKS:
-                break
-            previous = previous.prev
-        if words:
-            return mark, clean_label("".join(words))
-        node = node.parent if node is not None else None
-        if node is None or (node.tag or "") in _FENCES or node.mem_id in tree.naming:
+        if node is None:
+            return None
+        texts, text_id, is_end = _read_before(tree, node)
+        if texts or is_end:
+            return (text_id, clean_label("".join(texts))) if texts else None
+        node = node.parent
+        if node is None or (node.tag or "") in _OUTER_BLOCKS or node.mem_id in tree.field_label_ids:
             return None
     return None
 
 
-def _outermost_label(tree: FormTree, node: LexborNode) -> LexborNode:
-    """The label without words of its own that holds a control (a switch, a radio button's), else the control."""
-    parent, found = node.parent, node
-    for _ in range(_LEVELS):
-        if parent is not None and parent.tag == "label" and parent.mem_id not in tree.naming:
-            found = parent
+def _read_before(tree: FormTree, node: LexborNode) -> tuple[list[str], int, bool]:
+    """The texts of the siblings before a node, the first one's id, and whether nothing further out may be looked at."""
+    texts: list[str] = []
+    text_id = 0
+    previous = node.prev
+    for _ in range(_MAX_SIBLINGS):
+        if previous is None:
+            break
+        tag = previous.tag or ""
+        if previous.is_text_node:
+            text = previous.text_content or ""
+        elif not previous.is_element_node or _is_textless(tree, previous, tag):
+            text = ""
+        elif tag in _NO_TEXT_BEYOND or tree.contains_fields(previous):
+            return ([] if tag == "label" else texts), text_id, True
+        else:
+            text = tree.read_text(previous)
+        if label_key(text):
+            texts.insert(0, text)
+            text_id = previous.mem_id
+        if texts and tag in BLOCK_TAGS:
+            break
+        previous = previous.prev
+    return texts, text_id, False
+
+
+def _find_outermost_label(tree: FormTree, node: LexborNode) -> LexborNode:
+    """The label without own text that holds a control (a switch, a radio button's), else the control."""
+    parent, outermost = node.parent, node
+    for _ in range(_MAX_LEVELS):
+        if parent is not None and parent.tag == "label" and parent.mem_id not in tree.field_label_ids:
+            outermost = parent
         parent = parent.parent if parent is not None else None
-    return found
+    return outermost
 
 
-def _says_nothing(tree: FormTree, node: LexborNode, tag: str) -> bool:
-    """Whether it is a hidden input that no label names, or a label without words."""
+def _is_textless(tree: FormTree, node: LexborNode, tag: str) -> bool:
+    """Whether it is a hidden input that no label names, or a label without text."""
     if tag == "label":
-        return node.mem_id not in tree.naming and not label_key(node.text()) and node.mem_id not in tree.holding
-    element = tree.by_id.get(node.mem_id)
-    return element is not None and element.is_hidden and element.id not in tree.claimed
+        is_known = node.mem_id in tree.field_label_ids or node.mem_id in tree.control_ancestors
+        return not is_known and not label_key(node.text())
+    element = tree.controls_by_id.get(node.mem_id)
+    return element is not None and element.is_hidden and element.id not in tree.paired

@@ -1,191 +1,165 @@
 """
-Labels and controls that share one block: `label input label input`, or `input label input label`. On which side the
-labels stand is decided for the whole block, by what comes first; where that doesn't come out even, nothing is decided.
+Pair labels and controls that share one block: `label input label input`, or `input label input label`. On which side
+the labels stand is decided for the whole block, by what comes first; where that doesn't come out even, it is ambiguous.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise, takewhile
 
 from selectolax.lexbor import LexborNode
 
 from planso_connector.planso.pages.form_tree import ControlElement, FormTree, LabelElement
+from planso_connector.planso.pages.nodes import find_ancestor
 
-_BREAKS = frozenset({"br", "hr"})
-
-_LABEL_FIRST = re.compile("(LC)+")
-_CONTROL_FIRST = re.compile("(CL)+")
-
+_TEXT, _LINE_BREAK, _SETTLED = "T", "|", "X"
 _Item = LabelElement | ControlElement | str
-"""A label, a control, `T` for words between them, `|` for a line break, `X` for what is settled already."""
+"""A label, a control, or one of these: text between them, a line break, something that is paired already."""
+_EVEN = {"label first": re.compile("(LC)+"), "control first": re.compile("(CL)+")}
 
 
 def pair_in_sequence(tree: FormTree, labels: Sequence[LabelElement]) -> None:
-    """Labels that share their block with others."""
-    parents: dict[int, LabelElement] = {}
+    """Set the targets of labels that share their block with others."""
+    blocks: dict[int, LabelElement] = {}
     for label in labels:
-        if label.target is None and label.depth and not label.doubt and tree.has_free(label.since, label.until):
-            parents.setdefault(label.place.trail[label.depth - 1], label)
-    known = {label.node.mem_id: label for label in labels}
-    for parent, inner in parents.items():
-        for segment in _segments(_items(tree, known, _climb(inner.node, parent))):
+        is_open = label.target is None and label.shared_depth and not label.ambiguity
+        if is_open and tree.has_unpaired(label.start, label.end):
+            blocks.setdefault(label.ancestry.ancestors[label.shared_depth - 1], label)
+    by_id = {label.node.mem_id: label for label in labels}
+    for block_id, label in blocks.items():
+        block = find_ancestor(label.node, (block_id,))
+        for segment in _split(_list_items(tree, by_id, block), _SETTLED) if block is not None else ():
             _pair_segment(tree, segment)
 
 
-def _climb(node: LexborNode, wanted: int) -> LexborNode:
-    while node.mem_id != wanted and node.parent is not None:
-        node = node.parent
-    return node
-
-
-def _items(tree: FormTree, known: dict[int, LabelElement], parent: LexborNode) -> Iterable[_Item]:
-    for node in parent.iter(include_text=True):
-        own = node.mem_id
+def _list_items(tree: FormTree, labels: dict[int, LabelElement], block: LexborNode) -> Iterator[_Item]:
+    for node in block.iter(include_text=True):
+        node_id = node.mem_id
         if node.is_text_node:
-            if any(character.isalnum() for character in node.text_content or ""):
-                yield "T"
-        elif own in known:
-            yield known[own] if known[own].target is None else "X"
-        elif own in tree.by_id:
-            element = tree.by_id[own]
+            if any(map(str.isalnum, node.text_content or "")):
+                yield _TEXT
+        elif node_id in labels:
+            yield labels[node_id] if labels[node_id].target is None else _SETTLED
+        elif node_id in tree.controls_by_id:
+            element = tree.controls_by_id[node_id]
             if not element.is_hidden and element.can_be_labelled:
-                yield element if tree.is_free(element) else "X"
-        elif own in tree.holding or own in tree.labelling:
-            yield from _items(tree, known, node)
-        elif node.tag in _BREAKS:
-            yield "|"
+                yield element if tree.is_unpaired(element) else _SETTLED
+        elif node_id in tree.control_ancestors or node_id in tree.label_ancestors:
+            yield from _list_items(tree, labels, node)
+        elif node.tag in ("br", "hr"):
+            yield _LINE_BREAK
         elif node.is_element_node and node.tag != "button" and any(map(str.isalnum, node.text())):
-            yield "T"
+            yield _TEXT
 
 
-def _segments(items: Iterable[_Item]) -> list[list[_Item]]:
-    segments: list[list[_Item]] = [[]]
+def _split(items: Iterable[_Item], separator: str) -> list[list[_Item]]:
+    parts: list[list[_Item]] = [[]]
     for item in items:
-        if item == "X":
-            segments.append([])
+        if item == separator:
+            parts.append([])
         else:
-            segments[-1].append(item)
-    return segments
+            parts[-1].append(item)
+    return parts
 
 
 def _pair_segment(tree: FormTree, segment: list[_Item]) -> None:
     """Where the whole comes out even, and its lines too, both must say the same."""
-    as_whole = _even([item for item in segment if item not in ("|", "T")])
-    as_lines = _even_lines(segment)
-    found = as_whole if as_lines is None else as_lines
-    if found is not None and (as_whole is None or as_lines is None or as_whole == as_lines):
-        for label, element in found:
-            label.target = element
-            tree.claim(element)
+    as_whole = _pair_evenly(segment)
+    as_lines = _pair_lines(segment)
+    pairs = as_whole if as_lines is None else as_lines
+    if pairs is not None and (as_whole is None or as_lines is None or as_whole == as_lines):
+        for label, element in pairs:
+            _set_target(tree, label, element)
     elif as_whole is None:
         _pair_unevenly(tree, segment)
     else:
-        _doubt_neighbours(tree, segment)
+        _mark_neighbours(tree, segment)
 
 
-def _even(items: Sequence[_Item]) -> list[tuple[LabelElement, ControlElement]] | None:
-    """Pairs of `label control label control`, or of `control label control label`; unnamed controls don't count."""
-    things = [
-        item for item in items if isinstance(item, LabelElement) or (isinstance(item, ControlElement) and item.name)
-    ]
-    shape = "".join("L" if isinstance(item, LabelElement) else "C" for item in things)
-    if _LABEL_FIRST.fullmatch(shape):
-        labels, elements = things[::2], things[1::2]
-    elif _CONTROL_FIRST.fullmatch(shape):
-        labels, elements = things[1::2], things[::2]
-    else:
-        things = [item for item in items if not isinstance(item, str)]
-        shape = "".join("L" if isinstance(item, LabelElement) else "C" for item in things)
-        if not _LABEL_FIRST.fullmatch(shape):
-            return None
-        labels, elements = things[::2], things[1::2]
-    return [
-        (label, element)
-        for label, element in zip(labels, elements, strict=True)
-        if isinstance(label, LabelElement) and isinstance(element, ControlElement)
-    ]
+def _set_target(tree: FormTree, label: LabelElement, element: ControlElement) -> None:
+    label.target = element
+    tree.mark_paired(element)
 
 
-def _even_lines(segment: list[_Item]) -> list[tuple[LabelElement, ControlElement]] | None:
+def _pair_evenly(items: Sequence[_Item]) -> list[tuple[LabelElement, ControlElement]] | None:
+    """The pairs where labels and controls alternate; controls without a name count only if it comes out even so."""
+    elements = [item for item in items if not isinstance(item, str)]
+    named = [item for item in elements if isinstance(item, LabelElement) or item.name]
+    for sequence, order in ((named, "label first"), (named, "control first"), (elements, "label first")):
+        shape = "".join("L" if isinstance(item, LabelElement) else "C" for item in sequence)
+        if _EVEN[order].fullmatch(shape):
+            labels = [item for item in sequence if isinstance(item, LabelElement)]
+            controls = [item for item in sequence if isinstance(item, ControlElement)]
+            return list(zip(labels, controls, strict=True))
+    return None
+
+
+def _pair_lines(segment: list[_Item]) -> list[tuple[LabelElement, ControlElement]] | None:
     """
-    The pairs of all lines, where several have labels, all on one side. Lines without a label, or with a label and
-    words, have none.
+    The pairs of all lines, where several have labels, all on one side. Lines without a label, or with a label and text
+    alone, have none.
     """
-    lines: list[list[_Item]] = [[]]
-    for item in segment:
-        if item == "|":
-            lines.append([])
-        else:
-            lines[-1].append(item)
-    if len(lines) < 2:
-        return None
-    found: list[tuple[LabelElement, ControlElement]] = []
-    is_first: list[bool] = []
-    for line in lines:
+    pairs: list[tuple[LabelElement, ControlElement]] = []
+    label_first: list[bool] = []
+    for line in _split(segment, _LINE_BREAK):
         if not any(isinstance(item, LabelElement) for item in line):
             continue
-        if not any(isinstance(item, ControlElement) for item in line) and line[-1] == "T":
+        if not any(isinstance(item, ControlElement) for item in line) and line[-1] == _TEXT:
             continue
-        pairs = _even(line)
-        if pairs is None:
+        found = _pair_evenly(line)
+        if found is None:
             return None
-        is_first.append(pairs[0][0].position < pairs[0][1].position)
-        found += pairs
-    return found if len(is_first) > 1 and len(set(is_first)) == 1 else None
+        label_first.append(found[0][0].position < found[0][1].position)
+        pairs += found
+    return pairs if len(label_first) > 1 and len(set(label_first)) == 1 else None
 
 
 def _pair_unevenly(tree: FormTree, segment: list[_Item]) -> None:
-    """What does not come out even: check boxes right before their labels, and labels first with something left over."""
-    things = [item for item in segment if item not in ("|", "T")]
-    if not things or not isinstance(things[0], LabelElement):
-        for before, item in pairwise(item for item in segment if item != "|"):
-            is_box = isinstance(before, ControlElement) and before.type == "checkbox" and tree.is_free(before)
+    """Pair check boxes right before their labels, and labels that come first with something left over."""
+    items = [item for item in segment if item != _LINE_BREAK]
+    first = next((item for item in items if item != _TEXT), None)
+    if not isinstance(first, LabelElement):
+        for before, item in pairwise(items):
+            is_box = isinstance(before, ControlElement) and before.type == "checkbox" and tree.is_unpaired(before)
             if is_box and isinstance(item, LabelElement) and isinstance(before, ControlElement):
-                item.target = before
-                tree.claim(before)
-        _doubt_neighbours(tree, segment)
+                _set_target(tree, item, before)
+        _mark_neighbours(tree, segment)
         return
     waiting: list[LabelElement] = []
-    items = [item for item in segment if item != "|"]
-    for at, item in enumerate(items):
+    for index, item in enumerate(items):
         if isinstance(item, LabelElement):
-            if at and items[at - 1] == "T":
-                # A label with words after it shows a value, and has no control.
-                waiting.clear()
+            if index and items[index - 1] == _TEXT:
+                waiting.clear()  # a label with text after it shows a value, and has no control
             waiting.append(item)
         elif isinstance(item, ControlElement) and waiting:
-            _pair_run(tree, waiting, items[at:])
+            _pair_run(tree, waiting, items[index:])
             waiting = []
 
 
 def _pair_run(tree: FormTree, labels: list[LabelElement], items: Sequence[_Item]) -> None:
-    """A label and the controls up to the next label: the first that is sent, else the first; several are doubtful."""
-    run = [
-        item
-        for item in takewhile(lambda item: not isinstance(item, LabelElement), items)
-        if isinstance(item, ControlElement)
-    ]
-    target = next((element for element in run if element.name), run[0])
+    """One label before a run of controls has the first that is sent, else the first; several are ambiguous."""
+    run = takewhile(lambda item: not isinstance(item, LabelElement), items)
+    controls = [item for item in run if isinstance(item, ControlElement)]
     if len(labels) == 1:
-        labels[0].target = target
-        tree.claim(target)
+        _set_target(tree, labels[0], next((element for element in controls if element.name), controls[0]))
         return
-    rivals = tuple(run[1:])
+    alternatives = tuple(controls[1:])
     for label in labels:
-        label.target, label.rivals = run[0], rivals
-        label.doubt = "several labels stand before it"
+        label.target, label.alternatives = controls[0], alternatives
+        label.ambiguity = "several labels stand before it"
 
 
-def _doubt_neighbours(tree: FormTree, segment: Sequence[_Item]) -> None:
-    """Labels between controls of which one is left over: each may be named by the label before or after it."""
-    things = [item for item in segment if not isinstance(item, str)]
-    for at, label in enumerate(things):
+def _mark_neighbours(tree: FormTree, segment: Sequence[_Item]) -> None:
+    """Mark labels between controls of which one is left over: each may name the control before or after it."""
+    elements = [item for item in segment if not isinstance(item, str)]
+    for index, label in enumerate(elements):
         if not isinstance(label, LabelElement) or label.target is not None:
             continue
-        before = takewhile(lambda item: isinstance(item, ControlElement), reversed(things[:at]))
-        after = takewhile(lambda item: isinstance(item, ControlElement), things[at + 1 :])
-        near = [item for item in (*before, *after) if isinstance(item, ControlElement) and tree.is_free(item)]
+        before = takewhile(lambda item: isinstance(item, ControlElement), reversed(elements[:index]))
+        after = takewhile(lambda item: isinstance(item, ControlElement), elements[index + 1 :])
+        near = [item for item in (*before, *after) if isinstance(item, ControlElement) and tree.is_unpaired(item)]
         if near:
-            label.target, label.rivals, label.doubt = near[0], tuple(near[1:]), "controls stand before and after it"
+            label.target, label.alternatives = near[0], tuple(near[1:])
+            label.ambiguity = "controls stand before and after it"

@@ -1,13 +1,12 @@
 """
-The markup of a form: which controls it has, in document order, and which label names which control.
-
-Source: the PlanSo protocol's section 3. Pure; how labels find their controls is in `pairing`.
+Parse a form's markup into its controls and labels, in document order. Which label names which control is found in
+`label_pairing`. Source: the PlanSo protocol's section 3.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborNode
@@ -16,25 +15,25 @@ from planso_connector.domain.character_references import unescape_html
 from planso_connector.domain.errors import PageTooLarge
 from planso_connector.planso.pages.control import Control, FormEntry, Option, ScriptValue
 from planso_connector.planso.pages.dropdowns import allows_multiple, read_dropdown_options
-from planso_connector.planso.pages.form_tree import ControlElement, FormTree, radio_group_key
-from planso_connector.planso.pages.html_parser import parse_html
+from planso_connector.planso.pages.form_tree import ControlElement, FormTree, LabelPair, radio_group_key
+from planso_connector.planso.pages.html_parser import parse_html, wrap_bare_rows
 from planso_connector.planso.pages.label_pairing import Pairing, pair_labels
 from planso_connector.planso.pages.script_values import read_script_values
 from planso_connector.planso.pages.section_titles import SectionTitles
 from planso_connector.planso.pages.text import collapse_whitespace, label_key, unescape_markup
 from planso_connector.planso.pages.value_sanitization import sanitize_value
 
-_SPACE = re.compile(r"[ \t\r\n\f]+")
-_REFERENCE = re.compile(r"&#(?:0*1[02]|x0*[ac])(?![\da-f])|&NewLine;", re.IGNORECASE)
-"""To a form feed or a line feed."""
-_ROWS = re.compile(r"\s*<(tr|td|th|tbody|thead)\b", re.IGNORECASE)
-_SHOWN_CONTROL = re.compile(r"<(?:select|textarea)\b|<input\b(?![^<>]*hidden)", re.IGNORECASE)
-_ESCAPED_CONTROL = re.compile(r"&lt;(?:input|select|textarea)\b", re.IGNORECASE)
-_TAG_OR_TEXT = re.compile(r"<[a-zA-Z/!](?:\"[^\"]*+\"|'[^']*+'|[^\"'<>])*+>|[^<]++|<")
-_ESCAPED_AT_MOST = 3
-_FORM = re.compile(r"<form\b", re.IGNORECASE)
 MAX_RADIO_BUTTONS = 50_000
 """Radio buttons of all labels together."""
+
+_HTML_SPACE = re.compile(r"[ \t\r\n\f]+")
+_LINE_BREAK_REFERENCE = re.compile(r"&#(?:0*1[02]|x0*[ac])(?![\da-f])|&NewLine;", re.IGNORECASE)
+"""A character reference to a line feed or a form feed."""
+_VISIBLE_CONTROL = re.compile(r"<(?:select|textarea)\b|<input\b(?![^<>]*hidden)", re.IGNORECASE)
+_ESCAPED_CONTROL = re.compile(r"&lt;(?:input|select|textarea)\b", re.IGNORECASE)
+_TAG_OR_TEXT = re.compile(r"<[a-zA-Z/!](?:\"[^\"]*+\"|'[^']*+'|[^\"'<>])*+>|[^<]++|<")
+_MAX_ESCAPES = 3
+_FORM = re.compile(r"<form\b", re.IGNORECASE)
 _NEVER_READ_ONLY = frozenset({"hidden", "select", "checkbox", "radio", "range", "color"})
 """Types on which `readonly` has no meaning."""
 _MARKUP = re.compile(
@@ -48,10 +47,7 @@ _MARKUP = re.compile(
 
 @dataclass(frozen=True)
 class FormMarkup:
-    """
-    The form of one page: its controls in document order, its labels with theirs, and the ids that several controls
-    bear. A control's `index` is its place in `controls`.
-    """
+    """A form's controls in document order (a control's `index` is its place), its labels, and ids that occur twice."""
 
     controls: tuple[Control, ...]
     entries: tuple[FormEntry, ...]
@@ -60,92 +56,47 @@ class FormMarkup:
 
 def parse_form_markup(content: str, functions: str = "", *, is_whole: bool = False) -> FormMarkup:
     """
-    The form in `content`: the `<form>` with the most labelled controls, or all of it where no form holds them (a
-    form that is misnested in a table is closed at once by every HTML parser) or `is_whole` says so. `functions` is the
+    Parse the form in `content`: the `<form>` with the most labelled controls, or all of the content where no form holds
+    them (HTML parsers close a form that is misnested in a table at once) or `is_whole` says so. `functions` is the
     script that comes with it.
     """
-    content = _unescaped(content)
-    if _ROWS.match(content):
-        content = f"<table>{content}</table>"
-    source, feeds = _without_carriage_returns(content)
+    source, has_form_feeds = _protect_carriage_returns(wrap_bare_rows(_unescape(content)))
     root = parse_html(source).root
     if root is None:
         return FormMarkup((), ())
-    return _read(root, source, functions, feeds=feeds, is_whole=is_whole)
-
-
-def _read(root: LexborNode, source: str, functions: str, *, feeds: bool, is_whole: bool) -> FormMarkup:
     tree = FormTree(root, source)
     pairing = pair_labels(tree)
-    scope = None if is_whole else _scope(pairing)
-    outside = _outside(tree, pairing, scope, source) if scope is not None else frozenset()
-    elements = [e for e in tree.controls if scope is None or e.form == scope or e.id in outside]
-    items = read_dropdown_options(tree) if any(pair.target.is_hidden for pair in pairing.pairs) else {}
-    read = _Read(pairing.choices, feeds, SectionTitles(tree, source), items, read_script_values(tree, functions, items))
-    # Labels and places are let go before as many controls are made: the garbage collector counts what is alive at once.
+    form = None if is_whole else _choose_form(pairing)
+    outside = _find_outside(tree, pairing, form, source) if form is not None else frozenset()
+    elements = [e for e in tree.controls if form is None or e.form == form or e.id in outside]
+    dropdowns = read_dropdown_options(tree) if any(pair.target.is_hidden for pair in pairing.pairs) else {}
+    script_values = read_script_values(tree, functions, dropdowns)
+    factory = _ControlFactory(
+        pairing.radio_labels, has_form_feeds, SectionTitles(tree, source), dropdowns, script_values
+    )
+    # Free the tree before as many controls are made: the garbage collector counts what is alive at once.
     del tree
-    controls = {element.id: read.control(index, element) for index, element in enumerate(elements)}
-    for own in outside:
-        controls[own].is_outside, controls[own].is_sent = True, False
-    _uncheck(controls, elements)
-    return FormMarkup(tuple(controls.values()), tuple(_entries(pairing, controls)), pairing.copied_ids)
+    controls = {element.id: factory.make(index, element) for index, element in enumerate(elements)}
+    for element_id in outside:
+        controls[element_id].is_outside, controls[element_id].is_sent = True, False
+    _uncheck_earlier_radios((element, controls[element.id]) for element in elements)
+    return FormMarkup(tuple(controls.values()), tuple(_make_entries(pairing.pairs, controls)), pairing.copied_ids)
 
 
-def _unescaped(content: str) -> str:
-    """Markup that arrived entity-escaped once more, as markup: where its controls are no tags but text."""
-    for _ in range(_ESCAPED_AT_MOST):
-        if _SHOWN_CONTROL.search(content) or "&lt;" not in content:
+def _unescape(content: str) -> str:
+    """Unescape markup that is entity-escaped once more, where its controls are text and no tags."""
+    for _ in range(_MAX_ESCAPES):
+        if _VISIBLE_CONTROL.search(content) or "&lt;" not in content:
             return content
         if not _ESCAPED_CONTROL.search(content):
             return unescape_markup(content)
-        content = "".join(
-            part if part.startswith("<") else unescape_html(part) for part in _TAG_OR_TEXT.findall(content)
-        )
+        pieces = _TAG_OR_TEXT.findall(content)
+        content = "".join(piece if piece.startswith("<") else unescape_html(piece) for piece in pieces)
     return content
 
 
-def _outside(tree: FormTree, pairing: Pairing, scope: int, source: str) -> frozenset[int]:
-    """
-    The labelled controls that belong to no form, behind a form that an inner `</form>` closed early: their ids. A
-    browser doesn't send them.
-    """
-    orphans = [pair.target for pair in pairing.pairs if pair.target.form is None]
-    if not orphans or len(_FORM.findall(source)) <= len(tree.root.css("form")):
-        return frozenset()
-    first = next(element.position for element in tree.controls if element.form == scope)
-    return frozenset(element.id for element in orphans if element.position > first)
-
-
-def _without_carriage_returns(content: str) -> tuple[str, bool]:
-    """
-    `content` for a parser that turns `\\r\\n` into `\\n`, and whether form feeds stand for carriage returns in it. What
-    isn't changed has to go back as it came. A form feed is white space wherever a carriage return is, and parsers leave
-    it alone; only a content that has some of its own, or refers to line breaks, is taken apart, which takes longer than
-    all the rest.
-    """
-    if "\r" not in content:
-        return content, False
-    if "\f" in content or _REFERENCE.search(content):
-        return _MARKUP.sub(_referenced, content), False
-    # A text area's first line break is dropped: of `\n\r\n` the `\n`, so what follows must not look like the first.
-    return content.replace(">\n\r", ">\n&#13;").replace("\r", "\f"), True
-
-
-def _referenced(match: re.Match[str]) -> str:
-    if match["plain"]:
-        return "&#13;"
-    if match["area"]:
-        first = "\n" if match["first"] else ""
-        return _in_values(match["area"]) + first + match["text"].replace("\r", "&#13;")
-    return _in_values(match["tag"]) if match["tag"] else match[0]
-
-
-def _in_values(tag: str) -> str:
-    return re.sub(r"\"[^\"]*\"|'[^']*'", lambda value: value[0].replace("\r", "&#13;"), tag) if "\r" in tag else tag
-
-
-def _scope(pairing: Pairing) -> int | None:
-    """The form that the page is about, None for the whole content."""
+def _choose_form(pairing: Pairing) -> int | None:
+    """The id of the form with the most labelled controls; None where more of them stand outside of forms."""
     counts: dict[int | None, int] = {}
     for pair in pairing.pairs:
         if pair.target.name:
@@ -155,124 +106,154 @@ def _scope(pairing: Pairing) -> int | None:
     return best if best is not None and counts[best] >= outside else None
 
 
+def _find_outside(tree: FormTree, pairing: Pairing, form: int, source: str) -> frozenset[int]:
+    """
+    The ids of labelled controls that an inner `</form>` left behind the form's early end; a browser doesn't send them.
+    """
+    orphans = [pair.target for pair in pairing.pairs if pair.target.form is None]
+    if not orphans or len(_FORM.findall(source)) <= len(tree.root.css("form")):
+        return frozenset()
+    first = next(element.position for element in tree.controls if element.form == form)
+    return frozenset(element.id for element in orphans if element.position > first)
+
+
+def _protect_carriage_returns(content: str) -> tuple[str, bool]:
+    """
+    Keep carriage returns from the HTML parser, which turns `\\r\\n` into `\\n`: unchanged values go back as they came.
+
+    Returns the markup, and whether form feeds stand for carriage returns in it: parsers leave those alone, and both are
+    white space. Content with form feeds or references to line breaks is taken apart, which is slower than all the rest.
+    """
+    if "\r" not in content:
+        return content, False
+    if "\f" in content or _LINE_BREAK_REFERENCE.search(content):
+        return _MARKUP.sub(_escape_carriage_returns, content), False
+    # A text area's first line break is dropped: of `\n\r\n` the `\n`, so what follows must not look like the first.
+    return content.replace(">\n\r", ">\n&#13;").replace("\r", "\f"), True
+
+
+def _escape_carriage_returns(match: re.Match[str]) -> str:
+    if match["plain"]:
+        return "&#13;"
+    if match["area"]:
+        first = "\n" if match["first"] else ""
+        return _escape_in_values(match["area"]) + first + match["text"].replace("\r", "&#13;")
+    return _escape_in_values(match["tag"]) if match["tag"] else match[0]
+
+
+def _escape_in_values(tag: str) -> str:
+    return re.sub(r"\"[^\"]*\"|'[^']*'", lambda value: value[0].replace("\r", "&#13;"), tag) if "\r" in tag else tag
+
+
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """What is needed to make controls of the tree's elements."""
+class _ControlFactory:
+    """Makes controls of a tree's elements. The mappings are by the element's id."""
 
-    choices: Mapping[int, str]
-    feeds: bool
+    radio_labels: Mapping[int, str]
+    has_form_feeds: bool
     titles: SectionTitles
-    items: Mapping[int, tuple[Option, ...]]
-    filled: Mapping[int, ScriptValue]
+    dropdowns: Mapping[int, tuple[Option, ...]]
+    script_values: Mapping[int, ScriptValue]
 
-    def control(self, index: int, element: ControlElement) -> Control:
-        attributes, kind, name, own = element.attributes, element.type, element.name, element.id
-        value = attributes.get("value") or ""
-        if self.feeds:
-            name, value = name.replace("\f", "\r"), value.replace("\f", "\r")
-        is_disabled = element.is_locked or "disabled" in attributes
-        headings = self.titles.above(element)
-        if kind == "select":
-            control = self._select(index, element, name, is_disabled=is_disabled)
-        elif kind in ("checkbox", "radio"):
-            value = value if "value" in attributes else "on"
-            checked, choice = "checked" in attributes, self.choices.get(own, "")
-            control = Control(index, kind, name, value, is_disabled, checked, radio_label=choice)
-        elif kind == "textarea":
-            control = Control(index, kind, name, self._area(element), is_disabled)
-        elif own in self.items:
-            several = allows_multiple(element)
-            control = Control(index, kind, name, value, is_disabled, multiple=several, options=self.items[own])
+    def make(self, index: int, element: ControlElement) -> Control:
+        attributes, control_type, element_id = element.attributes, element.type, element.id
+        value = self._restore(attributes.get("value") or "")
+        checked, multiple, is_list_box, options = False, False, False, tuple[Option, ...]()
+        if control_type == "select":
+            value, multiple, options = "", "multiple" in attributes, tuple(self._read_options(element.node))
+            is_list_box = (attributes.get("size") or "1").strip() not in ("", "0", "1")
+        elif control_type in ("checkbox", "radio"):
+            value, checked = value if "value" in attributes else "on", "checked" in attributes
+        elif control_type == "textarea":
+            value = self._read_text_area(element)
+        elif element_id in self.dropdowns:
+            multiple, options = allows_multiple(element), self.dropdowns[element_id]
         else:
-            control = Control(index, kind, name, sanitize_value(kind, value, attributes), is_disabled)
-        control.id, control.headings = attributes.get("id") or "", headings
-        control.readonly = "readonly" in attributes and kind not in _NEVER_READ_ONLY
-        control.script_value = self.filled.get(own)
-        return control
-
-    def _select(self, index: int, element: ControlElement, name: str, *, is_disabled: bool) -> Control:
-        attributes = element.attributes
+            value = sanitize_value(control_type, value, attributes)
         return Control(
             index,
-            "select",
-            name,
-            disabled=is_disabled,
-            multiple="multiple" in attributes,
-            is_list_box=(attributes.get("size") or "1").strip() not in ("", "0", "1"),
-            options=tuple(_options(element.node, self.feeds)),
-        )
-
-    def _area(self, element: ControlElement) -> str:
-        value = element.node.text()
-        if self.feeds:
-            if value.startswith("\f"):
-                value = value[2:] if value.startswith("\f\n") else value[1:]
-            value = value.replace("\f", "\r")
-        return value
-
-
-def _uncheck(controls: Mapping[int, Control], elements: Sequence[ControlElement]) -> None:
-    """Of several checked radio buttons of a group a browser keeps the last."""
-    last: dict[tuple[int | None, str], Control] = {}
-    for element in elements:
-        control = controls[element.id]
-        if control.type == "radio" and control.checked and control.name:
-            earlier = last.get(radio_group_key(element))
-            if earlier is not None:
-                earlier.checked = False
-            last[radio_group_key(element)] = control
-
-
-def _options(select: LexborNode, feeds: bool) -> Iterable[Option]:
-    has_disabled_group = select.css_first("optgroup[disabled]") is not None
-    for node in select.css("option"):
-        attributes = node.attributes
-        text = node.text()
-        value = (attributes["value"] or "") if "value" in attributes else _SPACE.sub(" ", text).strip(" ")
-        if feeds:
-            value = value.replace("\f", "\r")
-        yield Option(
+            control_type,
+            self._restore(element.name),
             value,
-            collapse_whitespace(text) or collapse_whitespace(attributes.get("label") or ""),
-            "selected" in attributes,
-            "disabled" in attributes or (has_disabled_group and _is_group_disabled(node.parent)),
+            element.is_in_disabled_fieldset or "disabled" in attributes,
+            checked,
+            multiple,
+            is_list_box,
+            options,
+            radio_label=self.radio_labels.get(element_id, ""),
+            id=attributes.get("id") or "",
+            readonly="readonly" in attributes and control_type not in _NEVER_READ_ONLY,
+            script_value=self.script_values.get(element_id),
+            headings=self.titles.find_above(element),
         )
 
+    def _restore(self, text: str) -> str:
+        return text.replace("\f", "\r") if self.has_form_feeds else text
 
-def _is_group_disabled(parent: LexborNode | None) -> bool:
+    def _read_text_area(self, element: ControlElement) -> str:
+        value = element.node.text()
+        if self.has_form_feeds and value.startswith("\f"):
+            value = value[2:] if value.startswith("\f\n") else value[1:]
+        return self._restore(value)
+
+    def _read_options(self, select: LexborNode) -> Iterator[Option]:
+        has_disabled_group = select.css_first("optgroup[disabled]") is not None
+        for node in select.css("option"):
+            attributes, text = node.attributes, node.text()
+            value = (attributes["value"] or "") if "value" in attributes else _HTML_SPACE.sub(" ", text).strip(" ")
+            yield Option(
+                self._restore(value),
+                collapse_whitespace(text) or collapse_whitespace(attributes.get("label") or ""),
+                "selected" in attributes,
+                "disabled" in attributes or (has_disabled_group and _is_in_disabled_group(node)),
+            )
+
+
+def _is_in_disabled_group(option: LexborNode) -> bool:
+    parent = option.parent
     return parent is not None and parent.tag == "optgroup" and "disabled" in parent.attributes
 
 
-def _entries(pairing: Pairing, controls: dict[int, Control]) -> Iterable[FormEntry]:
-    rivals: dict[int, tuple[Control, ...]] = {}
-    """By the identity of the pairs' own tuples: many labels can have the same rivals."""
-    members_in_all = 0
+def _uncheck_earlier_radios(pairs: Iterable[tuple[ControlElement, Control]]) -> None:
+    """Of several checked radio buttons of a group a browser keeps the last."""
+    last: dict[tuple[int | None, str], Control] = {}
+    for element, control in pairs:
+        if control.type == "radio" and control.checked and control.name:
+            group = radio_group_key(element)
+            if group in last:
+                last[group].checked = False
+            last[group] = control
+
+
+def _make_entries(pairs: Iterable[LabelPair], controls: Mapping[int, Control]) -> Iterator[FormEntry]:
     groups: dict[str, list[Control]] = {}
     for control in controls.values():
         if control.type == "radio" and control.name:
             groups.setdefault(control.name, []).append(control)
-    for pair in pairing.pairs:
-        found = controls.get(pair.target.id)
-        if found is None:
+    alternatives: dict[int, tuple[Control, ...]] = {}
+    """By the identity of the pair's own tuple, which many pairs can share."""
+    radio_count = 0
+    for pair in pairs:
+        target = controls.get(pair.target.id)
+        if target is None:
             continue
-        label = pair.label
-        found.label = found.label or label
-        members: tuple[Control, ...] = (found,)
-        if found.type == "radio":
-            members = tuple(groups.get(found.name, members))
-            members_in_all += len(members)
-            if members_in_all > MAX_RADIO_BUTTONS:
+        target.label = target.label or pair.label
+        members: tuple[Control, ...] = (target,)
+        if target.type == "radio":
+            members = tuple(groups.get(target.name, members))
+            radio_count += len(members)
+            if radio_count > MAX_RADIO_BUTTONS:
                 raise PageTooLarge("its groups of radio buttons have too many labels")
             for member in members:
-                member.label = found.label
-        entry = FormEntry(label, label_key(label), members, ambiguity=pair.doubt)
-        if pair.full_text != label:
+                member.label = target.label
+        entry = FormEntry(pair.label, label_key(pair.label), members, ambiguity=pair.ambiguity)
+        if pair.full_text != pair.label:
             entry.full_label = pair.full_text
-        if pair.rivals:
-            known = id(pair.rivals)
-            if known not in rivals:
-                rivals[known] = tuple(controls[rival.id] for rival in pair.rivals if rival.id in controls)
-            entry.alternatives = rivals[known]
-        if pair.clock is not None:
-            entry.time_control = controls.get(pair.clock.id)
+        if pair.alternatives:
+            shared = id(pair.alternatives)
+            if shared not in alternatives:
+                alternatives[shared] = tuple(controls[e.id] for e in pair.alternatives if e.id in controls)
+            entry.alternatives = alternatives[shared]
+        if pair.time_element is not None:
+            entry.time_control = controls.get(pair.time_element.id)
         yield entry

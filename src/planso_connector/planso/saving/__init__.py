@@ -1,1 +1,1 @@
-"""Saving to PlanSo: the installation's style, how a save is encoded, what its answer means, how all that is learned."""
+"""Saving to PlanSo: save styles, how they encode a save and read its response, and learning one from a recording."""

@@ -1,4 +1,4 @@
-"""The ways in which a recorded request's body can be read as a form: the inverse of `encoding`. Pure."""
+"""Decode a recorded request's body in every way in which it can hold a form: the inverse of `encoding`. Pure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _URLENCODED = re.compile(r"[^\s=&{}\[\]\"<>]*=[^\s&{}\"<>]*(?:&[^\s=&{}\"<>]*=[^
 @dataclass(frozen=True)
 class DecodedBody:
     """
-    One reading of a body. `style` is one of `style.BODIES`; `members` are parameters beside the form; `raw` is the
-    urlencoded text in which blanks show, empty where there is none.
+    A body decoded in one way. `style`: one of `save_style.BODIES`; `parameter`: the one that holds the form, if any;
+    `members`: parameters beside the form; `raw`: the urlencoded text, which shows how blanks are written.
     """
 
     style: str
@@ -32,65 +32,63 @@ class DecodedBody:
 
 
 def decode_body(body_type: str, body: str) -> list[DecodedBody]:
-    """All readings that the body allows; none for an empty one."""
+    """All ways in which the body can be decoded."""
     text = body.strip()
-    kind = body_type.partition(";")[0].strip().lower()
+    media_type = body_type.partition(";")[0].strip().lower()
     if not text:
         return []
-    if kind == "multipart/form-data" or text.startswith("--"):
-        return list(_multipart(body_type, body))
+    if media_type == "multipart/form-data" or text.startswith("--"):
+        return list(_decode_multipart(body_type, body))
     if text[0] in "{[":
-        return list(_of_json(text))
-    if "=" in text:
-        return list(_urlencoded(text))
-    return []
+        return list(_decode_json(text))
+    return list(_decode_urlencoded(text)) if "=" in text else []
 
 
 def decode_parameters(body_type: str, body: str) -> dict[str, ParameterValue]:
-    """A body without a form: its parameters by name."""
-    found = decode_body(body_type, body)
-    flat = next((reading for reading in found if reading.style in ("plain", "json", "multipart")), None)
-    if flat is None:
-        return {}
-    return {**dict(flat.pairs), **flat.members}
+    """The parameters of a body without a form, by name."""
+    decoded = decode_body(body_type, body)
+    flat = next((one for one in decoded if one.style in ("plain", "json", "multipart")), None)
+    return {**dict(flat.pairs), **flat.members} if flat is not None else {}
 
 
-def _urlencoded(text: str) -> Iterator[DecodedBody]:
-    params = parse_qsl(text, keep_blank_values=True)
-    yield DecodedBody("plain", "", params, {}, text)
-    for name, value in params:
-        rest = {other: held for other, held in params if other != name}
+def parse_json_container(text: str | None) -> Any:
+    """An object or a list; None for anything else."""
+    if text is None or text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _decode_urlencoded(text: str) -> Iterator[DecodedBody]:
+    parameters = parse_qsl(text, keep_blank_values=True)
+    yield DecodedBody("plain", "", parameters, {}, text)
+    for name, value in parameters:
+        others = {other: held for other, held in parameters if other != name}
         if value[:1] in ("{", "["):
-            pairs = _json_pairs(_loaded(value))
+            pairs = _json_pairs(parse_json_container(value))
             if pairs is not None:
-                style = "fields_json" if value[0] == "{" else "fields_json_pairs"
-                yield DecodedBody(style, name, pairs, rest)
+                yield DecodedBody("fields_json" if value[0] == "{" else "fields_json_pairs", name, pairs, others)
         elif "=" in value and _URLENCODED.fullmatch(value):
-            yield DecodedBody("fields", name, parse_qsl(value, keep_blank_values=True), rest, value)
+            yield DecodedBody("fields", name, parse_qsl(value, keep_blank_values=True), others, value)
 
 
-def _of_json(text: str) -> Iterator[DecodedBody]:
-    loaded = _loaded(text)
-    pairs = _json_pairs(loaded)
-    if pairs is not None:
-        yield DecodedBody("json" if isinstance(loaded, dict) else "json_pairs", "", pairs, _numbers(loaded))
-    if not isinstance(loaded, dict):
-        return
-    for name, member in loaded.items():
-        inner = _json_pairs(member)
-        if inner is not None:
-            rest = {other: held for other, held in loaded.items() if other != name and _is_scalar(held)}
-            yield DecodedBody("json" if isinstance(member, dict) else "json_pairs", name, inner, rest)
+def _decode_json(text: str) -> Iterator[DecodedBody]:
+    content = parse_json_container(text)
+    members = content if isinstance(content, dict) else {}
+    pairs = _json_pairs(content)
+    if pairs is not None:  # numbers and booleans may be parameters: which members are controls is not known here
+        others = {name: value for name, value in members.items() if isinstance(value, bool | int)}
+        yield DecodedBody("json" if isinstance(content, dict) else "json_pairs", "", pairs, others)
+    for name, member in members.items():
+        pairs = _json_pairs(member)
+        if pairs is not None:
+            others = {other: value for other, value in members.items() if other != name and _is_scalar(value)}
+            yield DecodedBody("json" if isinstance(member, dict) else "json_pairs", name, pairs, others)
 
 
-def _numbers(loaded: Any) -> dict[str, ParameterValue]:
-    """Members of a flat object that are no texts: which of them is a control is not known here."""
-    if not isinstance(loaded, dict):
-        return {}
-    return {name: value for name, value in loaded.items() if isinstance(value, bool | int)}
-
-
-def _multipart(body_type: str, body: str) -> Iterator[DecodedBody]:
+def _decode_multipart(body_type: str, body: str) -> Iterator[DecodedBody]:
     if "boundary" not in body_type.lower():
         body_type = f"multipart/form-data; boundary={body.lstrip().splitlines()[0].removeprefix('--')}"
     content = f"Content-Type: {body_type}\r\n\r\n".encode() + body.encode("utf-8", "replace")
@@ -102,30 +100,20 @@ def _multipart(body_type: str, body: str) -> Iterator[DecodedBody]:
         name = part.get_param("name", header="content-disposition")
         if isinstance(name, str) and part.get_filename() is None:
             value = part.get_payload(decode=True)
-            plain = name.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
-            pairs.append((plain, value.decode("utf-8", "replace") if isinstance(value, bytes) else ""))
+            unescaped = name.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
+            pairs.append((unescaped, value.decode("utf-8", "replace") if isinstance(value, bytes) else ""))
     yield DecodedBody("multipart", "", pairs, {})
 
 
-def _json_pairs(loaded: Any) -> Pairs | None:
-    """`{name: value or list}` or `[{"name", "value"}]`; members that are neither are passed over."""
-    if isinstance(loaded, dict):
-        pairs: list[tuple[str, str]] = []
-        for name, held in loaded.items():
-            values = held if isinstance(held, list) else [held]
-            pairs += [(name, format_scalar(value)) for value in values if _is_scalar(value)]
-        return pairs
-    if isinstance(loaded, list) and loaded and all(isinstance(one, dict) and "name" in one for one in loaded):
-        return [(str(one["name"]), format_scalar(one.get("value"))) for one in loaded]
+def _json_pairs(content: Any) -> Pairs | None:
+    """The pairs of `{name: value or list}`, without other members, or of `[{"name", "value"}]`; None for neither."""
+    if isinstance(content, dict):
+        lists = {name: held if isinstance(held, list) else [held] for name, held in content.items()}
+        return [(name, format_scalar(value)) for name, held in lists.items() for value in held if _is_scalar(value)]
+    if isinstance(content, list) and content and all(isinstance(pair, dict) and "name" in pair for pair in content):
+        return [(str(pair["name"]), format_scalar(pair.get("value"))) for pair in content]
     return None
 
 
 def _is_scalar(value: Any) -> bool:
     return value is None or isinstance(value, str | int | float)
-
-
-def _loaded(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

@@ -1,14 +1,15 @@
-"""What a browser sent of a form, held against what we would send of the same form, control by control. Pure."""
+"""Compare what a browser sent of a form with what we would send of the same form, control by control. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from planso_connector.planso.pages.control import Control
-from planso_connector.planso.pages.form import Form
-from planso_connector.planso.saving.encoding import Pairs
+from planso_connector.planso.saving.encoding import Pairs, convert_line_breaks
 from planso_connector.planso.saving.recording import RecordedForm, RecordedWrite
 
 
@@ -25,7 +26,7 @@ class DifferenceReason(StrEnum):
 HARMFUL_REASONS = frozenset(
     {DifferenceReason.SCRIPT, DifferenceReason.LEFT_OUT, DifferenceReason.ADDED, DifferenceReason.ENABLED}
 )
-"""What we would send otherwise than the browser, and nobody changed."""
+"""We would send something else than the browser, and the person did not change it."""
 
 
 @dataclass(frozen=True)
@@ -37,139 +38,129 @@ class BrowserDifference:
 
 @dataclass(frozen=True)
 class BrowserComparison:
-    """`equal`: how many names were sent with the values that we would send."""
+    """`equal_count`: how many names were sent with the values that we would send."""
 
     write: RecordedWrite
     sends: str
+    """`whole` or `changed`, as in SaveStyle."""
     equal_count: int
     differences: tuple[BrowserDifference, ...]
     always: tuple[str, ...]
-    """Hidden controls that were sent unchanged, in style `changed`."""
+    """Hidden controls that were sent unchanged, where only what changed was sent."""
     known: tuple[str, ...]
-    """Controls that script fills, and that were sent as it fills them."""
+    """Controls that a script fills, sent with what it fills in."""
     unfilled: tuple[str, ...]
-    """Controls that look as if script filled them, and that were sent as the form holds them."""
+    """Controls that a script seems to fill, sent as the form holds them."""
     unchecked: str | None
+    """The value that was sent for an unchecked box, if any."""
     line_breaks: frozenset[str]
     spaces: frozenset[str]
 
 
+class _NamedControls(NamedTuple):
+    """The controls of one name, with the values that we and the browser would send; None where nothing is sent."""
+
+    name: str
+    controls: Sequence[Control]
+    ours: list[str] | None
+    theirs: list[str] | None
+
+    @property
+    def script_values(self) -> list[str | None]:
+        return [control.script_value.value for control in self.controls if control.script_value is not None]
+
+    @property
+    def is_known(self) -> bool:
+        return bool(self.script_values) and self.theirs == self.script_values
+
+    @property
+    def is_unfilled(self) -> bool:
+        is_as_in_markup = self.theirs == [control.value for control in self.controls]
+        return bool(self.script_values) and is_as_in_markup and not self.is_known
+
+    @property
+    def is_hidden(self) -> bool:
+        return all(control.type == "hidden" for control in self.controls)
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether a browser may send nothing of them."""
+        return all(map(_may_be_silent, self.controls))
+
+    @property
+    def is_unchecking(self) -> bool:
+        """Whether a value was sent for a box that the person unchecked."""
+        if not self.theirs or len(self.controls) != 1 or self.controls[0].type != "checkbox":
+            return False
+        return self.controls[0].checked and self.controls[0].value not in self.theirs
+
+    def find_reason(self, after: Mapping[str, list[str]]) -> DifferenceReason:
+        """`after`: what we would send of the form after the save."""
+        if not self.controls:
+            return DifferenceReason.ADDED
+        if self.theirs is None:
+            return DifferenceReason.UNCHECKED if self.is_optional else DifferenceReason.LEFT_OUT
+        if self.ours is None:
+            could_be_sent = any(_may_be_silent(control) and control.is_sent for control in self.controls)
+            return DifferenceReason.CHANGED if could_be_sent else DifferenceReason.ENABLED
+        if self.script_values or after.get(self.name) == self.ours:
+            return DifferenceReason.SCRIPT
+        return DifferenceReason.HIDDEN if self.is_hidden else DifferenceReason.CHANGED
+
+
 def compare_with_browser(write: RecordedWrite, later: RecordedForm | None) -> BrowserComparison:
-    """`later`: the form of the same order as it was read next, which shows what the save changed."""
+    """`write`: one with a form; `later`: the next reading of the same order, which shows what the save changed."""
     assert write.decoded is not None and write.form is not None  # noqa: PT018 - a save has both
-    form = write.form.form
-    expected, sent = _by_name(form.serialise_pairs()), _by_name(write.decoded.pairs)
-    controls = _controls(form)
-    labels = _labels(form)
-    after = _by_name(later.form.serialise_pairs()) if later is not None else None
-    sends = _sends(expected, sent, controls)
-    differences, always, equal, unchecked = [], [], 0, None
-    known: list[str] = []
-    unfilled: list[str] = []
-    for name in dict.fromkeys([*expected, *sent]):
-        ours, theirs, own = expected.get(name), sent.get(name), controls.get(name, [])
-        if theirs is None and sends == "changed":
-            continue
-        filled = [control.script_value.value for control in own if control.script_value is not None]
-        if filled and theirs is not None and theirs in (filled, [control.value for control in own]):
-            equal += 1
-            (known if theirs == filled else unfilled).append(name)
-            continue
-        if ours == theirs:
-            equal += 1
-            if sends == "changed" and all(control.type == "hidden" for control in own):
-                always.append(name)
-            continue
-        why = _why(name, ours, theirs, own, after)
-        differences.append(BrowserDifference(name, labels.get(name, ""), why))
-        if sends == "changed" and theirs and own and own[-1].type == "checkbox" and _is_unchecking(own, theirs):
-            unchecked = theirs[-1]
+    markup = write.form.form.markup
+    ours, theirs = _group_by_name(write.form.form.serialise_pairs()), _group_by_name(write.decoded.pairs)
+    after = _group_by_name(later.form.serialise_pairs()) if later is not None else {}
+    controls = defaultdict(list)
+    for control in markup.controls:
+        controls[control.name].append(control)
+    labels = {control.name: entry.label for entry in markup.entries for control in entry.controls}
+    groups = [
+        _NamedControls(name, controls[name] if name else [], ours.get(name), theirs.get(name))
+        for name in dict.fromkeys([*ours, *theirs])
+    ]
+    sends = _detect_sends(groups)
+    if sends == "changed":
+        groups = [group for group in groups if group.theirs is not None]
+    known = [group.name for group in groups if group.is_known]
+    unfilled = [group.name for group in groups if group.is_unfilled]
+    compared = [group for group in groups if not group.is_known and not group.is_unfilled]
+    equal = [group for group in compared if group.ours == group.theirs]
+    differing = [group for group in compared if group.ours != group.theirs]
+    unchecked = [group.theirs[-1] for group in differing if group.theirs and group.is_unchecking]
     return BrowserComparison(
         write,
         sends,
-        equal,
-        tuple(differences),
-        tuple(always),
+        len(equal) + len(known) + len(unfilled),
+        tuple(
+            BrowserDifference(group.name, labels.get(group.name, ""), group.find_reason(after)) for group in differing
+        ),
+        tuple(group.name for group in equal if sends == "changed" and group.is_hidden),
         tuple(known),
         tuple(unfilled),
-        unchecked,
-        _line_breaks(write.decoded.pairs),
+        unchecked[-1] if unchecked and sends == "changed" else None,
+        frozenset("crlf" if "\r\n" in value else "lf" for _, value in write.decoded.pairs if "\n" in value),
         frozenset(space for space in ("%20", "+") if space in write.decoded.raw),
     )
 
 
-def find_later_reading(
-    write: RecordedWrite, forms: Iterable[RecordedForm], order_id: int | None
-) -> RecordedForm | None:
-    found = (form for form in forms if form.entry.number > write.entry.number and form.order_id == order_id)
-    return next(found, None) if order_id is not None else None
-
-
-def _sends(
-    expected: Mapping[str, list[str]], sent: Mapping[str, list[str]], controls: Mapping[str, list[Control]]
-) -> str:
-    """`changed` where half of what a browser always sends did not go."""
-    firm = [name for name in expected if not all(_may_be_silent(control) for control in controls.get(name, []))]
-    missing = [name for name in firm if name not in sent]
-    return "changed" if missing and 2 * len(missing) >= len(firm) else "whole"
-
-
-def _why(
-    name: str,
-    ours: list[str] | None,
-    theirs: list[str] | None,
-    own: list[Control],
-    after: Mapping[str, list[str]] | None,
-) -> DifferenceReason:
-    if not own:
-        return DifferenceReason.ADDED
-    if theirs is None:
-        return (
-            DifferenceReason.UNCHECKED if all(_may_be_silent(control) for control in own) else DifferenceReason.LEFT_OUT
-        )
-    if ours is None:
-        return (
-            DifferenceReason.CHANGED if any(_may_be_silent(c) and c.is_sent for c in own) else DifferenceReason.ENABLED
-        )
-    if any(control.script_value is not None for control in own) or (after is not None and after.get(name) == ours):
-        return DifferenceReason.SCRIPT
-    if all(control.type == "hidden" for control in own):
-        return DifferenceReason.HIDDEN
-    return DifferenceReason.CHANGED
-
-
-def _is_unchecking(own: list[Control], theirs: list[str]) -> bool:
-    return own[-1].checked and own[-1].value not in theirs and len(own) == 1
+def _detect_sends(groups: Iterable[_NamedControls]) -> str:
+    """`changed` where at least half of what a browser always sends was not sent."""
+    always_sent = [group for group in groups if group.ours is not None and not group.is_optional]
+    missing = [group for group in always_sent if group.theirs is None]
+    return "changed" if missing and 2 * len(missing) >= len(always_sent) else "whole"
 
 
 def _may_be_silent(control: Control) -> bool:
     return control.type in ("checkbox", "radio") or (control.type == "select" and control.multiple)
 
 
-def _by_name(pairs: Pairs) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _group_by_name(pairs: Pairs) -> dict[str, list[str]]:
+    """Values by name, with line breaks as LF."""
+    groups: dict[str, list[str]] = {}
     for name, value in pairs:
-        found.setdefault(name, []).append(value.replace("\r\n", "\n").replace("\r", "\n"))
-    return found
-
-
-def _controls(form: Form) -> dict[str, list[Control]]:
-    found: dict[str, list[Control]] = {}
-    for control in form.markup.controls:
-        if control.name:
-            found.setdefault(control.name, []).append(control)
-    return found
-
-
-def _labels(form: Form) -> dict[str, str]:
-    return {member.name: entry.label for entry in form.markup.entries for member in entry.controls if member.name}
-
-
-def _line_breaks(pairs: Pairs) -> frozenset[str]:
-    found = set()
-    for _, value in pairs:
-        if "\r\n" in value:
-            found.add("crlf")
-        elif "\n" in value:
-            found.add("lf")
-    return frozenset(found)
+        groups.setdefault(name, []).append(convert_line_breaks(value, "lf"))
+    return groups

@@ -12,13 +12,13 @@ from planso_connector.planso.saving.har import HarEntry
 
 SettingValue = str | int | bool | Sequence[str] | Mapping[str, str]
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z_.-]{0,40}")
 
 
 @dataclass(frozen=True)
 class LearnedSetting:
-    """A line of the profile. `table` is its dotted table, empty for the top; `source` says where it was seen."""
+    """A line of the profile. `table`: the steps of its dotted table, empty for the top; `source`: where it was seen."""
 
     table: tuple[str, ...]
     key: str
@@ -30,58 +30,59 @@ class LearnedSetting:
 class LearnedProfile:
     settings: list[LearnedSetting] = field(default_factory=list)
     assumptions: list[str] = field(default_factory=list)
-    """What no entry of the recording shows, one sentence each."""
+    """What the recording does not show, one sentence each."""
     warnings: list[str] = field(default_factory=list)
     comparisons: list[BrowserComparison] = field(default_factory=list)
     fields: list[tuple[str, str, str]] = field(default_factory=list)
-    """Field path, its column or label and control, and the doubt that keeps it from being written."""
+    """Field path, its column or label and control, and the ambiguity that keeps it from being written."""
     unmapped_labels: list[str] = field(default_factory=list)
-    """Labels of the form that belong to no field, as far as they are surely the installation's own."""
+    """Labels of the form that belong to no field, without those that may be personal data."""
 
-    def add_setting(self, table: str | tuple[str, ...], key: str, value: SettingValue, source: str) -> None:
-        path = tuple(filter(None, table.split("."))) if isinstance(table, str) else table
-        self.settings.append(LearnedSetting(path, key, value, source))
+    def add_setting(self, table: str | tuple[str, ...], key: str, value: SettingValue, *entries: HarEntry) -> None:
+        """`table`: dotted, or its steps where one may contain a dot; `entries`: where the value was seen."""
+        steps = tuple(filter(None, table.split("."))) if isinstance(table, str) else table
+        self.settings.append(LearnedSetting(steps, key, value, "; ".join(map(_describe_entry, entries))))
 
     def to_toml(self) -> str:
-        """The profile. It holds nothing of any order: only names, labels and what the installation says by itself."""
+        """The profile. It contains names, labels and constants of the installation, and nothing of any order."""
         tables: dict[tuple[str, ...], list[LearnedSetting]] = {}
-        for fact in self.settings:
-            tables.setdefault(fact.table, []).append(fact)
+        for setting in self.settings:
+            tables.setdefault(setting.table, []).append(setting)
         lines = [
             "# Learned from a recording by `planso-connector learn`. What is not here is as in the built-in profile.",
             "# Name this file in PLANSO_PROFILE; `planso-connector doctor` reads with it and writes nothing.",
         ]
-        for table, facts in sorted(tables.items(), key=lambda one: (one[0][:1] == ("save",), len(one[0]) > 0)):
+        for table, settings in sorted(tables.items(), key=lambda item: (item[0][:1] == ("save",), len(item[0]) > 0)):
             lines.append("")
             if table:
-                lines.append(f"[{'.'.join(map(_key, table))}]")
-            lines += [f"{_key(fact.key)} = {_value(fact.value)}  # {_comment(fact.source)}" for fact in facts]
+                lines.append(f"[{'.'.join(map(_format_key, table))}]")
+            lines += [f"{_format_key(s.key)} = {_format_value(s.value)}  # {_to_one_line(s.source)}" for s in settings]
         lines += ["", "# What each field is read from and written to in the recorded form:"]
         lines += [
-            _commented(f"{path}: {handle}" + ("; not written, `doctor` says why" if doubt else ""))
-            for path, handle, doubt in self.fields
+            _format_comment(f"{path}: {location}" + ("; not written, `doctor` says why" if ambiguity else ""))
+            for path, location, ambiguity in self.fields
         ]
         if self.unmapped_labels:
             lines += ["# Labels of the form that belong to no field:"]
-            lines += [_commented(f"'{label}'") for label in self.unmapped_labels]
+            lines += [_format_comment(f"'{label}'") for label in self.unmapped_labels]
         lines += ["", "# What stays assumed, because the recording does not show it:"]
-        lines += [_commented(sentence) for sentence in self.assumptions] or ["#   nothing"]
+        lines += map(_format_comment, self.assumptions or ["nothing"])
         if self.warnings:
-            lines += ["# To be looked at:", *map(_commented, self.warnings)]
+            lines += ["# To be looked at:", *map(_format_comment, self.warnings)]
         return "\n".join(lines) + "\n"
 
 
-def describe_entry(entry: HarEntry) -> str:
-    """`entry 6: POST /do`, without what a path could hold of an order or a person."""
-    steps = [step if _WORD.fullmatch(step) else "..." for step in entry.path.split("/") if step]
-    return f"entry {entry.number}: {entry.method} /{'/'.join(steps)}"
+def _describe_entry(entry: HarEntry) -> str:
+    """`entry 6: POST /do`, without path segments that may name an order or a person."""
+    segments = [segment if _WORD.fullmatch(segment) else "..." for segment in entry.path.split("/") if segment]
+    return f"entry {entry.number}: {entry.method} /{'/'.join(segments)}"
 
 
-def _key(key: str) -> str:
-    return key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)
+def _format_key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else json.dumps(key, ensure_ascii=False)
 
 
-def _value(value: SettingValue) -> str:
+def _format_value(value: SettingValue) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
@@ -89,13 +90,14 @@ def _value(value: SettingValue) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{_key(key)} = {_value(held)}' for key, held in value.items())} }}" if value else "{}"
-    return f"[{', '.join(map(_value, value))}]"
+        members = ", ".join(f"{_format_key(key)} = {_format_value(held)}" for key, held in value.items())
+        return f"{{ {members} }}" if value else "{}"
+    return f"[{', '.join(map(_format_value, value))}]"
 
 
-def _comment(text: str) -> str:
+def _to_one_line(text: str) -> str:
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
-def _commented(text: str) -> str:
-    return f"#   {_comment(text)}"
+def _format_comment(text: str) -> str:
+    return f"#   {_to_one_line(text)}"

@@ -1,4 +1,4 @@
-"""Which pairs of a form a save sends, by the installation's style. Pure."""
+"""Select which pairs of a form a save sends. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from planso_connector.planso.saving.save_style import SaveStyle
 
 
 def select_pairs(form: Form, plan: ChangePlan, style: SaveStyle) -> Pairs:
-    """All pairs, or those of the controls that change and of those that always go along. What changes has the style's
-    line breaks, the rest stays as it came."""
+    """All pairs, or the changed ones and those of `style.always`; changed values get the style's line breaks."""
     names = form.changed_control_names(plan)
     pairs = form.serialise_pairs(plan)
     if style.sends == "changed":
         pairs = [pair for pair in pairs if pair[0] in names or pair[0] in style.always]
-        sent = {name for name, _ in pairs}
         if style.unchecked is not None:
-            pairs += [(name, style.unchecked) for name in sorted(names - sent)]
-    return [(name, convert_line_breaks(value, style) if name in names else value) for name, value in pairs]
+            silent = names - {name for name, _ in pairs}
+            pairs += [(name, style.unchecked) for name in sorted(silent)]
+    return [(name, convert_line_breaks(value, style.line_break) if name in names else value) for name, value in pairs]

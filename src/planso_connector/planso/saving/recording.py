@@ -1,14 +1,11 @@
-"""
-What a recording holds of PlanSo: the login, lists, pages, forms that were read, and what was saved, created or deleted.
-"""
+"""What a recording shows of a PlanSo: the login, boards, pages, forms that were read, and writes."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,25 +14,30 @@ from planso_connector.planso.http.decoding import LOGIN_FIELD
 from planso_connector.planso.pages.board import parse_board, parse_order_id
 from planso_connector.planso.pages.form import Form
 from planso_connector.planso.profile import Profile
-from planso_connector.planso.saving.body_decoding import DecodedBody, decode_body, decode_parameters
+from planso_connector.planso.saving.body_decoding import (
+    DecodedBody,
+    decode_body,
+    decode_parameters,
+    parse_json_container,
+)
 from planso_connector.planso.saving.har import HarEntry, RecordingError, read_har
-from planso_connector.planso.saving.save_response import format_scalar, is_truthy_in_php
+from planso_connector.planso.saving.save_response import format_scalar, get_member, is_truthy_in_php
 from planso_connector.planso.saving.save_style import ParameterValue
 from planso_connector.planso.saving.tokens import extract_page_values
 
 WriteAction = Literal["update", "insert", "delete"]
 
 REDACTED_ORIGIN = "https://redacted.invalid"
-"""Stands in a redacted recording in place of the installation's address."""
+"""Replaces the installation's address in a redacted recording."""
 
-_DELETES = re.compile(r"delete|remove|destroy|l(oe|ö|%c3%b6)sch|entfern", re.IGNORECASE)
-_ORDER_NAME = re.compile(r"(?!table|filter|session|station|employee)\w*id", re.IGNORECASE)
-_FAILED = re.compile(r"false|0|error|fail\w*|fehler", re.IGNORECASE)
+_DELETE_WORD = re.compile(r"delete|remove|destroy|l(oe|ö|%c3%b6)sch|entfern", re.IGNORECASE)
+_ORDER_PARAMETER = re.compile(r"(?!table|filter|session|station|employee)\w*id", re.IGNORECASE)
+_FAILURE_WORD = re.compile(r"false|0|error|fail\w*|fehler", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class RecordedForm:
-    """A form as an answer brought it. `order_id` is None for the empty form of an order to be."""
+    """A form that a response brought. `order_id`: None for the empty form of an order to be created."""
 
     entry: HarEntry
     response_json: Mapping[str, Any]
@@ -48,7 +50,7 @@ class RecordedForm:
 
 @dataclass(frozen=True)
 class RecordedWrite:
-    """A save, creation or deletion. `decoded` is None where no form went along."""
+    """A save, creation or deletion. `decoded`: None where no form was sent."""
 
     action: WriteAction
     entry: HarEntry
@@ -56,7 +58,7 @@ class RecordedWrite:
     form: RecordedForm | None
     order_id: int | None
     response_json: Any
-    """The answer's JSON; None where there is none."""
+    """None where the response was no JSON."""
     is_refused: bool
 
     @property
@@ -69,64 +71,67 @@ class RecordedWrite:
 
 @dataclass
 class Recording:
-    """Entries in their order. `ids` are the orders that lists and forms named."""
+    """All lists are in the recording's order. `pages`: with their values, see `extract_page_values`."""
 
     origin: str
     login: HarEntry | None = None
     pages: list[tuple[HarEntry, dict[tuple[str, str], str]]] = field(default_factory=list)
     boards: list[tuple[HarEntry, tuple[int, ...]]] = field(default_factory=list)
+    """With the ids of the listed orders."""
     forms: list[RecordedForm] = field(default_factory=list)
     possible_writes: list[HarEntry] = field(default_factory=list)
-    """Those that may have changed something: with a body, or named a deletion."""
+    """Requests with a body, and those that look like a deletion."""
     writes: list[RecordedWrite] = field(default_factory=list)
     entries_without_body: list[HarEntry] = field(default_factory=list)
 
     @property
     def order_ids(self) -> frozenset[int]:
-        listed = {order_id for _, ids in self.boards for order_id in ids}
+        """The orders that boards and forms named."""
+        listed = {order_id for _, order_ids in self.boards for order_id in order_ids}
         return frozenset(listed | {form.order_id for form in self.forms if form.order_id is not None})
 
     @property
     def score(self) -> int:
+        """How much of a PlanSo it shows."""
         return 10 * len(self.forms) + 5 * len(self.boards) + 5 * (self.login is not None)
 
 
 def read_recording(path: Path, profile: Profile, host: str = "") -> Recording:
     """
-    What the file holds of the PlanSo at `host`, or of the one that it is about. Raises RecordingError where nothing can
-    be learned from it.
+    What the file shows of the PlanSo at `host`, by default of the one with the most requests about orders. Raises
+    RecordingError where nothing can be learned from it.
     """
-    found: dict[str, Recording] = {}
+    by_origin: dict[str, Recording] = {}
     requests: Counter[str] = Counter()
     for entry in read_har(path):
         requests[entry.host] += 1
-        recording = found.setdefault(entry.origin, Recording(entry.origin))
-        _sort(recording, entry, profile)
-    wanted = [one for one in found.values() if not host or one.origin == REDACTED_ORIGIN or _host(one.origin) == host]
-    if not wanted:
-        most = requests.most_common(1)[0][0]
-        raise RecordingError(f"{path} is a recording of {most}, not of {host} (PLANSO_URL).")
-    recording = max(wanted, key=lambda one: (one.score, len(one.entries_without_body)))
+        recording = by_origin.setdefault(entry.origin, Recording(entry.origin))
+        _add_entry(recording, entry, profile)
+    hosts = (host, REDACTED_ORIGIN.partition("://")[2])
+    candidates = [one for one in by_origin.values() if not host or one.origin.partition("://")[2] in hosts]
+    if not candidates:
+        most_requested = requests.most_common(1)[0][0]
+        raise RecordingError(f"{path} is a recording of {most_requested}, not of {host} (PLANSO_URL).")
+    recording = max(candidates, key=lambda candidate: (candidate.score, len(candidate.entries_without_body)))
     if not recording.score and not recording.entries_without_body and not recording.possible_writes:
         raise RecordingError(f"{path} holds no request to a PlanSo: no login, no list and no form of an order.")
-    recording.writes = list(_writes(recording))
+    recording.writes = list(_find_writes(recording))
     return recording
 
 
 def require_accepted_writes(recording: Recording, path: Path) -> list[RecordedWrite]:
-    """The writes that were taken. Raises RecordingError where there is none."""
+    """The writes that PlanSo accepted. Raises RecordingError where no save or creation is among them."""
     if not recording.forms:
         _check_bodies(recording, path)
         raise RecordingError(f"{path} holds no form of an order; open an order while recording, change it and save it.")
     saves = [write for write in recording.writes if write.action != "delete"]
-    taken = [write for write in recording.writes if not write.is_refused]
     if not saves:
         _check_bodies(recording, path)
         raise RecordingError(f"{path} holds no save: change a field of an order and save it while recording.")
-    if not any(write.action != "delete" for write in taken):
+    if all(write.is_refused for write in saves):
         numbers = ", ".join(str(write.entry.number) for write in saves)
         raise RecordingError(f"PlanSo refused the save in {path} (entry {numbers}); record one that it takes.")
-    return taken
+    return [write for write in recording.writes if not write.is_refused]
 
 
 def _check_bodies(recording: Recording, path: Path) -> None:
@@ -138,35 +143,20 @@ def _check_bodies(recording: Recording, path: Path) -> None:
         )
 
 
-def parse_json(text: str | None) -> Any:
-    """JSON, or None."""
-    if text is None or text.lstrip()[:1] not in ("{", "["):
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _host(origin: str) -> str:
-    return origin.partition("://")[2]
-
-
-def _sort(recording: Recording, entry: HarEntry, profile: Profile) -> None:
-    """Keep of an entry what may matter."""
-    answer = parse_json(entry.text)
+def _add_entry(recording: Recording, entry: HarEntry, profile: Profile) -> None:
+    answer = parse_json_container(entry.text)
     is_write = bool(entry.body) or is_deletion(entry)
     if LOGIN_FIELD in (entry.body or ""):
         recording.login = entry
         is_write = False
-    elif isinstance(answer, Mapping) and _content(answer) is not None and not is_deletion(entry):
-        form = _form_read(entry, answer, profile)
+    elif isinstance(get_member(answer, "center.content"), str) and not is_deletion(entry):
+        form = _parse_form(entry, answer, profile)
         if form is not None:
             recording.forms.append(form)
     elif answer is not None and not is_write:
-        ids = _listed(answer)
-        if ids:
-            recording.boards.append((entry, ids))
+        order_ids = _list_orders(answer)
+        if order_ids:
+            recording.boards.append((entry, order_ids))
     if is_write:
         recording.possible_writes.append(entry)
     if entry.body is None or (entry.text is None and entry.status == 200):
@@ -175,38 +165,29 @@ def _sort(recording: Recording, entry: HarEntry, profile: Profile) -> None:
         values = extract_page_values(entry.text)
         if values:
             recording.pages.append((entry, values))
-    _bound(recording)
+    _drop_excess(recording)
 
 
-def _bound(recording: Recording) -> None:
-    """Of a very long recording its beginning and its end, so that memory stays bounded."""
-    for kept, most in (
-        (recording.forms, 200),
-        (recording.boards, 50),
-        (recording.pages, 50),
-        (recording.possible_writes, 2000),
-    ):
-        if len(kept) > most:
-            del kept[most // 2]
-
-
-def _content(answer: Mapping[str, Any]) -> str | None:
-    center = answer.get("center")
-    content = center.get("content") if isinstance(center, Mapping) else None
-    return content if isinstance(content, str) else None
+def _drop_excess(recording: Recording) -> None:
+    """Keep the beginning and the end of a very long recording, so that memory stays bounded."""
+    limits = ((recording.forms, 200), (recording.boards, 50), (recording.pages, 50), (recording.possible_writes, 2000))
+    for items, limit in limits:
+        if len(items) > limit:
+            del items[limit // 2]
 
 
 def is_deletion(entry: HarEntry) -> bool:
-    words = [entry.path, *(value for _, value in entry.query), entry.body if len(entry.body or "") < 500 else ""]
-    return entry.method == "DELETE" or any(_DELETES.search(word or "") for word in words)
+    body = entry.body or ""
+    texts = [entry.path, *(value for _, value in entry.query), body if len(body) < 500 else ""]
+    return entry.method == "DELETE" or any(map(_DELETE_WORD.search, texts))
 
 
-def _listed(answer: Any) -> tuple[int, ...]:
+def _list_orders(answer: Any) -> tuple[int, ...]:
     try:
-        entries = parse_board(answer)
+        orders = parse_board(answer)
     except PageChanged:
         return ()
-    return tuple(entry.order_id for entry in entries if entry.short_name or entry.station_id)
+    return tuple(order.order_id for order in orders if order.short_name or order.station_id)
 
 
 def get_request_parameters(entry: HarEntry) -> dict[str, str]:
@@ -215,79 +196,72 @@ def get_request_parameters(entry: HarEntry) -> dict[str, str]:
     return {**dict(entry.query), **(body if len(body) < 20 else {})}
 
 
-def _form_read(entry: HarEntry, answer: Mapping[str, Any], profile: Profile) -> RecordedForm | None:
-    call = get_request_parameters(entry)
-    table = next((parse_order_id(value) for name, value in call.items() if name.lower() == "tableid"), None)
-    named = [
-        (name, number)
-        for name, value in call.items()
-        if _ORDER_NAME.fullmatch(name) and (number := parse_order_id(value)) is not None
-    ]
-    name, order_id = min(named, key=lambda one: one[0].lower() != "dataid") if named else ("", None)
+def _parse_form(entry: HarEntry, answer: Mapping[str, Any], profile: Profile) -> RecordedForm | None:
+    """None where the response holds no form of an order."""
+    parameters = get_request_parameters(entry)
+    table_id = next((parse_order_id(value) for name, value in parameters.items() if name.lower() == "tableid"), None)
+    ids = {name: parse_order_id(value) for name, value in parameters.items() if _ORDER_PARAMETER.fullmatch(name)}
+    names = [name for name, order_id in ids.items() if order_id is not None]
+    order_parameter = min(names, key=lambda name: name.lower() != "dataid", default="")
+    order_id = ids.get(order_parameter)
     try:
         form = Form.parse(answer, profile, order_id)
     except PageChanged:
         return None
-    return RecordedForm(entry, answer, form, order_id, name, table) if form.markup.entries else None
+    return RecordedForm(entry, answer, form, order_id, order_parameter, table_id) if form.markup.entries else None
 
 
-def _writes(recording: Recording) -> Iterable[RecordedWrite]:
-    known = {str(order_id) for order_id in recording.order_ids}
+def _find_writes(recording: Recording) -> Iterator[RecordedWrite]:
+    known = set(map(str, recording.order_ids))
     for entry in recording.possible_writes:
-        answer = parse_json(entry.text)
-        refused = is_refusal(entry, answer)
-        decoded, form = _read_with(entry, recording.forms)
-        if decoded is None:
-            named = [value for value in _named(entry) if value in known]
-            if named and is_deletion(entry):
-                before = [read for read in recording.forms if read.entry.number < entry.number]
-                yield RecordedWrite(
-                    "delete", entry, None, before[-1] if before else None, int(named[0]), answer, refused
-                )
+        answer = parse_json_container(entry.text)
+        is_refused = is_refusal(entry, answer)
+        decoded, form = _match_form(entry, recording.forms)
+        if decoded is not None and form is not None:
+            action: WriteAction = "insert" if form.order_id is None else "update"
+            yield RecordedWrite(action, entry, decoded, form, form.order_id, answer, is_refused)
             continue
-        assert form is not None
-        action: WriteAction = "insert" if form.order_id is None else "update"
-        yield RecordedWrite(action, entry, decoded, form, form.order_id, answer, refused)
+        order_id = next((value for value in _list_values(entry) if value in known), None)
+        if order_id is not None and is_deletion(entry):
+            earlier = [form for form in recording.forms if form.entry.number < entry.number]
+            form = earlier[-1] if earlier else None
+            yield RecordedWrite("delete", entry, None, form, int(order_id), answer, is_refused)
 
 
-def _named(entry: HarEntry) -> list[str]:
-    """All that the request's address and body name."""
-    members = decode_parameters(entry.body_type, entry.body or "")
-    return [*(v for _, v in entry.query), *map(format_scalar, members.values()), *entry.path.split("/")]
+def _list_values(entry: HarEntry) -> list[str]:
+    """All values in the request's address and body."""
+    parameters = decode_parameters(entry.body_type, entry.body or "")
+    return [*(value for _, value in entry.query), *map(format_scalar, parameters.values()), *entry.path.split("/")]
 
 
-def _read_with(entry: HarEntry, forms: Iterable[RecordedForm]) -> tuple[DecodedBody | None, RecordedForm | None]:
-    """The reading of the body that fits one of the forms read before best, and that form."""
-    readings = decode_body(entry.body_type, entry.body or "")
+def _match_form(entry: HarEntry, forms: Iterable[RecordedForm]) -> tuple[DecodedBody, RecordedForm] | tuple[None, None]:
+    """How the body is best decoded as one of the forms that were read before, and that form."""
+    bodies = decode_body(entry.body_type, entry.body or "")
     best: tuple[tuple[int, ...], DecodedBody, RecordedForm] | None = None
-    named = None
-    for read in forms:
-        if read.entry.number >= entry.number:
+    values: list[str] | None = None
+    for form in forms:
+        if form.entry.number >= entry.number:
             continue
-        visible = {c.name for c in read.form.markup.controls if c.type != "hidden" and c.name}
-        names = {c.name for c in read.form.markup.controls if c.name}
-        for reading in readings:
-            sent = {name for name, _ in reading.pairs}
+        names = {control.name for control in form.form.markup.controls if control.name}
+        visible = {control.name for control in form.form.markup.controls if control.name and control.type != "hidden"}
+        for body in bodies:
+            sent = {name for name, _ in body.pairs}
             if not sent & visible:
                 continue
-            named = _named(entry) if named is None else named
-            is_named = read.order_id is not None and str(read.order_id) in named
-            rank = (len(sent & names), -len(sent - names), is_named, bool(reading.parameter), read.entry.number)
+            values = _list_values(entry) if values is None else values
+            is_named = form.order_id is not None and str(form.order_id) in values
+            rank = (len(sent & names), -len(sent - names), is_named, bool(body.parameter), form.entry.number)
             if best is None or rank > best[0]:
-                best = (rank, _divided(reading, names), read)
-    return (best[1], best[2]) if best is not None else (None, None)
+                best = (rank, _split_parameters(body, names), form)
+    return best[1:] if best is not None else (None, None)
 
 
-def _divided(reading: DecodedBody, names: set[str]) -> DecodedBody:
+def _split_parameters(body: DecodedBody, names: set[str]) -> DecodedBody:
     """Where form and parameters stand side by side: what is no control of the form is a parameter."""
-    if reading.parameter:
-        return reading
-    numbers = reading.members
-    members: dict[str, ParameterValue] = {
-        name: numbers.get(name, value) for name, value in reading.pairs if name not in names
-    }
-    pairs = [pair for pair in reading.pairs if pair[0] in names]
-    return DecodedBody(reading.style, "", pairs, members, reading.raw)
+    if body.parameter:
+        return body
+    members = {name: body.members.get(name, value) for name, value in body.pairs if name not in names}
+    return replace(body, pairs=[pair for pair in body.pairs if pair[0] in names], members=members)
 
 
 def is_refusal(entry: HarEntry, answer: Any) -> bool:
@@ -297,5 +271,5 @@ def is_refusal(entry: HarEntry, answer: Any) -> bool:
         return False
     if is_truthy_in_php(answer.get("error")) or is_truthy_in_php(answer.get("errors")):
         return True
-    told = (format_scalar(answer[key]) for key in ("success", "saved", "ok", "status") if key in answer)
-    return any(_FAILED.fullmatch(word) for word in told)
+    outcomes = [format_scalar(answer[key]) for key in ("success", "saved", "ok", "status") if key in answer]
+    return any(map(_FAILURE_WORD.fullmatch, outcomes))

@@ -1,4 +1,4 @@
-"""Where the values come from that must go along with a save: the form's answer, a page of PlanSo, a cookie. Pure."""
+"""Extract the values that a save must carry: from a form, from the response that brought it, from a page. Pure."""
 
 from __future__ import annotations
 
@@ -11,28 +11,25 @@ from planso_connector.planso.saving.save_response import format_scalar, get_memb
 from planso_connector.planso.saving.save_style import SaveStyle
 
 
-def extract_form_tokens(style: SaveStyle, answer: Mapping[str, Any], page: FormMarkup) -> dict[str, str]:
-    """The tokens that stand in the answer that brought a form: in its JSON, or in hidden inputs of the form."""
-    found: dict[str, str] = {}
+def extract_form_tokens(style: SaveStyle, answer: Mapping[str, Any], markup: FormMarkup) -> dict[str, str]:
+    """The style's tokens from the JSON response that brought a form, and from the form's hidden inputs, by name."""
+    values: dict[str, str] = {}
     for token in style.tokens:
         if token.origin == "answer":
-            value = format_scalar(get_member(answer, token.key))
+            values[token.name] = format_scalar(get_member(answer, token.key))
         elif token.origin == "form":
-            value = next((control.value for control in page.controls if control.name == token.key), "")
-        else:
-            continue
-        if value:
-            found[token.name] = value
-    return found
+            named = (control.value for control in markup.controls if control.name == token.key)
+            values[token.name] = next(named, "")
+    return {name: value for name, value in values.items() if value}
 
 
 def extract_page_values(content: str) -> dict[tuple[str, str], str]:
     """A page's `<meta name= content=>` and inputs with a value, as `("meta" | "input", name)` to value."""
-    found: dict[tuple[str, str], str] = {}
+    values: dict[tuple[str, str], str] = {}
     tree = parse_html(content)
-    for kind, selector, held in (("meta", "meta[name]", "content"), ("input", "input[name]", "value")):
+    for kind, selector, attribute in (("meta", "meta[name]", "content"), ("input", "input[name]", "value")):
         for node in tree.css(selector):
-            name, value = node.attributes.get("name"), node.attributes.get(held)
+            name, value = node.attributes.get("name"), node.attributes.get(attribute)
             if name and value:
-                found.setdefault((kind, name), value)
-    return found
+                values.setdefault((kind, name), value)
+    return values

@@ -1,78 +1,58 @@
-"""
-What a request passes before the application sees it, and what every answer leaves with.
-
-Whether it is meant for this service and nothing in it is forged; whether its caller has not asked for too much; that
-its body comes, and in time.
-"""
+"""Admit a request or refuse it before anything else is done for it: header checks, rate limits, overload."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from planso_connector.domain.priority import has_priority
 from planso_connector.flows.operating.wait_limit import while_waiting
-from planso_connector.rest.json_body import MAX_BODY_BYTES
-from planso_connector.rest.middleware.rate_limits import Limits, Priority, RateLimiter, Refusal
+from planso_connector.rest.json_body import BODY_TOO_LARGE, MAX_BODY_BYTES
+from planso_connector.rest.middleware.rate_limits import Limits, Priority, RateLimiter, Refusal, RequestSlot
 from planso_connector.rest.middleware.response_state import Headers, RequestBody, ResponseState
-from planso_connector.rest.middleware.route_scopes import MONITORING_PATHS
+from planso_connector.rest.middleware.route_scopes import LIVENESS_PATH, MONITORING_PATHS
 from planso_connector.rest.middleware.trusted_hosts import TrustedHosts
 from planso_connector.rest.schemas.errors import INTERNAL_ERROR, failure_response
-from planso_connector.store.engine.work_queue import has_priority
 
 log = structlog.get_logger(__name__)
 
-LIVE = "/health/live"
-"""Asked by whoever watches over the process, by whatever name and however often: no gate."""
+_SENT_ONCE = (
+    b"host",
+    b"origin",
+    b"content-length",
+    b"content-type",
+    b"authorization",
+    b"x-api-key",
+    b"idempotency-key",
+)
+"""Of two such headers one reader takes the first, another the last."""
+_READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-_ONCE = (b"host", b"origin", b"content-length", b"content-type", b"authorization", b"x-api-key", b"idempotency-key")
-"""Where they come twice, one reader takes the first and another the last."""
-_READS = frozenset({"GET", "HEAD", "OPTIONS"})
-_CORS: dict[str, Any] = {
-    "allow_methods": ["GET", "PUT", "PATCH", "POST", "DELETE"],
-    "allow_headers": [
-        "Authorization",
-        "Content-Type",
-        "Idempotency-Key",
-        "If-Match",
-        "If-None-Match",
-        "Prefer",
-        "X-API-Key",
-    ],
-    "expose_headers": [
-        "ETag",
-        "Location",
-        "Operation-Id",
-        "Preference-Applied",
-        "RateLimit",
-        "RateLimit-Policy",
-        "Retry-After",
-    ],
-}
 ARRIVED_AT = "planso_connector.arrived"
-"""Where in the scope the server says when the request's head was there: seconds as `time.monotonic` has."""
+"""Scope key: when the server had the request's head, in seconds of `time.monotonic`."""
 OVERLOADED = "planso_connector.overloaded"
-"""Where in the scope it stands that the request was refused because there are too many."""
-LATE, CROWD = 0.05, 32
+"""Scope key: whether the request was refused with 503."""
+MAX_DELAY, CROWD = 0.05, 32
 """
-Seconds from there to the gate, after which a read is refused where so many others keep the process busy: it would wait
-for all of them. Where there are fewer, the process or the machine stood still for a moment.
+Seconds from the arrival of a read until it gets here, after which it is refused if more than `CROWD` reads are active:
+it would wait for all of them. With fewer, the process or the machine merely paused for a moment.
 """
-_BEHIND = "The connector has more to do than it can; ask again in a moment."
-_BETWEEN_LINES = 10.0
-"""Seconds between two lines of the log that tell of refusals, lest a flood of requests become one of lines."""
+_OVERLOADED_MESSAGE = "The connector has more to do than it can; ask again in a moment."
+_LOG_INTERVAL = 10.0
+"""Seconds between log lines about refused requests, so that a flood of requests is not a flood of lines."""
 
 
 class AdmissionMiddleware:
     """
-    `origins`: the other sites whose pages may ask. `refused` is called with the status of each refusal. `is_behind`
-    tells whether so much waits already that it is kinder to refuse a read: who is refused at once can ask again.
+    Creates the ResponseState, and refuses with the status and message of a Refusal. `GET /health/live` is always
+    admitted. Reads are refused first under overload: their callers can ask again.
+
+    `origins`: other sites whose pages may write. `on_refusal` gets the status of each refusal. `is_behind`: whether
+    too much database work is queued.
     """
 
     def __init__(
@@ -82,100 +62,103 @@ class AdmissionMiddleware:
         hosts: TrustedHosts | None = None,
         origins: Collection[str] = (),
         limits: Limits | None = None,
-        refused: Callable[[int], None] = lambda _: None,
+        on_refusal: Callable[[int], None] = lambda _: None,
         is_behind: Callable[[], bool] = lambda: False,
     ) -> None:
         limits = limits or Limits()
-        self._app = CORSMiddleware(app, origins, **_CORS) if origins else app
+        self._app = app
         self._hosts = hosts or TrustedHosts()
         self._origins = frozenset(origin.encode() for origin in origins)
-        self._turnstile = RateLimiter(limits, time.monotonic)
-        self._arrival = limits.receive_timeout
-        self._on_refusal = refused
+        self._limiter = RateLimiter(limits, time.monotonic)
+        self._receive_timeout = limits.receive_timeout
+        self._on_refusal = on_refusal
         self._is_behind = is_behind
-        self._refused = 0
-        self._told_at = -_BETWEEN_LINES
+        self._refusals_since_log = 0
+        self._logged_at = -_LOG_INTERVAL
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["method"] == "HEAD":  # as GET, and the server, which has a scope of its own, leaves the body out
+        if scope["method"] == "HEAD":  # answered as GET; the server keeps the original scope and leaves out the body
             scope = {**scope, "method": "GET"}
-        answering = ResponseState(scope, send)
+        state = ResponseState(scope, send)
         try:
-            await self._answer(scope, receive, answering)
+            await self._handle(scope, receive, state)
         except Exception:
-            if answering.status:
+            if state.status:
                 raise
-            # What stands around the routes failed: the server would answer as text, which no caller reads.
+            # A fault in the middleware, outside FastAPI's error handlers: the server would answer in plain text.
             log.exception("request_failed", method=scope["method"])
-            await failure_response(500, INTERNAL_ERROR)(scope, receive, answering.send)
+            await failure_response(500, INTERNAL_ERROR)(scope, receive, state.send)
 
-    async def _answer(self, scope: Scope, receive: Receive, answering: ResponseState) -> None:
-        if scope["path"] == LIVE:
-            await self._app(scope, receive, answering.send)
+    async def _handle(self, scope: Scope, receive: Receive, state: ResponseState) -> None:
+        if scope["path"] == LIVENESS_PATH:
+            await self._app(scope, receive, state.send)
             return
         headers: Headers = dict(scope["headers"])
         if b"content-length" in headers or b"transfer-encoding" in headers:
-            answering.request_body = RequestBody(receive, headers, self._arrival)
-            receive = answering.request_body.receive
-        refusal = self._refusal(scope, headers)
-        if refusal is not None:
-            self._on_refusal(refusal.status_code)
-            await refusal(scope, receive, answering.send)
+            state.request_body = RequestBody(receive, headers, self._receive_timeout)
+            receive = state.request_body.receive
+        priority = _get_priority(scope)
+        slot = self._check_headers(scope, headers) or self._acquire_slot(scope, priority)
+        if isinstance(slot, Refusal):
+            self._on_refusal(slot.status)
+            state.extra_headers = slot.headers
+            scope[OVERLOADED] = slot.status == 503
+            response = failure_response(slot.status, slot.message)
+            if slot.retry_after:
+                response.headers["Retry-After"] = str(slot.retry_after)
+            await response(scope, receive, state.send)
             return
-        priority = _priority(scope)
-        turn = self._turnstile.acquire(scope, headers, priority)
-        if not isinstance(turn, Refusal) and priority is Priority.READ and self._is_overloaded(scope):
-            self._turnstile.release(turn)
-            turn = Refusal(503, _BEHIND, 1, turn.headers)
-        if isinstance(turn, Refusal):
-            self._tell(turn)
-            self._on_refusal(turn.status)
-            answering.extra_headers = turn.headers
-            scope[OVERLOADED] = turn.status == 503
-            refusal = failure_response(turn.status, turn.message)
-            refusal.headers["Retry-After"] = str(turn.retry_after)
-            await refusal(scope, receive, answering.send)
-            return
-        answering.use_slot(turn.headers, turn)
-        # The server gives each request a context of its own.
+        state.use_slot(slot.headers, slot)
+        # The server runs each request in a context of its own: nothing has to be reset.
         has_priority.set(priority is not Priority.READ)
-        while_waiting.set(turn)
+        while_waiting.set(slot)
         try:
-            await self._app(scope, receive, answering.send)
+            await self._app(scope, receive, state.send)
         finally:
-            self._turnstile.release(turn)
+            self._limiter.release(slot)
+
+    def _acquire_slot(self, scope: Scope, priority: Priority) -> RequestSlot | Refusal:
+        slot = self._limiter.acquire(scope, priority)
+        if isinstance(slot, RequestSlot):
+            if priority is not Priority.READ or not self._is_overloaded(scope):
+                return slot
+            self._limiter.release(slot)
+            slot = Refusal(503, _OVERLOADED_MESSAGE, 1, slot.headers)
+        self._log_refusal(slot)
+        return slot
 
     def _is_overloaded(self, scope: Scope) -> bool:
-        active = self._turnstile.active_reads
-        if self._is_behind() or active > self._turnstile.max_active_reads:
+        active = self._limiter.active_reads
+        if self._is_behind() or active > self._limiter.max_active_reads:
             return True
-        arrived: float | None = scope.get(ARRIVED_AT)
-        return arrived is not None and active > CROWD and time.monotonic() - arrived > LATE
+        arrived_at: float | None = scope.get(ARRIVED_AT)
+        return arrived_at is not None and active > CROWD and time.monotonic() - arrived_at > MAX_DELAY
 
-    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+    def _check_headers(self, scope: Scope, headers: Headers) -> Refusal | None:
         if len(headers) != len(scope["headers"]):
             names = [name for name, _ in scope["headers"]]
-            for name in _ONCE:
+            for name in _SENT_ONCE:
                 if names.count(name) > 1:
-                    return failure_response(400, f"{name.decode().title()}: sent more than once; accepted: once.")
+                    return Refusal(400, f"{name.decode().title()}: sent more than once; accepted: once.")
         host = headers.get(b"host")
         if host is None:
-            return failure_response(400, "Host: is required.")
+            return Refusal(400, "Host: is required.")
         if not self._hosts.accepts(host):
-            told = "Host: this name is not served here; CONNECTOR_ALLOWED_HOSTS names those that are."
-            return failure_response(421, told)
+            return Refusal(421, "Host: this name is not served here; CONNECTOR_ALLOWED_HOSTS names those that are.")
         origin = headers.get(b"origin")
-        if origin is not None and scope["method"] not in _READS and not self._is_welcome(origin, host):
-            told = "Origin: pages of other sites may not write; CONNECTOR_CORS_ORIGINS names those that may."
-            return failure_response(403, told)
+        if origin is not None and scope["method"] not in _READ_METHODS and not self._may_write(origin, host):
+            return Refusal(
+                403, "Origin: pages of other sites may not write; CONNECTOR_CORS_ORIGINS names those that may."
+            )
         if int(headers.get(b"content-length", b"0")) > MAX_BODY_BYTES:
-            return failure_response(413, f"The body is too large; accepted: up to {MAX_BODY_BYTES} bytes.")
+            return Refusal(413, BODY_TOO_LARGE)
         return None
 
-    def _is_welcome(self, origin: bytes, host: bytes) -> bool:
+    def _may_write(self, origin: bytes, host: bytes) -> bool:
+        """Whether pages of this origin may write: those of a configured origin, and our own."""
         if origin.lower() in self._origins:
             return True
         try:
@@ -183,16 +166,16 @@ class AdmissionMiddleware:
         except ValueError:
             return False
 
-    def _tell(self, refused: Refusal) -> None:
-        self._refused += 1
+    def _log_refusal(self, refusal: Refusal) -> None:
+        self._refusals_since_log += 1
         now = time.monotonic()
-        if now - self._told_at >= _BETWEEN_LINES:
-            log.warning("requests_refused", status=refused.status, count=self._refused)
-            self._told_at, self._refused = now, 0
+        if now - self._logged_at >= _LOG_INTERVAL:
+            log.warning("requests_refused", status=refusal.status, count=self._refusals_since_log)
+            self._logged_at, self._refusals_since_log = now, 0
 
 
-def _priority(scope: Scope) -> Priority:
-    if scope["method"] not in _READS:
-        # A dry run writes nothing: a flood of them at the head of the database's queue kept every reader waiting.
+def _get_priority(scope: Scope) -> Priority:
+    if scope["method"] not in _READ_METHODS:
+        # A dry run writes nothing: a flood of them at the head of the database's queue kept all readers waiting.
         return Priority.READ if b"dry_run=" in scope["query_string"] else Priority.WRITE
     return Priority.MONITORING if scope["path"] in MONITORING_PATHS else Priority.READ

@@ -1,6 +1,6 @@
 """
-Ends requests that wait while their API key is revoked or expires: a long poll, a write's wait, a live reading. They
-are refused within two seconds, and what comes of them until then is not shown.
+End requests that still wait when their API key is revoked or expires: a long poll, a write's wait, a live read. They
+are refused within two seconds, and their result is not shown.
 """
 
 from __future__ import annotations
@@ -16,94 +16,94 @@ from planso_connector.domain.errors import ConnectorError, NotAuthenticated
 from planso_connector.rest.middleware.response_state import get_response_state
 
 CHECK_INTERVAL = 1.0
-"""Seconds between two looks at the keys of requests that wait, and from which on a request is one of those."""
+"""Seconds between two checks, and after which a request without a response counts as waiting."""
 
-_RefusalOf = Callable[[Scope], Awaitable[NotAuthenticated | None]]
+_CheckKey = Callable[[Scope], Awaitable[NotAuthenticated | None]]
 
 
 class KeyWithdrawn(Exception):
-    """The key is not valid any more; `error` says why. No ConnectorError, which routes would answer themselves."""
+    """The key is no longer valid; `error` says why. Not a ConnectorError, which routes would answer themselves."""
 
     def __init__(self, error: NotAuthenticated) -> None:
         super().__init__(str(error))
         self.error = error
 
 
-class _Request:
-    """One that is under way: `send` of an answer that took long looks at the key first."""
+class _WatchedRequest:
+    """A request in flight. Before a response that took long is sent, the key is checked once more."""
 
-    __slots__ = ("_began", "_refusal_of", "_send", "_task", "key", "refusal", "scope")
+    __slots__ = ("_check_key", "_send", "_started_at", "_task", "error", "key", "scope")
 
-    def __init__(self, key: str | None, scope: Scope, send: Send, refusal_of: _RefusalOf) -> None:
+    def __init__(self, key: str | None, scope: Scope, send: Send, check_key: _CheckKey) -> None:
         self.key, self.scope = key, scope
-        self._send, self._refusal_of = send, refusal_of
-        self._began = monotonic()
+        self._send, self._check_key = send, check_key
+        self._started_at = monotonic()
         self._task = asyncio.current_task()
-        self.refusal: NotAuthenticated | None = None
+        self.error: NotAuthenticated | None = None
 
     @property
-    def waits(self) -> bool:
-        return monotonic() - self._began >= CHECK_INTERVAL and get_response_state(self.scope).status == 0
+    def is_waiting(self) -> bool:
+        return monotonic() - self._started_at >= CHECK_INTERVAL and get_response_state(self.scope).status == 0
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and self.waits:
-            refusal = await self._refusal_of(self.scope)
-            if refusal is not None:
-                raise KeyWithdrawn(refusal)
+        if message["type"] == "http.response.start" and self.is_waiting:
+            error = await self._check_key(self.scope)
+            if error is not None:
+                raise KeyWithdrawn(error)
         await self._send(message)
 
-    def end(self, refusal: NotAuthenticated) -> None:
+    def cancel(self, error: NotAuthenticated) -> None:
         assert self._task is not None, "a server runs each request in a task"
-        self.refusal = refusal
+        self.error = error
         self._task.cancel()
 
-    def take_back_cancellation(self) -> None:
+    def uncancel(self) -> None:
         assert self._task is not None, "a server runs each request in a task"
         self._task.uncancel()
 
 
 class KeyWatch:
-    """`check` raises NotAuthenticated where the key of a request is not valid now."""
+    """`authenticate` raises NotAuthenticated if the key of a request is not valid now."""
 
-    def __init__(self, check: Callable[[Scope], Awaitable[object]]) -> None:
-        self._check = check
-        self._under_way: set[_Request] = set()
-        self._watching: asyncio.Task[None] | None = None
+    def __init__(self, authenticate: Callable[[Scope], Awaitable[object]]) -> None:
+        self._authenticate = authenticate
+        self._in_flight: set[_WatchedRequest] = set()
+        self._task: asyncio.Task[None] | None = None
 
     async def run(self, app: ASGIApp, key: str | None, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises KeyWithdrawn, before any answer began."""
-        request = _Request(key, scope, send, self._refusal)
-        self._under_way.add(request)
-        if self._watching is None or self._watching.done():
-            # Not in this request's context: its trace would stand in lines about others.
-            self._watching = asyncio.get_running_loop().create_task(self._watch(), name="key watch", context=Context())
+        """Raises KeyWithdrawn, before the response starts."""
+        request = _WatchedRequest(key, scope, send, self._check_key)
+        self._in_flight.add(request)
+        if self._task is None or self._task.done():
+            # In an empty context: else this request's trace would be logged with what is done for others.
+            self._task = asyncio.get_running_loop().create_task(self._watch(), name="key watch", context=Context())
         try:
             await app(scope, receive, request.send)
         except asyncio.CancelledError:
-            if request.refusal is None:
+            if request.error is None:
                 raise
-            request.take_back_cancellation()
-            raise KeyWithdrawn(request.refusal) from None
+            request.uncancel()
+            raise KeyWithdrawn(request.error) from None
         finally:
-            self._under_way.discard(request)
+            self._in_flight.discard(request)
 
     async def _watch(self) -> None:
-        """As long as there are requests. One look for each key, however many wait with it."""
-        while self._under_way:
+        """Run as long as there are requests. Each key is checked once, however many requests wait with it."""
+        while self._in_flight:
             await asyncio.sleep(CHECK_INTERVAL)
-            seen: dict[str | None, NotAuthenticated | None] = {}
-            for request in [one for one in self._under_way if one.waits]:
-                if request.key not in seen:
-                    seen[request.key] = await self._refusal(request.scope)
-                refusal = seen[request.key]
-                if refusal is not None and request in self._under_way and request.waits:
-                    request.end(refusal)
+            checked: dict[str | None, NotAuthenticated | None] = {}
+            for request in [request for request in self._in_flight if request.is_waiting]:
+                if request.key not in checked:
+                    checked[request.key] = await self._check_key(request.scope)
+                error = checked[request.key]
+                if error is not None and request in self._in_flight and request.is_waiting:
+                    request.cancel(error)
 
-    async def _refusal(self, scope: Scope) -> NotAuthenticated | None:
+    async def _check_key(self, scope: Scope) -> NotAuthenticated | None:
         try:
-            await self._check(scope)
-        except NotAuthenticated as refusal:
-            return refusal
-        except ConnectorError:  # the database can't tell now; it did when the request came
+            await self._authenticate(scope)
+        except NotAuthenticated as error:
+            return error
+        except ConnectorError:  # the database is unavailable now; the key was valid when the request came
             return None
         return None

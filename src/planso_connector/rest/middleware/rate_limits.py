@@ -1,8 +1,8 @@
 """
-How much one caller may ask for, and all of them together. Per key and per address: a rate, and how many at once.
+Rate limits per API key and per address: token buckets, and how many requests may be in flight.
 
-A rate is a bucket that holds `count` requests and fills in `seconds`. Whoever empties it is told when there is room, in
-Retry-After and in the RateLimit fields of draft-ietf-httpapi-ratelimit-headers-10.
+A bucket holds `count` requests and refills within `seconds`. Responses tell its state in Retry-After and in the
+RateLimit fields of draft-ietf-httpapi-ratelimit-headers-10.
 """
 
 from __future__ import annotations
@@ -10,27 +10,28 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from enum import Enum
 from heapq import nsmallest
 
 from starlette.types import Scope
 
-from planso_connector.rest.middleware.response_state import RawHeaders
 from planso_connector.rest.middleware.trusted_hosts import Network
-from planso_connector.rest.request_context import extract_api_keys
+from planso_connector.rest.request_context import get_api_keys
 
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _RATE = re.compile(r"(\d{1,9})\s*/\s*(\d{1,5})?\s*(s|min|h)")
-_MOST_CALLERS, _FORGOTTEN = 8192, 1024
-"""
-Remembered at once, and forgotten beyond that, so that memory stays flat: those first who have all of their rate left,
-then those who asked least lately.
-"""
-_LONGEST_ADDRESS = 64
+_MAX_BUCKETS, _DROPPED_AT_ONCE = 8192, 1024
+"""Buckets kept of each group, so that memory is bounded. Dropped first: full ones, then the least recently used."""
+_MAX_ADDRESS_LENGTH = 64
+_UNKNOWN_ADDRESS = "unknown"
 
-_UNKNOWN = "unknown"
+MAX_ACTIVE_READS = 64
+"""
+Reads that keep the process busy at once: each takes about a millisecond, and all others in flight wait for it. As many
+as one key may have in flight, and at most half of all slots, so that writes get the others.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Rate:
 
     @classmethod
     def parse(cls, text: str) -> Rate | None:
-        """`100/s`, `1000/10s`, `600/min`; `0` is no bound. Raises ValueError."""
+        """`100/s`, `1000/10s`, `600/min`; None, no limit, for `0`. Raises ValueError."""
         if text.strip() == "0":
             return None
         match = _RATE.fullmatch(text.strip().lower())
@@ -53,12 +54,12 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`parallel`: requests under way of one caller; `arrival`: seconds in which a head or a body has to arrive."""
+    """`parallel`: requests of one key or address in flight; `receive_timeout`: seconds for a head, and for a body."""
 
     key: Rate | None = Rate(100, 1.0)
     address: Rate | None = Rate(200, 1.0)
     exempt: tuple[Network, ...] = field(default_factory=tuple)
-    """Addresses without limits of their own."""
+    """Addresses without an address limit."""
     parallel: int = 64
     parallel_total: int = 512
     connections: int = 2000
@@ -67,104 +68,103 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """`retry_after` in seconds."""
+    """The response to a request that is not admitted; `retry_after` in seconds, 0: it makes no sense to retry."""
 
     status: int
     message: str
-    retry_after: int
-    headers: RawHeaders
-
-
-MAX_ACTIVE_READS = 64
-"""
-Reads that keep the process busy at once: each takes a millisecond or so, and whatever else is under way waits for all
-of them again and again. As many as one key may have at once; half of all slots at most, the others are for writes.
-"""
+    retry_after: int = 0
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
 class Priority(Enum):
-    """Which requests are refused first where there are too many."""
+    """Which requests are refused first under overload."""
 
     READ = 1
     WRITE = 2
     MONITORING = 3
-    """Refused for its rate alone: who watches over the connector has to see that there is too much to do."""
+    """Refused for its rate alone: monitoring has to see the overload."""
 
 
 class _Bucket:
-    __slots__ = ("at", "left", "running")
+    __slots__ = ("in_flight", "tokens", "updated_at")
 
-    def __init__(self, left: float, at: float) -> None:
-        self.left, self.at, self.running = left, at, 0
+    def __init__(self, tokens: float, updated_at: float) -> None:
+        self.tokens, self.updated_at, self.in_flight = tokens, updated_at, 0
 
 
 class _BucketGroup:
-    """The callers of one kind, keys or addresses: what each has left, and how many of its requests are under way."""
+    """The buckets of all keys, or of all addresses. Without a rate only requests in flight are limited."""
 
     def __init__(self, name: str, rate: Rate | None, parallel: int) -> None:
         self.name, self.parallel = name, parallel
-        self._count = float(rate.count) if rate else math.inf
-        self._fill = rate.count / rate.seconds if rate else math.inf
+        self._rate = rate
+        self._capacity = float(rate.count) if rate else math.inf
+        self._tokens_per_second = rate.count / rate.seconds if rate else 0.0
         self._policy = f'"{name}";q={rate.count};w={math.ceil(rate.seconds)}'.encode() if rate else b""
-        self._callers: dict[Hashable, _Bucket] = {}
+        self._buckets: dict[Hashable, _Bucket] = {}
 
-    def find(self, who: Hashable, now: float) -> _Bucket:
-        caller = self._callers.get(who)
-        if caller is None:
-            if len(self._callers) >= _MOST_CALLERS:
-                self._forget(now)
-            caller = self._callers[who] = _Bucket(self._count, now)
-        elif self._policy:
-            caller.left = self._left(caller, now)
-        caller.at = now
-        return caller
+    def get(self, owner: Hashable, now: float) -> _Bucket:
+        """The owner's bucket, refilled until now."""
+        bucket = self._buckets.get(owner)
+        if bucket is None:
+            if len(self._buckets) >= _MAX_BUCKETS:
+                self._drop_some(now)
+            bucket = self._buckets[owner] = _Bucket(self._capacity, now)
+        bucket.tokens = self._refilled(bucket, now)
+        bucket.updated_at = now
+        return bucket
 
-    def _left(self, caller: _Bucket, now: float) -> float:
-        return min(self._count, caller.left + (now - caller.at) * self._fill) if self._policy else self._count
+    def _refilled(self, bucket: _Bucket, now: float) -> float:
+        return min(self._capacity, bucket.tokens + (now - bucket.updated_at) * self._tokens_per_second)
 
-    def _forget(self, now: float) -> None:
+    def _drop_some(self, now: float) -> None:
         idle = [
-            (self._left(caller, now) < self._count, caller.at, number, who)
-            for number, (who, caller) in enumerate(self._callers.items())
-            if not caller.running
+            (self._refilled(bucket, now) < self._capacity, bucket.updated_at, number, owner)
+            for number, (owner, bucket) in enumerate(self._buckets.items())
+            if not bucket.in_flight
         ]
-        for *_, who in nsmallest(_FORGOTTEN, idle):
-            del self._callers[who]
+        for *_, owner in nsmallest(_DROPPED_AT_ONCE, idle):
+            del self._buckets[owner]
 
-    def until_one(self, caller: _Bucket) -> float:
-        """Seconds."""
-        return max(0.0, (1.0 - caller.left) / self._fill)
+    def check(self, bucket: _Bucket) -> Refusal | None:
+        if bucket.tokens < 1.0:
+            seconds = math.ceil((1.0 - bucket.tokens) / self._tokens_per_second)
+            message = f"Too many requests of this {self.name}; there is room again in {seconds} s."
+            return Refusal(429, message, seconds, self.headers(bucket))
+        if bucket.in_flight >= self.parallel:
+            message = f"Too many requests of this {self.name} at once; accepted: {self.parallel}."
+            return Refusal(429, message, 1, self.headers(bucket))
+        return None
 
-    def fields(self, caller: _Bucket) -> RawHeaders:
-        if not self._policy:
+    def headers(self, bucket: _Bucket) -> list[tuple[bytes, bytes]]:
+        if not self._rate:
             return []
-        whole = max(0, int(caller.left))
-        until_full = math.ceil((self._count - caller.left) / self._fill)
-        told = f'"{self.name}";r={whole};t={until_full}'.encode()
-        return [(b"ratelimit-policy", self._policy), (b"ratelimit", told)]
+        seconds_until_full = math.ceil((self._capacity - bucket.tokens) / self._tokens_per_second)
+        state = f'"{self.name}";r={max(0, int(bucket.tokens))};t={seconds_until_full}'.encode()
+        return [(b"ratelimit-policy", self._policy), (b"ratelimit", state)]
 
 
 class RequestSlot:
-    """One request under way, and the RateLimit fields of its answer. In its context the request only waits."""
+    """A request in flight, and the RateLimit headers of its response. Enter it while the request only waits."""
 
-    __slots__ = ("_turnstile", "buckets", "headers", "reads")
+    __slots__ = ("_limiter", "buckets", "headers", "reads")
 
-    def __init__(self, turnstile: RateLimiter, reads: int) -> None:
-        self._turnstile = turnstile
+    def __init__(self, limiter: RateLimiter, reads: int) -> None:
+        self._limiter = limiter
         self.reads = reads
         """1 for a read, else 0."""
         self.buckets: list[_Bucket] = []
-        self.headers: RawHeaders = []
+        self.headers: list[tuple[bytes, bytes]] = []
 
     def __enter__(self) -> None:
-        self._turnstile.active_reads -= self.reads
+        self._limiter.active_reads -= self.reads
 
     def __exit__(self, *_: object) -> None:
-        self._turnstile.active_reads += self.reads
+        self._limiter.active_reads += self.reads
 
 
 class RateLimiter:
-    """`clock` in seconds, and never goes back."""
+    """`clock`: seconds, monotonic."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -173,88 +173,85 @@ class RateLimiter:
         self._addresses = _BucketGroup("address", limits.address, limits.parallel)
         self._total = limits.parallel_total
         self.in_flight = 0
-        """Requests under way."""
         self.active_reads = 0
-        """Of them, reads that wait neither for PlanSo nor until their answer is taken."""
+        """Reads in flight that wait neither for PlanSo nor for their client."""
         self.max_active_reads = min(MAX_ACTIVE_READS, max(1, limits.parallel_total // 2))
-        self._known: dict[str, Hashable] = {}
+        self._owner_of_address: dict[str, Hashable] = {}
 
-    def acquire(
-        self, scope: Scope, headers: Mapping[bytes, bytes], priority: Priority = Priority.READ
-    ) -> RequestSlot | Refusal:
+    def acquire(self, scope: Scope, priority: Priority = Priority.READ) -> RequestSlot | Refusal:
         """
-        A turn is to be given back with `leave`. `most_reads` is not looked at here: a caller that asks for too much
-        is told that first.
+        A slot must be given back with `release`. `max_active_reads` is left to the caller: who sends too many requests
+        gets that answer first.
         """
         if priority is Priority.WRITE and self.in_flight >= self._total:
-            return Refusal(503, f"The connector is full: {self._total} requests are under way.", 1, [])
-        turn = RequestSlot(self, int(priority is Priority.READ))
-        asked = [(kind, who) for kind, who in self._who(scope, headers) if who is not None]
-        if asked:
-            refused = self._take(turn, asked)
-            if refused is not None:
-                return refused
+            return Refusal(503, f"The connector is full: {self._total} requests are under way.", 1)
+        slot = RequestSlot(self, int(priority is Priority.READ))
+        if owners := self._find_owners(scope):
+            refusal = self._take_tokens(slot, owners)
+            if refusal is not None:
+                return refusal
         self.in_flight += 1
-        self.active_reads += turn.reads
-        return turn
+        self.active_reads += slot.reads
+        return slot
 
-    def release(self, turn: RequestSlot) -> None:
+    def release(self, slot: RequestSlot) -> None:
         self.in_flight -= 1
-        self.active_reads -= turn.reads
-        for caller in turn.buckets:
-            caller.running -= 1
+        self.active_reads -= slot.reads
+        for bucket in slot.buckets:
+            bucket.in_flight -= 1
 
-    def _take(self, turn: RequestSlot, asked: list[tuple[_BucketGroup, Hashable]]) -> Refusal | None:
+    def _take_tokens(self, slot: RequestSlot, owners: list[tuple[_BucketGroup, Hashable]]) -> Refusal | None:
+        """One token of each bucket, or of none."""
         now = self._clock()
         found: list[tuple[_BucketGroup, _Bucket]] = []
-        for kind, who in asked:
-            caller = kind.find(who, now)
-            found.append((kind, caller))
-            if caller.left < 1.0:
-                seconds = math.ceil(kind.until_one(caller))
-                told = f"Too many requests of this {kind.name}; there is room again in {seconds} s."
-                return Refusal(429, told, seconds, kind.fields(caller))
-            if caller.running >= kind.parallel:
-                told = f"Too many requests of this {kind.name} at once; accepted: {kind.parallel}."
-                return Refusal(429, told, 1, kind.fields(caller))
-        for kind, caller in found:
-            caller.left -= 1.0
-            caller.running += 1
-            turn.buckets.append(caller)
-            turn.headers += kind.fields(caller)
+        for group, owner in owners:
+            bucket = group.get(owner, now)
+            if refusal := group.check(bucket):
+                return refusal
+            found.append((group, bucket))
+        for group, bucket in found:
+            bucket.tokens -= 1.0
+            bucket.in_flight += 1
+            slot.buckets.append(bucket)
+            slot.headers += group.headers(bucket)
         return None
 
-    def _who(self, scope: Scope, headers: Mapping[bytes, bytes]) -> tuple[tuple[_BucketGroup, Hashable], ...]:
+    def _find_owners(self, scope: Scope) -> list[tuple[_BucketGroup, Hashable]]:
         """
-        Of whom the request is. What is kept of a key is a salted hash; two different ones the guard refuses. The
-        address comes first: one that is refused leaves nothing of the keys that it invents.
+        The buckets this request counts against: address first, then key, so that a refused address makes no buckets for
+        keys that it invents. A key is kept as a salted hash; of several, which authentication refuses, one counts.
         """
-        of_address = (self._addresses, self._address(scope, headers))
-        keys = extract_api_keys(headers.items())
-        return (of_address, (self._keys, hash(min(keys)))) if keys else (of_address,)
+        owners: list[tuple[_BucketGroup, Hashable]] = []
+        if (address := self._identify_address(scope)) is not None:
+            owners.append((self._addresses, address))
+        if keys := get_api_keys(scope):
+            owners.append((self._keys, hash(min(keys))))
+        return owners
 
-    def _address(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Hashable:
+    def _identify_address(self, scope: Scope) -> Hashable:
         """
-        None for an exempt one. A network of IPv6 is one caller: each customer of a provider has at least so much.
-        What a proxy passes on that nobody configured comes from somewhere else: it is not exempt.
+        The owner of the client's address; None if exempt. Not exempt is what an untrusted proxy passes on: it comes
+        from elsewhere.
         """
         client = scope.get("client")
         text: str = client[0] if client else ""
-        if len(text) > _LONGEST_ADDRESS:  # what a proxy passes on may be a whole head long
-            return _UNKNOWN
-        known = self._known.get(text, text)
-        if known is text:
-            if len(self._known) >= _MOST_CALLERS:
-                self._known.clear()
-            known = self._known[text] = _grouped(text, self._exempt)
-        return text if known is None and b"x-forwarded-for" in headers else known
+        if len(text) > _MAX_ADDRESS_LENGTH:  # a trusted proxy may pass on whatever a caller wrote
+            return _UNKNOWN_ADDRESS
+        if text not in self._owner_of_address:
+            if len(self._owner_of_address) >= _MAX_BUCKETS:
+                self._owner_of_address.clear()
+            self._owner_of_address[text] = _identify(text, self._exempt)
+        owner = self._owner_of_address[text]
+        is_forwarded = owner is None and any(name == b"x-forwarded-for" for name, _ in scope["headers"])
+        return text if is_forwarded else owner
 
 
-def _grouped(text: str, exempt: tuple[Network, ...]) -> Hashable:
+def _identify(text: str, exempt: tuple[Network, ...]) -> Hashable:
+    """An IPv6 /64 counts as one address: providers assign at least that much to each customer."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
-        return _UNKNOWN
+        return _UNKNOWN_ADDRESS
     if address.version == 6 and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     if any(address in network for network in exempt):

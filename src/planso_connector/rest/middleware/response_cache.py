@@ -1,6 +1,6 @@
 """
-Lists that were asked for lately, kept as they were sent for as long as nobody writes to the database: who watches a
-list and asks for it again and again costs next to nothing.
+Cache responses of `GET /api/orders` until the database is next written to, so that polling a list costs next to
+nothing. Scopes and access log apply to a cached response too: authentication stands outside.
 """
 
 from __future__ import annotations
@@ -17,90 +17,92 @@ from planso_connector.rest.request_context import SHOWN_ORDER_IDS, get_shown_ord
 
 CACHED_PATH = "/api/orders"
 MAX_BYTES = 16 << 20
-"""Of all answers that are kept together; the least lately asked for goes first."""
+"""Of all cached responses; the least recently used are dropped."""
 MAX_RESPONSE_BYTES = 1 << 20
 MAX_RESPONSES = 1000
-_OF_EACH, _OF_AN_ID = 1500, 40
-"""Bytes of memory beside the body: an answer's headers and places in tables, and each order's id."""
+_BYTES_PER_RESPONSE, _BYTES_PER_ORDER_ID = 1500, 40
+"""Memory beside the body: headers, entries in tables, the ids for the access log."""
 
 VALID_UNTIL = "planso_connector.good_until"
-"""Where in the scope a route says how long its answer is right if nothing is written: seconds as `time.time` has."""
+"""Scope key: until when a route's response stays right if nothing is written, in seconds of `time.time`."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    good_until: float
+class _CachedResponse:
+    valid_until: float
     start: Message
     body: Message
     route: Any
-    orders: Sequence[int]
+    order_ids: Sequence[int]
     size: int
 
 
 class ResponseCacheMiddleware:
     """
-    `mark` is another one after each commit to the database by anyone; None: that can't be told, and none is kept.
-    `routed` is told method and route of what is answered from here: no router is asked then.
+    `get_data_version` differs after each commit to the database by anyone; None, nothing is cached, if that can't be
+    told. `on_routed` gets method and route of each cached response, which no router sees.
     """
 
     def __init__(
-        self, app: ASGIApp, mark: Callable[[], int | None], routed: Callable[[str, str], None] | None = None
+        self,
+        app: ASGIApp,
+        get_data_version: Callable[[], int | None],
+        on_routed: Callable[[str, str], None] | None = None,
     ) -> None:
         self._app = app
-        self._mark, self._routed = mark, routed
-        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
-        self._bytes = 0
-        self._mark_kept: int | None = None
+        self._get_data_version, self._on_routed = get_data_version, on_routed
+        self._responses: OrderedDict[bytes, _CachedResponse] = OrderedDict()
+        self._size = 0
+        self._data_version: int | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != CACHED_PATH or scope["method"] != "GET":
+        is_cacheable = scope["type"] == "http" and scope["path"] == CACHED_PATH and scope["method"] == "GET"
+        version = self._get_data_version() if is_cacheable else None
+        if version is None:
             await self._app(scope, receive, send)
             return
-        mark = self._mark()
-        if mark is None:
-            await self._app(scope, receive, send)
+        if version != self._data_version:
+            self._responses.clear()
+            self._size, self._data_version = 0, version
+        query: bytes = scope["query_string"]
+        cached = self._responses.get(query)
+        if cached is not None and time.time() < cached.valid_until:
+            self._responses.move_to_end(query)
+            scope["route"], scope[SHOWN_ORDER_IDS] = cached.route, cached.order_ids
+            if self._on_routed is not None:
+                self._on_routed(scope["method"], CACHED_PATH)
+            await send(dict(cached.start))
+            await send(dict(cached.body))
             return
-        if mark != self._mark_kept:
-            self._kept.clear()
-            self._bytes, self._mark_kept = 0, mark
-        asked: bytes = scope["query_string"]
-        kept = self._kept.get(asked)
-        if kept is not None and time.time() < kept.good_until:
-            self._kept.move_to_end(asked)
-            scope["route"], scope[SHOWN_ORDER_IDS] = kept.route, kept.orders
-            if self._routed is not None:
-                self._routed(scope["method"], CACHED_PATH)
-            await send(dict(kept.start))
-            await send(dict(kept.body))
-            return
-        sent: list[Message] = []
+        messages: list[Message] = []
 
-        async def noted(message: Message) -> None:
-            sent.append(dict(message))
+        async def record(message: Message) -> None:
+            messages.append(dict(message))
             await send(message)
 
-        await self._app(scope, receive, noted)
-        self._keep(asked, mark, scope, sent)
+        await self._app(scope, receive, record)
+        self._store(query, version, scope, messages)
 
-    def _keep(self, asked: bytes, mark: int, scope: Scope, sent: list[Message]) -> None:
-        """`mark` is from before the answer was made: what was written since makes it an old one."""
-        if mark != self._mark_kept:
+    def _store(self, query: bytes, version: int, scope: Scope, messages: list[Message]) -> None:
+        """`version` is from before the response was made: after a later write the response is out of date."""
+        if version != self._data_version:
             return
-        self._forget(asked)
-        good_until = scope.get(VALID_UNTIL)
-        if good_until is None or len(sent) != 2 or sent[0]["status"] != 200 or sent[1].get("more_body"):
+        self._drop(query)
+        valid_until = scope.get(VALID_UNTIL)
+        if valid_until is None or len(messages) != 2 or messages[0]["status"] != 200 or messages[1].get("more_body"):
             return
-        orders = get_shown_order_ids(scope)
-        size = len(sent[1]["body"]) + len(asked) + _OF_EACH + len(orders) * _OF_AN_ID
+        start, body = messages
+        order_ids = get_shown_order_ids(scope)
+        size = len(body["body"]) + len(query) + _BYTES_PER_RESPONSE + len(order_ids) * _BYTES_PER_ORDER_ID
         if size > MAX_RESPONSE_BYTES:
             return
-        start = {**sent[0], "headers": tuple(sent[0]["headers"])}
-        self._kept[asked] = _Kept(good_until, start, sent[1], scope.get("route"), orders, size)
-        self._bytes += size
-        while self._bytes > MAX_BYTES or len(self._kept) > MAX_RESPONSES:
-            self._forget(next(iter(self._kept)))
+        start = {**start, "headers": tuple(start["headers"])}
+        self._responses[query] = _CachedResponse(valid_until, start, body, scope.get("route"), order_ids, size)
+        self._size += size
+        while self._size > MAX_BYTES or len(self._responses) > MAX_RESPONSES:
+            self._drop(next(iter(self._responses)))
 
-    def _forget(self, asked: bytes) -> None:
-        kept = self._kept.pop(asked, None)
-        if kept is not None:
-            self._bytes -= kept.size
+    def _drop(self, query: bytes) -> None:
+        cached = self._responses.pop(query, None)
+        if cached is not None:
+            self._size -= cached.size

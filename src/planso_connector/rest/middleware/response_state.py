@@ -1,9 +1,9 @@
-"""What every answer leaves with, and how far it has come: one for each request, which all around the routes share."""
+"""Per-request response state shared by all middleware, and the request body as it comes in."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -13,54 +13,52 @@ from starlette.types import Message, Receive, Scope, Send
 from planso_connector.rest.json_body import MAX_BODY_BYTES
 
 Headers = Mapping[bytes, bytes]
-RawHeaders = list[tuple[bytes, bytes]]
+RawHeaders = Sequence[tuple[bytes, bytes]]
 
-_ALWAYS: RawHeaders = [
+_ALWAYS: RawHeaders = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
-]
-"""What every answer carries."""
-_UNLESS_SAID: RawHeaders = [
+)
+_DEFAULTS: RawHeaders = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
-]
-"""What an answer carries unless its route says otherwise: it is no page, and no cache keeps people's data."""
+)
+"""Sent unless the route sets them: responses are not pages, and no cache may keep personal data."""
 _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 _CLOSE = (b"connection", b"close")
-_MOST_DRAINED, _DRAINING = 4 * MAX_BODY_BYTES, 1.0
-"""Bytes and seconds for what is left of a body that nobody read: who is still sending can't listen to an answer."""
+_MAX_DRAINED, _DRAIN_TIMEOUT = 4 * MAX_BODY_BYTES, 1.0
+"""Bytes and seconds to read of an unread request body: a client that is still sending does not read the response."""
 
-NOTED_NOWHERE = nullcontext()
+_NO_SLOT = nullcontext()
 
-_ANSWERING = "planso_connector.answering"
+_SCOPE_KEY = "planso_connector.answering"
 
 
 class ResponseState:
     """
-    Sends an answer: with the headers that all have and the `fields` of this one, and after what is left of the
-    request's body. `status` is 0 until it begins. Who stands around the routes looks here, and needs no `send` of
-    its own.
+    Sends the response with the headers that all responses have and `extra_headers`, and first drains what is left of
+    the request body. `status` is 0 until the response starts; middleware reads it here and needs no `send` of its own.
     """
 
-    __slots__ = ("_is_https", "_send", "_waits", "extra_headers", "request_body", "status")
+    __slots__ = ("_is_https", "_send", "_slot", "extra_headers", "request_body", "status")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._send = send
         self._is_https = scope["scheme"] == "https"
         self.request_body: RequestBody | None = None
-        self.extra_headers: RawHeaders = []
+        self.extra_headers: list[tuple[bytes, bytes]] = []
         self.status = 0
-        self._waits: AbstractContextManager[object] = NOTED_NOWHERE
-        scope[_ANSWERING] = self
+        self._slot: AbstractContextManager[object] = _NO_SLOT
+        scope[_SCOPE_KEY] = self
 
-    def use_slot(self, fields: RawHeaders, waits: AbstractContextManager[object]) -> None:
-        """The answer's `fields`; within `waits` the request waits for its body, or until its answer is taken."""
-        self.extra_headers, self._waits = fields, waits
+    def use_slot(self, headers: list[tuple[bytes, bytes]], slot: AbstractContextManager[object]) -> None:
+        """Add the headers of a request slot; `slot` is entered while the request waits for its peer."""
+        self.extra_headers, self._slot = headers, slot
         if self.request_body is not None:
-            self.request_body.waits = waits
+            self.request_body.slot = slot
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -69,70 +67,63 @@ class ResponseState:
             headers += self.extra_headers
             if self._is_https:
                 headers.append(_HTTPS_ONLY)
-            if (
-                self.request_body is not None
-                and not self.request_body.is_complete
-                and not await self.request_body.drain()
-            ):
+            body = self.request_body
+            if body is not None and not body.is_complete and not await body.drain():
                 headers.append(_CLOSE)
             message["headers"] = headers
-        with self._waits:
+        with self._slot:
             await self._send(message)
 
 
 def get_response_state(scope: Mapping[str, Any]) -> ResponseState:
-    """KeyError for what came by no gate."""
-    found: ResponseState = scope[_ANSWERING]
-    return found
+    """Raises KeyError for a request that did not pass AdmissionMiddleware."""
+    state: ResponseState = scope[_SCOPE_KEY]
+    return state
 
 
-def add_default_headers(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
-    """The headers of an answer with those that every one has."""
+def add_default_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """A response's headers and those that every response has."""
     given = dict(headers)
-    found = [*headers, *_ALWAYS]
-    for name, value in _UNLESS_SAID:
-        if name not in given:
-            found.append((name, value))
-    return found
+    return [*headers, *_ALWAYS, *[header for header in _DEFAULTS if header[0] not in given]]
 
 
 class RequestBody:
-    """A request's body on its way in. All of it has to arrive within `seconds`: one that drips is cut off with 408."""
+    """A request body on its way in. 408 unless all of it arrives within `timeout` seconds, however it drips."""
 
-    __slots__ = ("_drainable", "_receive", "_until", "is_complete", "waits")
+    __slots__ = ("_deadline", "_is_drainable", "_receive", "is_complete", "slot")
 
-    def __init__(self, receive: Receive, headers: Headers, seconds: float) -> None:
+    def __init__(self, receive: Receive, headers: Headers, timeout: float) -> None:
         self._receive = receive
-        self._until = asyncio.get_running_loop().time() + seconds
-        self._drainable = b"expect" not in headers and int(headers.get(b"content-length", b"0")) <= _MOST_DRAINED
+        self._deadline = asyncio.get_running_loop().time() + timeout
+        self._is_drainable = b"expect" not in headers and int(headers.get(b"content-length", b"0")) <= _MAX_DRAINED
         self.is_complete = False
-        self.waits: AbstractContextManager[object] = NOTED_NOWHERE
+        self.slot: AbstractContextManager[object] = _NO_SLOT
 
     async def receive(self) -> Message:
         if self.is_complete:
             return await self._receive()
         try:
-            with self.waits:
-                async with asyncio.timeout_at(self._until):
+            with self.slot:
+                async with asyncio.timeout_at(self._deadline):
                     message = await self._receive()
         except TimeoutError:
-            self._drainable = False
+            self._is_drainable = False
             raise HTTPException(408, "The body did not arrive in time.") from None
         self.is_complete = not message.get("more_body", False)
         return message
 
     async def drain(self) -> bool:
-        """Whether the rest has come by now. If not, the connection is of no more use."""
-        if not self._drainable:
+        """Read and drop the rest. False if it does not end soon: the connection can't be used again."""
+        if not self._is_drainable:
             return False
-        left = _MOST_DRAINED
+        bytes_left = _MAX_DRAINED
         try:
-            with self.waits:
-                async with asyncio.timeout(_DRAINING):
-                    while not self.is_complete and left > 0:
+            with self.slot:
+                async with asyncio.timeout(_DRAIN_TIMEOUT):
+                    while not self.is_complete and bytes_left > 0:
                         message = await self._receive()
                         self.is_complete = not message.get("more_body", False)
-                        left -= len(message.get("body", b""))
+                        bytes_left -= len(message.get("body", b""))
         except TimeoutError:
             return False
         return self.is_complete

@@ -1,4 +1,4 @@
-"""The one table of routes and the scopes that they need. What does not stand here is not there for anybody."""
+"""The scopes that each route needs. A route missing here is 404 for everybody."""
 
 from __future__ import annotations
 
@@ -11,22 +11,19 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, compile_path
 
 from planso_connector.domain.caller import Scope
-from planso_connector.rest.schemas.errors import EXAMPLE_MESSAGES, STATUS_DESCRIPTIONS
-from planso_connector.rest.schemas.examples import build_examples
 
 RequiredScopes = tuple[Scope, ...] | None
-"""One of these scopes."""
+"""One of these scopes; see also PUBLIC and OPTIONAL_KEY."""
 
 PUBLIC = None
-"""Nobody is asked for a key."""
+"""No key is asked for."""
 OPTIONAL_KEY: tuple[Scope, ...] = ()
-"""Nobody needs a key, and who has one is told more."""
+"""No key is needed; a caller with one is told more."""
 
+LIVENESS_PATH = "/health/live"
+"""Admitted under any host name and at any rate."""
 MONITORING_PATHS = frozenset({"/health/ready", "/metrics"})
-"""
-Asked by whoever watches over the service: refused for their rate alone, and answered also while the database is silent
-and can't say whose key came.
-"""
+"""Refused for their rate alone, and answered also while the database is silent and can't verify keys."""
 
 _READ = (Scope.ORDERS_READ,)
 _WRITE = (Scope.ORDERS_WRITE,)
@@ -75,7 +72,7 @@ REQUIRED_SCOPES: dict[str, RequiredScopes] = {
 
 @dataclass(frozen=True, slots=True)
 class MatchedRoute:
-    """An address that there is: its template, what each method needs, what stands in it."""
+    """The route template a path matches, the scopes that each of its methods needs, and the path's parameters."""
 
     template: str
     scopes_by_method: dict[str, RequiredScopes]
@@ -83,40 +80,50 @@ class MatchedRoute:
 
     @property
     def order_id(self) -> int | None:
-        """The order that the address names; None for none, and for what is no order's id."""
+        """The order that the path names; None without one, and for text that is not an order's id."""
         text = self.path_parameters.get("order_id", "")
         return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
-def _by_template() -> dict[str, dict[str, RequiredScopes]]:
-    found: dict[str, dict[str, RequiredScopes]] = {}
-    for route, need in REQUIRED_SCOPES.items():
+def _group_by_template() -> dict[str, dict[str, RequiredScopes]]:
+    templates: dict[str, dict[str, RequiredScopes]] = {}
+    for route, required in REQUIRED_SCOPES.items():
         method, _, template = route.partition(" ")
-        found.setdefault(template, {})[method] = need
-    return found
+        templates.setdefault(template, {})[method] = required
+    return templates
 
 
-_PLAIN = {
-    template: MatchedRoute(template, needs, {}) for template, needs in _by_template().items() if "{" not in template
+_EXACT = {
+    template: MatchedRoute(template, methods, {})
+    for template, methods in _group_by_template().items()
+    if "{" not in template
 }
-# Compiled as the router does, so that none of the two takes an address for another than the other does.
+# Compiled by the router's own function, so that both match the same paths.
 _PATTERNS: list[tuple[re.Pattern[str], str, dict[str, RequiredScopes]]] = [
-    (compile_path(template)[0], template, needs) for template, needs in _by_template().items() if "{" in template
+    (compile_path(template)[0], template, methods)
+    for template, methods in _group_by_template().items()
+    if "{" in template
 ]
 
 
 def match_route(path: str) -> MatchedRoute | None:
-    """Which address it is; None: there is nothing."""
-    if path in _PLAIN:
-        return _PLAIN[path]
-    for pattern, template, needs in _PATTERNS:
+    if path in _EXACT:
+        return _EXACT[path]
+    for pattern, template, methods in _PATTERNS:
         match = pattern.match(path)
         if match is not None:
-            return MatchedRoute(template, needs, match.groupdict())
+            return MatchedRoute(template, methods, match.groupdict())
     return None
 
 
-_SCHEMES = {
+def check_complete(routes: Sequence[BaseRoute]) -> None:
+    """Raises LookupError for a route without scopes, and for scopes without a route."""
+    existing = {f"{method} {route.path}" for route in iter_route_contexts(routes) for method in route.methods or ("?",)}
+    if different := existing ^ REQUIRED_SCOPES.keys():
+        raise LookupError(f"REQUIRED_SCOPES and the routes differ in: {', '.join(sorted(different))}")
+
+
+_SECURITY_SCHEMES = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
@@ -132,52 +139,24 @@ _SCHEMES = {
 }
 
 
-def check_complete(routes: Sequence[BaseRoute]) -> None:
-    """Raises LookupError where a route has no entry, or an entry no route."""
-    there = {f"{method} {one.path}" for one in iter_route_contexts(routes) for method in one.methods or ("?",)}
-    if odd := there ^ REQUIRED_SCOPES.keys():
-        raise LookupError(f"rest/scopes.py and the routes differ in: {', '.join(sorted(odd))}")
-
-
 def add_to_openapi(document: dict[str, Any]) -> None:
-    """Adds to the OpenAPI document the schemes, and each operation's scopes and refusals."""
-    document["components"]["securitySchemes"] = _SCHEMES
-    for route, operation in _operations(document):
-        need = REQUIRED_SCOPES[route]
-        if need is None:
+    """Add the security schemes, and to each operation its scopes."""
+    document["components"]["securitySchemes"] = _SECURITY_SCHEMES
+    for route, operation in _iter_operations(document):
+        required = REQUIRED_SCOPES[route]
+        if required is None:
             operation["security"] = []
             continue
-        nobody = [{}, *({scheme: list[str]()} for scheme in _SCHEMES)]
-        operation["security"] = [{scheme: [scope.value]} for scope in need for scheme in _SCHEMES] or nobody
-        if need:
-            told = " or ".join(f"`{scope}`" for scope in need)
-            operation["description"] = f"{operation.get('description', '')}\n\nScope: {told}.".strip()
-            for status in (401, 403, 503):
-                _add(operation["responses"], status)
+        anonymous = [{}, *({scheme: list[str]()} for scheme in _SECURITY_SCHEMES)]
+        operation["security"] = [
+            {scheme: [scope.value]} for scope in required for scheme in _SECURITY_SCHEMES
+        ] or anonymous
+        if required:
+            scopes = " or ".join(f"`{scope}`" for scope in required)
+            operation["description"] = f"{operation.get('description', '')}\n\nScope: {scopes}.".strip()
 
 
-def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _iter_operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             yield f"{method.upper()} {path}", operation
-
-
-def _add(responses: dict[str, Any], status: int) -> None:
-    """`problems.failures` for what the guard says, to a document that is made already."""
-    examples = build_examples(
-        **{
-            name: {"success": False, "message": message}
-            for name, message in EXAMPLE_MESSAGES[status].items()
-            if name in _OURS
-        }
-    )
-    responses.setdefault(
-        str(status),
-        {
-            "description": STATUS_DESCRIPTIONS[status],
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}, "examples": {}}},
-        },
-    )["content"]["application/json"]["examples"].update(examples)
-
-
-_OURS = ("no_key", "not_valid", "scope", "full")

@@ -1,11 +1,10 @@
 """
-Which request this is, by W3C Trace Context: `traceparent` is taken over when it is valid, else a new trace begins; the
-answer says in `traceresponse` which it is. Sources: w3.org/TR/trace-context, and its editor's draft for the answer.
+The W3C trace context of a request: a valid `traceparent` is continued, else a new trace begins; `traceresponse` names
+it. Sources: w3.org/TR/trace-context, and its editor's draft for the response header.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -13,6 +12,9 @@ from random import Random, SystemRandom
 from typing import NamedTuple
 
 from fastapi.telemetry import TelemetryConfig
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanContext, get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 HeaderPairs = Iterable[tuple[bytes, bytes]]
 
@@ -23,29 +25,30 @@ TELEMETRY_OFF: TelemetryConfig = {
     "operation_spans": False,
     "auto_configure": False,
 }
-"""FastAPI would else look at the environment for OpenTelemetry's variables at each request."""
+"""Without it FastAPI looks for OpenTelemetry's variables in the environment at each request."""
 
-_VALID = re.compile(
-    rb"(?!ff)[0-9a-f]{2}-(?!0{32})(?P<trace>[0-9a-f]{32})-(?!0{16})(?P<parent>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})"
-    rb"(?P<more>-.*)?"
-)
-_RANDOM = "02"
-"""The flag that says: the trace id was drawn at random."""
-
-# Ids need to be unlike each other, not secret; a system call for each would take longer than all the rest.
-_dice = Random(SystemRandom().getrandbits(256))  # noqa: S311
-
-
-_NO_ZERO = 1 << 191 | 1 << 127
-"""The first bit of a span id and of a trace id after it: neither may be all zeros."""
+_PROPAGATOR = TraceContextTextMapPropagator()
+_EMPTY = Context()
+_MAX_LENGTH = 512
+"""The propagator logs a warning for each longer header."""
+_RANDOM_TRACE_ID = "02"
+"""The flag of a trace id that was drawn at random."""
+# Ids have to be unique, not secret; the SDK's generator is not in the API package.
+_random = Random(SystemRandom().getrandbits(256))  # noqa: S311
+_NOT_ZERO = 1 << 191 | 1 << 127
+"""The first bit of a span id and of the trace id after it: neither may be all zeros."""
 
 
 class TraceContext(NamedTuple):
-    """`trace_id` is of all that belongs together, `span_id` of this request alone."""
+    """Hexadecimal, as in the headers. `span_id` is this request's own."""
 
     trace_id: str
     span_id: str
     flags: str
+
+    @classmethod
+    def from_span(cls, span: SpanContext) -> TraceContext:
+        return cls(f"{span.trace_id:032x}", f"{span.span_id:016x}", f"{span.trace_flags:02x}")
 
     @property
     def traceresponse(self) -> bytes:
@@ -53,22 +56,24 @@ class TraceContext(NamedTuple):
 
 
 current_trace: ContextVar[TraceContext | None] = ContextVar("trace", default=None)
-"""Of the request that this is done for: its log lines bear it."""
+"""Of the current request; log lines carry it."""
 
 
 def extract_trace(headers: HeaderPairs) -> TraceContext:
-    given = [value for name, value in headers if name == b"traceparent"]
-    drawn = f"{_dice.getrandbits(192) | _NO_ZERO:048x}"
-    if len(given) == 1:
-        match = _VALID.fullmatch(given[0])
-        if match is not None and not (match["more"] and given[0].startswith(b"00")):
-            return TraceContext(match["trace"].decode(), drawn[:16], match["flags"].decode())
-    return TraceContext(drawn[16:], drawn[:16], _RANDOM)
+    """The trace of the one valid `traceparent`, else a new one; with a span of its own."""
+    ids = f"{_random.getrandbits(192) | _NOT_ZERO:048x}"
+    new = TraceContext(ids[16:], ids[:16], _RANDOM_TRACE_ID)
+    values = [value for name, value in headers if name == b"traceparent"]
+    if len(values) != 1 or len(values[0]) > _MAX_LENGTH:
+        return new
+    context = _PROPAGATOR.extract({"traceparent": values[0].decode("latin-1")}, _EMPTY)
+    parent = get_current_span(context).get_span_context()
+    return TraceContext.from_span(parent)._replace(span_id=new.span_id) if parent.is_valid else new
 
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
-    """How requests are traced: what FastAPI records, which trace this one is of, who is told its method and route."""
+    """FastAPI's telemetry; how a request's trace is found; what gets the method and route of a cached response."""
 
     telemetry: TelemetryConfig = field(default_factory=lambda: TELEMETRY_OFF)
     extract_trace: Callable[[HeaderPairs], TraceContext] = extract_trace

@@ -1,4 +1,4 @@
-"""/docs: the OpenAPI document as a page. Script and style come from this machine, and the page may run no others."""
+"""GET /docs: Swagger UI. Scripts and styles come from the connector, and the page may load no others."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def routes(title: str) -> APIRouter:
     async def start() -> Response:
         return Response(_START, media_type="application/javascript", headers=_CACHED)
 
-    def add(name: str, media_type: str) -> None:
+    def add_asset(name: str, media_type: str) -> None:
         @router.get(f"/{name}", name=name)
         async def asset() -> Response:
             content = resources.files("fastapi_swagger").joinpath("resources", name).read_bytes()
             return Response(content, media_type=media_type, headers=_CACHED)
 
     for name, media_type in _ASSETS.items():
-        add(name, media_type)
+        add_asset(name, media_type)
     return router

@@ -1,4 +1,4 @@
-"""/health: whether the process lives, and whether it can do its work."""
+"""/health: liveness and readiness."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import asyncio
 from dataclasses import asdict
 from typing import Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from planso_connector.flows.operating.readiness import Readiness, ReadinessProbe
 from planso_connector.rest.request_context import has_caller
-from planso_connector.rest.routes.router import make_router
+from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.schemas.errors import RETRY_AFTER
 from planso_connector.rest.schemas.examples import build_example, document_success
 from planso_connector.rest.schemas.responses import Envelope
 
 
 class Check(BaseModel):
-    """One thing looked at."""
+    """One readiness check."""
 
     name: str = Field(
         description="`database`, `migrations`, `mirror`, `planso_login`, `planso_sessions`, `planso`, `writes`, "
@@ -28,10 +28,10 @@ class Check(BaseModel):
     )
     ok: bool = Field(description="Whether it is as it should be.", examples=[True])
     words: str = Field(
-        description="How it is, for a person; what to do where it is wrong.", examples=["answers, and takes writes"]
+        description="The finding, for a person; what to do where it is not ok.", examples=["answers, and takes writes"]
     )
     since: str = Field(
-        description="From when on it is so, as far as this process knows, UTC.",
+        description="Since when, as far as this process knows. UTC.",
         examples=["2026-11-23T10:15:30.000000Z"],
     )
     required: bool = Field(description="Whether the connector is not ready without it.", examples=[True])
@@ -41,14 +41,14 @@ class ReadyAnswer(Envelope):
     """Whether the connector can do its work."""
 
     state: Literal["ready", "degraded", "not_ready"] = Field(
-        description="`degraded`: it answers, and something wants a look. With `not_ready` the status is 503.",
+        description="`degraded`: it answers, and something needs attention. With `not_ready` the status is 503.",
         examples=["ready"],
     )
-    checks: list[Check] = Field(description="Everything that was looked at.")
+    checks: list[Check] = Field(description="All checks; empty without an API key.")
 
 
 _READY = build_example(ReadyAnswer)
-_VAGUE = "Not ready; with an API key it is told why."
+_NO_DETAILS = "Not ready; with an API key it is told why."
 _SILENT = "Not ready: the connector's database has not answered since {}; with an API key it is told more."
 _UNFILLED = "no sync has filled it yet; GET /api/sync/status tells how far it is"
 _NOT_READY = build_example(
@@ -61,44 +61,44 @@ _NOT_READY = build_example(
 
 
 JOIN_WINDOW = 0.25
-"""Seconds from the beginning of an evaluation in which others join it."""
+"""Seconds after the start of an evaluation within which other requests share it."""
 
 
-class _Shared:
+class _SharedEvaluation:
     """
-    One evaluation for all who ask within `SHARED_FOR`, if it takes so long. Nobody waits for one before another begins:
-    with a database that is silent each takes most of the 2 s that an answer may.
+    Requests within `JOIN_WINDOW` share one evaluation, if it takes that long. Later ones start another at once: with an
+    unresponsive database each takes most of the 2 s that a response may.
     """
 
-    def __init__(self, readiness: ReadinessProbe) -> None:
-        self._readiness = readiness
-        self._under_way: asyncio.Task[Readiness] | None = None
+    def __init__(self, probe: ReadinessProbe) -> None:
+        self._probe = probe
+        self._task: asyncio.Task[Readiness] | None = None
         self._began = 0.0
 
-    async def now(self) -> Readiness:
-        time = asyncio.get_running_loop().time()
-        if self._under_way is None or self._under_way.done() or time - self._began >= JOIN_WINDOW:
-            self._under_way, self._began = asyncio.create_task(self._readiness.check()), time
-        return await asyncio.shield(self._under_way)
+    async def check(self) -> Readiness:
+        now = asyncio.get_running_loop().time()
+        if self._task is None or self._task.done() or now - self._began >= JOIN_WINDOW:
+            self._task, self._began = asyncio.create_task(self._probe.check()), now
+        return await asyncio.shield(self._task)
 
 
-def routes(readiness: ReadinessProbe) -> APIRouter:
-    router, shared = make_router("/health", "health"), _Shared(readiness)
+def routes(probe: ReadinessProbe) -> APIRouter:
+    router, evaluation = make_router("/health", "health"), _SharedEvaluation(probe)
 
     @router.get(
         "/live",
-        summary="Alive",
+        summary="Liveness",
         response_model=Envelope,
         response_description="The process lives",
         responses=document_success(alive=build_example(Envelope)),
     )
-    async def live() -> JSONResponse:
+    async def live() -> Response:
         """200 once the port is open."""
-        return JSONResponse({"success": True, "message": ""})
+        return success_response()
 
     @router.get(
         "/ready",
-        summary="Ready",
+        summary="Readiness",
         response_model=ReadyAnswer,
         response_description="Ready",
         responses=document_success(ready=_READY)
@@ -112,29 +112,27 @@ def routes(readiness: ReadinessProbe) -> APIRouter:
     )
     async def ready(request: Request) -> JSONResponse:
         """
-        Answers within 2 s. 200 when the database answers and takes writes, its tables are as this version needs them,
-        the mirror is as young as it should be, PlanSo has not rejected the login, no damage stopped the workshop's
-        writes, and what runs in the background runs. A PlanSo that does not answer, a write that waits for long, an
-        order whose writes are stopped, or look-up keys that are being written anew, are `degraded`: reads go on. What
-        is wrong is told to callers with an API key alone, but for a database that does not answer.
+        Answers within 2 s. 200 when the database answers and takes writes, its schema is this version's, the mirror is
+        not stale, PlanSo has not rejected the login, no damage stopped the workshop's writes, and the background
+        workers run. `degraded`, because reads go on: PlanSo does not answer, a write has been waiting for long, an
+        order's writes are stopped, or the search index is being rebuilt. Only callers with an API key are told what is
+        wrong; anybody is told that the database does not answer.
         """
-        now = await shared.now()
-        later = None if now.is_ready else {"Retry-After": RETRY_AFTER}
+        readiness = await evaluation.check()
+        is_ready, silent_since, checks = readiness.is_ready, readiness.silent_since, readiness.checks
+        message = "; ".join(f"{check.name}: {check.words}" for check in checks if not check.ok)
         if not has_caller(request):
-            silent = _SILENT.format(now.silent_since) if now.silent_since is not None else _VAGUE
-            vague = {
-                "success": now.is_ready,
-                "message": "" if now.is_ready else silent,
-                "state": now.state,
-                "checks": [],
-            }
-            return JSONResponse(vague, status_code=200 if now.is_ready else 503, headers=later)
-        body = {
-            "success": now.is_ready,
-            "message": "; ".join(f"{check.name}: {check.words}" for check in now.checks if not check.ok),
-            "state": now.state,
-            "checks": [asdict(check) for check in now.checks],
-        }
-        return JSONResponse(body, status_code=200 if now.is_ready else 503, headers=later)
+            checks, message = (), _SILENT.format(silent_since) if silent_since is not None else _NO_DETAILS
+            message = "" if is_ready else message
+        return JSONResponse(
+            {
+                "success": is_ready,
+                "message": message,
+                "state": readiness.state,
+                "checks": [asdict(check) for check in checks],
+            },
+            status_code=200 if is_ready else 503,
+            headers=None if is_ready else {"Retry-After": RETRY_AFTER},
+        )
 
     return router

@@ -7,7 +7,7 @@ from typing import Annotated, get_args
 
 from fastapi import Header, Request
 
-from planso_connector.domain.progress.sentence import Language
+from planso_connector.domain.language import Language
 
 _RANGE = re.compile(
     r"\s*(?P<tag>\*|[a-z]{1,8}(?:-[a-z0-9]{1,8})*)\s*(?:;\s*q=(?P<q>0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?\s*",

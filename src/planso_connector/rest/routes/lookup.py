@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from planso_connector.domain import values
 from planso_connector.domain.errors import Invalid, Problem
-from planso_connector.domain.progress.sentence import Language
+from planso_connector.domain.language import Language
 from planso_connector.domain.recognition.matching import Match
 from planso_connector.flows.querying.lookup import LookupRequest, LookupResult, LookupService
 from planso_connector.rest.request_context import OrdersResponse

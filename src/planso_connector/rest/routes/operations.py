@@ -1,9 +1,10 @@
-"""/api/operations: what became of each write; cancelling and undoing them."""
+"""/api/operations: read, cancel, undo and restore writes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
@@ -21,11 +22,11 @@ from planso_connector.rest.json_body import JsonRoute
 from planso_connector.rest.request_context import OrdersResponse, get_caller
 from planso_connector.rest.routes.order_writes import (
     ACCEPTED_RESPONSE,
+    FAILURES,
     DryRunParam,
     IfMatchParam,
     WriteHeadersParam,
     WriteResponder,
-    preview_response,
 )
 from planso_connector.rest.routes.router import make_router
 from planso_connector.rest.routes.write_headers import WaitParam
@@ -35,13 +36,13 @@ from planso_connector.rest.schemas.examples import build_example, build_examples
 from planso_connector.store import cursors
 
 _PREFIX = "/api/operations"
-_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-_NO_STATE = Problem(
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_INVALID_STATE = Problem(
     ("query", "state"), "must be one of pending, confirmed, refused, expired, damaged, conflict", "literal_error"
 )
-_NO_WAIT = Problem(("query", "wait"), "must be 60 or less", "less_than_equal")
-_NO_ID = Problem(("path", "operation_id"), "must have at most 100 characters", "string_too_long")
-_NOT_THERE = {404: {"no_such_operation": "There is no operation op_5f0c2b9e41d7a6380c1e."}}
+_INVALID_WAIT = Problem(("query", "wait"), "must be 60 or less", "less_than_equal")
+_INVALID_ID = Problem(("path", "operation_id"), "must have at most 100 characters", "string_too_long")
+_NO_OPERATION = {404: {"no_such_operation": "There is no operation op_5f0c2b9e41d7a6380c1e."}}
 _TOO_LATE = {409: {"too_late": "Operation op_5f0c2b9e41d7a6380c1e can't be cancelled: it is confirmed already."}}
 _NO_UNDO = {
     409: {"a_delete": "Operation op_5f0c2b9e41d7a6380c1e is a confirmed delete; only a confirmed update can be undone."}
@@ -56,7 +57,7 @@ _NOT_DAMAGED = Problem(
 
 
 class Restore(BaseModel):
-    """What to write back; without a body, all that was damaged."""
+    """What to restore; without a body, all that was damaged."""
 
     model_config = ConfigDict(strict=True, extra="forbid", defer_build=False)  # as schemas.Body
 
@@ -79,21 +80,22 @@ OperationId = Annotated[
 ]
 
 
-def routes(writer: WriteService, dry_run: DryRun, told: WriteResponder) -> list[APIRouter]:
-    """Built with the flows that serve them; a router holds no state of its own."""
-    return [_reading(writer), _doing(writer, dry_run, told), _restoring(writer, dry_run, told)]
+def routes(writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> list[APIRouter]:
+    read_router, router = make_router(_PREFIX, "operations"), make_router(_PREFIX, "operations", JsonRoute)
+    _add_reads(read_router, writer)
+    _add_cancel_and_undo(router, writer, dry_run, responder)
+    _add_restore(router, writer, dry_run, responder)
+    return [read_router, router]
 
 
-def _reading(writer: WriteService) -> APIRouter:
-    router = make_router(_PREFIX, "operations")
-
+def _add_reads(router: APIRouter, writer: WriteService) -> None:
     @router.get(
         "",
         summary="List operations",
         response_model=responses.OperationsAnswer,
         response_description="The operations, newest first",
         responses=document_success(operations=build_example(responses.OperationsAnswer, next_cursor=None))
-        | document_failures(422, 503, invalid=_NO_STATE),
+        | document_failures(422, 503, invalid=_INVALID_STATE),
     )
     async def list_operations(
         request: Request,
@@ -103,13 +105,14 @@ def _reading(writer: WriteService) -> APIRouter:
         cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
     ) -> Response:
         """Newest first."""
-        found = list(await writer.page(order_id, state, _read_cursor(cursor) if cursor else None, limit + 1))
-        shown = found[:limit]
-        following = cursors.encode([shown[-1].created_at, shown[-1].id]) if len(found) > limit else None
+        before = _parse_cursor(cursor) if cursor else None
+        found = list(await writer.list_operations(order_id, state, before, limit + 1))
+        page = found[:limit]
+        next_cursor = cursors.encode([str(page[-1].created_at), page[-1].id]) if len(found) > limit else None
         caller = get_caller(request)
-        listed = [disclosure.serialize_operation(operation, caller) for operation in shown]
-        body = {"success": True, "message": "", "operations": listed, "count": len(listed), "next_cursor": following}
-        return OrdersResponse(to_json(body), _orders(shown))
+        listed = [disclosure.serialize_operation(operation, caller) for operation in page]
+        body = {"success": True, "message": "", "operations": listed, "count": len(listed), "next_cursor": next_cursor}
+        return OrdersResponse(to_json(body), _order_ids(page))
 
     @router.get(
         "/{operation_id}",
@@ -117,38 +120,34 @@ def _reading(writer: WriteService) -> APIRouter:
         response_model=responses.OperationAnswer,
         response_description="The operation",
         responses=document_success(operation=build_example(responses.OperationAnswer))
-        | document_failures(404, 422, 503, invalid=_NO_WAIT, shown=_NOT_THERE),
+        | document_failures(404, 422, 503, invalid=_INVALID_WAIT, shown=_NO_OPERATION),
     )
     async def get_operation(request: Request, operation_id: OperationId, wait: WaitParam = None) -> Response:
         """
-        What became of a write. With `wait` the answer comes when it is settled, or the time is up. Without
-        `orders:read` it is the caller's own write, or 404.
+        The state of a write. With `wait` the answer comes when it is settled or the time is up. Without `orders:read`
+        other callers' writes are 404.
         """
-        caller, operation = get_caller(request), await writer.get(operation_id)
+        caller, operation = get_caller(request), await writer.get_operation(operation_id)
         if not disclosure.can_see_operation(operation, caller):
             raise NotFound(f"There is no operation {operation_id}.")
-        return _told(await writer.settled(operation, wait or 0.0), caller)
-
-    return router
+        return _operation_response(await writer.wait_until_settled(operation, wait or 0.0), caller)
 
 
-def _doing(writer: WriteService, dry_run: DryRun, told: WriteResponder) -> APIRouter:
-    router = make_router(_PREFIX, "operations", JsonRoute)
-
+def _add_cancel_and_undo(router: APIRouter, writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> None:
     @router.post(
         "/{operation_id}/cancel",
         summary="Cancel operation",
         response_model=responses.OperationAnswer,
         response_description="The operation, `refused`",
         responses=document_success(cancelled=build_example(responses.OperationAnswer))
-        | document_failures(404, 409, 422, 503, invalid=_NO_ID, shown=_TOO_LATE | _NOT_THERE),
+        | document_failures(404, 409, 422, 503, invalid=_INVALID_ID, shown=_TOO_LATE | _NO_OPERATION),
     )
     async def cancel_operation(request: Request, operation_id: OperationId) -> Response:
         """
-        Calls a pending write off, while nothing of it was sent: it is `refused` then. Later it is 409. Without
-        `orders:read` another caller's `asked` is empty.
+        Cancels a pending write of which nothing was sent: it is `refused` then. Later it is 409. Without `orders:read`
+        another caller's `asked` is empty.
         """
-        return _told(await writer.cancel(operation_id), get_caller(request))
+        return _operation_response(await writer.cancel(operation_id), get_caller(request))
 
     @router.post(
         "/{operation_id}/undo",
@@ -157,34 +156,27 @@ def _doing(writer: WriteService, dry_run: DryRun, told: WriteResponder) -> APIRo
         response_description="As after an update",
         responses=document_success(undone=responses.UPDATED_EXAMPLE, dry_run=responses.DRY_RUN_EXAMPLE)
         | ACCEPTED_RESPONSE
-        | document_failures(
-            404, 409, 412, 422, 502, 503, 504, invalid=_NO_ID, shown=_NO_UNDO | _NOT_THERE | WRITES_STOPPED_MESSAGES
-        ),
+        | document_failures(*FAILURES, invalid=_INVALID_ID, shown=_NO_UNDO | _NO_OPERATION | WRITES_STOPPED_MESSAGES),
     )
     async def undo_operation(
-        operation_id: OperationId, headers: WriteHeadersParam, if_match: IfMatchParam, only_tell: DryRunParam = False
+        operation_id: OperationId, headers: WriteHeadersParam, if_match: IfMatchParam, is_dry_run: DryRunParam = False
     ) -> Response:
         """
-        A new operation that gives the fields of a confirmed update back what they held before. Fields that somebody
-        changed since are left alone, and told; where all were, it is 412.
+        A new operation that writes back what the fields held before a confirmed update. Fields that somebody changed
+        since are left alone and named; where that is all of them, it is 412.
         """
 
-        async def plan() -> Preview:
+        async def preview() -> Preview:
             try:
-                return await dry_run.undo(await writer.undone(operation_id))
+                return await dry_run.undo(await writer.get_undoable(operation_id))
             except Invalid as error:
-                raise disclosure.redact_error(error, headers.caller, is_own=False) from None
+                raise disclosure.redact_error(error, headers.caller, is_from_request=False) from None
 
-        if only_tell:
-            return preview_response(await plan(), "", headers)
-        return await told.of_write(writer.undo(operation_id, headers.request(if_match=if_match)), plan, headers)
-
-    return router
+        write = partial(writer.undo, operation_id, headers.build_request(if_match=if_match))
+        return await responder.respond(write, preview, headers, is_dry_run=is_dry_run)
 
 
-def _restoring(writer: WriteService, dry_run: DryRun, told: WriteResponder) -> APIRouter:
-    router = make_router(_PREFIX, "operations", JsonRoute)
-
+def _add_restore(router: APIRouter, writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> None:
     @router.post(
         "/{operation_id}/restore",
         summary="Write a damaged order's values back",
@@ -192,44 +184,39 @@ def _restoring(writer: WriteService, dry_run: DryRun, told: WriteResponder) -> A
         response_description="As after an update",
         responses=document_success(restored=responses.UPDATED_EXAMPLE, dry_run=responses.DRY_RUN_EXAMPLE)
         | ACCEPTED_RESPONSE
-        | document_failures(
-            404, 409, 412, 413, 415, 422, 502, 503, 504, invalid=_NOT_DAMAGED, shown=_NO_RESTORE | _NOT_THERE
-        ),
+        | document_failures(*sorted((*FAILURES, 413, 415)), invalid=_NOT_DAMAGED, shown=_NO_RESTORE | _NO_OPERATION),
     )
     async def restore_operation(
         operation_id: OperationId,
         headers: WriteHeadersParam,
         body: Annotated[Restore | None, Body(openapi_examples=build_examples(one_field={"only": ["Telefon"]}))] = None,
-        only_tell: DryRunParam = False,
+        is_dry_run: DryRunParam = False,
     ) -> Response:
         """
-        For a person who has looked at the damage: a new operation that writes back the values that a `damaged`
-        operation's save took, to the letter. Controls that somebody changed since are left alone, and told. It is sent
+        For a person who has looked at the damage: a new operation that writes back, to the letter, the values that the
+        save of a `damaged` operation lost. Controls that somebody changed since are left alone and named. It is sent
         although writes to the order are stopped.
         """
         only = body.only if body is not None else []
 
-        async def plan() -> Preview:
-            return await dry_run.restore(await writer.get(operation_id), only)
+        async def preview() -> Preview:
+            return await dry_run.restore(await writer.get_operation(operation_id), only)
 
-        if only_tell:
-            return preview_response(await plan(), "", headers)
-        return await told.of_write(writer.restore(operation_id, only, headers.request()), plan, headers)
-
-    return router
+        write = partial(writer.restore, operation_id, only, headers.build_request())
+        return await responder.respond(write, preview, headers, is_dry_run=is_dry_run)
 
 
-def _told(operation: Operation, caller: Caller) -> Response:
+def _operation_response(operation: Operation, caller: Caller) -> Response:
     body = {"success": True, "message": "", "operation": disclosure.serialize_operation(operation, caller)}
-    return OrdersResponse(to_json(body), _orders([operation]))
+    return OrdersResponse(to_json(body), _order_ids([operation]))
 
 
-def _orders(operations: Iterable[Operation]) -> list[int]:
+def _order_ids(operations: Iterable[Operation]) -> list[int]:
     return sorted({operation.order_id for operation in operations if operation.order_id is not None})
 
 
-def _read_cursor(cursor: str) -> tuple[str, str]:
+def _parse_cursor(cursor: str) -> tuple[str, str]:
     match cursors.decode(cursor):
-        case [str(at), str(operation_id)] if _STAMP.fullmatch(at):
-            return at, operation_id
+        case [str(created_at), str(operation_id)] if _INSTANT.fullmatch(created_at):
+            return created_at, operation_id
     raise cursors.invalid_cursor()

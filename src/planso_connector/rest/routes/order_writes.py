@@ -1,9 +1,10 @@
-"""Writes to /api/orders: recorded, carried through to PlanSo, answered with what became of them."""
+"""PUT, PATCH, POST and DELETE of /api/orders: record the write, wait for its end, and respond with it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import structlog
@@ -24,6 +25,7 @@ from planso_connector.domain.errors import (
 from planso_connector.domain.fields import APPEND_FIELDS, APPOINTMENT_PATHS
 from planso_connector.domain.notes import RequestNote
 from planso_connector.domain.operation import Action, Operation, OperationState
+from planso_connector.domain.order import OrderDocument
 from planso_connector.domain.saving.appending import is_append
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.flows.writing.dry_run import DryRun, Preview
@@ -48,10 +50,9 @@ from planso_connector.rest.schemas.examples import Responses, build_examples, do
 log = structlog.get_logger(__name__)
 
 _PREFIX = "/api/orders"
-_FAILURES = (404, 409, 412, 413, 415, 422, 502, 503, 504)
+FAILURES = (404, 409, 412, 422, 502, 503, 504)
 
-
-_ON_DISK: Responses = {
+_ACCEPTED: Responses = {
     202: {
         "model": responses.WriteAccepted,
         "description": "On disk here; PlanSo has not confirmed it within the wait. `Location` is the operation.",
@@ -59,41 +60,36 @@ _ON_DISK: Responses = {
     }
 }
 
-ACCEPTED_RESPONSE = document_headers(_ON_DISK, 202, "Location", "Operation-Id", "Preference-Applied")
+ACCEPTED_RESPONSE = document_headers(_ACCEPTED, 202, "Location", "Operation-Id", "Preference-Applied")
 
 
-def _answers(done: Responses, *statuses: int, invalid: Problem = INVALID_DATE) -> Responses:
-    told = done | ACCEPTED_RESPONSE | document_failures(*statuses, invalid=invalid, shown=WRITES_STOPPED_MESSAGES)
-    told = document_headers(told, 200, "Operation-Id", "Preference-Applied")
-    return document_headers(told, 412, "ETag") if 412 in statuses else told
+def _document(success: Responses, *statuses: int, invalid: Problem = INVALID_DATE) -> Responses:
+    failures = document_failures(*statuses, invalid=invalid, shown=WRITES_STOPPED_MESSAGES)
+    documented = document_headers(success | ACCEPTED_RESPONSE | failures, 200, "Operation-Id", "Preference-Applied")
+    return document_headers(documented, 412, "ETag") if 412 in statuses else documented
 
 
-_WOULD_DELETE = "Dry run: nothing was recorded or sent. Order 130 would be deleted in PlanSo."
+_DELETE_PREVIEW = "Dry run: nothing was recorded or sent. Order 130 would be deleted in PlanSo."
 
-_UPDATE_ANSWERS = _answers(
+_UPDATE_RESPONSES = _document(
     document_success(
         done=responses.UPDATED_EXAMPLE,
         nothing_differs=responses.NOTHING_SENT_EXAMPLE,
         unknown_field=responses.LEFT_OUT_EXAMPLE,
         dry_run=responses.DRY_RUN_EXAMPLE,
     ),
-    *_FAILURES,
+    *sorted((*FAILURES, 413, 415)),
 )
-_CREATE_ANSWERS = _answers(
+_CREATE_RESPONSES = _document(
     document_success(created=responses.UPDATED_EXAMPLE, dry_run=responses.DRY_RUN_EXAMPLE | {"order_id": None}),
-    *(status for status in _FAILURES if status not in (404, 412)),
+    *(409, 413, 415, 422, 502, 503, 504),
 )
-_DELETE_ANSWERS = _answers(
+_DELETE_RESPONSES = _document(
     document_success(
-        deleted=responses.UPDATED_EXAMPLE, dry_run=responses.DRY_RUN_EXAMPLE | {"message": _WOULD_DELETE, "changes": []}
+        deleted=responses.UPDATED_EXAMPLE,
+        dry_run=responses.DRY_RUN_EXAMPLE | {"message": _DELETE_PREVIEW, "changes": []},
     ),
-    404,
-    409,
-    412,
-    422,
-    502,
-    503,
-    504,
+    *FAILURES,
     invalid=INVALID_ORDER_ID,
 )
 
@@ -112,101 +108,107 @@ SignedParam = Annotated[
 
 
 class WriteResponder:
-    """How a write is answered: by what became of its operation."""
+    """Carries out a write or its dry run, and turns the result into a response."""
 
-    def __init__(self, lookup: OrderQueries) -> None:
-        self._lookup = lookup
+    def __init__(self, orders: OrderQueries) -> None:
+        self._orders = orders
 
-    async def of_write(
+    async def respond(
         self,
-        write: Awaitable[Operation],
-        plan: Callable[[], Awaitable[Preview]],
+        write: Callable[[], Awaitable[Operation]],
+        preview: Callable[[], Awaitable[Preview]],
         headers: WriteHeaders,
         notes: str = "",
+        *,
+        is_dry_run: bool,
     ) -> Response:
-        """As `of`; where the setting wants writes planned only, 503 with what the write would change."""
+        """
+        A dry run responds with the preview. A write responds with its operation: 200 confirmed, 202 pending, else its
+        error; while CONNECTOR_WRITES is `shadow`, 503 with the preview.
+        """
+        if is_dry_run:
+            return _preview_response(await preview(), notes, headers)
         try:
-            operation = await write
-        except WritesShadowed as shadowed:
-            preview = await plan()
-            log.info("write_shadowed", order_id=preview.order_id, controls=list(preview.controls))
-            return preview_response(preview, notes, headers, instead_of=shadowed)
-        return await self.of(operation, headers)
+            operation = await write()
+        except WritesShadowed as error:
+            shadowed = await preview()
+            log.info("write_shadowed", order_id=shadowed.order_id, controls=list(shadowed.controls))
+            return _preview_response(shadowed, notes, headers, error)
+        return await self._operation_response(operation, headers)
 
-    async def of(self, operation: Operation, headers: WriteHeaders) -> Response:
-        """200 confirmed, 202 pending, else the failure that it ended with."""
-        told = {**headers.preferences.applied, "Operation-Id": operation.id}
+    async def _operation_response(self, operation: Operation, headers: WriteHeaders) -> Response:
         caller = headers.caller
-        if operation.state is OperationState.PENDING:
-            return _accepted(operation, caller, told)
         message = disclosure.build_message(operation, caller)
+        response_headers = {**headers.preferences.applied, "Operation-Id": operation.id}
+        if operation.state is OperationState.PENDING:
+            assert operation.deadline_at is not None, "accepted writes have a deadline"
+            until = f"{operation.deadline_at[:19]}Z"
+            accepted = f"On disk here. PlanSo has not confirmed it yet; it is tried until {until}. {message}"
+            body = {
+                "success": True,
+                "message": accepted.strip(),
+                "order_id": operation.order_id,
+                "operation_id": operation.id,
+                "state": operation.state,
+            }
+            return JSONResponse(body, 202, {**response_headers, "Location": f"/api/operations/{operation.id}"})
         if operation.state is OperationState.CONFIRMED:
-            return JSONResponse({"success": True, "message": message, "order_id": operation.order_id}, headers=told)
+            body = {"success": True, "message": message, "order_id": operation.order_id}
+            return JSONResponse(body, headers=response_headers)
         error = disclosure.build_error(operation, caller)
-        shows = isinstance(error, EditConflict) and disclosure.can_read_orders(caller)
-        order = await self._order_now(operation) if shows else None
-        answered = error_response(error, order, message=message)
-        answered.headers.update(told)
-        return answered
+        shows_order = isinstance(error, EditConflict) and disclosure.can_read_orders(caller)
+        order = await self._load_order(operation) if shows_order else None
+        response = error_response(error, order, message=message)
+        response.headers.update(response_headers)
+        return response
 
-    async def _order_now(self, operation: Operation) -> str | None:
-        assert operation.order_id is not None, "what is relied on is there"
+    async def _load_order(self, operation: Operation) -> OrderDocument | None:
+        assert operation.order_id is not None, "a create has no conflict"
         try:
-            return (await self._lookup.get_order(operation.order_id)).document
+            return (await self._orders.get_order(operation.order_id)).order
         except (NotFound, StoreUnavailable):
             return None
 
 
-def _accepted(operation: Operation, caller: Caller, headers: dict[str, str]) -> Response:
-    location = f"/api/operations/{operation.id}"
-    told = f"On disk here. PlanSo has not confirmed it yet; it is tried until {operation.deadline_at[:19]}Z."
-    body = {
-        "success": True,
-        "message": f"{told} {disclosure.build_message(operation, caller)}".strip(),
-        "order_id": operation.order_id,
-        "operation_id": operation.id,
-        "state": operation.state,
-    }
-    return JSONResponse(body, 202, headers={**headers, "Location": location})
-
-
-def preview_response(
-    preview: Preview, unknown: str, headers: WriteHeaders, *, instead_of: WritesShadowed | None = None
+def _preview_response(
+    preview: Preview, notes: str, headers: WriteHeaders, shadowed: WritesShadowed | None = None
 ) -> Response:
-    """What a write would change. `instead_of` a write that the setting keeps from being sent it is no success."""
-    caller, applied = headers.caller, headers.preferences.applied
+    """What a write would change; a 503 where the write was `shadowed`."""
+    caller = headers.caller
     changes = disclosure.serialize_changes(preview, caller)
-    beginning = str(instead_of or "Dry run: nothing was recorded or sent.")
-    told = [beginning, *disclosure.select_notes(preview, caller), unknown]
+    beginning = str(shadowed or "Dry run: nothing was recorded or sent.")
+    sentences = [beginning, *disclosure.select_notes(preview, caller), notes]
     body = {
-        "success": instead_of is None,
-        "message": " ".join(part for part in told if part),
+        "success": shadowed is None,
+        "message": " ".join(filter(None, sentences)),
         "order_id": preview.order_id,
         "dry_run": True,
         "changes": changes,
     }
-    is_shown = preview.order_id is not None and bool(changes) and disclosure.can_read_orders(caller)
-    shown = [preview.order_id] if preview.order_id is not None and is_shown else []
-    if instead_of is None:
-        return OrdersResponse(to_json(body), shown, applied)
-    return OrdersResponse(to_json(body), shown, {**applied, "Retry-After": RETRY_AFTER_WRITES_STOPPED}, status=503)
+    shows_order = preview.order_id is not None and changes and disclosure.can_read_orders(caller)
+    shown = [preview.order_id] if preview.order_id is not None and shows_order else []
+    response_headers = headers.preferences.applied
+    if shadowed is None:
+        return OrdersResponse(to_json(body), shown, response_headers)
+    retry = {"Retry-After": RETRY_AFTER_WRITES_STOPPED}
+    return OrdersResponse(to_json(body), shown, response_headers | retry, status=503)
 
 
-def _permit(caller: Caller, asked: Iterable[str]) -> None:
-    """Raises NotAllowed where the caller may change dates alone, and asked for more."""
-    forbidden = caller.forbidden_paths(asked)
+def _check_fields(caller: Caller, requested: Iterable[str]) -> None:
+    """Raises NotAllowed where the caller may change dates alone, and requests more."""
+    forbidden = caller.forbidden_paths(requested)
     if forbidden:
-        told = f"{', '.join(forbidden)}: with `{Scope.APPOINTMENTS_WRITE}` alone only dates and times can be changed"
-        raise NotAllowed(f"{told}: {', '.join(sorted(APPOINTMENT_PATHS))}.", Scope.ORDERS_WRITE)
+        names = f"{', '.join(forbidden)}: with `{Scope.APPOINTMENTS_WRITE}` alone only dates and times can be changed"
+        raise NotAllowed(f"{names}: {', '.join(sorted(APPOINTMENT_PATHS))}.", Scope.ORDERS_WRITE)
 
 
 class UpdateHandler:
-    """What PUT and PATCH have in common: all but what null means."""
+    """Handles PUT and PATCH, which differ in what null means."""
 
-    def __init__(self, writer: WriteService, dry_run: DryRun, told: WriteResponder) -> None:
+    def __init__(self, writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> None:
         self._writer = writer
         self._dry_run = dry_run
-        self._told = told
+        self._responder = responder
 
     async def __call__(
         self,
@@ -216,42 +218,45 @@ class UpdateHandler:
         if_match: str | None,
         *,
         null_clears: bool,
-        only_tell: bool,
+        is_dry_run: bool,
         signed: bool,
     ) -> Response:
-        unknown = requests.describe_unknown_fields(body, strict=headers.preferences.strict)
-        asked = body.get_changes(null_clears=null_clears)
-        _permit(headers.caller, asked)
-        if signed and not any(map(is_append, asked)):
-            needed = f"there is no line to sign; accepted: with one of {', '.join(one.name for one in APPEND_FIELDS)}"
-            raise Invalid([Problem(("query", "signed"), needed, "nothing_to_sign")])
-        request = headers.request(notes=unknown, if_match=if_match, signed=signed)
+        notes = requests.describe_unknown_fields(body, strict=headers.preferences.is_strict)
+        requested = body.get_changes(null_clears=null_clears)
+        _check_fields(headers.caller, requested)
+        if signed and not any(map(is_append, requested)):
+            names = ", ".join(field.name for field in APPEND_FIELDS)
+            message = f"there is no line to sign; accepted: with one of {names}"
+            raise Invalid([Problem(("query", "signed"), message, "nothing_to_sign")])
+        request = headers.build_request(notes=notes, if_match=if_match, signed=signed)
 
-        async def plan() -> Preview:
-            await self._writer.check(Action.UPDATE, order_id, asked, request)
-            return await self._dry_run.update(order_id, self._writer.signed(asked, request))
+        async def preview() -> Preview:
+            await self._writer.check(Action.UPDATE, order_id, requested, request)
+            return await self._dry_run.update(order_id, self._writer.sign_lines(requested, request))
 
-        if only_tell:
-            return preview_response(await plan(), unknown, headers)
-        return await self._told.of_write(self._writer.update(order_id, asked, request), plan, headers, unknown)
-
-
-def routes(lookup: OrderQueries, writer: WriteService, dry_run: DryRun) -> list[APIRouter]:
-    """Built with the flows that serve them; a router holds no state of its own."""
-    told = WriteResponder(lookup)
-    updating = UpdateHandler(writer, dry_run, told)
-    return [_update(updating), _create(writer, dry_run, told), _delete(writer, dry_run, told), _patch(updating)]
+        write = partial(self._writer.update, order_id, requested, request)
+        return await self._responder.respond(write, preview, headers, notes, is_dry_run=is_dry_run)
 
 
-def _update(updating: UpdateHandler) -> APIRouter:
+def routes(orders: OrderQueries, writer: WriteService, dry_run: DryRun) -> list[APIRouter]:
+    responder = WriteResponder(orders)
+    handle_update = UpdateHandler(writer, dry_run, responder)
     router = make_router(_PREFIX, "orders", JsonRoute)
+    _add_update(router, handle_update)
+    _add_create(router, writer, dry_run, responder)
+    _add_delete(router, writer, dry_run, responder)
+    patch_router = make_router(_PREFIX, "orders", MergePatchRoute)
+    _add_patch(patch_router, handle_update)
+    return [router, patch_router]
 
+
+def _add_update(router: APIRouter, handle_update: UpdateHandler) -> None:
     @router.put(
         "/{order_id}",
         summary="Update order",
         response_model=responses.UpdateOrderResponse,  # the seed's own; a dry run adds to it, as the other verbs show
         response_description="Update confirmation",
-        responses=_UPDATE_ANSWERS,
+        responses=_UPDATE_RESPONSES,
     )
     async def update_order(
         order_id: OrderId,
@@ -260,94 +265,82 @@ def _update(updating: UpdateHandler) -> APIRouter:
         ],
         headers: WriteHeadersParam,
         if_match: IfMatchParam,
-        only_tell: DryRunParam = False,
+        is_dry_run: DryRunParam = False,
         signed: SignedParam = False,
     ) -> Response:
         """
-        Absent or null: unchanged. `""`: cleared. 200 means that PlanSo has it: read back and compared, and the
+        Absent or null: unchanged. `""`: cleared. 200 means that PlanSo has it, read back and compared, and that the
         connector's database shows it. Where nothing differs, nothing is sent, and `message` says so. `..._append` adds
-        a line to what stands there when it is saved, so that no other caller's text is lost.
+        a line to the text as it is at the time of the save, so that no other caller's text is lost.
         """
         if body.order_id != order_id:
-            wrong = f"must equal the order id in the path, {order_id}"
-            raise Invalid([Problem(("body", "order_id"), wrong, "order_id_mismatch")])
-        return await updating(order_id, body, headers, if_match, null_clears=False, only_tell=only_tell, signed=signed)
+            message = f"must equal the order id in the path, {order_id}"
+            raise Invalid([Problem(("body", "order_id"), message, "order_id_mismatch")])
+        return await handle_update(
+            order_id, body, headers, if_match, null_clears=False, is_dry_run=is_dry_run, signed=signed
+        )
 
-    return router
 
-
-def _create(writer: WriteService, dry_run: DryRun, told: WriteResponder) -> APIRouter:
-    router = make_router(_PREFIX, "orders", JsonRoute)
-
+def _add_create(router: APIRouter, writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> None:
     @router.post(
         "",
         summary="Create order",
         response_model=responses.UpdateOrderResponse | responses.DryRunAnswer,
         response_description="Creation confirmation",
-        responses=_CREATE_ANSWERS,
+        responses=_CREATE_RESPONSES,
     )
     async def create_order(
         body: Annotated[
             requests.CreateOrder, Body(openapi_examples=build_examples(every_field=requests.CREATE_EXAMPLE))
         ],
         headers: WriteHeadersParam,
-        only_tell: DryRunParam = False,
+        is_dry_run: DryRunParam = False,
     ) -> Response:
         """
-        Creates the order in PlanSo, reads it back, compares; the answer names its id. An order for the same number
+        Creates the order in PlanSo, reads it back and compares; the answer has its id. An order for the same number
         plate at the same time is named in `message`.
         """
-        unknown = requests.describe_unknown_fields(body, strict=headers.preferences.strict)
-        asked = body.get_changes(null_clears=False)
+        notes = requests.describe_unknown_fields(body, strict=headers.preferences.is_strict)
+        requested = body.get_changes(null_clears=False)
 
-        async def plan() -> Preview:
-            told_too = await writer.check(Action.CREATE, None, asked, headers.request())
-            preview = await dry_run.create(asked)
-            return replace(preview, notes=(*preview.notes, *([RequestNote(told_too)] if told_too else [])))
+        async def preview() -> Preview:
+            checked = await writer.check(Action.CREATE, None, requested, headers.build_request())
+            created = await dry_run.create(requested)
+            return replace(created, notes=(*created.notes, *([RequestNote(checked)] if checked else [])))
 
-        if only_tell:
-            return preview_response(await plan(), unknown, headers)
-        return await told.of_write(writer.create(asked, headers.request(notes=unknown)), plan, headers, unknown)
-
-    return router
+        write = partial(writer.create, requested, headers.build_request(notes=notes))
+        return await responder.respond(write, preview, headers, notes, is_dry_run=is_dry_run)
 
 
-def _delete(writer: WriteService, dry_run: DryRun, told: WriteResponder) -> APIRouter:
-    router = make_router(_PREFIX, "orders", JsonRoute)
-
+def _add_delete(router: APIRouter, writer: WriteService, dry_run: DryRun, responder: WriteResponder) -> None:
     @router.delete(
         "/{order_id}",
         summary="Delete order",
         response_model=responses.UpdateOrderResponse | responses.DryRunAnswer,
         response_description="Deletion confirmation",
-        responses=_DELETE_ANSWERS,
+        responses=_DELETE_RESPONSES,
     )
     async def delete_order(
-        order_id: OrderId, headers: WriteHeadersParam, if_match: IfMatchParam, only_tell: DryRunParam = False
+        order_id: OrderId, headers: WriteHeadersParam, if_match: IfMatchParam, is_dry_run: DryRunParam = False
     ) -> Response:
-        """Deletes the order in PlanSo and looks whether it is gone; its row stays here, marked deleted."""
-        request = headers.request(if_match=if_match)
+        """Deletes the order in PlanSo and checks that it is gone. Its row here stays, marked deleted."""
+        request = headers.build_request(if_match=if_match)
 
-        async def plan() -> Preview:
+        async def preview() -> Preview:
             await writer.check(Action.DELETE, order_id, {}, request)
             return await dry_run.delete(order_id)
 
-        if only_tell:
-            return preview_response(await plan(), "", headers)
-        return await told.of_write(writer.delete(order_id, request), plan, headers)
-
-    return router
+        write = partial(writer.delete, order_id, request)
+        return await responder.respond(write, preview, headers, is_dry_run=is_dry_run)
 
 
-def _patch(updating: UpdateHandler) -> APIRouter:
-    router = make_router(_PREFIX, "orders", MergePatchRoute)
-
+def _add_patch(router: APIRouter, handle_update: UpdateHandler) -> None:
     @router.patch(
         "/{order_id}",
         summary="Patch order",
         response_model=responses.UpdateOrderResponse | responses.DryRunAnswer,
         response_description="Update confirmation",
-        responses=_UPDATE_ANSWERS,
+        responses=_UPDATE_RESPONSES,
     )
     async def patch_order(
         order_id: OrderId,
@@ -360,10 +353,10 @@ def _patch(updating: UpdateHandler) -> APIRouter:
         ],
         headers: WriteHeadersParam,
         if_match: IfMatchParam,
-        only_tell: DryRunParam = False,
+        is_dry_run: DryRunParam = False,
         signed: SignedParam = False,
     ) -> Response:
         """As PUT, but null clears: numbers, ids and flags too."""
-        return await updating(order_id, body, headers, if_match, null_clears=True, only_tell=only_tell, signed=signed)
-
-    return router
+        return await handle_update(
+            order_id, body, headers, if_match, null_clears=True, is_dry_run=is_dry_run, signed=signed
+        )

@@ -1,4 +1,4 @@
-"""/api/orders: look-up from the mirror. The writes are in `order_writes`."""
+"""GET /api/orders and below: orders from the mirror. The writes are in `order_writes`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from planso_connector.domain.part import count_missing
 from planso_connector.flows.querying.freshness import Freshness
 from planso_connector.flows.querying.orders import OrderQueries
 from planso_connector.rest.middleware.response_cache import VALID_UNTIL
-from planso_connector.rest.request_context import OrdersResponse, read_order_id
+from planso_connector.rest.request_context import OrdersResponse
 from planso_connector.rest.routes.orders_query import OrdersQuery, OrdersQueryRoute, select_members
-from planso_connector.rest.routes.router import make_router
+from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.routes.write_headers import matches_etag
 from planso_connector.rest.schemas import responses
 from planso_connector.rest.schemas.errors import INVALID_DATE, INVALID_ORDER_ID, document_failures
@@ -31,25 +31,26 @@ from planso_connector.store.history import HistoryEntry
 _PREFIX = "/api/orders"
 LARGE_LIST, MAX_LARGE_LISTS = 100, 4
 """
-Lists of more orders than that are made so many at a time: each takes several MB while it is made, and 64 at once took
-300.
+Responses with more orders than `LARGE_LIST` are made `MAX_LARGE_LISTS` at a time: each takes several MB, and 64 at once
+took 300 MB.
 """
-_NO_DAY = replace(INVALID_DATE, loc=("query", "after"))
+_INVALID_AFTER = replace(INVALID_DATE, loc=("query", "after"))
+_FAILURES = document_failures(404, 422, 503, invalid=INVALID_ORDER_ID)
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)")
 
 
-def _plain(text: object) -> object:
+def _check_whole_number(text: object) -> object:
+    """Pydantic accepts ` 130`, `130.0`, `1_30` and digits of other scripts too; an order has one address."""
     if isinstance(text, str) and not _WHOLE.fullmatch(text):
         raise PydanticCustomError("int_parsing", "must be a whole number")
     return text
 
 
-_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)")
-"""Pydantic reads ` 130`, `130.0`, `1_30` and other alphabets' digits too: one order, one address."""
-
 OrderId = Annotated[
-    int, BeforeValidator(_plain), Path(ge=1, le=values.MAX_ID, description="PlanSo's order id.", examples=[130])
+    int,
+    BeforeValidator(_check_whole_number),
+    Path(ge=1, le=values.MAX_ID, description="PlanSo's order id.", examples=[130]),
 ]
-
 MaxAge = Annotated[
     float | None,
     Query(ge=0, le=31_536_000, allow_inf_nan=False, description="Seconds; an older reading is renewed from PlanSo."),
@@ -59,13 +60,17 @@ SectionName = Annotated[
 ]
 
 
-def routes(lookup: OrderQueries, freshness: Freshness) -> list[APIRouter]:
-    """Built with the flows that serve them."""
-    return [_reading(lookup, freshness), _reading_one(lookup, freshness), _reading_more(lookup), _history(lookup)]
+def routes(queries: OrderQueries, freshness: Freshness) -> list[APIRouter]:
+    return [
+        _list_router(queries, freshness),
+        _order_router(freshness),
+        _parts_and_sections_router(queries),
+        _history_router(queries),
+    ]
 
 
-def _reading(lookup: OrderQueries, freshness: Freshness) -> APIRouter:
-    router, large = make_router(_PREFIX, "orders", OrdersQueryRoute), asyncio.Semaphore(MAX_LARGE_LISTS)
+def _list_router(queries: OrderQueries, freshness: Freshness) -> APIRouter:
+    router, large_lists = make_router(_PREFIX, "orders", OrdersQueryRoute), asyncio.Semaphore(MAX_LARGE_LISTS)
 
     @router.get(
         "",
@@ -73,46 +78,45 @@ def _reading(lookup: OrderQueries, freshness: Freshness) -> APIRouter:
         response_model=responses.OrdersAnswer,
         response_description="The orders found",
         responses=document_success(found=build_example(responses.OrdersAnswer, next_cursor=None))
-        | document_failures(422, 503, invalid=_NO_DAY),
+        | document_failures(422, 503, invalid=_INVALID_AFTER),
     )
     async def find_orders(query: Annotated[OrdersQuery, Query()], request: Request) -> Response:
         """
         Newest shop_date first, then id, unless `sort` says otherwise. Filters are combined with AND. Archived orders
         only with `archived=true`.
         """
-        async with large if query.limit > LARGE_LIST else nullcontext():
-            return await found(query, request)
+        async with large_lists if query.limit > LARGE_LIST else nullcontext():
+            return await respond(query, request)
 
-    async def found(query: OrdersQuery, request: Request) -> Response:
+    async def respond(query: OrdersQuery, request: Request) -> Response:
         filters = query.to_filters()
-        page = await lookup.find(filters)
-        told: dict[str, object] = {"count": len(page.documents), "next_cursor": page.next_cursor}
+        page = await queries.find(filters)
+        members: dict[str, object] = {"count": len(page.documents), "next_cursor": page.next_cursor}
         message = ""
         if page.rebuild is not None:
-            message, member = responses.rebuild_members(page.rebuild)
-            told |= member
+            message, rebuilding = responses.rebuild_members(page.rebuild)
+            members |= rebuilding
         if query.total:
             try:
-                told["total"] = await lookup.count(filters)
-            except QueryTooBroad:  # a busy moment may be to blame: not to be kept
-                told["total"] = None
+                members["total"] = await queries.count(filters)
+            except QueryTooBroad:
+                members["total"] = None
                 message = f"{message} total: there are too many to be counted in time.".lstrip()
         stale_from = await freshness.stale_from()
-        told["stale"] = freshness.now() > stale_from
-        if not message:
-            request.scope[VALID_UNTIL] = math.inf if told["stale"] else stale_from.timestamp()
-        documents = (
-            [select_members(one, query.member_names) for one in page.documents]
-            if query.member_names
-            else page.documents
-        )
-        text = f'{{"success":true,"message":"{message}","orders":[{",".join(documents)}],{to_json(told).decode()[1:]}'
-        return OrdersResponse(text.encode(), map(read_order_id, page.documents))
+        members["stale"] = freshness.now() > stale_from
+        if not message:  # one with a message is not cached: a busy moment may be the reason
+            request.scope[VALID_UNTIL] = math.inf if members["stale"] else stale_from.timestamp()
+        documents = [order.document for order in page.documents]
+        if query.member_names:
+            documents = [select_members(document, query.member_names) for document in documents]
+        tail = to_json(members).decode()[1:]
+        text = f'{{"success":true,"message":"{message}","orders":[{",".join(documents)}],{tail}'
+        return OrdersResponse(text.encode(), [order.id for order in page.documents])
 
     return router
 
 
-def _reading_one(lookup: OrderQueries, freshness: Freshness) -> APIRouter:
+def _order_router(freshness: Freshness) -> APIRouter:
     router = make_router(_PREFIX, "orders")
 
     @router.get(
@@ -122,7 +126,7 @@ def _reading_one(lookup: OrderQueries, freshness: Freshness) -> APIRouter:
         response_description="The order",
         responses=document_headers(document_success(order=build_example(responses.OrderAnswer)), 200, "ETag")
         | {304: {"description": "The order still has the ETag of `If-None-Match`; there is no body."}}
-        | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
+        | _FAILURES,
     )
     async def get_order(
         order_id: OrderId,
@@ -132,21 +136,21 @@ def _reading_one(lookup: OrderQueries, freshness: Freshness) -> APIRouter:
         ] = None,
     ) -> Response:
         """
-        The order as the connector's database has it; `ETag` names its version and its pending writes. With `max_age`,
-        one that was read longer ago is read from PlanSo first; when that can't be, `message` says so.
+        The order from the connector's database; `ETag` stands for its version and its pending writes. With `max_age`,
+        an older reading is renewed from PlanSo first; when that fails, `message` says so.
         """
-        order, told = await freshness.get_order(order_id, max_age)
-        headers = {"ETag": f'"{order.tag}"'}
+        stored, note = await freshness.get_order(order_id, max_age)
+        headers = {"ETag": f'"{stored.order.tag}"'}
         if matches_etag(if_none_match, headers["ETag"]):
             return Response(status_code=304, headers=headers)
-        message, stale = to_json(told).decode(), to_json(await freshness.is_stale()).decode()
-        text = f'{{"success":true,"message":{message},"order":{order.document},"stale":{stale}}}'
+        message, stale = to_json(note).decode(), to_json(await freshness.is_stale()).decode()
+        text = f'{{"success":true,"message":{message},"order":{stored.order.document},"stale":{stale}}}'
         return Response(text.encode(), media_type="application/json", headers=headers)
 
     return router
 
 
-def _reading_more(lookup: OrderQueries) -> APIRouter:
+def _parts_and_sections_router(queries: OrderQueries) -> APIRouter:
     router = make_router(_PREFIX, "orders")
 
     @router.get(
@@ -154,48 +158,43 @@ def _reading_more(lookup: OrderQueries) -> APIRouter:
         summary="Get the order's parts",
         response_model=responses.PartsAnswer,
         response_description="The parts of the order",
-        responses=document_success(parts=build_example(responses.PartsAnswer))
-        | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
+        responses=document_success(parts=build_example(responses.PartsAnswer)) | _FAILURES,
     )
     async def get_parts(order_id: OrderId) -> Response:
-        """The parts as the connector's database has them, in the order of PlanSo's page."""
-        parts = await lookup.get_parts(order_id)
+        """The parts from the connector's database, in the order of PlanSo's page."""
+        parts = await queries.get_parts(order_id)
         listed = [{**asdict(part), "is_missing": part.is_missing} for part in parts]
-        body = {"success": True, "message": "", "parts": listed, "count": len(parts), "missing": count_missing(parts)}
-        return Response(to_json(body), media_type="application/json")
+        return success_response(parts=listed, count=len(parts), missing=count_missing(parts))
 
     @router.get(
         "/{order_id}/sections",
         summary="List the order's sections",
         response_model=responses.SectionsAnswer,
         response_description="The sections that were read",
-        responses=document_success(sections=build_example(responses.SectionsAnswer))
-        | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
+        responses=document_success(sections=build_example(responses.SectionsAnswer)) | _FAILURES,
     )
     async def list_sections(order_id: OrderId) -> Response:
-        """The other tabs of the order in PlanSo, as far as they were read: with `CONNECTOR_SYNC_EXTENDED` alone."""
-        listed = [{"name": name, "last_synced_at": at} for name, at in await lookup.list_sections(order_id)]
-        body = {"success": True, "message": "", "sections": listed, "count": len(listed)}
-        return Response(to_json(body), media_type="application/json")
+        """The other tabs of the order in PlanSo that were read; only with `CONNECTOR_SYNC_EXTENDED`."""
+        listed = [{"name": name, "last_synced_at": at} for name, at in await queries.list_sections(order_id)]
+        return success_response(sections=listed, count=len(listed))
 
     @router.get(
         "/{order_id}/sections/{name}",
         summary="Get one section",
         response_model=responses.SectionAnswer,
         response_description="The section",
-        responses=document_success(section=build_example(responses.SectionAnswer))
-        | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
+        responses=document_success(section=build_example(responses.SectionAnswer)) | _FAILURES,
     )
     async def get_section(order_id: OrderId, name: SectionName) -> Response:
         """One tab: its tables, its label and value pairs, its links."""
-        section = await lookup.get_section(order_id, name)
+        section = await queries.get_section(order_id, name)
         text = f'{{"success":true,"message":"","section":{section.document},"last_synced_at":"{section.synced_at}"}}'
         return Response(text.encode(), media_type="application/json")
 
     return router
 
 
-def _history(lookup: OrderQueries) -> APIRouter:
+def _history_router(queries: OrderQueries) -> APIRouter:
     router = make_router(_PREFIX, "orders")
 
     @router.get(
@@ -203,23 +202,24 @@ def _history(lookup: OrderQueries) -> APIRouter:
         summary="Get the order's history",
         response_model=responses.HistoryAnswer,
         response_description="What changed, newest first",
-        responses=document_success(history=build_example(responses.HistoryAnswer, next_cursor=None))
-        | document_failures(404, 422, 503, invalid=INVALID_ORDER_ID),
+        responses=document_success(history=build_example(responses.HistoryAnswer, next_cursor=None)) | _FAILURES,
     )
     async def get_history(
         order_id: OrderId,
         limit: Annotated[int, Query(ge=1, le=500, description="Entries in one answer.")] = 50,
-        cursor: Annotated[int | None, Query(ge=1, le=values.MAX_ID, description="`next_cursor` before.")] = None,
+        cursor: Annotated[
+            int | None, Query(ge=1, le=values.MAX_ID, description="`next_cursor` of the page before.")
+        ] = None,
     ) -> Response:
-        """Every change that was seen, by an operation or in PlanSo; also of an order that was deleted."""
-        entries, following = await lookup.get_history(order_id, cursor, limit)
-        shown = [_entry(entry) for entry in entries]
-        body = {"success": True, "message": "", "history": shown, "count": len(shown), "next_cursor": following}
-        return Response(to_json(body), media_type="application/json")
+        """Every change by an operation or in PlanSo that was seen; also of a deleted order."""
+        entries, next_cursor = await queries.get_history(order_id, cursor, limit)
+        return success_response(
+            history=[_render_entry(entry) for entry in entries], count=len(entries), next_cursor=next_cursor
+        )
 
     return router
 
 
-def _entry(entry: HistoryEntry) -> dict[str, object]:
+def _render_entry(entry: HistoryEntry) -> dict[str, object]:
     by = {"by": entry.caller or "connector", "operation_id": entry.operation} if entry.operation else {"by": "PlanSo"}
     return {"version": entry.version, "at": entry.at, "operation_id": None, **by, "changes": entry.changes}

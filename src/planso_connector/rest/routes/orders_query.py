@@ -1,4 +1,4 @@
-"""The question of `GET /api/orders`, and a route that reads it quickly."""
+"""The query of `GET /api/orders`, and a route class that parses it quickly."""
 
 from __future__ import annotations
 
@@ -18,26 +18,28 @@ from planso_connector.rest.schemas import responses
 from planso_connector.store.search import OrderFilters
 
 
-def _question(text: str) -> str:
-    return values.check_text(text, line_breaks=False)
+def _parse_text(text: str | None) -> str | None:
+    return values.check_text(text, line_breaks=False) if text else None
 
 
-def _day(text: str) -> str:
-    return german_formats.parse_date(_question(text))[:10] if text.strip() else ""
+def _parse_day(text: str | None) -> str | None:
+    if text is None or not text.strip():
+        return None
+    return german_formats.parse_date(values.check_text(text, line_breaks=False))[:10]
 
 
-Text = Annotated[str | None, Field(max_length=200), AfterValidator(lambda t: _question(t) if t else None)]
-Day = Annotated[str | None, Field(max_length=40), AfterValidator(lambda t: (_day(t) or None) if t else None)]
+Text = Annotated[str | None, Field(max_length=200), AfterValidator(_parse_text)]
+Day = Annotated[str | None, Field(max_length=40), AfterValidator(_parse_day)]
 
 Sort = Literal["shop_date", "-shop_date", "finish_date", "-finish_date", "id", "-id"]
 
 
 class OrdersQuery(BaseModel):
-    """What is known of the orders wanted, and how they are shown."""
+    """Filters, and how the orders found are shown."""
 
-    plate: Text = Field(None, description="Number plate, any writing, also a part: `wnae2309`, `WN-AE`.")
+    plate: Text = Field(None, description="Number plate in any notation, or a part of one: `wnae2309`, `WN-AE`.")
     person: Text = Field(None, description="Part of the customer's or driver's name.")
-    phone: Text = Field(None, description="Phone number, any writing, also a part.")
+    phone: Text = Field(None, description="Phone number in any notation, or a part of one.")
     email: Text = Field(None, description="Part of the e-mail address.")
     status: Text = Field(None, description="Project status.")
     damage: Text = Field(None, description="Damage class, `KL 2-3`.")
@@ -47,46 +49,45 @@ class OrdersQuery(BaseModel):
     before: Day = Field(None, description="Latest shop_date, inclusive.")
     finish_after: Day = Field(None, description="Earliest finish_date, inclusive.")
     finish_before: Day = Field(None, description="Latest finish_date, inclusive.")
-    text: Text = Field(None, description="Words that all fields together must hold.")
+    text: Text = Field(None, description="Words that must all occur, each in any field.")
     archived: bool = Field(False, description="Archived orders instead of the current ones.")
     sort: Sort = Field(
         "-shop_date",
-        description="By what the orders are sorted, descending with `-`; then by id. Without the date: last.",
+        description="Order of the result, descending with `-`; then by id. Orders without the date come last.",
     )
     fields: Annotated[str | None, Field(max_length=2000)] = Field(
         None, description="Only these members of each order, `id,plate,shop_date`; `id` always."
     )
-    total: bool = Field(False, description="Whether `total` is told: all orders that match, on every page the same.")
+    total: bool = Field(False, description="Whether the response has `total`, the number of all matching orders.")
     limit: int = Field(50, ge=1, le=500, description="Orders in one answer.")
     cursor: Annotated[str | None, Field(max_length=200)] = Field(None, description="`next_cursor` of the page before.")
 
     @property
     def member_names(self) -> frozenset[str]:
-        """The members asked for; none for all. Raises Invalid."""
-        named = frozenset(name.strip() for name in (self.fields or "").split(",") if name.strip())
-        unknown = sorted(named - responses.Order.model_fields.keys())
+        """The requested members; empty means all. Raises Invalid."""
+        names = frozenset(name.strip() for name in (self.fields or "").split(",") if name.strip())
+        unknown = sorted(names - responses.Order.model_fields.keys())
         if unknown:
-            told = (
-                f"'{unknown[0][:60]}' is not a member of an order; accepted: {', '.join(responses.Order.model_fields)}"
-            )
-            raise Invalid([Problem(("query", "fields"), told, "unknown_field")])
-        return named
+            accepted = ", ".join(responses.Order.model_fields)
+            message = f"'{unknown[0][:60]}' is not a member of an order; accepted: {accepted}"
+            raise Invalid([Problem(("query", "fields"), message, "unknown_field")])
+        return names
 
     def to_filters(self) -> OrderFilters:
-        asked = self.model_dump(exclude={"fields", "cursor", "total"})
-        return OrderFilters(**asked, cursor=self.cursor or None)
+        filters = self.model_dump(exclude={"fields", "cursor", "total"})
+        return OrderFilters(**filters, cursor=self.cursor or None)
 
 
 def select_members(document: str, names: frozenset[str]) -> str:
-    """An order's JSON text with these members alone, and its id."""
+    """An order's JSON text with its id and these members alone."""
     whole: dict[str, Any] = json.loads(document)
     return to_json({name: value for name, value in whole.items() if name in names or name == "id"}).decode()
 
 
 class OrdersQueryRoute(StrictQueryRoute):
     """
-    A route that takes an OrdersQuery and nothing else. FastAPI goes through all declared parameters of each request,
-    which takes longer than the look-up; this reads those that came. The document is FastAPI's.
+    A route whose only parameter is an OrdersQuery. FastAPI goes through all declared parameters of each request, which
+    takes longer than the query itself; this parses the given ones. The OpenAPI document is FastAPI's.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -96,9 +97,8 @@ class OrdersQueryRoute(StrictQueryRoute):
             try:
                 query = OrdersQuery.model_validate(dict(request.query_params))
             except ValidationError as error:
-                raise RequestValidationError(
-                    [{**one, "loc": ("query", *one["loc"])} for one in error.errors()]
-                ) from None
+                problems = [{**problem, "loc": ("query", *problem["loc"])} for problem in error.errors()]
+                raise RequestValidationError(problems) from None
             return await endpoint(query, request)
 
         return handler

@@ -4,65 +4,65 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Body, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from planso_connector.domain import values
 from planso_connector.domain.clock import format_instant
 from planso_connector.domain.errors import LoginRejected, Problem
 from planso_connector.flows.operating.planso_login import PlansoLogin
+from planso_connector.flows.writing.write_stops import WriteStops
 from planso_connector.rest.json_body import JsonRoute
-from planso_connector.rest.routes.router import make_router
+from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.schemas.errors import document_failures, failure_response
 from planso_connector.rest.schemas.examples import build_example, document_success
 from planso_connector.rest.schemas.responses import Envelope
 
 
-def _one_line(text: str) -> str:
+def _check_line(text: str) -> str:
     return values.check_text(text, line_breaks=False)
 
 
-def _secret_line(text: SecretStr) -> SecretStr:
-    _one_line(text.get_secret_value())
+def _check_secret_line(text: SecretStr) -> SecretStr:
+    _check_line(text.get_secret_value())
     return text
 
 
 class Credentials(BaseModel):
-    """A PlanSo user to try. The connector goes on with its configured one."""
+    """A PlanSo user to try. The connector keeps its configured one."""
 
     model_config = ConfigDict(strict=True, defer_build=False)  # as schemas.Body
 
     username: Annotated[
         str,
         Field(min_length=1, max_length=200, description="Name of a PlanSo user.", examples=["werkstatt"]),
-        AfterValidator(_one_line),
+        AfterValidator(_check_line),
     ]
     password: Annotated[
         SecretStr,
         Field(
             min_length=1,
             max_length=200,
-            description="That user's password. It is sent to PlanSo and kept nowhere.",
+            description="That user's password. It is sent to PlanSo and stored nowhere.",
             examples=["ein-langes-Passwort"],
         ),
-        AfterValidator(_secret_line),
+        AfterValidator(_check_secret_line),
     ]
 
 
 class SessionAnswer(Envelope):
-    """How the last login with PlanSo went, and how many sessions the connector has there."""
+    """The last login with PlanSo, and the connector's sessions there."""
 
     state: str = Field(
-        description="`logged_in`, `unknown` (not tried yet), or `rejected`: nothing is tried until it is changed.",
+        description="`logged_in`, `unknown` (not tried yet), or `rejected`: not tried again until it is changed.",
         examples=["logged_in"],
     )
     last_login_at: str | None = Field(
         description="When PlanSo last accepted the configured user. UTC.", examples=["2026-11-23T09:39:58.211000Z"]
     )
     saving: str = Field(
-        description="How it is known how this PlanSo saves: `assumed`, `learned` from a recording, `tried` on an "
-        "order.",
+        description="Where the way in which this PlanSo saves is known from: `assumed`, `learned` from a recording, or "
+        "`tried` on an order.",
         examples=["tried"],
     )
     saving_reason: str = Field(
@@ -70,24 +70,24 @@ class SessionAnswer(Envelope):
         examples=["tried on order 130 on 2026-11-23: the whole form is sent, and nothing else of the order changed"],
     )
     sessions: int = Field(
-        description="Sessions that are open: 2 (one for syncs, one for writes and live reads), 1 or 0.", examples=[2]
+        description="Open sessions: 2 (one for syncs, one for writes and live reads), 1 or 0.", examples=[2]
     )
     sessions_reason: str = Field(
-        description="Why so many, for a person.",
+        description="Why this number, for a person.",
         examples=["two sessions: one for syncs, one for writes and live reads"],
     )
     sessions_trouble: str = Field(
-        description="What is wrong with them, for a person: PlanSo ends them again and again. Else empty.",
+        description="What is wrong with them, for a person, such as PlanSo ending them repeatedly; else empty.",
         examples=[""],
     )
 
 
-_OWN = "PlanSo accepted the configured user."
-_OTHER = "PlanSo accepted this user. The connector goes on with its configured one."
-_NO_USER = Problem(("body", "username"), "must not be empty", "string_too_short")
+_CONFIGURED_ACCEPTED = "PlanSo accepted the configured user."
+_OTHER_ACCEPTED = "PlanSo accepted this user. The connector goes on with its configured one."
+_INVALID_USERNAME = Problem(("body", "username"), "must not be empty", "string_too_short")
 
 
-def routes(status: PlansoLogin) -> APIRouter:
+def routes(planso_login: PlansoLogin, write_stops: WriteStops) -> APIRouter:
     router = make_router("/api/auth", "PlanSo session", JsonRoute)
 
     @router.post(
@@ -96,49 +96,46 @@ def routes(status: PlansoLogin) -> APIRouter:
         response_model=Envelope,
         response_description="PlanSo accepted the user",
         responses=document_success(
-            configured=build_example(Envelope, message=_OWN), other=build_example(Envelope, message=_OTHER)
+            configured=build_example(Envelope, message=_CONFIGURED_ACCEPTED),
+            other=build_example(Envelope, message=_OTHER_ACCEPTED),
         )
-        | document_failures(401, 413, 415, 422, 502, 503, 504, invalid=_NO_USER),
+        | document_failures(401, 413, 415, 422, 502, 503, 504, invalid=_INVALID_USERNAME),
     )
     async def log_in(
         credentials: Annotated[Credentials | None, Body(description="None: the configured user.")] = None,
-    ) -> JSONResponse:
-        """One try, with the configured user or with the one in the body. A rejected password is tried once."""
+    ) -> Response:
+        """One attempt, with the configured user or with the one in the body; a rejected password is not retried."""
         try:
             if credentials is None:
-                await status.log_in()
-                said = _OWN
-            else:
-                await status.try_credentials(credentials.username, credentials.password.get_secret_value())
-                said = _OTHER
+                await planso_login.log_in()
+                return success_response(_CONFIGURED_ACCEPTED)
+            await planso_login.log_in((credentials.username, credentials.password.get_secret_value()))
+            return success_response(_OTHER_ACCEPTED)
         except LoginRejected as error:
             rejected = failure_response(401, str(error))
             rejected.headers["WWW-Authenticate"] = 'PlanSo realm="PlanSo"'
             return rejected
-        return JSONResponse({"success": True, "message": said})
 
     @router.get(
         "/status",
-        summary="Login with PlanSo",
+        summary="Status of the PlanSo login",
         response_model=SessionAnswer,
         response_description="How the last login went",
         responses=document_success(logged_in=build_example(SessionAnswer)) | document_failures(503),
     )
-    async def login_status() -> JSONResponse:
-        """How the last login went, and how many sessions there are; nothing is sent to PlanSo."""
-        login, sessions, saving = status.login, status.sessions, await status.saving()
-        return JSONResponse(
-            {
-                "success": True,
-                "message": login.message,
-                "state": login.state,
-                "last_login_at": format_instant(login.last_login_at) if login.last_login_at is not None else None,
-                "saving": saving.state,
-                "saving_reason": saving.reason,
-                "sessions": sessions.count,
-                "sessions_reason": sessions.reason,
-                "sessions_trouble": sessions.trouble,
-            }
+    async def login_status() -> Response:
+        """The last login, and the open sessions; nothing is sent to PlanSo."""
+        login, sessions = planso_login.planso.login_status, planso_login.planso.sessions.status
+        saving = await write_stops.get_save_knowledge()
+        return success_response(
+            login.message,
+            state=login.state,
+            last_login_at=format_instant(login.last_login_at) if login.last_login_at is not None else None,
+            saving=saving.state,
+            saving_reason=saving.reason,
+            sessions=sessions.count,
+            sessions_reason=sessions.reason,
+            sessions_trouble=sessions.trouble,
         )
 
     return router

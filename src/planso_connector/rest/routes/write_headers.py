@@ -1,4 +1,4 @@
-"""What comes in a write's headers beside its body: preferences, idempotency key, preconditions."""
+"""Parse the headers of writes: preferences, idempotency key, preconditions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import Depends, Header, Query, Request
 
 from planso_connector.domain.errors import Invalid, Problem
-from planso_connector.flows.writing import write
+from planso_connector.flows.writing.write import WriteRequest
 from planso_connector.rest import disclosure
 from planso_connector.rest.request_context import get_caller
 
 MAX_WAIT = 60
-"""Seconds that a caller may wait for PlanSo's confirmation."""
+"""Seconds."""
 
 _ETAG = re.compile(r'(?:W/)?"(\d{1,18}(?:\.[0-9a-f]{1,64})?)"')
 
@@ -29,15 +29,13 @@ WaitParam = Annotated[
 
 
 def matches_etag(header: str | None, tag: str) -> bool:
-    """Whether `If-None-Match` names it (RFC 9110, section 13.1.2: weakly compared)."""
-    if header is None:
-        return False
-    named = [one.strip().removeprefix("W/") for one in header.split(",")]
-    return "*" in named or tag in named
+    """Whether `If-None-Match` names the tag, by weak comparison (RFC 9110, section 13.1.2)."""
+    tags = [named.strip().removeprefix("W/") for named in (header or "").split(",")]
+    return "*" in tags or tag in tags
 
 
 class Preferences:
-    """`Prefer` (RFC 7240), as far as this connector can oblige."""
+    """`Prefer` (RFC 7240). `applied` is the `Preference-Applied` header, empty where nothing was."""
 
     def __init__(
         self,
@@ -53,24 +51,24 @@ class Preferences:
             ),
         ] = None,
     ) -> None:
-        wanted: dict[str, str] = {}
+        preferences: dict[str, str] = {}
         for preference in ",".join(request.headers.getlist("Prefer")).split(","):
             name, _, value = preference.partition(";")[0].partition("=")
-            wanted.setdefault(name.strip().lower(), value.strip().strip('"').lower())
-        self.strict = wanted.get("handling") == "strict"
+            preferences.setdefault(name.strip().lower(), value.strip().strip('"').lower())
+        self.is_strict = preferences.get("handling") == "strict"
         self.wait: float | None = None
-        applied = ["handling=strict"] if self.strict else []
-        if re.fullmatch(r"\d{1,9}", wanted.get("wait", "")):
-            self.wait = float(min(int(wanted["wait"]), MAX_WAIT))
+        applied = ["handling=strict"] if self.is_strict else []
+        if re.fullmatch(r"\d{1,9}", preferences.get("wait", "")):
+            self.wait = float(min(int(preferences["wait"]), MAX_WAIT))
             applied.append(f"wait={self.wait:g}")
-        if "respond-async" in wanted:
+        if "respond-async" in preferences:
             self.wait = self.wait or 0.0
             applied.append("respond-async")
         self.applied = {"Preference-Applied": ", ".join(applied)} if applied else {}
 
 
 class WriteHeaders:
-    """What every write takes."""
+    """The headers that every write takes, and its caller."""
 
     def __init__(
         self,
@@ -90,18 +88,18 @@ class WriteHeaders:
     ) -> None:
         self.caller = get_caller(request)
         self.preferences = preferences
-        self._key = idempotency_key
+        self._idempotency_key = idempotency_key
 
-    def request(self, *, notes: str = "", if_match: str | None = None, signed: bool = False) -> write.WriteRequest:
-        return write.WriteRequest(
+    def build_request(self, *, notes: str = "", if_match: str | None = None, signed: bool = False) -> WriteRequest:
+        return WriteRequest(
             caller=self.caller.label,
             wait=self.preferences.wait,
-            idempotency_key=self._key,
+            idempotency_key=self._idempotency_key,
             if_match=if_match,
-            strict=self.preferences.strict,
+            is_strict=self.preferences.is_strict,
             notes=notes,
-            signed_by=self.caller.name if signed else None,
-            names_orders=disclosure.can_read_orders(self.caller),
+            signature=self.caller.name if signed else None,
+            can_read_orders=disclosure.can_read_orders(self.caller),
         )
 
 
@@ -116,7 +114,7 @@ def parse_if_match(
         ),
     ] = None,
 ) -> str | None:
-    """The ETag that `If-Match` names, without its quotes, `*` for any; None without one. Raises Invalid."""
+    """The ETag of `If-Match` without its quotes, or `*`; None without the header. Raises Invalid."""
     if if_match is None:
         return None
     given = if_match.strip()
@@ -124,6 +122,6 @@ def parse_if_match(
         return given
     match = _ETAG.fullmatch(given)
     if match is None:
-        told = """is not one ETag of an order; accepted: one such as "4", with its quotes, as GET tells it, or *"""
-        raise Invalid([Problem(("header", "If-Match"), told, "etag")])
+        message = """is not one ETag of an order; accepted: one such as "4", with its quotes, as GET tells it, or *"""
+        raise Invalid([Problem(("header", "If-Match"), message, "etag")])
     return match[1]

@@ -1,4 +1,4 @@
-"""/api/writes: whether writes reach PlanSo, what is stopped and why, and resuming."""
+"""/api/writes: the state of writes to PlanSo, what stopped them, and resuming."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from planso_connector.store.write_stops import WriteStop
 
 
 class StopAnswer(BaseModel):
-    """Writes that are stopped: those to one order, or to the whole workshop."""
+    """Writes to one order, or to the whole workshop, are stopped."""
 
     order_id: int | None = Field(description="The order; null: the whole workshop.", examples=[130])
     operation: str = Field(description="The operation that did damage.", examples=["op_5f0c2b9e41d7a6380c1e"])
     reason: str = Field(description="What was damaged, without values.", examples=["1 value was lost: 'Telefon'"])
     columns: list[str] = Field(description="The names of the damaged controls of PlanSo's form.", examples=[["f_8123"]])
-    since: str = Field(description="Since when. UTC.", examples=["2026-11-23T09:41:02.118000Z"])
+    since: str = Field(description="When writes were stopped. UTC.", examples=["2026-11-23T09:41:02.118000Z"])
 
 
 class WritesAnswer(Envelope):
@@ -40,8 +40,8 @@ class WritesAnswer(Envelope):
     stops: list[StopAnswer] = Field(description="What is stopped, the workshop first, then orders.", examples=[[]])
     pending: int = Field(description="Writes that are accepted and not settled.", examples=[0])
     saving: str = Field(
-        description="How it is known how this PlanSo saves: `assumed`, `learned` from a recording, `tried` on an "
-        "order.",
+        description="How the way in which this PlanSo saves is known: `assumed`, `learned` from a recording, `tried` "
+        "on an order.",
         examples=["assumed"],
     )
     saving_reason: str = Field(description="Why, for a person.", examples=["nobody has seen this PlanSo save yet"])
@@ -91,7 +91,7 @@ def routes(stops: WriteStops) -> list[APIRouter]:
     )
     async def writes_status() -> JSONResponse:
         """While writes are stopped, new ones are 503 and accepted ones stay pending; their deadlines are paused."""
-        return JSONResponse(_status(await stops.get_status()))
+        return JSONResponse(_serialize_status(await stops.get_status()))
 
     @router.post(
         "/resume",
@@ -107,25 +107,22 @@ def routes(stops: WriteStops) -> list[APIRouter]:
     async def resume_writes(
         body: Annotated[Resume | None, Body(openapi_examples=build_examples(one_order={"order_id": 130}))] = None,
     ) -> JSONResponse:
-        """
-        For a person who has looked at the damage. Pending writes go on, and get the time of the stop added to their
-        deadlines.
-        """
-        asked = body or Resume()
-        ended = await stops.resume(asked.order_id, asked.accept)
-        left = (await stops.get_status()).stops
-        words = [*(() if ended or left else (_NOT_STOPPED,)), *(stop.message for stop in left)]
-        return JSONResponse({"success": True, "message": " ".join(words), "resumed": [_shown(stop) for stop in ended]})
+        """For a person who has looked at the damage. Pending writes go on; their deadlines are extended by the stop."""
+        scope = body or Resume()
+        resumed = await stops.resume(scope.order_id, scope.accept)
+        remaining = (await stops.get_status()).stops
+        message = " ".join(stop.message for stop in remaining) if resumed or remaining else _NOT_STOPPED
+        return JSONResponse({"success": True, "message": message, "resumed": list(map(_serialize_stop, resumed))})
 
     return [router]
 
 
-def _status(status: WritesStatus) -> dict[str, Any]:
+def _serialize_status(status: WritesStatus) -> dict[str, Any]:
     return {
         "success": True,
         "message": " ".join(stop.message for stop in status.stops),
         "state": status.state,
-        "stops": [_shown(stop) for stop in status.stops],
+        "stops": list(map(_serialize_stop, status.stops)),
         "pending": status.pending,
         "saving": status.saving.state,
         "saving_reason": status.saving.reason,
@@ -133,7 +130,7 @@ def _status(status: WritesStatus) -> dict[str, Any]:
     }
 
 
-def _shown(stop: WriteStop) -> dict[str, Any]:
+def _serialize_stop(stop: WriteStop) -> dict[str, Any]:
     return {
         "order_id": stop.order_id,
         "operation": stop.operation,

@@ -1,4 +1,4 @@
-"""Which failure is which status, in one table, and the one shape that all failures have."""
+"""The status of each error, the body of all failures, and FastAPI's error handlers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from planso_connector.domain import errors, german_formats
 from planso_connector.domain.caller import UNKNOWN_CALLER
 from planso_connector.domain.errors import Problem
-from planso_connector.domain.order import compute_etag
+from planso_connector.domain.order import OrderDocument
 from planso_connector.rest import disclosure
-from planso_connector.rest.json_body import MAX_BODY_BYTES
+from planso_connector.rest.json_body import BODY_TOO_LARGE
 from planso_connector.rest.request_context import OrdersResponse, get_caller, has_caller
 from planso_connector.rest.schemas.examples import Responses, build_examples
 
@@ -51,40 +51,44 @@ STATUS_BY_ERROR: dict[type[errors.ConnectorError], int] = {
 INTERNAL_ERROR = "A fault in the connector; its log has the place."
 
 STATUS_DESCRIPTIONS = {
-    400: "The request is no proper HTTP: without `Host`, or with a header twice that may come once.",
-    401: "No API key came, or one that is not valid (`WWW-Authenticate: Bearer`). After `POST /api/auth/login` with "
+    400: "Not valid HTTP: no `Host`, or a header twice that may come once.",
+    401: "No API key, or one that is not valid (`WWW-Authenticate: Bearer`). After `POST /api/auth/login` with "
     "`WWW-Authenticate: PlanSo`: PlanSo rejected the user name or the password.",
-    403: "The API key has not the scope that is needed; `message` names it. Or a page of another site wants to write; "
+    403: "The API key lacks the scope that `message` names. Or a page of another site wants to write; "
     "`CONNECTOR_CORS_ORIGINS` names those that may.",
-    404: "There is no such order, or no such operation.",
-    408: "The request did not arrive in time: its head or its body takes longer than `CONNECTOR_ARRIVAL`.",
-    409: "It does not go together with what is there: the idempotency key came with another request before, with "
-    "`handling=strict` such an order exists, the operation can't be cancelled or undone, PlanSo gave the number to "
-    "another order meanwhile; or a person has to look.",
-    412: "The order is not as the caller knows it: another version than `If-Match` names, or a field that somebody in "
-    "PlanSo changed too. Nothing was sent; `order` is the order now.",
+    404: "There is no such order or operation.",
+    408: "The body did not arrive within `CONNECTOR_ARRIVAL`.",
+    409: "Conflicts with existing state: the idempotency key was used for another request, with `handling=strict` "
+    "such an order exists, the operation can't be cancelled or undone, PlanSo gave the number to another order; or "
+    "a person has to look.",
+    412: "The order has changed: another version than `If-Match` names, or a field that somebody in PlanSo changed "
+    "too. Nothing was sent; `order` is the order now.",
     413: "The body is larger than 1 MiB.",
-    415: "The body is not announced as JSON, is in another charset than UTF-8, or is compressed.",
+    415: "The body is not declared as JSON, is in another charset than UTF-8, or is compressed.",
     421: "This host name is not served here; `CONNECTOR_ALLOWED_HOSTS` names those that are. Without any API key only "
-    "names of this machine itself are.",
-    422: "Something in the request can't be taken; `detail` names each field and what would be accepted.",
-    429: "This caller asks for too much; `Retry-After` tells the seconds until there is room again.",
+    "names of this machine are.",
+    422: "Something in the request is invalid; `detail` names each field and what would be accepted.",
+    429: "Too many requests; `Retry-After` is the seconds until there is room again.",
     431: "The head is larger than 32 KiB or has more than 100 lines.",
-    502: "PlanSo refused, kept another value, can't be reached, or answered with something that can't be understood.",
-    503: "The connector itself can't take it: its database is full, read-only, locked or away, or too many requests "
-    "are under way or wait for PlanSo; or it can't tell yet: its database is being filled, or what orders are found by "
-    "written anew; or writes are stopped: a save did damage and a person has to look, or `CONNECTOR_WRITES` is not "
-    "`on`. With `Operation-Id` the write may be recorded all the same: look at that operation.",
+    502: "PlanSo refused, kept another value, can't be reached, or sent something that can't be understood.",
+    503: "The connector can't take it: its database is full, read-only, locked or unavailable; too many requests are "
+    "in flight or wait for PlanSo; its database or its look-up index is being built; or writes are stopped: a save did "
+    "damage and a person has to look, or `CONNECTOR_WRITES` is not `on`. With `Operation-Id` the write may have been "
+    "recorded: look at that operation.",
     504: "PlanSo did not answer in time: `message` says whether it may have the change.",
 }
 
 
-EXAMPLE_MESSAGES: dict[int, dict[str, str]] = {
+API_KEY_MESSAGES = {
     401: {
-        "rejected": "PlanSo rejected the user name or the password",
         "no_key": "An API key is needed: `Authorization: Bearer pc_...` or `X-API-Key: pc_...`.",
         "not_valid": "The API key is not valid.",
-    },
+    }
+}
+"""For `document_failures`: the 401 of all routes that need a key."""
+
+EXAMPLE_MESSAGES: dict[int, dict[str, str]] = {
+    401: {"rejected": "PlanSo rejected the user name or the password", **API_KEY_MESSAGES[401]},
     403: {"scope": "The scope `orders:write` is needed; this API key has `orders:read`."},
     404: {
         "no_such_order": "There is no order 130 in the connector's database.",
@@ -99,9 +103,10 @@ EXAMPLE_MESSAGES: dict[int, dict[str, str]] = {
         "another_version": "If-Match: order 130 has version 5 now, not 4.",
         "changed_in_planso": "Changed in PlanSo since: shop_date. Nothing was sent.",
     },
-    413: {"too_large": f"The body is too large; accepted: up to {MAX_BODY_BYTES} bytes."},
+    413: {"too_large": BODY_TOO_LARGE},
     415: {"not_json": "Content-Type: 'text/plain' is not accepted; accepted: application/json"},
     429: {"too_many": "Too many requests of this address; there is room again in 1 s."},
+    431: {"head_too_large": "The head is too large; accepted: up to 100 headers and 32768 bytes."},
     502: {
         "kept_another_value": "PlanSo kept another value. shop_date ('Werkstattstart'): sent '08.12.2026', kept ''",
         "cannot_be_reached": "the form of order 130: the connection broke off (ConnectError)",
@@ -122,17 +127,17 @@ WRITES_STOPPED_MESSAGES: dict[int, dict[str, str]] = {
         "/api/writes/resume. Nothing was recorded.",
     }
 }
-"""For `failures`' `shown`: what writes may answer too."""
+"""For `document_failures`: what writes answer as well."""
 
 RETRY_AFTER = "5"
-"""Seconds: as long as a writer waits for the database, and short enough for a disk that was just cleared."""
+"""Seconds: as long as a writer waits for the database, and short for a disk that was just cleared."""
 
 RETRY_AFTER_WRITES_STOPPED = "300"
-"""Seconds: stopped writes go on when a person has looked at the damage."""
+"""Seconds: a person has to look at the damage first."""
 
 
 MAX_PROBLEMS = 100
-"""A 422 tells so many: of a body with all fields wrong each, and no more of a list of thousands."""
+"""Problems in a 422: all of a body with every field wrong, but not all of a list of thousands."""
 
 
 class Detail(BaseModel):
@@ -143,7 +148,7 @@ class Detail(BaseModel):
         examples=[["body", "vehicle_details", "makeID"]],
     )
     msg: str = Field(description="What is wrong, and what would be accepted.", examples=["must be a whole number"])
-    type: str = Field(description="A word for programs.", examples=["int_type"])
+    type: str = Field(description="A code for programs.", examples=["int_type"])
 
 
 class Failure(BaseModel):
@@ -182,84 +187,87 @@ INVALID_ORDER_ID = Problem(("path", "order_id"), "must be a whole number", "int_
 def document_failures(
     *statuses: int, invalid: Problem = INVALID_DATE, shown: Mapping[int, Mapping[str, str]] | None = None
 ) -> Responses:
-    """
-    The failures that a route declares in the OpenAPI document; `invalid` is its example of 422, `shown` are messages by
-    name where those of all routes don't fit.
-    """
-    told = {**EXAMPLE_MESSAGES, **(shown or {})}
-    declared: Responses = {}
+    """A route's failures for OpenAPI. `invalid`: its example of 422; `shown`: examples in place of EXAMPLE_MESSAGES."""
+    messages = {**EXAMPLE_MESSAGES, **(shown or {})}
+    responses: Responses = {}
     for status in statuses:
         if status == 422:
-            examples = build_examples(invalid=_body(f"{invalid.field}: {invalid.msg}", [invalid]))
+            examples = build_examples(invalid=_build_body(f"{invalid.field}: {invalid.msg}", [invalid]))
         else:
-            examples = build_examples(**{name: _body(message) for name, message in told[status].items()})
-        declared[status] = {
+            examples = build_examples(**{name: _build_body(text) for name, text in messages[status].items()})
+        responses[status] = {
             "model": NotAsKnown if status == 412 else Failure,
             "description": STATUS_DESCRIPTIONS[status],
             "content": {"application/json": {"examples": examples}},
         }
-    return declared
+    return responses
 
 
-def _body(message: str, problems: Sequence[Problem] | None = None) -> dict[str, object]:
-    # PlanSo's words may hold half a character, which no JSON answer can.
+def _build_body(message: str, problems: Sequence[Problem] | None = None) -> dict[str, object]:
+    # PlanSo's texts may hold lone surrogates, which JSON can't.
     body: dict[str, object] = {"success": False, "message": message.encode("utf-8", "replace").decode()}
     if problems is not None:
         body["detail"] = [{"loc": list(p.loc), "msg": p.msg, "type": p.type} for p in problems]
     return body
 
 
-def failure_response(status: int, message: str, problems: Sequence[Problem] | None = None) -> JSONResponse:
-    return JSONResponse(_body(message, problems), status_code=status)
+def failure_response(
+    status: int,
+    message: str,
+    problems: Sequence[Problem] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    return JSONResponse(_build_body(message, problems), status, headers)
+
+
+def http_error_response(error: HTTPException) -> JSONResponse:
+    return failure_response(error.status_code, error.detail, headers=error.headers)
 
 
 def get_status(error: errors.ConnectorError) -> int:
-    return next(STATUS_BY_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_BY_ERROR)
+    return next(STATUS_BY_ERROR[cls] for cls in type(error).__mro__ if cls in STATUS_BY_ERROR)
 
 
-def error_response(error: errors.ConnectorError, order: str | None = None, *, message: str = "") -> Response:
+def error_response(error: errors.ConnectorError, order: OrderDocument | None = None, *, message: str = "") -> Response:
     """
-    `order` is the order as it is now, JSON text, where the caller relied on another; `ETag` is its version's then.
-    `message` in place of the error's own.
+    `order`: the order as it is now, if the caller relied on another version; its ETag is sent too.
+    `message` replaces the error's own.
     """
     problems = error.problems if isinstance(error, errors.Invalid) else None
-    body = _body(message or str(error), problems)
+    body = _build_body(message or str(error), problems)
     if isinstance(error, errors.VersionChanged):
-        order = error.document
+        order = error.order
     if isinstance(error, errors.EditConflict):
         body["conflicts"] = [asdict(conflict) for conflict in error.conflicts]
-    text = to_json(body).decode()
-    headers = _challenge(error)
-    if isinstance(error, errors.StoreUnavailable):
-        is_stopped = isinstance(error, errors.WritesStopped)
-        headers["Retry-After"] = RETRY_AFTER_WRITES_STOPPED if is_stopped else RETRY_AFTER
-    if isinstance(error, errors.TooManyWaiting):
-        headers["Retry-After"] = RETRY_AFTER
-    if isinstance(error, errors.CommitUnknown) and error.operation_id:
-        headers["Operation-Id"] = error.operation_id
-    if order:
-        shown = from_json(order)
-        headers["ETag"] = f'"{compute_etag(shown["version"], [one["operation_id"] for one in shown["pending"]])}"'
-        text = f'{text[:-1]},"order":{order}}}'
-        return OrdersResponse(text.encode(), [shown["id"]], headers, status=get_status(error))
-    return Response(text.encode(), get_status(error), headers, "application/json")
+    headers = _build_headers(error)
+    content = to_json(body)
+    if order is None:
+        return Response(content, get_status(error), headers, "application/json")
+    headers["ETag"] = f'"{order.tag}"'
+    content = content[:-1] + b',"order":' + order.document.encode() + b"}"
+    return OrdersResponse(content, [order.id], headers, status=get_status(error))
 
 
-def _challenge(error: errors.ConnectorError) -> dict[str, str]:
-    """RFC 6750, section 3."""
-    if isinstance(error, errors.NotAuthenticated):
-        told = ', error="invalid_token"' if error.given else ""
-        return {"WWW-Authenticate": f'Bearer realm="PlanSo Connector"{told}'}
-    if isinstance(error, errors.NotAllowed):
-        return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{error.scope}"'}
+def _build_headers(error: errors.ConnectorError) -> dict[str, str]:
+    """`WWW-Authenticate` as in RFC 6750, section 3."""
+    match error:
+        case errors.NotAuthenticated():
+            reason = ', error="invalid_token"' if error.given else ""
+            return {"WWW-Authenticate": f'Bearer realm="PlanSo Connector"{reason}'}
+        case errors.NotAllowed():
+            return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{error.scope}"'}
+        case errors.WritesStopped():
+            return {"Retry-After": RETRY_AFTER_WRITES_STOPPED}
+        case errors.CommitUnknown(operation_id=str(operation_id)) if operation_id:
+            return {"Retry-After": RETRY_AFTER, "Operation-Id": operation_id}
+        case errors.StoreUnavailable() | errors.TooManyWaiting():
+            return {"Retry-After": RETRY_AFTER}
     return {}
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Every failure of every route goes through these."""
-
     @app.exception_handler(errors.ConnectorError)
-    async def told(request: Request, error: errors.ConnectorError) -> Response:
+    async def handle_error(request: Request, error: errors.ConnectorError) -> Response:
         if isinstance(error, errors.StoreUnavailable) and not isinstance(error, errors.WritesStopped):
             log.warning("store_unavailable", reason=str(error))
         return error_response(
@@ -267,30 +275,29 @@ def install_error_handlers(app: FastAPI) -> None:
         )
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+    async def handle_invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         found = error.errors()
         problems = [translate_problem(entry) for entry in found[:MAX_PROBLEMS]]
-        told = [p.msg if p.type == "json_invalid" else f"{p.field}: {p.msg}" for p in problems]
-        more = [f"and {len(found) - MAX_PROBLEMS} more"] if len(found) > MAX_PROBLEMS else []
-        return failure_response(422, "; ".join([*told, *more]), problems)
+        messages = [p.msg if p.type == "json_invalid" else f"{p.field}: {p.msg}" for p in problems]
+        if len(found) > MAX_PROBLEMS:
+            messages.append(f"and {len(found) - MAX_PROBLEMS} more")
+        return failure_response(422, "; ".join(messages), problems)
 
     @app.exception_handler(HTTPException)
-    async def by_status(_request: Request, error: HTTPException) -> JSONResponse:
-        answer = failure_response(error.status_code, error.detail)
-        answer.headers.update(error.headers or {})
-        return answer
+    async def handle_http_error(_request: Request, error: HTTPException) -> JSONResponse:
+        return http_error_response(error)
 
     @app.exception_handler(ClientDisconnect)
-    async def left(_request: Request, _error: ClientDisconnect) -> JSONResponse:
+    async def handle_disconnect(_request: Request, _error: ClientDisconnect) -> JSONResponse:
         return failure_response(400, "The caller left before the body was complete.")
 
     @app.exception_handler(Exception)
-    async def a_fault(request: Request, error: Exception) -> JSONResponse:
+    async def handle_fault(request: Request, error: Exception) -> JSONResponse:
         log.error("request_failed", method=request.method, exc_info=error)
         return failure_response(500, INTERNAL_ERROR)
 
 
-_PLAIN = {
+_MESSAGES = {
     "missing": "is required",
     "string_type": "must be a text",
     "int_type": "must be a whole number",
@@ -316,16 +323,15 @@ _PLAIN = {
     "less_than_equal": "must be {le} or less",
     "string_pattern_mismatch": "must match the pattern {pattern}",
 }
-"""Pydantic's word for an error, and what a person is told. Bounds come from pydantic."""
+"""By pydantic's error type; bounds come from pydantic."""
 
 
 def translate_problem(entry: dict[str, Any]) -> Problem:
-    """What pydantic found, in our words and our shape, and without the value that was sent."""
-    bounds = {name: _plain_number(bound) for name, bound in entry.get("ctx", {}).items()}
-    plain = _PLAIN.get(entry["type"], "").format_map(bounds)
-    message = plain or str(entry["msg"]).removeprefix("Value error, ")
-    return Problem(tuple(entry["loc"]), message, str(entry["type"]))
+    """One of pydantic's errors in our words, without the value that was sent."""
+    bounds = {name: _shorten_number(bound) for name, bound in entry.get("ctx", {}).items()}
+    message = _MESSAGES.get(entry["type"], "").format_map(bounds)
+    return Problem(tuple(entry["loc"]), message or str(entry["msg"]).removeprefix("Value error, "), str(entry["type"]))
 
 
-def _plain_number(bound: object) -> object:
+def _shorten_number(bound: object) -> object:
     return int(bound) if isinstance(bound, float) and bound.is_integer() else bound

@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from fastapi import FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 Responses = dict[int | str, dict[str, Any]]
 """What a route's `responses` takes."""
+
+
+def described(description: str, example: object, **options: Any) -> Any:
+    """A member of a model, with its one example."""
+    return Field(description=description, examples=[example], **options)
 
 
 def build_example(model: type[BaseModel], **changes: Any) -> dict[str, Any]:

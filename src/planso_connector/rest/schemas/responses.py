@@ -1,39 +1,37 @@
-"""The answers of /api/orders, made from the table of fields and from `Part`, and the envelope of all answers."""
+"""The responses of orders and operations, and the envelope of all responses."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
 from planso_connector.domain import fields as table
-from planso_connector.domain import values
+from planso_connector.domain import part, values
 from planso_connector.domain.fields import MIRRORED, FieldGroup, FieldKind
 from planso_connector.domain.order import MAX_UNREADABLE_LENGTH
-from planso_connector.domain.part import Part
 from planso_connector.flows.querying.reindex import describe_rebuild
-from planso_connector.rest.schemas.examples import build_example
+from planso_connector.rest.schemas.examples import build_example, described
 from planso_connector.store.lookup_keys import RebuildProgress
 
 
 class Envelope(BaseModel):
-    success: bool = Field(description="Whether it was done.", examples=[True])
-    message: str = Field(
-        "", description="What is worth knowing, for a person; empty where there is nothing to say.", examples=[""]
+    success: bool = described("Whether it was done.", True)
+    message: str = described(
+        "What is worth knowing, for a person; empty where there is nothing to say.", "", default=""
     )
 
 
 class UpdateOrderResponse(Envelope):
     """Response after updating an order."""
 
-    order_id: int | None = Field(None, description="The order.", examples=[130])
+    order_id: int | None = described("The order.", 130, default=None)
 
 
-_ANSWER_TYPES: dict[FieldKind, type] = {FieldKind.NUMBER: float, FieldKind.ID: int, FieldKind.FLAG: bool}
+_TYPES: dict[FieldKind, type] = {FieldKind.NUMBER: float, FieldKind.ID: int, FieldKind.FLAG: bool}
 
 
-def _answered(group: FieldGroup) -> dict[str, Any]:
+def _define_mirrored(group: FieldGroup) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for field in MIRRORED:
         if field.group is not group:
@@ -41,8 +39,8 @@ def _answered(group: FieldGroup) -> dict[str, Any]:
         example = None if field.example is None else values.parse_caller_value(field, field.example)
         note = " ISO 8601." if field.kind in table.TEMPORAL_KINDS else ""
         members[field.name] = (
-            _ANSWER_TYPES.get(field.kind, str) | None,
-            Field(description=f"{field.meaning}.{note} In PlanSo: {field.labels[0]}.", examples=[example]),
+            _TYPES.get(field.kind, str) | None,
+            described(f"{field.meaning}.{note} In PlanSo: {field.labels[0]}.", example),
         )
     return members
 
@@ -50,83 +48,76 @@ def _answered(group: FieldGroup) -> dict[str, Any]:
 class PendingWrite(BaseModel):
     """A write that PlanSo has not confirmed."""
 
-    operation_id: str = Field(description="The write's own id.", examples=["op_5f0c2b9e41d7a6380c1e"])
-    action: str = Field(description="`update`, `create` or `delete`.", examples=["update"])
-    asked: dict[str, Any] = Field(
-        description="Field path to the value asked for; null clears.",
-        examples=[{"shop_date": "2026-12-09", "vehicle_details.km_stand": "84310"}],
+    operation_id: str = described("The write's own id.", "op_5f0c2b9e41d7a6380c1e")
+    action: str = described("`update`, `create` or `delete`.", "update")
+    asked: dict[str, Any] = described(
+        "Field path to the value asked for; null clears.",
+        {"shop_date": "2026-12-09", "vehicle_details.km_stand": "84310"},
     )
-    created_at: str = Field(description="When it was asked for. UTC.", examples=["2026-11-23T09:41:00.118000Z"])
+    created_at: str = described("When it was asked for. UTC.", "2026-11-23T09:41:00.118000Z")
 
 
 class FieldDoubt(BaseModel):
     """A field that has no value although something stands there in PlanSo."""
 
-    field: str = Field(description="The field's path, or `fields.` and a label.", examples=["shop_date"])
-    text: str = Field(
-        description=f"What stands there; empty where that is longer than {MAX_UNREADABLE_LENGTH} characters.",
-        examples=["KW 51"],
+    field: str = described("The field's path, or `fields.` and a label.", "shop_date")
+    text: str = described(
+        f"What stands there; empty where that is longer than {MAX_UNREADABLE_LENGTH} characters.", "KW 51"
     )
-    length: int | None = Field(
-        None, description="Only where it is too long to be the field's value: its characters.", examples=[None]
+    length: int | None = described(
+        "Only where it is too long to be the field's value: its characters.", None, default=None
     )
-    fingerprint: str | None = Field(
-        None, description="Only beside `length`: another one for another text.", examples=[None]
-    )
+    fingerprint: str | None = described("Only beside `length`: another one for another text.", None, default=None)
 
 
-_DOUBTS = Field(
-    description="What is null because what stands there is no date or number, or is longer than is kept: fields by "
-    "path, labels of `fields` as `fields.Label`. Never cut: what was read could be written back.",
-    examples=[[]],
+_Vehicle = create_model("Vehicle", __doc__="The vehicle, read only.", **_define_mirrored(FieldGroup.VEHICLE))
+_Details = create_model(
+    "VehicleDetails", __doc__="The vehicle, as requests name its fields.", **_define_mirrored(FieldGroup.DETAILS)
 )
-_FIELDS = Field(
-    description=f"Every label of PlanSo's form and what it shows; null where that is longer than {table.MAX_SHOWN_LENGTH} "
-    "characters.",
-    examples=[{"Fahrername": "Jana Petersen", "Kennzeichen": "WN-AE 2309", "Werkstattstart": "08.12.2026"}],
-)
-_SYNCED = Field(description="When PlanSo was last seen to hold this. UTC.", examples=["2026-11-23T09:40:12.507000Z"])
+
+
+class OrderMembers(BaseModel):
+    """The members of an order that are not in `domain.fields`."""
+
+    id: int = described("PlanSo's order id.", 130)
+    short_name: str = described("Short name on PlanSo's board.", "WN-AE 2309 Petersen")
+    plate: str | None = described("Number plate.", "WN-AE 2309")
+    station_id: str | None = described("Station of the board, its id.", "3")
+    station_state: str | None = described("State at that station.", "active")
+    missing_parts: bool = described("Whether at least one part is missing, or the order's parts status says so.", True)
+    archived: bool = described("Whether the order left PlanSo's list of current orders.", False)
+    vehicle_details: _Details = Field(description="The vehicle's fields that requests can change.")
+    vehicle: _Vehicle = Field(description="The vehicle.")
+    fields: dict[str, str | None] = described(
+        "Every label of PlanSo's form and what it shows; null where that is longer than "
+        f"{table.MAX_SHOWN_LENGTH} characters.",
+        {"Fahrername": "Jana Petersen", "Kennzeichen": "WN-AE 2309", "Werkstattstart": "08.12.2026"},
+    )
+    doubts: list[FieldDoubt] = described(
+        "What is null because what stands there is no date or number, or is longer than is kept: fields by path, "
+        "labels of `fields` as `fields.Label`. Never cut: what was read could be written back.",
+        [],
+    )
+    last_synced_at: str = described("When PlanSo was last seen to hold this. UTC.", "2026-11-23T09:40:12.507000Z")
+    version: int = described("Grows with every change.", 4)
+    pending: list[PendingWrite] = described("Writes that PlanSo has not confirmed.", [])
+
 
 if TYPE_CHECKING:
 
-    class Order(BaseModel):
-        """An order, as the connector's database has it."""
+    class Order(OrderMembers): ...
 
 else:
-    _Vehicle = create_model("Vehicle", __doc__="The vehicle, read only.", **_answered(FieldGroup.VEHICLE))
-    _DetailsAnswer = create_model(
-        "VehicleDetails", __doc__="The vehicle, as requests name its fields.", **_answered(FieldGroup.DETAILS)
-    )
     Order = create_model(
         "Order",
+        __base__=OrderMembers,
         __doc__="An order, as the connector's database has it. Dates are ISO 8601.",
-        id=(int, Field(description="PlanSo's order id.", examples=[130])),
-        short_name=(str, Field(description="Short name on PlanSo's board.", examples=["WN-AE 2309 Petersen"])),
-        plate=(str | None, Field(description="Number plate.", examples=["WN-AE 2309"])),
-        station_id=(str | None, Field(description="Station of the board, its id.", examples=["3"])),
-        station_state=(str | None, Field(description="State at that station.", examples=["active"])),
-        missing_parts=(
-            bool,
-            Field(
-                description="Whether at least one part is missing, or the order's parts status says so.",
-                examples=[True],
-            ),
-        ),
-        archived=(bool, Field(description="Whether the order left PlanSo's list of current orders.", examples=[False])),
-        vehicle_details=(_DetailsAnswer, Field(description="The vehicle's fields that requests can change.")),
-        vehicle=(_Vehicle, Field(description="The vehicle.")),
-        fields=(dict[str, str | None], _FIELDS),
-        doubts=(list[FieldDoubt], _DOUBTS),
-        last_synced_at=(str, _SYNCED),
-        version=(int, Field(description="Grows with every change.", examples=[4])),
-        pending=(list[PendingWrite], Field(description="Writes that PlanSo has not confirmed.", examples=[[]])),
-        **_answered(FieldGroup.ORDER),
+        **_define_mirrored(FieldGroup.ORDER),
     )
 
 
-STALE_FIELD = Field(
-    description="Whether no sync ended well for longer than it should; then the answer may lag behind PlanSo.",
-    examples=[False],
+STALE_FIELD = described(
+    "Whether no sync ended well for longer than it should; then the answer may lag behind PlanSo.", False
 )
 
 
@@ -140,104 +131,83 @@ class OrderAnswer(Envelope):
 class Rebuilding(BaseModel):
     """How far what orders are found by is written anew, as it is after an upgrade."""
 
-    done: int = Field(description="Orders that are found as they should be.", examples=[1500])
-    all: int | None = Field(description="Of so many; null where it is only beginning.", examples=[2000])
+    done: int = described("Orders that are found as they should be.", 1500)
+    all: int | None = described("Of so many; null where it is only beginning.", 2000)
 
 
-REBUILDING_FIELD = Field(
-    None,
-    description="There only while what orders are found by is written anew: other orders may fit, too.",
-    examples=[None],
+REBUILDING_FIELD = described(
+    "There only while what orders are found by is written anew: other orders may fit, too.", None, default=None
 )
 
 
 def rebuild_members(rebuild: RebuildProgress) -> tuple[str, dict[str, object]]:
-    """What is told of it: the words for `message`, and the member."""
-    told = f"{describe_rebuild(rebuild)}: other orders may fit, too."
-    return told, {"rebuilding": {"done": rebuild.done, "all": rebuild.all}}
+    """The sentence for `message`, and the member."""
+    message = f"{describe_rebuild(rebuild)}: other orders may fit, too."
+    return message, {"rebuilding": {"done": rebuild.done, "all": rebuild.all}}
 
 
 class OrdersAnswer(Envelope):
     """A page of orders."""
 
     orders: list[Order] = Field(description="The orders found, newest shop_date first.")
-    count: int = Field(description="Orders in this answer.", examples=[1])
-    next_cursor: str | None = Field(
-        description="Send it as `cursor` for the next page; null on the last.", examples=["WyIyMDI2LTEyLTA4IiwxMzBd"]
+    count: int = described("Orders in this answer.", 1)
+    next_cursor: str | None = described(
+        "Send it as `cursor` for the next page; null on the last.", "WyIyMDI2LTEyLTA4IiwxMzBd"
     )
-    total: int | None = Field(
-        None,
-        description="With `total=true`: all orders that match, those on other pages too; null where counting takes too "
-        "long.",
-        examples=[1],
+    total: int | None = described(
+        "With `total=true`: all orders that match, those on other pages too; null where counting takes too long.",
+        1,
+        default=None,
     )
     stale: bool = STALE_FIELD
     rebuilding: Rebuilding | None = REBUILDING_FIELD
 
 
-_PART: dict[str, tuple[str, Any]] = {
-    "order_id": ("The order that the part belongs to.", 130),
-    "part_no": ("Part number. In PlanSo: Teile Nr.", "5H6 807 421"),
-    "description": ("What it is. In PlanSo: Teil.", "Stoßfänger hinten"),
-    "lead_no": ("Lead number of the calculation. In PlanSo: Leit Nr.", "6350"),
-    "order_no": (
+class Part(BaseModel):
+    """A part of an order. Dates are ISO 8601, prices in EUR."""
+
+    order_id: int = described("The order that the part belongs to.", 130)
+    part_no: str | None = described("Part number. In PlanSo: Teile Nr.", "5H6 807 421")
+    description: str | None = described("What it is. In PlanSo: Teil.", "Stoßfänger hinten")
+    lead_no: str | None = described("Lead number of the calculation. In PlanSo: Leit Nr.", "6350")
+    order_no: str | None = described(
         "The order number shown with the part: likely the workshop's own, not the supplier's. In PlanSo: A.Nummer.",
         "B-20711",
-    ),
-    "row_id": ("PlanSo's id of the row in the table of parts.", "40711"),
-    "part_id": ("PlanSo's id of the part.", "212133"),
-    "qty": ("How many. In PlanSo: Menge.", 1.0),
-    "price_each": ("Price of one in EUR. In PlanSo: E.Preis.", 412.5),
-    "price_total": ("Price of all in EUR. In PlanSo: G.Preis.", 412.5),
-    "status": ("Status in words, as PlanSo shows it.", "bestellt"),
-    "status_code": ("PlanSo's code of the status.", "2"),
-    "order_date": ("Ordered on. ISO 8601. In PlanSo: Datum, before the slash.", "2026-11-24"),
-    "delivery_date": ("Delivered on, or announced for. ISO 8601. In PlanSo: Datum, after the slash.", "2026-12-04"),
-    "eta_date": (
+    )
+    row_id: str | None = described("PlanSo's id of the row in the table of parts.", "40711")
+    part_id: str | None = described("PlanSo's id of the part.", "212133")
+    qty: float | None = described("How many. In PlanSo: Menge.", 1.0)
+    price_each: float | None = described("Price of one in EUR. In PlanSo: E.Preis.", 412.5)
+    price_total: float | None = described("Price of all in EUR. In PlanSo: G.Preis.", 412.5)
+    status: str | None = described("Status in words, as PlanSo shows it.", "bestellt")
+    status_code: str | None = described("PlanSo's code of the status.", "2")
+    order_date: str | None = described("Ordered on. ISO 8601. In PlanSo: Datum, before the slash.", "2026-11-24")
+    delivery_date: str | None = described(
+        "Delivered on, or announced for. ISO 8601. In PlanSo: Datum, after the slash.", "2026-12-04"
+    )
+    eta_date: str | None = described(
         "Expected on, where the installation shows such a column. ISO 8601. In PlanSo: ETA, Liefertermin.",
         "2026-12-03",
-    ),
-    "is_to_order": ("Whether it has to be ordered. In PlanSo: the box `order_parts`.", False),
-    "is_ordered": ("Whether it was ordered. In PlanSo: the box `bestellt`.", True),
-    "is_delivered": ("Whether it is there. In PlanSo: the box `delivered`.", False),
-    "is_backorder": ("Whether the supplier can't deliver yet. In PlanSo: the box `ruckstand`.", False),
-    "is_mandatory": ("Whether work can't start without it. In PlanSo: the box `mandatory`.", True),
-    "is_price_checked": ("Whether somebody checked the price. In PlanSo: the box `price_checked`.", True),
-    "is_missing": (f"Whether it is missing: {(Part.is_missing.__doc__ or '').lower()}", True),
-}
-
-
-def _part_members() -> dict[str, Any]:
-    hints: Mapping[str, Any] = {**Part.__annotations__, "is_missing": "bool"}
-    kinds = {"int": int, "str | None": str | None, "float | None": float | None, "bool": bool}
-    members: dict[str, Any] = {}
-    for name, hint in hints.items():
-        meaning, example = _PART[name]
-        members[name] = (kinds[hint], Field(description=meaning, examples=[example]))
-    return members
-
-
-if TYPE_CHECKING:
-
-    class PartAnswer(BaseModel):
-        """A part of an order."""
-
-else:
-    PartAnswer = create_model(
-        "Part", __doc__="A part of an order. Dates are ISO 8601, prices in EUR.", **_part_members()
     )
+    is_to_order: bool = described("Whether it has to be ordered. In PlanSo: the box `order_parts`.", False)
+    is_ordered: bool = described("Whether it was ordered. In PlanSo: the box `bestellt`.", True)
+    is_delivered: bool = described("Whether it is there. In PlanSo: the box `delivered`.", False)
+    is_backorder: bool = described("Whether the supplier can't deliver yet. In PlanSo: the box `ruckstand`.", False)
+    is_mandatory: bool = described("Whether work can't start without it. In PlanSo: the box `mandatory`.", True)
+    is_price_checked: bool = described("Whether somebody checked the price. In PlanSo: the box `price_checked`.", True)
+    is_missing: bool = described(f"Whether it is missing: {(part.Part.is_missing.__doc__ or '').lower()}", True)
 
 
 class PartsAnswer(Envelope):
     """The parts of an order."""
 
-    parts: list[PartAnswer] = Field(description="The parts, in the order of PlanSo's page.")
-    count: int = Field(description="Parts in this answer.", examples=[1])
-    missing: int = Field(description="How many of them are missing.", examples=[1])
+    parts: list[Part] = Field(description="The parts, in the order of PlanSo's page.")
+    count: int = described("Parts in this answer.", 1)
+    missing: int = described("How many of them are missing.", 1)
 
 
-_SECTION_NAME = Field(description="The tab's name, as the address has it.", examples=["stamped_timings"])
-_READ = Field(description="When PlanSo was last seen to show this. UTC.", examples=["2026-11-23T09:42:30.004000Z"])
+_SECTION_NAME = described("The tab's name, as the address has it.", "stamped_timings")
+_READ = described("When PlanSo was last seen to show this. UTC.", "2026-11-23T09:42:30.004000Z")
 
 
 class SectionEntry(BaseModel):
@@ -251,29 +221,26 @@ class SectionsAnswer(Envelope):
     """The sections of an order that were read."""
 
     sections: list[SectionEntry] = Field(description="The sections, by name.")
-    count: int = Field(description="Sections in this answer.", examples=[1])
+    count: int = described("Sections in this answer.", 1)
 
 
 class SectionTable(BaseModel):
     """A table of the tab, as text."""
 
-    headers: list[str] = Field(
-        description="The texts of the header row; empty where there is none.",
-        examples=[["Mitarbeiter", "Tätigkeit", "Von", "Bis"]],
+    headers: list[str] = described(
+        "The texts of the header row; empty where there is none.", ["Mitarbeiter", "Tätigkeit", "Von", "Bis"]
     )
-    rows: list[list[str]] = Field(
-        description="The texts of the other rows, cell by cell.",
-        examples=[[["M. Krause", "Stoßfänger demontieren", "08:05", "09:20"]]],
+    rows: list[list[str]] = described(
+        "The texts of the other rows, cell by cell.", [["M. Krause", "Stoßfänger demontieren", "08:05", "09:20"]]
     )
 
 
 class SectionLink(BaseModel):
     """A link of the tab."""
 
-    text: str = Field(description="What the link says.", examples=["Stempelzeiten drucken"])
-    href: str = Field(
-        description="Where it leads: an http or https address, or one within PlanSo.",
-        examples=["/do?m=print_timings&ID=130"],
+    text: str = described("What the link says.", "Stempelzeiten drucken")
+    href: str = described(
+        "Where it leads: an http or https address, or one within PlanSo.", "/do?m=print_timings&ID=130"
     )
 
 
@@ -282,9 +249,7 @@ class Section(BaseModel):
 
     name: str = _SECTION_NAME
     tables: list[SectionTable] = Field(description="The tables of the tab, as text.")
-    pairs: dict[str, str] = Field(
-        description="Each label and its value.", examples=[{"Gestempelt gesamt": "1,25 Std."}]
-    )
+    pairs: dict[str, str] = described("Each label and its value.", {"Gestempelt gesamt": "1,25 Std."})
     links: list[SectionLink] = Field(description="The links of the tab.")
 
 
@@ -303,87 +268,75 @@ _RECORDED, _DEADLINE = "2026-11-23T09:41:00.118000Z", "2026-11-24T09:41:00.11800
 class WriteAccepted(Envelope):
     """The write is on disk here, and PlanSo has not confirmed it within the wait."""
 
-    order_id: int | None = Field(description="The order; null for one that is not created yet.", examples=[130])
-    operation_id: str = Field(
-        description="`GET /api/operations/{id}` tells what becomes of it.", examples=[_OPERATION_ID]
-    )
-    state: str = Field(description="`pending`.", examples=["pending"])
+    order_id: int | None = described("The order; null for one that is not created yet.", 130)
+    operation_id: str = described("`GET /api/operations/{id}` tells what becomes of it.", _OPERATION_ID)
+    state: str = described("`pending`.", "pending")
 
 
 class FieldConflict(BaseModel):
     """A field that the caller and somebody in PlanSo changed; without `orders:read` its path alone."""
 
-    field: str = Field(description="The field's path, or `fields.` and a label.", examples=["shop_date"])
-    base: Any = Field(description="What the caller relied on.", examples=["2026-12-08"])
-    theirs: Any = Field(description="What PlanSo holds.", examples=["2026-12-10"])
-    yours: Any = Field(description="What the caller asked for.", examples=["2026-12-09"])
+    field: str = described("The field's path, or `fields.` and a label.", "shop_date")
+    base: Any = described("What the caller relied on.", "2026-12-08")
+    theirs: Any = described("What PlanSo holds.", "2026-12-10")
+    yours: Any = described("What the caller asked for.", "2026-12-09")
 
 
 class OverwrittenEdit(BaseModel):
     """An edit by somebody in PlanSo that a save wrote over. Null without `orders:read`."""
 
-    label: str = Field(description="PlanSo's label of the control, else its name.", examples=["ExpressLink"])
-    theirs: str | None = Field(description="What it was seen to hold.", examples=["E-4711"])
-    now: str | None = Field(description="What it holds now.", examples=[""])
+    label: str = described("PlanSo's label of the control, else its name.", "ExpressLink")
+    theirs: str | None = described("What it was seen to hold.", "E-4711")
+    now: str | None = described("What it holds now.", "")
 
 
 class ControlDifference(BaseModel):
     """A control of PlanSo's form that a save changed unasked; without `orders:read` without its values."""
 
-    column: str = Field(description="The control's name.", examples=["f_8123"])
-    label: str = Field(description="Its label.", examples=["Telefon"])
-    verdict: str = Field(description="What the difference is taken for, such as `lost`.", examples=["lost"])
-    before: list[str] | None = Field(
-        description="The values that a browser would have sent before.", examples=[["0151 23456"]]
-    )
-    after: list[str] | None = Field(description="The same after the save.", examples=[[""]])
+    column: str = described("The control's name.", "f_8123")
+    label: str = described("Its label.", "Telefon")
+    verdict: str = described("What the difference is taken for, such as `lost`.", "lost")
+    before: list[str] | None = described("The values that a browser would have sent before.", ["0151 23456"])
+    after: list[str] | None = described("The same after the save.", [""])
 
 
 class OperationBody(BaseModel):
     """A write, from when it was recorded to what became of it."""
 
-    id: str = Field(description="The operation's id.", examples=[_OPERATION_ID])
-    action: str = Field(description="`update`, `create` or `delete`.", examples=["update"])
-    order_id: int | None = Field(description="The order; null for one that is not created yet.", examples=[130])
-    state: str = Field(
-        description="`pending`; or how it ended: `confirmed`, `refused`, `expired`, `damaged`, `conflict`.",
-        examples=["confirmed"],
+    id: str = described("The operation's id.", _OPERATION_ID)
+    action: str = described("`update`, `create` or `delete`.", "update")
+    order_id: int | None = described("The order; null for one that is not created yet.", 130)
+    state: str = described(
+        "`pending`; or how it ended: `confirmed`, `refused`, `expired`, `damaged`, `conflict`.", "confirmed"
     )
-    message: str = Field(description="Why it is not done yet, or what came of it, for a person.", examples=[""])
-    asked: dict[str, Any] = Field(
-        description="Field path to the value asked for; null clears. Empty where it is not the caller's own, or is an "
+    message: str = described("Why it is not done yet, or what came of it, for a person.", "")
+    asked: dict[str, Any] = described(
+        "Field path to the value asked for; null clears. Empty where it is not the caller's own, or is an "
         "undo, and the caller has not `orders:read`.",
-        examples=[_ASKED],
+        _ASKED,
     )
-    before: dict[str, Any] | None = Field(
-        description="What PlanSo held in the fields that were changed; null where nothing was sent, and without "
-        "`orders:read`.",
-        examples=[{"shop_date": "2026-12-08", "remarks": "Leihwagen"}],
+    before: dict[str, Any] | None = described(
+        "What PlanSo held in the fields that were changed; null where nothing was sent, and without `orders:read`.",
+        {"shop_date": "2026-12-08", "remarks": "Leihwagen"},
     )
-    differences: list[ControlDifference] = Field(
-        description="What its save changed unasked, and what that means. `POST .../restore` writes damage back.",
-        examples=[[]],
+    differences: list[ControlDifference] = described(
+        "What its save changed unasked, and what that means. `POST .../restore` writes damage back.", []
     )
-    overwritten: list[OverwrittenEdit] = Field(
-        description="Edits by people in PlanSo that were seen, and that the save wrote over.", examples=[[]]
+    overwritten: list[OverwrittenEdit] = described(
+        "Edits by people in PlanSo that were seen, and that the save wrote over.", []
     )
-    controls: dict[str, list[str] | None] | None = Field(
-        description="Of one that writes damaged values back: the controls and their values; null otherwise.",
-        examples=[None],
+    controls: dict[str, list[str] | None] | None = described(
+        "Of one that writes damaged values back: the controls and their values; null otherwise.", None
     )
-    conflicts: list[FieldConflict] = Field(description="With `conflict`: each field.", examples=[[]])
-    undoes: str | None = Field(description="The operation that this one undoes.", examples=[None])
-    caller: str = Field(description="Who asked for it.", examples=[""])
-    attempts: int = Field(description="How often PlanSo was tried.", examples=[1])
-    sent: bool = Field(description="Whether anything was sent that may have changed PlanSo.", examples=[True])
-    created_at: str = Field(description="When it was recorded. UTC.", examples=[_RECORDED])
-    deadline_at: str = Field(description="Until when it is tried. UTC.", examples=[_DEADLINE])
-    next_attempt_at: str | None = Field(
-        description="While pending: not tried before. UTC.", examples=["2026-11-23T09:41:02.403000Z"]
-    )
-    settled_at: str | None = Field(
-        description="When it was settled; null while pending. UTC.", examples=["2026-11-23T09:41:00.702000Z"]
-    )
+    conflicts: list[FieldConflict] = described("With `conflict`: each field.", [])
+    undoes: str | None = described("The operation that this one undoes.", None)
+    caller: str = described("Who asked for it.", "")
+    attempts: int = described("How often PlanSo was tried.", 1)
+    sent: bool = described("Whether anything was sent that may have changed PlanSo.", True)
+    created_at: str = described("When it was recorded. UTC.", _RECORDED)
+    deadline_at: str = described("Until when it is tried. UTC.", _DEADLINE)
+    next_attempt_at: str | None = described("While pending: not tried before. UTC.", "2026-11-23T09:41:02.403000Z")
+    settled_at: str | None = described("When it was settled; null while pending. UTC.", "2026-11-23T09:41:00.702000Z")
 
 
 class OperationAnswer(Envelope):
@@ -396,27 +349,23 @@ class OperationsAnswer(Envelope):
     """A page of operations."""
 
     operations: list[OperationBody] = Field(description="The operations, newest first.")
-    count: int = Field(description="Operations in this answer.", examples=[1])
-    next_cursor: str | None = Field(
-        description="Send it as `cursor` for the next page; null on the last.", examples=[None]
-    )
+    count: int = described("Operations in this answer.", 1)
+    next_cursor: str | None = described("Send it as `cursor` for the next page; null on the last.", None)
 
 
 class PlannedChange(BaseModel):
     """What a write would change."""
 
-    field: str = Field(description="The field's path, or `fields.` and a label.", examples=["shop_date"])
-    label: str = Field(description="PlanSo's label.", examples=["Werkstattstart"])
-    before: Any = Field(description="What PlanSo holds; null without `orders:read`.", examples=["2026-12-08"])
-    after: Any = Field(
-        description="What it would hold; null with an undo without `orders:read`.", examples=["2026-12-09"]
-    )
+    field: str = described("The field's path, or `fields.` and a label.", "shop_date")
+    label: str = described("PlanSo's label.", "Werkstattstart")
+    before: Any = described("What PlanSo holds; null without `orders:read`.", "2026-12-08")
+    after: Any = described("What it would hold; null with an undo without `orders:read`.", "2026-12-09")
 
 
 class DryRunAnswer(UpdateOrderResponse):
     """What a write would change; nothing was recorded or sent."""
 
-    dry_run: Literal[True] = Field(description="Always true.", examples=[True])
+    dry_run: Literal[True] = described("Always true.", True)
     changes: list[PlannedChange] = Field(
         description="Each field that would change; without `orders:read` each that was asked for."
     )
@@ -425,19 +374,19 @@ class DryRunAnswer(UpdateOrderResponse):
 class HistoryChange(BaseModel):
     """One thing that changed."""
 
-    field: str | None = Field(None, description="The field's path, or a member of the order.", examples=["shop_date"])
-    label: str | None = Field(None, description="PlanSo's label, of what has no field here.", examples=[None])
-    before: Any = Field(description="What it was.", examples=["2026-12-08"])
-    after: Any = Field(description="What it is since then.", examples=["2026-12-09"])
+    field: str | None = described("The field's path, or a member of the order.", "shop_date", default=None)
+    label: str | None = described("PlanSo's label, of what has no field here.", None, default=None)
+    before: Any = described("What it was.", "2026-12-08")
+    after: Any = described("What it is since then.", "2026-12-09")
 
 
 class HistoryEntry(BaseModel):
     """What one side changed with a version of the order."""
 
-    version: int = Field(description="The version that shows it.", examples=[5])
-    at: str = Field(description="When it was seen. UTC.", examples=["2026-11-23T09:41:00.702000Z"])
-    by: str = Field(description="Who: the caller of the operation, or `PlanSo`.", examples=["PlanSo"])
-    operation_id: str | None = Field(description="The operation; null where it was done in PlanSo.", examples=[None])
+    version: int = described("The version that shows it.", 5)
+    at: str = described("When it was seen. UTC.", "2026-11-23T09:41:00.702000Z")
+    by: str = described("Who: the caller of the operation, or `PlanSo`.", "PlanSo")
+    operation_id: str | None = described("The operation; null where it was done in PlanSo.", None)
     changes: list[HistoryChange] = Field(description="What changed.")
 
 
@@ -445,10 +394,8 @@ class HistoryAnswer(Envelope):
     """What changed in an order, newest first."""
 
     history: list[HistoryEntry] = Field(description="The entries, newest first.")
-    count: int = Field(description="Entries in this answer.", examples=[1])
-    next_cursor: int | None = Field(
-        description="Send it as `cursor` for the next page; null on the last.", examples=[None]
-    )
+    count: int = described("Entries in this answer.", 1)
+    next_cursor: int | None = described("Send it as `cursor` for the next page; null on the last.", None)
 
 
 UPDATED_EXAMPLE = build_example(UpdateOrderResponse)

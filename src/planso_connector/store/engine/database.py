@@ -1,4 +1,4 @@
-"""The database: units of work, each in one transaction, run off the event loop."""
+"""The database: runs units of work, each in one transaction, off the event loop."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from sqlalchemy import Executable, make_url
+from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from planso_connector.domain.errors import StoreUnavailable
+from planso_connector.store.engine.backend import Backend
 from planso_connector.store.engine.file_watch import FileFault
 from planso_connector.store.engine.sqlite import SqliteBackend
 from planso_connector.store.engine.transaction import Row, Transaction
-from planso_connector.store.engine.work_queue import TIMEOUT, WorkQueue
+from planso_connector.store.engine.work_queue import TIMEOUT
 
 if TYPE_CHECKING:
     from planso_connector.store.engine.postgresql_url import PostgresqlUrl
@@ -25,28 +26,11 @@ __all__ = ["Database", "Row", "Transaction", "parse_database_url"]
 T = TypeVar("T")
 
 MAX_CONNECTIONS = 13
-"""Connections to PostgreSQL at most, unless the operator sets another number."""
-
-
-class _Backend(Protocol):
-    reads: WorkQueue
-    searches: WorkQueue
-    writes: WorkQueue
-    clock: Executable | None
-    """The statement that asks for the server's `epoch`, in seconds; None where there is no server."""
-    check: Callable[[Transaction], list[str]] | None
-    """Tells what the operator should look at about the server."""
-
-    @property
-    def file_fault(self) -> FileFault | None: ...
-
-    def data_version(self) -> int | None: ...
-
-    async def close(self) -> None: ...
+"""Connections to PostgreSQL at most, unless CONNECTOR_DATABASE_CONNECTIONS sets another number."""
 
 
 def parse_database_url(url: str) -> Path | PostgresqlUrl:
-    """The file of a SQLite URL, or a PostgreSQL URL taken apart. Raises StoreUnavailable, without showing the URL."""
+    """The file of a SQLite URL, or the parts of a PostgreSQL URL. Raises StoreUnavailable, without showing the URL."""
     scheme = url.partition("://")[0]
     if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
         from planso_connector.store.engine.postgresql_url import parse  # here: psycopg loads libpq
@@ -66,28 +50,28 @@ def parse_database_url(url: str) -> Path | PostgresqlUrl:
 
 class Database:
     """
-    Lives as long as the process. A unit of work is a plain function of a transaction: it awaits nothing, so no
-    transaction is ever open across the network. It may be run more than once, so it touches nothing but the database.
+    Runs units of work: plain functions of a transaction. They await nothing, so no transaction is open during network
+    calls. One may run more than once, so it has no effects but on the database.
 
-    Both verbs raise StoreUnavailable when the database can't do it, and whatever the unit itself raises. Where it does
-    not answer: StoreSilent after the time-out, or CommitUnknown where it may have committed.
+    Raises StoreUnavailable if the database can't do it, StoreTimeout if it does not answer in time, CommitUnknown if it
+    may have committed all the same, and whatever the unit itself raises.
     """
 
-    def __init__(self, backend: _Backend, workshop: str | None = None) -> None:
+    def __init__(self, backend: Backend, workshop: str | None = None) -> None:
         self._backend = backend
         self.workshop = workshop
-        """Whose rows its transactions read and write; None: those of all, for what concerns the database as a whole."""
+        """Whose rows its transactions read and write; None: those of all, for work on the database as a whole."""
 
     def for_workshop(self, name: str) -> Database:
-        """The same database, with transactions of this workshop alone. Only the whole is closed."""
+        """The same database, with transactions of this workshop alone. Close only the original."""
         return Database(self._backend, name)
 
     @classmethod
     def open(cls, url: str, timeout: float = TIMEOUT, connections: int = MAX_CONNECTIONS) -> Database:
         """
-        `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host/name`; `migrate` made
-        its tables. `timeout`: seconds that it may take for a unit of work. PostgreSQL is connected to when it is first
-        needed, at most `connections` times. Raises StoreUnavailable.
+        Open `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host/name`, whose tables
+        `migrate` made. `timeout`: seconds for a unit of work. PostgreSQL is connected to when first needed, at most
+        `connections` times. Raises StoreUnavailable.
         """
         where = parse_database_url(url)
         if isinstance(where, Path):
@@ -98,30 +82,31 @@ class Database:
 
     async def read(self, work: Callable[[Transaction], T], *, within: float | None = None) -> T:
         """
-        What `work` returns, which sees one snapshot and can't write. With `within` it is somebody's question that may
-        take long: it has threads of its own, so that it holds up nothing else, and raises TooBroad where it is not done
-        within so many seconds, StoreUnavailable where it was not even begun by then.
+        Return what `work` returns; it sees one snapshot and can't write. With `within`, a search that may take so many
+        seconds: it has threads of its own, and raises QueryTooBroad if it takes longer, StoreUnavailable if it was not
+        begun by then.
         """
-        inbox = self._backend.reads if within is None else self._backend.searches
-        return cast("T", await inbox.run(work, within, workshop=self.workshop))
+        queue = self._backend.reads if within is None else self._backend.searches
+        return cast("T", await queue.run(work, within, workshop=self.workshop))
 
     async def read_with_priority(self, work: Callable[[Transaction], T], seconds: float) -> T:
-        """As `read`, before all that waits; StoreSilent after so many seconds."""
-        return cast("T", await self._backend.reads.run(work, workshop=self.workshop, at_once=seconds))
+        """As `read`, before all work that waits; StoreTimeout after `seconds`."""
+        return cast("T", await self._backend.reads.run(work, workshop=self.workshop, priority_timeout=seconds))
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
-        """What `work` returns, once its transaction is committed; when it raises, nothing of it stays."""
+        """Return what `work` returns, once it is committed; if it raises, nothing of it stays."""
         return cast("T", await self._backend.writes.run(work, workshop=self.workshop))
 
     async def write_with_priority(self, work: Callable[[Transaction], T], seconds: float) -> T:
-        """As `write`, before all that waits; StoreSilent or CommitUnknown after so many seconds."""
-        return cast("T", await self._backend.writes.run(work, workshop=self.workshop, at_once=seconds))
+        """As `write`, before all work that waits; StoreTimeout or CommitUnknown after `seconds`."""
+        return cast("T", await self._backend.writes.run(work, workshop=self.workshop, priority_timeout=seconds))
 
     @property
     def seconds_silent(self) -> float | None:
-        """Seconds since a read or write was answered last, where one asked since then got no answer in its time."""
-        found = (self._backend.reads.responsiveness.silent_since, self._backend.writes.responsiveness.silent_since)
-        return max((monotonic() - since for since in found if since is not None), default=None)
+        """Seconds since the last answer to a read or a write, if a later one got none in its time; else None."""
+        queues = self._backend.reads, self._backend.writes
+        silent_since = [since for queue in queues if (since := queue.responsiveness.silent_since) is not None]
+        return max((monotonic() - since for since in silent_since), default=None)
 
     @property
     def max_wait(self) -> float:
@@ -130,26 +115,24 @@ class Database:
 
     @property
     def timeouts(self) -> dict[str, int]:
-        """Units of work that were given up because it did not answer, by kind."""
-        backend = self._backend
-        reads = backend.reads.responsiveness.timeouts + backend.searches.responsiveness.timeouts
-        return {"read": reads, "write": backend.writes.responsiveness.timeouts}
+        """Units of work that got no answer in time, by kind."""
+        reads, searches, writes = (queue.responsiveness.timeouts for queue in self._backend.queues)
+        return {"read": reads + searches, "write": writes}
 
     def data_version(self) -> int | None:
         """
-        A number that is another one after each commit, whoever made it; None where the database can't tell it at once.
-        What was read after a mark was taken is as it is now while the mark is the same.
+        A number that changes with each commit, whoever makes it; None if the database can't tell at once. As long as it
+        is the same, what was read since it was taken is current.
         """
         return self._backend.data_version()
 
     @property
     def file_fault(self) -> FileFault | None:
-        """What keeps the database from accepting anything until a person does something; None for a server's."""
+        """What keeps the database from accepting anything until a person acts; None for a server's."""
         return self._backend.file_fault
 
     @property
     def queued_reads(self) -> int:
-        """Reads that no thread has taken yet."""
         return self._backend.reads.length + self._backend.searches.length
 
     @property
@@ -159,8 +142,8 @@ class Database:
 
     async def measure_clock(self, steady: Callable[[], float]) -> tuple[datetime, float, float] | None:
         """
-        The instant by the database server's clock, what `steady` gave then, and by how many seconds that may be wrong.
-        None where the database has no clock of its own.
+        The instant by the database server's clock, the value of `steady` at that instant, and by how many seconds that
+        may be wrong. None if the database has no clock of its own.
         """
         statement = self._backend.clock
         if statement is None:
@@ -175,15 +158,15 @@ class Database:
         return await self.read(work)
 
     def stop_waiting_after(self, seconds: float) -> None:
-        """From then on nobody waits for the database any more: the process is to end whether it answers or not."""
-        for inbox in (self._backend.reads, self._backend.searches, self._backend.writes):
-            inbox.stop_waiting_after(seconds)
+        """After so many seconds nobody waits for the database any more: the process ends whether it answers or not."""
+        for queue in self._backend.queues:
+            queue.stop_waiting_after(seconds)
 
     async def check_server(self) -> list[str]:
-        """What an operator should look at about the database server, in words; the connector works all the same."""
+        """What an operator should change about the database server; the connector works all the same."""
         check = self._backend.check
         return [] if check is None else await self.read(check)
 
     async def close(self) -> None:
-        """Finishes the work that waits, then lets go of the database; a database that is silent is not waited for."""
+        """Finish the work that waits, then close the database; a silent one is not waited for."""
         await self._backend.close()

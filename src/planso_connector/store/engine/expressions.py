@@ -1,32 +1,37 @@
-"""Expressions that SQLite and PostgreSQL spell differently."""
+"""SQL expressions that differ between SQLite and PostgreSQL, and parameters of whole rows."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement
+from sqlalchemy import BigInteger, BindParameter, Boolean, ColumnElement, Table, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
 
 
+def row_parameters(table: Table, *, without_key: bool = False) -> dict[str, BindParameter[Any]]:
+    """A parameter for each column, named and typed like it, as the values of an INSERT or UPDATE."""
+    return {c.name: bindparam(c.name, type_=c.type) for c in table.c if not (without_key and c.primary_key)}
+
+
 class contains(FunctionElement[bool]):  # noqa: N801 - reads as a function in statements
-    """`contains(text, part)`: whether `part` occurs in `text`, letter by letter: no wildcards, case or collation."""
+    """`contains(text, part)`: whether `part` occurs in `text` literally: no wildcards, case folding or collation."""
 
     inherit_cache = True
     type = Boolean()
 
 
 class contains_all(FunctionElement[bool]):  # noqa: N801
-    """`contains_all(text, words)`: whether each of `words`, a JSON list of texts, occurs in `text`."""
+    """`contains_all(text, words)`: whether each of `words`, a JSON list, occurs in `text`."""
 
     inherit_cache = True
     type = Boolean()
 
 
 class ids_from_json(FunctionElement[int]):  # noqa: N801
-    """`column.in_(members(ids))`: the whole numbers of `ids`, a JSON list; any number of them in one parameter."""
+    """`ids_from_json(ids)`: the integers of a JSON list, any number of them in one parameter."""
 
     inherit_cache = True
     type = BigInteger()
@@ -34,8 +39,8 @@ class ids_from_json(FunctionElement[int]):  # noqa: N801
 
 class text_candidates(FunctionElement[int]):  # noqa: N801
     """
-    `text_candidates(workshop, runs).table_valued("order_id")`: orders whose text may hold each of `runs`, a JSON list
-    of stretches of letters and digits, the longest first; all of those that do are among them.
+    `text_candidates(workshop, runs).table_valued("order_id")`: orders whose text may contain each of `runs`, a JSON
+    list of stretches of letters and digits, the longest first; a superset of those that do.
     """
 
     inherit_cache = True
@@ -43,15 +48,15 @@ class text_candidates(FunctionElement[int]):  # noqa: N801
 
 
 class is_in_texts(FunctionElement[Any]):  # noqa: N801
-    """`is_text_member(column, texts)`: whether `column` is one of a JSON list; each is looked for in its index."""
+    """`is_in_texts(column, texts)`: whether `column` is in a JSON list; looks each up in the index."""
 
     inherit_cache = True
     type = NullType()
-    """Of a Boolean SQLAlchemy makes `... = 1` for SQLite, which then looks at every row instead of into the index."""
+    """Not Boolean: for SQLite, SQLAlchemy would add `= 1`, and SQLite would scan all rows in place of the index."""
 
 
 def is_in_ids(column: ColumnElement[int], ids: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether `column` is one of the whole numbers of `ids`, a JSON list: any number of them in one parameter."""
+    """Whether `column` is one of the integers of `ids`, a JSON list: any number of them in one parameter."""
     return column.op("IN", is_comparison=True, return_type=Boolean())(ids_from_json(ids))
 
 
@@ -85,7 +90,7 @@ def _(element: contains_all, compiler: SQLCompiler, **_kw: object) -> str:
 
 
 def _arguments_reversed(element: FunctionElement[Any], compiler: SQLCompiler) -> tuple[str, str]:
-    """Text and words, compiled in the order in which they stand in the SQL: SQLite's placeholders have no names."""
+    """Text and words, compiled in their order in the SQL: SQLite's placeholders have no names."""
     text, words = list(element.clauses)
     words_sql = compiler.process(words)
     return compiler.process(text), words_sql
@@ -111,7 +116,7 @@ def _(element: is_in_texts, compiler: SQLCompiler, **_kw: object) -> str:
 
 @compiles(is_in_texts, "postgresql")
 def _(element: is_in_texts, compiler: SQLCompiler, **_kw: object) -> str:
-    # An array, not a subquery to join with: for that, a table without statistics yet is read through a thousand times.
+    # An array, not a subquery: joined with one, a table without statistics yet is scanned a thousand times.
     column, texts = _arguments(element, compiler)
     return f'{column} = ANY(ARRAY(SELECT value COLLATE "C" FROM json_array_elements_text({texts}::json)))'  # noqa: S608 - made of compiled SQL
 
@@ -128,7 +133,7 @@ def _(element: text_candidates, compiler: SQLCompiler, **_kw: object) -> str:
 @compiles(text_candidates, "postgresql")
 def _(element: text_candidates, compiler: SQLCompiler, **_kw: object) -> str:
     workshop, runs = _arguments(element, compiler)
-    # Each pattern for itself: of a list of patterns that all have to fit, the index knows nothing.
+    # A condition for each pattern: for a list of patterns that must all match, the index is not used.
     parts = (f"text_key LIKE '%%' || coalesce({runs}::json ->> {n}, '') || '%%'" for n in range(_RUNS_ON_POSTGRESQL))
     return f"(SELECT id AS order_id FROM orders WHERE workshop = {workshop} AND {' AND '.join(parts)})"  # noqa: S608 - made of compiled SQL
 

@@ -1,4 +1,4 @@
-"""What kind of file system a path lies on."""
+"""The type of the file system that a path is on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOUNTS = Path("/proc/self/mountinfo")
 
 
 def file_system_type(path: Path, mounts: Path = _MOUNTS) -> str:
-    """The type of the file system, as the system's table of mounts names it; empty where it has none."""
+    """The type as named in the system's table of mounts; empty on systems without one."""
     try:
         lines = mounts.read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -21,20 +21,20 @@ def file_system_type(path: Path, mounts: Path = _MOUNTS) -> str:
     longest, kind = 0, ""
     for line in lines:
         fields, _, rest = line.partition(" - ")
-        place = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields.split(" ")[4])
-        below = place if place.endswith("/") else f"{place}/"
-        if (real == place or real.startswith(below)) and len(place) >= longest:  # a later mount covers an earlier one
-            longest, kind = len(place), rest.split(" ")[0]
+        mount = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields.split(" ")[4])
+        below = mount if mount.endswith("/") else f"{mount}/"
+        if (real == mount or real.startswith(below)) and len(mount) >= longest:  # a later mount covers an earlier one
+            longest, kind = len(mount), rest.split(" ")[0]
     return kind
 
 
 def is_local(path: Path) -> bool:
-    """Whether a file's time of change is exact there; network file systems set it later, as they like."""
+    """Whether modification times are exact; network file systems set them later."""
     return file_system_type(path) in _LOCAL
 
 
 def shared_file_system_warning(path: Path, mounts: Path = _MOUNTS) -> str | None:
-    """What to say at the start about where a database lies."""
+    """A warning for the start if a SQLite database is on a network file system, else None."""
     kind = file_system_type(path.parent, mounts)
     if kind not in _SHARED and not kind.startswith("fuse"):
         return None

@@ -1,6 +1,6 @@
 """
-Notices when the files that SQLite has open are no longer those at their place. SQLite itself goes on with the open
-files: what it commits then is gone with the process. Source: sqlite.org/howtocorrupt.html, sections 1.4 and 2.4.
+Detects when SQLite's open files are no longer those at their paths. SQLite continues with the open files: what it
+commits is lost with the process. Source: sqlite.org/howtocorrupt.html, sections 1.4 and 2.4.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from planso_connector.store.engine import file_system
 log = structlog.get_logger(__name__)
 
 CHECK_INTERVAL = 0.5
-"""Seconds between two looks; a commit looks too, before and after."""
+"""Seconds between two checks; a commit checks too, before and after."""
 
 _HEAD, _LOG_HEADS = b"SQLite format 3\0", (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 
@@ -47,7 +47,7 @@ OVERWRITTEN = (
 
 @dataclass(frozen=True, slots=True)
 class FileFault:
-    """What happened to the database's files; `words` are for callers and operators."""
+    """What happened to the database's files; `message` is for callers and operators."""
 
     cause: str
     message: str
@@ -55,12 +55,12 @@ class FileFault:
 
     @property
     def is_readable(self) -> bool:
-        """Whether what is open is still one consistent database, as it was when its place was lost."""
+        """Whether the open files are still a consistent database, as it was when the path was lost."""
         return self.cause != OVERWRITTEN
 
 
 class FileWatch:
-    """Its own connection is the first one on the file and is closed last, so that its file descriptors stay valid."""
+    """Opens the first connection to the file and closes it last, so that its file descriptors stay valid."""
 
     def __init__(self, path: Path, connect: Callable[[Path], apsw.Connection]) -> None:
         """Raises StoreUnavailable."""
@@ -68,23 +68,23 @@ class FileWatch:
         open_before = _descriptors()
         self._connection = connect(path)
         try:
-            self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # only then it opens its log
+            self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # opens the log
         except apsw.Error:
             self._connection.close()
             raise
         opened = _descriptors() - open_before
-        beside = os.path.realpath(path)
-        self._log, self._index = Path(f"{beside}-wal"), Path(f"{beside}-shm")
-        self._places = {place: _identity(place) for place in (self._path, self._log, self._index)}
-        self._file_number = _find(opened, self._places[self._path])
-        self._log_number = _find(opened, self._places[self._log])
+        real_path = os.path.realpath(path)
+        self._log, self._index = Path(f"{real_path}-wal"), Path(f"{real_path}-shm")
+        self._identities = {path: _identity(path) for path in (self._path, self._log, self._index)}
+        self._file_descriptor = _find(opened, self._identities[self._path])
+        self._log_descriptor = _find(opened, self._identities[self._log])
         # Shared by all connections of the process on this file.
-        self._index_number = _find(_descriptors(), self._places[self._index])
+        self._index_descriptor = _find(_descriptors(), self._identities[self._index])
         self._is_local = file_system.is_local(self._path)
         self._written: tuple[bytes, int] | None = None
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._is_rescued = self._is_closed = False
-        self._is_final = False  # where another log or content was in use for a while, only a restart mends it
+        self._needs_restart = False  # another log or content was in use for a while
         self.fault: FileFault | None = None
         self._thread = threading.Thread(target=self._run, name="sqlite-file-watch", daemon=True)
         self._thread.start()
@@ -96,9 +96,9 @@ class FileWatch:
             cause, fault = self._look(), self.fault
             if fault is not None and fault.cause == OVERWRITTEN:
                 return fault
-            if cause is None and self._is_final:
+            if cause is None and self._needs_restart:
                 cause = LOG_GONE
-            self._is_final = self._is_final or cause in (LOG_GONE, OVERWRITTEN)
+            self._needs_restart = self._needs_restart or cause in (LOG_GONE, OVERWRITTEN)
             if cause is None:
                 if fault is not None:
                     log.warning("database_file_back", path=str(self._path), noticed_at=fault.detected_at.isoformat())
@@ -110,12 +110,12 @@ class FileWatch:
             return self.fault
 
     def stop(self) -> None:
-        """Ends the thread; `check` goes on."""
+        """End the thread; `check` still works."""
         self._ended.set()
         self._thread.join()
 
     def close(self) -> None:
-        """When all other connections are closed."""
+        """Call when all other connections are closed."""
         self.stop()
         if self.check() is not None and not self._is_closed:
             self._rescue()
@@ -133,34 +133,34 @@ class FileWatch:
             status = os.stat(self._path)  # noqa: PTH116 - at each commit: half the time of Path.stat
         except OSError:
             return GONE
-        if (status.st_dev, status.st_ino) != self._places[self._path]:
+        if (status.st_dev, status.st_ino) != self._identities[self._path]:
             return REPLACED
-        if any(_identity(place) != self._places[place] for place in (self._log, self._index)):
+        if any(_identity(place) != self._identities[place] for place in (self._log, self._index)):
             return LOG_GONE
         return OVERWRITTEN if self._is_overwritten() else None
 
     def _is_overwritten(self) -> bool:
         """
-        SQLite writes to the file of a database in WAL mode at checkpoints only, and notes each in the WAL index, before
-        it begins (bytes 128 to 131) and when it is done (96 to 99). Source: sqlite.org/walformat.html, section 2.1.
+        In WAL mode SQLite writes to the database file at checkpoints only, and records each in the WAL index, before it
+        starts (bytes 128 to 131) and when it is done (96 to 99). Source: sqlite.org/walformat.html, section 2.1.
         """
-        head, log_head = _read(self._file_number, 16, 0), _read(self._log_number, 4, 0)
+        head, log_head = _read(self._file_descriptor, 16, 0), _read(self._log_descriptor, 4, 0)
         if head not in (None, _HEAD) or log_head not in (None, b"", *_LOG_HEADS):
             return True
-        if not self._is_local or self._file_number is None:
+        if not self._is_local or self._file_descriptor is None:
             return False
-        index = _read(self._index_number, 136, 0)
-        changed_at = os.fstat(self._file_number).st_mtime_ns
-        if index is None or index != _read(self._index_number, 136, 0) or index[96:100] != index[128:132]:
-            self._written = None  # it can't be told now: a checkpoint is under way, or another process commits
+        index = _read(self._index_descriptor, 136, 0)
+        changed_at = os.fstat(self._file_descriptor).st_mtime_ns
+        if index is None or index != _read(self._index_descriptor, 136, 0) or index[96:100] != index[128:132]:
+            self._written = None  # undecidable: a checkpoint is running, or another process commits
             return False
         before, self._written = self._written, (index[32:40] + index[96:100], changed_at)
         return before is not None and before[0] == self._written[0] and before[1] != changed_at
 
     def _rescue(self) -> None:
         """
-        Copies the log into the file that is open, wherever that is now, and empties it: then this file is whole in
-        itself, and the log spoils no other file that was put in its place and that it would be replayed into.
+        Copy the log into the open file, wherever that is now, and empty it: then that file is complete, and the log is
+        not replayed into another file that was put in its place.
         """
         fault = self.fault
         if fault is None or fault.cause == OVERWRITTEN:
@@ -175,7 +175,7 @@ class FileWatch:
             log.warning("database_file_rescued", path=str(self._path))
         if fault.cause == REPLACED:
             for place in (self._log, self._index):
-                if _identity(place) == self._places[place]:
+                if _identity(place) == self._identities[place]:
                     with suppress(OSError):
                         place.unlink()
 
@@ -187,7 +187,7 @@ class FileWatch:
 
 
 def disable_checkpoint_on_close(connection: apsw.Connection) -> None:
-    """Closing it then neither writes to the database nor removes a log by its name, which may be another's."""
+    """Keep `close` from writing to the database and from deleting a log by its name, which may be another's."""
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
 
 
@@ -200,11 +200,11 @@ def _identity(place: Path) -> _Identity | None:
 
 
 def _descriptors() -> set[int]:
-    """The process's open file descriptors; none where the system doesn't list them."""
+    """The process's open file descriptors; empty if the system doesn't list them."""
     found = set()
     with suppress(OSError):
         for number in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208
-            with suppress(OSError):  # that of the listing is closed by now
+            with suppress(OSError):  # the listing's own is closed by now
                 os.fstat(number)
                 found.add(number)
     return found
@@ -212,7 +212,7 @@ def _descriptors() -> set[int]:
 
 def _find(numbers: set[int], identity: _Identity | None) -> int | None:
     """
-    SQLite's own descriptor of the file: to open and close the file once more would drop SQLite's locks on it. Source:
+    SQLite's own descriptor of the file: opening and closing the file again would drop SQLite's locks on it. Source:
     sqlite.org/howtocorrupt.html, section 2.2.
     """
     for number in sorted(numbers):
@@ -224,7 +224,7 @@ def _find(numbers: set[int], identity: _Identity | None) -> int | None:
 
 
 def _read(number: int | None, length: int, offset: int) -> bytes | None:
-    """None where it can't be read."""
+    """None if it can't be read."""
     if number is None:
         return None
     try:

@@ -1,11 +1,10 @@
-"""PostgreSQL, through psycopg: threads that take a connection for each unit of work, a new one where it was lost."""
+"""PostgreSQL through psycopg: threads take a connection for each unit of work, a new one if it was lost."""
 
 from __future__ import annotations
 
 import math
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, cast
@@ -18,6 +17,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
 from planso_connector.domain.errors import CommitUnknown, QueryTooBroad, StoreTimeout, StoreUnavailable
+from planso_connector.store.engine.backend import Backend
 from planso_connector.store.engine.postgresql_check import check_server
 from planso_connector.store.engine.postgresql_pool import (
     ConnectionPool,
@@ -26,7 +26,7 @@ from planso_connector.store.engine.postgresql_pool import (
     TimeoutConnection,
 )
 from planso_connector.store.engine.postgresql_url import PostgresqlUrl
-from planso_connector.store.engine.transaction import NoWorkshop, Row, StatementCache, Transaction, workshop_parameters
+from planso_connector.store.engine.transaction import Row, StatementCache, WorkshopScope
 from planso_connector.store.engine.work_queue import (
     LEEWAY,
     TIMEOUT,
@@ -44,33 +44,35 @@ NETWORK_PARAMETERS = {
     "tcp_user_timeout": "10000",
 }
 """
-libpq's parameters, where the URL has none: seconds, the last in milliseconds. By itself Linux tells of a peer that is
-gone after two hours where nothing was sent, and after a quarter of an hour where something was.
+libpq's parameters unless the URL sets them: seconds, the last in milliseconds. Linux's own defaults notice a peer that
+is gone after two hours if nothing was sent, and after a quarter of an hour otherwise.
 """
 MAINTENANCE_TIMEOUT = 3600.0
-"""Seconds for a statement that may go through all that is held: an index over a large table takes minutes."""
+"""Seconds for statements over whole tables: an index over a large one takes minutes."""
 PROBE_TIMEOUT = 2.0
-"""Seconds for BEGIN, ROLLBACK, a reading's COMMIT, for which a server does nothing: who takes longer is not there."""
+"""Seconds for BEGIN, ROLLBACK and a read's COMMIT, which cost a server nothing: if it takes longer, it is gone."""
 
 READER_THREADS, SEARCH_THREADS = 2, 3
-"""Threads for short readings, and for questions that may take seconds."""
+"""Threads for short reads, and for searches that may take seconds."""
 WRITER_THREADS = 8
-"""Threads that write at once: PostgreSQL lets those share a commit's flush."""
+"""Threads that write at once: PostgreSQL flushes their commits together."""
 BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 BEGIN_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _ON_DISK = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
-"""A write that was answered as recorded is on disk, also where somebody wanted this role to be quick."""
+"""A write that was accepted is on disk, even if this role was configured otherwise."""
 APPLICATION_NAME = "planso-connector"
-"""The connections' `application_name`, unless the URL gives another."""
+"""The connections' `application_name` unless the URL sets another."""
 PREPARE_THRESHOLD, PREPARED_MAX = 5, 500
-"""How often a statement is run until it is prepared, which halves what a short one costs; how many are kept."""
+"""Executions after which a statement is prepared, which halves the cost of a short one; how many are kept."""
 LOCK_TIMEOUT, LOCK_TIMEOUT_SHARE = 5.0, 0.8
-"""Seconds that a lock is waited for, and how much of a question's time: a locked table is not a long question."""
+"""Seconds to wait for a lock, and the share of a search's time: a locked table does not make a search too broad."""
 _BOUNDS = "SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true)"
 LIMIT_REFRESH = 0.1
-"""Seconds that may have passed of a question's time until a further statement is told how much is left."""
+"""Seconds of a search's time after which its next statement gets a new bound."""
 MAX_ATTEMPTS = 5
-"""How often a unit is run that PostgreSQL gave up for another's sake (a deadlock) or whose connection was lost."""
+"""Attempts for a unit that PostgreSQL rolled back (a deadlock) or whose connection was lost."""
+RETRY_PAUSE = 0.01
+"""Seconds before the second attempt, so that the other transaction can finish; more before each further one."""
 
 _UNAVAILABLE: tuple[tuple[type[psycopg.Error] | tuple[type[psycopg.Error], ...], str], ...] = (
     (errors.DiskFull, "its disk is full"),
@@ -109,10 +111,10 @@ _OURS = (
 
 
 @contextmanager
-def translate_errors(url: PostgresqlUrl, *, told: bool = False) -> Iterator[None]:
+def translate_errors(url: PostgresqlUrl, *, verbose: bool = False) -> Iterator[None]:
     """
-    Turns what the database can't do into StoreUnavailable; errors of the program pass. `told`: with what the server
-    says itself, for operators.
+    Raise StoreUnavailable for what the database can't do; programming errors pass. `verbose`: with the server's own
+    message, for operators.
     """
     try:
         yield
@@ -122,11 +124,11 @@ def translate_errors(url: PostgresqlUrl, *, told: bool = False) -> Iterator[None
         reason = next((reason for kind, reason in _UNAVAILABLE if isinstance(error, kind)), None)
         if reason is None and isinstance(error, errors.InsufficientPrivilege):
             reason = "this user may not do that"
-        if isinstance(error, _MISSING):  # the connector's own statements: somebody renamed or dropped it
+        if isinstance(error, _MISSING):  # by the connector's own statements: somebody renamed or dropped it
             reason = f"what the connector made there is missing ({error.diag.message_primary}): put it back"
         if reason is None:
             reason = _UNREACHED if error.sqlstate is None else f"it reports {type(error).__name__}"
-        if told:
+        if verbose:
             reason = f"{reason}. It says: {_in_one_line(error, url)}"
         raise StoreUnavailable(f"The connector's database ({url.location}) can't be used: {reason}.") from error
 
@@ -140,8 +142,8 @@ def _in_one_line(error: psycopg.Error, url: PostgresqlUrl) -> str:
 
 def connect(url: PostgresqlUrl) -> TimeoutConnection:
     """
-    A connection outside of any transaction. Raises psycopg's errors; StoreUnavailable where no connection to this
-    database could be used.
+    Open a connection, outside of any transaction. Raises psycopg's errors; StoreUnavailable if the database itself
+    is unsuitable.
     """
     given = {
         **NETWORK_PARAMETERS,
@@ -160,8 +162,8 @@ def connect(url: PostgresqlUrl) -> TimeoutConnection:
         encoding = connection.info.parameter_status("server_encoding")
         if encoding != "UTF8":
             raise StoreUnavailable(
-                f"The connector's database ({url.location}) can't be used: its encoding is {encoding}, which can't hold "
-                "every text. Make one with UTF8: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0."
+                f"The connector's database ({url.location}) can't be used: its encoding is {encoding}, which can't "
+                "hold every text. Make one with UTF8: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0."
             )
         connection.prepare_threshold = None if has_pooler(connection) else PREPARE_THRESHOLD
         connection.prepared_max = PREPARED_MAX
@@ -173,34 +175,24 @@ def connect(url: PostgresqlUrl) -> TimeoutConnection:
 
 def has_pooler(connection: psycopg.Connection[Any]) -> bool:
     """
-    Whether a pooler such as PgBouncer is in between: it gives out process numbers of its own. Statements that are
-    prepared on one of its servers are not there on the next.
+    Whether a pooler such as PgBouncer is in between, which reports process numbers of its own. Statements prepared on
+    one of its connections are missing on the next.
     """
     found = connection.execute("SELECT pg_backend_pid() AS pid").fetchone()
     return found is None or found["pid"] != connection.info.backend_pid
 
 
-class PostgresqlTransaction:
-    """Statements on one connection, in the transaction that it is in, within the time that `work` has left."""
+class PostgresqlTransaction(WorkshopScope):
+    """Statements on one connection, in whatever transaction it is in, within the time that `work` has left."""
 
     def __init__(
-        self, connection: TimeoutConnection, statements: StatementCache, work: QueuedWork | None = None
+        self, connection: TimeoutConnection, statements: StatementCache | None = None, work: QueuedWork | None = None
     ) -> None:
         self._connection = connection
-        self._statements = statements
+        self._statements = statements or StatementCache(cast("Any", psycopg_dialect)())
         self._work = work
-        self._own: dict[str, Any] = {}
         self.use_workshop(work.workshop if work is not None else None)
-        self._set_at = math.inf
-
-    def use_workshop(self, workshop: str | None) -> None:
-        self._own = workshop_parameters(workshop)
-
-    @property
-    def workshop(self) -> str:
-        if not self._own:
-            raise NoWorkshop
-        return str(self._own["workshop"])
+        self._limited_at = math.inf
 
     def fetch_all(self, statement: Executable, /, **parameters: object) -> list[Row]:
         self._limit()
@@ -208,11 +200,11 @@ class PostgresqlTransaction:
         return self._connection.execute(compiled.text, {**self._own, **compiled.defaults, **parameters}).fetchall()
 
     def _limit(self) -> None:
-        """PostgreSQL bounds each statement, not all of them together: each gets what is left, told where it matters."""
+        """Set the time that is left as the bound of the next statement: PostgreSQL bounds each, not their sum."""
         left = self._work.seconds_left if self._work is not None else None
-        if left is None or self._set_at - left < LIMIT_REFRESH:
+        if left is None or self._limited_at - left < LIMIT_REFRESH:
             return
-        self._set_at = left
+        self._limited_at = left
         bounds = [f"{max(0.001, seconds):.3f}s" for seconds in (left, min(LOCK_TIMEOUT, LOCK_TIMEOUT_SHARE * left))]
         self._connection.execute(_BOUNDS, bounds)
 
@@ -229,115 +221,112 @@ class PostgresqlTransaction:
         self._connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
 
 
-class PostgresqlBackend:
-    """One database: its threads and their inboxes."""
-
+class PostgresqlBackend(Backend):
     def __init__(self, url: PostgresqlUrl, connections: int, timeout: float = TIMEOUT) -> None:
+        super().__init__(url.location, timeout)
         self._url = url
         self._timeout = timeout
-        self._first_answer = min(PROBE_TIMEOUT, timeout / 2)
+        self._probe_timeout = min(PROBE_TIMEOUT, timeout / 2)
         self._connections = ConnectionPool(lambda: connect(url), connections, timeout)
         epoch = func.extract("epoch", func.clock_timestamp())
-        self.clock: Executable | None = select(sql_cast(epoch, Double).label("epoch"))
-        self.check: Callable[[Transaction], list[str]] | None = partial(check_server, wanted=connections)
-        self.reads, self.searches = (WorkQueue(kind, url.location, timeout) for kind in ("read", "question"))
-        self.writes = WorkQueue("write", url.location, timeout, changes=True)
-        jobs = [(self.reads, ConnectionUse.READ, BEGIN_READ)] * READER_THREADS
-        jobs += [(self.searches, ConnectionUse.SEARCH, BEGIN_READ)] * SEARCH_THREADS
-        jobs += [(self.writes, ConnectionUse.WRITE, BEGIN_WRITE)] * WRITER_THREADS
-        self._threads = [
-            threading.Thread(target=self._serve, args=job, name=f"postgresql-{number}", daemon=True)
-            for number, job in enumerate(jobs)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def data_version(self) -> None:
-        """Only by asking the server, which takes as long as to ask for what is wanted."""
-
-    @property
-    def file_fault(self) -> None:
-        """A server's files are not seen from here."""
+        self.clock = select(sql_cast(epoch, Double).label("epoch"))
+        self.check = partial(check_server, wanted=connections)
+        for queue, use, mode, threads in (
+            (self.reads, ConnectionUse.READ, BEGIN_READ, READER_THREADS),
+            (self.searches, ConnectionUse.SEARCH, BEGIN_READ, SEARCH_THREADS),
+            (self.writes, ConnectionUse.WRITE, BEGIN_WRITE, WRITER_THREADS),
+        ):
+            for _ in range(threads):
+                queue.start_thread(self._serve, queue, use, mode)
 
     async def close(self) -> None:
-        self.writes.close(WRITER_THREADS)
-        self.reads.close(READER_THREADS)
-        self.searches.close(SEARCH_THREADS)
-        await self.writes.join(self._threads)
+        await super().close()
         self._connections.close()
 
-    def _serve(self, inbox: WorkQueue, kind: ConnectionUse, mode: str) -> None:
+    def _serve(self, queue: WorkQueue, use: ConnectionUse, mode: str) -> None:
         statements = StatementCache(cast("Any", psycopg_dialect)())
-        while (work := inbox.take()) is not None:
+        while (work := queue.take()) is not None:
             if not work.is_abandoned:
-                if not work.is_late:
-                    self._attempt(statements, work, kind, mode, inbox.responsiveness)
+                if not work.expire():
+                    for attempt in range(1, MAX_ATTEMPTS + 1):
+                        pause = self._attempt(statements, work, use, mode, queue.responsiveness, is_first=attempt == 1)
+                        if pause is None or attempt == MAX_ATTEMPTS:
+                            break
+                        time.sleep(pause * attempt)
                 resolve_futures([work])
-            del work  # waiting for the next one must not keep this one's answer alive
+            del work  # waiting for the next one must not keep this one's result alive
 
     def _attempt(
-        self, statements: StatementCache, work: QueuedWork, kind: ConnectionUse, mode: str, answers: Responsiveness
-    ) -> None:
-        """One unit in a transaction of its own."""
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            connection: TimeoutConnection | None = None
-            fresh = lost = committing = False
-            try:
-                with translate_errors(self._url):
-                    connection, fresh = self._connections.acquire(kind)
-                    connection.on_answer = answers.record_answer
-                    if work.begin():  # else its caller was told meanwhile that nothing of it was done
-                        self._begin(connection, work, mode)
-                        result = work.function(PostgresqlTransaction(connection, statements, work))
-                        committing = kind is ConnectionUse.WRITE  # what was only read may be read again
-                        now = time.monotonic()
-                        until = max(connection.deadline, now + PROBE_TIMEOUT)
-                        connection.deadline = until if committing else now + self._first_answer
-                        connection.execute("COMMIT", prepare=False)
-                        work.result, work.error = result, None
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is its caller's to handle
-                work.error = error
-                is_up = (
-                    work.seconds_left is not None and work.seconds_left < LIMIT_REFRESH
-                )  # else somebody cancelled it
-                if is_up and attempt == 1 and isinstance(error.__cause__, errors.QueryCanceled):
-                    work.error = QueryTooBroad(work.time_limit or 0.0)
-                if isinstance(error, StoreTimeout) and not work.is_abandoned:
-                    answers.record_timeout(work.queued_at)
-                usable = _usable(connection)
-                lost = connection is not None and usable is None
-                if committing and lost:
-                    work.error = CommitUnknown(
-                        f"The connection to the connector's database ({self._url.location}) broke while it committed."
-                    )
-                if connection is not None:
-                    self._connections.release(kind, usable)
-                is_over = work.is_abandoned or (work.deadline is not None and time.monotonic() >= work.deadline)
-                if attempt == MAX_ATTEMPTS or committing or is_over or not _again(error, lost=lost and not fresh):
-                    break
-                if not lost:
-                    time.sleep(0.01 * attempt)  # who was given up for another lets it finish
-            else:
-                self._connections.release(kind, connection)
-                break
+        self,
+        statements: StatementCache,
+        work: QueuedWork,
+        use: ConnectionUse,
+        mode: str,
+        responsiveness: Responsiveness,
+        *,
+        is_first: bool,
+    ) -> float | None:
+        """Run the unit in a transaction. Returns seconds to wait before another attempt; None: no other."""
+        connection: TimeoutConnection | None = None
+        is_new = is_committing = False
+        try:
+            with translate_errors(self._url):
+                connection, is_new = self._connections.acquire(use)
+                connection.on_answer = responsiveness.record_answer
+                if work.begin():  # else its caller was told meanwhile that nothing of it was done
+                    self._begin(connection, work, mode)
+                    result = work.function(PostgresqlTransaction(connection, statements, work))
+                    is_committing = use is ConnectionUse.WRITE  # what only read may read again
+                    now = time.monotonic()
+                    write_deadline = max(connection.deadline, now + PROBE_TIMEOUT)
+                    connection.deadline = write_deadline if is_committing else now + self._probe_timeout
+                    connection.execute("COMMIT", prepare=False)
+                    work.result, work.error = result, None
+        except BaseException as error:  # noqa: BLE001 - the caller gets it, whatever it is
+            if isinstance(error, StoreTimeout) and not work.is_abandoned:
+                responsiveness.record_timeout(work.queued_at)
+            usable = _reset(connection)
+            is_lost = connection is not None and usable is None
+            if connection is not None:
+                self._connections.release(use, usable)
+            work.error = self._explain(error, work, is_first=is_first, is_commit_lost=is_committing and is_lost)
+            is_over = work.is_abandoned or (work.deadline is not None and time.monotonic() >= work.deadline)
+            if is_committing or is_over or not _is_retriable(error, is_lost=is_lost and not is_new):
+                return None
+            return 0.0 if is_lost else RETRY_PAUSE
+        self._connections.release(use, connection)
+        return None
+
+    def _explain(
+        self, error: BaseException, work: QueuedWork, *, is_first: bool, is_commit_lost: bool
+    ) -> BaseException:
+        """The error that the caller gets."""
+        if is_commit_lost:
+            return CommitUnknown(
+                f"The connection to the connector's database ({self._url.location}) broke while it committed."
+            )
+        is_cancelled = isinstance(error.__cause__, errors.QueryCanceled)
+        # With time left, somebody else cancelled it.
+        if is_first and is_cancelled and work.seconds_left is not None and work.seconds_left < LIMIT_REFRESH:
+            return QueryTooBroad(work.time_limit or 0.0)
+        return error
 
     def _begin(self, connection: TimeoutConnection, work: QueuedWork, mode: str) -> None:
-        """What is not answered at once is a connection that is dead: nothing is done yet, and a new one may do it."""
+        """BEGIN also probes the connection: one that does not answer at once is dead, and nothing is done yet."""
+        now = time.monotonic()
         if work.deadline is None:
-            work.deadline = (
-                time.monotonic() + LEEWAY + (self._timeout if work.seconds_left is None else work.seconds_left)
-            )
-        connection.deadline = min(work.deadline, time.monotonic() + self._first_answer)
+            work.deadline = now + LEEWAY + (self._timeout if work.seconds_left is None else work.seconds_left)
+        connection.deadline = min(work.deadline, now + self._probe_timeout)
         begin(connection, mode, self._timeout)
         connection.deadline = work.deadline
 
 
 def begin(connection: TimeoutConnection, mode: str, timeout: float = TIMEOUT) -> None:
     """
-    Begins a transaction, `READING` or `WRITING`, with all that a unit relies on, whatever the role or the server has
-    set. Of the transaction: behind PgBouncer what is set for a session stays for the next one who gets it. Sent with
-    BEGIN, it costs no round trip. The server itself ends what takes longer than `timeout` seconds, or whose connector
-    is gone: it would hold its locks until TCP finds out, for hours.
+    Begin a transaction (`mode` is BEGIN_READ or BEGIN_WRITE) with the settings that units rely on, whatever the role or
+    the server has configured. Set for the transaction, since behind PgBouncer a session's settings reach its next
+    user; sent with BEGIN, they cost no round trip. The server ends what takes longer than `timeout` seconds, or whose
+    connector is gone: else it would hold locks until TCP notices, for hours.
     """
     statements = [
         mode,
@@ -348,20 +337,22 @@ def begin(connection: TimeoutConnection, mode: str, timeout: float = TIMEOUT) ->
     if mode == BEGIN_WRITE:
         statements.append(_ON_DISK)
     try:
-        connection.execute("; ".join(statements).encode(), prepare=False)  # more than one statement can't be
+        connection.execute("; ".join(statements).encode(), prepare=False)  # several statements can't be prepared
     except errors.FeatureNotSupported as error:  # "cannot set transaction read-write mode during recovery"
         raise errors.ReadOnlySqlTransaction(str(error)) from error
 
 
-def _again(error: BaseException, *, lost: bool) -> bool:
-    """Whether a new attempt may go better: nothing was committed, and the fault lay in the moment."""
-    given_up = isinstance(error.__cause__, (errors.DeadlockDetected, errors.SerializationFailure))
-    is_outdated = isinstance(error, errors.FeatureNotSupported)  # a prepared statement, of a table altered since
-    return given_up or is_outdated or (lost and isinstance(error, StoreUnavailable))
+def _is_retriable(error: BaseException, *, is_lost: bool) -> bool:
+    """Whether another attempt may succeed: nothing was committed, and the cause was momentary."""
+    is_rolled_back = isinstance(error.__cause__, (errors.DeadlockDetected, errors.SerializationFailure))
+    is_outdated = isinstance(
+        error, errors.FeatureNotSupported
+    )  # a prepared statement of a table that was altered since
+    return is_rolled_back or is_outdated or (is_lost and isinstance(error, StoreUnavailable))
 
 
-def _usable(connection: TimeoutConnection | None) -> TimeoutConnection | None:
-    """The connection, outside of any transaction again; None when it is lost."""
+def _reset(connection: TimeoutConnection | None) -> TimeoutConnection | None:
+    """Roll back whatever transaction the connection is in; None if it is lost."""
     if connection is None:
         return None
     with suppress(psycopg.Error):

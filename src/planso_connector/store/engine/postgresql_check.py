@@ -1,4 +1,4 @@
-"""What a PostgreSQL database lacks that the connector needs, told at start with what to do about it."""
+"""Check at start what a PostgreSQL database lacks, with advice."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ FROM pg_roles, pg_database WHERE rolname = session_user AND datname = current_da
 
 def prepare_for_migration(connection: TimeoutConnection, url: PostgresqlUrl) -> None:
     """
-    Within the transaction that makes the tables: finds `pg_trgm` in whichever schema it is. Raises StoreUnavailable
-    where tables or that extension can't be made.
+    Within the migration's transaction: add the schema of the extension `pg_trgm` to the search path. Raises
+    StoreUnavailable if tables or the extension can't be created.
     """
     found = connection.execute(_RIGHTS).fetchone()
-    assert found is not None, "a SELECT of one row"
+    assert found is not None, "it selects one row"
     if found["schema"] is None:
         raise _refused(
             url,
@@ -73,7 +73,7 @@ def prepare_for_migration(connection: TimeoutConnection, url: PostgresqlUrl) -> 
 
 
 def check_server(tx: Transaction, wanted: int) -> list[str]:
-    """What the operator should look at, though the connector works. `wanted`: so many connections it may open."""
+    """List what the operator should change. `wanted`: connections that the connector may open."""
     found = tx.fetch_all(_LIMITS)[0]
     usable = found["of_server"] - (found["reserved"] or 0)
     limits = (
@@ -82,15 +82,15 @@ def check_server(tx: Transaction, wanted: int) -> list[str]:
         (found["of_database"], f"the database has CONNECTION LIMIT {found['of_database']}"),
     )
     short = [words for limit, words in limits if 0 <= limit < wanted]
-    told = []
+    warnings = []
     if short:
-        told.append(
+        warnings.append(
             f"The connector opens up to {wanted} connections to PostgreSQL, and fewer are allowed: {'; '.join(short)}. "
             "Set CONNECTOR_DATABASE_CONNECTIONS to fewer, or allow more. Until then reads come first."
         )
     if not found["is_durable"]:
-        told.append("The server runs with fsync=off: a power cut there may take writes that were accepted.")
-    return told
+        warnings.append("The server runs with fsync=off: a power cut there may take writes that were accepted.")
+    return warnings
 
 
 def _refused(url: PostgresqlUrl, why: str) -> StoreUnavailable:

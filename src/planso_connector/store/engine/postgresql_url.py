@@ -1,8 +1,8 @@
 """
-The URL of a PostgreSQL database, taken apart as libpq does it: several hosts, sockets, each of libpq's parameters.
+Parse PostgreSQL URLs as libpq does: several hosts, sockets, all parameters of libpq.
 
-Not by SQLAlchemy, which knows neither `host1,host2` nor which parameters there are; and not by libpq's own reader,
-whose messages quote what they stumble over, which may be the password.
+Not with SQLAlchemy, which knows neither `host1,host2` nor libpq's parameters; not with libpq's own parser, whose error
+messages quote parts of the URL, which may be the password.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _URL = re.compile(
 _HOST = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>\d*))?")
 _LISTS = ("host", "hostaddr", "port")
 _SECRET = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
-_OF_PSYCOPG = ("prepare_threshold", "autocommit", "row_factory", "cursor_factory", "context")
+_PSYCOPG_OPTIONS = ("prepare_threshold", "autocommit", "row_factory", "cursor_factory", "context")
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlUrl:
-    """`text` is the URL as it was given, `parameters` are libpq's."""
+    """`text` is the URL as given, `parameters` are libpq's."""
 
     text: str = field(repr=False)
     parameters: Mapping[str, str] = field(repr=False)
@@ -55,7 +55,7 @@ class PostgresqlUrl:
 
     @property
     def without_secrets(self) -> str:
-        """The URL for a shell, without what is secret."""
+        """The URL for use in a shell."""
         shown = {name: value for name, value in self.parameters.items() if name not in _SECRET}
         user, dbname = quote(shown.pop("user", "")), quote(shown.pop("dbname", ""))
         query = "&".join(f"{name}={quote(value, safe='/,:')}" for name, value in shown.items())
@@ -63,7 +63,7 @@ class PostgresqlUrl:
 
 
 def parse(url: str) -> PostgresqlUrl:
-    """Raises StoreUnavailable, without showing the URL."""
+    """Raises StoreUnavailable, whose message does not show the URL."""
     match = _URL.fullmatch(url)
     if match is None or "@" in match["hosts"]:
         raise _unreadable("user and password with other characters than letters and digits are written as %40 for @")
@@ -93,18 +93,18 @@ def _add_hosts(found: dict[str, str], netloc: str) -> None:
 
 
 def _add_query(found: dict[str, str], query: str) -> None:
-    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    keywords = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
     lists: dict[str, list[str]] = {}
     for name, _, value in (part.partition("=") for part in query.split("&") if part):
-        if name in _OF_PSYCOPG:
+        if name in _PSYCOPG_OPTIONS:
             raise _unreadable(
                 f"the parameter '{name}' is not libpq's: leave it out. The connector prepares statements where it "
                 "talks to the server itself, and none where a pooler such as PgBouncer is in between"
             )
-        if name not in known:
-            near = get_close_matches(name, known, 1)
-            meant = f"is '{near[0]}' meant?" if near else "docs/operating.md says where they are listed"
-            raise _unreadable(f"libpq has no parameter '{name[:40]}' ({meant})")
+        if name not in keywords:
+            near = get_close_matches(name, keywords, 1)
+            hint = f"is '{near[0]}' meant?" if near else "docs/operating.md says where they are listed"
+            raise _unreadable(f"libpq has no parameter '{name[:40]}' ({hint})")
         if name in _LISTS:
             lists.setdefault(name, []).append(unquote(value))
         else:

@@ -1,4 +1,4 @@
-"""What a unit of work is given: a transaction that runs Core statements, each compiled once per connection."""
+"""A transaction that runs SQLAlchemy Core statements, each compiled once per connection."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from sqlalchemy import ClauseElement, Executable
 from sqlalchemy.engine import Dialect
 
 Row = dict[str, Any]
-"""One row of an answer, by column name."""
+"""A result row by column name."""
+
+
+class NoWorkshop(LookupError):
+    """A transaction of the whole database was asked for one workshop's rows; use `database.for_workshop(name)`."""
 
 
 class Transaction(Protocol):
     """
-    One open transaction of one workshop. Parameters go by the names of the statement's `bindparam`s; those named
-    `workshop` (in an INSERT) and `of_workshop` (in a WHERE) are the transaction's own workshop unless given.
+    An open transaction of one workshop. Parameters are named as the statement's `bindparam`s; `workshop` (in an INSERT)
+    and `of_workshop` (in a WHERE) are the transaction's own workshop unless given.
 
-    Statements are kept compiled for as long as they live: build each once, at module level or in a cache.
+    Statements stay compiled as long as they live: build each once, at module level or in a cache.
     """
 
     @property
     def workshop(self) -> str:
-        """Raises NoWorkshop where the database was not opened for one."""
+        """Raises NoWorkshop if the database was not opened for one."""
         ...
 
     def use_workshop(self, workshop: str | None) -> None:
@@ -34,40 +38,47 @@ class Transaction(Protocol):
     def fetch_all(self, statement: Executable, /, **parameters: object) -> list[Row]: ...
 
     def execute(self, statement: Executable, /, **parameters: object) -> int:
-        """How many rows it touched."""
+        """Run the statement; how many rows it touched."""
         ...
 
     def execute_many(self, statement: Executable, rows: Iterable[Mapping[str, object]], /) -> None:
-        """The statement once for each of `rows`."""
+        """Run the statement once for each of `rows`."""
         ...
 
     def lock(self, name: str) -> None:
-        """Waits until no other writing transaction holds this name, and holds it to the end."""
+        """Hold this name until the transaction ends; wait while another writing transaction holds it."""
         ...
 
 
-class NoWorkshop(LookupError):
-    """A transaction of the whole database was asked for one workshop's rows; use `database.for_workshop(name)`."""
+class WorkshopScope:
+    """The workshop of a transaction, as the parameters that all its statements have."""
 
+    _own: Mapping[str, str] = {}
 
-def workshop_parameters(workshop: str | None) -> dict[str, Any]:
-    """The parameters that every statement of the workshop's transaction has."""
-    return {} if workshop is None else {"workshop": workshop, "of_workshop": workshop}
+    @property
+    def workshop(self) -> str:
+        try:
+            return self._own["workshop"]
+        except KeyError:
+            raise NoWorkshop from None
+
+    def use_workshop(self, workshop: str | None) -> None:
+        self._own = {} if workshop is None else {"workshop": workshop, "of_workshop": workshop}
 
 
 @dataclass(slots=True)
 class CompiledStatement:
     text: str
     names: tuple[str, ...]
-    """The parameters' names in the order of the text's placeholders, where these have no names."""
+    """The parameters in the order of the text's placeholders, if these have no names."""
     defaults: dict[str, Any]
     """Literals of the statement that became parameters."""
     columns: tuple[str, ...] | None = None
-    """Names of the answer's columns, known once it has given a row."""
+    """Names of the result's columns, known once it has returned a row."""
 
 
 class StatementCache:
-    """The statements of one connection, compiled. Not for use from two threads."""
+    """The compiled statements of one connection. Not thread-safe."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
@@ -80,7 +91,7 @@ class StatementCache:
         return compiled
 
     def _compile(self, statement: Executable) -> CompiledStatement:
-        made = cast("ClauseElement", statement).compile(dialect=self._dialect)
-        binds = cast("Any", made).binds
-        defaults = {name: value for name, value in (made.params or {}).items() if not binds[name].required}
-        return CompiledStatement(str(made), tuple(cast("Any", made).positiontup or ()), defaults)
+        compiled = cast("ClauseElement", statement).compile(dialect=self._dialect)
+        binds = cast("Any", compiled).binds
+        defaults = {name: value for name, value in (compiled.params or {}).items() if not binds[name].required}
+        return CompiledStatement(str(compiled), tuple(cast("Any", compiled).positiontup or ()), defaults)

@@ -1,4 +1,4 @@
-"""Threads that each own a database connection, and the work that is handed to them from an event loop."""
+"""Queues that hand units of work from event loops to threads with a database connection each."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import asyncio
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -16,6 +15,7 @@ from typing import Any
 import structlog
 
 from planso_connector.domain.errors import CommitUnknown, StoreTimeout, StoreUnavailable
+from planso_connector.domain.priority import has_priority
 from planso_connector.store.engine.transaction import Transaction
 
 log = structlog.get_logger(__name__)
@@ -27,14 +27,14 @@ LEEWAY = 2.0
 
 
 class Responsiveness:
-    """When a crew's database answered last, and since when it is silent; seconds as `time.monotonic` has."""
+    """When the database last answered a queue's work, and since when it is silent; seconds of `time.monotonic`."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
         self.answered_at = monotonic()
         self.silent_since: float | None = None
         self.timeouts = 0
-        """Units of work that were given up because the database did not answer."""
+        """Units of work given up because the database did not answer."""
 
     def record_answer(self) -> None:
         self.answered_at = monotonic()
@@ -43,59 +43,54 @@ class Responsiveness:
             log.info("database_answers_again", kind=self._kind, silent_seconds=round(silent, 1))
 
     def record_timeout(self, since: float) -> None:
-        """What was asked at `since` got no answer in its time."""
+        """Record that work queued at `since` got no answer in its time."""
         self.timeouts += 1
         if self.silent_since is None:
             self.silent_since = max(self.answered_at, since)
             log.warning("database_silent", kind=self._kind, seconds=round(monotonic() - self.silent_since, 1))
 
 
-has_priority: ContextVar[bool] = ContextVar("goes_first", default=False)
-"""Whether work of this request, and of tasks begun for it, is done before that of others which waits already."""
-
-
 @dataclass(slots=True, eq=False)
 class QueuedWork:
-    """One unit of work, who waits for it, and how it ended."""
+    """A unit of work, the future that waits for it, and its result."""
 
     function: Callable[[Transaction], Any]
     workshop: str | None
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     time_limit: float | None = None
-    """Seconds after which it is given up, from `since` on."""
+    """Seconds from `queued_at` after which it is given up."""
     queued_at: float = field(default_factory=monotonic)
     result: Any = None
-    error: BaseException | None = field(default=None)
+    error: BaseException | None = None
     has_begun: bool = False
     deadline: float | None = None
-    """When its thread gives it up, as `time.monotonic`; its thread decides when it begins it."""
-    _decided: threading.Lock = field(default_factory=threading.Lock)
-    """Held from when on it is begun, or given up before that: whichever comes first."""
+    """When its thread gives it up, as `time.monotonic`; set by the thread when it begins."""
+    _claimed: threading.Lock = field(default_factory=threading.Lock)
+    """Taken for good by whoever comes first: the thread that begins it, or the caller that withdraws it."""
 
     @property
     def is_abandoned(self) -> bool:
-        """Nobody waits for it any more."""
+        """Whether nobody waits for it any more."""
         return self.future.done()
 
     def begin(self) -> bool:
-        """For its thread: whether it may be done. Not where its caller was told that nothing of it was."""
+        """For its thread: whether it may run. Not if its caller was told that nothing of it was done."""
         if not self.has_begun and not self.is_abandoned:
-            self.has_begun = self._decided.acquire(blocking=False)
+            self.has_begun = self._claimed.acquire(blocking=False)
         return self.has_begun
 
     def withdraw(self) -> bool:
-        """For its caller: whether it was not begun, and now never is."""
-        return self._decided.acquire(blocking=False)
+        """For its caller: whether it has not begun, and now never will."""
+        return self._claimed.acquire(blocking=False)
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds that are left; None where it may take as long as it takes."""
+        """Seconds left; None without a time limit."""
         return None if self.time_limit is None else self.queued_at + self.time_limit - monotonic()
 
-    @property
-    def is_late(self) -> bool:
-        """Whether its time is over before it was begun; its error says so then."""
+    def expire(self) -> bool:
+        """Whether its time was over before it began; then `error` is set."""
         if self.seconds_left is None or self.seconds_left > 0:
             return False
         self.error = StoreUnavailable("The connector has more questions to answer than it can: ask again in a moment.")
@@ -103,7 +98,7 @@ class QueuedWork:
 
 
 def resolve_futures(done: Iterable[QueuedWork]) -> None:
-    """Wakes those who wait; one wake-up for each event loop. A caller that left, or its loop, is passed over."""
+    """Resolve the futures of finished work, with one wake-up for each event loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[QueuedWork]] = {}
     for work in done:
         by_loop.setdefault(work.loop, []).append(work)
@@ -118,7 +113,7 @@ def _resolve(works: list[QueuedWork]) -> None:
     for work in works:
         if work.future.done():
             continue
-        if isinstance(work.error, StopIteration):  # no future takes it, and those behind it would wait for ever
+        if isinstance(work.error, StopIteration):  # a future does not accept it, and work behind it would never resolve
             work.future.set_exception(RuntimeError("a unit of work raised StopIteration"))
         elif work.error is not None:
             work.future.set_exception(work.error)
@@ -129,122 +124,138 @@ def _resolve(works: list[QueuedWork]) -> None:
 
 class WorkQueue:
     """
-    Where work waits for a crew of threads, that which goes first before all other. Once closed, it takes no more, and
-    what it holds is still done.
+    A queue of units of work and the threads that do them; work with priority first. Once closed it accepts no more,
+    and what it holds is still done.
 
-    Nobody waits here for longer than `timeout` seconds, whatever the threads do, but for a unit that `changes`
-    something and was begun: what became of that its thread says, and it has twice the time until it counts as unknown.
+    No caller waits longer than `timeout` seconds, whatever the threads do; except for a write that has begun: its
+    thread knows what became of it, and has twice the time until its commit counts as unknown.
     """
 
-    def __init__(self, kind: str, name: str, timeout: float, *, changes: bool = False) -> None:
-        """`kind` is `read`, `question` or `write`; `name` is where the database is, for messages."""
+    def __init__(self, kind: str, database: str, timeout: float, *, is_writing: bool = False) -> None:
+        """`kind` is `read`, `search` or `write`, for logs; `database` says where it is, for messages."""
         self.responsiveness = Responsiveness(kind)
-        self._name = name
+        self._kind = kind
+        self._database = database
         self._timeout = timeout
-        self._changes = changes
+        self._is_writing = is_writing
         self._first: deque[QueuedWork] = deque()
         self._others: deque[QueuedWork] = deque()
-        self._count: SimpleQueue[bool] = SimpleQueue()
-        """An entry for each work that waits: True; and one for each thread of a closed inbox: False."""
+        self._tokens: SimpleQueue[bool] = SimpleQueue()
+        """True for each work that is queued; False for each thread once the queue is closed."""
         self._lock = threading.Lock()
-        self._closed = False
-        self._waited_for: set[QueuedWork] = set()
+        self._is_closed = False
+        self._awaited: set[QueuedWork] = set()
         self._ends_at = math.inf
+        self._threads: list[threading.Thread] = []
+
+    def start_thread(self, target: Callable[..., None], *arguments: object) -> None:
+        """Start a thread that does this queue's work until the queue is closed."""
+        name = f"database-{self._kind}-{len(self._threads)}"
+        thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     @property
     def max_wait(self) -> float:
-        """Seconds that a caller waits here at most."""
-        return 2 * (self._timeout + LEEWAY) if self._changes else self._timeout
+        """Seconds that a caller waits at most."""
+        return 2 * (self._timeout + LEEWAY) if self._is_writing else self._timeout
 
     async def run(
         self,
-        unit: Callable[[Transaction], Any],
-        within: float | None = None,
+        function: Callable[[Transaction], Any],
+        time_limit: float | None = None,
         *,
         workshop: str | None = None,
-        at_once: float | None = None,
+        priority_timeout: float | None = None,
     ) -> Any:
-        """With `at_once` it comes before all that waits, and is given up after so many seconds."""
+        """Wait for `function`'s result. With `priority_timeout` it comes first, and is given up after those seconds."""
         loop = asyncio.get_running_loop()
-        work = QueuedWork(unit, workshop, loop, loop.create_future(), within)
+        work = QueuedWork(function, workshop, loop, loop.create_future(), time_limit)
         with self._lock:
-            if self._closed or work.queued_at >= self._ends_at:
+            if self._is_closed or work.queued_at >= self._ends_at:
                 raise StoreUnavailable("The connector's database is closed.")
-            (self._others if at_once is None and not has_priority.get() else self._first).append(work)
-            self._count.put(True)
-        seconds = at_once or (self._timeout if within is None else min(within + LEEWAY, self._timeout))
-        if work.queued_at + seconds < self._ends_at:
-            timer = loop.call_later(seconds, self._give_up, work, at_once is not None)
-        else:
-            timer = loop.call_later(self._ends_at - work.queued_at, self._give_up, work, True)
-        self._waited_for.add(work)
+            (self._others if priority_timeout is None and not has_priority.get() else self._first).append(work)
+            self._tokens.put(True)
+        seconds = priority_timeout or min(self._timeout, math.inf if time_limit is None else time_limit + LEEWAY)
+        seconds_to_end = self._ends_at - work.queued_at
+        is_final = priority_timeout is not None or seconds_to_end <= seconds
+        timer = loop.call_later(min(seconds, seconds_to_end), self._give_up, work, is_final)
+        self._awaited.add(work)
         try:
             return await work.future
         finally:
             timer.cancel()
-            self._waited_for.discard(work)
+            self._awaited.discard(work)
 
     def _give_up(self, work: QueuedWork, is_final: bool) -> None:
         if work.future.done():
             return
-        is_unbegun = work.withdraw()
-        if self._changes and not is_unbegun and not is_final:
+        has_begun_write = not work.withdraw() and self._is_writing
+        if has_begun_write and not is_final:
             work.loop.call_later(self._timeout + 2 * LEEWAY, self._give_up, work, True)
             return
-        silent = monotonic() - work.queued_at
+        waited = monotonic() - work.queued_at
         is_busy = self.responsiveness.answered_at > work.queued_at
         if not is_busy:
             self.responsiveness.record_timeout(work.queued_at)
-        if self._changes and not is_unbegun:
-            told = f"The connector's database ({self._name}) has not said for {silent:.0f} s whether it took a write."
-            work.future.set_exception(CommitUnknown(told))
+        error: StoreUnavailable
+        if has_begun_write:
+            error = CommitUnknown(
+                f"The connector's database ({self._database}) has not said for {waited:.0f} s whether it took a write."
+            )
         elif is_busy:
-            told = f"The connector's database has more to do than it can: no answer in {silent:.1f} s; ask again soon."
-            work.future.set_exception(StoreTimeout(told))
+            error = StoreTimeout(
+                f"The connector's database has more to do than it can: no answer in {waited:.1f} s; ask again soon."
+            )
         else:
-            told = f"The connector's database ({self._name}) can't be used: it has not answered for {silent:.1f} s."
-            work.future.set_exception(StoreTimeout(told))
+            error = StoreTimeout(
+                f"The connector's database ({self._database}) can't be used: it has not answered for {waited:.1f} s."
+            )
+        work.future.set_exception(error)
 
     def stop_waiting_after(self, seconds: float) -> None:
-        """From then on nobody waits here any more, and nothing is taken. The earliest end counts."""
+        """After so many seconds nobody waits any more, and no work is accepted. The earliest end counts."""
         self._ends_at = min(self._ends_at, monotonic() + seconds)
-        for work in self._waited_for:
+        for work in self._awaited:
             work.loop.call_later(self._ends_at - monotonic(), self._give_up, work, True)
 
     @property
     def length(self) -> int:
-        return self._count.qsize()
+        return self._tokens.qsize()
 
-    def close(self, threads: int) -> None:
+    def close(self) -> None:
         with self._lock:
-            if not self._closed:
-                self._closed = True
-                for _ in range(threads):
-                    self._count.put(False)
+            if not self._is_closed:
+                self._is_closed = True
+                for _ in self._threads:
+                    self._tokens.put(False)
 
     def take(self) -> QueuedWork | None:
-        """The next work, waiting for it; None: the inbox is closed, this thread can go."""
-        return self._next() if self._count.get() else None
+        """Wait for the next work; None once the queue is closed: the thread ends."""
+        return self._next() if self._tokens.get() else None
 
     def take_batch(self, at_most: int) -> tuple[list[QueuedWork], bool]:
-        """Work as soon as there is any, and what else waits then; and whether the inbox closed."""
-        is_more = self._count.get()
+        """Wait for work, and take what else is queued then; and whether the queue was closed."""
+        has_more = self._tokens.get()
         batch: list[QueuedWork] = []
-        while is_more:
+        while has_more:
             batch.append(self._next())
             if len(batch) == at_most:
                 return batch, False
             try:
-                is_more = self._count.get_nowait()
+                has_more = self._tokens.get_nowait()
             except Empty:
                 return batch, False
         return batch, True
 
-    async def join(self, threads: Sequence[threading.Thread]) -> None:
-        """Waits for the crew to go, but not for a thread that is stuck: it ends with the process."""
-        until = min(monotonic() + self._timeout + LEEWAY, max(self._ends_at, monotonic() + 1.0))
-        for thread in threads:
-            await asyncio.to_thread(thread.join, max(0.0, until - monotonic()))
+    @property
+    def join_deadline(self) -> float:
+        """Until when ending threads are waited for, as `time.monotonic`; one that is stuck ends with the process."""
+        return min(monotonic() + self._timeout + LEEWAY, max(self._ends_at, monotonic() + 1.0))
+
+    async def join(self, deadline: float) -> None:
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join, max(0.0, deadline - monotonic()))
 
     def _next(self) -> QueuedWork:
         try:

@@ -1,32 +1,32 @@
-"""What a database is told once it was restored: it is older than what PlanSo, and who asked it, have seen since."""
+"""Mark a restored database: it is older than PlanSo, and than what callers have seen since."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, bindparam, case, delete, select, update
 from sqlalchemy.dialects.postgresql import insert  # both databases speak its ON CONFLICT
 
-from planso_connector.domain.clock import format_instant
+from planso_connector.domain.clock import Instant, format_instant
 from planso_connector.domain.operation import OperationState
 from planso_connector.store import operations as outbox
 from planso_connector.store import personal_data
+from planso_connector.store.engine.expressions import row_parameters
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.tables import api_keys, erasure_log, last_seen, leases, operations, orders, write_stops
 
-_NEXT = bindparam("version", type_=BigInteger)
-_VERSIONS = update(orders).values(version=case((orders.c.version < _NEXT, _NEXT), else_=orders.c.version + 1))
-_UNSEEN = update(last_seen).values(list_fingerprint=None)
-_FREE = delete(leases)
-_ALL_ERASURES = select(erasure_log)
-_ERASED = (
-    insert(erasure_log)
-    .values({c.name: bindparam(c.name, type_=c.type) for c in erasure_log.c})
-    .on_conflict_do_nothing()
+_VERSION = bindparam("version", type_=BigInteger)
+_RAISE_VERSIONS = update(orders).values(
+    version=case((orders.c.version < _VERSION, _VERSION), else_=orders.c.version + 1)
 )
+_FORGET_FINGERPRINTS = update(last_seen).values(list_fingerprint=None)
+_RELEASE_LEASES = delete(leases)
+_ALL_ERASURES = select(erasure_log)
+_ADD_ERASURE = insert(erasure_log).values(row_parameters(erasure_log)).on_conflict_do_nothing()
 _GIVE_UP = (
     update(operations)
     .where(
@@ -37,14 +37,10 @@ _GIVE_UP = (
     .values(state=OperationState.CONFLICT.value, settled_at=bindparam("now"), holder=None, held_until=None)
 )
 _ALL_STOPS = select(write_stops)
-_STOP = (
-    insert(write_stops)
-    .values({c.name: bindparam(c.name, type_=c.type) for c in write_stops.c})
-    .on_conflict_do_nothing()
-)
+_ADD_STOP = insert(write_stops).values(row_parameters(write_stops)).on_conflict_do_nothing()
 _ALL_KEYS = select(api_keys)
-_NEW_KEY = insert(api_keys).values({c.name: bindparam(c.name, type_=c.type) for c in api_keys.c})
-_KEY = _NEW_KEY.on_conflict_do_update(
+_NEW_KEY = insert(api_keys).values(row_parameters(api_keys))
+_PUT_KEY = _NEW_KEY.on_conflict_do_update(
     index_elements=list(api_keys.primary_key.columns),
     set_={c.name: _NEW_KEY.excluded[c.name] for c in api_keys.c if not c.primary_key},
 )
@@ -56,41 +52,21 @@ _REVOKE = (
 )
 
 
+class PreviousDatabase(NamedTuple):
+    """Rows of the database that the restored one replaces, of all workshops; none if there was none."""
+
+    api_keys: Sequence[Row] = ()
+    write_stops: Sequence[Row] = ()
+    erasures: Sequence[Row] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class RestoreMarks:
-    """How many operations are pending, and how many API keys were revoked."""
+    """How many operations are pending, API keys were revoked, and erasures were repeated."""
 
     pending: int
     revoked: int
-
-
-def mark_restored(
-    tx: Transaction, now: datetime, live_keys: Iterable[Row] = (), live_stops: Iterable[Row] = ()
-) -> RestoreMarks:
-    """
-    For all workshops: what is pending is only looked for, never sent again; the next sync reads every order; no version
-    is given out twice, since callers may hold one of after the backup. API keys are as in `live_keys`, those of the
-    database of before; what that does not know is revoked, since it may have been, or have got a new secret, meanwhile.
-    What is stopped in the database of before, `live_stops`, stays so, since nobody resumed it.
-    """
-    pending = outbox.mark_restored(tx, now=format_instant(now))
-    tx.execute(_UNSEEN)
-    tx.execute(_FREE)
-    # Seconds since 1970: no order changes once a second, so these lie beyond all versions before this restore.
-    tx.execute(_VERSIONS, version=int(now.timestamp()))
-    for stop in live_stops:
-        tx.execute(_STOP, **stop)
-    return RestoreMarks(pending, _put_keys(tx, live_keys, format_instant(now)))
-
-
-def _put_keys(tx: Transaction, live_keys: Iterable[Row], now: str) -> int:
-    live = {(row["workshop"], row["id"]): row for row in live_keys}
-    unknown = [row for row in tx.fetch_all(_VALID_KEYS) if (row["workshop"], row["id"]) not in live]
-    for row in live.values():
-        tx.execute(_KEY, **row)
-    for row in unknown:
-        tx.execute(_REVOKE, of_workshop=row["workshop"], of_id=row["id"], now=now)
-    return len(unknown)
+    erasures: int = 0
 
 
 def list_api_keys(tx: Transaction) -> list[Row]:
@@ -99,7 +75,7 @@ def list_api_keys(tx: Transaction) -> list[Row]:
 
 
 def list_write_stops(tx: Transaction) -> list[Row]:
-    """What is stopped, of all workshops."""
+    """The write stops of all workshops."""
     return tx.fetch_all(_ALL_STOPS)
 
 
@@ -108,22 +84,51 @@ def list_erasures(tx: Transaction) -> list[Row]:
     return tx.fetch_all(_ALL_ERASURES)
 
 
-def repeat_erasures(tx: Transaction, erased: Iterable[Row], now: datetime) -> int:
+def mark_restored(tx: Transaction, now: datetime, previous: PreviousDatabase | None = None) -> RestoreMarks:
     """
-    What was erased after the backup was made, by the protocol of the database of before: the backup has it still, also
-    in the mirror's rows, which PlanSo may have shown otherwise or no longer by then. How many erasures there were.
+    For all workshops: pending operations are only looked for in PlanSo, never sent again; the next sync reads every
+    order; no version is used twice, since callers may hold one from after the backup. API keys become those of the
+    `previous` database; keys unknown to it are revoked, since they may have been revoked or rotated meanwhile. Its
+    write stops stay in force, and its erasures are repeated.
     """
-    held = {(row["workshop"], row["id"]) for row in list_erasures(tx)}
-    since = [row for row in erased if (row["workshop"], row["id"]) not in held]
-    for row in since:
-        tx.execute(_ERASED, **row)
+    previous = previous or PreviousDatabase()
+    instant = format_instant(now)
+    erasures = _repeat_erasures(tx, previous.erasures, instant)
+    pending = outbox.mark_restored(tx, now=instant)
+    tx.execute(_FORGET_FINGERPRINTS)
+    tx.execute(_RELEASE_LEASES)
+    # Seconds since 1970: no order changes once a second, so these are beyond all versions before this restore.
+    tx.execute(_RAISE_VERSIONS, version=int(now.timestamp()))
+    for stop in previous.write_stops:
+        tx.execute(_ADD_STOP, **stop)
+    return RestoreMarks(pending, _put_keys(tx, previous.api_keys, instant), erasures)
+
+
+def _put_keys(tx: Transaction, previous_keys: Sequence[Row], now: Instant) -> int:
+    known = {(row["workshop"], row["id"]) for row in previous_keys}
+    unknown = [row for row in tx.fetch_all(_VALID_KEYS) if (row["workshop"], row["id"]) not in known]
+    for row in previous_keys:
+        tx.execute(_PUT_KEY, **row)
+    for row in unknown:
+        tx.execute(_REVOKE, of_workshop=row["workshop"], of_id=row["id"], now=now)
+    return len(unknown)
+
+
+def _repeat_erasures(tx: Transaction, erasures: Sequence[Row], now: Instant) -> int:
+    """
+    Repeat the erasures from after the backup, which still has the data, also in mirror rows that PlanSo has changed or
+    deleted since. Returns how many.
+    """
+    known = {(row["workshop"], row["id"]) for row in list_erasures(tx)}
+    missing = [row for row in erasures if (row["workshop"], row["id"]) not in known]
+    for row in missing:
+        tx.execute(_ADD_ERASURE, **row)
         tx.use_workshop(row["workshop"])
         for order_id in json.loads(row["order_ids"]):
-            tx.execute(
-                _GIVE_UP, now=format_instant(now), of_order=order_id, of_id=""
-            )  # nothing of it was pending when it was erased
+            tx.execute(_GIVE_UP, now=now, of_order=order_id, of_id="")  # when it was erased, nothing of it was pending
             personal_data.erase_order(tx, order_id, with_current=True)
         for operation_id in json.loads(row["operation_ids"]):
-            tx.execute(_GIVE_UP, now=format_instant(now), of_order=0, of_id=operation_id)
+            tx.execute(_GIVE_UP, now=now, of_order=0, of_id=operation_id)
             personal_data.erase_operation(tx, operation_id)
-    return len(since)
+    tx.use_workshop(None)
+    return len(missing)

@@ -1,14 +1,14 @@
 """
-Backups of a SQLite file: copied while it is in use, verified, and put back. PostgreSQL brings its own tools for that.
+Back up a SQLite file while it is in use, verify backups, and restore them. PostgreSQL has its own tools for that.
 
-A backup is a plain SQLite file, whole in itself: no write-ahead log belongs to it.
+A backup is a complete SQLite file without a write-ahead log.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,15 +20,15 @@ from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.engine import sqlite
 from planso_connector.store.engine.transaction import Row, Transaction
 from planso_connector.store.maintenance import after_restore, migrate
-from planso_connector.store.maintenance.after_restore import RestoreMarks
+from planso_connector.store.maintenance.after_restore import PreviousDatabase, RestoreMarks
 
 LOCK_TIMEOUT = 1000
-"""Milliseconds for which a restore waits for others to let go of the database."""
+"""Milliseconds that a restore waits for others to close the database."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedBackup:
-    """A backup that was read from its first page to its last. `rows`: how many each table has."""
+    """A backup that was read completely; `rows` by table."""
 
     revision: str
     rows: Mapping[str, int]
@@ -36,21 +36,17 @@ class VerifiedBackup:
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
-    """
-    `aside` is where the database of before went, None where there was none; `erased` counts the erasures that were made
-    after the backup, and made again.
-    """
+    """`previous_database`: where the replaced database was moved, None if there was none."""
 
     backup: VerifiedBackup
     previous_database: Path | None
     marks: RestoreMarks
-    repeated_erasures: int
 
 
 def copy_database(path: Path, target: Path) -> VerifiedBackup:
     """
-    Copies the database as it stands in this instant, while others read and write it. `target` is there when it is
-    whole, verified and on disk, or not at all; only its owner may read it. Raises StoreUnavailable.
+    Copy the database as it is at this instant, while others read and write it. `target` exists once it is complete,
+    verified and on disk, or not at all; only its owner may read it. Raises StoreUnavailable.
     """
     if not path.exists():
         raise StoreUnavailable(f"There is no database '{path}' to back up.")
@@ -59,7 +55,7 @@ def copy_database(path: Path, target: Path) -> VerifiedBackup:
     with _unfinished(target) as unfinished, closing(sqlite.connect(path, read_only=True)) as source:
         with sqlite.translate_errors(path):
             source.execute("BEGIN")
-            rows = _rows(source)  # the first reading fixes what the transaction sees, and the copy shows just that
+            rows = _count_rows(source)  # the first read fixes the snapshot, which is what is copied
         _copy_pages(source, unfinished)
         found = verify(unfinished)
         if found.rows != rows:
@@ -70,8 +66,8 @@ def copy_database(path: Path, target: Path) -> VerifiedBackup:
 
 def verify(path: Path) -> VerifiedBackup:
     """
-    Reads the file whole: its pages, its indexes, what refers to what, and whether this version of the connector knows
-    its tables. Raises StoreUnavailable.
+    Read the whole file: its pages, indexes and foreign keys, and whether this version of the connector knows its
+    revision. Raises StoreUnavailable.
     """
     if not path.is_file():
         raise StoreUnavailable(f"There is no file '{path}'.")
@@ -83,57 +79,54 @@ def verify(path: Path) -> VerifiedBackup:
         orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
         if faults != [("ok",)] or orphans:
             raise StoreUnavailable(f"'{path}' is damaged; restore another backup.")
-        return VerifiedBackup(revision, _rows(connection))
+        return VerifiedBackup(revision, _count_rows(connection))
 
 
 def restore(backup: Path, path: Path, now: datetime) -> RestoreResult:
     """
-    Puts the backup in the place of the database, brought up to date and marked as restored, in one transaction: a
-    crash leaves the one or the other. Raises StoreUnavailable, with nothing changed, where anybody has the database
-    open, or the backup is damaged or of a newer version.
+    Replace the database by the backup, migrated and marked as restored, in one transaction: a crash leaves the one or
+    the other. Raises StoreUnavailable, with nothing changed, if anybody has the database open, or the backup is damaged
+    or of a newer version.
     """
     found = verify(backup)
-    _set_aside_what_is_no_database(path, now)
-    was_there = path.exists() and path.stat().st_size > 0
-    if not was_there:
+    _move_if_no_database(path, now)
+    existed = path.exists() and path.stat().st_size > 0
+    if not existed:
         path.touch(mode=0o600)
-    with _alone(path) as live, _unfinished(path) as prepared:
+    with _open_exclusively(path) as live, _unfinished(path) as prepared:
         with sqlite.translate_errors(backup), closing(_read_only(backup)) as source:
             _copy_pages(source, prepared)
         migrate.migrate_file(prepared)
-        erased = _erase_again(live, prepared, now) if was_there else 0
-        marked = _mark(
-            prepared, now, _known(live, after_restore.list_api_keys), _known(live, after_restore.list_write_stops)
-        )
+        marks = _mark(prepared, now, _read_previous(live, path) if existed else None)
         verify(prepared)
-        aside = _aside(path, now) if was_there else None
-        if aside is not None:
-            with _unfinished(aside) as unfinished:
+        previous = _previous_path(path, now) if existed else None
+        if previous is not None:
+            with _unfinished(previous) as unfinished:
                 _copy_pages(live, unfinished)
-                _put(unfinished, aside)
+                _put(unfinished, previous)
         with closing(_read_only(prepared)) as source, live.backup("main", source, "main") as pages:
             pages.step()
-    return RestoreResult(found, aside, marked, erased)
+    return RestoreResult(found, previous, marks)
 
 
 def mark_restored(path: Path, now: datetime) -> RestoreMarks:
     """
-    A database that was put back by other means: marked as `restore` does where there was none before. Raises
+    Mark a database that was put back by other means, like `restore` without a previous database. Raises
     StoreUnavailable as it does.
     """
     if not path.exists():
         raise StoreUnavailable(f"There is no database '{path}'.")
-    with _alone(path):
+    with _open_exclusively(path):
         pass
     migrate.migrate_file(path)
     return _mark(path, now)
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[apsw.Connection]:
+def _open_exclusively(path: Path) -> Iterator[apsw.Connection]:
     """
-    A connection that nobody else can have one beside, until it is closed. Every connection in WAL mode holds a lock on
-    the file for as long as it is open, so that a connector that has nothing to do is noticed too.
+    Open the only connection to the file. Every connection in WAL mode holds a lock on it while open, so that an idle
+    connector is noticed too.
     """
     with sqlite.translate_errors(path), closing(apsw.Connection(str(path))) as connection:
         connection.set_busy_timeout(LOCK_TIMEOUT)
@@ -149,37 +142,44 @@ def _alone(path: Path) -> Iterator[apsw.Connection]:
         yield connection
 
 
-def _mark(path: Path, now: datetime, live_keys: Sequence[Row] = (), live_stops: Sequence[Row] = ()) -> RestoreMarks:
+def _mark(path: Path, now: datetime, previous: PreviousDatabase | None = None) -> RestoreMarks:
     with closing(sqlite.connect(path)) as connection, sqlite.translate_errors(path):
         connection.execute("BEGIN IMMEDIATE")
-        marked = after_restore.mark_restored(sqlite.SqliteTransaction(connection), now, live_keys, live_stops)
+        marks = after_restore.mark_restored(sqlite.SqliteTransaction(connection), now, previous)
         connection.execute("COMMIT")
-        _leave_wal(connection)
-    return marked
-
-
-def _erase_again(live: apsw.Connection, prepared: Path, now: datetime) -> int:
-    protocol = _known(live, after_restore.list_erasures)
-    with closing(sqlite.connect(prepared)) as connection, sqlite.translate_errors(prepared):
-        connection.execute("BEGIN IMMEDIATE")
-        erased = after_restore.repeat_erasures(sqlite.SqliteTransaction(connection), protocol, now)
-        connection.execute("COMMIT")
-        if erased:
+        if marks.erasures:
             connection.execute("VACUUM")
         _leave_wal(connection)
-    return erased
+    return marks
 
 
-def _known(live: apsw.Connection, rows: Callable[[Transaction], list[Row]]) -> list[Row]:
-    """None of a database that is new, of an older version, or damaged."""
+def _read_previous(live: apsw.Connection, path: Path) -> PreviousDatabase:
+    """What the database still tells, migrated first if its version is older; nothing of what is damaged."""
     try:
-        return rows(sqlite.SqliteTransaction(live))
-    except apsw.Error:
-        return []
+        if migrate.sqlite_revision(live) == migrate.head_revision():
+            return _read_tables(live)
+        with _unfinished(path) as copy:
+            _copy_pages(live, copy)
+            migrate.migrate_file(copy)
+            with closing(sqlite.connect(copy)) as connection:
+                return _read_tables(connection)
+    except (apsw.Error, StoreUnavailable):
+        return PreviousDatabase()
 
 
-def _set_aside_what_is_no_database(path: Path, now: datetime) -> None:
-    """What SQLite does not know for a database can be neither locked nor copied, and nobody can be using it."""
+def _read_tables(connection: apsw.Connection) -> PreviousDatabase:
+    def read(rows: Callable[[Transaction], list[Row]]) -> list[Row]:
+        try:
+            return rows(sqlite.SqliteTransaction(connection))
+        except apsw.Error:
+            return []
+
+    reads = after_restore.list_api_keys, after_restore.list_write_stops, after_restore.list_erasures
+    return PreviousDatabase(*map(read, reads))
+
+
+def _move_if_no_database(path: Path, now: datetime) -> None:
+    """Move what is no SQLite database away: it can be neither locked nor copied, and nobody can be using it."""
     if not path.exists():
         return
     try:
@@ -188,18 +188,18 @@ def _set_aside_what_is_no_database(path: Path, now: datetime) -> None:
     except apsw.NotADBError:
         for suffix in ("", "-wal", "-shm"):
             with suppress(FileNotFoundError):
-                Path(f"{path}{suffix}").rename(f"{_aside(path, now)}{suffix}")
+                Path(f"{path}{suffix}").rename(f"{_previous_path(path, now)}{suffix}")
     except apsw.Error:
-        return  # what else it is, is told when it is locked
+        return  # locking it will say what is wrong
 
 
-def _aside(path: Path, now: datetime) -> Path:
+def _previous_path(path: Path, now: datetime) -> Path:
     return path.with_name(f"{path.name}.before-restore-{now:%Y%m%dT%H%M%SZ}")
 
 
 @contextmanager
 def _unfinished(target: Path) -> Iterator[Path]:
-    """An empty file beside `target` that only its owner may read; gone at the end, unless it took its place."""
+    """An empty file beside `target` that only its owner may read; deleted at the end unless it was moved."""
     path = target.with_name(f".{target.name}.{secrets.token_hex(4)}.unfinished")
     try:
         path.touch(mode=0o600, exist_ok=False)
@@ -213,22 +213,22 @@ def _unfinished(target: Path) -> Iterator[Path]:
 
 
 def _put(unfinished: Path, target: Path) -> None:
-    for place in (unfinished, target.parent):
-        _flush(place)
+    for path in (unfinished, target.parent):
+        _flush(path)
     unfinished.replace(target)
     _flush(target.parent)
 
 
-def _flush(place: Path) -> None:
-    number = os.open(place, os.O_RDONLY)
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(number)
+        os.fsync(descriptor)
     finally:
-        os.close(number)
+        os.close(descriptor)
 
 
 def _copy_pages(source: apsw.Connection, target: Path) -> None:
-    """In one go: a copy that pauses begins anew each time that somebody writes."""
+    """In one step: a copy that pauses starts over each time that somebody writes."""
     with sqlite.translate_errors(target), closing(apsw.Connection(str(target))) as connection:
         with connection.backup("main", source, "main") as pages:
             pages.step()
@@ -236,7 +236,7 @@ def _copy_pages(source: apsw.Connection, target: Path) -> None:
 
 
 def _leave_wal(connection: apsw.Connection) -> None:
-    # `writable_schema`, so that it also goes where the schema can't be read: what is damaged is set aside too.
+    # With `writable_schema` it works even if the schema can't be read: a damaged database is moved away too.
     connection.execute("PRAGMA writable_schema = ON; PRAGMA journal_mode = DELETE")
 
 
@@ -246,7 +246,7 @@ def _read_only(path: Path) -> apsw.Connection:
     return connection
 
 
-def _rows(connection: apsw.Connection) -> dict[str, int]:
+def _count_rows(connection: apsw.Connection) -> dict[str, int]:
     names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").fetchall()
     return {
         str(name): int(str(connection.execute(f'SELECT count(*) FROM "{name}"').get))  # noqa: S608 - of the schema

@@ -1,6 +1,6 @@
 """
-The schema brought up to date. Alembic writes the script, we run it: on SQLite because the file must only ever be opened
-by apsw's SQLite, on PostgreSQL for the same one way. Two processes may do it at once: one waits and finds it done.
+Migrate the schema. Alembic writes the script, we execute it: a SQLite file may only be opened by apsw's SQLite, and
+PostgreSQL goes the same way. Two processes may migrate at once: one waits and finds it done.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parents[1] / "migrations"
 _LOCK = 7_021_568_311
-"""PostgreSQL's advisory locks are numbers; this one is ours."""
+"""The number of PostgreSQL's advisory lock for migrations."""
 
-_PATIENCE = 60_000
+_LOCK_TIMEOUT = 60_000
 """Milliseconds to wait for another process that migrates the same file."""
 
 
 def migrate(url: str) -> None:
     """
-    Makes the tables, or brings them up to date, in one transaction. Raises StoreUnavailable, also for a database
-    that a newer version of the connector has made.
+    Create or upgrade the tables, in one transaction. Raises StoreUnavailable, also for a database of a newer version of
+    the connector.
     """
     where = parse_database_url(url)
     if isinstance(where, Path):
@@ -54,28 +54,28 @@ def current_revision(url: str) -> str | None:
             return sqlite_revision(connection)
     from planso_connector.store.engine import postgresql  # here: psycopg loads libpq
 
-    with postgresql.translate_errors(where, told=True), closing(postgresql.connect(where)) as session:
+    with postgresql.translate_errors(where, verbose=True), closing(postgresql.connect(where)) as session:
         return _postgresql_revision(session)
 
 
 def needs_migration(url: str) -> bool:
-    """Whether `migrate` has something to do. Raises StoreUnavailable, also for a database that is newer."""
+    """Whether `migrate` has something to do. Raises StoreUnavailable, also for a database of a newer version."""
     return check_revision(current_revision(url)) != head_revision()
 
 
 @cache
 def head_revision() -> str:
-    """The newest revision that this version of the connector knows; the scripts' names begin with theirs."""
+    """The newest revision that this version knows; a script's name begins with its revision."""
     return max(script.name.partition("_")[0] for script in (_FOLDER / "versions").glob("[0-9]*_*.py"))
 
 
 def migrate_file(path: Path) -> None:
-    """As `migrate`, a SQLite file."""
+    """As `migrate`, for a SQLite file."""
     with closing(sqlite.connect(path)) as connection, sqlite.translate_errors(path):
-        connection.set_busy_timeout(_PATIENCE)
+        connection.set_busy_timeout(_LOCK_TIMEOUT)
         connection.execute("BEGIN IMMEDIATE")
         try:
-            # Fetched to the end: apsw halts at each statement that answers, as Alembic's INSERT ... RETURNING does.
+            # Fetched to the end: apsw stops at each statement that returns rows, as Alembic's INSERT ... RETURNING.
             connection.execute(_script("sqlite", sqlite_revision(connection))).fetchall()
         except BaseException:
             if connection.in_transaction:
@@ -87,9 +87,9 @@ def migrate_file(path: Path) -> None:
 def _migrate_postgresql(url: PostgresqlUrl) -> None:
     from planso_connector.store.engine import postgresql, postgresql_check  # here: psycopg loads libpq
 
-    with postgresql.translate_errors(url, told=True), closing(postgresql.connect(url)) as connection:
+    with postgresql.translate_errors(url, verbose=True), closing(postgresql.connect(url)) as connection:
         postgresql.begin(connection, postgresql.BEGIN_WRITE, postgresql.MAINTENANCE_TIMEOUT)
-        # Asked again and again: a server that is silent must not look like one where another process migrates.
+        # Polled: a silent server must not look like one on which another process migrates.
         while not _is_locked(connection):
             time.sleep(0.2)
         script = _script("postgresql", _postgresql_revision(connection))
@@ -108,7 +108,7 @@ def _is_locked(connection: TimeoutConnection) -> bool:
 
 def sqlite_revision(connection: apsw.Connection) -> str | None:
     """A SQLite database's revision, None before the first migration."""
-    # Asked in SQL: apsw's `table_exists` looks at the schema as it was when this connection last read it.
+    # In SQL: apsw's `table_exists` uses the schema as this connection last read it.
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").get:
         return None
     return cast("str | None", connection.execute("SELECT version_num FROM alembic_version").get)
@@ -123,7 +123,7 @@ def _postgresql_revision(connection: TimeoutConnection) -> str | None:
 
 
 def check_revision(revision: str | None) -> str | None:
-    """The revision itself. Raises StoreUnavailable where a newer version of the connector made it."""
+    """Return the revision. Raises StoreUnavailable if it is of a newer version of the connector."""
     if revision not in (None, head_revision()):
         from alembic.script import ScriptDirectory
         from alembic.util import CommandError
@@ -139,10 +139,10 @@ def check_revision(revision: str | None) -> str | None:
 
 
 def _script(dialect: str, revision: str | None) -> str:
-    """The SQL from `revision` to head; empty when there is nothing to do."""
+    """The SQL from `revision` to head; empty if there is nothing to do."""
     if check_revision(revision) == head_revision():
         return ""
-    from alembic import command  # here, as all of Alembic: a start that has nothing to migrate is twice as fast
+    from alembic import command  # here: importing it doubles the time of a start with nothing to migrate
 
     config = _config()
     config.attributes["dialect"] = dialect

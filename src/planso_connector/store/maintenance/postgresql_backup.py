@@ -1,4 +1,4 @@
-"""Backups of a PostgreSQL database are PostgreSQL's own; what is ours is to say how, and to mark what was restored."""
+"""Print the commands that back up and restore a PostgreSQL database, and mark a restored one."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ import time
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
-
-from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 
 from planso_connector.domain.errors import StoreUnavailable
 from planso_connector.store.engine import postgresql
 from planso_connector.store.engine.postgresql_pool import TimeoutConnection
 from planso_connector.store.engine.postgresql_url import PostgresqlUrl
-from planso_connector.store.engine.transaction import StatementCache
 from planso_connector.store.maintenance import after_restore, migrate
 
 DISCONNECT_GRACE = 3.0
-"""Seconds that the connections of a connector that was stopped may take to be gone."""
+"""Seconds that the connections of a stopped connector may take to disappear."""
 
 _OTHERS = """
 SELECT count(*) AS others FROM pg_stat_activity
@@ -27,7 +23,7 @@ WHERE datname = current_database() AND application_name = %s AND pid <> pg_backe
 
 
 def backup_command(url: PostgresqlUrl, file: Path) -> str:
-    """For a shell; without the password, because commands stand in histories and lists of processes."""
+    """For a shell; without the password, which would be visible in histories and process lists."""
     return f"pg_dump --format=custom --file={file} '{url.without_secrets}'"
 
 
@@ -36,8 +32,8 @@ def restore_command(url: PostgresqlUrl, file: Path) -> str:
 
 
 def mark_restored(url: PostgresqlUrl, now: datetime) -> after_restore.RestoreMarks:
-    """As `store.restored.mark`. Raises StoreUnavailable, with nothing changed, where a connector is connected."""
-    with postgresql.translate_errors(url, told=True), closing(postgresql.connect(url)) as connection:
+    """As `after_restore.mark_restored`. Raises StoreUnavailable, with nothing changed, if a connector is connected."""
+    with postgresql.translate_errors(url, verbose=True), closing(postgresql.connect(url)) as connection:
         if postgresql.has_pooler(connection):
             raise StoreUnavailable(
                 f"Behind a pooler ({url.location}) nothing tells whether a connector is connected: stop it, and give "
@@ -48,15 +44,13 @@ def mark_restored(url: PostgresqlUrl, now: datetime) -> after_restore.RestoreMar
         connection.timeout = postgresql.MAINTENANCE_TIMEOUT
         migrate.migrate(url.text)
         postgresql.begin(connection, postgresql.BEGIN_WRITE, postgresql.MAINTENANCE_TIMEOUT)
-        marked = after_restore.mark_restored(
-            postgresql.PostgresqlTransaction(connection, StatementCache(cast("Any", psycopg_dialect)())), now
-        )
+        marked = after_restore.mark_restored(postgresql.PostgresqlTransaction(connection), now)
         connection.execute("COMMIT")
         return marked
 
 
 def _is_any_connected(connection: TimeoutConnection) -> bool:
-    """A connector that has ended is seen a little longer: the server's side of a connection ends after the client's."""
+    """Wait for a stopped connector to disappear: the server's side of a connection ends after the client's."""
     until, name = time.monotonic() + DISCONNECT_GRACE, connection.info.parameter_status("application_name")
     while (row := connection.execute(_OTHERS, (name,)).fetchone()) is not None and row["others"]:
         if time.monotonic() > until:

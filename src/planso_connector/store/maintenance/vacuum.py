@@ -1,4 +1,4 @@
-"""What was erased, gone from the disk too: databases keep the bytes of deleted rows until they need the room."""
+"""VACUUM after an erasure: databases keep the bytes of deleted rows until they reuse the space."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ LOCK_TIMEOUT = 60_000
 
 def vacuum(url: str) -> bool:
     """
-    SQLite: the file is written anew, without what was deleted, and the write-ahead log emptied. PostgreSQL: `VACUUM`,
-    which frees the rows; their bytes stay until they are written over. Others may read meanwhile, and writes wait.
-    False where the log could not be emptied, because somebody read all the time. Raises StoreUnavailable.
+    SQLite: rewrite the file without deleted rows and empty the write-ahead log. PostgreSQL: `VACUUM`, which frees the
+    rows; their bytes stay until overwritten. Others may read meanwhile, writes wait. False if the log could not be
+    emptied because of a permanent reader. Raises StoreUnavailable.
     """
     where = parse_database_url(url)
     if not isinstance(where, Path):
         from planso_connector.store.engine import postgresql  # here: psycopg loads libpq
 
-        with postgresql.translate_errors(where, told=True), closing(postgresql.connect(where)) as session:
+        with postgresql.translate_errors(where, verbose=True), closing(postgresql.connect(where)) as session:
             session.timeout = postgresql.MAINTENANCE_TIMEOUT
             session.execute(f"VACUUM {', '.join(metadata.tables)}".encode())
         return True
     with closing(sqlite.connect(where)) as connection, sqlite.translate_errors(where):
         connection.set_busy_timeout(LOCK_TIMEOUT)
-        # The index keeps what it has forgotten until its parts are merged.
+        # The text index keeps deleted entries until its segments are merged.
         connection.execute("INSERT INTO text_index (text_index) VALUES ('optimize')")
         connection.execute("VACUUM")
         try:

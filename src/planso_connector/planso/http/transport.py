@@ -1,0 +1,112 @@
+"""The transport below the HTTP client: a slot of the throttle for each request, bounds for each response."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import cached_property
+from urllib.request import getproxies, proxy_bypass
+
+import httpx2
+
+from planso_connector.planso.http.adaptive_limit import parse_retry_after
+from planso_connector.planso.http.bounded_response import ResponseTooLarge, read_bounded
+from planso_connector.planso.http.outcome import (
+    PlansoHealth,
+    RequestOutcome,
+    classify_status,
+    classify_transport_error,
+)
+from planso_connector.planso.http.request_info import get_info
+from planso_connector.planso.http.throttle import Throttle
+
+_CONNECTION_LOST = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
+
+
+class ThrottledTransport(httpx2.AsyncBaseTransport):
+    """
+    Send each request in a slot of the throttle, read its whole response, and tell throttle and health what came of it.
+
+    `url`: PlanSo's. `total_timeout`: seconds for one request and its response. `max_bytes`: the largest response.
+    """
+
+    def __init__(
+        self, url: httpx2.URL, throttle: Throttle, health: PlansoHealth, *, total_timeout: float, max_bytes: int
+    ) -> None:
+        self.request_count = 0
+        self._url = url
+        self._throttle = throttle
+        self._health = health
+        self._total_timeout = total_timeout
+        self._max_bytes = max_bytes
+
+    @cached_property
+    def _transport(self) -> httpx2.AsyncHTTPTransport:
+        """Made with the first request: loading TLS certificates takes a tenth of the time of a start."""
+        size = self._throttle.concurrency
+        limits = httpx2.Limits(max_connections=size, max_keepalive_connections=size)
+        return httpx2.AsyncHTTPTransport(limits=limits, proxy=_find_proxy(self._url))
+
+    async def aclose(self) -> None:
+        if "_transport" in vars(self):
+            await self._transport.aclose()
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Raises PlansoTimeout where the throttle has no slot in time, ResponseTooLarge, and httpx2's errors."""
+        info = get_info(request)
+        if info.is_retryable:
+            try:
+                return await self._send(request, ignores_lost_connection=True)
+            except _CONNECTION_LOST:
+                if info.has_response:
+                    raise
+        return await self._send(request)
+
+    async def _send(self, request: httpx2.Request, *, ignores_lost_connection: bool = False) -> httpx2.Response:
+        """
+        Send once. `ignores_lost_connection`: a connection that is lost before the response begins is no sign of
+        overload: it was idle, and a proxy closed it.
+        """
+        info = get_info(request)
+        async with self._throttle.slot(urgent=info.is_save or info.is_login) as attempt:  # reads wait for a login too
+            self.request_count += 1
+            info.sent_at = sent_at = time.monotonic()
+            outcome: RequestOutcome | None = None
+            try:
+                async with asyncio.timeout(self._total_timeout):
+                    response = await self._transport.handle_async_request(request)
+                    response.request = request
+                    info.has_response = True
+                    response = await read_bounded(response, info.max_bytes or self._max_bytes, info.large_slot)
+                outcome = classify_status(response.status_code)
+            except TimeoutError as error:
+                attempt.record_failure()
+                outcome = RequestOutcome.TIMEOUT
+                raise httpx2.ReadTimeout("the response arrived too slowly", request=request) from error
+            except ResponseTooLarge:
+                outcome = RequestOutcome.TOO_LARGE
+                raise
+            except httpx2.TransportError as error:
+                is_ignored = ignores_lost_connection and isinstance(error, _CONNECTION_LOST)
+                if not is_ignored or info.has_response:
+                    attempt.record_failure()
+                    outcome = classify_transport_error(error)
+                raise
+            finally:
+                if outcome is not None:
+                    self._health.record(info.kind, outcome, time.monotonic() - sent_at)
+            attempt.record_response(
+                response.status_code,
+                f"{request.method} {info.kind} {info.action}",
+                parse_retry_after(response.headers.get("Retry-After"), response.headers.get("Date")),
+            )
+            return response
+
+
+def _find_proxy(url: httpx2.URL) -> str | None:
+    """The proxy for PlanSo by HTTPS_PROXY, NO_PROXY and the like; httpx2 reads them only for transports it makes."""
+    if proxy_bypass(url.host):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy

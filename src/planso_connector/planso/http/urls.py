@@ -1,0 +1,40 @@
+"""PlanSo's address: where its base URL may point, and where its redirects may lead."""
+
+from __future__ import annotations
+
+import httpx2
+
+from planso_connector.domain.errors import PlansoUnavailable
+
+
+def parse_base_url(url: str, app_path: str) -> str:
+    """The base URL without a slash or `app_path`, which a paste from the browser has, at its end. Raises ValueError."""
+    accepted = "accepted: an address such as https://reit.planso.de"
+    try:
+        parsed = httpx2.URL(url.strip())
+    except httpx2.InvalidURL as error:
+        raise ValueError(f"PlanSo's address can't be read; {accepted}") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ValueError(f"PlanSo's address must begin with https:// and name a host; {accepted}")
+    if parsed.userinfo:
+        raise ValueError(f"PlanSo's address must not hold a user name or password; {accepted}")
+    return get_origin(parsed) + parsed.path.rstrip("/").removesuffix(app_path)
+
+
+def get_origin(url: httpx2.URL) -> str:
+    """Scheme, host and port, as in the header `Origin`."""
+    return str(url.copy_with(raw_path=b"/")).rstrip("/")
+
+
+def resolve_redirect(response: httpx2.Response) -> httpx2.URL:
+    """Where a redirect leads. Raises PlansoUnavailable where that is off PlanSo's scheme, host and port."""
+    current = response.request.url
+    try:
+        target = current.join(response.headers["location"])
+    except (httpx2.InvalidURL, ValueError) as error:
+        raise PlansoUnavailable("PlanSo redirects to an address that can't be read") from error
+    if (target.scheme, target.host, target.port) != (current.scheme, current.host, current.port):
+        raise PlansoUnavailable(
+            f"PlanSo redirects off its address (to {target.scheme} '{target.host}'); it is not followed"
+        )
+    return target
