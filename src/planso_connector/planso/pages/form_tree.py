@@ -268,7 +268,10 @@ class FormTree:
         return [
             element
             for element in self.controls[start:end]
-            if self.is_unpaired(element) and len(element.ancestors) > depth and element.ancestors[depth] == block
+            if element.can_be_labelled  # no call: this runs for most pairs of labels and controls
+            and element.id not in self.paired
+            and len(element.ancestors) > depth
+            and element.ancestors[depth] == block
         ]
 
     def has_unpaired(self, start: int, end: int) -> bool:
