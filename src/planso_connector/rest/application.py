@@ -63,6 +63,12 @@ milliseconds; a write is answered with 200 only once PlanSo was seen to have it.
 """
 
 
+_ACCEPTED = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Prefer", "X-API-Key"]
+_EXPOSED = ["ETag", "Location", "Operation-Id", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After"]
+_METHODS = ["GET", "PUT", "PATCH", "POST", "DELETE"]
+_CORS_OPTIONS = {"allow_methods": _METHODS, "allow_headers": _ACCEPTED, "expose_headers": _EXPOSED}
+
+
 @dataclass(frozen=True, slots=True)
 class Flows:
     """The use cases that the routes call."""
@@ -148,7 +154,7 @@ def pipeline(app: Application, flows: Flows, metrics: Metrics, tracing: Tracing,
             is_behind=policy.is_behind,
         ),
         # Outside authentication: browsers send no key with a preflight, and must read the headers of failures too.
-        *_if(policy.origins, CORSMiddleware, allow_origins=policy.origins, **_CORS),
+        *_if(policy.origins, CORSMiddleware, allow_origins=policy.origins, **_CORS_OPTIONS),
     ]
     # FastAPI's span starts here.
     app.around_error_handler = [
@@ -177,29 +183,6 @@ def pipeline(app: Application, flows: Flows, metrics: Metrics, tracing: Tracing,
 
 def _if(condition: object, middleware: Any, **options: Any) -> list[Middleware]:
     return [Middleware(middleware, **options)] if condition else []
-
-
-_CORS: dict[str, Any] = {
-    "allow_methods": ["GET", "PUT", "PATCH", "POST", "DELETE"],
-    "allow_headers": [
-        "Authorization",
-        "Content-Type",
-        "Idempotency-Key",
-        "If-Match",
-        "If-None-Match",
-        "Prefer",
-        "X-API-Key",
-    ],
-    "expose_headers": [
-        "ETag",
-        "Location",
-        "Operation-Id",
-        "Preference-Applied",
-        "RateLimit",
-        "RateLimit-Policy",
-        "Retry-After",
-    ],
-}
 
 
 def build(

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from planso_connector.flows.operating.readiness import Readiness, ReadinessProbe
-from planso_connector.rest.request_context import has_caller
+from planso_connector.rest.request_context import get_context
 from planso_connector.rest.routes.router import make_router, success_response
 from planso_connector.rest.schemas.errors import RETRY_AFTER
 from planso_connector.rest.schemas.examples import build_example, document_success
@@ -121,7 +121,7 @@ def routes(probe: ReadinessProbe) -> APIRouter:
         readiness = await evaluation.check()
         is_ready, silent_since, checks = readiness.is_ready, readiness.silent_since, readiness.checks
         message = "; ".join(f"{check.name}: {check.words}" for check in checks if not check.ok)
-        if not has_caller(request):
+        if get_context(request.scope).caller is None:
             checks, message = (), _SILENT.format(silent_since) if silent_since is not None else _NO_DETAILS
             message = "" if is_ready else message
         return JSONResponse(
