@@ -46,7 +46,7 @@ class Store:
         self.runner = asyncio.Runner()
         self.database = Database.open(url, timeout).for_workshop(workshop)
 
-    def of(self, workshop: str) -> Store:
+    def for_workshop(self, workshop: str) -> Store:
         """The same database, for another workshop."""
         other = copy(self)
         other.database = self.database.for_workshop(workshop)
@@ -84,7 +84,7 @@ class PostgresqlServer:
     def stop(self) -> None:
         self._run("pg_ctl", "stop", "-w", "-s", "-m", "immediate", "-D", self._data)
 
-    def make(self) -> None:
+    def init_cluster(self) -> None:
         """The cluster, sorting by German rules where it can: the store must not depend on how a server sorts."""
         common = ("-D", self._data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
         try:
@@ -93,7 +93,7 @@ class PostgresqlServer:
             shutil.rmtree(self._data, ignore_errors=True)
             self._run("initdb", *common, "--locale=C")
 
-    def beside(self, folder: Path) -> PostgresqlServer:
+    def new_server(self, folder: Path) -> PostgresqlServer:
         """Another server of the same programs, not yet made."""
         if self.account is not None:
             os.chown(folder, self.account.pw_uid, self.account.pw_gid)
@@ -103,14 +103,14 @@ class PostgresqlServer:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             connection.execute(statement.encode())
 
-    def fresh(self, template: str = TEMPLATE) -> str:
+    def create_database(self, template: str = TEMPLATE) -> str:
         """The name of a new database."""
         self._databases += 1
         name = f"test_{self._databases}"
         self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
 
-    def owned(self, *settings: str, connections: int = -1) -> str:
+    def create_owned_database(self, *settings: str, connections: int = -1) -> str:
         """The URL of an empty database of a role without rights elsewhere, which has these settings, `name = value`."""
         self._databases += 1
         name = f"role_{self._databases}"
@@ -127,20 +127,20 @@ class PostgresqlServer:
             for (pid,) in connection.execute(find, (role, database)).fetchall():
                 connection.execute("SELECT pg_terminate_backend(%s, 90000)", (pid,))
 
-    def lend(self) -> str:
+    def borrow_database(self) -> str:
         """The name of a migrated, empty database: making one takes ten times as long as emptying one."""
-        return self._spare.pop() if self._spare else self.fresh()
+        return self._spare.pop() if self._spare else self.create_database()
 
-    def take_back(self, name: str) -> None:
+    def return_database(self, name: str) -> None:
         url = self.url(name)
         if migrate.current_revision(url) == migrate.head_revision():
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute(f"TRUNCATE {', '.join(metadata.tables)}".encode())
             self._spare.append(name)
         else:
-            self.drop(name)
+            self.drop_database(name)
 
-    def drop(self, name: str) -> None:
+    def drop_database(self, name: str) -> None:
         self.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
     @property
@@ -250,7 +250,7 @@ def running_server() -> Iterator[PostgresqlServer]:
         try:
             programs = _reachable(programs, folder, account)
             server = PostgresqlServer(folder, programs, account)
-            server.make()
+            server.init_cluster()
             server.start()
         except (OSError, subprocess.SubprocessError) as error:
             output = folder / "output"
@@ -290,9 +290,9 @@ def sqlite_path(tmp_path: Path, migrated_file: Path) -> Path:
 @pytest.fixture
 def postgresql_url(postgresql_server: PostgresqlServer) -> Iterator[str]:
     """A fresh, migrated PostgreSQL database."""
-    name = postgresql_server.lend()
+    name = postgresql_server.borrow_database()
     yield postgresql_server.url(name)
-    postgresql_server.take_back(name)
+    postgresql_server.return_database(name)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -23,14 +23,14 @@ class PlansoProxy:
 
     def __init__(self, planso: ASGIApp) -> None:
         self._planso = planso
-        self.asked = self.in_flight = self.peak = 0
-        self.meanwhile: tuple[Page, Callable[[], None]] | None = None
-        self.spoil: Callable[[bytes], bytes] | None = None
+        self.requests = self.in_flight = self.peak = 0
+        self.on_response: tuple[Page, Callable[[], None]] | None = None
+        self.alter_board: Callable[[bytes], bytes] | None = None
         self._let_go = threading.Event()
         self._let_go.set()
 
     @contextmanager
-    def holding(self) -> Iterator[None]:
+    def hold_requests(self) -> Iterator[None]:
         """While this lasts, no request reaches PlanSo."""
         self._let_go.clear()
         try:
@@ -44,7 +44,7 @@ class PlansoProxy:
         if scope["type"] != "http" or scope["path"] != "/do":
             await self._planso(scope, receive, send)
             return
-        self.asked += 1
+        self.requests += 1
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
         answer: list[Message] = []
@@ -56,11 +56,11 @@ class PlansoProxy:
             await self._held()
             await self._planso(scope, receive, keep)
             page = _page(scope["query_string"].decode())
-            if page == (LIST, None) and self.spoil is not None:
-                answer = _spoiled(answer, self.spoil)
-                self.spoil = None
-            if self.meanwhile is not None and self.meanwhile[0] == page:
-                do, self.meanwhile = self.meanwhile[1], None
+            if page == (LIST, None) and self.alter_board is not None:
+                answer = _spoiled(answer, self.alter_board)
+                self.alter_board = None
+            if self.on_response is not None and self.on_response[0] == page:
+                do, self.on_response = self.on_response[1], None
                 await asyncio.to_thread(do)
         finally:
             self.in_flight -= 1

@@ -61,7 +61,7 @@ class ConnectorProcess:
                 preexec_fn=before,
             )
 
-    def alive(self) -> None:
+    def wait_until_alive(self) -> None:
         """Waits until the port answers."""
         until = time.monotonic() + PATIENCE
         while True:
@@ -74,7 +74,7 @@ class ConnectorProcess:
             assert time.monotonic() < until, self.log()
             threading.Event().wait(0.02)
 
-    def synced(self) -> dict[str, Any]:
+    def wait_for_sync(self) -> dict[str, Any]:
         until = time.monotonic() + PATIENCE
         while True:
             answer = self.http.get("/api/sync/status")
@@ -104,7 +104,7 @@ def connector_process(
 ) -> Iterator[ConnectorProcess]:
     connector = ConnectorProcess(environment, folder, *arguments, port=port, **streams)
     try:
-        connector.alive()
+        connector.wait_until_alive()
         yield connector
     finally:
         connector.http.close()
@@ -127,11 +127,11 @@ class SandboxProcess:
                 stderr=subprocess.STDOUT,
             )
 
-    def alive(self) -> None:
+    def wait_until_alive(self) -> None:
         until = time.monotonic() + PATIENCE
         while True:
             try:
-                self.knobs()
+                self.set_knobs()
             except httpx2.TransportError:
                 assert self.process.poll() is None, self._log.read_text("utf-8", "replace")
                 assert time.monotonic() < until, "the sandbox does not start"
@@ -139,7 +139,7 @@ class SandboxProcess:
             else:
                 return
 
-    def knobs(self, **changes: Any) -> None:
+    def set_knobs(self, **changes: Any) -> None:
         answer = self.http.post("/sandbox/knobs", json=changes)
         assert answer.status_code == 200, answer.text
 
@@ -162,7 +162,7 @@ class SandboxProcess:
 def sandbox_process(folder: Path, *, orders: int) -> Iterator[SandboxProcess]:
     sandbox = SandboxProcess(folder, orders=orders)
     try:
-        sandbox.alive()
+        sandbox.wait_until_alive()
         yield sandbox
     finally:
         sandbox.http.close()

@@ -89,7 +89,7 @@ class Service:
         operation: dict[str, Any] = told.json()["operation"]
         return operation
 
-    def settled(self, answer: httpx2.Response) -> dict[str, Any]:
+    def wait_until_settled(self, answer: httpx2.Response) -> dict[str, Any]:
         """The same, once it is settled."""
         until = time.monotonic() + PATIENCE
         while True:
@@ -100,7 +100,7 @@ class Service:
             assert time.monotonic() < until, operation
             threading.Event().wait(0.02)
 
-    def in_the_database(self, work: Callable[[Transaction], None]) -> None:
+    def write_database(self, work: Callable[[Transaction], None]) -> None:
         """A hand on the connector's own connection to its database."""
         asyncio.run_coroutine_threadsafe(self._connector.database.write(work), self._loop).result(PATIENCE)
 
@@ -109,7 +109,7 @@ class Service:
         creating = self._connector.api_keys.create("test", list(scopes), None)
         return asyncio.run_coroutine_threadsafe(creating, self._loop).result(PATIENCE)[1]
 
-    def workers_cancelled(self) -> set[str]:
+    def cancel_workers(self) -> set[str]:
         """The names of the connector's background tasks, each of which is cancelled by a stranger."""
 
         async def cancel() -> set[str]:
@@ -123,11 +123,11 @@ class Service:
         return asyncio.run_coroutine_threadsafe(cancel(), self._loop).result(PATIENCE)
 
     @property
-    def reads_waiting(self) -> int:
+    def queued_reads(self) -> int:
         return self._connector.database.queued_reads
 
     @contextmanager
-    def readers_held(self) -> Iterator[None]:
+    def hold_readers(self) -> Iterator[None]:
         """While this lasts, the connector's database reads nothing."""
         go_on, held = threading.Event(), []
         for _ in range(sqlite.READER_THREADS):
@@ -148,7 +148,7 @@ class Service:
                     one.result(PATIENCE)
 
     @contextmanager
-    def writer_held(self) -> Iterator[None]:
+    def hold_writer(self) -> Iterator[None]:
         """While this lasts, the connector's database writes nothing."""
         go_on, writing = threading.Event(), threading.Event()
 
@@ -164,13 +164,13 @@ class Service:
             go_on.set()
             held.result(PATIENCE)
 
-    def read_log(self) -> Sequence[Access]:
+    def read_access_log(self) -> Sequence[Access]:
         """The access log with all that happened until now, newest first."""
         accesses = self._connector.access_log
         asyncio.run_coroutine_threadsafe(accesses.flush(every_use=True), self._loop).result(PATIENCE)
         return asyncio.run_coroutine_threadsafe(accesses.list_entries(None, None, 10_000), self._loop).result(PATIENCE)
 
-    def synced(self) -> dict[str, Any]:
+    def wait_for_sync(self) -> dict[str, Any]:
         """The status once no sync is running."""
         until = time.monotonic() + PATIENCE
         while True:
@@ -180,9 +180,9 @@ class Service:
             assert time.monotonic() < until, status
             threading.Event().wait(0.02)
 
-    def filled(self) -> None:
+    def fill_mirror(self) -> None:
         """Waits for a sync that ended well: on a busy machine PlanSo may seem to be silent at first."""
-        status = self.synced()
+        status = self.wait_for_sync()
         until = time.monotonic() + PATIENCE
         while status["last_result"]["state"] != "done":
             assert time.monotonic() < until, status
@@ -196,11 +196,11 @@ class Service:
             told: dict[str, Any] = started.json()
             if not told["joined"]:
                 return told
-            self.synced()  # the end of the run before
+            self.wait_for_sync()  # the end of the run before
 
     def sync(self, **params: str) -> dict[str, Any]:
         self.begin_sync(**params)
-        return self.synced()
+        return self.wait_for_sync()
 
 
 def settings_for(sandbox: Sandbox, url: str, database: str, **changes: Any) -> Settings:
@@ -260,10 +260,10 @@ def running(settings: Settings, sandbox: Sandbox, now: Clock = clock.now) -> Ite
 
 
 @contextmanager
-def connected(tmp_path: Path, sandbox: Sandbox, **changes: Any) -> Iterator[Service]:
+def running_on_sqlite(tmp_path: Path, sandbox: Sandbox, **changes: Any) -> Iterator[Service]:
     """A connector on a fresh SQLite file, filled."""
     with sandbox.serve() as url:
         settings = settings_for(sandbox, url, f"sqlite:///{tmp_path}/connector.db", **changes)
         with running(settings, sandbox) as service:
-            service.filled()
+            service.fill_mirror()
             yield service

@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from planso_connector.domain.fields import MIRRORED, FieldGroup
 from planso_connector.sandbox import Sandbox
+from tests.laws import environment
 from tests.planso_proxy import FORM
 from tests.process import PATIENCE, ConnectorProcess, connector_process
-from tests.record import environment
 
 MARKS = "\u0323\u0301"
 """Marks of two classes, which Unicode's canonical order swaps."""
@@ -90,7 +90,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             "CONNECTOR_SYNC_INTERVAL": "24h",
         }
         with connector_process(environment, folder) as connector:
-            connector.synced()
+            connector.wait_for_sync()
             yield Run(connector, sandbox, folder)
 
 
@@ -163,7 +163,7 @@ def test_many_who_wait_for_large_answers_take_no_more_memory_than_few(tmp_path: 
             {**environment(url, f"sqlite:///{tmp_path}/connector.db"), "PLANSO_TIMEOUT": "30"}, tmp_path
         ) as connector,
     ):
-        connector.synced()
+        connector.wait_for_sync()
         run = Run(connector, sandbox, tmp_path)
         start = run.peak()
         planso.content = b'{"center": {"content": "%s"}}' % (b"\\u00e4" * 600_000)

@@ -126,7 +126,7 @@ def test_one_trace_from_the_request_over_its_operation_to_planso(
         environment(sandbox, tmp_path, collector.address, **AT_THE_END) as settings,
         connector_process(settings, tmp_path) as connector,
     ):
-        connector.synced()
+        connector.wait_for_sync()
         traced, untraced = sandbox.order_ids()[:2]
         body = {"order_id": traced, "remarks": "Spur"}
         answer = connector.http.put(f"/api/orders/{traced}", json=body, headers={"traceparent": GIVEN})
@@ -177,7 +177,7 @@ def test_nothing_personal_and_no_secret_leaves(collector: Collector, sandbox: Sa
         environment(sandbox, tmp_path, collector.address, CONNECTOR_ALLOWED_HOSTS="*", **AT_ONCE, **more) as settings,
         connector_process(settings, tmp_path) as connector,
     ):
-        connector.synced()
+        connector.wait_for_sync()
         http = connector.http
         body = {"order_id": order_id, "person": person, "vehicle_details": {"number_plate": plate}}
         assert http.put(f"/api/orders/{order_id}", json=body).status_code == 200
@@ -215,7 +215,7 @@ def test_a_collector_that_refuses_is_told_of_once(collector: Collector, sandbox:
         environment(sandbox, tmp_path, collector.address, **AT_ONCE) as settings,
         connector_process(settings, tmp_path) as connector,
     ):
-        connector.synced()
+        connector.wait_for_sync()
 
         def asked(batches: int) -> bool:
             assert connector.http.get("/api/orders").status_code == 200
@@ -241,7 +241,7 @@ def test_no_collector_holds_anybody(sandbox: Sandbox, tmp_path: Path, *, is_ther
             environment(sandbox, tmp_path, f"http://127.0.0.1:{port}", **more) as settings,
             connector_process(settings, tmp_path) as connector,
         ):
-            connector.synced()
+            connector.wait_for_sync()
             order_id = sandbox.order_ids()[0]
             for _ in range(520):
                 assert connector.http.get(f"/api/orders/{order_id}").status_code == 200
@@ -258,7 +258,7 @@ def test_without_the_extra_the_log_says_what_to_install(sandbox: Sandbox, tmp_pa
         environment(sandbox, tmp_path, "http://127.0.0.1:9", PYTHONPATH=str(tmp_path)) as settings,
         connector_process(settings, tmp_path) as connector,
     ):
-        connector.synced()
+        connector.wait_for_sync()
         assert connector.http.get("/api/orders").status_code == 200
         (told,) = lines(connector.log(), "traces_off")
     assert told["level"] == "warning"

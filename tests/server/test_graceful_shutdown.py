@@ -49,7 +49,7 @@ def is_sent(connector: ConnectorProcess, order_id: int) -> bool:
 def test_a_write_under_way_gets_its_answer(sandbox: Sandbox, environment: dict[str, str], tmp_path: Path) -> None:
     """SIGTERM while PlanSo saves: the caller gets 200, PlanSo has the value, the exit code is 0."""
     with connector_process(environment, tmp_path) as connector, ThreadPoolExecutor() as callers:
-        connector.synced()
+        connector.wait_for_sync()
         order_id = sandbox.order_ids()[0]
         sandbox.knobs.save_latency = 1.5
         body = {"order_id": order_id, "remarks": "noch schnell"}
@@ -67,7 +67,7 @@ def test_who_only_waits_does_not_hold_the_end(sandbox: Sandbox, environment: dic
         ThreadPoolExecutor() as callers,
         socket.create_connection(("127.0.0.1", int(connector.address.rpartition(":")[2]))) as idle,
     ):
-        connector.synced()
+        connector.wait_for_sync()
         order_id = sandbox.order_ids()[0]
         idle.settimeout(PATIENCE)
         idle.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -94,7 +94,7 @@ def test_who_only_waits_does_not_hold_the_end(sandbox: Sandbox, environment: dic
 def test_a_second_signal_ends_it_at_once(sandbox: Sandbox, environment: dict[str, str], tmp_path: Path) -> None:
     """While PlanSo hangs, a second signal ends the process; the next one completes the write."""
     with connector_process(environment, tmp_path) as connector, ThreadPoolExecutor() as callers:
-        connector.synced()
+        connector.wait_for_sync()
         order_id = sandbox.order_ids()[0]
         sandbox.knobs.hang_next = 1
         body = {"order_id": order_id, "remarks": "zweimal"}

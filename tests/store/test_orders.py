@@ -269,7 +269,7 @@ _READINGS = st.lists(
 @given(_READINGS)
 def test_versions_and_fences_only_rise(store: Store, readings: list[tuple[int, str, bool, str]]) -> None:
     """Whatever comes in whatever order: a version never falls, rises exactly when something shows, the fence holds."""
-    store = store.of(f"shop {next(_WORKSHOPS)}")
+    store = store.for_workshop(f"shop {next(_WORKSHOPS)}")
     before: tuple[int, str, str | None] = (0, "", None)
     shown: object = None
     for second, person, with_part, what in readings:

@@ -293,7 +293,7 @@ def test_filters_mean_what_the_model_means(
     For any orders and any filters, all pages together are the model's orders in the model's order; whether their keys
     and texts are known to be complete, and so are used, or not.
     """
-    store = store.of(f"shop {next(_WORKSHOPS)}")
+    store = store.for_workshop(f"shop {next(_WORKSHOPS)}")
     if indexed:
         store.write(lambda tx: lookup_keys.write_rebuild_progress(tx, None))
     keep(store, *kept)

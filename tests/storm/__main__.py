@@ -18,8 +18,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.crowd import WELL, Caller, introduce, plan, second_person, weather
-from tests.record import LATE, LAWS, Record, all_settled, became, operations
+from tests.laws import LATE, LAWS, Record, all_settled, became, operations
+from tests.simulated_users import WELL, Caller, introduce, plan, second_person, weather
 from tests.storm.faults import FAULTS
 from tests.storm.scene import Kind, Scene, scene
 from tests.storm.watchers import Seen, Watchers
@@ -103,7 +103,7 @@ def _happen(found: Scene, callers: list[Caller], seed: int, seconds: float) -> t
                 threading.Event().wait(dice.uniform(*BETWEEN))
         for one in at_work:
             one.result()
-    found.planso.knobs(**WELL)
+    found.planso.set_knobs(**WELL)
     return tried, failed
 
 

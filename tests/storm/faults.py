@@ -16,7 +16,7 @@ from random import Random
 
 import httpx2
 
-from tests.silence import frozen
+from tests.network_faults import frozen
 from tests.storm.scene import PARALLEL_TOTAL, Kind, Scene
 
 _HOLD_LOCK = """
@@ -78,12 +78,12 @@ def _flood(scene: Scene, dice: Random) -> None:
     with ThreadPoolExecutor(2 * PARALLEL_TOTAL) as pool:
         waiting = [pool.submit(wait_for_planso, number) for number in range(2 * PARALLEL_TOTAL)]
         for _ in range(40):
-            scene.planso.knobs(hang_next=4 * PARALLEL_TOTAL)  # again and again: the weather resets it
+            scene.planso.set_knobs(hang_next=4 * PARALLEL_TOTAL)  # again and again: the weather resets it
             with suppress(httpx2.TransportError):
                 answered += scene.connector.http.get(f"/api/orders/{dice.choice(orders)}").status_code in (200, 404)
             _wait(0.05)
         over.set()
-        scene.planso.knobs(hang_next=0)
+        scene.planso.set_knobs(hang_next=0)
         for one in waiting:
             one.result()
     assert answered >= 20, f"{answered} of 40 reads were answered while {2 * PARALLEL_TOTAL} requests waited for PlanSo"

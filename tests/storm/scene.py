@@ -15,10 +15,10 @@ from random import Random
 from typing import Literal
 
 from tests.databases import PostgresqlServer, running_server
+from tests.laws import LAST, environment
+from tests.network_faults import Firewall
 from tests.pgbouncer import pooler
 from tests.process import ConnectorProcess, SandboxProcess, free_port, sandbox_process
-from tests.record import LAST, environment
-from tests.silence import Firewall
 
 Kind = Literal["sqlite", "postgresql", "pgbouncer"]
 ORDERS = 24
@@ -67,7 +67,7 @@ class Scene:
         finally:
             if output is not None:
                 os.close(output)
-        self._connector.alive()
+        self._connector.wait_until_alive()
         self.is_up.set()
 
     def kill(self) -> None:
@@ -133,7 +133,7 @@ class Scene:
 def scene(kind: Kind, folder: Path, seed: int) -> Iterator[Scene]:
     with ExitStack() as stack:
         planso = stack.enter_context(sandbox_process(folder, orders=ORDERS))
-        planso.knobs(saves_within=LAST)
+        planso.set_knobs(saves_within=LAST)
         server, between = None, None
         if kind == "sqlite":
             url = f"sqlite:///{folder}/connector.db"
@@ -141,7 +141,7 @@ def scene(kind: Kind, folder: Path, seed: int) -> Iterator[Scene]:
             server = stack.enter_context(running_server())
             between = Firewall(server.folder)
             stack.callback(between.end)
-            url = f"postgresql://postgres@127.0.0.1:{between.port}/{server.fresh()}"
+            url = f"postgresql://postgres@127.0.0.1:{between.port}/{server.create_database()}"
         settings = {
             **environment(planso.address, url),
             "CONNECTOR_SYNC_INTERVAL": "4",
@@ -153,5 +153,5 @@ def scene(kind: Kind, folder: Path, seed: int) -> Iterator[Scene]:
         if kind == "pgbouncer":
             found.start_pooler()
         found.start("file")
-        found.connector.synced()
+        found.connector.wait_for_sync()
         yield found

@@ -23,9 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-from tests.crowd import WELL, Caller, introduce, plan, second_person, weather
-from tests.process import ConnectorProcess, connector_process, free_port, sandbox_process
-from tests.record import (
+from tests.laws import (
     LAST,
     LATE,
     LAWS,
@@ -37,6 +35,8 @@ from tests.record import (
     environment,
     operations,
 )
+from tests.process import ConnectorProcess, connector_process, free_port, sandbox_process
+from tests.simulated_users import WELL, Caller, introduce, plan, second_person, weather
 
 SEED = 20261123
 CALLERS, WRITES, KILLS, DOOMED = 5, 30, 4, 4
@@ -69,7 +69,7 @@ def test_what_was_accepted_survives_kills_and_bad_days(database_url: str, tmp_pa
     """
     with ExitStack() as stack:
         planso = stack.enter_context(sandbox_process(tmp_path, orders=24))
-        planso.knobs(**WELL, saves_within=LAST)
+        planso.set_knobs(**WELL, saves_within=LAST)
         first = planso.orders()
         ids = sorted(first)
         doomed, orders = ids[:DOOMED], ids[DOOMED:]
@@ -80,7 +80,7 @@ def test_what_was_accepted_survives_kills_and_bad_days(database_url: str, tmp_pa
             return stack.enter_context(connector_process(settings, tmp_path, port=port))
 
         connector = start()
-        connector.synced()
+        connector.wait_for_sync()
         introduce(planso, connector, orders[1])
         # Until a save was compared clean they go one at a time, and each kill would stop them all for a lease.
         first_save = connector.http.patch(
@@ -128,11 +128,11 @@ def test_two_connectors_send_nothing_twice(database_url: str, tmp_path: Path) ->
     """
     with ExitStack() as stack:
         planso = stack.enter_context(sandbox_process(tmp_path, orders=12))
-        planso.knobs(**WELL)
+        planso.set_knobs(**WELL)
         orders = sorted(planso.orders())
         settings = {**environment(planso.address, database_url), "PLANSO_TIMEOUT": "30"}
         one = stack.enter_context(connector_process(settings, tmp_path))
-        one.synced()
+        one.wait_for_sync()
         two = stack.enter_context(connector_process(settings, tmp_path))
         writes = {
             name: [

@@ -118,7 +118,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.start()
-        self.service.synced()
+        self.service.wait_for_sync()
 
     @rule()
     def stop_and_start(self) -> None:

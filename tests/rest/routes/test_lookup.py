@@ -22,7 +22,7 @@ from planso_connector.store.engine.database import Transaction
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.tables import lookup_keys as lookup_keys_table
 from tests.databases import Store, make_as_of, run_script
-from tests.service import PATIENCE, Service, connected, running, settings_for
+from tests.service import PATIENCE, Service, running, running_on_sqlite, settings_for
 from tests.store.samples import at, order
 
 WORKSHOP = "default"
@@ -52,8 +52,8 @@ def fill(tx: Transaction) -> None:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with connected(tmp_path_factory.mktemp("lookup"), Sandbox(orders=12)) as started:
-        started.in_the_database(fill)
+    with running_on_sqlite(tmp_path_factory.mktemp("lookup"), Sandbox(orders=12)) as started:
+        started.write_database(fill)
         yield started
 
 
@@ -171,8 +171,8 @@ def test_the_question_is_no_leak(service: Service) -> None:
 
 def test_all_of_it_where_that_is_set(tmp_path: Path) -> None:
     """CONNECTOR_LOOKUP_PERSONAL=all: a plate alone shows who it is."""
-    with connected(tmp_path, Sandbox(orders=5), connector_lookup_personal="all") as service:
-        service.in_the_database(fill)
+    with running_on_sqlite(tmp_path, Sandbox(orders=5), connector_lookup_personal="all") as service:
+        service.write_database(fill)
         best = found(service, plate="HH VF 6123")["matches"][0]
     assert {name: best[name] for name in PERSONAL} == {name: HELD[GOLF][name] for name in PERSONAL}
 
@@ -242,7 +242,7 @@ def test_an_upgrade_writes_the_keys(kind: str, tmp_path: Path, request: pytest.F
     url = f"sqlite:///{tmp_path}/old.db"
     if kind == "postgresql":
         server = request.getfixturevalue("postgresql_server")
-        url = server.url(server.fresh("template1"))
+        url = server.url(server.create_database("template1"))
     make_as_of(url, "0003")
     run_script(url, OLD_ORDER)
     assert migrate.needs_migration(url)

@@ -191,11 +191,11 @@ def weather(planso: SandboxProcess, seed: int, late: float) -> Iterator[None]:
         if not days:
             days.extend(bad_days(late))
             dice.shuffle(days)
-        planso.knobs(**{**WELL, **days.pop()})
+        planso.set_knobs(**{**WELL, **days.pop()})
 
     with _now_and_then(change, lambda: dice.uniform(0.2, 0.5)):
         yield
-    planso.knobs(**WELL, **SAVES_WELL)
+    planso.set_knobs(**WELL, **SAVES_WELL)
 
 
 def introduce(planso: SandboxProcess, connector: ConnectorProcess, order: int) -> None:
@@ -207,7 +207,7 @@ def introduce(planso: SandboxProcess, connector: ConnectorProcess, order: int) -
         answer = planso.http.post(f"/sandbox/orders/{order}", json={"label": label, "value": "Werkstatt zuvor"})
         assert answer.status_code == 200, answer.text
     assert connector.http.post("/api/sync").status_code == 202
-    connector.synced()
+    connector.wait_for_sync()
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from functools import cached_property
 from typing import Any
 
 from planso_connector.sandbox import Installation
-from tests.crowd import EDITED, WRITTEN, Answered, Caller
 from tests.process import ConnectorProcess, SandboxProcess
+from tests.simulated_users import EDITED, WRITTEN, Answered, Caller
 
 OURS, THEIRS = "Verbindung", "Werkstatt"
 PATIENCE = 120.0
