@@ -1,38 +1,39 @@
 """
-What was, told by both sides after the connector was killed or its surroundings failed, and the laws that hold for it.
+The laws that hold after the connector was killed or its surroundings failed, and the evidence they are checked against.
 
-PlanSo's side is the sandbox's own record, change by change and reading by reading. One loss is nobody's fault, and is
-told apart by that record: PlanSo's forms carry no version, so an edit by the second person between the reading of the
-form that is saved and the landing of the save can't be noticed, unless the form is read once more meanwhile.
+The evidence from PlanSo is the sandbox's log of every request and of every change of a value. One loss can't be
+prevented, and the log tells it apart: PlanSo's forms carry no version, so an edit by the second person between the read
+of the form that is saved and the save itself can't be noticed, unless the form is read once more in between.
 """
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from planso_connector.sandbox import Installation
 from tests.process import ConnectorProcess, SandboxProcess
-from tests.simulated_users import EDITED, WRITTEN, Answered, Caller
+from tests.service import wait_until
+from tests.simulated_users import EDITED_LABELS, WRITTEN_FIELDS, Caller, SentWrite
 
-OURS, THEIRS = "Verbindung", "Werkstatt"
+BY_CONNECTOR, BY_WORKSHOP = "Verbindung", "Werkstatt"
+"""Values of `by` in the sandbox's log of changes."""
 PATIENCE = 120.0
 TIMEOUT, LATE, LAST = 1.6, 2.4, 2.7
 """
-Seconds that the connector waits for a page, and that a save takes on some days: it is carried out after the connector
-gave up, most often after it read the form again. After LAST PlanSo carries no save out any more: the connector may
-rely on that from twice its timeout on.
+Seconds. TIMEOUT: how long the connector waits for a page. LATE: how long a late save takes; it is carried out after the
+connector gave up, usually after it read the form again. LAST: after that PlanSo carries out no save any more; the
+connector relies on that after twice its timeout.
 """
-ENDS = {"confirmed", "refused", "expired", "conflict"}
-"""Never `damaged`: what the second person does at the same time is no damage."""
+FINAL_STATES = {"confirmed", "refused", "expired", "conflict"}
+"""Not `damaged`: an edit of the second person during a save is no damage."""
 
 
 def environment(planso: str, database: str) -> dict[str, str]:
+    """Return the settings of a connector that syncs only on demand, given the two URLs."""
     workshop = Installation()
     return {
         "PLANSO_URL": planso,
@@ -45,68 +46,91 @@ def environment(planso: str, database: str) -> dict[str, str]:
     }
 
 
-def pending(connector: ConnectorProcess) -> int:
-    page = connector.http.get("/api/operations", params={"state": "pending", "limit": "500"}).json()
-    count: int = page["count"]
-    return count
+def wait_until_all_settled(connector: ConnectorProcess) -> None:
+    """Wait until no operation is pending. Raises AssertionError with those that are, the readiness and the log."""
+    pending = {"state": "pending", "limit": "500"}
+
+    def list_pending() -> list[Any]:
+        found: list[Any] = connector.http.get("/api/operations", params=pending).json()["operations"]
+        return found
+
+    try:
+        wait_until(lambda: not list_pending(), "all operations to be settled", PATIENCE)
+    except AssertionError:
+        raise AssertionError(
+            list_pending(), connector.http.get("/health/ready").json(), connector.log()[-4000:]
+        ) from None
 
 
-def all_settled(connector: ConnectorProcess) -> None:
-    until = time.monotonic() + PATIENCE
-    while pending(connector):
-        if time.monotonic() > until:
-            waiting = connector.http.get("/api/operations", params={"state": "pending"}).json()["operations"]
-            raise AssertionError(waiting, connector.http.get("/health/ready").json(), connector.log()[-4000:])
-        threading.Event().wait(0.1)
-
-
-def operations(connector: ConnectorProcess) -> list[dict[str, Any]]:
-    """All, in the order in which they were recorded."""
-    found: list[dict[str, Any]] = []
-    cursor: dict[str, str] = {}
+def _read_pages(connector: ConnectorProcess, path: str, member: str, limit: int) -> list[dict[str, Any]]:
+    """Return the entries of all pages of a list, newest first."""
+    entries: list[dict[str, Any]] = []
+    params = {"limit": str(limit)}
     while True:
-        page = connector.http.get("/api/operations", params={"limit": "500", **cursor}).json()
-        found += page["operations"]
+        page = connector.http.get(path, params=params).json()
+        entries += page[member]
         if page["next_cursor"] is None:
-            return found[::-1]
-        cursor = {"cursor": page["next_cursor"]}
+            return entries
+        params["cursor"] = page["next_cursor"]
 
 
-def became(connector: ConnectorProcess, order: int) -> set[str]:
-    """What the connector's history says that the order's fields became by somebody's doing in PlanSo."""
-    found: set[str] = set()
-    below: dict[str, str] = {}
-    while True:
-        page = connector.http.get(f"/api/orders/{order}/history", params={"limit": "100", **below}).json()
-        entries = page["history"]
-        found |= {str(change["after"]) for one in entries if one["by"] == "PlanSo" for change in one["changes"]}
-        if page["next_cursor"] is None:
-            return found
-        below = {"cursor": page["next_cursor"]}
+def list_operations(connector: ConnectorProcess) -> list[dict[str, Any]]:
+    """Return all operations, oldest first."""
+    return _read_pages(connector, "/api/operations", "operations", 500)[::-1]
+
+
+def list_planso_values(connector: ConnectorProcess, order: int) -> set[str]:
+    """Return the values that the order's fields got by edits in PlanSo, according to the connector's history."""
+    entries = _read_pages(connector, f"/api/orders/{order}/history", "history", 100)
+    return {str(change["after"]) for entry in entries if entry["by"] == "PlanSo" for change in entry["changes"]}
 
 
 @dataclass
-class Record:
-    """What was, told by both sides when all is over."""
+class Evidence:
+    """
+    What PlanSo, the connector and its callers recorded, collected at the end.
+
+    `first`, `last`: PlanSo's orders at the beginning and at the end, displayed values by id and label. `changes`,
+    `requests`: the sandbox's logs. `operations`: all of the connector, oldest first. `sent`: what the callers sent.
+    `kills`: when the connector was killed, by `time.monotonic`. `history`: `list_planso_values` by order.
+    """
 
     first: dict[int, dict[str, str]]
     last: dict[int, dict[str, str]]
-    """PlanSo's orders by id: what a person reads, by label."""
     changes: list[dict[str, Any]]
     requests: list[dict[str, Any]]
     operations: list[dict[str, Any]]
-    answers: list[Answered]
+    sent: list[SentWrite]
     kills: list[float]
     history: dict[int, set[str]]
-    """By order, what the connector wrote down that its fields became in PlanSo."""
+
+    @classmethod
+    def collect(
+        cls,
+        planso: SandboxProcess,
+        connector: ConnectorProcess,
+        callers: Sequence[Caller],
+        first: dict[int, dict[str, str]],
+        kills: list[float],
+    ) -> Evidence:
+        return cls(
+            first,
+            planso.orders(),
+            planso.changes(),
+            planso.requests(),
+            list_operations(connector),
+            [sent for caller in callers for sent in caller.sent],
+            kills,
+            {order: list_planso_values(connector, order) for order in first},
+        )
 
     @cached_property
     def by_id(self) -> dict[str, dict[str, Any]]:
         return {operation["id"]: operation for operation in self.operations}
 
     @cached_property
-    def of_order(self) -> dict[int, list[dict[str, Any]]]:
-        """The operations of each order, in the order in which they were recorded."""
+    def by_order(self) -> dict[int, list[dict[str, Any]]]:
+        """The operations of each order, oldest first."""
         found: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for operation in self.operations:
             if operation["order_id"] is not None:
@@ -114,140 +138,148 @@ class Record:
         return found
 
     def confirmed(self, order: int) -> list[dict[str, Any]]:
-        return [operation for operation in self.of_order[order] if operation["state"] == "confirmed"]
+        return [operation for operation in self.by_order[order] if operation["state"] == "confirmed"]
 
-    def ours(self, order: int, label: str) -> list[str]:
-        """What the connector made of a field, one after the other."""
+    def list_written(self, order: int, label: str) -> list[str]:
+        """Return the values that the connector saved to a field, oldest first."""
         return [
             change["after"]
             for change in self.changes
-            if (change["order_id"], change["label"], change["by"]) == (order, label, OURS)
+            if (change["order_id"], change["label"], change["by"]) == (order, label, BY_CONNECTOR)
         ]
 
-    def save_of(self, change: dict[str, Any]) -> dict[str, Any]:
-        """The request that made a change of the connector's."""
-        (found,) = (
+    def find_save(self, change: dict[str, Any]) -> dict[str, Any]:
+        """Return the request that made a change of the connector's."""
+        (save,) = (
             request
             for request in self.requests
             if request["saving"] and request["version"] is not None and request["version"] + 1 == change["version"]
         )
-        return found
+        return save
 
     def was_noticed(self, edit: dict[str, Any], overwriting: dict[str, Any]) -> bool:
-        """Whether the edit was shown to the connector while the save that overwrote it was on its way, and is known."""
-        save = self.save_of(overwriting)
-        shown = [
+        """
+        Whether the connector read the edit while the save that overwrote it was in progress, and still knows of it: the
+        process that read it was not killed before the save, or had stored it in the history.
+        """
+        save = self.find_save(overwriting)
+        reads = [
             request
             for request in self.requests
             if request["order_id"] == edit["order_id"]
             and request["submode"] == "update"
             and not request["saving"]
             and request["heard"]
-            and request["ended"] - request["started"] < TIMEOUT / 2  # it was there before its reader gave up
+            and request["ended"] - request["started"] < TIMEOUT / 2  # answered before the connector gave up
             and request["version"] is not None
             and edit["version"] <= request["version"] < overwriting["version"]
             and request["started"] >= save["started"]
         ]
-        lived = any(all(not one["ended"] <= kill <= save["ended"] for kill in self.kills) for one in shown)
-        return lived or (bool(shown) and edit["after"] in self.history[edit["order_id"]])
+        survived = any(all(not read["ended"] <= kill <= save["ended"] for kill in self.kills) for read in reads)
+        return survived or (bool(reads) and edit["after"] in self.history[edit["order_id"]])
 
 
-def every_accepted_write_came_to_an_end(record: Record) -> None:
-    for operation in record.operations:
-        assert operation["state"] in ENDS, operation
-    for answer in record.answers:
-        if answer.status in (200, 202):
-            assert answer.operation in record.by_id, answer
-        if answer.status == 200:
-            assert record.by_id[answer.operation or ""]["state"] == "confirmed", answer
+def every_accepted_write_is_settled(evidence: Evidence) -> None:
+    """An accepted write ends in one of FINAL_STATES; one answered with 200 is confirmed."""
+    for operation in evidence.operations:
+        assert operation["state"] in FINAL_STATES, operation
+    for sent in evidence.sent:
+        if sent.status in (200, 202):
+            assert sent.operation in evidence.by_id, sent
+        if sent.status == 200:
+            assert evidence.by_id[sent.operation or ""]["state"] == "confirmed", sent
 
 
-def what_is_confirmed_is_in_planso(record: Record) -> None:
-    """And of each field the last one recorded, of all that were confirmed."""
-    for order in record.of_order:
-        confirmed = record.confirmed(order)
+def confirmed_writes_are_in_planso(evidence: Evidence) -> None:
+    """Every confirmed value was saved to PlanSo, and each field has the value of its newest confirmed write."""
+    for order in evidence.by_order:
+        confirmed = evidence.confirmed(order)
         is_deleted = any(operation["action"] == "delete" for operation in confirmed)
-        assert is_deleted == (order not in record.last), confirmed
-        last: dict[str, str] = {}
+        assert is_deleted == (order not in evidence.last), confirmed
+        newest: dict[str, str] = {}
         for operation in confirmed:
-            for path in WRITTEN.keys() & operation["asked"].keys():
-                last[path] = operation["asked"][path]
-                assert last[path] in record.ours(order, WRITTEN[path]), operation
-        for path, value in last.items():
+            for path in WRITTEN_FIELDS.keys() & operation["asked"].keys():
+                newest[path] = operation["asked"][path]
+                assert newest[path] in evidence.list_written(order, WRITTEN_FIELDS[path]), operation
+        for path, value in newest.items():
             if not is_deleted:
-                assert record.last[order][WRITTEN[path]] == value, (order, path, confirmed)
+                assert evidence.last[order][WRITTEN_FIELDS[path]] == value, (order, path, confirmed)
 
 
-def no_older_write_came_over_a_newer_one(record: Record) -> None:
-    for order, found in record.of_order.items():
-        for path, label in WRITTEN.items():
-            asked = [operation["asked"].get(path) for operation in found]
-            alone = [value for value, count in Counter(asked).items() if value is not None and count == 1]
-            made = [value for value in record.ours(order, label) if value in alone]
-            assert made == sorted(made, key=asked.index), (order, path)
+def no_older_write_overwrote_a_newer_one(evidence: Evidence) -> None:
+    """The writes of a field were saved in the order in which they were accepted."""
+    for order, operations in evidence.by_order.items():
+        for path, label in WRITTEN_FIELDS.items():
+            asked = [operation["asked"].get(path) for operation in operations]
+            unique = [value for value, count in Counter(asked).items() if value is not None and count == 1]
+            written = [value for value in evidence.list_written(order, label) if value in unique]
+            assert written == sorted(written, key=asked.index), (order, path)
 
 
-def nothing_else_is_in_planso(record: Record) -> None:
-    """The connector wrote what confirmed operations asked, made the orders of confirmed creates, and nothing else."""
-    paths = {label: path for path, label in WRITTEN.items()}
-    shown: dict[tuple[int, str], set[str]] = defaultdict(set)
-    for change in record.changes:
+def nothing_else_is_in_planso(evidence: Evidence) -> None:
+    """The connector saved the values of confirmed operations, created the orders of confirmed creates, nothing else."""
+    paths = {label: path for path, label in WRITTEN_FIELDS.items()}
+    edited: dict[tuple[int, str], set[str]] = defaultdict(set)
+    for change in evidence.changes:
         order, label, after = change["order_id"], change["label"], change["after"]
-        if change["by"] == OURS and label in paths:
-            asked = [operation["asked"].get(paths[label]) for operation in record.confirmed(order)]
-            assert after in asked, (change, record.of_order[order])
-        elif change["by"] == OURS and label in EDITED and order in record.first:
-            assert after in {record.first[order][label], *shown[order, label]}, change
-        elif change["by"] == THEIRS:
-            shown[order, label].add(after)
-    created = {operation["order_id"] for operation in record.operations if operation["action"] == "create"}
-    made = {change["order_id"] for change in record.changes if change["by"] == THEIRS}
-    assert record.last.keys() <= record.first.keys() | created | made
+        if change["by"] == BY_CONNECTOR and label in paths:
+            asked = [operation["asked"].get(paths[label]) for operation in evidence.confirmed(order)]
+            assert after in asked, (change, evidence.by_order[order])
+        elif change["by"] == BY_CONNECTOR and label in EDITED_LABELS and order in evidence.first:
+            assert after in {evidence.first[order][label], *edited[order, label]}, change
+        elif change["by"] == BY_WORKSHOP:
+            edited[order, label].add(after)
+    created = {operation["order_id"] for operation in evidence.operations if operation["action"] == "create"}
+    created |= {change["order_id"] for change in evidence.changes if change["by"] == BY_WORKSHOP}
+    assert evidence.last.keys() <= evidence.first.keys() | created
 
 
-def no_create_happened_twice(record: Record) -> None:
-    """Each create's values are its own: PlanSo never had two orders of one, and had one of each confirmed one."""
+def no_create_happened_twice(evidence: Evidence) -> None:
+    """A confirmed create made one order in PlanSo, any other create none; the values of each create are unique."""
     made = Counter(
         change["after"]
-        for change in record.changes
-        if (change["by"], change["label"], change["before"]) == (OURS, "Fahrername", "")
+        for change in evidence.changes
+        if (change["by"], change["label"], change["before"]) == (BY_CONNECTOR, "Fahrername", "")
     )
-    for operation in record.operations:
-        if operation["action"] == "create":
-            count = made[operation["asked"]["person"]]
-            assert count == 1 if operation["state"] == "confirmed" else count == 0, operation
-    asked = Counter(one["asked"]["person"] for one in record.operations if one["action"] == "create")
+    creates = [operation for operation in evidence.operations if operation["action"] == "create"]
+    for create in creates:
+        assert made[create["asked"]["person"]] == (1 if create["state"] == "confirmed" else 0), create
+    asked = Counter(create["asked"]["person"] for create in creates)
     assert set(asked.values()) == {1}
 
 
-def what_the_second_person_did_is_there_or_reported(record: Record) -> None:
+def edits_of_the_second_person_are_kept_or_reported(evidence: Evidence) -> None:
+    """
+    The last edit of a field is in PlanSo, or its order was deleted, or the operation that overwrote it reports it, or
+    the connector could not notice it; the last for at most a tenth of the fields.
+    """
     last: dict[tuple[int, str], dict[str, Any]] = {}
-    for change in record.changes:
-        if change["by"] == THEIRS:
+    for change in evidence.changes:
+        if change["by"] == BY_WORKSHOP:
             last[change["order_id"], change["label"]] = change
     unnoticed = []
     for (order, label), edit in last.items():
-        if order not in record.last:
-            assert any(operation["action"] == "delete" for operation in record.confirmed(order)), order
-        elif record.last[order][label] != edit["after"]:
+        if order not in evidence.last:
+            assert any(operation["action"] == "delete" for operation in evidence.confirmed(order)), order
+        elif evidence.last[order][label] != edit["after"]:
             overwriting = next(
                 change
-                for change in record.changes
-                if (change["order_id"], change["label"], change["by"]) == (order, label, OURS)
+                for change in evidence.changes
+                if (change["order_id"], change["label"], change["by"]) == (order, label, BY_CONNECTOR)
                 and change["version"] > edit["version"]
             )
-            reported = [one for operation in record.of_order[order] for one in operation["overwritten"]]
-            if any((one["label"], one["theirs"]) == (label, edit["after"]) for one in reported):
+            reports = [report for operation in evidence.by_order[order] for report in operation["overwritten"]]
+            if any((report["label"], report["theirs"]) == (label, edit["after"]) for report in reports):
                 continue
-            assert not record.was_noticed(edit, overwriting), (edit, overwriting, record.of_order[order])
+            assert not evidence.was_noticed(edit, overwriting), (edit, overwriting, evidence.by_order[order])
             unnoticed.append(edit)
     assert len(unnoticed) <= len(last) / 10, (len(unnoticed), len(last))
 
 
-def each_save_had_a_reading_of_its_own(record: Record) -> None:
-    """Since the order's save before, and answered: nothing is saved twice from one form."""
+def each_save_had_its_own_read(evidence: Evidence) -> None:
+    """Between two saves of an order its form was read, and that read was answered: no form is saved twice."""
     answered: dict[int, list[float]] = defaultdict(list)
-    for request in sorted(record.requests, key=lambda one: float(one["started"])):
+    for request in sorted(evidence.requests, key=lambda request: float(request["started"])):
         order = request["order_id"]
         if request["submode"] == "update" and not request["saving"] and request["heard"]:
             answered[order].append(request["ended"])
@@ -256,29 +288,28 @@ def each_save_had_a_reading_of_its_own(record: Record) -> None:
             answered[order].clear()
 
 
-def a_key_used_again_gets_the_same_answer(
-    caller: Caller, planso: SandboxProcess, answers: list[Answered], by_id: Mapping[str, dict[str, Any]]
-) -> None:
-    keyed = [answer for answer in answers if answer.write.key is not None and answer.operation is not None]
+def check_repeated_keys(caller: Caller, planso: SandboxProcess, evidence: Evidence) -> None:
+    """A write that is sent again with the same idempotency key gets the same operation, and saves nothing."""
+    keyed = [sent for sent in evidence.sent if sent.write.key is not None and sent.operation is not None]
     saves = sum(request["saving"] for request in planso.requests())
     assert keyed
-    for answer in keyed:
-        again = caller.again(answer)
-        operation = by_id[answer.operation or ""]
-        assert again.operation == answer.operation
-        assert (again.status == 200) == (operation["state"] == "confirmed"), (again, operation)
-        if again.status == 200:
-            assert again.body["order_id"] == operation["order_id"]
+    for sent in keyed:
+        repeated = caller.repeat(sent)
+        operation = evidence.by_id[sent.operation or ""]
+        assert repeated.operation == sent.operation
+        assert (repeated.status == 200) == (operation["state"] == "confirmed"), (repeated, operation)
+        if repeated.status == 200:
+            assert repeated.body["order_id"] == operation["order_id"]
     assert sum(request["saving"] for request in planso.requests()) == saves
 
 
-LAWS: tuple[Callable[[Record], None], ...] = (
-    every_accepted_write_came_to_an_end,
-    what_is_confirmed_is_in_planso,
-    no_older_write_came_over_a_newer_one,
+LAWS: tuple[Callable[[Evidence], None], ...] = (
+    every_accepted_write_is_settled,
+    confirmed_writes_are_in_planso,
+    no_older_write_overwrote_a_newer_one,
     nothing_else_is_in_planso,
     no_create_happened_twice,
-    what_the_second_person_did_is_there_or_reported,
-    each_save_had_a_reading_of_its_own,
+    edits_of_the_second_person_are_kept_or_reported,
+    each_save_had_its_own_read,
 )
-"""Each raises AssertionError, with what broke it."""
+"""Each raises AssertionError with the objects that break it."""

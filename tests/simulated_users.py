@@ -1,37 +1,37 @@
 """
-Who is about while the connector is killed: callers that write through it, a second person who works in PlanSo, and the
-weather that PlanSo has. What each of them does is planned from a seed; when it happens is not.
+Simulated users of the kill test and the storm: callers that write through the connector, a second person who edits in
+PlanSo, and faults of PlanSo. A seed decides what each of them does; the timing is not determined.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 import httpx2
 
-from tests.process import PATIENCE, ConnectorProcess, SandboxProcess
+from tests.process import ConnectorProcess, SandboxProcess
+from tests.service import PATIENCE, wait_until
 
-WRITTEN = {
+WRITTEN_FIELDS = {
     "person": "Fahrername",
     "phone": "Telefon",
     "remarks": "Bemerkungen",
     "workshop_distribution": "Werkstattverteilung",
 }
-"""The fields that callers write, and PlanSo's labels of them. Each value is one write's alone."""
+"""The fields that callers write, with their labels in PlanSo. No value is written twice."""
 
-EDITED = ("Kunden E-Mail", "ExpressLink", "Externe Kalkulation")
-"""The fields that the second person edits. No caller writes them."""
+EDITED_LABELS = ("Kunden E-Mail", "ExpressLink", "Externe Kalkulation")
+"""The labels of the fields that the second person edits. No caller writes them."""
 
 
 @dataclass(frozen=True)
 class Write:
-    """`order` is None for a create. Without `key`, a repeated request is another write."""
+    """A planned write. `order` is None for a create, `key` is the idempotency key, `wait` is in seconds."""
 
     method: str
     order: int | None
@@ -39,46 +39,46 @@ class Write:
     key: str | None
     wait: int
     if_match: bool = False
-    insists: bool = True
-    """Sent again until it is answered; else never after its connection broke."""
+    retries: bool = True
+    """Whether it is sent again after its connection broke, until there is a response."""
 
 
 @dataclass(frozen=True)
-class Answered:
+class SentWrite:
+    """A write with the headers that were sent and the response. `operation`: the id; None if none was recorded."""
+
     write: Write
     headers: dict[str, str]
-    """What was sent along."""
     status: int
     body: dict[str, Any]
     operation: str | None
-    """The operation that it was taken down as; None where it was not."""
 
 
-def plan(seed: int, caller: str, orders: Sequence[int], doomed: Sequence[int], count: int) -> list[Write]:
-    """What one caller writes, in its order; it alone deletes the `doomed` ones."""
+def plan_writes(seed: int, caller: str, orders: Sequence[int], to_delete: Sequence[int], count: int) -> list[Write]:
+    """Return the writes of one caller in their order. No other caller deletes the orders `to_delete`."""
     dice = Random(f"{seed} {caller}")
     writes = []
-    deletions = {dice.randrange(count // 4, count): order for order in doomed}
-    for at in range(count):
-        name = f"{caller}{at}"
-        if at in deletions:
-            writes.append(Write("DELETE", deletions[at], {}, f"key-{name}", dice.choice((0, 1))))
+    deletions = {dice.randrange(count // 4, count): order for order in to_delete}
+    for number in range(count):
+        name = f"{caller}{number}"
+        if number in deletions:
+            writes.append(Write("DELETE", deletions[number], {}, f"key-{name}", dice.choice((0, 1))))
             continue
         if dice.random() < 0.25:
-            fields = {path: f"{path} {name}" for path in WRITTEN}
+            fields = {path: f"{path} {name}" for path in WRITTEN_FIELDS}
             writes.append(Write("POST", None, fields, f"key-{name}", dice.choice((0, 0, 0, 2))))
             continue
-        paths = dice.sample(list(WRITTEN), dice.choice((1, 2, 3)))
+        paths = dice.sample(list(WRITTEN_FIELDS), dice.choice((1, 2, 3)))
         has_key = dice.random() < 0.6
         writes.append(
             Write(
                 method=dice.choice(("PUT", "PATCH")),
-                order=dice.choice((*orders, *doomed)),
+                order=dice.choice((*orders, *to_delete)),
                 fields={path: f"{path} {name}" for path in paths},
                 key=f"key-{name}" if has_key else None,
                 wait=dice.choice((0, 0, 0, 0, 0, 2)),
                 if_match=dice.random() < 0.2,
-                insists=has_key or dice.random() < 0.5,
+                retries=has_key or dice.random() < 0.5,
             )
         )
     return writes
@@ -86,68 +86,71 @@ def plan(seed: int, caller: str, orders: Sequence[int], doomed: Sequence[int], c
 
 @dataclass
 class Caller:
-    """A program that writes through the connector, and goes on when it is killed."""
+    """A client of the connector that reconnects after the connector was killed. `sent`: its writes with a response."""
 
     address: str
-    answers: list[Answered] = field(default_factory=list)
+    sent: list[SentWrite] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.http = httpx2.Client(base_url=self.address, timeout=PATIENCE)
 
-    def carry_out(self, writes: Sequence[Write], pause: float = 0.0) -> None:
-        """`pause`: seconds between two writes, so that they meet all that happens meanwhile."""
+    def send_all(self, writes: Sequence[Write], pause: float = 0.0) -> None:
+        """Send writes one after the other, with a pause in seconds between them."""
         for write in writes:
             self.send(write)
             threading.Event().wait(pause)
 
-    def send(self, write: Write) -> Answered | None:
-        """The answer; None where the connection broke and the caller let it be."""
+    def send(self, write: Write) -> SentWrite | None:
+        """Send a write. None if the connection broke and the write is not retried, or the order is gone."""
         headers = {"Prefer": f"wait={write.wait}"}
         if write.key is not None:
             headers["Idempotency-Key"] = write.key
         if write.if_match:
-            known = self._insisting(lambda: self.http.get(f"/api/orders/{write.order}"))
-            if known.status_code != 200:
+            current = self._retry(lambda: self.http.get(f"/api/orders/{write.order}"))
+            if current.status_code != 200:
                 return None
-            headers["If-Match"] = known.headers["ETag"]
-        return self._ask(write, headers)
+            headers["If-Match"] = current.headers["ETag"]
+        return self._request(write, headers)
 
-    def again(self, answered: Answered) -> Answered:
-        """The same request with the same key, and a wait that is long enough."""
-        found = self._ask(answered.write, {**answered.headers, "Prefer": "wait=30"})
-        assert found is not None
-        return found
+    def repeat(self, sent: SentWrite) -> SentWrite:
+        """Send the same request again, with the same key and a long wait."""
+        repeated = self._request(sent.write, {**sent.headers, "Prefer": "wait=30"})
+        assert repeated is not None
+        return repeated
 
-    def _ask(self, write: Write, headers: dict[str, str]) -> Answered | None:
+    def _request(self, write: Write, headers: dict[str, str]) -> SentWrite | None:
         body = dict(write.fields) if write.method != "PUT" else {"order_id": write.order, **write.fields}
         path = "/api/orders" if write.order is None else f"/api/orders/{write.order}"
 
-        def ask() -> httpx2.Response:
+        def request() -> httpx2.Response:
             return self.http.request(
                 write.method, path, headers=headers, json=body if write.method != "DELETE" else None
             )
 
         try:
-            answer = self._insisting(ask) if write.insists else ask()
+            response = self._retry(request) if write.retries else request()
         except httpx2.TransportError:
             return None
-        assert answer.status_code in (200, 202, 404, 412, 502, 503), answer.text
-        answered = Answered(write, headers, answer.status_code, answer.json(), answer.headers.get("Operation-Id"))
-        self.answers.append(answered)
-        return answered
+        assert response.status_code in (200, 202, 404, 412, 502, 503), response.text
+        sent = SentWrite(write, headers, response.status_code, response.json(), response.headers.get("Operation-Id"))
+        self.sent.append(sent)
+        return sent
 
     @staticmethod
-    def _insisting(ask: Callable[[], httpx2.Response]) -> httpx2.Response:
-        until = time.monotonic() + 2 * PATIENCE
-        while True:
-            try:
-                return ask()
-            except httpx2.TransportError:
-                assert time.monotonic() < until, "the connector does not come back"
-                threading.Event().wait(0.05)
+    def _retry(request: Callable[[], httpx2.Response]) -> httpx2.Response:
+        """Repeat a request until there is a response."""
+
+        def try_once() -> httpx2.Response | None:
+            with suppress(httpx2.TransportError):
+                return request()
+            return None
+
+        response = wait_until(try_once, "a response", 2 * PATIENCE)
+        assert response is not None
+        return response
 
 
-WELL: dict[str, Any] = {
+HEALTHY: dict[str, Any] = {
     "latency": 0.005,
     "jitter": 0.02,
     "save_latency": 0.0,
@@ -157,12 +160,16 @@ WELL: dict[str, Any] = {
     "hang_next": 0,
     "html_for_json_next": 0,
 }
-SAVES_WELL = {"fail_saves_next": 0, "lose_answers_next": 0}
-"""These outlast the day until they hit something: saves are few among the requests."""
+"""The sandbox's knobs without faults."""
+HEALTHY_SAVES = {"fail_saves_next": 0, "lose_answers_next": 0}
+"""Not reset with the others: a fault of saves stays until it hit some, as saves are few among the requests."""
 
 
-def bad_days(late: float) -> list[dict[str, Any]]:
-    """`late` is how long a save takes whose sender has given up by then; it is carried out all the same."""
+def list_faults(late: float) -> list[dict[str, Any]]:
+    """
+    Return the sandbox's knobs for one fault each. `late`: seconds that a late save takes; the connector has given up by
+    then, and the save is carried out all the same.
+    """
     return [
         {"fail_next": 4},
         {"fail_next": 2, "fail_status": 504},
@@ -182,57 +189,57 @@ def bad_days(late: float) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def weather(planso: SandboxProcess, seed: int, late: float) -> Iterator[None]:
-    """PlanSo has bad days, one after the other, and is well at the end."""
-    dice = Random(f"{seed} weather")
-    days: list[dict[str, Any]] = []
+def planso_faults(planso: SandboxProcess, seed: int, late: float) -> Iterator[None]:
+    """Give PlanSo one fault after the other, for 0.2 to 0.5 s each, and none at the end."""
+    dice = Random(f"{seed} PlanSo")
+    faults: list[dict[str, Any]] = []
 
     def change() -> None:
-        if not days:
-            days.extend(bad_days(late))
-            dice.shuffle(days)
-        planso.set_knobs(**{**WELL, **days.pop()})
+        if not faults:
+            faults.extend(list_faults(late))
+            dice.shuffle(faults)
+        planso.set_knobs(**{**HEALTHY, **faults.pop()})
 
-    with _now_and_then(change, lambda: dice.uniform(0.2, 0.5)):
+    with _repeatedly(change, lambda: dice.uniform(0.2, 0.5)):
         yield
-    planso.set_knobs(**WELL, **SAVES_WELL)
+    planso.set_knobs(**HEALTHY, **HEALTHY_SAVES)
 
 
-def introduce(planso: SandboxProcess, connector: ConnectorProcess, order: int) -> None:
+def edit_every_field(planso: SandboxProcess, connector: ConnectorProcess, order: int) -> None:
     """
-    The second person edits each of their fields once, without a save of ours, and the connector sees it. Else a field
-    that they happen to edit beside two of its first saves would be taken for damage, and writes would stop.
+    Edit each field of the second person once while the connector saves nothing, and sync. Otherwise a field that they
+    happen to edit during two of the first saves would be taken for damage, and writes would stop.
     """
-    for label in EDITED:
-        answer = planso.http.post(f"/sandbox/orders/{order}", json={"label": label, "value": "Werkstatt zuvor"})
-        assert answer.status_code == 200, answer.text
+    for label in EDITED_LABELS:
+        response = planso.http.post(f"/sandbox/orders/{order}", json={"label": label, "value": "Werkstatt zuvor"})
+        assert response.status_code == 200, response.text
     assert connector.http.post("/api/sync").status_code == 202
     connector.wait_for_sync()
 
 
 @contextmanager
 def second_person(planso: SandboxProcess, seed: int, orders: Sequence[int]) -> Iterator[None]:
-    """Somebody edits orders in PlanSo itself, and makes some."""
+    """Let a second person edit orders in PlanSo, and create some."""
     dice = Random(f"{seed} person")
     count = iter(range(1_000_000))
 
-    def work() -> None:
+    def edit() -> None:
         name = f"Werkstatt {next(count)}"
         if dice.random() < 0.03:
-            texts = {"Fahrername": name, "Telefon": name, **dict.fromkeys(EDITED, name)}
+            texts = {"Fahrername": name, "Telefon": name, **dict.fromkeys(EDITED_LABELS, name)}
             assert planso.http.post("/sandbox/orders", json=texts).status_code == 201
             return
-        order, label = dice.choice(orders), dice.choice(EDITED)
-        answer = planso.http.post(f"/sandbox/orders/{order}", json={"label": label, "value": name})
-        assert answer.status_code in (200, 404), answer.text  # 404: deleted by a caller
+        order, label = dice.choice(orders), dice.choice(EDITED_LABELS)
+        response = planso.http.post(f"/sandbox/orders/{order}", json={"label": label, "value": name})
+        assert response.status_code in (200, 404), response.text  # 404: deleted by a caller
 
-    with _now_and_then(work, lambda: dice.uniform(0.04, 0.1)):
+    with _repeatedly(edit, lambda: dice.uniform(0.04, 0.1)):
         yield
 
 
 @contextmanager
-def _now_and_then(do: Callable[[], None], pause: Callable[[], float]) -> Iterator[None]:
-    """In a thread of its own; what goes wrong there is raised here, at the end."""
+def _repeatedly(do: Callable[[], None], pause: Callable[[], float]) -> Iterator[None]:
+    """Call `do` again and again in a thread, with pauses in seconds. Raises at the end what was raised there."""
     over = threading.Event()
     failed: list[BaseException] = []
 
@@ -240,7 +247,7 @@ def _now_and_then(do: Callable[[], None], pause: Callable[[], float]) -> Iterato
         try:
             while not over.wait(pause()):
                 do()
-        except BaseException as error:  # noqa: BLE001 - it is raised again, in the test's own thread
+        except BaseException as error:  # noqa: BLE001 - raised again in the test's thread
             failed.append(error)
 
     thread = threading.Thread(target=body)

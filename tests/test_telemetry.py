@@ -8,8 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,7 +20,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from planso_connector.sandbox import Installation, Sandbox
 from planso_connector.telemetry import EXPORTED_ATTRIBUTES
-from tests.process import PATIENCE, connector_process, free_port
+from tests.process import connector_process, free_port
+from tests.service import wait_until
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 GIVEN = f"00-{TRACE}-{CALLER}-01"
@@ -101,13 +101,6 @@ def environment(sandbox: Sandbox, tmp_path: Path, address: str, **more: str) -> 
             "OTEL_EXPORTER_OTLP_ENDPOINT": address,
             **more,
         }
-
-
-def eventually(told: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not told():
-        assert time.monotonic() < until
-        threading.Event().wait(0.02)
 
 
 def lines(log: str, event: str) -> list[dict[str, Any]]:
@@ -221,10 +214,10 @@ def test_a_collector_that_refuses_is_told_of_once(collector: Collector, sandbox:
             assert connector.http.get("/api/orders").status_code == 200
             return len(collector.bodies) >= batches
 
-        eventually(lambda: asked(4))
+        wait_until(lambda: asked(4))
         collector.status = 200
-        eventually(lambda: asked(len(collector.bodies) + 1) or "traces_accepted_again" in connector.log())
-        eventually(lambda: asked(0) and "traces_accepted_again" in connector.log())
+        wait_until(lambda: asked(len(collector.bodies) + 1) or "traces_accepted_again" in connector.log())
+        wait_until(lambda: asked(0) and "traces_accepted_again" in connector.log())
         log = connector.log()
     (told,) = lines(log, "traces_not_accepted")
     assert (told["status"], told["level"]) == (401, "warning")

@@ -17,6 +17,7 @@ from planso_connector.flows.operating.access_log import BATCH
 from planso_connector.sandbox import Sandbox
 from planso_connector.store.maintenance import migrate
 from tests.process import connector_process
+from tests.service import wait_until
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - it is what is refused
 
@@ -150,9 +151,7 @@ def test_what_a_killed_connector_noted_before_is_there(tmp_path: Path, environme
         for number in range(BATCH):
             rest = ("", "/parts", "/sections", "/history", "/progress")[number // len(found)]
             connector.http.get(f"/api/orders/{found[number % len(found)]['id']}{rest}")
-        ids = ""
-        while not ids:
-            ids = command("accesses", "--json", **environment).stdout.strip().strip("[]").strip()
+        wait_until(lambda: command("accesses", "--json", **environment).stdout.strip().strip("[]").strip(), "an entry")
         connector.kill()
     noted = json.loads(command("accesses", "--limit", "1000", "--json", **environment).stdout)
     assert len(noted) >= BATCH

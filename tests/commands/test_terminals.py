@@ -11,8 +11,7 @@ import pytest
 
 from planso_connector.sandbox import Sandbox
 from tests.command_line import command_here
-from tests.process import PATIENCE
-from tests.service import running_on_sqlite
+from tests.service import PATIENCE, running_on_sqlite
 
 NAME = "Müller Ω 😀"
 POOR = {"LC_ALL": "C", "PYTHONUTF8": "0", "COLUMNS": "200"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +18,7 @@ from planso_connector.store.maintenance import migrate
 from planso_connector.store.order_rows import to_json
 from planso_connector.workers import startup
 from tests.databases import Store, make_as_of, run_script
-from tests.service import PATIENCE, Service, running, running_on_sqlite, settings_for
+from tests.service import Service, running, running_on_sqlite, settings_for, wait_until
 from tests.store.samples import order
 
 WORKSHOP = "default"
@@ -136,10 +134,7 @@ def test_a_look_up_during_a_rebuild_is_not_certain(interrupted: Store) -> None:
         assert f"planso_connector_index_done_ratio {DONE / ORDERS}" in service.http.get("/metrics").text
 
         interrupted.write(lambda tx: leases.release(tx, "reindex", holder="other"))
-        until = time.monotonic() + PATIENCE
-        while index_check(service) != ("ready", True, False):
-            assert time.monotonic() < until
-            threading.Event().wait(0.05)
+        wait_until(lambda: index_check(service) == ("ready", True, False), "the index")
 
         for query in ({"name": PERSON}, {"plate": PLATE_OF_LAST, "name": PERSON}):
             found = get(service, "lookup", **query)

@@ -15,8 +15,8 @@ import httpx2
 
 from planso_connector.sandbox import Sandbox
 from tests.laws import environment
-from tests.process import PATIENCE, connector_process, free_port
-from tests.service import wait_until
+from tests.process import connector_process, free_port
+from tests.service import PATIENCE, wait_until
 
 
 @contextmanager

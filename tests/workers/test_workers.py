@@ -27,8 +27,8 @@ from planso_connector.store.engine.database import Transaction
 from planso_connector.store.tables import leases
 from planso_connector.workers import retention, startup
 from planso_connector.workers.supervisor import Supervisor, Worker
-from tests.flows.writing.outbox_process import NEW_CREATE, OutboxProcess, wait_until_async
-from tests.service import Service, running, running_on_sqlite, settings_for, wait_until
+from tests.flows.writing.outbox_process import NEW_CREATE, OutboxProcess
+from tests.service import Service, running, running_on_sqlite, settings_for, wait_until, wait_until_async
 
 
 class Over(BaseException):
@@ -91,7 +91,7 @@ def test_whatever_ends_a_worker_it_is_restarted() -> None:
     async def story() -> None:
         supervisor = Supervisor()
         async with supervisor.run_workers([Worker("one", run), Worker("done", done, may_end=True)]):
-            await wait_until_async("the first end", supervisor.find_problem)
+            await wait_until_async(supervisor.find_problem, "the first end")
             trouble = supervisor.find_problem()
             assert trouble is not None
             assert "one ended by KeyError and restarts in 0 s: " in trouble[0]
@@ -192,7 +192,7 @@ def test_a_claim_that_is_under_way_at_the_stop_is_given_back(postgresql_url: str
             other.execute("SELECT pg_advisory_lock(hashtextextended('claim shop', 0))")
             await process.record(NEW_CREATE)
             waiting = b"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-            await wait_until_async("the claim", lambda: other.execute(waiting).fetchall())
+            await wait_until_async(lambda: other.execute(waiting).fetchall(), "the claim")
             running.cancel()
             await asyncio.wait({running})
             closing = asyncio.create_task(process.outbox.close())

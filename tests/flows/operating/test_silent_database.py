@@ -20,8 +20,8 @@ from planso_connector.domain.clock import parse_instant
 from planso_connector.sandbox import Sandbox
 from tests.databases import PostgresqlServer
 from tests.network_faults import Firewall, firewall, frozen
-from tests.process import PATIENCE, connector_process
-from tests.service import Service, running, running_on_sqlite, settings_for, wait_until
+from tests.process import connector_process
+from tests.service import PATIENCE, Service, running, running_on_sqlite, settings_for, wait_until
 
 __all__ = ["firewall"]
 

@@ -18,8 +18,8 @@ from planso_connector.flows.writing.write import WriteRequest, WriteService
 from planso_connector.sandbox import Sandbox
 from planso_connector.store import operations
 from planso_connector.store.engine.database import Database
-from tests.flows.writing.outbox_process import NEW_CREATE, PATIENCE, OutboxProcess
-from tests.service import running_on_sqlite
+from tests.flows.writing.outbox_process import NEW_CREATE, OutboxProcess
+from tests.service import PATIENCE, running_on_sqlite
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from planso_connector.flows.operating.doctor import report_field_controls, repor
 from planso_connector.planso.pages.column_names import candidate_columns
 from planso_connector.planso.pages.form import Form
 from tests.planso.conftest import PROFILE, form_of
-from tests.planso.pages.test_form_cases import changed
+from tests.planso.pages.form_changes import find_changed_controls
 
 PERSON = "<div class=field><label>Fahrername</label><input name='f[1]' value='Muster'></div>"
 
@@ -25,7 +25,7 @@ def field(label: str, name: str, value: str, extra: str = "") -> str:
 
 def phone(content: str) -> tuple[object, object]:
     """The phone as it is read, and what a write of it changes."""
-    return form_of(content).read_fields().values["phone"], changed(content, {"phone": "0152"})
+    return form_of(content).read_fields().values["phone"], find_changed_controls(content, {"phone": "0152"})
 
 
 AMBIGUOUS = "planso_ambiguous"
@@ -200,7 +200,7 @@ DATED = "16.12.2026"
 )
 def test_labels_and_columns_are_held_against_each_other(content: str, outcome: object) -> None:
     """A column decides between twins; where label and column name different controls, or a label stands at another field's column, nothing is written."""
-    assert changed(f"<form>{PERSON}{content}</form>", {"shop_date": "2026-12-17"}) == outcome
+    assert find_changed_controls(f"<form>{PERSON}{content}</form>", {"shop_date": "2026-12-17"}) == outcome
 
 
 def test_swapped_captions_write_nothing() -> None:
@@ -209,7 +209,9 @@ def test_swapped_captions_write_nothing() -> None:
     values = form_of(content).read_fields().values
 
     assert (values["person"], values["phone"]) == (None, None)
-    assert changed(content, {"person": "N"}) == changed(content, {"phone": "N"}) == AMBIGUOUS
+    assert (
+        find_changed_controls(content, {"person": "N"}) == find_changed_controls(content, {"phone": "N"}) == AMBIGUOUS
+    )
 
 
 def test_an_unsure_column_is_a_hint_and_no_more() -> None:
@@ -228,10 +230,10 @@ def test_equal_names_are_written_together_and_the_last_is_read() -> None:
     fallback = f"<form>{PERSON}<div><label>Telefon</label><input type=hidden name=t value=''><input name=t value=0151></div></form>"
     listed = f"<form>{PERSON}{field('Telefon', 'l[]', '0151')}{field('Hobby', 'l[]', 'x')}</form>"
 
-    assert changed(twice, {"shop_date": "2026-12-17"}) == {"d": ["17.12.2026", "17.12.2026"]}
-    assert changed(unlabelled, {"phone": "0152"}) == {"t": ["0152", "0152"]}
-    assert changed(fallback, {"phone": "0152"}) == {"t": ["", "0152"]}
-    assert changed(listed, {"phone": "0152"}) == {"l[]": ["0152", "x"]}
+    assert find_changed_controls(twice, {"shop_date": "2026-12-17"}) == {"d": ["17.12.2026", "17.12.2026"]}
+    assert find_changed_controls(unlabelled, {"phone": "0152"}) == {"t": ["0152", "0152"]}
+    assert find_changed_controls(fallback, {"phone": "0152"}) == {"t": ["", "0152"]}
+    assert find_changed_controls(listed, {"phone": "0152"}) == {"l[]": ["0152", "x"]}
 
 
 MIRRORS = [("f_5_show", "f_5"), ("shop", "shop_submit"), ("x1", "y2"), ("d", "d_alt")]
@@ -243,8 +245,8 @@ def test_a_named_mirror_is_read_and_not_written(shown: str, hidden: str) -> None
     content = f"<form>{PERSON}<div><label>Werkstattstart</label><input name={shown} value='16.12.2026'><input type=hidden name={hidden} value='2026-12-16'></div></form>"
 
     assert form_of(content).read_fields().values["shop_date"] == "2026-12-16"
-    assert changed(content, {"shop_date": "2026-12-17"}) == AMBIGUOUS
-    assert changed(content, {"person": "Neu"}) == {"f[1]": ["Neu"]}
+    assert find_changed_controls(content, {"shop_date": "2026-12-17"}) == AMBIGUOUS
+    assert find_changed_controls(content, {"person": "Neu"}) == {"f[1]": ["Neu"]}
 
 
 def test_date_and_time_under_one_label_are_written_each_for_itself() -> None:
@@ -255,11 +257,11 @@ def test_date_and_time_under_one_label_are_written_each_for_itself() -> None:
     unknown = f"<form>{PERSON}<div><label>Rückgabe</label><input name=d><input name=t></div></form>"
     asked: dict[str, str | int | float | bool | None] = {"return_date_time": "2026-12-16T17:00:00"}
 
-    assert changed(typed, asked) == {"d": ["2026-12-16"], "t": ["17:00"]}
-    assert changed(valued, asked) == {"d": ["16.12.2026"], "t": ["17:00"]}
-    assert changed(columns, asked) == {"return_date": ["16.12.2026"], "return_date_time": ["17:00"]}
-    assert changed(valued, {"return_date_time": None}) == {"d": [""], "t": [""]}
-    assert changed(unknown, asked) == AMBIGUOUS
+    assert find_changed_controls(typed, asked) == {"d": ["2026-12-16"], "t": ["17:00"]}
+    assert find_changed_controls(valued, asked) == {"d": ["16.12.2026"], "t": ["17:00"]}
+    assert find_changed_controls(columns, asked) == {"return_date": ["16.12.2026"], "return_date_time": ["17:00"]}
+    assert find_changed_controls(valued, {"return_date_time": None}) == {"d": [""], "t": [""]}
+    assert find_changed_controls(unknown, asked) == AMBIGUOUS
     assert form_of(valued).read_fields().values["return_date_time"] == "2026-12-15T16:00:00"
     assert form_of(valued).find_unsaved({"return_date_time": "2026-12-15T16:00:00"}) == []
 

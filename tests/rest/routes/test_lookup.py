@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +21,7 @@ from planso_connector.store.engine.database import Transaction
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.tables import lookup_keys as lookup_keys_table
 from tests.databases import Store, make_as_of, run_script
-from tests.service import PATIENCE, Service, running, running_on_sqlite, settings_for
+from tests.service import Service, running, running_on_sqlite, settings_for, wait_until
 from tests.store.samples import at, order
 
 WORKSHOP = "default"
@@ -248,11 +247,8 @@ def test_an_upgrade_writes_the_keys(kind: str, tmp_path: Path, request: pytest.F
     assert migrate.needs_migration(url)
     sandbox = Sandbox(orders=5)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
-        until = time.monotonic() + PATIENCE
-        while not (told := found(service, plate="hhvf6123"))["is_certain"]:
-            assert time.monotonic() < until
-            threading.Event().wait(0.05)
-    assert (ids(told), told["is_certain"]) == ([GOLF], True)
+        wait_until(lambda: found(service, plate="hhvf6123")["is_certain"], "the keys")
+        assert ids(found(service, plate="hhvf6123")) == [GOLF]
 
 
 OLD_ORDER = f"""

@@ -259,8 +259,7 @@ def odd(tmp_path: Path) -> Iterator[tuple[Service, Odd]]:
     server = uvicorn.Server(uvicorn.Config(between, port=0, log_config=None, access_log=False, lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()
-    while not server.started:
-        threading.Event().wait(0.005)
+    wait_until(lambda: server.started, "the server")
     url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     try:
         settings = settings_for(sandbox, url, f"sqlite:///{tmp_path}/connector.db", planso_timeout=1.0)
