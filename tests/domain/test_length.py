@@ -23,7 +23,7 @@ from planso_connector.domain.saving.snapshot import ControlState
 from planso_connector.domain.saving.text_damage import is_garbled, is_same_after_normalisation
 from planso_connector.planso.pages.text import has_tags, label_key, to_one_line, unescape_markup
 from planso_connector.store.lookup_keys import build_keys
-from tests.test_bounds import PATTERNS
+from tests.long_texts import PATTERNS
 
 SMALL, LARGE = 2000, 64_000
 

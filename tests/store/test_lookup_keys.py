@@ -209,7 +209,7 @@ KEYS_OF_NO_ORDER = frozenset({("word", "niemand")})
 def test_workshops_are_separate(store: Store) -> None:
     """Each has its own keys, a rebuild of one keeps the other's, and each finds its own order."""
     store.write(lambda tx: save(tx, 1, person="Jana Petersen"))
-    store.of(OTHER_SHOP).write(lambda tx: save(tx, 1, 124, person="Olga Petersen"))
+    store.for_workshop(OTHER_SHOP).write(lambda tx: save(tx, 1, 124, person="Olga Petersen"))
     here, there = keys(store), keys(store, OTHER_SHOP)
     assert {key[0] for key in here} == {123}
     assert {key[0] for key in there} == {124}
@@ -220,7 +220,7 @@ def test_workshops_are_separate(store: Store) -> None:
     for shop, order_id in ((SHOP, 123), (OTHER_SHOP, 124)):
         asked = LookupRequest(free_text="WN-AE 2309, Petersen, 23456")
         found = store.runner.run(
-            LookupService(store.of(shop).database).find(asked, archived=False, limit=5, language="de")
+            LookupService(store.for_workshop(shop).database).find(asked, archived=False, limit=5, language="de")
         )
         assert [match.order_id for match in found.matches] == [order_id]
 

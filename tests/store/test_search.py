@@ -298,7 +298,7 @@ def test_filters_agree_with_the_model(
     For any orders and any filters, all pages together are the model's orders in the model's sequence, whether the
     search index is complete, and so is used, or not.
     """
-    store = store.of(f"shop {next(_WORKSHOPS)}")
+    store = store.for_workshop(f"shop {next(_WORKSHOPS)}")
     if indexed:
         store.write(lambda tx: lookup_keys.write_rebuild_progress(tx, None))
     save(store, *saved)

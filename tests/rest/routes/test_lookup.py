@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +21,7 @@ from planso_connector.store.engine.database import Transaction
 from planso_connector.store.maintenance import migrate
 from planso_connector.store.tables import lookup_keys as lookup_keys_table
 from tests.databases import Store, make_as_of, run_script
-from tests.service import PATIENCE, Service, connected, running, settings_for
+from tests.service import Service, running, running_on_sqlite, settings_for, wait_until
 from tests.store.samples import at, order
 
 WORKSHOP = "default"
@@ -52,8 +51,8 @@ def fill(tx: Transaction) -> None:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with connected(tmp_path_factory.mktemp("lookup"), Sandbox(orders=12)) as started:
-        started.in_the_database(fill)
+    with running_on_sqlite(tmp_path_factory.mktemp("lookup"), Sandbox(orders=12)) as started:
+        started.write_database(fill)
         yield started
 
 
@@ -244,7 +243,7 @@ def test_an_upgrade_builds_the_keys(kind: str, tmp_path: Path, request: pytest.F
     url = f"sqlite:///{tmp_path}/old.db"
     if kind == "postgresql":
         server = request.getfixturevalue("postgresql_server")
-        url = server.url(server.fresh("template1"))
+        url = server.url(server.create_database("template1"))
     make_as_of(url, "0003")
     run_script(url, OLD_ORDER)
     assert migrate.needs_migration(url)
