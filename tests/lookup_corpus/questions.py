@@ -10,7 +10,6 @@ import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from planso_connector.domain.folding import fold
 from tests.lookup_corpus.mirror import SOUND_ALIKE, CorpusOrder, orders, phone_in_every_writing

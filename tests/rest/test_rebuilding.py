@@ -134,10 +134,7 @@ def test_a_look_up_during_a_rebuild_is_not_certain(interrupted: Store) -> None:
         assert f"planso_connector_index_done_ratio {DONE / ORDERS}" in service.http.get("/metrics").text
 
         interrupted.write(lambda tx: leases.release(tx, "reindex", holder="other"))
-        give_up_at = time.monotonic() + PATIENCE
-        while index_check(service) != ("ready", True, False):
-            assert time.monotonic() < give_up_at
-            threading.Event().wait(0.05)
+        wait_until(lambda: index_check(service) == ("ready", True, False), "the end of the rebuild")
 
         for query in ({"name": PERSON}, {"plate": PLATE_OF_LAST, "name": PERSON}):
             found = get(service, "lookup", **query)

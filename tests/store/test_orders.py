@@ -270,7 +270,7 @@ _READINGS = st.lists(
 @given(_READINGS)
 def test_versions_and_fences_only_rise(store: Store, readings: list[tuple[int, str, bool, str]]) -> None:
     """In any sequence of saves: versions never fall and rise exactly with visible changes; later readings stay."""
-    store = store.of(f"shop {next(_WORKSHOPS)}")
+    store = store.for_workshop(f"shop {next(_WORKSHOPS)}")
     before: tuple[int, str, str | None] = (0, "", None)
     shown: object = None
     for second, person, with_part, what in readings:

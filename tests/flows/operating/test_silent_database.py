@@ -164,7 +164,7 @@ def test_readiness_does_not_blame_a_lock_for_a_broken_connection(firewall: tuple
 
 def test_a_stuck_reader_of_sqlite_is_told(tmp_path: Path) -> None:
     """The same for SQLite on a disk that does not answer."""
-    with connected(tmp_path, Sandbox(orders=6), connector_database_timeout=3.0) as service:
+    with running_on_sqlite(tmp_path, Sandbox(orders=6), connector_database_timeout=3.0) as service:
         order = service.sandbox.order_ids()[0]
         with service.hold_readers():
             read = service.http.get(f"/api/orders/{order}")

@@ -125,10 +125,10 @@ def test_reads_are_refused_first(method: str, path: str, status: int) -> None:
 def start_waiting_read(service: Service) -> socket.socket:
     """A read that waits for the database; sent again if refused: on a busy machine it may exceed MAX_DELAY."""
     while True:
-        waiting, connection = service.reads_waiting, raw.connect(service.address)
+        waiting, connection = service.queued_reads, raw.connect(service.address)
         connection.sendall(b"GET /api/orders HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        wait_until(lambda: service.reads_waiting > waiting or select.select([connection], [], [], 0)[0])  # noqa: B023
-        if service.reads_waiting > waiting:
+        wait_until(lambda: service.queued_reads > waiting or select.select([connection], [], [], 0)[0])  # noqa: B023
+        if service.queued_reads > waiting:
             return connection
         connection.close()
 
@@ -142,7 +142,7 @@ def test_reads_are_refused_while_too_many_wait_for_the_database(tmp_path: Path) 
     ):
         order_id = service.sandbox.order_ids()[0]
         service.put(order_id, remarks="danach ist keine Antwort mehr bereit")
-        with service.readers_held():
+        with service.hold_readers():
             waiting = [stack.enter_context(closing(start_waiting_read(service))) for _ in range(MAX_QUEUED_READS)]
             refused = service.http.get("/api/orders")
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")

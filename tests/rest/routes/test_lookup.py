@@ -172,8 +172,8 @@ def test_the_clarifying_question_has_no_personal_data(service: Service) -> None:
 
 def test_all_personal_data_by_setting(tmp_path: Path) -> None:
     """With CONNECTOR_LOOKUP_PERSONAL=all a plate alone shows the person."""
-    with connected(tmp_path, Sandbox(orders=5), connector_lookup_personal="all") as service:
-        service.in_the_database(fill)
+    with running_on_sqlite(tmp_path, Sandbox(orders=5), connector_lookup_personal="all") as service:
+        service.write_database(fill)
         best = look_up(service, plate="HH VF 6123")["matches"][0]
     assert {name: best[name] for name in PERSONAL} == {name: HELD[GOLF][name] for name in PERSONAL}
 
@@ -249,10 +249,8 @@ def test_an_upgrade_builds_the_keys(kind: str, tmp_path: Path, request: pytest.F
     assert migrate.needs_migration(url)
     sandbox = Sandbox(orders=5)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
-        until = time.monotonic() + PATIENCE
-        while not (body := look_up(service, plate="hhvf6123"))["is_certain"]:
-            assert time.monotonic() < until
-            threading.Event().wait(0.05)
+        wait_until(lambda: look_up(service, plate="hhvf6123")["is_certain"], "the rebuilt index")
+        body = look_up(service, plate="hhvf6123")
     assert (ids(body), body["is_certain"]) == ([GOLF], True)
 
 

@@ -49,7 +49,7 @@ def test_behind_pgbouncer_everybody_is_answered(pooled_url: str) -> None:
 
 def test_with_few_connections_everybody_is_answered(postgresql_server: PostgresqlServer) -> None:
     """If the server admits fewer connections than configured, the connector works with those it gets."""
-    url = postgresql_server.owned(connections=1)
+    url = postgresql_server.create_owned_database(connections=1)
     sandbox = Sandbox(orders=8)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:
         service.fill_mirror()
@@ -59,7 +59,7 @@ def test_with_few_connections_everybody_is_answered(postgresql_server: Postgresq
 
 def test_it_opens_no_more_than_it_may(postgresql_server: PostgresqlServer) -> None:
     """CONNECTOR_DATABASE_CONNECTIONS bounds the number of connections."""
-    url = postgresql_server.owned()
+    url = postgresql_server.create_owned_database()
     sandbox = Sandbox(orders=8)
     settings = settings_for(sandbox, "", url, connector_database_connections=4)
     seen: set[int] = set()
@@ -86,7 +86,7 @@ def test_it_opens_no_more_than_it_may(postgresql_server: PostgresqlServer) -> No
 
 def test_a_shortage_ends_by_itself(postgresql_server: PostgresqlServer) -> None:
     """After all connections are lost, everybody is answered with one connection, and later with all again."""
-    url = postgresql_server.owned()
+    url = postgresql_server.create_owned_database()
     role = urlsplit(url).username
     sandbox = Sandbox(orders=8)
     with sandbox.serve() as planso, running(settings_for(sandbox, planso, url), sandbox) as service:

@@ -103,7 +103,7 @@ def test_a_table_that_somebody_renamed_is_told(postgresql_server: PostgresqlServ
 
 def test_a_table_that_was_altered_is_read_again(postgresql_server: PostgresqlServer) -> None:
     """A prepared statement survives that another process altered its table."""
-    name = postgresql_server.fresh()
+    name = postgresql_server.create_database()
     remembered = select(rejected_logins.c.fingerprint)
     with opened(postgresql_server.url(name)) as store:
         for _ in range(10):
@@ -167,7 +167,7 @@ def test_rights_that_are_missing_are_reported(postgresql_server: PostgresqlServe
 
 def test_too_low_limits_are_reported(postgresql_server: PostgresqlServer) -> None:
     """Connection limits of the role, the database and the server are reported at start."""
-    url = postgresql_server.owned(connections=5)
+    url = postgresql_server.create_owned_database(connections=5)
     role = urlsplit(url).username
     with opened(url) as store:
         store.read(lambda tx: tx.fetch_all(text("SELECT 1")))
