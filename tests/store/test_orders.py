@@ -79,12 +79,7 @@ def test_an_answer_is_the_document_with_what_changes_by_itself(store: Store) -> 
         "last_synced_at": at(5),
         "version": 1,
         "pending": [
-            {
-                "operation_id": "op_1",
-                "action": "update",
-                "asked": {"person": 'Jana "J" Müller'},
-                "created_at": at(7),
-            }
+            {"operation_id": "op_1", "action": "update", "asked": {"person": 'Jana "J" Müller'}, "created_at": at(7)}
         ],
     }
 

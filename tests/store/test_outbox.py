@@ -194,13 +194,7 @@ class Outbox(RuleBasedStateMachine):
         next_at = at(self.second + wait)
         done = self.stores[side].write(
             lambda tx: operations.postpone(
-                tx,
-                one.operation.id,
-                holder=holder,
-                next_at=next_at,
-                message="später",
-                sent_at=sent_at,
-                order_id=number,
+                tx, one.operation.id, holder=holder, next_at=next_at, message="später", sent_at=sent_at, order_id=number
             )
         )
         assert done == (one.is_pending and one.holder == holder)

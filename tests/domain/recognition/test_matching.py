@@ -263,11 +263,7 @@ def _candidates(*orders: OrderFacts) -> tuple[Match, ...]:
             "Wie lauten die Ziffern auf dem Kennzeichen?",
             "What are the digits on the number plate?",
         ),
-        (
-            (JANA, replace(JANA, name="Anna Petersen")),
-            "Wie lautet der Vorname?",
-            "What is the first name?",
-        ),
+        ((JANA, replace(JANA, name="Anna Petersen")), "Wie lautet der Vorname?", "What is the first name?"),
         (
             (JANA, replace(JANA, color="Rot")),
             "Welche Farbe hat der Wagen: Schwarz oder Rot?",

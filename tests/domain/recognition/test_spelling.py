@@ -7,12 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planso_connector.domain.folding import fold
-from planso_connector.domain.recognition.spelling import (
-    MAX_CHARACTERS,
-    Segment,
-    SegmentKind,
-    split_segments,
-)
+from planso_connector.domain.recognition.spelling import MAX_CHARACTERS, Segment, SegmentKind, split_segments
 from planso_connector.domain.recognition.spoken_numbers import MAX_READINGS, parse_number_word
 from tests.lookup_corpus.plates import in_words
 

@@ -90,10 +90,7 @@ def test_a_table_is_its_headers_and_its_rows() -> None:
         "<table><tr><td>1<td>2<td>3</table><table><tr><td></td></tr></table>"
     )
 
-    assert read(page).tables == (
-        Table(("Wer", "Wann"), (("Söhnke Östlund", "07:30"),)),
-        Table((), (("1", "2", "3"),)),
-    )
+    assert read(page).tables == (Table(("Wer", "Wann"), (("Söhnke Östlund", "07:30"),)), Table((), (("1", "2", "3"),)))
 
 
 def test_a_table_of_two_columns_with_headers_is_no_list_of_pairs() -> None:

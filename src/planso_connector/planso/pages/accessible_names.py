@@ -3,8 +3,6 @@ Name controls that no label names: by `aria-labelledby`, `aria-label`, `title`, 
 heading) that holds the control alone. A placeholder is no name: it vanishes under the value.
 """
 
-from __future__ import annotations
-
 from bisect import bisect, bisect_left
 from collections.abc import Iterator
 from itertools import islice, takewhile

@@ -3,8 +3,6 @@ Mark labels that may name several controls, and controls that have several label
 refused when it is to be written, unless something else decides (`field_locator`).
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

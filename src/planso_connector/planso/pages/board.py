@@ -1,7 +1,5 @@
 """Parse PlanSo's board, the list of all current orders. Source: the PlanSo protocol's section 2."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -3,8 +3,6 @@ Find each field in a form: by the column in a control's name, else by its label.
 guessed: a label that stands twice, a label and a column that disagree, a control with two labels.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -3,8 +3,6 @@ A page's labels, controls, scripts and possible section titles in document order
 identified by `mem_id`. Controls inside `<noscript>` and `<template>` are left out: a browser's form has none there.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

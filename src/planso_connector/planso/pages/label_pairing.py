@@ -13,8 +13,6 @@ guessed. Labels of single radio buttons are the buttons' text and name no field.
 3, which promises blocks of a label and a control and no more.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -3,8 +3,6 @@ Parse a form's markup into its controls and labels, in document order. Which lab
 `label_pairing`. Source: the PlanSo protocol's section 3.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

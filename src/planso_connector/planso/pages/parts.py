@@ -3,8 +3,6 @@ Parse the parts page of an order: PlanSo's own tables and plain ones, columns by
 protocol's section 4.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """/health: liveness and readiness."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import asdict
 from typing import Literal
@@ -31,8 +29,7 @@ class Check(BaseModel):
         description="The finding, for a person; what to do where it is not ok.", examples=["answers, and takes writes"]
     )
     since: str = Field(
-        description="Since when, as far as this process knows. UTC.",
-        examples=["2026-11-23T10:15:30.000000Z"],
+        description="Since when, as far as this process knows. UTC.", examples=["2026-11-23T10:15:30.000000Z"]
     )
     required: bool = Field(description="Whether the connector is not ready without it.", examples=[True])
 
