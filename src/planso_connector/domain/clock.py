@@ -43,7 +43,7 @@ def latest_plausible_expiry(now: str) -> Instant:
 
 
 def monotonic_seconds() -> float:
-    """Seconds that nobody sets. They include the machine's sleep where the system counts it (Linux)."""
+    """Seconds of a clock that can't be set. They include the machine's sleep where the system counts it (Linux)."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class PromiseReason(StrEnum):
-    """Why the promised date holds (True), doesn't (False), or that can't be told (None)."""
+    """Why the promised date holds (True), doesn't (False), or that is unknown (None)."""
 
     NOTHING_AGAINST_IT = "nothing_against_it"
     """True: it lies ahead, and no value of the order contradicts it."""
@@ -45,7 +45,7 @@ class PromiseReason(StrEnum):
 
 
 class FetchReason(StrEnum):
-    """Why the vehicle can be fetched (True), can't (False), or that can't be told (None)."""
+    """Why the vehicle can be fetched (True), can't (False), or that is unknown (None)."""
 
     RELEASED = "released"
     """True: the order's status says so."""

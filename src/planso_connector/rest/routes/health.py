@@ -24,7 +24,7 @@ class Check(BaseModel):
         "`index`, `clock`, `workers` or `log`.",
         examples=["database"],
     )
-    ok: bool = Field(description="Whether it is as it should be.", examples=[True])
+    ok: bool = Field(description="Whether the check passed.", examples=[True])
     words: str = Field(
         description="The finding, for a person; what to do where it is not ok.", examples=["answers, and takes writes"]
     )

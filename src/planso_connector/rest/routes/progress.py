@@ -53,7 +53,7 @@ class Stage(BaseModel):
     )
     steps: int = Field(description="How many steps there are.", examples=[STAGE_COUNT])
     archived: bool = Field(description="Whether the order left PlanSo's list of current orders.", examples=[False])
-    source: ProgressSource | None = Field(description="Where it comes from; null where nothing tells.")
+    source: ProgressSource | None = Field(description="Where it comes from; null where it is unknown.")
 
 
 def _reason_field(reasons: type[PromiseReason | FetchReason], example: str) -> Any:
@@ -67,7 +67,7 @@ class Promise(BaseModel):
     date: str | None = Field(description="ISO 8601, a time may follow.", examples=["2026-12-10"])
     holds: bool | None = Field(
         description="False: it has passed and the vehicle isn't ready, or a mandatory part is expected only after it. "
-        "True: no value of the order contradicts it. Null: that can't be told.",
+        "True: no value of the order contradicts it. Null: unknown.",
         examples=[True],
     )
     reason: str = _reason_field(PromiseReason, PromiseReason.NOTHING_AGAINST_IT)
@@ -115,9 +115,9 @@ class NextAppointment(BaseModel):
 class CanBeFetched(BaseModel):
     """Whether the vehicle can be fetched."""
 
-    value: bool | None = Field(description="Null: that can't be told.", examples=[False])
+    value: bool | None = Field(description="Null: unknown.", examples=[False])
     reason: str = _reason_field(FetchReason, FetchReason.NOT_DONE)
-    source: ProgressSource | None = Field(description="Where it comes from; null where nothing tells.")
+    source: ProgressSource | None = Field(description="Where it comes from; null where it is unknown.")
 
 
 class ProgressOfOrder(BaseModel):
