@@ -59,7 +59,7 @@ _NOT_DAMAGED = Problem(
 class Restore(BaseModel):
     """What to restore; without a body, all that was damaged."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", defer_build=False)  # as schemas.Body
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=False)  # as WriteBody
 
     only: list[Annotated[str, Field(min_length=1, max_length=500)]] = described(
         "Labels of PlanSo's form, or names of its controls: these alone.", ["Telefon"], default=[], max_length=1000

@@ -31,7 +31,7 @@ def _check_secret_line(text: SecretStr) -> SecretStr:
 class Credentials(BaseModel):
     """A PlanSo user to try. The connector keeps its configured one."""
 
-    model_config = ConfigDict(strict=True, defer_build=False)  # as schemas.Body
+    model_config = ConfigDict(strict=True, defer_build=False)  # as WriteBody
 
     username: Annotated[
         str,

@@ -55,7 +55,7 @@ class ResumedAnswer(Envelope):
 class Resume(BaseModel):
     """What to resume; without a body, all."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", defer_build=False)  # as schemas.Body
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=False)  # as WriteBody
 
     order_id: int | None = described(
         "Resume this order alone; without it the workshop, and all orders.", 130, default=None, ge=1, le=values.MAX_ID
